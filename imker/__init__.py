@@ -1,0 +1,1 @@
+"""What both sides stand on: Redis, the configuration file, the log. Knows nothing of Slack or of hosts."""

@@ -1,0 +1,326 @@
+"""What jobs accept and what they tell: all that the bot may know of them.
+
+In: values. Out: values and their JSON. No I/O, no clock; nothing of Redis, RQ, Slack or a host's libraries lives here.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field, TypeAdapter
+
+CONTRACT = 1  # raised when an older side could misread a message; an unknown one is refused in words
+
+# --- names both sides meet under in Redis ------------------------------------------------------------------------
+
+CHANGES, READS = "changes", "reads"  # RQ queues, one RQ worker process each
+JOB_FUNCTION = "jobs.run.run"  # the one function an RQ worker runs
+BELL = "imker:bell"  # pub/sub: a run's ID, whenever it has something new
+INVENTORY = "imker:inventory"  # JSON list of host names, for near misses; never what a right is decided by
+
+
+def events_key(run: str) -> str:
+    return f"run:{run}:events"
+
+
+def job_id(run: str, job: int) -> str:
+    return f"{run}-{job}"
+
+
+# --- what is asked -------------------------------------------------------------------------------------------------
+
+Role = Literal["manager", "worker"]
+
+
+@dataclass(frozen=True)
+class Hosts:
+    type: Literal["hosts"] = "hosts"
+
+
+@dataclass(frozen=True)
+class Nodes:
+    type: Literal["nodes"] = "nodes"
+
+
+@dataclass(frozen=True)
+class PlanHost:
+    host: str
+    role: Role | None = None
+    type: Literal["plan"] = "plan"
+
+
+@dataclass(frozen=True)
+class Migrate:
+    host: str
+    role: Role | None = None  # None: the inventory's
+    type: Literal["migrate"] = "migrate"
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Promote a pending node to manager. `node`: a node ID or an unambiguous prefix."""
+
+    node: str
+    type: Literal["accept"] = "accept"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Leave a pending node a worker, or, with `remove`, take it out of the swarm."""
+
+    node: str
+    remove: bool = False
+    type: Literal["reject"] = "reject"
+
+
+Command = Annotated[Hosts | Nodes | PlanHost | Migrate | Accept | Reject, Field(discriminator="type")]
+
+
+def queue_of(command: Command) -> str:
+    return READS if isinstance(command, Hosts | Nodes | PlanHost) else CHANGES
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's yes to what a `Waiting` event showed; `fingerprint` is that event's. `at`: UNIX seconds."""
+
+    by: str
+    fingerprint: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """One RQ job. `job` counts the jobs of a run from 1; `asker` is a Slack user ID."""
+
+    run: str
+    job: int
+    command: Command
+    asker: str
+    approval: Approval | None = None
+    contract: int = CONTRACT
+
+
+# --- what is told --------------------------------------------------------------------------------------------------
+
+Level = Literal["pass", "warn", "block"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A named check's answer. `hint` says what to do, and is empty for a pass."""
+
+    check: str
+    level: Level
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class StepLine:
+    """A step as people read it. `key` is unique in its plan."""
+
+    key: str
+    title: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Who waits for acceptance: what a manager observed, and what the host claims of itself."""
+
+    host: str
+    node: str
+    observed_address: str
+    claimed_hostname: str
+    claimed_engine: str
+
+
+@dataclass(frozen=True)
+class Quorum:
+    """Managers, and how many of them may fail, now and after what is asked."""
+
+    managers: int
+    tolerates: int
+    managers_after: int
+    tolerates_after: int
+
+
+@dataclass(frozen=True)
+class HostRow:
+    """A row of `docker-machine ls`, and the place in swarm mode: "worker", "manager", "leader", "pending" or ""."""
+
+    name: str
+    driver: str
+    state: str
+    url: str
+    swarm: str
+    docker: str
+    place: str
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """A row of `docker node ls` with the write-up's MEMBERSHIP; `asked` marks the node that answered."""
+
+    id: str
+    asked: bool
+    hostname: str
+    membership: Literal["Accepted", "Pending"]
+    status: str
+    availability: str
+    manager_status: str
+    engine: str
+
+
+@dataclass(frozen=True)
+class Began:
+    """The job runs. `host`: what it is about, "" for the whole fleet."""
+
+    host: str = ""
+    type: Literal["began"] = "began"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What will be done, or, for `/swarm plan`, would be. `diff`: the daemon's options, secrets masked."""
+
+    steps: tuple[StepLine, ...]
+    findings: tuple[Finding, ...] = ()
+    diff: str = ""
+    fingerprint: str = ""
+    type: Literal["planned"] = "planned"
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    key: str
+    type: Literal["step_started"] = "step_started"
+
+
+@dataclass(frozen=True)
+class StepNote:
+    """A running step's latest word, one line."""
+
+    key: str
+    text: str
+    type: Literal["step_note"] = "step_note"
+
+
+@dataclass(frozen=True)
+class StepDone:
+    key: str
+    note: str = ""
+    type: Literal["step_done"] = "step_done"
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    key: str
+    note: str
+    type: Literal["step_failed"] = "step_failed"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What belongs into the run's thread: a diff, the tail of a package manager's output."""
+
+    title: str
+    text: str
+    type: Literal["detail"] = "detail"
+
+
+@dataclass(frozen=True)
+class HostTable:
+    rows: tuple[HostRow, ...]
+    type: Literal["host_table"] = "host_table"
+
+
+@dataclass(frozen=True)
+class NodeTable:
+    """`asked`: the manager that answered. `taken_at`: UNIX seconds; `stale`: why it is not of now, else ""."""
+
+    asked: str
+    taken_at: float
+    rows: tuple[NodeRow, ...]
+    stale: str = ""
+    type: Literal["node_table"] = "node_table"
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The job ended with a question for a person: whether to accept a manager, or to go on despite warnings."""
+
+    question: Literal["accept", "continue"]
+    fingerprint: str
+    candidate: Candidate | None = None
+    quorum: Quorum | None = None
+    type: Literal["waiting"] = "waiting"
+
+
+Outcome = Literal["done", "nothing", "refused", "failed", "restored"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job's last word. `state`: in what state the host was left; `hint`: what to type next."""
+
+    outcome: Outcome
+    summary: str
+    state: str = ""
+    hint: str = ""
+    type: Literal["ended"] = "ended"
+
+
+Body = Annotated[
+    Began | Planned | StepStarted | StepNote | StepDone | StepFailed | Detail | HostTable | NodeTable | Waiting | Ended,
+    Field(discriminator="type"),
+]
+
+
+@dataclass(frozen=True)
+class Event:
+    """`number` counts a job's events from 1: readers drop repeats of (run, job, number). `at`: UNIX seconds."""
+
+    run: str
+    job: int
+    number: int
+    at: float
+    body: Body
+    contract: int = CONTRACT
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------------
+
+Message = TypeVar("Message", Request, Event)
+_REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+class UnknownContract(ValueError):
+    """The other side speaks a newer contract, or it is no message of ours."""
+
+
+def encode(message: Request | Event) -> str:
+    adapter: TypeAdapter[Request] | TypeAdapter[Event] = _REQUEST if isinstance(message, Request) else _EVENT
+    return adapter.dump_json(message).decode()  # type: ignore[arg-type]
+
+
+def decode_request(text: str | bytes) -> Request:
+    """Raises UnknownContract."""
+    return _decode(_REQUEST, text)
+
+
+def decode_event(text: str | bytes) -> Event:
+    """Raises UnknownContract."""
+    return _decode(_EVENT, text)
+
+
+def _decode(adapter: TypeAdapter[Message], text: str | bytes) -> Message:
+    try:
+        message = adapter.validate_json(text)
+    except ValueError as wrong:
+        raise UnknownContract("not a message of this contract") from wrong
+    if message.contract != CONTRACT:
+        raise UnknownContract(f"contract {message.contract}, this side speaks {CONTRACT}")
+    return message
