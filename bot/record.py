@@ -11,7 +11,7 @@ JobState = Literal["queued", "running", "over", "lost"]  # lost: RQ knows of no 
 
 @dataclass(frozen=True)
 class Decision:
-    """A person's answer to the question that job `job` of the run ended with. `by`: Slack user ID; `at`: UNIX seconds."""
+    """A person's answer to what job `job` of the run asked. `by`: Slack user ID; `at`: UNIX seconds."""
 
     job: int
     verdict: Verdict
