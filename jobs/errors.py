@@ -1,0 +1,61 @@
+"""What can go wrong at the edges. Every error says what failed (`summary`) and what to do (`hint`), never a secret.
+
+JobError
+├ Unreachable     SSH or the Engine did not answer       ├ TimedOut  waited for a state that did not come
+├ CommandFailed   argv, exit code, tail of stderr        ├ LockHeld  by whom, since when, for what
+├ EngineRefused   the Engine API said no                 └ Drifted   the facts changed since they were approved
+"""
+
+import time
+
+
+class JobError(Exception):
+    """Base of all. `host` is "" when it is about no one host."""
+
+    hint = ""
+
+    def __init__(self, summary: str, *, host: str = "", hint: str = "") -> None:
+        super().__init__(summary)
+        self.summary = summary
+        self.host = host
+        self.hint = hint or self.hint
+
+
+class Unreachable(JobError):
+    pass
+
+
+class CommandFailed(JobError):
+    """`stderr` is the tail of what the command said; `code` its exit status."""
+
+    def __init__(self, host: str, what: str, code: int, stderr: str, *, hint: str = "") -> None:
+        said = stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        super().__init__(f"{what} failed on {host} (exit {code}): {said[0]}", host=host, hint=hint)
+        self.code = code
+        self.stderr = stderr
+
+
+class EngineRefused(JobError):
+    pass
+
+
+class TimedOut(JobError):
+    pass
+
+
+class Drifted(JobError):
+    hint = "Ask again to see what is true now."
+
+
+class LockHeld(JobError):
+    """`name`: what is locked; `since`: UNIX seconds."""
+
+    def __init__(self, name: str, holder: str, since: float, what: str) -> None:
+        clock = time.strftime("%H:%M:%S", time.gmtime(since))
+        super().__init__(
+            f"{name} is being changed by run {holder} since {clock} UTC ({what})",
+            hint=f"/swarm status {holder} shows how far it is; ask again when it is over.",
+        )
+        self.holder = holder
+        self.since = since
+        self.what = what
