@@ -1,0 +1,151 @@
+"""An Engine over its TLS port: the only place that knows the Docker SDK.
+
+In: a Host. Out: plain values, or an error of jobs.errors. A new client for every Engine start: it may speak another version.
+"""
+
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from docker.api.client import APIClient
+from docker.errors import APIError, DockerException
+from docker.tls import TLSConfig
+from requests.adapters import HTTPAdapter
+
+from jobs.errors import EngineRefused, Unreachable
+from jobs.inventory import Host
+
+LISTEN = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A join token on its way from one Engine to another; prints as nothing."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+
+class _LenientAdapter(HTTPAdapter):
+    """docker-machine's certificates have no key identifiers, which Python 3.13 asks for; all else is checked."""
+
+    def __init__(self, host: Host) -> None:
+        assert host.tls is not None
+        self._context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
+        self._context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+        self._context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
+        super().__init__()
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
+        return super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
+
+
+class Engine:
+    """One Engine's API. `timeout`: seconds for each call. Connecting asks for its API version."""
+
+    def __init__(self, host: Host, timeout: float = 10) -> None:
+        self.host = host
+        with _errors(host):
+            first = _client(host, "1.24", timeout)
+            self.version: dict[str, Any] = first.version(api_version=False)
+            self._api = _client(host, self.version["ApiVersion"], timeout)
+
+    def info(self) -> dict[str, Any]:
+        with _errors(self.host):
+            return dict(self._api.info())
+
+    def nodes(self) -> list[dict[str, Any]]:
+        with _errors(self.host):
+            return list(self._api.nodes())
+
+    def worker_token(self) -> Secret:
+        with _errors(self.host):
+            return Secret(self._api.inspect_swarm()["JoinTokens"]["Worker"])
+
+    def init(self) -> None:
+        with _errors(self.host):
+            self._api.init_swarm(advertise_addr=self.host.address, listen_addr=LISTEN)
+
+    def join(self, manager: str, token: Secret, availability: str) -> None:
+        """`manager`: its address. The SDK's own join knows no availability, the Engine does."""
+        body = {
+            "RemoteAddrs": [f"{manager}:2377"],
+            "ListenAddr": LISTEN,
+            "AdvertiseAddr": self.host.address,
+            "JoinToken": token.value,
+            "Availability": availability,
+        }
+        with _errors(self.host):
+            self._api._raise_for_status(self._api._post_json(self._api._url("/swarm/join"), data=body))
+
+    def leave(self) -> None:
+        with _errors(self.host):
+            self._api.leave_swarm()
+
+    def remove_node(self, node: str) -> None:
+        with _errors(self.host):
+            self._api.remove_node(node, force=True)
+
+    def change_node(self, node: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Read, change, write with the version index; again when somebody was faster. No change, no write."""
+        with _errors(self.host):
+            for attempt in range(5):
+                seen = self._api.inspect_node(node)
+                wanted = change(seen["Spec"])
+                if wanted == seen["Spec"]:
+                    return
+                try:
+                    self._api.update_node(node, seen["Version"]["Index"], wanted)
+                    return
+                except APIError as refused:
+                    if "out of sequence" not in str(refused) or attempt == 4:
+                        raise
+
+
+def _client(host: Host, version: str, timeout: float) -> APIClient:
+    assert host.tls is not None
+    tls = TLSConfig(
+        client_cert=(str(host.tls / "cert.pem"), str(host.tls / "key.pem")),
+        ca_cert=str(host.tls / "ca.pem"),
+        verify=True,
+    )
+    base_url = f"https://{host.address}:{host.engine_port}"
+    client = APIClient(base_url=base_url, version=version, tls=tls, timeout=timeout)  # type: ignore[arg-type]
+    client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the fleet's own CA
+    client.proxies = {}
+    client.mount("https://", _LenientAdapter(host))
+    return client
+
+
+@contextmanager
+def _errors(host: Host) -> Iterator[None]:
+    try:
+        yield
+    except APIError as refused:
+        said = str(refused.explanation or refused)
+        raise EngineRefused(f"{host.name}'s Engine says: {said.strip()}", host=host.name) from refused
+    except (requests.RequestException, DockerException, OSError) as gone:
+        raise Unreachable(
+            f"{host.name}'s Engine does not answer on {host.address}:{host.engine_port}: {_why(gone)}", host=host.name
+        ) from gone
+
+
+def _why(gone: Exception) -> str:
+    """requests wraps the cause in layers of class names; people want the last line of it."""
+    for word in (
+        "Connection refused",
+        "certificate verify failed",
+        "timed out",
+        "No route to host",
+        "Connection reset",
+    ):
+        if word in str(gone):
+            return word.lower()
+    return str(gone) or type(gone).__name__

@@ -1,0 +1,157 @@
+"""What is true of a host and of the swarm, as frozen values, and how to read it from what tools print. Pure."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobs.daemon_options import OptionFiles, UnitFacts
+
+PENDING = "imker.pending"  # node label: joined as a worker, waits to be accepted as a manager
+
+
+@dataclass(frozen=True)
+class Container:
+    """`restart`: the policy's name, "no" for none."""
+
+    name: str
+    image: str
+    running: bool
+    restart: str
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Package:
+    """The Engine's package. `candidates`: versions that apt would offer with the wanted source, newest first."""
+
+    name: str
+    installed: str
+    state: str  # dpkg's, "ii" when all is well
+    candidates: tuple[str, ...] = ()
+    cli_candidates: tuple[str, ...] = ()  # of docker-cli, which newer docker.io only recommends
+
+
+@dataclass(frozen=True)
+class SwarmPlace:
+    """A host's own word on its place: `state` is LocalNodeState ("inactive", "active", "pending", "locked", "error")."""
+
+    state: str = "inactive"
+    node: str = ""
+    manager: bool = False
+    cluster: str = ""
+
+
+@dataclass(frozen=True)
+class HostFacts:
+    """`engine`: the running daemon's version, "" if it is down. `stale`: its options changed since it was started.
+
+    `source`: the apt list's text; `upgrade`: ActiveState of Imker's upgrade unit ("" if there is none);
+    `ran`: names of the containers that ran before the last restart, as noted on the host, None without a note;
+    `api`: whether the Engine API answered over TLS from here.
+    """
+
+    name: str
+    engine: str = ""
+    stale: bool = False
+    api: bool = True
+    package: Package | None = None
+    source: str = ""
+    upgrade: str = ""
+    options: OptionFiles = field(default_factory=lambda: OptionFiles(UnitFacts("", (), ()), {}))
+    containers: tuple[Container, ...] = ()
+    ran: tuple[str, ...] | None = None
+    place: SwarmPlace = SwarmPlace()
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node as a manager sees it. `manager`: "leader", "reachable", "unreachable", or "" for a worker."""
+
+    id: str
+    hostname: str
+    address: str
+    role: str
+    availability: str
+    state: str
+    manager: str
+    engine: str
+    pending: bool
+
+
+@dataclass(frozen=True)
+class SwarmFacts:
+    """The swarm as `asked` (a host's name) tells; no nodes and no `asked` when the inventory has no swarm.
+
+    `managers`: names of the inventory's hosts that manage it, the one asked first. `silent`: hosts that did not answer.
+    """
+
+    asked: str = ""
+    nodes: tuple[Node, ...] = ()
+    managers: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def exists(self) -> bool:
+        return bool(self.nodes)
+
+
+def upstream(version: str) -> str:
+    """The Engine's own version in a package's: "5:27.3.1-1~debian" and "27.3.1+dfsg1" are both 27.3.1; "" if none."""
+    found = re.search(r"(?:^|:)v?(\d+(?:\.\d+)*)", version)
+    return found.group(1) if found else ""
+
+
+def containers(inspected: str) -> tuple[Container, ...]:
+    """From `docker inspect` of all containers; `[]` or nothing when there are none."""
+    return tuple(sorted(map(_container, json.loads(inspected or "[]")), key=lambda container: container.name))
+
+
+def _container(seen: Mapping[str, Any]) -> Container:
+    policy = (seen.get("HostConfig") or {}).get("RestartPolicy") or {}
+    return Container(
+        name=str(seen["Name"]).lstrip("/"),
+        image=str((seen.get("Config") or {}).get("Image", "")),
+        running=bool((seen.get("State") or {}).get("Running")),
+        restart=policy.get("Name") or "no",
+        networks=tuple((seen.get("NetworkSettings") or {}).get("Networks") or ()),
+    )
+
+
+def properties(shown: str) -> dict[str, str]:
+    """`systemctl show`: one KEY=VALUE a line; a value may hold `=`."""
+    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+
+
+def madison(printed: str) -> tuple[str, ...]:
+    """`apt-cache madison`: versions, newest first, each once."""
+    rows = (line.split("|") for line in printed.splitlines())
+    return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1))
+
+
+def place(info: Mapping[str, Any]) -> SwarmPlace:
+    swarm = info.get("Swarm") or {}
+    return SwarmPlace(
+        state=swarm.get("LocalNodeState") or "inactive",
+        node=swarm.get("NodeID") or "",
+        manager=bool(swarm.get("ControlAvailable")),
+        cluster=(swarm.get("Cluster") or {}).get("ID") or "",
+    )
+
+
+def node(seen: Mapping[str, Any]) -> Node:
+    spec, description = seen.get("Spec") or {}, seen.get("Description") or {}
+    status, manager = seen.get("Status") or {}, seen.get("ManagerStatus") or {}
+    return Node(
+        id=str(seen["ID"]),
+        hostname=str(description.get("Hostname", "")),
+        address=str(status.get("Addr", "")),
+        role=str(spec.get("Role", "")),
+        availability=str(spec.get("Availability", "")),
+        state=str(status.get("State", "")),
+        manager="leader" if manager.get("Leader") else str(manager.get("Reachability") or ""),
+        engine=str((description.get("Engine") or {}).get("EngineVersion", "")),
+        pending=PENDING in (spec.get("Labels") or {}),
+    )

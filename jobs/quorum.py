@@ -1,0 +1,26 @@
+"""Raft's arithmetic: how many managers may fail, and what a change does to that. Pure."""
+
+from jobs.contract import Quorum
+
+
+def tolerates(managers: int) -> int:
+    """How many of so many managers may fail: 1 and 2 none, 3 and 4 one, 5 two."""
+    return max(0, (managers - 1) // 2)
+
+
+def change(managers: int, after: int) -> Quorum:
+    return Quorum(managers, tolerates(managers), after, tolerates(after))
+
+
+def may_add(managers: int, reachable: int) -> bool:
+    """Whether one more manager, unreachable until it has caught up, still leaves a majority of those reachable now."""
+    return reachable > (managers + 1) // 2
+
+
+def survives(managers: int) -> str:
+    """ "3 managers: 1 may fail"; an even number is remarked upon, for it buys nothing."""
+    count = "1 manager" if managers == 1 else f"{managers} managers"
+    line = f"{count}: {tolerates(managers) or 'none'} may fail"
+    if managers and managers % 2 == 0:
+        line += f" (an even number: no more than {managers - 1} would survive; add one)"
+    return line

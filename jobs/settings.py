@@ -1,0 +1,57 @@
+"""The jobs' part of `imker.toml`: the inventory, the hosts, the engine. Values; read once at the start."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from imker import config
+
+HomePath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class InventorySection(Section):
+    docker_machine: HomePath | None = None
+    known_hosts: HomePath = Path("~/.ssh/known_hosts").expanduser()
+
+
+class HostSection(Section):
+    """Adds to, or overrides, what docker-machine's store says. `tls`: the folder with ca.pem, cert.pem, key.pem."""
+
+    address: str | None = None
+    ssh_user: str | None = None
+    ssh_port: int | None = Field(default=None, ge=1, le=65535)
+    ssh_key: HomePath | None = None
+    tls: HomePath | None = None
+    role: Literal["manager", "worker"] = "worker"
+    server: str = ""
+
+
+class Component(Section):
+    before: str = Field(alias="from")
+    after: str = Field(alias="to")
+
+
+class EngineSection(Section):
+    """`package` None: the one installed. `version`: a pattern such as "26.1*"; None: the newest candidate."""
+
+    package: str | None = None
+    version: str | None = None
+    apt_list: Path = Path("/etc/apt/sources.list.d/docker.list")
+    apt_component: Component | None = None
+
+
+class Settings(Section):
+    inventory: InventorySection = InventorySection()
+    hosts: dict[str, HostSection] = Field(default_factory=dict)
+    engine: EngineSection = EngineSection()
+
+
+def load(path: Path | None = None) -> Settings:
+    """Raises imker.config.ConfigError, with a line for each thing wrong. Default: IMKER_CONFIG, or imker.toml."""
+    return config.load(Settings, path or Path(os.environ.get("IMKER_CONFIG", "imker.toml")))

@@ -1,0 +1,174 @@
+"""A shell on a host: the only place that knows paramiko, and the only one that quotes a remote command.
+
+In: a Host and argv. Out: Output, or an error of jobs.errors. Every call ends by its deadline.
+"""
+
+import select
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self
+
+import paramiko
+
+from jobs.errors import CommandFailed, Unreachable
+from jobs.inventory import Host
+
+CONNECT, BANNER, AUTH, CHANNEL, KEEPALIVE = 10, 10, 15, 15, 15  # seconds
+KEPT = 8 * 2**20  # bytes of a stream that are kept, the last ones
+
+
+@dataclass(frozen=True)
+class Output:
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Shell(Protocol):
+    """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt."""
+
+    @property
+    def host(self) -> str: ...
+
+    def run(
+        self, *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60
+    ) -> Output: ...
+
+    def reconnect(self) -> None: ...
+
+
+class SshShell:
+    """Shell over SSH. Raises Unreachable on anything that leaves the outcome unknown, CommandFailed on a bad exit."""
+
+    def __init__(self, host: Host, known_hosts: Path) -> None:
+        self._host = host
+        self._known_hosts = known_hosts
+        self._client = self._connect()
+
+    @property
+    def host(self) -> str:
+        return self._host.name
+
+    def run(self, *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60) -> Output:
+        line = shlex.join(("sudo", "-n", "--", *argv) if sudo else argv)
+        try:
+            output = _run(self._client, line, stdin.encode(), time.monotonic() + timeout)
+        except (paramiko.SSHException, OSError, EOFError) as gone:
+            raise self._lost(argv, str(gone)) from gone
+        if output.code == -1:
+            raise self._lost(argv, "the connection was lost")
+        if check and output.code:
+            raise CommandFailed(self.host, argv[0], output.code, output.stderr or output.stdout)
+        return output
+
+    def reconnect(self) -> None:
+        self._client.close()
+        self._client = self._connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def _lost(self, argv: tuple[str, ...], why: str) -> Unreachable:
+        return Unreachable(f"lost {self.host} during {argv[0]}, outcome not known: {why}", host=self.host)
+
+    def _connect(self) -> paramiko.SSHClient:
+        host, client = self._host, paramiko.SSHClient()
+        client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        try:
+            client.load_host_keys(str(self._known_hosts))
+            client.connect(
+                host.address,
+                port=host.ssh_port,
+                username=host.ssh_user,
+                key_filename=str(host.ssh_key),
+                allow_agent=False,
+                look_for_keys=False,
+                timeout=CONNECT,
+                banner_timeout=BANNER,
+                auth_timeout=AUTH,
+                channel_timeout=CHANNEL,
+            )
+        except (paramiko.SSHException, OSError, EOFError) as failed:
+            client.close()
+            raise _unreachable(host, self._known_hosts, failed) from failed
+        transport = client.get_transport()
+        assert transport is not None
+        transport.set_keepalive(KEEPALIVE)
+        return client
+
+
+def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachable:
+    if isinstance(failed, paramiko.BadHostKeyException):
+        return Unreachable(
+            f"{host.name}'s SSH host key is not the one in {known_hosts.name}",
+            host=host.name,
+            hint="If the host was set up anew, check its key on its console and replace the line; if not, why?",
+        )
+    if "not found in known_hosts" in str(failed):
+        return Unreachable(
+            f"{host.name}'s SSH host key is unknown",
+            host=host.name,
+            hint=f"Check the key on its console, then add it: ssh-keyscan {host.address} >> {known_hosts}",
+        )
+    if isinstance(failed, paramiko.AuthenticationException):
+        return Unreachable(
+            f"{host.name} refuses {host.ssh_user}'s SSH key",
+            host=host.name,
+            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}.",
+        )
+    return Unreachable(
+        f"{host.name} ({host.address}) does not answer over SSH: {failed or 'no reply in time'}",
+        host=host.name,
+        hint="See that the host is up and that its SSH port is open from here.",
+    )
+
+
+def _run(client: paramiko.SSHClient, line: str, stdin: bytes, deadline: float) -> Output:
+    transport = client.get_transport()
+    if transport is None or not transport.is_active():
+        raise paramiko.SSHException("the connection is closed")
+    with transport.open_session(timeout=CHANNEL) as channel:
+        channel.settimeout(max(1.0, deadline - time.monotonic()))
+        channel.exec_command(line)
+        if stdin:
+            channel.sendall(stdin)
+        channel.shutdown_write()
+        out, err = _drain(channel, deadline)
+        return Output(channel.recv_exit_status(), _text(out), _text(err))
+
+
+def _drain(channel: paramiko.Channel, deadline: float) -> tuple[bytearray, bytearray]:
+    """Both streams together, until the command is over: reading one while the other fills would hang."""
+    out, err = bytearray(), bytearray()
+    while not _over(channel):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise paramiko.SSHException("no end of it in time")
+        select.select([channel], [], [], min(left, 0.2))
+        while channel.recv_ready():
+            _keep(out, channel.recv(65536))
+        while channel.recv_stderr_ready():
+            _keep(err, channel.recv_stderr(65536))
+    return out, err
+
+
+def _over(channel: paramiko.Channel) -> bool:
+    drained = not channel.recv_ready() and not channel.recv_stderr_ready()
+    return drained and channel.exit_status_ready() and (channel.eof_received or channel.closed)
+
+
+def _keep(kept: bytearray, more: bytes) -> None:
+    kept += more
+    del kept[:-KEPT]
+
+
+def _text(raw: bytearray) -> str:
+    return raw.decode(errors="replace")
