@@ -1,6 +1,6 @@
 """An Engine over its TLS port: the only place that knows the Docker SDK.
 
-In: a Host. Out: plain values, or an error of jobs.errors. A new client for every Engine start: it may speak another version.
+In: a Host. Out: plain values, or an error of jobs.errors. After an Engine's restart, make a new one.
 """
 
 import ssl

@@ -35,7 +35,7 @@ class Package:
 
 @dataclass(frozen=True)
 class SwarmPlace:
-    """A host's own word on its place: `state` is LocalNodeState ("inactive", "active", "pending", "locked", "error")."""
+    """A host's own word on its place: `state`, its LocalNodeState, is "inactive", "active", "pending"…"""
 
     state: str = "inactive"
     node: str = ""
@@ -129,6 +129,10 @@ def madison(printed: str) -> tuple[str, ...]:
     """`apt-cache madison`: versions, newest first, each once."""
     rows = (line.split("|") for line in printed.splitlines())
     return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1))
+
+
+def place_of_text(info_json: str) -> SwarmPlace:
+    return place(json.loads(info_json))
 
 
 def place(info: Mapping[str, Any]) -> SwarmPlace:

@@ -13,8 +13,8 @@ def change(managers: int, after: int) -> Quorum:
 
 
 def may_add(managers: int, reachable: int) -> bool:
-    """Whether one more manager, unreachable until it has caught up, still leaves a majority of those reachable now."""
-    return reachable > (managers + 1) // 2
+    """A manager is added only while all others answer: a new one counts at once, but helps later."""
+    return managers == reachable > 0
 
 
 def survives(managers: int) -> str:

@@ -1,0 +1,45 @@
+"""The host's containers: the classic Swarm's own leave, all others run again."""
+
+from jobs import remote
+from jobs.errors import CommandFailed
+from jobs.execute.site import Site
+
+STOP = 60  # seconds that removing or starting containers may take
+
+
+def retire(site: Site, names: tuple[str, ...]) -> str:
+    site.shell.run("docker", "rm", "-f", *names, sudo=True, timeout=STOP)
+    return f"removed {', '.join(names)}"
+
+
+def stop_store(site: Site, name: str) -> str:
+    site.shell.run("docker", "update", "--restart=no", name, sudo=True)
+    site.shell.run("docker", "stop", name, sudo=True, timeout=STOP)
+    return f"stopped {name}; it will not start again by itself, its data is kept"
+
+
+def start(site: Site, names: tuple[str, ...]) -> str:
+    """Tries twice; what still does not run is named, and is no failure of the migration."""
+    for _ in range(2):
+        missing = [name for name in names if name not in running(site)]
+        for name in missing:
+            site.shell.run("docker", "start", name, sudo=True, check=False, timeout=STOP)
+    missing = [name for name in names if name not in running(site)]
+    remote.remove(site.shell, remote.RAN)
+    if not missing:
+        return f"all {len(names)} run" if names else "none ran before"
+    for name in missing:
+        site.detail(f"{name} does not run on {site.host.name}", _why(site, name))
+    return f"does not run again: {', '.join(missing)}; see the thread"
+
+
+def running(site: Site) -> set[str]:
+    return set(site.shell.run("docker", "ps", "--format", "{{.Names}}", sudo=True).stdout.split())
+
+
+def _why(site: Site, name: str) -> str:
+    try:
+        site.shell.run("docker", "start", name, sudo=True, timeout=STOP)
+    except CommandFailed as failed:
+        return failed.stderr
+    return site.shell.run("docker", "logs", "--tail", "20", name, sudo=True, check=False).stderr

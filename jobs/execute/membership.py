@@ -1,0 +1,106 @@
+"""The host's place in the swarm. The manager token is never fetched: a manager is a worker that was promoted."""
+
+from typing import Any
+
+from jobs import facts, gather, steps
+from jobs.errors import EngineRefused, TimedOut
+from jobs.execute.site import Site
+from jobs.facts import PENDING, Node
+
+Spec = dict[str, Any]
+JOIN, READY = 60, 60  # seconds
+
+
+def execute(step: steps.Step, site: Site) -> str:
+    match step:
+        case steps.InitSwarm():
+            site.engine().init()
+            site.managers = (site.host.name,)
+            return f"started; {site.host.name} is its first manager"
+        case steps.JoinSwarm(drained):
+            return _join(site, "drain" if drained else "active")
+        case steps.MarkPending():
+            return _mark_pending(site)
+        case steps.CheckNode():
+            return _check(site)
+        case steps.Promote(node):
+            site.manager().change_node(node, _promoted)
+            return "promoted"
+        case steps.AwaitReachable(node):
+            return _await_reachable(site, node)
+        case steps.Activate(node):
+            site.manager().change_node(node, _activated)
+            return "active"
+        case steps.LeaveSwarm(node):
+            return _leave(site, node)
+        case _:
+            raise AssertionError(f"no such step here: {step}")
+
+
+def _join(site: Site, availability: str) -> str:
+    """A join that times out goes on in the background: the Engine's own word on its state is what counts."""
+    manager = site.manager()
+    try:
+        site.engine().join(manager.host.address, manager.worker_token(), availability)
+    except EngineRefused as refused:
+        if "Timeout was reached" not in refused.summary:
+            raise
+    if not gather.wait_for(lambda: _place(site).state == "active", JOIN):
+        raise TimedOut(f"{site.host.name} is still {_place(site).state} after {JOIN} s", host=site.host.name)
+    return f"joined through {manager.host.name}"
+
+
+def _mark_pending(site: Site) -> str:
+    node = _place(site).node
+    site.manager().change_node(
+        node, lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING: "manager"}}
+    )
+    return "it waits"
+
+
+def _check(site: Site) -> str:
+    node = _place(site).node
+    if not gather.wait_for(lambda: _seen(site, node).state == "ready", READY):
+        raise TimedOut(f"the managers do not see {site.host.name} ready after {READY} s", host=site.host.name)
+    return f"node {node[:12]} is Ready"
+
+
+def _await_reachable(site: Site, node: str) -> str:
+    if not gather.wait_for(lambda: _seen(site, node).manager in ("leader", "reachable"), READY):
+        raise TimedOut(f"node {node} is promoted, but not Reachable after {READY} s", host=site.host.name)
+    return "Reachable"
+
+
+def _leave(site: Site, node: str) -> str:
+    """The host leaves by itself when it can; a host that is away is taken off the managers' list all the same."""
+    gather.wait_for(lambda: _left(site), 10)
+    gather.wait_for(lambda: _seen(site, node).state == "down", READY)
+    site.manager().remove_node(node)
+    return "left, and removed from the list of nodes"
+
+
+def _left(site: Site) -> bool:
+    engine = site.engine()
+    if facts.place(engine.info()).state != "inactive":
+        engine.leave()
+    return True
+
+
+def _place(site: Site) -> facts.SwarmPlace:
+    return facts.place(site.engine().info())
+
+
+def _seen(site: Site, node: str) -> Node:
+    nodes = {seen.id: seen for seen in gather.node_list(site.manager())}
+    if node not in nodes:
+        raise EngineRefused(f"the managers know no node {node}", host=site.host.name)
+    return nodes[node]
+
+
+def _promoted(spec: Spec) -> Spec:
+    return {**spec, "Role": "manager"}
+
+
+def _activated(spec: Spec) -> Spec:
+    labels = {key: value for key, value in (spec.get("Labels") or {}).items() if key != PENDING}
+    return {**spec, "Labels": labels, "Availability": "active"}

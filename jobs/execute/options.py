@@ -1,0 +1,40 @@
+"""Files with options and sources: written whole, saved first, never twice."""
+
+from jobs import remote
+from jobs.daemon_options import FileEdit
+from jobs.daemon_options import put_back as merged
+from jobs.errors import Drifted
+from jobs.execute.site import Site
+
+
+def apply(site: Site, edits: tuple[FileEdit, ...]) -> str:
+    """Raises Drifted, having changed nothing more, when a file is no longer what the plan was made from."""
+    for edit in edits:
+        text = remote.read(site.shell, edit.path)
+        if text != edit.before:
+            raise Drifted(
+                f"{edit.path} on {site.host.name} was changed by somebody else meanwhile", host=site.host.name
+            )
+        replace(site, edit.path, text, edit.after)
+    return f"changed {', '.join(edit.path for edit in edits)}; saved beside each: the old one (.imker-…)"
+
+
+def put_back(site: Site, path: str, wanted: str) -> str:
+    text = remote.read(site.shell, path) or ""
+    after = merged(text, wanted)
+    if after == text:
+        return f"{path} has them already"
+    replace(site, path, text, after)
+    return f"put back into {path}"
+
+
+def replace(site: Site, path: str, before: str, after: str) -> None:
+    keep(site, path, before)
+    remote.write(site.shell, path, after)
+
+
+def keep(site: Site, path: str, before: str) -> None:
+    """Saves a file beside itself, once a job: the first copy is the one to go back to."""
+    if path not in site.saved:
+        remote.save(site.shell, path)
+        site.saved[path] = before

@@ -1,0 +1,75 @@
+"""The Engine's restart. Only an answer of the API over TLS counts; without one, the host gets its old state back."""
+
+from jobs import gather, remote
+from jobs.daemon_options import cleaned_files
+from jobs.errors import CommandFailed, JobError
+from jobs.execute import packages
+from jobs.execute.site import Site
+from jobs.facts import upstream
+from jobs.steps import RestartEngine
+
+UNITS = ("docker.service", "docker.socket")
+WITHIN = 60  # seconds from the restart to the first answer
+
+
+class Restored(JobError):
+    """The new Engine did not come back, and the host runs again as it was."""
+
+
+class Down(JobError):
+    """The new Engine did not come back, and neither did the old state."""
+
+
+def restart(site: Site, step: RestartEngine) -> str:
+    if step.ran or remote.read(site.shell, remote.RAN) is None:
+        remote.write(site.shell, remote.RAN, "\n".join(step.ran))
+    if _start(site, step.wanted):
+        return f"{step.wanted} answers over TLS"
+    _report(site)
+    raise _back(site, step)
+
+
+def _start(site: Site, wanted: str) -> bool:
+    shell = site.shell
+    shell.run("systemctl", "daemon-reload", sudo=True)
+    shell.run("systemctl", "reset-failed", *UNITS, sudo=True, check=False)
+    # Its exit status says little: a daemon that dies after 60 ms counts as started.
+    shell.run("systemctl", "restart", "docker.service", sudo=True, check=False, timeout=180)
+    return gather.wait_for(lambda: not wanted or upstream(str(site.engine().version["Version"])) == wanted, WITHIN)
+
+
+def _report(site: Site) -> None:
+    said = site.shell.run("journalctl", "-u", "docker.service", "-o", "cat", "-n", "30", "--no-pager", sudo=True).stdout
+    site.detail(f"the Engine on {site.host.name} did not come back", said)
+
+
+def _back(site: Site, step: RestartEngine) -> JobError:
+    """Old files, old package, start; then, as old options may be what no Engine starts with, those cleaned."""
+    site.note("no answer; putting the old state back")
+    host = site.host.name
+    _restore(site, site.saved)
+    old = ""
+    if step.old_packages:
+        old = _downgraded(site, step.old_packages)
+        _restore(site, site.saved)
+    if _start(site, old):
+        return Restored(f"the Engine {step.wanted} did not come back on {host}; its old files are back, and it answers")
+    _restore(site, cleaned_files(site.saved))
+    if _start(site, old):
+        summary = f"the Engine {step.wanted} did not come back on {host}; the old one runs, without the classic options"
+        return Restored(summary, host=host)
+    hint = f"On {host}: journalctl -u docker.service. The old files are beside the new ones, named .imker-…"
+    return Down(f"the Engine on {host} does not come back, with its old files neither", host=host, hint=hint)
+
+
+def _restore(site: Site, files: dict[str, str]) -> None:
+    for path, text in files.items():
+        remote.write(site.shell, path, text)
+
+
+def _downgraded(site: Site, old_packages: tuple[str, ...]) -> str:
+    try:
+        packages.install(site, old_packages)
+    except CommandFailed:
+        return ""  # apt's words are in the thread; the old files may still do with the new Engine
+    return upstream(old_packages[0].split("=", 1)[1])

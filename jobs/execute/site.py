@@ -1,0 +1,37 @@
+"""Where a step works: a host's shell and Engine, the swarm's managers, and what this job has saved so far."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from jobs.engine import Engine
+from jobs.errors import JobError, Unreachable
+from jobs.inventory import Host, Inventory
+from jobs.ssh import Shell
+
+
+@dataclass
+class Site:
+    """`managers`: names of the hosts that manage the swarm, the best first; `note`: a running step's word to the run;
+    `detail`: (title, text) for the run's thread; `saved`: path -> text of every file this job changed, as it was."""
+
+    host: Host
+    shell: Shell
+    inventory: Inventory
+    connect: Callable[[Host], Engine]
+    note: Callable[[str], None]
+    detail: Callable[[str, str], None]
+    managers: tuple[str, ...] = ()
+    saved: dict[str, str] = field(default_factory=dict)
+
+    def engine(self) -> Engine:
+        """A new client: the Engine may have been restarted, as another version, since the last one."""
+        return self.connect(self.host)
+
+    def manager(self) -> Engine:
+        """The first manager that answers. Raises Unreachable, naming all that were asked."""
+        for name in self.managers:
+            try:
+                return self.connect(self.inventory[name])
+            except JobError:
+                continue
+        raise Unreachable(f"no manager answers (asked: {', '.join(self.managers) or 'none'})", hint="See /swarm nodes.")

@@ -1,0 +1,39 @@
+"""What a job works with: its request, the inventory, the journal it writes to, and how hosts are reached."""
+
+import difflib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import redis
+
+from jobs.contract import Ended, Request
+from jobs.engine import Engine
+from jobs.errors import JobError
+from jobs.inventory import Host, Inventory
+from jobs.journal import Journal
+from jobs.plan import Refusal
+from jobs.settings import Settings
+from jobs.ssh import Shell
+
+
+@dataclass(frozen=True)
+class Office:
+    request: Request
+    settings: Settings
+    inventory: Inventory
+    journal: Journal
+    redis: "redis.Redis"
+    shell: Callable[[Host], AbstractContextManager[Shell]]
+    connect: Callable[[Host], Engine]
+
+    def host(self, name: str) -> Host:
+        """Raises JobError for a name that the inventory does not hold: no other ever reaches a host."""
+        if name in self.inventory:
+            return self.inventory[name]
+        near = difflib.get_close_matches(name, self.inventory, 1)
+        hint = f"Did you mean {near[0]}?" if near else "/swarm hosts lists them."
+        raise JobError(f"no host {name} in the inventory", hint=hint)
+
+    def refuse(self, refusal: Refusal) -> None:
+        self.journal.tell(Ended("refused", refusal.summary, "Nothing was changed.", refusal.hint))

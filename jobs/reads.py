@@ -1,0 +1,157 @@
+"""Commands that change nothing: the hosts, the nodes, a plan."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from pydantic import TypeAdapter
+
+from jobs import daemon_options, gather, plan, steps
+from jobs.contract import Began, Ended, HostRow, HostTable, NodeRow, NodeTable, Planned, Role
+from jobs.engine import Engine
+from jobs.errors import JobError
+from jobs.facts import HostFacts, Node, SwarmFacts, place
+from jobs.inventory import Host, classic_swarm
+from jobs.office import Office
+
+LAST_NODES = "imker:nodes"  # the last node table, for when no manager answers
+_TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
+
+
+# --- hosts ---------------------------------------------------------------------------------------------------------
+
+
+def hosts(office: Office) -> None:
+    """A row for every host of the inventory, asked in parallel; one that does not answer is a row with its error."""
+    office.journal.tell(Began())
+    swarm = gather.swarm(office.inventory, office.connect)
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        rows = tuple(pool.map(lambda host: _row(office, host, swarm), office.inventory.values()))
+    office.journal.tell(HostTable(rows))
+    away = sum(bool(row.error) for row in rows)
+    office.journal.tell(Ended("done", f"{len(rows)} hosts" + (f", {away} without an answer" if away else "")))
+
+
+def _row(office: Office, host: Host, swarm: SwarmFacts) -> HostRow:
+    try:
+        engine = office.connect(host)
+        state, version, where, error = "Running", f"v{engine.version['Version']}", _place(engine, swarm), ""
+    except JobError as failed:
+        state, version, where, error = "Unknown", "Unknown", "", failed.summary
+    url = f"tcp://{host.address}:{host.engine_port}"
+    return HostRow(host.name, host.driver, state, url, classic_swarm(host, office.inventory), version, where, error)
+
+
+def _place(engine: Engine, swarm: SwarmFacts) -> str:
+    own = place(engine.info())
+    node = next((node for node in swarm.nodes if node.id == own.node), None)
+    if node is None:
+        return "" if own.state == "inactive" else own.state
+    return "pending" if node.pending else {"leader": "leader", "": "worker"}.get(node.manager, "manager")
+
+
+# --- nodes ---------------------------------------------------------------------------------------------------------
+
+
+def nodes(office: Office) -> None:
+    """The managers in turn until one answers; else the last table with its age and the reason."""
+    office.journal.tell(Began())
+    last = _last(office)
+    table = _asked_first(office, last) or _asked_all(office, last)
+    if table is None:
+        return
+    office.journal.tell(table)
+    if not table.stale:
+        office.redis.set(LAST_NODES, _TABLE.dump_json(table))
+    office.journal.tell(Ended("done", f"{len(table.rows)} nodes"))
+
+
+def _last(office: Office) -> NodeTable | None:
+    kept = office.redis.get(LAST_NODES)
+    return _TABLE.validate_json(kept) if isinstance(kept, bytes | str) else None
+
+
+def _asked_first(office: Office, last: NodeTable | None) -> NodeTable | None:
+    """Who answered last time is asked first, and alone: most often that is all it takes."""
+    if last is None or last.asked not in office.inventory:
+        return None
+    try:
+        engine = office.connect(office.inventory[last.asked])
+        return _table(last.asked, place(engine.info()).node, gather.node_list(engine))
+    except JobError:
+        return None
+
+
+def _asked_all(office: Office, last: NodeTable | None) -> NodeTable | None:
+    swarm = gather.swarm(office.inventory, office.connect)
+    if swarm.asked:
+        own = place(office.connect(office.inventory[swarm.asked]).info()).node
+        return _table(swarm.asked, own, swarm.nodes)
+    reason = swarm.problem or (f"no answer from {', '.join(swarm.silent)}" if swarm.silent else "")
+    if last is not None and reason:
+        return NodeTable(last.asked, last.taken_at, last.rows, stale=reason)
+    summary = reason or "there is no swarm yet"
+    hint = "Start one with its first manager: /swarm migrate HOST --manager" if not reason else "See /swarm hosts."
+    office.journal.tell(Ended("refused" if not reason else "failed", summary, hint=hint))
+    return None
+
+
+def _table(asked: str, own: str, found: tuple[Node, ...]) -> NodeTable:
+    return NodeTable(asked, time.time(), tuple(_node_row(node, own) for node in found))
+
+
+def _node_row(node: Node, own: str) -> NodeRow:
+    return NodeRow(
+        id=node.id,
+        asked=node.id == own,
+        hostname=node.hostname,
+        membership="Pending" if node.pending else "Accepted",
+        status=node.state.capitalize(),
+        availability=node.availability.capitalize(),
+        manager_status=node.manager.capitalize(),
+        engine=node.engine,
+    )
+
+
+# --- plan ----------------------------------------------------------------------------------------------------------
+
+
+def plan_of(office: Office, host: Host, role: Role | None) -> tuple[plan.Plan | plan.Refusal, HostFacts, SwarmFacts]:
+    """What is true now, and what would be done about it."""
+    swarm = gather.swarm(office.inventory, office.connect)
+    with office.shell(host) as shell:
+        now = gather.host(shell, host, office.settings.engine, office.connect)
+    users = _store_users(office, host) if any("consul" in c.image for c in now.containers) else ()
+    return plan.migration(host, now, swarm, role or host.role, office.settings.engine, users), now, swarm
+
+
+def _store_users(office: Office, store: Host) -> tuple[str, ...]:
+    """Hosts that docker-machine puts into a classic swarm with a store on this host, and that are not in swarm mode."""
+    members = [host for host in office.inventory.values() if store.address in host.discovery and host != store]
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        moved = pool.map(lambda host: _moved(office, host), members)
+    return tuple(host.name for host, gone in zip(members, moved, strict=True) if not gone)
+
+
+def _moved(office: Office, host: Host) -> bool:
+    try:
+        return place(office.connect(host).info()).state == "active"
+    except JobError:
+        return False
+
+
+def plan_event(made: plan.Plan) -> Planned:
+    lines = tuple(map(steps.describe, made.steps))
+    return Planned(lines, made.findings, daemon_options.diff(made.edits), made.fingerprint)
+
+
+def show_plan(office: Office, name: str, role: Role | None) -> None:
+    host = office.host(name)
+    office.journal.tell(Began(name))
+    made, _, _ = plan_of(office, host, role)
+    if isinstance(made, plan.Refusal):
+        return office.refuse(made)
+    office.journal.tell(plan_event(made))
+    if made.steps:
+        summary = f"{len(made.steps)} steps; nothing was changed. Do it: /swarm migrate {name}"
+        return office.journal.tell(Ended("done", summary))
+    return office.journal.tell(Ended("nothing", f"nothing to do on {name}"))

@@ -1,0 +1,93 @@
+"""Files and transient units on a host, over any Shell. What is changed is saved beside itself first."""
+
+import time
+from dataclasses import dataclass
+
+from jobs.facts import properties
+from jobs.ssh import Shell
+
+RAN = "/var/lib/imker/ran"  # names of the containers that ran before the Engine's restart
+UPGRADE = "imker-upgrade.service"
+# A copy's name sorts by time; the copy keeps mode and owner, and is written before the file is.
+SAVE = 'if [ -e "$1" ]; then cp -p -- "$1" "$1.imker-$2"; fi'
+# tmp + mv: a reader sees the old text or the new, never a half; mode and owner stay.
+WRITE = """
+set -e
+umask 022; mkdir -p -- "$(dirname -- "$1")"
+cat > "$1.imker~"
+if [ -e "$1" ]; then chmod --reference="$1" "$1.imker~"; chown --reference="$1" "$1.imker~"; fi
+mv -f -- "$1.imker~" "$1"
+"""
+LIST = 'for copy in "$1".imker-*; do [ -e "$copy" ] && printf "%s\\n" "$copy"; done; true'
+
+
+@dataclass(frozen=True)
+class UnitState:
+    """A transient unit: `active` is "" when there is none; `code` is its exit status once it has ended."""
+
+    active: str
+    sub: str
+    code: int
+
+    @property
+    def running(self) -> bool:
+        return self.active in ("activating", "active") and self.sub != "exited"
+
+
+def read(shell: Shell, path: str) -> str | None:
+    """A file's text, None if there is no such file."""
+    output = shell.run("cat", "--", path, sudo=True, check=False)
+    return output.stdout if output.code == 0 else None
+
+
+def saved_copies(shell: Shell, path: str) -> list[str]:
+    """Imker's copies of a file, oldest first."""
+    return sorted(shell.run("sh", "-c", LIST, "imker", path, sudo=True).stdout.splitlines())
+
+
+def save(shell: Shell, path: str) -> None:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    shell.run("sh", "-c", SAVE, "imker", path, stamp, sudo=True)
+
+
+def write(shell: Shell, path: str, text: str) -> None:
+    shell.run("sh", "-c", WRITE, "imker", path, sudo=True, stdin=text)
+
+
+def remove(shell: Shell, path: str) -> None:
+    shell.run("rm", "-f", "--", path, sudo=True)
+
+
+def start_unit(shell: Shell, unit: str, script: str, *arguments: str) -> None:
+    """Runs a script under systemd, so that it outlives this connection; its exit status stays until `forget_unit`."""
+    shell.run(
+        "systemd-run",
+        f"--unit={unit}",
+        "--property=RemainAfterExit=yes",
+        "--property=KillMode=mixed",
+        "--setenv=DEBIAN_FRONTEND=noninteractive",
+        "--setenv=NEEDRESTART_MODE=l",
+        "sh",
+        "-c",
+        script,
+        "imker",
+        *arguments,
+        sudo=True,
+    )
+
+
+def unit_state(shell: Shell, unit: str) -> UnitState:
+    keys = ("LoadState", "ActiveState", "SubState", "ExecMainStatus")
+    shown = properties(shell.run("systemctl", "show", unit, *(f"-p{key}" for key in keys)).stdout)
+    if shown.get("LoadState") == "not-found":
+        return UnitState("", "", 0)
+    return UnitState(shown.get("ActiveState", ""), shown.get("SubState", ""), int(shown.get("ExecMainStatus") or 0))
+
+
+def unit_output(shell: Shell, unit: str, lines: int) -> str:
+    return shell.run("journalctl", "-u", unit, "-o", "cat", "-n", str(lines), "--no-pager", sudo=True).stdout
+
+
+def forget_unit(shell: Shell, unit: str) -> None:
+    shell.run("systemctl", "stop", unit, sudo=True, check=False)
+    shell.run("systemctl", "reset-failed", unit, sudo=True, check=False)

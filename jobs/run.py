@@ -1,0 +1,89 @@
+"""The one function an RQ worker runs: a Request in, Events out, and always a last word.
+
+What is asked is decided by the command's type; what is done, by jobs.plan; how, by jobs.execute.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import redis
+import structlog
+
+from imker import broker
+from jobs import changes, contract, inventory, reads, settings
+from jobs.engine import Engine
+from jobs.errors import JobError
+from jobs.execute.restart import Restored
+from jobs.inventory import Host
+from jobs.journal import Journal
+from jobs.office import Office
+from jobs.ssh import SshShell
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What every job needs and no job changes."""
+
+    settings: settings.Settings
+    inventory: inventory.Inventory
+
+
+@cache
+def prepare() -> Prepared:
+    """Reads the configuration, once a process. Raises imker.config.ConfigError with all that is wrong."""
+    loaded = settings.load()
+    return Prepared(loaded, inventory.load(loaded))
+
+
+def run(request_json: str) -> None:
+    """Raises UnknownContract for what this side cannot read; every other end is an event of the run."""
+    request = contract.decode_request(request_json)
+    server = broker.connect(os.environ.get("REDIS_URL"))
+    journal = Journal(server, request.run, request.job, time.time)
+    tell_all(request, journal, lambda: _office(request, journal, server))
+
+
+def tell_all(request: contract.Request, journal: Journal, open_office: Callable[[], Office]) -> None:
+    """Runs the command, and tells how it ended whatever happens."""
+    with structlog.contextvars.bound_contextvars(run=request.run, job=request.job):
+        try:
+            handle(request.command, open_office())
+        except JobError as failed:
+            log.warning("job failed", summary=failed.summary)
+            outcome: contract.Outcome = "restored" if isinstance(failed, Restored) else "failed"
+            journal.tell(contract.Ended(outcome, failed.summary, hint=failed.hint))
+        except Exception:
+            log.exception("job broke")
+            summary = "Imker itself broke; the RQ worker's log has the traceback"
+            hint = "What was done stays done. Ask again: a plan is made from what is true."
+            journal.tell(contract.Ended("failed", summary, hint=hint))
+
+
+def handle(command: contract.Command, office: Office) -> None:
+    match command:
+        case contract.Hosts():
+            reads.hosts(office)
+        case contract.Nodes():
+            reads.nodes(office)
+        case contract.PlanHost(host, role):
+            reads.show_plan(office, host, role)
+        case contract.Migrate(host, role):
+            changes.migrate(office, host, role)
+        case contract.Accept(node):
+            changes.accept(office, node)
+        case contract.Reject(node, remove):
+            changes.reject(office, node, remove)
+
+
+def _office(request: contract.Request, journal: Journal, server: "redis.Redis") -> Office:
+    prepared = prepare()
+
+    def shell(host: Host) -> SshShell:
+        return SshShell(host, prepared.settings.inventory.known_hosts)
+
+    return Office(request, prepared.settings, prepared.inventory, journal, server, shell, Engine)

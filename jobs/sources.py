@@ -1,0 +1,19 @@
+"""An apt source's component, switched. Pure: text in, text out; one-line and deb822 lists."""
+
+import re
+
+from jobs.settings import Component
+
+
+def switched(source: str, component: Component | None) -> str:
+    """The list with the component changed where it stands as a word of its own; comments and all else stay."""
+    if component is None:
+        return source
+    return "".join(_line(line, component) for line in source.splitlines(keepends=True))
+
+
+def _line(line: str, component: Component) -> str:
+    if not re.match(r"\s*(deb|deb-src|Components:)\s", line):
+        return line
+    # The URL and the suite may hold the word too ("…/main"): only what stands between blanks counts.
+    return re.sub(rf"(?<=\s){re.escape(component.before)}(?=\s|$)", component.after, line)
