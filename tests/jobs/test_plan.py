@@ -1,0 +1,178 @@
+"""No saga: wherever a migration is cut, planning again leads to the same end, and then there is nothing left to do."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jobs.daemon_options import UnitFacts
+
+from jobs import plan, quorum, steps
+from jobs.contract import Role
+from jobs.facts import Container, Node, Package, upstream
+from jobs.inventory import Host
+from jobs.plan import Plan, Refusal
+from jobs.settings import Component, EngineSection
+from tests.jobs import world as simulated
+from tests.jobs.world import World, apply, manager
+
+OLD, NEW = "20.10.24+dfsg1-1+deb12u1", "26.1.5+dfsg1-9+b9"
+KADITZ = Host("kaditz", "198.18.0.39", "geschke", role="manager")
+GOAL = EngineSection(version="26.1*", apt_component=Component(**{"from": "main", "to": "experimental"}))
+SOURCE = "deb [trusted=yes] http://198.18.0.1/ bookworm main\n"
+CLUSTER = "--cluster-store=consul://192.168.10.64:8500 --cluster-advertise=eth0:2376"
+TLS = (
+    "-H tcp://0.0.0.0:2376 -H unix:///var/run/docker.sock --tlsverify --tlscacert /etc/docker/ca.pem "
+    "--tlscert /etc/docker/server.pem --tlskey /etc/docker/server-key.pem --label provider=generic"
+)
+DEFAULTS = {plan.CONFFILE: f'DOCKER_OPTS="{TLS} {CLUSTER}"\n'}
+UNIT = {"/etc/systemd/system/docker.service": f"[Service]\nExecStart=/usr/bin/dockerd {TLS} {CLUSTER}\n"}
+PACKAGED = {
+    "/lib/systemd/system/docker.service": "[Service]\nEnvironmentFile=-/etc/default/docker\n"
+    "ExecStart=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS\n"
+}
+
+
+def host(files: dict[str, str], installed: str, *, agents: bool, swarm: Iterable[Node] = ()) -> World:
+    whole = next(iter(UNIT)) in files
+    fragment = next(iter(UNIT if whole else PACKAGED))
+    app = (Container("web", "nginx", True, "unless-stopped"), Container("once", "batch", True, "no"))
+    return World(
+        engine=upstream(installed),
+        package=Package("docker.io", installed, "ii", (NEW, OLD), ("26.1.5+dfsg1-9+b9",)),
+        source=SOURCE,
+        files=files if whole else {**PACKAGED, **files},
+        unit=UnitFacts(fragment, (), () if whole else ("-/etc/default/docker",)),
+        containers=(*app, *(simulated.classic() if agents else ())),
+        nodes=tuple(swarm),
+    )
+
+
+def planned(world: World, role: Role) -> Plan:
+    made = plan.migration(KADITZ, world.host(), world.swarm(), role, GOAL)
+    assert isinstance(made, Plan), made
+    return made
+
+
+def finished(world: World, role: Role) -> World:
+    for step in planned(world, role).steps:
+        world = apply(step, world)
+    return world
+
+
+SWARMS = ((), (manager("connewitz", leader=True),), (manager("connewitz", leader=True), manager("tondi")))
+worlds = st.builds(
+    lambda files, installed, agents, swarm: host(files, installed, agents=agents, swarm=swarm),
+    st.sampled_from([DEFAULTS, UNIT, {}]),
+    st.sampled_from([OLD, NEW]),
+    st.booleans(),
+    st.sampled_from(SWARMS),
+)
+
+
+@given(worlds, st.data())
+def test_cut_anywhere_and_planned_again_it_ends_the_same(world: World, data: st.DataObject) -> None:
+    role: Role = data.draw(st.sampled_from(["manager", "worker"])) if world.nodes else "manager"
+    whole = planned(world, role).steps
+    cut = world
+    for step in whole[: data.draw(st.integers(0, len(whole)))]:
+        cut = apply(step, cut)
+    assert _lasting(finished(cut, role)) == _lasting(finished(world, role))
+
+
+@given(worlds)
+def test_done_is_done(world: World) -> None:
+    end = finished(world, "manager")
+    again = planned(end, "manager")
+    assert again.steps == ()
+    assert again.waits is bool(world.nodes), "a manager-to-be still waits, the first manager does not"
+
+
+@given(worlds)
+def test_no_prefix_leaves_fewer_reachable_managers_than_quorum_needs(world: World) -> None:
+    for step in planned(world, "manager").steps:
+        world = apply(step, world)
+        managers = [node for node in world.nodes if node.role == "manager"]
+        reachable = [node for node in managers if node.manager in ("leader", "reachable")]
+        assert len(reachable) >= len(managers) - quorum.tolerates(len(managers))
+
+
+@given(worlds)
+def test_what_ran_runs_and_the_options_lose_only_the_classic_swarm(world: World) -> None:
+    end = finished(world, "manager")
+    assert {c.name for c in end.containers if c.running} == {"web", "once"}
+    text = "".join(end.files.values())
+    assert "cluster-" not in text
+    if any("tlsverify" in old for old in world.files.values()):
+        assert all(flag in text for flag in TLS.split())
+
+
+def _lasting(world: World) -> tuple[object, ...]:
+    """What counts at the end; where the saved copies come from does not."""
+    return world.engine, world.package, world.source, world.files, world.containers, world.nodes, world.ran
+
+
+def test_the_order_keeps_the_host_startable() -> None:
+    names = [
+        type(step).__name__ for step in planned(host(DEFAULTS, OLD, agents=True, swarm=SWARMS[1]), "manager").steps
+    ]
+    assert names == [
+        "RetireContainers", "SwitchSource", "RewriteOptions", "UpgradeEngine", "PutOptionsBack", "RestartEngine",
+        "StartContainers", "JoinSwarm", "MarkPending", "CheckNode",
+    ]  # fmt: skip
+
+
+def test_a_worker_needs_a_swarm() -> None:
+    made = plan.migration(
+        KADITZ, host({}, OLD, agents=False).host(), host({}, OLD, agents=False).swarm(), "worker", GOAL
+    )
+    assert isinstance(made, Refusal)
+    assert "/swarm migrate kaditz --manager" in made.hint
+
+
+def test_a_second_swarm_is_never_started_by_silence_alone() -> None:
+    world = host({}, OLD, agents=False)
+    swarm = replace(world.swarm(), silent=("connewitz",))
+    made = plan.migration(KADITZ, world.host(), swarm, "manager", GOAL)
+    assert isinstance(made, Plan)
+    assert [finding.level for finding in made.findings] == ["warn"]
+
+
+def test_a_swarm_that_cannot_be_asked_is_not_joined_nor_replaced() -> None:
+    world = host({}, OLD, agents=False)
+    made = plan.migration(KADITZ, world.host(), replace(world.swarm(), problem="no leader"), "manager", GOAL)
+    assert isinstance(made, Refusal)
+
+
+def test_no_candidate_is_refused_before_anything_is_touched() -> None:
+    world = host({}, OLD, agents=False)
+    made = plan.migration(KADITZ, world.host(), world.swarm(), "manager", EngineSection(version="99*"))
+    assert isinstance(made, Refusal)
+    assert "99*" in made.summary
+
+
+PENDING = Node("abc123", "tondi", "198.18.0.73", "worker", "drain", "ready", "", "26.1.5", True)
+
+
+def test_accepting_promotes_and_then_gives_work() -> None:
+    swarm = replace(host({}, NEW, agents=False, swarm=(*SWARMS[1], PENDING)).swarm())
+    made = plan.acceptance(swarm, "abc")
+    assert isinstance(made, Plan)
+    assert made.steps == (steps.Promote("abc123"), steps.AwaitReachable("abc123"), steps.Activate("abc123"))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "prefix", "says"),
+    [
+        ((PENDING,), "xyz", "no node that waits"),
+        ((PENDING, replace(PENDING, id="abc999")), "abc", "more than one"),
+        ((replace(PENDING, pending=False),), "abc", "no node that waits"),
+        ((PENDING, replace(manager("kaditz"), manager="unreachable")), "abc", "quorum"),
+    ],
+)
+def test_what_cannot_be_accepted(nodes: tuple[Node, ...], prefix: str, says: str) -> None:
+    swarm = host({}, NEW, agents=False, swarm=(*SWARMS[1], *nodes)).swarm()
+    made = plan.acceptance(swarm, prefix)
+    assert isinstance(made, Refusal)
+    assert says in made.summary
