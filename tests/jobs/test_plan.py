@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jobs.daemon_options import UnitFacts
 
 from jobs import plan, quorum, steps
 from jobs.contract import Role
+from jobs.daemon_options import UnitFacts
 from jobs.facts import Container, Node, Package, upstream
 from jobs.inventory import Host
 from jobs.plan import Plan, Refusal

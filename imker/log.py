@@ -1,0 +1,44 @@
+"""The log: structlog to stderr, JSON unless a person watches. What looks like a secret never gets out."""
+
+import logging
+import re
+import sys
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+MASK = "…"
+SECRETS = re.compile(
+    r"SWMTKN-[\w-]+|SWMKEY-[\w-]+|xox[a-z]-[\w-]+|xapp-[\w-]+"
+    r"|-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|$)|(?<=://)[^/\s@]+(?=@)",
+    re.DOTALL,
+)
+
+
+def redacted(text: str) -> str:
+    return SECRETS.sub(MASK, text)
+
+
+def set_up() -> None:
+    """For a whole process, the libraries' own logging included."""
+    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _redact,
+    ]
+    structlog.configure([*shared, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Redacting("%(levelname)s %(name)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Redacting(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
+def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {key: redacted(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -1,0 +1,52 @@
+"""`python -m jobs changes` or `reads`: an RQ worker for one queue. Checks the configuration before it takes a job."""
+
+import json
+import os
+import sys
+
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from imker import broker, log
+from imker.config import ConfigError
+from jobs.contract import CHANGES, INVENTORY, READS
+from jobs.guard import GuardedJob, GuardedWorker
+from jobs.run import prepare
+
+TTL, MAINTENANCE, MONITORING = 30, 15, 5  # seconds: a dead RQ worker is noticed within a minute
+
+
+def main() -> int:
+    queue = sys.argv[1] if len(sys.argv) == 2 else ""
+    if queue not in (CHANGES, READS):
+        print(f"usage: python -m jobs {CHANGES}|{READS}", file=sys.stderr)
+        return 2
+    log.set_up()
+    try:
+        names = sorted(prepare().inventory)
+        redis = broker.connect(os.environ.get("REDIS_URL"))
+    except (ConfigError, broker.NoRedis) as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    redis.set(INVENTORY, json.dumps(names))
+    _work(redis, queue)
+    return 0
+
+
+def _work(redis: Redis, queue: str) -> None:
+    worker = GuardedWorker(
+        [Queue(queue, connection=redis, serializer=JSONSerializer, job_class=GuardedJob)],
+        connection=redis,
+        serializer=JSONSerializer,
+        job_class=GuardedJob,
+        worker_ttl=TTL,
+        maintenance_interval=MAINTENANCE,
+        job_monitoring_interval=MONITORING,
+    )
+    worker.log_job_description = False
+    worker.work(logging_level="WARNING")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,24 @@
+"""The daemon's options, wherever they stand: read, cleaned of the classic Swarm, put back, shown. Pure, no I/O."""
+
+from jobs.daemon_options.diff import diff, masked
+from jobs.daemon_options.effective import effective, listens_tcp
+from jobs.daemon_options.effective import variables as assignments
+from jobs.daemon_options.model import FileEdit, Option, OptionFiles, Rewrite, UnitFacts
+from jobs.daemon_options.rewrite import cleaned, cleaned_files, put_back, rewrite
+
+__all__ = [
+    "FileEdit",
+    "Option",
+    "OptionFiles",
+    "Rewrite",
+    "UnitFacts",
+    "assignments",
+    "cleaned",
+    "cleaned_files",
+    "diff",
+    "effective",
+    "listens_tcp",
+    "masked",
+    "put_back",
+    "rewrite",
+]

@@ -1,0 +1,96 @@
+"""What about the options a person should know before the Engine is touched."""
+
+from collections import Counter
+
+from jobs.contract import Finding
+from jobs.daemon_options.effective import DAEMON_JSON, effective, parsed, readers, variables
+from jobs.daemon_options.flags import LEAVE
+from jobs.daemon_options.model import Option, OptionFiles
+
+REMOVED_DRIVERS = {"aufs": 24, "overlay": 24, "devicemapper": 25}  # storage driver -> first Engine without it
+ALIASES = {
+    "H": "hosts",
+    "host": "hosts",
+    "label": "labels",
+    "s": "storage-driver",
+    "g": "data-root",
+    "graph": "data-root",
+}
+LISTS = frozenset({"hosts", "labels", "dns", "insecure-registries", "registry-mirrors", "storage-opts"})
+
+
+def findings(options: OptionFiles, target_version: str) -> tuple[Finding, ...]:
+    found = effective(options)
+    major = int(target_version.split(".")[0] or 0) if target_version[:1].isdigit() else 0
+    return (
+        *_json(options),
+        *_driver(found, major),
+        *_twice(found),
+        *_labels(found),
+        *_live_restore(found),
+        *_firewall(found),
+        *_unread(options),
+    )
+
+
+def _json(options: OptionFiles) -> tuple[Finding, ...]:
+    text = options.files.get(DAEMON_JSON)
+    if text is None or isinstance(parsed(text), dict):
+        return ()
+    hint = f"Mend {DAEMON_JSON}: it is to hold one JSON object."
+    return (Finding("daemon.json", "block", f"{DAEMON_JSON} is not valid JSON; no Engine starts with it", hint),)
+
+
+def _driver(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+    drivers = {option.value for option in found if ALIASES.get(option.name, option.name) == "storage-driver"}
+    gone = sorted(driver for driver in drivers if major >= REMOVED_DRIVERS.get(driver, major + 1))
+    hint = "Move the images and containers to overlay2 first, or choose an older [engine] version."
+    return tuple(
+        Finding("storage driver", "block", f"Engine {major} has no storage driver {driver}", hint) for driver in gone
+    )
+
+
+def _twice(found: tuple[Option, ...]) -> tuple[Finding, ...]:
+    flags = {ALIASES.get(option.name, option.name) for option in found if option.path != DAEMON_JSON}
+    keys = {option.name for option in found if option.path == DAEMON_JSON}
+    leaving = {flag.lstrip("-") for flag in LEAVE}
+    hint = f"Keep each in one place: take it out of {DAEMON_JSON} or off the command line."
+    return tuple(
+        Finding(
+            "options given twice", "block", f"{name} is both a flag and in {DAEMON_JSON}; no Engine starts so", hint
+        )
+        for name in sorted(flags & keys - leaving)
+    )
+
+
+def _labels(found: tuple[Option, ...]) -> tuple[Finding, ...]:
+    labels = {option.value for option in found if ALIASES.get(option.name, option.name) == "labels"}
+    counted = Counter(label.split("=", 1)[0] for label in labels)
+    hint = "Keep one of them: newer Engines refuse two values for one label."
+    return tuple(
+        Finding("labels", "block", f"label {name} has {number} values", hint)
+        for name, number in counted.items()
+        if number > 1
+    )
+
+
+def _live_restore(found: tuple[Option, ...]) -> tuple[Finding, ...]:
+    if not any(option.name == "live-restore" and option.value.lower() != "false" for option in found):
+        return ()
+    text = "live-restore leaves the options, as swarm mode needs: from now on containers stop with the Engine"
+    return (Finding("live-restore", "pass", text),)
+
+
+def _firewall(found: tuple[Option, ...]) -> tuple[Finding, ...]:
+    if not any(option.name == "firewall-backend" and option.value == "nftables" for option in found):
+        return ()
+    text = "firewall-backend nftables does not go with swarm mode"
+    return (Finding("firewall backend", "block", text, "Use iptables for it."),)
+
+
+def _unread(options: OptionFiles) -> tuple[Finding, ...]:
+    """/etc/default/docker is read by some packages' units only: options that nobody reads surprise people."""
+    path = "/etc/default/docker"
+    idle = "DOCKER_OPTS" in variables(options.files.get(path, "")) and path not in readers(options)
+    text = f"{path} sets DOCKER_OPTS, which the unit does not use"
+    return (Finding("options without a reader", "pass", text),) if idle and options.unit.fragment_path else ()

@@ -1,0 +1,45 @@
+"""What an RQ worker may run: one function, no callbacks, no webhooks. RQ itself would import any name found in a job.
+
+A job's process ends with its RQ worker: an orphan would go on changing a host while another takes its place.
+"""
+
+import ctypes
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from rq import Worker
+from rq.job import Job
+
+from jobs.contract import JOB_FUNCTION
+
+PR_SET_PDEATHSIG = 1
+
+
+class Refused(Exception):
+    """A job names something that Imker's RQ workers do not run."""
+
+
+class GuardedJob(Job):
+    """Reads of itself only what it may run; whatever else Redis holds of it is not looked at."""
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        if self.func_name != JOB_FUNCTION or self._instance is not None:
+            raise Refused(f"this RQ worker runs {JOB_FUNCTION} only, not {self.func_name}")
+        from jobs.run import run
+
+        return run
+
+    def restore(self, raw_data: Any) -> None:
+        super().restore(raw_data)
+        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
+        self.webhooks = []
+
+
+class GuardedWorker(Worker):
+    job_class = GuardedJob
+
+    def setup_work_horse_signals(self) -> None:
+        super().setup_work_horse_signals()
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

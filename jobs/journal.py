@@ -1,0 +1,28 @@
+"""Tells a run's events: one Redis Stream a run, and a doorbell for whoever waits. The only writer of a stream."""
+
+from collections.abc import Callable
+
+from redis import Redis
+
+from jobs.contract import BELL, Body, Event, encode, events_key
+
+KEPT = 30 * 24 * 3600  # seconds a run's events are kept
+
+
+class Journal:
+    """`clock`: UNIX seconds. An event keeps its number when the client repeats a write: readers drop the second."""
+
+    def __init__(self, redis: Redis, run: str, job: int, clock: Callable[[], float]) -> None:
+        self._redis = redis
+        self._run = run
+        self._job = job
+        self._clock = clock
+        self._number = 0
+
+    def tell(self, body: Body) -> None:
+        self._number += 1
+        event = Event(self._run, self._job, self._number, self._clock(), body)
+        key = events_key(self._run)
+        self._redis.xadd(key, {"event": encode(event)})
+        self._redis.expire(key, KEPT)
+        self._redis.publish(BELL, self._run)
