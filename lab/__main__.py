@@ -1,0 +1,78 @@
+"""`python -m lab`: a fleet of real Docker hosts, and a Slack to talk to, on one machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.fleet import fleet
+from lab.fleet.client import KEYS
+from lab.fleet.shell import LabError
+
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+hosts = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
+app.add_typer(hosts, name="fleet")
+Names = Annotated[list[str] | None, typer.Argument(help="Hosts' names; all eight without any.")]
+
+
+@hosts.command()
+def up(names: Names = None) -> None:
+    """Boot hosts in the state of 2016, and write the client's side to .lab/."""
+    fleet.up(names or (), say=typer.echo)
+    typer.echo(f"the client's side is in {fleet.CLIENT}/: imker.toml, docker-machine/, known_hosts, ssh/")
+
+
+@hosts.command()
+def down() -> None:
+    """End all hosts; nothing is left."""
+    fleet.down(say=typer.echo)
+
+
+@hosts.command()
+def status() -> None:
+    """What runs."""
+    for host in fleet.status():
+        typer.echo(f"{host.name:<12} {host.address:<15} {'running' if host.running else 'off'}")
+
+
+@hosts.command()
+def reset(names: Annotated[list[str], typer.Argument()]) -> None:
+    """Put hosts back into the state of 2016."""
+    fleet.reset(names, say=typer.echo)
+
+
+@hosts.command()
+def reboot(names: Annotated[list[str], typer.Argument()]) -> None:
+    """Power off and on, with the same disk."""
+    fleet.reboot(names, say=typer.echo)
+
+
+@hosts.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def ssh(name: str, command: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """A shell, or a command, as geschke on a host."""
+    (host,) = fleet.named([name])
+    options = [f"-oUserKnownHostsFile={fleet.CLIENT}/known_hosts", "-oStrictHostKeyChecking=yes", "-oLogLevel=ERROR"]
+    key = ["-i", str(KEYS / "ssh/id_ed25519")]
+    sys.exit(subprocess.call(["ssh", *options, *key, f"geschke@{host.address}", *(command or ())]))
+
+
+@app.command()
+def slack(port: int = 8899, config: Path | None = None) -> None:
+    """The stand-in for Slack, on loopback."""
+    from lab.slack.server import serve
+
+    serve(port, config)
+
+
+def main() -> None:
+    try:
+        app()
+    except LabError as failed:
+        typer.echo(f"lab: {failed}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What a user of Imker would have: docker-machine's store, an SSH key, the hosts' true keys, an `imker.toml`.
+
+Written to a folder of the user's, by default `.lab/` in the working directory. Keys are made once and kept there.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from lab.fleet.certificates import Signed, authority, issued
+from lab.fleet.hosts import CLUSTER, STORE_URL, LabHost
+from lab.fleet.options import LABELS
+from lab.fleet.shell import STATE, sh
+
+KEYS = STATE / "keys"
+
+
+def write(folder: Path, hosts: Iterable[LabHost]) -> None:
+    """Everything for these hosts; what stood there before is replaced."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    hosts = tuple(hosts)
+    _secret(folder / "ssh/id_ed25519", (KEYS / "ssh/id_ed25519").read_text())
+    for host in hosts:
+        _machine(folder / "docker-machine", host)
+    lines = (f"{host.address} {' '.join(host_key(host).with_suffix('.pub').read_text().split()[:2])}" for host in hosts)
+    (folder / "known_hosts").write_text("".join(f"{line}\n" for line in lines))
+    (folder / "imker.toml").write_text(_config(folder.resolve(), hosts))
+
+
+def make_keys(hosts: Iterable[LabHost]) -> None:
+    """One SSH key for the user, one for each host, the CA, and certificates: made when they are first needed."""
+    _ssh_key(KEYS / "ssh/id_ed25519", "geschke@connewitz")
+    if not (KEYS / "ca.pem").exists():
+        ca = authority("connewitz")
+        _pair(KEYS, "ca", ca)
+        _pair(KEYS, "client", issued(ca, "connewitz.<bootstrap>"))
+    for host in hosts:
+        _ssh_key(host_key(host), host.name)
+        if not (KEYS / host.name / "server.pem").exists():
+            _pair(KEYS / host.name, "server", issued(_authority(), f"connewitz.{host.name}", host.address))
+
+
+def host_key(host: LabHost) -> Path:
+    return KEYS / host.name / "ssh_host_ed25519_key"
+
+
+def _authority() -> Signed:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    key = load_pem_private_key((KEYS / "ca-key.pem").read_bytes(), None)
+    assert isinstance(key, rsa.RSAPrivateKey)
+    return Signed(x509.load_pem_x509_certificate((KEYS / "ca.pem").read_bytes()), key)
+
+
+def _pair(folder: Path, name: str, signed: Signed) -> None:
+    _secret(folder / f"{name}-key.pem", signed.key_pem)
+    _secret(folder / f"{name}.pem", signed.pem)
+
+
+def _ssh_key(path: Path, comment: str) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path)
+
+
+def _secret(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(text)
+
+
+def _machine(store: Path, host: LabHost) -> None:
+    machine = store / "machines" / host.name
+    sources = {"ca.pem": "ca.pem", "cert.pem": "client.pem", "key.pem": "client-key.pem"}
+    own = {"server.pem": f"{host.name}/server.pem", "server-key.pem": f"{host.name}/server-key.pem"}
+    for name, source in {**sources, **own}.items():
+        _secret(machine / name, (KEYS / source).read_text())
+    for name, source in sources.items():
+        _secret(store / "certs" / name, (KEYS / source).read_text())
+    (machine / "config.json").write_text(json.dumps(_document(store.resolve(), host), indent=4))
+
+
+def _document(store: Path, host: LabHost) -> dict[str, object]:
+    """As docker-machine 0.8 writes it, the classic swarm in both of its places."""
+    machine = store / "machines" / host.name
+    swarm = {
+        "IsSwarm": host.in_swarm,
+        "Address": "",
+        "Discovery": STORE_URL if host.in_swarm else "",
+        "Agent": host.in_swarm,
+        "Master": host.swarm == "master",
+        "Host": "tcp://0.0.0.0:3376",
+        "Image": "swarm:latest",
+        "Strategy": "spread",
+    }
+    flags = [f"{key}={value}" for key, value in CLUSTER.items()] if host.in_swarm else []
+    paths = {f"{name}Path": str(machine / file) for name, file in (("CaCert", "ca.pem"), ("ClientCert", "cert.pem"))}
+    return {
+        "ConfigVersion": 3,
+        "Driver": {
+            "IPAddress": host.address,
+            "MachineName": host.name,
+            "SSHUser": "geschke",
+            "SSHPort": 22,
+            "SSHKeyPath": str(store.parent / "ssh/id_ed25519"),
+            "StorePath": str(store),
+            "SwarmMaster": host.swarm == "master",
+            "SwarmHost": "tcp://0.0.0.0:3376",
+            "SwarmDiscovery": STORE_URL if host.in_swarm else "",
+            "EnginePort": 2376,
+        },
+        "DriverName": "generic",
+        "HostOptions": {
+            "Driver": "",
+            "EngineOptions": {"ArbitraryFlags": flags, "Labels": [LABELS[0]], "TlsVerify": True, "InstallURL": ""},
+            "SwarmOptions": swarm,
+            "AuthOptions": {**paths, "ClientKeyPath": str(machine / "key.pem"), "StorePath": str(machine)},
+        },
+        "Name": host.name,
+    }
+
+
+def _config(folder: Path, hosts: tuple[LabHost, ...]) -> str:
+    sections = "".join(f'\n[hosts.{host.name}]\nrole = "{host.role}"\nserver = "{host.server}"\n' for host in hosts)
+    return f"""\
+# Written by the lab.
+[slack]
+channels = ["C01OPS"]
+
+[rights]
+read = ["*"]
+change = ["U01ALICE"]
+accept = ["U02BOB"]
+accept_own = false
+
+[inventory]
+docker_machine = "{folder}/docker-machine"
+known_hosts = "{folder}/known_hosts"
+
+[engine]
+package = "docker.io"
+version = "26.1*"
+apt_list = "/etc/apt/sources.list.d/docker.list"
+apt_component = {{ from = "main", to = "experimental" }}
+{sections}"""

@@ -1,0 +1,63 @@
+"""The fleet of the write-up, as data: who is where, in which state. Pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+BRIDGE, GATEWAY, NETWORK = "imker0", "198.18.0.1", "198.18.0.0/24"
+REPOSITORY = f"http://{GATEWAY}:8800/"
+STORE_URL = "consul://198.18.0.64:8500"
+CLUSTER = {"cluster-store": STORE_URL, "cluster-advertise": "eth0:2376"}
+
+Place = Literal["defaults", "unit", "drop-in", "json"]
+
+
+@dataclass(frozen=True)
+class LabHost:
+    """`options`: where the daemon's options stand; `swarm`: its part in the classic swarm."""
+
+    name: str
+    number: int
+    options: Place
+    swarm: Literal["", "member", "master", "store"]
+    server: str
+    role: Literal["manager", "worker"] = "worker"
+    live_restore: bool = False
+    mount_flags: bool = False
+
+    @property
+    def address(self) -> str:
+        return f"198.18.0.{self.number}"
+
+    @property
+    def in_swarm(self) -> bool:
+        return self.swarm in ("member", "master")
+
+    @property
+    def classic(self) -> tuple[tuple[str, str, str], ...]:
+        """(name, image, arguments of docker run) of the classic Swarm's own containers."""
+        agent = ("swarm-agent", "swarm:1.2.3", "--restart=always")
+        master = ("swarm-agent-master", "swarm:1.2.3", "--restart=always -p 3376:3376")
+        consul = ("consulnode01", "progrium/consul:latest", "--restart=always -p 8500:8500")
+        return {"": (), "member": (agent,), "master": (agent, master), "store": (consul,)}[self.swarm]
+
+
+FLEET = (
+    LabHost("connewitz", 60, "unit", "", "server-1", "manager"),
+    LabHost("tondi", 73, "defaults", "member", "server-2", "manager"),
+    LabHost("kaditz", 39, "defaults", "member", "server-3", "manager"),
+    LabHost("lausen", 64, "json", "store", "server-1", live_restore=True),
+    LabHost("lindenau", 66, "defaults", "member", "server-2"),
+    LabHost("miltitz", 65, "unit", "master", "server-3", mount_flags=True),
+    LabHost("pirita", 72, "drop-in", "member", "server-1"),
+    LabHost("tolkewitz", 43, "json", "member", "server-2"),
+)
+EXTRA = tuple(LabHost(f"extra{n}", 100 + n, "defaults", "member", f"server-{n % 3 + 1}") for n in range(1, 9))
+BY_NAME = {host.name: host for host in (*FLEET, *EXTRA)}
+
+# Applications, on every host: one comes back by itself, one does not, one publishes a port.
+APPLICATIONS = (
+    ("web", "nginx:1.11", "--restart=unless-stopped"),
+    ("batch", "debian:jessie", ""),
+    ("cache", "redis:3", "--restart=unless-stopped -p 6379:6379"),
+)
+IMAGES = ("swarm:1.2.3", "progrium/consul:latest", "nginx:1.11", "debian:jessie", "redis:3")

@@ -1,0 +1,57 @@
+"""Puts a host into the state of 2016. Pure but for the last function, which runs the script on the host.
+
+The daemon runs without the cluster flags, and they stand on the disk: Debian's 20.10 would not start with them, nor does
+any Engine of today. That is how people find such fleets: the next restart would be the end.
+"""
+
+import base64
+from pathlib import Path
+
+from lab.fleet import options
+from lab.fleet.client import KEYS, host_key
+from lab.fleet.hosts import APPLICATIONS, BY_NAME, IMAGES, REPOSITORY, LabHost
+
+
+def before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
+    """path -> (text, mode) of what is on the disk when the host boots, the options still without the old swarm."""
+    key = (KEYS / "ssh/id_ed25519.pub").read_text()
+    names = "".join(f"{other.address} {other.name}\n" for other in BY_NAME.values())
+    network = f"[Match]\nName=host0\n[Network]\nAddress={host.address}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
+    source = f"deb [trusted=yes] {REPOSITORY} bookworm main\n"
+    tls = {"ca.pem": "ca.pem", "server.pem": f"{host.name}/server.pem", "server-key.pem": f"{host.name}/server-key.pem"}
+    return {
+        "/etc/hostname": (f"{host.name}\n", 0o644),
+        "/etc/hosts": (f"127.0.0.1 localhost\n{names}", 0o644),
+        "/etc/machine-id": ("", 0o444),
+        "/etc/systemd/network/10-host0.network": (network, 0o644),
+        "/etc/apt/sources.list.d/docker.list": (source, 0o644),
+        "/etc/ssh/ssh_host_ed25519_key": (host_key(host).read_text(), 0o600),
+        "/etc/ssh/ssh_host_ed25519_key.pub": (host_key(host).with_suffix(".pub").read_text(), 0o644),
+        "/home/geschke/.ssh/authorized_keys": (key, 0o644),
+        **{f"/etc/docker/{name}": ((KEYS / source).read_text(), 0o600) for name, source in tls.items()},
+        **{path: (text, 0o644) for path, text in options.files(host, classic=False).items()},
+    }
+
+
+def script(host: LabHost) -> str:
+    """What is run on the booted host: the image under its names, the containers, then the options of 2016."""
+    tags = "\n".join(f"docker tag {IMAGES[0]} {image}" for image in IMAGES[1:])
+    runs = "\n".join(
+        f"docker run -d --name {name} {arguments} {image} /stand-in >/dev/null"
+        for name, image, arguments in (*APPLICATIONS, *host.classic)
+    )
+    writes = "\n".join(
+        f"mkdir -p $(dirname {path}); echo {base64.b64encode(text.encode()).decode()} | base64 -d > {path}"
+        for path, text in options.files(host, classic=True).items()
+    )
+    return f"set -e\ndocker import - {IMAGES[0]} < /image.tar >/dev/null\n{tags}\n{runs}\n{writes}\nsystemctl daemon-reload\n"
+
+
+def place(root: Path, files: dict[str, tuple[str, int]], image: Path) -> None:
+    for path, (text, mode) in files.items():
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        target.write_text(text)
+        target.chmod(mode)
+    (root / "image.tar").write_bytes(image.read_bytes())
