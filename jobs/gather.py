@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from jobs import facts, remote
 from jobs.daemon_options import OptionFiles, UnitFacts
@@ -18,7 +19,12 @@ from jobs.settings import EngineSection
 from jobs.sources import switched
 from jobs.ssh import Shell
 
-Connect = Callable[[Host], Engine]
+
+class Connect(Protocol):
+    """Engine itself, or a stand-in of the tests. `timeout`: seconds for each call."""
+
+    def __call__(self, host: Host, timeout: float = 10) -> Engine: ...
+
 
 ENGINE_PACKAGES = ("docker-ce", "docker.io", "docker-engine")
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")

@@ -76,8 +76,11 @@ def _renew(redis: Redis, key: str, value: str, lease: float, renew: float, taken
     while not over.wait(renew):
         try:
             if not redis.eval(RENEWED, 1, key, value, str(int(lease * 1000))):
-                return taken.lost.set()
+                break
             good_until = time.monotonic() + lease
         except RedisError:
             if time.monotonic() > good_until:
-                return taken.lost.set()
+                break
+    else:
+        return
+    taken.lost.set()

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import redis
 
 from jobs.contract import Ended, Request
-from jobs.engine import Engine
 from jobs.errors import JobError
+from jobs.gather import Connect
 from jobs.inventory import Host, Inventory
 from jobs.journal import Journal
 from jobs.plan import Refusal
@@ -25,7 +25,7 @@ class Office:
     journal: Journal
     redis: "redis.Redis"
     shell: Callable[[Host], AbstractContextManager[Shell]]
-    connect: Callable[[Host], Engine]
+    connect: Connect
 
     def host(self, name: str) -> Host:
         """Raises JobError for a name that the inventory does not hold: no other ever reaches a host."""

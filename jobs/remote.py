@@ -63,6 +63,7 @@ def start_unit(shell: Shell, unit: str, script: str, *arguments: str) -> None:
     shell.run(
         "systemd-run",
         f"--unit={unit}",
+        f"--description=Imker: {' '.join(arguments)}",
         "--property=RemainAfterExit=yes",
         "--property=KillMode=mixed",
         "--setenv=DEBIAN_FRONTEND=noninteractive",

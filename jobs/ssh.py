@@ -162,7 +162,7 @@ def _drain(channel: paramiko.Channel, deadline: float) -> tuple[bytearray, bytea
 
 def _over(channel: paramiko.Channel) -> bool:
     drained = not channel.recv_ready() and not channel.recv_stderr_ready()
-    return drained and channel.exit_status_ready() and (channel.eof_received or channel.closed)
+    return drained and channel.exit_status_ready() and bool(channel.eof_received or channel.closed)
 
 
 def _keep(kept: bytearray, more: bytes) -> None:

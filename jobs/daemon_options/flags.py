@@ -4,13 +4,13 @@ import re
 import shlex
 
 # Flags without a value of their own; all others take the next word when there is no "=".
-_ALONE = """D debug tls tlsverify live-restore experimental icc ip-forward ip-masq iptables ip6tables ipv6 selinux-enabled
-userland-proxy raw-logs init no-new-privileges disable-legacy-registry validate"""
+_ALONE = """D debug tls tlsverify live-restore experimental icc ip-forward ip-masq iptables ip6tables ipv6
+selinux-enabled userland-proxy raw-logs init no-new-privileges disable-legacy-registry validate"""
 ALONE = frozenset(_ALONE.split())
 CLUSTER = ("--cluster-store-opt", "--cluster-store", "--cluster-advertise")
 LEAVE = (*CLUSTER, "--live-restore")
 # A word as shells and systemd know it: bare characters, backslash pairs and quoted stretches, in any mixture.
-WORD = r"""(?:[^\s"'\\]|\\[^\r\n]|"[^"]*"|'[^']*')+"""
+_BARE, _QUOTED = r"""[^\s"'\\]|\\[^\r\n]""", {'"': '"[^"]*"', "'": "'[^']*'"}
 GAP = r"(?:[ \t]|\\?\r?\n)"
 
 
@@ -38,18 +38,24 @@ def pairs(argv: list[str]) -> list[tuple[str, str]]:
 
 def without(text: str, quote: str = "") -> tuple[str, tuple[str, ...]]:
     """The text without what a swarm's node may not have, and what left. `quote`: the one that encloses the text."""
-    inner = WORD.replace(quote, "") if quote else WORD
-    names = "|".join(map(re.escape, LEAVE[:-1]))
-    flag = rf"(?:{names})(?:=|{GAP}+)[\"']?{inner}[\"']?|--live-restore(?:=\w+)?"
+    stretches = [form for mark, form in _QUOTED.items() if mark != quote]
+    word = f"(?:{'|'.join([_BARE, *stretches])})+"
+    names = "|".join(map(re.escape, CLUSTER))
+    flag = rf"(?:{names})(?:=|{GAP}+){word}|--live-restore(?:=\w+)?"
     gone: list[str] = []
 
     def drop(match: re.Match[str]) -> str:
         gone.append(match["flag"])
-        return "" if match["before"] else match["after"][:0]
+        return ""
 
-    pattern = rf"(?P<before>{GAP}+|^)(?P<flag>[\"']?(?:{flag})[\"']?)(?P<after>(?={GAP})|$)"
-    kept = re.sub(pattern, drop, text)
+    kept = re.sub(rf"(?:{GAP}+|^)(?P<flag>{_either(flag, quote)})(?={GAP}|$)", drop, text)
     return (kept.lstrip(" \t") if gone and not text[:1].isspace() else kept), tuple(gone)
+
+
+def _either(flag: str, quote: str) -> str:
+    """The flag bare, or as a whole in quotes of its own."""
+    marks = [mark for mark in _QUOTED if mark != quote]
+    return "|".join([flag, *(f"{mark}(?:--cluster-[^{mark}]*){mark}" for mark in marks)])
 
 
 def renamed(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:

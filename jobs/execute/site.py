@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from jobs.engine import Engine
 from jobs.errors import JobError, Unreachable
+from jobs.gather import Connect
 from jobs.inventory import Host, Inventory
 from jobs.ssh import Shell
 
@@ -17,7 +18,7 @@ class Site:
     host: Host
     shell: Shell
     inventory: Inventory
-    connect: Callable[[Host], Engine]
+    connect: Connect
     note: Callable[[str], None]
     detail: Callable[[str, str], None]
     managers: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 Mirror and keyring are those of the machine's own apt sources, read at run time.
 """
 
+import email.utils
 import hashlib
 import io
 import platform
@@ -109,6 +110,7 @@ def _asking(package: Path) -> None:
 
 def _index(repository: Path) -> None:
     release = ["Origin: Imker lab", "Suite: bookworm", "Codename: bookworm", "Components: main experimental"]
+    release += [f"Date: {email.utils.formatdate(usegmt=True)}"]
     release += [f"Architectures: {_architecture()}", "SHA256:"]
     for component in ("main", "experimental"):
         packages = repository / f"dists/bookworm/{component}/binary-{_architecture()}/Packages"
