@@ -4,7 +4,7 @@ import time
 
 from redis import Redis
 
-from jobs import plan, quorum, reads, steps
+from jobs import daemon_options, plan, quorum, reads, steps
 from jobs.contract import Began, Ended, Role, StepDone, StepFailed, StepNote, StepStarted, Waiting
 from jobs.contract import Detail as DetailEvent
 from jobs.errors import Drifted, JobError
@@ -29,6 +29,8 @@ def migrate(office: Office, name: str, role: Role | None) -> None:
         if isinstance(made, Refusal):
             return office.refuse(made)
         office.journal.tell(reads.plan_event(made))
+        if made.edits:
+            office.journal.tell(DetailEvent(f"{name}: what changes", daemon_options.diff(made.edits)))
         if _blocked(office, made) or _asks(office, made):
             return None
         _carry_out(office, host, made, swarm)

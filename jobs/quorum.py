@@ -22,5 +22,5 @@ def survives(managers: int) -> str:
     count = "1 manager" if managers == 1 else f"{managers} managers"
     line = f"{count}: {tolerates(managers) or 'none'} may fail"
     if managers and managers % 2 == 0:
-        line += f" (an even number: no more than {managers - 1} would survive; add one)"
+        line += f" (an even number is no safer than {managers - 1}; add one)"
     return line

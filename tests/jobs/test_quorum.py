@@ -13,7 +13,7 @@ def test_tolerance_is_what_raft_says(managers: int, lost: int) -> None:
     ("managers", "words"),
     [
         (1, "1 manager: none may fail"),
-        (2, "2 managers: none may fail (an even number: no more than 1 would survive; add one)"),
+        (2, "2 managers: none may fail (an even number is no safer than 1; add one)"),
         (3, "3 managers: 1 may fail"),
         (5, "5 managers: 2 may fail"),
     ],

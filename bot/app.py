@@ -1,0 +1,27 @@
+"""The Slack app put together: settings and Redis in, a Bolt app out. No I/O of its own but one question to Slack."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from redis import Redis
+from slack_bolt import App
+from slack_sdk import WebClient
+
+from bot.listeners import Desk, register
+from bot.people import People
+from bot.runs import Runs
+from bot.settings import Settings
+
+AT_ONCE = 30  # listeners; Bolt's own five let the sixth command go unacknowledged
+
+
+def build(settings: Settings, redis: "Redis") -> App:
+    """Raises SlackApiError when the bot token is not right."""
+    client = WebClient(token=settings.bot_token.get_secret_value(), base_url=settings.api_url)
+    team = client.auth_test()["team_id"]
+    app = App(client=client, listener_executor=ThreadPoolExecutor(AT_ONCE), token_verification_enabled=False)
+    rights = settings.rights
+    named = (*rights.read, *rights.change, *rights.accept)
+    groups = tuple(dict.fromkeys(who for who in named if who.startswith("S")))
+    register(app, Desk(settings, Runs(redis, time.time), People(client, groups), team))
+    return app

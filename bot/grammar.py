@@ -1,0 +1,181 @@
+"""What people type, understood: text in, a command or a Misuse out. Pure; one table says all that there is to type."""
+
+import difflib
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.record import Verdict
+from jobs.contract import Command, Hosts, Migrate, Nodes, PlanHost, Role
+
+LONGEST = 300  # characters of a command; nobody types more
+Right = Literal["read", "change", "accept", ""]
+
+
+@dataclass(frozen=True)
+class ShowStatus:
+    run: str | None = None
+
+
+@dataclass(frozen=True)
+class ShowHelp:
+    pass
+
+
+@dataclass(frozen=True)
+class Decide:
+    """`target`: a run's ID, or, to accept or reject, a node's or the beginning of one."""
+
+    target: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class Misuse:
+    """What is wrong, and what to type instead."""
+
+    text: str
+    usage: str
+
+
+Wanted = Command | ShowStatus | ShowHelp | Decide
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A row of the table. `right`: what it takes to use it, "" for none."""
+
+    name: str
+    arguments: str
+    does: str
+    example: str
+    right: Right
+
+    @property
+    def usage(self) -> str:
+        return f"/swarm {self.name} {self.arguments}".rstrip()
+
+
+VERBS = (
+    Verb("hosts", "", "every host, with its Engine and its place", "hosts", "read"),
+    Verb("nodes", "", "the swarm's nodes; managers that wait are Pending", "nodes", "read"),
+    Verb("plan", "HOST [--manager or --worker]", "what a migration would do; changes nothing", "plan kaditz", "read"),
+    Verb("migrate", "HOST [--manager or --worker]", "move a host into swarm mode", "migrate kaditz", "change"),
+    Verb("accept", "ID", "make a waiting host a manager; ID is a run's or a node's", "accept k3fm9x2q", "accept"),
+    Verb("reject", "ID [--remove]", "leave it a worker, or take it out", "reject k3fm9x2q --remove", "accept"),
+    Verb("continue", "RUN", "go on despite the warnings shown", "continue k3fm9x2q", "change"),
+    Verb("cancel", "RUN", "do not", "cancel k3fm9x2q", "change"),
+    Verb("status", "[RUN]", "what is going on, what waits, what was last", "status", "read"),
+    Verb("help", "", "this", "help", ""),
+)
+BY_NAME = {verb.name: verb for verb in VERBS}
+RIGHTS: dict[str, Right] = {verb.name: verb.right for verb in VERBS}
+
+
+def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
+    """`hosts`: the inventory's names, to find the nearest; without them a name is left to the job to know."""
+    if len(text) > LONGEST:
+        return Misuse("That is too long for a command.", "/swarm help")
+    words = normalised(text).split()
+    if not words:
+        return ShowHelp()
+    verb = BY_NAME.get(words[0].lower())
+    if verb is None:
+        return _near_verb(words[0])
+    arguments = [word for word in words[1:] if not word.startswith("-")]
+    flags = [word.lower() for word in words[1:] if word.startswith("-")]
+    return _build(verb, arguments, flags, hosts)
+
+
+def right_of(wanted: Wanted) -> Right:
+    """The right that a command takes."""
+    match wanted:
+        case ShowHelp():
+            return ""
+        case ShowStatus():
+            return "read"
+        case Decide(_, verdict):
+            return "accept" if verdict in ("accept", "reject", "remove") else "change"
+        case _:
+            return RIGHTS[wanted.type]
+
+
+def normalised(text: str) -> str:
+    """As typed on a phone or linked by Slack, to what was meant. A leading mention of the bot goes."""
+    text = unicodedata.normalize("NFC", text)
+    text = re.sub(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>", "", text)
+    text = re.sub(r"<(?:https?|mailto|ssh):[^|>]*\|([^>]*)>", r"\1", text)
+    text = re.sub(r"<(?:https?://)?([^|>@!#\s]*?)/?>", r"\1", text)
+    text = re.sub(r"(?:[\u2013\u2014\u2015]|\u2212)(?=\w)", "--", text)
+    text = re.sub("[\u200b-\u200f\u2060\ufeff]", "", text)
+    return re.sub("[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]", "", text)
+
+
+def _build(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
+    match verb.name:
+        case "hosts" | "nodes" | "help":
+            made: dict[str, Wanted] = {"hosts": Hosts(), "nodes": Nodes(), "help": ShowHelp()}
+            return made[verb.name] if not arguments and not flags else _usage(verb, "it takes nothing more")
+        case "plan" | "migrate":
+            return _about_host(verb, arguments, flags, hosts)
+        case "status":
+            return _status(verb, arguments, flags)
+        case _:
+            return _decision(verb, arguments, flags)
+
+
+def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
+    roles: dict[str, Role] = {"--manager": "manager", "--worker": "worker"}
+    strangers = [flag for flag in flags if flag not in roles]
+    if strangers:
+        return _usage(verb, f"there is no {strangers[0]}")
+    if len(set(flags)) > 1:
+        return _usage(verb, "a host is either a manager or a worker")
+    if len(arguments) != 1:
+        return _usage(verb, "name the host" if not arguments else "one host at a time")
+    name = arguments[0].lower().rstrip(".")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
+        return _usage(verb, "that is no host's name")
+    if hosts and name not in hosts:
+        return _near_host(verb, name, hosts)
+    role = roles[flags[0]] if flags else None
+    return Migrate(name, role) if verb.name == "migrate" else PlanHost(name, role)
+
+
+def _status(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
+    if flags or len(arguments) > 1:
+        return _usage(verb, "it takes a run's ID, or nothing")
+    if not arguments:
+        return ShowStatus()
+    return ShowStatus(arguments[0].lower()) if _is_id(arguments[0]) else _usage(verb, "that is no run's ID")
+
+
+def _decision(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
+    allowed = {"--remove"} if verb.name == "reject" else set()
+    if set(flags) - allowed:
+        return _usage(verb, f"there is no {min(set(flags) - allowed)}")
+    if len(arguments) != 1 or not _is_id(arguments[0]):
+        return _usage(verb, "it takes one ID")
+    verdicts: dict[str, Verdict] = {"accept": "accept", "reject": "reject", "continue": "continue", "cancel": "cancel"}
+    return Decide(arguments[0].lower(), "remove" if flags else verdicts[verb.name])
+
+
+def _is_id(word: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9]{3,40}", word, re.ASCII) is not None
+
+
+def _usage(verb: Verb, why: str) -> Misuse:
+    return Misuse(f"/swarm {verb.name}: {why}.", f"{verb.usage}, for example: /swarm {verb.example}")
+
+
+def _near_verb(word: str) -> Misuse:
+    near = difflib.get_close_matches(word.lower(), BY_NAME, 1, cutoff=0.5)
+    usage = f"Did you mean /swarm {near[0]}? {BY_NAME[near[0]].usage}" if near else "/swarm help lists what there is"
+    return Misuse(f"There is no command {word[:40]}.", usage)
+
+
+def _near_host(verb: Verb, name: str, hosts: tuple[str, ...]) -> Misuse:
+    near = difflib.get_close_matches(name, hosts, 1, cutoff=0.5)
+    usage = f"Did you mean /swarm {verb.name} {near[0]}?" if near else "/swarm hosts lists them."
+    return Misuse(f"There is no host {name[:63]} in the inventory.", usage)

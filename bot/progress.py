@@ -1,0 +1,127 @@
+"""A run as it stands, folded from all that is known of it. Pure and total: any events, any order, repeats."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bot.record import Decision, JobState, RunRecord
+from jobs.contract import (
+    Detail,
+    Ended,
+    Event,
+    Finding,
+    HostTable,
+    NodeTable,
+    Planned,
+    StepDone,
+    StepFailed,
+    StepNote,
+    StepStarted,
+    Waiting,
+)
+
+StepState = Literal["pending", "running", "done", "failed"]
+State = Literal["queued", "running", "waiting", "over", "lost"]
+
+
+@dataclass(frozen=True)
+class StepView:
+    """`started`, `ended`: UNIX seconds, None while it has not; `note`: its latest word."""
+
+    key: str
+    title: str
+    detail: str
+    state: StepState = "pending"
+    note: str = ""
+    started: float | None = None
+    ended: float | None = None
+    job: int = 1
+
+
+@dataclass(frozen=True)
+class RunView:
+    """All that a message shows of a run. `details` have keys, so that each is posted once; `now`: UNIX seconds."""
+
+    record: RunRecord
+    state: State
+    now: float
+    steps: tuple[StepView, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    diff: str = ""
+    table: HostTable | NodeTable | None = None
+    waiting: Waiting | None = None
+    decisions: tuple[Decision, ...] = ()
+    ended: Ended | None = None
+    finished_at: float | None = None
+    details: tuple[tuple[str, Detail], ...] = ()
+
+
+def fold(record: RunRecord, events: Iterable[Event], job_state: JobState, now: float) -> RunView:
+    """`job_state` is RQ's word on the run's last job: a job that died writes no last event."""
+    ordered = sorted({(event.job, event.number): event for event in events}.values(), key=lambda e: (e.job, e.number))
+    view = RunView(record, "queued", now, decisions=record.decisions)
+    for event in ordered:
+        view = _with(view, event)
+    return replace(view, state=_state(view, ordered, job_state))
+
+
+def _with(view: RunView, event: Event) -> RunView:
+    match event.body:
+        case Planned(steps, findings, diff):
+            kept = tuple(step for step in view.steps if step.state != "pending")
+            fresh = tuple(StepView(line.key, line.title, line.detail, job=event.job) for line in steps)
+            return replace(view, steps=kept + fresh, findings=findings, diff=diff or view.diff)
+        case StepStarted(key):
+            return _step(view, event, key, state="running", started=event.at)
+        case StepNote(key, text):
+            return _step(view, event, key, note=text)
+        case StepDone(key, note):
+            return _step(view, event, key, state="done", note=note, ended=event.at)
+        case StepFailed(key, note):
+            return _step(view, event, key, state="failed", note=note, ended=event.at)
+        case Detail() as detail:
+            return replace(view, details=(*view.details, (f"{event.job}-{event.number}", detail)))
+        case HostTable() | NodeTable() as table:
+            return replace(view, table=table)
+        case Waiting() as waiting:
+            return replace(view, waiting=waiting, ended=None)
+        case Ended() as ended:
+            return replace(view, ended=ended, waiting=None, finished_at=event.at)
+        case _:
+            return replace(view, waiting=None, ended=None, finished_at=None)
+
+
+def _step(view: RunView, event: Event, key: str, **change: object) -> RunView:
+    steps = tuple(
+        replace(step, **change) if (step.key, step.job) == (key, event.job) else step  # type: ignore[arg-type]
+        for step in view.steps
+    )
+    return replace(view, steps=steps)
+
+
+def _state(view: RunView, events: list[Event], job_state: JobState) -> State:
+    last = events[-1].job if events else 0
+    heard = last == view.record.jobs
+    if heard and view.ended:
+        return "over"
+    if heard and view.waiting:
+        return "over" if cancelled(view) else "waiting"
+    if job_state == "lost":
+        return "lost"
+    return "running" if heard else "queued"
+
+
+def decided(view: RunView) -> Decision | None:
+    """The decision on the question that the run's last job asked."""
+    return next((decision for decision in view.decisions if decision.job == view.record.jobs), None)
+
+
+def cancelled(view: RunView) -> bool:
+    decision = decided(view)
+    return decision is not None and decision.verdict == "cancel"
+
+
+def last_step(view: RunView) -> StepView | None:
+    """The step that a run had reached."""
+    begun = [step for step in view.steps if step.state != "pending"]
+    return begun[-1] if begun else None

@@ -1,0 +1,228 @@
+"""`python -m bot.reporter`: keeps each run's one message true. The only writer of messages in channels.
+
+Level-triggered: it folds all that is known of a run, renders, and edits the message when that differs from what it posted
+last. It has no cursor to lose, and may be killed at any time. A doorbell wakes it; a tick catches what the doorbell missed.
+"""
+
+import hashlib
+import json
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
+from slack_sdk.webhook import WebhookClient
+
+from bot import blocks, settings
+from bot.blocks import Message
+from bot.progress import RunView
+from bot.runs import Runs
+from imker import broker, log
+from imker.config import ConfigError
+from jobs.contract import BELL
+
+TICK, APART = 1.5, 1.5  # seconds between looks; seconds between two edits of one message
+HEALED = 5.0  # seconds after which a record without a job is enqueued again
+LEASE = 10  # seconds that one reporter stays the only one
+GONE = ("message_not_found", "cant_update_message")
+SHUT_OUT = ("not_in_channel", "channel_not_found", "is_archived")
+METADATA = "imker_run"
+
+logger = structlog.get_logger()
+
+
+class Reporter:
+    """`clock`: UNIX seconds."""
+
+    def __init__(self, runs: Runs, client: WebClient, clock: Callable[[], float] = time.time) -> None:
+        self._runs = runs
+        self._client = client
+        self._clock = clock
+        self._edited: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Every open run once. What Slack refuses for one run keeps none of the others waiting."""
+        for run in self._runs.open_runs():
+            try:
+                self._report(run)
+            except (SlackClientError, OSError) as failed:
+                logger.warning("could not report", run=run, error=str(failed))
+
+    def _report(self, run: str) -> None:
+        record = self._runs.record(run)
+        if record is None:
+            return self._runs.close(run)
+        if (
+            not self._runs.has_job(record)
+            and self._clock() - record.asked_at > HEALED
+            and not self._told(run, record.jobs)
+        ):
+            self._runs.enqueue(record)
+        view = self._runs.view(record)
+        over = view.state in ("over", "lost")
+        if self._show(view, over) and self._details(view) and over:
+            self._runs.close(run)
+        return None
+
+    def _told(self, run: str, job: int) -> bool:
+        return any(event.job == job for event in self._runs.events(run))
+
+    def _show(self, view: RunView, over: bool) -> bool:
+        """Whether the message is as it should be. The last state does not wait its turn."""
+        run, message = view.record.run, blocks.render(view)
+        digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
+        posted = self._runs.posted(run)
+        if posted.get("digest") == digest:
+            return True
+        if not over and self._clock() - self._edited.get(run, 0) < APART:
+            return False
+        self._edited[run] = self._clock()
+        if "ts" not in posted:
+            return self._post(view, message, digest)
+        return self._edit(view, message, digest, posted)
+
+    def _post(self, view: RunView, message: Message, digest: str) -> bool:
+        run, channel = view.record.run, view.record.channel
+        try:
+            ts = self._found(channel, run, view.record.asked_at) or self._posted(channel, run, message)
+        except SlackApiError as refused:
+            if refused.response["error"] not in SHUT_OUT:
+                raise
+            self._privately(run, message)
+            self._runs.remember(run, digest=digest, ts="", channel=channel)
+            return True
+        self._runs.remember(run, digest=digest, ts=ts, channel=channel)
+        return True
+
+    def _posted(self, channel: str, run: str, message: Message) -> str:
+        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": {"run": run}}
+        reply = self._client.chat_postMessage(
+            channel=channel, text=message.text, blocks=list(message.blocks), metadata=metadata, unfurl_links=False
+        )
+        return str(reply["ts"])
+
+    def _found(self, channel: str, run: str, since: float) -> str:
+        """A message of this run that was posted although its reply was lost: looked for only after a failure."""
+        if run not in self._doubtful():
+            self._doubt(run)
+            return ""
+        history = self._client.conversations_history(
+            channel=channel, oldest=str(since - 60), include_all_metadata=True, limit=200
+        )
+        for message in history["messages"]:
+            payload = (message.get("metadata") or {}).get("event_payload") or {}
+            if payload.get("run") == run:
+                return str(message["ts"])
+        return ""
+
+    def _doubtful(self) -> set[str]:
+        return {run for run in self._runs.open_runs() if "tried" in self._runs.posted(run)}
+
+    def _doubt(self, run: str) -> None:
+        """Noted before the first try: whoever finds it cannot know whether that try was heard."""
+        self._runs.remember(run, tried="1")
+
+    def _edit(self, view: RunView, message: Message, digest: str, posted: dict[str, str]) -> bool:
+        run = view.record.run
+        if not posted["ts"]:
+            self._runs.remember(run, digest=digest)
+            return True
+        try:
+            self._client.chat_update(
+                channel=posted["channel"], ts=posted["ts"], text=message.text, blocks=list(message.blocks)
+            )
+        except SlackApiError as refused:
+            if refused.response["error"] in GONE:
+                self._runs.forget_message(run)
+                return False
+            if refused.response["error"] not in SHUT_OUT:
+                raise
+        self._runs.remember(run, digest=digest)
+        return True
+
+    def _details(self, view: RunView) -> bool:
+        """Each once, in the message's thread."""
+        posted = self._runs.posted(view.record.run)
+        for key, shown in view.details:
+            if f"detail:{key}" in posted or not posted.get("ts"):
+                continue
+            reply = blocks.detail(shown)
+            self._client.chat_postMessage(
+                channel=posted["channel"], thread_ts=posted["ts"], text=reply.text, blocks=list(reply.blocks)
+            )
+            self._runs.remember(view.record.run, **{f"detail:{key}": "1"})
+        return True
+
+    def _privately(self, run: str, message: Message) -> None:
+        """The channel does not take messages: at least the asker hears."""
+        url = self._runs.answer_url(run)
+        if url:
+            lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
+            WebhookClient(url).send(text=lead + message.text, response_type="ephemeral")
+
+
+def serve(reporter: Reporter, redis: "Redis", over: threading.Event) -> None:
+    """One reporter at a time looks; a second stands by, and takes over when the first is gone."""
+    me, bell = uuid.uuid4().hex, redis.pubsub(ignore_subscribe_messages=True)
+    bell.subscribe(BELL)
+    while not over.is_set():
+        try:
+            if _leads(redis, me):
+                reporter.look()
+            _await(bell)
+        except RedisError as failed:
+            logger.warning("Redis does not answer", error=str(failed))
+            over.wait(TICK)
+    _step_down(redis, me)
+
+
+def _await(bell: Any) -> None:
+    """Until the bell rings, or a tick; all rings since count as one."""
+    if bell.get_message(timeout=TICK):
+        while bell.get_message(timeout=0):
+            pass
+
+
+def _leads(redis: "Redis", me: str) -> bool:
+    if redis.set("bot:reporter", me, nx=True, ex=LEASE):
+        return True
+    holder = redis.get("bot:reporter")
+    if holder == me.encode():
+        redis.expire("bot:reporter", LEASE)
+        return True
+    return False
+
+
+def _step_down(redis: "Redis", me: str) -> None:
+    if redis.get("bot:reporter") == me.encode():
+        redis.delete("bot:reporter")
+
+
+def main() -> int:
+    log.set_up()
+    try:
+        loaded = settings.load()
+        redis = broker.connect(loaded.redis_url)
+    except (ConfigError, broker.NoRedis) as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
+    client.retry_handlers += [RateLimitErrorRetryHandler(max_retry_count=2), ServerErrorRetryHandler(max_retry_count=2)]
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    signal.signal(signal.SIGINT, lambda *_: over.set())
+    serve(Reporter(Runs(redis, time.time), client), redis, over)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
