@@ -1,4 +1,4 @@
-"""`python -m bot`: takes commands and clicks over Socket Mode. A connection that is deaf ends the process, to be restarted."""
+"""`python -m bot`: takes commands and clicks over Socket Mode. Deaf, it ends, to be started again."""
 
 import signal
 import sys
@@ -33,9 +33,9 @@ def main() -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, lambda *_: over.set())
-    handler.connect()
+    handler.connect()  # type: ignore[no-untyped-call]
     code = _watch(handler, over)
-    handler.close()
+    handler.close()  # type: ignore[no-untyped-call]
     return code
 
 
@@ -43,7 +43,7 @@ def _watch(handler: SocketModeHandler, over: threading.Event) -> int:
     """0 when told to stop; 1 when no pong came for too long: the SDK itself does not notice if the first never came."""
     began = time.time()
     while not over.wait(1):
-        session = handler.client.current_session  # type: ignore[attr-defined]
+        session = handler.client.current_session
         heard = (session.last_ping_pong_time if session else None) or began
         if time.time() - max(heard, began) > DEAF:
             print("the Socket Mode connection is deaf; ending, to be started again", file=sys.stderr)

@@ -149,7 +149,7 @@ def register(app: App, desk: Desk) -> None:
         _guarded(lambda: desk.command(user, channel, event.get("text", ""), body["event_id"], "", answer), answer)
 
     for action in ("accept", "reject", "continue", "cancel"):
-        _on_button(app, desk, action)  # type: ignore[arg-type]
+        _on_button(app, desk, action)
 
 
 def _on_button(app: App, desk: Desk, verdict: Verdict) -> None:

@@ -1,7 +1,7 @@
 """`python -m bot.reporter`: keeps each run's one message true. The only writer of messages in channels.
 
-Level-triggered: it folds all that is known of a run, renders, and edits the message when that differs from what it posted
-last. It has no cursor to lose, and may be killed at any time. A doorbell wakes it; a tick catches what the doorbell missed.
+Level-triggered: it folds all that is known of a run, renders, and edits the message when that differs from what it
+posted last. It has no cursor to lose, and may be killed at any time. A doorbell wakes it; a tick catches what that missed.
 """
 
 import hashlib
@@ -87,13 +87,16 @@ class Reporter:
             return False
         self._edited[run] = self._clock()
         if "ts" not in posted:
-            return self._post(view, message, digest)
+            return self._post(view, message, digest, tried="tried" in posted)
         return self._edit(view, message, digest, posted)
 
-    def _post(self, view: RunView, message: Message, digest: str) -> bool:
+    def _post(self, view: RunView, message: Message, digest: str, *, tried: bool) -> bool:
+        """Noted before the first try: whoever comes after a failure cannot know whether that try was heard."""
         run, channel = view.record.run, view.record.channel
         try:
-            ts = self._found(channel, run, view.record.asked_at) or self._posted(channel, run, message)
+            ts = self._found(channel, run, view.record.asked_at) if tried else ""
+            self._runs.remember(run, tried="1")
+            ts = ts or self._posted(channel, run, message)
         except SlackApiError as refused:
             if refused.response["error"] not in SHUT_OUT:
                 raise
@@ -111,10 +114,7 @@ class Reporter:
         return str(reply["ts"])
 
     def _found(self, channel: str, run: str, since: float) -> str:
-        """A message of this run that was posted although its reply was lost: looked for only after a failure."""
-        if run not in self._doubtful():
-            self._doubt(run)
-            return ""
+        """A message of this run that was posted although its reply was lost, "" if there is none."""
         history = self._client.conversations_history(
             channel=channel, oldest=str(since - 60), include_all_metadata=True, limit=200
         )
@@ -123,13 +123,6 @@ class Reporter:
             if payload.get("run") == run:
                 return str(message["ts"])
         return ""
-
-    def _doubtful(self) -> set[str]:
-        return {run for run in self._runs.open_runs() if "tried" in self._runs.posted(run)}
-
-    def _doubt(self, run: str) -> None:
-        """Noted before the first try: whoever finds it cannot know whether that try was heard."""
-        self._runs.remember(run, tried="1")
 
     def _edit(self, view: RunView, message: Message, digest: str, posted: dict[str, str]) -> bool:
         run = view.record.run
@@ -172,7 +165,7 @@ class Reporter:
 
 def serve(reporter: Reporter, redis: "Redis", over: threading.Event) -> None:
     """One reporter at a time looks; a second stands by, and takes over when the first is gone."""
-    me, bell = uuid.uuid4().hex, redis.pubsub(ignore_subscribe_messages=True)
+    me, bell = uuid.uuid4().hex, redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     bell.subscribe(BELL)
     while not over.is_set():
         try:

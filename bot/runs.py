@@ -5,10 +5,12 @@ accepted is enqueued again on the next look, under the same job ID, which RQ tak
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from pydantic import TypeAdapter
 from redis import Redis
@@ -78,7 +80,7 @@ class Runs:
         """The run's last job; that RQ has it already is as good."""
         request = self._request(record)
         queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
-        try:
+        with contextlib.suppress(DuplicateJobError):
             queue.enqueue(
                 contract.JOB_FUNCTION,
                 args=(contract.encode(request),),
@@ -89,8 +91,6 @@ class Runs:
                 failure_ttl=7 * DAY,
                 description=f"run {record.run}",
             )
-        except DuplicateJobError:
-            pass
         self.ring(record.run)
 
     def ring(self, run: str) -> None:
@@ -122,7 +122,8 @@ class Runs:
     def events(self, run: str) -> tuple[Event, ...]:
         """All that can be read; an entry that is none of ours is passed over."""
         events = []
-        for _, entry in self._redis.xrange(contract.events_key(run)):  # type: ignore[union-attr]
+        entries: Any = self._redis.xrange(contract.events_key(run))
+        for _, entry in entries:
             try:
                 events.append(contract.decode_event(entry[b"event"]))
             except (KeyError, contract.UnknownContract):
@@ -133,7 +134,7 @@ class Runs:
         try:
             job = Job.fetch(contract.job_id(record.run, record.jobs), self._redis, JSONSerializer)
         except NoSuchJobError:
-            return "lost"
+            return "queued"  # recorded, not enqueued yet: the next look does it
         return STATES.get(job.get_status(), "queued")
 
     def has_job(self, record: RunRecord) -> bool:
@@ -172,7 +173,8 @@ class Runs:
         return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
 
     def remember(self, run: str, **posted: str) -> None:
-        self._redis.hset(f"{_key(run)}:posted", mapping=posted)
+        mapping: Any = posted
+        self._redis.hset(f"{_key(run)}:posted", mapping=mapping)
         self._redis.expire(f"{_key(run)}:posted", KEPT)
 
     def forget_message(self, run: str) -> None:

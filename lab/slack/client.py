@@ -1,0 +1,117 @@
+"""A person's and a test's way to the stand-in: say, press, see, wait."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+ACTIONS = {"Accept": "run.accept", "Reject": "run.reject", "Continue": "run.continue", "Cancel": "run.cancel"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A message as a user sees it."""
+
+    raw: dict[str, Any]
+
+    @property
+    def ts(self) -> str:
+        return str(self.raw["ts"])
+
+    @property
+    def text(self) -> str:
+        return str(self.raw["text"])
+
+    @property
+    def ephemeral(self) -> bool:
+        return bool(self.raw["ephemeral"])
+
+    @property
+    def thread(self) -> str:
+        return str(self.raw.get("thread_ts", ""))
+
+    @property
+    def plain(self) -> str:
+        """All words of the blocks, as a person reads them from top to bottom."""
+        return "\n".join(line for block in self.raw["blocks"] for line in _words(block))
+
+    @property
+    def buttons(self) -> list[str]:
+        rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
+        return [element["text"]["text"] for row in rows for element in row]
+
+
+class Workspace:
+    """The stand-in at `url`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    def say(self, user: str, channel: str, text: str) -> dict[str, Any]:
+        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`."""
+        return self._post("/lab/say", user=user, channel=channel, text=text)
+
+    def press(self, user: str, message: Seen, button: str, **forged: str) -> dict[str, Any]:
+        """Raises httpx.HTTPStatusError when the user sees no such button."""
+        return self._post("/lab/press", user=user, ts=message.ts, action_id=ACTIONS[button], forged=forged)
+
+    def sees(self, user: str, channel: str) -> list[Seen]:
+        answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
+        return [Seen(raw) for raw in answer.raise_for_status().json()]
+
+    def wait(
+        self, user: str, channel: str, what: str | Callable[[Seen], bool], seconds: float = 10, after: str = ""
+    ) -> Seen:
+        """The newest message that says it, once there is one. `after`: only younger ones than this ts."""
+
+        def fits(message: Seen) -> bool:
+            return what in f"{message.text}\n{message.plain}" if isinstance(what, str) else what(message)
+
+        deadline = time.monotonic() + seconds
+        while True:
+            messages = [m for m in self.sees(user, channel) if m.ts > after and fits(m)]
+            if messages:
+                return messages[-1]
+            if time.monotonic() > deadline:
+                last = "\n---\n".join(message.plain for message in self.sees(user, channel)[-4:])
+                raise TimeoutError(f"{user} does not see {what!r} within {seconds} s; the last messages:\n{last}")
+            time.sleep(0.05)
+
+    def calls(self, method: str = "") -> list[dict[str, Any]]:
+        """What the app called so far."""
+        told = self._http.get("/lab/told").json()["calls"]
+        return [call for call in told if not method or call["method"] == method]
+
+    def sockets(self) -> int:
+        return int(self._http.get("/lab/told").json()["sockets"])
+
+    def fault(self, kind: str, **more: Any) -> None:
+        self._post("/lab/fault", kind=kind, **more)
+
+    def clear_faults(self) -> None:
+        self._post("/lab/fault", clear=True)
+
+    def remove(self, message: Seen) -> None:
+        self._post("/lab/remove", ts=message.ts)
+
+    def _post(self, path: str, **said: Any) -> dict[str, Any]:
+        return dict(self._http.post(path, json=said).raise_for_status().json())
+
+
+def _words(block: Any) -> list[str]:
+    """Texts in reading order; a table row is one line."""
+    if isinstance(block, list):
+        return [line for inner in block for line in _words(inner)]
+    if not isinstance(block, dict):
+        return []
+    if block.get("type") == "table":
+        return ["  ".join(cell.get("text", "") for cell in row) for row in block["rows"]]
+    if isinstance(block.get("text"), str):
+        return [block["text"]]
+    own = [f"[{block['status']}] {block['title']}"] if block.get("type") == "task_card" else []
+    own += [block["title"]] if block.get("type") == "plan" else []
+    inner = (block.get(key) for key in ("text", "elements", "fields", "tasks", "details", "output"))
+    return own + [line for value in inner for line in _words(value)]

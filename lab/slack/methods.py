@@ -1,0 +1,158 @@
+"""Slack's Web API: a function a method, arguments and state in, the answer out. What Slack refuses, SlackRefuses says."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from lab.slack.blocks import TEXT, problems
+from lab.slack.state import Message, SlackRefuses, State
+
+Arguments = dict[str, Any]
+Answer = dict[str, Any]
+SCOPES = {
+    "chat.postMessage": "chat:write", "chat.update": "chat:write", "chat.delete": "chat:write",
+    "chat.postEphemeral": "chat:write", "users.info": "users:read", "users.list": "users:read",
+    "usergroups.list": "usergroups:read", "usergroups.users.list": "usergroups:read",
+    "conversations.history": "channels:history", "conversations.replies": "channels:history",
+    "conversations.list": "channels:read", "conversations.info": "channels:read", "conversations.members": "channels:read",
+    "reactions.add": "reactions:write", "files.getUploadURLExternal": "files:write",
+    "files.completeUploadExternal": "files:write",
+}  # fmt: skip
+
+
+def call(method: str, arguments: Arguments, token: str, state: State) -> Answer:
+    """Raises SlackRefuses: a wrong token, a missing scope, or what the method itself refuses."""
+    handler = METHODS.get(method)
+    if handler is None:
+        raise SlackRefuses("unknown_method", req_method=method)
+    _check_token(method, token, state)
+    return handler(arguments, state)
+
+
+def _check_token(method: str, token: str, state: State) -> None:
+    wanted = state.app["app_token" if method == "apps.connections.open" else "bot_token"]
+    if not token:
+        raise SlackRefuses("not_authed")
+    if token != wanted:
+        known = token in (state.app["app_token"], state.app["bot_token"])
+        raise SlackRefuses("not_allowed_token_type" if known else "invalid_auth")
+    scope = SCOPES.get(method)
+    if scope and scope not in state.scopes:
+        raise SlackRefuses("missing_scope", needed=scope, provided=",".join(sorted(state.scopes)))
+
+
+def _auth_test(_: Arguments, state: State) -> Answer:
+    user = state.app["bot_user"]
+    return {"team_id": state.team["id"], "team": state.team["name"], "user_id": user, "bot_id": "B01IMKER", "url": "/"}
+
+
+def _post(arguments: Arguments, state: State) -> Answer:
+    channel = state.channel(arguments.get("channel", ""))
+    thread = arguments.get("thread_ts") or ""
+    if thread:
+        state.message(channel["id"], thread)
+    message = _written(arguments, state, channel["id"])
+    message.thread = thread
+    state.messages[message.ts] = message
+    return {"channel": channel["id"], "ts": message.ts, "message": message.as_slack()}
+
+
+def _ephemeral(arguments: Arguments, state: State) -> Answer:
+    channel = state.channel(arguments.get("channel", ""))
+    if arguments.get("user") not in channel["members"]:
+        raise SlackRefuses("user_not_in_channel")
+    message = _written(arguments, state, channel["id"])
+    message.to = arguments["user"]
+    state.messages[message.ts] = message
+    return {"message_ts": message.ts}
+
+
+def _update(arguments: Arguments, state: State) -> Answer:
+    channel = state.channel(arguments.get("channel", ""))
+    message = state.message(channel["id"], arguments.get("ts", ""))
+    if message.user != state.app["bot_user"]:
+        raise SlackRefuses("cant_update_message")
+    checked = _written(arguments, state, channel["id"])
+    message.text, message.blocks, message.edited = checked.text, checked.blocks, True
+    return {"channel": channel["id"], "ts": message.ts, "text": message.text}
+
+
+def _delete(arguments: Arguments, state: State) -> Answer:
+    message = state.message(arguments.get("channel", ""), arguments.get("ts", ""))
+    del state.messages[message.ts]
+    return {"ts": message.ts}
+
+
+def _written(arguments: Arguments, state: State, channel: str) -> Message:
+    """A message's content, checked as Slack checks it."""
+    text, blocks = str(arguments.get("text") or ""), arguments.get("blocks") or []
+    if not text and not blocks:
+        raise SlackRefuses("no_text")
+    wrong = problems(blocks)
+    if wrong:
+        code = re.split(r"[ :]", wrong[0])[0]
+        raise SlackRefuses(code, response_metadata={"messages": [f"[ERROR] {line}" for line in wrong]})
+    metadata = arguments.get("metadata") or {}
+    return Message(state.ts(), channel, state.app["bot_user"], text[:TEXT], blocks, metadata=metadata)
+
+
+def _history(arguments: Arguments, state: State) -> Answer:
+    channel = state.channel(arguments.get("channel", ""))["id"]
+    oldest = float(arguments.get("oldest") or 0)
+    told = _true(arguments.get("include_all_metadata"))
+    found = [m for m in state.messages.values() if m.channel == channel and not m.to and not m.thread]
+    newest = [m.as_slack(told) for m in reversed(found) if float(m.ts) >= oldest]
+    return {"messages": newest[: int(arguments.get("limit") or 100)], "has_more": False}
+
+
+def _replies(arguments: Arguments, state: State) -> Answer:
+    parent = state.message(state.channel(arguments.get("channel", ""))["id"], arguments.get("ts", ""))
+    thread = [m for m in state.messages.values() if m.thread == parent.ts and not m.to]
+    return {"messages": [parent.as_slack(), *(m.as_slack() for m in thread)]}
+
+
+def _channel_info(arguments: Arguments, state: State) -> Answer:
+    found = state.channels.get(arguments.get("channel", ""))
+    if found is None:
+        raise SlackRefuses("channel_not_found")
+    member = state.app["bot_user"] in found["members"]
+    return {"channel": {"id": found["id"], "name": found["name"], "is_member": member}}
+
+
+def _user_info(arguments: Arguments, state: State) -> Answer:
+    found = state.users.get(arguments.get("user", ""))
+    if found is None:
+        raise SlackRefuses("user_not_found")
+    return {"user": found}
+
+
+def _group_users(arguments: Arguments, state: State) -> Answer:
+    found = state.groups.get(arguments.get("usergroup", ""))
+    if found is None:
+        raise SlackRefuses("no_such_subteam")
+    return {"users": found["users"]}
+
+
+def _true(value: Any) -> bool:
+    """Forms carry "true" and "1"."""
+    return str(value).lower() in ("true", "1")
+
+
+METHODS: dict[str, Callable[[Arguments, State], Answer]] = {
+    "auth.test": _auth_test,
+    "apps.connections.open": lambda arguments, state: {},
+    "chat.postMessage": _post,
+    "chat.postEphemeral": _ephemeral,
+    "chat.update": _update,
+    "chat.delete": _delete,
+    "conversations.history": _history,
+    "conversations.replies": _replies,
+    "conversations.info": _channel_info,
+    "conversations.list": lambda arguments, state: {"channels": list(state.channels.values())},
+    "conversations.members": lambda a, state: {"members": state.channel(a.get("channel", ""))["members"]},
+    "users.info": _user_info,
+    "users.list": lambda arguments, state: {"members": list(state.users.values())},
+    "usergroups.list": lambda arguments, state: {"usergroups": list(state.groups.values())},
+    "usergroups.users.list": _group_users,
+    "blocks.validate": lambda arguments, state: {"errors": problems(arguments.get("blocks") or [])},
+}
