@@ -22,6 +22,18 @@ lint: $(STAMP) ## format, lint, types, import rules
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+.PHONY: demo
+demo: $(STAMP) ## the story on real hosts, as root: HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
+	$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(STAY),--stay)
+
+.PHONY: run
+run: $(STAMP) ## the four processes, with your own tokens and imker.toml
+	$(VENV)/bin/honcho start
+
+.PHONY: fleet-down
+fleet-down: $(STAMP) ## end the lab's hosts, whatever left them
+	$(VENV)/bin/python -m lab fleet down
+
 .PHONY: test
 test: lint ## all tests (without root: all but the fleet's)
 	$(VENV)/bin/python -m pytest

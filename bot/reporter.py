@@ -1,7 +1,7 @@
 """`python -m bot.reporter`: keeps each run's one message true. The only writer of messages in channels.
 
 Level-triggered: it folds all that is known of a run, renders, and edits the message when that differs from what it
-posted last. It has no cursor to lose, and may be killed at any time. A doorbell wakes it; a tick catches what that missed.
+posted last. It has no cursor to lose, and may be killed at any time. A doorbell wakes it, and a tick.
 """
 
 import hashlib

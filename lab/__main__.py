@@ -66,6 +66,16 @@ def slack(port: int = 8899, config: Path | None = None) -> None:
     serve(port, config)
 
 
+@app.command()
+def demo(names: Names = None, stay: bool = False) -> None:
+    """The whole story on real hosts; `all` for eight, three without names."""
+    from lab.demo import THREE
+    from lab.demo import demo as play
+
+    chosen = () if names == ["all"] else tuple(names or THREE)
+    sys.exit(play(chosen, stay))
+
+
 def main() -> None:
     try:
         app()

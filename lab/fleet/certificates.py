@@ -1,4 +1,4 @@
-"""Certificates as docker-machine makes them: one CA, a client's, and each host's own; 1080 days, RSA, no key identifiers."""
+"""Certificates as docker-machine makes them: one CA, a client's, each host's; 1080 days, no key identifiers."""
 
 import datetime
 import ipaddress

@@ -1,4 +1,4 @@
-"""The fleet as a whole: up, down, reset, reboot, status. Level-triggered: brings what is missing, leaves what is there."""
+"""The fleet as a whole: up, down, reset, reboot, status. Brings what is missing, leaves what is there."""
 
 import fcntl
 import os

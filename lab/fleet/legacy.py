@@ -1,7 +1,7 @@
 """Puts a host into the state of 2016. Pure but for the last function, which runs the script on the host.
 
-The daemon runs without the cluster flags, and they stand on the disk: Debian's 20.10 would not start with them, nor does
-any Engine of today. That is how people find such fleets: the next restart would be the end.
+The daemon runs without the cluster flags, and they stand on the disk: Debian's 20.10 would not start with
+them, nor does an Engine of today. That is how people find such fleets: the next restart would be the end.
 """
 
 import base64
@@ -10,6 +10,9 @@ from pathlib import Path
 from lab.fleet import options
 from lab.fleet.client import KEYS, host_key
 from lab.fleet.hosts import APPLICATIONS, BY_NAME, IMAGES, REPOSITORY, LabHost
+
+# Until dockerd has taken the socket over from systemd, a client that connects hangs: hence short tries.
+AWAIT = "for try in $(seq 100); do timeout 1 docker version >/dev/null 2>&1 && break; sleep 0.1; done"
 
 
 def before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
@@ -44,7 +47,8 @@ def script(host: LabHost) -> str:
         f"mkdir -p $(dirname {path}); echo {base64.b64encode(text.encode()).decode()} | base64 -d > {path}"
         for path, text in options.files(host, classic=True).items()
     )
-    return f"set -e\ndocker import - {IMAGES[0]} < /image.tar >/dev/null\n{tags}\n{runs}\n{writes}\nsystemctl daemon-reload\n"
+    load = f"docker import - {IMAGES[0]} < /image.tar >/dev/null"
+    return "\n".join(("set -e", AWAIT, load, tags, runs, writes, "systemctl daemon-reload", ""))
 
 
 def place(root: Path, files: dict[str, tuple[str, int]], image: Path) -> None:

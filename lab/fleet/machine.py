@@ -81,7 +81,10 @@ def enter(name: str, *argv: str, stdin: str = "", timeout: float = 120) -> "subp
         "HOME": "/root",
         "LANG": "C.UTF-8",
     }
-    return subprocess.run(nsenter, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment)
+    try:
+        return subprocess.run(nsenter, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment)
+    except subprocess.TimeoutExpired as late:
+        raise LabError(f"{name}: {argv[0]} did not end within {timeout} s") from late
 
 
 def await_up(name: str) -> None:

@@ -1,4 +1,4 @@
-"""Slack's Web API: a function a method, arguments and state in, the answer out. What Slack refuses, SlackRefuses says."""
+"""Slack's Web API: a function a method. Arguments and state in, an answer or SlackRefuses out."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,8 @@ SCOPES = {
     "chat.postEphemeral": "chat:write", "users.info": "users:read", "users.list": "users:read",
     "usergroups.list": "usergroups:read", "usergroups.users.list": "usergroups:read",
     "conversations.history": "channels:history", "conversations.replies": "channels:history",
-    "conversations.list": "channels:read", "conversations.info": "channels:read", "conversations.members": "channels:read",
+    "conversations.list": "channels:read", "conversations.info": "channels:read",
+    "conversations.members": "channels:read",
     "reactions.add": "reactions:write", "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
 }  # fmt: skip

@@ -37,7 +37,8 @@ def press(state: State, user: str, ts: str, action_id: str, base: str) -> dict[s
         raise SlackRefuses("no_such_button")
     team = state.users[user].get("team_id", state.team["id"])
     return {
-        "type": "block_actions", "team": {"id": team}, "api_app_id": state.app["id"], "trigger_id": state.new_id("trigger."),
+        "type": "block_actions", "team": {"id": team}, "api_app_id": state.app["id"],
+        "trigger_id": state.new_id("trigger."),
         "user": {"id": user, "username": state.users[user]["name"], "team_id": team},
         "channel": {"id": message.channel, "name": state.channels[message.channel]["name"]},
         "container": {"type": "message", "message_ts": ts, "channel_id": message.channel},

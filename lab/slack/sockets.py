@@ -41,7 +41,7 @@ class Sockets:
                 self._open.remove(socket)
 
     async def deliver(self, kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """Sends an envelope; what the app answered, and `acked` and `seconds`. Late and repeated when a fault says so."""
+        """Sends an envelope; what the app answered, `acked`, `seconds`. Late and repeated if a fault says so."""
         late = self._faults.take("socket", "late")
         if late:
             await asyncio.sleep(late.seconds)

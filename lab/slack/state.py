@@ -84,7 +84,7 @@ class State:
 
     def channel(self, channel: str) -> dict[str, Any]:
         """One that the app may write into."""
-        found = self.channels.get(channel)
+        found: dict[str, Any] | None = self.channels.get(channel)
         if found is None:
             raise SlackRefuses("channel_not_found")
         if found.get("is_archived"):

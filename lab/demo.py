@@ -1,0 +1,64 @@
+"""`make demo`: hosts, Slack, Imker and the story, in one command. Exit status 0 only if all went as it says."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from lab.fleet import fleet
+from lab.fleet.hosts import LabHost
+from lab.imker import environment, imker
+from lab.slack.client import Workspace
+from lab.slack.running import running
+from lab.story import Story, StoryFailed
+
+PORT = 8899
+THREE = ("connewitz", "tondi", "lausen")
+
+
+def demo(names: tuple[str, ...], stay: bool) -> int:
+    """`names`: hosts of the lab; `stay`: leave all running until Ctrl-C."""
+    began = time.monotonic()
+    hosts = fleet.named(names)
+    if any(host.running for host in fleet.status()):
+        fleet.down()
+    try:
+        fleet.up([host.name for host in hosts])
+        with tempfile.TemporaryDirectory(prefix="imker-demo-") as folder, running(PORT) as workspace:
+            settings = environment(workspace.url, fleet.CLIENT.resolve() / "imker.toml", Path(folder))
+            with imker(settings, fleet.CLIENT / "imker.log"):
+                print(f"\nThe channel: {workspace.url}/    Imker's log: {fleet.CLIENT}/imker.log")
+                _connected(workspace)
+                code = _played(Story(workspace), hosts)
+                print(f"\nThe story took {time.monotonic() - began:.0f} s. The channel: {workspace.url}/")
+                if stay:
+                    _stay()
+                return code
+    finally:
+        fleet.down()
+
+
+def _connected(workspace: Workspace) -> None:
+    deadline = time.monotonic() + 20
+    while not workspace.sockets():
+        if time.monotonic() > deadline:
+            raise StoryFailed("the bot did not connect; see its log")
+        time.sleep(0.1)
+
+
+def _played(story: Story, hosts: tuple[LabHost, ...]) -> int:
+    try:
+        story.play(hosts)
+    except (StoryFailed, TimeoutError) as failed:
+        print(f"\nThe story went otherwise:\n{failed}")
+        return 1
+    print("\nThe swarm is as the story says.")
+    return 0
+
+
+def _stay() -> None:
+    print("All is left running to play with; Ctrl-C ends it.")
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        print("\nending")

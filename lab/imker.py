@@ -1,0 +1,70 @@
+"""Imker's four processes, started as its Procfile says, for the demo and the tests."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+STOP = 15  # seconds a process has to end
+
+
+@dataclass
+class Processes:
+    """By name, as in the Procfile; `environment` is theirs."""
+
+    environment: Mapping[str, str]
+    log: Path
+    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+
+    def start(self, name: str) -> None:
+        words = procfile()[name].split()
+        with self.log.open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, *words[1:]], env={**os.environ, **self.environment}, stdout=log, stderr=log
+            )
+
+    def kill(self, name: str) -> None:
+        """At once, as a machine that loses power would."""
+        self.running[name].send_signal(signal.SIGKILL)
+        self.running.pop(name).wait()
+
+    def stop(self) -> None:
+        for process in self.running.values():
+            process.terminate()
+        for process in self.running.values():
+            try:
+                process.wait(STOP)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def procfile() -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in Path("Procfile").read_text().splitlines() if line)
+
+
+def environment(slack: str, config: Path, state: Path) -> dict[str, str]:
+    """What a user would set. `slack`: the stand-in's address; `state`: a short folder for the embedded Redis."""
+    return {
+        "SLACK_BOT_TOKEN": "xoxb-lab",
+        "SLACK_APP_TOKEN": "xapp-lab",
+        "SLACK_API_URL": f"{slack}/api/",
+        "IMKER_CONFIG": str(config),
+        "IMKER_STATE": str(state),
+        "REDIS_URL": "",
+    }
+
+
+@contextmanager
+def imker(settings: Mapping[str, str], log: Path) -> Iterator[Processes]:
+    processes = Processes(settings, log)
+    try:
+        for name in procfile():
+            processes.start(name)
+        yield processes
+    finally:
+        processes.stop()

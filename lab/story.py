@@ -1,0 +1,101 @@
+"""The write-up's story, played by people in the channel on the lab's hosts. Raises StoryFailed when it goes otherwise.
+
+Alice may change, Bob may accept; nobody accepts what they asked for themselves.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from lab.fleet.hosts import LabHost
+from lab.slack.client import Seen, Workspace
+
+ALICE, BOB, OPS = "U01ALICE", "U02BOB", "C01OPS"
+NAMES = {ALICE: "alice", BOB: "bob", "U00IMKER": "imker"}
+LONGEST = 180  # seconds for one migration
+Say = Callable[[str], None]
+
+
+class StoryFailed(Exception):
+    """Where the story went another way; the text is what the channel showed."""
+
+
+@dataclass
+class Story:
+    workspace: Workspace
+    say: Say = print
+    _last: str = ""
+    _shown: dict[str, str] = field(default_factory=dict)
+
+    def play(self, hosts: Sequence[LabHost]) -> None:
+        """The first manager, then all others, the host of the key-value store last."""
+        self.ask("/swarm hosts", "hosts")
+        managers = [host for host in hosts if host.role == "manager"] or list(hosts[:1])
+        workers = sorted((host for host in hosts if host not in managers), key=lambda host: host.swarm == "store")
+        self.ask(f"/swarm plan {managers[0].name}", "nothing was changed")
+        self.ask(f"/swarm migrate {managers[0].name} --manager", "is in the swarm")
+        for host in managers[1:]:
+            self.manager(host)
+        for host in workers:
+            self.ask(f"/swarm migrate {host.name} --worker", "is in the swarm")
+        self.check(hosts, managers)
+
+    def manager(self, host: LabHost) -> None:
+        """Joined on Alice's word, accepted by Bob's button."""
+        message = self.ask(f"/swarm migrate {host.name} --manager", "waits to be accepted as a manager.")
+        if not {"Accept", "Reject"} <= set(message.buttons):
+            raise StoryFailed(f"no buttons under:\n{message.plain}")
+        self.say("\nbob presses Accept")
+        self.workspace.press(BOB, message, "Accept")
+        done = self._until(message.ts, "is a manager now")
+        if done.buttons or "Accepted by <@U02BOB>" not in done.plain:
+            raise StoryFailed(f"the buttons should be gone, and who decided be named:\n{done.plain}")
+
+    def check(self, hosts: Sequence[LabHost], managers: Sequence[LabHost]) -> None:
+        """The node table, as the story says it ends."""
+        table = self.ask("/swarm nodes", f"{len(hosts)} nodes").plain
+        for host in hosts:
+            row = next((line for line in table.splitlines() if f"  {host.name}  " in line), "")
+            wanted = r"(Leader|Reachable)" if host in managers else r""
+            if not re.search(rf"Accepted  Ready  Active  {wanted}\s+26\.1", row):
+                raise StoryFailed(
+                    f"{host.name} should be a Ready {'manager' if host in managers else 'worker'}:\n{table}"
+                )
+
+    def ask(self, text: str, until: str) -> Seen:
+        """What Alice types, and the message it becomes once it says `until`."""
+        self.say(f"\nalice: {text}")
+        before = max((message.ts for message in self.workspace.sees(ALICE, OPS)), default="")
+        ack = self.workspace.say(ALICE, OPS, text)
+        if not ack["acked"]:
+            raise StoryFailed(f"{text} was not acknowledged")
+        message = self.workspace.wait(ALICE, OPS, lambda seen: not seen.thread and seen.ts > before, 20)
+        return self._until(message.ts, until)
+
+    def _until(self, ts: str, until: str) -> Seen:
+        deadline = time.monotonic() + LONGEST
+        while time.monotonic() < deadline:
+            message = next(seen for seen in self.workspace.sees(ALICE, OPS) if seen.ts == ts)
+            self._show(message)
+            if until in message.plain:
+                return message
+            if re.search(r"^(❌|🚫|❓)", message.text):
+                raise StoryFailed(message.plain)
+            time.sleep(0.2)
+        raise StoryFailed(f"it should say {until!r} by now:\n{message.plain}")
+
+    def _show(self, message: Seen) -> None:
+        """Lines that are new since the last look, as the channel would show them."""
+        shown = set(self._shown.get(message.ts, "").splitlines())
+        for line in message.plain.splitlines():
+            if line not in shown:
+                self.say("  " + _readable(line))
+        self._shown[message.ts] = message.plain
+
+
+def _readable(line: str) -> str:
+    """Slack's markup as its clients show it."""
+    line = re.sub(r"<@(\w+)>", lambda match: "@" + NAMES.get(match[1], match[1]), line)
+    line = re.sub(r"<!date\^\d+\^[^|]*\|([^>]*)>", r"\1", line)
+    return line.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace("\u200a", "")
