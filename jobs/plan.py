@@ -156,7 +156,8 @@ def _engine_steps(
     options = (RewriteOptions(rewrite.edits),) if rewrite.edits else ()
     back = _back(now, rewrite, bool(upgrade))
     steps: tuple[Step, ...] = (*_retire(now, store_users), *switch, *options, *upgrade, *back)
-    steps += _restart(now, package, target, bool(options or upgrade or back))
+    leaving = {step.name for step in steps if isinstance(step, StopStore)}
+    steps += _restart(now, package, target, leaving, bool(options or upgrade or back))
     findings = (*rewrite.findings, *_store_finding(now, store_users))
     return Plan(steps, findings, rewrite.edits)
 
@@ -198,8 +199,9 @@ def _after(rewrite: Rewrite, path: str, text: str) -> str:
     return next((edit.after for edit in rewrite.edits if edit.path == path), text)
 
 
-def _restart(now: HostFacts, package: Package, target: str, changed: bool) -> tuple[Step, ...]:
-    ran = now.ran if now.ran is not None else tuple(c.name for c in now.containers if c.running and not _classic(c))
+def _restart(now: HostFacts, package: Package, target: str, leaving: set[str], changed: bool) -> tuple[Step, ...]:
+    running = tuple(container.name for container in now.containers if container.running and not _classic(container))
+    ran = tuple(name for name in (now.ran if now.ran is not None else running) if name not in leaving)
     old_engine = upstream(now.engine) != upstream(target)
     if changed or old_engine or now.stale or not now.api:
         old = (f"{package.name}={package.installed}",) if package.installed != target else ()

@@ -4,6 +4,7 @@ Written to a folder of the user's, by default `.lab/` in the working directory. 
 """
 
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ def write(folder: Path, hosts: Iterable[LabHost]) -> None:
     """Everything for these hosts; what stood there before is replaced."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     hosts = tuple(hosts)
+    shutil.rmtree(folder / "docker-machine", ignore_errors=True)
     _secret(folder / "ssh/id_ed25519", (KEYS / "ssh/id_ed25519").read_text())
     for host in hosts:
         _machine(folder / "docker-machine", host)

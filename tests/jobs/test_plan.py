@@ -34,7 +34,12 @@ PACKAGED = {
 }
 
 
-def host(files: dict[str, str], installed: str, *, agents: bool, swarm: Iterable[Node] = ()) -> World:
+CONSUL = Container("consulnode01", "progrium/consul:latest", True, "always")
+
+
+def host(
+    files: dict[str, str], installed: str, *, agents: bool, swarm: Iterable[Node] = (), store: bool = False
+) -> World:
     whole = next(iter(UNIT)) in files
     fragment = next(iter(UNIT if whole else PACKAGED))
     app = (Container("web", "nginx", True, "unless-stopped"), Container("once", "batch", True, "no"))
@@ -44,7 +49,7 @@ def host(files: dict[str, str], installed: str, *, agents: bool, swarm: Iterable
         source=SOURCE,
         files=files if whole else {**PACKAGED, **files},
         unit=UnitFacts(fragment, (), () if whole else ("-/etc/default/docker",)),
-        containers=(*app, *(simulated.classic() if agents else ())),
+        containers=(*app, *(simulated.classic() if agents else ()), *((CONSUL,) if store else ())),
         nodes=tuple(swarm),
     )
 
@@ -63,11 +68,12 @@ def finished(world: World, role: Role) -> World:
 
 SWARMS = ((), (manager("connewitz", leader=True),), (manager("connewitz", leader=True), manager("tondi")))
 worlds = st.builds(
-    lambda files, installed, agents, swarm: host(files, installed, agents=agents, swarm=swarm),
+    lambda files, installed, agents, swarm, store: host(files, installed, agents=agents, swarm=swarm, store=store),
     st.sampled_from([DEFAULTS, UNIT, {}]),
     st.sampled_from([OLD, NEW]),
     st.booleans(),
     st.sampled_from(SWARMS),
+    st.booleans(),
 )
 
 
