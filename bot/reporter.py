@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 
 import structlog
@@ -54,7 +55,7 @@ class Reporter:
         for run in self._runs.open_runs():
             try:
                 self._report(run)
-            except (SlackClientError, OSError) as failed:
+            except (SlackClientError, OSError, HTTPException) as failed:
                 logger.warning("could not report", run=run, error=str(failed))
 
     def _report(self, run: str) -> None:
@@ -208,8 +209,10 @@ def main() -> int:
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
-    client.retry_handlers += [RateLimitErrorRetryHandler(max_retry_count=2), ServerErrorRetryHandler(max_retry_count=2)]
+    # Without the SDK's own handler for lost connections: it would post again what was heard.
+    handlers = [RateLimitErrorRetryHandler(max_retry_count=2), ServerErrorRetryHandler(max_retry_count=2)]
+    token = loaded.bot_token.get_secret_value()
+    client = WebClient(token=token, base_url=loaded.api_url, retry_handlers=handlers)
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, lambda *_: over.set())

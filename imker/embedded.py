@@ -19,6 +19,7 @@ from typing import IO
 PR_SET_PDEATHSIG = 1
 START = 10  # seconds the server may take to listen
 _used: dict[Path, IO[bytes]] = {}  # open for as long as this process lives: that is what makes it a user
+_keepers: dict[Path, "subprocess.Popen[bytes]"] = {}  # those that this process started
 
 
 def ensure() -> str:
@@ -82,7 +83,7 @@ def _unused(folder: Path) -> bool:
 def _start_keeper(folder: Path) -> None:
     """In a session of its own, so that Ctrl-C in one process does not take Redis from the others."""
     with (folder / "log").open("ab") as log:
-        subprocess.Popen(
+        _keepers[folder] = subprocess.Popen(
             [sys.executable, "-m", "imker.embedded", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=log,

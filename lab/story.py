@@ -25,7 +25,6 @@ class StoryFailed(Exception):
 class Story:
     workspace: Workspace
     say: Say = print
-    _last: str = ""
     _shown: dict[str, str] = field(default_factory=dict)
 
     def play(self, hosts: Sequence[LabHost]) -> None:

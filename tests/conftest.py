@@ -1,0 +1,37 @@
+"""What tests share: a real Redis of their own, and the folder it lives in."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from imker import embedded
+
+
+@pytest.fixture(scope="session")
+def redis_folder() -> Iterator[Path]:
+    """Short, as a socket's path must be."""
+    with tempfile.TemporaryDirectory(prefix="imker-t-") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def server(redis_folder: Path) -> Iterator[Redis]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMKER_STATE", str(redis_folder))
+        client = Redis.from_url(embedded.ensure())
+    deadline = time.monotonic() + 10
+    while not (redis_folder / "redis.sock").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    yield client
+    client.close()
+    embedded._used.pop(redis_folder).close()
+
+
+@pytest.fixture
+def redis(server: Redis) -> Redis:
+    server.flushall()
+    return server

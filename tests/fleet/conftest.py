@@ -1,0 +1,34 @@
+"""Three real hosts, for as long as the tests need them."""
+
+import os
+import platform
+from collections.abc import Iterator
+
+import pytest
+
+from lab.fleet import fleet
+from lab.fleet.hosts import LabHost
+
+THREE = ("connewitz", "tondi", "lausen")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without root there are no real hosts; the last lines of the run say so."""
+    if platform.system() != "Linux" or os.geteuid() != 0:
+        for item in items:
+            if "tests/fleet/" in item.nodeid:
+                item.add_marker(pytest.mark.skip(reason="real hosts need Linux and root: sudo make test"))
+
+
+@pytest.fixture(scope="session")
+def hosts() -> Iterator[tuple[LabHost, ...]]:
+    fleet.down()
+    yield fleet.up(THREE)
+    fleet.down()
+
+
+@pytest.fixture
+def legacy(hosts: tuple[LabHost, ...]) -> tuple[LabHost, ...]:
+    """All three in the state of 2016, whatever the test before has made of them."""
+    fleet.reset(THREE)
+    return hosts

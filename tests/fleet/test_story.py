@@ -1,0 +1,92 @@
+"""The story, on real hosts: what somebody types in the channel, and what becomes of the hosts."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from lab.fleet import fleet, machine
+from lab.fleet.hosts import LabHost
+from lab.fleet.options import DEFAULTS, JSON
+from lab.imker import environment, imker
+from lab.slack.client import Workspace
+from lab.slack.running import running
+from lab.story import ALICE, OPS, Story
+
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
+
+
+@pytest.fixture
+def workspace(legacy: tuple[LabHost, ...]) -> Iterator[Workspace]:
+    """A new Imker in a new Slack, over hosts of 2016."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-s-")))
+        slack = stack.enter_context(running())
+        settings = environment(slack.url, fleet.CLIENT.resolve() / "imker.toml", folder / "redis")
+        stack.enter_context(imker(settings, folder / "log"))
+        deadline = time.monotonic() + 20
+        while not slack.sockets():
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.1)
+        yield slack
+        assert "Traceback" not in (folder / "log").read_text()
+        assert "SWMTKN" not in (folder / "log").read_text()
+
+
+def on(host: str, *argv: str) -> str:
+    return machine.enter(host, *argv).stdout
+
+
+def test_three_hosts_go_from_the_classic_swarm_into_swarm_mode(
+    workspace: Workspace, legacy: tuple[LabHost, ...]
+) -> None:
+    story = Story(workspace)
+    story.play(legacy)
+    _hosts_are_as_promised()
+    for host in legacy:
+        again = story.ask(f"/swarm migrate {host.name}", "nothing to do")
+        assert not again.buttons
+    assert "SWMTKN" not in "".join(seen.plain for seen in workspace.sees(ALICE, OPS))
+
+
+def _hosts_are_as_promised() -> None:
+    for name in ("connewitz", "tondi", "lausen"):
+        assert on(name, "docker", "version", "--format", "{{.Server.Version}}").startswith("26.1")
+        running = on(name, "docker", "ps", "--format", "{{.Names}}").split()
+        assert {"web", "batch", "cache"} <= set(running)
+        assert not {"swarm-agent", "swarm-agent-master", "consulnode01"} & set(running)
+        assert "experimental" in on(name, "cat", "/etc/apt/sources.list.d/docker.list")
+        assert on(name, "docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip() == "active"
+    options = on("tondi", "cat", DEFAULTS)
+    assert "cluster-" not in options
+    assert "--tlsverify" in options
+    assert "--label instance=large" in options
+    assert "deprecated upstream" in options, "the maintainer's file, with the options put back"
+    saved = on("tondi", "sh", "-c", f"cat {DEFAULTS}.imker-*")
+    assert "--cluster-store=consul://198.18.0.64:8500" in saved
+    assert "live-restore" not in on("lausen", "cat", JSON)
+    assert on("lausen", "docker", "ps", "-a", "--format", "{{.Names}}").count("consulnode01") == 1, "its data stays"
+
+
+def test_an_engine_that_does_not_come_back_gets_its_old_state_back(
+    workspace: Workspace, legacy: tuple[LabHost, ...]
+) -> None:
+    """connewitz' new Engine will not start, for a reason that no plan can see: a dockerd that ends at once."""
+    broken = "#!/bin/sh\ncase $(dpkg-query -W -f '${Version}' docker.io) in 26*) exit 1;; esac\nexec /usr/sbin/dockerd \"$@\"\n"
+    machine.enter(
+        "connewitz", "sh", "-c", "cat > /usr/local/bin/wrapped; chmod +x /usr/local/bin/wrapped", stdin=broken
+    )
+    unit = "/etc/systemd/system/docker.service"
+    machine.enter("connewitz", "sed", "-i", "s#ExecStart=/usr/sbin/dockerd#ExecStart=/usr/local/bin/wrapped#", unit)
+    before = on("connewitz", "cat", unit)
+    workspace.say(ALICE, OPS, "/swarm migrate connewitz --manager")
+    message = workspace.wait(ALICE, OPS, lambda seen: seen.text.startswith("❌"), 300)
+    assert "did not come back" in message.plain
+    assert "[error] Restart the Engine" in message.plain
+    assert on("connewitz", "docker", "version", "--format", "{{.Server.Version}}").startswith("20.10")
+    assert on("connewitz", "cat", unit) == before
+    assert "main" in on("connewitz", "cat", "/etc/apt/sources.list.d/docker.list").split()
+    assert {"web", "cache"} <= set(on("connewitz", "docker", "ps", "--format", "{{.Names}}").split())

@@ -1,0 +1,136 @@
+"""The bot, the reporter and the RQ workers as processes, a real Redis, and the lab's Slack. No hosts: the
+inventory's are addresses on loopback where nothing answers, or where a test lets something answer."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from jobs import contract
+from jobs.contract import Body
+from jobs.journal import Journal
+from lab.fleet.certificates import authority, issued
+from lab.imker import Processes, environment
+from lab.slack.client import Seen, Workspace
+from lab.slack.running import free_port, running
+
+ALICE, BOB, CAROL, GUEST, OPS, DEV = "U01ALICE", "U02BOB", "U03CAROL", "U04GUEST", "C01OPS", "C02DEV"
+CONFIG = """
+[slack]
+channels = ["C01OPS"]
+[rights]
+read = ["*"]
+change = ["U01ALICE"]
+accept = ["U01ALICE", "S01OPS"]
+[inventory]
+known_hosts = "{folder}/known_hosts"
+"""
+HOST = """
+[hosts.{name}]
+address = "127.0.0.1"
+ssh_user = "geschke"
+ssh_key = "{folder}/key"
+tls = "{folder}"
+ssh_port = {port}
+role = "{role}"
+"""
+
+
+@dataclass
+class Flow:
+    workspace: Workspace
+    processes: Processes
+    redis: Redis
+    port: int  # of kaditz's SSH, where nothing listens unless a test does
+
+    def asked(self, text: str, until: str | Callable[[Seen], bool], user: str = ALICE, seconds: float = 15) -> Seen:
+        """What somebody types, and the first message since that says `until` to them."""
+        before = max((message.ts for message in self.workspace.sees(user, OPS)), default="")
+        assert self.workspace.say(user, OPS, text)["acked"]
+        return self.workspace.wait(user, OPS, until, seconds, after=before)
+
+    def journal(self, run: str, job: int = 1) -> Journal:
+        return Journal(self.redis, run, job, time.time)
+
+    def tell(self, run: str, *bodies: Body, job: int = 1) -> None:
+        journal = self.journal(run, job)
+        for body in bodies:
+            journal.tell(body)
+
+    def run_of(self, message: Seen) -> str:
+        return message.plain.split("run `")[1].split("`")[0]
+
+    def events(self, run: str) -> list[contract.Event]:
+        return [contract.decode_event(entry[b"event"]) for _, entry in self.redis.xrange(contract.events_key(run))]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="imker-f-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def everything(folder: Path) -> Iterator[Flow]:
+    """Slack, the bot and the reporter; the RQ workers are each test's own matter."""
+    port = free_port()
+    config = _configured(folder, port)
+    with ExitStack() as stack:
+        workspace = stack.enter_context(running())
+        processes = Processes(environment(workspace.url, config, folder / "redis"), folder / "log")
+        stack.callback(processes.stop)
+        processes.start("bot")
+        processes.start("reporter")
+        _await(lambda: workspace.sockets() > 0, folder / "log")
+        redis = Redis(unix_socket_path=str(folder / "redis/redis.sock"))
+        stack.callback(redis.close)
+        yield Flow(workspace, processes, redis, port)
+
+
+@pytest.fixture
+def flow(everything: Flow) -> Iterator[Flow]:
+    yield everything
+    everything.workspace.clear_faults()
+    for name in ("changes", "reads"):
+        if name in everything.processes.running:
+            everything.processes.kill(name)
+
+
+@pytest.fixture
+def workers(flow: Flow, folder: Path) -> Flow:
+    """Both RQ workers, ready."""
+    for name in ("changes", "reads"):
+        flow.processes.start(name)
+    _await(lambda: len(list(flow.redis.smembers("rq:workers"))) >= 2, folder / "log")
+    return flow
+
+
+def _configured(folder: Path, port: int) -> Path:
+    ca = authority("test")
+    client = issued(ca, "client")
+    for name, text in (
+        ("ca.pem", ca.pem),
+        ("cert.pem", client.pem),
+        ("key.pem", client.key_pem),
+        ("key", client.key_pem),
+    ):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    (folder / "known_hosts").touch()
+    roles = {"connewitz": "manager", "tondi": "manager", "kaditz": "manager", "lausen": "worker"}
+    hosts = "".join(HOST.format(name=name, folder=folder, port=port, role=role) for name, role in roles.items())
+    config = folder / "imker.toml"
+    config.write_text(CONFIG.format(folder=folder) + hosts)
+    return config
+
+
+def _await(true: Callable[[], bool], log: Path) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)

@@ -1,0 +1,21 @@
+import pytest
+
+from imker.log import redacted
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "SWMTKN-1-49nj1cmql0jkz5s954yi3oex3nedyz0fb0xx14ie39trti4wxv-8vxv8rssmk743ojnwacrr2e7c",
+        "xoxb-123-456-abc",
+        "xapp-1-A0-1-abc",
+        "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----",
+    ],
+)
+def test_secrets_do_not_reach_the_log(secret: str) -> None:
+    assert secret not in redacted(f"before {secret} after")
+    assert redacted(f"before {secret} after").startswith("before ")
+
+
+def test_credentials_in_a_url() -> None:
+    assert redacted("redis://user:pass@host:6379/0") == "redis://…@host:6379/0"

@@ -1,0 +1,77 @@
+import threading
+import time
+
+import pytest
+from redis import Redis
+
+from jobs import contract
+from jobs.errors import LockHeld
+from jobs.journal import Journal
+from jobs.lock import Holder, held
+
+ALICE = Holder("k3fm9x2q", "U01ALICE", "migrate kaditz", 1795440000.0)
+
+
+def test_events_are_numbered_and_the_bell_rings(redis: Redis) -> None:
+    bell = redis.pubsub(ignore_subscribe_messages=True)
+    bell.subscribe(contract.BELL)
+    bell.get_message(timeout=1)
+    journal = Journal(redis, "k3fm9x2q", 1, lambda: 7.0)
+    journal.tell(contract.Began("kaditz"))
+    journal.tell(contract.StepStarted("JoinSwarm"))
+    told = [contract.decode_event(entry[b"event"]) for _, entry in redis.xrange(contract.events_key("k3fm9x2q"))]
+    assert [(event.number, event.at, event.body.type) for event in told] == [
+        (1, 7.0, "began"),
+        (2, 7.0, "step_started"),
+    ]
+    assert bell.get_message(timeout=1)["data"] == b"k3fm9x2q"
+    bell.close()
+
+
+def test_a_held_lock_names_its_holder(redis: Redis) -> None:
+    with (
+        held(redis, "host:kaditz", ALICE),
+        pytest.raises(LockHeld, match=r"k3fm9x2q since .* \(migrate kaditz\)"),
+        held(redis, "host:kaditz", ALICE),
+    ):
+        raise AssertionError("two holders")
+
+
+def test_it_is_free_again_and_the_fence_grows(redis: Redis) -> None:
+    with held(redis, "swarm", ALICE) as first:
+        pass
+    with held(redis, "swarm", ALICE) as second:
+        assert second.fence > first.fence
+
+
+def test_who_waits_gets_it_when_it_is_free(redis: Redis) -> None:
+    order: list[str] = []
+
+    def hold() -> None:
+        with held(redis, "swarm", ALICE):
+            order.append("first")
+            time.sleep(0.3)
+            order.append("first ends")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    while not order:
+        time.sleep(0.01)
+    with held(redis, "swarm", ALICE, wait=5):
+        order.append("second")
+    thread.join()
+    assert order == ["first", "first ends", "second"]
+
+
+def test_it_outlives_its_lease_while_it_is_renewed(redis: Redis) -> None:
+    with held(redis, "swarm", ALICE, lease=0.4, renew=0.1) as lease:
+        time.sleep(1)
+        assert redis.exists("lock:swarm")
+        assert not lease.lost.is_set()
+
+
+def test_a_lock_taken_away_is_noticed_and_the_other_holder_left_alone(redis: Redis) -> None:
+    with held(redis, "swarm", ALICE, lease=0.4, renew=0.1) as lease:
+        redis.set("lock:swarm", "somebody else's")
+        assert lease.lost.wait(2)
+    assert redis.get("lock:swarm") == b"somebody else's"
