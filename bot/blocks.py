@@ -13,8 +13,13 @@ from bot.record import Decision
 from bot.tables import Block
 from jobs.contract import Accept, Detail, Finding, Migrate, NodeTable, PlanHost, Quorum, Reject, Waiting
 
-SECTION, FINDINGS, STEPS = 2900, 10, 40  # characters of a section (3,000); rows we show before "and N more"
-TASK, NOTE, TEXT, DIFF = 150, 300, 3500, 2500  # characters: a task's title, a note, a message's text, a diff
+SECTION, PART, LINE = 2900, 1500, 300  # characters: of a section (3,000), of one part of a run's message, of a line
+FINDINGS, STEPS = 10, 25  # rows we show before "and N more"
+TASK, TEXT, DIFF = 100, 3500, 2500  # characters: a task's title, a message's text, a diff
+NOTES, TOTAL = (
+    (300, 120, 40, 0),
+    12_000,
+)  # characters of a step's note, the longest that keep the whole message in bounds
 MARKS = {"queued": "⏳", "running": "🐝", "waiting": "✋", "lost": "❓", "done": "✅", "nothing": "✅", "refused": "🚫"}
 TASKS = {"pending": "pending", "running": "in_progress", "done": "complete", "failed": "error"}
 DECISIONS = {
@@ -35,9 +40,15 @@ class Message:
 
 
 def render(view: RunView) -> Message:
-    """The run's one message."""
+    """The run's one message, with as much of the steps' notes as Slack takes."""
+    messages = (_message(view, note) for note in NOTES)
+    last = _message(view, NOTES[-1])
+    return next((message for message in messages if _size(list(message.blocks)) <= TOTAL), last)
+
+
+def _message(view: RunView, note: int) -> Message:
     blocks = [_section(_headline(view)), _context(_asked(view))]
-    blocks += _plan(view) + _findings(view.findings) + _diff(view) + _table(view) + _question(view)
+    blocks += _plan(view, note) + _findings(view.findings) + _diff(view) + _table(view) + _question(view)
     blocks += [_context(_decision(decision)) for decision in view.decisions]
     closing = _closing(view)
     if closing:
@@ -89,7 +100,7 @@ def status_list(views: Sequence[RunView]) -> Message:
 
 
 def _headline(view: RunView) -> str:
-    return f"{_mark(view)} *{mrkdwn(_title(view))}*  {mrkdwn(_short(view))}"
+    return f"{_mark(view)} *{mrkdwn(_title(view))}*  {cut(mrkdwn(_short(view)), LINE)}"
 
 
 def _title(view: RunView) -> str:
@@ -134,30 +145,26 @@ def _asked(view: RunView) -> str:
     return f"<@{view.record.asker}> asked at {_clock(view.record.asked_at)}  ·  {took}run `{view.record.run}`"
 
 
-def _plan(view: RunView) -> list[Block]:
+def _plan(view: RunView, note: int) -> list[Block]:
     if not view.steps:
         return []
     shown, more = view.steps[:STEPS], len(view.steps) - STEPS
     title = f"{sum(step.state == 'done' for step in view.steps)} of {len(view.steps)} steps"
     title += f", and {more} more" if more > 0 else ""
-    tasks = [_task(index, step) for index, step in enumerate(shown)]
+    tasks = [_task(index, step, note) for index, step in enumerate(shown)]
     # A constant block_id keeps the plan open in people's clients when the message is edited.
     return [{"type": "plan", "block_id": "plan", "title": title, "tasks": tasks}]
 
 
-def _task(index: int, step: StepView) -> Block:
+def _task(index: int, step: StepView, note: int) -> Block:
     task: Block = {
         "type": "task_card",
         "task_id": f"{step.job}-{index}",
-        "title": cut(plain(step.title), TASK),
+        "title": cut(plain(step.title), TASK) or "a step",
         "status": TASKS[step.state],
     }
-    if step.detail:
-        task["details"] = _rich(step.detail)
-    output = _outcome(step)
-    if output:
-        task["output"] = _rich(output)
-    return task
+    texts = {"details": cut(plain(step.detail), note), "output": cut(plain(_outcome(step)), note)}
+    return {**task, **{name: _rich(text) for name, text in texts.items() if text}}
 
 
 def _outcome(step: StepView) -> str:
@@ -174,7 +181,7 @@ def _findings(findings: tuple[Finding, ...]) -> list[Block]:
     ]
     if len(findings) > FINDINGS:
         lines.append(f"and {len(findings) - FINDINGS} more")
-    return [_section("\n".join(lines))] if lines else []
+    return [_section(cut("\n".join(lines), PART))] if lines else []
 
 
 def _diff(view: RunView) -> list[Block]:
@@ -199,9 +206,10 @@ def _table(view: RunView) -> list[Block]:
 
 def _source(table: NodeTable, now: float) -> str:
     if not table.stale:
-        return f"asked {mrkdwn(table.asked)} at {_clock(table.taken_at)}"
+        return f"asked {cut(mrkdwn(table.asked), LINE)} at {_clock(table.taken_at)}"
     age = _duration(now - table.taken_at)
-    return f"⚠️ from {_clock(table.taken_at)}, {age} ago, by {mrkdwn(table.asked)}: {mrkdwn(table.stale)}"
+    why = cut(f"{mrkdwn(table.asked)}: {mrkdwn(table.stale)}", LINE)
+    return f"⚠️ from {_clock(table.taken_at)}, {age} ago, by {why}"
 
 
 def _question(view: RunView) -> list[Block]:
@@ -210,7 +218,10 @@ def _question(view: RunView) -> list[Block]:
     value = f"{view.record.run}:{view.record.jobs}"
     if view.waiting.question == "accept":
         buttons = [_button("Accept", "run.accept", value, "primary"), _button("Reject", "run.reject", value, "danger")]
-        return [_section(_candidate(view.waiting)), {"type": "actions", "block_id": "question", "elements": buttons}]
+        return [
+            _section(cut(_candidate(view.waiting), PART)),
+            {"type": "actions", "block_id": "question", "elements": buttons},
+        ]
     buttons = [_button("Continue", "run.continue", value, "primary"), _button("Cancel", "run.cancel", value, "")]
     return [{"type": "actions", "block_id": "question", "elements": buttons}]
 
@@ -249,7 +260,7 @@ def _closing(view: RunView) -> str:
     if view.state != "over" or view.ended is None:
         return ""
     parts = (view.ended.summary, view.ended.state, view.ended.hint)
-    return cut("\n".join(mrkdwn(part) for part in parts if part), SECTION)
+    return cut("\n".join(mrkdwn(part) for part in parts if part), PART)
 
 
 def _lost(view: RunView) -> str:
@@ -286,8 +297,18 @@ def _context(text: str) -> Block:
 
 
 def _rich(text: str) -> Block:
-    content = {"type": "text", "text": cut(plain(text), NOTE) or " "}
+    content = {"type": "text", "text": text}
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [content]}]}
+
+
+def _size(shown: object) -> int:
+    """Characters that people see: what Slack counts against the whole message."""
+    if isinstance(shown, list):
+        return sum(map(_size, shown))
+    if not isinstance(shown, dict):
+        return 0
+    own = (value for key, value in shown.items() if key in ("text", "title") and isinstance(value, str))
+    return sum(map(len, own)) + sum(map(_size, shown.values()))
 
 
 def _button(label: str, action: str, value: str, style: str) -> Block:

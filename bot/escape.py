@@ -19,4 +19,4 @@ def mrkdwn(text: str) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…" if longest else ""

@@ -6,7 +6,7 @@ from typing import Any
 from bot.escape import cut, plain
 from jobs.contract import HostRow, HostTable, NodeRow, NodeTable
 
-ROWS, CHARACTERS, CELL = 100, 9_000, 200  # of a table block: rows with the header, characters over all cells (10,000)
+ROWS, CHARACTERS, CELL = 100, 6_000, 200  # of a table block: rows with the header, characters over all cells
 SHORT = 12  # characters of a node ID that people read
 
 Block = dict[str, Any]

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from lab.fleet.hosts import BRIDGE, LabHost
-from lab.fleet.shell import STATE, LabError, sh
+from lab.fleet.shell import STATE, LabError, launch, sh
 
 CGROUPS = Path("/sys/fs/cgroup")
 GROUP = "imker-lab"
@@ -45,13 +45,7 @@ def boot(host: LabHost) -> None:
         f"--bind={home / 'containerd'}:/var/lib/containerd",
     ]
     joins = "".join(f"echo $$ > {group}/cgroup.procs; " for group in _groups(host.name, create=True))
-    with (home / "console").open("ab") as console:
-        subprocess.Popen(
-            ["setsid", "sh", "-c", f'{joins}exec "$@"', "sh", *nspawn],
-            stdin=subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-        )
+    launch("sh", "-c", f'{joins}exec "$@"', "sh", *nspawn, output=home / "console")
 
 
 def leader(name: str) -> int | None:

@@ -1,11 +1,10 @@
 """The lab's own network: one bridge, one small web server for apt. Nothing else is reached through it."""
 
-import subprocess
 import sys
 from pathlib import Path
 
 from lab.fleet.hosts import BRIDGE, GATEWAY
-from lab.fleet.shell import sh
+from lab.fleet.shell import launch, sh
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")  # root of all hosts shares it; 128 is too few
 
@@ -26,13 +25,8 @@ def down() -> None:
 def serve(repository: Path) -> None:
     """The apt repository, on the bridge's address alone."""
     if not servers():
-        subprocess.Popen(
-            [sys.executable, "-m", "http.server", "8800", "--bind", GATEWAY, "--directory", str(repository)],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        argv = (sys.executable, "-m", "http.server", "8800", "--bind", GATEWAY, "--directory", str(repository))
+        launch(*argv, output=Path("/dev/null"))
 
 
 def servers() -> list[int]:

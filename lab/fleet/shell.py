@@ -17,3 +17,9 @@ def sh(*argv: str | Path, stdin: str = "", check: bool = True, cwd: Path | None 
         tail = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise LabError(f"{Path(argv[0]).name} failed ({done.returncode}): {tail}")
     return done.stdout
+
+
+def launch(*argv: str, output: Path) -> None:
+    """Starts a process that outlives this one, in a session of its own; what it says goes to a file."""
+    with output.open("ab") as log:
+        subprocess.run(["setsid", "--fork", *argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)

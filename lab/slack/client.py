@@ -97,6 +97,9 @@ class Workspace:
     def remove(self, message: Seen) -> None:
         self._post("/lab/remove", ts=message.ts)
 
+    def close(self) -> None:
+        self._http.close()
+
     def _post(self, path: str, **said: Any) -> dict[str, Any]:
         return dict(self._http.post(path, json=said).raise_for_status().json())
 

@@ -26,6 +26,7 @@ def running(port: int = 0, config: Path | None = None) -> Iterator[Workspace]:
         _await(workspace, process)
         yield workspace
     finally:
+        workspace.close()
         process.terminate()
         process.wait(10)
 

@@ -75,7 +75,8 @@ def test_an_engine_that_does_not_come_back_gets_its_old_state_back(
     workspace: Workspace, legacy: tuple[LabHost, ...]
 ) -> None:
     """connewitz' new Engine will not start, for a reason that no plan can see: a dockerd that ends at once."""
-    broken = "#!/bin/sh\ncase $(dpkg-query -W -f '${Version}' docker.io) in 26*) exit 1;; esac\nexec /usr/sbin/dockerd \"$@\"\n"
+    version = "$(dpkg-query -W -f '${Version}' docker.io)"
+    broken = f'#!/bin/sh\ncase {version} in 26*) exit 1;; esac\nexec /usr/sbin/dockerd "$@"\n'
     machine.enter(
         "connewitz", "sh", "-c", "cat > /usr/local/bin/wrapped; chmod +x /usr/local/bin/wrapped", stdin=broken
     )

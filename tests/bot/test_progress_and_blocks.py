@@ -1,0 +1,121 @@
+"""Any events, in any order, with repeats, fold to the same view; and whatever they say, Slack takes the message."""
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot import blocks, tables
+from bot.progress import fold
+from bot.record import Decision, RunRecord
+from jobs import contract
+from jobs.contract import Event, Migrate, NodeRow, NodeTable
+from lab.slack.blocks import problems
+
+HOSTILE = st.sampled_from(
+    [
+        "<!channel>",
+        "<@U01ALICE>",
+        "<!here|x>",
+        "*bold*",
+        "&lt;",
+        "\x1b[31mred\x1b[0m",
+        "\u202egnp",
+        "```",
+        "",
+        "x" * 9000,
+    ]
+) | st.text(max_size=60)
+KEYS = st.sampled_from(["a", "b", "c"])
+LINES = st.builds(contract.StepLine, KEYS, HOSTILE, HOSTILE)
+FINDINGS = st.builds(contract.Finding, HOSTILE, st.sampled_from(["pass", "warn", "block"]), HOSTILE, HOSTILE)
+ROWS = st.builds(NodeRow, HOSTILE, st.booleans(), HOSTILE, st.just("Pending"), HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+CANDIDATES = st.builds(contract.Candidate, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+OUTCOMES = st.sampled_from(["done", "failed", "restored", "refused", "nothing"])
+
+
+def tuples(of: "st.SearchStrategy[object]", most: int) -> "st.SearchStrategy[tuple[object, ...]]":
+    return st.lists(of, max_size=most).map(tuple)
+
+
+BODIES = st.one_of(
+    st.builds(contract.Began, HOSTILE),
+    st.builds(contract.Planned, tuples(LINES, 60), tuples(FINDINGS, 15), HOSTILE),
+    st.builds(contract.StepStarted, KEYS),
+    st.builds(contract.StepNote, KEYS, HOSTILE),
+    st.builds(contract.StepDone, KEYS, HOSTILE),
+    st.builds(contract.StepFailed, KEYS, HOSTILE),
+    st.builds(contract.Detail, HOSTILE, HOSTILE),
+    st.builds(NodeTable, HOSTILE, st.floats(0, 2e9), tuples(ROWS, 5), HOSTILE),
+    st.builds(contract.Waiting, st.just("accept"), st.just("f"), CANDIDATES, st.just(contract.Quorum(1, 0, 2, 0))),
+    st.builds(contract.Ended, OUTCOMES, HOSTILE, HOSTILE, HOSTILE),
+)  # fmt: skip
+RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
+STATES = st.sampled_from(["queued", "running", "over", "lost"])
+
+
+def mrkdwn(value: object) -> list[str]:
+    """The texts in which Slack looks for mentions."""
+    if isinstance(value, list):
+        return [text for inner in value for text in mrkdwn(inner)]
+    if not isinstance(value, dict):
+        return []
+    own = [str(value["text"])] if value.get("type") == "mrkdwn" else []
+    return own + [text for inner in value.values() for text in mrkdwn(inner)]
+
+
+def numbered(bodies: list[contract.Body]) -> list[Event]:
+    return [Event("k3fm9x2q", 1 + n // 8, 1 + n % 8, 1_795_440_000.0 + n, body) for n, body in enumerate(bodies)]
+
+
+@given(st.lists(BODIES, max_size=16).map(numbered), STATES, st.data())
+def test_order_and_repeats_do_not_matter(events: list[Event], state: str, data: st.DataObject) -> None:
+    mixed = data.draw(st.permutations(events + events[: len(events) // 2]))
+    assert fold(RECORD, mixed, state, 0.0) == fold(RECORD, events, state, 0.0)  # type: ignore[arg-type]
+
+
+@given(st.lists(BODIES, max_size=16).map(numbered), STATES)
+def test_slack_takes_every_message_and_no_host_can_ping(events: list[Event], state: str) -> None:
+    view = fold(RECORD, events, state, 1_795_440_060.0)  # type: ignore[arg-type]
+    for message in (blocks.render(view), *(blocks.detail(shown) for _, shown in view.details)):
+        assert problems(list(message.blocks)) == []
+        assert message.text
+        assert len(message.text) < 40_000
+        assert not re.findall(r"<[@!#][^>]*>", message.text)
+        live = [tag for text in mrkdwn(list(message.blocks)) for tag in re.findall(r"<[@!#][^>]*>", text)]
+        assert [tag for tag in live if not tag.startswith("<!date^")] in ([], ["<@U01ALICE>"]), "only the asker's name"
+
+
+def test_a_job_that_died_is_lost_and_one_that_ended_is_not() -> None:
+    begun = numbered(
+        [contract.Began(), contract.Planned((contract.StepLine("a", "Join the swarm"),)), contract.StepStarted("a")]
+    )
+    assert fold(RECORD, begun, "running", 0.0).state == "running"
+    lost = fold(RECORD, begun, "lost", 0.0)
+    assert lost.state == "lost"
+    words = blocks.render(lost).text
+    assert "Join the swarm" in words
+    assert "/swarm migrate kaditz" in words
+    assert fold(RECORD, [*begun, Event("r", 1, 9, 0.0, contract.Ended("done", "x"))], "lost", 0.0).state == "over"
+
+
+def test_a_cancelled_run_is_over_and_says_by_whom() -> None:
+    record = RunRecord(**{**vars(RECORD), "decisions": (Decision(1, "cancel", "U01ALICE", 1_795_440_000.0),)})
+    view = fold(record, numbered([contract.Began(), contract.Waiting("continue", "f")]), "over", 0.0)
+    message = blocks.render(view)
+    assert view.state == "over"
+    assert "Cancelled by <@U01ALICE>" in json.dumps(message.blocks)
+    assert not [block for block in message.blocks if block["type"] == "actions"]
+
+
+def test_tables_of_no_node_and_of_five_hundred() -> None:
+    rows = tuple(
+        NodeRow(f"{n:025}", n == 0, f"host{n}", "Accepted", "Ready", "Active", "", "26.1.5") for n in range(500)
+    )
+    for count in (0, 1, 99, 100, 500):
+        view = fold(RECORD, [Event("r", 1, 1, 0.0, NodeTable("connewitz", 0.0, rows[:count]))], "running", 0.0)
+        assert problems(list(blocks.render(view).blocks)) == []
+    shown = tables.of(NodeTable("connewitz", 0.0, rows))
+    assert len({row[0] for row in shown.rows}) == 500, "shortened IDs still tell all apart"
+    assert tables.left_out(shown) > 0
