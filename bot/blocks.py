@@ -235,7 +235,7 @@ def _candidate(waiting: Waiting) -> str:
         f"*{mrkdwn(who.host)} waits to be accepted as a manager.*\n"
         f"A manager sees node `{mrkdwn(who.node)}` at {mrkdwn(who.observed_address)}. "
         f"It calls itself {mrkdwn(who.claimed_hostname)}, with Engine {mrkdwn(who.claimed_engine)}.\n"
-        f"{_survives(waiting.quorum)}\nOr type `/swarm accept {who.node[:12]}`"
+        f"{_survives(waiting.quorum)}\nOr type `/swarm accept {mrkdwn(who.node[:12])}`"
     )
 
 

@@ -19,7 +19,6 @@ from typing import IO
 PR_SET_PDEATHSIG = 1
 START = 10  # seconds the server may take to listen
 _used: dict[Path, IO[bytes]] = {}  # open for as long as this process lives: that is what makes it a user
-_keepers: dict[Path, "subprocess.Popen[bytes]"] = {}  # those that this process started
 
 
 def ensure() -> str:
@@ -83,13 +82,8 @@ def _unused(folder: Path) -> bool:
 def _start_keeper(folder: Path) -> None:
     """In a session of its own, so that Ctrl-C in one process does not take Redis from the others."""
     with (folder / "log").open("ab") as log:
-        _keepers[folder] = subprocess.Popen(
-            [sys.executable, "-m", "imker.embedded", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        argv = [sys.executable, "-m", "imker.embedded", str(folder)]
+        subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=True)
     deadline = time.monotonic() + START
     while not _kept(folder) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -115,4 +109,6 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    if os.fork():
+        os._exit(0)  # so that the keeper is nobody's child, and nobody has to wait for it
     keep(Path(sys.argv[1]))

@@ -96,6 +96,7 @@ def everything(folder: Path) -> Iterator[Flow]:
 def flow(everything: Flow) -> Iterator[Flow]:
     yield everything
     everything.workspace.clear_faults()
+    everything.redis.delete("rq:workers")
     for name in ("changes", "reads"):
         if name in everything.processes.running:
             everything.processes.kill(name)
@@ -103,11 +104,17 @@ def flow(everything: Flow) -> Iterator[Flow]:
 
 @pytest.fixture
 def workers(flow: Flow, folder: Path) -> Flow:
-    """Both RQ workers, ready."""
+    """Both RQ workers, ready, with nothing left to do of what other tests asked for."""
     for name in ("changes", "reads"):
+        flow.redis.delete(f"rq:queue:{name}")
         flow.processes.start(name)
-    _await(lambda: len(list(flow.redis.smembers("rq:workers"))) >= 2, folder / "log")
+    _await(lambda: _idle(flow.redis) >= 2, folder / "log")
     return flow
+
+
+def _idle(redis: Redis) -> int:
+    """How many RQ workers of this Redis wait for a job."""
+    return sum(redis.hget(name, "state") == b"idle" for name in redis.smembers("rq:workers"))
 
 
 def _configured(folder: Path, port: int) -> Path:

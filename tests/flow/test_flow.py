@@ -148,7 +148,6 @@ def test_a_forged_or_foreign_button_changes_nothing(flow: Flow) -> None:
         (ALICE, "/swarm migrate -oProxyCommand=x", "name the host"),
         (ALICE, "/swarm migrate a;reboot", "that is no host's name"),
         (ALICE, "/swarm accept 1 or 1=1", "it takes one ID"),
-        (ALICE, "/swarm accept zzzz", "who asked"),
         (ALICE, "/swarm status nosuchrun", "There is no run nosuchrun"),
         (ALICE, "/swarm " + "x" * 4000, "too long"),
         (CAROL, "/swarm help", "/swarm nodes"),
@@ -239,6 +238,7 @@ def test_a_job_that_is_killed_is_told_as_lost(workers: Flow) -> None:
         thread.start()
         message = workers.asked("/swarm migrate kaditz", "looking at what is true")
         thread.join(10)
+        assert accepted, "the job speaks to the silent host"
         run = workers.run_of(message)
         _kill_job(workers, run)
         lost = workers.workspace.wait(ALICE, OPS, lambda seen: seen.ts == message.ts and "died" in seen.plain)
