@@ -34,6 +34,15 @@ run: $(STAMP) ## the four processes, with your own tokens and imker.toml
 fleet-down: $(STAMP) ## end the lab's hosts, whatever left them
 	$(VENV)/bin/python -m lab fleet down
 
+.PHONY: browser
+browser: # for the page's tests; without it they are skipped, and the last lines say so
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get -qq update && \
+		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium >/dev/null; } || true
+
 .PHONY: test
-test: lint ## all tests (without root: all but the fleet's)
+test: lint browser ## all tests (without root: all but the fleet's)
 	$(VENV)/bin/python -m pytest
+
+.PHONY: test-fast
+test-fast: lint ## the tests that need no processes: a few seconds
+	$(VENV)/bin/python -m pytest tests/bot tests/jobs tests/lab/slack/test_blocks.py
