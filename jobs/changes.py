@@ -1,11 +1,11 @@
 """Commands that change hosts or the swarm: plan from what is true now, ask if there is something to ask, then do."""
 
 import time
-
-from redis import Redis
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from jobs import daemon_options, plan, quorum, reads, steps
-from jobs.contract import Began, Ended, Role, StepDone, StepFailed, StepNote, StepStarted, Waiting
+from jobs.contract import Began, Ended, Outcome, Role, StepDone, StepFailed, StepNote, StepStarted, Waiting
 from jobs.contract import Detail as DetailEvent
 from jobs.errors import Drifted, JobError
 from jobs.execute import execute
@@ -13,7 +13,7 @@ from jobs.execute.site import Site
 from jobs.facts import Node, SwarmFacts, place
 from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
-from jobs.lock import Holder, held
+from jobs.lock import Holder, Lease, held
 from jobs.office import Office
 from jobs.plan import Plan, Refusal
 from jobs.ssh import Shell
@@ -24,7 +24,7 @@ PATIENCE = 45  # seconds to wait for a lock: longer than the lease of a holder t
 def migrate(office: Office, name: str, role: Role | None) -> None:
     host = office.host(name)
     office.journal.tell(Began(name))
-    with _locked(office, f"host:{name}", f"migrate {name}"):
+    with _locked(office, f"host:{name}", f"migrate {name}") as lease:
         made, _, swarm = reads.plan_of(office, host, role)
         if isinstance(made, Refusal):
             return office.refuse(made)
@@ -33,13 +33,13 @@ def migrate(office: Office, name: str, role: Role | None) -> None:
             office.journal.tell(DetailEvent(f"{name}: what changes", daemon_options.diff(made.edits)))
         if _blocked(office, made) or _asks(office, made):
             return None
-        _carry_out(office, host, made, swarm)
+        _carry_out(office, host, made, swarm, lease)
         return _conclude(office, host, made)
 
 
 def accept(office: Office, prefix: str) -> None:
     office.journal.tell(Began())
-    with _locked(office, "swarm", f"accept {prefix}"):
+    with _locked(office, "swarm", f"accept {prefix}") as lease:
         swarm = gather_swarm(office.inventory, office.connect)
         made = plan.acceptance(swarm, prefix)
         if isinstance(made, Refusal):
@@ -47,7 +47,7 @@ def accept(office: Office, prefix: str) -> None:
         node = _pending(swarm, prefix)
         _still_as_shown(office, swarm, node)
         office.journal.tell(reads.plan_event(made))
-        _carry_out(office, _host_of(office, node), made, swarm)
+        _carry_out(office, _host_of(office, node), made, swarm, lease)
         after = gather_swarm(office.inventory, office.connect)
         managers = sum(seen.role == "manager" for seen in after.nodes)
         return _end(office, "done", f"{node.hostname} is a manager now. {quorum.survives(managers)}.")
@@ -55,14 +55,14 @@ def accept(office: Office, prefix: str) -> None:
 
 def reject(office: Office, prefix: str, remove: bool) -> None:
     office.journal.tell(Began())
-    with _locked(office, "swarm", f"reject {prefix}"):
+    with _locked(office, "swarm", f"reject {prefix}") as lease:
         swarm = gather_swarm(office.inventory, office.connect)
         made = plan.rejection(swarm, prefix, remove)
         if isinstance(made, Refusal):
             return office.refuse(made)
         node = _pending(swarm, prefix)
         office.journal.tell(reads.plan_event(made))
-        _carry_out(office, _host_of(office, node), made, swarm)
+        _carry_out(office, _host_of(office, node), made, swarm, lease)
         left = "is out of the swarm" if remove else "stays in the swarm as a worker"
         return _end(office, "done", f"{node.hostname} {left}.")
 
@@ -105,29 +105,56 @@ def _shown(office: Office, swarm: SwarmFacts, node: Node) -> Waiting:
 # --- doing ---------------------------------------------------------------------------------------------------------
 
 
-def _carry_out(office: Office, host: Host, made: Plan, swarm: SwarmFacts) -> None:
-    """Step by step, each told at both ends. A failing step is told, and raises."""
+def _carry_out(office: Office, host: Host, made: Plan, swarm: SwarmFacts, lease: Lease) -> None:
+    """Step by step, each told at both ends. A failing step is told, and raises, with the state the host is left in."""
     if not made.steps:
         return
     with office.shell(host) as shell:
         site = _site(office, host, shell, swarm)
-        for step in made.steps:
-            _do(office, step, site)
+        for number, step in enumerate(made.steps):
+            try:
+                _do(office, step, site, lease)
+            except JobError as failed:
+                failed.state = failed.state or _left(host, made.steps, number)
+                failed.hint = failed.hint or f"/swarm migrate {host.name} goes on from what is true then."
+                raise
 
 
-def _do(office: Office, step: steps.Step, site: Site) -> None:
+def _do(office: Office, step: steps.Step, site: Site, lease: Lease) -> None:
     key = steps.describe(step).key
     site.note = _noting(office, key)
     office.journal.tell(StepStarted(key))
     try:
-        done = execute(step, site)
+        done = _alone(office, step, site, lease)
     except JobError as failed:
         office.journal.tell(StepFailed(key, failed.summary))
         raise
     office.journal.tell(StepDone(key, done))
 
 
-def _noting(office: Office, key: str):  # type: ignore[no-untyped-def]
+def _alone(office: Office, step: steps.Step, site: Site, lease: Lease) -> str:
+    """No step without the lock; and while a host enters the swarm, no other does."""
+    if lease.lost.is_set():
+        raise JobError(f"lost the lock on {site.host.name}: another run may have it now", host=site.host.name)
+    if not isinstance(step, steps.InitSwarm | steps.JoinSwarm):
+        return execute(step, site)
+    with _locked(office, "swarm", f"{steps.describe(step).title}, {site.host.name}"):
+        if isinstance(step, steps.InitSwarm) and gather_swarm(office.inventory, office.connect).exists:
+            raise Drifted(
+                "somebody started a swarm meanwhile; this host did not become a second one", host=site.host.name
+            )
+        return execute(step, site)
+
+
+def _left(host: Host, plan_steps: tuple[steps.Step, ...], failed: int) -> str:
+    """In what state a host is when a step fails: what was done stays done."""
+    titles = [steps.describe(step).title for step in plan_steps]
+    done, rest = "; ".join(titles[:failed]) or "nothing", "; ".join(titles[failed:])
+    return f"{host.name} is left with this done: {done}. Not done: {rest}."
+
+
+def _noting(office: Office, key: str) -> Callable[[str], None]:
+    """Tells a step's latest word, when it is a new one."""
     said: list[str] = []
 
     def note(text: str) -> None:
@@ -162,8 +189,8 @@ def _conclude(office: Office, host: Host, made: Plan) -> None:
     return _end(office, "done", f"{host.name} is in the swarm.")
 
 
-def _end(office: Office, outcome: str, summary: str) -> None:
-    office.journal.tell(Ended(outcome, summary))  # type: ignore[arg-type]
+def _end(office: Office, outcome: Outcome, summary: str) -> None:
+    office.journal.tell(Ended(outcome, summary))
 
 
 def _pending(swarm: SwarmFacts, prefix: str) -> Node:
@@ -180,7 +207,6 @@ def _host_of(office: Office, node: Node) -> Host:
     raise JobError(f"no host of the inventory has {node.address}, where node {node.id[:12]} is seen")
 
 
-def _locked(office: Office, name: str, what: str):  # type: ignore[no-untyped-def]
+def _locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease]:
     holder = Holder(office.request.run, office.request.asker, what, time.time())
-    server: Redis = office.redis
-    return held(server, name, holder, wait=PATIENCE)
+    return held(office.redis, name, holder, wait=PATIENCE)

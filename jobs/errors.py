@@ -10,9 +10,10 @@ import time
 
 
 class JobError(Exception):
-    """Base of all. `host` is "" when it is about no one host."""
+    """Base of all. `host` is "" when it is about no one host; `state`: in what state it was left, if that is known."""
 
     hint = ""
+    state = ""
 
     def __init__(self, summary: str, *, host: str = "", hint: str = "") -> None:
         super().__init__(summary)

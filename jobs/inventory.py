@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from imker.config import ConfigError
-
 from jobs.contract import Role
 from jobs.settings import HostSection, Settings
 

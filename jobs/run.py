@@ -56,7 +56,7 @@ def tell_all(request: contract.Request, journal: Journal, open_office: Callable[
         except JobError as failed:
             log.warning("job failed", summary=failed.summary)
             outcome: contract.Outcome = "restored" if isinstance(failed, Restored) else "failed"
-            journal.tell(contract.Ended(outcome, failed.summary, hint=failed.hint))
+            journal.tell(contract.Ended(outcome, failed.summary, failed.state, failed.hint))
         except Exception:
             log.exception("job broke")
             summary = "Imker itself broke; the RQ worker's log has the traceback"

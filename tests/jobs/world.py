@@ -5,9 +5,8 @@ It is simulated: it knows what each step does to what a plan is made from, and n
 
 from dataclasses import dataclass, replace
 
-from jobs.daemon_options import OptionFiles, UnitFacts
-
 from jobs import daemon_options, steps
+from jobs.daemon_options import OptionFiles, UnitFacts
 from jobs.facts import Container, HostFacts, Node, Package, SwarmFacts, SwarmPlace, upstream
 from jobs.plan import CLASSIC, CONFFILE
 
