@@ -100,7 +100,7 @@ class SwarmFacts:
 
 def upstream(version: str) -> str:
     """The Engine's own version in a package's: "5:27.3.1-1~debian" and "27.3.1+dfsg1" are both 27.3.1; "" if none."""
-    found = re.search(r"(?:^|:)v?(\d+(?:\.\d+)*)", version)
+    found = re.match(r"(?:\d+:)?v?(\d+(?:\.\d+)*)", version)
     return found.group(1) if found else ""
 
 

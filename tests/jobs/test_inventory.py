@@ -1,0 +1,50 @@
+"""docker-machine's store, as docker-machine writes it and as the lab does."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs import inventory, settings
+from lab.fleet import client
+from lab.fleet.hosts import FLEET
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("lab")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "KEYS", folder / "keys")
+        client.make_keys(FLEET)
+        client.write(folder / "client", FLEET)
+    return folder / "client"
+
+
+def test_all_eight_hosts_with_what_reaches_them(store: Path) -> None:
+    hosts = inventory.load(settings.load(store / "imker.toml"))
+    assert sorted(hosts) == sorted(host.name for host in FLEET)
+    kaditz = hosts["kaditz"]
+    assert (kaditz.address, kaditz.ssh_user, kaditz.role, kaditz.server) == (
+        "198.18.0.39",
+        "geschke",
+        "manager",
+        "server-3",
+    )
+    assert kaditz.tls == store / "docker-machine/machines/kaditz"
+    assert kaditz.driver == "generic"
+
+
+def test_the_swarm_column_is_docker_machines(store: Path) -> None:
+    hosts = inventory.load(settings.load(store / "imker.toml"))
+    column = {name: inventory.classic_swarm(host, hosts) for name, host in hosts.items()}
+    assert column == {
+        "connewitz": "",
+        "lausen": "",
+        "miltitz": "miltitz (master)",
+        **dict.fromkeys(("kaditz", "lindenau", "pirita", "tolkewitz", "tondi"), "miltitz"),
+    }
+
+
+def test_secrets_are_the_users_alone(store: Path) -> None:
+    keys = [path for path in store.rglob("*") if path.suffix == ".pem" or path.name.startswith("id_")]
+    assert len(keys) > 40
+    assert {path.stat().st_mode & 0o077 for path in keys} == {0}

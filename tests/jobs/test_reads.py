@@ -1,0 +1,151 @@
+"""The node table: whoever of the managers answers, and what is said when none does."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from jobs import contract, reads
+from jobs.contract import Ended, HostTable, NodeTable, Request
+from jobs.errors import EngineRefused, Unreachable
+from jobs.inventory import Host
+from jobs.journal import Journal
+from jobs.office import Office
+from jobs.settings import Settings
+
+NAMES = ("connewitz", "tondi", "kaditz")
+
+
+@dataclass
+class FakeSwarm:
+    """Engines as a test wants them. `managers` answer for the swarm; `away` do not answer at all."""
+
+    members: tuple[str, ...] = NAMES
+    managers: tuple[str, ...] = ("connewitz", "tondi")
+    away: set[str] = field(default_factory=set)
+    leaderless: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def connect(self, host: Host, timeout: float = 10) -> Any:
+        self.asked.append(host.name)
+        if host.name in self.away:
+            raise Unreachable(f"{host.name}'s Engine does not answer", host=host.name)
+        return FakeEngine(host, self)
+
+
+@dataclass
+class FakeEngine:
+    host: Host
+    swarm: FakeSwarm
+    version = {"Version": "26.1.5"}  # noqa: RUF012
+
+    def info(self) -> dict[str, Any]:
+        member = self.host.name in self.swarm.members
+        manages = self.host.name in self.swarm.managers
+        state = "active" if member else "inactive"
+        return {"Swarm": {"LocalNodeState": state, "NodeID": f"id-{self.host.name}", "ControlAvailable": manages}}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        if self.host.name not in self.swarm.managers:
+            raise EngineRefused("This node is not a swarm manager.")
+        if self.swarm.leaderless:
+            raise EngineRefused("The swarm does not have a leader")
+        return [self._node(name) for name in self.swarm.members]
+
+    def _node(self, name: str) -> dict[str, Any]:
+        labels = {"imker.pending": "manager"} if name == "kaditz" else {}
+        manager = {"Leader": name == "connewitz", "Reachability": "reachable"} if name in self.swarm.managers else None
+        return {
+            "ID": f"id-{name}",
+            "Spec": {"Role": "manager" if manager else "worker", "Availability": "active", "Labels": labels},
+            "Description": {"Hostname": name, "Engine": {"EngineVersion": "26.1.5"}},
+            "Status": {"State": "ready" if name not in self.swarm.away else "down", "Addr": "198.18.0.1"},
+            **({"ManagerStatus": manager} if manager else {}),
+        }
+
+
+def told(redis: Redis, swarm: FakeSwarm, command: contract.Command = contract.Nodes()) -> list[contract.Body]:  # noqa: B008
+    redis.delete(contract.events_key("r"))
+    inventory = {name: Host(name, f"198.18.0.{n}", tls=Path()) for n, name in enumerate(NAMES, 1)}
+    journal = Journal(redis, "r", 1, lambda: 0.0)
+
+    def no_shell(host: Host) -> Any:
+        raise AssertionError("a read of the swarm needs no SSH")
+
+    office = Office(Request("r", 1, command, "U"), Settings(), inventory, journal, redis, no_shell, swarm.connect)
+    reads.nodes(office) if isinstance(command, contract.Nodes) else reads.hosts(office)
+    return [contract.decode_event(entry[b"event"]).body for _, entry in redis.xrange(contract.events_key("r"))]
+
+
+def table(bodies: list[contract.Body]) -> NodeTable:
+    (found,) = [body for body in bodies if isinstance(body, NodeTable)]
+    return found
+
+
+def test_the_write_ups_columns(redis: Redis) -> None:
+    shown = table(told(redis, FakeSwarm()))
+    assert shown.asked == "connewitz"
+    rows = [(r.hostname, r.asked, r.membership, r.status, r.availability, r.manager_status) for r in shown.rows]
+    assert rows == [
+        ("connewitz", True, "Accepted", "Ready", "Active", "Leader"),
+        ("kaditz", False, "Pending", "Ready", "Active", ""),
+        ("tondi", False, "Accepted", "Ready", "Active", "Reachable"),
+    ]
+
+
+def test_who_answered_last_is_asked_first_and_alone(redis: Redis) -> None:
+    told(redis, FakeSwarm())
+    again = FakeSwarm()
+    assert table(told(redis, again)).asked == "connewitz"
+    assert again.asked == ["connewitz"]
+
+
+def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:
+    told(redis, FakeSwarm())
+    shown = table(told(redis, FakeSwarm(away={"connewitz"})))
+    assert (shown.asked, shown.stale) == ("tondi", "")
+
+
+@pytest.mark.parametrize(
+    ("swarm", "why"),
+    [
+        (FakeSwarm(away=set(NAMES)), "no answer from connewitz, tondi, kaditz"),
+        (FakeSwarm(leaderless=True), "does not have a leader"),
+        (FakeSwarm(managers=()), "only workers answer: this node is not a swarm manager"),
+    ],
+)
+def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, swarm: FakeSwarm, why: str) -> None:
+    before = table(told(redis, FakeSwarm()))
+    shown = table(told(redis, swarm))
+    assert shown.rows == before.rows
+    assert shown.taken_at == before.taken_at
+    assert why in shown.stale
+
+
+@pytest.mark.parametrize(
+    ("swarm", "outcome", "why"),
+    [
+        (FakeSwarm(members=(), managers=()), "refused", "there is no swarm yet"),
+        (FakeSwarm(managers=()), "failed", "only workers answer"),
+        (FakeSwarm(away=set(NAMES)), "failed", "no answer from"),
+    ],
+)
+def test_without_a_last_table_it_is_said_in_words(redis: Redis, swarm: FakeSwarm, outcome: str, why: str) -> None:
+    end = told(redis, swarm)[-1]
+    assert isinstance(end, Ended)
+    assert end.outcome == outcome
+    assert why in end.summary
+    assert "/swarm" in end.hint
+
+
+def test_a_host_that_is_away_is_a_row_with_its_error(redis: Redis) -> None:
+    bodies = told(redis, FakeSwarm(away={"kaditz"}), contract.Hosts())
+    (shown,) = [body for body in bodies if isinstance(body, HostTable)]
+    rows = {row.name: (row.state, row.place, row.error) for row in shown.rows}
+    assert rows == {
+        "connewitz": ("Running", "leader", ""),
+        "tondi": ("Running", "manager", ""),
+        "kaditz": ("Unknown", "", "kaditz's Engine does not answer"),
+    }
