@@ -96,8 +96,11 @@ class Reporter:
         run, channel = view.record.run, view.record.channel
         try:
             ts = self._found(channel, run, view.record.asked_at) if tried else ""
+            if ts:  # it was heard, and says what was true then
+                self._runs.remember(run, ts=ts, channel=channel)
+                return self._edit(view, message, digest, {"ts": ts, "channel": channel})
             self._runs.remember(run, tried="1")
-            ts = ts or self._posted(channel, run, message)
+            ts = self._posted(channel, run, message)
         except SlackApiError as refused:
             if refused.response["error"] not in SHUT_OUT:
                 raise

@@ -59,6 +59,7 @@ def down(say: Say = print) -> None:
         names = machine.known()
         _parallel(machine.kill, names)
         _parallel(machine.forget, names)
+        machine.forget_all()
         for pid in network.servers():
             os.kill(pid, signal.SIGTERM)
         network.down()

@@ -104,6 +104,8 @@ def kill(name: str) -> None:
         for process in left:
             _end(process)
         time.sleep(0.05)
+    # The kernel takes a dead namespace's link away when it finds the time; the next boot wants its name at once.
+    sh("ip", "link", "del", f"vb-{name}", check=False)
 
 
 def forget(name: str) -> None:
@@ -179,5 +181,10 @@ def _remove_group(group: Path) -> None:
     for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
         folder.rmdir()
     group.rmdir()
-    if not any(path.is_dir() for path in group.parent.iterdir()):
-        group.parent.rmdir()
+
+
+def forget_all() -> None:
+    """The group of all hosts' groups, once they are gone."""
+    for hierarchy in _hierarchies():
+        if (hierarchy / GROUP).exists():
+            (hierarchy / GROUP).rmdir()

@@ -83,7 +83,9 @@ def test_with_the_flags_on_the_disk_the_next_restart_is_the_end_and_a_reset_brin
 
 def test_a_reboot_keeps_the_disk(legacy: tuple[LabHost, ...]) -> None:
     machine.enter("connewitz", "touch", "/root/kept")
+    before = machine.leader("connewitz")
     fleet.reboot(["connewitz"])
+    assert machine.leader("connewitz") not in (None, before)
     assert machine.enter("connewitz", "ls", "/root/kept").returncode == 0
 
 
