@@ -80,6 +80,17 @@ class Workspace:
                 raise TimeoutError(f"{user} does not see {what!r} within {seconds} s; the last messages:\n{last}")
             time.sleep(0.05)
 
+    def submit(self, user: str, view_id: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Returns what the app answered to it, in `payload`."""
+        return self._post("/lab/submit", user=user, view_id=view_id, values=values)
+
+    def open_home(self, user: str) -> dict[str, Any]:
+        return self._post("/lab/home", user=user)
+
+    def views(self, user: str) -> list[dict[str, Any]]:
+        """Modals and the home tab, as this user has them."""
+        return list(self._http.get("/lab/views", params={"user": user}).json())
+
     def calls(self, method: str = "") -> list[dict[str, Any]]:
         """What the app called so far."""
         told = self._http.get("/lab/told").json()["calls"]

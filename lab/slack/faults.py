@@ -30,6 +30,10 @@ class Faults:
     def all(self) -> list[Fault]:
         return list(self._set)
 
+    def on(self, method: str, kind: Kind) -> bool:
+        """Whether it is set, without using it up."""
+        return any(fault.kind == kind and fault.method in ("*", method) for fault in self._set)
+
     def take(self, method: str, *kinds: Kind) -> Fault | None:
         """The first of these kinds that is set for the method; it counts as used."""
         for fault in self._set:

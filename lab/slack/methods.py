@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from lab.slack import surfaces
 from lab.slack.blocks import TEXT, problems
 from lab.slack.state import Message, SlackRefuses, State
 
@@ -155,5 +156,12 @@ METHODS: dict[str, Callable[[Arguments, State], Answer]] = {
     "users.list": lambda arguments, state: {"members": list(state.users.values())},
     "usergroups.list": lambda arguments, state: {"usergroups": list(state.groups.values())},
     "usergroups.users.list": _group_users,
+    "views.open": surfaces.open_view,
+    "views.push": surfaces.open_view,
+    "views.update": surfaces.update_view,
+    "views.publish": surfaces.publish_view,
+    "reactions.add": surfaces.add_reaction,
+    "files.getUploadURLExternal": surfaces.upload_url,
+    "files.completeUploadExternal": surfaces.complete_upload,
     "blocks.validate": lambda arguments, state: {"errors": problems(arguments.get("blocks") or [])},
 }

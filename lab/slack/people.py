@@ -14,7 +14,7 @@ def command(state: State, user: str, channel: str, text: str, base: str) -> dict
         "token": "legacy", "team_id": team, "team_domain": state.team["name"], "api_app_id": state.app["id"],
         "user_id": user, "user_name": state.users[user]["name"], "channel_id": channel,
         "channel_name": state.channels[channel]["name"], "command": verb, "text": rest,
-        "trigger_id": state.new_id("trigger."), "response_url": response_url(state, user, channel, "", base),
+        "trigger_id": state.new_trigger(user), "response_url": response_url(state, user, channel, "", base),
     }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def press(state: State, user: str, ts: str, action_id: str, base: str) -> dict[s
     team = state.users[user].get("team_id", state.team["id"])
     return {
         "type": "block_actions", "team": {"id": team}, "api_app_id": state.app["id"],
-        "trigger_id": state.new_id("trigger."),
+        "trigger_id": state.new_trigger(user),
         "user": {"id": user, "username": state.users[user]["name"], "team_id": team},
         "channel": {"id": message.channel, "name": state.channels[message.channel]["name"]},
         "container": {"type": "message", "message_ts": ts, "channel_id": message.channel},
@@ -56,3 +56,23 @@ def response_url(state: State, user: str, channel: str, ts: str, base: str) -> s
 def _buttons(message: Message) -> list[dict[str, Any]]:
     rows = [block.get("elements", ()) for block in message.blocks if block.get("type") == "actions"]
     return [element for row in rows for element in row if element.get("type") == "button"]
+
+
+def submit(state: State, user: str, view_id: str, values: dict[str, Any]) -> dict[str, Any]:
+    """Refuses a view that this user does not see."""
+    view = state.views.get(view_id)
+    if view is None or view["user"] != user:
+        raise SlackRefuses("no_such_view")
+    return {
+        "type": "view_submission", "team": {"id": state.team["id"]}, "api_app_id": state.app["id"],
+        "user": {"id": user, "username": state.users[user]["name"], "team_id": state.team["id"]},
+        "trigger_id": state.new_trigger(user), "view": {**view, "state": {"values": values}}, "response_urls": [],
+    }  # fmt: skip
+
+
+def open_home(state: State, user: str) -> dict[str, Any]:
+    event = {"type": "app_home_opened", "user": user, "tab": "home", "channel": f"D{user}", "event_ts": state.ts()}
+    return {
+        "type": "event_callback", "team_id": state.team["id"], "api_app_id": state.app["id"],
+        "event_id": state.new_id("Ev"), "event_time": int(time.time()), "event": event,
+    }  # fmt: skip

@@ -16,6 +16,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from lab.slack import methods, people
 from lab.slack.blocks import problems
@@ -39,6 +40,7 @@ class Slack:
     async def api(self, request: Request) -> Response:
         method = request.path_params["method"]
         arguments, token = await _arguments(request)
+        self.state.base = str(request.base_url).rstrip("/")
         wrong = await self._fault(method)
         if wrong is not None:
             self._note(method, arguments, wrong.status_code)
@@ -95,6 +97,29 @@ class Slack:
             return JSONResponse({"error": refused.error}, status_code=409)
         payload["actions"][0].update(said.get("forged") or {})
         return await self._delivered("interactive", payload)
+
+    async def submit(self, request: Request) -> Response:
+        said = await request.json()
+        try:
+            payload = people.submit(self.state, said["user"], said["view_id"], said.get("values") or {})
+        except SlackRefuses as refused:
+            return JSONResponse({"error": refused.error}, status_code=409)
+        return await self._delivered("interactive", payload)
+
+    async def home(self, request: Request) -> Response:
+        return await self._delivered("events_api", people.open_home(self.state, (await request.json())["user"]))
+
+    async def views(self, request: Request) -> Response:
+        user = request.query_params["user"]
+        return JSONResponse([view for view in self.state.views.values() if view["user"] == user])
+
+    async def upload(self, request: Request) -> Response:
+        """The bytes themselves, as files upload v2 sends them: bare, whatever their Content-Type says."""
+        file = self.state.files.get(request.path_params["file"])
+        if file is None:
+            return Response("", status_code=404)
+        file["content"] = await request.body()
+        return Response("OK")
 
     async def sees(self, request: Request) -> Response:
         user, channel = request.query_params["user"], request.query_params["channel"]
@@ -187,12 +212,10 @@ async def _arguments(request: Request) -> tuple[dict[str, Any], str]:
 
 
 def _decoded(key: str, value: str) -> Any:
-    return json.loads(value) if key in ("blocks", "metadata", "view") else value
+    return json.loads(value) if key in ("blocks", "metadata", "view", "files") else value
 
 
-def build(config: Path | None = None) -> Starlette:
-    slack = Slack(config)
-
+def build(slack: Slack) -> Starlette:
     async def page(request: Request) -> Response:
         return FileResponse(PAGE / "index.html")
 
@@ -203,6 +226,10 @@ def build(config: Path | None = None) -> Starlette:
             WebSocketRoute("/socket", slack.socket),
             Route("/lab/say", slack.say, methods=["POST"]),
             Route("/lab/press", slack.press, methods=["POST"]),
+            Route("/lab/submit", slack.submit, methods=["POST"]),
+            Route("/lab/home", slack.home, methods=["POST"]),
+            Route("/lab/views", slack.views),
+            Route("/upload/{file}", slack.upload, methods=["POST"]),
             Route("/lab/sees", slack.sees),
             Route("/lab/fault", slack.fault, methods=["POST"]),
             Route("/lab/told", slack.told),
@@ -216,4 +243,15 @@ def build(config: Path | None = None) -> Starlette:
 
 
 def serve(port: int, config: Path | None = None) -> None:
-    uvicorn.run(build(config), host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=1)
+    slack = Slack(config)
+
+    class Connection(WebSocketsSansIOProtocol):
+        """One that does not answer pings while it is to be deaf."""
+
+        def handle_ping(self) -> None:
+            if not slack.faults.on("socket", "deaf"):
+                super().handle_ping()
+
+    uvicorn.run(
+        build(slack), host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=1, ws=Connection
+    )

@@ -10,6 +10,7 @@ import yaml
 
 DEFAULT = Path(__file__).with_name("workspace.yaml")
 USES, MINUTES = 5, 30  # of a response_url
+TRIGGER = 3.0  # seconds a trigger_id is good for, once
 
 
 class SlackRefuses(Exception):
@@ -34,12 +35,18 @@ class Message:
     thread: str = ""
     edited: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    reactions: list[str] = field(default_factory=list)
 
     def as_slack(self, with_metadata: bool = False) -> dict[str, Any]:
         message: dict[str, Any] = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}
         message["blocks"] = self.blocks
         if self.thread:
             message["thread_ts"] = self.thread
+        if self.files:
+            message["files"] = self.files
+        if self.reactions:
+            message["reactions"] = [{"name": name, "count": 1} for name in self.reactions]
         if self.edited:
             message["edited"] = {"user": self.user, "ts": self.ts}
         if with_metadata and self.metadata:
@@ -70,7 +77,10 @@ class State:
         self.scopes = _scopes(Path(self.app["manifest"]))
         self.messages: dict[str, Message] = {}
         self.urls: dict[str, ResponseUrl] = {}
+        self.triggers: dict[str, tuple[str, float]] = {}  # trigger_id -> user, when
         self.views: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, dict[str, Any]] = {}
+        self.base = ""  # where this server is reached
         self._ids = itertools.count(1)
         self._last = 0.0
 
@@ -81,6 +91,11 @@ class State:
 
     def new_id(self, prefix: str) -> str:
         return f"{prefix}{next(self._ids):08d}"
+
+    def new_trigger(self, user: str) -> str:
+        trigger = self.new_id("trigger.")
+        self.triggers[trigger] = (user, time.time())
+        return trigger
 
     def channel(self, channel: str) -> dict[str, Any]:
         """One that the app may write into."""

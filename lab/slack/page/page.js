@@ -8,6 +8,7 @@ const FAULTS = {
   "deliver the next command three times": { kind: "repeat", method: "socket" },
   "deliver the next command 5 s late": { kind: "late", method: "socket", seconds: 5 },
   "2 s slower, ten calls": { kind: "latency", times: 10, seconds: 2 },
+  "answer no pings": { kind: "deaf", method: "socket", times: -1 },
   "Slack is away": { kind: "away", times: -1 },
   "refresh the connections": { kind: "disconnect" },
   "all is well again": { clear: true },

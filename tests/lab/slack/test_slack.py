@@ -39,7 +39,10 @@ def client(slack: Workspace, token: str = "xoxb-lab", **more: object) -> WebClie
         ("chat.update", {"channel": OPS, "ts": "1.0", "text": "x"}, "xoxb-lab", "message_not_found"),
         ("users.info", {"user": "U99"}, "xoxb-lab", "user_not_found"),
         ("usergroups.users.list", {"usergroup": "S99"}, "xoxb-lab", "no_such_subteam"),
-        ("reactions.add", {"channel": OPS}, "xoxb-lab", "unknown_method"),
+        ("reactions.add", {"channel": OPS}, "xoxb-lab", "missing_scope"),
+        ("views.open", {"trigger_id": "made.up", "view": {}}, "xoxb-lab", "invalid_trigger_id"),
+        ("views.publish", {"user_id": "U99", "view": {}}, "xoxb-lab", "user_not_found"),
+        ("no.such.method", {}, "xoxb-lab", "unknown_method"),
         ("conversations.list", {}, "xoxb-lab", "missing_scope"),
     ],
 )
