@@ -28,7 +28,7 @@ demo: $(STAMP) ## the story on real hosts, as root: HOSTS="connewitz tondi lause
 
 .PHONY: run
 run: $(STAMP) ## the four processes, with your own tokens and imker.toml
-	$(VENV)/bin/honcho start
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho start
 
 .PHONY: fleet-down
 fleet-down: $(STAMP) ## end the lab's hosts, whatever left them
