@@ -3,6 +3,7 @@
 A host is found again by its cgroup and by the root it was booted from, so that what a killed lab left can be cleared.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -154,9 +155,10 @@ def _inherit(group: Path) -> None:
 def _processes(name: str) -> set[int]:
     found: set[int] = set()
     for group in _groups(name):
-        for file in group.rglob("cgroup.procs"):
+        # os.walk passes over what goes while it looks: a dying host takes its groups away one by one.
+        for folder, _, _ in os.walk(group):
             try:
-                found |= {int(line) for line in file.read_text().split()}
+                found |= {int(line) for line in (Path(folder) / "cgroup.procs").read_text().split()}
             except OSError:
                 continue  # the group went while we looked
     return {pid for pid in found if not _ended(pid)}
@@ -178,9 +180,9 @@ def _end(pid: int) -> None:
 
 
 def _remove_group(group: Path) -> None:
-    for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
-        folder.rmdir()
-    group.rmdir()
+    for folder, _, _ in os.walk(group, topdown=False):
+        with contextlib.suppress(FileNotFoundError):
+            Path(folder).rmdir()
 
 
 def forget_all() -> None:
