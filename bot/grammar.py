@@ -60,8 +60,20 @@ class Verb:
 VERBS = (
     Verb("hosts", "", "every host, with its Engine and its place", "hosts", "read"),
     Verb("nodes", "", "the swarm's nodes; managers that wait are Pending", "nodes", "read"),
-    Verb("plan", "HOST [--manager or --worker]", "what a migration would do; changes nothing", "plan kaditz", "read"),
-    Verb("migrate", "HOST [--manager or --worker]", "move a host into swarm mode", "migrate kaditz", "change"),
+    Verb(
+        "plan",
+        "HOST [--manager or --worker] [--docker-group]",
+        "what a migration would do; changes nothing",
+        "plan kaditz",
+        "read",
+    ),
+    Verb(
+        "migrate",
+        "HOST [--manager or --worker] [--docker-group]",
+        "move a host into swarm mode",
+        "migrate kaditz",
+        "change",
+    ),
     Verb("accept", "ID", "make a waiting host a manager; ID is a run's or a node's", "accept k3fm9x2q", "accept"),
     Verb("reject", "ID [--remove]", "leave it a worker, or take it out", "reject k3fm9x2q --remove", "accept"),
     Verb("continue", "RUN", "go on despite the warnings shown", "continue k3fm9x2q", "change"),
@@ -127,6 +139,7 @@ def _build(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str,
 
 def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
     roles: dict[str, Role] = {"--manager": "manager", "--worker": "worker"}
+    docker_group, flags = "--docker-group" in flags, [flag for flag in flags if flag != "--docker-group"]
     strangers = [flag for flag in flags if flag not in roles]
     if strangers:
         return _usage(verb, f"there is no {strangers[0]}")
@@ -140,7 +153,8 @@ def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple
     if hosts and name not in hosts:
         return _near_host(verb, name, hosts)
     role = roles[flags[0]] if flags else None
-    return Migrate(name, role) if verb.name == "migrate" else PlanHost(name, role)
+    make = Migrate if verb.name == "migrate" else PlanHost
+    return make(name, role, docker_group)
 
 
 def _status(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:

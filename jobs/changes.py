@@ -21,11 +21,12 @@ from jobs.ssh import Shell
 PATIENCE = 45  # seconds to wait for a lock: longer than the lease of a holder that died
 
 
-def migrate(office: Office, name: str, role: Role | None) -> None:
+def migrate(office: Office, name: str, role: Role | None, docker_group: bool) -> None:
     host = office.host(name)
     office.journal.tell(Began(name))
     with _locked(office, f"host:{name}", f"migrate {name}") as lease:
-        made, _, swarm = reads.plan_of(office, host, role)
+        outlook = reads.plan_of(office, host, role, docker_group)
+        made, swarm = outlook.made, outlook.swarm
         if isinstance(made, Refusal):
             return office.refuse(made)
         office.journal.tell(reads.plan_event(made))
@@ -173,6 +174,7 @@ def _site(office: Office, host: Host, shell: Shell, swarm: SwarmFacts) -> Site:
         connect=office.connect,
         note=lambda text: None,
         detail=lambda title, text: office.journal.tell(DetailEvent(title, text)),
+        pool=str(office.settings.fleet.address_pool),
         managers=swarm.managers,
     )
 

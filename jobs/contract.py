@@ -22,6 +22,11 @@ def events_key(run: str) -> str:
     return f"run:{run}:events"
 
 
+def hold_key(run: str) -> str:
+    """A Hold on a run, "pause" or "cancel": looked at between steps, never within one."""
+    return f"run:{run}:hold"
+
+
 def job_id(run: str, job: int) -> str:
     return f"{run}-{job}"
 
@@ -45,6 +50,7 @@ class Nodes:
 class PlanHost:
     host: str
     role: Role | None = None
+    docker_group: bool = False
     type: Literal["plan"] = "plan"
 
 
@@ -52,6 +58,7 @@ class PlanHost:
 class Migrate:
     host: str
     role: Role | None = None  # None: the inventory's
+    docker_group: bool = False  # whether to put the SSH user into it
     type: Literal["migrate"] = "migrate"
 
 
@@ -72,11 +79,46 @@ class Reject:
     type: Literal["reject"] = "reject"
 
 
-Command = Annotated[Hosts | Nodes | PlanHost | Migrate | Accept | Reject, Field(discriminator="type")]
+@dataclass(frozen=True)
+class MigrateAll:
+    """Asks how the whole inventory would be moved, and in what order; each host's own run follows from its answer."""
+
+    without: tuple[str, ...] = ()
+    type: Literal["migrate_all"] = "migrate_all"
+
+
+@dataclass(frozen=True)
+class StartContainers:
+    host: str
+    names: tuple[str, ...]
+    type: Literal["start"] = "start"
+
+
+@dataclass(frozen=True)
+class RetireStore:
+    """Stops the key-value store that nobody needs any more; removes it once somebody said yes to that."""
+
+    host: str
+    type: Literal["retire"] = "retire"
+
+
+Command = Annotated[
+    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore,
+    Field(discriminator="type"),
+]
 
 
 def queue_of(command: Command) -> str:
-    return READS if isinstance(command, Hosts | Nodes | PlanHost) else CHANGES
+    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll) else CHANGES
+
+
+@dataclass(frozen=True)
+class Hold:
+    """`by`: Slack user ID; `at`: UNIX seconds."""
+
+    what: Literal["pause", "cancel"]
+    by: str
+    at: float
 
 
 @dataclass(frozen=True)
@@ -90,13 +132,14 @@ class Approval:
 
 @dataclass(frozen=True)
 class Request:
-    """One RQ job. `job` counts the jobs of a run from 1; `asker` is a Slack user ID."""
+    """One RQ job. `job` counts the jobs of a run from 1; `asker` is a Slack user ID; `part_of`: a fleet's run."""
 
     run: str
     job: int
     command: Command
     asker: str
     approval: Approval | None = None
+    part_of: str = ""
     contract: int = CONTRACT
 
 
@@ -143,6 +186,34 @@ class Quorum:
     tolerates: int
     managers_after: int
     tolerates_after: int
+
+
+@dataclass(frozen=True)
+class ContainerRow:
+    """`restart`: the policy's name, "no" for none; `ports`: as `docker ps` writes them."""
+
+    name: str
+    image: str
+    running: bool
+    restart: str
+    ports: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One host's part of a fleet's migration. `warned`: what a yes to its warnings is bound to; `survives`: the swarm
+
+    after it, in words; `wave`: legs of the same number may go on at the same time.
+    """
+
+    host: str
+    role: Role
+    steps: int
+    wave: int
+    survives: str
+    warned: str = ""
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -248,17 +319,49 @@ class NodeTable:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """The job ended with a question for a person: whether to accept a manager, or to go on despite warnings."""
+class Census:
+    """A host's Engine and containers, before it was touched and after."""
 
-    question: Literal["accept", "continue"]
+    when: Literal["before", "after"]
+    host: str
+    engine: str
+    containers: tuple[ContainerRow, ...]
+    type: Literal["census"] = "census"
+
+
+@dataclass(frozen=True)
+class FleetPlanned:
+    """A fleet's migration, leg by leg. `done`: hosts that need nothing; `findings`: what is about no one host."""
+
+    legs: tuple[Leg, ...]
+    done: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    type: Literal["fleet_planned"] = "fleet_planned"
+
+
+Question = Literal["accept", "continue", "start", "resume", "containers", "store"]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The job ended with a question for a person.
+
+    accept: make the candidate a manager? · continue: go on despite warnings? · start: begin a fleet's migration? ·
+    resume: go on after a pause? · containers: start again `names` that ran on `host`? · store: remove it from `host`?
+    `summary`: what is so whatever the answer.
+    """
+
+    question: Question
     fingerprint: str
     candidate: Candidate | None = None
     quorum: Quorum | None = None
+    host: str = ""
+    names: tuple[str, ...] = ()
+    summary: str = ""
     type: Literal["waiting"] = "waiting"
 
 
-Outcome = Literal["done", "nothing", "refused", "failed", "restored"]
+Outcome = Literal["done", "nothing", "refused", "failed", "restored", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -273,7 +376,19 @@ class Ended:
 
 
 Body = Annotated[
-    Began | Planned | StepStarted | StepNote | StepDone | StepFailed | Detail | HostTable | NodeTable | Waiting | Ended,
+    Began
+    | Planned
+    | FleetPlanned
+    | StepStarted
+    | StepNote
+    | StepDone
+    | StepFailed
+    | Detail
+    | Census
+    | HostTable
+    | NodeTable
+    | Waiting
+    | Ended,
     Field(discriminator="type"),
 ]
 
@@ -295,6 +410,7 @@ class Event:
 Message = TypeVar("Message", Request, Event)
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+HOLD: TypeAdapter[Hold] = TypeAdapter(Hold)
 
 
 class UnknownContract(ValueError):

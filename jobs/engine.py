@@ -69,9 +69,18 @@ class Engine:
         with _errors(self.host):
             return Secret(self._api.inspect_swarm()["JoinTokens"]["Worker"])
 
-    def init(self) -> None:
+    def autolock(self) -> bool:
+        """Whether a manager that restarts waits for the swarm's unlock key."""
         with _errors(self.host):
-            self._api.init_swarm(advertise_addr=self.host.address, listen_addr=LISTEN)
+            encryption = self._api.inspect_swarm()["Spec"].get("EncryptionConfig") or {}
+            return bool(encryption.get("AutoLockManagers"))
+
+    def init(self, pool: str) -> None:
+        """`pool`: the network that overlay networks are cut from; it cannot be changed later."""
+        with _errors(self.host):
+            self._api.init_swarm(
+                advertise_addr=self.host.address, listen_addr=LISTEN, default_addr_pool=[pool], subnet_size=24
+            )
 
     def join(self, manager: str, token: Secret, availability: str) -> None:
         """`manager`: its address. The SDK's own join knows no availability, the Engine does."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.daemon_options import OptionFiles, UnitFacts
+from jobs.preflight.conditions import Conditions
 
 PENDING = "imker.pending"  # node label: joined as a worker, waits to be accepted as a manager
 
@@ -20,6 +21,7 @@ class Container:
     running: bool
     restart: str
     networks: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class HostFacts:
     containers: tuple[Container, ...] = ()
     ran: tuple[str, ...] | None = None
     place: SwarmPlace = SwarmPlace()
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class SwarmFacts:
     """The swarm as `asked` (a host's name) tells; no nodes and no `asked` when the inventory has no swarm.
 
     `managers`: names of the inventory's hosts that manage it, the one asked first. `silent`: hosts that did not answer.
+
+    `problem`: why nobody could be asked; `autolock`: whether a restarted manager waits for a key.
     """
 
     asked: str = ""
@@ -92,6 +97,7 @@ class SwarmFacts:
     managers: tuple[str, ...] = ()
     silent: tuple[str, ...] = ()
     problem: str = ""
+    autolock: bool = False
 
     @property
     def exists(self) -> bool:
@@ -117,7 +123,15 @@ def _container(seen: Mapping[str, Any]) -> Container:
         running=bool((seen.get("State") or {}).get("Running")),
         restart=policy.get("Name") or "no",
         networks=tuple((seen.get("NetworkSettings") or {}).get("Networks") or ()),
+        ports=tuple(_ports((seen.get("HostConfig") or {}).get("PortBindings") or {})),
     )
+
+
+def _ports(bindings: Mapping[str, Any]) -> list[str]:
+    """As `docker ps` writes them: "8080->80/tcp"."""
+    return [
+        f"{host.get('HostPort', '')}->{inside}" for inside, hosts in sorted(bindings.items()) for host in hosts or ()
+    ]
 
 
 def properties(shown: str) -> dict[str, str]:

@@ -10,11 +10,12 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from jobs import facts, remote
-from jobs.daemon_options import OptionFiles, UnitFacts
+from jobs.daemon_options import OptionFiles, UnitFacts, effective
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
 from jobs.facts import HostFacts, Node, Package, SwarmFacts, SwarmPlace
 from jobs.inventory import Host, Inventory
+from jobs.preflight import conditions
 from jobs.settings import EngineSection
 from jobs.sources import switched
 from jobs.ssh import Shell
@@ -62,7 +63,16 @@ def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> 
         containers=_containers(shell) if running else (),
         ran=None if ran is None else tuple(ran.split()),
         place=place if api or not running else _place_by_command(shell),
+        conditions=_conditions(shell, about, options),
     )
+
+
+def _conditions(shell: Shell, about: Host, options: OptionFiles) -> conditions.Conditions:
+    certificate = next((option.value for option in effective(options) if option.name == "tlscert"), "")
+    began = time.time()
+    said = shell.run("sh", "-c", conditions.SCRIPT, "imker", about.ssh_user, certificate, sudo=True, timeout=120)
+    # The clock is asked first: what comes after it must not count as the way there.
+    return conditions.read(said.stdout, began)
 
 
 def swarm(inventory: Inventory, connect: Connect) -> SwarmFacts:
@@ -74,8 +84,9 @@ def swarm(inventory: Inventory, connect: Connect) -> SwarmFacts:
     problem = ""
     for name in managers:
         try:
-            nodes = node_list(connect(inventory[name]))
-            return SwarmFacts(name, nodes, (name, *(other for other in managers if other != name)), silent)
+            engine = connect(inventory[name])
+            nodes, asked_first = node_list(engine), (name, *(other for other in managers if other != name))
+            return SwarmFacts(name, nodes, asked_first, silent, autolock=engine.autolock())
         except JobError as failed:
             problem = failed.summary
     if not managers and any(place and place.state == "active" for place in places.values()):

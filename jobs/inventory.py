@@ -16,7 +16,10 @@ from jobs.settings import HostSection, Settings
 
 @dataclass(frozen=True)
 class Host:
-    """`discovery`: the classic swarm's store as docker-machine knows it ("consul://…"), "" for a host in none."""
+    """`discovery`: the classic swarm's store as docker-machine knows it ("consul://…"), "" for a host in none.
+
+    `machine`: docker-machine's own file of it, None for a host that it does not know.
+    """
 
     name: str
     address: str = ""
@@ -30,6 +33,7 @@ class Host:
     server: str = ""
     discovery: str = ""
     classic_master: bool = False
+    machine: Path | None = None
 
 
 Inventory = Mapping[str, Host]
@@ -78,6 +82,7 @@ def _machine(config: Path) -> Host:
         driver=document.get("DriverName") or "-",
         discovery=swarm.get("Discovery") or "",
         classic_master=bool(swarm.get("Master")),
+        machine=config,
     )
 
 

@@ -2,16 +2,19 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from jobs import daemon_options, gather, plan, steps
+from jobs import daemon_options, gather, machine_store, plan, steps
 from jobs.contract import Began, Ended, HostRow, HostTable, NodeRow, NodeTable, Planned, Role
 from jobs.engine import Engine
 from jobs.errors import JobError
 from jobs.facts import HostFacts, Node, SwarmFacts, place
 from jobs.inventory import Host, classic_swarm
 from jobs.office import Office
+from jobs.preflight import checks, ports
+from jobs.ssh import Shell
 
 LAST_NODES = "imker:nodes"  # the last node table, for when no manager answers
 _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
@@ -115,13 +118,62 @@ def _node_row(node: Node, own: str) -> NodeRow:
 # --- plan ----------------------------------------------------------------------------------------------------------
 
 
-def plan_of(office: Office, host: Host, role: Role | None) -> tuple[plan.Plan | plan.Refusal, HostFacts, SwarmFacts]:
+@dataclass(frozen=True)
+class Outlook:
     """What is true now, and what would be done about it."""
+
+    made: plan.Plan | plan.Refusal
+    now: HostFacts
+    swarm: SwarmFacts
+
+
+def plan_of(office: Office, host: Host, role: Role | None, docker_group: bool = False) -> Outlook:
     swarm = gather.swarm(office.inventory, office.connect)
     with office.shell(host) as shell:
         now = gather.host(shell, host, office.settings.engine, office.connect)
-    users = _store_users(office, host) if any("consul" in c.image for c in now.containers) else ()
-    return plan.migration(host, now, swarm, role or host.role, office.settings.engine, users), now, swarm
+        probes = _probes(office, shell, now, swarm)
+    made = planned(office, host, now, swarm, role or host.role, docker_group=docker_group, probes=probes)
+    return Outlook(made, now, swarm)
+
+
+def planned(
+    office: Office,
+    host: Host,
+    now: HostFacts,
+    swarm: SwarmFacts,
+    role: Role,
+    *,
+    docker_group: bool = False,
+    probes: tuple[ports.PortProbe, ...] = (),
+) -> plan.Plan | plan.Refusal:
+    """A host's plan, with all that the jobs' side knows besides the host and the swarm."""
+    settings = office.settings
+    target = plan.target(now.package, settings.engine) if now.package else None
+    pool = str(settings.fleet.address_pool)
+    about = checks.findings(host, now, target or "", clock=time.time(), pool=pool)
+    return plan.migration(
+        host,
+        now,
+        swarm,
+        role,
+        settings.engine,
+        store_users=_store_users(office, host) if any("consul" in c.image for c in now.containers) else (),
+        residue=machine_store.residue(str(host.machine), host.machine.read_text()) if host.machine else None,
+        docker_group=docker_group,
+        checks=(*about, *ports.findings(probes)),
+    )
+
+
+def _probes(office: Office, shell: Shell, now: HostFacts, swarm: SwarmFacts) -> tuple[ports.PortProbe, ...]:
+    """A host that is to join: whether it reaches a manager, and that manager it. One that is in has shown it."""
+    if now.place.state == "active" or not swarm.managers or swarm.managers[0] == now.name:
+        return ()
+    manager = office.inventory[swarm.managers[0]]
+    own = office.inventory[now.name]
+    with office.shell(manager) as other, ports.Listening((shell,)) as listening:
+        there = ports.call(shell, listening.word, {manager.name: manager.address}, frozenset({manager.name}))
+        back = ports.call(other, listening.word, {own.name: own.address}, frozenset())
+    return (*there, *back)
 
 
 def _store_users(office: Office, store: Host) -> tuple[str, ...]:
@@ -144,10 +196,10 @@ def plan_event(made: plan.Plan) -> Planned:
     return Planned(lines, made.findings, daemon_options.diff(made.edits), made.fingerprint)
 
 
-def show_plan(office: Office, name: str, role: Role | None) -> None:
+def show_plan(office: Office, name: str, role: Role | None, docker_group: bool) -> None:
     host = office.host(name)
     office.journal.tell(Began(name))
-    made, _, _ = plan_of(office, host, role)
+    made = plan_of(office, host, role, docker_group).made
     if isinstance(made, plan.Refusal):
         return office.refuse(made)
     office.journal.tell(plan_event(made))

@@ -60,19 +60,19 @@ def remove(shell: Shell, path: str) -> None:
 
 def start_unit(shell: Shell, unit: str, script: str, *arguments: str) -> None:
     """Runs a script under systemd, so that it outlives this connection; its exit status stays until `forget_unit`."""
+    start_program(shell, unit, "sh", "-c", script, "imker", *arguments)
+
+
+def start_program(shell: Shell, unit: str, *argv: str) -> None:
     shell.run(
         "systemd-run",
         f"--unit={unit}",
-        f"--description=Imker: {' '.join(arguments)}",
+        "--description=Imker",
         "--property=RemainAfterExit=yes",
         "--property=KillMode=mixed",
         "--setenv=DEBIAN_FRONTEND=noninteractive",
         "--setenv=NEEDRESTART_MODE=l",
-        "sh",
-        "-c",
-        script,
-        "imker",
-        *arguments,
+        *(word.replace("$", "$$") for word in argv),  # systemd would put its own variables in
         sudo=True,
     )
 

@@ -70,10 +70,10 @@ def handle(command: contract.Command, office: Office) -> None:
             reads.hosts(office)
         case contract.Nodes():
             reads.nodes(office)
-        case contract.PlanHost(host, role):
-            reads.show_plan(office, host, role)
-        case contract.Migrate(host, role):
-            changes.migrate(office, host, role)
+        case contract.PlanHost(host, role, docker_group):
+            reads.show_plan(office, host, role, docker_group)
+        case contract.Migrate(host, role, docker_group):
+            changes.migrate(office, host, role, docker_group)
         case contract.Accept(node):
             changes.accept(office, node)
         case contract.Reject(node, remove):

@@ -1,6 +1,7 @@
 """The jobs' part of `imker.toml`: the inventory, the hosts, the engine. Values; read once at the start."""
 
 import os
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -46,10 +47,18 @@ class EngineSection(Section):
     apt_component: Component | None = None
 
 
+class FleetSection(Section):
+    """`parallel`: workers migrated at once; `address_pool`: what a new swarm's overlay networks are cut from."""
+
+    parallel: int = Field(default=2, ge=1, le=16)
+    address_pool: IPv4Network = IPv4Network("10.0.0.0/8")
+
+
 class Settings(Section):
     inventory: InventorySection = InventorySection()
     hosts: dict[str, HostSection] = Field(default_factory=dict)
     engine: EngineSection = EngineSection()
+    fleet: FleetSection = FleetSection()
 
 
 def load(path: Path | None = None) -> Settings:

@@ -86,6 +86,27 @@ class CheckNode:
 
 
 @dataclass(frozen=True)
+class AddToGroup:
+    """Puts the SSH user into the group docker."""
+
+    user: str
+
+
+@dataclass(frozen=True)
+class CleanMachine:
+    """Takes the classic Swarm out of docker-machine's own file on this side, so that no tool brings it back."""
+
+    edit: FileEdit
+
+
+@dataclass(frozen=True)
+class RemoveStore:
+    """Removes the stopped key-value store's container."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Promote:
     node: str
 
@@ -122,6 +143,9 @@ Step = (
     | JoinSwarm
     | MarkPending
     | CheckNode
+    | AddToGroup
+    | CleanMachine
+    | RemoveStore
     | Promote
     | AwaitReachable
     | Activate
@@ -160,6 +184,12 @@ def _words(step: Step) -> tuple[str, str]:
             return "Note that it waits to be accepted", ""
         case CheckNode():
             return "See the node Ready", ""
+        case AddToGroup(user):
+            return "Add the SSH user to the group docker", user
+        case CleanMachine(edit):
+            return "Take the classic Swarm out of docker-machine's store", edit.path
+        case RemoveStore(name):
+            return "Remove the key-value store", name
         case Promote(node):
             return "Promote the node to manager", node
         case AwaitReachable():

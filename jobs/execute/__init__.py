@@ -14,6 +14,13 @@ def execute(step: steps.Step, site: Site) -> str:
             return containers.retire(site, names)
         case steps.StopStore(name):
             return containers.stop_store(site, name)
+        case steps.RemoveStore(name):
+            return containers.remove_store(site, name)
+        case steps.AddToGroup(user):
+            site.shell.run("usermod", "-aG", "docker", "--", user, sudo=True)
+            return f"{user} may use docker from the next login on"
+        case steps.CleanMachine(edit):
+            return options.clean_machine(edit)
         case steps.SwitchSource(edit):
             return options.apply(site, (edit,))
         case steps.RewriteOptions(edits):

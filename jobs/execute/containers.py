@@ -18,6 +18,12 @@ def stop_store(site: Site, name: str) -> str:
     return f"stopped {name}; it will not start again by itself, its data is kept"
 
 
+def remove_store(site: Site, name: str) -> str:
+    """Without `-f`: one that runs is in use, and stays."""
+    site.shell.run("docker", "rm", name, sudo=True, timeout=STOP)
+    return f"removed {name}; its volumes stay"
+
+
 def start(site: Site, names: tuple[str, ...]) -> str:
     """Tries twice; what still does not run is named, and is no failure of the migration."""
     for _ in range(2):

@@ -14,7 +14,7 @@ JOIN, READY = 60, 60  # seconds
 def execute(step: steps.Step, site: Site) -> str:
     match step:
         case steps.InitSwarm():
-            site.engine().init()
+            site.engine().init(site.pool)
             site.managers = (site.host.name,)
             return f"started; {site.host.name} is its first manager"
         case steps.JoinSwarm(drained):

@@ -1,5 +1,9 @@
 """Files with options and sources: written whole, saved first, never twice."""
 
+import shutil
+import time
+from pathlib import Path
+
 from jobs import remote
 from jobs.daemon_options import FileEdit
 from jobs.daemon_options import put_back as merged
@@ -17,6 +21,20 @@ def apply(site: Site, edits: tuple[FileEdit, ...]) -> str:
             )
         replace(site, edit.path, text, edit.after)
     return f"changed {', '.join(edit.path for edit in edits)}; saved beside each: the old one (.imker-…)"
+
+
+def clean_machine(edit: FileEdit) -> str:
+    """docker-machine's own file is on this side; it may hold secrets, and its copy is as private as it is."""
+    path = Path(edit.path)
+    if path.read_text() != edit.before:
+        raise Drifted(f"{path} was changed by somebody else meanwhile")
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    shutil.copy2(path, path.with_name(f"{path.name}.imker-{stamp}"))
+    fresh = path.with_name(f"{path.name}.imker~")
+    shutil.copy2(path, fresh)
+    fresh.write_text(edit.after)
+    fresh.replace(path)
+    return f"cleaned {path.name}; saved beside it: the old one (.imker-…)"
 
 
 def put_back(site: Site, path: str, wanted: str) -> str:

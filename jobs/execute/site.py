@@ -13,7 +13,10 @@ from jobs.ssh import Shell
 @dataclass
 class Site:
     """`managers`: names of the hosts that manage the swarm, the best first; `note`: a running step's word to the run;
-    `detail`: (title, text) for the run's thread; `saved`: path -> text of every file this job changed, as it was."""
+
+    `detail`: (title, text) for the run's thread; `pool`: a new swarm's address pool; `saved`: path -> text of every
+    file this job changed, as it was.
+    """
 
     host: Host
     shell: Shell
@@ -21,6 +24,7 @@ class Site:
     connect: Connect
     note: Callable[[str], None]
     detail: Callable[[str, str], None]
+    pool: str
     managers: tuple[str, ...] = ()
     saved: dict[str, str] = field(default_factory=dict)
 

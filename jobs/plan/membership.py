@@ -1,0 +1,95 @@
+"""A host's place in the swarm: what is left to do for it, and what to know before. Pure."""
+
+from jobs.contract import Finding, Role
+from jobs.facts import HostFacts, Node, SwarmFacts, upstream
+from jobs.inventory import Host
+from jobs.plan.model import Refusal
+from jobs.steps import CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
+
+
+def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
+    return next((node for node in swarm.nodes if node.id == now.place.node), None)
+
+
+def is_manager(now: HostFacts, swarm: SwarmFacts) -> bool:
+    node = own_node(now, swarm)
+    return bool(node and node.role == "manager")
+
+
+def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
+    if swarm.problem:
+        return Refusal(f"the swarm cannot be asked: {swarm.problem}", "See /swarm nodes.")
+    node = own_node(now, swarm)
+    if now.place.state not in ("inactive", "") and node is None:
+        return Refusal(
+            f"{host.name} is in a swarm already ({now.place.state}), but in none that this inventory's managers know",
+            f"On {host.name}: docker swarm leave, if nothing there is needed; then ask again.",
+        )
+    if node is not None:
+        return _member_steps(node, role)
+    if swarm.exists:
+        return (JoinSwarm(True), MarkPending(), CheckNode()) if role == "manager" else (JoinSwarm(False), CheckNode())
+    if role == "manager":
+        return (InitSwarm(), CheckNode())
+    return Refusal(
+        f"there is no swarm yet, and {host.name} is to be a worker",
+        f"Start it with a manager first: /swarm migrate {host.name} --manager, or another host.",
+    )
+
+
+def swarm_findings(
+    host: Host, now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...], target: str
+) -> tuple[Finding, ...]:
+    """What the plan's steps mean for the swarm around the host."""
+    return (*_silent(host, swarm, steps), *_versions(now, swarm, target), *_restart(now, swarm, steps))
+
+
+def _silent(host: Host, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
+    """Two swarms by mistake are worse than a question."""
+    silent = [name for name in swarm.silent if name != host.name]
+    if not silent or InitSwarm() not in steps:
+        return ()
+    text = f"{', '.join(silent)}: no answer; if one of them manages a swarm already, this starts a second"
+    return (
+        Finding("no swarm elsewhere", "warn", text, "Bring them back first, or continue if you know there is none."),
+    )
+
+
+def _versions(now: HostFacts, swarm: SwarmFacts, target: str) -> tuple[Finding, ...]:
+    """Mixed versions in one swarm have broken ingress, and managers that do not understand each other."""
+    others = {upstream(node.engine) for node in swarm.nodes if node.id != now.place.node} - {upstream(target), ""}
+    if not others:
+        return (Finding("engine versions", "pass", f"all on {upstream(target)}"),)
+    text = f"nodes of the swarm run {', '.join(sorted(others))}; this host would run {upstream(target)}"
+    return (
+        Finding("engine versions", "warn", text, "Choose theirs: [engine] version; or upgrade them too, one by one."),
+    )
+
+
+def _restart(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
+    """A manager that restarts is away for a while: the others have to be enough, and its keys at hand."""
+    if not is_manager(now, swarm) or not any(isinstance(step, RestartEngine) for step in steps):
+        return ()
+    if swarm.autolock:
+        text = "the swarm is locked: after its restart this manager waits for the unlock key"
+        hint = (
+            "Have `docker swarm unlock` ready on the host, or take the lock off: docker swarm update --autolock=false"
+        )
+        return (Finding("autolock", "block", text, hint),)
+    managers = [node for node in swarm.nodes if node.role == "manager"]
+    away = [node.hostname for node in managers if node.manager not in ("leader", "reachable")]
+    left = len(managers) - len(away) - 1
+    if left >= len(managers) // 2 + 1:
+        return (Finding("quorum", "pass", f"{left} of {len(managers)} managers go on while this one restarts"),)
+    if away:
+        text = f"{', '.join(away)} does not answer; with this manager away too, the swarm has no quorum"
+        return (Finding("quorum", "block", text, "Bring it back first."),)
+    text = f"{left} of {len(managers)} managers stay: the swarm takes no changes until this one is back"
+    return (Finding("quorum", "pass" if len(managers) == 1 else "warn", text, "Its services go on running."),)
+
+
+def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:
+    ready: tuple[Step, ...] = () if node.state == "ready" else (CheckNode(),)
+    if role == "manager" and node.role == "worker" and not node.pending:
+        return (MarkPending(), *ready)
+    return ready

@@ -1,0 +1,148 @@
+"""A host's surroundings, as one script prints them: clock, disk, apt, network, certificate. Pure."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+
+from cryptography import x509
+
+STORE_PORT = 8500
+# Each section is one tool's own words; a tool that is missing, or hangs, leaves its section empty.
+SCRIPT = r"""
+part() { echo "==$1"; shift; timeout 10 "$@" 2>/dev/null || true; }
+part now date +%s.%N
+part init cat /proc/1/comm
+part disk df -PB1 / /var/lib/docker /var/cache/apt/archives
+part broken sh -c 'dpkg-query -W -f "\${db:Status-Abbrev} \${Package}\n" | grep -v "^[a-z][inc] "'
+part addresses ip -o addr show
+part links ip -o link show
+part routes ip -4 route show
+part groups id -nG -- "$1"
+part driver docker info --format '{{.Driver}}'
+part overlays docker network ls --filter driver=overlay --format '{{.Scope}} {{.Name}}'
+part iptables iptables --version
+part legacy cat /proc/net/ip_tables_names
+part store ss -Htn state established 'sport = :STORE_PORT'
+part locks sh -c 'for lock in lock-frontend lock; do
+  inode=$(stat -c %i /var/lib/dpkg/$lock) || continue
+  pid=$(grep -E "POSIX .* [0-9]+ [0-9a-f]+:[0-9a-f]+:$inode " /proc/locks | head -1 | tr -s " " | cut -d" " -f5)
+  if [ -n "$pid" ]; then echo "$pid $(cat /proc/$pid/comm)"; exit; fi; done'
+part certificate cat -- "$2"
+part end echo end
+""".replace("STORE_PORT", str(STORE_PORT))
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """`offset`: seconds the host's clock is ahead of ours; `free`: bytes left where the Engine and apt write;
+
+    `broken`: packages that dpkg has not finished, "package (state)"; `locked_by`: the process that holds dpkg's lock;
+    `networks`: address -> its link's MTU; `routes`: networks the host reaches other than by default;
+    `overlays`: overlay networks of a classic store; `store_peers`: addresses connected to a store here;
+    `expires`: UNIX seconds when the Engine's server certificate ends, None when there is none to read.
+    """
+
+    offset: float = 0.0
+    init: str = "systemd"
+    free: int | None = None
+    broken: tuple[str, ...] = ()
+    locked_by: str = ""
+    networks: tuple[tuple[str, int], ...] = ()
+    routes: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    driver: str = ""
+    overlays: tuple[str, ...] = ()
+    iptables: str = ""
+    legacy_tables: bool = False
+    store_peers: tuple[str, ...] = ()
+    expires: float | None = None
+
+
+def read(printed: str, asked_at: float) -> Conditions:
+    """`asked_at`: our own clock, UNIX seconds, when the script was sent; what it takes to get there counts as skew."""
+    parts = _parts(printed)
+    now = _number(parts["now"])
+    return Conditions(
+        offset=now - asked_at if now else 0.0,
+        init=parts["init"].strip() or "unknown",
+        free=_free(parts["disk"]),
+        broken=tuple(_broken(line) for line in parts["broken"].splitlines()),
+        locked_by=_holder(parts["locks"]),
+        networks=_networks(parts["addresses"], parts["links"]),
+        routes=tuple(_routes(parts["routes"])),
+        groups=tuple(parts["groups"].split()),
+        driver=parts["driver"].strip(),
+        overlays=tuple(line.split()[1] for line in parts["overlays"].splitlines() if line.startswith("global ")),
+        iptables=(re.findall(r"\((\w+)\)", parts["iptables"]) or [""])[0],
+        legacy_tables=bool(parts["legacy"].strip()),
+        store_peers=tuple(sorted(set(_peers(parts["store"])))),
+        expires=_expiry(parts["certificate"]),
+    )
+
+
+def _parts(printed: str) -> dict[str, str]:
+    found = re.split(r"^==(\w+)\n", printed, flags=re.MULTILINE)
+    named = dict(zip(found[1::2], found[2::2], strict=True))
+    wanted = re.findall(r"^part (\w+)", SCRIPT, re.MULTILINE)
+    return {name: named.get(name, "") for name in wanted}
+
+
+def _number(text: str) -> float:
+    found = re.fullmatch(r"\d+(\.\d+)?", text.strip())
+    return float(found[0]) if found else 0.0
+
+
+def _free(df: str) -> int | None:
+    rows = [line.split() for line in df.splitlines()[1:]]
+    free = [int(row[3]) for row in rows if len(row) >= 6 and row[3].isdigit()]
+    return min(free) if free else None
+
+
+def _broken(line: str) -> str:
+    state, _, package = line.partition(" ")
+    return f"{package.strip()} ({state})"
+
+
+def _holder(text: str) -> str:
+    pid, _, name = text.strip().partition(" ")
+    return f"{name} (process {pid})" if pid else ""
+
+
+def _networks(addresses: str, links: str) -> tuple[tuple[str, int], ...]:
+    mtu = {name: int(size) for name, size in re.findall(r"^\d+: ([^:@\s]+)[^:]*:.* mtu (\d+)", links, re.MULTILINE)}
+    found = re.findall(r"^\d+: (\S+)\s+inet6? ([0-9a-fA-F.:]+)/\d+", addresses, re.MULTILINE)
+    return tuple((address, mtu.get(name, 0)) for name, address in found)
+
+
+def _routes(text: str) -> list[str]:
+    """What Docker's own bridges add is not in the way of Docker."""
+    lines = [
+        line.split() for line in text.splitlines() if not re.search(r"dev (docker\d*|docker_gwbridge|br-\w+)", line)
+    ]
+    return [words[0] for words in lines if words and words[0] != "default" and _is_network(words[0])]
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return False
+
+
+def _peers(ss: str) -> list[str]:
+    """The far ends; those on the host itself are its own agents."""
+    rows = [line.split() for line in ss.splitlines()]
+    ends = [(row[-2].rpartition(":")[0], row[-1].rpartition(":")[0]) for row in rows if len(row) >= 4]
+    return [_bare(far) for near, far in ends if _bare(near) != _bare(far)]
+
+
+def _bare(address: str) -> str:
+    return address.strip("[]").removeprefix("::ffff:")
+
+
+def _expiry(pem: str) -> float | None:
+    try:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+    except ValueError:
+        return None
+    return certificate.not_valid_after_utc.timestamp()
