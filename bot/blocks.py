@@ -1,28 +1,80 @@
 """A run's view, and the bot's private answers, as Slack shows them. Pure: the only place that knows Block Kit."""
 
-import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from bot import tables
 from bot.escape import cut, mrkdwn, plain
 from bot.grammar import VERBS, Misuse, Right
+from bot.kit import (
+    LINE,
+    PART,
+    SECTION,
+    TEXT,
+    Block,
+    Message,
+    button,
+    clock,
+    context,
+    duration,
+    private,
+    rich,
+    section,
+    size,
+)
 from bot.policy import Denied
 from bot.progress import RunView, StepView, decided, last_step
 from bot.record import Decision
-from bot.tables import Block
-from jobs.contract import Accept, Detail, Finding, Migrate, NodeTable, PlanHost, Quorum, Reject, Waiting
+from jobs.contract import (
+    Accept,
+    Detail,
+    Finding,
+    Migrate,
+    MigrateAll,
+    NodeTable,
+    PlanHost,
+    Quorum,
+    Reject,
+    RetireStore,
+    StartContainers,
+    Waiting,
+)
 
-SECTION, PART, LINE = 2900, 1500, 300  # characters: of a section (3,000), of one part of a run's message, of a line
 FINDINGS, STEPS = 10, 25  # rows we show before "and N more"
-TASK, TEXT, DIFF = 100, 3500, 2500  # characters: a task's title, a message's text, a diff
+TASK, DIFF = 100, 2500  # characters: a task's title, a diff
 NOTES, TOTAL = (
     (300, 120, 40, 0),
     12_000,
 )  # characters of a step's note, the longest that keep the whole message in bounds
-MARKS = {"queued": "⏳", "running": "🐝", "waiting": "✋", "lost": "❓", "done": "✅", "nothing": "✅", "refused": "🚫"}
+MARKS = {
+    "queued": "⏳",
+    "running": "🐝",
+    "waiting": "✋",
+    "lost": "❓",
+    "done": "✅",
+    "nothing": "✅",
+    "refused": "🚫",
+    "cancelled": "🚫",
+}
 TASKS = {"pending": "pending", "running": "in_progress", "done": "complete", "failed": "error"}
+BUTTONS = {  # by question: each button's label, verdict and style
+    "accept": (("Accept", "accept", "primary"), ("Reject", "reject", "danger")),
+    "continue": (("Continue", "continue", "primary"), ("Cancel", "cancel", "")),
+    "start": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
+    "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
+    "containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
+    "store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
+}
+WAITS = {
+    "accept": "waits to be accepted as a manager",
+    "continue": "has warnings: continue?",
+    "start": "planned: start?",
+    "resume": "paused",
+    "containers": "done, but not all containers run",
+    "store": "done; remove the key-value store?",
+}
+LEFT = {"containers": "done; some containers do not run", "store": "done; the key-value store is kept, stopped"}
 DECISIONS = {
+    "start": "Started",
     "accept": "Accepted",
     "reject": "Rejected: it stays a worker, says",
     "remove": "Rejected: it is taken out, says",
@@ -31,28 +83,20 @@ DECISIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Message:
-    """`text` says all that `blocks` show, for notifications, screen readers and old clients."""
-
-    text: str
-    blocks: tuple[Block, ...]
-
-
 def render(view: RunView) -> Message:
     """The run's one message, with as much of the steps' notes as Slack takes."""
     messages = (_message(view, note) for note in NOTES)
     last = _message(view, NOTES[-1])
-    return next((message for message in messages if _size(list(message.blocks)) <= TOTAL), last)
+    return next((message for message in messages if size(list(message.blocks)) <= TOTAL), last)
 
 
 def _message(view: RunView, note: int) -> Message:
-    blocks = [_section(_headline(view)), _context(_asked(view))]
-    blocks += _plan(view, note) + _findings(view.findings) + _diff(view) + _table(view) + _question(view)
-    blocks += [_context(_decision(decision)) for decision in view.decisions]
+    blocks = [section(headline(view)), context(asked(view))]
+    blocks += _plan(view, note) + findings(view.findings) + _diff(view) + _table(view) + question(view)
+    blocks += [context(decision_line(decision)) for decision in view.decisions]
     closing = _closing(view)
     if closing:
-        blocks.append(_section(closing))
+        blocks.append(section(closing))
     return Message(_text(view, closing), tuple(blocks))
 
 
@@ -61,27 +105,27 @@ def detail(shown: Detail) -> Message:
     tail = plain(shown.text)[-TEXT:].replace("```", "'''")
     body = tail.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")[-SECTION + 10 :]
     title = mrkdwn(shown.title)
-    return Message(f"{title}\n{cut(body, TEXT)}", (_section(f"*{title}*"), _section(f"```{body or ' '}```")))
+    return Message(f"{title}\n{cut(body, TEXT)}", (section(f"*{title}*"), section(f"```{body or ' '}```")))
 
 
 def misuse(wrong: Misuse) -> Message:
-    return _private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}")
+    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}")
 
 
 def denied(answer: Denied) -> Message:
     who = ", ".join(f"<!subteam^{i}>" if i.startswith("S") else f"<@{i}>" for i in answer.who if i != "*")
-    return _private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""))
+    return private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""))
 
 
 def note(text: str) -> Message:
-    return _private(text)
+    return private(text)
 
 
 def help_for(rights: Iterable[Right]) -> Message:
     """Only what the asker may do."""
     mine = set(rights)
     lines = [f"`{verb.usage}`  {verb.does}" for verb in VERBS if verb.right in mine]
-    return _private("*What you may do here*\n" + "\n".join(lines) + "\nFor example: `/swarm plan kaditz`")
+    return private("*What you may do here*\n" + "\n".join(lines) + "\nFor example: `/swarm plan kaditz`")
 
 
 def status_list(views: Sequence[RunView]) -> Message:
@@ -93,13 +137,13 @@ def status_list(views: Sequence[RunView]) -> Message:
         f"  {mrkdwn(_short(view))}"
         for view in rows
     ]
-    return _private(cut("\n".join(lines), SECTION) if lines else "No runs yet. `/swarm help` shows what there is.")
+    return private(cut("\n".join(lines), SECTION) if lines else "No runs yet. `/swarm help` shows what there is.")
 
 
 # --- the parts of a run's message -----------------------------------------------------------------------------------
 
 
-def _headline(view: RunView) -> str:
+def headline(view: RunView) -> str:
     return f"{_mark(view)} *{mrkdwn(_title(view))}*  {cut(mrkdwn(_short(view)), LINE)}"
 
 
@@ -107,6 +151,12 @@ def _title(view: RunView) -> str:
     match view.record.command:
         case Migrate(host):
             return f"Migrate {host}"
+        case MigrateAll():
+            return "Migrate the whole fleet"
+        case StartContainers(host):
+            return f"Start containers on {host}"
+        case RetireStore(host):
+            return f"Retire the key-value store on {host}"
         case PlanHost(host):
             return f"Plan for {host}"
         case Accept(node):
@@ -131,18 +181,20 @@ def _short(view: RunView) -> str:
             step = last_step(view)
             return f"{step.title}…" if step and step.state == "running" else "looking at what is true"
         case "waiting":
-            asked = view.waiting and view.waiting.question == "accept"
-            return "waits to be accepted as a manager" if asked else "has warnings: continue?"
+            return WAITS[view.waiting.question] if view.waiting else "waits"
         case "lost":
             return "lost"
         case "over":
-            return view.ended.outcome.replace("nothing", "nothing to do") if view.ended else "cancelled"
+            if view.ended:
+                return view.ended.outcome.replace("nothing", "nothing to do")
+            return LEFT.get(view.waiting.question, "cancelled") if view.waiting else "cancelled"
 
 
-def _asked(view: RunView) -> str:
+def asked(view: RunView) -> str:
     """Only what is over has a duration: one that grows would be an edit every second."""
-    took = f"{_duration(view.finished_at - view.record.asked_at)}  ·  " if view.finished_at else ""
-    return f"<@{view.record.asker}> asked at {_clock(view.record.asked_at)}  ·  {took}run `{view.record.run}`"
+    took = f"{duration(view.finished_at - view.record.asked_at)}  ·  " if view.finished_at else ""
+    part = f" of `{view.record.part_of}`" if view.record.part_of else ""
+    return f"<@{view.record.asker}> asked at {clock(view.record.asked_at)}  ·  {took}run `{view.record.run}`{part}"
 
 
 def _plan(view: RunView, note: int) -> list[Block]:
@@ -164,24 +216,32 @@ def _task(index: int, step: StepView, note: int) -> Block:
         "status": TASKS[step.state],
     }
     texts = {"details": cut(plain(step.detail), note), "output": cut(plain(_outcome(step)), note)}
-    return {**task, **{name: _rich(text) for name, text in texts.items() if text}}
+    return {**task, **{name: rich(text) for name, text in texts.items() if text}}
 
 
 def _outcome(step: StepView) -> str:
     """What a step says of itself, and how long it took."""
-    took = f"  ({_duration(step.ended - step.started)})" if step.ended and step.started else ""
+    took = f"  ({duration(step.ended - step.started)})" if step.ended and step.started else ""
     return step.note + took if step.note or took else ""
 
 
-def _findings(findings: tuple[Finding, ...]) -> list[Block]:
-    marks = {"pass": "ℹ️", "warn": "⚠️", "block": "⛔"}
-    lines = [
-        f"{marks[finding.level]} *{mrkdwn(finding.check)}*: {mrkdwn(finding.text)} {mrkdwn(finding.hint)}".rstrip()
-        for finding in findings[:FINDINGS]
-    ]
-    if len(findings) > FINDINGS:
-        lines.append(f"and {len(findings) - FINDINGS} more")
-    return [_section(cut("\n".join(lines), PART))] if lines else []
+def findings(found: Sequence[Finding]) -> list[Block]:
+    """What warns and blocks, each with what to do; what passed in one line, in short."""
+    weighty = [finding for finding in found if finding.level != "pass"]
+    lines = [finding_line(finding) for finding in weighty[:FINDINGS]]
+    if len(weighty) > FINDINGS:
+        lines.append(f"and {len(weighty) - FINDINGS} more")
+    said = [f"{finding.check}: {finding.text}" for finding in found if finding.level == "pass" and finding.hint]
+    lines += [f"ℹ️ {mrkdwn(line)}" for line in said[:FINDINGS]]
+    passed = [finding.check for finding in found if finding.level == "pass"]
+    if passed:
+        lines.append(f"✔️ {len(passed)} checks passed: {mrkdwn(', '.join(dict.fromkeys(passed)))}")
+    return [section(cut("\n".join(lines), PART))] if lines else []
+
+
+def finding_line(finding: Finding) -> str:
+    mark = {"pass": "ℹ️", "warn": "⚠️", "block": "⛔"}[finding.level]
+    return f"{mark} *{mrkdwn(finding.check)}*: {mrkdwn(finding.text)} {mrkdwn(finding.hint)}".rstrip()
 
 
 def _diff(view: RunView) -> list[Block]:
@@ -189,7 +249,7 @@ def _diff(view: RunView) -> list[Block]:
     if not view.diff or not isinstance(view.record.command, PlanHost):
         return []
     body = cut(plain(view.diff), DIFF).replace("```", "'''")
-    return [_section("```" + body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + "```")]
+    return [section("```" + body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + "```")]
 
 
 def _table(view: RunView) -> list[Block]:
@@ -201,29 +261,27 @@ def _table(view: RunView) -> list[Block]:
     lines = [f"and {more} more"] if more else []
     if isinstance(view.table, NodeTable):
         lines.append(_source(view.table, view.now))
-    return [*blocks, *([_context("  ·  ".join(lines))] if lines else [])]
+    return [*blocks, *([context("  ·  ".join(lines))] if lines else [])]
 
 
 def _source(table: NodeTable, now: float) -> str:
     if not table.stale:
-        return f"asked {cut(mrkdwn(table.asked), LINE)} at {_clock(table.taken_at)}"
-    age = _duration(now - table.taken_at)
+        return f"asked {cut(mrkdwn(table.asked), LINE)} at {clock(table.taken_at)}"
+    age = duration(now - table.taken_at)
     why = cut(f"{mrkdwn(table.asked)}: {mrkdwn(table.stale)}", LINE)
-    return f"⚠️ from {_clock(table.taken_at)}, {age} ago, by {why}"
+    return f"⚠️ from {clock(table.taken_at)}, {age} ago, by {why}"
 
 
-def _question(view: RunView) -> list[Block]:
+def question(view: RunView) -> list[Block]:
+    """The open question's words and buttons; a decided one has none."""
     if view.state != "waiting" or view.waiting is None or decided(view):
         return []
-    value = f"{view.record.run}:{view.record.jobs}"
-    if view.waiting.question == "accept":
-        buttons = [_button("Accept", "run.accept", value, "primary"), _button("Reject", "run.reject", value, "danger")]
-        return [
-            _section(cut(_candidate(view.waiting), PART)),
-            {"type": "actions", "block_id": "question", "elements": buttons},
-        ]
-    buttons = [_button("Continue", "run.continue", value, "primary"), _button("Cancel", "run.cancel", value, "")]
-    return [{"type": "actions", "block_id": "question", "elements": buttons}]
+    value, waiting = f"{view.record.run}:{view.record.jobs}", view.waiting
+    text = _candidate(waiting) if waiting.question == "accept" else mrkdwn(waiting.summary)
+    labels = BUTTONS[waiting.question]
+    buttons = [button(label, f"run.{verdict}", value, style) for label, verdict, style in labels]
+    said = [section(cut(text, PART))] if text else []
+    return [*said, {"type": "actions", "block_id": "question", "elements": buttons}]
 
 
 def _candidate(waiting: Waiting) -> str:
@@ -249,8 +307,8 @@ def _survives(quorum: Quorum) -> str:
     return line + (" (an even number is no safer than one less)" if quorum.managers_after % 2 == 0 else "")
 
 
-def _decision(decision: Decision) -> str:
-    return f"{DECISIONS[decision.verdict]} by <@{decision.by}> at {_clock(decision.at)}"
+def decision_line(decision: Decision) -> str:
+    return f"{DECISIONS[decision.verdict]} by <@{decision.by}> at {clock(decision.at)}"
 
 
 def _closing(view: RunView) -> str:
@@ -281,56 +339,5 @@ def _text(view: RunView, closing: str) -> str:
     return cut("\n".join([*lines, *([closing] if closing else [])]), TEXT)
 
 
-# --- Block Kit's small change ---------------------------------------------------------------------------------------
-
-
-def _private(text: str) -> Message:
-    return Message(cut(text, TEXT), (_section(text),))
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
-
-
-def _context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, SECTION)}]}
-
-
-def _rich(text: str) -> Block:
-    content = {"type": "text", "text": text}
-    return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [content]}]}
-
-
-def _size(shown: object) -> int:
-    """Characters that people see: what Slack counts against the whole message."""
-    if isinstance(shown, list):
-        return sum(map(_size, shown))
-    if not isinstance(shown, dict):
-        return 0
-    own = (value for key, value in shown.items() if key in ("text", "title") and isinstance(value, str))
-    return sum(map(len, own)) + sum(map(_size, shown.values()))
-
-
-def _button(label: str, action: str, value: str, style: str) -> Block:
-    button: Block = {
-        "type": "button",
-        "action_id": action,
-        "value": value,
-        "text": {"type": "plain_text", "text": label},
-    }
-    return {**button, "style": style} if style else button
-
-
-def _clock(at: float) -> str:
-    """In the reader's own time zone; UTC for those who do not see it."""
-    fallback = time.strftime("%H:%M:%S UTC", time.gmtime(at))
-    return f"<!date^{int(at)}^{{time_secs}}|{fallback}>"
-
-
-def _duration(seconds: float) -> str:
-    whole = max(0, round(seconds))
-    return f"{whole // 60} min {whole % 60} s" if whole >= 60 else f"{whole} s"
-
-
 def _ago(view: RunView) -> str:
-    return f"{_duration(view.now - view.record.asked_at)} ago"
+    return f"{duration(view.now - view.record.asked_at)} ago"

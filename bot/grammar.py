@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.record import Verdict
-from jobs.contract import Command, Hosts, Migrate, Nodes, PlanHost, Role
+from jobs.contract import (
+    Command,
+    Hosts,
+    Migrate,
+    MigrateAll,
+    Nodes,
+    PlanHost,
+    RetireStore,
+    Role,
+    StartContainers,
+)
 
 LONGEST = 300  # characters of a command; nobody types more
 Right = Literal["read", "change", "accept", ""]
@@ -39,7 +49,15 @@ class Misuse:
     usage: str
 
 
-Wanted = Command | ShowStatus | ShowHelp | Decide
+@dataclass(frozen=True)
+class Steer:
+    """Of a run that goes on, or is over. `run`: None for the only one there is."""
+
+    run: str | None
+    what: Literal["pause", "resume", "cancel", "retry"]
+
+
+Wanted = Command | ShowStatus | ShowHelp | Decide | Steer
 
 
 @dataclass(frozen=True)
@@ -74,15 +92,27 @@ VERBS = (
         "migrate kaditz",
         "change",
     ),
+    Verb(
+        "migrate all",
+        "[--without HOST,...]",
+        "move the whole fleet, in order",
+        "migrate all --without pirita",
+        "change",
+    ),
     Verb("accept", "ID", "make a waiting host a manager; ID is a run's or a node's", "accept k3fm9x2q", "accept"),
     Verb("reject", "ID [--remove]", "leave it a worker, or take it out", "reject k3fm9x2q --remove", "accept"),
     Verb("continue", "RUN", "go on despite the warnings shown", "continue k3fm9x2q", "change"),
-    Verb("cancel", "RUN", "do not", "cancel k3fm9x2q", "change"),
+    Verb("pause", "[RUN]", "stop after the step it is in", "pause", "change"),
+    Verb("resume", "[RUN]", "go on with what was paused", "resume", "change"),
+    Verb("cancel", "RUN", "do not begin, or stop after the step it is in", "cancel k3fm9x2q", "change"),
+    Verb("retry", "RUN", "the same again, planned from what is true now", "retry k3fm9x2q", "change"),
+    Verb("start", "HOST CONTAINER...", "start containers that did not come back", "start kaditz web", "change"),
+    Verb("retire", "HOST", "stop the key-value store; then, asked again, remove it", "retire lausen", "change"),
     Verb("status", "[RUN]", "what is going on, what waits, what was last", "status", "read"),
     Verb("help", "", "this", "help", ""),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
-RIGHTS: dict[str, Right] = {verb.name: verb.right for verb in VERBS}
+RIGHTS: dict[str, Right] = {verb.name.replace(" ", "_"): verb.right for verb in VERBS}
 
 
 def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
@@ -95,6 +125,8 @@ def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
     verb = BY_NAME.get(words[0].lower())
     if verb is None:
         return _near_verb(words[0])
+    if verb.name == "migrate" and [word.lower() for word in words[1:2]] == ["all"]:
+        return _fleet(words[2:], hosts)
     arguments = [word for word in words[1:] if not word.startswith("-")]
     flags = [word.lower() for word in words[1:] if word.startswith("-")]
     return _build(verb, arguments, flags, hosts)
@@ -107,6 +139,8 @@ def right_of(wanted: Wanted) -> Right:
             return ""
         case ShowStatus():
             return "read"
+        case Steer(_, what):
+            return RIGHTS[what]
         case Decide(_, verdict):
             return "accept" if verdict in ("accept", "reject", "remove") else "change"
         case _:
@@ -133,6 +167,10 @@ def _build(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str,
             return _about_host(verb, arguments, flags, hosts)
         case "status":
             return _status(verb, arguments, flags)
+        case "pause" | "resume" | "retry" | "cancel":
+            return _steer(verb, arguments, flags)
+        case "start" | "retire":
+            return _containers(verb, arguments, flags, hosts)
         case _:
             return _decision(verb, arguments, flags)
 
@@ -146,15 +184,59 @@ def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple
     if len(set(flags)) > 1:
         return _usage(verb, "a host is either a manager or a worker")
     if len(arguments) != 1:
-        return _usage(verb, "name the host" if not arguments else "one host at a time")
-    name = arguments[0].lower().rstrip(".")
-    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
-        return _usage(verb, "that is no host's name")
-    if hosts and name not in hosts:
-        return _near_host(verb, name, hosts)
+        return _usage(verb, "name the host" if not arguments else "one host at a time, or all")
+    name = _host(verb, arguments[0], hosts)
+    if isinstance(name, Misuse):
+        return name
     role = roles[flags[0]] if flags else None
     make = Migrate if verb.name == "migrate" else PlanHost
     return make(name, role, docker_group)
+
+
+def _host(verb: Verb, word: str, hosts: tuple[str, ...]) -> str | Misuse:
+    name = word.lower().rstrip(".")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
+        return _usage(verb, "that is no host's name")
+    return _near_host(verb, name, hosts) if hosts and name not in hosts else name
+
+
+def _fleet(words: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
+    verb = BY_NAME["migrate all"]
+    if not words:
+        return MigrateAll()
+    flag, _, listed = words[0].lower().partition("=")
+    if flag != "--without":
+        return _usage(verb, f"there is no {words[0][:40]}")
+    names = [_host(verb, word, hosts) for word in re.split(r"[,\s]+", " ".join([listed, *words[1:]])) if word]
+    wrong = next((name for name in names if isinstance(name, Misuse)), None)
+    if wrong is not None or not names:
+        return wrong or _usage(verb, "without which host?")
+    return MigrateAll(tuple(name for name in names if isinstance(name, str)))
+
+
+def _steer(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
+    what: dict[str, Literal["pause", "resume", "cancel", "retry"]] = {
+        "pause": "pause", "resume": "resume", "cancel": "cancel", "retry": "retry",
+    }  # fmt: skip
+    if flags or len(arguments) > 1 or not all(map(_is_id, arguments)):
+        return _usage(verb, "it takes a run's ID")
+    if not arguments and "[" not in verb.arguments:
+        return _usage(verb, "which run? /swarm status lists them")
+    return Steer(arguments[0].lower() if arguments else None, what[verb.name])
+
+
+def _containers(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
+    if flags or not arguments:
+        return _usage(verb, "name the host" if not flags else f"there is no {flags[0]}")
+    name = _host(verb, arguments[0], hosts)
+    if isinstance(name, Misuse):
+        return name
+    if verb.name == "retire":
+        return RetireStore(name) if len(arguments) == 1 else _usage(verb, "one host at a time")
+    named = arguments[1:]
+    if not named or not all(re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", one) for one in named):
+        return _usage(verb, "name the containers" if not named else "that is no container's name")
+    return StartContainers(name, tuple(named))
 
 
 def _status(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
@@ -171,7 +253,7 @@ def _decision(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Mi
         return _usage(verb, f"there is no {min(set(flags) - allowed)}")
     if len(arguments) != 1 or not _is_id(arguments[0]):
         return _usage(verb, "it takes one ID")
-    verdicts: dict[str, Verdict] = {"accept": "accept", "reject": "reject", "continue": "continue", "cancel": "cancel"}
+    verdicts: dict[str, Verdict] = {"accept": "accept", "reject": "reject", "continue": "continue"}
     return Decide(arguments[0].lower(), "remove" if flags else verdicts[verb.name])
 
 

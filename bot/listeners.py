@@ -12,15 +12,16 @@ from redis.exceptions import RedisError
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot import blocks
-from bot.blocks import Message
-from bot.grammar import Decide, Misuse, ShowHelp, ShowStatus, Wanted, normalised, parse, right_of
+from bot import blocks, steering
+from bot.grammar import Decide, Misuse, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse, right_of
+from bot.kit import Message
 from bot.people import People
 from bot.policy import Denied, authorize, authorize_decision, may
-from bot.record import Decision, RunRecord, Verdict
-from bot.runs import Runs, run_id
+from bot.record import Decision, RunRecord, Verdict, run_id
+from bot.runs import Runs
 from bot.settings import Settings
-from jobs.contract import Accept, Reject
+from bot.steering import Steering
+from jobs.contract import Accept, Hold, Reject
 
 log = structlog.get_logger()
 RECENT = 12  # runs in a status list
@@ -52,6 +53,8 @@ class Desk:
                 return answer(blocks.help_for(may(self._settings.rights, actor)))
             case ShowStatus(run):
                 return answer(self._status(run))
+            case Steer(run, what):
+                return self._steer(user, channel, run, what, delivery, url, answer)
             case Decide(target, verdict):
                 return self._decide_typed(user, channel, target, verdict, delivery, answer)
             case _:
@@ -68,10 +71,40 @@ class Desk:
     def _start(
         self, wanted: Wanted, user: str, channel: str, text: str, delivery: str, url: str, answer: Answer
     ) -> None:
-        assert not isinstance(wanted, ShowStatus | ShowHelp | Decide)
+        assert not isinstance(wanted, ShowStatus | ShowHelp | Decide | Steer)
         words = " ".join(text.split())
         record = RunRecord(run_id(delivery), wanted, words, user, channel, time.time())
         self._runs.start(record, url)
+
+    def _steer(
+        self, user: str, channel: str, run: str | None, what: Steering, delivery: str, url: str, answer: Answer
+    ) -> None:
+        """Pause, resume, cancel, retry. What waits for a word gets it; what goes on is held between two steps."""
+        record = self._runs.record(run) if run else self._only(channel, what)
+        if record is None or record.channel != channel:
+            which = f"There is no run {run} here." if run else f"Which run? There is not just one to {what} here."
+            return answer(blocks.note(f"{which} /swarm status lists them."))
+        match self._word(record, what):
+            case steering.Start(command, text):
+                return self._start(command, user, channel, text, delivery, url, answer)
+            case steering.Answer(verdict):
+                return self._decide(user, record, record.jobs, verdict, answer)
+            case steering.Holding(kind, says):
+                self._runs.hold(record.run, Hold(kind, user, time.time()))
+                return answer(blocks.note(says))
+            case steering.No(says):
+                return answer(blocks.note(says))
+
+    def _word(self, record: RunRecord, what: Steering) -> steering.Word:
+        view = self._runs.view(record)
+        return steering.steer(view, self._runs.fleet(view), what)
+
+    def _only(self, channel: str, what: Steering) -> RunRecord | None:
+        """The one run that the word can be meant for; a fleet's rather than those of its hosts."""
+        records = [record for run in self._runs.open_runs() if (record := self._runs.record(run))]
+        meant = [record for record in records if record.channel == channel and not record.part_of]
+        able = [record for record in meant if not isinstance(self._word(record, what), steering.No)]
+        return able[0] if len(able) == 1 else None
 
     def _decide_typed(
         self, user: str, channel: str, target: str, verdict: Verdict, delivery: str, answer: Answer
@@ -148,7 +181,7 @@ def register(app: App, desk: Desk) -> None:
         )
         _guarded(lambda: desk.command(user, channel, event.get("text", ""), body["event_id"], "", answer), answer)
 
-    for action in ("accept", "reject", "continue", "cancel"):
+    for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, desk, action)
 
 

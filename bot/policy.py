@@ -52,7 +52,7 @@ def authorize_decision(rights: Rights, actor: Actor, record: RunRecord | None, v
     """Accepting takes another person than the asker, unless the configuration says otherwise."""
     if verdict == "cancel" and record and record.asker == actor.user:
         return Allowed()
-    right: Right = "change" if verdict in ("continue", "cancel") else "accept"
+    right: Right = "accept" if verdict in ("accept", "reject", "remove") else "change"
     answer = _has(rights, actor, right)
     own = record is not None and record.asker == actor.user
     if isinstance(answer, Allowed) and verdict == "accept" and own and not rights.accept_own:

@@ -6,10 +6,12 @@ from typing import Literal
 
 from bot.record import Decision, JobState, RunRecord
 from jobs.contract import (
+    Census,
     Detail,
     Ended,
     Event,
     Finding,
+    FleetPlanned,
     HostTable,
     NodeTable,
     Planned,
@@ -54,6 +56,8 @@ class RunView:
     ended: Ended | None = None
     finished_at: float | None = None
     details: tuple[tuple[str, Detail], ...] = ()
+    fleet: FleetPlanned | None = None
+    censuses: tuple[Census, ...] = ()
 
 
 def fold(record: RunRecord, events: Iterable[Event], job_state: JobState, now: float) -> RunView:
@@ -81,6 +85,10 @@ def _with(view: RunView, event: Event) -> RunView:
             return _step(view, event, key, state="failed", note=note, ended=event.at)
         case Detail() as detail:
             return replace(view, details=(*view.details, (f"{event.job}-{event.number}", detail)))
+        case FleetPlanned() as fleet:
+            return replace(view, fleet=fleet, findings=fleet.findings)
+        case Census() as census:
+            return replace(view, censuses=(*view.censuses, census))
         case HostTable() | NodeTable() as table:
             return replace(view, table=table)
         case Waiting() as waiting:

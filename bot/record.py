@@ -1,11 +1,14 @@
 """What the bot keeps of a run: values only. Who asked what, where to answer, and what people decided."""
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.contract import Command
+from jobs.contract import Approval, Command
 
-Verdict = Literal["accept", "reject", "remove", "continue", "cancel"]
+Verdict = Literal["accept", "reject", "remove", "continue", "cancel", "start"]
+LAST: tuple[Verdict, ...] = ("cancel", "start")  # no job of the same run follows from these
 JobState = Literal["queued", "running", "over", "lost"]  # lost: RQ knows of no orderly end, or not of the job at all
 
 
@@ -21,7 +24,10 @@ class Decision:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One slash command that became a run. `text`: what was typed, as understood; `jobs`: how many were enqueued."""
+    """One slash command that became a run. `text`: what was typed, as understood; `jobs`: how many were enqueued;
+
+    `part_of`: the fleet's run that it belongs to; `approval`: a yes that was given before it began, there.
+    """
 
     run: str
     command: Command
@@ -31,3 +37,10 @@ class RunRecord:
     asked_at: float
     jobs: int = 1
     decisions: tuple[Decision, ...] = ()
+    part_of: str = ""
+    approval: Approval | None = None
+
+
+def run_id(trigger: str) -> str:
+    """The same for a command that Slack delivers twice; eight characters that can be told apart and typed."""
+    return base64.b32encode(hashlib.sha256(trigger.encode()).digest()).decode().lower()[:8]

@@ -23,9 +23,11 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 from slack_sdk.webhook import WebhookClient
 
-from bot import blocks, settings
-from bot.blocks import Message
+from bot import blocks, fleet_blocks, settings
+from bot.fleet import FleetView, next_legs, state, steered
+from bot.kit import Message
 from bot.progress import RunView
+from bot.report import report
 from bot.runs import Runs
 from imker import broker, log
 from imker.config import ConfigError
@@ -69,17 +71,47 @@ class Reporter:
         ):
             self._runs.enqueue(record)
         view = self._runs.view(record)
-        over = view.state in ("over", "lost")
-        if self._show(view, over) and self._details(view) and over:
+        fleet = self._runs.fleet(view)
+        if fleet:
+            self._conduct(fleet)
+        message = fleet_blocks.render(fleet) if fleet else blocks.render(view)
+        over = (state(fleet) == "over") if fleet else view.state in ("over", "lost")
+        if self._show(view, message, over) and self._details(view) and over and self._reported(view, fleet):
             self._runs.close(run)
         return None
+
+    def _conduct(self, fleet: FleetView) -> None:
+        """Begins what may begin: whoever looks next begins the same, and RQ takes each but once."""
+        for leg in next_legs(fleet):
+            self._runs.start_leg(fleet, leg, self._clock())
+        for view, decision in steered(fleet):
+            self._runs.decide(view.record, decision)
+
+    def _reported(self, view: RunView, fleet: FleetView | None) -> bool:
+        """A fleet's report, as a file in the thread, once."""
+        run, posted = view.record.run, self._runs.posted(view.record.run)
+        if fleet is None or fleet.start is None or "report" in posted or not posted.get("ts"):
+            return True
+        name = f"imker-{run}.md"
+        if "report tried" not in posted or not self._has_file(posted, name):
+            self._runs.remember(run, **{"report tried": "1"})
+            self._client.files_upload_v2(
+                content=report(fleet), filename=name, title=name, channel=posted["channel"], thread_ts=posted["ts"]
+            )
+        self._runs.remember(run, report="1")
+        return True
+
+    def _has_file(self, posted: dict[str, str], name: str) -> bool:
+        """Whether an upload whose reply was lost was heard."""
+        thread = self._client.conversations_replies(channel=posted["channel"], ts=posted["ts"], limit=200)
+        return any(file.get("name") == name for reply in thread["messages"] for file in reply.get("files") or [])
 
     def _told(self, run: str, job: int) -> bool:
         return any(event.job == job for event in self._runs.events(run))
 
-    def _show(self, view: RunView, over: bool) -> bool:
+    def _show(self, view: RunView, message: Message, over: bool) -> bool:
         """Whether the message is as it should be. The last state does not wait its turn."""
-        run, message = view.record.run, blocks.render(view)
+        run = view.record.run
         digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
         posted = self._runs.posted(run)
         if posted.get("digest") == digest:

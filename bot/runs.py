@@ -4,9 +4,7 @@ A run's record is written once, and each decision once, under a key of its own: 
 accepted is enqueued again on the next look, under the same job ID, which RQ takes only once.
 """
 
-import base64
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,10 +17,11 @@ from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
+from bot.fleet import FleetView, fleet_of
 from bot.progress import RunView, fold
-from bot.record import Decision, JobState, RunRecord
+from bot.record import LAST, Decision, JobState, RunRecord, run_id
 from jobs import contract
-from jobs.contract import Approval, Event, Request, Waiting
+from jobs.contract import Approval, Event, Hold, Request, Waiting
 
 DAY = 24 * 3600
 KEPT, TIMEOUT = 30 * DAY, 2 * 3600  # seconds a run is kept; seconds a job may take
@@ -37,11 +36,6 @@ STATES: dict[JobStatus, JobState] = {
 }
 _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
-
-
-def run_id(trigger: str) -> str:
-    """The same for a command that Slack delivers twice; eight characters that can be told apart and typed."""
-    return base64.b32encode(hashlib.sha256(trigger.encode()).digest()).decode().lower()[:8]
 
 
 class Runs:
@@ -62,6 +56,23 @@ class Runs:
         self._redis.sadd(OPEN, record.run)
         self.enqueue(record)
         return bool(fresh)
+
+    def start_leg(self, fleet: FleetView, leg: contract.Leg, now: float) -> None:
+        """A host's own run, with the yes that the fleet's start was to its warnings. `now`: UNIX seconds."""
+        assert fleet.start is not None
+        whole = fleet.view.record
+        approval = Approval(fleet.start.by, leg.warned, fleet.start.at)
+        record = RunRecord(
+            leg_run(whole.run, leg.host),
+            contract.Migrate(leg.host, leg.role),
+            f"migrate {leg.host} --{leg.role}",
+            whole.asker,
+            whole.channel,
+            now,
+            part_of=whole.run,
+            approval=approval,
+        )
+        self.start(record)
 
     def decide(self, record: RunRecord, decision: Decision) -> Decision:
         """The one decision on that job's question: this one, or whichever was there before."""
@@ -100,7 +111,24 @@ class Runs:
         """Whether this delivery of Slack's is the first of its kind."""
         return bool(self._redis.set(f"bot:seen:{delivery}", 1, nx=True, ex=SEEN))
 
+    def hold(self, run: str, hold: Hold) -> None:
+        """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
+        self._redis.set(contract.hold_key(run), contract.HOLD.dump_json(hold), ex=KEPT)
+        self._redis.sadd(OPEN, run)
+        self.ring(run)
+
     # --- looking ---
+
+    def held(self, run: str) -> Hold | None:
+        kept = self._redis.get(contract.hold_key(run))
+        return contract.HOLD.validate_json(kept) if isinstance(kept, bytes) else None
+
+    def fleet(self, view: RunView) -> FleetView | None:
+        """A fleet's run with those of its hosts; None for any other run, and before there is a plan."""
+        legs = view.fleet.legs if view.fleet else ()
+        records = {leg.host: self.record(leg_run(view.record.run, leg.host)) for leg in legs}
+        children = {host: self.view(record) for host, record in records.items() if record}
+        return fleet_of(view, children, self.held(view.record.run))
 
     def record(self, run: str) -> RunRecord | None:
         """As it was asked, with all decisions since; a decision that leads on counts a job more."""
@@ -111,7 +139,7 @@ class Runs:
         while (made := self._redis.get(f"{_key(run)}:decision:{record.jobs}")) is not None:
             decision = _DECISION.validate_json(_bytes(made))
             record = replace(record, decisions=(*record.decisions, decision))
-            if decision.verdict == "cancel":
+            if decision.verdict in LAST:
                 break
             record = replace(record, jobs=record.jobs + 1)
         return record
@@ -192,7 +220,7 @@ class Runs:
     def _request(self, record: RunRecord) -> Request:
         """A run's first job is what was asked; each further one follows from the decision before it."""
         if record.jobs == 1:
-            return Request(record.run, 1, record.command, record.asker)
+            return Request(record.run, 1, record.command, record.asker, record.approval, record.part_of)
         decision = record.decisions[-1]
         waiting = self._asked(record.run, decision.job)
         approval = Approval(decision.by, waiting.fingerprint, decision.at)
@@ -202,12 +230,25 @@ class Runs:
             "reject": contract.Reject(node),
             "remove": contract.Reject(node, remove=True),
         }
-        command = commands.get(decision.verdict, record.command)
-        return Request(record.run, record.jobs, command, record.asker, approval)
+        again = _again(record.command, waiting)
+        command = commands.get(decision.verdict, again)
+        return Request(record.run, record.jobs, command, record.asker, approval, record.part_of)
 
     def _asked(self, run: str, job: int) -> Waiting:
         questions = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
         return questions[-1]
+
+
+def _again(command: contract.Command, waiting: Waiting) -> contract.Command:
+    """What a Continue leads to: the same command, or what was asked about its host."""
+    if waiting.question == "containers":
+        return contract.StartContainers(waiting.host, waiting.names)
+    return contract.RetireStore(waiting.host) if waiting.question == "store" else command
+
+
+def leg_run(run: str, host: str) -> str:
+    """The run of one host of a fleet: always the same, so that it begins once."""
+    return run_id(f"{run}:{host}")
 
 
 def _key(run: str) -> str:

@@ -1,15 +1,13 @@
 """Tables of hosts and nodes: as Slack's table block, and as text for those who do not see blocks. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from bot.escape import cut, plain
+from bot.kit import Block
 from jobs.contract import HostRow, HostTable, NodeRow, NodeTable
 
 ROWS, CHARACTERS, CELL = 100, 6_000, 200  # of a table block: rows with the header, characters over all cells
 SHORT = 12  # characters of a node ID that people read
-
-Block = dict[str, Any]
 
 
 @dataclass(frozen=True)

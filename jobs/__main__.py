@@ -10,7 +10,9 @@ from rq.serializers import JSONSerializer
 
 from imker import broker, log
 from imker.config import ConfigError
+from jobs import inventory
 from jobs.contract import CHANGES, INVENTORY, READS
+from jobs.crew import crew
 from jobs.guard import GuardedJob, GuardedWorker
 from jobs.run import prepare
 
@@ -24,17 +26,18 @@ def main() -> int:
         return 2
     log.set_up()
     try:
-        names = sorted(prepare().inventory)
+        names = sorted(inventory.load(prepare()))
         redis = broker.connect(os.environ.get("REDIS_URL"))
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
     redis.set(INVENTORY, json.dumps(names))
-    _work(redis, queue)
-    return 0
+    redis.close()
+    return crew(prepare().fleet.parallel if queue == CHANGES else 1, lambda: _work(queue))
 
 
-def _work(redis: Redis, queue: str) -> None:
+def _work(queue: str) -> None:
+    redis: Redis = broker.connect(os.environ.get("REDIS_URL"))
     worker = GuardedWorker(
         [Queue(queue, connection=redis, serializer=JSONSerializer, job_class=GuardedJob)],
         connection=redis,

@@ -116,7 +116,7 @@ def queue_of(command: Command) -> str:
 class Hold:
     """`by`: Slack user ID; `at`: UNIX seconds."""
 
-    what: Literal["pause", "cancel"]
+    what: Literal["pause", "cancel", "resume"]
     by: str
     at: float
 
@@ -331,11 +331,15 @@ class Census:
 
 @dataclass(frozen=True)
 class FleetPlanned:
-    """A fleet's migration, leg by leg. `done`: hosts that need nothing; `findings`: what is about no one host."""
+    """A fleet's migration, leg by leg. `done`: hosts that need nothing; `findings`: what is about no one host;
+
+    `parallel`: how many legs of one wave go on at the same time.
+    """
 
     legs: tuple[Leg, ...]
     done: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
+    parallel: int = 1
     type: Literal["fleet_planned"] = "fleet_planned"
 
 

@@ -48,6 +48,14 @@ class Drifted(JobError):
     hint = "Ask again to see what is true now."
 
 
+class Paused(JobError):
+    """Somebody said so; what was done stays done."""
+
+
+class Cancelled(JobError):
+    """As Paused, and for good."""
+
+
 class LockHeld(JobError):
     """`name`: what is locked; `since`: UNIX seconds."""
 

@@ -45,7 +45,7 @@ for package; do ask apt-cache madison "$package"; echo ==; done
 def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> HostFacts:
     """All that a plan needs to know of one host. Raises JobError when SSH or sudo is not there."""
     _check_sudo(shell, about)
-    unit = facts.properties(shell.run("systemctl", "show", "docker.service", *(f"-p{name}" for name in UNIT)).stdout)
+    unit = _unit(shell)
     options = _options(shell, unit)
     place, version, api = _over_tls(about, connect)
     source = remote.read(shell, str(engine.apt_list)) or ""
@@ -60,7 +60,7 @@ def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> 
         source=source,
         upgrade=remote.unit_state(shell, remote.UPGRADE).active,
         options=options,
-        containers=_containers(shell) if running else (),
+        containers=containers(shell) if running else (),
         ran=None if ran is None else tuple(ran.split()),
         place=place if api or not running else _place_by_command(shell),
         conditions=_conditions(shell, about, options),
@@ -115,6 +115,15 @@ def _check_sudo(shell: Shell, about: Host) -> None:
         raise Unreachable(
             f"{about.ssh_user} may not use sudo on {about.name} without a password", host=about.name, hint=hint
         ) from refused
+
+
+def options(shell: Shell) -> OptionFiles:
+    """The daemon's options as they stand on disk now."""
+    return _options(shell, _unit(shell))
+
+
+def _unit(shell: Shell) -> dict[str, str]:
+    return facts.properties(shell.run("systemctl", "show", "docker.service", *(f"-p{name}" for name in UNIT)).stdout)
 
 
 def _options(shell: Shell, unit: dict[str, str]) -> OptionFiles:
@@ -198,7 +207,7 @@ def _running_version(shell: Shell) -> str:
     return said.stdout.strip() if said.code == 0 else ""
 
 
-def _containers(shell: Shell) -> tuple[facts.Container, ...]:
+def containers(shell: Shell) -> tuple[facts.Container, ...]:
     ids = shell.run("docker", "ps", "-aq", sudo=True).stdout.split()
     return facts.containers(shell.run("docker", "inspect", *ids, sudo=True).stdout) if ids else ()
 

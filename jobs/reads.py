@@ -2,7 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
@@ -145,9 +145,11 @@ def planned(
     *,
     docker_group: bool = False,
     probes: tuple[ports.PortProbe, ...] = (),
+    moving: frozenset[str] = frozenset(),
 ) -> plan.Plan | plan.Refusal:
-    """A host's plan, with all that the jobs' side knows besides the host and the swarm."""
+    """A host's plan, with all that is known besides the host and the swarm. `moving`: hosts that go before it."""
     settings = office.settings
+    now = _known_peers_left_out(now, office)
     target = plan.target(now.package, settings.engine) if now.package else None
     pool = str(settings.fleet.address_pool)
     about = checks.findings(host, now, target or "", clock=time.time(), pool=pool)
@@ -157,7 +159,7 @@ def planned(
         swarm,
         role,
         settings.engine,
-        store_users=_store_users(office, host) if any("consul" in c.image for c in now.containers) else (),
+        store_users=_users_left(office, host, now, moving),
         residue=machine_store.residue(str(host.machine), host.machine.read_text()) if host.machine else None,
         docker_group=docker_group,
         checks=(*about, *ports.findings(probes)),
@@ -176,7 +178,22 @@ def _probes(office: Office, shell: Shell, now: HostFacts, swarm: SwarmFacts) -> 
     return (*there, *back)
 
 
-def _store_users(office: Office, store: Host) -> tuple[str, ...]:
+def _known_peers_left_out(now: HostFacts, office: Office) -> HostFacts:
+    """Who else is connected to a store: the inventory's own hosts are counted otherwise."""
+    if now.conditions is None:
+        return now
+    own = {host.address for host in office.inventory.values()}
+    strangers = tuple(peer for peer in now.conditions.store_peers if peer not in own)
+    return replace(now, conditions=replace(now.conditions, store_peers=strangers))
+
+
+def _users_left(office: Office, host: Host, now: HostFacts, moving: frozenset[str]) -> tuple[str, ...]:
+    if not any("consul" in container.image for container in now.containers):
+        return ()
+    return tuple(name for name in store_users(office, host) if name not in moving)
+
+
+def store_users(office: Office, store: Host) -> tuple[str, ...]:
     """Hosts that docker-machine puts into a classic swarm with a store on this host, and that are not in swarm mode."""
     members = [host for host in office.inventory.values() if store.address in host.discovery and host != store]
     with ThreadPoolExecutor(max_workers=16) as pool:

@@ -6,16 +6,15 @@ What is asked is decided by the command's type; what is done, by jobs.plan; how,
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 
 import redis
 import structlog
 
 from imker import broker
-from jobs import changes, contract, inventory, reads, settings
+from jobs import changes, containers, contract, fleet_plan, inventory, reads, settings
 from jobs.engine import Engine
-from jobs.errors import JobError
+from jobs.errors import Cancelled, JobError
 from jobs.execute.restart import Restored
 from jobs.inventory import Host
 from jobs.journal import Journal
@@ -25,19 +24,10 @@ from jobs.ssh import SshShell
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What every job needs and no job changes."""
-
-    settings: settings.Settings
-    inventory: inventory.Inventory
-
-
 @cache
-def prepare() -> Prepared:
+def prepare() -> settings.Settings:
     """Reads the configuration, once a process. Raises imker.config.ConfigError with all that is wrong."""
-    loaded = settings.load()
-    return Prepared(loaded, inventory.load(loaded))
+    return settings.load()
 
 
 def run(request_json: str) -> None:
@@ -55,13 +45,18 @@ def tell_all(request: contract.Request, journal: Journal, open_office: Callable[
             handle(request.command, open_office())
         except JobError as failed:
             log.warning("job failed", summary=failed.summary)
-            outcome: contract.Outcome = "restored" if isinstance(failed, Restored) else "failed"
-            journal.tell(contract.Ended(outcome, failed.summary, failed.state, failed.hint))
+            journal.tell(contract.Ended(_outcome(failed), failed.summary, failed.state, failed.hint))
         except Exception:
             log.exception("job broke")
             summary = "Imker itself broke; the RQ worker's log has the traceback"
             hint = "What was done stays done. Ask again: a plan is made from what is true."
             journal.tell(contract.Ended("failed", summary, hint=hint))
+
+
+def _outcome(failed: JobError) -> contract.Outcome:
+    if isinstance(failed, Restored):
+        return "restored"
+    return "cancelled" if isinstance(failed, Cancelled) else "failed"
 
 
 def handle(command: contract.Command, office: Office) -> None:
@@ -78,12 +73,19 @@ def handle(command: contract.Command, office: Office) -> None:
             changes.accept(office, node)
         case contract.Reject(node, remove):
             changes.reject(office, node, remove)
+        case contract.MigrateAll(without):
+            fleet_plan.show_fleet(office, without)
+        case contract.StartContainers(host, names):
+            containers.start(office, host, names)
+        case contract.RetireStore(host):
+            containers.retire_store(office, host)
 
 
 def _office(request: contract.Request, journal: Journal, server: "redis.Redis") -> Office:
-    prepared = prepare()
+    loaded = prepare()
 
     def shell(host: Host) -> SshShell:
-        return SshShell(host, prepared.settings.inventory.known_hosts)
+        return SshShell(host, loaded.inventory.known_hosts)
 
-    return Office(request, prepared.settings, prepared.inventory, journal, server, shell, Engine)
+    # docker-machine's store is read anew: a migration before this one may have cleaned it.
+    return Office(request, loaded, inventory.load(loaded), journal, server, shell, Engine)

@@ -1,7 +1,7 @@
 """The daemon's options, wherever they stand: read, cleaned of the classic Swarm, put back, shown. Pure, no I/O."""
 
 from jobs.daemon_options.diff import diff, masked
-from jobs.daemon_options.effective import effective, listens_tcp
+from jobs.daemon_options.effective import argv, effective, listens_tcp
 from jobs.daemon_options.effective import variables as assignments
 from jobs.daemon_options.model import FileEdit, Option, OptionFiles, Rewrite, UnitFacts
 from jobs.daemon_options.rewrite import cleaned, cleaned_files, put_back, rewrite
@@ -12,6 +12,7 @@ __all__ = [
     "OptionFiles",
     "Rewrite",
     "UnitFacts",
+    "argv",
     "assignments",
     "cleaned",
     "cleaned_files",

@@ -16,6 +16,19 @@ def effective(options: OptionFiles) -> tuple[Option, ...]:
     return (*_from_command(options), *_from_json(options.files.get(DAEMON_JSON, "")))
 
 
+def argv(options: OptionFiles) -> tuple[str, ...]:
+    """The flags that the daemon's next start would have, variables put in; without the program's name."""
+    value, _ = command(options)
+    given: dict[str, str] = {}
+    for path in options.unit.environment_files:
+        given.update(variables(options.files.get(path.lstrip("-"), "")))
+    found: list[str] = []
+    for word in words(value)[1:]:
+        name = re.fullmatch(r"\$\{?(\w+)\}?", word)
+        found += words(given.get(name[1], "")) if name else [word]
+    return tuple(found)
+
+
 def listens_tcp(options: OptionFiles) -> bool:
     hosts = (option.value for option in effective(options) if option.name in ("H", "host", "hosts"))
     return any(host.startswith("tcp://") for host in hosts)

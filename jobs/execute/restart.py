@@ -1,7 +1,7 @@
 """The Engine's restart. Only an answer of the API over TLS counts; without one, the host gets its old state back."""
 
 from jobs import gather, remote
-from jobs.daemon_options import cleaned_files
+from jobs.daemon_options import argv, cleaned_files
 from jobs.errors import CommandFailed, JobError
 from jobs.execute import packages
 from jobs.execute.site import Site
@@ -23,10 +23,20 @@ class Down(JobError):
 def restart(site: Site, step: RestartEngine) -> str:
     if step.ran or remote.read(site.shell, remote.RAN) is None:
         remote.write(site.shell, remote.RAN, "\n".join(step.ran))
-    if _start(site, step.wanted):
+    if _valid(site) and _start(site, step.wanted):
         return f"{step.wanted} answers over TLS"
     _report(site)
     raise _back(site, step)
+
+
+def _valid(site: Site) -> bool:
+    """Engines since 23.0 check their options without starting: what they refuse costs the running one nothing."""
+    flags = argv(gather.options(site.shell))
+    said = site.shell.run("timeout", "20", "dockerd", "--validate", *flags, sudo=True, check=False)
+    if said.code == 0 or "unknown flag: --validate" in said.stderr or "flag provided but not defined" in said.stderr:
+        return True
+    site.detail(f"the Engine on {site.host.name} refuses its options", said.stderr[-2000:])
+    return False
 
 
 def _start(site: Site, wanted: str) -> bool:

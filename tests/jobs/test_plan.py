@@ -142,7 +142,7 @@ def test_a_second_swarm_is_never_started_by_silence_alone() -> None:
     swarm = replace(world.swarm(), silent=("connewitz",))
     made = plan.migration(KADITZ, world.host(), swarm, "manager", GOAL)
     assert isinstance(made, Plan)
-    assert [finding.level for finding in made.findings] == ["warn"]
+    assert [finding.check for finding in made.level("warn")] == ["no swarm elsewhere"]
 
 
 def test_a_swarm_that_cannot_be_asked_is_not_joined_nor_replaced() -> None:

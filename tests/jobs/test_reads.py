@@ -47,6 +47,9 @@ class FakeEngine:
         state = "active" if member else "inactive"
         return {"Swarm": {"LocalNodeState": state, "NodeID": f"id-{self.host.name}", "ControlAvailable": manages}}
 
+    def autolock(self) -> bool:
+        return False
+
     def nodes(self) -> list[dict[str, Any]]:
         if self.host.name not in self.swarm.managers:
             raise EngineRefused("This node is not a swarm manager.")

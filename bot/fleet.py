@@ -1,0 +1,145 @@
+"""A fleet's migration as it stands: its own run and each host's, what may begin next, and how it ended. Pure.
+
+Nothing is remembered here: whoever looks, and however often, comes to the same answer from the same runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bot.progress import RunView
+from bot.record import Decision
+from jobs.contract import Ended, FleetPlanned, Hold, Leg
+
+LegState = Literal["ahead", "going", "asking", "pending", "done", "failed", "cancelled"]
+State = Literal["planning", "asking", "going", "paused", "pending", "over"]
+SETTLED = ("pending", "done")  # a manager that waits to be accepted keeps nobody waiting
+
+
+@dataclass(frozen=True)
+class LegView:
+    """`view`: the host's own run, None before it began."""
+
+    leg: Leg
+    view: RunView | None
+
+    @property
+    def state(self) -> LegState:
+        return _leg_state(self.view) if self.view else "ahead"
+
+
+@dataclass(frozen=True)
+class FleetView:
+    """`view`: the fleet's own run; `start`: who said yes to it, and when; `hold`: what somebody said since."""
+
+    view: RunView
+    planned: FleetPlanned
+    legs: tuple[LegView, ...]
+    start: Decision | None = None
+    hold: Hold | None = None
+
+    def held(self, what: str) -> bool:
+        return self.hold is not None and self.hold.what == what
+
+    def of(self, *states: LegState) -> tuple[LegView, ...]:
+        return tuple(leg for leg in self.legs if leg.state in states)
+
+
+def fleet_of(view: RunView, children: Mapping[str, RunView], hold: Hold | None) -> FleetView | None:
+    """None while there is no plan. `children`: the hosts' own runs, by host."""
+    if view.fleet is None:
+        return None
+    start = next((decision for decision in view.decisions if decision.verdict == "start"), None)
+    legs = tuple(LegView(leg, children.get(leg.host)) for leg in view.fleet.legs)
+    return FleetView(view, view.fleet, legs, start, hold)
+
+
+def next_legs(fleet: FleetView) -> tuple[Leg, ...]:
+    """What may begin now: of the first wave that is not settled, as many as may go on at once. A failure stops all."""
+    if fleet.start is None or fleet.held("pause") or fleet.held("cancel") or fleet.of("failed", "cancelled"):
+        return ()
+    open_waves = [leg.leg.wave for leg in fleet.legs if leg.state not in SETTLED]
+    if not open_waves:
+        return ()
+    wave = [leg for leg in fleet.legs if leg.leg.wave == min(open_waves)]
+    busy = sum(leg.state in ("going", "asking") for leg in wave)
+    return tuple(leg.leg for leg in wave if leg.state == "ahead")[: max(0, fleet.planned.parallel - busy)]
+
+
+def steered(fleet: FleetView) -> tuple[tuple[RunView, Decision], ...]:
+    """Hosts that stopped for a pause, and what the fleet's resume or cancel means for each."""
+    if fleet.hold is None or fleet.hold.what == "pause":
+        return ()
+    verdict: Literal["continue", "cancel"] = "continue" if fleet.hold.what == "resume" else "cancel"
+    paused = (leg.view for leg in fleet.of("asking") if leg.view and _question(leg.view) == "resume")
+    return tuple((view, Decision(view.record.jobs, verdict, fleet.hold.by, fleet.hold.at)) for view in paused)
+
+
+def state(fleet: FleetView) -> State:
+    if fleet.start is None:
+        return "over" if fleet.view.state in ("over", "lost") else "asking"
+    if fleet.of("going"):
+        return "going"
+    if fleet.of("asking"):
+        return "paused" if fleet.held("pause") else "asking"
+    stopped = fleet.of("failed", "cancelled") or fleet.held("cancel")
+    if fleet.of("ahead") and not stopped:
+        return "paused" if fleet.held("pause") else "going"
+    return "pending" if fleet.of("pending") else "over"
+
+
+def conclusion(fleet: FleetView) -> Ended | None:
+    """A fleet's last word, once nothing is left that could still happen."""
+    if state(fleet) != "over" or fleet.start is None:
+        return fleet.view.ended
+    inside = [leg.leg for leg in fleet.of("done")]
+    managers = sum(leg.role == "manager" for leg in inside)
+    if len(inside) == len(fleet.legs):
+        workers = len(inside) - managers
+        return Ended("done", f"{len(inside)} hosts moved: {managers} as managers, {workers} as workers.")
+    again = f"/swarm retry {fleet.view.record.run} goes on from what is true then."
+    return Ended("failed" if fleet.of("failed") else "cancelled", _failure(fleet), _left(fleet), again)
+
+
+def _failure(fleet: FleetView) -> str:
+    failed = [f"{leg.leg.host}: {_why(leg.view)}" for leg in fleet.of("failed", "cancelled")]
+    return "; ".join(failed) or (f"cancelled by <@{fleet.hold.by}>" if fleet.hold else "")
+
+
+def _why(view: RunView | None) -> str:
+    if view and view.ended:
+        return view.ended.summary
+    return "its RQ worker died" if view and view.state == "lost" else "cancelled"
+
+
+def _left(fleet: FleetView) -> str:
+    def names(*states: LegState) -> str:
+        return ", ".join(leg.leg.host for leg in fleet.of(*states)) or "none"
+
+    return f"In the swarm: {names('done')}. Not begun: {names('ahead')}."
+
+
+def _leg_state(view: RunView) -> LegState:
+    match view.state:
+        case "queued" | "running":
+            return "going"
+        case "lost":
+            return "failed"
+        case "waiting":
+            question = _question(view)
+            return "pending" if question == "accept" else "done" if question in ("containers", "store") else "asking"
+        case "over":
+            return _over(view)
+
+
+def _over(view: RunView) -> LegState:
+    """What did not come back, or a store that was kept, is told, and is no failure."""
+    if view.ended is None:
+        return "done" if _question(view) in ("containers", "store") else "cancelled"
+    if view.ended.outcome == "cancelled":
+        return "cancelled"
+    return "done" if view.ended.outcome in ("done", "nothing") else "failed"
+
+
+def _question(view: RunView) -> str:
+    return view.waiting.question if view.waiting else ""

@@ -1,0 +1,92 @@
+"""A fleet's migration as its one message shows it: the plan before the start, then a row a host. Pure."""
+
+from bot import fleet, tables
+from bot.blocks import asked, decision_line, finding_line, findings, question
+from bot.escape import cut, mrkdwn
+from bot.fleet import FleetView, LegView, conclusion
+from bot.kit import PART, TEXT, Block, Message, context, duration, section
+from bot.progress import last_step
+from bot.tables import Table
+from jobs.contract import Ended
+
+MARKS = {"planning": "🔎", "asking": "✋", "going": "🐝", "paused": "⏸️", "pending": "✋", "over": "✅"}
+STATES = {
+    "ahead": "not yet", "going": "going on", "asking": "has a question", "pending": "waits to be accepted",
+    "done": "in the swarm", "failed": "failed", "cancelled": "cancelled",
+}  # fmt: skip
+SAYS = {
+    "planning": "planning", "asking": "planned: start?", "going": "going on", "paused": "paused",
+    "pending": "all moved; managers wait to be accepted", "over": "done",
+}  # fmt: skip
+
+
+def render(view: FleetView) -> Message:
+    head, end = _headline(view), conclusion(view)
+    table = _running(view) if view.start else _planned(view)
+    blocks: list[Block] = [section(head), context(asked(view.view))]
+    blocks += [tables.block(table)] if table.rows else []
+    blocks += _legs_findings(view) if view.start is None else []
+    blocks += findings(view.planned.findings) + question(view.view)
+    blocks += [context(decision_line(decision)) for decision in view.view.decisions] + _hold(view)
+    closing = _closing(end)
+    blocks += [section(closing)] if closing else []
+    text = "\n".join(part for part in (head, "```" + mrkdwn(tables.text(table)) + "```", closing) if part)
+    return Message(cut(text, TEXT), tuple(blocks))
+
+
+def _headline(view: FleetView) -> str:
+    end, now = conclusion(view), fleet.state(view)
+    mark, says = MARKS[now], SAYS[now]
+    if end:
+        mark = {"done": "✅", "nothing": "✅", "cancelled": "🚫", "refused": "🚫"}.get(end.outcome, "❌")
+        says = end.outcome.replace("nothing", "nothing to do")
+    elif now == "asking" and view.start:
+        says = "a host has a question"
+    settled = len(view.of("done", "pending"))
+    return f"{mark} *Migrate the whole fleet*  {says}, {settled} of {len(view.legs)} hosts"
+
+
+def _planned(view: FleetView) -> Table:
+    rows: list[tuple[str, ...]] = [
+        (
+            str(number), leg.leg.host, leg.leg.role, str(leg.leg.steps), _alarm(leg), leg.leg.survives,
+        )
+        for number, leg in enumerate(view.legs, 1)
+    ]  # fmt: skip
+    rows += [("", host, "", "0", "nothing to do", "") for host in view.planned.done]
+    return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "THE SWARM THEN"), tuple(rows))
+
+
+def _alarm(leg: LegView) -> str:
+    levels = [finding.level for finding in leg.leg.findings]
+    counted = [f"{levels.count(level)} {level}" for level in ("block", "warn") if level in levels]
+    return ", ".join(counted) or "none"
+
+
+def _running(view: FleetView) -> Table:
+    return Table(("HOST", "ROLE", "STATE", "NOW", "TOOK", "RUN"), tuple(map(_row, view.legs)))
+
+
+def _row(leg: LegView) -> tuple[str, ...]:
+    if leg.view is None:
+        return (leg.leg.host, leg.leg.role, STATES["ahead"], "", "", "")
+    run = leg.view
+    step = last_step(run)
+    now = step.title if step and leg.state in ("going", "failed", "cancelled") else ""
+    took = duration(run.finished_at - run.record.asked_at) if run.finished_at else ""
+    return (leg.leg.host, leg.leg.role, STATES[leg.state], now, took, run.record.run)
+
+
+def _legs_findings(view: FleetView) -> list[Block]:
+    lines = [f"*{mrkdwn(leg.leg.host)}* {finding_line(found)}" for leg in view.legs for found in leg.leg.findings]
+    return [section(cut("\n".join(lines), PART))] if lines else []
+
+
+def _hold(view: FleetView) -> list[Block]:
+    words = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled"}
+    return [context(f"{words[view.hold.what]} by <@{view.hold.by}>")] if view.hold else []
+
+
+def _closing(end: Ended | None) -> str:
+    parts = (end.summary, end.state, end.hint) if end else ()
+    return cut("\n".join(mrkdwn(part) for part in parts if part), PART)

@@ -1,0 +1,47 @@
+"""Several RQ workers of one queue as one process to start and stop: each its own child, a dead one replaced.
+
+In: how many, and what each does. Out: an exit status, when all have ended.
+"""
+
+import ctypes
+import os
+import signal
+import time
+from collections.abc import Callable
+
+PR_SET_PDEATHSIG = 1
+AGAIN = 1.0  # seconds before a child that died is replaced: one that dies at once must not spin
+
+
+def crew(number: int, work: Callable[[], None]) -> int:
+    """Runs `work` in so many children until SIGTERM or SIGINT, which each child gets, to end after its job."""
+    over: list[int] = []
+    children = {_child(work) for _ in range(number)}
+
+    def stop(signum: int, _: object) -> None:
+        over.append(signum)
+        for child in children:
+            os.kill(child, signal.SIGTERM)
+
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, stop)
+    while children:
+        ended, _ = os.wait()
+        children.discard(ended)
+        if not over:
+            time.sleep(AGAIN)
+            children.add(_child(work))
+    return 0
+
+
+def _child(work: Callable[[], None]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody is left behind by a crew that was killed
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, signal.SIG_DFL)
+    try:
+        work()
+    finally:
+        os._exit(0)

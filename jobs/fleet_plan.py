@@ -1,0 +1,152 @@
+"""Looks at every host of the inventory, and tells how all of them would be moved. Changes nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TypeVar
+
+from jobs import fleet, gather, reads
+from jobs.contract import Began, Ended, FleetPlanned, Planned, Role, StepDone, StepLine, StepNote, StepStarted, Waiting
+from jobs.errors import JobError
+from jobs.facts import HostFacts, Node, SwarmFacts
+from jobs.inventory import Host
+from jobs.office import Office
+from jobs.plan import Plan, Refusal, fingerprint
+from jobs.preflight import ports
+from jobs.preflight.ports import PortProbe
+
+AT_ONCE = 8  # hosts looked at
+LOOK = StepLine("Look", "Look at every host")
+PROBE = StepLine("Probe", "Try the swarm's ports between them")
+Facts = Mapping[str, HostFacts | JobError]
+Done = TypeVar("Done")
+
+
+def show_fleet(office: Office, without: tuple[str, ...]) -> None:
+    """Ends with the question whether to start; with a refusal when a host may not be touched; or with nothing to do."""
+    office.journal.tell(Began())
+    for name in without:
+        office.host(name)
+    hosts = [host for host in office.inventory.values() if host.name not in without]
+    office.journal.tell(Planned((LOOK, PROBE)))
+    swarm = gather.swarm(office.inventory, office.connect)
+    facts = _step(office, LOOK, lambda: _looked(office, hosts))
+    probes = _step(office, PROBE, lambda: _probed(office, hosts, facts))
+    planned = _arranged(office, hosts, swarm, facts, probes)
+    office.journal.tell(planned)
+    _conclude(office, planned)
+
+
+def _step(office: Office, line: StepLine, work: Callable[[], Done]) -> Done:
+    office.journal.tell(StepStarted(line.key))
+    done = work()
+    office.journal.tell(StepDone(line.key))
+    return done
+
+
+def _conclude(office: Office, planned: FleetPlanned) -> None:
+    findings = [*planned.findings, *(found for leg in planned.legs for found in leg.findings)]
+    blocked = [leg.host for leg in planned.legs if any(found.level == "block" for found in leg.findings)]
+    if any(found.level == "block" for found in findings):
+        summary = f"not to be touched as it is: {', '.join(blocked) or 'the fleet'}"
+        hint = (
+            f"Do what the findings say; or leave out: /swarm migrate all --without {','.join(blocked)}"
+            if blocked
+            else ""
+        )
+        return office.journal.tell(
+            Ended("refused", summary, "Nothing was changed.", hint or "Do what the findings say.")
+        )
+    if not planned.legs:
+        return office.journal.tell(Ended("nothing", f"nothing to do: all {len(planned.done)} hosts are in the swarm"))
+    return office.journal.tell(Waiting("start", fingerprint(planned)))
+
+
+# --- looking -------------------------------------------------------------------------------------------------------
+
+
+def _looked(office: Office, hosts: Sequence[Host]) -> Facts:
+    def look(host: Host) -> HostFacts | JobError:
+        try:
+            with office.shell(host) as shell:
+                return gather.host(shell, host, office.settings.engine, office.connect)
+        except JobError as failed:
+            return failed
+        finally:
+            office.journal.tell(StepNote(LOOK.key, f"{host.name} looked at"))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip((host.name for host in hosts), pool.map(look, hosts), strict=True))
+
+
+def _probed(office: Office, hosts: Sequence[Host], facts: Facts) -> Sequence[PortProbe]:
+    """Each host with each manager-to-be, and with its neighbour in the row: all pairs of a big fleet would take hours.
+
+    A host in a swarm already has shown it.
+    """
+    wanted = fleet.roles(hosts)
+    outside = [host for host in hosts if _outside(facts[host.name])]
+    managers = [host for host in outside if wanted[host.name] == "manager"]
+    with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
+        shells = list(pool.map(lambda host: stack.enter_context(office.shell(host)), outside))
+        listening = stack.enter_context(ports.Listening(shells))
+        targets = [_targets(number, outside, managers) for number in range(len(outside))]
+        called = pool.map(lambda shell, near: ports.call(shell, listening.word, near, frozenset()), shells, targets)
+        return [probe for probes in called for probe in probes]
+
+
+def _outside(found: HostFacts | JobError) -> bool:
+    return isinstance(found, HostFacts) and found.place.state != "active"
+
+
+def _targets(number: int, hosts: Sequence[Host], managers: Sequence[Host]) -> dict[str, str]:
+    own, neighbour = hosts[number], hosts[(number + 1) % len(hosts)]
+    near = hosts if own in managers else (*managers, neighbour)
+    return {host.name: host.address for host in near if host != own}
+
+
+# --- planning ------------------------------------------------------------------------------------------------------
+
+
+def _arranged(
+    office: Office, hosts: Sequence[Host], swarm: SwarmFacts, facts: Facts, probes: Sequence[PortProbe]
+) -> FleetPlanned:
+    wanted = fleet.roles(hosts)
+    stores = frozenset(name for name, found in facts.items() if isinstance(found, HostFacts) and _has_store(found))
+    ordered = fleet.order(hosts, wanted, stores)
+    plans: dict[str, Plan | Refusal] = {}
+    ahead = swarm
+    moving = (
+        frozenset(host.name for host in hosts) - stores
+    )  # whoever is moved before its store's host needs it no more
+    for host in ordered:
+        mine = tuple(probe for probe in probes if probe.caller == host.name)
+        plans[host.name] = _planned(office, host, facts[host.name], ahead, wanted[host.name], mine, moving)
+        ahead = _founded(ahead, host, plans[host.name])
+    return fleet.arrange(ordered, wanted, plans, swarm, stores, office.settings.fleet.parallel)
+
+
+def _planned(
+    office: Office,
+    host: Host,
+    found: HostFacts | JobError,
+    swarm: SwarmFacts,
+    role: Role,
+    probes: tuple[PortProbe, ...],
+    moving: frozenset[str],
+) -> Plan | Refusal:
+    if isinstance(found, JobError):
+        return Refusal(found.summary, found.hint)
+    return reads.planned(office, host, found, swarm, role, probes=probes, moving=moving)
+
+
+def _founded(swarm: SwarmFacts, host: Host, made: Plan | Refusal) -> SwarmFacts:
+    """The swarm as it will be once the first manager has started it: those after it are planned to join."""
+    if swarm.exists or swarm.problem or isinstance(made, Refusal):
+        return swarm
+    first = Node("-", host.name, host.address, "manager", "active", "ready", "leader", made.target, False)
+    return SwarmFacts(host.name, (first,), (host.name,))
+
+
+def _has_store(found: HostFacts) -> bool:
+    return any("consul" in container.image for container in found.containers)
