@@ -12,6 +12,7 @@ from lab.slack.running import running
 from lab.story import Story, StoryFailed
 
 PORT = 8899
+FEW = 3  # hosts that are moved one by one; more with one command
 THREE = ("connewitz", "tondi", "lausen")
 
 
@@ -47,7 +48,7 @@ def _connected(workspace: Workspace) -> None:
 
 def _played(story: Story, hosts: tuple[LabHost, ...]) -> int:
     try:
-        story.play(hosts)
+        story.fleet(hosts) if len(hosts) > FEW else story.play(hosts)
     except (StoryFailed, TimeoutError) as failed:
         print(f"\nThe story went otherwise:\n{failed}")
         return 1

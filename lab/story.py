@@ -40,6 +40,38 @@ class Story:
             self.ask(f"/swarm migrate {host.name} --worker", "is in the swarm")
         self.check(hosts, managers)
 
+    def fleet(self, hosts: Sequence[LabHost]) -> None:
+        """All with one command: Alice starts it, Bob accepts the managers as they come."""
+        self.ask("/swarm hosts", "hosts")
+        message = self.ask("/swarm migrate all", "planned: start?")
+        self.say("\nalice presses Start")
+        self.workspace.press(ALICE, message, "Start")
+        self.accept_all(message.ts, LONGEST * len(hosts))
+        managers = [host for host in hosts if host.role == "manager"] or list(hosts[:1])
+        self.check(hosts, managers)
+        again = self.ask("/swarm migrate all", "nothing to do")
+        if again.buttons:
+            raise StoryFailed(f"there should be nothing to decide:\n{again.plain}")
+
+    def accept_all(self, fleet: str, seconds: float) -> None:
+        """Presses Accept under each manager that waits, until the fleet's message says that it is done."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for seen in self.workspace.sees(ALICE, OPS):
+                if not seen.thread:
+                    self._show(seen)
+                if "Accept" in seen.buttons:
+                    self.say("\nbob presses Accept")
+                    self.workspace.press(BOB, seen, "Accept")
+                    self.until(seen.ts, "is a manager now")
+            message = next(seen for seen in self.workspace.sees(ALICE, OPS) if seen.ts == fleet)
+            if re.search("^(✅|❌|🚫|❓)", message.text):
+                if not message.text.startswith("✅"):
+                    raise StoryFailed(message.plain)
+                return
+            time.sleep(0.3)
+        raise StoryFailed(f"the fleet should be moved by now:\n{message.plain}")
+
     def manager(self, host: LabHost) -> None:
         """Joined on Alice's word, accepted by Bob's button."""
         message = self.ask(f"/swarm migrate {host.name} --manager", "waits to be accepted as a manager.")
@@ -47,7 +79,7 @@ class Story:
             raise StoryFailed(f"no buttons under:\n{message.plain}")
         self.say("\nbob presses Accept")
         self.workspace.press(BOB, message, "Accept")
-        done = self._until(message.ts, "is a manager now")
+        done = self.until(message.ts, "is a manager now")
         if done.buttons or "Accepted by <@U02BOB>" not in done.plain:
             raise StoryFailed(f"the buttons should be gone, and who decided be named:\n{done.plain}")
 
@@ -70,9 +102,9 @@ class Story:
         if not ack["acked"]:
             raise StoryFailed(f"{text} was not acknowledged")
         message = self.workspace.wait(ALICE, OPS, lambda seen: not seen.thread and seen.ts > before, 20)
-        return self._until(message.ts, until)
+        return self.until(message.ts, until)
 
-    def _until(self, ts: str, until: str) -> Seen:
+    def until(self, ts: str, until: str) -> Seen:
         deadline = time.monotonic() + LONGEST
         while time.monotonic() < deadline:
             message = next(seen for seen in self.workspace.sees(ALICE, OPS) if seen.ts == ts)

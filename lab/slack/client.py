@@ -7,8 +7,6 @@ from typing import Any
 
 import httpx
 
-ACTIONS = {"Accept": "run.accept", "Reject": "run.reject", "Continue": "run.continue", "Cancel": "run.cancel"}
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -39,8 +37,13 @@ class Seen:
 
     @property
     def buttons(self) -> list[str]:
+        return list(self.actions)
+
+    @property
+    def actions(self) -> dict[str, str]:
+        """A button's label -> its action_id."""
         rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
-        return [element["text"]["text"] for row in rows for element in row]
+        return {element["text"]["text"]: element["action_id"] for row in rows for element in row}
 
 
 class Workspace:
@@ -55,8 +58,8 @@ class Workspace:
         return self._post("/lab/say", user=user, channel=channel, text=text)
 
     def press(self, user: str, message: Seen, button: str, **forged: str) -> dict[str, Any]:
-        """Raises httpx.HTTPStatusError when the user sees no such button."""
-        return self._post("/lab/press", user=user, ts=message.ts, action_id=ACTIONS[button], forged=forged)
+        """A button of `message` as it was seen; raises httpx.HTTPStatusError when the user sees it no more."""
+        return self._post("/lab/press", user=user, ts=message.ts, action_id=message.actions[button], forged=forged)
 
     def sees(self, user: str, channel: str) -> list[Seen]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
