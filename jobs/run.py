@@ -15,7 +15,7 @@ from imker import broker
 from jobs import changes, containers, contract, fleet_plan, inventory, reads, settings
 from jobs.engine import Engine
 from jobs.errors import Cancelled, JobError
-from jobs.execute.restart import Restored
+from jobs.execute.back import Restored
 from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office

@@ -32,8 +32,14 @@ def carry_out(
                 _do(office, step, site, lease)
             except JobError as failed:
                 failed.state = failed.state or _left(host, plan_steps, number)
-                failed.hint = failed.hint or f"/swarm retry {office.request.run} goes on from what is true then."
+                failed.hint = _hint(office, failed)
                 raise
+
+
+def _hint(office: Office, failed: JobError) -> str:
+    if "/swarm" in failed.hint:
+        return failed.hint
+    return f"{failed.hint} /swarm retry {office.request.run} goes on from what is true then.".lstrip()
 
 
 def locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease]:

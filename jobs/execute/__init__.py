@@ -4,7 +4,7 @@ In: a Step and a Site. Out: a line on what was done, or a JobError. What is to b
 """
 
 from jobs import steps
-from jobs.execute import containers, membership, options, packages, restart
+from jobs.execute import containers, membership, options, restart, upgrade
 from jobs.execute.site import Site
 
 
@@ -26,7 +26,7 @@ def execute(step: steps.Step, site: Site) -> str:
         case steps.RewriteOptions(edits):
             return options.apply(site, edits)
         case steps.UpgradeEngine():
-            return packages.upgrade(site, step)
+            return upgrade.upgrade(site, step)
         case steps.PutOptionsBack(path, wanted):
             return options.put_back(site, path, wanted)
         case steps.RestartEngine():
