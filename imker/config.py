@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-SECTIONS = ("slack", "rights", "inventory", "hosts", "engine")  # all that there are, whoever reads them
+SECTIONS = ("slack", "rights", "inventory", "hosts", "engine", "fleet")  # all that there are, whoever reads them
 
 Model = TypeVar("Model", bound=BaseModel)
 

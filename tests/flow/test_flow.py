@@ -96,9 +96,12 @@ def test_who_asked_may_not_accept_and_who_may_decides_once(flow: Flow) -> None:
     flow.workspace.press(BOB, message, "Accept")
     decided = flow.workspace.wait(ALICE, OPS, lambda seen: seen.ts == message.ts and "Accepted by" in seen.plain)
     assert decided.buttons == []
-    queued = json.loads(Job.fetch(f"{run}-2", flow.redis, JSONSerializer).args[0])
+    text, signature = Job.fetch(f"{run}-2", flow.redis, JSONSerializer).args
+    queued = json.loads(text)
+    assert flow.key.signed(text, signature)
     assert queued["command"] == {"type": "accept", "node": NODE}
-    assert (queued["approval"]["by"], queued["approval"]["fingerprint"]) == (BOB, "f00d")
+    assert [(said["by"], said["fingerprint"]) for said in queued["approvals"]] == [(BOB, "f00d")]
+    assert queued["within"] == ["kaditz"]
 
 
 def test_many_clicks_at_once_are_one_decision(flow: Flow) -> None:
