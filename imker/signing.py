@@ -25,10 +25,10 @@ class Key:
         self._secret = secret.encode()
 
     def sign(self, text: str) -> str:
-        return hmac.new(self._secret, text.encode(), hashlib.sha256).hexdigest()
+        return hmac.new(self._secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
     def signed(self, text: str, signature: str) -> bool:
-        return hmac.compare_digest(self.sign(text).encode(), signature.encode())
+        return hmac.compare_digest(self.sign(text).encode(), signature.encode(errors="surrogatepass"))
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Key:

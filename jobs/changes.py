@@ -63,8 +63,9 @@ def reject(office: Office, prefix: str, remove: bool) -> None:
         if isinstance(made, Refusal):
             return office.refuse(made)
         node = _pending(swarm, prefix)
+        host = _host_of(office, node)
         office.journal.tell(reads.plan_event(made))
-        carry_out(office, _host_of(office, node), made.steps, swarm.managers, lease)
+        carry_out(office, host, made.steps, swarm.managers, lease)
         left = "is out of the swarm" if remove else "stays in the swarm as a worker"
         return _end(office, "done", f"{node.hostname} {left}.")
 

@@ -467,7 +467,7 @@ def events_of(entries: Iterable[tuple[Any, Mapping[Any, Any]]]) -> tuple[Event, 
 def _decode(adapter: TypeAdapter[Message], text: str | bytes) -> Message:
     try:
         message = adapter.validate_json(text)
-    except ValueError as wrong:
+    except (ValueError, TypeError) as wrong:
         raise UnknownContract("not a message of this contract") from wrong
     if message.contract != CONTRACT:
         raise UnknownContract(f"contract {message.contract}, this side speaks {CONTRACT}")

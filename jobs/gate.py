@@ -21,11 +21,11 @@ class Refused(JobError):
     """Nothing was changed."""
 
 
-def admit(text: str, signature: str, key: Key, redis: Redis, clock: float) -> Request:
+def admit(text: str, signature: object, key: Key, redis: Redis, clock: float) -> Request:
     """`clock`: UNIX seconds. Raises UnknownContract, and Refused for what must not be done, which it tells the run."""
     request = contract.decode_request(text)
     why = _why_not(request, text, signature, key, clock)
-    if not why and not redis.set(contract.used_key(request.run, request.job), signature, nx=True, ex=KEPT):
+    if not why and not redis.set(contract.used_key(request.run, request.job), clock, nx=True, ex=KEPT):
         raise Refused(f"job {request.job} of run {request.run} was taken up before; it is not done twice")
     if why:
         _tell(request, Refused(why), redis, clock)
@@ -33,8 +33,8 @@ def admit(text: str, signature: str, key: Key, redis: Redis, clock: float) -> Re
     return request
 
 
-def _why_not(request: Request, text: str, signature: str, key: Key, clock: float) -> str:
-    if not signature:
+def _why_not(request: Request, text: str, signature: object, key: Key, clock: float) -> str:
+    if not isinstance(signature, str) or not signature:
         return "the job is not signed; somebody other than the bot wrote it"
     if not key.signed(text, signature):
         return "the job's signature is wrong; somebody other than the bot wrote it, or the two sides' keys differ"

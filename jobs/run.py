@@ -30,7 +30,7 @@ def prepare() -> settings.Settings:
     return settings.load()
 
 
-def run(request_json: str, signature: str = "") -> None:
+def run(request_json: str, signature: object = "") -> None:
     """Raises UnknownContract and Refused for what may not be; every other end is an event of the run."""
     server = broker.connect(os.environ.get("REDIS_URL"))
     try:
