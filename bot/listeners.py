@@ -143,7 +143,7 @@ class Desk:
             return answer(blocks.denied(here))
         current = self._runs.record(record.run) or record
         view = self._runs.view(current)
-        if job != current.jobs or view.waiting is None:
+        if job != current.jobs or view.state != "waiting" or view.waiting is None:
             return answer(blocks.note(_too_late(current)))
         wrong = _misfit(view, view.waiting, verdict)
         if wrong:
