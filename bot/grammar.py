@@ -178,7 +178,7 @@ def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple
 
 
 def _host(verb: Verb, word: str, hosts: tuple[str, ...]) -> str | Misuse:
-    name = word.lower().rstrip(".")
+    name = word.lower().removesuffix(".")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
         return _usage(verb, "that is no host's name")
     return _near_host(verb, name, hosts) if hosts and name not in hosts else name
