@@ -22,7 +22,7 @@ from bot.people import People
 from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may
 from bot.progress import RunView
 from bot.record import Decision, RunRecord, Verdict, run_id
-from bot.runs import Runs
+from bot.runs import Forged, Runs
 from bot.settings import Settings
 from bot.steering import Steering
 from jobs.contract import Accept, Hold, Reject, Waiting
@@ -256,3 +256,6 @@ def _guarded(work: Callable[[], None], answer: Answer) -> None:
     except RedisError:
         log.exception("Redis does not answer")
         answer(blocks.note("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+    except Forged as forged:
+        log.warning("forged", what=str(forged))
+        answer(blocks.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))

@@ -28,7 +28,7 @@ from bot.fleet import FleetView, next_legs, state, steered
 from bot.kit import Message
 from bot.progress import RunView
 from bot.report import report
-from bot.runs import Runs
+from bot.runs import Forged, Runs
 from imker import broker, log, signing
 from imker.config import ConfigError
 from jobs.contract import BELL
@@ -57,7 +57,7 @@ class Reporter:
         for run in self._runs.open_runs():
             try:
                 self._report(run)
-            except (SlackClientError, OSError, HTTPException) as failed:
+            except (SlackClientError, OSError, HTTPException, Forged) as failed:
                 logger.warning("could not report", run=run, error=str(failed))
 
     def _report(self, run: str) -> None:

@@ -21,7 +21,7 @@ from bot.fleet import FleetView, fleet_of
 from bot.need import host_of
 from bot.progress import RunView, fold
 from bot.record import LAST, Decision, JobState, RunRecord, Verdict, run_id
-from imker import moment
+from imker import moment, signing
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
@@ -43,6 +43,10 @@ _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 
+class Forged(Exception):
+    """Redis holds a decision that Imker did not write, or that another key signed."""
+
+
 class Runs:
     """`clock`: UNIX seconds; `key`: what requests are signed with; `now`: as `clock`, but not to be set."""
 
@@ -58,7 +62,7 @@ class Runs:
 
     def start(self, record: RunRecord, response_url: str = "") -> bool:
         """Records and enqueues; False when this run was accepted before."""
-        fresh = self._redis.set(_key(record.run), _RECORD.dump_json(record), nx=True, ex=KEPT)
+        fresh = self._keep(_key(record.run), _RECORD.dump_json(record))
         if response_url:
             self._redis.set(f"{_key(record.run)}:answer", response_url, ex=ANSWERABLE)
         self._redis.zadd(RECENT, {record.run: record.asked_at})
@@ -93,8 +97,8 @@ class Runs:
         holds = decision
         for place in range(1, needed + 1):
             key = _decision_key(record.run, decision.job, place)
-            self._redis.set(key, _DECISION.dump_json(decision), nx=True, ex=KEPT)
-            holds = _DECISION.validate_json(_bytes(self._redis.get(key)))
+            self._keep(key, _DECISION.dump_json(decision))
+            holds = self._decision(key)
             if holds == decision or holds.verdict != "accept":
                 break
             if decision.verdict == "accept" and decision.by == holds.by:
@@ -153,8 +157,8 @@ class Runs:
 
     def record(self, run: str) -> RunRecord | None:
         """As it was asked, with all decisions since; a decision that leads on counts a job more."""
-        kept = self._redis.get(_key(run))
-        if not isinstance(kept, bytes):
+        kept = signing.opened(self._key, _key(run), self._redis.get(_key(run)))
+        if kept is None:
             return None
         record = _RECORD.validate_json(kept)
         while made := self._decisions(run, record.jobs):
@@ -169,8 +173,8 @@ class Runs:
     def _decisions(self, run: str, job: int) -> tuple[Decision, ...]:
         """All that was said to one question, in order."""
         made: list[Decision] = []
-        while (kept := self._redis.get(_decision_key(run, job, len(made) + 1))) is not None:
-            made.append(_DECISION.validate_json(_bytes(kept)))
+        while self._redis.exists(key := _decision_key(run, job, len(made) + 1)):
+            made.append(self._decision(key))
             if made[-1].verdict != "accept":
                 break
         return tuple(made)
@@ -247,6 +251,17 @@ class Runs:
 
     # --- ---
 
+    def _keep(self, key: str, text: bytes) -> bool:
+        """For good, and sealed: what others write there, however well they know how, is nobody's command."""
+        return bool(self._redis.set(key, signing.seal(self._key, key, text.decode()), nx=True, ex=KEPT))
+
+    def _decision(self, key: str) -> Decision:
+        """Raises Forged."""
+        kept = signing.opened(self._key, key, self._redis.get(key))
+        if kept is None:
+            raise Forged(f"{key} was not written by Imker")
+        return _DECISION.validate_json(kept)
+
     def _request(self, record: RunRecord) -> Request:
         """A run's first job is what was asked; each further one follows from the decision before it."""
         first = Request(record.run, 1, record.command, record.asker, record.approvals, record.part_of, record.within)
@@ -291,8 +306,3 @@ def _key(run: str) -> str:
 
 def _decision_key(run: str, job: int, place: int) -> str:
     return f"{_key(run)}:decision:{job}" + (f":{place}" if place > 1 else "")
-
-
-def _bytes(kept: object) -> bytes:
-    assert isinstance(kept, bytes)
-    return kept

@@ -31,6 +31,23 @@ class Key:
         return hmac.compare_digest(self.sign(text).encode(), signature.encode(errors="surrogatepass"))
 
 
+def seal(key: Key, place: str, text: str) -> str:
+    """The text with its signature before it, good only where it is put."""
+    return f"{key.sign(_placed(place, text))} {text}"
+
+
+def opened(key: Key, place: str, sealed: object) -> str | None:
+    """What was sealed for this place; None for anything else."""
+    if not isinstance(sealed, bytes):
+        return None
+    signature, _, text = sealed.decode(errors="replace").partition(" ")
+    return text if key.signed(_placed(place, text), signature) else None
+
+
+def _placed(place: str, text: str) -> str:
+    return f"{place}\n{text}"
+
+
 def load(environment: Mapping[str, str] = os.environ) -> Key:
     """Raises ConfigError in one line; OSError where the embedded server has no place."""
     problem = trouble(environment)

@@ -10,6 +10,7 @@ import pytest
 from redis import Redis
 
 from bot.settings import File
+from imker import signing
 from imker.signing import Key
 from jobs import contract, gate
 from jobs.contract import Approval, Request
@@ -91,7 +92,7 @@ def _done(bench: Bench, jobs: dict[str, Request], decisions: set[str]) -> str:
     made = bench.decisions() - decisions
     if made:
         (key,) = made
-        verdict = str(json.loads(bench.redis.get(key) or b"")["verdict"])
+        verdict = str(json.loads(signing.opened(KEY, key, bench.redis.get(key)) or "")["verdict"])
         return "vote" if verdict == "accept" else verdict
     return next(iter(bench.holds()), "nothing")
 

@@ -56,6 +56,9 @@ class Flow:
         assert self.workspace.say(user, OPS, text)["acked"]
         return self.workspace.wait(user, OPS, until, seconds, after=before)
 
+    def await_true(self, true: Callable[[], bool]) -> None:
+        _await(true, self.processes.log)
+
     def journal(self, run: str, job: int = 1) -> Journal:
         return Journal(self.redis, run, job, time.time)
 
