@@ -73,7 +73,8 @@ def _known(model: type[BaseModel], where: tuple[str, ...]) -> list[str]:
     schema = model.model_json_schema()
     here: dict[str, Any] = schema
     for name in where:
-        here = _resolved(schema, here.get("properties", {}).get(name) or here.get("additionalProperties") or {})
+        inside = here.get("properties", {}).get(name) or here.get("items") or here.get("additionalProperties") or {}
+        here = _resolved(schema, inside)
     return list(here.get("properties", {}))
 
 

@@ -255,11 +255,15 @@ def test_a_job_that_is_killed_is_told_as_lost(workers: Flow) -> None:
 
 
 def _kill_job(flow: Flow, run: str) -> None:
-    """The work horse is the RQ worker's only child."""
-    worker = flow.processes.running["changes"].pid
-    children = Path(f"/proc/{worker}/task/{worker}/children").read_text().split()
-    assert len(children) == 1
-    os.kill(int(children[0]), signal.SIGKILL)
+    """The crew's children are RQ workers; the work horse is the only child that one of them has."""
+    crew = flow.processes.running["changes"].pid
+    horses = [horse for worker in _children(crew) for horse in _children(worker)]
+    assert len(horses) == 1
+    os.kill(horses[0], signal.SIGKILL)
+
+
+def _children(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
 
 
 # --- secrets -------------------------------------------------------------------------------------------------------
