@@ -11,17 +11,19 @@ from bot.listeners import Desk, register
 from bot.people import People
 from bot.runs import Runs
 from bot.settings import Settings
+from imker import signing
+from imker.config import ConfigError
 
 AT_ONCE = 30  # listeners; Bolt's own five let the sixth command go unacknowledged
 
 
 def build(settings: Settings, redis: "Redis") -> App:
-    """Raises SlackApiError when the bot token is not right."""
+    """Raises SlackApiError when the bot token is not right, ConfigError when it is another workspace's."""
     client = WebClient(token=settings.bot_token.get_secret_value(), base_url=settings.api_url)
     team = client.auth_test()["team_id"]
     app = App(client=client, listener_executor=ThreadPoolExecutor(AT_ONCE), token_verification_enabled=False)
-    rights = settings.rights
-    named = (*rights.read, *rights.change, *rights.accept)
-    groups = tuple(dict.fromkeys(who for who in named if who.startswith("S")))
-    register(app, Desk(settings, Runs(redis, time.time), People(client, groups), team))
+    if settings.team not in ("", team):
+        raise ConfigError([f"[slack] team: SLACK_BOT_TOKEN is of workspace {team}, not of {settings.team}"])
+    runs, people = Runs(redis, time.time, signing.load()), People(client, settings.rights.groups)
+    register(app, Desk(settings, runs, people, team))
     return app

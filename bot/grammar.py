@@ -112,7 +112,6 @@ VERBS = (
     Verb("help", "", "this", "help", ""),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
-RIGHTS: dict[str, Right] = {verb.name.replace(" ", "_"): verb.right for verb in VERBS}
 
 
 def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
@@ -130,21 +129,6 @@ def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
     arguments = [word for word in words[1:] if not word.startswith("-")]
     flags = [word.lower() for word in words[1:] if word.startswith("-")]
     return _build(verb, arguments, flags, hosts)
-
-
-def right_of(wanted: Wanted) -> Right:
-    """The right that a command takes."""
-    match wanted:
-        case ShowHelp():
-            return ""
-        case ShowStatus():
-            return "read"
-        case Steer(_, what):
-            return RIGHTS[what]
-        case Decide(_, verdict):
-            return "accept" if verdict in ("accept", "reject", "remove") else "change"
-        case _:
-            return RIGHTS[wanted.type]
 
 
 def normalised(text: str) -> str:
@@ -194,7 +178,7 @@ def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple
 
 
 def _host(verb: Verb, word: str, hosts: tuple[str, ...]) -> str | Misuse:
-    name = word.lower().rstrip(".")
+    name = word.lower().removesuffix(".")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
         return _usage(verb, "that is no host's name")
     return _near_host(verb, name, hosts) if hosts and name not in hosts else name

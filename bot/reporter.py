@@ -28,8 +28,8 @@ from bot.fleet import FleetView, next_legs, state, steered
 from bot.kit import Message
 from bot.progress import RunView
 from bot.report import report
-from bot.runs import Runs
-from imker import broker, log
+from bot.runs import Forged, Runs
+from imker import broker, log, signing
 from imker.config import ConfigError
 from jobs.contract import BELL
 
@@ -57,7 +57,7 @@ class Reporter:
         for run in self._runs.open_runs():
             try:
                 self._report(run)
-            except (SlackClientError, OSError, HTTPException) as failed:
+            except (SlackClientError, OSError, HTTPException, Forged) as failed:
                 logger.warning("could not report", run=run, error=str(failed))
 
     def _report(self, run: str) -> None:
@@ -75,7 +75,7 @@ class Reporter:
         if fleet:
             self._conduct(fleet)
         message = fleet_blocks.render(fleet) if fleet else blocks.render(view)
-        over = (state(fleet) == "over") if fleet else view.state in ("over", "lost")
+        over = (state(fleet) == "over") if fleet else view.state in ("over", "lost") or view.expired
         if self._show(view, message, over) and self._details(view) and over and self._reported(view, fleet):
             self._runs.close(run)
         return None
@@ -241,6 +241,7 @@ def main() -> int:
     try:
         loaded = settings.load()
         redis = broker.connect(loaded.redis_url)
+        key = signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -251,7 +252,7 @@ def main() -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, lambda *_: over.set())
-    serve(Reporter(Runs(redis, time.time), client), redis, over)
+    serve(Reporter(Runs(redis, time.time, key), client), redis, over)
     return 0
 
 

@@ -8,7 +8,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from imker import broker, log
+from imker import broker, log, signing
 from imker.config import ConfigError
 from jobs import inventory
 from jobs.contract import CHANGES, INVENTORY, READS
@@ -28,6 +28,7 @@ def main() -> int:
     try:
         names = sorted(inventory.load(prepare()))
         redis = broker.connect(os.environ.get("REDIS_URL"))
+        signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2

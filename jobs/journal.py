@@ -1,10 +1,11 @@
 """Tells a run's events: one Redis Stream a run, and a doorbell for whoever waits. The only writer of a stream."""
 
 from collections.abc import Callable
+from typing import Any
 
 from redis import Redis
 
-from jobs.contract import BELL, Body, Event, encode, events_key
+from jobs.contract import BELL, Body, Event, Waiting, encode, events_key, events_of
 
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
 
@@ -26,3 +27,9 @@ class Journal:
         self._redis.xadd(key, {"event": encode(event)})
         self._redis.expire(key, KEPT)
         self._redis.publish(BELL, self._run)
+
+    def question(self, job: int) -> Waiting | None:
+        """What that job of the run ended with, if it was a question."""
+        entries: Any = self._redis.xrange(events_key(self._run))
+        asked = [event.body for event in events_of(entries) if event.job == job]
+        return asked[-1] if asked and isinstance(asked[-1], Waiting) else None

@@ -11,8 +11,8 @@ from functools import cache
 import redis
 import structlog
 
-from imker import broker
-from jobs import changes, containers, contract, fleet_plan, inventory, reads, settings
+from imker import broker, signing
+from jobs import changes, containers, contract, fleet_plan, gate, inventory, reads, settings
 from jobs.engine import Engine
 from jobs.errors import Cancelled, JobError
 from jobs.execute.back import Restored
@@ -30,10 +30,14 @@ def prepare() -> settings.Settings:
     return settings.load()
 
 
-def run(request_json: str) -> None:
-    """Raises UnknownContract for what this side cannot read; every other end is an event of the run."""
-    request = contract.decode_request(request_json)
+def run(request_json: str, signature: object = "") -> None:
+    """Raises UnknownContract and Refused for what may not be; every other end is an event of the run."""
     server = broker.connect(os.environ.get("REDIS_URL"))
+    try:
+        request = gate.admit(request_json, signature, signing.load(), server, time.time())
+    except gate.Refused as refused:
+        log.warning("job refused", summary=refused.summary)
+        raise
     journal = Journal(server, request.run, request.job, time.time)
     tell_all(request, journal, lambda: _office(request, journal, server))
 

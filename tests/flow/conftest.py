@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from imker.signing import Key
 from jobs import contract
 from jobs.contract import Body
 from jobs.journal import Journal
@@ -47,12 +48,16 @@ class Flow:
     processes: Processes
     redis: Redis
     port: int  # of kaditz's SSH, where nothing listens unless a test does
+    key: Key  # what the bot signs with
 
     def asked(self, text: str, until: str | Callable[[Seen], bool], user: str = ALICE, seconds: float = 15) -> Seen:
         """What somebody types, and the first message since that says `until` to them."""
         before = max((message.ts for message in self.workspace.sees(user, OPS)), default="")
         assert self.workspace.say(user, OPS, text)["acked"]
         return self.workspace.wait(user, OPS, until, seconds, after=before)
+
+    def await_true(self, true: Callable[[], bool]) -> None:
+        _await(true, self.processes.log)
 
     def journal(self, run: str, job: int = 1) -> Journal:
         return Journal(self.redis, run, job, time.time)
@@ -89,7 +94,7 @@ def everything(folder: Path) -> Iterator[Flow]:
         _await(lambda: workspace.sockets() > 0, folder / "log")
         redis = Redis(unix_socket_path=str(folder / "redis/redis.sock"))
         stack.callback(redis.close)
-        yield Flow(workspace, processes, redis, port)
+        yield Flow(workspace, processes, redis, port, Key((folder / "redis/signing.key").read_text()))
 
 
 @pytest.fixture
