@@ -10,6 +10,7 @@ from jobs.contract import (
     Detail,
     Ended,
     Event,
+    FileChanged,
     Finding,
     FleetPlanned,
     HostTable,
@@ -83,6 +84,8 @@ def _with(view: RunView, event: Event) -> RunView:
             return _step(view, event, key, state="done", note=note, ended=event.at)
         case StepFailed(key, note):
             return _step(view, event, key, state="failed", note=note, ended=event.at)
+        case FileChanged():
+            return view
         case Detail() as detail:
             return replace(view, details=(*view.details, (f"{event.job}-{event.number}", detail)))
         case FleetPlanned() as fleet:

@@ -220,7 +220,9 @@ class Runs:
     def _request(self, record: RunRecord) -> Request:
         """A run's first job is what was asked; each further one follows from the decision before it."""
         if record.jobs == 1:
-            return Request(record.run, 1, record.command, record.asker, record.approval, record.part_of)
+            return Request(
+                record.run, 1, record.command, record.asker, record.approval, record.part_of, channel=record.channel
+            )
         decision = record.decisions[-1]
         waiting = self._asked(record.run, decision.job)
         approval = Approval(decision.by, waiting.fingerprint, decision.at)
@@ -232,7 +234,7 @@ class Runs:
         }
         again = _again(record.command, waiting)
         command = commands.get(decision.verdict, again)
-        return Request(record.run, record.jobs, command, record.asker, approval, record.part_of)
+        return Request(record.run, record.jobs, command, record.asker, approval, record.part_of, channel=record.channel)
 
     def _asked(self, run: str, job: int) -> Waiting:
         questions = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]

@@ -132,7 +132,10 @@ class Approval:
 
 @dataclass(frozen=True)
 class Request:
-    """One RQ job. `job` counts the jobs of a run from 1; `asker` is a Slack user ID; `part_of`: a fleet's run."""
+    """One RQ job. `job` counts the jobs of a run from 1; `asker` is a Slack user ID; `part_of`: a fleet's run;
+
+    `channel`: where it was asked, for the record.
+    """
 
     run: str
     job: int
@@ -141,6 +144,7 @@ class Request:
     approval: Approval | None = None
     part_of: str = ""
     contract: int = CONTRACT
+    channel: str = ""
 
 
 # --- what is told --------------------------------------------------------------------------------------------------
@@ -293,6 +297,20 @@ class StepFailed:
 
 
 @dataclass(frozen=True)
+class FileChanged:
+    """Told before it is done, when it is Imker that does it.
+
+    `before`, `after`: SHA-256 of the text in hex, "" for a file that is not there.
+    """
+
+    host: str
+    path: str
+    before: str
+    after: str
+    type: Literal["file_changed"] = "file_changed"
+
+
+@dataclass(frozen=True)
 class Detail:
     """What belongs into the run's thread: a diff, the tail of a package manager's output."""
 
@@ -387,6 +405,7 @@ Body = Annotated[
     | StepNote
     | StepDone
     | StepFailed
+    | FileChanged
     | Detail
     | Census
     | HostTable

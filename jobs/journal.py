@@ -9,14 +9,24 @@ from jobs.contract import BELL, Body, Event, encode, events_key
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
 
 
-class Journal:
-    """`clock`: UNIX seconds. An event keeps its number when the client repeats a write: readers drop the second."""
+def _nobody(_: Event) -> None:
+    """Nobody else is told."""
 
-    def __init__(self, redis: Redis, run: str, job: int, clock: Callable[[], float]) -> None:
+
+class Journal:
+    """`clock`: UNIX seconds; `also`: who hears of each event besides.
+
+    An event keeps its number when the client repeats a write: readers drop the second.
+    """
+
+    def __init__(
+        self, redis: Redis, run: str, job: int, clock: Callable[[], float], also: Callable[[Event], None] = _nobody
+    ) -> None:
         self._redis = redis
         self._run = run
         self._job = job
         self._clock = clock
+        self._also = also
         self._number = 0
 
     def tell(self, body: Body) -> None:
@@ -26,3 +36,4 @@ class Journal:
         self._redis.xadd(key, {"event": encode(event)})
         self._redis.expire(key, KEPT)
         self._redis.publish(BELL, self._run)
+        self._also(event)

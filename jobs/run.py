@@ -11,8 +11,10 @@ from functools import cache
 import redis
 import structlog
 
-from imker import broker
+from imker import audit, broker
+from imker.audit import Audit
 from jobs import changes, containers, contract, fleet_plan, inventory, reads, settings
+from jobs.account import recording
 from jobs.engine import Engine
 from jobs.errors import Cancelled, JobError
 from jobs.execute.restart import Restored
@@ -34,7 +36,8 @@ def run(request_json: str) -> None:
     """Raises UnknownContract for what this side cannot read; every other end is an event of the run."""
     request = contract.decode_request(request_json)
     server = broker.connect(os.environ.get("REDIS_URL"))
-    journal = Journal(server, request.run, request.job, time.time)
+    record = recording(Audit(server, audit.key()), request)
+    journal = Journal(server, request.run, request.job, time.time, record)
     tell_all(request, journal, lambda: _office(request, journal, server))
 
 

@@ -24,7 +24,16 @@ def upgrade(site: Site, step: UpgradeEngine) -> str:
     if step.conffile and (text := remote.read(site.shell, step.conffile)) is not None:
         options.keep(site, step.conffile, text)
     install(site, step.packages)
+    if step.conffile:
+        _tell_conffile(site, step.conffile)
     return f"installed {', '.join(step.packages)}"
+
+
+def _tell_conffile(site: Site, path: str) -> None:
+    """The package may have put its maintainer's file in the place of the one that was there."""
+    before, after = site.saved.get(path, ""), remote.read(site.shell, path) or ""
+    if after != before:
+        site.changed(path, before, after)
 
 
 def install(site: Site, packages: tuple[str, ...]) -> None:

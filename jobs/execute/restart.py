@@ -79,6 +79,7 @@ def _back(site: Site, step: RestartEngine) -> JobError:
 
 def _restore(site: Site, files: dict[str, str]) -> None:
     for path, text in files.items():
+        site.changed(path, remote.read(site.shell, path) or "", text)
         remote.write(site.shell, path, text)
 
 
