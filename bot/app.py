@@ -11,6 +11,8 @@ from bot.listeners import Desk, register
 from bot.people import People
 from bot.runs import Runs
 from bot.settings import Settings
+from imker import audit
+from imker.audit import Audit
 
 AT_ONCE = 30  # listeners; Bolt's own five let the sixth command go unacknowledged
 
@@ -23,5 +25,5 @@ def build(settings: Settings, redis: "Redis") -> App:
     rights = settings.rights
     named = (*rights.read, *rights.change, *rights.accept)
     groups = tuple(dict.fromkeys(who for who in named if who.startswith("S")))
-    register(app, Desk(settings, Runs(redis, time.time), People(client, groups), team))
+    register(app, Desk(settings, Runs(redis, time.time), People(client, groups), team, Audit(redis, audit.key())))
     return app

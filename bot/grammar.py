@@ -34,6 +34,13 @@ class ShowHelp:
 
 
 @dataclass(frozen=True)
+class ShowAudit:
+    """`about`: a host, a user's ID or a run's; None for all."""
+
+    about: str | None = None
+
+
+@dataclass(frozen=True)
 class Decide:
     """`target`: a run's ID, or, to accept or reject, a node's or the beginning of one."""
 
@@ -57,7 +64,7 @@ class Steer:
     what: Literal["pause", "resume", "cancel", "retry"]
 
 
-Wanted = Command | ShowStatus | ShowHelp | Decide | Steer
+Wanted = Command | ShowStatus | ShowHelp | ShowAudit | Decide | Steer
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,7 @@ VERBS = (
     Verb("start", "HOST CONTAINER...", "start containers that did not come back", "start kaditz web", "change"),
     Verb("retire", "HOST", "stop the key-value store; then, asked again, remove it", "retire lausen", "change"),
     Verb("status", "[RUN]", "what is going on, what waits, what was last", "status", "read"),
+    Verb("audit", "[HOST, USER or RUN]", "who did what, newest first", "audit kaditz", "read"),
     Verb("help", "", "this", "help", ""),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
@@ -137,7 +145,7 @@ def right_of(wanted: Wanted) -> Right:
     match wanted:
         case ShowHelp():
             return ""
-        case ShowStatus():
+        case ShowStatus() | ShowAudit():
             return "read"
         case Steer(_, what):
             return RIGHTS[what]
@@ -167,6 +175,8 @@ def _build(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str,
             return _about_host(verb, arguments, flags, hosts)
         case "status":
             return _status(verb, arguments, flags)
+        case "audit":
+            return _audit(verb, arguments, flags)
         case "pause" | "resume" | "retry" | "cancel":
             return _steer(verb, arguments, flags)
         case "start" | "retire":
@@ -245,6 +255,15 @@ def _status(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misu
     if not arguments:
         return ShowStatus()
     return ShowStatus(arguments[0].lower()) if _is_id(arguments[0]) else _usage(verb, "that is no run's ID")
+
+
+def _audit(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
+    if flags or len(arguments) > 1:
+        return _usage(verb, "it takes a host, a user or a run, or nothing")
+    word = re.sub(r"^<@([A-Z0-9]+)(?:\|[^>]*)?>$", r"\1", arguments[0]) if arguments else ""
+    if word and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}", word, re.ASCII):
+        return _usage(verb, "a user is named by their ID (U…), which their profile shows")
+    return ShowAudit(word or None)
 
 
 def _decision(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:

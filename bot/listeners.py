@@ -12,27 +12,30 @@ from redis.exceptions import RedisError
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
-from bot import blocks, steering
-from bot.grammar import Decide, Misuse, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse, right_of
-from bot.kit import Message
+from bot import audit_table, blocks, steering
+from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse, right_of
+from bot.kit import Answer, Message
+from bot.minutes import Minutes
 from bot.people import People
 from bot.policy import Denied, authorize, authorize_decision, may
 from bot.record import Decision, RunRecord, Verdict, run_id
 from bot.runs import Runs
 from bot.settings import Settings
 from bot.steering import Steering
+from imker.audit import Audit, RecordBroken
 from jobs.contract import Accept, Hold, Reject
 
 log = structlog.get_logger()
 RECENT = 12  # runs in a status list
 Body = dict[str, Any]
-Answer = Callable[[Message], None]
 
 
 class Desk:
     """Where commands and clicks are dealt with, however they came."""
 
-    def __init__(self, settings: Settings, runs: Runs, people: People, team: str) -> None:
+    def __init__(self, settings: Settings, runs: Runs, people: People, team: str, audit: Audit) -> None:
+        self._audit = audit
+        self.minutes = Minutes(audit)
         self._settings = settings
         self._runs = runs
         self._people = people
@@ -48,11 +51,15 @@ class Desk:
         checked = authorize(self._settings.rights, self._settings.channels, actor, right, channel)
         if isinstance(checked, Denied) and not isinstance(wanted, Decide):
             return answer(blocks.denied(checked))
+        if isinstance(wanted, ShowHelp | ShowStatus | ShowAudit):
+            self.minutes.asked(user, channel, delivery, f"/swarm {normalised(text).strip()}")
         match wanted:
             case ShowHelp():
                 return answer(blocks.help_for(may(self._settings.rights, actor)))
             case ShowStatus(run):
                 return answer(self._status(run))
+            case ShowAudit(about):
+                return answer(audit_table.shown(audit_table.about(self._audit.newest(), about), about))
             case Steer(run, what):
                 return self._steer(user, channel, run, what, delivery, url, answer)
             case Decide(target, verdict):
@@ -71,9 +78,10 @@ class Desk:
     def _start(
         self, wanted: Wanted, user: str, channel: str, text: str, delivery: str, url: str, answer: Answer
     ) -> None:
-        assert not isinstance(wanted, ShowStatus | ShowHelp | Decide | Steer)
+        assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
         words = " ".join(text.split())
         record = RunRecord(run_id(delivery), wanted, words, user, channel, time.time())
+        self.minutes.started(record)
         self._runs.start(record, url)
 
     def _steer(
@@ -90,8 +98,9 @@ class Desk:
             case steering.Answer(verdict):
                 return self._decide(user, record, record.jobs, verdict, answer)
             case steering.Holding(kind, says):
+                self.minutes.held(user, record, delivery, kind)
                 self._runs.hold(record.run, Hold(kind, user, time.time()))
-                return answer(blocks.note(says))
+                return answer(blocks.said(says))
             case steering.No(says):
                 return answer(blocks.note(says))
 
@@ -133,7 +142,7 @@ class Desk:
         holds = self._runs.decide(current, decision)
         if holds != decision:
             return answer(blocks.note(_too_late(self._runs.record(record.run) or current)))
-        return None
+        return self.minutes.decided(current, decision)
 
     def _checked(self, user: str, channel: str, record: RunRecord | None, verdict: Verdict) -> object:
         actor = self._people.actor(user, self._team, fresh=True)
@@ -162,24 +171,22 @@ def register(app: App, desk: Desk) -> None:
     @app.command("/swarm")
     def on_command(ack: Ack, body: Body, client: WebClient, respond: Any) -> None:
         ack()
+        user, channel, text = body["user_id"], body["channel_id"], body.get("text") or ""
         answer = _privately(lambda message: respond(text=message.text, blocks=list(message.blocks)))
-        _guarded(
-            lambda: desk.command(
-                body["user_id"], body["channel_id"], body.get("text") or "", body["trigger_id"],
-                body.get("response_url", ""), answer,
-            ),
-            answer,
-        )  # fmt: skip
+        heard = desk.minutes.heard(user, channel, body["trigger_id"], f"/swarm {text}", answer)
+        url = body.get("response_url", "")
+        _guarded(lambda: desk.command(user, channel, text, body["trigger_id"], url, heard), answer)
 
     @app.event("app_mention")
     def on_mention(event: Body, body: Body, client: WebClient) -> None:
-        user, channel = event.get("user", ""), event["channel"]
+        user, channel, text = event.get("user", ""), event["channel"], event.get("text", "")
         answer = _privately(
             lambda message: client.chat_postEphemeral(
                 channel=channel, user=user, text=message.text, blocks=list(message.blocks)
             )
         )
-        _guarded(lambda: desk.command(user, channel, event.get("text", ""), body["event_id"], "", answer), answer)
+        heard = desk.minutes.heard(user, channel, body["event_id"], text, answer)
+        _guarded(lambda: desk.command(user, channel, text, body["event_id"], "", heard), answer)
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, desk, action)
@@ -194,8 +201,9 @@ def _on_button(app: App, desk: Desk, verdict: Verdict) -> None:
                 text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
             )
         )
-        channel = (body.get("channel") or {}).get("id", "")
-        _guarded(lambda: desk.click(body["user"]["id"], channel, action.get("value", ""), verdict, answer), answer)
+        user, channel, value = body["user"]["id"], (body.get("channel") or {}).get("id", ""), action.get("value", "")
+        heard = desk.minutes.heard(user, channel, body["trigger_id"], f"button {verdict} {value}", answer)
+        _guarded(lambda: desk.click(user, channel, value, verdict, heard), answer)
 
 
 def _privately(send: Callable[[Message], Any]) -> Answer:
@@ -211,4 +219,9 @@ def _guarded(work: Callable[[], None], answer: Answer) -> None:
         work()
     except RedisError:
         log.exception("Redis does not answer")
-        answer(blocks.note("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+        answer(blocks.said("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+    except RecordBroken:
+        log.exception("the record takes no entry")
+        answer(
+            blocks.said("Not started: the record takes no entry. `python -m bot audit verify` says where it breaks.")
+        )

@@ -208,6 +208,15 @@ class Runs:
     def forget_message(self, run: str) -> None:
         self._redis.delete(f"{_key(run)}:posted")
 
+    def witnessed(self) -> dict[str, str]:
+        """ "day": the last one that has not ended when looked at; "tried": the last whose head was to be posted."""
+        kept = self._redis.hgetall("audit:posted")
+        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
+
+    def remember_witness(self, **posted: str) -> None:
+        mapping: Any = posted
+        self._redis.hset("audit:posted", mapping=mapping)
+
     def answer_url(self, run: str) -> str:
         kept = self._redis.getdel(f"{_key(run)}:answer")
         return kept.decode() if isinstance(kept, bytes) else ""
