@@ -6,6 +6,7 @@ accepted is enqueued again on the next look, under the same job ID, which RQ tak
 
 import contextlib
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -109,7 +110,9 @@ class Runs:
 
     def first_seen(self, delivery: str) -> bool:
         """Whether this delivery of Slack's is the first of its kind."""
-        return bool(self._redis.set(f"bot:seen:{delivery}", 1, nx=True, ex=SEEN))
+        mine = uuid.uuid4().hex.encode()  # a write repeated after a lost reply finds its own value
+        self._redis.set(f"bot:seen:{delivery}", mine, nx=True, ex=SEEN)
+        return self._redis.get(f"bot:seen:{delivery}") == mine
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
