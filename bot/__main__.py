@@ -1,10 +1,10 @@
-"""`python -m bot` takes commands and clicks; `python -m bot audit` looks at the record."""
+"""`python -m bot` takes commands and clicks; `audit` looks at the record, `doctor` at what is set up."""
 
 import sys
 
-from bot import audit, serve
+from bot import audit, doctor, serve
 
-USAGE = "usage: python -m bot [audit verify | audit export]"
+USAGE = "usage: python -m bot [doctor | audit verify | audit export]"
 
 
 def main(argv: list[str]) -> int:
@@ -13,6 +13,8 @@ def main(argv: list[str]) -> int:
             return serve.main()
         case ["audit", *rest]:
             return audit.main(rest)
+        case ["doctor"]:
+            return doctor.main()
         case _:
             print(USAGE, file=sys.stderr)
             return 2

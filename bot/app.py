@@ -7,6 +7,7 @@ from redis import Redis
 from slack_bolt import App
 from slack_sdk import WebClient
 
+from bot.doctor import examine
 from bot.listeners import Desk, register
 from bot.people import People
 from bot.runs import Runs
@@ -30,5 +31,7 @@ def build(settings: Settings, redis: "Redis") -> App:
     rights = settings.rights
     named = (*rights.read, *rights.change, *rights.accept)
     groups = tuple(dict.fromkeys(who for who in named if who.startswith("S")))
-    register(app, Desk(settings, Runs(redis, time.time), People(client, groups), team, Audit(redis, audit.key())))
+    runs, record = Runs(redis, time.time), Audit(redis, audit.key())
+    desk = Desk(settings, runs, People(client, groups), team, record, lambda: examine(settings, redis, client))
+    register(app, desk)
     return app

@@ -117,6 +117,13 @@ def denied(answer: Denied) -> Message:
     return private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""), "denied")
 
 
+def checkup(found: Sequence[Finding]) -> Message:
+    """The bot's own part of `/swarm doctor`; the jobs' part is a run's."""
+    lines = "\n".join(finding_line(finding) for finding in found if finding.level != "pass")
+    lead = "What the bot itself needs" + ("" if lines else ": all well")
+    return Message(cut(f"{lead}\n{lines}", TEXT), (section(f"*{lead}*"), *findings(found)))
+
+
 def note(text: str) -> Message:
     """A no to what is not there, or is over."""
     return private(text, "void")

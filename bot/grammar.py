@@ -9,6 +9,7 @@ from typing import Literal
 from bot.record import Verdict
 from jobs.contract import (
     Command,
+    Doctor,
     Hosts,
     Migrate,
     MigrateAll,
@@ -117,6 +118,7 @@ VERBS = (
     Verb("retire", "HOST", "stop the key-value store; then, asked again, remove it", "retire lausen", "change"),
     Verb("status", "[RUN]", "what is going on, what waits, what was last", "status", "read"),
     Verb("audit", "[HOST, USER or RUN]", "who did what, newest first", "audit kaditz", "read"),
+    Verb("doctor", "", "check tokens, Redis, keys and hosts, and say what to do", "doctor", "change"),
     Verb("help", "", "this", "help", ""),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
@@ -168,8 +170,8 @@ def normalised(text: str) -> str:
 
 def _build(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
     match verb.name:
-        case "hosts" | "nodes" | "help":
-            made: dict[str, Wanted] = {"hosts": Hosts(), "nodes": Nodes(), "help": ShowHelp()}
+        case "hosts" | "nodes" | "doctor" | "help":
+            made: dict[str, Wanted] = {"hosts": Hosts(), "nodes": Nodes(), "doctor": Doctor(), "help": ShowHelp()}
             return made[verb.name] if not arguments and not flags else _usage(verb, "it takes nothing more")
         case "plan" | "migrate":
             return _about_host(verb, arguments, flags, hosts)

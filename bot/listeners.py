@@ -23,18 +23,22 @@ from bot.runs import Runs
 from bot.settings import Settings
 from bot.steering import Steering
 from imker.audit import Audit, RecordBroken
-from jobs.contract import Accept, Hold, Reject
+from jobs.contract import Accept, Doctor, Finding, Hold, Reject
 
 log = structlog.get_logger()
 RECENT = 12  # runs in a status list
 Body = dict[str, Any]
+Examine = Callable[[], tuple[Finding, ...]]
 
 
 class Desk:
     """Where commands and clicks are dealt with, however they came."""
 
-    def __init__(self, settings: Settings, runs: Runs, people: People, team: str, audit: Audit) -> None:
+    def __init__(
+        self, settings: Settings, runs: Runs, people: People, team: str, audit: Audit, examine: Examine
+    ) -> None:
         self._audit = audit
+        self._examine = examine
         self.minutes = Minutes(audit)
         self._settings = settings
         self._runs = runs
@@ -58,6 +62,9 @@ class Desk:
                 return answer(blocks.help_for(may(self._settings.rights, actor)))
             case ShowStatus(run):
                 return answer(self._status(run))
+            case Doctor():
+                self._start(wanted, user, channel, normalised(text), delivery, url, answer)
+                return answer(blocks.checkup(self._examine()))
             case ShowAudit(about):
                 return answer(audit_table.shown(audit_table.about(self._audit.newest(), about), about))
             case Steer(run, what):

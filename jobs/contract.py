@@ -47,6 +47,13 @@ class Nodes:
 
 
 @dataclass(frozen=True)
+class Doctor:
+    """Look at what the jobs need: inventory, keys, certificates, hosts."""
+
+    type: Literal["doctor"] = "doctor"
+
+
+@dataclass(frozen=True)
 class PlanHost:
     host: str
     role: Role | None = None
@@ -103,13 +110,13 @@ class RetireStore:
 
 
 Command = Annotated[
-    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore,
+    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore | Doctor,
     Field(discriminator="type"),
 ]
 
 
 def queue_of(command: Command) -> str:
-    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll) else CHANGES
+    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll | Doctor) else CHANGES
 
 
 @dataclass(frozen=True)
@@ -160,6 +167,12 @@ class Finding:
     level: Level
     text: str
     hint: str = ""
+
+    @property
+    def line(self) -> str:
+        """For a terminal."""
+        word = "fail" if self.level == "block" else self.level
+        return f"{word}  {self.check}: {self.text}" + (f"\n      {self.hint}" if self.hint else "")
 
 
 @dataclass(frozen=True)
@@ -320,6 +333,14 @@ class Detail:
 
 
 @dataclass(frozen=True)
+class Examined:
+    """What the doctor found."""
+
+    findings: tuple[Finding, ...]
+    type: Literal["examined"] = "examined"
+
+
+@dataclass(frozen=True)
 class HostTable:
     rows: tuple[HostRow, ...]
     type: Literal["host_table"] = "host_table"
@@ -408,6 +429,7 @@ Body = Annotated[
     | FileChanged
     | Detail
     | Census
+    | Examined
     | HostTable
     | NodeTable
     | Waiting

@@ -13,7 +13,7 @@ import structlog
 
 from imker import audit, broker
 from imker.audit import Audit
-from jobs import changes, containers, contract, fleet_plan, inventory, reads, settings
+from jobs import changes, containers, contract, doctor, fleet_plan, inventory, reads, settings
 from jobs.account import recording
 from jobs.engine import Engine
 from jobs.errors import Cancelled, JobError
@@ -78,6 +78,8 @@ def handle(command: contract.Command, office: Office) -> None:
             changes.reject(office, node, remove)
         case contract.MigrateAll(without):
             fleet_plan.show_fleet(office, without)
+        case contract.Doctor():
+            doctor.show(office)
         case contract.StartContainers(host, names):
             containers.start(office, host, names)
         case contract.RetireStore(host):
