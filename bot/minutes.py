@@ -1,6 +1,6 @@
 """What people ask, are refused and decide, into the record: before it is done, and once, however often it is delivered.
 
-Of what was not understood, only the answer is kept: what was typed may be anything, a password too.
+Of what was not understood, nothing is kept but that: what was typed may be anything, a password too.
 """
 
 from bot.escape import cut, plain
@@ -8,7 +8,7 @@ from bot.kit import Answer, Message
 from bot.record import Decision, RunRecord
 from imker.audit import Audit
 from imker.chain import Fact, What
-from imker.log import redacted
+from imker.redaction import redacted
 
 LONGEST = 160  # characters of a text that is kept
 
@@ -41,9 +41,8 @@ class Minutes:
 
         def told(message: Message) -> None:
             if message.refusal:
-                typed = {"text": text} if message.refusal != "misuse" else {}
-                said = {"why": message.refusal, "answer": message.text, **typed}
-                self._add(f"refused:{delivery}", "refused", who, channel, **said)
+                said = {"text": text, "answer": message.text} if message.refusal != "misuse" else {}
+                self._add(f"refused:{delivery}", "refused", who, channel, why=message.refusal, **said)
             answer(message)
 
         return told

@@ -1,12 +1,19 @@
 """Tells a run's events: one Redis Stream a run, and a doorbell for whoever waits. The only writer of a stream."""
 
+import json
 from collections.abc import Callable
 
 from redis import Redis
 
+from imker.redaction import masked
 from jobs.contract import BELL, Body, Event, encode, events_key
 
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
+
+
+def _safe(event: Event) -> str:
+    """Its JSON. A host's words, or an Engine's, may hold a token or a password after all."""
+    return json.dumps(masked(json.loads(encode(event))), ensure_ascii=False)
 
 
 def _nobody(_: Event) -> None:
@@ -33,7 +40,7 @@ class Journal:
         self._number += 1
         event = Event(self._run, self._job, self._number, self._clock(), body)
         key = events_key(self._run)
-        self._redis.xadd(key, {"event": encode(event)})
+        self._redis.xadd(key, {"event": _safe(event)})
         self._redis.expire(key, KEPT)
         self._redis.publish(BELL, self._run)
         self._also(event)

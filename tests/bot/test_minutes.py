@@ -57,10 +57,8 @@ def test_a_refusal_is_recorded_before_it_is_told(redis: Redis, answer: Message, 
     )
     tell(answer)
     assert heard == [(answer, 0 if why is None else 1)]
-    assert [fact.said["why"] for fact in kept(redis)] == ([why] if why else [])
-    assert [fact.said.get("text") for fact in kept(redis) if why] == (
-        ["/swarm typed" if typed else None] if why else []
-    )
+    told = {"text": "/swarm typed", "answer": answer.text} if typed else {}
+    assert [dict(fact.said) for fact in kept(redis)] == ([{"why": why, **told}] if why else [])
 
 
 def test_what_is_kept_is_short_and_without_secrets(redis: Redis) -> None:
