@@ -109,15 +109,28 @@ def detail(shown: Detail) -> Message:
 
 
 def misuse(wrong: Misuse) -> Message:
-    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}")
+    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}", "misuse")
 
 
 def denied(answer: Denied) -> Message:
     who = ", ".join(f"<!subteam^{i}>" if i.startswith("S") else f"<@{i}>" for i in answer.who if i != "*")
-    return private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""))
+    return private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""), "denied")
+
+
+def checkup(found: Sequence[Finding]) -> Message:
+    """The bot's own part of `/swarm doctor`; the jobs' part is a run's."""
+    lines = "\n".join(finding_line(finding) for finding in found if finding.level != "pass")
+    lead = "What the bot itself needs" + ("" if lines else ": all well")
+    return Message(cut(f"{lead}\n{lines}", TEXT), (section(f"*{lead}*"), *findings(found)))
 
 
 def note(text: str) -> Message:
+    """A no to what is not there, or is over."""
+    return private(text, "void")
+
+
+def said(text: str) -> Message:
+    """A word that refuses nothing."""
     return private(text)
 
 

@@ -14,9 +14,10 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from bot import blocks, steering
-from bot.grammar import Decide, Misuse, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
-from bot.kit import Message
+from bot import audit_table, blocks, steering
+from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
+from bot.kit import Answer, Message
+from bot.minutes import Minutes
 from bot.need import Need, fits, host_of, of_command
 from bot.people import People
 from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may
@@ -25,18 +26,24 @@ from bot.record import Decision, RunRecord, Verdict, run_id
 from bot.runs import Forged, Runs
 from bot.settings import Settings
 from bot.steering import Steering
-from jobs.contract import Accept, Hold, Reject, Waiting
+from imker.audit import Audit, RecordBroken
+from jobs.contract import Accept, Doctor, Finding, Hold, Reject, Waiting
 
 log = structlog.get_logger()
 RECENT = 12  # runs in a status list
 Body = dict[str, Any]
-Answer = Callable[[Message], None]
+Examine = Callable[[], tuple[Finding, ...]]
 
 
 class Desk:
     """Where commands and clicks are dealt with, however they came."""
 
-    def __init__(self, settings: Settings, runs: Runs, people: People, team: str) -> None:
+    def __init__(
+        self, settings: Settings, runs: Runs, people: People, team: str, audit: Audit, examine: Examine
+    ) -> None:
+        self._audit = audit
+        self._examine = examine
+        self.minutes = Minutes(audit)
         self._settings = settings
         self._runs = runs
         self._people = people
@@ -52,11 +59,18 @@ class Desk:
         checked = self._authorized(actor, need, channel)
         if isinstance(checked, Denied) and not isinstance(wanted, Decide):
             return answer(blocks.denied(checked))
+        if isinstance(wanted, ShowHelp | ShowStatus | ShowAudit):
+            self.minutes.asked(user, channel, delivery, f"/swarm {normalised(text).strip()}")
         match wanted:
             case ShowHelp():
                 return answer(blocks.help_for(may(self._settings.rights, self._settings.channels, actor, channel)))
             case ShowStatus(run):
                 return answer(self._status(actor, channel, run))
+            case Doctor():
+                self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
+                return answer(blocks.checkup(self._examine()))
+            case ShowAudit(about):
+                return answer(audit_table.shown(audit_table.about(self._audit.newest(), about), about))
             case Steer(run, what):
                 return self._steer(actor, channel, run, what, delivery, url, answer)
             case Decide(target, verdict):
@@ -75,7 +89,7 @@ class Desk:
     def _start(
         self, wanted: Wanted, actor: Actor, channel: str, text: str, delivery: str, url: str, answer: Answer
     ) -> None:
-        assert not isinstance(wanted, ShowStatus | ShowHelp | Decide | Steer)
+        assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
         need = of_command(wanted)
         checked = self._authorized(actor, need, channel)
         if isinstance(checked, Denied):
@@ -84,6 +98,7 @@ class Desk:
         record = RunRecord(
             run_id(delivery), wanted, " ".join(text.split()), actor.user, channel, time.time(), within=within
         )
+        self.minutes.started(record)
         self._runs.start(record, url)
         return None
 
@@ -104,8 +119,9 @@ class Desk:
             case steering.Answer(verdict):
                 return self._decide(actor.user, record, record.jobs, verdict, answer)
             case steering.Holding(kind, says):
+                self.minutes.held(actor.user, record, delivery, kind)
                 self._runs.hold(record.run, Hold(kind, actor.user, time.time()))
-                return answer(blocks.note(says))
+                return answer(blocks.said(says))
             case steering.No(says):
                 return answer(blocks.note(says))
 
@@ -156,7 +172,7 @@ class Desk:
         holds = self._runs.decide(current, decision, view.waiting.needed)
         if holds != decision:
             return answer(blocks.note(_too_late(self._runs.record(record.run) or current)))
-        return None
+        return self.minutes.decided(current, decision)
 
     def _authorized(self, actor: Actor, need: Need, channel: str) -> Allowed | Denied:
         return authorize(self._settings.rights, self._settings.channels, actor, need, channel)
@@ -202,24 +218,22 @@ def register(app: App, desk: Desk) -> None:
     @app.command("/swarm")
     def on_command(ack: Ack, body: Body, client: WebClient, respond: Any) -> None:
         ack()
+        user, channel, text = body["user_id"], body["channel_id"], body.get("text") or ""
         answer = _privately(lambda message: respond(text=message.text, blocks=list(message.blocks)))
-        _guarded(
-            lambda: desk.command(
-                body["user_id"], body["channel_id"], body.get("text") or "", body["trigger_id"],
-                body.get("response_url", ""), answer,
-            ),
-            answer,
-        )  # fmt: skip
+        heard = desk.minutes.heard(user, channel, body["trigger_id"], f"/swarm {text}", answer)
+        url = body.get("response_url", "")
+        _guarded(lambda: desk.command(user, channel, text, body["trigger_id"], url, heard), answer)
 
     @app.event("app_mention")
     def on_mention(event: Body, body: Body, client: WebClient) -> None:
-        user, channel = event.get("user", ""), event["channel"]
+        user, channel, text = event.get("user", ""), event["channel"], event.get("text", "")
         answer = _privately(
             lambda message: client.chat_postEphemeral(
                 channel=channel, user=user, text=message.text, blocks=list(message.blocks)
             )
         )
-        _guarded(lambda: desk.command(user, channel, event.get("text", ""), body["event_id"], "", answer), answer)
+        heard = desk.minutes.heard(user, channel, body["event_id"], text, answer)
+        _guarded(lambda: desk.command(user, channel, text, body["event_id"], "", heard), answer)
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, desk, action)
@@ -236,7 +250,8 @@ def _on_button(app: App, desk: Desk, verdict: Verdict) -> None:
         )
         user, channel = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
         message, value = (body.get("container") or {}).get("message_ts", ""), action.get("value") or ""
-        _guarded(lambda: desk.click(user, channel, message, value, verdict, answer), answer)
+        heard = desk.minutes.heard(user, channel, body.get("trigger_id", ""), f"button {verdict} {value}", answer)
+        _guarded(lambda: desk.click(user, channel, message, value, verdict, heard), answer)
 
 
 def _privately(send: Callable[[Message], Any]) -> Answer:
@@ -255,7 +270,12 @@ def _guarded(work: Callable[[], None], answer: Answer) -> None:
         work()
     except RedisError:
         log.exception("Redis does not answer")
-        answer(blocks.note("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+        answer(blocks.said("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
     except Forged as forged:
         log.warning("forged", what=str(forged))
         answer(blocks.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))
+    except RecordBroken:
+        log.exception("the record takes no entry")
+        answer(
+            blocks.said("Not started: the record takes no entry. `python -m bot audit verify` says where it breaks.")
+        )

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.grammar import Decide, ShowHelp, ShowStatus, Steer, Wanted
+from bot.grammar import Decide, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted
 from bot.record import RunRecord, Verdict
 from jobs.contract import Accept, Reject, Waiting
 
@@ -30,6 +30,8 @@ def of_command(wanted: Wanted) -> Need:
             return Need("help")
         case ShowStatus():
             return Need("status")
+        case ShowAudit():
+            return Need("audit")
         case Steer(_, what):
             return Need(what)
         case Decide(_, verdict):

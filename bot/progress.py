@@ -11,6 +11,8 @@ from jobs.contract import (
     Detail,
     Ended,
     Event,
+    Examined,
+    FileChanged,
     Finding,
     FleetPlanned,
     HostTable,
@@ -98,6 +100,10 @@ def _with(view: RunView, event: Event) -> RunView:
             return _step(view, event, key, state="done", note=note, ended=event.at)
         case StepFailed(key, note):
             return _step(view, event, key, state="failed", note=note, ended=event.at)
+        case FileChanged():
+            return view
+        case Examined(findings):
+            return replace(view, findings=findings)
         case Detail() as detail:
             return replace(view, details=(*view.details, (f"{event.job}-{event.number}", detail)))
         case FleetPlanned() as fleet:

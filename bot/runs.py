@@ -6,6 +6,7 @@ accepted is enqueued again on the next look, under the same job ID, which RQ tak
 
 import contextlib
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -134,7 +135,9 @@ class Runs:
 
     def first_seen(self, delivery: str) -> bool:
         """Whether this delivery of Slack's is the first of its kind."""
-        return bool(self._redis.set(f"bot:seen:{delivery}", 1, nx=True, ex=SEEN))
+        mine = uuid.uuid4().hex.encode()  # a write repeated after a lost reply finds its own value
+        self._redis.set(f"bot:seen:{delivery}", mine, nx=True, ex=SEEN)
+        return self._redis.get(f"bot:seen:{delivery}") == mine
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
@@ -242,6 +245,15 @@ class Runs:
     def forget_message(self, run: str) -> None:
         self._redis.delete(f"{_key(run)}:posted")
 
+    def witnessed(self) -> dict[str, str]:
+        """ "day": the last one that has not ended when looked at; "tried": the last whose head was to be posted."""
+        kept = self._redis.hgetall("audit:posted")
+        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
+
+    def remember_witness(self, **posted: str) -> None:
+        mapping: Any = posted
+        self._redis.hset("audit:posted", mapping=mapping)
+
     def answer_url(self, run: str) -> str:
         kept = self._redis.getdel(f"{_key(run)}:answer")
         return kept.decode() if isinstance(kept, bytes) else ""
@@ -264,7 +276,16 @@ class Runs:
 
     def _request(self, record: RunRecord) -> Request:
         """A run's first job is what was asked; each further one follows from the decision before it."""
-        first = Request(record.run, 1, record.command, record.asker, record.approvals, record.part_of, record.within)
+        first = Request(
+            record.run,
+            1,
+            record.command,
+            record.asker,
+            record.approvals,
+            record.part_of,
+            record.within,
+            channel=record.channel,
+        )
         if record.jobs == 1:
             return first
         last = record.decisions[-1]

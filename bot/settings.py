@@ -106,20 +106,25 @@ class File(Section):
 
 @dataclass(frozen=True)
 class Settings:
+    """`app_token`: for Socket Mode; `http`: host and port, with the `signing_secret` of what comes there."""
+
     bot_token: SecretStr
-    app_token: SecretStr
+    app_token: SecretStr | None
     api_url: str
     redis_url: str | None
     channels: tuple[str, ...]
     rights: Rights
     team: str = ""
+    http: tuple[str, int] | None = None
+    signing_secret: SecretStr | None = None
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises ConfigError with a line for each thing wrong, in the file and in the environment."""
     problems: list[str] = []
-    tokens = {name: environment.get(name, "").strip() for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN")}
-    problems += [*_token_problems(tokens), *filter(None, [signing.trouble(environment)])]
+    names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "IMKER_HTTP")
+    given = {name: environment.get(name, "").strip() for name in names}
+    problems += [*_token_problems(given), *_http_problems(given), *filter(None, [signing.trouble(environment)])]
     file = File()
     try:
         file = config.load(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
@@ -129,20 +134,42 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     if problems:
         raise ConfigError(problems)
     return Settings(
-        bot_token=SecretStr(tokens["SLACK_BOT_TOKEN"]),
-        app_token=SecretStr(tokens["SLACK_APP_TOKEN"]),
+        bot_token=SecretStr(given["SLACK_BOT_TOKEN"]),
+        app_token=SecretStr(given["SLACK_APP_TOKEN"]) if given["SLACK_APP_TOKEN"] else None,
         api_url=environment.get("SLACK_API_URL") or SLACK,
         redis_url=environment.get("REDIS_URL") or None,
         channels=file.slack.channels,
         rights=file.rights,
         team=file.slack.team,
+        http=_listens(given["IMKER_HTTP"]),
+        signing_secret=SecretStr(given["SLACK_SIGNING_SECRET"]) if given["SLACK_SIGNING_SECRET"] else None,
     )
+
+
+def _listens(where: str) -> tuple[str, int] | None:
+    host, _, port = where.rpartition(":")
+    good = re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) and host and 0 < int(port) < 65536
+    return (host.strip("[]"), int(port)) if good else None
+
+
+def _http_problems(given: Mapping[str, str]) -> list[str]:
+    """HTTP is asked for by IMKER_HTTP; whoever listens must be able to tell Slack from others."""
+    if not given["IMKER_HTTP"]:
+        return []
+    problems = []
+    if _listens(given["IMKER_HTTP"]) is None:
+        problems.append(f"IMKER_HTTP: {given['IMKER_HTTP']!r} is not HOST:PORT, such as 127.0.0.1:8080")
+    if not given["SLACK_SIGNING_SECRET"]:
+        problems.append("SLACK_SIGNING_SECRET: missing; the signing secret, in the app's Basic Information")
+    return problems
 
 
 def _token_problems(tokens: Mapping[str, str]) -> list[str]:
     wanted = {"SLACK_BOT_TOKEN": ("xoxb-", "the bot token"), "SLACK_APP_TOKEN": ("xapp-", "the app-level token")}
     problems = []
     for name, (prefix, what) in wanted.items():
+        if name == "SLACK_APP_TOKEN" and not tokens[name] and tokens["IMKER_HTTP"]:
+            continue  # HTTP alone
         if not tokens[name]:
             problems.append(f"{name}: missing; {what}, {prefix}…")
         elif not tokens[name].startswith(prefix):

@@ -55,6 +55,13 @@ class Nodes:
 
 
 @dataclass(frozen=True)
+class Doctor:
+    """Look at what the jobs need: inventory, keys, certificates, hosts."""
+
+    type: Literal["doctor"] = "doctor"
+
+
+@dataclass(frozen=True)
 class PlanHost:
     host: str
     role: Role | None = None
@@ -111,13 +118,13 @@ class RetireStore:
 
 
 Command = Annotated[
-    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore,
+    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore | Doctor,
     Field(discriminator="type"),
 ]
 
 
 def queue_of(command: Command) -> str:
-    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll) else CHANGES
+    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll | Doctor) else CHANGES
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,8 @@ class Request:
     """One RQ job, signed as a whole, and good for once: (run, job) never comes again.
 
     `job` counts the jobs of a run from 1; `asker`: a Slack user ID; `approvals`: each another person's; `part_of`: a
-    fleet's run; `within`: patterns of the hosts that the bot checked the right for; `expires`: UNIX seconds.
+    fleet's run; `within`: patterns of the hosts that the bot checked the right for; `expires`: UNIX seconds;
+    `channel`: where it was asked, for the record.
     """
 
     run: str
@@ -155,6 +163,7 @@ class Request:
     within: tuple[str, ...] = ("*",)
     expires: float = 0.0
     contract: int = CONTRACT
+    channel: str = ""
 
 
 # --- what is told --------------------------------------------------------------------------------------------------
@@ -170,6 +179,12 @@ class Finding:
     level: Level
     text: str
     hint: str = ""
+
+    @property
+    def line(self) -> str:
+        """For a terminal."""
+        word = "fail" if self.level == "block" else self.level
+        return f"{word}  {self.check}: {self.text}" + (f"\n      {self.hint}" if self.hint else "")
 
 
 @dataclass(frozen=True)
@@ -307,12 +322,34 @@ class StepFailed:
 
 
 @dataclass(frozen=True)
+class FileChanged:
+    """Told before it is done, when it is Imker that does it.
+
+    `before`, `after`: SHA-256 of the text in hex, "" for a file that is not there.
+    """
+
+    host: str
+    path: str
+    before: str
+    after: str
+    type: Literal["file_changed"] = "file_changed"
+
+
+@dataclass(frozen=True)
 class Detail:
     """What belongs into the run's thread: a diff, the tail of a package manager's output."""
 
     title: str
     text: str
     type: Literal["detail"] = "detail"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the doctor found."""
+
+    findings: tuple[Finding, ...]
+    type: Literal["examined"] = "examined"
 
 
 @dataclass(frozen=True)
@@ -404,8 +441,10 @@ Body = Annotated[
     | StepNote
     | StepDone
     | StepFailed
+    | FileChanged
     | Detail
     | Census
+    | Examined
     | HostTable
     | NodeTable
     | Waiting

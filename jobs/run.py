@@ -11,8 +11,10 @@ from functools import cache
 import redis
 import structlog
 
-from imker import broker, signing
-from jobs import changes, containers, contract, fleet_plan, gate, inventory, reads, settings
+from imker import audit, broker, signing
+from imker.audit import Audit
+from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
+from jobs.account import recording
 from jobs.engine import Engine
 from jobs.errors import Cancelled, JobError
 from jobs.execute.back import Restored
@@ -38,7 +40,8 @@ def run(request_json: str, signature: object = "") -> None:
     except gate.Refused as refused:
         log.warning("job refused", summary=refused.summary)
         raise
-    journal = Journal(server, request.run, request.job, time.time)
+    record = recording(Audit(server, audit.key()), request)
+    journal = Journal(server, request.run, request.job, time.time, record)
     tell_all(request, journal, lambda: _office(request, journal, server))
 
 
@@ -79,6 +82,8 @@ def handle(command: contract.Command, office: Office) -> None:
             changes.reject(office, node, remove)
         case contract.MigrateAll(without):
             fleet_plan.show_fleet(office, without)
+        case contract.Doctor():
+            doctor.show(office)
         case contract.StartContainers(host, names):
             containers.start(office, host, names)
         case contract.RetireStore(host):

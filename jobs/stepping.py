@@ -1,11 +1,12 @@
 """Carries a plan out on one host, step by step: each told at both ends, none without its lock, none after a hold."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from jobs import steps
-from jobs.contract import HOLD, Detail, StepDone, StepFailed, StepNote, StepStarted, hold_key
+from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
 from jobs.errors import Cancelled, Drifted, JobError, Paused
 from jobs.execute import execute
 from jobs.execute.site import Site
@@ -111,6 +112,13 @@ def _site(office: Office, host: Host, shell: Shell, managers: tuple[str, ...]) -
         connect=office.connect,
         note=lambda text: None,
         detail=lambda title, text: office.journal.tell(Detail(title, text)),
+        changed=lambda path, before, after: office.journal.tell(_changed(host, path, before, after)),
         pool=str(office.settings.fleet.address_pool),
         managers=managers,
     )
+
+
+def _changed(host: Host, path: str, before: str, after: str) -> FileChanged:
+    """Digests: a file may hold what must not be kept elsewhere."""
+    old, new = (hashlib.sha256(text.encode()).hexdigest() if text else "" for text in (before, after))
+    return FileChanged(host.name, path, old, new)

@@ -20,7 +20,7 @@ def execute(step: steps.Step, site: Site) -> str:
             site.shell.run("usermod", "-aG", "docker", "--", user, sudo=True)
             return f"{user} may use docker from the next login on"
         case steps.CleanMachine(edit):
-            return options.clean_machine(edit)
+            return options.clean_machine(site, edit)
         case steps.SwitchSource(edit):
             return options.apply(site, (edit,))
         case steps.RewriteOptions(edits):

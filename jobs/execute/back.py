@@ -20,6 +20,7 @@ class Down(JobError):
 
 def restore(site: Site, files: Mapping[str, str]) -> None:
     for path, text in files.items():
+        site.changed(path, remote.read(site.shell, path) or "", text)
         remote.write(site.shell, path, text)
 
 

@@ -15,7 +15,16 @@ def upgrade(site: Site, step: UpgradeEngine) -> str:
         packages.install(site, step.packages)
     except CommandFailed as failed:
         raise _back(site, step, failed) from failed
+    if step.conffile:
+        _tell_conffile(site, step.conffile)
     return f"installed {', '.join(step.packages)}"
+
+
+def _tell_conffile(site: Site, path: str) -> None:
+    """The package may have put its maintainer's file in the place of the one that was there."""
+    before, after = site.saved.get(path, ""), remote.read(site.shell, path) or ""
+    if after != before:
+        site.changed(path, before, after)
 
 
 def _back(site: Site, step: UpgradeEngine, failed: CommandFailed) -> JobError:

@@ -21,6 +21,11 @@ from lab.slack.client import Seen, Workspace
 from lab.slack.running import free_port, running
 
 ALICE, BOB, CAROL, GUEST, OPS, DEV = "U01ALICE", "U02BOB", "U03CAROL", "U04GUEST", "C01OPS", "C02DEV"
+CANARIES = {  # keys of the environment, told apart from all else
+    "IMKER_AUDIT_KEY": "canary-audit-key-3f9a71",
+    "IMKER_SIGNING_KEY": "canary-signing-key-8c2e40-0123456789abcdef",
+    "SLACK_SIGNING_SECRET": "canary-signing-secret-b7d15f",
+}
 CONFIG = """
 [slack]
 channels = ["C01OPS"]
@@ -87,7 +92,7 @@ def everything(folder: Path) -> Iterator[Flow]:
     config = _configured(folder, port)
     with ExitStack() as stack:
         workspace = stack.enter_context(running())
-        processes = Processes(environment(workspace.url, config, folder / "redis"), folder / "log")
+        processes = Processes({**environment(workspace.url, config, folder / "redis"), **CANARIES}, folder / "log")
         stack.callback(processes.stop)
         processes.start("bot")
         processes.start("reporter")

@@ -264,24 +264,3 @@ def _kill_job(flow: Flow, run: str) -> None:
 
 def _children(process: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
-
-
-# --- secrets -------------------------------------------------------------------------------------------------------
-
-
-def test_no_secret_is_in_redis_the_log_slack_or_a_command_line(workers: Flow, folder: Path) -> None:
-    workers.asked("/swarm hosts", "4 without an answer")
-    key = (folder / "key.pem").read_text().splitlines()[5]
-    secrets = ["xoxb-lab", "xapp-lab", key]
-    dump = b"".join(
-        workers.redis.dump(name) or b"" for name in workers.redis.keys("*") if workers.redis.type(name) != b"none"
-    )
-    slack = json.dumps([seen.raw for seen in workers.workspace.sees(ALICE, OPS)])
-    commands = b"".join(
-        Path(f"/proc/{process.pid}/cmdline").read_bytes() for process in workers.processes.running.values()
-    )
-    for secret in secrets:
-        assert secret.encode() not in dump
-        assert secret not in (folder / "log").read_text()
-        assert secret not in slack
-        assert secret.encode() not in commands
