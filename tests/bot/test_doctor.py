@@ -174,8 +174,9 @@ def test_a_redis_that_may_not_be_asked_and_one_that_stops() -> None:
     def refuse(*_: object) -> None:
         raise NoPermissionError("no permission")
 
-    closed: Any = SimpleNamespace(config_get=refuse, acl_whoami=refuse)
+    closed: Any = SimpleNamespace(config_get=refuse, acl_whoami=refuse, smembers=refuse)
     assert [level for level, _, _ in short(list(processes._settings(closed)))] == ["warn"]
+    assert [level for level, _, _ in short(list(processes._workers(closed)))] == ["warn", "warn"]
     gone = Redis(unix_socket_path="/nonexistent")
     assert short(processes.look(gone, own=False, signs=True))[0][:2] == ("block", "redis")
 
