@@ -15,6 +15,7 @@ from bot.people import People
 from bot.record import RunRecord, Verdict, run_id
 from bot.runs import Runs
 from bot.settings import File, Settings
+from imker.audit import Audit
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
@@ -90,7 +91,7 @@ class Bench:
             channels=self.file.slack.channels, rights=self.file.rights, team=TEAM,
         )  # fmt: skip
         people = People(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
-        self.desk = Desk(settings, self.runs, people, TEAM)
+        self.desk = Desk(settings, self.runs, people, TEAM, Audit(self.redis), lambda: ())
 
     def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
         self.delivered += 1
