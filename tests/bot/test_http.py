@@ -19,6 +19,7 @@ from slack_sdk import WebClient
 
 from bot import http
 from bot.runs import Runs
+from imker.signing import Key
 
 SECRET, NOW = "8f742231b10e8888abcd99yyyzzz85a5", 1795440000.0
 CASES = tomllib.loads((Path(__file__).parents[1] / "data/http.toml").read_text())["case"]
@@ -106,7 +107,7 @@ def test_there_is_nothing_else_there(method: str, path: str) -> None:
 
 
 def test_a_repeat_within_the_window_is_acknowledged_and_not_run(redis: Redis) -> None:
-    port = Port(Runs(redis, lambda: NOW).first_seen)
+    port = Port(Runs(redis, lambda: NOW, Key("x" * 64)).first_seen)
     assert [port.post(COMMAND.encode()) for _ in range(4)] == [200] * 4
     assert port.taken == ["nodes"]
     assert port.post(COMMAND.encode(), str(int(NOW) - 1)) == 200
@@ -116,7 +117,7 @@ def test_a_repeat_within_the_window_is_acknowledged_and_not_run(redis: Redis) ->
 def test_a_first_sight_whose_reply_was_lost_is_still_the_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     real = redis.set
     monkeypatch.setattr(redis, "set", lambda *args, **more: (real(*args, **more), real(*args, **more))[1])
-    runs = Runs(redis, lambda: NOW)
+    runs = Runs(redis, lambda: NOW, Key("x" * 64))
     assert [runs.first_seen("a"), runs.first_seen("a"), runs.first_seen("b")] == [True, False, True]
 
 

@@ -16,6 +16,7 @@ from bot.runs import Runs
 from bot.witness import Witness, heads_in
 from imker.audit import Audit
 from imker.chain import Fact, verify
+from imker.signing import Key
 from lab.slack.client import Workspace
 from lab.slack.running import running
 
@@ -36,7 +37,7 @@ class World:
         self.now, self.workspace = NOON, workspace
         self.client = WebClient(token="xoxb-lab", base_url=f"{workspace.url}/api/", retry_handlers=list[RetryHandler]())
         self.audit = Audit(redis, clock=lambda: self.now)
-        self.runs = Runs(redis, lambda: self.now)
+        self.runs = Runs(redis, lambda: self.now, Key("x" * 64))
         self.audit.append(Fact("1", "asked", ALICE))
         self.before = {message.ts for message in workspace.sees(ALICE, OPS)}
 

@@ -10,13 +10,13 @@ from jobs.account import fact_of, recording
 from jobs.contract import Approval, Body, Event, Request
 from jobs.journal import Journal
 
-APPROVED = Approval("U02BOB", "f00d", 3.0)
+APPROVED = (Approval("U02BOB", "f00d", 3.0),)
 CANDIDATE = contract.Candidate("kaditz", "j8xsy2yb", "198.18.0.39", "kaditz", "26.1.5")
 SECRET = "SWMTKN-1-secret"
 
 
-def fact(body: Body, command: contract.Command, approval: Approval | None = None) -> Fact | None:
-    request = Request("k3fm9x2q", 2, command, "U01ALICE", approval, channel="C01OPS")
+def fact(body: Body, command: contract.Command, approvals: tuple[Approval, ...] = ()) -> Fact | None:
+    request = Request("k3fm9x2q", 2, command, "U01ALICE", approvals, channel="C01OPS")
     return fact_of(Event("k3fm9x2q", 2, 5, 1.0, body), request, "a1")
 
 
