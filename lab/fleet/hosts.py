@@ -11,7 +11,7 @@ Place = Literal["defaults", "unit", "drop-in", "json"]
 
 @dataclass(frozen=True)
 class LabHost:
-    """`options`: where the daemon's options stand; `swarm`: its part in the classic swarm; `network`: its first bytes."""
+    """`options`: where they stand; `swarm`: its part in the classic swarm; `network`: the address's first bytes."""
 
     name: str
     number: int
@@ -23,6 +23,7 @@ class LabHost:
     mount_flags: bool = False
     network: str = "198.18.0"
     ssh_port: int = 22
+    store: str = "198.18.0.64"  # lausen's address: it has the key-value store
 
     @property
     def address(self) -> str:
@@ -30,8 +31,7 @@ class LabHost:
 
     @property
     def store_url(self) -> str:
-        """Of the classic swarm's key-value store, which is lausen's."""
-        return f"consul://{self.network}.64:8500"
+        return f"consul://{self.store}:8500"
 
     @property
     def cluster(self) -> dict[str, str]:
