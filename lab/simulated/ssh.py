@@ -1,6 +1,7 @@
 """A simulated host's SSH server: its own host key, one user with one key, commands without a terminal."""
 
 import contextlib
+import logging
 import socket
 import threading
 import time
@@ -13,7 +14,7 @@ from paramiko import common
 from lab.simulated.commands import typed
 from lab.simulated.machine import Machine
 
-USER = "geschke"
+USER, LOG = "geschke", "lab.simulated.ssh"
 WAIT = 0.1  # seconds between two looks whether a silent host speaks again
 
 
@@ -77,6 +78,8 @@ class _Server(paramiko.ServerInterface):
 def serve(machine: Machine, host_key: Path, user_key: Path, caller: socket.socket, source: str) -> None:
     """One connection, until it ends."""
     transport = paramiko.Transport(Line(caller, machine.silent))  # type: ignore[arg-type]
+    logging.getLogger(LOG).setLevel(logging.CRITICAL)  # a cut is no news: it was asked for
+    transport.set_log_channel(LOG)
     transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(host_key)))
     key = paramiko.Ed25519Key.from_private_key_file(str(user_key))
     over = threading.Event()
