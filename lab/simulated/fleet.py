@@ -3,9 +3,11 @@
 In: hosts and a folder. Out: a Fleet that runs in this process until it is closed.
 """
 
+import signal
 import socket
 import ssl
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -123,6 +125,20 @@ def running(hosts: Iterable[LabHost], folder: Path, pace: Pace | None = None, ag
         fleet = Fleet(hosts, folder, network, pace, age)
         stack.callback(fleet.close)
         yield fleet
+
+
+def stay(names: tuple[str, ...], number: int, folder: Path, say: Callable[[str], None]) -> None:
+    """Hosts until SIGTERM or Ctrl-C. What no host understood is told at the end."""
+    over = threading.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signum, lambda *_: over.set())
+    with running(named(names, number), folder) as fleet:
+        for host in fleet.hosts:
+            say(f"{host.name:<12} {host.address:<15} simulated")
+        say(f"the client's side is in {folder}/: imker.toml, docker-machine/, known_hosts, ssh/")
+        over.wait()
+        for line in fleet.world.history.unknown:
+            say(f"not understood: {line}")
 
 
 @contextmanager
