@@ -1,5 +1,6 @@
 """`python -m lab`: a fleet of real Docker hosts, and a Slack to talk to, on one machine."""
 
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,16 @@ def demo(names: Names = None, stay: bool = False) -> None:
 
     chosen = () if names == ["all"] else tuple(names or THREE)
     sys.exit(play(chosen, stay))
+
+
+@app.command()
+def chaos(number: int = 500, seed: int = 0, hosts: int = 8, log: Path = Path(".lab/chaos.log")) -> None:
+    """Random faults on real processes and simulated hosts, then a check of what happened. No seed: a new one."""
+    from lab.chaos.chaos import chaos as play
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    sys.exit(play(number, seed or secrets.randbelow(10**6) + 1, hosts, log))
 
 
 def main() -> None:

@@ -35,27 +35,41 @@ def upgrade(machine: "Machine", wanted: Sequence[str]) -> Work:
         if machine.apt_fails:
             unit.output.append("E: Failed to fetch http://packages.invalid  404  Not Found")
             return 100
-        half = machine.world.pace.upgrade / 2
         known = offered(machine.world.age, machine.disk.texts.get(SOURCE, ""))
-        for word in wanted:
-            name, _, version = word.partition("=")
-            installed = machine.packages.get(name)
-            if version not in known.get(name, []) and not (installed and installed.version == version):
+        fresh = [(name, version) for name, version in map(_split, wanted) if not _installed(machine, name, version)]
+        for name, version in fresh:
+            if version not in known.get(name, []):
                 unit.output.append(f"E: Version '{version}' for '{name}' was not found")
                 return 100
-        if not unit.pause(half):
-            return 143
-        for word in wanted:
-            name, _, version = word.partition("=")
-            unit.output.append(f"Unpacking {name} ({version}) ...")
-            machine.packages[name] = Package(version, "iU")
-        if not unit.pause(half):
-            return 143
-        _finish(machine)
-        unit.output.append(f"Setting up {wanted[0].replace('=', ' (')}) ...")
-        return 0
+        return _install(machine, unit, fresh) if fresh else 0
 
     return work
+
+
+def _install(machine: "Machine", unit: Unit, fresh: Sequence[tuple[str, str]]) -> int:
+    half = machine.world.pace.upgrade / 2
+    if not unit.pause(half):
+        return 143
+    for name, version in fresh:
+        unit.output.append(f"Unpacking {name} ({version}) ...")
+        machine.packages[name] = Package(version, "iU")
+    if not unit.pause(half):
+        return 143
+    _finish(machine)
+    for name, version in fresh:
+        unit.output.append(f"Setting up {name} ({version}) ...")
+        machine.world.history.note(machine.name, "installed", f"{name}={version}")
+    return 0
+
+
+def _split(word: str) -> tuple[str, str]:
+    name, _, version = word.partition("=")
+    return name, version
+
+
+def _installed(machine: "Machine", name: str, version: str) -> bool:
+    package = machine.packages.get(name)
+    return package is not None and package.version == version
 
 
 def _finish(machine: "Machine") -> None:
