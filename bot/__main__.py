@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.errors import SlackApiError
@@ -26,8 +27,7 @@ def main() -> int:
         print(wrong, file=sys.stderr)
         return 2
     except SlackApiError as refused:
-        print(f"Slack refuses SLACK_BOT_TOKEN: {refused.response['error']}", file=sys.stderr)
-        return 2
+        return _refused(refused.response)
     token = loaded.app_token.get_secret_value()
     handler = SocketModeHandler(bolt, token, concurrency=AT_ONCE, ping_interval=PING)
     over = threading.Event()
@@ -37,6 +37,15 @@ def main() -> int:
     code = _watch(handler, over)
     handler.close()  # type: ignore[no-untyped-call]
     return code
+
+
+def _refused(answer: Any) -> int:
+    """What Slack answers with 200 is about the token; all else is Slack's own trouble, and another start may do."""
+    if answer.status_code == 200:
+        print(f"Slack refuses SLACK_BOT_TOKEN: {answer['error']}", file=sys.stderr)
+        return 2
+    print(f"Slack does not answer as it should (status {answer.status_code}); start the bot again", file=sys.stderr)
+    return 1
 
 
 def _watch(handler: SocketModeHandler, over: threading.Event) -> int:

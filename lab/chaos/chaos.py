@@ -28,7 +28,7 @@ from lab.slack.running import running as slack_running
 from lab.story import ALICE, OPS
 
 PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1)
-APART = (0.2, 1.0)  # seconds between two faults
+APART = (0.3, 1.3)  # seconds between two faults
 HEALING = 240.0  # seconds after the last fault in which all has to be over
 LOOK = 0.3  # seconds between people's looks at the channel
 Say = Callable[[str], None]
@@ -108,7 +108,7 @@ def chaos(number: int, seed: int, hosts: int, log: Path, say: Say = print) -> in
     began = time.monotonic()
     say(f"{number} faults, SEED={seed}, {hosts} simulated hosts; Imker's log: {log}")
     with _world(hosts, log) as targets:
-        played = Chaos(targets, People(targets.workspace), seed, say)
+        played = Chaos(targets, People(targets.workspace, say=say), seed, say)
         played.play(number)
     say(table(played.hits, played.people.runs))
     say(_summary(played, time.monotonic() - began))

@@ -6,7 +6,7 @@ to the processes, to Redis or to the hosts.
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,8 +18,10 @@ from lab.story import ALICE, BOB, OPS
 
 AT_ONCE = 3  # runs that are under way at a time
 HEARD, UNHEARD = 60.0, 10.0  # seconds until somebody gives up on an acknowledged command; on one that was not
+IDLE = 3.0  # seconds with nothing to ask for until somebody looks at the nodes
 FINAL = {"✅": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
 PRESSES = (("Accept", BOB), ("Continue", ALICE), ("Resume", ALICE), ("Leave them", ALICE), ("Keep it", ALICE))
+Say = Callable[[str], None]
 Outcome = Literal["", "done", "refused", "failed", "lost"]
 
 
@@ -55,6 +57,7 @@ class People:
     runs: dict[str, Run] = field(default_factory=dict)
     moved: int = 0
     accepted: dict[str, float] = field(default_factory=dict)  # node -> when it was accepted first
+    say: Say = print
     _waits: tuple[Asked, LabHost | None] | None = None
     _private: set[str] = field(default_factory=set)
 
@@ -96,7 +99,7 @@ class People:
         able = [host for host in self.left if host.name not in busy and (self.moved or host.role == "manager")]
         if able:
             self.ask(f"/swarm migrate {able[0].name} --{able[0].role}", able[0])
-        elif self.left and "" not in busy:
+        elif self.left and "" not in busy and time.monotonic() - self.asked[-1].at > IDLE:
             self.ask("/swarm nodes")
 
     def _followed(self, run: str, message: Seen) -> None:
@@ -109,6 +112,7 @@ class People:
         outcome = FINAL.get(message.text[:1], "")
         if outcome and not known.outcome:
             known.ended = time.monotonic()
+            self.say(f"        run {run} {known.host or 'nodes'}: {outcome}, {known.ended - known.began:.1f} s")
             self._over(known, outcome == "done")
         known.outcome = outcome  # type: ignore[assignment]
         if not outcome and message.buttons:
