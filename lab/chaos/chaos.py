@@ -28,7 +28,7 @@ from lab.slack.running import running as slack_running
 from lab.story import ALICE, OPS
 
 PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1)
-APART = (0.3, 1.3)  # seconds between two faults
+APART = (0.4, 2.0)  # seconds between two faults
 HEALING = 240.0  # seconds after the last fault in which all has to be over
 LOOK = 0.3  # seconds between people's looks at the channel
 Say = Callable[[str], None]
@@ -41,6 +41,7 @@ class Chaos:
     targets: Targets
     people: People
     seed: int
+    apart: tuple[float, float]
     say: Say
     hits: list[Hit] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
@@ -65,7 +66,7 @@ class Chaos:
         """Fault after fault; one that finds nothing to hit gives way to the next that does."""
         chance = random.Random(self.seed)
         for number, name in enumerate(names, 1):
-            time.sleep(chance.uniform(*APART))
+            time.sleep(chance.uniform(*self.apart))
             with self._calm:
                 order = [name, *chance.sample(list(FAULTS), len(FAULTS))]
                 hit = next((kind, what) for kind in order if (what := FAULTS[kind](self.targets, chance)))
@@ -103,12 +104,12 @@ class Chaos:
         self.wrong += invariants.no_doubled_posts(self.targets.workspace.sees(ALICE, OPS))
 
 
-def chaos(number: int, seed: int, hosts: int, log: Path, say: Say = print) -> int:
-    """`log`: where Imker's processes write; `hosts`: how many a generation has."""
+def chaos(number: int, seed: int, hosts: int, log: Path, apart: tuple[float, float] = APART, say: Say = print) -> int:
+    """`log`: where Imker's processes write; `hosts`: how many a generation has; `apart`: seconds between faults."""
     began = time.monotonic()
     say(f"{number} faults, SEED={seed}, {hosts} simulated hosts; Imker's log: {log}")
     with _world(hosts, log) as targets:
-        played = Chaos(targets, People(targets.workspace, say=say), seed, say)
+        played = Chaos(targets, People(targets.workspace, say=say), seed, apart, say)
         played.play(number)
     say(table(played.hits, played.people.runs))
     say(_summary(played, time.monotonic() - began))

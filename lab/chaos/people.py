@@ -17,7 +17,7 @@ from lab.slack.client import Seen, Workspace
 from lab.story import ALICE, BOB, OPS
 
 AT_ONCE = 3  # runs that are under way at a time
-HEARD, UNHEARD = 60.0, 10.0  # seconds until somebody gives up on an acknowledged command; on one that was not
+HEARD, UNHEARD = 60.0, 6.0  # seconds until somebody gives up on an acknowledged command; on one that was not
 IDLE = 3.0  # seconds with nothing to ask for until somebody looks at the nodes
 FINAL = {"✅": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
 PRESSES = (("Accept", BOB), ("Continue", ALICE), ("Resume", ALICE), ("Leave them", ALICE), ("Keep it", ALICE))
@@ -91,7 +91,8 @@ class People:
         try:
             asked.acked = bool(self.workspace.say(ALICE, OPS, text)["acked"])
         except httpx.HTTPError:
-            return  # Slack itself cut the line: nobody knows whether it was heard
+            asked.acked = False  # Slack itself cut the line: nobody knows whether it was heard
+        self.say(f"        {text}{'' if asked.acked else ': not acknowledged'}")
 
     def _next(self) -> None:
         """Managers until the first host is in, then any; while none can be asked for, somebody looks at the nodes."""
@@ -145,6 +146,7 @@ class People:
         if message.ts in self._private:
             return
         self._private.add(message.ts)
+        self.say(f"        in private: {message.text[:80]}")
         if self._waits and "decided already" not in message.text:
             self._waits[0].answer = message.text
             self._waits = None
