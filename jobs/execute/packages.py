@@ -29,16 +29,26 @@ def upgrade(site: Site, step: UpgradeEngine) -> str:
 
 def install(site: Site, packages: tuple[str, ...]) -> None:
     """Starts the unit, or joins the one that a cut connection left running; raises when apt fails."""
-    if not remote.unit_state(site.shell, remote.UPGRADE).running:
-        remote.forget_unit(site.shell, remote.UPGRADE)
-        remote.start_unit(site.shell, remote.UPGRADE, SCRIPT, *packages)
-    state = _follow(site)
+    state = _run(site, packages)
+    if not state.active:
+        site.note("the host restarted in the middle of it; finishing what is left")
+        state = _run(site, packages)
+    if not state.active:
+        raise Unreachable(f"{site.host.name} restarts again and again during its upgrade", host=site.host.name)
     said = remote.unit_output(site.shell, remote.UPGRADE, 60)
     site.detail(f"apt on {site.host.name}", said)
     remote.forget_unit(site.shell, remote.UPGRADE)
     if state.code:
         hint = f"Mend what apt says on {site.host.name}, then migrate it again."
         raise CommandFailed(site.host.name, "apt-get install", state.code, said, hint=hint)
+
+
+def _run(site: Site, packages: tuple[str, ...]) -> remote.UnitState:
+    """Until it has ended. Its `active` is "" when it is gone with the host's restart: then dpkg is half-way."""
+    if not remote.unit_state(site.shell, remote.UPGRADE).running:
+        remote.forget_unit(site.shell, remote.UPGRADE)
+        remote.start_unit(site.shell, remote.UPGRADE, SCRIPT, *packages)
+    return _follow(site)
 
 
 def _follow(site: Site) -> remote.UnitState:

@@ -51,6 +51,7 @@ def _join(asked: Asked) -> Any:
         if machine.name in world.slow_joins:
             machine.units.start("join-in-the-background", lambda unit: _join_late(unit, asked))
             time.sleep(world.pace.join_patience)
+            deed.said = TIMEOUT
             raise Refused(500, TIMEOUT)
         time.sleep(world.pace.join)
         world.swarm.joined(machine, asked.body)
@@ -170,7 +171,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         _speak(self._machine)
-        status, value = answered(self._machine, self.command, self.path, body, self._source)
+        with self._machine.lock if self.command == "GET" else contextlib.nullcontext():
+            if not self._machine.dockerd.version:
+                self.close_connection = True  # it went down with the question on its way
+                return
+            status, value = answered(self._machine, self.command, self.path, body, self._source)
         _speak(self._machine)
         plain = value if isinstance(value, str) and self.path.endswith("_ping") else json.dumps(value)
         data = b"" if value is None else plain.encode()

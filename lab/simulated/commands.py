@@ -3,6 +3,7 @@
 In: a Machine, argv, standard input. Out: an exit status and two texts, true of the host's state.
 """
 
+import contextlib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from lab.simulated.said import Said
 
 @dataclass(frozen=True)
 class Rule:
-    """`starts`: how argv begins; `kind`: of the deed, "" for what changes nothing."""
+    """`starts`: how argv begins; `kind`: of the deed, "" for no change; `slow`: others may go on meanwhile."""
 
     starts: tuple[str, ...]
     does: Callable[[Machine, list[str], str], Said]
     kind: str = ""
+    slow: bool = False
 
 
 RULES = (
@@ -33,7 +35,7 @@ RULES = (
     Rule(("systemctl", "stop"), system.stop, "unit"),
     Rule(("systemctl", "reset-failed"), system.reset_failed),
     Rule(("systemctl", "daemon-reload"), system.nothing),
-    Rule(("systemctl", "restart", "docker.service"), system.restart, "restart"),
+    Rule(("systemctl", "restart", "docker.service"), system.restart, "restart", slow=True),
     Rule(("systemd-run",), scripts.systemd_run, "unit"),
     Rule(("journalctl", "-u"), system.journal),
     Rule(("dpkg-query", "-W"), system.dpkg_query),
@@ -63,11 +65,16 @@ def typed(machine: Machine, line: str, stdin: str, source: str) -> Said:
         machine.world.history.not_known(machine.name, line)
         return Said(127, "", f"{words[0] if words else ''}: command not found\n")
     if not rule.kind:
-        return rule.does(machine, words[len(rule.starts) :], stdin)
+        return _done(rule, machine, words, stdin)
     with machine.world.history.deed(machine.name, rule.kind, shlex.join(words)[:200], source) as deed:
-        said = rule.does(machine, words[len(rule.starts) :], stdin)
+        said = _done(rule, machine, words, stdin)
         deed.said = said.err.strip()[-200:] if said.code else ""
         return said
+
+
+def _done(rule: Rule, machine: Machine, words: list[str], stdin: str) -> Said:
+    with contextlib.nullcontext() if rule.slow else machine.lock:
+        return rule.does(machine, words[len(rule.starts) :], stdin)
 
 
 def perform(machine: Machine, words: list[str], stdin: str) -> Said:

@@ -117,7 +117,7 @@ class Swarm:
     def ghost(self, machine: "Machine") -> None:
         """A fault: what remains when a host left by force and joined again."""
         with self.lock:
-            self._add(None, machine.name, machine.about.address, "20.10.24")
+            self._add(None, machine.name, machine.about.address, machine.dockerd.version)
 
     # --- what is asked ---
 
