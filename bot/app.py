@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from redis import Redis
 from slack_bolt import App
+from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
@@ -21,8 +22,17 @@ def build(settings: Settings, redis: "Redis") -> App:
     token = settings.bot_token.get_secret_value()
     client = WebClient(token=token, base_url=settings.api_url)
     patient = [RateLimitErrorRetryHandler(max_retry_count=5), ServerErrorRetryHandler(max_retry_count=5)]
-    team = WebClient(token=token, base_url=settings.api_url, retry_handlers=patient).auth_test()["team_id"]
-    app = App(client=client, listener_executor=ThreadPoolExecutor(AT_ONCE), token_verification_enabled=False)
+    told = WebClient(token=token, base_url=settings.api_url, retry_handlers=patient).auth_test()
+    team = told["team_id"]
+    us = AuthorizeResult(
+        enterprise_id=None, team_id=team, bot_user_id=told["user_id"], bot_id=told["bot_id"], bot_token=token
+    )
+
+    def authorized() -> AuthorizeResult:
+        """Bolt's own would ask Slack again at the first command, and answer it wrongly if Slack is busy just then."""
+        return us
+
+    app = App(client=client, listener_executor=ThreadPoolExecutor(AT_ONCE), authorize=authorized)
     rights = settings.rights
     named = (*rights.read, *rights.change, *rights.accept)
     groups = tuple(dict.fromkeys(who for who in named if who.startswith("S")))

@@ -30,6 +30,7 @@ from lab.story import ALICE, OPS
 PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1)
 APART = (0.4, 2.0)  # seconds between two faults
 HEALING = 240.0  # seconds after the last fault in which all has to be over
+BROKE = "Imker itself broke"
 LOOK = 0.3  # seconds between people's looks at the channel
 Say = Callable[[str], None]
 
@@ -101,6 +102,7 @@ class Chaos:
 
     def _check_channel(self) -> None:
         self.wrong += invariants.one_answer_each(self.people.asked, self.people.runs)
+        self.wrong += [f"Imker broke: run {run.run}" for run in self.people.runs.values() if BROKE in run.text]
         self.wrong += invariants.no_doubled_posts(self.targets.workspace.sees(ALICE, OPS))
 
 

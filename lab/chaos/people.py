@@ -89,7 +89,10 @@ class People:
         self.asked.append(asked)
         self._waits = (asked, host)
         try:
-            asked.acked = bool(self.workspace.say(ALICE, OPS, text)["acked"])
+            said = self.workspace.say(ALICE, OPS, text)
+            asked.acked = bool(said["acked"])
+            if said["payload"].get("text"):  # an acknowledgement may hold the answer itself
+                asked.answer, self._waits = said["payload"]["text"], None
         except httpx.HTTPError:
             asked.acked = False  # Slack itself cut the line: nobody knows whether it was heard
         self.say(f"        {text}{'' if asked.acked else ': not acknowledged'}")
