@@ -23,8 +23,12 @@ lint: $(STAMP) ## format, lint, types, import rules
 	$(VENV)/bin/lint-imports
 
 .PHONY: demo
-demo: $(STAMP) ## the story on real hosts, as root: HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
+demo: $(STAMP) ## the story on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
 	$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(STAY),--stay)
+
+.PHONY: chaos
+chaos: $(STAMP) ## random faults on all four processes, Redis, Slack and simulated hosts: N=500, SEED=...
+	$(VENV)/bin/python -m lab chaos --number $(or $(N),500) $(if $(SEED),--seed $(SEED))
 
 .PHONY: run
 run: $(STAMP) ## the four processes, with your own tokens and imker.toml

@@ -193,12 +193,29 @@ class Reporter:
         for key, shown in view.details:
             if f"detail:{key}" in posted or not posted.get("ts"):
                 continue
-            reply = blocks.detail(shown)
-            self._client.chat_postMessage(
-                channel=posted["channel"], thread_ts=posted["ts"], text=reply.text, blocks=list(reply.blocks)
-            )
+            if f"tried:{key}" not in posted or not self._heard(posted, key):
+                self._runs.remember(view.record.run, **{f"tried:{key}": "1"})
+                self._reply(posted, key, blocks.detail(shown))
             self._runs.remember(view.record.run, **{f"detail:{key}": "1"})
         return True
+
+    def _reply(self, posted: dict[str, str], key: str, reply: Message) -> None:
+        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": {"detail": key}}
+        self._client.chat_postMessage(
+            channel=posted["channel"],
+            thread_ts=posted["ts"],
+            text=reply.text,
+            blocks=list(reply.blocks),
+            metadata=metadata,
+        )
+
+    def _heard(self, posted: dict[str, str], key: str) -> bool:
+        """Whether a detail is in the thread although its post's reply was lost."""
+        thread = self._client.conversations_replies(
+            channel=posted["channel"], ts=posted["ts"], include_all_metadata=True, limit=200
+        )
+        payloads = ((reply.get("metadata") or {}).get("event_payload") or {} for reply in thread["messages"])
+        return any(payload.get("detail") == key for payload in payloads)
 
     def _privately(self, run: str, message: Message) -> None:
         """The channel does not take messages: at least the asker hears."""

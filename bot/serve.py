@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
@@ -36,8 +37,17 @@ def main() -> int:
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
     except SlackApiError as refused:
-        print(f"Slack refuses SLACK_BOT_TOKEN: {refused.response['error']}", file=sys.stderr)
+        return _refused(refused.response)
     return 2
+
+
+def _refused(answer: Any) -> int:
+    """What Slack answers with 200 is about the token; all else is Slack's own trouble, and another start may do."""
+    if answer.status_code == 200:
+        print(f"Slack refuses SLACK_BOT_TOKEN: {answer['error']}", file=sys.stderr)
+        return 2
+    print(f"Slack does not answer as it should (status {answer.status_code}); start the bot again", file=sys.stderr)
+    return 1
 
 
 def _ways(stack: ExitStack, loaded: Settings, bolt: App, runs: Runs) -> list[Hears]:

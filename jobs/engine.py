@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from jobs.errors import EngineRefused, Unreachable
 from jobs.inventory import Host
 
+JOIN = 30  # seconds: an Engine itself answers after 20 that its join goes on in the background
 LISTEN = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
 
 
@@ -93,7 +94,7 @@ class Engine:
         }
         with _errors(self.host):
             api: Any = self._api
-            api._raise_for_status(api._post_json(api._url("/swarm/join"), data=body))
+            api._raise_for_status(api._post_json(api._url("/swarm/join"), data=body, timeout=JOIN))
 
     def leave(self) -> None:
         with _errors(self.host):

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from jobs import facts, remote
-from jobs.daemon_options import OptionFiles, UnitFacts, effective
+from jobs.daemon_options import OptionFiles, UnitFacts, assignments, effective
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
 from jobs.facts import HostFacts, Node, Package, SwarmFacts, SwarmPlace
@@ -143,12 +143,12 @@ def _options(shell: Shell, unit: dict[str, str]) -> OptionFiles:
 
 
 def _saved(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
-    """Imker's newest saved copy of each file, where there is one."""
+    """Imker's saved copy of each file, where there is one: of several the newest that still has options."""
     saved = {}
     for path in paths:
-        copies = remote.saved_copies(shell, path)
-        if copies:
-            saved[path] = remote.read(shell, copies[-1]) or ""
+        texts = [remote.read(shell, copy) or "" for copy in reversed(remote.saved_copies(shell, path))]
+        if texts:
+            saved[path] = next(filter(assignments, texts), texts[0])
     return saved
 
 

@@ -14,6 +14,7 @@ from rq.job import Job
 from jobs.contract import JOB_FUNCTION
 
 PR_SET_PDEATHSIG = 1
+SILENCE = 25  # seconds besides a beat's own after which an RQ worker counts as dead: no sooner than its locks end
 
 
 class Refused(Exception):
@@ -39,6 +40,10 @@ class GuardedJob(Job):
 
 class GuardedWorker(Worker):
     job_class = GuardedJob
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
+        """RQ's own is a minute longer than a beat: a run whose RQ worker died was told lost after 76 s."""
+        return int(self.job_monitoring_interval) + SILENCE
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]

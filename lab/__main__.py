@@ -1,5 +1,6 @@
 """`python -m lab`: a fleet of real Docker hosts, and a Slack to talk to, on one machine."""
 
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,8 @@ from lab.fleet.shell import LabError
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 hosts = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
 app.add_typer(hosts, name="fleet")
+imitations = typer.Typer(no_args_is_help=True, help="Hosts that are simulated, and reached over real sockets.")
+app.add_typer(imitations, name="simulated")
 Names = Annotated[list[str] | None, typer.Argument(help="Hosts' names; all eight without any.")]
 
 
@@ -58,6 +61,24 @@ def ssh(name: str, command: Annotated[list[str] | None, typer.Argument()] = None
     sys.exit(subprocess.call(["ssh", *options, *key, f"geschke@{host.address}", *(command or ())]))
 
 
+@imitations.callback()
+def _() -> None:
+    """So that `up` is a command's name, now that there is but one."""
+
+
+@imitations.command("up")
+def up_simulated(
+    names: Annotated[list[str] | None, typer.Argument(help="A number of hosts, or their names.")] = None,
+    folder: Annotated[Path, typer.Option(help="Gets the client's side: imker.toml and the rest.")] = fleet.CLIENT
+    / "simulated",
+) -> None:
+    """Simulated hosts on loopback, without root, until Ctrl-C or SIGTERM."""
+    from lab.simulated.fleet import stay
+
+    number = int(names[0]) if names and len(names) == 1 and names[0].isdigit() else 0
+    stay(() if number else tuple(names or ()), number, folder, say=typer.echo)
+
+
 @app.command()
 def slack(port: int = 8899, config: Path | None = None) -> None:
     """The stand-in for Slack, on loopback."""
@@ -68,12 +89,22 @@ def slack(port: int = 8899, config: Path | None = None) -> None:
 
 @app.command()
 def demo(names: Names = None, stay: bool = False) -> None:
-    """The whole story on real hosts; `all` for eight, three without names."""
+    """The whole story on real hosts, or, without root, simulated ones; `all` for eight, three without names."""
     from lab.demo import THREE
     from lab.demo import demo as play
 
     chosen = () if names == ["all"] else tuple(names or THREE)
     sys.exit(play(chosen, stay))
+
+
+@app.command()
+def chaos(number: int = 500, seed: int = 0, hosts: int = 8, log: Path = Path(".lab/chaos.log")) -> None:
+    """Random faults on real processes and simulated hosts, then a check of what happened. No seed: a new one."""
+    from lab.chaos.chaos import chaos as play
+
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    sys.exit(play(number, seed or secrets.randbelow(10**6) + 1, hosts, log))
 
 
 def main() -> None:

@@ -71,10 +71,10 @@ def _upgrade(now: HostFacts, package: Package, target: str, rewrite: Rewrite) ->
 
 
 def _back(now: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[PutOptionsBack, ...]:
-    """The conffile's options return after an upgrade that replaces it, or after one that was interrupted."""
+    """The conffile's options return after an upgrade that replaces it, or has replaced it while nobody followed."""
     text = _after(rewrite, CONFFILE, now.options.files.get(CONFFILE, ""))
-    if upgrading:
-        return (PutOptionsBack(CONFFILE, text),) if daemon_options.assignments(text) else ()
+    if upgrading and daemon_options.assignments(text):
+        return (PutOptionsBack(CONFFILE, text),)
     saved = now.options.saved.get(CONFFILE, "")
     lost = set(daemon_options.assignments(saved)) - set(daemon_options.assignments(text))
     if not lost:

@@ -9,51 +9,57 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab.fleet.certificates import Signed, authority, issued
-from lab.fleet.hosts import CLUSTER, STORE_URL, LabHost
+from lab.fleet.hosts import LabHost
 from lab.fleet.options import LABELS
 from lab.fleet.shell import STATE, sh
 
 KEYS = STATE / "keys"
 
 
-def write(folder: Path, hosts: Iterable[LabHost]) -> None:
+def write(folder: Path, hosts: Iterable[LabHost], keys: Path = KEYS) -> None:
     """Everything for these hosts; what stood there before is replaced."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     hosts = tuple(hosts)
     shutil.rmtree(folder / "docker-machine", ignore_errors=True)
-    _secret(folder / "ssh/id_ed25519", (KEYS / "ssh/id_ed25519").read_text())
+    _secret(folder / "ssh/id_ed25519", (keys / "ssh/id_ed25519").read_text())
     for host in hosts:
-        _machine(folder / "docker-machine", host)
-    lines = (f"{host.address} {' '.join(host_key(host).with_suffix('.pub').read_text().split()[:2])}" for host in hosts)
-    (folder / "known_hosts").write_text("".join(f"{line}\n" for line in lines))
+        _machine(folder / "docker-machine", host, keys)
+    (folder / "known_hosts").write_text("".join(_known(host, keys) for host in hosts))
     (folder / "imker.toml").write_text(_config(folder.resolve(), hosts))
 
 
-def make_keys(hosts: Iterable[LabHost]) -> None:
+def make_keys(hosts: Iterable[LabHost], keys: Path = KEYS) -> None:
     """One SSH key for the user, one for each host, the CA, and certificates: made when they are first needed."""
-    _ssh_key(KEYS / "ssh/id_ed25519", "geschke@connewitz")
-    if not (KEYS / "ca.pem").exists():
+    _ssh_key(keys / "ssh/id_ed25519", "geschke@connewitz")
+    if not (keys / "ca.pem").exists():
         ca = authority("connewitz")
-        _pair(KEYS, "ca", ca)
-        _pair(KEYS, "client", issued(ca, "connewitz.<bootstrap>"))
+        _pair(keys, "ca", ca)
+        _pair(keys, "client", issued(ca, "connewitz.<bootstrap>"))
     for host in hosts:
-        _ssh_key(host_key(host), host.name)
-        if not (KEYS / host.name / "server.pem").exists():
-            _pair(KEYS / host.name, "server", issued(_authority(), f"connewitz.{host.name}", host.address))
+        _ssh_key(host_key(host, keys), host.name)
+        if not (keys / host.name / "server.pem").exists():
+            _pair(keys / host.name, "server", issued(_authority(keys), f"connewitz.{host.name}", host.address))
 
 
-def host_key(host: LabHost) -> Path:
-    return KEYS / host.name / "ssh_host_ed25519_key"
+def host_key(host: LabHost, keys: Path = KEYS) -> Path:
+    return keys / host.name / "ssh_host_ed25519_key"
 
 
-def _authority() -> Signed:
+def _known(host: LabHost, keys: Path) -> str:
+    """A line of known_hosts, with the host's true key."""
+    kind, key = host_key(host, keys).with_suffix(".pub").read_text().split()[:2]
+    where = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
+    return f"{where} {kind} {key}\n"
+
+
+def _authority(keys: Path) -> Signed:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-    key = load_pem_private_key((KEYS / "ca-key.pem").read_bytes(), None)
+    key = load_pem_private_key((keys / "ca-key.pem").read_bytes(), None)
     assert isinstance(key, rsa.RSAPrivateKey)
-    return Signed(x509.load_pem_x509_certificate((KEYS / "ca.pem").read_bytes()), key)
+    return Signed(x509.load_pem_x509_certificate((keys / "ca.pem").read_bytes()), key)
 
 
 def _pair(folder: Path, name: str, signed: Signed) -> None:
@@ -74,14 +80,14 @@ def _secret(path: Path, text: str) -> None:
     path.write_text(text)
 
 
-def _machine(store: Path, host: LabHost) -> None:
+def _machine(store: Path, host: LabHost, keys: Path) -> None:
     machine = store / "machines" / host.name
     sources = {"ca.pem": "ca.pem", "cert.pem": "client.pem", "key.pem": "client-key.pem"}
     own = {"server.pem": f"{host.name}/server.pem", "server-key.pem": f"{host.name}/server-key.pem"}
     for name, source in {**sources, **own}.items():
-        _secret(machine / name, (KEYS / source).read_text())
+        _secret(machine / name, (keys / source).read_text())
     for name, source in sources.items():
-        _secret(store / "certs" / name, (KEYS / source).read_text())
+        _secret(store / "certs" / name, (keys / source).read_text())
     (machine / "config.json").write_text(json.dumps(_document(store.resolve(), host), indent=4))
 
 
@@ -91,14 +97,14 @@ def _document(store: Path, host: LabHost) -> dict[str, object]:
     swarm = {
         "IsSwarm": host.in_swarm,
         "Address": "",
-        "Discovery": STORE_URL if host.in_swarm else "",
+        "Discovery": host.store_url if host.in_swarm else "",
         "Agent": host.in_swarm,
         "Master": host.swarm == "master",
         "Host": "tcp://0.0.0.0:3376",
         "Image": "swarm:latest",
         "Strategy": "spread",
     }
-    flags = [f"{key}={value}" for key, value in CLUSTER.items()] if host.in_swarm else []
+    flags = [f"{key}={value}" for key, value in host.cluster.items()] if host.in_swarm else []
     paths = {f"{name}Path": str(machine / file) for name, file in (("CaCert", "ca.pem"), ("ClientCert", "cert.pem"))}
     return {
         "ConfigVersion": 3,
@@ -106,12 +112,12 @@ def _document(store: Path, host: LabHost) -> dict[str, object]:
             "IPAddress": host.address,
             "MachineName": host.name,
             "SSHUser": "geschke",
-            "SSHPort": 22,
+            "SSHPort": host.ssh_port,
             "SSHKeyPath": str(store.parent / "ssh/id_ed25519"),
             "StorePath": str(store),
             "SwarmMaster": host.swarm == "master",
             "SwarmHost": "tcp://0.0.0.0:3376",
-            "SwarmDiscovery": STORE_URL if host.in_swarm else "",
+            "SwarmDiscovery": host.store_url if host.in_swarm else "",
             "EnginePort": 2376,
         },
         "DriverName": "generic",
@@ -126,7 +132,7 @@ def _document(store: Path, host: LabHost) -> dict[str, object]:
 
 
 def _config(folder: Path, hosts: tuple[LabHost, ...]) -> str:
-    sections = "".join(f'\n[hosts.{host.name}]\nrole = "{host.role}"\nserver = "{host.server}"\n' for host in hosts)
+    sections = "".join(map(_section, hosts))
     return f"""\
 # Written by the lab.
 [slack]
@@ -148,3 +154,8 @@ version = "26.1*"
 apt_list = "/etc/apt/sources.list.d/docker.list"
 apt_component = {{ from = "main", to = "experimental" }}
 {sections}"""
+
+
+def _section(host: LabHost) -> str:
+    port = "" if host.ssh_port == 22 else f"ssh_port = {host.ssh_port}\n"
+    return f'\n[hosts.{host.name}]\nrole = "{host.role}"\nserver = "{host.server}"\n{port}'

@@ -5,15 +5,13 @@ from typing import Literal
 
 BRIDGE, GATEWAY, NETWORK = "imker0", "198.18.0.1", "198.18.0.0/24"
 REPOSITORY = f"http://{GATEWAY}:8800/"
-STORE_URL = "consul://198.18.0.64:8500"
-CLUSTER = {"cluster-store": STORE_URL, "cluster-advertise": "eth0:2376"}
 
 Place = Literal["defaults", "unit", "drop-in", "json"]
 
 
 @dataclass(frozen=True)
 class LabHost:
-    """`options`: where the daemon's options stand; `swarm`: its part in the classic swarm."""
+    """`options`: where they stand; `swarm`: its part in the classic swarm; `network`: the address's first bytes."""
 
     name: str
     number: int
@@ -23,10 +21,21 @@ class LabHost:
     role: Literal["manager", "worker"] = "worker"
     live_restore: bool = False
     mount_flags: bool = False
+    network: str = "198.18.0"
+    ssh_port: int = 22
+    store: str = "198.18.0.64"  # lausen's address: it has the key-value store
 
     @property
     def address(self) -> str:
-        return f"198.18.0.{self.number}"
+        return f"{self.network}.{self.number}"
+
+    @property
+    def store_url(self) -> str:
+        return f"consul://{self.store}:8500"
+
+    @property
+    def cluster(self) -> dict[str, str]:
+        return {"cluster-store": self.store_url, "cluster-advertise": "eth0:2376"}
 
     @property
     def in_swarm(self) -> bool:

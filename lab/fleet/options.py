@@ -2,7 +2,7 @@
 
 import json
 
-from lab.fleet.hosts import CLUSTER, LabHost
+from lab.fleet.hosts import LabHost
 
 LISTEN = ("tcp://0.0.0.0:2376", "unix:///var/run/docker.sock")
 TLS = {"tlscacert": "/etc/docker/ca.pem", "tlscert": "/etc/docker/server.pem", "tlskey": "/etc/docker/server-key.pem"}
@@ -13,7 +13,7 @@ DROP_IN, JSON = "/etc/systemd/system/docker.service.d/10-machine.conf", "/etc/do
 
 def files(host: LabHost, classic: bool) -> dict[str, str]:
     """path -> text; with `classic`, what belongs to the old swarm stands in it too, as on the disk of 2016."""
-    cluster = CLUSTER if classic and host.in_swarm else {}
+    cluster = host.cluster if classic and host.in_swarm else {}
     written = {
         "defaults": lambda: {DEFAULTS: _defaults(cluster)},
         "unit": lambda: {UNIT: _unit(cluster, classic and host.mount_flags)},

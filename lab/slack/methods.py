@@ -110,7 +110,8 @@ def _history(arguments: Arguments, state: State) -> Answer:
 def _replies(arguments: Arguments, state: State) -> Answer:
     parent = state.message(state.channel(arguments.get("channel", ""))["id"], arguments.get("ts", ""))
     thread = [m for m in state.messages.values() if m.thread == parent.ts and not m.to]
-    return {"messages": [parent.as_slack(), *(m.as_slack() for m in thread)]}
+    told = _true(arguments.get("include_all_metadata"))
+    return {"messages": [parent.as_slack(told), *(m.as_slack(told) for m in thread)]}
 
 
 def _channel_info(arguments: Arguments, state: State) -> Answer:

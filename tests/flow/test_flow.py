@@ -212,6 +212,18 @@ def test_a_post_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
     assert len([seen for seen in flow.workspace.sees(ALICE, OPS) if f"run `{run}`" in seen.plain]) == 1
 
 
+def test_a_detail_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
+    message = flow.asked("/swarm migrate lausen", "queued")
+    flow.workspace.fault("drop_reply", method="chat.postMessage")
+    run = flow.run_of(message)
+    flow.tell(run, Began("lausen"), Detail("what apt said", "nothing new"), Ended("nothing", "nothing to do"))
+    deadline = time.monotonic() + 20
+    while run.encode() in flow.redis.smembers("bot:open"):
+        assert time.monotonic() < deadline, "the run is closed once all of it is posted"
+        time.sleep(0.1)
+    assert sum("what apt said" in seen.plain for seen in flow.workspace.sees(ALICE, OPS) if seen.thread) == 1
+
+
 @pytest.mark.parametrize("kind", ["ratelimited", "server_error"])
 def test_slack_that_refuses_for_a_while_gets_the_last_state_once(flow: Flow, kind: str) -> None:
     message = flow.asked("/swarm migrate lausen", "queued")

@@ -1,0 +1,79 @@
+"""Transient units of a simulated host's systemd: they run in threads of their own, whatever becomes of connections."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Unit:
+    """`code`: its exit status once it has ended; `over`: set when it is to end, or its host goes down."""
+
+    name: str
+    active: str = "active"
+    sub: str = "running"
+    code: int = 0
+    output: list[str] = field(default_factory=list)
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def pause(self, seconds: float) -> bool:
+        """Whether it may go on after so long."""
+        return not self.over.wait(seconds)
+
+
+Work = Callable[[Unit], int]
+
+
+class Units:
+    """Started with RemainAfterExit: one that ended well stays "exited" until it is stopped."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._units: dict[str, Unit] = {}
+
+    def start(self, name: str, work: Work) -> bool:
+        """False when there is one of this name already."""
+        with self._lock:
+            if name in self._units:
+                return False
+            unit = self._units[name] = Unit(name)
+        threading.Thread(target=self._run, args=(unit, work), name=name, daemon=True).start()
+        return True
+
+    def get(self, name: str) -> Unit | None:
+        with self._lock:
+            return self._units.get(name)
+
+    def running(self, name: str) -> bool:
+        unit = self.get(name)
+        return unit is not None and unit.sub == "running"
+
+    def stop(self, name: str) -> bool:
+        """Ends it; a failed one stays known as such."""
+        unit = self.get(name)
+        if unit is None:
+            return False
+        unit.over.set()
+        with self._lock:
+            if unit.active != "failed":
+                self._units.pop(name, None)
+        return True
+
+    def reset_failed(self, name: str) -> bool:
+        with self._lock:
+            unit = self._units.get(name)
+            if unit is not None and unit.active == "failed":
+                del self._units[name]
+            return unit is not None
+
+    def power_off(self) -> None:
+        """As a reboot: no transient unit is known any more."""
+        with self._lock:
+            units, self._units = list(self._units.values()), {}
+        for unit in units:
+            unit.over.set()
+
+    def _run(self, unit: Unit, work: Work) -> None:
+        unit.code = work(unit)
+        with self._lock:
+            unit.active, unit.sub = ("failed", "failed") if unit.code else ("active", "exited")

@@ -1,0 +1,23 @@
+"""All simulated hosts with the swarm they share and the history of what was done to them. State; no sockets here."""
+
+from collections.abc import Iterable, Mapping
+
+from lab.fleet.hosts import LabHost
+from lab.simulated.dialect import Age, Pace
+from lab.simulated.history import History
+from lab.simulated.machine import Machine
+from lab.simulated.swarm import Swarm
+
+
+class World:
+    """`tls`: by host name, the files of /etc/docker that its daemon serves with."""
+
+    def __init__(
+        self, hosts: Iterable[LabHost], tls: Mapping[str, dict[str, str]], pace: Pace | None = None, age: Age = "2016"
+    ) -> None:
+        self.pace = pace or Pace()
+        self.age: Age = age
+        self.history = History()
+        self.swarm = Swarm()
+        self.slow_joins: set[str] = set()  # a fault: names of hosts whose join goes on after the Engine's patience
+        self.machines = {host.name: Machine(host, self, tls.get(host.name, {})) for host in hosts}

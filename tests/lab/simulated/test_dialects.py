@@ -1,0 +1,139 @@
+"""What Engines of several ages and swarms in trouble say, asked by the product's own clients over real sockets."""
+
+import json
+
+import docker
+import pytest
+import requests
+
+from jobs import gather
+from jobs.contract import Accept, Migrate, Nodes
+from jobs.engine import Engine
+from jobs.errors import EngineRefused, Unreachable
+from lab.simulated.fleet import Fleet
+from lab.simulated.swarm import Refused
+
+
+@pytest.fixture
+def swarmed(imker):
+    """connewitz manages, tondi works."""
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    assert imker.does(Migrate("tondi", "worker"))[-1].outcome == "done"
+    return imker
+
+
+def test_an_engine_before_swarm_mode_is_read_with_its_command_and_moved(other, redis) -> None:
+    from tests.lab.simulated.conftest import Imker
+
+    imker = Imker(other("tondi", age="classic"), redis)
+    with pytest.raises(Unreachable, match=r"below 1\.24"):
+        Engine(imker.host("tondi"))
+    last = imker.does(Migrate("tondi", "manager"))[-1]
+    assert last.outcome == "done", last
+    assert Engine(imker.host("tondi")).version["Version"] == "26.1.5"
+
+
+def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(other) -> None:
+    fleet: Fleet = other("connewitz", "kaditz", age="rc")
+    swarm, (first, second) = fleet.world.swarm, fleet.world.machines.values()
+    for machine in (first, second):
+        machine.dockerd.cluster = False
+    swarm.init(first)
+    assert "JoinTokens" not in swarm.inspect(first)
+    body = {"RemoteAddrs": [f"{first.about.address}:2377"], "Manager": True}
+    swarm.join(second, body)
+    swarm.joined(second, body)
+    node = swarm.node_of(second)
+    assert swarm.info(second)["LocalNodeState"] == "pending"
+    with pytest.raises(Refused, match="Worker nodes can't be used"):
+        swarm.list(second)
+    spec = swarm.show(first, node.id)["Spec"]
+    assert spec["Membership"] == "pending"
+    swarm.update(first, node.id, node.index, {**spec, "Membership": "accepted"})
+    assert [shown["ManagerStatus"]["Reachability"] for shown in swarm.list(second)] == ["reachable", "reachable"]
+
+
+def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
+    swarmed.fleet.world.swarm.ghost(swarmed.fleet["tondi"])
+    nodes = gather.node_list(Engine(swarmed.host("connewitz")))
+    assert sorted((node.hostname, node.state) for node in nodes) == [
+        ("connewitz", "ready"),
+        ("tondi", "down"),
+        ("tondi", "ready"),
+    ]
+    assert swarmed.does(Migrate("tondi", "worker"))[-1].outcome == "nothing"
+
+
+def test_without_quorum_nothing_is_told_nor_changed(swarmed) -> None:
+    waiting = swarmed.does(Migrate("lausen", "manager"))[-1]
+    swarmed.does(Accept(waiting.candidate.node))
+    swarmed.fleet["lausen"].dockerd.stop()
+    with pytest.raises(EngineRefused, match="The swarm does not have a leader"):
+        Engine(swarmed.host("connewitz")).nodes()
+    assert "does not have a leader" in json.dumps([str(body) for body in swarmed.does(Nodes())])
+    swarmed.fleet["lausen"].dockerd.start()
+    assert len(Engine(swarmed.host("connewitz")).nodes()) == 3
+
+
+def test_a_locked_manager_says_so_after_its_restart(swarmed) -> None:
+    swarm = swarmed.fleet.world.swarm
+    swarm.autolock = True
+    assert Engine(swarmed.host("connewitz")).autolock()
+    swarmed.fleet["connewitz"].dockerd.restart()
+    engine = Engine(swarmed.host("connewitz"))
+    assert engine.info()["Swarm"]["LocalNodeState"] == "locked"
+    with pytest.raises(EngineRefused, match="needs to be unlocked"):
+        engine.nodes()
+    swarm.unlock(swarmed.fleet["connewitz"])
+    assert len(engine.nodes()) == 2
+
+
+def test_a_join_that_takes_longer_than_the_engines_patience_arrives_all_the_same(imker) -> None:
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    imker.fleet.world.slow_joins.add("tondi")
+    assert imker.does(Migrate("tondi", "worker"))[-1].outcome == "done"
+    (join,) = imker.fleet.world.history.deeds("join", "tondi")
+    assert "continue in the background" in join.said
+
+
+def test_a_join_is_waited_for_longer_than_other_answers(imker) -> None:
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    imker.fleet.world.slow_joins.add("tondi")
+    manager = imker.host("connewitz")
+    with pytest.raises(EngineRefused, match="Timeout was reached"):
+        Engine(imker.host("tondi"), timeout=0.3).join(manager.address, Engine(manager).worker_token(), "active")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "says"),
+    [
+        ("GET", "/v1.41/swarm", None, 503, 'Use "docker swarm init" or "docker swarm join"'),
+        ("GET", "/_ping", None, 200, "OK"),
+        ("POST", "/v1.41/swarm/leave", {}, 503, "not part of a swarm"),
+        ("POST", "/v1.41/swarm/init", {}, 500, "--live-restore daemon configuration is incompatible"),
+    ],
+)
+def test_the_api_speaks_as_engines_do(imker, method: str, path: str, body: object, status: int, says: str) -> None:
+    lausen = imker.fleet["lausen"]
+    lausen.dockerd.live_restore = True
+    answer = _asked(imker, "lausen", method, path, body)
+    said = answer.text if path == "/_ping" else answer.json()["message"]
+    assert (answer.status_code, says in said) == (status, True), said
+
+
+def _asked(imker, name: str, method: str, path: str, body: object) -> requests.Response:
+    host = imker.host(name)
+    with requests.Session() as session:
+        session.trust_env = False
+        session.cert = (str(host.tls / "cert.pem"), str(host.tls / "key.pem"))
+        session.verify = str(host.tls / "ca.pem")
+        return session.request(method, f"https://{host.address}:2376{path}", json=body, timeout=10)
+
+
+def test_who_has_no_certificate_of_the_fleets_is_not_let_in(imker) -> None:
+    host = imker.host("connewitz")
+    tls = docker.tls.TLSConfig(ca_cert=str(host.tls / "ca.pem"), verify=True)
+    client = docker.APIClient(f"https://{host.address}:2376", version="1.41", tls=tls, timeout=10)
+    with pytest.raises(requests.exceptions.ConnectionError):
+        client.version(api_version=False)
+    client.close()

@@ -1,0 +1,124 @@
+"""Each fault that the simulated hosts know, met by the product's own clients."""
+
+import threading
+import time
+
+import pytest
+
+from jobs.contract import Migrate
+from jobs.engine import Engine
+from jobs.errors import CommandFailed, Unreachable
+from jobs.gather import wait_for
+from jobs.inventory import Host
+from jobs.ssh import SshShell
+from lab.fleet.options import DEFAULTS
+
+UPGRADE = "imker-upgrade.service"
+
+
+def soon(what: str, true) -> None:
+    assert wait_for(true, 20, 0.02), what
+
+
+def while_migrating(imker, name: str, fault) -> list:
+    """A migration in which the fault happens as soon as the upgrade runs."""
+    told: list = []
+    thread = threading.Thread(target=lambda: told.extend(imker.does(Migrate(name, "manager"))))
+    thread.start()
+    soon("the upgrade runs", lambda: imker.fleet[name].units.running(UPGRADE))
+    fault(name)
+    thread.join(60)
+    return told
+
+
+def test_an_upgrade_goes_on_through_a_cut_connection_and_is_found_again(imker) -> None:
+    told = while_migrating(imker, "tondi", imker.fleet.cut)
+    assert told[-1].outcome == "done", told[-1]
+    started = [deed for deed in imker.fleet.world.history.deeds("unit", "tondi") if "systemd-run" in deed.what]
+    assert len([deed for deed in started if UPGRADE in deed.what]) == 1
+    assert any("connection lost" in getattr(body, "text", "") for body in told)
+
+
+def test_a_reboot_in_the_middle_of_the_upgrade_leaves_it_half_done_and_is_mended(imker) -> None:
+    first = while_migrating(imker, "tondi", imker.fleet.reboot)[-1]
+    machine = imker.fleet["tondi"]
+    soon("it is up again", lambda: machine.up)
+    if first.outcome != "done":
+        assert imker.does(Migrate("tondi", "manager"))[-1].outcome == "done"
+    assert {package.state for package in machine.packages.values()} == {"ii"}
+    assert machine.packages["docker.io"].version.startswith("26.1")
+    assert "--tlsverify" in machine.disk.texts[DEFAULTS]
+
+
+def test_a_silent_host_is_not_taken_for_one_that_answers(imker) -> None:
+    host = imker.host("tondi")
+    imker.fleet.black_hole("tondi")
+    with pytest.raises(Unreachable, match="timed out"):
+        Engine(host, timeout=1)
+    threading.Timer(0.5, imker.fleet.black_hole, ("tondi", False)).start()
+    with SshShell(host, imker.settings.inventory.known_hosts) as shell:
+        assert shell.run("true").code == 0, "connected before it spoke, answered after"
+
+
+def test_a_host_that_falls_silent_during_a_command_leaves_its_outcome_unknown(imker, monkeypatch) -> None:
+    monkeypatch.setattr("jobs.ssh.CHANNEL", 1)
+    with SshShell(imker.host("tondi"), imker.settings.inventory.known_hosts) as shell:
+        imker.fleet.black_hole("tondi")
+        with pytest.raises(Unreachable, match="outcome not known"):
+            shell.run("true", timeout=1)
+        imker.fleet.black_hole("tondi", silent=False)
+
+
+def test_a_host_that_is_off_refuses_connections_until_it_is_up(imker) -> None:
+    """connewitz: of the others' daemons, the options on the disk would be the end."""
+    machine, host = imker.fleet["connewitz"], imker.host("connewitz")
+    imker.fleet.reboot("connewitz")
+    with pytest.raises(Unreachable):
+        Engine(host, timeout=1)
+    soon("it answers again", lambda: bool(Engine(host, timeout=1).version))
+    assert time.time() - machine.booted < 60
+    assert {one.name for one in machine.containers.values() if one.running} == {"web", "cache"}
+
+
+def test_apt_that_fails_fails_the_upgrade_with_its_words(imker) -> None:
+    imker.fleet["tondi"].apt_fails = True
+    last = imker.does(Migrate("tondi", "manager"))[-1]
+    assert (last.outcome, "404" in last.summary) == ("failed", True), last
+    imker.fleet["tondi"].apt_fails = False
+    assert imker.does(Migrate("tondi", "manager"))[-1].outcome == "done"
+
+
+def test_a_daemon_that_does_not_start_gives_the_host_its_old_state_back(imker, monkeypatch) -> None:
+    monkeypatch.setattr("jobs.execute.restart.WITHIN", 1)
+    machine = imker.fleet["tondi"]
+    would_refuse = machine.dockerd.refusal
+    new = "failed to start daemon: exec format error"
+    monkeypatch.setattr(
+        machine.dockerd, "refusal", lambda: new if machine.dockerd.installed().startswith("26") else would_refuse()
+    )
+    last = imker.does(Migrate("tondi", "manager"))[-1]
+    assert last.outcome == "restored", last
+    assert Engine(imker.host("tondi")).version["Version"] == "20.10.24"
+    assert "cluster-store" not in machine.disk.texts[DEFAULTS], "Debian's 20.10 does not start with it"
+
+
+def test_what_no_host_understands_exits_127_and_is_noted(imker) -> None:
+    history = imker.fleet.world.history
+    with (
+        SshShell(imker.host("tondi"), imker.settings.inventory.known_hosts) as shell,
+        pytest.raises(CommandFailed, match="exit 127"),
+    ):
+        shell.run("ip", "link", "set", "eth0", "down", sudo=True)
+    assert history.unknown == ["tondi: sudo -n -- ip link set eth0 down"]
+    imker.fleet.reset()
+
+
+def test_a_changed_host_key_is_refused(imker, tmp_path) -> None:
+    known = tmp_path / "known_hosts"
+    lines = imker.settings.inventory.known_hosts.read_text().splitlines()
+    keys = [line.split()[2] for line in lines]
+    swapped = (f"{line.split()[0]} ssh-ed25519 {key}\n" for line, key in zip(lines, keys[::-1], strict=True))
+    known.write_text("".join(swapped))
+    host: Host = imker.host("connewitz")
+    with pytest.raises(Unreachable, match="is not the one in known_hosts"):
+        SshShell(host, known)
