@@ -31,7 +31,7 @@ def of_command(wanted: Wanted) -> Need:
         case ShowStatus():
             return Need("status")
         case ShowAudit():
-            return Need("audit")
+            return Need("audit", EVERY)
         case Steer(_, what):
             return Need(what)
         case Decide(_, verdict):

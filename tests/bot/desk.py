@@ -41,7 +41,7 @@ IDS = {
     "alice": "U01ALICE", "bob": "U02BOB", "carol": "U03CAROL", "erin": "U05ERIN", "frank": "U06FRANK",
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
-    "nobody": "", "sister": "U15SISTER",
+    "nobody": "", "sister": "U15SISTER", "ivan": "U16IVAN",
 }  # fmt: skip
 TOLD: dict[str, dict[str, Any]] = {  # what users.info says besides the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
