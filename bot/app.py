@@ -9,16 +9,20 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
+from bot.doctor import examine
 from bot.listeners import Desk, register
 from bot.people import People
 from bot.runs import Runs
 from bot.settings import Settings
+from imker import audit, signing
+from imker.audit import Audit
+from imker.config import ConfigError
 
 AT_ONCE = 30  # listeners; Bolt's own five let the sixth command go unacknowledged
 
 
 def build(settings: Settings, redis: "Redis") -> App:
-    """Raises SlackApiError when the bot token is not right, or Slack has been busy or broken for too long."""
+    """Raises SlackApiError when the bot token is not right, ConfigError when it is another workspace's."""
     token = settings.bot_token.get_secret_value()
     client = WebClient(token=token, base_url=settings.api_url)
     patient = [RateLimitErrorRetryHandler(max_retry_count=5), ServerErrorRetryHandler(max_retry_count=5)]
@@ -32,9 +36,15 @@ def build(settings: Settings, redis: "Redis") -> App:
         """Bolt's own would ask Slack again at the first command, and answer it wrongly if Slack is busy just then."""
         return us
 
-    app = App(client=client, listener_executor=ThreadPoolExecutor(AT_ONCE), authorize=authorized)
-    rights = settings.rights
-    named = (*rights.read, *rights.change, *rights.accept)
-    groups = tuple(dict.fromkeys(who for who in named if who.startswith("S")))
-    register(app, Desk(settings, Runs(redis, time.time), People(client, groups), team))
+    app = App(
+        client=client,
+        listener_executor=ThreadPoolExecutor(AT_ONCE),
+        authorize=authorized,
+        request_verification_enabled=False,  # bot.http has verified before; Socket Mode has no signatures
+    )
+    if settings.team not in ("", team):
+        raise ConfigError([f"[slack] team: SLACK_BOT_TOKEN is of workspace {team}, not of {settings.team}"])
+    runs, people = Runs(redis, time.time, signing.load()), People(client, settings.rights.groups)
+    record = Audit(redis, audit.key())
+    register(app, Desk(settings, runs, people, team, record, lambda: examine(settings, redis, client)))
     return app

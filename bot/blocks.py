@@ -1,10 +1,10 @@
 """A run's view, and the bot's private answers, as Slack shows them. Pure: the only place that knows Block Kit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-from bot import tables
+from bot import acceptance, tables
 from bot.escape import cut, mrkdwn, plain
-from bot.grammar import VERBS, Misuse, Right
+from bot.grammar import VERBS, Misuse
 from bot.kit import (
     LINE,
     PART,
@@ -32,11 +32,9 @@ from jobs.contract import (
     MigrateAll,
     NodeTable,
     PlanHost,
-    Quorum,
     Reject,
     RetireStore,
     StartContainers,
-    Waiting,
 )
 
 FINDINGS, STEPS = 10, 25  # rows we show before "and N more"
@@ -80,6 +78,7 @@ DECISIONS = {
     "remove": "Rejected: it is taken out, says",
     "continue": "Continued",
     "cancel": "Cancelled",
+    "again": "Asked anew",
 }
 
 
@@ -94,6 +93,7 @@ def _message(view: RunView, note: int) -> Message:
     blocks = [section(headline(view)), context(asked(view))]
     blocks += _plan(view, note) + findings(view.findings) + _diff(view) + _table(view) + question(view)
     blocks += [context(decision_line(decision)) for decision in view.decisions]
+    blocks += [section(line) for line in acceptance.alarms(view.record)]
     closing = _closing(view)
     if closing:
         blocks.append(section(closing))
@@ -109,23 +109,39 @@ def detail(shown: Detail) -> Message:
 
 
 def misuse(wrong: Misuse) -> Message:
-    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}")
+    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}", "misuse")
 
 
 def denied(answer: Denied) -> Message:
     who = ", ".join(f"<!subteam^{i}>" if i.startswith("S") else f"<@{i}>" for i in answer.who if i != "*")
-    return private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""))
+    return private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""), "denied")
+
+
+def checkup(found: Sequence[Finding]) -> Message:
+    """The bot's own part of `/swarm doctor`; the jobs' part is a run's."""
+    lines = "\n".join(finding_line(finding) for finding in found if finding.level != "pass")
+    lead = "What the bot itself needs" + ("" if lines else ": all well")
+    return Message(cut(f"{lead}\n{lines}", TEXT), (section(f"*{lead}*"), *findings(found)))
 
 
 def note(text: str) -> Message:
+    """A no to what is not there, or is over."""
+    return private(text, "void")
+
+
+def said(text: str) -> Message:
+    """A word that refuses nothing."""
     return private(text)
 
 
-def help_for(rights: Iterable[Right]) -> Message:
-    """Only what the asker may do."""
-    mine = set(rights)
-    lines = [f"`{verb.usage}`  {verb.does}" for verb in VERBS if verb.right in mine]
+def help_for(mine: Mapping[str, tuple[str, ...]]) -> Message:
+    """Only what the asker may do, with the hosts it is for unless those are all."""
+    lines = [f"`{verb.usage}`  {verb.does}{_only(mine[verb.name])}" for verb in VERBS if verb.name in mine]
     return private("*What you may do here*\n" + "\n".join(lines) + "\nFor example: `/swarm plan kaditz`")
+
+
+def _only(hosts: tuple[str, ...]) -> str:
+    return "" if "*" in hosts else f" (only {mrkdwn(', '.join(hosts))})"
 
 
 def status_list(views: Sequence[RunView]) -> Message:
@@ -181,6 +197,8 @@ def _short(view: RunView) -> str:
             step = last_step(view)
             return f"{step.title}…" if step and step.state == "running" else "looking at what is true"
         case "waiting":
+            if view.expired:
+                return "not accepted in time"
             return WAITS[view.waiting.question] if view.waiting else "waits"
         case "lost":
             return "lost"
@@ -277,34 +295,13 @@ def question(view: RunView) -> list[Block]:
     if view.state != "waiting" or view.waiting is None or decided(view):
         return []
     value, waiting = f"{view.record.run}:{view.record.jobs}", view.waiting
-    text = _candidate(waiting) if waiting.question == "accept" else mrkdwn(waiting.summary)
+    text = acceptance.card(view, waiting) if waiting.question == "accept" else mrkdwn(waiting.summary)
+    if view.expired:
+        return [section(cut(text, PART))]
     labels = BUTTONS[waiting.question]
     buttons = [button(label, f"run.{verdict}", value, style) for label, verdict, style in labels]
     said = [section(cut(text, PART))] if text else []
     return [*said, {"type": "actions", "block_id": "question", "elements": buttons}]
-
-
-def _candidate(waiting: Waiting) -> str:
-    """What a manager observed stands apart from what the host merely claims."""
-    if waiting.candidate is None or waiting.quorum is None:
-        return "It waits for a decision."
-    who = waiting.candidate
-    return (
-        f"*{mrkdwn(who.host)} waits to be accepted as a manager.*\n"
-        f"A manager sees node `{mrkdwn(who.node)}` at {mrkdwn(who.observed_address)}. "
-        f"It calls itself {mrkdwn(who.claimed_hostname)}, with Engine {mrkdwn(who.claimed_engine)}.\n"
-        f"{_survives(waiting.quorum)}\nOr type `/swarm accept {mrkdwn(who.node[:12])}`"
-    )
-
-
-def _survives(quorum: Quorum) -> str:
-    def count(managers: int, fail: int) -> str:
-        return f"{managers} manager{'s' * (managers != 1)}: {fail or 'none'} may fail"
-
-    line = (
-        f"Now {count(quorum.managers, quorum.tolerates)}; then {count(quorum.managers_after, quorum.tolerates_after)}"
-    )
-    return line + (" (an even number is no safer than one less)" if quorum.managers_after % 2 == 0 else "")
 
 
 def decision_line(decision: Decision) -> str:

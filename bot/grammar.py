@@ -9,6 +9,7 @@ from typing import Literal
 from bot.record import Verdict
 from jobs.contract import (
     Command,
+    Doctor,
     Hosts,
     Migrate,
     MigrateAll,
@@ -31,6 +32,13 @@ class ShowStatus:
 @dataclass(frozen=True)
 class ShowHelp:
     pass
+
+
+@dataclass(frozen=True)
+class ShowAudit:
+    """`about`: a host, a user's ID or a run's; None for all."""
+
+    about: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Steer:
     what: Literal["pause", "resume", "cancel", "retry"]
 
 
-Wanted = Command | ShowStatus | ShowHelp | Decide | Steer
+Wanted = Command | ShowStatus | ShowHelp | ShowAudit | Decide | Steer
 
 
 @dataclass(frozen=True)
@@ -109,10 +117,11 @@ VERBS = (
     Verb("start", "HOST CONTAINER...", "start containers that did not come back", "start kaditz web", "change"),
     Verb("retire", "HOST", "stop the key-value store; then, asked again, remove it", "retire lausen", "change"),
     Verb("status", "[RUN]", "what is going on, what waits, what was last", "status", "read"),
+    Verb("audit", "[HOST, USER or RUN]", "who did what, newest first", "audit kaditz", "read"),
+    Verb("doctor", "", "check tokens, Redis, keys and hosts, and say what to do", "doctor", "change"),
     Verb("help", "", "this", "help", ""),
 )
 BY_NAME = {verb.name: verb for verb in VERBS}
-RIGHTS: dict[str, Right] = {verb.name.replace(" ", "_"): verb.right for verb in VERBS}
 
 
 def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
@@ -132,21 +141,6 @@ def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
     return _build(verb, arguments, flags, hosts)
 
 
-def right_of(wanted: Wanted) -> Right:
-    """The right that a command takes."""
-    match wanted:
-        case ShowHelp():
-            return ""
-        case ShowStatus():
-            return "read"
-        case Steer(_, what):
-            return RIGHTS[what]
-        case Decide(_, verdict):
-            return "accept" if verdict in ("accept", "reject", "remove") else "change"
-        case _:
-            return RIGHTS[wanted.type]
-
-
 def normalised(text: str) -> str:
     """As typed on a phone or linked by Slack, to what was meant. A leading mention of the bot goes."""
     text = unicodedata.normalize("NFC", text)
@@ -160,13 +154,15 @@ def normalised(text: str) -> str:
 
 def _build(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
     match verb.name:
-        case "hosts" | "nodes" | "help":
-            made: dict[str, Wanted] = {"hosts": Hosts(), "nodes": Nodes(), "help": ShowHelp()}
+        case "hosts" | "nodes" | "doctor" | "help":
+            made: dict[str, Wanted] = {"hosts": Hosts(), "nodes": Nodes(), "doctor": Doctor(), "help": ShowHelp()}
             return made[verb.name] if not arguments and not flags else _usage(verb, "it takes nothing more")
         case "plan" | "migrate":
             return _about_host(verb, arguments, flags, hosts)
         case "status":
             return _status(verb, arguments, flags)
+        case "audit":
+            return _audit(verb, arguments, flags)
         case "pause" | "resume" | "retry" | "cancel":
             return _steer(verb, arguments, flags)
         case "start" | "retire":
@@ -194,7 +190,7 @@ def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple
 
 
 def _host(verb: Verb, word: str, hosts: tuple[str, ...]) -> str | Misuse:
-    name = word.lower().rstrip(".")
+    name = word.lower().removesuffix(".")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
         return _usage(verb, "that is no host's name")
     return _near_host(verb, name, hosts) if hosts and name not in hosts else name
@@ -245,6 +241,15 @@ def _status(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misu
     if not arguments:
         return ShowStatus()
     return ShowStatus(arguments[0].lower()) if _is_id(arguments[0]) else _usage(verb, "that is no run's ID")
+
+
+def _audit(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
+    if flags or len(arguments) > 1:
+        return _usage(verb, "it takes a host, a user or a run, or nothing")
+    word = re.sub(r"^<@([A-Z0-9]+)(?:\|[^>]*)?>$", r"\1", arguments[0]) if arguments else ""
+    if word and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}", word, re.ASCII):
+        return _usage(verb, "a user is named by their ID (U…), which their profile shows")
+    return ShowAudit(word or None)
 
 
 def _decision(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:

@@ -1,26 +1,35 @@
 """Block Kit's small change, and what every message has in common. Pure; texts come in escaped."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from bot.escape import cut
 
 SECTION, PART, LINE = 2900, 1500, 300  # characters: of a section (3,000), of one part of a run's message, of a line
 TEXT = 3500  # characters of a message's text
 Block = dict[str, Any]
+Refusal = Literal["", "misuse", "denied", "void"]  # void: what was meant is not there, or is over
 
 
 @dataclass(frozen=True)
 class Message:
-    """`text` says all that `blocks` show, for notifications, screen readers and old clients."""
+    """`text` says all that `blocks` show, for notifications, screen readers and old clients.
+
+    `refusal`: of what kind, for an answer that refuses; the record keeps those.
+    """
 
     text: str
     blocks: tuple[Block, ...]
+    refusal: Refusal = ""
 
 
-def private(text: str) -> Message:
-    return Message(cut(text, TEXT), (section(text),))
+Answer = Callable[[Message], None]
+
+
+def private(text: str, refusal: Refusal = "") -> Message:
+    return Message(cut(text, TEXT), (section(text),), refusal)
 
 
 def section(text: str) -> Block:

@@ -3,6 +3,7 @@
 Nothing slow stands before the acknowledgement, and nothing is ever met with silence.
 """
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,28 +12,38 @@ import structlog
 from redis.exceptions import RedisError
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackClientError
 
-from bot import blocks, steering
-from bot.grammar import Decide, Misuse, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse, right_of
-from bot.kit import Message
+from bot import audit_table, blocks, steering
+from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
+from bot.kit import Answer, Message
+from bot.minutes import Minutes
+from bot.need import Need, fits, host_of, of_command
 from bot.people import People
-from bot.policy import Denied, authorize, authorize_decision, may
+from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may
+from bot.progress import RunView
 from bot.record import Decision, RunRecord, Verdict, run_id
-from bot.runs import Runs
+from bot.runs import Forged, Runs
 from bot.settings import Settings
 from bot.steering import Steering
-from jobs.contract import Accept, Hold, Reject
+from imker.audit import Audit, RecordBroken
+from jobs.contract import Accept, Doctor, Finding, Hold, Reject, Waiting
 
 log = structlog.get_logger()
 RECENT = 12  # runs in a status list
 Body = dict[str, Any]
-Answer = Callable[[Message], None]
+Examine = Callable[[], tuple[Finding, ...]]
 
 
 class Desk:
     """Where commands and clicks are dealt with, however they came."""
 
-    def __init__(self, settings: Settings, runs: Runs, people: People, team: str) -> None:
+    def __init__(
+        self, settings: Settings, runs: Runs, people: People, team: str, audit: Audit, examine: Examine
+    ) -> None:
+        self._audit = audit
+        self._examine = examine
+        self.minutes = Minutes(audit)
         self._settings = settings
         self._runs = runs
         self._people = people
@@ -43,55 +54,74 @@ class Desk:
         wanted = parse(text, hosts=self._runs.hosts())
         if isinstance(wanted, Misuse):
             return answer(blocks.misuse(wanted))
-        right = right_of(wanted)
-        actor = self._people.actor(user, self._team, fresh=right in ("change", "accept"))
-        checked = authorize(self._settings.rights, self._settings.channels, actor, right, channel)
+        need = of_command(wanted)
+        actor = self._people.actor(user, self._team, fresh=RIGHT_OF[need.verb] in ("change", "accept"))
+        checked = self._authorized(actor, need, channel)
         if isinstance(checked, Denied) and not isinstance(wanted, Decide):
             return answer(blocks.denied(checked))
+        if isinstance(wanted, ShowHelp | ShowStatus | ShowAudit):
+            self.minutes.asked(user, channel, delivery, f"/swarm {normalised(text).strip()}")
         match wanted:
             case ShowHelp():
-                return answer(blocks.help_for(may(self._settings.rights, actor)))
+                return answer(blocks.help_for(may(self._settings.rights, self._settings.channels, actor, channel)))
             case ShowStatus(run):
-                return answer(self._status(run))
+                return answer(self._status(actor, channel, run))
+            case Doctor():
+                self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
+                return answer(blocks.checkup(self._examine()))
+            case ShowAudit(about):
+                return answer(audit_table.shown(audit_table.about(self._audit.newest(), about), about))
             case Steer(run, what):
-                return self._steer(user, channel, run, what, delivery, url, answer)
+                return self._steer(actor, channel, run, what, delivery, url, answer)
             case Decide(target, verdict):
                 return self._decide_typed(user, channel, target, verdict, delivery, answer)
             case _:
-                return self._start(wanted, user, channel, normalised(text), delivery, url, answer)
+                return self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
 
-    def click(self, user: str, channel: str, value: str, verdict: Verdict, answer: Answer) -> None:
-        """`value`: the run and the job whose question the button stood under."""
+    def click(self, user: str, channel: str, message: str, value: str, verdict: Verdict, answer: Answer) -> None:
+        """`value`: the run and the job whose question the button stood under; `message`: the ts of what it stood in."""
         run, _, job = value.partition(":")
-        record = self._runs.record(run) if job.isdigit() else None
-        if record is None or record.channel != channel:
+        record = self._runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
+        if record is None or record.channel != channel or self._runs.posted(run).get("ts") != message:
             return answer(blocks.note("There is no such request any more."))
         return self._decide(user, record, int(job), verdict, answer)
 
     def _start(
-        self, wanted: Wanted, user: str, channel: str, text: str, delivery: str, url: str, answer: Answer
+        self, wanted: Wanted, actor: Actor, channel: str, text: str, delivery: str, url: str, answer: Answer
     ) -> None:
-        assert not isinstance(wanted, ShowStatus | ShowHelp | Decide | Steer)
-        words = " ".join(text.split())
-        record = RunRecord(run_id(delivery), wanted, words, user, channel, time.time())
+        assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
+        need = of_command(wanted)
+        checked = self._authorized(actor, need, channel)
+        if isinstance(checked, Denied):
+            return answer(blocks.denied(checked))
+        within = (need.host,) if need.host else checked.within
+        record = RunRecord(
+            run_id(delivery), wanted, " ".join(text.split()), actor.user, channel, time.time(), within=within
+        )
+        self.minutes.started(record)
         self._runs.start(record, url)
+        return None
 
     def _steer(
-        self, user: str, channel: str, run: str | None, what: Steering, delivery: str, url: str, answer: Answer
+        self, actor: Actor, channel: str, run: str | None, what: Steering, delivery: str, url: str, answer: Answer
     ) -> None:
         """Pause, resume, cancel, retry. What waits for a word gets it; what goes on is held between two steps."""
         record = self._runs.record(run) if run else self._only(channel, what)
         if record is None or record.channel != channel:
             which = f"There is no run {run} here." if run else f"Which run? There is not just one to {what} here."
             return answer(blocks.note(f"{which} /swarm status lists them."))
+        checked = self._authorized(actor, Need(what, host_of(record)), channel)
+        if isinstance(checked, Denied) and not (what == "cancel" and record.asker == actor.user):
+            return answer(blocks.denied(checked))
         match self._word(record, what):
             case steering.Start(command, text):
-                return self._start(command, user, channel, text, delivery, url, answer)
+                return self._start(command, actor, channel, text, delivery, url, answer)
             case steering.Answer(verdict):
-                return self._decide(user, record, record.jobs, verdict, answer)
+                return self._decide(actor.user, record, record.jobs, verdict, answer)
             case steering.Holding(kind, says):
-                self._runs.hold(record.run, Hold(kind, user, time.time()))
-                return answer(blocks.note(says))
+                self.minutes.held(actor.user, record, delivery, kind)
+                self._runs.hold(record.run, Hold(kind, actor.user, time.time()))
+                return answer(blocks.said(says))
             case steering.No(says):
                 return answer(blocks.note(says))
 
@@ -109,47 +139,73 @@ class Desk:
     def _decide_typed(
         self, user: str, channel: str, target: str, verdict: Verdict, delivery: str, answer: Answer
     ) -> None:
-        """The same gate as the buttons'; a node that waits without a run gets a run of its own."""
+        """The same gate as the buttons'; a node that waits without a run gets a run of its own, which asks."""
         record = self._runs.waiting_for(target)
         if record is not None and record.channel == channel:
-            return self._decide(user, record, record.jobs, verdict, answer)
-        if verdict in ("continue", "cancel"):
-            return answer(blocks.note(f"There is no run {target} that waits here. /swarm status lists them."))
-        checked = self._checked(user, channel, None, verdict)
-        if isinstance(checked, Denied):
-            return answer(blocks.denied(checked))
+            late = verdict == "accept" and self._runs.view(record).expired
+            return self._decide(user, record, record.jobs, "again" if late else verdict, answer)
+        actor = self._people.actor(user, self._team, fresh=True)
+        if verdict == "continue":
+            here = self._authorized(actor, Need("help"), channel)
+            none = blocks.note(f"There is no run {target} that waits here. /swarm status lists them.")
+            return answer(blocks.denied(here) if isinstance(here, Denied) else none)
         command = Accept(target) if verdict == "accept" else Reject(target, verdict == "remove")
-        typed = f"{command.type} {target}"
-        return self._start(command, user, channel, typed, delivery, "", answer)
+        return self._start(command, actor, channel, f"{command.type} {target}", delivery, "", answer)
 
     def _decide(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
-        checked = self._checked(user, record.channel, record, verdict)
+        actor = self._people.actor(user, self._team, fresh=True)
+        here = self._authorized(actor, Need("help"), record.channel)
+        if isinstance(here, Denied):
+            return answer(blocks.denied(here))
+        current = self._runs.record(record.run) or record
+        view = self._runs.view(current)
+        if job != current.jobs or view.state != "waiting" or view.waiting is None:
+            return answer(blocks.note(_too_late(current)))
+        wrong = _misfit(view, view.waiting, verdict)
+        if wrong:
+            return answer(blocks.note(wrong))
+        rights = self._settings.rights
+        checked = authorize_answer(rights, self._settings.channels, actor, current, view.waiting, verdict)
         if isinstance(checked, Denied):
             return answer(blocks.denied(checked))
-        current = self._runs.record(record.run) or record
-        if job != current.jobs or self._runs.view(current).waiting is None:
-            return answer(blocks.note(_too_late(current)))
         decision = Decision(job, verdict, user, time.time())
-        holds = self._runs.decide(current, decision)
+        holds = self._runs.decide(current, decision, view.waiting.needed)
         if holds != decision:
             return answer(blocks.note(_too_late(self._runs.record(record.run) or current)))
-        return None
+        return self.minutes.decided(current, decision)
 
-    def _checked(self, user: str, channel: str, record: RunRecord | None, verdict: Verdict) -> object:
-        actor = self._people.actor(user, self._team, fresh=True)
-        here = authorize(self._settings.rights, self._settings.channels, actor, "", channel)
-        return here if isinstance(here, Denied) else authorize_decision(self._settings.rights, actor, record, verdict)
+    def _authorized(self, actor: Actor, need: Need, channel: str) -> Allowed | Denied:
+        return authorize(self._settings.rights, self._settings.channels, actor, need, channel)
 
-    def _status(self, run: str | None) -> Message:
+    def _status(self, actor: Actor, channel: str, run: str | None) -> Message:
+        """Of this channel's runs, those about hosts that the asker may read of."""
         if run is None:
-            return blocks.status_list([self._runs.view(record) for record in self._runs.recent(RECENT)])
+            seen = [record for record in self._runs.recent(RECENT) if self._visible(actor, channel, record)]
+            return blocks.status_list([self._runs.view(record) for record in seen])
         record = self._runs.record(run)
-        if record is None:
-            return blocks.note(f"There is no run {run}. /swarm status lists the last ones.")
+        if record is None or not self._visible(actor, channel, record):
+            return blocks.note(f"There is no run {run} here. /swarm status lists the last ones.")
         return blocks.render(self._runs.view(record))
+
+    def _visible(self, actor: Actor, channel: str, record: RunRecord) -> bool:
+        own = record.asker == actor.user
+        allowed = isinstance(self._authorized(actor, Need("status", host_of(record)), channel), Allowed)
+        return record.channel == channel and (own or allowed)
+
+
+def _misfit(view: RunView, waiting: Waiting, verdict: Verdict) -> str:
+    """Why this is no answer now to what is asked, "" when it is one."""
+    run = view.record.run
+    if not fits(waiting, verdict):
+        return f"That is no answer to what run {run} asks. /swarm status {run} shows it."
+    if view.expired and verdict == "accept":
+        return f"That was asked too long ago to be accepted now. /swarm accept {run} asks anew."
+    return "" if view.expired or verdict != "again" else f"Run {run} asks already."
 
 
 def _too_late(record: RunRecord) -> str:
+    if record.votes:
+        return f"You said yes to run {record.run} already; it takes somebody else as well."
     if not record.decisions:
         return f"Run {record.run} asks nothing now. /swarm status {record.run} shows it."
     last = record.decisions[-1]
@@ -162,24 +218,22 @@ def register(app: App, desk: Desk) -> None:
     @app.command("/swarm")
     def on_command(ack: Ack, body: Body, client: WebClient, respond: Any) -> None:
         ack()
+        user, channel, text = body["user_id"], body["channel_id"], body.get("text") or ""
         answer = _privately(lambda message: respond(text=message.text, blocks=list(message.blocks)))
-        _guarded(
-            lambda: desk.command(
-                body["user_id"], body["channel_id"], body.get("text") or "", body["trigger_id"],
-                body.get("response_url", ""), answer,
-            ),
-            answer,
-        )  # fmt: skip
+        heard = desk.minutes.heard(user, channel, body["trigger_id"], f"/swarm {text}", answer)
+        url = body.get("response_url", "")
+        _guarded(lambda: desk.command(user, channel, text, body["trigger_id"], url, heard), answer)
 
     @app.event("app_mention")
     def on_mention(event: Body, body: Body, client: WebClient) -> None:
-        user, channel = event.get("user", ""), event["channel"]
+        user, channel, text = event.get("user", ""), event["channel"], event.get("text", "")
         answer = _privately(
             lambda message: client.chat_postEphemeral(
                 channel=channel, user=user, text=message.text, blocks=list(message.blocks)
             )
         )
-        _guarded(lambda: desk.command(user, channel, event.get("text", ""), body["event_id"], "", answer), answer)
+        heard = desk.minutes.heard(user, channel, body["event_id"], text, answer)
+        _guarded(lambda: desk.command(user, channel, text, body["event_id"], "", heard), answer)
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, desk, action)
@@ -194,13 +248,18 @@ def _on_button(app: App, desk: Desk, verdict: Verdict) -> None:
                 text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
             )
         )
-        channel = (body.get("channel") or {}).get("id", "")
-        _guarded(lambda: desk.click(body["user"]["id"], channel, action.get("value", ""), verdict, answer), answer)
+        user, channel = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
+        message, value = (body.get("container") or {}).get("message_ts", ""), action.get("value") or ""
+        heard = desk.minutes.heard(user, channel, body.get("trigger_id", ""), f"button {verdict} {value}", answer)
+        _guarded(lambda: desk.click(user, channel, message, value, verdict, heard), answer)
 
 
 def _privately(send: Callable[[Message], Any]) -> Answer:
     def answer(message: Message) -> None:
-        send(message)
+        try:
+            send(message)
+        except (SlackClientError, OSError) as failed:
+            log.warning("could not answer", error=str(failed))
 
     return answer
 
@@ -211,4 +270,12 @@ def _guarded(work: Callable[[], None], answer: Answer) -> None:
         work()
     except RedisError:
         log.exception("Redis does not answer")
-        answer(blocks.note("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+        answer(blocks.said("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+    except Forged as forged:
+        log.warning("forged", what=str(forged))
+        answer(blocks.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))
+    except RecordBroken:
+        log.exception("the record takes no entry")
+        answer(
+            blocks.said("Not started: the record takes no entry. `python -m bot audit verify` says where it breaks.")
+        )

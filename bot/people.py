@@ -13,6 +13,7 @@ from slack_sdk.errors import SlackClientError
 from bot.policy import Actor, Kind
 
 KEPT = 60.0  # seconds
+SLACKBOT = "USLACKBOT"  # says what others had it say, and Slack does not call it a bot
 
 
 class People:
@@ -39,11 +40,11 @@ class People:
             return "stranger"  # whom Slack does not know is nobody's colleague
         if told.get("deleted"):
             return "deactivated"
-        if told.get("is_bot") or told.get("is_workflow_bot"):
+        if told.get("is_bot") or told.get("is_workflow_bot") or user == SLACKBOT:
             return "bot"
         if told.get("is_restricted") or told.get("is_ultra_restricted"):
             return "guest"
-        if told.get("is_stranger") or (team and told.get("team_id") not in (None, team)):
+        if told.get("is_stranger") or told.get("team_id") != team:
             return "stranger"
         return "member"
 

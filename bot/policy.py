@@ -1,11 +1,15 @@
-"""Who may do what: deny by default. Pure; what Slack says of a person comes in as values."""
+"""Who may do what, where, on which host: deny by default. Pure; what Slack says of a person comes in as values."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from typing import Literal
 
-from bot.grammar import Right
+from bot.grammar import VERBS, Right
+from bot.need import ANY, EVERY, Need, of_answer
 from bot.record import RunRecord, Verdict
-from bot.settings import Rights
+from bot.settings import Rights, Rule
+from jobs.contract import Waiting
 
 Kind = Literal["member", "guest", "bot", "deactivated", "stranger"]
 REFUSED: dict[Kind, str] = {
@@ -14,6 +18,8 @@ REFUSED: dict[Kind, str] = {
     "deactivated": "deactivated accounts may not use it",
     "stranger": "people of other workspaces may not use it",
 }
+RIGHT_OF: dict[str, Right] = {verb.name: verb.right for verb in VERBS}
+FLEET_WIDE = ("hosts", "nodes", "migrate all")  # what shows or changes every host
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,9 @@ class Actor:
 
 @dataclass(frozen=True)
 class Allowed:
-    pass
+    """`within`: patterns of the hosts that the right is for."""
+
+    within: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,43 +46,68 @@ class Denied:
     who: tuple[str, ...] = ()
 
 
-def authorize(rights: Rights, channels: tuple[str, ...], actor: Actor, right: Right, channel: str) -> Allowed | Denied:
-    """Whether this person may do here what takes this right ("" takes none but being a member, here)."""
+def authorize(rights: Rights, channels: tuple[str, ...], actor: Actor, need: Need, channel: str) -> Allowed | Denied:
+    """Whether this person may do this here. `help` takes nothing but being a member, here."""
     if actor.kind != "member":
         return Denied(REFUSED[actor.kind])
     if channel not in channels:
         where = " or ".join(f"<#{name}>" for name in channels) or "no channel; [slack] channels is empty"
         return Denied(f"commands are taken in {where}")
-    return _has(rights, actor, right)
+    return _has(rights, actor, need, channel) if RIGHT_OF[need.verb] else Allowed((EVERY,))
 
 
-def authorize_decision(rights: Rights, actor: Actor, record: RunRecord | None, verdict: Verdict) -> Allowed | Denied:
-    """Accepting takes another person than the asker, unless the configuration says otherwise."""
-    if verdict == "cancel" and record and record.asker == actor.user:
-        return Allowed()
-    right: Right = "accept" if verdict in ("accept", "reject", "remove") else "change"
-    answer = _has(rights, actor, right)
-    own = record is not None and record.asker == actor.user
+def authorize_answer(
+    rights: Rights, channels: tuple[str, ...], actor: Actor, record: RunRecord, waiting: Waiting, verdict: Verdict
+) -> Allowed | Denied:
+    """Accepting takes other people than the asker, unless the configuration says otherwise; who asked may call off."""
+    own = record.asker == actor.user
+    here = authorize(rights, channels, actor, Need("help"), record.channel)
+    if isinstance(here, Denied) or (own and verdict in ("cancel", "again")):
+        return here
+    need = of_answer(record, waiting, verdict)
+    answer = _has(rights, actor, need, record.channel)
     if isinstance(answer, Allowed) and verdict == "accept" and own and not rights.accept_own:
-        others = tuple(who for who in rights.accept if who != actor.user)
+        others = tuple(who for who in _who(rights, need, record.channel) if who != actor.user)
         return Denied("who asked for it may not accept it", others)
     return answer
 
 
-def may(rights: Rights, actor: Actor) -> frozenset[Right]:
-    """All rights of a person: what help shows."""
-    names: tuple[Right, ...] = ("read", "change", "accept", "")
-    return frozenset(right for right in names if isinstance(_has(rights, actor, right), Allowed))
+def may(rights: Rights, channels: tuple[str, ...], actor: Actor, channel: str) -> Mapping[str, tuple[str, ...]]:
+    """The verbs that a person may use here, each with the patterns of the hosts it is for: what help shows."""
+    needs = [Need(name, EVERY if name in FLEET_WIDE else ANY) for name in RIGHT_OF]
+    answers = {need.verb: authorize(rights, channels, actor, need, channel) for need in needs}
+    return {verb: answer.within for verb, answer in answers.items() if isinstance(answer, Allowed)}
 
 
-def _has(rights: Rights, actor: Actor, right: Right) -> Allowed | Denied:
-    if actor.kind != "member":
-        return Denied(REFUSED[actor.kind])
-    if not right:
-        return Allowed()
-    listed: tuple[str, ...] = getattr(rights, right)
-    if "*" in listed or actor.user in listed or (actor.groups or frozenset()) & set(listed):
-        return Allowed()
+def _has(rights: Rights, actor: Actor, need: Need, channel: str) -> Allowed | Denied:
+    opening = [rule for rule in _rules(rights, need, channel) if _names(rule, actor)]
+    if opening:
+        return Allowed(tuple(dict.fromkeys(pattern for rule in opening for pattern in rule.hosts)))
+    listed = _who(rights, need, channel)
     if actor.groups is None and any(who.startswith("S") for who in listed):
-        return Denied(f"Slack does not tell now who is in the groups with the right `{right}`; try again", listed)
-    return Denied(f"it takes the right `{right}`", listed)
+        return Denied(f"Slack does not tell now who is in the groups with the right to {need.verb}; try again", listed)
+    what = {EVERY: "" if need.verb in FLEET_WIDE else " every host", ANY: ""}.get(need.host, f" {need.host}")
+    return Denied(f"it takes the right `{RIGHT_OF[need.verb]}` to {need.verb}{what}", listed)
+
+
+def _names(rule: Rule, actor: Actor) -> bool:
+    return "*" in rule.who or actor.user in rule.who or bool((actor.groups or frozenset()) & set(rule.who))
+
+
+def _who(rights: Rights, need: Need, channel: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(who for rule in _rules(rights, need, channel) for who in rule.who))
+
+
+def _rules(rights: Rights, need: Need, channel: str) -> Iterator[Rule]:
+    """Those that open it here. A verb is opened by its own name, or by that of its right."""
+    named = {*need.verb.split(), RIGHT_OF[need.verb]}
+    for rule in rights.rules:
+        here = not rule.channels or channel in rule.channels
+        if here and named & set(rule.verbs) and _on(rule, need.host):
+            yield rule
+
+
+def _on(rule: Rule, host: str) -> bool:
+    if host in (ANY, EVERY):
+        return host == ANY or EVERY in rule.hosts
+    return any(fnmatchcase(host, pattern) for pattern in rule.hosts)

@@ -5,11 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.record import Decision, JobState, RunRecord
+from imker.moment import Moment, between
 from jobs.contract import (
     Census,
     Detail,
     Ended,
     Event,
+    Examined,
+    FileChanged,
     Finding,
     FleetPlanned,
     HostTable,
@@ -22,6 +25,7 @@ from jobs.contract import (
     Waiting,
 )
 
+SKEW = 60.0  # seconds that the clocks of two machines may differ; the RQ worker that asked has the last word
 StepState = Literal["pending", "running", "done", "failed"]
 State = Literal["queued", "running", "waiting", "over", "lost"]
 
@@ -58,15 +62,28 @@ class RunView:
     details: tuple[tuple[str, Detail], ...] = ()
     fleet: FleetPlanned | None = None
     censuses: tuple[Census, ...] = ()
+    expired: bool = False
 
 
-def fold(record: RunRecord, events: Iterable[Event], job_state: JobState, now: float) -> RunView:
-    """`job_state` is RQ's word on the run's last job: a job that died writes no last event."""
+def fold(
+    record: RunRecord, events: Iterable[Event], job_state: JobState, now: float, at: Moment | None = None
+) -> RunView:
+    """`job_state` is RQ's word on the run's last job: a job that died writes no last event.
+
+    `at`: the same as `now`, UNIX seconds, by a clock that cannot be set; without it no question expires.
+    """
     ordered = sorted({(event.job, event.number): event for event in events}.values(), key=lambda e: (e.job, e.number))
     view = RunView(record, "queued", now, decisions=record.decisions)
     for event in ordered:
         view = _with(view, event)
-    return replace(view, state=_state(view, ordered, job_state))
+    state = _state(view, ordered, job_state)
+    return replace(view, state=state, expired=state == "waiting" and _expired(view.waiting, at))
+
+
+def _expired(waiting: Waiting | None, at: Moment | None) -> bool:
+    if waiting is None or waiting.asked is None or at is None:
+        return False
+    return not -SKEW <= between(waiting.asked, at) <= waiting.seconds
 
 
 def _with(view: RunView, event: Event) -> RunView:
@@ -83,6 +100,10 @@ def _with(view: RunView, event: Event) -> RunView:
             return _step(view, event, key, state="done", note=note, ended=event.at)
         case StepFailed(key, note):
             return _step(view, event, key, state="failed", note=note, ended=event.at)
+        case FileChanged():
+            return view
+        case Examined(findings):
+            return replace(view, findings=findings)
         case Detail() as detail:
             return replace(view, details=(*view.details, (f"{event.job}-{event.number}", detail)))
         case FleetPlanned() as fleet:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from jobs.contract import Approval, Command
 
-Verdict = Literal["accept", "reject", "remove", "continue", "cancel", "start"]
+Verdict = Literal["accept", "reject", "remove", "continue", "cancel", "start", "again"]  # again: ask once more
 LAST: tuple[Verdict, ...] = ("cancel", "start")  # no job of the same run follows from these
 JobState = Literal["queued", "running", "over", "lost"]  # lost: RQ knows of no orderly end, or not of the job at all
 
@@ -26,7 +26,8 @@ class Decision:
 class RunRecord:
     """One slash command that became a run. `text`: what was typed, as understood; `jobs`: how many were enqueued;
 
-    `part_of`: the fleet's run that it belongs to; `approval`: a yes that was given before it began, there.
+    `part_of`: the fleet's run that it belongs to; `approvals`: what was said yes to before it began, there;
+    `within`: patterns of the hosts that the asker's right is for; `votes`: the first of several yeses.
     """
 
     run: str
@@ -38,7 +39,9 @@ class RunRecord:
     jobs: int = 1
     decisions: tuple[Decision, ...] = ()
     part_of: str = ""
-    approval: Approval | None = None
+    approvals: tuple[Approval, ...] = ()
+    within: tuple[str, ...] = ()
+    votes: tuple[Decision, ...] = ()
 
 
 def run_id(trigger: str) -> str:

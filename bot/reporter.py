@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from http.client import HTTPException
 from typing import Any
 
@@ -28,8 +29,10 @@ from bot.fleet import FleetView, next_legs, state, steered
 from bot.kit import Message
 from bot.progress import RunView
 from bot.report import report
-from bot.runs import Runs
-from imker import broker, log
+from bot.runs import Forged, Runs
+from bot.witness import Witness
+from imker import audit, broker, log, signing
+from imker.audit import Audit
 from imker.config import ConfigError
 from jobs.contract import BELL
 
@@ -46,8 +49,9 @@ logger = structlog.get_logger()
 class Reporter:
     """`clock`: UNIX seconds."""
 
-    def __init__(self, runs: Runs, client: WebClient, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, runs: Runs, client: WebClient, witness: Witness, clock: Callable[[], float] = time.time) -> None:
         self._runs = runs
+        self._witness = witness
         self._client = client
         self._clock = clock
         self._edited: dict[str, float] = {}
@@ -55,10 +59,14 @@ class Reporter:
     def look(self) -> None:
         """Every open run once. What Slack refuses for one run keeps none of the others waiting."""
         for run in self._runs.open_runs():
-            try:
-                self._report(run)
-            except (SlackClientError, OSError, HTTPException) as failed:
-                logger.warning("could not report", run=run, error=str(failed))
+            self._trying(partial(self._report, run), run)
+        self._trying(self._witness.daily, "")
+
+    def _trying(self, work: Callable[[], None], run: str) -> None:
+        try:
+            work()
+        except (SlackClientError, OSError, HTTPException, Forged) as failed:
+            logger.warning("could not report", run=run, error=str(failed))
 
     def _report(self, run: str) -> None:
         record = self._runs.record(run)
@@ -75,8 +83,9 @@ class Reporter:
         if fleet:
             self._conduct(fleet)
         message = fleet_blocks.render(fleet) if fleet else blocks.render(view)
-        over = (state(fleet) == "over") if fleet else view.state in ("over", "lost")
+        over = (state(fleet) == "over") if fleet else view.state in ("over", "lost") or view.expired
         if self._show(view, message, over) and self._details(view) and over and self._reported(view, fleet):
+            self._witness.accepted(view, self._runs.posted(run))
             self._runs.close(run)
         return None
 
@@ -258,6 +267,7 @@ def main() -> int:
     try:
         loaded = settings.load()
         redis = broker.connect(loaded.redis_url)
+        key = signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -268,7 +278,9 @@ def main() -> int:
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, lambda *_: over.set())
-    serve(Reporter(Runs(redis, time.time), client), redis, over)
+    runs = Runs(redis, time.time, key)
+    witness = Witness(client, Audit(redis, audit.key()), runs, next(iter(loaded.channels), ""))
+    serve(Reporter(runs, client, witness), redis, over)
     return 0
 
 

@@ -6,6 +6,7 @@ accepted is enqueued again on the next look, under the same job ID, which RQ tak
 
 import contextlib
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,13 +19,18 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from bot.fleet import FleetView, fleet_of
+from bot.need import host_of
 from bot.progress import RunView, fold
-from bot.record import LAST, Decision, JobState, RunRecord, run_id
+from bot.record import LAST, Decision, JobState, RunRecord, Verdict, run_id
+from imker import moment, signing
+from imker.moment import Moment
+from imker.signing import Key
 from jobs import contract
 from jobs.contract import Approval, Event, Hold, Request, Waiting
 
 DAY = 24 * 3600
 KEPT, TIMEOUT = 30 * DAY, 2 * 3600  # seconds a run is kept; seconds a job may take
+VALID = DAY  # seconds a request may wait in its queue
 SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response_url works
 OPEN, RECENT = "bot:open", "bot:recent"
 STATES: dict[JobStatus, JobState] = {
@@ -38,18 +44,26 @@ _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 
-class Runs:
-    """`clock`: UNIX seconds."""
+class Forged(Exception):
+    """Redis holds a decision that Imker did not write, or that another key signed."""
 
-    def __init__(self, redis: "Redis", clock: Callable[[], float]) -> None:
+
+class Runs:
+    """`clock`: UNIX seconds; `key`: what requests are signed with; `now`: as `clock`, but not to be set."""
+
+    def __init__(
+        self, redis: "Redis", clock: Callable[[], float], key: Key, now: Callable[[], Moment] = moment.now
+    ) -> None:
         self._redis = redis
         self._clock = clock
+        self._key = key
+        self._now = now
 
     # --- starting and deciding ---
 
     def start(self, record: RunRecord, response_url: str = "") -> bool:
         """Records and enqueues; False when this run was accepted before."""
-        fresh = self._redis.set(_key(record.run), _RECORD.dump_json(record), nx=True, ex=KEPT)
+        fresh = self._keep(_key(record.run), _RECORD.dump_json(record))
         if response_url:
             self._redis.set(f"{_key(record.run)}:answer", response_url, ex=ANSWERABLE)
         self._redis.zadd(RECENT, {record.run: record.asked_at})
@@ -70,15 +84,26 @@ class Runs:
             whole.channel,
             now,
             part_of=whole.run,
-            approval=approval,
+            approvals=(approval,),
+            within=(leg.host,),
         )
         self.start(record)
 
-    def decide(self, record: RunRecord, decision: Decision) -> Decision:
-        """The one decision on that job's question: this one, or whichever was there before."""
-        key = f"{_key(record.run)}:decision:{decision.job}"
-        self._redis.set(key, _DECISION.dump_json(decision), nx=True, ex=KEPT)
-        holds = _DECISION.validate_json(_bytes(self._redis.get(key)))
+    def decide(self, record: RunRecord, decision: Decision, needed: int = 1) -> Decision:
+        """What holds of that job's question: this decision, or whichever stands against it.
+
+        Each yes takes a place, `needed` of them, in order and for good, and no person takes two; a no takes the next
+        one and is the last. So of any number at once exactly one takes each.
+        """
+        holds = decision
+        for place in range(1, needed + 1):
+            key = _decision_key(record.run, decision.job, place)
+            self._keep(key, _DECISION.dump_json(decision))
+            holds = self._decision(key)
+            if holds == decision or holds.verdict != "accept":
+                break
+            if decision.verdict == "accept" and decision.by == holds.by:
+                break
         if holds == decision:
             self._redis.sadd(OPEN, record.run)
             after = self.record(record.run)
@@ -89,12 +114,13 @@ class Runs:
 
     def enqueue(self, record: RunRecord) -> None:
         """The run's last job; that RQ has it already is as good."""
-        request = self._request(record)
+        request = replace(self._request(record), expires=self._clock() + VALID)
+        text = contract.encode(request)
         queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
         with contextlib.suppress(DuplicateJobError):
             queue.enqueue(
                 contract.JOB_FUNCTION,
-                args=(contract.encode(request),),
+                args=(text, self._key.sign(text)),
                 job_id=contract.job_id(record.run, record.jobs),
                 unique=True,
                 job_timeout=TIMEOUT,
@@ -109,7 +135,9 @@ class Runs:
 
     def first_seen(self, delivery: str) -> bool:
         """Whether this delivery of Slack's is the first of its kind."""
-        return bool(self._redis.set(f"bot:seen:{delivery}", 1, nx=True, ex=SEEN))
+        mine = uuid.uuid4().hex.encode()  # a write repeated after a lost reply finds its own value
+        self._redis.set(f"bot:seen:{delivery}", mine, nx=True, ex=SEEN)
+        return self._redis.get(f"bot:seen:{delivery}") == mine
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
@@ -132,31 +160,40 @@ class Runs:
 
     def record(self, run: str) -> RunRecord | None:
         """As it was asked, with all decisions since; a decision that leads on counts a job more."""
-        kept = self._redis.get(_key(run))
-        if not isinstance(kept, bytes):
+        kept = signing.opened(self._key, _key(run), self._redis.get(_key(run)))
+        if kept is None:
             return None
         record = _RECORD.validate_json(kept)
-        while (made := self._redis.get(f"{_key(run)}:decision:{record.jobs}")) is not None:
-            decision = _DECISION.validate_json(_bytes(made))
-            record = replace(record, decisions=(*record.decisions, decision))
-            if decision.verdict in LAST:
+        while made := self._decisions(run, record.jobs):
+            if made[-1].verdict == "accept" and len(made) < self._needed(run, record.jobs):
+                return replace(record, votes=made)
+            record = replace(record, decisions=(*record.decisions, *made))
+            if made[-1].verdict in LAST:
                 break
             record = replace(record, jobs=record.jobs + 1)
         return record
 
+    def _decisions(self, run: str, job: int) -> tuple[Decision, ...]:
+        """All that was said to one question, in order."""
+        made: list[Decision] = []
+        while self._redis.exists(key := _decision_key(run, job, len(made) + 1)):
+            made.append(self._decision(key))
+            if made[-1].verdict != "accept":
+                break
+        return tuple(made)
+
+    def _needed(self, run: str, job: int) -> int:
+        """How many a yes to that question takes, as the job said."""
+        asked = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
+        return asked[-1].needed if asked else 1
+
     def view(self, record: RunRecord) -> RunView:
-        return fold(record, self.events(record.run), self.job_state(record), self._clock())
+        return fold(record, self.events(record.run), self.job_state(record), self._clock(), self._now())
 
     def events(self, run: str) -> tuple[Event, ...]:
         """All that can be read; an entry that is none of ours is passed over."""
-        events = []
         entries: Any = self._redis.xrange(contract.events_key(run))
-        for _, entry in entries:
-            try:
-                events.append(contract.decode_event(entry[b"event"]))
-            except (KeyError, contract.UnknownContract):
-                continue
-        return tuple(events)
+        return contract.events_of(entries)
 
     def job_state(self, record: RunRecord) -> JobState:
         try:
@@ -208,6 +245,15 @@ class Runs:
     def forget_message(self, run: str) -> None:
         self._redis.delete(f"{_key(run)}:posted")
 
+    def witnessed(self) -> dict[str, str]:
+        """ "day": the last one that has not ended when looked at; "tried": the last whose head was to be posted."""
+        kept = self._redis.hgetall("audit:posted")
+        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
+
+    def remember_witness(self, **posted: str) -> None:
+        mapping: Any = posted
+        self._redis.hset("audit:posted", mapping=mapping)
+
     def answer_url(self, run: str) -> str:
         kept = self._redis.getdel(f"{_key(run)}:answer")
         return kept.decode() if isinstance(kept, bytes) else ""
@@ -217,30 +263,54 @@ class Runs:
 
     # --- ---
 
+    def _keep(self, key: str, text: bytes) -> bool:
+        """For good, and sealed: what others write there, however well they know how, is nobody's command."""
+        return bool(self._redis.set(key, signing.seal(self._key, key, text.decode()), nx=True, ex=KEPT))
+
+    def _decision(self, key: str) -> Decision:
+        """Raises Forged."""
+        kept = signing.opened(self._key, key, self._redis.get(key))
+        if kept is None:
+            raise Forged(f"{key} was not written by Imker")
+        return _DECISION.validate_json(kept)
+
     def _request(self, record: RunRecord) -> Request:
         """A run's first job is what was asked; each further one follows from the decision before it."""
+        first = Request(
+            record.run,
+            1,
+            record.command,
+            record.asker,
+            record.approvals,
+            record.part_of,
+            record.within,
+            channel=record.channel,
+        )
         if record.jobs == 1:
-            return Request(record.run, 1, record.command, record.asker, record.approval, record.part_of)
-        decision = record.decisions[-1]
-        waiting = self._asked(record.run, decision.job)
-        approval = Approval(decision.by, waiting.fingerprint, decision.at)
-        node = waiting.candidate.node if waiting.candidate else ""
-        commands: dict[str, contract.Command] = {
-            "accept": contract.Accept(node),
-            "reject": contract.Reject(node),
-            "remove": contract.Reject(node, remove=True),
-        }
-        again = _again(record.command, waiting)
-        command = commands.get(decision.verdict, again)
-        return Request(record.run, record.jobs, command, record.asker, approval, record.part_of)
+            return first
+        last = record.decisions[-1]
+        waiting = self._asked(record.run, last.job)
+        approvals = tuple(
+            Approval(decision.by, waiting.fingerprint, decision.at)
+            for decision in record.decisions
+            if decision.job == last.job and decision.verdict == last.verdict != "again"
+        )
+        command = _following(record.command, waiting, last.verdict)
+        within = (host_of(record, waiting),)
+        return replace(first, job=record.jobs, command=command, approvals=approvals, within=within)
 
     def _asked(self, run: str, job: int) -> Waiting:
         questions = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
         return questions[-1]
 
 
-def _again(command: contract.Command, waiting: Waiting) -> contract.Command:
-    """What a Continue leads to: the same command, or what was asked about its host."""
+def _following(command: contract.Command, waiting: Waiting, verdict: Verdict) -> contract.Command:
+    """What a decision leads to: what was asked about, or the same command again."""
+    node = waiting.candidate.node if waiting.candidate else ""
+    if verdict in ("accept", "again"):
+        return contract.Accept(node)
+    if verdict in ("reject", "remove"):
+        return contract.Reject(node, remove=verdict == "remove")
     if waiting.question == "containers":
         return contract.StartContainers(waiting.host, waiting.names)
     return contract.RetireStore(waiting.host) if waiting.question == "store" else command
@@ -255,6 +325,5 @@ def _key(run: str) -> str:
     return f"bot:run:{run}"
 
 
-def _bytes(kept: object) -> bytes:
-    assert isinstance(kept, bytes)
-    return kept
+def _decision_key(run: str, job: int, place: int) -> str:
+    return f"{_key(run)}:decision:{job}" + (f":{place}" if place > 1 else "")

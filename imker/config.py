@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-SECTIONS = ("slack", "rights", "inventory", "hosts", "engine")  # all that there are, whoever reads them
+SECTIONS = ("slack", "rights", "inventory", "hosts", "engine", "fleet")  # all that there are, whoever reads them
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -73,7 +73,8 @@ def _known(model: type[BaseModel], where: tuple[str, ...]) -> list[str]:
     schema = model.model_json_schema()
     here: dict[str, Any] = schema
     for name in where:
-        here = _resolved(schema, here.get("properties", {}).get(name) or here.get("additionalProperties") or {})
+        inside = here.get("properties", {}).get(name) or here.get("items") or here.get("additionalProperties") or {}
+        here = _resolved(schema, inside)
     return list(here.get("properties", {}))
 
 

@@ -1,23 +1,13 @@
 """The log: structlog to stderr, JSON unless a person watches. What looks like a secret never gets out."""
 
 import logging
-import re
 import sys
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-MASK = "…"
-SECRETS = re.compile(
-    r"SWMTKN-[\w-]+|SWMKEY-[\w-]+|xox[a-z]-[\w-]+|xapp-[\w-]+"
-    r"|-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|$)|(?<=://)[^/\s@]+(?=@)",
-    re.DOTALL,
-)
-
-
-def redacted(text: str) -> str:
-    return SECRETS.sub(MASK, text)
+from imker.redaction import masked, redacted
 
 
 def set_up() -> None:
@@ -47,13 +37,4 @@ class _Redacting(logging.Formatter):
 
 
 def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {key: _masked(value) for key, value in event.items()}
-
-
-def _masked(value: Any) -> Any:
-    """Whatever is not plain data is told as its text would be."""
-    if isinstance(value, dict):
-        return {key: _masked(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_masked(inner) for inner in value]
-    return value if isinstance(value, int | float | None) else redacted(str(value))
+    return {key: masked(value) for key, value in event.items()}

@@ -1,4 +1,7 @@
-"""`python -m jobs changes` or `reads`: an RQ worker for one queue. Checks the configuration before it takes a job."""
+"""`python -m jobs changes` or `reads`: an RQ worker for one queue. Checks the configuration before it takes a job.
+
+`python -m jobs doctor` looks at all that the jobs need, and says what to do.
+"""
 
 import json
 import os
@@ -8,9 +11,9 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from imker import broker, log
+from imker import broker, log, signing
 from imker.config import ConfigError
-from jobs import inventory
+from jobs import doctor, inventory
 from jobs.contract import CHANGES, INVENTORY, READS
 from jobs.crew import crew
 from jobs.guard import GuardedJob, GuardedWorker
@@ -21,13 +24,17 @@ TTL, MAINTENANCE, MONITORING = 30, 15, 5  # seconds: a dead RQ worker is noticed
 
 def main() -> int:
     queue = sys.argv[1] if len(sys.argv) == 2 else ""
+    if queue == "doctor":
+        log.set_up()
+        return doctor.main()
     if queue not in (CHANGES, READS):
-        print(f"usage: python -m jobs {CHANGES}|{READS}", file=sys.stderr)
+        print(f"usage: python -m jobs {CHANGES}|{READS}|doctor", file=sys.stderr)
         return 2
     log.set_up()
     try:
         names = sorted(inventory.load(prepare()))
         redis = broker.connect(os.environ.get("REDIS_URL"))
+        signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2

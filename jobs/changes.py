@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from jobs import containers, daemon_options, plan, quorum, reads, steps
+from jobs import approval, containers, daemon_options, plan, quorum, reads, steps
 from jobs.contract import Began, Ended, Outcome, Role, Waiting
 from jobs.contract import Detail as DetailEvent
-from jobs.errors import Drifted, JobError, Paused
+from jobs.errors import JobError, Paused
 from jobs.facts import Node, SwarmFacts, place, upstream
 from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
@@ -36,6 +36,7 @@ def migrate(office: Office, name: str, role: Role | None, docker_group: bool) ->
 
 
 def accept(office: Office, prefix: str) -> None:
+    """Promotes what enough people said yes to, if all is as they were shown; else asks, and says why it asks again."""
     office.journal.tell(Began())
     with locked(office, "swarm", f"accept {prefix}") as lease:
         swarm = gather_swarm(office.inventory, office.connect)
@@ -43,9 +44,12 @@ def accept(office: Office, prefix: str) -> None:
         if isinstance(made, Refusal):
             return office.refuse(made)
         node = _pending(swarm, prefix)
-        _still_as_shown(office, swarm, node)
+        host, waiting = _host_of(office, node), _shown(office, swarm, node)
+        why = _objection(office, waiting)
+        if why is not None:
+            return office.journal.tell(replace(waiting, summary=why))
         office.journal.tell(reads.plan_event(made))
-        carry_out(office, _host_of(office, node), made.steps, swarm.managers, lease)
+        carry_out(office, host, made.steps, swarm.managers, lease)
         after = gather_swarm(office.inventory, office.connect)
         managers = sum(seen.role == "manager" for seen in after.nodes)
         return _end(office, "done", f"{node.hostname} is a manager now. {quorum.survives(managers)}.")
@@ -59,8 +63,9 @@ def reject(office: Office, prefix: str, remove: bool) -> None:
         if isinstance(made, Refusal):
             return office.refuse(made)
         node = _pending(swarm, prefix)
+        host = _host_of(office, node)
         office.journal.tell(reads.plan_event(made))
-        carry_out(office, _host_of(office, node), made.steps, swarm.managers, lease)
+        carry_out(office, host, made.steps, swarm.managers, lease)
         left = "is out of the swarm" if remove else "stays in the swarm as a worker"
         return _end(office, "done", f"{node.hostname} {left}.")
 
@@ -78,19 +83,21 @@ def _blocked(office: Office, made: Plan) -> bool:
 
 def _asks(office: Office, made: Plan) -> bool:
     """Warnings are a person's to weigh; a yes holds for those that were shown, and with others it is asked anew."""
-    approval = office.request.approval
-    yes = approval is not None and approval.fingerprint in (made.fingerprint, made.warned)
+    yes = any(approval.fingerprint in (made.fingerprint, made.warned) for approval in office.request.approvals)
     if yes or not made.level("warn"):
         return False
     office.journal.tell(Waiting("continue", made.fingerprint))
     return True
 
 
-def _still_as_shown(office: Office, swarm: SwarmFacts, node: Node) -> None:
-    """An acceptance is of this node at this address, claiming this, with so many managers before and after."""
-    approval = office.request.approval
-    if approval and approval.fingerprint != _shown(office, swarm, node).fingerprint:
-        raise Drifted(f"{node.hostname} or the swarm is no longer as shown; it still waits, nothing was changed")
+def _objection(office: Office, waiting: Waiting) -> str | None:
+    """Why nothing is done yet: "" when nobody said yes so far, None when nothing stands against it."""
+    request = office.request
+    if not request.approvals:
+        return ""
+    asked = office.journal.question(request.job - 1)
+    why = approval.objection(request, asked, waiting.fingerprint, office.settings.rights, office.now())
+    return f"Not done: {why}. Nothing was changed; this is how it is now." if why else None
 
 
 # --- concluding -----------------------------------------------------------------------------------------------------
@@ -124,9 +131,15 @@ def _waiting(office: Office, host: Host) -> Waiting:
 
 
 def _shown(office: Office, swarm: SwarmFacts, node: Node) -> Waiting:
+    """The question, with the digest of all that a yes is of: who it is, where it is seen, what follows."""
+    rights = office.settings.rights
     candidate = plan.candidate(_host_of(office, node), node)
     numbers = plan.quorum_after_one_more(swarm)
-    return Waiting("accept", plan.fingerprint(candidate, numbers), candidate, numbers)
+    digest = plan.fingerprint(candidate, numbers, plan.acceptance(swarm, node.id))
+    return Waiting(
+        "accept", digest, candidate, numbers, host=candidate.host,
+        needed=rights.accept_count, asked=office.now(), seconds=rights.accept_within * 60.0,
+    )  # fmt: skip
 
 
 def _end(office: Office, outcome: Outcome, summary: str) -> None:
@@ -143,5 +156,5 @@ def _host_of(office: Office, node: Node) -> Host:
     """The inventory's host behind a node: by the address a manager observed, never by the name the node claims."""
     for host in office.inventory.values():
         if host.address == node.address:
-            return host
+            return office.allowed(host)
     raise JobError(f"no host of the inventory has {node.address}, where node {node.id[:12]} is seen")

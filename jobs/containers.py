@@ -88,6 +88,5 @@ def offer_removal(office: Office, host: Host, store: str, summary: str) -> None:
 
 
 def _next_step(office: Office, store: Container) -> steps.Step:
-    approval = office.request.approval
-    yes = approval is not None and approval.fingerprint == plan.fingerprint(store.name)
+    yes = any(approval.fingerprint == plan.fingerprint(store.name) for approval in office.request.approvals)
     return steps.RemoveStore(store.name) if yes and not store.running else steps.StopStore(store.name)

@@ -3,10 +3,13 @@
 In: values. Out: values and their JSON. No I/O, no clock; nothing of Redis, RQ, Slack or a host's libraries lives here.
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, TypeAdapter
+
+from imker.moment import Moment
 
 CONTRACT = 1  # raised when an older side could misread a message; an unknown one is refused in words
 
@@ -27,6 +30,11 @@ def hold_key(run: str) -> str:
     return f"run:{run}:hold"
 
 
+def used_key(run: str, job: int) -> str:
+    """That a request was taken up: it is, once."""
+    return f"imker:used:{job_id(run, job)}"
+
+
 def job_id(run: str, job: int) -> str:
     return f"{run}-{job}"
 
@@ -44,6 +52,13 @@ class Hosts:
 @dataclass(frozen=True)
 class Nodes:
     type: Literal["nodes"] = "nodes"
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Look at what the jobs need: inventory, keys, certificates, hosts."""
+
+    type: Literal["doctor"] = "doctor"
 
 
 @dataclass(frozen=True)
@@ -103,13 +118,13 @@ class RetireStore:
 
 
 Command = Annotated[
-    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore,
+    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore | Doctor,
     Field(discriminator="type"),
 ]
 
 
 def queue_of(command: Command) -> str:
-    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll) else CHANGES
+    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll | Doctor) else CHANGES
 
 
 @dataclass(frozen=True)
@@ -132,15 +147,23 @@ class Approval:
 
 @dataclass(frozen=True)
 class Request:
-    """One RQ job. `job` counts the jobs of a run from 1; `asker` is a Slack user ID; `part_of`: a fleet's run."""
+    """One RQ job, signed as a whole, and good for once: (run, job) never comes again.
+
+    `job` counts the jobs of a run from 1; `asker`: a Slack user ID; `approvals`: each another person's; `part_of`: a
+    fleet's run; `within`: patterns of the hosts that the bot checked the right for; `expires`: UNIX seconds;
+    `channel`: where it was asked, for the record.
+    """
 
     run: str
     job: int
     command: Command
     asker: str
-    approval: Approval | None = None
+    approvals: tuple[Approval, ...] = ()
     part_of: str = ""
+    within: tuple[str, ...] = ("*",)
+    expires: float = 0.0
     contract: int = CONTRACT
+    channel: str = ""
 
 
 # --- what is told --------------------------------------------------------------------------------------------------
@@ -156,6 +179,12 @@ class Finding:
     level: Level
     text: str
     hint: str = ""
+
+    @property
+    def line(self) -> str:
+        """For a terminal."""
+        word = "fail" if self.level == "block" else self.level
+        return f"{word}  {self.check}: {self.text}" + (f"\n      {self.hint}" if self.hint else "")
 
 
 @dataclass(frozen=True)
@@ -293,12 +322,34 @@ class StepFailed:
 
 
 @dataclass(frozen=True)
+class FileChanged:
+    """Told before it is done, when it is Imker that does it.
+
+    `before`, `after`: SHA-256 of the text in hex, "" for a file that is not there.
+    """
+
+    host: str
+    path: str
+    before: str
+    after: str
+    type: Literal["file_changed"] = "file_changed"
+
+
+@dataclass(frozen=True)
 class Detail:
     """What belongs into the run's thread: a diff, the tail of a package manager's output."""
 
     title: str
     text: str
     type: Literal["detail"] = "detail"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the doctor found."""
+
+    findings: tuple[Finding, ...]
+    type: Literal["examined"] = "examined"
 
 
 @dataclass(frozen=True)
@@ -352,7 +403,7 @@ class Waiting:
 
     accept: make the candidate a manager? · continue: go on despite warnings? · start: begin a fleet's migration? ·
     resume: go on after a pause? · containers: start again `names` that ran on `host`? · store: remove it from `host`?
-    `summary`: what is so whatever the answer.
+    `summary`: what is so whatever the answer. To accept takes `needed` different people, within `seconds` of `asked`.
     """
 
     question: Question
@@ -362,6 +413,9 @@ class Waiting:
     host: str = ""
     names: tuple[str, ...] = ()
     summary: str = ""
+    needed: int = 1
+    asked: Moment | None = None
+    seconds: float = 0.0
     type: Literal["waiting"] = "waiting"
 
 
@@ -387,8 +441,10 @@ Body = Annotated[
     | StepNote
     | StepDone
     | StepFailed
+    | FileChanged
     | Detail
     | Census
+    | Examined
     | HostTable
     | NodeTable
     | Waiting
@@ -436,10 +492,21 @@ def decode_event(text: str | bytes) -> Event:
     return _decode(_EVENT, text)
 
 
+def events_of(entries: Iterable[tuple[Any, Mapping[Any, Any]]]) -> tuple[Event, ...]:
+    """A stream's events; an entry that is none of ours is passed over."""
+    events = []
+    for _, entry in entries:
+        try:
+            events.append(decode_event(entry[b"event"]))
+        except (KeyError, UnknownContract):
+            continue
+    return tuple(events)
+
+
 def _decode(adapter: TypeAdapter[Message], text: str | bytes) -> Message:
     try:
         message = adapter.validate_json(text)
-    except ValueError as wrong:
+    except (ValueError, TypeError) as wrong:
         raise UnknownContract("not a message of this contract") from wrong
     if message.contract != CONTRACT:
         raise UnknownContract(f"contract {message.contract}, this side speaks {CONTRACT}")

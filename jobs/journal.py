@@ -1,28 +1,53 @@
 """Tells a run's events: one Redis Stream a run, and a doorbell for whoever waits. The only writer of a stream."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from redis import Redis
 
-from jobs.contract import BELL, Body, Event, encode, events_key
+from imker.redaction import masked
+from jobs.contract import BELL, Body, Event, Waiting, encode, events_key, events_of
 
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
 
 
-class Journal:
-    """`clock`: UNIX seconds. An event keeps its number when the client repeats a write: readers drop the second."""
+def _safe(event: Event) -> str:
+    """Its JSON. A host's words, or an Engine's, may hold a token or a password after all."""
+    return json.dumps(masked(json.loads(encode(event))), ensure_ascii=False)
 
-    def __init__(self, redis: Redis, run: str, job: int, clock: Callable[[], float]) -> None:
+
+def _nobody(_: Event) -> None:
+    """Nobody else is told."""
+
+
+class Journal:
+    """`clock`: UNIX seconds; `also`: who hears of each event besides.
+
+    An event keeps its number when the client repeats a write: readers drop the second.
+    """
+
+    def __init__(
+        self, redis: Redis, run: str, job: int, clock: Callable[[], float], also: Callable[[Event], None] = _nobody
+    ) -> None:
         self._redis = redis
         self._run = run
         self._job = job
         self._clock = clock
+        self._also = also
         self._number = 0
 
     def tell(self, body: Body) -> None:
         self._number += 1
         event = Event(self._run, self._job, self._number, self._clock(), body)
         key = events_key(self._run)
-        self._redis.xadd(key, {"event": encode(event)})
+        self._redis.xadd(key, {"event": _safe(event)})
         self._redis.expire(key, KEPT)
         self._redis.publish(BELL, self._run)
+        self._also(event)
+
+    def question(self, job: int) -> Waiting | None:
+        """What that job of the run ended with, if it was a question."""
+        entries: Any = self._redis.xrange(events_key(self._run))
+        asked = [event.body for event in events_of(entries) if event.job == job]
+        return asked[-1] if asked and isinstance(asked[-1], Waiting) else None

@@ -4,9 +4,12 @@ import difflib
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import redis
 
+from imker import moment
+from imker.moment import Moment
 from jobs.contract import Ended, Request
 from jobs.errors import JobError
 from jobs.gather import Connect
@@ -26,14 +29,22 @@ class Office:
     redis: "redis.Redis"
     shell: Callable[[Host], AbstractContextManager[Shell]]
     connect: Connect
+    now: Callable[[], Moment] = moment.now
 
     def host(self, name: str) -> Host:
-        """Raises JobError for a name that the inventory does not hold: no other ever reaches a host."""
+        """Raises JobError for a name that is not in the inventory, or in the asker's right: no other reaches a host."""
         if name in self.inventory:
-            return self.inventory[name]
+            return self.allowed(self.inventory[name])
         near = difflib.get_close_matches(name, self.inventory, 1)
         hint = f"Did you mean {near[0]}?" if near else "/swarm hosts lists them."
         raise JobError(f"no host {name} in the inventory", hint=hint)
+
+    def allowed(self, host: Host) -> Host:
+        """Raises JobError for a host that the bot did not check the right for."""
+        if any(fnmatchcase(host.name, pattern) for pattern in self.request.within):
+            return host
+        allowed = ", ".join(self.request.within) or "none"
+        raise JobError(f"the right that was checked is for {allowed}, not for {host.name}", host=host.name)
 
     def refuse(self, refusal: Refusal) -> None:
         self.journal.tell(Ended("refused", refusal.summary, "Nothing was changed.", refusal.hint))

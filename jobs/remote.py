@@ -23,11 +23,13 @@ LIST = 'for copy in "$1".imker-*; do [ -e "$copy" ] && printf "%s\\n" "$copy"; d
 
 @dataclass(frozen=True)
 class UnitState:
-    """A transient unit: `active` is "" when there is none; `code` is its exit status once it has ended."""
+    """A transient unit: `active` is "" when there is none; `code`: its exit status once it has ended; `about`: its
+    description."""
 
     active: str
     sub: str
     code: int
+    about: str = ""
 
     @property
     def running(self) -> bool:
@@ -58,16 +60,16 @@ def remove(shell: Shell, path: str) -> None:
     shell.run("rm", "-f", "--", path, sudo=True)
 
 
-def start_unit(shell: Shell, unit: str, script: str, *arguments: str) -> None:
+def start_unit(shell: Shell, unit: str, about: str, script: str, *arguments: str) -> None:
     """Runs a script under systemd, so that it outlives this connection; its exit status stays until `forget_unit`."""
-    start_program(shell, unit, "sh", "-c", script, "imker", *arguments)
+    start_program(shell, unit, about, "sh", "-c", script, "imker", *arguments)
 
 
-def start_program(shell: Shell, unit: str, *argv: str) -> None:
+def start_program(shell: Shell, unit: str, about: str, *argv: str) -> None:
     shell.run(
         "systemd-run",
         f"--unit={unit}",
-        "--description=Imker",
+        f"--description={about}",
         "--property=RemainAfterExit=yes",
         "--property=KillMode=mixed",
         "--setenv=DEBIAN_FRONTEND=noninteractive",
@@ -78,11 +80,12 @@ def start_program(shell: Shell, unit: str, *argv: str) -> None:
 
 
 def unit_state(shell: Shell, unit: str) -> UnitState:
-    keys = ("LoadState", "ActiveState", "SubState", "ExecMainStatus")
+    keys = ("LoadState", "ActiveState", "SubState", "ExecMainStatus", "Description")
     shown = properties(shell.run("systemctl", "show", unit, *(f"-p{key}" for key in keys)).stdout)
     if shown.get("LoadState") == "not-found":
         return UnitState("", "", 0)
-    return UnitState(shown.get("ActiveState", ""), shown.get("SubState", ""), int(shown.get("ExecMainStatus") or 0))
+    code = int(shown.get("ExecMainStatus") or 0)
+    return UnitState(shown.get("ActiveState", ""), shown.get("SubState", ""), code, shown.get("Description", ""))
 
 
 def unit_output(shell: Shell, unit: str, lines: int) -> str:

@@ -11,11 +11,13 @@ from functools import cache
 import redis
 import structlog
 
-from imker import broker
-from jobs import changes, containers, contract, fleet_plan, inventory, reads, settings
+from imker import audit, broker, signing
+from imker.audit import Audit
+from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
+from jobs.account import recording
 from jobs.engine import Engine
 from jobs.errors import Cancelled, JobError
-from jobs.execute.restart import Restored
+from jobs.execute.back import Restored
 from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office
@@ -30,11 +32,16 @@ def prepare() -> settings.Settings:
     return settings.load()
 
 
-def run(request_json: str) -> None:
-    """Raises UnknownContract for what this side cannot read; every other end is an event of the run."""
-    request = contract.decode_request(request_json)
+def run(request_json: str, signature: object = "") -> None:
+    """Raises UnknownContract and Refused for what may not be; every other end is an event of the run."""
     server = broker.connect(os.environ.get("REDIS_URL"))
-    journal = Journal(server, request.run, request.job, time.time)
+    try:
+        request = gate.admit(request_json, signature, signing.load(), server, time.time())
+    except gate.Refused as refused:
+        log.warning("job refused", summary=refused.summary)
+        raise
+    record = recording(Audit(server, audit.key()), request)
+    journal = Journal(server, request.run, request.job, time.time, record)
     tell_all(request, journal, lambda: _office(request, journal, server))
 
 
@@ -75,6 +82,8 @@ def handle(command: contract.Command, office: Office) -> None:
             changes.reject(office, node, remove)
         case contract.MigrateAll(without):
             fleet_plan.show_fleet(office, without)
+        case contract.Doctor():
+            doctor.show(office)
         case contract.StartContainers(host, names):
             containers.start(office, host, names)
         case contract.RetireStore(host):

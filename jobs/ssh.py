@@ -28,6 +28,13 @@ class Output:
     stderr: str
 
 
+def knows(known_hosts: Path, host: Host) -> bool:
+    """Whether the file has a key for the host. Raises OSError when it cannot be read."""
+    keys = paramiko.HostKeys(str(known_hosts))
+    name = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
+    return keys.lookup(name) is not None
+
+
 class Shell(Protocol):
     """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt."""
 

@@ -1,11 +1,12 @@
 """Carries a plan out on one host, step by step: each told at both ends, none without its lock, none after a hold."""
 
+import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from jobs import steps
-from jobs.contract import HOLD, Detail, StepDone, StepFailed, StepNote, StepStarted, hold_key
+from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
 from jobs.errors import Cancelled, Drifted, JobError, Paused
 from jobs.execute import execute
 from jobs.execute.site import Site
@@ -32,8 +33,14 @@ def carry_out(
                 _do(office, step, site, lease)
             except JobError as failed:
                 failed.state = failed.state or _left(host, plan_steps, number)
-                failed.hint = failed.hint or f"/swarm retry {office.request.run} goes on from what is true then."
+                failed.hint = _hint(office, failed)
                 raise
+
+
+def _hint(office: Office, failed: JobError) -> str:
+    if "/swarm" in failed.hint:
+        return failed.hint
+    return f"{failed.hint} /swarm retry {office.request.run} goes on from what is true then.".lstrip()
 
 
 def locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease]:
@@ -105,6 +112,13 @@ def _site(office: Office, host: Host, shell: Shell, managers: tuple[str, ...]) -
         connect=office.connect,
         note=lambda text: None,
         detail=lambda title, text: office.journal.tell(Detail(title, text)),
+        changed=lambda path, before, after: office.journal.tell(_changed(host, path, before, after)),
         pool=str(office.settings.fleet.address_pool),
         managers=managers,
     )
+
+
+def _changed(host: Host, path: str, before: str, after: str) -> FileChanged:
+    """Digests: a file may hold what must not be kept elsewhere."""
+    old, new = (hashlib.sha256(text.encode()).hexdigest() if text else "" for text in (before, after))
+    return FileChanged(host.name, path, old, new)

@@ -32,11 +32,15 @@ class RewriteOptions:
 
 @dataclass(frozen=True)
 class UpgradeEngine:
-    """`packages`: "name=version" each; `wanted`: the Engine's version after; `conffile`: saved first, "" for none."""
+    """`packages`: "name=version" each; `wanted`: the Engine's version after; `conffile`: saved first, "" for none;
+
+    `old_packages`: what to go back to.
+    """
 
     packages: tuple[str, ...]
     wanted: str
     conffile: str = ""
+    old_packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

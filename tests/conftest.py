@@ -29,6 +29,9 @@ def server(redis_folder: Path) -> Iterator[Redis]:
     yield client
     client.close()
     embedded._used.pop(redis_folder).close()
+    deadline = time.monotonic() + 30
+    while embedded._kept(redis_folder) and time.monotonic() < deadline:
+        time.sleep(0.05)  # until then the server writes into the folder
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The daemon's options, wherever they stand: read, cleaned of the classic Swarm, put back, shown. Pure, no I/O."""
 
-from jobs.daemon_options.diff import diff, masked
+from jobs.daemon_options.diff import diff
 from jobs.daemon_options.effective import argv, effective, listens_tcp
 from jobs.daemon_options.effective import variables as assignments
 from jobs.daemon_options.model import FileEdit, Option, OptionFiles, Rewrite, UnitFacts
@@ -19,7 +19,6 @@ __all__ = [
     "diff",
     "effective",
     "listens_tcp",
-    "masked",
     "put_back",
     "rewrite",
 ]

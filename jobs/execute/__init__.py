@@ -4,7 +4,7 @@ In: a Step and a Site. Out: a line on what was done, or a JobError. What is to b
 """
 
 from jobs import steps
-from jobs.execute import containers, membership, options, packages, restart
+from jobs.execute import containers, membership, options, restart, upgrade
 from jobs.execute.site import Site
 
 
@@ -20,13 +20,13 @@ def execute(step: steps.Step, site: Site) -> str:
             site.shell.run("usermod", "-aG", "docker", "--", user, sudo=True)
             return f"{user} may use docker from the next login on"
         case steps.CleanMachine(edit):
-            return options.clean_machine(edit)
+            return options.clean_machine(site, edit)
         case steps.SwitchSource(edit):
             return options.apply(site, (edit,))
         case steps.RewriteOptions(edits):
             return options.apply(site, edits)
         case steps.UpgradeEngine():
-            return packages.upgrade(site, step)
+            return upgrade.upgrade(site, step)
         case steps.PutOptionsBack(path, wanted):
             return options.put_back(site, path, wanted)
         case steps.RestartEngine():

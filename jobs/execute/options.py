@@ -23,13 +23,14 @@ def apply(site: Site, edits: tuple[FileEdit, ...]) -> str:
     return f"changed {', '.join(edit.path for edit in edits)}; saved beside each: the old one (.imker-…)"
 
 
-def clean_machine(edit: FileEdit) -> str:
+def clean_machine(site: Site, edit: FileEdit) -> str:
     """docker-machine's own file is on this side; it may hold secrets, and its copy is as private as it is."""
     path = Path(edit.path)
     if path.read_text() != edit.before:
         raise Drifted(f"{path} was changed by somebody else meanwhile")
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
     shutil.copy2(path, path.with_name(f"{path.name}.imker-{stamp}"))
+    site.changed(edit.path, edit.before, edit.after)
     fresh = path.with_name(f"{path.name}.imker~")
     shutil.copy2(path, fresh)
     fresh.write_text(edit.after)
@@ -48,6 +49,7 @@ def put_back(site: Site, path: str, wanted: str) -> str:
 
 def replace(site: Site, path: str, before: str, after: str) -> None:
     keep(site, path, before)
+    site.changed(path, before, after)
     remote.write(site.shell, path, after)
 
 

@@ -4,51 +4,64 @@ import time
 
 from jobs import remote
 from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
-from jobs.execute import options
 from jobs.execute.site import Site
-from jobs.steps import UpgradeEngine
 
 LONGEST = 30 * 60  # seconds an upgrade may take
 SILENCE = 90  # seconds a host may be away during it before we say so
+STARTS = 3  # a unit that is gone without a result went with its host's reboot: so often it is started again
 # A package left half-configured is repaired first; the maintainer's conffile is taken, and nothing can ask.
+# dpkg itself does not wait for its lock; what apt waits for, it waits 10 minutes for.
 SCRIPT = """
+tries=0
+until said=$(dpkg --force-confnew --configure -a 2>&1); do
+  tries=$((tries + 1))
+  case $said in *lock*) ;; *) echo "$said"; exit 1 ;; esac
+  [ $tries -lt 120 ] || { echo "$said"; exit 1; }
+  echo "waiting for dpkg's lock"; sleep 5
+done
 set -e
-dpkg --force-confnew --configure -a
-apt-get -q update -o DPkg::Lock::Timeout=600
+apt-get -q update -o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any
 exec apt-get -q install -y --allow-downgrades --no-install-recommends \\
   -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confnew -- "$@"
 """
 
 
-def upgrade(site: Site, step: UpgradeEngine) -> str:
-    if step.conffile and (text := remote.read(site.shell, step.conffile)) is not None:
-        options.keep(site, step.conffile, text)
-    install(site, step.packages)
-    return f"installed {', '.join(step.packages)}"
-
-
 def install(site: Site, packages: tuple[str, ...]) -> None:
-    """Starts the unit, or joins the one that a cut connection left running; raises when apt fails."""
-    state = _run(site, packages)
-    if not state.active:
-        site.note("the host restarted in the middle of it; finishing what is left")
-        state = _run(site, packages)
-    if not state.active:
-        raise Unreachable(f"{site.host.name} restarts again and again during its upgrade", host=site.host.name)
+    """Starts the unit, or joins the one that a cut connection left; raises CommandFailed when apt fails."""
+    for _ in range(STARTS):
+        if not _there(site, packages):
+            remote.forget_unit(site.shell, remote.UPGRADE)
+            remote.start_unit(site.shell, remote.UPGRADE, _about(packages), SCRIPT, *packages)
+        state = _follow(site)
+        if state.active:
+            return _collect(site, state)
+        site.note("the host was restarted in the middle of it; going on")
+    raise TimedOut(f"the upgrade on {site.host.name} was cut short {STARTS} times", host=site.host.name)
+
+
+def _about(packages: tuple[str, ...]) -> str:
+    return f"Imker: {' '.join(packages)}"
+
+
+def _there(site: Site, packages: tuple[str, ...]) -> bool:
+    """Whether just this is going on already, or is done and nobody has looked at how it ended."""
+    state = remote.unit_state(site.shell, remote.UPGRADE)
+    return state.running or (state.active == "active" and state.about == _about(packages))
+
+
+def _collect(site: Site, state: remote.UnitState) -> None:
     said = remote.unit_output(site.shell, remote.UPGRADE, 60)
     site.detail(f"apt on {site.host.name}", said)
     remote.forget_unit(site.shell, remote.UPGRADE)
     if state.code:
-        hint = f"Mend what apt says on {site.host.name}, then migrate it again."
-        raise CommandFailed(site.host.name, "apt-get install", state.code, said, hint=hint)
+        hint = f"Mend what apt says on {site.host.name}; the thread has it."
+        raise CommandFailed(site.host.name, "apt-get install", state.code, _reason(said), hint=hint)
 
 
-def _run(site: Site, packages: tuple[str, ...]) -> remote.UnitState:
-    """Until it has ended. Its `active` is "" when it is gone with the host's restart: then dpkg is half-way."""
-    if not remote.unit_state(site.shell, remote.UPGRADE).running:
-        remote.forget_unit(site.shell, remote.UPGRADE)
-        remote.start_unit(site.shell, remote.UPGRADE, SCRIPT, *packages)
-    return _follow(site)
+def _reason(said: str) -> str:
+    """apt says what is wrong in lines of their own, and often more after them."""
+    wrong = [line for line in said.splitlines() if line.startswith(("E: ", "dpkg: error", "W: Failed"))]
+    return wrong[0] if wrong else said
 
 
 def _follow(site: Site) -> remote.UnitState:

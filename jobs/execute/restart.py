@@ -2,22 +2,15 @@
 
 from jobs import gather, remote
 from jobs.daemon_options import argv, cleaned_files
-from jobs.errors import CommandFailed, JobError
-from jobs.execute import packages
+from jobs.errors import JobError
+from jobs.execute import containers
+from jobs.execute.back import Down, Restored, downgrade, restore
 from jobs.execute.site import Site
 from jobs.facts import upstream
 from jobs.steps import RestartEngine
 
 UNITS = ("docker.service", "docker.socket")
 WITHIN = 60  # seconds from the restart to the first answer
-
-
-class Restored(JobError):
-    """The new Engine did not come back, and the host runs again as it was."""
-
-
-class Down(JobError):
-    """The new Engine did not come back, and neither did the old state."""
 
 
 def restart(site: Site, step: RestartEngine) -> str:
@@ -62,29 +55,20 @@ def _back(site: Site, step: RestartEngine) -> JobError:
     """Old files, old package, start; then, as old options may be what no Engine starts with, those cleaned."""
     site.note("no answer; putting the old state back")
     host = site.host.name
-    _restore(site, site.saved)
+    restore(site, site.saved)
     old = ""
     if step.old_packages:
-        old = _downgraded(site, step.old_packages)
-        _restore(site, site.saved)
+        old = upstream(step.old_packages[0].split("=", 1)[1]) if downgrade(site, step.old_packages) else ""
+        restore(site, site.saved)
     if _start(site, old):
-        return Restored(f"the Engine {step.wanted} did not come back on {host}; its old files are back, and it answers")
-    _restore(site, cleaned_files(site.saved))
+        return _restored(site, step, "its old files are back, and it answers")
+    restore(site, cleaned_files(site.saved))
     if _start(site, old):
-        summary = f"the Engine {step.wanted} did not come back on {host}; the old one runs, without the classic options"
-        return Restored(summary, host=host)
+        return _restored(site, step, "the old one runs, without the classic options")
     hint = f"On {host}: journalctl -u docker.service. The old files are beside the new ones, named .imker-…"
     return Down(f"the Engine on {host} does not come back, with its old files neither", host=host, hint=hint)
 
 
-def _restore(site: Site, files: dict[str, str]) -> None:
-    for path, text in files.items():
-        remote.write(site.shell, path, text)
-
-
-def _downgraded(site: Site, old_packages: tuple[str, ...]) -> str:
-    try:
-        packages.install(site, old_packages)
-    except CommandFailed:
-        return ""  # apt's words are in the thread; the old files may still do with the new Engine
-    return upstream(old_packages[0].split("=", 1)[1])
+def _restored(site: Site, step: RestartEngine, how: str) -> Restored:
+    run = containers.start(site, step.ran)
+    return Restored(f"the Engine {step.wanted} did not come back on {site.host.name}; {how}; containers: {run}")

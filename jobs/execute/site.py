@@ -14,7 +14,8 @@ from jobs.ssh import Shell
 class Site:
     """`managers`: names of the hosts that manage the swarm, the best first; `note`: a running step's word to the run;
 
-    `detail`: (title, text) for the run's thread; `pool`: a new swarm's address pool; `saved`: path -> text of every
+    `detail`: (title, text) for the run's thread; `changed`: (path, before, after) of a file, told before it is
+    written; `pool`: a new swarm's address pool; `saved`: path -> text of every
     file this job changed, as it was.
     """
 
@@ -24,6 +25,7 @@ class Site:
     connect: Connect
     note: Callable[[str], None]
     detail: Callable[[str, str], None]
+    changed: Callable[[str, str, str], None]
     pool: str
     managers: tuple[str, ...] = ()
     saved: dict[str, str] = field(default_factory=dict)

@@ -67,7 +67,7 @@ def _upgrade(now: HostFacts, package: Package, target: str, rewrite: Rewrite) ->
     cli = [f"docker-cli={version}" for version in package.cli_candidates if upstream(version) == upstream(target)]
     names = (f"{package.name}={target}", *(cli[:1] if package.name == "docker.io" else ()))
     conffile = CONFFILE if CONFFILE in now.options.files else ""
-    return (UpgradeEngine(names, upstream(target), conffile),)
+    return (UpgradeEngine(names, upstream(target), conffile, (f"{package.name}={package.installed}",)),)
 
 
 def _back(now: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[PutOptionsBack, ...]:

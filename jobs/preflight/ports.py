@@ -64,7 +64,7 @@ class Listening:
         for shell in self._shells:
             remote.forget_unit(shell, UNIT)
             ports = [f"{kind}:{port}" for kind, port in PORTS]
-            remote.start_program(shell, UNIT, "perl", "-e", LISTEN, self.word, *ports)
+            remote.start_program(shell, UNIT, "Imker: are the ports open?", "perl", "-e", LISTEN, self.word, *ports)
         return self
 
     def __exit__(self, *_: object) -> None:

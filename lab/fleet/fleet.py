@@ -47,8 +47,7 @@ def up(names: Iterable[str] = (), say: Say = print, folder: Path = CLIENT) -> tu
         network.serve(built / "repository")
         client.make_keys(hosts)
         _boot(missing, built, say)
-        running = [BY_NAME[name] for name in machine.known() if machine.leader(name) is not None and name in BY_NAME]
-        client.write(folder, running)
+        client.write(folder, _running())
     return hosts
 
 
@@ -74,6 +73,7 @@ def reset(names: Iterable[str], say: Say = print) -> None:
             machine.kill(host.name)
             machine.forget(host.name)
         _boot(list(hosts), base.ready(say), say)
+        client.write(CLIENT, _running())
 
 
 def reboot(names: Iterable[str], say: Say = print) -> None:
@@ -90,6 +90,10 @@ def reboot(names: Iterable[str], say: Say = print) -> None:
 def status() -> tuple[HostStatus, ...]:
     names = [name for name in machine.known() if name in BY_NAME]
     return tuple(HostStatus(name, BY_NAME[name].address, machine.leader(name) is not None) for name in names)
+
+
+def _running() -> tuple[LabHost, ...]:
+    return tuple(BY_NAME[name] for name in machine.known() if machine.leader(name) is not None and name in BY_NAME)
 
 
 def _boot(hosts: list[LabHost], built: Path, say: Say) -> None:

@@ -55,7 +55,7 @@ class Slack:
         await self._tell()
         if self.faults.take(method, "drop_reply"):
             return _cut_off()
-        return JSONResponse(answer)
+        return JSONResponse(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self.state.scopes))})
 
     async def respond(self, request: Request) -> Response:
         """A response_url: five uses in half an hour, seen by the one who acted unless the app says otherwise."""

@@ -1,64 +1,135 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bot.grammar import Right
-from bot.policy import Actor, Allowed, Denied, Kind, authorize, authorize_decision, may
+from bot.need import ANY, EVERY, Need
+from bot.policy import RIGHT_OF, Actor, Allowed, Denied, Kind, authorize, authorize_answer, may
 from bot.record import RunRecord, Verdict
-from bot.settings import Rights
-from jobs.contract import Migrate
+from bot.settings import Rights, Rule
+from jobs.contract import Candidate, Command, Migrate, MigrateAll, Question, Waiting
 
-RIGHTS = Rights(read=("*",), change=("U01ALICE",), accept=("U02BOB", "S01OPS"))
-RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U02BOB", "C01OPS", 0.0)
+RIGHTS = Rights(
+    read=("*",),
+    change=("U01ALICE",),
+    accept=("U02BOB", "S01OPS"),
+    rule=(
+        Rule(who=("U05ERIN",), verbs=("plan", "migrate"), hosts=("lei-*",), channels=("C01OPS",)),
+        Rule(who=("S02WEB",), verbs=("accept",), hosts=("web-?",)),
+    ),
+)
+OPS = ("C01OPS", "C03WEB")
 
 
 def actor(user: str, kind: Kind = "member", groups: frozenset[str] | None = frozenset()) -> Actor:
     return Actor(user, kind, groups)
 
 
-@pytest.mark.parametrize(
-    ("who", "right", "channel", "allowed"),
-    [
-        (actor("U01ALICE"), "change", "C01OPS", True),
-        (actor("U01ALICE"), "accept", "C01OPS", False),
-        (actor("U03CAROL"), "read", "C01OPS", True),
-        (actor("U03CAROL"), "change", "C01OPS", False),
-        (actor("U03CAROL", groups=frozenset({"S01OPS"})), "accept", "C01OPS", True),
-        (actor("U03CAROL", groups=None), "accept", "C01OPS", False),
-        (actor("U01ALICE"), "change", "C02DEV", False),
-        (actor("U01ALICE"), "change", "D0DIRECT", False),
-        (actor("U01ALICE", "guest"), "read", "C01OPS", False),
-        (actor("U01ALICE", "deactivated"), "change", "C01OPS", False),
-        (actor("U01ALICE", "bot"), "change", "C01OPS", False),
-        (actor("U01ALICE", "stranger"), "change", "C01OPS", False),
-        (actor("U03CAROL"), "", "C01OPS", True),
-    ],
-)
-def test_who_may(who: Actor, right: Right, channel: str, allowed: bool) -> None:
-    assert isinstance(authorize(RIGHTS, ("C01OPS",), who, right, channel), Allowed) is allowed
-
-
-@pytest.mark.parametrize("right", ["read", "change", "accept"])
-def test_nothing_is_open_unless_the_configuration_opens_it(right: Right) -> None:
-    assert isinstance(authorize(Rights(), ("C01OPS",), actor("U01ALICE"), right, "C01OPS"), Denied)
+WEB = actor("U03CAROL", groups=frozenset({"S02WEB"}))
 
 
 @pytest.mark.parametrize(
-    ("user", "verdict", "own", "allowed"),
+    ("who", "verb", "host", "channel", "allowed"),
     [
-        ("U02BOB", "accept", False, False),
-        ("U02BOB", "accept", True, True),
-        ("U02BOB", "reject", False, True),
-        ("U02BOB", "cancel", False, True),
-        ("U02BOB", "continue", False, False),
-        ("U01ALICE", "accept", True, False),
-        ("U01ALICE", "continue", False, True),
-        ("U03CAROL", "cancel", False, False),
+        (actor("U01ALICE"), "migrate", "kaditz", "C01OPS", True),
+        (actor("U01ALICE"), "migrate all", EVERY, "C01OPS", True),
+        (actor("U01ALICE"), "accept", "kaditz", "C01OPS", False),
+        (actor("U03CAROL"), "nodes", EVERY, "C01OPS", True),
+        (actor("U03CAROL"), "migrate", "kaditz", "C01OPS", False),
+        (actor("U03CAROL", groups=frozenset({"S01OPS"})), "accept", "kaditz", "C01OPS", True),
+        (actor("U03CAROL", groups=frozenset({"S01OPS"})), "reject", "kaditz", "C01OPS", True),
+        (actor("U03CAROL", groups=None), "accept", "kaditz", "C01OPS", False),
+        (actor("U02BOB", groups=None), "accept", "kaditz", "C01OPS", True),
+        (actor("U01ALICE"), "migrate", "kaditz", "C02DEV", False),
+        (actor("U01ALICE"), "migrate", "kaditz", "D0DIRECT", False),
+        (actor("U01ALICE", "guest"), "nodes", EVERY, "C01OPS", False),
+        (actor("U01ALICE", "deactivated"), "migrate", "kaditz", "C01OPS", False),
+        (actor("U01ALICE", "bot"), "migrate", "kaditz", "C01OPS", False),
+        (actor("U01ALICE", "stranger"), "migrate", "kaditz", "C01OPS", False),
+        (actor("U03CAROL"), "help", ANY, "C01OPS", True),
+        (actor("U05ERIN"), "migrate", "lei-1", "C01OPS", True),
+        (actor("U05ERIN"), "migrate", "dd-1", "C01OPS", False),
+        (actor("U05ERIN"), "migrate", "lei-1", "C03WEB", False),
+        (actor("U05ERIN"), "migrate all", EVERY, "C01OPS", False),
+        (actor("U05ERIN"), "retire", "lei-1", "C01OPS", False),
+        (actor("U05ERIN"), "migrate", ANY, "C01OPS", True),
+        (WEB, "accept", "web-1", "C03WEB", True),
+        (WEB, "accept", "web-12", "C03WEB", False),
+        (WEB, "accept", EVERY, "C03WEB", False),
     ],
 )
-def test_who_may_decide(user: str, verdict: Verdict, own: bool, allowed: bool) -> None:
+def test_who_may(who: Actor, verb: str, host: str, channel: str, allowed: bool) -> None:
+    assert isinstance(authorize(RIGHTS, OPS, who, Need(verb, host), channel), Allowed) is allowed
+
+
+@pytest.mark.parametrize("verb", [name for name, right in RIGHT_OF.items() if right])
+def test_nothing_is_open_unless_the_configuration_opens_it(verb: str) -> None:
+    for host in (ANY, EVERY, "kaditz"):
+        assert isinstance(authorize(Rights(), OPS, actor("U01ALICE"), Need(verb, host), "C01OPS"), Denied)
+
+
+def test_one_character_of_a_pattern_is_not_every_host() -> None:
+    rights = Rights(rule=(Rule(who=("*",), verbs=("change",), hosts=("?", "?*", "**")),))
+    assert isinstance(authorize(rights, OPS, actor("U01ALICE"), Need("migrate all", EVERY), "C01OPS"), Denied)
+
+
+def test_a_refusal_names_the_right_the_host_and_who_has_it() -> None:
+    answer = authorize(RIGHTS, OPS, actor("U03CAROL"), Need("migrate", "lei-1"), "C01OPS")
+    assert answer == Denied("it takes the right `change` to migrate lei-1", ("U01ALICE", "U05ERIN"))
+
+
+@given(st.sampled_from(sorted(RIGHT_OF)), st.text("abl-i1*?", max_size=6), st.sampled_from(["C01OPS", "C03WEB", "C9"]))
+def test_only_a_member_may_anything(verb: str, host: str, channel: str) -> None:
+    rights = Rights(read=("*",), change=("*",), accept=("*",))
+    kinds: tuple[Kind, ...] = ("guest", "bot", "deactivated", "stranger")
+    for kind in kinds:
+        assert isinstance(authorize(rights, OPS, actor("U01ALICE", kind), Need(verb, host), channel), Denied)
+
+
+def record(asker: str, command: Command | None = None) -> RunRecord:
+    return RunRecord("k3fm9x2q", command or Migrate("kaditz"), "migrate kaditz", asker, "C01OPS", 0.0)
+
+
+def asks(question: Question) -> Waiting:
+    candidate = Candidate("kaditz", "n", "198.18.0.39", "kaditz", "26") if question == "accept" else None
+    return Waiting(question, "f00d", candidate)
+
+
+@pytest.mark.parametrize(
+    ("user", "question", "verdict", "own", "allowed"),
+    [
+        ("U02BOB", "accept", "accept", False, False),
+        ("U02BOB", "accept", "accept", True, True),
+        ("U02BOB", "accept", "reject", False, True),
+        ("U02BOB", "accept", "again", False, True),
+        ("U02BOB", "accept", "cancel", False, True),
+        ("U02BOB", "continue", "continue", False, False),
+        ("U01ALICE", "accept", "accept", True, False),
+        ("U01ALICE", "continue", "continue", False, True),
+        ("U01ALICE", "containers", "continue", False, True),
+        ("U01ALICE", "store", "continue", False, True),
+        ("U05ERIN", "continue", "continue", False, False),
+        ("U03CAROL", "continue", "cancel", False, False),
+        ("U03CAROL", "accept", "again", False, False),
+    ],
+)
+def test_who_may_answer(user: str, question: Question, verdict: Verdict, own: bool, allowed: bool) -> None:
     rights = RIGHTS.model_copy(update={"accept_own": own})
-    assert isinstance(authorize_decision(rights, actor(user), RECORD, verdict), Allowed) is allowed
+    answer = authorize_answer(rights, OPS, actor(user), record("U02BOB"), asks(question), verdict)
+    assert isinstance(answer, Allowed) is allowed
 
 
-def test_help_knows_a_persons_rights() -> None:
-    assert may(RIGHTS, actor("U01ALICE")) == {"read", "change", ""}
-    assert may(RIGHTS, actor("U01ALICE", "guest")) == set()
+@pytest.mark.parametrize(("user", "allowed"), [("U01ALICE", True), ("U05ERIN", False)])
+def test_starting_a_fleet_takes_the_right_for_every_host(user: str, allowed: bool) -> None:
+    answer = authorize_answer(RIGHTS, OPS, actor(user), record("U01ALICE", MigrateAll()), asks("start"), "start")
+    assert isinstance(answer, Allowed) is allowed
+
+
+def test_help_knows_what_a_person_may_do_and_on_which_hosts() -> None:
+    alice = may(RIGHTS, OPS, actor("U01ALICE"), "C01OPS")
+    assert {"migrate", "migrate all", "nodes", "help"} <= set(alice)
+    assert "accept" not in alice
+    erin = may(RIGHTS, OPS, actor("U05ERIN"), "C01OPS")
+    assert erin["migrate"] == ("lei-*",)
+    assert not {"migrate all", "retire", "accept"} & set(erin)
+    assert may(RIGHTS, OPS, actor("U01ALICE", "guest"), "C01OPS") == {}
+    assert may(RIGHTS, OPS, actor("U01ALICE"), "C02DEV") == {}

@@ -1,20 +1,15 @@
 """The story, on real hosts: what somebody types in the channel, and what becomes of the hosts."""
 
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
-from lab.fleet import fleet, machine
+from lab.fleet import machine
 from lab.fleet.hosts import LabHost
 from lab.fleet.options import DEFAULTS, JSON
-from lab.imker import environment, imker
 from lab.slack.client import Workspace
-from lab.slack.running import running
 from lab.story import ALICE, OPS, Story
+from tests.fleet.imkers import new_imker, on
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
 
@@ -22,22 +17,8 @@ pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
 @pytest.fixture
 def workspace(legacy: tuple[LabHost, ...]) -> Iterator[Workspace]:
     """A new Imker in a new Slack, over hosts of 2016."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-s-")))
-        slack = stack.enter_context(running())
-        settings = environment(slack.url, fleet.CLIENT.resolve() / "imker.toml", folder / "redis")
-        stack.enter_context(imker(settings, folder / "log"))
-        deadline = time.monotonic() + 20
-        while not slack.sockets():
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.1)
-        yield slack
-        assert "Traceback" not in (folder / "log").read_text()
-        assert "SWMTKN" not in (folder / "log").read_text()
-
-
-def on(host: str, *argv: str) -> str:
-    return machine.enter(host, *argv).stdout
+    with new_imker() as imker:
+        yield imker.workspace
 
 
 def test_three_hosts_go_from_the_classic_swarm_into_swarm_mode(
@@ -90,4 +71,4 @@ def test_an_engine_that_does_not_come_back_gets_its_old_state_back(
     assert on("connewitz", "docker", "version", "--format", "{{.Server.Version}}").startswith("20.10")
     assert on("connewitz", "cat", unit) == before
     assert "main" in on("connewitz", "cat", "/etc/apt/sources.list.d/docker.list").split()
-    assert {"web", "cache"} <= set(on("connewitz", "docker", "ps", "--format", "{{.Names}}").split())
+    assert {"web", "cache", "batch"} <= set(on("connewitz", "docker", "ps", "--format", "{{.Names}}").split())

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from imker.signing import Key
 from jobs import contract
 from jobs.contract import Body
 from jobs.journal import Journal
@@ -20,6 +21,11 @@ from lab.slack.client import Seen, Workspace
 from lab.slack.running import free_port, running
 
 ALICE, BOB, CAROL, GUEST, OPS, DEV = "U01ALICE", "U02BOB", "U03CAROL", "U04GUEST", "C01OPS", "C02DEV"
+CANARIES = {  # keys of the environment, told apart from all else
+    "IMKER_AUDIT_KEY": "canary-audit-key-3f9a71",
+    "IMKER_SIGNING_KEY": "canary-signing-key-8c2e40-0123456789abcdef",
+    "SLACK_SIGNING_SECRET": "canary-signing-secret-b7d15f",
+}
 CONFIG = """
 [slack]
 channels = ["C01OPS"]
@@ -47,12 +53,16 @@ class Flow:
     processes: Processes
     redis: Redis
     port: int  # of kaditz's SSH, where nothing listens unless a test does
+    key: Key  # what the bot signs with
 
     def asked(self, text: str, until: str | Callable[[Seen], bool], user: str = ALICE, seconds: float = 15) -> Seen:
         """What somebody types, and the first message since that says `until` to them."""
         before = max((message.ts for message in self.workspace.sees(user, OPS)), default="")
         assert self.workspace.say(user, OPS, text)["acked"]
         return self.workspace.wait(user, OPS, until, seconds, after=before)
+
+    def await_true(self, true: Callable[[], bool]) -> None:
+        _await(true, self.processes.log)
 
     def journal(self, run: str, job: int = 1) -> Journal:
         return Journal(self.redis, run, job, time.time)
@@ -82,14 +92,14 @@ def everything(folder: Path) -> Iterator[Flow]:
     config = _configured(folder, port)
     with ExitStack() as stack:
         workspace = stack.enter_context(running())
-        processes = Processes(environment(workspace.url, config, folder / "redis"), folder / "log")
+        processes = Processes({**environment(workspace.url, config, folder / "redis"), **CANARIES}, folder / "log")
         stack.callback(processes.stop)
         processes.start("bot")
         processes.start("reporter")
         _await(lambda: workspace.sockets() > 0, folder / "log")
         redis = Redis(unix_socket_path=str(folder / "redis/redis.sock"))
         stack.callback(redis.close)
-        yield Flow(workspace, processes, redis, port)
+        yield Flow(workspace, processes, redis, port, Key((folder / "redis/signing.key").read_text()))
 
 
 @pytest.fixture

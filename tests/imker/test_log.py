@@ -1,6 +1,7 @@
 import pytest
 
-from imker.log import _redact, redacted
+from imker.log import _redact
+from imker.redaction import redacted
 
 
 @pytest.mark.parametrize(

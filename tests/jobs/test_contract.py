@@ -9,7 +9,7 @@ from jobs.contract import Approval, Event, Migrate, NodeRow, NodeTable, Request,
 
 MESSAGES = [
     Request("k3fm9x2q", 1, Migrate("kaditz", "manager"), "U01ALICE"),
-    Request("k3fm9x2q", 2, contract.Accept("abc"), "U01ALICE", Approval("U02BOB", "f00", 1.5)),
+    Request("k3fm9x2q", 2, contract.Accept("abc"), "U01ALICE", (Approval("U02BOB", "f00", 1.5),), within=("lei-*",)),
     Event("k3fm9x2q", 1, 3, 1.25, StepDone("UpgradeEngine", "installed")),
     Event("r", 1, 1, 0.0, NodeTable("connewitz", 1.0, (NodeRow("a", True, "b", "Pending", "", "", "", ""),))),
 ]

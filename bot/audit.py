@@ -1,0 +1,99 @@
+"""`python -m bot audit verify` and `export`: whether the record is whole, and the record itself. Changes nothing.
+
+Exit status: 0 for a whole record, 1 for one that is not, 2 when it could not be looked at.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackClientError
+
+from bot import settings
+from bot.witness import heads_in
+from imker import audit, broker, chain
+from imker.audit import Audit
+from imker.chain import Entry, Head
+from imker.config import ConfigError
+
+
+def main(argv: list[str]) -> int:
+    asked = _parser().parse_args(argv)
+    try:
+        entries, heads = _source(asked.file)
+    except (broker.NoRedis, OSError) as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
+    if asked.what == "export":
+        return _export(entries)
+    return _verify(entries, [*heads, *asked.head, *([] if asked.file else _posted())])
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bot audit")
+    what = parser.add_subparsers(dest="what", required=True)
+    verify = what.add_parser("verify", help="whether nothing was changed, left out, moved or cut off")
+    verify.add_argument("--head", action="append", default=[], type=_head, metavar="HASH:SEQ", help="as in the channel")
+    verify.add_argument("--file", type=Path, help="an export, instead of Redis")
+    export = what.add_parser("export", help="all entries, a line of JSON each, oldest first")
+    export.set_defaults(file=None)
+    return parser
+
+
+def _head(text: str) -> Head:
+    digest, _, seq = text.partition(":")
+    if len(digest) != 64 or not seq.isdigit():
+        raise argparse.ArgumentTypeError("HASH:SEQ, as the channel shows it")
+    return Head(int(seq), digest.lower(), "the head you gave")
+
+
+def _source(file: Path | None) -> tuple[Iterator[Entry | None], list[Head]]:
+    if file:
+        return (chain.decode(line) for line in file.read_text().splitlines()), []
+    record = Audit(broker.connect(os.environ.get("REDIS_URL") or None))
+    head = record.head()
+    return record.entries(), [head] if head else []
+
+
+def _posted() -> list[Head]:
+    """Those in the first channel, where the bot's own tokens and configuration are at hand."""
+    try:
+        loaded = settings.load()
+        client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
+        return heads_in(client, loaded.channels[0]) if loaded.channels else []
+    except ConfigError:
+        print(
+            "without the bot's settings the heads in the channel are not looked at; --head takes one", file=sys.stderr
+        )
+    except (SlackClientError, OSError) as failed:
+        print(f"the heads in the channel could not be read ({failed}); --head takes one", file=sys.stderr)
+    return []
+
+
+def _export(entries: Iterator[Entry | None]) -> int:
+    """What is no entry is left out, and makes the exit status 1."""
+    whole = True
+    for entry in entries:
+        whole = whole and entry is not None
+        if entry:
+            print(chain.encode(entry))
+    return 0 if whole else 1
+
+
+def _verify(entries: Iterator[Entry | None], heads: list[Head]) -> int:
+    read = list(entries)
+    key = audit.key()
+    problems = chain.verify(read, heads, key)
+    for problem in problems:
+        print(problem.text)
+    if problems:
+        print(f"NOT WHOLE: {len(problems)} wrong, the first at entry {problems[0].seq}")
+        return 1
+    last = read[-1] if read else None
+    end = f", the last {last.hash}:{last.seq}" if last else ""
+    signed = "" if key else "; without IMKER_AUDIT_KEY no signature was looked at"
+    print(f"whole: {len(read)} entries{end}; compared with {len(heads)} heads{signed}")
+    return 0

@@ -1,0 +1,95 @@
+"""Redis as it is set up, and whether the other processes are there."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import NoPermissionError, RedisError, ResponseError
+from rq.worker_registration import WORKERS_BY_QUEUE_KEY
+
+from imker.audit import Audit
+from jobs.contract import CHANGES, READS, Finding
+
+WANTED = {  # setting: its value, and what another one costs
+    "appendonly": ("yes", "block", "what was accepted is lost with Redis' process"),
+    "appendfsync": ("always", "warn", "the last second's commands are lost with Redis' process"),
+    "maxmemory-policy": ("noeviction", "block", "when memory is short, runs and the record are thrown away"),
+}
+
+
+def look(redis: "Redis", *, own: bool, signs: bool) -> tuple[Finding, ...]:
+    """`own`: whether it is the user's Redis rather than the embedded one; `signs`: whether there is an audit key."""
+    try:
+        return (*_settings(redis), *_user(redis, own), *_workers(redis), _reporter(redis), _record(redis, signs))
+    except RedisError as failed:
+        text = f"stopped answering ({type(failed).__name__})"
+        return (Finding("redis", "block", text, "Nothing can be asked or done without it."),)
+
+
+def judged(values: dict[str, str]) -> Iterator[Finding]:
+    """`values`: what CONFIG GET told."""
+    for name, (wanted, level, cost) in WANTED.items():
+        value = values.get(name, "")
+        if value != wanted:
+            hint = f"CONFIG SET {name} {wanted}, and the same in its configuration file."
+            yield Finding(f"redis {name}", level, f"is {value or 'not told'}: {cost}", hint)  # type: ignore[arg-type]
+
+
+def _settings(redis: "Redis") -> Iterator[Finding]:
+    try:
+        told: Any = redis.config_get(*WANTED)
+    except ResponseError:
+        wanted = ", ".join(f"{name} {value}" for name, (value, _, _) in WANTED.items())
+        yield Finding(
+            "redis", "warn", "does not tell its settings to this user", f"See for yourself that it has: {wanted}"
+        )
+        return
+    wrong = list(judged(told))
+    yield from wrong or [Finding("redis", "pass", "keeps what was accepted")]
+
+
+def _user(redis: "Redis", own: bool) -> Iterator[Finding]:
+    if not own:
+        return
+    try:
+        name = str(redis.acl_whoami())
+    except ResponseError:
+        name = "one that may not ask who it is"
+    if name in ("default", "b'default'"):
+        hint = "Give the bot a user of its own: docs/security.md lists what it needs."
+        yield Finding("redis user", "warn", "is default, who may do everything", hint)
+    else:
+        yield Finding("redis user", "pass", f"is {name}")
+
+
+def _workers(redis: "Redis") -> Iterator[Finding]:
+    for queue in (CHANGES, READS):
+        check = f"RQ workers for {queue}"
+        try:
+            known: Any = redis.smembers(WORKERS_BY_QUEUE_KEY % queue)
+            number = sum(bool(redis.exists(worker)) for worker in known)  # a dead one's key expires
+        except NoPermissionError:
+            yield Finding(check, "warn", "this Redis user may not look", "See for yourself that they run.")
+            continue
+        hint = f"Start one where the hosts are reached from: python -m jobs {queue}"
+        dead = Finding(check, "block", "none alive: what is asked stays queued", hint)
+        yield Finding(check, "pass", f"{number} alive") if number else dead
+
+
+def _reporter(redis: "Redis") -> Finding:
+    if redis.get("bot:reporter"):
+        return Finding("reporter", "pass", "alive")
+    return Finding("reporter", "block", "not alive: no message comes or changes", "Start it: python -m bot.reporter")
+
+
+def _record(redis: "Redis", signs: bool) -> Finding:
+    """Only its end: all of it is for `audit verify`."""
+    record = Audit(redis)
+    head, last = record.head(), next(record.newest(), None)
+    if (head and (head.seq, head.hash)) != (last and (last.seq, last.hash)):
+        hint = "python -m bot audit verify says where it breaks."
+        return Finding("record", "block", "its head is not its last entry", hint)
+    if not signs:
+        hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reporter and the jobs."
+        return Finding("record", "warn", "its entries are not signed", hint)
+    return Finding("record", "pass", f"{last.seq if last else 0} entries")

@@ -1,0 +1,52 @@
+"""What people ask, are refused and decide, into the record: before it is done, and once, however often it is delivered.
+
+Of what was not understood, nothing is kept but that: what was typed may be anything, a password too.
+"""
+
+from bot.escape import cut, plain
+from bot.kit import Answer, Message
+from bot.record import Decision, RunRecord
+from imker.audit import Audit
+from imker.chain import Fact, What
+from imker.redaction import redacted
+
+LONGEST = 160  # characters of a text that is kept
+
+
+class Minutes:
+    """`delivery`: Slack's own ID of what it delivered, the same when it delivers twice."""
+
+    def __init__(self, audit: Audit) -> None:
+        self._audit = audit
+
+    def asked(self, who: str, channel: str, delivery: str, text: str) -> None:
+        """A command that starts no run."""
+        self._add(f"asked:{delivery}", "asked", who, channel, text=text)
+
+    def started(self, record: RunRecord) -> None:
+        host = getattr(record.command, "host", "")
+        known = f"asked:{record.run}"
+        self._add(known, "asked", record.asker, record.channel, record.run, host, text=f"/swarm {record.text}")
+
+    def decided(self, record: RunRecord, decision: Decision) -> None:
+        host, known = getattr(record.command, "host", ""), f"decided:{record.run}:{decision.job}:{decision.by}"
+        said = {"verdict": decision.verdict, "job": str(decision.job)}
+        self._add(known, "decided", decision.by, record.channel, record.run, host, **said)
+
+    def held(self, who: str, record: RunRecord, delivery: str, what: str) -> None:
+        self._add(f"held:{delivery}", "held", who, record.channel, record.run, verdict=what)
+
+    def heard(self, who: str, channel: str, delivery: str, text: str, answer: Answer) -> Answer:
+        """The same answer; a refusal is recorded first."""
+
+        def told(message: Message) -> None:
+            if message.refusal:
+                said = {"text": text, "answer": message.text} if message.refusal != "misuse" else {}
+                self._add(f"refused:{delivery}", "refused", who, channel, why=message.refusal, **said)
+            answer(message)
+
+        return told
+
+    def _add(self, known: str, what: What, who: str, channel: str, run: str = "", host: str = "", **said: str) -> None:
+        kept = {name: cut(redacted(plain(text)), LONGEST) for name, text in said.items()}
+        self._audit.append(Fact(known, what, who, channel, run, host, kept))

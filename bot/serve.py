@@ -1,0 +1,93 @@
+"""`python -m bot`: takes commands and clicks, over Socket Mode, HTTP or both. Deaf, it ends, to be started again."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk.errors import SlackApiError
+
+from bot import app, http, settings
+from bot.runs import Runs
+from bot.settings import Settings
+from imker import broker, log, signing
+from imker.config import ConfigError
+
+AT_ONCE, PING = 20, 5  # envelopes at once; seconds
+DEAF = 60.0  # seconds without a pong after which a connection counts as deaf
+Hears = Callable[[], str]  # "" while it hears; else why it does not
+
+
+def main() -> int:
+    log.set_up()
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
+    signal.signal(signal.SIGINT, lambda *_: over.set())
+    try:
+        loaded = settings.load()
+        redis = broker.connect(loaded.redis_url)
+        bolt = app.build(loaded, redis)
+        with ExitStack() as stack:
+            return _watch(_ways(stack, loaded, bolt, Runs(redis, time.time, signing.load())), over)
+    except (ConfigError, broker.NoRedis) as wrong:
+        print(wrong, file=sys.stderr)
+    except SlackApiError as refused:
+        return _refused(refused.response)
+    return 2
+
+
+def _refused(answer: Any) -> int:
+    """What Slack answers with 200 is about the token; all else is Slack's own trouble, and another start may do."""
+    if answer.status_code == 200:
+        print(f"Slack refuses SLACK_BOT_TOKEN: {answer['error']}", file=sys.stderr)
+        return 2
+    print(f"Slack does not answer as it should (status {answer.status_code}); start the bot again", file=sys.stderr)
+    return 1
+
+
+def _ways(stack: ExitStack, loaded: Settings, bolt: App, runs: Runs) -> list[Hears]:
+    """Opens each way in that is configured. Raises ConfigError for a port that is taken."""
+    ways: list[Hears] = []
+    if loaded.http and loaded.signing_secret:
+        asgi = http.build(bolt, loaded.signing_secret.get_secret_value(), runs.first_seen)
+        try:
+            thread = stack.enter_context(http.served(asgi, loaded.http))
+        except OSError as taken:
+            raise ConfigError([f"IMKER_HTTP: cannot listen there: {taken.strerror}"]) from taken
+        ways.append(lambda: "" if thread.is_alive() else "the HTTP server has ended")
+    if loaded.app_token:
+        ways.append(stack.enter_context(_socket_mode(bolt, loaded.app_token.get_secret_value())))
+    return ways
+
+
+@contextmanager
+def _socket_mode(bolt: App, token: str) -> Iterator[Hears]:
+    """Deaf when no pong came for too long: the SDK itself does not notice if the first never came."""
+    handler = SocketModeHandler(bolt, token, concurrency=AT_ONCE, ping_interval=PING)
+    began = time.time()
+
+    def hears() -> str:
+        session = handler.client.current_session
+        heard = (session.last_ping_pong_time if session else None) or began
+        return "the Socket Mode connection is deaf" if time.time() - max(heard, began) > DEAF else ""
+
+    handler.connect()  # type: ignore[no-untyped-call]
+    try:
+        yield hears
+    finally:
+        handler.close()  # type: ignore[no-untyped-call]
+
+
+def _watch(ways: list[Hears], over: threading.Event) -> int:
+    """0 when told to stop; 1 when a way in is deaf."""
+    while not over.wait(1):
+        deaf = next(filter(None, (hears() for hears in ways)), "")
+        if deaf:
+            print(f"{deaf}; ending, to be started again", file=sys.stderr)
+            return 1
+    return 0

@@ -1,0 +1,101 @@
+"""Posts the record's head where everybody sees it: whoever rewrites the record cannot rewrite what people have read.
+
+After each acceptance in its run's thread; and when a day is over, once, in the first channel.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from slack_sdk import WebClient
+
+from bot.kit import Message, private
+from bot.progress import RunView
+from bot.runs import Runs
+from imker.audit import Audit
+from imker.chain import Head
+from jobs.contract import Accept
+
+METADATA = "imker_head"
+PAGES, PAGE = 20, 200  # of a channel's history, that are looked through for heads
+
+
+class Witness:
+    """`channel`: the first configured one, "" for none; `clock`: UNIX seconds."""
+
+    def __init__(
+        self, client: WebClient, audit: Audit, runs: Runs, channel: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
+        self._audit = audit
+        self._runs = runs
+        self._channel = channel
+        self._clock = clock
+
+    def daily(self) -> None:
+        """Nothing on the very first day, which is not over. Noted before the first try, looked up before a second."""
+        today, kept = time.strftime("%Y-%m-%d", time.gmtime(self._clock())), self._runs.witnessed()
+        day, head = kept.get("day", today), self._audit.head()
+        if day != today and head and self._channel:
+            tried = kept.get("tried") == day
+            self._runs.remember_witness(tried=day)
+            if not (tried and any(seen.where == _where(day) for seen in heads_in(self._client, self._channel))):
+                self._post(self._channel, "", day_over(day, head), head, day)
+        if kept.get("day") != today:
+            self._runs.remember_witness(day=today)
+
+    def accepted(self, view: RunView, posted: dict[str, str]) -> None:
+        """`posted`: the run's message. Once, when what was accepted is done."""
+        head = self._audit.head()
+        if head and is_acceptance(view) and posted.get("ts") and "head" not in posted:
+            self._post(posted["channel"], posted["ts"], after_acceptance(head), head, "")
+            self._runs.remember(view.record.run, head=str(head.seq))
+
+    def _post(self, channel: str, thread: str, message: Message, head: Head, day: str) -> None:
+        payload = {"seq": str(head.seq), "hash": head.hash, "day": day}
+        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": payload}
+        self._client.chat_postMessage(
+            channel=channel, thread_ts=thread or None, text=message.text, blocks=list(message.blocks), metadata=metadata
+        )
+
+
+def is_acceptance(view: RunView) -> bool:
+    accepted = any(decision.verdict == "accept" for decision in view.decisions)
+    return accepted or isinstance(view.record.command, Accept)
+
+
+def day_over(day: str, head: Head) -> Message:
+    return private(f"📒 At the end of {day} the record had {head.seq} entries. {_proof(head)}")
+
+
+def after_acceptance(head: Head) -> Message:
+    return private(f"📒 The record now has {head.seq} entries. {_proof(head)}")
+
+
+def heads_in(client: WebClient, channel: str) -> list[Head]:
+    """The heads that the bot itself posted in a channel, newest first."""
+    me, heads, cursor = client.auth_test()["user_id"], [], ""
+    for _ in range(PAGES):
+        history = client.conversations_history(
+            channel=channel, cursor=cursor or None, include_all_metadata=True, limit=PAGE
+        )
+        told = (message for message in history["messages"] if message.get("user") == me)
+        heads += [head for message in told if (head := _told(message.get("metadata") or {}))]
+        cursor = (history.get("response_metadata") or {}).get("next_cursor") or ""
+        if not cursor:
+            break
+    return heads
+
+
+def _told(metadata: dict[str, Any]) -> Head | None:
+    payload = metadata.get("event_payload") or {}
+    seq, digest, day = (str(payload.get(name, "")) for name in ("seq", "hash", "day"))
+    return Head(int(seq), digest, _where(day)) if metadata.get("event_type") == METADATA and seq.isdigit() else None
+
+
+def _where(day: str) -> str:
+    return f"the channel at the end of {day}" if day else "the channel"
+
+
+def _proof(head: Head) -> str:
+    return f"That nobody changed them since is shown by `python -m bot audit verify --head {head.hash}:{head.seq}`"

@@ -1,0 +1,147 @@
+"""The record's chain: each entry holds the hash of the one before it, so that what was written cannot change unseen.
+
+In: what is to be recorded, and the entry before it. Out: entries, and what is wrong with a chain of them. Pure.
+A chain cannot show by itself that its end was cut off: for that it is compared with heads that are kept elsewhere.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+What = Literal["asked", "refused", "decided", "held", "began", "step", "changed", "waits", "ended"]
+START = "0" * 64  # what the first entry has for the hash of the one before it
+
+
+@dataclass(frozen=True)
+class Fact:
+    """What is to be recorded. `id`: one a fact, so that a repeat adds nothing; `who`: Slack user ID.
+
+    `said`: the rest, by name; never a secret, and of a file only its digest.
+    """
+
+    id: str
+    what: What
+    who: str = ""
+    channel: str = ""
+    run: str = ""
+    host: str = ""
+    said: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A fact in its place. `seq` counts from 1; `at`: UNIX seconds; `mac`: "" when no key was given."""
+
+    seq: int
+    at: float
+    fact: Fact
+    prev: str
+    hash: str
+    mac: str = ""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The newest entry, as somebody saw it once. `where`: for people, such as "in the channel"."""
+
+    seq: int
+    hash: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """`seq`: the entry where it shows."""
+
+    seq: int
+    text: str
+
+
+def link(prev: Head | None, fact: Fact, at: float, key: bytes | None = None) -> Entry:
+    """The fact's entry behind that head. `at`: UNIX seconds; `key`: of the HMAC."""
+    seq, before = (prev.seq + 1, prev.hash) if prev else (1, START)
+    digest = _digest(seq, at, fact, before)
+    return Entry(seq, at, fact, before, digest, _mac(key, digest) if key else "")
+
+
+def verify(
+    entries: Iterable[Entry | None], heads: Iterable[Head] = (), key: bytes | None = None
+) -> tuple[Problem, ...]:
+    """All that is wrong, the first bad entry first; None stands for what could not be read as an entry."""
+    seen: dict[int, str] = {}
+    problems: list[Problem] = []
+    last, signed = Head(0, START), False
+    for entry in entries:
+        if entry is None:
+            problems.append(Problem(last.seq + 1, f"what stands after entry {last.seq} is no entry"))
+            continue
+        problems += _wrong(last, entry, key, signed)
+        signed = signed or bool(entry.mac)
+        seen[entry.seq] = entry.hash
+        last = Head(entry.seq, entry.hash)
+    if key and seen and not signed:
+        problems.append(Problem(1, "a key is set, and no entry is signed with any"))
+    problems += [problem for head in heads if (problem := _against(head, last, seen))]
+    return tuple(problems)
+
+
+def encode(entry: Entry) -> str:
+    return _canonical(asdict(entry))
+
+
+def decode(text: str | bytes) -> Entry | None:
+    """None for what is no entry, or holds more than one."""
+    try:
+        said = json.loads(text)
+        fact = Fact(**said.pop("fact"))
+        entry = Entry(fact=fact, **said)
+        kinds = {int: (int,), float: (int, float), str: (str,)}
+        values = (entry.seq, int), (entry.at, float), *((getattr(entry, name), str) for name in ("prev", "hash", "mac"))
+        texts = [getattr(fact, each.name) for each in fields(fact) if each.name != "said"]
+        plain = all(isinstance(value, kinds[kind]) for value, kind in values) and isinstance(fact.said, dict)
+        return entry if plain and all(isinstance(text, str) for text in texts) else None
+    except (ValueError, TypeError, AttributeError, KeyError):
+        return None
+
+
+def _wrong(last: Head, entry: Entry, key: bytes | None, signed: bool) -> list[Problem]:
+    """What is wrong with an entry behind the one before it."""
+    found = []
+    if entry.seq != last.seq + 1:
+        missing = f"entries {last.seq + 1} to {entry.seq - 1} are missing" if entry.seq > last.seq else "out of order"
+        found.append(f"entry {entry.seq} follows {last.seq}: {missing}")
+    elif entry.prev != last.hash:
+        found.append(f"entry {entry.seq} does not follow from entry {last.seq} as it stands")
+    if _digest(entry.seq, entry.at, entry.fact, entry.prev) != entry.hash:
+        found.append(f"entry {entry.seq} was changed: its hash is another")
+    if key and entry.mac and not hmac.compare_digest(_mac(key, entry.hash), entry.mac):
+        found.append(f"entry {entry.seq} was not signed with this key")
+    if key and signed and not entry.mac:
+        found.append(f"entry {entry.seq} is not signed, though those before it are")
+    return [Problem(entry.seq, text) for text in found]
+
+
+def _against(head: Head, last: Head, seen: Mapping[int, str]) -> Problem | None:
+    where = head.where or "a head"
+    if head.seq > last.seq:
+        return Problem(last.seq + 1, f"the end is cut off: {where} tells of entry {head.seq}, the last is {last.seq}")
+    if seen.get(head.seq) != head.hash:
+        return Problem(head.seq, f"entry {head.seq} is not the one that {where} tells of")
+    return None
+
+
+def _digest(seq: int, at: float, fact: Fact, prev: str) -> str:
+    told = {"seq": seq, "at": at, "fact": asdict(fact), "prev": prev}
+    return hashlib.sha256(_canonical(told).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> str:
+    """One text for one value: sorted, without spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _mac(key: bytes, digest: str) -> str:
+    return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,53 @@
+"""What an RQ job holds, before anything is done about it: signed by the bot, in time, and for the first time.
+
+In: the job's text and signature. Out: the Request, or Refused, in words. It knows nothing of what is asked.
+"""
+
+from typing import Any
+
+from redis import Redis
+
+from imker.signing import Key
+from jobs import contract
+from jobs.contract import Ended, Request
+from jobs.errors import JobError
+from jobs.journal import Journal
+
+KEPT = 8 * 24 * 3600  # seconds that a request counts as used: longer than any is valid
+LONGEST = 7 * 24 * 3600  # seconds ahead that a request may expire
+
+
+class Refused(JobError):
+    """Nothing was changed."""
+
+
+def admit(text: str, signature: object, key: Key, redis: Redis, clock: float) -> Request:
+    """`clock`: UNIX seconds. Raises UnknownContract, and Refused for what must not be done, which it tells the run."""
+    request = contract.decode_request(text)
+    why = _why_not(request, text, signature, key, clock)
+    if not why and not redis.set(contract.used_key(request.run, request.job), clock, nx=True, ex=KEPT):
+        raise Refused(f"job {request.job} of run {request.run} was taken up before; it is not done twice")
+    if why:
+        _tell(request, Refused(why), redis, clock)
+        raise Refused(why)
+    return request
+
+
+def _why_not(request: Request, text: str, signature: object, key: Key, clock: float) -> str:
+    if not isinstance(signature, str) or not signature:
+        return "the job is not signed; somebody other than the bot wrote it"
+    if not key.signed(text, signature):
+        return "the job's signature is wrong; somebody other than the bot wrote it, or the two sides' keys differ"
+    if not clock < request.expires <= clock + LONGEST:
+        return "the request is too old, or the clocks of the bot and the RQ worker are far apart"
+    return ""
+
+
+def _tell(request: Request, refused: Refused, redis: Redis, clock: float) -> None:
+    """Only into a run that has no word of this job yet: a forged one must not write over a true one's events."""
+    entries: Any = redis.xrange(contract.events_key(request.run))
+    if not any(event.job == request.job for event in contract.events_of(entries)):
+        journal = Journal(redis, request.run, request.job, lambda: clock)
+        journal.tell(
+            Ended("refused", refused.summary, "Nothing was changed.", "Ask again; if it stays so, see the log.")
+        )

@@ -1,0 +1,69 @@
+"""The card: what is seen and what is claimed, who said yes, until when; and break-glass, aloud."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot import blocks
+from bot.progress import fold
+from bot.record import Decision, RunRecord
+from imker.moment import Moment
+from jobs.contract import Began, Candidate, Event, Migrate, Quorum, Waiting
+
+ASKED = Moment(1_795_440_000.0, "boot", 100.0)
+CANDIDATE = Candidate("kaditz", "j8xsy2yb802b5ys0uvwhsouw1", "198.18.0.39", "KADITZ", "26.1.5")
+WAITING = Waiting("accept", "f00d", CANDIDATE, Quorum(2, 0, 3, 1), "kaditz", asked=ASKED, seconds=1800.0)
+RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", ASKED.wall)
+BOBS = Decision(1, "accept", "U02BOB", ASKED.wall)
+
+
+def shown(record: RunRecord = RECORD, waiting: Waiting = WAITING, after: float = 0.0) -> str:
+    events = (Event("k3fm9x2q", 1, 1, 0.0, Began("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, waiting))
+    at = replace(ASKED, wall=ASKED.wall + after, since=ASKED.since + after)
+    message = blocks.render(fold(record, events, "over", at.wall, at))
+    return f"{message.text}\n{message.blocks}"
+
+
+@pytest.mark.parametrize(
+    "says",
+    [
+        "A manager sees node `j8xsy2yb802b5ys0uvwhsouw1` at 198.18.0.39.",
+        "It calls itself KADITZ, with Engine 26.1.5.",
+        "Now 2 managers: none may fail; then 3 managers: 1 may fail",
+        f"Until <!date^{int(ASKED.wall) + 1800}^",
+        "/swarm accept j8xsy2yb802b",
+        "run.accept",
+        "run.reject",
+    ],
+)
+def test_the_card_tells_what_is_seen_from_what_is_claimed_and_until_when(says: str) -> None:
+    assert says in shown()
+
+
+def test_it_counts_those_who_said_yes() -> None:
+    two = replace(WAITING, needed=2)
+    assert "different people" not in shown()
+    assert "It takes 2 different people: 0 of 2 said yes." in shown(waiting=two)
+    voted = shown(replace(RECORD, votes=(BOBS,)), two)
+    assert "1 of 2 said yes: <@U02BOB>." in voted
+    assert "run.accept" in voted, "the second one can still press it"
+
+
+@pytest.mark.parametrize(("after", "open_still"), [(0, True), (1800, True), (1801, False), (10**6, False)])
+def test_it_changes_when_the_time_is_over(after: float, open_still: bool) -> None:
+    card = shown(after=after)
+    assert ("run.accept" in card) is open_still
+    assert ("`/swarm accept k3fm9x2q` asks anew" in card) is not open_still
+    assert ("not accepted in time" in card) is not open_still
+
+
+def test_a_question_posed_again_says_why() -> None:
+    again = replace(WAITING, summary="Not done: it is no longer as it was shown. Nothing was changed.")
+    assert "Not done: it is no longer as it was shown." in shown(waiting=again)
+
+
+@pytest.mark.parametrize(("by", "loud"), [("U01ALICE", True), ("U02BOB", False)])
+@pytest.mark.parametrize("where", ["votes", "decisions"])
+def test_break_glass_is_never_quiet(by: str, loud: bool, where: str) -> None:
+    record = replace(RECORD, **{where: (replace(BOBS, by=by),)})
+    assert ("🚨 *Break-glass*: <@U01ALICE> accepted" in shown(record)) is loud

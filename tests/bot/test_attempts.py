@@ -1,0 +1,122 @@
+"""A table of attempts: exactly those that the configuration allows go through; all others are answered in private."""
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.settings import File
+from imker import signing
+from imker.signing import Key
+from jobs import contract, gate
+from jobs.contract import Approval, Request
+from tests.bot.desk import GROUPS, IDS, KEY, OPS, TS, Bench, configured
+
+TABLE = tomllib.loads((Path(__file__).parents[1] / "data/attempts.toml").read_text())
+ATTEMPTS: list[dict[str, Any]] = TABLE["attempts"]
+DAY = 24 * 3600
+
+
+def name(attempt: dict[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in attempt.items() if key not in ("says", "does", "taken"))
+
+
+def test_the_table_is_long_enough_and_no_line_comes_twice() -> None:
+    assert len(ATTEMPTS) >= 60
+    assert len({name(attempt) for attempt in ATTEMPTS}) == len(ATTEMPTS)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS, ids=name)
+def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
+    bench = Bench(redis, _file(attempt))
+    run = bench.run(attempt["state"], attempt.get("needed", 1)) if "state" in attempt else ""
+    for who, verdict in attempt.get("first", ()):
+        bench.clicks(who, f"{run}:1", verdict)
+    assert bench.heard == [], "what comes first is allowed"
+    bench.later(attempt.get("after", 0), attempt.get("clock", 0))
+    _change_groups(bench, attempt.get("groups", ""))
+    jobs, decisions = bench.requests(), bench.decisions()
+    before = {key: redis.dump(key) for key in redis.keys("*")}
+    _try(bench, attempt, run)
+    done = _done(bench, jobs, decisions)
+    assert done == attempt.get("does", "nothing"), [message.text for message in bench.heard]
+    if "says" in attempt:
+        (answer,) = bench.heard
+        assert attempt["says"].replace("{run}", run) in answer.text
+    if done == "nothing":
+        assert {key: redis.dump(key) for key in redis.keys("*")} == before, "nothing was written at all"
+    if "taken" in attempt:
+        (fresh,) = set(bench.requests()) - set(jobs)
+        assert _taken(bench, fresh, attempt["job"]) is attempt["taken"]
+
+
+def _file(attempt: dict[str, Any]) -> File:
+    file = configured(TABLE["config"])
+    return file.model_copy(update={"rights": file.rights.model_copy(update=attempt.get("rights", {}))})
+
+
+def _change_groups(bench: Bench, change: str) -> None:
+    if change == "unreadable":
+        bench.slack.groups = None
+    elif change:
+        bench.slack.groups = {**GROUPS, "S02LEI": []}
+
+
+def _try(bench: Bench, attempt: dict[str, Any], run: str) -> None:
+    channel = attempt.get("in", OPS)
+    for _ in range(1 + attempt.get("twice", False)):
+        if "types" in attempt:
+            bench.types(attempt["who"], attempt["types"].replace("{run}", run), channel, delivery="once")
+        else:
+            value = attempt.get("value", "{run}:1").replace("{run}", run)
+            bench.clicks(attempt["who"], value, attempt["clicks"], channel, attempt.get("message", TS))
+
+
+def _done(bench: Bench, jobs: dict[str, Request], decisions: set[str]) -> str:
+    """What came of it: the one job that was enqueued, a decision, a hold, or nothing."""
+    fresh = [request for job, request in bench.requests().items() if job not in jobs]
+    assert len(fresh) <= 1
+    if fresh:
+        (request,) = fresh
+        assert isinstance(request.command, contract.Hosts | contract.Nodes | contract.MigrateAll) == (
+            request.within == ("*",) and request.command.type not in ("accept", "reject")
+        ), "a job may reach the host it is about, and no other"
+        if isinstance(request.command, contract.Accept) and request.job > 1 and not request.approvals:
+            return "ask again"
+        host = getattr(request.command, "host", "") or (request.within[0] if request.job > 1 else "")
+        return f"{request.command.type} {host}".strip()
+    made = bench.decisions() - decisions
+    if made:
+        (key,) = made
+        verdict = str(json.loads(signing.opened(KEY, key, bench.redis.get(key)) or "")["verdict"])
+        return "vote" if verdict == "accept" else verdict
+    return next(iter(bench.holds()), "nothing")
+
+
+FORGERIES: dict[str, Any] = {
+    "another host": lambda request: replace(request, command=contract.Migrate("tondi"), within=("tondi",)),
+    "another asker": lambda request: replace(request, asker=IDS["dave"]),
+    "another approver": lambda request: replace(request, approvals=(Approval(IDS["dave"], "f00d", 0.0),)),
+    "another digest": lambda request: replace(request, approvals=(Approval(IDS["bob"], "beef", 0.0),)),
+}
+
+
+def _taken(bench: Bench, job: str, how: str) -> bool:
+    """Whether an RQ worker takes up that job, tampered with in this way."""
+    text, signature = bench.enqueued(job)
+    if how in FORGERIES:
+        text = contract.encode(FORGERIES[how](contract.decode_request(text)))
+    if how == "another key":
+        signature = Key("x" * 64).sign(text)
+    if how == "replayed":
+        gate.admit(text, signature, KEY, bench.redis, bench.moment.wall)
+    late = 2 * DAY if how == "two days late" else 0
+    try:
+        gate.admit(text, "" if how == "unsigned" else signature, KEY, bench.redis, bench.moment.wall + late)
+    except gate.Refused:
+        return False
+    return True

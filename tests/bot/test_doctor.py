@@ -1,0 +1,186 @@
+"""What the doctor finds, and that it says what to do about it."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from redis import Redis
+from redis.exceptions import NoPermissionError
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+from slack_sdk import WebClient
+
+from bot.doctor import processes, rights, slack
+from bot.settings import Rights, Settings
+from imker.audit import Audit
+from imker.chain import Fact
+from jobs.contract import Finding
+from lab.slack.client import Workspace
+from lab.slack.running import free_port, running
+
+
+def short(found: tuple[Finding, ...] | list[Finding]) -> list[tuple[str, str, str]]:
+    assert all(bool(finding.hint) is (finding.level != "pass") for finding in found), (
+        "what is wrong comes with a way out"
+    )
+    return [(finding.level, finding.check, finding.text) for finding in found]
+
+
+# --- Slack ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    with running() as started:
+        yield started
+
+
+def client(workspace: Workspace, token: str = "xoxb-lab") -> WebClient:
+    return WebClient(token=token, base_url=f"{workspace.url}/api/")
+
+
+def loaded(channels: tuple[str, ...], app_token: str | None = "xapp-lab") -> Settings:
+    app = SecretStr(app_token) if app_token else None
+    return Settings(SecretStr("xoxb-lab"), app, "", None, channels, Rights())
+
+
+def test_tokens_scopes_and_channels(workspace: Workspace) -> None:
+    found = slack.look(loaded(("C01OPS", "C02DEV", "C03OLD", "C09NONE")), client(workspace))
+    assert short(found)[:3] == [
+        ("pass", "bot token", "of U00IMKER in T01IMKER, all that bot/manifest.yaml lists"),
+        ("pass", "app token", "opens Socket Mode"),
+        ("pass", "channel C01OPS", "the bot is in it"),
+    ]
+    assert [(finding.level, finding.text) for finding in found[3:]] == [
+        ("block", "not_in_channel"),
+        ("block", "is_archived"),
+        ("block", "channel_not_found"),
+    ]
+
+
+def test_wrong_tokens_are_told_apart(workspace: Workspace) -> None:
+    found = slack.look(loaded((), "xapp-wrong"), client(workspace, "xoxb-wrong"))
+    assert short(found) == [
+        ("block", "bot token", "Slack refuses it: invalid_auth"),
+        ("block", "app token", "Slack refuses it: invalid_auth"),
+        ("block", "channels", "none: no command is taken anywhere"),
+    ]
+    assert "app token" not in [f.check for f in slack.look(loaded((), None), client(workspace))]
+
+
+def test_a_slack_that_does_not_answer_is_no_traceback() -> None:
+    away = WebClient(token="xoxb-lab", base_url=f"http://127.0.0.1:{free_port()}/", timeout=2)
+    assert {finding.level for finding in slack.look(loaded(("C01OPS",)), away)} == {"block"}
+    assert slack.people(away, ("U01ALICE", "S01OPS")) == {"U01ALICE": "untold", "S01OPS": "untold"}
+
+
+@pytest.mark.parametrize(
+    ("granted", "level", "says"),
+    [
+        (",".join(slack.wanted_scopes()), "pass", "all"),
+        (", ".join([*slack.wanted_scopes(), "admin"]), "pass", "all"),
+        ("commands,chat:write", "block", "missing: app_mentions:read, "),
+        ("", "block", "missing"),
+        (None, "warn", "did not say"),
+    ],
+)
+def test_scopes_are_compared_with_the_manifest(granted: str | None, level: str, says: str) -> None:
+    finding = slack.judged_scopes(granted)
+    assert (finding.level, says in finding.text) == (level, True)
+
+
+def test_everybody_who_is_named_is_looked_up(workspace: Workspace) -> None:
+    named = ("U01ALICE", "U04GUEST", "U05GONE", "U06OTHER", "U09NOBODY", "S01OPS", "S09NONE")
+    known = slack.people(client(workspace), named)
+    assert list(known.values()) == ["there", "refused", "deactivated", "refused", "unknown", "there", "unknown"]
+
+
+# --- rights --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "known", "expected"),
+    [
+        (Rights(read=("*",), change=("U01",), accept=("U02",)), {}, [("pass", "somebody may ask")]),
+        (Rights(read=("*",), change=("U01",)), {}, [("block", "nobody may accept")]),
+        (Rights(), {}, [("warn", "nobody may read"), ("block", "nobody may change"), ("block", "nobody may accept")]),
+        (Rights(read=("*",), change=("U01",), accept=("U01",)), {}, [("warn", "U01 alone may ask and accept")]),
+        (Rights(read=("*",), change=("U01",), accept=("U01",), accept_own=True), {}, [("pass", "somebody")]),
+        (Rights(read=("*",), change=("S01",), accept=("S01",)), {}, [("pass", "somebody")]),
+        (
+            Rights(read=("*",), change=("U01",), accept=("U02", "S01")),
+            {"U01": "deactivated", "U02": "unknown", "S01": "empty"},
+            [("warn", "U01 is deactivated"), ("block", "U02 is nobody"), ("warn", "S01 is a group without")],
+        ),
+    ],
+)
+def test_rights_that_cannot_work(given: Rights, known: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    found = rights.look(given, known)
+    assert [finding.level for finding in found] == [level for level, _ in expected]
+    for finding, (_, says) in zip(found, expected, strict=True):
+        assert says in finding.text
+
+
+# --- Redis and the processes ---------------------------------------------------------------------------------------
+
+
+GOOD = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (GOOD, []),
+        ({**GOOD, "appendonly": "no"}, [("block", "redis appendonly")]),
+        ({**GOOD, "appendfsync": "everysec"}, [("warn", "redis appendfsync")]),
+        ({**GOOD, "maxmemory-policy": "allkeys-lru"}, [("block", "redis maxmemory-policy")]),
+        ({}, [("block", "redis appendonly"), ("warn", "redis appendfsync"), ("block", "redis maxmemory-policy")]),
+    ],
+)
+def test_redis_settings(values: dict[str, str], expected: list[tuple[str, str]]) -> None:
+    assert [(finding.level, finding.check) for finding in processes.judged(values)] == expected
+
+
+def test_nobody_is_there(redis: Redis) -> None:
+    assert short(processes.look(redis, own=True, signs=False)) == [
+        ("pass", "redis", "keeps what was accepted"),
+        ("warn", "redis user", "is default, who may do everything"),
+        ("block", "RQ workers for changes", "none alive: what is asked stays queued"),
+        ("block", "RQ workers for reads", "none alive: what is asked stays queued"),
+        ("block", "reporter", "not alive: no message comes or changes"),
+        ("warn", "record", "its entries are not signed"),
+    ]
+
+
+def test_all_are_there(redis: Redis) -> None:
+    for queue in ("changes", "reads"):
+        at = Queue(queue, connection=redis, serializer=JSONSerializer)
+        Worker([at], connection=redis, serializer=JSONSerializer).register_birth()
+    redis.set("bot:reporter", "me")
+    Audit(redis).append(Fact("1", "asked"))
+    assert {level for level, _, _ in short(processes.look(redis, own=False, signs=True))} == {"pass"}
+
+
+def test_a_record_that_was_tampered_with(redis: Redis) -> None:
+    for name in ("1", "2"):
+        Audit(redis).append(Fact(name, "asked"))
+    redis.xdel("audit", "2-0")
+    assert ("block", "record", "its head is not its last entry") in short(processes.look(redis, own=False, signs=True))
+
+
+def test_a_redis_that_may_not_be_asked_and_one_that_stops() -> None:
+    def refuse(*_: object) -> None:
+        raise NoPermissionError("no permission")
+
+    closed: Any = SimpleNamespace(config_get=refuse, acl_whoami=refuse, smembers=refuse)
+    assert [level for level, _, _ in short(list(processes._settings(closed)))] == ["warn"]
+    assert [level for level, _, _ in short(list(processes._workers(closed)))] == ["warn", "warn"]
+    gone = Redis(unix_socket_path="/nonexistent")
+    assert short(processes.look(gone, own=False, signs=True))[0][:2] == ("block", "redis")
+
+
+def test_a_line_for_the_terminal() -> None:
+    assert Finding("reporter", "block", "not alive", "Start it.").line == "fail  reporter: not alive\n      Start it."
+    assert Finding("reporter", "pass", "alive").line == "pass  reporter: alive"

@@ -1,0 +1,119 @@
+"""However many answer at once, and in whatever order: as many yeses as it takes, of different people, and one end."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from redis import Redis
+
+from bot.record import LAST
+from jobs import contract
+from tests.bot.desk import IDS, Bench, configured
+
+PEOPLE = ("alice", "bob", "carol", "dave", "erin")
+FILE = configured(f"""
+[slack]
+channels = ["C01OPS"]
+[rights]
+change = ["U01ALICE"]
+accept = {[IDS[who] for who in PEOPLE]}
+""")
+OWN = FILE.model_copy(update={"rights": FILE.rights.model_copy(update={"accept_own": True})})
+Word = Literal["accept", "reject"]
+
+
+def at_once(works: Sequence[Callable[[], None]]) -> None:
+    """Each in a thread of its own, all held back until all are there."""
+    ready = threading.Barrier(len(works))
+
+    def begin(work: Callable[[], None]) -> None:
+        ready.wait()
+        work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        list(pool.map(begin, works))
+
+
+def holds(bench: Bench, run: str, needed: int, own: bool = False) -> None:
+    """What must be true of a question, whoever answered it and however."""
+    record = bench.runs.record(run)
+    assert record is not None
+    said = (*record.decisions, *record.votes)
+    yes = [decision.by for decision in said if decision.verdict == "accept"]
+    no = [decision for decision in said if decision.verdict != "accept"]
+    assert len(yes) == len(set(yes)) <= needed
+    assert own or IDS["alice"] not in yes
+    assert len(no) <= 1
+    follows = [request for request in bench.requests().values() if request.job == 2]
+    decided = (bool(no) and no[0].verdict not in LAST) or len(yes) == needed
+    assert len(follows) == decided
+    for request in follows:
+        approvers = [approval.by for approval in request.approvals]
+        assert isinstance(request.command, contract.Reject if no else contract.Accept)
+        assert len(approvers) == (1 if no else needed)
+    assert len(bench.decisions()) == len(said)
+
+
+@pytest.mark.parametrize("needed", [1, 2])
+@pytest.mark.parametrize("words", [("accept",), ("accept", "reject")])
+def test_fifty_at_once_are_one_decision(redis: Redis, needed: int, words: tuple[Word, ...]) -> None:
+    for _ in range(10):
+        redis.flushall()
+        bench = Bench(redis, FILE)
+        run = bench.run("pending", needed)
+        clicks = [(who, word) for who in PEOPLE for word in words]
+        fifty = [clicks[number % len(clicks)] for number in range(50)]
+        at_once([partial(bench.clicks, who, f"{run}:1", word) for who, word in fifty])
+        holds(bench, run, needed)
+        taken = len(bench.decisions())
+        assert len(bench.requests()) == 2, "all of them wanted it decided, so it is"
+        assert len(bench.heard) == 50 - taken, "whoever did not decide is told"
+
+
+def test_fifty_of_one_person_are_one_yes_of_two(redis: Redis) -> None:
+    bench = Bench(redis, FILE)
+    run = bench.run("pending", 2)
+    at_once([lambda: bench.clicks("bob", f"{run}:1", "accept")] * 50)
+    assert len(bench.decisions()) == 1
+    assert len(bench.requests()) == 1, "nothing follows yet"
+    assert {message.text for message in bench.heard} == {
+        f"You said yes to run {run} already; it takes somebody else as well."
+    }
+
+
+def test_fifty_deliveries_of_one_command_are_one_run(redis: Redis) -> None:
+    bench = Bench(redis, FILE)
+    at_once([lambda: bench.types("alice", "migrate kaditz", delivery="the same")] * 50)
+    assert len(bench.requests()) == 1
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.sampled_from(PEOPLE), st.sampled_from(["accept", "reject", "cancel", "again"])), max_size=8),
+    st.integers(1, 3),
+    st.booleans(),
+    st.sampled_from([0, 1799, 1801, 10**6]),
+)
+def test_in_any_order_never_too_few_never_the_same_twice_never_too_late(
+    redis: Redis, words: list[tuple[str, Word]], needed: int, own: bool, after: float
+) -> None:
+    redis.flushall()
+    bench = Bench(redis, OWN if own else FILE)
+    run = bench.run("pending", needed)
+    bench.later(after)
+    for who, word in words:
+        bench.clicks(who, f"{run}:1", word)
+    record = bench.runs.record(run)
+    assert record is not None
+    said = (*record.decisions, *record.votes)
+    late = after > 1800
+    assert not (late and any(decision.verdict == "accept" for decision in said))
+    assert late or not any(decision.verdict == "again" for decision in said)
+    if not any(decision.verdict == "again" for decision in said):
+        holds(bench, run, needed, own)
+    assert len(bench.heard) + len(said) == len(words), "each click is a decision, or is answered"

@@ -1,0 +1,61 @@
+"""What the bot keeps in Redis is its own: what others write there is no command, and no decision."""
+
+import pytest
+from redis import Redis
+
+from bot.record import Decision, RunRecord
+from bot.runs import OPEN, Forged, Runs
+from imker import signing
+from imker.signing import Key
+from jobs.contract import Migrate
+from tests.bot.desk import KEY, OPS, Bench, configured
+
+RECORD = RunRecord("evilevil", Migrate("kaditz"), "migrate kaditz", "U01ALICE", OPS, 0.0, within=("*",))
+FILE = configured('[slack]\nchannels = ["C01OPS"]\n[rights]\naccept = ["U02BOB"]\nchange = ["U01ALICE"]')
+
+
+@pytest.fixture
+def bench(redis: Redis) -> Bench:
+    return Bench(redis, FILE)
+
+
+def mallorys(redis: Redis) -> Runs:
+    """Who knows all of the code, and the key not."""
+    return Runs(redis, lambda: 0.0, Key("x" * 64))
+
+
+def test_a_run_that_somebody_wrote_into_redis_is_none(bench: Bench) -> None:
+    mallorys(bench.redis).start(RECORD)
+    assert bench.runs.record("evilevil") is None
+    assert bench.runs.recent(10) == []
+    assert bench.redis.sismember(OPEN, "evilevil"), "the reporter will see it, and let it go"
+
+
+def test_nor_is_one_that_was_copied_to_another_name(bench: Bench) -> None:
+    run = bench.run("pending")
+    bench.redis.copy(f"bot:run:{run}", "bot:run:evilevil")
+    assert bench.runs.record(run) is not None
+    assert bench.runs.record("evilevil") is None
+
+
+@pytest.mark.parametrize(
+    "kept", [b"", b"{}", b"\xff", b" ", signing.seal(Key("x" * 64), "bot:run:evilevil", "{}").encode()]
+)
+def test_nor_anything_else_that_stands_there(bench: Bench, kept: bytes) -> None:
+    bench.redis.set("bot:run:evilevil", kept)
+    assert bench.runs.record("evilevil") is None
+
+
+def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: Bench) -> None:
+    run = bench.run("pending")
+    record = bench.runs.record(run)
+    assert record is not None
+    text = '{"job":1,"verdict":"accept","by":"U02BOB","at":1.0}'
+    key = f"bot:run:{run}:decision:1"
+    for forged in (text, signing.seal(Key("x" * 64), key, text), signing.seal(KEY, "bot:run:other:decision:1", text)):
+        bench.redis.set(key, forged)
+        with pytest.raises(Forged, match="was not written by Imker"):
+            bench.runs.record(run)
+        with pytest.raises(Forged):
+            bench.runs.decide(record, Decision(1, "accept", "U02BOB", 2.0))
+    assert list(bench.requests()) == [f"{run}-1"]

@@ -1,0 +1,43 @@
+"""Looking for planted secrets where none may be: all that a Redis holds, unpacked as its users would."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from redis import Redis
+
+
+def held_by(redis: Redis) -> str:
+    """Every key, with every field and value of it: DUMP would compress them, and hide what is looked for."""
+    return "\n".join(
+        text for key in sorted(redis.scan_iter()) for text in (key.decode(), *map(_text, _values(redis, key)))
+    )
+
+
+def found(secrets: Iterable[str], where: str) -> list[str]:
+    """Those that are there, whole or in the half that a cut would leave; also as JSON writes them."""
+    return [secret for secret in secrets if secret in where or secret[: max(12, len(secret) // 2)] in where]
+
+
+def _values(redis: Redis, key: bytes) -> Iterator[Any]:
+    match redis.type(key):
+        case b"string":
+            yield redis.get(key)
+        case b"hash":
+            yield from (part for pair in redis.hgetall(key).items() for part in pair)  # type: ignore[union-attr]
+        case b"list":
+            yield from redis.lrange(key, 0, -1)  # type: ignore[misc]
+        case b"set":
+            yield from redis.smembers(key)  # type: ignore[misc]
+        case b"zset":
+            yield from redis.zrange(key, 0, -1)  # type: ignore[misc]
+        case b"stream":
+            yield from (part for _, entry in redis.xrange(key) for pair in entry.items() for part in pair)
+
+
+def _text(value: bytes | None) -> str:
+    """RQ packs its jobs."""
+    try:
+        return zlib.decompress(value or b"").decode(errors="replace")
+    except zlib.error:
+        return (value or b"").decode(errors="replace")

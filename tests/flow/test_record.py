@@ -1,0 +1,156 @@
+"""The record, from what people type and press to what `python -m bot audit` says of it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from imker.audit import Audit
+from imker.chain import Fact
+from jobs.contract import Began, Candidate, Ended, Quorum, Waiting
+from lab.imker import environment
+from lab.slack.client import Seen
+from tests.flow.conftest import ALICE, BOB, CAROL, OPS, Flow
+
+NODE = "j8xsy2yb802b5ys0uvwhsouw1"
+WAITING = Waiting("accept", "f00d", Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5"), Quorum(2, 0, 3, 1))
+
+
+def kept(flow: Flow, after: int = 0) -> list[Fact]:
+    return [entry.fact for entry in Audit(flow.redis).entries() if entry and entry.seq > after]
+
+
+def last(flow: Flow) -> int:
+    head = Audit(flow.redis).head()
+    return head.seq if head else 0
+
+
+def until(flow: Flow, after: int, number: int) -> list[Fact]:
+    deadline = time.monotonic() + 20
+    while len(facts := kept(flow, after)) < number:
+        assert time.monotonic() < deadline, facts
+        time.sleep(0.05)
+    return facts
+
+
+def audit(flow: Flow, folder: Path, *argv: str) -> "subprocess.CompletedProcess[str]":
+    settings = environment(flow.workspace.url, folder / "imker.toml", folder / "redis")
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "audit", *argv], env={**os.environ, **settings}, capture_output=True, text=True,
+        timeout=60,
+    )  # fmt: skip
+
+
+def waiting_run(flow: Flow) -> tuple[str, Seen]:
+    message = flow.asked("/swarm migrate kaditz", "queued")
+    run = flow.run_of(message)
+    flow.tell(run, Began("kaditz"), WAITING)
+    return run, flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and bool(seen.buttons))
+
+
+@pytest.mark.parametrize(
+    ("user", "text", "what", "said"),
+    [
+        (CAROL, "/swarm help", "asked", {"text": "/swarm help"}),
+        (CAROL, "/swarm status", "asked", {"text": "/swarm status"}),
+        (CAROL, "/swarm nodes", "asked", {"text": "/swarm nodes"}),
+        (CAROL, "/swarm migrate kaditz", "refused", {"why": "denied", "text": "/swarm migrate kaditz"}),
+        (ALICE, "/swarm frobnicate", "refused", {"why": "misuse"}),
+        (ALICE, "/swarm status nosuchrun", "refused", {"why": "void", "text": "/swarm status nosuchrun"}),
+    ],
+)
+def test_every_command_and_every_refusal_is_recorded(
+    flow: Flow, user: str, text: str, what: str, said: dict[str, str]
+) -> None:
+    before = last(flow)
+    flow.workspace.say(user, OPS, text)
+    fact = next(fact for fact in until(flow, before, 1) if fact.what == what)
+    assert (fact.who, fact.channel) == (user, OPS)
+    assert {**fact.said, **said} == fact.said
+
+
+def test_a_decision_is_recorded_and_so_is_a_click_that_comes_to_nothing(flow: Flow) -> None:
+    run, message = waiting_run(flow)
+    before = last(flow)
+    for number, user in enumerate((CAROL, ALICE, BOB), 1):
+        flow.workspace.press(user, message, "Accept")
+        until(flow, before, number)
+    told = [(fact.what, fact.who, fact.said.get("verdict") or fact.said.get("why")) for fact in kept(flow, before)]
+    assert told == [("refused", CAROL, "denied"), ("refused", ALICE, "denied"), ("decided", BOB, "accept")]
+    assert {fact.run for fact in kept(flow, before) if fact.what == "decided"} == {run}
+
+
+def test_what_slack_delivers_three_times_is_recorded_once(flow: Flow) -> None:
+    flow.workspace.fault("repeat", method="socket")
+    before = last(flow)
+    message = flow.asked("/swarm migrate tondi", "queued")
+    time.sleep(1)
+    assert [fact.run for fact in kept(flow, before)] == [flow.run_of(message)]
+
+
+def test_a_jobs_doings_are_recorded_by_the_jobs_themselves(workers: Flow) -> None:
+    before = last(workers)
+    message = workers.asked("/swarm migrate kaditz", "does not answer over SSH")
+    facts = until(workers, before, 3)
+    run = workers.run_of(message)
+    assert [(fact.what, fact.who, fact.channel, fact.run) for fact in facts] == [
+        (what, ALICE, OPS, run) for what in ("asked", "began", "ended")
+    ]
+    assert facts[-1].said == {"outcome": "failed", "job": "1"}
+
+
+def test_the_table_is_private_and_can_be_asked_about_a_run(flow: Flow) -> None:
+    run, _ = waiting_run(flow)
+    table = flow.asked(f"/swarm audit {run}", "The newest", user=CAROL)
+    assert table.ephemeral
+    rows = [line for line in table.plain.splitlines() if "U01ALICE" in line]
+    assert len(rows) == 1
+    assert "/swarm migrate kaditz" in rows[0]
+    assert "The newest 30 entries" in table.plain or len(rows) < 30
+
+
+def test_after_an_acceptance_the_head_is_in_the_thread_and_proves_the_record(flow: Flow, folder: Path) -> None:
+    run, message = waiting_run(flow)
+    flow.workspace.press(BOB, message, "Accept")
+    flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "Accepted by" in seen.plain)
+    flow.tell(run, Began(), Ended("done", "kaditz is a manager now."), job=2)
+    head = flow.workspace.wait(BOB, OPS, lambda seen: seen.thread == message.ts and "--head" in seen.plain)
+    flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "is a manager now" in seen.plain)
+    shown = head.plain.split("--head ")[1].split("`")[0]
+    answer = audit(flow, folder, "verify", "--head", shown)
+    assert (answer.returncode, answer.stdout.startswith("whole: ")) == (0, True), answer
+    lied = audit(flow, folder, "verify", "--head", "0" * 64 + ":" + shown.split(":")[1])
+    assert lied.returncode == 1
+    assert "is not the one that the head you gave tells of" in lied.stdout
+    assert audit(flow, folder, "verify", "--head", "nonsense").returncode == 2
+    posts = [seen for seen in flow.workspace.sees(BOB, OPS) if seen.thread == message.ts and "--head" in seen.plain]
+    assert len(posts) == 1
+
+
+def test_an_export_can_be_verified_elsewhere_and_shows_the_first_bad_entry(flow: Flow, folder: Path) -> None:
+    flow.asked("/swarm help", "What you may do")
+    export = audit(flow, folder, "export")
+    lines = export.stdout.splitlines()
+    assert export.returncode == 0
+    assert [json.loads(line)["seq"] for line in lines] == list(range(1, len(lines) + 1))
+    path = folder / "export.jsonl"
+    path.write_text(export.stdout)
+    assert audit(flow, folder, "verify", "--file", str(path)).returncode == 0
+    path.write_text("\n".join([lines[0], lines[1].replace("U0", "U9"), *lines[2:]]))
+    answer = audit(flow, folder, "verify", "--file", str(path))
+    assert (answer.returncode, "entry 2 was changed" in answer.stdout.splitlines()[0]) == (1, True)
+
+
+def test_a_cut_end_is_found_and_the_bot_goes_on(flow: Flow, folder: Path) -> None:
+    """Last in this file: it leaves a record that is not whole."""
+    seq = last(flow)
+    flow.redis.xdel("audit", f"{seq}-0")
+    answer = audit(flow, folder, "verify")
+    assert (answer.returncode, f"tells of entry {seq}" in answer.stdout) == (1, True)
+    flow.asked("/swarm help", "What you may do")
+    answer = audit(flow, folder, "verify")
+    assert (answer.returncode, f"entries {seq} to {seq} are missing" in answer.stdout) == (1, True)

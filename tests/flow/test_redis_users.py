@@ -1,0 +1,189 @@
+"""docs/redis-users.acl on a real server: all goes on as before, and the bot's user can enqueue and nothing else."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
+
+from bot.record import Decision, RunRecord
+from bot.runs import Runs
+from imker import embedded, moment
+from imker.signing import Key
+from jobs import contract
+from jobs.contract import Began, Candidate, Migrate, Nodes, Quorum, Waiting
+from jobs.journal import Journal
+from lab.imker import Processes, environment
+from lab.slack.running import free_port, running
+from tests.flow.conftest import BOB, CAROL, OPS, Flow, _await, _configured, _idle
+
+FILE = Path(__file__).parents[2] / "docs/redis-users.acl"
+KEY = "k" * 64
+ROLES = {"bot": "bot", "reporter": "reporter", "changes": "jobs", "reads": "jobs"}  # a process -> its user's name
+REFUSED = [
+    "FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "CONFIG GET *", "CONFIG SET dir /tmp", "SHUTDOWN NOSAVE",
+    "SAVE", "MONITOR", "ACL LIST", "ACL SETUSER imker-bot on", "CLIENT LIST", "CLIENT KILL TYPE normal",
+    "REPLICAOF 127.0.0.1 1", "MODULE LIST", "FUNCTION LIST", "SCRIPT FLUSH", "SLOWLOG GET", "SELECT 1", "SWAPDB 0 1",
+    "PUBLISH rq:pubsub:worker {}", "PUBLISH elsewhere x", "PSUBSCRIBE *", "SUBSCRIBE rq:pubsub:worker",
+    "LRANGE rq:queue:changes 0 -1", "LPUSH rq:queue:changes x", "LPOP rq:queue:changes", "LREM rq:queue:changes 0 x",
+    "DEL rq:queue:changes", "RPUSH rq:queue:other x", "RPUSH rq:queue:changes:intermediate x", "RPUSH rq:job:x y",
+    "DEL rq:job:x", "RENAME rq:job:x bot:x", "RESTORE rq:job:x 0 x", "SET rq:job:x y", "HSET rq:worker:x state idle",
+    "SADD rq:workers x", "ZADD rq:failed:changes 0 x", "HGETALL rq:worker:x", "SMEMBERS rq:workers",
+    "XADD run:k3fm9x2q:events * event x", "DEL run:k3fm9x2q:events", "XTRIM run:k3fm9x2q:events MAXLEN 0",
+    "XDEL run:k3fm9x2q:events 0-1", "SET run:k3fm9x2q:events x", "EXPIRE run:k3fm9x2q:events 0",
+    "GET lock:host:kaditz", "SET lock:host:kaditz x", "DEL lock:host:kaditz", "INCR fence:swarm",
+    "SET imker:inventory []", "GET imker:used:k3fm9x2q-1", "DEL imker:used:k3fm9x2q-1", "GET imker:nodes",
+    "DEL audit", "XTRIM audit MAXLEN 0", "XDEL audit 0-1", "EXPIRE audit 0", "DEL audit:head", "RENAME audit bot:x",
+    "COPY rq:job:x bot:x", "SORT rq:queue:changes STORE bot:x", "OBJECT ENCODING rq:queue:changes", "MIGRATE h 1 k 0 1",
+]  # fmt: skip
+SCRIPTS = [
+    ("return redis.call('flushall')", ()),
+    ("return redis.call('keys', '*')", ()),
+    ("return redis.call('lrange', KEYS[1], 0, -1)", ("rq:queue:changes",)),
+    ("return redis.call('del', KEYS[1])", ("rq:job:x",)),
+    ("return redis.call('rpush', 'rq:queue:other', 'x')", ("rq:job:x",)),
+    ("return redis.call('xadd', 'run:k3fm9x2q:events', '*', 'event', 'x')", ("rq:job:x",)),
+    ("return redis.call('publish', 'rq:pubsub:worker', '{}')", ("rq:job:x",)),
+]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="imker-u-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def admin(folder: Path) -> Iterator[Redis]:
+    """A server with the file's users, as its owner would load them, and nobody else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("IMKER_STATE", str(folder / "redis"))
+        owner = Redis.from_url(embedded.ensure())
+        _await(lambda: (folder / "redis/redis.sock").exists(), folder / "redis/log")
+        for line in FILE.read_text().splitlines()[::-1]:  # the default user goes last
+            _, name, *rules = _words(line)
+            owner.execute_command("ACL", "SETUSER", name, *rules)
+        owner.close()
+        client = Redis.from_url(url(folder, "admin"))
+        yield client
+        client.close()
+        embedded._used.pop(folder / "redis").close()
+
+
+@pytest.fixture(scope="module")
+def everything(folder: Path, admin: Redis) -> Iterator[Flow]:
+    """The four processes, each as its own user."""
+    port = free_port()
+    config = _configured(folder, port)
+    with ExitStack() as stack:
+        workspace = stack.enter_context(running())
+        started = Processes(environment(workspace.url, config, folder / "redis"), folder / "log")
+        stack.callback(started.stop)
+        for process, user in ROLES.items():
+            mine = {"REDIS_URL": url(folder, user), "IMKER_SIGNING_KEY": KEY}
+            started.environment = {**started.environment, **mine}
+            started.start(process)
+        _await(lambda: workspace.sockets() > 0 and _idle(admin) >= 3, folder / "log")
+        yield Flow(workspace, started, admin, port, Key(KEY))
+
+
+def url(folder: Path, user: str) -> str:
+    return f"unix://imker-{user}:change-me-{user}@{folder}/redis/redis.sock?db=0"
+
+
+def _words(line: str) -> list[str]:
+    """A selector in parentheses is one word."""
+    words: list[str] = []
+    for word in line.split():
+        if words and words[-1].startswith("(") and not words[-1].endswith(")"):
+            words[-1] += f" {word}"
+        else:
+            words.append(word)
+    return words
+
+
+@pytest.fixture(params=["bot", "reporter"])
+def client(request: pytest.FixtureRequest, folder: Path, admin: Redis) -> Iterator[Redis]:
+    """As whoever has these credentials, before and after which Redis is the same."""
+    made = Redis.from_url(url(folder, request.param))
+    before = {key: admin.dump(key) for key in admin.keys("*")}
+    yield made
+    assert {key: admin.dump(key) for key in admin.keys("*")} == before
+    made.close()
+
+
+@pytest.mark.parametrize("command", REFUSED)
+def test_what_the_bots_side_may_not(client: Redis, command: str) -> None:
+    with pytest.raises(NoPermissionError):
+        client.execute_command(*command.split())
+
+
+@pytest.mark.parametrize(("script", "keys"), SCRIPTS, ids=lambda value: str(value)[:50])
+def test_nor_by_a_script(client: Redis, script: str, keys: tuple[str, ...]) -> None:
+    digest = client.script_load(script)
+    with pytest.raises(ResponseError, match=r"(?i)permission|ACL"):
+        client.evalsha(digest, len(keys), *keys)
+
+
+def test_the_default_user_is_off(folder: Path, admin: Redis) -> None:
+    with (
+        Redis(unix_socket_path=str(folder / "redis/redis.sock")) as stranger,
+        pytest.raises(AuthenticationError),
+    ):
+        stranger.ping()
+
+
+@pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "CONFIG GET *", "SET bot:run:x y", "SHUTDOWN", "ACL LIST"])
+def test_what_the_rq_workers_may_not(folder: Path, admin: Redis, command: str) -> None:
+    with Redis.from_url(url(folder, "jobs")) as jobs, pytest.raises(NoPermissionError):
+        jobs.execute_command(*command.split())
+
+
+@pytest.mark.parametrize("role", ["bot", "reporter"])
+def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redis, role: str) -> None:
+    with Redis.from_url(url(folder, role)) as redis:
+        runs = Runs(redis, lambda: 1.0, Key(KEY))
+        name = f"r{role}"
+        runs.start(
+            RunRecord(name, Migrate("kaditz"), "migrate kaditz", "U01", OPS, 1.0, within=("kaditz",)), "http://x"
+        )
+        runs.start(RunRecord(f"{name}2", Nodes(), "nodes", "U01", OPS, 1.0, within=("*",)))
+        waiting = Waiting(
+            "accept", "f", Candidate("kaditz", "n", "a", "h", "26"), Quorum(2, 0, 3, 1), asked=moment.now()
+        )
+        for body in (Began("kaditz"), waiting):
+            Journal(admin, name, 1, lambda: 1.0).tell(body)
+        record = runs.record(name)
+        assert record is not None
+        runs.view(record)
+        runs.decide(record, Decision(1, "accept", "U02", 2.0))
+        runs.hold(name, contract.Hold("pause", "U01", 1.0))
+        runs.remember(name, ts="1", channel=OPS)
+        runs.forget_message(name)
+        assert (runs.held(name), runs.posted(name), runs.answer_url(name), runs.hosts()) is not None
+        assert {name, f"{name}2"} <= {record.run for record in runs.recent(10)}
+        runs.close(name)
+        assert {b"%s-2" % name.encode()} <= set(admin.lrange("rq:queue:changes", 0, -1))
+    for key in ("rq:queue:changes", "rq:queue:reads", "bot:open"):
+        admin.delete(key)
+
+
+def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: Flow) -> None:
+    everything.redis.acl_log_reset()
+    assert "4 without an answer" in everything.asked("/swarm hosts", "4 without an answer", user=CAROL).plain
+    message = everything.asked("/swarm migrate kaditz", "does not answer over SSH")
+    run = everything.run_of(message)
+    assert [event.job for event in everything.events(run)][-1] == 1
+    told = everything.asked("/swarm status", run).plain
+    assert "migrate kaditz" in told
+    everything.workspace.say(BOB, OPS, "/swarm accept j8xsy2yb")
+    everything.workspace.wait(BOB, OPS, "Accept j8xsy2yb")
+    everything.workspace.wait(
+        BOB, OPS, lambda seen: "Accept j8xsy2yb" in seen.text and seen.text.startswith(("🚫", "❌"))
+    )
+    refused = [(entry["username"], entry["object"]) for entry in everything.redis.acl_log()]
+    assert refused == [], "nobody lacked a right"
+    assert "Traceback" not in (everything.processes.log).read_text()

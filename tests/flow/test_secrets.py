@@ -1,0 +1,102 @@
+"""Secrets planted in all that Imker is given, and flows that go well and wrong: none of them is anywhere but there."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.contract import Began, Candidate, Detail, Ended, Planned, Quorum, StepFailed, StepLine, StepStarted, Waiting
+from lab.imker import environment
+from tests.canaries import found, held_by
+from tests.flow.conftest import ALICE, BOB, CANARIES, CAROL, OPS, Flow
+
+JOIN, PROXY = "SWMTKN-1-canary0a1b2c3d4e5f-canary6a7b8c9d", "canary-proxy-password-77"
+STEPS = (StepLine("UpgradeEngine", "Upgrade the Engine"),)
+CANDIDATE = Candidate("kaditz", "j8xsy2yb802b5ys0uvwhsouw1", "198.18.0.39", "kaditz", "26.1.5")
+
+
+def planted(folder: Path) -> tuple[str, ...]:
+    """Both tokens, every key of the environment, lines from the middle of the keys' files, and what a host may say."""
+    keys = [(folder / name).read_text().splitlines()[5] for name in ("key", "key.pem")]
+    return ("xoxb-lab", "xapp-lab", *CANARIES.values(), *keys, JOIN, PROXY)
+
+
+def play(flow: Flow, folder: Path) -> tuple[str, str]:
+    """What goes well, is refused or fails, and what a careless host or person says.
+
+    Returns what was printed, and the processes' command lines.
+    """
+    flow.asked("/swarm hosts", "4 without an answer")
+    flow.asked("/swarm migrate kaditz", "does not answer over SSH")
+    flow.asked("/swarm plan tondi", "does not answer over SSH")
+    flow.asked("/swarm doctor", "checks of what the jobs need", seconds=60)
+    flow.workspace.say(ALICE, OPS, f"/swarm migrate kaditz {JOIN}")
+    flow.workspace.say(ALICE, OPS, f"/swarm {PROXY}")
+    flow.workspace.say(CAROL, OPS, "/swarm migrate kaditz")
+    flow.workspace.wait(CAROL, OPS, "it takes the right")
+    lines = "".join(_command_lines(process.pid) for process in flow.processes.running.values())
+    flow.processes.kill("changes")  # from here on the test is the job
+    told_badly(flow)
+    accepted(flow)
+    flow.asked("/swarm audit", "The newest")
+    settings = {**os.environ, **environment(flow.workspace.url, folder / "imker.toml", folder / "redis"), **CANARIES}
+    argvs = (("bot", "doctor"), ("jobs", "doctor"), ("bot", "audit", "verify"), ("bot", "audit", "export"))
+    ran = [subprocess.run([sys.executable, "-m", *argv], env=settings, capture_output=True, text=True, timeout=90)
+           for argv in argvs]  # fmt: skip
+    assert ran[2].returncode == 0, ran[2].stdout
+    return "".join(answer.stdout + answer.stderr for answer in ran), lines
+
+
+def told_badly(flow: Flow) -> None:
+    """A job's events as they come when a host's own words hold secrets; the journal is the jobs' own."""
+    message = flow.asked("/swarm migrate lausen", "queued")
+    said = f"Err:1 http://imker:{PROXY}@proxy:3128/ and {JOIN}, password={PROXY}"
+    ended = Ended("failed", f"apt-get failed on lausen: {said}", said, said)
+    flow.tell(
+        flow.run_of(message), Began("lausen"), Planned(STEPS, diff=said), StepStarted("UpgradeEngine"),
+        Detail("apt on lausen", said), StepFailed("UpgradeEngine", said), ended,
+    )  # fmt: skip
+    flow.workspace.wait(ALICE, OPS, lambda seen: seen.thread == message.ts and "apt on lausen" in seen.plain)
+
+
+def accepted(flow: Flow) -> None:
+    message = flow.asked("/swarm migrate tondi", "queued")
+    run = flow.run_of(message)
+    flow.tell(run, Began("tondi"), Waiting("accept", "f00d", CANDIDATE, Quorum(2, 0, 3, 1)))
+    shown = flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and bool(seen.buttons))
+    flow.workspace.press(BOB, shown, "Accept")
+    flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "Accepted by" in seen.plain)
+
+
+@pytest.mark.timeout(300)
+def test_no_planted_secret_is_anywhere_it_should_not_be(workers: Flow, folder: Path) -> None:
+    printed, lines = play(workers, folder)
+    secrets, slack = planted(folder), workers.workspace
+    shown = [message.raw for user in (ALICE, BOB, CAROL) for message in slack.sees(user, OPS)]
+    seen = {
+        "Redis": held_by(workers.redis),
+        "the log": (folder / "log").read_text(),
+        "what was printed": printed,
+        "the channel": _json([message for message in shown if not message["ephemeral"]]),
+        "what is said in private": _json([message for message in shown if message["ephemeral"]]),
+        "what Slack was called with": _json(slack.calls()),
+        "command lines": lines,
+    }
+    there = {place: found(secrets, text) for place, text in seen.items()}
+    # Who types a word that is no command may be told, alone, that there is no such one.
+    assert there == {place: [PROXY] if place == "what is said in private" else [] for place in seen}
+    assert "http://…@proxy:3128" in seen["the channel"], "what stands around a secret is told"
+    assert all(len(text) > 50 for text in seen.values()), "there was something to look through"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _command_lines(pid: int) -> str:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    own = Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+    return own + "".join(_command_lines(int(child)) for child in children)
