@@ -45,8 +45,12 @@ browser: # for the page's tests; without it they are skipped, and the last lines
 
 .PHONY: test
 test: lint browser ## all tests (without root: all but the fleet's)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --ignore=tests/fleet/test_faults.py
 
 .PHONY: test-fast
 test-fast: lint ## the tests that need no processes: a few seconds
 	$(VENV)/bin/python -m pytest tests/bot tests/jobs tests/lab/slack/test_blocks.py
+
+.PHONY: test-fleet
+test-fleet: $(STAMP) ## as root: real hosts with real faults, some minutes
+	$(VENV)/bin/python -m pytest tests/fleet
