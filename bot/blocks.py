@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from bot import acceptance, tables
-from bot.escape import cut, mrkdwn, plain
+from bot.escape import code, cut, mrkdwn, plain
 from bot.grammar import VERBS, Misuse
 from bot.kit import (
     LINE,
@@ -27,6 +27,7 @@ from bot.record import Decision
 from jobs.contract import (
     Accept,
     Detail,
+    Ended,
     Finding,
     Migrate,
     MigrateAll,
@@ -102,8 +103,7 @@ def _message(view: RunView, note: int) -> Message:
 
 def detail(shown: Detail) -> Message:
     """A reply in the run's thread; of what is too long, the end is kept."""
-    tail = plain(shown.text)[-TEXT:].replace("```", "'''")
-    body = tail.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")[-SECTION + 10 :]
+    body = code(plain(shown.text)[-TEXT:])[-SECTION + 10 :]
     title = mrkdwn(shown.title)
     return Message(f"{title}\n{cut(body, TEXT)}", (section(f"*{title}*"), section(f"```{body or ' '}```")))
 
@@ -184,8 +184,17 @@ def _title(view: RunView) -> str:
 
 
 def _mark(view: RunView) -> str:
-    outcome = view.ended.outcome if view.state == "over" and view.ended else view.state
-    return MARKS.get(outcome, "❌" if view.ended else "🚫")
+    if view.state == "over" and view.ended:
+        return outcome_mark(view.ended)
+    return MARKS.get(view.state, "❌" if view.ended else "🚫")
+
+
+def outcome_mark(ended: Ended) -> str:
+    return MARKS.get(ended.outcome, "❌")
+
+
+def outcome_words(ended: Ended) -> str:
+    return ended.outcome.replace("nothing", "nothing to do")
 
 
 def _short(view: RunView) -> str:
@@ -204,7 +213,7 @@ def _short(view: RunView) -> str:
             return "lost"
         case "over":
             if view.ended:
-                return view.ended.outcome.replace("nothing", "nothing to do")
+                return outcome_words(view.ended)
             return LEFT.get(view.waiting.question, "cancelled") if view.waiting else "cancelled"
 
 
@@ -266,8 +275,7 @@ def _diff(view: RunView) -> list[Block]:
     """In the message of a plan only; a migration's goes into its thread."""
     if not view.diff or not isinstance(view.record.command, PlanHost):
         return []
-    body = cut(plain(view.diff), DIFF).replace("```", "'''")
-    return [section("```" + body.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;") + "```")]
+    return [section("```" + code(cut(plain(view.diff), DIFF)) + "```")]
 
 
 def _table(view: RunView) -> list[Block]:
@@ -314,7 +322,11 @@ def _closing(view: RunView) -> str:
         return _lost(view)
     if view.state != "over" or view.ended is None:
         return ""
-    parts = (view.ended.summary, view.ended.state, view.ended.hint)
+    return ending(view.ended)
+
+
+def ending(ended: Ended) -> str:
+    parts = (ended.summary, ended.state, ended.hint)
     return cut("\n".join(mrkdwn(part) for part in parts if part), PART)
 
 

@@ -1,13 +1,12 @@
 """A fleet's migration as its one message shows it: the plan before the start, then a row a host. Pure."""
 
 from bot import fleet, tables
-from bot.blocks import asked, decision_line, finding_line, findings, question
+from bot.blocks import asked, decision_line, ending, finding_line, findings, outcome_mark, outcome_words, question
 from bot.escape import cut, mrkdwn
 from bot.fleet import FleetView, LegView, conclusion
 from bot.kit import PART, TEXT, Block, Message, context, duration, section
 from bot.progress import last_step
 from bot.tables import Table
-from jobs.contract import Ended
 
 MARKS = {"planning": "🔎", "asking": "✋", "going": "🐝", "paused": "⏸️", "pending": "✋", "over": "✅"}
 STATES = {
@@ -28,7 +27,7 @@ def render(view: FleetView) -> Message:
     blocks += _legs_findings(view) if view.start is None else []
     blocks += findings(view.planned.findings) + question(view.view)
     blocks += [context(decision_line(decision)) for decision in view.view.decisions] + _hold(view)
-    closing = _closing(end)
+    closing = ending(end) if end else ""
     blocks += [section(closing)] if closing else []
     text = "\n".join(part for part in (head, "```" + mrkdwn(tables.text(table)) + "```", closing) if part)
     return Message(cut(text, TEXT), tuple(blocks))
@@ -38,8 +37,7 @@ def _headline(view: FleetView) -> str:
     end, now = conclusion(view), fleet.state(view)
     mark, says = MARKS[now], SAYS[now]
     if end:
-        mark = {"done": "✅", "nothing": "✅", "cancelled": "🚫", "refused": "🚫"}.get(end.outcome, "❌")
-        says = end.outcome.replace("nothing", "nothing to do")
+        mark, says = outcome_mark(end), outcome_words(end)
     elif now == "asking" and view.start:
         says = "a host has a question"
     settled = len(view.of("done", "pending"))
@@ -85,8 +83,3 @@ def _legs_findings(view: FleetView) -> list[Block]:
 def _hold(view: FleetView) -> list[Block]:
     words = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled"}
     return [context(f"{words[view.hold.what]} by <@{view.hold.by}>")] if view.hold else []
-
-
-def _closing(end: Ended | None) -> str:
-    parts = (end.summary, end.state, end.hint) if end else ()
-    return cut("\n".join(mrkdwn(part) for part in parts if part), PART)

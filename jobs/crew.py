@@ -3,13 +3,13 @@
 In: how many, and what each does. Out: an exit status, when all have ended.
 """
 
-import ctypes
 import os
 import signal
 import time
 from collections.abc import Callable
 
-PR_SET_PDEATHSIG = 1
+from imker.process import end_with_parent
+
 AGAIN = 1.0  # seconds before a child that died is replaced: one that dies at once must not spin
 
 
@@ -38,7 +38,7 @@ def _child(work: Callable[[], None]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # nobody is left behind by a crew that was killed
+    end_with_parent(signal.SIGTERM)  # nobody is left behind by a crew that was killed
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, signal.SIG_DFL)
     try:

@@ -23,6 +23,11 @@ class Container:
     networks: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
 
+    @property
+    def is_store(self) -> bool:
+        """Whether it is the classic Swarm's key-value store."""
+        return "consul" in self.image
+
 
 @dataclass(frozen=True)
 class Package:

@@ -149,4 +149,4 @@ def _founded(swarm: SwarmFacts, host: Host, made: Plan | Refusal) -> SwarmFacts:
 
 
 def _has_store(found: HostFacts) -> bool:
-    return any("consul" in container.image for container in found.containers)
+    return any(container.is_store for container in found.containers)

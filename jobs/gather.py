@@ -163,11 +163,7 @@ def _changed_since_start(shell: Shell, options: OptionFiles, unit: dict[str, str
 
 def _package(shell: Shell, source: str, engine: EngineSection) -> Package | None:
     names = (engine.package,) if engine.package else ENGINE_PACKAGES
-    shown = shell.run(
-        "dpkg-query", "-W", "-f", "${db:Status-Abbrev}|${Package}|${Version}\n", *names, check=False
-    ).stdout
-    rows = [tuple(part.strip() for part in line.split("|")) for line in shown.splitlines()]
-    present = [row for row in rows if len(row) == 3 and row[2] and not row[0].startswith(("un", "rc"))]
+    present = [row for row in remote.packages(shell, *names) if not row[0].startswith(("un", "rc"))]
     if not present:
         return None
     state, name, version = present[0]

@@ -3,7 +3,6 @@
 A job's process ends with its RQ worker: an orphan would go on changing a host while another takes its place.
 """
 
-import ctypes
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 from rq import Worker
 from rq.job import Job
 
+from imker.process import end_with_parent
 from jobs.contract import JOB_FUNCTION
 
-PR_SET_PDEATHSIG = 1
 SILENCE = 25  # seconds besides a beat's own after which an RQ worker counts as dead: no sooner than its locks end
 
 
@@ -47,4 +46,4 @@ class GuardedWorker(Worker):
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        end_with_parent(signal.SIGKILL)

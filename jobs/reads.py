@@ -188,7 +188,7 @@ def _known_peers_left_out(now: HostFacts, office: Office) -> HostFacts:
 
 
 def _users_left(office: Office, host: Host, now: HostFacts, moving: frozenset[str]) -> tuple[str, ...]:
-    if not any("consul" in container.image for container in now.containers):
+    if not any(container.is_store for container in now.containers):
         return ()
     return tuple(name for name in store_users(office, host) if name not in moving)
 

@@ -48,8 +48,12 @@ def saved_copies(shell: Shell, path: str) -> list[str]:
 
 
 def save(shell: Shell, path: str) -> None:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    shell.run("sh", "-c", SAVE, "imker", path, stamp, sudo=True)
+    shell.run("sh", "-c", SAVE, "imker", path, stamp(), sudo=True)
+
+
+def stamp() -> str:
+    """The end of a saved copy's name."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
 def write(shell: Shell, path: str, text: str) -> None:
@@ -58,6 +62,14 @@ def write(shell: Shell, path: str, text: str) -> None:
 
 def remove(shell: Shell, path: str) -> None:
     shell.run("rm", "-f", "--", path, sudo=True)
+
+
+def packages(shell: Shell, *names: str) -> list[tuple[str, str, str]]:
+    """(dpkg's state, name, version) of those of these packages that dpkg knows a version of."""
+    form = "${db:Status-Abbrev}|${Package}|${Version}\n"
+    shown = shell.run("dpkg-query", "-W", "-f", form, *names, check=False).stdout
+    rows = (tuple(part.strip() for part in line.split("|")) for line in shown.splitlines())
+    return [(row[0], row[1], row[2]) for row in rows if len(row) == 3 and row[2]]
 
 
 def start_unit(shell: Shell, unit: str, about: str, script: str, *arguments: str) -> None:

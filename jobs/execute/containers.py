@@ -27,10 +27,9 @@ def remove_store(site: Site, name: str) -> str:
 def start(site: Site, names: tuple[str, ...]) -> str:
     """Tries twice; what still does not run is named, and is no failure of the migration."""
     for _ in range(2):
-        missing = [name for name in names if name not in running(site)]
-        for name in missing:
+        for name in _missing(site, names):
             site.shell.run("docker", "start", name, sudo=True, check=False, timeout=STOP)
-    missing = [name for name in names if name not in running(site)]
+    missing = _missing(site, names)
     remote.remove(site.shell, remote.RAN)
     if not missing:
         return f"all {len(names)} run" if names else "none ran before"
@@ -39,8 +38,10 @@ def start(site: Site, names: tuple[str, ...]) -> str:
     return f"does not run again: {', '.join(missing)}; see the thread"
 
 
-def running(site: Site) -> set[str]:
-    return set(site.shell.run("docker", "ps", "--format", "{{.Names}}", sudo=True).stdout.split())
+def _missing(site: Site, names: tuple[str, ...]) -> list[str]:
+    """Those that do not run; the host is asked once for all of them."""
+    running = set(site.shell.run("docker", "ps", "--format", "{{.Names}}", sudo=True).stdout.split())
+    return [name for name in names if name not in running]
 
 
 def _why(site: Site, name: str) -> str:

@@ -1,7 +1,6 @@
 """Files with options and sources: written whole, saved first, never twice."""
 
 import shutil
-import time
 from pathlib import Path
 
 from jobs import remote
@@ -28,8 +27,7 @@ def clean_machine(site: Site, edit: FileEdit) -> str:
     path = Path(edit.path)
     if path.read_text() != edit.before:
         raise Drifted(f"{path} was changed by somebody else meanwhile")
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    shutil.copy2(path, path.with_name(f"{path.name}.imker-{stamp}"))
+    shutil.copy2(path, path.with_name(f"{path.name}.imker-{remote.stamp()}"))
     site.changed(edit.path, edit.before, edit.after)
     fresh = path.with_name(f"{path.name}.imker~")
     shutil.copy2(path, fresh)

@@ -55,11 +55,10 @@ def _back(site: Site, step: RestartEngine) -> JobError:
     """Old files, old package, start; then, as old options may be what no Engine starts with, those cleaned."""
     site.note("no answer; putting the old state back")
     host = site.host.name
-    restore(site, site.saved)
     old = ""
-    if step.old_packages:
-        old = upstream(step.old_packages[0].split("=", 1)[1]) if downgrade(site, step.old_packages) else ""
-        restore(site, site.saved)
+    if step.old_packages and downgrade(site, step.old_packages):
+        old = upstream(step.old_packages[0].split("=", 1)[1])
+    restore(site, site.saved)
     if _start(site, old):
         return _restored(site, step, "its old files are back, and it answers")
     restore(site, cleaned_files(site.saved))

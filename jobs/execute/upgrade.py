@@ -43,6 +43,4 @@ def _back(site: Site, step: UpgradeEngine, failed: CommandFailed) -> JobError:
 
 def _installed(site: Site, step: UpgradeEngine) -> dict[str, str]:
     names = [name.split("=", 1)[0] for name in step.old_packages]
-    shown = site.shell.run("dpkg-query", "-W", "-f", "${db:Status-Abbrev}|${Package}|${Version}\n", *names, check=False)
-    rows = (line.split("|") for line in shown.stdout.splitlines())
-    return {row[1]: row[2] for row in rows if len(row) == 3 and row[0].strip() == "ii"}
+    return {name: version for state, name, version in remote.packages(site.shell, *names) if state == "ii"}

@@ -103,7 +103,7 @@ def _classic(container: Container) -> bool:
 
 
 def _store(now: HostFacts) -> Container | None:
-    stores = (container for container in now.containers if "consul" in container.image)
+    stores = (container for container in now.containers if container.is_store)
     return next((store for store in stores if store.running or store.restart != "no"), None)
 
 
