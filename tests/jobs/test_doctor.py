@@ -14,8 +14,12 @@ from jobs.errors import CommandFailed, Unreachable
 from jobs.inventory import Host
 from lab.fleet.certificates import DAYS, authority, issued
 
-NOW = datetime.now(UTC)
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0FWlPRHQWHdQYJ4YDQ6vTIEjVpn0wBy1Fd4ECfMLhr"
+
+
+def now() -> datetime:
+    """Read after the certificates were made, however long the tests before took: they are good from then on."""
+    return datetime.now(UTC)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +52,7 @@ def levels(found: tuple[Finding, ...]) -> list[tuple[str, str]]:
     ],
 )
 def test_their_dates(tls: Path, days: int, expected: list[tuple[str, str]]) -> None:
-    assert levels(certificates.look("kaditz", tls, NOW + timedelta(days=days))) == expected
+    assert levels(certificates.look("kaditz", tls, now() + timedelta(days=days))) == expected
 
 
 def test_a_key_of_another_certificate_or_for_all_to_read(tls: Path, tmp_path: Path) -> None:
@@ -56,7 +60,7 @@ def test_a_key_of_another_certificate_or_for_all_to_read(tls: Path, tmp_path: Pa
         (tmp_path / name).write_text((tls / name).read_text())
     (tmp_path / "key.pem").write_text(authority("another").key_pem)
     (tmp_path / "key.pem").chmod(0o644)
-    found = certificates.look("kaditz", tmp_path, NOW)
+    found = certificates.look("kaditz", tmp_path, now())
     assert levels(found)[2:] == [("block", "key.pem is not cert.pem's key"), ("warn", "key.pem can be read by others")]
 
 
@@ -65,12 +69,12 @@ def test_a_key_of_another_certificate_or_for_all_to_read(tls: Path, tmp_path: Pa
 def test_files_that_are_none_are_said_without_their_text(tls: Path, tmp_path: Path, name: str, text: str) -> None:
     for other in ("ca.pem", "cert.pem", "key.pem"):
         (tmp_path / other).write_text((tls / other).read_text() if other != name else text)
-    (finding,) = certificates.look("kaditz", tmp_path, NOW)
+    (finding,) = certificates.look("kaditz", tmp_path, now())
     assert (finding.level, finding.text) == ("block", "cannot be read (ValueError)")
 
 
 def test_files_that_are_not_there(tmp_path: Path) -> None:
-    (finding,) = certificates.look("kaditz", tmp_path, NOW)
+    (finding,) = certificates.look("kaditz", tmp_path, now())
     assert finding.text == "cannot be read (FileNotFoundError)"
 
 
