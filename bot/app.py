@@ -10,7 +10,8 @@ from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
 from bot.doctor import examine
-from bot.listeners import Desk, register
+from bot.inbox import Inbox
+from bot.listeners import Desk, Reception, register
 from bot.people import People
 from bot.runs import Runs
 from bot.settings import Settings
@@ -21,7 +22,7 @@ from imker.config import ConfigError
 AT_ONCE = 30  # listeners; Bolt's own five let the sixth command go unacknowledged
 
 
-def build(settings: Settings, redis: "Redis") -> App:
+def build(settings: Settings, redis: "Redis") -> tuple[App, Reception]:
     """Raises SlackApiError when the bot token is not right, or Slack has been busy or broken for too long;
     ConfigError when the token is another workspace's."""
     token = settings.bot_token.get_secret_value()
@@ -45,7 +46,10 @@ def build(settings: Settings, redis: "Redis") -> App:
         authorize=authorized,
         request_verification_enabled=False,  # bot.http has verified before; Socket Mode has no signatures
     )
-    runs, people = Runs(redis, time.time, signing.load()), People(client, settings.rights.groups)
+    key = signing.load()
+    runs, people = Runs(redis, time.time, key), People(client, settings.rights.groups)
     record = Audit(redis, audit.key())
-    register(app, Desk(settings, runs, people, team, record, lambda: examine(settings, redis, client)))
-    return app
+    desk = Desk(settings, runs, people, team, record, lambda: examine(settings, redis, client))
+    reception = Reception(desk, Inbox(redis, key, time.time), client)
+    register(app, reception)
+    return app, reception

@@ -4,6 +4,7 @@ Nothing slow stands before the acknowledgement, and nothing is ever met with sil
 """
 
 import re
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +14,11 @@ from redis.exceptions import RedisError
 from slack_bolt import Ack, App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
+from slack_sdk.webhook import WebhookClient
 
 from bot import audit_table, blocks, steering
 from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
+from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
 from bot.minutes import Minutes
 from bot.need import Need, fits, host_of, of_command
@@ -31,6 +34,7 @@ from jobs.contract import Accept, Doctor, Finding, Hold, Reject, Waiting
 
 log = structlog.get_logger()
 RECENT = 12  # runs in a status list
+LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 Body = dict[str, Any]
 Examine = Callable[[], tuple[Finding, ...]]
 
@@ -212,46 +216,97 @@ def _too_late(record: RunRecord) -> str:
     return f"That is decided already: {last.verdict}, by <@{last.by}>."
 
 
-def register(app: App, desk: Desk) -> None:
-    """The slash command, the mention and the buttons, each acknowledged first."""
+class Reception:
+    """Takes deliveries in: written down, acknowledged, dealt with, struck off."""
+
+    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient) -> None:
+        self._desk = desk
+        self._inbox = inbox
+        self._client = client
+
+    def receive(self, delivery: Delivery, ack: Ack) -> None:
+        """Slack waits 3 s: where Redis does not answer in time, it is acknowledged first, and told after."""
+        late = threading.Timer(LATEST, ack)
+        late.start()
+        try:
+            self._inbox.take(delivery)
+        except RedisError:
+            log.exception("Redis does not answer")
+            return _not_started(self._answer(delivery))
+        finally:
+            late.cancel()
+            ack()
+        return self._deal_with(delivery)
+
+    def catch_up(self) -> None:
+        """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
+        try:
+            for delivery in self._inbox.left():
+                try:
+                    self._deal_with(delivery)
+                except Exception:
+                    log.exception("a delivery broke", delivery=delivery.id)
+                    self._inbox.done(delivery)
+        except RedisError as failed:
+            log.warning("Redis does not answer", error=str(failed))
+
+    def _deal_with(self, delivery: Delivery) -> None:
+        user, channel, text = delivery.user, delivery.channel, delivery.text
+        answer, desk = self._answer(delivery), self._desk
+        asked = f"/swarm {text}" if delivery.verdict is None else f"button {delivery.verdict} {text}"
+        heard = desk.minutes.heard(user, channel, delivery.id, asked, answer)
+
+        def work() -> None:
+            if delivery.verdict is None:
+                desk.command(user, channel, text, delivery.id, delivery.url, heard)
+            else:
+                desk.click(user, channel, delivery.message, text, delivery.verdict, heard)
+            self._inbox.done(delivery)
+
+        _guarded(work, answer)
+
+    def _answer(self, delivery: Delivery) -> Answer:
+        """To who asked, and to nobody else."""
+
+        def send(message: Message) -> None:
+            blocks_of = list(message.blocks)
+            if delivery.url:
+                WebhookClient(delivery.url).send(
+                    text=message.text, blocks=blocks_of, response_type="ephemeral", replace_original=False
+                )
+            else:
+                self._client.chat_postEphemeral(
+                    channel=delivery.channel, user=delivery.user, text=message.text, blocks=blocks_of
+                )
+
+        return _privately(send)
+
+
+def register(app: App, reception: Reception) -> None:
+    """The slash command, the mention and the buttons."""
 
     @app.command("/swarm")
-    def on_command(ack: Ack, body: Body, client: WebClient, respond: Any) -> None:
-        ack()
-        user, channel, text = body["user_id"], body["channel_id"], body.get("text") or ""
-        answer = _privately(lambda message: respond(text=message.text, blocks=list(message.blocks)))
-        heard = desk.minutes.heard(user, channel, body["trigger_id"], f"/swarm {text}", answer)
+    def on_command(ack: Ack, body: Body) -> None:
+        who, where, text = body["user_id"], body["channel_id"], body.get("text") or ""
         url = body.get("response_url", "")
-        _guarded(lambda: desk.command(user, channel, text, body["trigger_id"], url, heard), answer)
+        reception.receive(Delivery("command", body["trigger_id"], who, where, text, url, time.time()), ack)
 
     @app.event("app_mention")
-    def on_mention(event: Body, body: Body, client: WebClient) -> None:
-        user, channel, text = event.get("user", ""), event["channel"], event.get("text", "")
-        answer = _privately(
-            lambda message: client.chat_postEphemeral(
-                channel=channel, user=user, text=message.text, blocks=list(message.blocks)
-            )
-        )
-        heard = desk.minutes.heard(user, channel, body["event_id"], text, answer)
-        _guarded(lambda: desk.command(user, channel, text, body["event_id"], "", heard), answer)
+    def on_mention(ack: Ack, event: Body, body: Body) -> None:
+        who, where, text = event.get("user", ""), event["channel"], event.get("text", "")
+        reception.receive(Delivery("command", body["event_id"], who, where, text, "", time.time()), ack)
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
-        _on_button(app, desk, action)
+        _on_button(app, reception, action)
 
 
-def _on_button(app: App, desk: Desk, verdict: Verdict) -> None:
+def _on_button(app: App, reception: Reception, verdict: Verdict) -> None:
     @app.action(f"run.{verdict}")
-    def on_button(ack: Ack, body: Body, action: Body, respond: Any) -> None:
-        ack()
-        answer = _privately(
-            lambda message: respond(
-                text=message.text, blocks=list(message.blocks), response_type="ephemeral", replace_original=False
-            )
-        )
-        user, channel = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
+    def on_button(ack: Ack, body: Body, action: Body) -> None:
+        who, where = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
         message, value = (body.get("container") or {}).get("message_ts", ""), action.get("value") or ""
-        heard = desk.minutes.heard(user, channel, body.get("trigger_id", ""), f"button {verdict} {value}", answer)
-        _guarded(lambda: desk.click(user, channel, message, value, verdict, heard), answer)
+        url, known = body.get("response_url", ""), body.get("trigger_id", "")
+        reception.receive(Delivery("click", known, who, where, value, url, time.time(), verdict, message), ack)
 
 
 def _privately(send: Callable[[Message], Any]) -> Answer:
@@ -264,13 +319,17 @@ def _privately(send: Callable[[Message], Any]) -> Answer:
     return answer
 
 
+def _not_started(answer: Answer) -> None:
+    answer(blocks.said("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+
+
 def _guarded(work: Callable[[], None], answer: Answer) -> None:
     """A command that could not be recorded is refused in words; it was not started."""
     try:
         work()
     except RedisError:
         log.exception("Redis does not answer")
-        answer(blocks.said("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
+        _not_started(answer)
     except Forged as forged:
         log.warning("forged", what=str(forged))
         answer(blocks.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))

@@ -13,6 +13,7 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.errors import SlackApiError
 
 from bot import app, http, settings
+from bot.listeners import Reception
 from bot.runs import Runs
 from bot.settings import Settings
 from imker import broker, log, signing
@@ -31,9 +32,10 @@ def main() -> int:
     try:
         loaded = settings.load()
         redis = broker.connect(loaded.redis_url)
-        bolt = app.build(loaded, redis)
+        bolt, reception = app.build(loaded, redis)
         with ExitStack() as stack:
-            return _watch(_ways(stack, loaded, bolt, Runs(redis, time.time, signing.load())), over)
+            ways = _ways(stack, loaded, bolt, Runs(redis, time.time, signing.load()))
+            return _watch(ways, reception, over)
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
     except SlackApiError as refused:
@@ -83,9 +85,10 @@ def _socket_mode(bolt: App, token: str) -> Iterator[Hears]:
         handler.close()  # type: ignore[no-untyped-call]
 
 
-def _watch(ways: list[Hears], over: threading.Event) -> int:
-    """0 when told to stop; 1 when a way in is deaf."""
+def _watch(ways: list[Hears], reception: Reception, over: threading.Event) -> int:
+    """0 when told to stop; 1 when a way in is deaf. Between looks, what another bot left is dealt with."""
     while not over.wait(1):
+        reception.catch_up()
         deaf = next(filter(None, (hears() for hears in ways)), "")
         if deaf:
             print(f"{deaf}; ending, to be started again", file=sys.stderr)

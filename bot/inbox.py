@@ -1,0 +1,72 @@
+"""What Slack has handed over and nobody has dealt with yet: written down before it is acknowledged, struck off after.
+
+Whoever dies in between, the next look finds it. To deal with it twice does no harm: a command's run has the same ID
+then, and a question takes one answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import TypeAdapter
+from redis import Redis
+
+from bot.record import Verdict
+from imker import signing
+from imker.signing import Key
+
+LEFT, KEPT = 10.0, 30 * 60  # seconds after which nobody is at it any more; seconds that Slack can be answered
+INBOX = "bot:inbox"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """`id`: Slack's own, the same when it delivers twice; `text`: a command's, or a button's value; `url`: where an
+
+    answer goes, "" for a mention; `at`: UNIX seconds; `verdict` and `message`: of a button, and where it stands.
+    """
+
+    kind: Literal["command", "click"]
+    id: str
+    user: str
+    channel: str
+    text: str
+    url: str
+    at: float
+    verdict: Verdict | None = None
+    message: str = ""
+
+
+_DELIVERY: TypeAdapter[Delivery] = TypeAdapter(Delivery)
+
+
+class Inbox:
+    """`clock`: UNIX seconds. Sealed: what others write into Redis is nobody's command."""
+
+    def __init__(self, redis: "Redis", key: Key, clock: Callable[[], float]) -> None:
+        self._redis = redis
+        self._key = key
+        self._clock = clock
+
+    def take(self, delivery: Delivery) -> None:
+        place = f"{INBOX}:{delivery.id}"
+        self._redis.set(place, signing.seal(self._key, place, _DELIVERY.dump_json(delivery).decode()), ex=KEPT)
+        self._redis.sadd(INBOX, delivery.id)
+
+    def done(self, delivery: Delivery) -> None:
+        self._redis.delete(f"{INBOX}:{delivery.id}")
+        self._redis.srem(INBOX, delivery.id)
+
+    def left(self) -> list[Delivery]:
+        """Those that somebody took and did not finish; what is too old to be answered is struck off."""
+        found, known = [], [name.decode() for name in self._redis.smembers(INBOX)]  # type: ignore[union-attr]
+        for name in known:
+            place = f"{INBOX}:{name}"
+            kept = signing.opened(self._key, place, self._redis.get(place))
+            if kept is None:
+                self._redis.srem(INBOX, name)
+                continue
+            delivery = _DELIVERY.validate_json(kept)
+            if self._clock() - delivery.at > LEFT:
+                found.append(delivery)
+        return found

@@ -1,0 +1,93 @@
+"""A command that a bot acknowledged and did not live to deal with is found and dealt with, once."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from bot.inbox import INBOX, KEPT, LEFT, Delivery, Inbox
+from bot.listeners import Reception
+from imker.signing import Key
+from tests.bot.desk import IDS, Bench, configured
+
+ALL = configured("""
+[slack]
+channels = ["C01OPS"]
+[rights]
+read = ["*"]
+change = ["*"]
+accept = ["*"]
+""")
+AT = 1795440000.0
+ASKED = Delivery("command", "trigger.1", IDS["alice"], "C01OPS", "migrate kaditz", "", AT)
+
+
+class Slack:
+    """Notes what is told to whom in private."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, Any]] = []
+
+    def chat_postEphemeral(self, **said: Any) -> None:
+        self.told.append(said)
+
+
+def inbox(redis: Redis, now: float, key: str = "x" * 64) -> Inbox:
+    return Inbox(redis, Key(key), lambda: now)
+
+
+def reception(redis: Redis, bench: Bench, slack: Slack, now: float = AT + LEFT + 1) -> Reception:
+    return Reception(bench.desk, inbox(redis, now), slack)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("later", "left"), [(LEFT - 1, []), (LEFT + 1, [ASKED])])
+def test_what_somebody_may_still_be_at_is_left_to_them(redis: Redis, later: float, left: list[Delivery]) -> None:
+    inbox(redis, AT).take(ASKED)
+    assert inbox(redis, AT + later).left() == left
+    assert 0 < redis.ttl(f"{INBOX}:{ASKED.id}") <= KEPT
+
+
+def test_what_is_done_is_gone_and_so_is_what_imker_did_not_write(redis: Redis) -> None:
+    box = inbox(redis, AT + LEFT + 1)
+    box.take(ASKED)
+    box.done(ASKED)
+    inbox(redis, AT, key="y" * 64).take(replace(ASKED, id="trigger.2"))
+    assert box.left() == []
+    assert redis.smembers(INBOX) == set()
+
+
+def test_a_command_that_died_with_its_bot_becomes_its_one_run(redis: Redis) -> None:
+    bench, slack = Bench(redis, ALL), Slack()
+    inbox(redis, AT).take(ASKED)
+    for _ in range(2):
+        reception(redis, bench, slack).catch_up()
+    (request,) = bench.requests().values()
+    assert (request.command.type, request.asker) == ("migrate", IDS["alice"])
+    assert slack.told == []
+
+
+def test_a_refusal_that_died_with_its_bot_is_still_told_to_its_asker_alone(redis: Redis) -> None:
+    bench, slack = Bench(redis, ALL), Slack()
+    inbox(redis, AT).take(replace(ASKED, text="migrate nowhere-near"))
+    reception(redis, bench, slack).catch_up()
+    (told,) = slack.told
+    assert (told["user"], told["channel"]) == (IDS["alice"], "C01OPS")
+    assert "no host nowhere-near" in told["text"]
+    assert bench.requests() == {}
+
+
+def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, slack, acks = Bench(redis, ALL), Slack(), []
+
+    def away(self: Inbox, delivery: Delivery) -> None:
+        raise RedisError("away")
+
+    monkeypatch.setattr(Inbox, "take", away)
+    reception(redis, bench, slack).receive(ASKED, lambda: acks.append(1))  # type: ignore[arg-type]
+    assert acks
+    assert "Not started: Redis does not answer" in slack.told[0]["text"]
+    assert bench.requests() == {}
