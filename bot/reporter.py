@@ -30,6 +30,7 @@ from bot.kit import Message
 from bot.progress import RunView
 from bot.report import report
 from bot.runs import Forged, Runs
+from bot.thread import payload, replies
 from bot.witness import Witness
 from imker import audit, broker, log, signing
 from imker.audit import Audit
@@ -112,7 +113,8 @@ class Reporter:
 
     def _has_file(self, posted: dict[str, str], name: str) -> bool:
         """Whether an upload whose reply was lost was heard."""
-        return any(file.get("name") == name for reply in self._thread(posted) for file in reply.get("files") or [])
+        files = (file for reply in replies(self._client, posted) for file in reply.get("files") or [])
+        return any(file.get("name") == name for file in files)
 
     def _told(self, run: str, job: int) -> bool:
         return any(event.job == job for event in self._runs.events(run))
@@ -163,7 +165,7 @@ class Reporter:
             channel=channel, oldest=str(since - 60), include_all_metadata=True, limit=200
         )
         for message in history["messages"]:
-            if _payload(message).get("run") == run:
+            if payload(message, METADATA).get("run") == run:
                 return str(message["ts"])
         return ""
 
@@ -209,13 +211,7 @@ class Reporter:
 
     def _heard(self, posted: dict[str, str], key: str) -> bool:
         """Whether a detail is in the thread although its post's reply was lost."""
-        return any(_payload(reply).get("detail") == key for reply in self._thread(posted))
-
-    def _thread(self, posted: dict[str, str]) -> list[dict[str, Any]]:
-        replies = self._client.conversations_replies(
-            channel=posted["channel"], ts=posted["ts"], include_all_metadata=True, limit=200
-        )
-        return list(replies["messages"])
+        return any(payload(reply, METADATA).get("detail") == key for reply in replies(self._client, posted))
 
     def _privately(self, run: str, message: Message) -> None:
         """The channel does not take messages: at least the asker hears."""
@@ -223,11 +219,6 @@ class Reporter:
         if url:
             lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
             WebhookClient(url).send(text=lead + message.text, response_type="ephemeral")
-
-
-def _payload(message: dict[str, Any]) -> dict[str, Any]:
-    """What the bot put into a message's metadata."""
-    return (message.get("metadata") or {}).get("event_payload") or {}
 
 
 def serve(reporter: Reporter, redis: "Redis", over: threading.Event) -> None:

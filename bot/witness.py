@@ -12,6 +12,7 @@ from slack_sdk import WebClient
 from bot.kit import Message, private
 from bot.progress import RunView
 from bot.runs import Runs
+from bot.thread import payload, replies
 from imker.audit import Audit
 from imker.chain import Head
 from jobs.contract import Accept
@@ -45,15 +46,17 @@ class Witness:
             self._runs.remember_witness(day=today)
 
     def accepted(self, view: RunView, posted: dict[str, str]) -> None:
-        """`posted`: the run's message. Once, when what was accepted is done."""
-        head = self._audit.head()
+        """`posted`: the run's message. Once, when what was accepted is done; looked up before a second try."""
+        head, run = self._audit.head(), view.record.run
         if head and is_acceptance(view) and posted.get("ts") and "head" not in posted:
-            self._post(posted["channel"], posted["ts"], after_acceptance(head), head, "")
-            self._runs.remember(view.record.run, head=str(head.seq))
+            if "head tried" not in posted or not any(payload(one, METADATA) for one in replies(self._client, posted)):
+                self._runs.remember(run, **{"head tried": "1"})
+                self._post(posted["channel"], posted["ts"], after_acceptance(head), head, "")
+            self._runs.remember(run, head=str(head.seq))
 
     def _post(self, channel: str, thread: str, message: Message, head: Head, day: str) -> None:
-        payload = {"seq": str(head.seq), "hash": head.hash, "day": day}
-        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": payload}
+        said = {"seq": str(head.seq), "hash": head.hash, "day": day}
+        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": said}
         self._client.chat_postMessage(
             channel=channel, thread_ts=thread or None, text=message.text, blocks=list(message.blocks), metadata=metadata
         )
@@ -80,17 +83,16 @@ def heads_in(client: WebClient, channel: str) -> list[Head]:
             channel=channel, cursor=cursor or None, include_all_metadata=True, limit=PAGE
         )
         told = (message for message in history["messages"] if message.get("user") == me)
-        heads += [head for message in told if (head := _told(message.get("metadata") or {}))]
+        heads += [head for message in told if (head := _told(payload(message, METADATA)))]
         cursor = (history.get("response_metadata") or {}).get("next_cursor") or ""
         if not cursor:
             break
     return heads
 
 
-def _told(metadata: dict[str, Any]) -> Head | None:
-    payload = metadata.get("event_payload") or {}
-    seq, digest, day = (str(payload.get(name, "")) for name in ("seq", "hash", "day"))
-    return Head(int(seq), digest, _where(day)) if metadata.get("event_type") == METADATA and seq.isdigit() else None
+def _told(said: dict[str, Any]) -> Head | None:
+    seq, digest, day = (str(said.get(name, "")) for name in ("seq", "hash", "day"))
+    return Head(int(seq), digest, _where(day)) if seq.isdigit() else None
 
 
 def _where(day: str) -> str:

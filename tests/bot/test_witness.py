@@ -12,11 +12,14 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry import RetryHandler
 
+from bot.progress import RunView
+from bot.record import RunRecord
 from bot.runs import Runs
 from bot.witness import Witness, heads_in
 from imker.audit import Audit
 from imker.chain import Fact, verify
 from imker.signing import Key
+from jobs.contract import Accept
 from lab.slack.client import Workspace
 from lab.slack.running import running
 
@@ -87,6 +90,23 @@ def test_a_lost_reply_is_not_posted_again_and_a_refused_one_is(world: World, fau
     for _ in range(3):
         world.look()
     assert len(world.posted()) == 1
+
+
+@pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
+def test_after_an_acceptance_the_thread_is_told_once(world: World, fault: str) -> None:
+    record = RunRecord("k3fm9x2q", Accept("j8xsy2yb"), "accept j8xsy2yb", ALICE, OPS, NOON)
+    ts = world.client.chat_postMessage(channel=OPS, text="the run's message")["ts"]
+    world.runs.remember(record.run, ts=ts, channel=OPS)
+    witness, view = (
+        Witness(world.client, world.audit, world.runs, OPS, lambda: world.now),
+        RunView(record, "over", NOON),
+    )
+    world.workspace.fault(fault, method="chat.postMessage")
+    with pytest.raises(CAUGHT):
+        witness.accepted(view, world.runs.posted(record.run))
+    for _ in range(3):
+        witness.accepted(view, world.runs.posted(record.run))
+    assert len([seen for seen in world.workspace.sees(ALICE, OPS) if seen.thread == ts]) == 1
 
 
 def test_a_channel_that_cannot_be_written_to_is_tried_again_later(world: World) -> None:
