@@ -81,6 +81,7 @@ def test_a_repository_that_goes_away_in_the_middle(imker: Imker) -> None:
 
 
 def test_a_full_disk_is_found_before_anything_is_touched(imker: Imker) -> None:
+    on(HOST, "mkdir", "-p", "/var/cache/apt/archives")
     on(HOST, "mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", "/var/cache/apt/archives")
     refused = imker.over(imker.asks(MIGRATE))
     assert refused.text.startswith("🚫")
@@ -91,7 +92,7 @@ def test_a_full_disk_is_found_before_anything_is_touched(imker: Imker) -> None:
 
 LOCK = """
 use Fcntl; open(my $f, '>', '/var/lib/dpkg/lock-frontend') or die;
-fcntl($f, F_SETLK, pack('s s l! l! i', F_WRLCK, 0, 0, 0, 0)) or die; sleep 3600;
+my $all = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); fcntl($f, F_SETLK, $all) or die; sleep 3600;
 """
 
 
@@ -128,12 +129,12 @@ dpkg-deb -b toy >/dev/null; dpkg -i toy.deb >/dev/null 2>&1 || true; touch /run/
 def test_a_package_whose_post_install_fails(imker: Imker) -> None:
     """Only with the new package: the old one goes in again, and the host is as it was."""
     version_of = "$(dpkg-query -W -f '${Version}' docker.io)"
-    script = f'#!/bin/sh\ncase {version_of} in 26*) exit 1;; esac\nexec /usr/bin/deb-systemd-helper "$@"\n'
+    script = f'#!/bin/sh\ncase {version_of} in 26*) exit 1;; esac\nexec /usr/bin/deb-systemd-helper.real "$@"\n'
     on(
         HOST,
         "sh",
         "-c",
-        "cat > /usr/local/sbin/deb-systemd-helper; chmod +x /usr/local/sbin/deb-systemd-helper",
+        "cd /usr/bin; file=deb-systemd-helper; mv $file $file.real; cat > $file; chmod +x $file",
         stdin=script,
     )
     failed = imker.over(imker.asks(MIGRATE))
