@@ -10,12 +10,13 @@ LONGEST = 30 * 60  # seconds an upgrade may take
 SILENCE = 90  # seconds a host may be away during it before we say so
 STARTS = 3  # a unit that is gone without a result went with its host's reboot: so often it is started again
 # A package left half-configured is repaired first; the maintainer's conffile is taken, and nothing can ask.
-# dpkg itself does not wait for its lock; what apt waits for, it waits 10 minutes for.
+# dpkg itself does not wait for its lock; what apt waits for, it waits 10 minutes for. What cannot be configured may be
+# the very package that is to be replaced: apt has the last word on it.
 SCRIPT = """
 tries=0
 until said=$(dpkg --force-confnew --configure -a 2>&1); do
   tries=$((tries + 1))
-  case $said in *lock*) ;; *) echo "$said"; exit 1 ;; esac
+  case $said in *lock*) ;; *) echo "$said"; break ;; esac
   [ $tries -lt 120 ] || { echo "$said"; exit 1; }
   echo "waiting for dpkg's lock"; sleep 5
 done

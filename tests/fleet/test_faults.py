@@ -129,12 +129,15 @@ dpkg-deb -b toy >/dev/null; dpkg -i toy.deb >/dev/null 2>&1 || true; touch /run/
 def test_a_package_whose_post_install_fails(imker: Imker) -> None:
     """Only with the new package: the old one goes in again, and the host is as it was."""
     version_of = "$(dpkg-query -W -f '${Version}' docker.io)"
-    script = f'#!/bin/sh\ncase {version_of} in 26*) exit 1;; esac\nexec /usr/bin/deb-systemd-helper.real "$@"\n'
+    script = f"""#!/bin/sh
+case $DPKG_MAINTSCRIPT_NAME-{version_of} in postinst-26*) exit 1;; esac
+exec /usr/bin/dpkg-maintscript-helper.real "$@"
+"""
     on(
         HOST,
         "sh",
         "-c",
-        "cd /usr/bin; file=deb-systemd-helper; mv $file $file.real; cat > $file; chmod +x $file",
+        "cd /usr/bin; file=dpkg-maintscript-helper; mv $file $file.real; cat > $file; chmod +x $file",
         stdin=script,
     )
     failed = imker.over(imker.asks(MIGRATE))
