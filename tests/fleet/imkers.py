@@ -9,6 +9,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from redis import Redis
+
+from jobs.contract import Body, StepStarted, events_key, events_of
 from lab.fleet import fleet, machine
 from lab.imker import Processes, environment, imker
 from lab.slack.client import Seen, Workspace
@@ -24,6 +27,7 @@ class Imker:
     workspace: Workspace
     processes: Processes
     log: Path
+    redis: Redis
 
     def asks(self, text: str) -> Seen:
         """What Alice types, and the message it becomes."""
@@ -58,6 +62,14 @@ class Imker:
         self.presses(BOB, waiting, "Accept")
         return self.says(message, "is a manager now")
 
+    def begins(self, message: Seen, step: str) -> None:
+        """Waits for a step of the message's run to begin: the channel shows some too late, they are short."""
+        run = message.plain.split("run `")[1].split("`")[0]
+        wait_for(lambda: any(body == StepStarted(step) for body in self._told(run)))
+
+    def _told(self, run: str) -> list[Body]:
+        return [event.body for event in events_of(self.redis.xrange(events_key(run)))]  # type: ignore[arg-type]
+
     def kill_rq_workers(self) -> None:
         """The `changes` process with all below it, at once, as a machine that loses power would; then a new one."""
         crew = self.processes.running.pop("changes")
@@ -78,7 +90,9 @@ def new_imker() -> Iterator[Imker]:
         while not slack.sockets():
             assert time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.1)
-        yield Imker(slack, processes, folder / "log")
+        redis = Redis(unix_socket_path=str(folder / "redis/redis.sock"))
+        stack.callback(redis.close)
+        yield Imker(slack, processes, folder / "log", redis)
         assert "Traceback" not in (folder / "log").read_text()
         assert "SWMTKN" not in (folder / "log").read_text()
 
@@ -98,7 +112,7 @@ def wait_for(true: Callable[[], bool]) -> None:
     deadline = time.monotonic() + LONGEST
     while not true():
         assert time.monotonic() < deadline
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 def _below(pid: int) -> list[int]:
