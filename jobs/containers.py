@@ -78,12 +78,14 @@ def retire_store(office: Office, name: str) -> None:
         carry_out(office, host, (step,), (), lease)
     if isinstance(step, steps.RemoveStore):
         return office.journal.tell(Ended("done", f"{store.name} is gone from {name}; its volumes stay"))
-    return offer_removal(office, host, store.name, f"{store.name} is stopped.")
+    return offer_removal(office, host, store.name, "")
 
 
 def offer_removal(office: Office, host: Host, store: str, summary: str) -> None:
     office.journal.tell(Detail("Ports, now that the classic Swarm is gone", PORTS))
-    text = f"{summary} {store} is stopped, and nobody needs it any more. Remove it? Its volumes stay either way."
+    text = (
+        f"{summary} {store} is stopped, and nobody needs it any more. Remove it? Its volumes stay either way.".lstrip()
+    )
     office.journal.tell(Waiting("store", plan.fingerprint(store), host=host.name, names=(store,), summary=text))
 
 
