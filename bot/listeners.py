@@ -5,6 +5,7 @@ Nothing slow stands before the acknowledgement, and nothing is ever met with sil
 
 import re
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +71,9 @@ class Desk:
                 self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
                 return answer(blocks.checkup(self._examine()))
             case ShowAudit(about):
-                return answer(audit_table.shown(audit_table.about(self._audit.newest(), about), about))
+                within = checked.within if isinstance(checked, Allowed) else ()
+                found = audit_table.about(self._audit.newest(), about, channel, within)
+                return answer(audit_table.shown(found, about))
             case Steer(run, what):
                 return self._steer(actor, channel, run, what, delivery, url, answer)
             case Decide(target, verdict):
@@ -222,7 +225,7 @@ def register(app: App, desk: Desk) -> None:
         answer = _privately(lambda message: respond(text=message.text, blocks=list(message.blocks)))
         heard = desk.minutes.heard(user, channel, body["trigger_id"], f"/swarm {text}", answer)
         url = body.get("response_url", "")
-        _guarded(lambda: desk.command(user, channel, text, body["trigger_id"], url, heard), answer)
+        _guarded(lambda: desk.command(user, channel, text, body["trigger_id"], url, heard), heard)
 
     @app.event("app_mention")
     def on_mention(event: Body, body: Body, client: WebClient) -> None:
@@ -233,7 +236,7 @@ def register(app: App, desk: Desk) -> None:
             )
         )
         heard = desk.minutes.heard(user, channel, body["event_id"], text, answer)
-        _guarded(lambda: desk.command(user, channel, text, body["event_id"], "", heard), answer)
+        _guarded(lambda: desk.command(user, channel, text, body["event_id"], "", heard), heard)
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, desk, action)
@@ -250,8 +253,9 @@ def _on_button(app: App, desk: Desk, verdict: Verdict) -> None:
         )
         user, channel = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
         message, value = (body.get("container") or {}).get("message_ts", ""), action.get("value") or ""
-        heard = desk.minutes.heard(user, channel, body.get("trigger_id", ""), f"button {verdict} {value}", answer)
-        _guarded(lambda: desk.click(user, channel, message, value, verdict, heard), answer)
+        known = body.get("trigger_id") or uuid.uuid4().hex
+        heard = desk.minutes.heard(user, channel, known, f"button {verdict} {value}", answer)
+        _guarded(lambda: desk.click(user, channel, message, value, verdict, heard), heard)
 
 
 def _privately(send: Callable[[Message], Any]) -> Answer:
