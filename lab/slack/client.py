@@ -59,7 +59,9 @@ class Workspace:
 
     def press(self, user: str, message: Seen, button: str, **forged: str) -> dict[str, Any]:
         """A button of `message` as it was seen; raises httpx.HTTPStatusError when the user sees it no more."""
-        return self._post("/lab/press", user=user, ts=message.ts, action_id=message.actions[button], forged=forged)
+        return self._post(
+            "/lab/press", user=user, ts=message.ts, action_id=message.actions.get(button, ""), forged=forged
+        )
 
     def sees(self, user: str, channel: str) -> list[Seen]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})

@@ -99,7 +99,7 @@ def everything(folder: Path) -> Iterator[Flow]:
         _await(lambda: workspace.sockets() > 0, folder / "log")
         redis = Redis(unix_socket_path=str(folder / "redis/redis.sock"))
         stack.callback(redis.close)
-        yield Flow(workspace, processes, redis, port, Key((folder / "redis/signing.key").read_text()))
+        yield Flow(workspace, processes, redis, port, Key(CANARIES["IMKER_SIGNING_KEY"]))
 
 
 @pytest.fixture
