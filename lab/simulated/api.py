@@ -145,8 +145,8 @@ def context(certificate: str, key: str, authority: str) -> ssl.SSLContext:
 def serve(machine: Machine, tls: ssl.SSLContext, caller: socket.socket, source: str) -> None:
     """One connection, until it ends."""
     _speak(machine)
-    caller.settimeout(HANDSHAKE)
     with contextlib.suppress(OSError):
+        caller.settimeout(HANDSHAKE)
         # A copy: the door keeps the socket itself, to cut it.
         secured = tls.wrap_socket(caller.dup(), server_side=True)
         secured.settimeout(None)

@@ -98,13 +98,14 @@ SCRIPTS = (
 
 
 def systemd_run(machine: Machine, rest: list[str], stdin: str) -> Said:
-    name = next(word.split("=", 1)[1] for word in rest if word.startswith("--unit="))
+    given = dict(word.removeprefix("--").split("=", 1) for word in rest if word.startswith("--") and "=" in word)
+    name, about = given["unit"], given.get("description", "")
     argv = [word.replace("$$", "$") for word in itertools.dropwhile(lambda word: word.startswith("--"), rest)]
     work = _work(machine, argv)
     if work is None:
         machine.world.history.not_known(machine.name, f"systemd-run {' '.join(argv)[:200]}")
         return Said(127, "", "no such program on a simulated host\n")
-    if not machine.units.start(name, work):
+    if not machine.units.start(name, work, about):
         return Said(1, "", f"Failed to start transient service unit: Unit {name} was already loaded.\n")
     return Said(0, "", f"Running as unit: {name}\n")
 

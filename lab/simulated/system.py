@@ -84,6 +84,7 @@ def _transient(machine: Machine, name: str) -> dict[str, str]:
         return {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead", "ExecMainStatus": "0"}
     return {
         "LoadState": "loaded",
+        "Description": unit.about,
         "ActiveState": unit.active,
         "SubState": unit.sub,
         "ExecMainStatus": str(unit.code),
@@ -123,6 +124,12 @@ def dpkg_query(machine: Machine, rest: list[str], stdin: str) -> Said:
     known = {name: machine.packages[name] for name in names if name in machine.packages}
     lines = "".join(f"{package.state} |{name}|{package.version}\n" for name, package in known.items())
     return Said(0 if len(known) == len(names) else 1, lines, "dpkg-query: no packages found\n" if not known else "")
+
+
+def dpkg_audit(machine: Machine, rest: list[str], stdin: str) -> Said:
+    """Words of dpkg's own about each package that is not finished."""
+    held = [name for name, package in machine.packages.items() if package.state != "ii"]
+    return Said(0, f"The following packages have been unpacked but not yet configured.\n {held}\n" if held else "")
 
 
 def madison(machine: Machine, rest: list[str], stdin: str) -> Said:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Unit:
-    """`code`: its exit status once it has ended; `over`: set when it is to end, or its host goes down."""
+    """`about`: its description; `code`: its exit status once it has ended; `over`: set when it is to end."""
 
     name: str
+    about: str = ""
     active: str = "active"
     sub: str = "running"
     code: int = 0
@@ -31,12 +32,12 @@ class Units:
         self._lock = threading.Lock()
         self._units: dict[str, Unit] = {}
 
-    def start(self, name: str, work: Work) -> bool:
+    def start(self, name: str, work: Work, about: str = "") -> bool:
         """False when there is one of this name already."""
         with self._lock:
             if name in self._units:
                 return False
-            unit = self._units[name] = Unit(name)
+            unit = self._units[name] = Unit(name, about)
         threading.Thread(target=self._run, args=(unit, work), name=name, daemon=True).start()
         return True
 

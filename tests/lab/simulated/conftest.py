@@ -30,15 +30,16 @@ class Imker:
     fleet: Fleet
     redis: Redis
     run: int = 0
+    job: int = 0
 
-    def does(self, command: Command, approval: Approval | None = None) -> list[Body]:
-        """All that the run told, the last word last."""
-        self.run += 1
-        request = Request(f"run{self.run}", 1, command, "U01ALICE", approval)
-        journal = Journal(self.redis, request.run, 1, time.time)
+    def does(self, command: Command, *approvals: Approval) -> list[Body]:
+        """All that the job told, the last word last: a new run's first, or, with approvals, the last run's next."""
+        self.run, self.job = (self.run, self.job + 1) if approvals else (self.run + 1, 1)
+        request = Request(f"run{self.run}", self.job, command, "U01ALICE", approvals)
+        journal = Journal(self.redis, request.run, self.job, time.time)
         tell_all(request, journal, lambda: self.office(request, journal))
         entries = self.redis.xrange(contract.events_key(request.run))
-        return [contract.decode_event(entry[b"event"]).body for _, entry in entries]
+        return [event.body for event in contract.events_of(entries) if event.job == self.job]
 
     def office(self, request: Request, journal: Journal) -> Office:
         loaded = self.settings

@@ -1,13 +1,14 @@
 """What Engines of several ages and swarms in trouble say, asked by the product's own clients over real sockets."""
 
 import json
+import time
 
 import docker
 import pytest
 import requests
 
 from jobs import gather
-from jobs.contract import Accept, Migrate, Nodes
+from jobs.contract import Accept, Approval, Migrate, Nodes
 from jobs.engine import Engine
 from jobs.errors import EngineRefused, Unreachable
 from lab.simulated.fleet import Fleet
@@ -66,7 +67,7 @@ def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
 
 def test_without_quorum_nothing_is_told_nor_changed(swarmed) -> None:
     waiting = swarmed.does(Migrate("lausen", "manager"))[-1]
-    swarmed.does(Accept(waiting.candidate.node))
+    swarmed.does(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))
     swarmed.fleet["lausen"].dockerd.stop()
     with pytest.raises(EngineRefused, match="The swarm does not have a leader"):
         Engine(swarmed.host("connewitz")).nodes()

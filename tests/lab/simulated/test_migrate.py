@@ -1,5 +1,7 @@
 """A whole migration of three simulated hosts, by the product's own jobs."""
 
+import time
+
 import pytest
 
 from jobs.contract import Accept, Approval, Ended, Hosts, HostTable, Migrate, Nodes, NodeTable, Waiting
@@ -12,7 +14,7 @@ def test_three_hosts_go_into_swarm_mode_and_stay_as_they_are_when_asked_again(im
     waiting = imker.does(Migrate("tondi", "manager"))[-1]
     assert isinstance(waiting, Waiting)
     assert waiting.candidate.observed_address == imker.host("tondi").address
-    accepted = imker.does(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, 0))[-1]
+    accepted = imker.does(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))[-1]
     assert "tondi is a manager now" in accepted.summary
     stored = imker.does(Migrate("lausen", "worker"))[-1]
     assert stored.question == "store"
