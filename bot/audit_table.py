@@ -1,7 +1,8 @@
 """The record's newest entries, as a private table. Pure."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from itertools import islice
 
 from bot import tables
@@ -13,9 +14,13 @@ ROWS, SEARCHED = 30, 20_000  # entries shown; entries looked through for them
 HEADER = ("AT (UTC)", "WHO", "WHAT", "RUN", "HOST", "DETAILS")
 
 
-def about(entries: Iterable[Entry], who: str | None) -> list[Entry]:
-    """The newest that are about this host, user or run; all, without one. `entries`: newest first."""
-    looked = islice(entries, SEARCHED)
+def about(entries: Iterable[Entry], who: str | None, channel: str, within: Sequence[str]) -> list[Entry]:
+    """The newest that are about this host, user or run; all, without one. `entries`: newest first.
+
+    As with `/swarm status`: of this channel. `within`: patterns of the hosts that the reader may read of; what is
+    about no one host takes "*".
+    """
+    looked = (entry for entry in islice(entries, SEARCHED) if _readable(entry, channel, within))
     return list(islice((entry for entry in looked if not who or _about(entry, who.lower())), ROWS))
 
 
@@ -30,12 +35,17 @@ def shown(entries: list[Entry], who: str | None) -> Message:
     return Message(f"{lead}\n```{tables.text(table)}```", (tables.block(table), context(lines)))
 
 
+def _readable(entry: Entry, channel: str, within: Sequence[str]) -> bool:
+    host = entry.fact.host
+    on = "*" in within or any(host and fnmatchcase(host, pattern) for pattern in within)
+    return on and entry.fact.channel in (channel, "")
+
+
 def _about(entry: Entry, name: str) -> bool:
     fact = entry.fact
     node = fact.said.get("node", "")
-    return name in (fact.who.lower(), fact.run, fact.host, fact.said.get("approved", "").lower()) or (
-        len(name) >= 6 and node.startswith(name)
-    )
+    named = (fact.who, fact.run, fact.host, *fact.said.get("approved", "").split(", "))
+    return name in map(str.lower, named) or (len(name) >= 6 and node.startswith(name))
 
 
 def _row(entry: Entry) -> tuple[str, ...]:

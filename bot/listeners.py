@@ -6,6 +6,7 @@ Nothing slow stands before the acknowledgement, and nothing is ever met with sil
 import re
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -74,7 +75,9 @@ class Desk:
                 self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
                 return answer(blocks.checkup(self._examine()))
             case ShowAudit(about):
-                return answer(audit_table.shown(audit_table.about(self._audit.newest(), about), about))
+                within = checked.within if isinstance(checked, Allowed) else ()
+                found = audit_table.about(self._audit.newest(), about, channel, within)
+                return answer(audit_table.shown(found, about))
             case Steer(run, what):
                 return self._steer(actor, channel, run, what, delivery, url, answer)
             case Decide(target, verdict):
@@ -263,7 +266,7 @@ class Reception:
                 desk.click(user, channel, delivery.message, text, delivery.verdict, heard)
             self._inbox.done(delivery)
 
-        _guarded(work, answer)
+        _guarded(work, heard)
 
     def _answer(self, delivery: Delivery) -> Answer:
         """To who asked, and to nobody else."""
@@ -305,7 +308,7 @@ def _on_button(app: App, reception: Reception, verdict: Verdict) -> None:
     def on_button(ack: Ack, body: Body, action: Body) -> None:
         who, where = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
         message, value = (body.get("container") or {}).get("message_ts", ""), action.get("value") or ""
-        url, known = body.get("response_url", ""), body.get("trigger_id", "")
+        url, known = body.get("response_url", ""), body.get("trigger_id") or uuid.uuid4().hex
         reception.receive(Delivery("click", known, who, where, value, url, time.time(), verdict, message), ack)
 
 

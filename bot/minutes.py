@@ -29,7 +29,10 @@ class Minutes:
         self._add(known, "asked", record.asker, record.channel, record.run, host, text=f"/swarm {record.text}")
 
     def decided(self, record: RunRecord, decision: Decision) -> None:
-        host, known = getattr(record.command, "host", ""), f"decided:{record.run}:{decision.job}:{decision.by}"
+        host, known = (
+            getattr(record.command, "host", ""),
+            f"decided:{record.run}:{decision.job}:{decision.by}:{decision.verdict}",
+        )
         said = {"verdict": decision.verdict, "job": str(decision.job)}
         self._add(known, "decided", decision.by, record.channel, record.run, host, **said)
 

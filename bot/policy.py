@@ -19,7 +19,7 @@ REFUSED: dict[Kind, str] = {
     "stranger": "people of other workspaces may not use it",
 }
 RIGHT_OF: dict[str, Right] = {verb.name: verb.right for verb in VERBS}
-FLEET_WIDE = ("hosts", "nodes", "migrate all", "audit", "doctor")  # what shows or changes every host
+FLEET_WIDE = ("hosts", "nodes", "migrate all", "doctor")  # what shows or changes every host
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,19 @@ from collections.abc import Callable
 
 from imker.audit import Audit
 from imker.chain import Fact, What
-from jobs.contract import Began, Ended, Event, FileChanged, Request, StepDone, StepFailed, StepStarted, Waiting
+from jobs.contract import (
+    Began,
+    Ended,
+    Event,
+    FileChanged,
+    Request,
+    StepDone,
+    StepFailed,
+    StepStarted,
+    UnknownContract,
+    Waiting,
+    decode_request,
+)
 
 Said = tuple[What, dict[str, str]]
 
@@ -34,6 +46,17 @@ def fact_of(event: Event, request: Request, attempt: str) -> Fact | None:
     number = f"{event.run}-{event.job}-{event.number}-{attempt}"
     host = getattr(event.body, "host", "") or getattr(request.command, "host", "")
     return Fact(number, what, request.asker, request.channel, request.run, host, {**said, "job": str(request.job)})
+
+
+def turned_away(request_json: str, why: str) -> Fact:
+    """A job that was not taken up. Whoever wrote it may have put anybody's name there: it is told as a claim."""
+    known = f"turned-away:{uuid.uuid4().hex}"
+    try:
+        claimed = decode_request(request_json)
+    except UnknownContract:
+        return Fact(known, "refused", said={"why": "turned away", "answer": why})
+    said = {"why": "turned away", "answer": why, "claims": claimed.asker, "command": claimed.command.type}
+    return Fact(known, "refused", run=claimed.run, host=getattr(claimed.command, "host", ""), said=said)
 
 
 def _said(event: Event, request: Request) -> Said | None:

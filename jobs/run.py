@@ -14,7 +14,7 @@ import structlog
 from imker import audit, broker, signing
 from imker.audit import Audit
 from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
-from jobs.account import recording
+from jobs.account import recording, turned_away
 from jobs.engine import Engine
 from jobs.errors import Cancelled, JobError
 from jobs.execute.back import Restored
@@ -35,13 +35,14 @@ def prepare() -> settings.Settings:
 def run(request_json: str, signature: object = "") -> None:
     """Raises UnknownContract and Refused for what may not be; every other end is an event of the run."""
     server = broker.connect(os.environ.get("REDIS_URL"))
+    record = Audit(server, audit.key())
     try:
         request = gate.admit(request_json, signature, signing.load(), server, time.time())
     except gate.Refused as refused:
         log.warning("job refused", summary=refused.summary)
+        record.append(turned_away(request_json, refused.summary))
         raise
-    record = recording(Audit(server, audit.key()), request)
-    journal = Journal(server, request.run, request.job, time.time, record)
+    journal = Journal(server, request.run, request.job, time.time, recording(record, request))
     tell_all(request, journal, lambda: _office(request, journal, server))
 
 

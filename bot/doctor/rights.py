@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from bot.grammar import VERBS, Right
 from bot.settings import Rights
 from jobs.contract import Finding
 
@@ -19,10 +20,12 @@ WRONG: dict[Known, tuple[Literal["warn", "block"], str, str]] = {
     "untold": ("warn", "Slack did not tell who this is", "See that the scopes are all there, and ask again."),
 }
 
+RIGHTS: dict[Right, Literal["warn", "block"]] = {"read": "warn", "change": "block", "accept": "block"}
+
 
 def named(rights: Rights) -> tuple[str, ...]:
     """Every user and group ID in the configuration, once."""
-    listed = (*rights.read, *rights.change, *rights.accept)
+    listed = (who for rule in rights.rules for who in rule.who)
     return tuple(dict.fromkeys(who for who in listed if who != "*"))
 
 
@@ -38,15 +41,21 @@ def _wrong(who: str, known: Known) -> Finding:
 
 
 def _holes(rights: Rights) -> Iterator[Finding]:
-    for right in ("read", "change", "accept"):
-        if not getattr(rights, right):
-            level: Literal["warn", "block"] = "warn" if right == "read" else "block"
-            yield Finding("rights", level, f"nobody may {right}", f"Name somebody in [rights] {right}.")
-    one = set(rights.accept)
-    if len(one) == 1 and one == set(rights.change) and not rights.accept_own and "*" not in one and _user(one):
-        text = f"{one.pop()} alone may ask and accept, and nobody accepts what they asked for themselves"
+    for right, level in RIGHTS.items():
+        if not _who(rights, right):
+            hint = f"Name somebody in [rights] {right}, or in a [[rights.rule]]."
+            yield Finding("rights", level, f"nobody may {right}", hint)
+    accepters = _who(rights, "accept")
+    few = bool(accepters) and "*" not in accepters and not any(who.startswith("S") for who in accepters)
+    if few and len(accepters) < rights.accept_count:
+        text = f"{len(accepters)} may accept, and it takes {rights.accept_count}"
+        yield Finding("rights", "block", text, "Name more in [rights] accept, or lower accept_count.")
+    elif few and len(accepters) == 1 and accepters == _who(rights, "change") and not rights.accept_own:
+        text = f"{accepters.pop()} alone may ask and accept, and nobody accepts what they asked for themselves"
         yield Finding("rights", "warn", text, "Name a second person in [rights] accept.")
 
 
-def _user(one: set[str]) -> bool:
-    return not any(who.startswith("S") for who in one)
+def _who(rights: Rights, right: Right) -> set[str]:
+    """Everybody to whom a rule opens something of this right."""
+    verbs = {right, *(verb.name for verb in VERBS if verb.right == right)}
+    return {who for rule in rights.rules if verbs & set(rule.verbs) for who in rule.who}

@@ -9,13 +9,14 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from slack_sdk.errors import SlackApiError
 
-from bot.kit import Message
+from bot.kit import Answer, Message
 from bot.listeners import Desk
 from bot.people import People
 from bot.record import RunRecord, Verdict, run_id
 from bot.runs import Runs
 from bot.settings import File, Settings
 from imker.audit import Audit
+from imker.chain import Fact, verify
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
@@ -95,10 +96,22 @@ class Bench:
 
     def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
         self.delivered += 1
-        self.desk.command(IDS[who], channel, text, delivery or f"delivery-{self.delivered}", "", self.heard.append)
+        known = delivery or f"delivery-{self.delivered}"
+        self.desk.command(IDS[who], channel, text, known, "", self._answer(who, channel, known, text))
 
     def clicks(self, who: str, value: str, verdict: Verdict, channel: str = OPS, message: str = TS) -> None:
-        self.desk.click(IDS[who], channel, message, value, verdict, self.heard.append)
+        self.delivered += 1
+        known = f"delivery-{self.delivered}"
+        self.desk.click(IDS[who], channel, message, value, verdict, self._answer(who, channel, known, value))
+
+    def recorded(self) -> list[Fact]:
+        """All of the record, which is whole."""
+        entries = list(Audit(self.redis).entries())
+        assert verify(entries) == ()
+        return [entry.fact for entry in entries if entry]
+
+    def _answer(self, who: str, channel: str, delivery: str, text: str) -> Answer:
+        return self.desk.minutes.heard(IDS[who], channel, delivery, text, self.heard.append)
 
     def tell(self, run: str, *bodies: Body, job: int = 1) -> None:
         journal = Journal(self.redis, run, job, lambda: self.moment.wall)

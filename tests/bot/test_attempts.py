@@ -41,9 +41,12 @@ def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
     _change_groups(bench, attempt.get("groups", ""))
     jobs, decisions = bench.requests(), bench.decisions()
     before = {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")}
+    recorded = len(bench.recorded())
     _try(bench, attempt, run)
+    (what, *_) = [fact.what for fact in bench.recorded()[recorded:]]
     done = _done(bench, jobs, decisions)
     assert done == attempt.get("does", "nothing"), [message.text for message in bench.heard]
+    assert what in ("asked", "decided", "held") or done == "nothing", "what went through is recorded as what it is"
     if "says" in attempt:
         (answer,) = bench.heard
         assert attempt["says"].replace("{run}", run) in answer.text

@@ -13,7 +13,7 @@ from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 
 from bot.doctor import processes, rights, slack
-from bot.settings import Rights, Settings
+from bot.settings import Rights, Rule, Settings
 from imker.audit import Audit
 from imker.chain import Fact
 from jobs.contract import Finding
@@ -97,6 +97,10 @@ def test_everybody_who_is_named_is_looked_up(workspace: Workspace) -> None:
     assert list(known.values()) == ["there", "refused", "deactivated", "refused", "unknown", "there", "unknown"]
 
 
+def rule(who: str, verb: str) -> Rule:
+    return Rule(who=(who,), verbs=(verb,))
+
+
 # --- rights --------------------------------------------------------------------------------------------------------
 
 
@@ -109,6 +113,26 @@ def test_everybody_who_is_named_is_looked_up(workspace: Workspace) -> None:
         (Rights(read=("*",), change=("U01",), accept=("U01",)), {}, [("warn", "U01 alone may ask and accept")]),
         (Rights(read=("*",), change=("U01",), accept=("U01",), accept_own=True), {}, [("pass", "somebody")]),
         (Rights(read=("*",), change=("S01",), accept=("S01",)), {}, [("pass", "somebody")]),
+        (
+            Rights(rule=(rule("U01", "status"), rule("U02", "migrate"), rule("U03", "accept"))),
+            {},
+            [("pass", "somebody")],
+        ),
+        (
+            Rights(read=("*",), rule=(rule("U02", "plan"),)),
+            {},
+            [("block", "nobody may change"), ("block", "nobody may acc")],
+        ),
+        (
+            Rights(read=("*",), change=("*",), accept=("U01",), accept_count=2),
+            {},
+            [("block", "1 may accept, and it takes 2")],
+        ),
+        (
+            Rights(read=("*",), change=("*",), rule=(rule("U09", "accept"),)),
+            {"U09": "unknown"},
+            [("block", "U09 is nobody")],
+        ),
         (
             Rights(read=("*",), change=("U01",), accept=("U02", "S01")),
             {"U01": "deactivated", "U02": "unknown", "S01": "empty"},

@@ -111,12 +111,26 @@ ENTRIES = record(
     ],
 )
 def test_it_can_be_asked_about_a_host_a_user_or_a_run(who: str | None, found: list[str]) -> None:
-    assert [entry.fact.id for entry in audit_table.about(ENTRIES, who)] == found
+    assert [entry.fact.id for entry in audit_table.about(ENTRIES, who, "C01OPS", ("*",))] == found
+
+
+@pytest.mark.parametrize(
+    ("channel", "within", "found"),
+    [
+        ("C01OPS", ("*",), ["4", "3", "2", "1"]),
+        ("C01OPS", ("kad*",), ["2", "1"]),
+        ("C01OPS", ("lei-*",), []),
+        ("C01OPS", (), []),
+        ("C02DEV", ("*",), []),
+    ],
+)
+def test_it_shows_what_the_reader_may_read_of_here(channel: str, within: tuple[str, ...], found: list[str]) -> None:
+    assert [entry.fact.id for entry in audit_table.about(ENTRIES, None, channel, within)] == found
 
 
 def test_the_table_shows_the_newest_thirty() -> None:
     many = record(*(Fact(str(n), "asked", "U01ALICE", said={"text": f"/swarm plan {n}"}) for n in range(50)))
-    message = audit_table.shown(audit_table.about(many, None), None)
+    message = audit_table.shown(audit_table.about(many, None, "", ("*",)), None)
     assert len(message.blocks[0]["rows"]) == 31
     assert "/swarm plan 49" in message.text
     assert "/swarm plan 19" not in message.text

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from imker import embedded
 from imker.signing import Key
 from jobs import contract
 from jobs.contract import Body
@@ -83,6 +84,8 @@ class Flow:
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="imker-f-") as name:
         yield Path(name)
+        state = Path(name) / "redis"
+        _await(lambda: not (state.exists() and embedded._kept(state)), state / "log")  # it writes there until its end
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
+from bot.doctor import processes
 from bot.record import Decision, RunRecord
 from bot.runs import Runs
 from imker import embedded, moment
@@ -187,3 +188,10 @@ def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: F
     refused = [(entry["username"], entry["object"]) for entry in everything.redis.acl_log()]
     assert refused == [], "nobody lacked a right"
     assert "Traceback" not in (everything.processes.log).read_text()
+
+
+def test_the_doctor_sees_what_it_needs_as_the_bots_user(everything: Flow, folder: Path) -> None:
+    with Redis.from_url(url(folder, "bot")) as redis:
+        found = processes.look(redis, own=True, signs=True)
+    assert [(finding.check, finding.level) for finding in found if finding.level != "pass"] == [("redis", "warn")]
+    assert ("redis user", "is imker-bot") in [(finding.check, finding.text) for finding in found]

@@ -6,7 +6,7 @@ from redis import Redis
 from imker.audit import Audit
 from imker.chain import Fact, verify
 from jobs import contract
-from jobs.account import fact_of, recording
+from jobs.account import fact_of, recording, turned_away
 from jobs.contract import Approval, Body, Event, Request
 from jobs.journal import Journal
 
@@ -80,3 +80,22 @@ def test_a_journal_records_as_it_tells(redis: Redis) -> None:
     entries = list(Audit(redis).entries())
     assert [entry.fact.what for entry in entries if entry] == ["began", "ended"] * 2
     assert verify(entries) == ()
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        (contract.encode(Request("k3fm9x2q", 1, contract.Migrate("kaditz"), "U01ALICE")),
+         {"claims": "U01ALICE", "command": "migrate"}),
+        ("nonsense", {}),
+        ("", {}),
+    ],
+)  # fmt: skip
+def test_a_job_that_is_turned_away_is_recorded_with_what_it_claims(job: str, said: dict[str, str]) -> None:
+    told = turned_away(job, "the job is not signed")
+    assert (told.what, told.who, told.said) == (
+        "refused",
+        "",
+        {"why": "turned away", "answer": "the job is not signed", **said},
+    )
+    assert turned_away(job, "again").id != told.id
