@@ -9,8 +9,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from slack_sdk.errors import SlackApiError
 
+from bot.desk import Desk
 from bot.kit import Answer, Message
-from bot.listeners import Desk
 from bot.people import People
 from bot.record import RunRecord, Verdict, run_id
 from bot.runs import Runs
@@ -143,7 +143,7 @@ class Bench:
         who, command, channel, bodies = STATES[state]
         record = RunRecord(run_id(state), command, _text(command), IDS[who], channel, self.moment.wall, within=("*",))
         self.runs.start(record)
-        self.runs.remember(record.run, ts=TS, channel=channel)
+        self.runs.posted.remember(record.run, ts=TS, channel=channel)
         asked = [
             replace(body, needed=needed, asked=self.moment) if isinstance(body, Waiting) else body for body in bodies
         ]

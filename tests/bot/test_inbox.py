@@ -8,7 +8,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot.inbox import INBOX, KEPT, LEFT, Delivery, Inbox
-from bot.listeners import Reception
+from bot.reception import Reception
 from imker.signing import Key
 from tests.bot.desk import IDS, Bench, configured
 
