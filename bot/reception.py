@@ -64,9 +64,9 @@ class Reception:
 
         def work() -> None:
             if delivery.verdict is None:
-                desk.command(user, channel, text, delivery.id, delivery.url, heard)
+                desk.command(delivery, heard)
             else:
-                desk.click(user, channel, delivery.message, text, delivery.verdict, heard)
+                desk.click(delivery, delivery.verdict, heard)
             self._inbox.done(delivery)
 
         _guarded(work, heard)
