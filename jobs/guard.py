@@ -39,6 +39,7 @@ class GuardedJob(Job):
 
 class GuardedWorker(Worker):
     job_class = GuardedJob
+    max_connection_wait_time = 2.0  # seconds between two tries; RQ's own grows to a minute after Redis is back
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """RQ's own is a minute longer than a beat: a run whose RQ worker died was told lost after 76 s."""
