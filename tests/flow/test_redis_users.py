@@ -162,9 +162,9 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
         runs.view(record)
         runs.decide(record, Decision(1, "accept", "U02", 2.0))
         runs.hold(name, contract.Hold("pause", "U01", 1.0))
-        runs.remember(name, ts="1", channel=OPS)
-        runs.forget_message(name)
-        assert (runs.held(name), runs.posted(name), runs.answer_url(name), runs.hosts()) is not None
+        runs.posted.remember(name, ts="1", channel=OPS)
+        runs.posted.forget(name)
+        assert (runs.held(name), runs.posted.of(name), runs.answer_url(name), runs.hosts()) is not None
         assert {name, f"{name}2"} <= {record.run for record in runs.recent(10)}
         runs.close(name)
         assert {b"%s-2" % name.encode()} <= set(admin.lrange("rq:queue:changes", 0, -1))

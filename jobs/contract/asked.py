@@ -1,0 +1,132 @@
+"""What is asked of the jobs: commands, and the signed request that carries one."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from jobs.contract.names import CHANGES, CONTRACT, READS
+
+Role = Literal["manager", "worker"]
+
+
+@dataclass(frozen=True)
+class Hosts:
+    type: Literal["hosts"] = "hosts"
+
+
+@dataclass(frozen=True)
+class Nodes:
+    type: Literal["nodes"] = "nodes"
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Look at what the jobs need: inventory, keys, certificates, hosts."""
+
+    type: Literal["doctor"] = "doctor"
+
+
+@dataclass(frozen=True)
+class PlanHost:
+    host: str
+    role: Role | None = None
+    docker_group: bool = False
+    type: Literal["plan"] = "plan"
+
+
+@dataclass(frozen=True)
+class Migrate:
+    host: str
+    role: Role | None = None  # None: the inventory's
+    docker_group: bool = False  # whether to put the SSH user into it
+    type: Literal["migrate"] = "migrate"
+
+
+@dataclass(frozen=True)
+class Accept:
+    """Promote a pending node to manager. `node`: a node ID or an unambiguous prefix."""
+
+    node: str
+    type: Literal["accept"] = "accept"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """Leave a pending node a worker, or, with `remove`, take it out of the swarm."""
+
+    node: str
+    remove: bool = False
+    type: Literal["reject"] = "reject"
+
+
+@dataclass(frozen=True)
+class MigrateAll:
+    """Asks how the whole inventory would be moved, and in what order; each host's own run follows from its answer."""
+
+    without: tuple[str, ...] = ()
+    type: Literal["migrate_all"] = "migrate_all"
+
+
+@dataclass(frozen=True)
+class StartContainers:
+    host: str
+    names: tuple[str, ...]
+    type: Literal["start"] = "start"
+
+
+@dataclass(frozen=True)
+class RetireStore:
+    """Stops the key-value store that nobody needs any more; removes it once somebody said yes to that."""
+
+    host: str
+    type: Literal["retire"] = "retire"
+
+
+Command = Annotated[
+    Hosts | Nodes | PlanHost | Migrate | Accept | Reject | MigrateAll | StartContainers | RetireStore | Doctor,
+    Field(discriminator="type"),
+]
+
+
+def queue_of(command: Command) -> str:
+    return READS if isinstance(command, Hosts | Nodes | PlanHost | MigrateAll | Doctor) else CHANGES
+
+
+@dataclass(frozen=True)
+class Hold:
+    """`by`: Slack user ID; `at`: UNIX seconds."""
+
+    what: Literal["pause", "cancel", "resume"]
+    by: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A person's yes to what a `Waiting` event showed; `fingerprint` is that event's. `at`: UNIX seconds."""
+
+    by: str
+    fingerprint: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """One RQ job, signed as a whole, and good for once: (run, job) never comes again.
+
+    `job` counts the jobs of a run from 1; `asker`: a Slack user ID; `approvals`: each another person's; `part_of`: a
+    fleet's run; `within`: patterns of the hosts that the bot checked the right for; `expires`: UNIX seconds;
+    `channel`: where it was asked, for the record.
+    """
+
+    run: str
+    job: int
+    command: Command
+    asker: str
+    approvals: tuple[Approval, ...] = ()
+    part_of: str = ""
+    within: tuple[str, ...] = ("*",)
+    expires: float = 0.0
+    contract: int = CONTRACT
+    channel: str = ""

@@ -1,0 +1,202 @@
+"""What the jobs tell: the events of a run, in order."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from imker.moment import Moment
+from jobs.contract.names import CONTRACT
+from jobs.contract.shown import Candidate, ContainerRow, Finding, HostRow, Leg, NodeRow, Quorum, StepLine
+
+
+@dataclass(frozen=True)
+class Began:
+    """The job runs. `host`: what it is about, "" for the whole fleet."""
+
+    host: str = ""
+    type: Literal["began"] = "began"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What will be done, or, for `/swarm plan`, would be. `diff`: the daemon's options, secrets masked."""
+
+    steps: tuple[StepLine, ...]
+    findings: tuple[Finding, ...] = ()
+    diff: str = ""
+    fingerprint: str = ""
+    type: Literal["planned"] = "planned"
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    key: str
+    type: Literal["step_started"] = "step_started"
+
+
+@dataclass(frozen=True)
+class StepNote:
+    """A running step's latest word, one line."""
+
+    key: str
+    text: str
+    type: Literal["step_note"] = "step_note"
+
+
+@dataclass(frozen=True)
+class StepDone:
+    key: str
+    note: str = ""
+    type: Literal["step_done"] = "step_done"
+
+
+@dataclass(frozen=True)
+class StepFailed:
+    key: str
+    note: str
+    type: Literal["step_failed"] = "step_failed"
+
+
+@dataclass(frozen=True)
+class FileChanged:
+    """Told before it is done, when it is Imker that does it.
+
+    `before`, `after`: SHA-256 of the text in hex, "" for a file that is not there.
+    """
+
+    host: str
+    path: str
+    before: str
+    after: str
+    type: Literal["file_changed"] = "file_changed"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """What belongs into the run's thread: a diff, the tail of a package manager's output."""
+
+    title: str
+    text: str
+    type: Literal["detail"] = "detail"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What the doctor found."""
+
+    findings: tuple[Finding, ...]
+    type: Literal["examined"] = "examined"
+
+
+@dataclass(frozen=True)
+class HostTable:
+    rows: tuple[HostRow, ...]
+    type: Literal["host_table"] = "host_table"
+
+
+@dataclass(frozen=True)
+class NodeTable:
+    """`asked`: the manager that answered. `taken_at`: UNIX seconds; `stale`: why it is not of now, else ""."""
+
+    asked: str
+    taken_at: float
+    rows: tuple[NodeRow, ...]
+    stale: str = ""
+    type: Literal["node_table"] = "node_table"
+
+
+@dataclass(frozen=True)
+class Census:
+    """A host's Engine and containers, before it was touched and after."""
+
+    when: Literal["before", "after"]
+    host: str
+    engine: str
+    containers: tuple[ContainerRow, ...]
+    type: Literal["census"] = "census"
+
+
+@dataclass(frozen=True)
+class FleetPlanned:
+    """A fleet's migration, leg by leg. `done`: hosts that need nothing; `findings`: what is about no one host;
+
+    `parallel`: how many legs of one wave go on at the same time.
+    """
+
+    legs: tuple[Leg, ...]
+    done: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    parallel: int = 1
+    type: Literal["fleet_planned"] = "fleet_planned"
+
+
+Question = Literal["accept", "continue", "start", "resume", "containers", "store"]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """The job ended with a question for a person.
+
+    accept: make the candidate a manager? · continue: go on despite warnings? · start: begin a fleet's migration? ·
+    resume: go on after a pause? · containers: start again `names` that ran on `host`? · store: remove it from `host`?
+    `summary`: what is so whatever the answer. To accept takes `needed` different people, within `seconds` of `asked`.
+    """
+
+    question: Question
+    fingerprint: str
+    candidate: Candidate | None = None
+    quorum: Quorum | None = None
+    host: str = ""
+    names: tuple[str, ...] = ()
+    summary: str = ""
+    needed: int = 1
+    asked: Moment | None = None
+    seconds: float = 0.0
+    type: Literal["waiting"] = "waiting"
+
+
+Outcome = Literal["done", "nothing", "refused", "failed", "restored", "cancelled"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The job's last word. `state`: in what state the host was left; `hint`: what to type next."""
+
+    outcome: Outcome
+    summary: str
+    state: str = ""
+    hint: str = ""
+    type: Literal["ended"] = "ended"
+
+
+Body = Annotated[
+    Began
+    | Planned
+    | FleetPlanned
+    | StepStarted
+    | StepNote
+    | StepDone
+    | StepFailed
+    | FileChanged
+    | Detail
+    | Census
+    | Examined
+    | HostTable
+    | NodeTable
+    | Waiting
+    | Ended,
+    Field(discriminator="type"),
+]
+
+
+@dataclass(frozen=True)
+class Event:
+    """`number` counts a job's events from 1: readers drop repeats of (run, job, number). `at`: UNIX seconds."""
+
+    run: str
+    job: int
+    number: int
+    at: float
+    body: Body
+    contract: int = CONTRACT
