@@ -60,8 +60,8 @@ class Bench:
         office = Office(request, Settings(), {"kaditz": KADITZ}, journal, self.redis, self.shell, _nobody)
         carry_out(office, KADITZ, plan, (), lease or Lease(1))
 
-    def holds(self, what: str, run: str = RUN) -> None:
-        self.redis.set(hold_key(run), HOLD.dump_json(Hold(what, "U02BOB", 1.0)))  # type: ignore[arg-type]
+    def holds(self, what: str, run: str = RUN, at: float = 1.0) -> None:
+        self.redis.zadd(hold_key(run), {HOLD.dump_json(Hold(what, "U02BOB", at)): at})  # type: ignore[arg-type]
 
     def told(self) -> list[Body]:
         return [event.body for event in contract.events_of(self.redis.xrange(contract.events_key(RUN)))]  # type: ignore[arg-type]
@@ -131,6 +131,13 @@ def test_a_hold_before_the_first_step_changes_nothing(bench: Bench) -> None:
 def test_resume_and_another_runs_hold_stop_nothing(bench: Bench, run: str) -> None:
     bench.holds("resume" if run == RUN else "cancel", run)
     bench.carries_out(part_of=WHOLE)
+    assert bench.begun == KEYS
+
+
+def test_the_word_that_was_said_last_counts_whichever_came_first(bench: Bench) -> None:
+    bench.holds("resume", at=3.0)
+    bench.holds("pause", at=2.0)
+    bench.carries_out()
     assert bench.begun == KEYS
 
 
