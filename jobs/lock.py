@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from redis import Redis
 from redis.exceptions import RedisError
 
+from imker.fault import fault
 from jobs.errors import LockHeld
 
 LEASE, RENEW, PAUSE = 30.0, 10.0, 0.5  # seconds
@@ -56,6 +57,7 @@ def held(
     renewal = (renewed, lease, renew, since + lease, taken.lost, over)
     renewer = threading.Thread(target=_renew, args=renewal, daemon=True)
     renewer.start()
+    fault("job.locked")
     try:
         yield taken
     finally:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from imker.fault import fault
 from jobs import steps
 from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
 from jobs.errors import Cancelled, Drifted, JobError, Paused
@@ -28,6 +29,7 @@ def carry_out(
     with office.shell(host) as shell:
         site = _site(office, host, shell, managers)
         for number, step in enumerate(plan_steps):
+            fault("step.next")
             try:
                 _go_on(office)
                 _do(office, step, site, lease)
@@ -63,11 +65,13 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease) -> None:
     key = steps.describe(step).key
     site.note = _noting(office, key)
     office.journal.tell(StepStarted(key))
+    fault("step.told")
     try:
         done = _alone(office, step, site, lease)
     except JobError as failed:
         office.journal.tell(StepFailed(key, failed.summary))
         raise
+    fault("step.done")
     office.journal.tell(StepDone(key, done))
 
 

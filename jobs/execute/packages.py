@@ -2,6 +2,7 @@
 
 import time
 
+from imker.fault import fault
 from jobs import remote
 from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
 from jobs.execute.site import Site
@@ -33,6 +34,7 @@ def install(site: Site, packages: tuple[str, ...]) -> None:
         if not _there(site, packages):
             remote.forget_unit(site.shell, remote.UPGRADE)
             remote.start_unit(site.shell, remote.UPGRADE, _about(packages), SCRIPT, *packages)
+            fault("upgrade.started")
         state = _follow(site)
         if state.active:
             return _collect(site, state)
@@ -53,6 +55,7 @@ def _there(site: Site, packages: tuple[str, ...]) -> bool:
 def _collect(site: Site, state: remote.UnitState) -> None:
     said = remote.unit_output(site.shell, remote.UPGRADE, 60)
     site.detail(f"apt on {site.host.name}", said)
+    fault("upgrade.over")
     remote.forget_unit(site.shell, remote.UPGRADE)
     if state.code:
         hint = f"Mend what apt says on {site.host.name}; the thread has it."
