@@ -9,10 +9,12 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
+from bot.desk import Desk
 from bot.doctor import examine
 from bot.inbox import Inbox
-from bot.listeners import Desk, Reception, register
+from bot.listeners import register
 from bot.people import People
+from bot.reception import Reception
 from bot.runs import Runs
 from bot.settings import Settings
 from imker import audit, signing

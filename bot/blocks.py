@@ -1,59 +1,17 @@
-"""A run's view, and the bot's private answers, as Slack shows them. Pure: the only place that knows Block Kit."""
+"""A run's view as its one message shows it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from bot import acceptance, tables
+from bot import acceptance, tables, wording
 from bot.escape import code, cut, mrkdwn, plain
-from bot.grammar import VERBS, Misuse
-from bot.kit import (
-    LINE,
-    PART,
-    SECTION,
-    TEXT,
-    Block,
-    Message,
-    button,
-    clock,
-    context,
-    duration,
-    private,
-    rich,
-    section,
-    size,
-)
-from bot.policy import Denied
-from bot.progress import RunView, StepView, decided, last_step
-from bot.record import Decision
-from jobs.contract import (
-    Accept,
-    Detail,
-    Ended,
-    Finding,
-    Migrate,
-    MigrateAll,
-    NodeTable,
-    PlanHost,
-    Reject,
-    RetireStore,
-    StartContainers,
-)
+from bot.kit import LINE, PART, SECTION, TEXT, Block, Message, button, clock, context, duration, rich, section, size
+from bot.progress import RunView, StepView, decided
+from jobs.contract import Detail, Ended, Finding, NodeTable, PlanHost
 
 FINDINGS, STEPS = 10, 25  # rows we show before "and N more"
 TASK, DIFF = 100, 2500  # characters: a task's title, a diff
-NOTES, TOTAL = (
-    (300, 120, 40, 0),
-    12_000,
-)  # characters of a step's note, the longest that keep the whole message in bounds
-MARKS = {
-    "queued": "⏳",
-    "running": "🐝",
-    "waiting": "✋",
-    "lost": "❓",
-    "done": "✅",
-    "nothing": "✅",
-    "refused": "🚫",
-    "cancelled": "🚫",
-}
+NOTES = (300, 120, 40, 0)  # characters of a step's note: the most that keep the whole message in bounds
+TOTAL = 12_000  # characters
 TASKS = {"pending": "pending", "running": "in_progress", "done": "complete", "failed": "error"}
 BUTTONS = {  # by question: each button's label, verdict and style
     "accept": (("Accept", "accept", "primary"), ("Reject", "reject", "danger")),
@@ -62,24 +20,6 @@ BUTTONS = {  # by question: each button's label, verdict and style
     "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
     "containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
     "store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
-}
-WAITS = {
-    "accept": "waits to be accepted as a manager",
-    "continue": "has warnings: continue?",
-    "start": "planned: start?",
-    "resume": "paused",
-    "containers": "done, but not all containers run",
-    "store": "done; remove the key-value store?",
-}
-LEFT = {"containers": "done; some containers do not run", "store": "done; the key-value store is kept, stopped"}
-DECISIONS = {
-    "start": "Started",
-    "accept": "Accepted",
-    "reject": "Rejected: it stays a worker, says",
-    "remove": "Rejected: it is taken out, says",
-    "continue": "Continued",
-    "cancel": "Cancelled",
-    "again": "Asked anew",
 }
 
 
@@ -91,9 +31,9 @@ def render(view: RunView) -> Message:
 
 
 def _message(view: RunView, note: int) -> Message:
-    blocks = [section(headline(view)), context(asked(view))]
+    blocks = [section(wording.headline(view)), context(asked(view))]
     blocks += _plan(view, note) + findings(view.findings) + _diff(view) + _table(view) + question(view)
-    blocks += [context(decision_line(decision)) for decision in view.decisions]
+    blocks += [context(wording.decision_line(decision)) for decision in view.decisions]
     blocks += [section(line) for line in acceptance.alarms(view.record)]
     closing = _closing(view)
     if closing:
@@ -108,113 +48,7 @@ def detail(shown: Detail) -> Message:
     return Message(f"{title}\n{cut(body, TEXT)}", (section(f"*{title}*"), section(f"```{body or ' '}```")))
 
 
-def misuse(wrong: Misuse) -> Message:
-    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}", "misuse")
-
-
-def denied(answer: Denied) -> Message:
-    who = ", ".join(f"<!subteam^{i}>" if i.startswith("S") else f"<@{i}>" for i in answer.who if i != "*")
-    return private(f"Not done: {answer.reason}." + (f" Who has it: {who}." if who else ""), "denied")
-
-
-def checkup(found: Sequence[Finding]) -> Message:
-    """The bot's own part of `/swarm doctor`; the jobs' part is a run's."""
-    lines = "\n".join(finding_line(finding) for finding in found if finding.level != "pass")
-    lead = "What the bot itself needs" + ("" if lines else ": all well")
-    return Message(cut(f"{lead}\n{lines}", TEXT), (section(f"*{lead}*"), *findings(found)))
-
-
-def note(text: str) -> Message:
-    """A no to what is not there, or is over."""
-    return private(text, "void")
-
-
-def said(text: str) -> Message:
-    """A word that refuses nothing."""
-    return private(text)
-
-
-def help_for(mine: Mapping[str, tuple[str, ...]]) -> Message:
-    """Only what the asker may do, with the hosts it is for unless those are all."""
-    lines = [f"`{verb.usage}`  {verb.does}{_only(mine[verb.name])}" for verb in VERBS if verb.name in mine]
-    return private("*What you may do here*\n" + "\n".join(lines) + "\nFor example: `/swarm plan kaditz`")
-
-
-def _only(hosts: tuple[str, ...]) -> str:
-    return "" if "*" in hosts else f" (only {mrkdwn(', '.join(hosts))})"
-
-
-def status_list(views: Sequence[RunView]) -> Message:
-    """Runs, those going on and waiting first; newest first within."""
-    order = {"running": 0, "queued": 0, "waiting": 1, "lost": 2, "over": 3}
-    rows = sorted(views, key=lambda view: (order[view.state], -view.record.asked_at))
-    lines = [
-        f"{_mark(view)} `{view.record.run}`  {mrkdwn(view.record.text)}  <@{view.record.asker}>, {_ago(view)}"
-        f"  {mrkdwn(_short(view))}"
-        for view in rows
-    ]
-    return private(cut("\n".join(lines), SECTION) if lines else "No runs yet. `/swarm help` shows what there is.")
-
-
 # --- the parts of a run's message -----------------------------------------------------------------------------------
-
-
-def headline(view: RunView) -> str:
-    return f"{_mark(view)} *{mrkdwn(_title(view))}*  {cut(mrkdwn(_short(view)), LINE)}"
-
-
-def _title(view: RunView) -> str:
-    match view.record.command:
-        case Migrate(host):
-            return f"Migrate {host}"
-        case MigrateAll():
-            return "Migrate the whole fleet"
-        case StartContainers(host):
-            return f"Start containers on {host}"
-        case RetireStore(host):
-            return f"Retire the key-value store on {host}"
-        case PlanHost(host):
-            return f"Plan for {host}"
-        case Accept(node):
-            return f"Accept {node}"
-        case Reject(node):
-            return f"Reject {node}"
-        case other:
-            return other.type.capitalize()
-
-
-def _mark(view: RunView) -> str:
-    if view.state == "over" and view.ended:
-        return outcome_mark(view.ended)
-    return MARKS.get(view.state, "❌" if view.ended else "🚫")
-
-
-def outcome_mark(ended: Ended) -> str:
-    return MARKS.get(ended.outcome, "❌")
-
-
-def outcome_words(ended: Ended) -> str:
-    return ended.outcome.replace("nothing", "nothing to do")
-
-
-def _short(view: RunView) -> str:
-    """A run's state in a few words."""
-    match view.state:
-        case "queued":
-            return "queued"
-        case "running":
-            step = last_step(view)
-            return f"{step.title}…" if step and step.state == "running" else "looking at what is true"
-        case "waiting":
-            if view.expired:
-                return "not accepted in time"
-            return WAITS[view.waiting.question] if view.waiting else "waits"
-        case "lost":
-            return "lost"
-        case "over":
-            if view.ended:
-                return outcome_words(view.ended)
-            return LEFT.get(view.waiting.question, "cancelled") if view.waiting else "cancelled"
 
 
 def asked(view: RunView) -> str:
@@ -312,14 +146,10 @@ def question(view: RunView) -> list[Block]:
     return [*said, {"type": "actions", "block_id": "question", "elements": buttons}]
 
 
-def decision_line(decision: Decision) -> str:
-    return f"{DECISIONS[decision.verdict]} by <@{decision.by}> at {clock(decision.at)}"
-
-
 def _closing(view: RunView) -> str:
     """The result, or: what failed, in what state it was left, what to type next."""
     if view.state == "lost":
-        return _lost(view)
+        return wording.lost(view)
     if view.state != "over" or view.ended is None:
         return ""
     return ending(view.ended)
@@ -330,23 +160,9 @@ def ending(ended: Ended) -> str:
     return cut("\n".join(mrkdwn(part) for part in parts if part), PART)
 
 
-def _lost(view: RunView) -> str:
-    step = last_step(view)
-    where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"
-    again = mrkdwn(f"/swarm {view.record.text}")
-    return (
-        f"The RQ worker died {where}; what was done stays done, and what ran on the host may have gone on.\n"
-        f"`{again}` plans from what is true then, and does only what is left."
-    )
-
-
 def _text(view: RunView, closing: str) -> str:
-    lines = [f"{_mark(view)} {mrkdwn(_title(view))}: {mrkdwn(_short(view))}"]
+    lines = [f"{wording.mark(view)} {mrkdwn(wording.title(view))}: {mrkdwn(wording.short(view))}"]
     lines += [f"{TASKS[step.state]}: {mrkdwn(step.title)}" for step in view.steps[:STEPS]]
     if view.table is not None:
         lines.append("```" + mrkdwn(tables.text(tables.of(view.table))) + "```")
     return cut("\n".join([*lines, *([closing] if closing else [])]), TEXT)
-
-
-def _ago(view: RunView) -> str:
-    return f"{duration(view.now - view.record.asked_at)} ago"

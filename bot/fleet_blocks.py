@@ -1,12 +1,13 @@
 """A fleet's migration as its one message shows it: the plan before the start, then a row a host. Pure."""
 
 from bot import fleet, tables
-from bot.blocks import asked, decision_line, ending, finding_line, findings, outcome_mark, outcome_words, question
+from bot.blocks import asked, ending, finding_line, findings, question
 from bot.escape import cut, mrkdwn
 from bot.fleet import FleetView, LegView, conclusion
 from bot.kit import PART, TEXT, Block, Message, context, duration, section
 from bot.progress import last_step
 from bot.tables import Table
+from bot.wording import decision_line, outcome_mark, outcome_words
 
 MARKS = {"planning": "🔎", "asking": "✋", "going": "🐝", "paused": "⏸️", "pending": "✋", "over": "✅"}
 STATES = {

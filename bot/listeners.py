@@ -1,306 +1,41 @@
-"""What Slack delivers, taken in: acknowledge, understand, check the right, record and enqueue, or answer in private.
+"""What Slack delivers: the slash command, the mention and the buttons, each as a Delivery."""
 
-Nothing slow stands before the acknowledgement, and nothing is ever met with silence.
-"""
-
-import re
-import threading
 import time
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-from redis.exceptions import RedisError
-from slack_bolt import Ack, App
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackClientError
-from slack_sdk.webhook import WebhookClient
+from slack_bolt import Ack, App, BoltResponse
 
-from bot import audit_table, blocks, steering
-from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
-from bot.inbox import Delivery, Inbox
-from bot.kit import Answer, Message
-from bot.minutes import Minutes
-from bot.need import Need, fits, host_of, of_command
-from bot.people import People
-from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may
-from bot.progress import RunView
-from bot.record import Decision, RunRecord, Verdict, run_id
-from bot.runs import Forged, Runs
-from bot.settings import Settings
-from bot.steering import Steering
-from imker.audit import Audit, RecordBroken
-from jobs.contract import Accept, Doctor, Finding, Hold, Reject, Waiting
+from bot.inbox import Delivery
+from bot.reception import Reception
+from bot.record import Verdict
 
-log = structlog.get_logger()
-RECENT = 12  # runs in a status list
-LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 Body = dict[str, Any]
-Examine = Callable[[], tuple[Finding, ...]]
-
-
-class Desk:
-    """Where commands and clicks are dealt with, however they came."""
-
-    def __init__(
-        self, settings: Settings, runs: Runs, people: People, team: str, audit: Audit, examine: Examine
-    ) -> None:
-        self._audit = audit
-        self._examine = examine
-        self.minutes = Minutes(audit)
-        self._settings = settings
-        self._runs = runs
-        self._people = people
-        self._team = team
-
-    def command(self, user: str, channel: str, text: str, delivery: str, url: str, answer: Answer) -> None:
-        """`delivery`: Slack's own ID of it, the same when it delivers twice; `url`: where a late word can go."""
-        wanted = parse(text, hosts=self._runs.hosts())
-        if isinstance(wanted, Misuse):
-            return answer(blocks.misuse(wanted))
-        need = of_command(wanted)
-        actor = self._people.actor(user, self._team, fresh=RIGHT_OF[need.verb] in ("change", "accept"))
-        checked = self._authorized(actor, need, channel)
-        if isinstance(checked, Denied) and not isinstance(wanted, Decide):
-            return answer(blocks.denied(checked))
-        if isinstance(wanted, ShowHelp | ShowStatus | ShowAudit):
-            self.minutes.asked(user, channel, delivery, f"/swarm {normalised(text).strip()}")
-        match wanted:
-            case ShowHelp():
-                return answer(blocks.help_for(may(self._settings.rights, self._settings.channels, actor, channel)))
-            case ShowStatus(run):
-                return answer(self._status(actor, channel, run))
-            case Doctor():
-                self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
-                return answer(blocks.checkup(self._examine()))
-            case ShowAudit(about):
-                within = checked.within if isinstance(checked, Allowed) else ()
-                found = audit_table.about(self._audit.newest(), about, channel, within)
-                return answer(audit_table.shown(found, about))
-            case Steer(run, what):
-                return self._steer(actor, channel, run, what, delivery, url, answer)
-            case Decide(target, verdict):
-                return self._decide_typed(user, channel, target, verdict, delivery, answer)
-            case _:
-                return self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
-
-    def click(self, user: str, channel: str, message: str, value: str, verdict: Verdict, answer: Answer) -> None:
-        """`value`: the run and the job whose question the button stood under; `message`: the ts of what it stood in."""
-        run, _, job = value.partition(":")
-        record = self._runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
-        if record is None or record.channel != channel or self._runs.posted(run).get("ts") != message:
-            return answer(blocks.note("There is no such request any more."))
-        return self._decide(user, record, int(job), verdict, answer)
-
-    def _start(
-        self, wanted: Wanted, actor: Actor, channel: str, text: str, delivery: str, url: str, answer: Answer
-    ) -> None:
-        assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
-        need = of_command(wanted)
-        checked = self._authorized(actor, need, channel)
-        if isinstance(checked, Denied):
-            return answer(blocks.denied(checked))
-        within = (need.host,) if need.host else checked.within
-        record = RunRecord(
-            run_id(delivery), wanted, " ".join(text.split()), actor.user, channel, time.time(), within=within
-        )
-        self.minutes.started(record)
-        self._runs.start(record, url)
-        return None
-
-    def _steer(
-        self, actor: Actor, channel: str, run: str | None, what: Steering, delivery: str, url: str, answer: Answer
-    ) -> None:
-        """Pause, resume, cancel, retry. What waits for a word gets it; what goes on is held between two steps."""
-        record = self._runs.record(run) if run else self._only(channel, what)
-        if record is None or record.channel != channel:
-            which = f"There is no run {run} here." if run else f"Which run? There is not just one to {what} here."
-            return answer(blocks.note(f"{which} /swarm status lists them."))
-        checked = self._authorized(actor, Need(what, host_of(record)), channel)
-        if isinstance(checked, Denied) and not (what == "cancel" and record.asker == actor.user):
-            return answer(blocks.denied(checked))
-        match self._word(record, what):
-            case steering.Start(command, text):
-                return self._start(command, actor, channel, text, delivery, url, answer)
-            case steering.Answer(verdict):
-                return self._decide(actor.user, record, record.jobs, verdict, answer)
-            case steering.Holding(kind, says):
-                self.minutes.held(actor.user, record, delivery, kind)
-                self._runs.hold(record.run, Hold(kind, actor.user, time.time()))
-                return answer(blocks.said(says))
-            case steering.No(says):
-                return answer(blocks.note(says))
-
-    def _word(self, record: RunRecord, what: Steering) -> steering.Word:
-        view = self._runs.view(record)
-        return steering.steer(view, self._runs.fleet(view), what)
-
-    def _only(self, channel: str, what: Steering) -> RunRecord | None:
-        """The one run that the word can be meant for; a fleet's rather than those of its hosts."""
-        records = [record for run in self._runs.open_runs() if (record := self._runs.record(run))]
-        meant = [record for record in records if record.channel == channel and not record.part_of]
-        able = [record for record in meant if not isinstance(self._word(record, what), steering.No)]
-        return able[0] if len(able) == 1 else None
-
-    def _decide_typed(
-        self, user: str, channel: str, target: str, verdict: Verdict, delivery: str, answer: Answer
-    ) -> None:
-        """The same gate as the buttons'; a node that waits without a run gets a run of its own, which asks."""
-        record = self._runs.waiting_for(target)
-        if record is not None and record.channel == channel:
-            late = verdict == "accept" and self._runs.view(record).expired
-            return self._decide(user, record, record.jobs, "again" if late else verdict, answer)
-        actor = self._people.actor(user, self._team, fresh=True)
-        if verdict == "continue":
-            here = self._authorized(actor, Need("help"), channel)
-            none = blocks.note(f"There is no run {target} that waits here. /swarm status lists them.")
-            return answer(blocks.denied(here) if isinstance(here, Denied) else none)
-        command = Accept(target) if verdict == "accept" else Reject(target, verdict == "remove")
-        return self._start(command, actor, channel, f"{command.type} {target}", delivery, "", answer)
-
-    def _decide(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
-        actor = self._people.actor(user, self._team, fresh=True)
-        here = self._authorized(actor, Need("help"), record.channel)
-        if isinstance(here, Denied):
-            return answer(blocks.denied(here))
-        current = self._runs.record(record.run) or record
-        view = self._runs.view(current)
-        if job != current.jobs or view.state != "waiting" or view.waiting is None:
-            return answer(blocks.note(_too_late(current)))
-        wrong = _misfit(view, view.waiting, verdict)
-        if wrong:
-            return answer(blocks.note(wrong))
-        rights = self._settings.rights
-        checked = authorize_answer(rights, self._settings.channels, actor, current, view.waiting, verdict)
-        if isinstance(checked, Denied):
-            return answer(blocks.denied(checked))
-        decision = Decision(job, verdict, user, time.time())
-        holds = self._runs.decide(current, decision, view.waiting.needed)
-        if holds != decision:
-            return answer(blocks.note(_too_late(self._runs.record(record.run) or current)))
-        return self.minutes.decided(current, decision)
-
-    def _authorized(self, actor: Actor, need: Need, channel: str) -> Allowed | Denied:
-        return authorize(self._settings.rights, self._settings.channels, actor, need, channel)
-
-    def _status(self, actor: Actor, channel: str, run: str | None) -> Message:
-        """Of this channel's runs, those about hosts that the asker may read of."""
-        if run is None:
-            seen = [record for record in self._runs.recent(RECENT) if self._visible(actor, channel, record)]
-            return blocks.status_list([self._runs.view(record) for record in seen])
-        record = self._runs.record(run)
-        if record is None or not self._visible(actor, channel, record):
-            return blocks.note(f"There is no run {run} here. /swarm status lists the last ones.")
-        return blocks.render(self._runs.view(record))
-
-    def _visible(self, actor: Actor, channel: str, record: RunRecord) -> bool:
-        own = record.asker == actor.user
-        allowed = isinstance(self._authorized(actor, Need("status", host_of(record)), channel), Allowed)
-        return record.channel == channel and (own or allowed)
-
-
-def _misfit(view: RunView, waiting: Waiting, verdict: Verdict) -> str:
-    """Why this is no answer now to what is asked, "" when it is one."""
-    run = view.record.run
-    if not fits(waiting, verdict):
-        return f"That is no answer to what run {run} asks. /swarm status {run} shows it."
-    if view.expired and verdict == "accept":
-        return f"That was asked too long ago to be accepted now. /swarm accept {run} asks anew."
-    return "" if view.expired or verdict != "again" else f"Run {run} asks already."
-
-
-def _too_late(record: RunRecord) -> str:
-    if record.votes:
-        return f"You said yes to run {record.run} already; it takes somebody else as well."
-    if not record.decisions:
-        return f"Run {record.run} asks nothing now. /swarm status {record.run} shows it."
-    last = record.decisions[-1]
-    return f"That is decided already: {last.verdict}, by <@{last.by}>."
-
-
-class Reception:
-    """Takes deliveries in: written down, acknowledged, dealt with, struck off."""
-
-    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient) -> None:
-        self._desk = desk
-        self._inbox = inbox
-        self._client = client
-
-    def receive(self, delivery: Delivery, ack: Ack) -> None:
-        """Slack waits 3 s: where Redis does not answer in time, it is acknowledged first, and told after."""
-        late = threading.Timer(LATEST, ack)
-        late.start()
-        try:
-            self._inbox.take(delivery)
-        except RedisError:
-            log.exception("Redis does not answer")
-            return _not_started(self._answer(delivery))
-        finally:
-            late.cancel()
-            ack()
-        return self._deal_with(delivery)
-
-    def catch_up(self) -> None:
-        """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
-        try:
-            for delivery in self._inbox.left():
-                try:
-                    self._deal_with(delivery)
-                except Exception:
-                    log.exception("a delivery broke", delivery=delivery.id)
-                    self._inbox.done(delivery)
-        except RedisError as failed:
-            log.warning("Redis does not answer", error=str(failed))
-
-    def _deal_with(self, delivery: Delivery) -> None:
-        user, channel, text = delivery.user, delivery.channel, delivery.text
-        answer, desk = self._answer(delivery), self._desk
-        asked = f"/swarm {text}" if delivery.verdict is None else f"button {delivery.verdict} {text}"
-        heard = desk.minutes.heard(user, channel, delivery.id, asked, answer)
-
-        def work() -> None:
-            if delivery.verdict is None:
-                desk.command(user, channel, text, delivery.id, delivery.url, heard)
-            else:
-                desk.click(user, channel, delivery.message, text, delivery.verdict, heard)
-            self._inbox.done(delivery)
-
-        _guarded(work, heard)
-
-    def _answer(self, delivery: Delivery) -> Answer:
-        """To who asked, and to nobody else."""
-
-        def send(message: Message) -> None:
-            blocks_of = list(message.blocks)
-            if delivery.url:
-                WebhookClient(delivery.url).send(
-                    text=message.text, blocks=blocks_of, response_type="ephemeral", replace_original=False
-                )
-            else:
-                self._client.chat_postEphemeral(
-                    channel=delivery.channel, user=delivery.user, text=message.text, blocks=blocks_of
-                )
-
-        return _privately(send)
 
 
 def register(app: App, reception: Reception) -> None:
-    """The slash command, the mention and the buttons."""
-
     @app.command("/swarm")
     def on_command(ack: Ack, body: Body) -> None:
         who, where, text = body["user_id"], body["channel_id"], body.get("text") or ""
         url = body.get("response_url", "")
         reception.receive(Delivery("command", body["trigger_id"], who, where, text, url, time.time()), ack)
 
-    @app.event("app_mention")
-    def on_mention(ack: Ack, event: Body, body: Body) -> None:
-        who, where, text = event.get("user", ""), event["channel"], event.get("text", "")
-        reception.receive(Delivery("command", body["event_id"], who, where, text, "", time.time()), ack)
+    def taken(event: Body, body: Body, next: Callable[[], BoltResponse]) -> BoltResponse:
+        """Bolt acknowledges an event before its listener runs: it is written down before that."""
+        return next() if reception.take(_mention(event, body)) else BoltResponse(status=200)
+
+    @app.event("app_mention", middleware=[taken])
+    def on_mention(event: Body, body: Body) -> None:
+        reception.deal_with(_mention(event, body))
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, reception, action)
+
+
+def _mention(event: Body, body: Body) -> Delivery:
+    who, where, text = event.get("user", ""), event["channel"], event.get("text", "")
+    return Delivery("command", body["event_id"], who, where, text, "", time.time())
 
 
 def _on_button(app: App, reception: Reception, verdict: Verdict) -> None:
@@ -310,34 +45,3 @@ def _on_button(app: App, reception: Reception, verdict: Verdict) -> None:
         message, value = (body.get("container") or {}).get("message_ts", ""), action.get("value") or ""
         url, known = body.get("response_url", ""), body.get("trigger_id") or uuid.uuid4().hex
         reception.receive(Delivery("click", known, who, where, value, url, time.time(), verdict, message), ack)
-
-
-def _privately(send: Callable[[Message], Any]) -> Answer:
-    def answer(message: Message) -> None:
-        try:
-            send(message)
-        except (SlackClientError, OSError) as failed:
-            log.warning("could not answer", error=str(failed))
-
-    return answer
-
-
-def _not_started(answer: Answer) -> None:
-    answer(blocks.said("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
-
-
-def _guarded(work: Callable[[], None], answer: Answer) -> None:
-    """A command that could not be recorded is refused in words; it was not started."""
-    try:
-        work()
-    except RedisError:
-        log.exception("Redis does not answer")
-        _not_started(answer)
-    except Forged as forged:
-        log.warning("forged", what=str(forged))
-        answer(blocks.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))
-    except RecordBroken:
-        log.exception("the record takes no entry")
-        answer(
-            blocks.said("Not started: the record takes no entry. `python -m bot audit verify` says where it breaks.")
-        )

@@ -7,6 +7,9 @@ from typing import Literal
 
 from jobs.contract import Approval, Command
 
+DAY = 24 * 3600
+KEPT = 30 * DAY  # seconds a run is kept
+
 Verdict = Literal["accept", "reject", "remove", "continue", "cancel", "start", "again"]  # again: ask once more
 LAST: tuple[Verdict, ...] = ("cancel", "start")  # no job of the same run follows from these
 JobState = Literal["queued", "running", "over", "lost"]  # lost: RQ knows of no orderly end, or not of the job at all

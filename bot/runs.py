@@ -18,19 +18,18 @@ from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from bot.fleet import FleetView, fleet_of
-from bot.need import host_of
+from bot.fleet import FleetView, fleet_of, leg_run
+from bot.posted import Posted
 from bot.progress import RunView, fold
-from bot.record import LAST, Decision, JobState, RunRecord, Verdict, run_id
+from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
+from bot.request import request_of
 from imker import moment, signing
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
-from jobs.contract import Approval, Event, Hold, Request, Waiting
+from jobs.contract import Event, Hold, Waiting
 
-DAY = 24 * 3600
-KEPT, TIMEOUT = 30 * DAY, 2 * 3600  # seconds a run is kept; seconds a job may take
-VALID = DAY  # seconds a request may wait in its queue
+TIMEOUT, VALID = 2 * 3600, DAY  # seconds a job may take; seconds a request may wait in its queue
 SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response_url works
 OPEN, RECENT = "bot:open", "bot:recent"
 STATES: dict[JobStatus, JobState] = {
@@ -58,6 +57,7 @@ class Runs:
         self._clock = clock
         self._key = key
         self._now = now
+        self.posted = Posted(redis)
 
     # --- starting and deciding ---
 
@@ -70,24 +70,6 @@ class Runs:
         self._redis.sadd(OPEN, record.run)
         self.enqueue(record)
         return bool(fresh)
-
-    def start_leg(self, fleet: FleetView, leg: contract.Leg, now: float) -> None:
-        """A host's own run, with the yes that the fleet's start was to its warnings. `now`: UNIX seconds."""
-        assert fleet.start is not None
-        whole = fleet.view.record
-        approval = Approval(fleet.start.by, leg.warned, fleet.start.at)
-        record = RunRecord(
-            leg_run(whole.run, leg.host),
-            contract.Migrate(leg.host, leg.role),
-            f"migrate {leg.host} --{leg.role}",
-            whole.asker,
-            whole.channel,
-            now,
-            part_of=whole.run,
-            approvals=(approval,),
-            within=(leg.host,),
-        )
-        self.start(record)
 
     def decide(self, record: RunRecord, decision: Decision, needed: int = 1) -> Decision:
         """What holds of that job's question: this decision, or whichever stands against it.
@@ -114,7 +96,8 @@ class Runs:
 
     def enqueue(self, record: RunRecord) -> None:
         """The run's last job; that RQ has it already is as good."""
-        request = replace(self._request(record), expires=self._clock() + VALID)
+        answered = self._asked(record.run, record.decisions[-1].job) if record.jobs > 1 else None
+        request = replace(request_of(record, answered), expires=self._clock() + VALID)
         text = contract.encode(request)
         queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
         with contextlib.suppress(DuplicateJobError):
@@ -141,15 +124,24 @@ class Runs:
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
-        self._redis.set(contract.hold_key(run), contract.HOLD.dump_json(hold), ex=KEPT)
+        self._redis.zadd(contract.hold_key(run), {contract.HOLD.dump_json(hold): hold.at})
+        self._redis.expire(contract.hold_key(run), KEPT)
         self._redis.sadd(OPEN, run)
         self.ring(run)
+
+    def answer_url(self, run: str) -> str:
+        """Where its asker can be answered in private, once: "" when that is not known, or was used."""
+        kept = self._redis.getdel(f"{_key(run)}:answer")
+        return kept.decode() if isinstance(kept, bytes) else ""
+
+    def close(self, run: str) -> None:
+        self._redis.srem(OPEN, run)
 
     # --- looking ---
 
     def held(self, run: str) -> Hold | None:
-        kept = self._redis.get(contract.hold_key(run))
-        return contract.HOLD.validate_json(kept) if isinstance(kept, bytes) else None
+        words: Any = self._redis.zrevrange(contract.hold_key(run), 0, 0)
+        return contract.HOLD.validate_json(words[0]) if words else None
 
     def fleet(self, view: RunView) -> FleetView | None:
         """A fleet's run with those of its hosts; None for any other run, and before there is a plan."""
@@ -230,38 +222,7 @@ class Runs:
         kept = self._redis.get(contract.INVENTORY)
         return tuple(json.loads(kept)) if isinstance(kept, bytes) else ()
 
-    # --- what was posted ---
-
-    def posted(self, run: str) -> dict[str, str]:
-        """ "ts", "channel", "digest" of the run's message, and a key for each detail in its thread."""
-        kept = self._redis.hgetall(f"{_key(run)}:posted")
-        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
-
-    def remember(self, run: str, **posted: str) -> None:
-        mapping: Any = posted
-        self._redis.hset(f"{_key(run)}:posted", mapping=mapping)
-        self._redis.expire(f"{_key(run)}:posted", KEPT)
-
-    def forget_message(self, run: str) -> None:
-        self._redis.delete(f"{_key(run)}:posted")
-
-    def witnessed(self) -> dict[str, str]:
-        """ "day": the last one that has not ended when looked at; "tried": the last whose head was to be posted."""
-        kept = self._redis.hgetall("audit:posted")
-        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
-
-    def remember_witness(self, **posted: str) -> None:
-        mapping: Any = posted
-        self._redis.hset("audit:posted", mapping=mapping)
-
-    def answer_url(self, run: str) -> str:
-        kept = self._redis.getdel(f"{_key(run)}:answer")
-        return kept.decode() if isinstance(kept, bytes) else ""
-
-    def close(self, run: str) -> None:
-        self._redis.srem(OPEN, run)
-
-    # --- ---
+    # --- what is kept, sealed ---
 
     def _keep(self, key: str, text: bytes) -> bool:
         """For good, and sealed: what others write there, however well they know how, is nobody's command."""
@@ -274,53 +235,10 @@ class Runs:
             raise Forged(f"{key} was not written by Imker")
         return _DECISION.validate_json(kept)
 
-    def _request(self, record: RunRecord) -> Request:
-        """A run's first job is what was asked; each further one follows from the decision before it."""
-        first = Request(
-            record.run,
-            1,
-            record.command,
-            record.asker,
-            record.approvals,
-            record.part_of,
-            record.within,
-            channel=record.channel,
-        )
-        if record.jobs == 1:
-            return first
-        last = record.decisions[-1]
-        waiting = self._asked(record.run, last.job)
-        assert waiting is not None, "a decision answers a question"
-        approvals = tuple(
-            Approval(decision.by, waiting.fingerprint, decision.at)
-            for decision in record.decisions
-            if decision.job == last.job and decision.verdict == last.verdict != "again"
-        )
-        command = _following(record.command, waiting, last.verdict)
-        within = (host_of(record, waiting),)
-        return replace(first, job=record.jobs, command=command, approvals=approvals, within=within)
-
     def _asked(self, run: str, job: int) -> Waiting | None:
         """The question that this job of the run ended with."""
         questions = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
         return questions[-1] if questions else None
-
-
-def _following(command: contract.Command, waiting: Waiting, verdict: Verdict) -> contract.Command:
-    """What a decision leads to: what was asked about, or the same command again."""
-    node = waiting.candidate.node if waiting.candidate else ""
-    if verdict in ("accept", "again"):
-        return contract.Accept(node)
-    if verdict in ("reject", "remove"):
-        return contract.Reject(node, remove=verdict == "remove")
-    if waiting.question == "containers":
-        return contract.StartContainers(waiting.host, waiting.names)
-    return contract.RetireStore(waiting.host) if waiting.question == "store" else command
-
-
-def leg_run(run: str, host: str) -> str:
-    """The run of one host of a fleet: always the same, so that it begins once."""
-    return run_id(f"{run}:{host}")
 
 
 def _key(run: str) -> str:

@@ -13,7 +13,7 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.errors import SlackApiError
 
 from bot import app, http, settings
-from bot.listeners import Reception
+from bot.reception import Reception
 from bot.runs import Runs
 from bot.settings import Settings
 from imker import broker, log, signing

@@ -35,24 +35,24 @@ class Witness:
 
     def daily(self) -> None:
         """Nothing on the very first day, which is not over. Noted before the first try, looked up before a second."""
-        today, kept = time.strftime("%Y-%m-%d", time.gmtime(self._clock())), self._runs.witnessed()
+        today, kept = time.strftime("%Y-%m-%d", time.gmtime(self._clock())), self._runs.posted.witnessed()
         day, head = kept.get("day", today), self._audit.head()
         if day != today and head and self._channel:
             tried = kept.get("tried") == day
-            self._runs.remember_witness(tried=day)
+            self._runs.posted.remember_witness(tried=day)
             if not (tried and any(seen.where == _where(day) for seen in heads_in(self._client, self._channel))):
                 self._post(self._channel, "", day_over(day, head), head, day)
         if kept.get("day") != today:
-            self._runs.remember_witness(day=today)
+            self._runs.posted.remember_witness(day=today)
 
     def accepted(self, view: RunView, posted: dict[str, str]) -> None:
         """`posted`: the run's message. Once, when what was accepted is done; looked up before a second try."""
         head, run = self._audit.head(), view.record.run
         if head and is_acceptance(view) and posted.get("ts") and "head" not in posted:
             if "head tried" not in posted or not any(payload(one, METADATA) for one in replies(self._client, posted)):
-                self._runs.remember(run, **{"head tried": "1"})
+                self._runs.posted.remember(run, **{"head tried": "1"})
                 self._post(posted["channel"], posted["ts"], after_acceptance(head), head, "")
-            self._runs.remember(run, head=str(head.seq))
+            self._runs.posted.remember(run, head=str(head.seq))
 
     def _post(self, channel: str, thread: str, message: Message, head: Head, day: str) -> None:
         said = {"seq": str(head.seq), "hash": head.hash, "day": day}

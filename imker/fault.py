@@ -20,7 +20,7 @@ Point = Literal[
     "step.next",  # before each step of a plan
     "step.told",  # told as begun, and not begun
     "step.done",  # done on the host, and not told
-    "upgrade.started",  # apt's unit runs on the host, and nobody follows it
+    "upgrade.begun",  # apt's unit runs on the host, and nobody follows it
     "upgrade.over",  # it has ended, and nobody looked at how
     "join.asked",  # the Engine was asked to join, and nobody waits for it
     "job.ending",  # all is done but the last word

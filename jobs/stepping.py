@@ -4,6 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 from imker.fault import fault
 from jobs import steps
@@ -53,8 +54,8 @@ def locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease
 def _go_on(office: Office) -> None:
     """Raises Paused or Cancelled when somebody said so, of this run or of the fleet's that it is part of."""
     for run in filter(None, (office.request.run, office.request.part_of)):
-        kept = office.redis.get(hold_key(run))
-        hold = HOLD.validate_json(kept) if isinstance(kept, bytes) else None
+        words: Any = office.redis.zrevrange(hold_key(run), 0, 0)
+        hold = HOLD.validate_json(words[0]) if words else None
         if hold and hold.what == "cancel":
             raise Cancelled(f"cancelled by <@{hold.by}>")
         if hold and hold.what == "pause":

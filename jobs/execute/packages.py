@@ -9,7 +9,7 @@ from jobs.execute.site import Site
 
 LONGEST = 30 * 60  # seconds an upgrade may take
 SILENCE = 90  # seconds a host may be away during it before we say so
-STARTS = 3  # a unit that is gone without a result went with its host's reboot: so often it is started again
+STARTS = 3  # a unit that is gone without a result went with its host's reboot: so often it is begun
 # A package left half-configured is repaired first; the maintainer's conffile is taken, and nothing can ask.
 # dpkg itself does not wait for its lock; what apt waits for, it waits 10 minutes for. What cannot be configured may be
 # the very package that is to be replaced: apt has the last word on it.
@@ -31,15 +31,23 @@ exec apt-get -q install -y --allow-downgrades --no-install-recommends \\
 def install(site: Site, packages: tuple[str, ...]) -> None:
     """Starts the unit, or joins the one that a cut connection left; raises CommandFailed when apt fails."""
     for _ in range(STARTS):
-        if not _there(site, packages):
-            remote.forget_unit(site.shell, remote.UPGRADE)
-            remote.start_unit(site.shell, remote.UPGRADE, _about(packages), SCRIPT, *packages)
-            fault("upgrade.started")
+        _begin(site, packages)
+        fault("upgrade.begun")
         state = _follow(site)
         if state.active:
             return _collect(site, state)
-        site.note("the host was restarted in the middle of it; going on")
+        site.note("the host was restarted in the middle of it, or never heard of it; going on")
     raise TimedOut(f"the upgrade on {site.host.name} was cut short {STARTS} times", host=site.host.name)
+
+
+def _begin(site: Site, packages: tuple[str, ...]) -> None:
+    """A connection that is lost here leaves open whether the host heard: following the unit shows it."""
+    try:
+        if not _there(site, packages):
+            remote.forget_unit(site.shell, remote.UPGRADE)
+            remote.start_unit(site.shell, remote.UPGRADE, _about(packages), SCRIPT, *packages)
+    except Unreachable:
+        _reconnect(site)
 
 
 def _about(packages: tuple[str, ...]) -> str:

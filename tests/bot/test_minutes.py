@@ -3,7 +3,7 @@
 import pytest
 from redis import Redis
 
-from bot import audit_table, blocks
+from bot import answers, audit_table
 from bot.grammar import Misuse
 from bot.kit import Message
 from bot.minutes import Minutes
@@ -14,8 +14,8 @@ from imker.chain import Entry, Fact, Head, link
 from jobs.contract import Migrate
 
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 0.0)
-DENIED = blocks.denied(Denied("it takes the right `change`", ("U01ALICE",)))
-MISUSE = blocks.misuse(Misuse("There is no command frobnicate.", "/swarm help"))
+DENIED = answers.denied(Denied("it takes the right `change`", ("U01ALICE",)))
+MISUSE = answers.misuse(Misuse("There is no command frobnicate.", "/swarm help"))
 
 
 def kept(redis: Redis) -> list[Fact]:
@@ -43,9 +43,9 @@ def test_a_run_and_its_decisions_are_recorded_once_however_often_they_come(redis
     [
         (DENIED, "denied", True),
         (MISUSE, "misuse", False),
-        (blocks.note("There is no such request any more."), "void", True),
-        (blocks.said("Run k3fm9x2q goes on."), None, False),
-        (blocks.help_for(()), None, False),
+        (answers.note("There is no such request any more."), "void", True),
+        (answers.said("Run k3fm9x2q goes on."), None, False),
+        (answers.help_for(()), None, False),
     ],
 )
 def test_a_refusal_is_recorded_before_it_is_told(redis: Redis, answer: Message, why: str | None, typed: bool) -> None:

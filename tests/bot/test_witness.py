@@ -96,16 +96,16 @@ def test_a_lost_reply_is_not_posted_again_and_a_refused_one_is(world: World, fau
 def test_after_an_acceptance_the_thread_is_told_once(world: World, fault: str) -> None:
     record = RunRecord("k3fm9x2q", Accept("j8xsy2yb"), "accept j8xsy2yb", ALICE, OPS, NOON)
     ts = world.client.chat_postMessage(channel=OPS, text="the run's message")["ts"]
-    world.runs.remember(record.run, ts=ts, channel=OPS)
+    world.runs.posted.remember(record.run, ts=ts, channel=OPS)
     witness, view = (
         Witness(world.client, world.audit, world.runs, OPS, lambda: world.now),
         RunView(record, "over", NOON),
     )
     world.workspace.fault(fault, method="chat.postMessage")
     with pytest.raises(CAUGHT):
-        witness.accepted(view, world.runs.posted(record.run))
+        witness.accepted(view, world.runs.posted.of(record.run))
     for _ in range(3):
-        witness.accepted(view, world.runs.posted(record.run))
+        witness.accepted(view, world.runs.posted.of(record.run))
     assert len([seen for seen in world.workspace.sees(ALICE, OPS) if seen.thread == ts]) == 1
 
 

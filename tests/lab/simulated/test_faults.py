@@ -39,6 +39,38 @@ def test_an_upgrade_goes_on_through_a_cut_connection_and_is_found_again(imker) -
     assert any("connection lost" in getattr(body, "text", "") for body in told)
 
 
+def test_a_connection_cut_while_the_upgrade_is_being_begun_leaves_it_to_be_found(imker, monkeypatch) -> None:
+    units = imker.fleet["tondi"].units
+    start = units.start
+
+    def cut(name: str, *args) -> bool:
+        began = start(name, *args)
+        if name == UPGRADE:
+            imker.fleet.cut("tondi")
+        return began
+
+    monkeypatch.setattr(units, "start", cut)
+    assert imker.does(Migrate("tondi", "manager"))[-1].outcome == "done"
+    installed = [deed.what for deed in imker.fleet.world.history.deeds("installed", "tondi")]
+    assert sorted(installed) == sorted(set(installed)) != []
+
+
+def test_a_connection_cut_before_the_upgrade_is_begun_lets_it_begin_then(imker, monkeypatch) -> None:
+    units, cuts = imker.fleet["tondi"].units, []
+    start = units.start
+
+    def cut(name: str, *args) -> bool:
+        if name == UPGRADE and not cuts:
+            cuts.append(name)
+            imker.fleet.cut("tondi")
+            return True
+        return start(name, *args)
+
+    monkeypatch.setattr(units, "start", cut)
+    assert imker.does(Migrate("tondi", "manager"))[-1].outcome == "done"
+    assert cuts
+
+
 def test_a_reboot_in_the_middle_of_the_upgrade_leaves_it_half_done_and_is_mended(imker) -> None:
     first = while_migrating(imker, "tondi", imker.fleet.reboot)[-1]
     machine = imker.fleet["tondi"]

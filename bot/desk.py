@@ -1,0 +1,216 @@
+"""Where commands and clicks are dealt with, however they came: understand, check the right, record and enqueue, or
+
+answer in private. Nothing is ever met with silence.
+"""
+
+import re
+import time
+from collections.abc import Callable
+
+from bot import answers, audit_table, blocks, steering
+from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
+from bot.inbox import Delivery
+from bot.kit import Answer, Message
+from bot.minutes import Minutes
+from bot.need import Need, fits, host_of, of_command
+from bot.people import People
+from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may
+from bot.progress import RunView
+from bot.record import Decision, RunRecord, Verdict, run_id
+from bot.runs import Runs
+from bot.settings import Settings
+from bot.steering import Steering
+from imker.audit import Audit
+from jobs.contract import Accept, Doctor, Finding, Hold, Reject, Waiting
+
+RECENT = 12  # runs in a status list
+Examine = Callable[[], tuple[Finding, ...]]
+
+
+class Desk:
+    """`team`: this workspace's ID; `examine`: the doctor's look at what the bot needs."""
+
+    def __init__(
+        self, settings: Settings, runs: Runs, people: People, team: str, audit: Audit, examine: Examine
+    ) -> None:
+        self._audit = audit
+        self._examine = examine
+        self.minutes = Minutes(audit)
+        self._settings = settings
+        self._runs = runs
+        self._people = people
+        self._team = team
+
+    def command(self, delivery: Delivery, answer: Answer) -> None:
+        user, channel, text = delivery.user, delivery.channel, delivery.text
+        wanted = parse(text, hosts=self._runs.hosts())
+        if isinstance(wanted, Misuse):
+            return answer(answers.misuse(wanted))
+        need = of_command(wanted)
+        actor = self._people.actor(user, self._team, fresh=RIGHT_OF[need.verb] in ("change", "accept"))
+        checked = self._authorized(actor, need, channel)
+        if isinstance(checked, Denied) and not isinstance(wanted, Decide):
+            return answer(answers.denied(checked))
+        if isinstance(wanted, ShowHelp | ShowStatus | ShowAudit):
+            self.minutes.asked(user, channel, delivery.id, f"/swarm {normalised(text).strip()}")
+        match wanted:
+            case ShowHelp():
+                return answer(answers.help_for(may(self._settings.rights, self._settings.channels, actor, channel)))
+            case ShowStatus(run):
+                return answer(self._status(actor, channel, run))
+            case Doctor():
+                self._start(wanted, actor, normalised(text), delivery, answer)
+                return answer(answers.checkup(self._examine()))
+            case ShowAudit(about):
+                within = checked.within if isinstance(checked, Allowed) else ()
+                found = audit_table.about(self._audit.newest(), about, channel, within)
+                return answer(audit_table.shown(found, about))
+            case Steer(run, what):
+                return self._steer(actor, run, what, delivery, answer)
+            case Decide(target, verdict):
+                return self._decide_typed(target, verdict, delivery, answer)
+            case _:
+                return self._start(wanted, actor, normalised(text), delivery, answer)
+
+    def click(self, delivery: Delivery, verdict: Verdict, answer: Answer) -> None:
+        """Its text is the button's value: the run, and the job whose question the button stood under."""
+        run, _, job = delivery.text.partition(":")
+        record = self._runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
+        here = record is not None and record.channel == delivery.channel
+        if record is None or not here or self._runs.posted.of(run).get("ts") != delivery.message:
+            return answer(answers.note("There is no such request any more."))
+        return self._decide(delivery.user, record, int(job), verdict, answer)
+
+    def _start(self, wanted: Wanted, actor: Actor, text: str, delivery: Delivery, answer: Answer) -> None:
+        assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
+        need = of_command(wanted)
+        checked = self._authorized(actor, need, delivery.channel)
+        if isinstance(checked, Denied):
+            return answer(answers.denied(checked))
+        within = (need.host,) if need.host else checked.within
+        record = RunRecord(
+            run_id(delivery.id),
+            wanted,
+            " ".join(text.split()),
+            actor.user,
+            delivery.channel,
+            time.time(),
+            within=within,
+        )
+        self.minutes.started(record)
+        self._runs.start(record, delivery.url)
+        return None
+
+    def _steer(self, actor: Actor, run: str | None, what: Steering, delivery: Delivery, answer: Answer) -> None:
+        """Pause, resume, cancel, retry. What waits for a word gets it; what goes on is held between two steps."""
+        channel = delivery.channel
+        record = self._runs.record(run) if run else self._only(channel, what)
+        if record is None or record.channel != channel:
+            which = f"There is no run {run} here." if run else f"Which run? There is not just one to {what} here."
+            return answer(answers.note(f"{which} /swarm status lists them."))
+        checked = self._authorized(actor, Need(what, host_of(record)), channel)
+        if isinstance(checked, Denied) and not (what == "cancel" and record.asker == actor.user):
+            return answer(answers.denied(checked))
+        match self._word(record, what):
+            case steering.Start(command, text):
+                return self._start(command, actor, text, delivery, answer)
+            case steering.Answer(verdict):
+                return self._decide(actor.user, record, record.jobs, verdict, answer)
+            case steering.Holding(kind, says):
+                self.minutes.held(actor.user, record, delivery.id, kind)
+                self._runs.hold(record.run, Hold(kind, actor.user, delivery.at))
+                return answer(answers.said(says))
+            case steering.No(says):
+                return answer(answers.note(says))
+
+    def _word(self, record: RunRecord, what: Steering) -> steering.Word:
+        view = self._runs.view(record)
+        return steering.steer(view, self._runs.fleet(view), what)
+
+    def _only(self, channel: str, what: Steering) -> RunRecord | None:
+        """The one run that the word can be meant for; a fleet's rather than those of its hosts."""
+        records = [record for run in self._runs.open_runs() if (record := self._runs.record(run))]
+        meant = [record for record in records if record.channel == channel and not record.part_of]
+        able = [record for record in meant if not isinstance(self._word(record, what), steering.No)]
+        return able[0] if len(able) == 1 else None
+
+    def _decide_typed(self, target: str, verdict: Verdict, delivery: Delivery, answer: Answer) -> None:
+        """The same gate as the buttons'; a node that waits without a run gets a run of its own, which asks."""
+        user, channel = delivery.user, delivery.channel
+        record = self._runs.waiting_for(target)
+        if record is not None and record.channel == channel:
+            late = verdict == "accept" and self._runs.view(record).expired
+            return self._decide(user, record, record.jobs, "again" if late else verdict, answer)
+        actor = self._people.actor(user, self._team, fresh=True)
+        if verdict == "continue":
+            here = self._authorized(actor, Need("help"), channel)
+            none = answers.note(f"There is no run {target} that waits here. /swarm status lists them.")
+            return answer(answers.denied(here) if isinstance(here, Denied) else none)
+        command = Accept(target) if verdict == "accept" else Reject(target, verdict == "remove")
+        return self._start(command, actor, f"{command.type} {target}", delivery, answer)
+
+    def _decide(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
+        actor = self._people.actor(user, self._team, fresh=True)
+        here = self._authorized(actor, Need("help"), record.channel)
+        if isinstance(here, Denied):
+            return answer(answers.denied(here))
+        current = self._runs.record(record.run) or record
+        view = self._runs.view(current)
+        if job != current.jobs or view.state != "waiting" or view.waiting is None:
+            return self._too_late(user, current, job, verdict, answer)
+        wrong = _misfit(view, view.waiting, verdict)
+        if wrong:
+            return answer(answers.note(wrong))
+        rights = self._settings.rights
+        checked = authorize_answer(rights, self._settings.channels, actor, current, view.waiting, verdict)
+        if isinstance(checked, Denied):
+            return answer(answers.denied(checked))
+        decision = Decision(job, verdict, user, time.time())
+        holds = self._runs.decide(current, decision, view.waiting.needed)
+        if holds != decision:
+            return self._too_late(user, self._runs.record(record.run) or current, job, verdict, answer)
+        return self.minutes.decided(current, decision)
+
+    def _too_late(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
+        """A bot that died right after a decision held had no time to record it; the record takes it but once."""
+        for made in (*record.decisions, *record.votes):
+            if (made.job, made.by, made.verdict) == (job, user, verdict):
+                self.minutes.decided(record, made)
+        return answer(answers.note(_too_late(record)))
+
+    def _authorized(self, actor: Actor, need: Need, channel: str) -> Allowed | Denied:
+        return authorize(self._settings.rights, self._settings.channels, actor, need, channel)
+
+    def _status(self, actor: Actor, channel: str, run: str | None) -> Message:
+        """Of this channel's runs, those about hosts that the asker may read of."""
+        if run is None:
+            seen = [record for record in self._runs.recent(RECENT) if self._visible(actor, channel, record)]
+            return answers.status_list([self._runs.view(record) for record in seen])
+        record = self._runs.record(run)
+        if record is None or not self._visible(actor, channel, record):
+            return answers.note(f"There is no run {run} here. /swarm status lists the last ones.")
+        return blocks.render(self._runs.view(record))
+
+    def _visible(self, actor: Actor, channel: str, record: RunRecord) -> bool:
+        own = record.asker == actor.user
+        allowed = isinstance(self._authorized(actor, Need("status", host_of(record)), channel), Allowed)
+        return record.channel == channel and (own or allowed)
+
+
+def _misfit(view: RunView, waiting: Waiting, verdict: Verdict) -> str:
+    """Why this is no answer now to what is asked, "" when it is one."""
+    run = view.record.run
+    if not fits(waiting, verdict):
+        return f"That is no answer to what run {run} asks. /swarm status {run} shows it."
+    if view.expired and verdict == "accept":
+        return f"That was asked too long ago to be accepted now. /swarm accept {run} asks anew."
+    return "" if view.expired or verdict != "again" else f"Run {run} asks already."
+
+
+def _too_late(record: RunRecord) -> str:
+    if record.votes:
+        return f"You said yes to run {record.run} already; it takes somebody else as well."
+    if not record.decisions:
+        return f"Run {record.run} asks nothing now. /swarm status {record.run} shows it."
+    last = record.decisions[-1]
+    return f"That is decided already: {last.verdict}, by <@{last.by}>."

@@ -1,0 +1,156 @@
+"""A run's one message, its thread's replies and the report's file, each in Slack once: the only writer in channels."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.webhook import WebhookClient
+
+from bot import blocks
+from bot.fleet import FleetView
+from bot.kit import Message
+from bot.progress import RunView
+from bot.report import report as written
+from bot.runs import Runs
+from bot.thread import payload, replies
+
+APART = 1.5  # seconds between two edits of one message
+GONE = ("message_not_found", "cant_update_message")
+SHUT_OUT = ("not_in_channel", "channel_not_found", "is_archived")
+METADATA = "imker_run"
+
+
+class Messages:
+    """`clock`: UNIX seconds."""
+
+    def __init__(self, runs: Runs, client: WebClient, clock: Callable[[], float] = time.time) -> None:
+        self._runs = runs
+        self._posted = runs.posted
+        self._client = client
+        self._clock = clock
+        self._edited: dict[str, float] = {}
+
+    def show(self, view: RunView, message: Message, over: bool) -> bool:
+        """Whether the message is as it should be. The last state does not wait its turn."""
+        run = view.record.run
+        digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
+        posted = self._posted.of(run)
+        if posted.get("digest") == digest:
+            return True
+        if not over and self._clock() - self._edited.get(run, 0) < APART:
+            return False
+        self._edited[run] = self._clock()
+        if "ts" not in posted:
+            return self._post(view, message, digest, tried="tried" in posted)
+        return self._edit(view, message, digest, posted)
+
+    def _post(self, view: RunView, message: Message, digest: str, *, tried: bool) -> bool:
+        """Noted before the first try: whoever comes after a failure cannot know whether that try was heard."""
+        run, channel = view.record.run, view.record.channel
+        try:
+            ts = self._found(channel, run, view.record.asked_at) if tried else ""
+            if ts:  # it was heard, and says what was true then
+                self._posted.remember(run, ts=ts, channel=channel)
+                return self._edit(view, message, digest, {"ts": ts, "channel": channel})
+            self._posted.remember(run, tried="1")
+            ts = self._sent(channel, run, message)
+        except SlackApiError as refused:
+            if refused.response["error"] not in SHUT_OUT:
+                raise
+            self._privately(run, message)
+            self._posted.remember(run, digest=digest, ts="", channel=channel)
+            return True
+        self._posted.remember(run, digest=digest, ts=ts, channel=channel)
+        return True
+
+    def _sent(self, channel: str, run: str, message: Message) -> str:
+        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": {"run": run}}
+        reply = self._client.chat_postMessage(
+            channel=channel, text=message.text, blocks=list(message.blocks), metadata=metadata, unfurl_links=False
+        )
+        return str(reply["ts"])
+
+    def _found(self, channel: str, run: str, since: float) -> str:
+        """A message of this run that was posted although its reply was lost, "" if there is none."""
+        history = self._client.conversations_history(
+            channel=channel, oldest=str(since - 60), include_all_metadata=True, limit=200
+        )
+        for message in history["messages"]:
+            if payload(message, METADATA).get("run") == run:
+                return str(message["ts"])
+        return ""
+
+    def _edit(self, view: RunView, message: Message, digest: str, posted: dict[str, str]) -> bool:
+        run = view.record.run
+        if not posted["ts"]:
+            self._posted.remember(run, digest=digest)
+            return True
+        try:
+            self._client.chat_update(
+                channel=posted["channel"], ts=posted["ts"], text=message.text, blocks=list(message.blocks)
+            )
+        except SlackApiError as refused:
+            if refused.response["error"] in GONE:
+                self._posted.forget(run)
+                return False
+            if refused.response["error"] not in SHUT_OUT:
+                raise
+        self._posted.remember(run, digest=digest)
+        return True
+
+    def details(self, view: RunView) -> bool:
+        """Each once, in the message's thread."""
+        posted = self._posted.of(view.record.run)
+        for key, shown in view.details:
+            if f"detail:{key}" in posted or not posted.get("ts"):
+                continue
+            if f"tried:{key}" not in posted or not self._heard(posted, key):
+                self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
+                self._reply(posted, key, blocks.detail(shown))
+            self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
+        return True
+
+    def _reply(self, posted: dict[str, str], key: str, reply: Message) -> None:
+        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": {"detail": key}}
+        self._client.chat_postMessage(
+            channel=posted["channel"],
+            thread_ts=posted["ts"],
+            text=reply.text,
+            blocks=list(reply.blocks),
+            metadata=metadata,
+        )
+
+    def _heard(self, posted: dict[str, str], key: str) -> bool:
+        """Whether a detail is in the thread although its post's reply was lost."""
+        return any(payload(reply, METADATA).get("detail") == key for reply in replies(self._client, posted))
+
+    def _privately(self, run: str, message: Message) -> None:
+        """The channel does not take messages: at least the asker hears."""
+        url = self._runs.answer_url(run)
+        if url:
+            lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
+            WebhookClient(url).send(text=lead + message.text, response_type="ephemeral")
+
+    def report(self, fleet: FleetView) -> bool:
+        """As a file in the thread, once."""
+        run = fleet.view.record.run
+        posted = self._posted.of(run)
+        if fleet.start is None or "report" in posted or not posted.get("ts"):
+            return True
+        name = f"imker-{run}.md"
+        if "report tried" not in posted or not self._has_file(posted, name):
+            self._posted.remember(run, **{"report tried": "1"})
+            self._client.files_upload_v2(
+                content=written(fleet), filename=name, title=name, channel=posted["channel"], thread_ts=posted["ts"]
+            )
+        self._posted.remember(run, report="1")
+        return True
+
+    def _has_file(self, posted: dict[str, str], name: str) -> bool:
+        """Whether an upload whose reply was lost was heard."""
+        files = (file for reply in replies(self._client, posted) for file in reply.get("files") or [])
+        return any(file.get("name") == name for file in files)

@@ -1,0 +1,43 @@
+"""What was posted, as Redis keeps it: where a run's message stands, and what of it Slack has.
+
+Noted before each first try: whoever comes after a failure cannot know whether that try was heard.
+"""
+
+from typing import Any
+
+from redis import Redis
+
+from bot.record import KEPT
+
+WITNESS = "audit:posted"
+
+
+class Posted:
+    def __init__(self, redis: "Redis") -> None:
+        self._redis = redis
+
+    def of(self, run: str) -> dict[str, str]:
+        """ "ts", "channel", "digest" of the run's message, and a key for each detail in its thread."""
+        kept = self._redis.hgetall(_key(run))
+        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
+
+    def remember(self, run: str, **posted: str) -> None:
+        mapping: Any = posted
+        self._redis.hset(_key(run), mapping=mapping)
+        self._redis.expire(_key(run), KEPT)
+
+    def forget(self, run: str) -> None:
+        self._redis.delete(_key(run))
+
+    def witnessed(self) -> dict[str, str]:
+        """ "day": the last one that has not ended when looked at; "tried": the last whose head was to be posted."""
+        kept = self._redis.hgetall(WITNESS)
+        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
+
+    def remember_witness(self, **posted: str) -> None:
+        mapping: Any = posted
+        self._redis.hset(WITNESS, mapping=mapping)
+
+
+def _key(run: str) -> str:
+    return f"bot:run:{run}:posted"

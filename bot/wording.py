@@ -1,0 +1,108 @@
+"""A run in words: its title, its mark, its state in short, who decided. Pure."""
+
+from bot.escape import cut, mrkdwn
+from bot.kit import LINE, clock
+from bot.progress import RunView, last_step
+from bot.record import Decision
+from jobs.contract import Accept, Ended, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
+
+MARKS = {
+    "queued": "⏳",
+    "running": "🐝",
+    "waiting": "✋",
+    "lost": "❓",
+    "done": "✅",
+    "nothing": "✅",
+    "refused": "🚫",
+    "cancelled": "🚫",
+}
+WAITS = {
+    "accept": "waits to be accepted as a manager",
+    "continue": "has warnings: continue?",
+    "start": "planned: start?",
+    "resume": "paused",
+    "containers": "done, but not all containers run",
+    "store": "done; remove the key-value store?",
+}
+LEFT = {"containers": "done; some containers do not run", "store": "done; the key-value store is kept, stopped"}
+DECISIONS = {
+    "start": "Started",
+    "accept": "Accepted",
+    "reject": "Rejected: it stays a worker, says",
+    "remove": "Rejected: it is taken out, says",
+    "continue": "Continued",
+    "cancel": "Cancelled",
+    "again": "Asked anew",
+}
+
+
+def headline(view: RunView) -> str:
+    return f"{mark(view)} *{mrkdwn(title(view))}*  {cut(mrkdwn(short(view)), LINE)}"
+
+
+def title(view: RunView) -> str:
+    match view.record.command:
+        case Migrate(host):
+            return f"Migrate {host}"
+        case MigrateAll():
+            return "Migrate the whole fleet"
+        case StartContainers(host):
+            return f"Start containers on {host}"
+        case RetireStore(host):
+            return f"Retire the key-value store on {host}"
+        case PlanHost(host):
+            return f"Plan for {host}"
+        case Accept(node):
+            return f"Accept {node}"
+        case Reject(node):
+            return f"Reject {node}"
+        case other:
+            return other.type.capitalize()
+
+
+def mark(view: RunView) -> str:
+    if view.state == "over" and view.ended:
+        return outcome_mark(view.ended)
+    return MARKS.get(view.state, "❌" if view.ended else "🚫")
+
+
+def outcome_mark(ended: Ended) -> str:
+    return MARKS.get(ended.outcome, "❌")
+
+
+def outcome_words(ended: Ended) -> str:
+    return ended.outcome.replace("nothing", "nothing to do")
+
+
+def short(view: RunView) -> str:
+    """A run's state in a few words."""
+    match view.state:
+        case "queued":
+            return "queued"
+        case "running":
+            step = last_step(view)
+            return f"{step.title}…" if step and step.state == "running" else "looking at what is true"
+        case "waiting":
+            if view.expired:
+                return "not accepted in time"
+            return WAITS[view.waiting.question] if view.waiting else "waits"
+        case "lost":
+            return "lost"
+        case "over":
+            if view.ended:
+                return outcome_words(view.ended)
+            return LEFT.get(view.waiting.question, "cancelled") if view.waiting else "cancelled"
+
+
+def decision_line(decision: Decision) -> str:
+    return f"{DECISIONS[decision.verdict]} by <@{decision.by}> at {clock(decision.at)}"
+
+
+def lost(view: RunView) -> str:
+    step = last_step(view)
+    where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"
+    again = mrkdwn(f"/swarm {view.record.text}")
+    return (
+        f"The RQ worker died {where}; what was done stays done, and what ran on the host may have gone on.\n"
+        f"`{again}` plans from what is true then, and does only what is left."
+    )
