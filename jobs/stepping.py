@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+from imker.fault import fault
 from jobs import steps
 from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
 from jobs.errors import Cancelled, Drifted, JobError, Paused
@@ -48,6 +49,7 @@ def _each(
     office: Office, plan_steps: tuple[steps.Step, ...], site: Site, lease: Lease, claim: Callable[[], None]
 ) -> None:
     for number, step in enumerate(plan_steps):
+        fault("step.next")
         try:
             _go_on(office)
             _do(office, step, site, lease, claim)
@@ -83,6 +85,7 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Calla
     key = steps.describe(step).key
     site.note = _noting(office, key)
     office.journal.tell(StepStarted(key))
+    fault("step.told")
     try:
         if lease.lost.is_set():
             raise JobError(f"lost the lock on {site.host.name}: another run may have it now", host=site.host.name)
@@ -91,6 +94,7 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Calla
     except JobError as failed:
         office.journal.tell(StepFailed(key, failed.summary))
         raise
+    fault("step.done")
     office.journal.tell(StepDone(key, done))
 
 
