@@ -9,8 +9,9 @@ from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.errors import SlackClientError
 
+from bot.patience import code
 from bot.policy import Actor, Kind
 
 KEPT = 60.0  # seconds
@@ -61,4 +62,4 @@ class People:
 
 def _unknown(failed: Exception) -> bool:
     """Whom Slack says it does not know, or not to us, is nobody's colleague; all else is Slack's own trouble."""
-    return isinstance(failed, SlackApiError) and failed.response.get("error") in ("user_not_found", "user_not_visible")
+    return code(failed) in ("user_not_found", "user_not_visible")

@@ -1,5 +1,7 @@
 """A Redis that takes nothing, is away, or has lost all: refused in words, nothing half done, and then it goes on."""
 
+import re
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,13 +10,16 @@ from pathlib import Path
 import pytest
 
 from imker.signing import Key
+from jobs import contract
 from lab.imker import Processes, environment
 from lab.slack.running import free_port
 from lab.slack.running import running as slack_running
+from tests.figures import figure
 from tests.flow import redis_server
-from tests.flow.conftest import CANARIES, Flow, _await, _configured, _idle
+from tests.flow.conftest import ALICE, CANARIES, OPS, Flow, _await, _configured, _idle
 from tests.flow.redis_server import Server
 
+AWAY = 6.0  # seconds
 Broken = Callable[[Server], None]
 
 
@@ -40,9 +45,9 @@ def flow(folder: Path, server: Server) -> Iterator[Flow]:
         yield Flow(workspace, processes, server.redis, port, Key(CANARIES["IMKER_SIGNING_KEY"]))
 
 
-def works(flow: Flow) -> None:
+def works(flow: Flow, seconds: float = 30) -> None:
     """A command goes all the way round."""
-    assert "4 without an answer" in flow.asked("/swarm hosts", "without an answer", seconds=30).plain
+    assert "4 without an answer" in flow.asked("/swarm hosts", "without an answer", seconds=seconds).plain
 
 
 STATES: list[tuple[str, Broken, Broken]] = [
@@ -61,18 +66,51 @@ def test_a_command_is_refused_in_words_and_nothing_is_half_begun(
     kept = flow.redis.zcard("bot:recent")
     pids = {name: process.pid for name, process in flow.processes.running.items()}
     breaks(server)
-    before = time.monotonic()
     refused = flow.asked("/swarm migrate kaditz", f"Not started: {says}")
     assert refused.ephemeral
-    print("REFUSED", says, time.monotonic() - before)
     heals(server)
-    before = time.monotonic()
     works(flow)
-    print("WORKS", says, time.monotonic() - before)
     assert flow.redis.zcard("bot:recent") == kept + 1
     assert flow.redis.scard("bot:inbox") == 0
     assert {name: process.pid for name, process in flow.processes.running.items() if process.poll() is None} == pids
 
 
-def test_zz_log(folder: Path) -> None:
-    Path("/tmp/o.log").write_text((folder / "log").read_text())
+def test_after_it_was_away_all_works_within_thirty_seconds(flow: Flow, server: Server) -> None:
+    """The longer the RQ workers wait for it in vain, the longer RQ itself would let them sleep."""
+    server.kill()
+    time.sleep(AWAY)
+    server.start()
+    began = time.monotonic()
+    while True:
+        try:
+            works(flow, 5)
+            break
+        except TimeoutError:
+            assert time.monotonic() - began < 30
+    figure(
+        "Redis back -> a command goes all the way round", f"{time.monotonic() - began:.1f} s, after {AWAY:.0f} s away"
+    )
+
+
+def test_wiped_under_a_run_it_is_said_and_nobody_stumbles(flow: Flow, folder: Path) -> None:
+    pids = {name: process.pid for name, process in flow.processes.running.items()}
+    before = len((folder / "log").read_text())
+    with socket.create_server(("127.0.0.1", flow.port)) as silent:
+        message = flow.asked("/swarm migrate kaditz", "looking at what is true")
+        connection, _ = silent.accept()
+        waiting = flow.asked("/swarm migrate lausen", "queued")
+        flow.redis.flushall()
+        for lost in (message, waiting):
+            told = flow.workspace.wait(
+                ALICE, OPS, lambda seen, ts=lost.ts: seen.ts == ts and "has lost its data" in seen.plain
+            )
+            assert "/swarm migrate" in told.plain
+            assert told.buttons == []
+        connection.close()
+    works(flow)
+    flow.await_true(lambda: flow.redis.scard("rq:workers") >= 2)
+    assert flow.redis.get(contract.INVENTORY)
+    posts = [seen for seen in flow.workspace.sees(ALICE, OPS) if flow.run_of(message) in seen.plain]
+    assert len(posts) == 1
+    assert not re.findall(r"^Traceback|^ERROR rq|\"exception\":", (folder / "log").read_text()[before:], re.MULTILINE)
+    assert {name: process.pid for name, process in flow.processes.running.items() if process.poll() is None} == pids
