@@ -107,7 +107,8 @@ def on(host: str, *argv: str, stdin: str = "") -> str:
 
 
 def upgrading(host: str) -> bool:
-    return machine.enter(host, "systemctl", "is-active", "-q", "imker-upgrade.service").returncode == 0
+    """Whether apt is at it: the unit stays when it has ended, until somebody has looked."""
+    return on(host, "systemctl", "show", "-p", "SubState", "--value", "imker-upgrade.service").strip() == "running"
 
 
 def wait_for(true: Callable[[], bool]) -> None:
