@@ -28,6 +28,12 @@ class Output:
     stdout: str
     stderr: str
 
+    def or_failed(self, host: str, what: str) -> "Output":
+        """Raises CommandFailed on a bad exit."""
+        if self.code:
+            raise CommandFailed(host, what, self.code, self.stderr or self.stdout)
+        return self
+
 
 def knows(known_hosts: Path, host: Host) -> bool:
     """Whether the file has a key for the host. Raises OSError when it cannot be read."""
@@ -37,13 +43,22 @@ def knows(known_hosts: Path, host: Host) -> bool:
 
 
 class Shell(Protocol):
-    """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt."""
+    """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt.
+
+    `under`: the program that argv is run by; whatever fails is still told of argv.
+    """
 
     @property
     def host(self) -> str: ...
 
     def run(
-        self, *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60
+        self,
+        *argv: str,
+        sudo: bool = False,
+        stdin: str = "",
+        check: bool = True,
+        timeout: float = 60,
+        under: tuple[str, ...] = (),
     ) -> Output: ...
 
     def reconnect(self) -> None: ...
@@ -61,17 +76,23 @@ class SshShell:
     def host(self) -> str:
         return self._host.name
 
-    def run(self, *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60) -> Output:
-        line = shlex.join(("sudo", "-n", "--", *argv) if sudo else argv)
+    def run(
+        self,
+        *argv: str,
+        sudo: bool = False,
+        stdin: str = "",
+        check: bool = True,
+        timeout: float = 60,
+        under: tuple[str, ...] = (),
+    ) -> Output:
+        line = shlex.join((*(("sudo", "-n", "--") if sudo else ()), *under, *argv))
         try:
             output = _run(self._client, line, stdin.encode(), time.monotonic() + timeout)
         except (paramiko.SSHException, OSError, EOFError) as gone:
             raise self._lost(argv, str(gone)) from gone
         if output.code == -1:
             raise self._lost(argv, "the connection was lost")
-        if check and output.code:
-            raise CommandFailed(self.host, argv[0], output.code, output.stderr or output.stdout)
-        return output
+        return output.or_failed(self.host, argv[0]) if check else output
 
     def reconnect(self) -> None:
         self._client.close()

@@ -2,13 +2,16 @@
 
 from typing import Any
 
+from imker.fault import fault
 from jobs import facts, gather, steps
 from jobs.errors import EngineRefused, TimedOut
 from jobs.execute.site import Site
 from jobs.facts import PENDING, Node
+from jobs.lock import Mark
 
 Spec = dict[str, Any]
 JOIN, READY = 60, 60  # seconds
+LEADERLESS = 20  # seconds that a swarm may be without a leader: a manager just promoted is to answer first
 
 
 def execute(step: steps.Step, site: Site) -> str:
@@ -37,6 +40,17 @@ def execute(step: steps.Step, site: Site) -> str:
             raise AssertionError(f"no such step here: {step}")
 
 
+def claim(site: Site, mark: Mark) -> None:
+    """The swarm, for who is in it. Raises Superseded."""
+    if not gather.wait_for(lambda: _claimed(site, mark), LEADERLESS):
+        _claimed(site, mark)  # the error says why not
+
+
+def _claimed(site: Site, mark: Mark) -> bool:
+    site.manager().claim(mark)
+    return True
+
+
 def _join(site: Site, availability: str) -> str:
     """A join that times out goes on in the background: the Engine's own word on its state is what counts."""
     manager = site.manager()
@@ -45,6 +59,7 @@ def _join(site: Site, availability: str) -> str:
     except EngineRefused as refused:
         if "Timeout was reached" not in refused.summary:
             raise
+    fault("join.asked")
     if not gather.wait_for(lambda: _place(site).state == "active", JOIN):
         raise TimedOut(f"{site.host.name} is still {_place(site).state} after {JOIN} s", host=site.host.name)
     return f"joined through {manager.host.name}"

@@ -11,40 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.simulated.dialect import accepts_membership
+from lab.simulated.refusals import ALREADY, LEADERLESS, LEAVING, LOCKED, OUTSIDE, WORKER, Refused
 
 if TYPE_CHECKING:
     from lab.simulated.machine import Machine
-
-OUTSIDE = (
-    'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
-    "and try again."
-)
-WORKER = (
-    "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. Please run this "
-    "command on a manager node or promote the current node to a manager."
-)
-LOCKED = (
-    'Swarm is encrypted and needs to be unlocked before it can be used. Please use "docker swarm unlock" to unlock it.'
-)
-LEADERLESS = (
-    "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers are "
-    "online. Make sure more than half of the managers are online."
-)
-ALREADY = 'This node is already part of a swarm. Use "docker swarm leave" to leave this swarm and join another one.'
-TIMEOUT = (
-    "Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "
-    '"docker info" command to see the current swarm status of your node.'
-)
-LEAVING = "You are attempting to leave the swarm on a node that is participating as a manager. "
-
-
-class Refused(Exception):
-    """An Engine's no. `status`: of HTTP."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 @dataclass
@@ -75,7 +45,9 @@ class Swarm:
         self.joining: set[str] = set()
         self.tokens: dict[str, str] = {}
         self._leader = ""
-        self._indices = itertools.count(10)
+        self.labels: dict[str, str] = {}
+        self.index = 10
+        self._indices = itertools.count(11)
 
     # --- what is true ---
 
@@ -143,9 +115,13 @@ class Swarm:
     def inspect(self, machine: "Machine") -> dict[str, Any]:
         with self.lock:
             self._manager(machine)
-            spec = {"Name": "default", "EncryptionConfig": {"AutoLockManagers": self.autolock}}
+            spec = {
+                "Name": "default",
+                "Labels": dict(self.labels),
+                "EncryptionConfig": {"AutoLockManagers": self.autolock},
+            }
             tokens = {} if accepts_membership(machine.dockerd.version) else {"JoinTokens": dict(self.tokens)}
-            return {"ID": self.id, "Version": {"Index": 10}, "Spec": spec, **tokens}
+            return {"ID": self.id, "Version": {"Index": self.index}, "Spec": spec, **tokens}
 
     def list(self, machine: "Machine") -> "list[dict[str, Any]]":
         with self.lock:
@@ -162,7 +138,7 @@ class Swarm:
     def init(self, machine: "Machine") -> str:
         with self.lock:
             self._outside(machine)
-            self.id, self.nodes = secrets.token_hex(12), {}
+            self.id, self.nodes, self.labels = secrets.token_hex(12), {}, {}
             self.tokens = {
                 role: f"SWMTKN-1-{secrets.token_hex(25)}-{secrets.token_hex(12)}" for role in ("Worker", "Manager")
             }
@@ -232,6 +208,14 @@ class Swarm:
                 why = f"node {node.id} is not down and can't be removed"
                 raise Refused(400, f"rpc error: code = FailedPrecondition desc = {why}")
             del self.nodes[node.id]
+
+    def configure(self, machine: "Machine", index: int, labels: dict[str, str]) -> None:
+        """The swarm's own labels."""
+        with self.lock:
+            self._manager(machine)
+            if index != self.index:
+                raise Refused(500, "rpc error: code = Unknown desc = update out of sequence")
+            self.labels, self.index = labels, next(self._indices)
 
     def unlock(self, machine: "Machine") -> None:
         with self.lock:
