@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from bot import wording
 from bot.blocks import finding_line, findings
 from bot.escape import cut, mrkdwn
-from bot.grammar import VERBS, Misuse
+from bot.grammar import Misuse
 from bot.kit import SECTION, TEXT, Message, duration, private, section
 from bot.policy import Denied
 from bot.progress import RunView
+from bot.verbs import VERBS
 from jobs.contract import Finding
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from bot import answers, audit_table, blocks, steering
 from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
+from bot.inbox import Delivery
 from bot.kit import Answer, Message
 from bot.minutes import Minutes
 from bot.need import Need, fits, host_of, of_command
@@ -40,8 +41,8 @@ class Desk:
         self._people = people
         self._team = team
 
-    def command(self, user: str, channel: str, text: str, delivery: str, url: str, answer: Answer) -> None:
-        """`delivery`: Slack's own ID of it, the same when it delivers twice; `url`: where a late word can go."""
+    def command(self, delivery: Delivery, answer: Answer) -> None:
+        user, channel, text = delivery.user, delivery.channel, delivery.text
         wanted = parse(text, hosts=self._runs.hosts())
         if isinstance(wanted, Misuse):
             return answer(answers.misuse(wanted))
@@ -51,54 +52,58 @@ class Desk:
         if isinstance(checked, Denied) and not isinstance(wanted, Decide):
             return answer(answers.denied(checked))
         if isinstance(wanted, ShowHelp | ShowStatus | ShowAudit):
-            self.minutes.asked(user, channel, delivery, f"/swarm {normalised(text).strip()}")
+            self.minutes.asked(user, channel, delivery.id, f"/swarm {normalised(text).strip()}")
         match wanted:
             case ShowHelp():
                 return answer(answers.help_for(may(self._settings.rights, self._settings.channels, actor, channel)))
             case ShowStatus(run):
                 return answer(self._status(actor, channel, run))
             case Doctor():
-                self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
+                self._start(wanted, actor, normalised(text), delivery, answer)
                 return answer(answers.checkup(self._examine()))
             case ShowAudit(about):
                 within = checked.within if isinstance(checked, Allowed) else ()
                 found = audit_table.about(self._audit.newest(), about, channel, within)
                 return answer(audit_table.shown(found, about))
             case Steer(run, what):
-                return self._steer(actor, channel, run, what, delivery, url, answer)
+                return self._steer(actor, run, what, delivery, answer)
             case Decide(target, verdict):
-                return self._decide_typed(user, channel, target, verdict, delivery, answer)
+                return self._decide_typed(target, verdict, delivery, answer)
             case _:
-                return self._start(wanted, actor, channel, normalised(text), delivery, url, answer)
+                return self._start(wanted, actor, normalised(text), delivery, answer)
 
-    def click(self, user: str, channel: str, message: str, value: str, verdict: Verdict, answer: Answer) -> None:
-        """`value`: the run and the job whose question the button stood under; `message`: the ts of what it stood in."""
-        run, _, job = value.partition(":")
+    def click(self, delivery: Delivery, verdict: Verdict, answer: Answer) -> None:
+        """Its text is the button's value: the run, and the job whose question the button stood under."""
+        run, _, job = delivery.text.partition(":")
         record = self._runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
-        if record is None or record.channel != channel or self._runs.posted.of(run).get("ts") != message:
+        here = record is not None and record.channel == delivery.channel
+        if record is None or not here or self._runs.posted.of(run).get("ts") != delivery.message:
             return answer(answers.note("There is no such request any more."))
-        return self._decide(user, record, int(job), verdict, answer)
+        return self._decide(delivery.user, record, int(job), verdict, answer)
 
-    def _start(
-        self, wanted: Wanted, actor: Actor, channel: str, text: str, delivery: str, url: str, answer: Answer
-    ) -> None:
+    def _start(self, wanted: Wanted, actor: Actor, text: str, delivery: Delivery, answer: Answer) -> None:
         assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
         need = of_command(wanted)
-        checked = self._authorized(actor, need, channel)
+        checked = self._authorized(actor, need, delivery.channel)
         if isinstance(checked, Denied):
             return answer(answers.denied(checked))
         within = (need.host,) if need.host else checked.within
         record = RunRecord(
-            run_id(delivery), wanted, " ".join(text.split()), actor.user, channel, time.time(), within=within
+            run_id(delivery.id),
+            wanted,
+            " ".join(text.split()),
+            actor.user,
+            delivery.channel,
+            time.time(),
+            within=within,
         )
         self.minutes.started(record)
-        self._runs.start(record, url)
+        self._runs.start(record, delivery.url)
         return None
 
-    def _steer(
-        self, actor: Actor, channel: str, run: str | None, what: Steering, delivery: str, url: str, answer: Answer
-    ) -> None:
+    def _steer(self, actor: Actor, run: str | None, what: Steering, delivery: Delivery, answer: Answer) -> None:
         """Pause, resume, cancel, retry. What waits for a word gets it; what goes on is held between two steps."""
+        channel = delivery.channel
         record = self._runs.record(run) if run else self._only(channel, what)
         if record is None or record.channel != channel:
             which = f"There is no run {run} here." if run else f"Which run? There is not just one to {what} here."
@@ -108,12 +113,12 @@ class Desk:
             return answer(answers.denied(checked))
         match self._word(record, what):
             case steering.Start(command, text):
-                return self._start(command, actor, channel, text, delivery, url, answer)
+                return self._start(command, actor, text, delivery, answer)
             case steering.Answer(verdict):
                 return self._decide(actor.user, record, record.jobs, verdict, answer)
             case steering.Holding(kind, says):
-                self.minutes.held(actor.user, record, delivery, kind)
-                self._runs.hold(record.run, Hold(kind, actor.user, time.time()))
+                self.minutes.held(actor.user, record, delivery.id, kind)
+                self._runs.hold(record.run, Hold(kind, actor.user, delivery.at))
                 return answer(answers.said(says))
             case steering.No(says):
                 return answer(answers.note(says))
@@ -129,10 +134,9 @@ class Desk:
         able = [record for record in meant if not isinstance(self._word(record, what), steering.No)]
         return able[0] if len(able) == 1 else None
 
-    def _decide_typed(
-        self, user: str, channel: str, target: str, verdict: Verdict, delivery: str, answer: Answer
-    ) -> None:
+    def _decide_typed(self, target: str, verdict: Verdict, delivery: Delivery, answer: Answer) -> None:
         """The same gate as the buttons'; a node that waits without a run gets a run of its own, which asks."""
+        user, channel = delivery.user, delivery.channel
         record = self._runs.waiting_for(target)
         if record is not None and record.channel == channel:
             late = verdict == "accept" and self._runs.view(record).expired
@@ -143,7 +147,7 @@ class Desk:
             none = answers.note(f"There is no run {target} that waits here. /swarm status lists them.")
             return answer(answers.denied(here) if isinstance(here, Denied) else none)
         command = Accept(target) if verdict == "accept" else Reject(target, verdict == "remove")
-        return self._start(command, actor, channel, f"{command.type} {target}", delivery, "", answer)
+        return self._start(command, actor, f"{command.type} {target}", delivery, answer)
 
     def _decide(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
         actor = self._people.actor(user, self._team, fresh=True)
@@ -153,7 +157,7 @@ class Desk:
         current = self._runs.record(record.run) or record
         view = self._runs.view(current)
         if job != current.jobs or view.state != "waiting" or view.waiting is None:
-            return answer(answers.note(_too_late(current)))
+            return self._too_late(user, current, job, verdict, answer)
         wrong = _misfit(view, view.waiting, verdict)
         if wrong:
             return answer(answers.note(wrong))
@@ -164,8 +168,15 @@ class Desk:
         decision = Decision(job, verdict, user, time.time())
         holds = self._runs.decide(current, decision, view.waiting.needed)
         if holds != decision:
-            return answer(answers.note(_too_late(self._runs.record(record.run) or current)))
+            return self._too_late(user, self._runs.record(record.run) or current, job, verdict, answer)
         return self.minutes.decided(current, decision)
+
+    def _too_late(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
+        """A bot that died right after a decision held had no time to record it; the record takes it but once."""
+        for made in (*record.decisions, *record.votes):
+            if (made.job, made.by, made.verdict) == (job, user, verdict):
+                self.minutes.decided(record, made)
+        return answer(answers.note(_too_late(record)))
 
     def _authorized(self, actor: Actor, need: Need, channel: str) -> Allowed | Denied:
         return authorize(self._settings.rights, self._settings.channels, actor, need, channel)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.progress import RunView
-from bot.record import Decision
-from jobs.contract import Ended, FleetPlanned, Hold, Leg
+from bot.record import Decision, RunRecord, run_id
+from jobs.contract import Approval, Ended, FleetPlanned, Hold, Leg, Migrate
 
 LegState = Literal["ahead", "going", "asking", "pending", "done", "failed", "cancelled"]
 State = Literal["planning", "asking", "going", "paused", "pending", "over"]
@@ -64,6 +64,28 @@ def next_legs(fleet: FleetView) -> tuple[Leg, ...]:
     wave = [leg for leg in fleet.legs if leg.leg.wave == min(open_waves)]
     busy = sum(leg.state in ("going", "asking") for leg in wave)
     return tuple(leg.leg for leg in wave if leg.state == "ahead")[: max(0, fleet.planned.parallel - busy)]
+
+
+def leg_run(run: str, host: str) -> str:
+    """The run of one host of a fleet: always the same, so that it begins once."""
+    return run_id(f"{run}:{host}")
+
+
+def leg_record(fleet: FleetView, leg: Leg, now: float) -> RunRecord:
+    """A host's own run, with the yes that the fleet's start was to its warnings. `now`: UNIX seconds."""
+    assert fleet.start is not None, "no host before the start"
+    whole = fleet.view.record
+    return RunRecord(
+        leg_run(whole.run, leg.host),
+        Migrate(leg.host, leg.role),
+        f"migrate {leg.host} --{leg.role}",
+        whole.asker,
+        whole.channel,
+        now,
+        part_of=whole.run,
+        approvals=(Approval(fleet.start.by, leg.warned, fleet.start.at),),
+        within=(leg.host,),
+    )
 
 
 def steered(fleet: FleetView) -> tuple[tuple[RunView, Decision], ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.record import Verdict
+from bot.verbs import BY_NAME, Verb
 from jobs.contract import (
     Command,
     Doctor,
@@ -21,7 +22,6 @@ from jobs.contract import (
 )
 
 LONGEST = 300  # characters of a command; nobody types more
-Right = Literal["read", "change", "accept", ""]
 
 
 @dataclass(frozen=True)
@@ -66,62 +66,6 @@ class Steer:
 
 
 Wanted = Command | ShowStatus | ShowHelp | ShowAudit | Decide | Steer
-
-
-@dataclass(frozen=True)
-class Verb:
-    """A row of the table. `right`: what it takes to use it, "" for none."""
-
-    name: str
-    arguments: str
-    does: str
-    example: str
-    right: Right
-
-    @property
-    def usage(self) -> str:
-        return f"/swarm {self.name} {self.arguments}".rstrip()
-
-
-VERBS = (
-    Verb("hosts", "", "every host, with its Engine and its place", "hosts", "read"),
-    Verb("nodes", "", "the swarm's nodes; managers that wait are Pending", "nodes", "read"),
-    Verb(
-        "plan",
-        "HOST [--manager or --worker] [--docker-group]",
-        "what a migration would do; changes nothing",
-        "plan kaditz",
-        "read",
-    ),
-    Verb(
-        "migrate",
-        "HOST [--manager or --worker] [--docker-group]",
-        "move a host into swarm mode",
-        "migrate kaditz",
-        "change",
-    ),
-    Verb(
-        "migrate all",
-        "[--without HOST,...]",
-        "move the whole fleet, in order",
-        "migrate all --without pirita",
-        "change",
-    ),
-    Verb("accept", "ID", "make a waiting host a manager; ID is a run's or a node's", "accept k3fm9x2q", "accept"),
-    Verb("reject", "ID [--remove]", "leave it a worker, or take it out", "reject k3fm9x2q --remove", "accept"),
-    Verb("continue", "RUN", "go on despite the warnings shown", "continue k3fm9x2q", "change"),
-    Verb("pause", "[RUN]", "stop after the step it is in", "pause", "change"),
-    Verb("resume", "[RUN]", "go on with what was paused", "resume", "change"),
-    Verb("cancel", "RUN", "do not begin, or stop after the step it is in", "cancel k3fm9x2q", "change"),
-    Verb("retry", "RUN", "the same again, planned from what is true now", "retry k3fm9x2q", "change"),
-    Verb("start", "HOST CONTAINER...", "start containers that did not come back", "start kaditz web", "change"),
-    Verb("retire", "HOST", "stop the key-value store; then, asked again, remove it", "retire lausen", "change"),
-    Verb("status", "[RUN]", "what is going on, what waits, what was last", "status", "read"),
-    Verb("audit", "[HOST, USER or RUN]", "who did what, newest first", "audit kaditz", "read"),
-    Verb("doctor", "", "check tokens, Redis, keys and hosts, and say what to do", "doctor", "change"),
-    Verb("help", "", "this", "help", ""),
-)
-BY_NAME = {verb.name: verb for verb in VERBS}
 
 
 def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:

@@ -2,9 +2,10 @@
 
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from slack_bolt import Ack, App
+from slack_bolt import Ack, App, BoltResponse
 
 from bot.inbox import Delivery
 from bot.reception import Reception
@@ -20,13 +21,21 @@ def register(app: App, reception: Reception) -> None:
         url = body.get("response_url", "")
         reception.receive(Delivery("command", body["trigger_id"], who, where, text, url, time.time()), ack)
 
-    @app.event("app_mention")
-    def on_mention(ack: Ack, event: Body, body: Body) -> None:
-        who, where, text = event.get("user", ""), event["channel"], event.get("text", "")
-        reception.receive(Delivery("command", body["event_id"], who, where, text, "", time.time()), ack)
+    def taken(event: Body, body: Body, next: Callable[[], BoltResponse]) -> BoltResponse:
+        """Bolt acknowledges an event before its listener runs: it is written down before that."""
+        return next() if reception.take(_mention(event, body)) else BoltResponse(status=200)
+
+    @app.event("app_mention", middleware=[taken])
+    def on_mention(event: Body, body: Body) -> None:
+        reception.deal_with(_mention(event, body))
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, reception, action)
+
+
+def _mention(event: Body, body: Body) -> Delivery:
+    who, where, text = event.get("user", ""), event["channel"], event.get("text", "")
+    return Delivery("command", body["event_id"], who, where, text, "", time.time())
 
 
 def _on_button(app: App, reception: Reception, verdict: Verdict) -> None:

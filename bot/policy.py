@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from bot.grammar import VERBS, Right
 from bot.need import ANY, EVERY, Need, of_answer
 from bot.record import RunRecord, Verdict
 from bot.settings import Rights, Rule
+from bot.verbs import VERBS, Right
 from jobs.contract import Waiting
 
 Kind = Literal["member", "guest", "bot", "deactivated", "stranger"]

@@ -35,28 +35,36 @@ class Reception:
         late = threading.Timer(LATEST, ack)
         late.start()
         try:
-            self._inbox.take(delivery)
-        except RedisError:
-            log.exception("Redis does not answer")
-            return _not_started(self._answer(delivery))
+            taken = self.take(delivery)
         finally:
             late.cancel()
             ack()
-        return self._deal_with(delivery)
+        if taken:
+            self.deal_with(delivery)
+
+    def take(self, delivery: Delivery) -> bool:
+        """Whether it is written down; if not, who asked is told."""
+        try:
+            self._inbox.take(delivery)
+        except RedisError:
+            log.exception("Redis does not answer")
+            _not_started(self._answer(delivery))
+            return False
+        return True
 
     def catch_up(self) -> None:
         """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
         try:
             for delivery in self._inbox.left():
                 try:
-                    self._deal_with(delivery)
+                    self.deal_with(delivery)
                 except Exception:
                     log.exception("a delivery broke", delivery=delivery.id)
                     self._inbox.done(delivery)
         except RedisError as failed:
             log.warning("Redis does not answer", error=str(failed))
 
-    def _deal_with(self, delivery: Delivery) -> None:
+    def deal_with(self, delivery: Delivery) -> None:
         user, channel, text = delivery.user, delivery.channel, delivery.text
         answer, desk = self._answer(delivery), self._desk
         asked = f"/swarm {text}" if delivery.verdict is None else f"button {delivery.verdict} {text}"
@@ -64,9 +72,9 @@ class Reception:
 
         def work() -> None:
             if delivery.verdict is None:
-                desk.command(user, channel, text, delivery.id, delivery.url, heard)
+                desk.command(delivery, heard)
             else:
-                desk.click(user, channel, delivery.message, text, delivery.verdict, heard)
+                desk.click(delivery, delivery.verdict, heard)
             self._inbox.done(delivery)
 
         _guarded(work, heard)

@@ -22,7 +22,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 
 from bot import blocks, fleet_blocks, settings
-from bot.fleet import FleetView, next_legs, state, steered
+from bot.fleet import FleetView, leg_record, next_legs, state, steered
 from bot.messages import Messages
 from bot.runs import Forged, Runs
 from bot.witness import Witness
@@ -86,7 +86,7 @@ class Reporter:
     def _conduct(self, fleet: FleetView) -> None:
         """Begins what may begin: whoever looks next begins the same, and RQ takes each but once."""
         for leg in next_legs(fleet):
-            self._runs.start_leg(fleet, leg, self._clock())
+            self._runs.start(leg_record(fleet, leg, self._clock()))
         for view, decision in steered(fleet):
             self._runs.decide(view.record, decision)
 

@@ -18,16 +18,16 @@ from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
-from bot.fleet import FleetView, fleet_of
+from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
 from bot.progress import RunView, fold
-from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord, run_id
+from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
 from bot.request import request_of
 from imker import moment, signing
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
-from jobs.contract import Approval, Event, Hold, Waiting
+from jobs.contract import Event, Hold, Waiting
 
 TIMEOUT, VALID = 2 * 3600, DAY  # seconds a job may take; seconds a request may wait in its queue
 SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response_url works
@@ -70,24 +70,6 @@ class Runs:
         self._redis.sadd(OPEN, record.run)
         self.enqueue(record)
         return bool(fresh)
-
-    def start_leg(self, fleet: FleetView, leg: contract.Leg, now: float) -> None:
-        """A host's own run, with the yes that the fleet's start was to its warnings. `now`: UNIX seconds."""
-        assert fleet.start is not None
-        whole = fleet.view.record
-        approval = Approval(fleet.start.by, leg.warned, fleet.start.at)
-        record = RunRecord(
-            leg_run(whole.run, leg.host),
-            contract.Migrate(leg.host, leg.role),
-            f"migrate {leg.host} --{leg.role}",
-            whole.asker,
-            whole.channel,
-            now,
-            part_of=whole.run,
-            approvals=(approval,),
-            within=(leg.host,),
-        )
-        self.start(record)
 
     def decide(self, record: RunRecord, decision: Decision, needed: int = 1) -> Decision:
         """What holds of that job's question: this decision, or whichever stands against it.
@@ -142,7 +124,8 @@ class Runs:
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
-        self._redis.set(contract.hold_key(run), contract.HOLD.dump_json(hold), ex=KEPT)
+        self._redis.zadd(contract.hold_key(run), {contract.HOLD.dump_json(hold): hold.at})
+        self._redis.expire(contract.hold_key(run), KEPT)
         self._redis.sadd(OPEN, run)
         self.ring(run)
 
@@ -157,8 +140,8 @@ class Runs:
     # --- looking ---
 
     def held(self, run: str) -> Hold | None:
-        kept = self._redis.get(contract.hold_key(run))
-        return contract.HOLD.validate_json(kept) if isinstance(kept, bytes) else None
+        words: Any = self._redis.zrevrange(contract.hold_key(run), 0, 0)
+        return contract.HOLD.validate_json(words[0]) if words else None
 
     def fleet(self, view: RunView) -> FleetView | None:
         """A fleet's run with those of its hosts; None for any other run, and before there is a plan."""
@@ -256,11 +239,6 @@ class Runs:
         """The question that this job of the run ended with."""
         questions = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
         return questions[-1] if questions else None
-
-
-def leg_run(run: str, host: str) -> str:
-    """The run of one host of a fleet: always the same, so that it begins once."""
-    return run_id(f"{run}:{host}")
 
 
 def _key(run: str) -> str:

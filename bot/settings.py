@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from bot.grammar import VERBS
+from bot.verbs import VERBS
 from imker import config, signing
 from imker.config import ConfigError
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from redis import Redis
 
+from imker.fault import fault
 from imker.redaction import masked
-from jobs.contract import BELL, Body, Event, Waiting, encode, events_key, events_of
+from jobs.contract import BELL, Body, Ended, Event, Waiting, encode, events_key, events_of
 
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
 
@@ -38,12 +39,15 @@ class Journal:
         self._number = 0
 
     def tell(self, body: Body) -> None:
+        if isinstance(body, Ended | Waiting):
+            fault("job.ending")
         self._number += 1
         event = Event(self._run, self._job, self._number, self._clock(), body)
         key = events_key(self._run)
         self._redis.xadd(key, {"event": _safe(event)})
         self._redis.expire(key, KEPT)
         self._redis.publish(BELL, self._run)
+        fault("event.told")
         self._also(event)
 
     def question(self, job: int) -> Waiting | None:

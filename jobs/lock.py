@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from redis import Redis
 from redis.exceptions import RedisError
 
+from imker.fault import fault
 from jobs.errors import LockHeld
 
 MARK = re.compile(r"\d+ \S+ \d+\.\d+")
@@ -93,6 +94,7 @@ def held(
     renewal = (renewed, lease, renew, since + lease, taken.lost, over)
     renewer = threading.Thread(target=_renew, args=renewal, daemon=True)
     renewer.start()
+    fault("job.locked")
     try:
         yield taken
     finally:

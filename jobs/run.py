@@ -13,6 +13,7 @@ import structlog
 
 from imker import audit, broker, signing
 from imker.audit import Audit
+from imker.fault import fault
 from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
 from jobs.account import recording, turned_away
 from jobs.engine import Engine
@@ -36,14 +37,17 @@ def run(request_json: str, signature: object = "") -> None:
     """Raises UnknownContract and Refused for what may not be; every other end is an event of the run."""
     server = broker.connect(os.environ.get("REDIS_URL"))
     record = Audit(server, audit.key())
+    fault("job.begun")
     try:
         request = gate.admit(request_json, signature, signing.load(), server, time.time())
     except gate.Refused as refused:
         log.warning("job refused", summary=refused.summary)
         record.append(turned_away(request_json, refused.summary))
         raise
+    fault("job.admitted")
     journal = Journal(server, request.run, request.job, time.time, recording(record, request))
     tell_all(request, journal, lambda: _office(request, journal, server))
+    fault("job.ended")
 
 
 def tell_all(request: contract.Request, journal: Journal, open_office: Callable[[], Office]) -> None:

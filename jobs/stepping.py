@@ -7,7 +7,9 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
+from imker.fault import fault
 from jobs import steps
 from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
 from jobs.errors import Cancelled, Drifted, JobError, Paused
@@ -47,6 +49,7 @@ def _each(
     office: Office, plan_steps: tuple[steps.Step, ...], site: Site, lease: Lease, claim: Callable[[], None]
 ) -> None:
     for number, step in enumerate(plan_steps):
+        fault("step.next")
         try:
             _go_on(office)
             _do(office, step, site, lease, claim)
@@ -70,8 +73,8 @@ def locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease
 def _go_on(office: Office) -> None:
     """Raises Paused or Cancelled when somebody said so, of this run or of the fleet's that it is part of."""
     for run in filter(None, (office.request.run, office.request.part_of)):
-        kept = office.redis.get(hold_key(run))
-        hold = HOLD.validate_json(kept) if isinstance(kept, bytes) else None
+        words: Any = office.redis.zrevrange(hold_key(run), 0, 0)
+        hold = HOLD.validate_json(words[0]) if words else None
         if hold and hold.what == "cancel":
             raise Cancelled(f"cancelled by <@{hold.by}>")
         if hold and hold.what == "pause":
@@ -82,6 +85,7 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Calla
     key = steps.describe(step).key
     site.note = _noting(office, key)
     office.journal.tell(StepStarted(key))
+    fault("step.told")
     try:
         if lease.lost.is_set():
             raise JobError(f"lost the lock on {site.host.name}: another run may have it now", host=site.host.name)
@@ -90,6 +94,7 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Calla
     except JobError as failed:
         office.journal.tell(StepFailed(key, failed.summary))
         raise
+    fault("step.done")
     office.journal.tell(StepDone(key, done))
 
 

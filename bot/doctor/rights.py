@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from bot.grammar import VERBS, Right
 from bot.settings import Rights
+from bot.verbs import VERBS, Right
 from jobs.contract import Finding
 
 Known = Literal["there", "unknown", "deactivated", "refused", "empty", "untold"]

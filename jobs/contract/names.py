@@ -13,7 +13,7 @@ def events_key(run: str) -> str:
 
 
 def hold_key(run: str) -> str:
-    """A Hold on a run, "pause" or "cancel": looked at between steps, never within one."""
+    """A run's Holds by when they were said, the last of which counts: looked at between steps, never within one."""
     return f"run:{run}:hold"
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from imker.fault import fault
 from jobs import facts, gather, steps
 from jobs.errors import EngineRefused, TimedOut
 from jobs.execute.site import Site
@@ -58,6 +59,7 @@ def _join(site: Site, availability: str) -> str:
     except EngineRefused as refused:
         if "Timeout was reached" not in refused.summary:
             raise
+    fault("join.asked")
     if not gather.wait_for(lambda: _place(site).state == "active", JOIN):
         raise TimedOut(f"{site.host.name} is still {_place(site).state} after {JOIN} s", host=site.host.name)
     return f"joined through {manager.host.name}"

@@ -2,6 +2,7 @@
 
 import time
 
+from imker.fault import fault
 from jobs import remote
 from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
 from jobs.execute.site import Site
@@ -31,6 +32,7 @@ def install(site: Site, packages: tuple[str, ...]) -> None:
     """Starts the unit, or joins the one that a cut connection left; raises CommandFailed when apt fails."""
     for _ in range(STARTS):
         _begin(site, packages)
+        fault("upgrade.begun")
         state = _follow(site)
         if state.active:
             return _collect(site, state)
@@ -61,6 +63,7 @@ def _there(site: Site, packages: tuple[str, ...]) -> bool:
 def _collect(site: Site, state: remote.UnitState) -> None:
     said = remote.unit_output(site.shell, remote.UPGRADE, 60)
     site.detail(f"apt on {site.host.name}", said)
+    fault("upgrade.over")
     remote.forget_unit(site.shell, remote.UPGRADE)
     if state.code:
         hint = f"Mend what apt says on {site.host.name}; the thread has it."

@@ -4,7 +4,7 @@ from jobs.contract import Finding, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Refusal
-from jobs.steps import CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
+from jobs.steps import Activate, AwaitReachable, CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
 
 
 def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
@@ -89,7 +89,10 @@ def _restart(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tupl
 
 
 def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:
+    """One that is a manager and still pending was accepted, and its job died after the promotion: that is finished."""
     ready: tuple[Step, ...] = () if node.state == "ready" else (CheckNode(),)
+    if role == "manager" == node.role and node.pending:
+        return (AwaitReachable(node.id), Activate(node.id))
     if role == "manager" and node.role == "worker" and not node.pending:
         return (MarkPending(), *ready)
     return ready

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from lab.simulated import docker
 from lab.simulated.dialect import number
 from lab.simulated.machine import Machine
-from lab.simulated.swarm import TIMEOUT, Refused
+from lab.simulated.refusals import TIMEOUT, Refused
 from lab.simulated.units import Unit
 
 HANDSHAKE, WAIT = 10, 0.1  # seconds

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lab.slack import surfaces
+from lab.slack import channels, surfaces
 from lab.slack.blocks import TEXT, problems
 from lab.slack.state import Message, SlackRefuses, State
 
@@ -16,7 +16,8 @@ SCOPES = {
     "usergroups.list": "usergroups:read", "usergroups.users.list": "usergroups:read",
     "conversations.history": "channels:history", "conversations.replies": "channels:history",
     "conversations.list": "channels:read", "conversations.info": "channels:read",
-    "conversations.members": "channels:read",
+    "conversations.members": "channels:read", "conversations.join": "channels:join",
+    "conversations.leave": "channels:manage",
     "reactions.add": "reactions:write", "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
 }  # fmt: skip
@@ -103,8 +104,14 @@ def _history(arguments: Arguments, state: State) -> Answer:
     oldest = float(arguments.get("oldest") or 0)
     told = _true(arguments.get("include_all_metadata"))
     found = [m for m in state.messages.values() if m.channel == channel and not m.to and not m.thread]
-    newest = [m.as_slack(told) for m in reversed(found) if float(m.ts) >= oldest]
+    newest = [{**m.as_slack(told), **_thread(m, state)} for m in reversed(found) if float(m.ts) >= oldest]
     return {"messages": newest[: int(arguments.get("limit") or 100)], "has_more": False}
+
+
+def _thread(message: Message, state: State) -> dict[str, Any]:
+    """Of a message that was answered, how often."""
+    answers = sum(reply.thread == message.ts and not reply.to for reply in state.messages.values())
+    return {"thread_ts": message.ts, "reply_count": answers} if answers else {}
 
 
 def _replies(arguments: Arguments, state: State) -> Answer:
@@ -112,14 +119,6 @@ def _replies(arguments: Arguments, state: State) -> Answer:
     thread = [m for m in state.messages.values() if m.thread == parent.ts and not m.to]
     told = _true(arguments.get("include_all_metadata"))
     return {"messages": [parent.as_slack(told), *(m.as_slack(told) for m in thread)]}
-
-
-def _channel_info(arguments: Arguments, state: State) -> Answer:
-    found = state.channels.get(arguments.get("channel", ""))
-    if found is None:
-        raise SlackRefuses("channel_not_found")
-    member = state.app["bot_user"] in found["members"]
-    return {"channel": {"id": found["id"], "name": found["name"], "is_member": member}}
 
 
 def _user_info(arguments: Arguments, state: State) -> Answer:
@@ -150,9 +149,11 @@ METHODS: dict[str, Callable[[Arguments, State], Answer]] = {
     "chat.delete": _delete,
     "conversations.history": _history,
     "conversations.replies": _replies,
-    "conversations.info": _channel_info,
-    "conversations.list": lambda arguments, state: {"channels": list(state.channels.values())},
-    "conversations.members": lambda a, state: {"members": state.channel(a.get("channel", ""))["members"]},
+    "conversations.info": channels.info,
+    "conversations.list": channels.listed,
+    "conversations.members": channels.members,
+    "conversations.join": channels.join,
+    "conversations.leave": channels.leave,
     "users.info": _user_info,
     "users.list": lambda arguments, state: {"members": list(state.users.values())},
     "usergroups.list": lambda arguments, state: {"usergroups": list(state.groups.values())},

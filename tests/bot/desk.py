@@ -10,6 +10,7 @@ from rq.serializers import JSONSerializer
 from slack_sdk.errors import SlackApiError
 
 from bot.desk import Desk
+from bot.inbox import Delivery
 from bot.kit import Answer, Message
 from bot.people import People
 from bot.record import RunRecord, Verdict, run_id
@@ -97,12 +98,14 @@ class Bench:
     def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
         self.delivered += 1
         known = delivery or f"delivery-{self.delivered}"
-        self.desk.command(IDS[who], channel, text, known, "", self._answer(who, channel, known, text))
+        typed = Delivery("command", known, IDS[who], channel, text, "", self.moment.wall)
+        self.desk.command(typed, self._answer(who, channel, known, text))
 
     def clicks(self, who: str, value: str, verdict: Verdict, channel: str = OPS, message: str = TS) -> None:
         self.delivered += 1
         known = f"delivery-{self.delivered}"
-        self.desk.click(IDS[who], channel, message, value, verdict, self._answer(who, channel, known, value))
+        clicked = Delivery("click", known, IDS[who], channel, value, "", self.moment.wall, verdict, message)
+        self.desk.click(clicked, verdict, self._answer(who, channel, known, value))
 
     def recorded(self) -> list[Fact]:
         """All of the record, which is whole."""
@@ -136,7 +139,8 @@ class Bench:
         return {name.decode() for name in self.redis.keys("bot:run:*:decision:*")}
 
     def holds(self) -> set[str]:
-        return {contract.HOLD.validate_json(self.redis.get(name)).what for name in self.redis.keys("run:*:hold")}  # type: ignore[arg-type]
+        held = (self.runs.held(name.decode().split(":")[1]) for name in self.redis.keys("run:*:hold"))
+        return {hold.what for hold in held if hold}
 
     def run(self, state: str, needed: int = 1) -> str:
         """A run in that state; its message is posted, and its first job has told what it would."""

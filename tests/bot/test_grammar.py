@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.grammar import VERBS, Misuse, ShowHelp, parse
+from bot.grammar import Misuse, ShowHelp, parse
+from bot.verbs import VERBS
 
 HOSTS = ("connewitz", "kaditz", "lausen", "tondi")
 CASES = tomllib.loads((Path(__file__).parents[1] / "data/commands.toml").read_text())["case"]

@@ -11,10 +11,12 @@ from redis import Redis
 
 from bot import blocks
 from bot.escape import plain
-from bot.grammar import LONGEST, VERBS
+from bot.grammar import LONGEST
+from bot.inbox import Delivery
 from bot.kit import Message
 from bot.progress import fold
 from bot.record import RunRecord
+from bot.verbs import VERBS
 from jobs import contract
 from jobs.contract import Began, Candidate, Ended, Event, Migrate, Quorum, Waiting
 from tests.bot.desk import HOSTS, IDS, OPS, Bench, configured
@@ -83,8 +85,9 @@ def test_whatever_a_button_says_one_answer(redis: Redis, value: str, channel: st
     bench = Bench(redis, ALL)
     run = bench.run("pending")
     for said in (value, f"{run}:{value}"):
-        bench.desk.click(user, channel, message, said, "accept", bench.heard.append)
-        bench.desk.click(IDS["bob"], OPS, message, said, "accept", bench.heard.append)
+        for who, where in ((user, channel), (IDS["bob"], OPS)):
+            clicked = Delivery("click", "d", who, where, said, "", 0.0, "accept", message)
+            bench.desk.click(clicked, "accept", bench.heard.append)
     assert len(bench.heard) == 4
     assert bench.decisions() == set()
 

@@ -1,13 +1,19 @@
 """A command that a bot acknowledged and did not live to deal with is found and dealt with, once."""
 
+import json
+import time
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from slack_bolt import App, BoltRequest
+from slack_bolt.authorization import AuthorizeResult
+from slack_sdk import WebClient
 
 from bot.inbox import INBOX, KEPT, LEFT, Delivery, Inbox
+from bot.listeners import register
 from bot.reception import Reception
 from imker.signing import Key
 from tests.bot.desk import IDS, Bench, configured
@@ -89,5 +95,47 @@ def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
     monkeypatch.setattr(Inbox, "take", away)
     reception(redis, bench, slack).receive(ASKED, lambda: acks.append(1))  # type: ignore[arg-type]
     assert acks
+    assert "Not started: Redis does not answer" in slack.told[0]["text"]
+    assert bench.requests() == {}
+
+
+MENTION = {
+    "type": "event_callback",
+    "team_id": "T01",
+    "event_id": "Ev1",
+    "event": {"type": "app_mention", "user": IDS["alice"], "channel": "C01OPS", "text": "<@U0IMKER> nodes"},
+}
+
+
+def mentioned(taken_in: Reception) -> int:
+    """What Bolt answers Slack with: that is the acknowledgement."""
+    app = App(
+        client=WebClient(token="xoxb-lab", base_url="http://127.0.0.1:9/"),
+        authorize=lambda: AuthorizeResult(enterprise_id=None, team_id="T01", bot_token="xoxb-lab"),
+        token_verification_enabled=False,
+        request_verification_enabled=False,
+    )
+    register(app, taken_in)
+    return app.dispatch(BoltRequest(body=json.dumps(MENTION), mode="socket_mode")).status
+
+
+def test_a_mention_is_written_down_before_it_is_acknowledged(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bolt acknowledges an event by itself, before its listener; here the bot dies right then."""
+    monkeypatch.setattr(Reception, "deal_with", lambda self, delivery: None)
+    assert mentioned(reception(redis, Bench(redis, ALL), Slack())) == 200
+    (left,) = inbox(redis, time.time() + LEFT + 1).left()
+    assert (left.id, left.user, left.text) == ("Ev1", IDS["alice"], "<@U0IMKER> nodes")
+
+
+def test_a_mention_that_could_not_be_written_down_is_refused_and_not_asked_for_again(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, slack = Bench(redis, ALL), Slack()
+
+    def away(self: Inbox, delivery: Delivery) -> None:
+        raise RedisError("away")
+
+    monkeypatch.setattr(Inbox, "take", away)
+    assert mentioned(reception(redis, bench, slack)) == 200
     assert "Not started: Redis does not answer" in slack.told[0]["text"]
     assert bench.requests() == {}

@@ -3,11 +3,12 @@
 import pytest
 from redis import Redis
 
+from bot.minutes import Minutes
 from bot.record import Decision, RunRecord
 from bot.runs import OPEN, Forged, Runs
 from imker import signing
 from imker.signing import Key
-from jobs.contract import Migrate
+from jobs.contract import Hold, Migrate
 from tests.bot.desk import KEY, OPS, Bench, configured
 
 RECORD = RunRecord("evilevil", Migrate("kaditz"), "migrate kaditz", "U01ALICE", OPS, 0.0, within=("*",))
@@ -59,3 +60,24 @@ def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: Bench
         with pytest.raises(Forged):
             bench.runs.decide(record, Decision(1, "accept", "U02BOB", 2.0))
     assert list(bench.requests()) == [f"{run}-1"]
+
+
+def test_of_several_words_on_a_run_the_last_one_said_counts_however_late_the_others_come(bench: Bench) -> None:
+    run, pause, resume = bench.run("running"), Hold("pause", "U01ALICE", 10.0), Hold("resume", "U01ALICE", 20.0)
+    for said in (pause, resume, pause):  # the third time it is one that a dead bot had not struck off
+        bench.runs.hold(run, said)
+    assert bench.runs.held(run) == resume
+
+
+def test_a_decision_whose_bot_died_before_it_was_recorded_is_recorded_by_the_next(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = bench.run("pending")
+    with monkeypatch.context() as dying:
+        dying.setattr(Minutes, "decided", lambda *_: None)
+        bench.clicks("bob", f"{run}:1", "accept")
+    assert [fact.what for fact in bench.recorded()] == []
+    for _ in range(2):
+        bench.clicks("bob", f"{run}:1", "accept")
+    assert [fact.what for fact in bench.recorded() if fact.what == "decided"] == ["decided"]
+    assert len(bench.decisions()) == 1

@@ -73,7 +73,7 @@ class Imker:
     def kill_rq_workers(self) -> None:
         """The `changes` process with all below it, at once, as a machine that loses power would; then a new one."""
         crew = self.processes.running.pop("changes")
-        for pid in [crew.pid, *_below(crew.pid)]:
+        for pid in [crew.pid, *below(crew.pid)]:
             os.kill(pid, signal.SIGKILL)
         crew.wait()
         self.processes.start("changes")
@@ -115,11 +115,11 @@ def wait_for(true: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _below(pid: int) -> list[int]:
+def below(pid: int) -> list[int]:
     """All processes below one, the deepest last."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(word) for task in tasks for word in (task / "children").read_text().split()]
     except OSError:
         return []
-    return [below for child in children for below in (child, *_below(child))]
+    return [found for child in children for found in (child, *below(child))]

@@ -10,7 +10,7 @@ from lab.fleet.options import DEFAULTS
 from lab.story import ALICE
 from tests.fleet.imkers import Imker, new_imker, on, upgrading, wait_for
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(400)]
 HOST = "tondi"  # its options stand in the conffile that the new package replaces
 MIGRATE = f"/swarm migrate {HOST} --manager"
 CONTAINERS = {"web", "batch", "cache"}

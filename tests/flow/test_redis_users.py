@@ -12,7 +12,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, ResponseErr
 from bot.doctor import processes
 from bot.record import Decision, RunRecord
 from bot.runs import Runs
-from imker import embedded, moment
+from imker import moment
 from imker.signing import Key
 from jobs import contract
 from jobs.contract import Began, Candidate, Migrate, Nodes, Quorum, Waiting
@@ -20,10 +20,9 @@ from jobs.journal import Journal
 from lab.imker import Processes, environment
 from lab.slack.running import free_port, running
 from tests.flow.conftest import BOB, CAROL, OPS, Flow, _await, _configured, _idle
+from tests.redis_users import server, start_each, url
 
-FILE = Path(__file__).parents[2] / "docs/redis-users.acl"
 KEY = "k" * 64
-ROLES = {"bot": "bot", "reporter": "reporter", "changes": "jobs", "reads": "jobs"}  # a process -> its user's name
 REFUSED = [
     "FLUSHALL", "FLUSHDB", "KEYS *", "SCAN 0", "RANDOMKEY", "CONFIG GET *", "CONFIG SET dir /tmp", "SHUTDOWN NOSAVE",
     "SAVE", "MONITOR", "ACL LIST", "ACL SETUSER imker-bot on", "CLIENT LIST", "CLIENT KILL TYPE normal",
@@ -59,19 +58,8 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def admin(folder: Path) -> Iterator[Redis]:
-    """A server with the file's users, as its owner would load them, and nobody else."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("IMKER_STATE", str(folder / "redis"))
-        owner = Redis.from_url(embedded.ensure())
-        _await(lambda: (folder / "redis/redis.sock").exists(), folder / "redis/log")
-        for line in FILE.read_text().splitlines()[::-1]:  # the default user goes last
-            _, name, *rules = _words(line)
-            owner.execute_command("ACL", "SETUSER", name, *rules)
-        owner.close()
-        client = Redis.from_url(url(folder, "admin"))
-        yield client
-        client.close()
-        embedded._used.pop(folder / "redis").close()
+    with server(folder) as owner:
+        yield owner
 
 
 @pytest.fixture(scope="module")
@@ -81,29 +69,12 @@ def everything(folder: Path, admin: Redis) -> Iterator[Flow]:
     config = _configured(folder, port)
     with ExitStack() as stack:
         workspace = stack.enter_context(running())
-        started = Processes(environment(workspace.url, config, folder / "redis"), folder / "log")
+        settings = {**environment(workspace.url, config, folder / "redis"), "IMKER_SIGNING_KEY": KEY}
+        started = Processes(settings, folder / "log")
         stack.callback(started.stop)
-        for process, user in ROLES.items():
-            mine = {"REDIS_URL": url(folder, user), "IMKER_SIGNING_KEY": KEY}
-            started.environment = {**started.environment, **mine}
-            started.start(process)
+        start_each(started, folder)
         _await(lambda: workspace.sockets() > 0 and _idle(admin) >= 3, folder / "log")
         yield Flow(workspace, started, admin, port, Key(KEY))
-
-
-def url(folder: Path, user: str) -> str:
-    return f"unix://imker-{user}:change-me-{user}@{folder}/redis/redis.sock?db=0"
-
-
-def _words(line: str) -> list[str]:
-    """A selector in parentheses is one word."""
-    words: list[str] = []
-    for word in line.split():
-        if words and words[-1].startswith("(") and not words[-1].endswith(")"):
-            words[-1] += f" {word}"
-        else:
-            words.append(word)
-    return words
 
 
 @pytest.fixture(params=["bot", "reporter"])

@@ -168,6 +168,15 @@ def test_accepting_promotes_and_then_gives_work() -> None:
     assert made.steps == (steps.Promote("abc123"), steps.AwaitReachable("abc123"), steps.Activate("abc123"))
 
 
+def test_what_was_accepted_and_cut_after_the_promotion_is_finished_by_asking_again() -> None:
+    end = finished(host({}, OLD, agents=False, swarm=SWARMS[1]), "manager")
+    (own,) = (node for node in end.nodes if node.id == simulated.OWN)
+    promoted = replace(end, nodes=(*SWARMS[1], replace(own, role="manager", manager="reachable")))
+    made = planned(promoted, "manager")
+    assert made.steps == (steps.AwaitReachable(own.id), steps.Activate(own.id))
+    assert not made.waits
+
+
 @pytest.mark.parametrize(
     ("nodes", "prefix", "says"),
     [

@@ -34,12 +34,18 @@ class Imker:
 
     def does(self, command: Command, *approvals: Approval) -> list[Body]:
         """All that the job told, the last word last: a new run's first, or, with approvals, the last run's next."""
-        self.run, self.job = (self.run, self.job + 1) if approvals else (self.run + 1, 1)
-        request = Request(f"run{self.run}", self.job, command, "U01ALICE", approvals)
-        journal = Journal(self.redis, request.run, self.job, time.time)
+        request = self.asks(command, *approvals)
+        journal = Journal(self.redis, request.run, request.job, time.time)
         tell_all(request, journal, lambda: self.office(request, journal))
+        return self.told(request)
+
+    def asks(self, command: Command, *approvals: Approval) -> Request:
+        self.run, self.job = (self.run, self.job + 1) if approvals else (self.run + 1, 1)
+        return Request(f"run{self.run}", self.job, command, "U01ALICE", approvals)
+
+    def told(self, request: Request) -> list[Body]:
         entries = self.redis.xrange(contract.events_key(request.run))
-        return [event.body for event in contract.events_of(entries) if event.job == self.job]
+        return [event.body for event in contract.events_of(entries) if event.job == request.job]
 
     def office(self, request: Request, journal: Journal) -> Office:
         loaded = self.settings

@@ -12,7 +12,7 @@ from jobs.contract import Accept, Approval, Migrate, Nodes
 from jobs.engine import Engine
 from jobs.errors import EngineRefused, Unreachable
 from lab.simulated.fleet import Fleet
-from lab.simulated.swarm import Refused
+from lab.simulated.refusals import Refused
 
 
 @pytest.fixture

@@ -25,7 +25,12 @@ def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
     """With an app that may do more than Imker."""
     folder = tmp_path_factory.mktemp("slack")
     manifest = yaml.safe_load(Path("bot/manifest.yaml").read_text())
-    manifest["oauth_config"]["scopes"]["bot"] += ["reactions:write", "files:write"]
+    manifest["oauth_config"]["scopes"]["bot"] += [
+        "reactions:write",
+        "channels:read",
+        "channels:join",
+        "channels:manage",
+    ]
     (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
     workspace = yaml.safe_load(Path("lab/slack/workspace.yaml").read_text())
     workspace["app"]["manifest"] = str(folder / "manifest.yaml")
@@ -140,6 +145,22 @@ def test_a_file_and_a_reaction(slack: Workspace) -> None:
     app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
     with pytest.raises(SlackApiError, match="already_reacted"):
         app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
+
+
+def test_a_channel_is_joined_and_left(slack: Workspace) -> None:
+    app, dev = client(slack), "C02DEV"
+    with pytest.raises(SlackApiError, match="not_in_channel"):
+        app.chat_postMessage(channel=dev, text="let me in")
+    assert app.conversations_join(channel=dev)["channel"]["is_member"]
+    assert app.conversations_join(channel=dev)["warning"] == "already_in_channel"
+    assert app.chat_postMessage(channel=dev, text="here I am")["ok"]
+    assert [one["id"] for one in app.conversations_list()["channels"] if one["is_archived"]] == ["C03OLD"]
+    assert app.conversations_leave(channel=dev)["ok"]
+    assert not app.conversations_info(channel=dev)["channel"]["is_member"]
+    with pytest.raises(SlackApiError, match="is_archived"):
+        app.conversations_join(channel="C03OLD")
+    with pytest.raises(SlackApiError, match="channel_not_found"):
+        app.conversations_join(channel="C99")
 
 
 def test_slack_away_and_back(slack: Workspace) -> None:

@@ -44,6 +44,7 @@ def client(slack: Workspace, token: str = "xoxb-lab", **more: object) -> WebClie
         ("views.publish", {"user_id": "U99", "view": {}}, "xoxb-lab", "user_not_found"),
         ("no.such.method", {}, "xoxb-lab", "unknown_method"),
         ("conversations.list", {}, "xoxb-lab", "missing_scope"),
+        ("conversations.join", {"channel": OPS}, "xoxb-lab", "missing_scope"),
     ],
 )
 def test_what_slack_refuses(

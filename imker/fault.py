@@ -1,0 +1,47 @@
+"""Points where a death matters: between a deed and the note of it. Tests kill a process at each; else they are inert.
+
+Armed by the environment alone, IMKER_FAULTS: a folder, in which a file named as a point ends the next process that
+comes there. Who can set that, or write there, can kill the process anyway; nothing that is in Redis does it.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Literal, get_args
+
+Point = Literal[
+    "job.begun",  # taken by an RQ worker, not looked at yet
+    "job.admitted",  # its request is used up, and nothing is told
+    "job.locked",
+    "event.told",  # an event is in the run's stream, and not in the record
+    "step.next",  # before each step of a plan
+    "step.told",  # told as begun, and not begun
+    "step.done",  # done on the host, and not told
+    "upgrade.begun",  # apt's unit runs on the host, and nobody follows it
+    "upgrade.over",  # it has ended, and nobody looked at how
+    "join.asked",  # the Engine was asked to join, and nobody waits for it
+    "job.ending",  # all is done but the last word
+    "job.ended",  # the last word is told, RQ does not know
+]
+POINTS: tuple[Point, ...] = get_args(Point)
+Crossed = Callable[[Point], None]
+
+
+def fault(point: Point) -> None:
+    """Nothing, unless a test said otherwise."""
+    if crossed is not None:
+        crossed(point)
+
+
+def _die(folder: Path, point: Point) -> None:
+    """Once: the file is renamed to tell who it was, `POINT.PID`, by whoever comes first."""
+    with suppress(FileNotFoundError):
+        (folder / point).rename(folder / f"{point}.{os.getpid()}")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+_FOLDER = os.environ.get("IMKER_FAULTS", "")
+crossed: Crossed | None = partial(_die, Path(_FOLDER)) if _FOLDER else None

@@ -1,0 +1,44 @@
+"""A job in a process of its own that is killed at a boundary of its plan. No test."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from redis import Redis
+
+from imker import fault
+from imker.fault import Point
+from jobs import inventory, run, settings
+from jobs.contract import Request, decode_request
+from jobs.engine import Engine
+from jobs.inventory import Host
+from jobs.journal import Journal
+from jobs.office import Office
+from jobs.ssh import SshShell
+
+
+def job(request: str, config: Path, socket: str, boundary: int) -> None:
+    """The process is gone when so many steps are done and told: before the next one, or before the last word."""
+    asked, redis = decode_request(request), Redis(unix_socket_path=socket)
+    journal = Journal(redis, asked.run, asked.job, time.time)
+    fault.crossed = _dying(boundary)
+    run.tell_all(asked, journal, lambda: _office(asked, journal, redis, settings.load(config)))
+
+
+def _dying(boundary: int) -> fault.Crossed:
+    begun: list[Point] = []
+
+    def crossed(point: Point) -> None:
+        if (point == "step.next" and len(begun) == boundary) or point == "job.ending":
+            os.kill(os.getpid(), signal.SIGKILL)
+        begun.extend([point] if point == "step.next" else [])
+
+    return crossed
+
+
+def _office(request: Request, journal: Journal, redis: Redis, loaded: settings.Settings) -> Office:
+    def shell(host: Host) -> SshShell:
+        return SshShell(host, loaded.inventory.known_hosts)
+
+    return Office(request, loaded, inventory.load(loaded), journal, redis, shell, Engine)
