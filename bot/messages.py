@@ -17,6 +17,7 @@ from bot.progress import RunView
 from bot.report import report as written
 from bot.runs import Runs
 from bot.thread import payload, replies
+from imker.fault import fault
 
 APART = 1.5  # seconds between two edits of one message
 GONE = ("message_not_found", "cant_update_message")
@@ -57,7 +58,9 @@ class Messages:
                 self._posted.remember(run, ts=ts, channel=channel)
                 return self._edit(view, message, digest, {"ts": ts, "channel": channel})
             self._posted.remember(run, tried="1")
+            fault("message.tried")
             ts = self._sent(channel, run, message)
+            fault("message.posted")
         except SlackApiError as refused:
             if refused.response["error"] not in SHUT_OUT:
                 raise
@@ -99,6 +102,7 @@ class Messages:
                 return False
             if refused.response["error"] not in SHUT_OUT:
                 raise
+        fault("message.edited")
         self._posted.remember(run, digest=digest)
         return True
 
@@ -111,6 +115,7 @@ class Messages:
             if f"tried:{key}" not in posted or not self._heard(posted, key):
                 self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
                 self._reply(posted, key, blocks.detail(shown))
+                fault("reply.posted")
             self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
         return True
 
@@ -147,6 +152,7 @@ class Messages:
             self._client.files_upload_v2(
                 content=written(fleet), filename=name, title=name, channel=posted["channel"], thread_ts=posted["ts"]
             )
+            fault("report.posted")
         self._posted.remember(run, report="1")
         return True
 

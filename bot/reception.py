@@ -17,6 +17,7 @@ from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
 from bot.runs import Forged
 from imker.audit import RecordBroken
+from imker.fault import fault
 
 log = structlog.get_logger()
 LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
@@ -32,6 +33,7 @@ class Reception:
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is acknowledged first, and told after."""
+        fault("inbox.heard")
         late = threading.Timer(LATEST, ack)
         late.start()
         try:
@@ -39,6 +41,7 @@ class Reception:
         finally:
             late.cancel()
             ack()
+        fault("inbox.acked")
         if taken:
             self.deal_with(delivery)
 
@@ -46,6 +49,7 @@ class Reception:
         """Whether it is written down; if not, who asked is told."""
         try:
             self._inbox.take(delivery)
+            fault("inbox.taken")
         except RedisError:
             log.exception("Redis does not answer")
             _not_started(self._answer(delivery))
@@ -75,6 +79,7 @@ class Reception:
                 desk.command(delivery, heard)
             else:
                 desk.click(delivery, delivery.verdict, heard)
+            fault("inbox.dealt")
             self._inbox.done(delivery)
 
         _guarded(work, heard)
