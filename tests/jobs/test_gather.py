@@ -36,7 +36,7 @@ class _Engine:
         ({"a": "away", "b": "inactive"}, ""),
         ({"a": "active", "b": "inactive"}, "only workers answer: this node is not a swarm manager"),
         ({"a": "locked", "b": "inactive"}, "a is locked: give it the swarm's key there, docker swarm unlock"),
-        ({"a": "error", "b": "active"}, "a cannot go on in its swarm, as with a certificate that has ended"),
+        ({"a": "error", "b": "active"}, "a cannot go on in its swarm, as when its certificate has ended"),
         ({"a": "pending", "b": "inactive"}, "a is still joining, and its manager does not answer"),
         (
             {"a": "locked", "b": "locked"},
