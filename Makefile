@@ -45,7 +45,7 @@ browser: # for the page's tests; without it they are skipped, and the last lines
 
 .PHONY: test
 test: lint browser ## all tests (without root: all but the fleet's)
-	$(VENV)/bin/python -m pytest --ignore=tests/fleet/test_faults.py
+	$(VENV)/bin/python -m pytest -m "not long"
 
 .PHONY: test-fast
 test-fast: lint ## the tests that need no processes: a few seconds

@@ -59,17 +59,24 @@ def _source(file: Path | None) -> tuple[Iterator[Entry | None], list[Head]]:
 
 
 def _posted() -> list[Head]:
-    """Those in the first channel, where the bot's own tokens and configuration are at hand."""
+    """Those in the channels, where the bot's own tokens and configuration are at hand."""
     try:
         loaded = settings.load()
-        client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
-        return heads_in(client, loaded.channels[0]) if loaded.channels else []
     except ConfigError:
-        print(
-            "without the bot's settings the heads in the channel are not looked at; --head takes one", file=sys.stderr
-        )
+        return _without("the bot's settings are not here", "the channels")
+    client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
+    return [head for channel in loaded.channels for head in _read(client, channel)]
+
+
+def _read(client: WebClient, channel: str) -> list[Head]:
+    try:
+        return heads_in(client, channel)
     except (SlackClientError, OSError) as failed:
-        print(f"the heads in the channel could not be read ({failed}); --head takes one", file=sys.stderr)
+        return _without(str(failed), channel)
+
+
+def _without(why: str, where: str) -> list[Head]:
+    print(f"the heads in {where} could not be read ({why}); --head takes one", file=sys.stderr)
     return []
 
 

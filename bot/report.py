@@ -8,6 +8,8 @@ from bot.kit import duration
 from bot.progress import RunView, StepView
 from jobs.contract import Census, ContainerRow, Detail
 
+FENCE = "```"
+
 
 def report(view: FleetView) -> str:
     """Markdown; readable as it is."""
@@ -51,15 +53,16 @@ def _step(step: StepView) -> str:
 def _containers(before: Census | None, after: Census | None) -> list[str]:
     if before is None:
         return []
-    later = {row.name: row for row in after.containers} if after else {}
+    later = {row.name: _ran(row) for row in after.containers} if after else {}
+    unseen = "gone" if after else "not known"
     return [
-        f"| {_cell(row.name)} | {_cell(row.image)} | {row.restart} | {_ran(row)} | {_ran(later.get(row.name))} |"
+        f"| {_cell(row.name)} | {_cell(row.image)} | {row.restart} | {_ran(row)} | {later.get(row.name, unseen)} |"
         for row in before.containers
     ]
 
 
-def _ran(row: ContainerRow | None) -> str:
-    return "gone" if row is None else "runs" if row.running else "stopped"
+def _ran(row: ContainerRow) -> str:
+    return "runs" if row.running else "stopped"
 
 
 def _details(run: RunView) -> list[str]:
@@ -69,7 +72,7 @@ def _details(run: RunView) -> list[str]:
 
 
 def _detail(detail: Detail) -> tuple[str, ...]:
-    return ("", f"### {plain(detail.title)}", "", "```", plain(detail.text), "```")
+    return ("", f"### {plain(detail.title)}", "", FENCE, plain(detail.text).replace(FENCE, "'''"), FENCE)
 
 
 def _left_over(view: FleetView) -> list[str]:

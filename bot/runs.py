@@ -137,7 +137,7 @@ class Runs:
 
     def answer_url(self, run: str) -> str:
         """Where its asker can be answered in private, once: "" when that is not known, or was used."""
-        kept = self._redis.getdel(f"{_key(run)}:answer")
+        kept = self._redis.get(f"{_key(run)}:answer")
         return kept.decode() if isinstance(kept, bytes) else ""
 
     def close(self, run: str) -> None:

@@ -4,7 +4,7 @@ After each acceptance in its run's thread; and when a day is over, once, in the 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from slack_sdk import WebClient
@@ -20,6 +20,7 @@ from jobs.contract import Accept
 
 METADATA = "imker_head"
 PAGES, PAGE = 20, 200  # of a channel's history, that are looked through for heads
+THREADS = 40  # the newest, which Slack lets be read within a minute
 
 
 class Witness:
@@ -78,18 +79,27 @@ def after_acceptance(head: Head) -> Message:
 
 
 def heads_in(client: WebClient, channel: str) -> list[Head]:
-    """The heads that the bot itself posted in a channel, newest first."""
-    me, heads, cursor = client.auth_test()["user_id"], [], ""
+    """The heads that the bot itself posted in a channel, and in its newest threads there."""
+    me, posted = client.auth_test()["user_id"], []
+    for message in _history(client, channel):
+        posted += [message] if message.get("user") == me else []
+    parents = [message["ts"] for message in posted if message.get("reply_count")][:THREADS]
+    for parent in parents:
+        posted += [one for one in replies(client, {"channel": channel, "ts": parent})[1:] if one.get("user") == me]
+    return [head for message in posted if (head := _told(payload(message, METADATA)))]
+
+
+def _history(client: WebClient, channel: str) -> Iterator[dict[str, Any]]:
+    """Newest first, so many pages."""
+    cursor = ""
     for _ in range(PAGES):
-        history = client.conversations_history(
+        told = client.conversations_history(
             channel=channel, cursor=cursor or None, include_all_metadata=True, limit=PAGE
         )
-        told = (message for message in history["messages"] if message.get("user") == me)
-        heads += [head for message in told if (head := _told(payload(message, METADATA)))]
-        cursor = (history.get("response_metadata") or {}).get("next_cursor") or ""
+        yield from told["messages"]
+        cursor = (told.get("response_metadata") or {}).get("next_cursor") or ""
         if not cursor:
-            break
-    return heads
+            return
 
 
 def _told(said: dict[str, Any]) -> Head | None:

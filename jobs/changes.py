@@ -11,7 +11,7 @@ from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
 from jobs.office import Office
 from jobs.plan import Plan, Refusal
-from jobs.stepping import carry_out, locked
+from jobs.stepping import carry_out, change_membership, locked
 
 
 def migrate(office: Office, name: str, role: Role | None, docker_group: bool) -> None:
@@ -49,7 +49,7 @@ def accept(office: Office, prefix: str) -> None:
         if why is not None:
             return office.journal.tell(replace(waiting, summary=why))
         office.journal.tell(reads.plan_event(made))
-        carry_out(office, host, made.steps, swarm.managers, lease)
+        change_membership(office, host, made.steps, swarm.managers, lease)
         after = gather_swarm(office.inventory, office.connect)
         managers = sum(seen.role == "manager" for seen in after.nodes)
         return _end(office, "done", f"{node.hostname} is a manager now. {quorum.survives(managers)}.")
@@ -65,7 +65,7 @@ def reject(office: Office, prefix: str, remove: bool) -> None:
         node = _pending(swarm, prefix)
         host = _host_of(office, node)
         office.journal.tell(reads.plan_event(made))
-        carry_out(office, host, made.steps, swarm.managers, lease)
+        change_membership(office, host, made.steps, swarm.managers, lease)
         left = "is out of the swarm" if remove else "stays in the swarm as a worker"
         return _end(office, "done", f"{node.hostname} {left}.")
 

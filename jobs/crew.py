@@ -6,10 +6,12 @@ In: how many, and what each does. Out: an exit status, when all have ended.
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from imker.process import end_with_parent
 
+ENDING = (signal.SIGTERM, signal.SIGINT)
 AGAIN = 1.0  # seconds before a child that died is replaced: one that dies at once must not spin
 
 
@@ -21,17 +23,30 @@ def crew(number: int, work: Callable[[], None]) -> int:
     def stop(signum: int, _: object) -> None:
         over.append(signum)
         for child in children:
-            os.kill(child, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # just ended, and not off the list yet
+                os.kill(child, signal.SIGTERM)
 
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    for signum in ENDING:
         signal.signal(signum, stop)
     while children:
         ended, _ = os.wait()
         children.discard(ended)
         if not over:
             time.sleep(AGAIN)
-            children.add(_child(work))
+        with _told_later():
+            if not over:
+                children.add(_child(work))
     return 0
+
+
+@contextmanager
+def _told_later() -> Iterator[None]:
+    """A signal to end waits meanwhile: else a child that is not in the list yet would never hear of it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _child(work: Callable[[], None]) -> int:
@@ -39,8 +54,9 @@ def _child(work: Callable[[], None]) -> int:
     if pid:
         return pid
     end_with_parent(signal.SIGTERM)  # nobody is left behind by a crew that was killed
-    for signum in (signal.SIGTERM, signal.SIGINT):
+    for signum in ENDING:
         signal.signal(signum, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     try:
         work()
     finally:

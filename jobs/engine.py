@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import requests
@@ -15,11 +16,16 @@ from docker.errors import APIError, DockerException
 from docker.tls import TLSConfig
 from requests.adapters import HTTPAdapter
 
-from jobs.errors import EngineRefused, Unreachable
+from jobs.errors import EngineRefused, Superseded, Unreachable
 from jobs.inventory import Host
+from jobs.lock import Mark
 
 JOIN = 30  # seconds: an Engine itself answers after 20 that its join goes on in the background
+FENCE = "imker.fence"  # label of the swarm itself: the mark of the latest run that may change who is in it
 LISTEN = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
+
+
+Change = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -104,20 +110,37 @@ class Engine:
         with _errors(self.host):
             self._api.remove_node(node, force=True)
 
-    def change_node(self, node: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-        """Read, change, write with the version index; again when somebody was faster. No change, no write."""
+    def change_node(self, node: str, change: Change) -> None:
         with _errors(self.host):
-            for attempt in range(5):
-                seen = self._api.inspect_node(node)
-                wanted: Any = change(seen["Spec"])
-                if wanted == seen["Spec"]:
-                    return
-                try:
-                    self._api.update_node(node, seen["Version"]["Index"], wanted)
-                    return
-                except APIError as refused:
-                    if "out of sequence" not in str(refused) or attempt == 4:
-                        raise
+            _change(lambda: self._api.inspect_node(node), change, partial(self._api.update_node, node))
+
+    def claim(self, mark: Mark) -> None:
+        """For all managers: it is kept where the nodes are. Raises Superseded when another's number is as high."""
+        with _errors(self.host):
+            _change(self._api.inspect_swarm, partial(_marked, mark), self._api.update_swarm)
+
+
+def _change(read: Callable[[], Any], change: Change, write: Callable[[int, Any], Any]) -> None:
+    """Read, change, write with the version index; again when somebody was faster. No change, no write."""
+    for attempt in range(5):
+        seen = read()
+        wanted = change(seen["Spec"])
+        if wanted == seen["Spec"]:
+            return
+        try:
+            write(seen["Version"]["Index"], wanted)
+            return
+        except APIError as refused:
+            if "out of sequence" not in str(refused) or attempt == 4:
+                raise
+
+
+def _marked(mark: Mark, spec: dict[str, Any]) -> dict[str, Any]:
+    labels = spec.get("Labels") or {}
+    there = Mark.of(labels.get(FENCE, ""))
+    if there.words != mark.words and there.number >= mark.number:
+        raise Superseded("the swarm", there.number, there.run, there.since)
+    return {**spec, "Labels": {**labels, FENCE: " ".join(mark.words)}}
 
 
 def _client(host: Host, version: str, timeout: float) -> APIClient:

@@ -3,7 +3,8 @@
 JobError
 ├ Unreachable     SSH or the Engine did not answer       ├ TimedOut  waited for a state that did not come
 ├ CommandFailed   argv, exit code, tail of stderr        ├ LockHeld  by whom, since when, for what
-├ EngineRefused   the Engine API said no                 └ Drifted   the facts changed since they were approved
+├ EngineRefused   the Engine API said no                 ├ Drifted   the facts changed since they were approved
+└ Superseded      a later run has claimed the host
 """
 
 import time
@@ -60,11 +61,29 @@ class LockHeld(JobError):
     """`name`: what is locked; `since`: UNIX seconds."""
 
     def __init__(self, name: str, holder: str, since: float, what: str) -> None:
-        clock = time.strftime("%H:%M:%S", time.gmtime(since))
         super().__init__(
-            f"{name} is being changed by run {holder} since {clock} UTC ({what})",
+            f"{name} is being changed by run {holder} since {_clock(since)} UTC ({what})",
             hint=f"/swarm status {holder} shows how far it is; ask again when it is over.",
         )
         self.holder = holder
         self.since = since
         self.what = what
+
+
+class Superseded(JobError):
+    """What was to be changed says itself that a later run has it. `where`: a host's name, or "the swarm";
+
+    `fence`: that run's number, `since`: when it took it, UNIX seconds.
+    """
+
+    def __init__(self, where: str, fence: int, run: str, since: float) -> None:
+        super().__init__(
+            f"{where} refuses this run's changes: run {run} has it since {_clock(since)} UTC (fence {fence})",
+            hint=f"/swarm status {run} shows how far it is; ask again when it is over.",
+        )
+        self.fence = fence
+        self.state = f"What this run had done stays done; what comes next is run {run}'s."
+
+
+def _clock(since: float) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(since))

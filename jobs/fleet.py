@@ -1,7 +1,7 @@
 """A whole fleet's migration, arranged: who becomes what, in which order, and what the swarm survives after each. Pure.
 
 The first host is a canary. Managers follow one at a time, then the workers, several at once; the host of the
-key-value store comes last, when nobody needs the store any more.
+key-value store comes last, when nobody needs the store any more, unless the swarm cannot begin without it.
 """
 
 from collections import Counter
@@ -17,19 +17,23 @@ from jobs.plan import Plan, Refusal
 MANAGERS = 3  # proposed when the inventory names none: one may fail
 
 
-def roles(hosts: Sequence[Host]) -> dict[str, Role]:
-    """As the inventory says; if it names no manager, an odd number of them, each on a server of its own."""
-    named = {host.name for host in hosts if host.role == "manager"} or _proposed(hosts)
+def roles(hosts: Sequence[Host], stores: frozenset[str], managing: frozenset[str]) -> dict[str, Role]:
+    """As the inventory says; if it names no manager, an odd number of them, each on a server of its own.
+
+    `stores`: hosts with the key-value store; `managing`: those that are managers, or wait to be: who is one stays one.
+    """
+    named = {host.name for host in hosts if host.role == "manager"} or _proposed(hosts, stores, managing)
     return {host.name: "manager" if host.name in named else "worker" for host in hosts}
 
 
 def order(hosts: Sequence[Host], wanted: Mapping[str, Role], stores: frozenset[str]) -> tuple[Host, ...]:
-    """`stores`: hosts with the key-value store. A first manager that was in no classic swarm has the least to lose."""
+    """A first manager that was in no classic swarm has the least to lose. Without one, no worker could join."""
 
-    def place(host: Host) -> tuple[bool, bool, bool, str]:
-        return host.name in stores, wanted[host.name] == "worker", bool(host.discovery), host.name
+    def place(host: Host) -> tuple[bool, bool, str]:
+        return wanted[host.name] == "worker", bool(host.discovery), host.name
 
-    return tuple(sorted(hosts, key=place))
+    first = min(hosts, key=lambda host: (wanted[host.name] == "worker", host.name in stores, place(host)), default=None)
+    return tuple(sorted(hosts, key=lambda host: (host != first, host.name in stores, place(host))))
 
 
 def arrange(
@@ -54,10 +58,14 @@ def arrange(
     return FleetPlanned(tuple(legs), done, (*_managers(ordered, wanted), *_versions(plans)), parallel)
 
 
-def _proposed(hosts: Sequence[Host]) -> set[str]:
+def _proposed(hosts: Sequence[Host], stores: frozenset[str], managing: frozenset[str]) -> set[str]:
     """The first host of each server, as many as make an odd number."""
+
+    def place(host: Host) -> tuple[bool, bool, bool, str]:
+        return host.name not in managing, host.name in stores, bool(host.discovery), host.name
+
     first: dict[str, str] = {}
-    for host in sorted(hosts, key=lambda host: (bool(host.discovery), host.name)):
+    for host in sorted(hosts, key=place):
         first.setdefault(host.server or host.name, host.name)
     number = min(MANAGERS, len(first))
     return set(list(first.values())[: number - (number % 2 == 0)])

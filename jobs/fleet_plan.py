@@ -31,8 +31,9 @@ def show_fleet(office: Office, without: tuple[str, ...]) -> None:
     office.journal.tell(Planned((LOOK, PROBE)))
     swarm = gather.swarm(office.inventory, office.connect)
     facts = _step(office, LOOK, lambda: _looked(office, hosts))
-    probes = _step(office, PROBE, lambda: _probed(office, hosts, facts))
-    planned = _arranged(office, hosts, swarm, facts, probes)
+    wanted = fleet.roles(hosts, _stores(facts), _managing(hosts, swarm))
+    probes = _step(office, PROBE, lambda: _probed(office, hosts, facts, wanted))
+    planned = _arranged(office, hosts, swarm, facts, probes, wanted)
     office.journal.tell(planned)
     _conclude(office, planned)
 
@@ -79,12 +80,11 @@ def _looked(office: Office, hosts: Sequence[Host]) -> Facts:
         return dict(zip((host.name for host in hosts), pool.map(look, hosts), strict=True))
 
 
-def _probed(office: Office, hosts: Sequence[Host], facts: Facts) -> Sequence[PortProbe]:
+def _probed(office: Office, hosts: Sequence[Host], facts: Facts, wanted: Mapping[str, Role]) -> Sequence[PortProbe]:
     """Each host with each manager-to-be, and with its neighbour in the row: all pairs of a big fleet would take hours.
 
     A host in a swarm already has shown it.
     """
-    wanted = fleet.roles(hosts)
     outside = [host for host in hosts if _outside(facts[host.name])]
     managers = [host for host in outside if wanted[host.name] == "manager"]
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
@@ -109,18 +109,20 @@ def _targets(number: int, hosts: Sequence[Host], managers: Sequence[Host]) -> di
 
 
 def _arranged(
-    office: Office, hosts: Sequence[Host], swarm: SwarmFacts, facts: Facts, probes: Sequence[PortProbe]
+    office: Office,
+    hosts: Sequence[Host],
+    swarm: SwarmFacts,
+    facts: Facts,
+    probes: Sequence[PortProbe],
+    wanted: Mapping[str, Role],
 ) -> FleetPlanned:
-    wanted = fleet.roles(hosts)
-    stores = frozenset(name for name, found in facts.items() if isinstance(found, HostFacts) and _has_store(found))
+    stores = _stores(facts)
     ordered = fleet.order(hosts, wanted, stores)
     plans: dict[str, Plan | Refusal] = {}
     ahead = swarm
-    moving = (
-        frozenset(host.name for host in hosts) - stores
-    )  # whoever is moved before its store's host needs it no more
-    for host in ordered:
+    for number, host in enumerate(ordered):
         mine = tuple(probe for probe in probes if probe.caller == host.name)
+        moving = frozenset(other.name for other in ordered[:number])  # by then they need the store no more
         plans[host.name] = _planned(office, host, facts[host.name], ahead, wanted[host.name], mine, moving)
         ahead = _founded(ahead, host, plans[host.name])
     return fleet.arrange(ordered, wanted, plans, swarm, stores, office.settings.fleet.parallel)
@@ -148,5 +150,11 @@ def _founded(swarm: SwarmFacts, host: Host, made: Plan | Refusal) -> SwarmFacts:
     return SwarmFacts(host.name, (first,), (host.name,))
 
 
-def _has_store(found: HostFacts) -> bool:
-    return any(container.is_store for container in found.containers)
+def _stores(facts: Facts) -> frozenset[str]:
+    looked = {name: found for name, found in facts.items() if isinstance(found, HostFacts)}
+    return frozenset(name for name, found in looked.items() if any(one.is_store for one in found.containers))
+
+
+def _managing(hosts: Sequence[Host], swarm: SwarmFacts) -> frozenset[str]:
+    pending = {node.address for node in swarm.nodes if node.pending}
+    return frozenset(swarm.managers) | {host.name for host in hosts if host.address in pending}

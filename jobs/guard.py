@@ -7,7 +7,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from rq import Worker
+from redis.client import Pipeline
+from rq import Worker, worker_registration
 from rq.job import Job
 
 from imker.process import end_with_parent
@@ -39,10 +40,16 @@ class GuardedJob(Job):
 
 class GuardedWorker(Worker):
     job_class = GuardedJob
+    max_connection_wait_time = 2.0  # seconds between two tries; RQ's own grows to a minute after Redis is back
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """RQ's own is a minute longer than a beat: a run whose RQ worker died was told lost after 76 s."""
         return int(self.job_monitoring_interval) + SILENCE
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """With its name in the list of RQ workers: a Redis that was wiped has it from there again."""
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]

@@ -1,9 +1,11 @@
 """One run at a time changes a host, and one the swarm's membership. A lock names its holder, and ends with its lease.
 
 The holder renews it from a thread; once the lease may have ended, `lost` is set, and the holder starts no further step.
+A holder that sleeps through that is refused by what it would change: see jobs.fence.
 """
 
 import json
+import re
 import threading
 import time
 import uuid
@@ -17,10 +19,17 @@ from redis.exceptions import RedisError
 from imker.fault import fault
 from jobs.errors import LockHeld
 
+MARK = re.compile(r"\d+ \S+ \d+\.\d+")
 LEASE, RENEW, PAUSE = 30.0, 10.0, 0.5  # seconds
 RENEWED = (
     """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0"""
 )
+# A number above one that a host showed, only for who holds the lock: a Redis that lost its data counts from 1 again.
+ABOVE = """
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+if tonumber(redis.call('get', KEYS[2]) or '0') < tonumber(ARGV[2]) then redis.call('set', KEYS[2], ARGV[2]) end
+return redis.call('incr', KEYS[2])
+"""
 RELEASED = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"""
 
 
@@ -35,10 +44,33 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Lease:
-    """`fence` grows with every holder of the same lock."""
+class Mark:
+    """`number`: grows with every holder; `since`: UNIX seconds, and tells jobs apart when Redis has lost count."""
 
-    fence: int
+    number: int
+    run: str
+    since: float
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        return str(self.number), self.run, f"{self.since:.6f}"
+
+    @staticmethod
+    def of(text: str) -> "Mark":
+        """Of its words with spaces between; 0 of what is none."""
+        number, run, since = text.split() if MARK.fullmatch(text) else ("0", "", "0")
+        return Mark(int(number), run, float(since))
+
+
+@dataclass(frozen=True)
+class Lease:
+    """`mark`: its number grows with every holder of the same lock. `above`: a number above this one, if the lock is
+
+    still held, else 0.
+    """
+
+    mark: Mark
+    above: Callable[[int], int]
     lost: threading.Event = field(default_factory=threading.Event)
 
 
@@ -49,7 +81,12 @@ def held(
     """Raises LockHeld when another holder still has it after `wait` seconds."""
     key, value = f"lock:{name}", json.dumps({**asdict(holder), "token": uuid.uuid4().hex})
     since = _acquire(redis, key, value, name, lease, time.monotonic() + wait)
-    taken, over = Lease(int(redis.incr(f"fence:{name}"))), threading.Event()
+    fence = f"fence:{name}"
+
+    def above(number: int) -> int:
+        return int(str(redis.eval(ABOVE, 2, key, fence, value, str(number))))
+
+    taken, over = Lease(Mark(int(redis.incr(fence)), holder.run, holder.since), above), threading.Event()
 
     def renewed() -> bool:
         return bool(redis.eval(RENEWED, 1, key, value, str(int(lease * 1000))))

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import paramiko
 
@@ -18,6 +18,7 @@ from jobs.errors import CommandFailed, Unreachable
 from jobs.inventory import Host
 
 CONNECT, BANNER, AUTH, CHANNEL, KEEPALIVE = 10, 10, 15, 15, 15  # seconds
+UNHEARD = 30  # seconds until a connection whose packets nobody acknowledges is a lost one
 KEPT = 8 * 2**20  # bytes of a stream that are kept, the last ones
 
 
@@ -26,6 +27,12 @@ class Output:
     code: int
     stdout: str
     stderr: str
+
+    def or_failed(self, host: str, what: str) -> "Output":
+        """Raises CommandFailed on a bad exit."""
+        if self.code:
+            raise CommandFailed(host, what, self.code, self.stderr or self.stdout)
+        return self
 
 
 def knows(known_hosts: Path, host: Host) -> bool:
@@ -36,13 +43,22 @@ def knows(known_hosts: Path, host: Host) -> bool:
 
 
 class Shell(Protocol):
-    """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt."""
+    """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt.
+
+    `under`: the program that argv is run by; whatever fails is still told of argv.
+    """
 
     @property
     def host(self) -> str: ...
 
     def run(
-        self, *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60
+        self,
+        *argv: str,
+        sudo: bool = False,
+        stdin: str = "",
+        check: bool = True,
+        timeout: float = 60,
+        under: tuple[str, ...] = (),
     ) -> Output: ...
 
     def reconnect(self) -> None: ...
@@ -60,17 +76,23 @@ class SshShell:
     def host(self) -> str:
         return self._host.name
 
-    def run(self, *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60) -> Output:
-        line = shlex.join(("sudo", "-n", "--", *argv) if sudo else argv)
+    def run(
+        self,
+        *argv: str,
+        sudo: bool = False,
+        stdin: str = "",
+        check: bool = True,
+        timeout: float = 60,
+        under: tuple[str, ...] = (),
+    ) -> Output:
+        line = shlex.join((*(("sudo", "-n", "--") if sudo else ()), *under, *argv))
         try:
             output = _run(self._client, line, stdin.encode(), time.monotonic() + timeout)
         except (paramiko.SSHException, OSError, EOFError) as gone:
             raise self._lost(argv, str(gone)) from gone
         if output.code == -1:
             raise self._lost(argv, "the connection was lost")
-        if check and output.code:
-            raise CommandFailed(self.host, argv[0], output.code, output.stderr or output.stdout)
-        return output
+        return output.or_failed(self.host, argv[0]) if check else output
 
     def reconnect(self) -> None:
         self._client.close()
@@ -110,9 +132,18 @@ class SshShell:
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(KEEPALIVE)
-        # Each command is a few small packets: without this, 40 ms of waiting for the last one's acknowledgement.
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[union-attr]
+        _tune(transport.sock)
         return client
+
+
+def _tune(connection: Any) -> None:
+    """Each command is a few small packets: without the first, 40 ms of waiting for the last one's acknowledgement.
+
+    Without the second, a line that swallows all packets is noticed only when a command's own time is over.
+    """
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD * 1000)
 
 
 def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachable:

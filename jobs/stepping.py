@@ -1,4 +1,7 @@
-"""Carries a plan out on one host, step by step: each told at both ends, none without its lock, none after a hold."""
+"""Carries a plan out, step by step: each told at both ends, none without its lock, none after a hold.
+
+What a step changes is claimed before: the host, or the swarm for who is in it; a later run's claim refuses ours.
+"""
 
 import hashlib
 import time
@@ -10,8 +13,9 @@ from imker.fault import fault
 from jobs import steps
 from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
 from jobs.errors import Cancelled, Drifted, JobError, Paused
-from jobs.execute import execute
-from jobs.execute.site import Site
+from jobs.execute import execute, membership
+from jobs.execute.site import NoShell, Site
+from jobs.fence import Fenced, claimed
 from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
 from jobs.lock import Holder, Lease, held
@@ -24,20 +28,35 @@ PATIENCE = 45  # seconds to wait for a lock: longer than the lease of a holder t
 def carry_out(
     office: Office, host: Host, plan_steps: tuple[steps.Step, ...], managers: tuple[str, ...], lease: Lease
 ) -> None:
-    """A failing step is told, and raises, with the state the host is left in."""
+    """On one host, which `lease` is of. A failing step is told, and raises, with the state the host is left in."""
     if not plan_steps:
         return
     with office.shell(host) as shell:
-        site = _site(office, host, shell, managers)
-        for number, step in enumerate(plan_steps):
-            fault("step.next")
-            try:
-                _go_on(office)
-                _do(office, step, site, lease)
-            except JobError as failed:
-                failed.state = failed.state or _left(host, plan_steps, number)
-                failed.hint = _hint(office, failed)
-                raise
+        own = Fenced(shell, claimed(lease, lambda mark: Fenced(shell, mark).claim()))
+        _each(office, plan_steps, _site(office, host, own, managers), lease, own.claim)
+
+
+def change_membership(
+    office: Office, host: Host, plan_steps: tuple[steps.Step, ...], managers: tuple[str, ...], lease: Lease
+) -> None:
+    """As carry_out, over Engines alone; `lease` is of the swarm, and `host` whose node it is about."""
+    site = _site(office, host, NoShell(host.name), managers)
+    mark = claimed(lease, lambda mark: membership.claim(site, mark))
+    _each(office, plan_steps, site, lease, lambda: membership.claim(site, mark))
+
+
+def _each(
+    office: Office, plan_steps: tuple[steps.Step, ...], site: Site, lease: Lease, claim: Callable[[], None]
+) -> None:
+    for number, step in enumerate(plan_steps):
+        fault("step.next")
+        try:
+            _go_on(office)
+            _do(office, step, site, lease, claim)
+        except JobError as failed:
+            failed.state = failed.state or _left(site.host, plan_steps, number)
+            failed.hint = _hint(office, failed)
+            raise
 
 
 def _hint(office: Office, failed: JobError) -> str:
@@ -62,13 +81,16 @@ def _go_on(office: Office) -> None:
             raise Paused(f"paused by <@{hold.by}>")
 
 
-def _do(office: Office, step: steps.Step, site: Site, lease: Lease) -> None:
+def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Callable[[], None]) -> None:
     key = steps.describe(step).key
     site.note = _noting(office, key)
     office.journal.tell(StepStarted(key))
     fault("step.told")
     try:
-        done = _alone(office, step, site, lease)
+        if lease.lost.is_set():
+            raise JobError(f"lost the lock on {site.host.name}: another run may have it now", host=site.host.name)
+        claim()
+        done = _alone(office, step, site)
     except JobError as failed:
         office.journal.tell(StepFailed(key, failed.summary))
         raise
@@ -76,14 +98,14 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease) -> None:
     office.journal.tell(StepDone(key, done))
 
 
-def _alone(office: Office, step: steps.Step, site: Site, lease: Lease) -> str:
-    """No step without the lock; and while a host enters the swarm, no other does."""
-    if lease.lost.is_set():
-        raise JobError(f"lost the lock on {site.host.name}: another run may have it now", host=site.host.name)
+def _alone(office: Office, step: steps.Step, site: Site) -> str:
+    """While a host enters the swarm, no other does."""
     if not isinstance(step, steps.InitSwarm | steps.JoinSwarm):
         return execute(step, site)
-    with locked(office, "swarm", f"{steps.describe(step).title}, {site.host.name}"):
-        if isinstance(step, steps.InitSwarm) and gather_swarm(office.inventory, office.connect).exists:
+    with locked(office, "swarm", f"{steps.describe(step).title}, {site.host.name}") as lease:
+        if isinstance(step, steps.JoinSwarm):
+            claimed(lease, lambda mark: membership.claim(site, mark))
+        elif gather_swarm(office.inventory, office.connect).exists:
             raise Drifted(
                 "somebody started a swarm meanwhile; this host did not become a second one", host=site.host.name
             )

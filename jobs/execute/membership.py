@@ -7,9 +7,11 @@ from jobs import facts, gather, steps
 from jobs.errors import EngineRefused, TimedOut
 from jobs.execute.site import Site
 from jobs.facts import PENDING, Node
+from jobs.lock import Mark
 
 Spec = dict[str, Any]
 JOIN, READY = 60, 60  # seconds
+LEADERLESS = 20  # seconds that a swarm may be without a leader: a manager just promoted is to answer first
 
 
 def execute(step: steps.Step, site: Site) -> str:
@@ -36,6 +38,17 @@ def execute(step: steps.Step, site: Site) -> str:
             return _leave(site, node)
         case _:
             raise AssertionError(f"no such step here: {step}")
+
+
+def claim(site: Site, mark: Mark) -> None:
+    """The swarm, for who is in it. Raises Superseded."""
+    if not gather.wait_for(lambda: _claimed(site, mark), LEADERLESS):
+        _claimed(site, mark)  # the error says why not
+
+
+def _claimed(site: Site, mark: Mark) -> bool:
+    site.manager().claim(mark)
+    return True
 
 
 def _join(site: Site, availability: str) -> str:

@@ -7,7 +7,20 @@ from jobs.engine import Engine
 from jobs.errors import JobError, Unreachable
 from jobs.gather import Connect
 from jobs.inventory import Host, Inventory
-from jobs.ssh import Shell
+from jobs.ssh import Output, Shell
+
+
+class NoShell:
+    """For steps over Engines alone, which are done though their host is away."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def run(self, *argv: str, **_: object) -> Output:
+        raise AssertionError(f"no shell to {self.host} here: {argv}")
+
+    def reconnect(self) -> None:
+        raise AssertionError(f"no shell to {self.host} here")
 
 
 @dataclass

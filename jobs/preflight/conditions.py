@@ -110,7 +110,7 @@ def _holder(text: str) -> str:
 
 def _networks(addresses: str, links: str) -> tuple[tuple[str, int], ...]:
     mtu = {name: int(size) for name, size in re.findall(r"^\d+: ([^:@\s]+)[^:]*:.* mtu (\d+)", links, re.MULTILINE)}
-    found = re.findall(r"^\d+: (\S+)\s+inet6? ([0-9a-fA-F.:]+)/\d+", addresses, re.MULTILINE)
+    found = re.findall(r"^\d+: (\S+)\s+inet6? ([0-9a-fA-F.:]+)(?:/\d+| peer )", addresses, re.MULTILINE)
     return tuple((address, mtu.get(name, 0)) for name, address in found)
 
 

@@ -97,6 +97,7 @@ class Chaos:
         world = self.targets.fleet.world
         deeds = world.history.deeds()
         self.wrong += invariants.one_at_a_time(deeds) + invariants.nothing_twice(deeds)
+        self.wrong += invariants.fence_never_goes_down(deeds)
         self.wrong += invariants.no_manager_unasked(deeds, self.people.accepted)
         self.wrong += [f"quorum lost: {deed.what}" for deed in deeds if deed.kind == "quorum"]
         self.wrong += [f"not understood by a host: {line}" for line in world.history.unknown]

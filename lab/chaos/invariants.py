@@ -49,6 +49,21 @@ def one_at_a_time(deeds: Sequence[Deed]) -> list[str]:
     return found
 
 
+def fence_never_goes_down(deeds: Sequence[Deed]) -> list[str]:
+    """On a host, no run changes anything after a later one has; and nobody changes it who has not claimed it."""
+    found = []
+    for host in sorted({deed.host for deed in deeds}):
+        own = [deed for deed in deeds if deed.host == host and deed.kind in CHANGING and PROBE not in deed.what]
+        own = sorted((deed for deed in own if deed.source), key=lambda deed: deed.began)
+        found += [f"{host} was changed without a claim: {deed.what[:50]!r}" for deed in own if not deed.fence]
+        found += [
+            f"{host} was changed with fence {two.fence} after {one.fence}: {two.what[:50]!r}"
+            for one, two in pairwise(own)
+            if two.fence < one.fence
+        ]
+    return found
+
+
 def nothing_twice(deeds: Sequence[Deed]) -> list[str]:
     """What was done is not done again: no second start or join without leaving, no install of what is installed."""
     found = []

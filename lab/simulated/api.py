@@ -84,6 +84,12 @@ def _update(asked: Asked) -> Any:
     return None
 
 
+def _configure(asked: Asked) -> Any:
+    swarm, index = asked.machine.world.swarm, int(asked.query.get("version", "-1"))
+    with asked.machine.world.history.deed(asked.machine.name, "swarm", "update the swarm", asked.source) as deed:
+        return _told(deed, lambda: swarm.configure(asked.machine, index, dict(asked.body.get("Labels") or {})))
+
+
 def _remove(asked: Asked) -> Any:
     force = asked.query.get("force", "").lower() in ("1", "true")
     what = f"remove {asked.caught[0]}"
@@ -109,6 +115,7 @@ PATHS: tuple[tuple[str, str, Answer], ...] = (
     ("POST", "/swarm/init", _init),
     ("POST", "/swarm/join", _join),
     ("POST", "/swarm/leave", _leave),
+    ("POST", "/swarm/update", _configure),
     ("POST", "/nodes/([^/]+)/update", _update),
     ("DELETE", "/nodes/([^/]+)", _remove),
 )

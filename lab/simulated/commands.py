@@ -12,6 +12,8 @@ from lab.simulated import docker, scripts, system
 from lab.simulated.machine import Machine
 from lab.simulated.said import Said
 
+FENCED, PATIENCE = "imker-fence", 60  # in the script that a command is run under; seconds it waits for another's
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -61,13 +63,35 @@ def typed(machine: Machine, line: str, stdin: str, source: str) -> Said:
     words = shlex.split(line)
     if words[:3] == ["sudo", "-n", "--"]:
         words = words[3:]
+    if words[:2] == ["sh", "-c"] and FENCED in words[2]:
+        return _fenced(machine, words, stdin, source)
+    return _typed(machine, words, stdin, source)
+
+
+def _fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Said:
+    """Runs a command for a mark, if no other's number on the host is as high; one at a time."""
+    path, *mine = words[4:8]
+    if not machine.fence.acquire(timeout=PATIENCE):
+        return Said(75, "", f"imker-fence busy {machine.disk.texts.get(path, '')}")
+    try:
+        seen = machine.disk.texts.get(path, "0").split()
+        if seen != mine and int(seen[0]) >= int(mine[0]):
+            return Said(76, "", f"imker-fence later {' '.join(seen)}\n")
+        machine.disk.write(path, " ".join(mine) + "\n")
+        return _typed(machine, words[8:], stdin, source, int(mine[0]))
+    finally:
+        machine.fence.release()
+
+
+def _typed(machine: Machine, words: list[str], stdin: str, source: str, fence: int = 0) -> Said:
     rule = _rule(words)
     if rule is None:
+        line = shlex.join(words)
         machine.world.history.not_known(machine.name, line)
         return Said(127, "", f"{words[0] if words else ''}: command not found\n")
     if not rule.kind:
         return _done(rule, machine, words, stdin)
-    with machine.world.history.deed(machine.name, rule.kind, shlex.join(words)[:200], source) as deed:
+    with machine.world.history.deed(machine.name, rule.kind, shlex.join(words)[:200], source, fence) as deed:
         said = _done(rule, machine, words, stdin)
         deed.said = said.err.strip()[-200:] if said.code else ""
         return said

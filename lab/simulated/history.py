@@ -14,7 +14,8 @@ from dataclasses import dataclass
 class Deed:
     """`began`, `ended`: by the monotonic clock, `ended` 0 while it goes on; `source`: the connection, "" for a fault.
 
-    `kind`: what it does, such as "file", "unit", "join"; `said`: how it ended, "" for well.
+    `kind`: what it does, such as "file", "unit", "join"; `said`: how it ended, "" for well; `fence`: the number that
+    its run had claimed the host with, 0 for none.
     """
 
     host: str
@@ -24,6 +25,7 @@ class Deed:
     began: float
     ended: float = 0.0
     said: str = ""
+    fence: int = 0
 
 
 class History:
@@ -33,8 +35,8 @@ class History:
         self._unknown: list[str] = []
 
     @contextmanager
-    def deed(self, host: str, kind: str, what: str, source: str) -> Iterator[Deed]:
-        deed = Deed(host, kind, what, source, time.monotonic())
+    def deed(self, host: str, kind: str, what: str, source: str, fence: int = 0) -> Iterator[Deed]:
+        deed = Deed(host, kind, what, source, time.monotonic(), fence=fence)
         with self._lock:
             self._deeds.append(deed)
         try:

@@ -76,6 +76,7 @@ class Machine:
         self.about = about
         self.world = world
         self.lock = threading.RLock()
+        self.fence = threading.Lock()  # of /var/lib/imker, held by the command that changes the host
         self.listening: Callable[[bool], None] = lambda open_: None
         self.power: Callable[[bool], None] = lambda on: None
         self.up = True

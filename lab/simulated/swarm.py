@@ -45,7 +45,9 @@ class Swarm:
         self.joining: set[str] = set()
         self.tokens: dict[str, str] = {}
         self._leader = ""
-        self._indices = itertools.count(10)
+        self.labels: dict[str, str] = {}
+        self.index = 10
+        self._indices = itertools.count(11)
 
     # --- what is true ---
 
@@ -113,9 +115,13 @@ class Swarm:
     def inspect(self, machine: "Machine") -> dict[str, Any]:
         with self.lock:
             self._manager(machine)
-            spec = {"Name": "default", "EncryptionConfig": {"AutoLockManagers": self.autolock}}
+            spec = {
+                "Name": "default",
+                "Labels": dict(self.labels),
+                "EncryptionConfig": {"AutoLockManagers": self.autolock},
+            }
             tokens = {} if accepts_membership(machine.dockerd.version) else {"JoinTokens": dict(self.tokens)}
-            return {"ID": self.id, "Version": {"Index": 10}, "Spec": spec, **tokens}
+            return {"ID": self.id, "Version": {"Index": self.index}, "Spec": spec, **tokens}
 
     def list(self, machine: "Machine") -> "list[dict[str, Any]]":
         with self.lock:
@@ -132,7 +138,7 @@ class Swarm:
     def init(self, machine: "Machine") -> str:
         with self.lock:
             self._outside(machine)
-            self.id, self.nodes = secrets.token_hex(12), {}
+            self.id, self.nodes, self.labels = secrets.token_hex(12), {}, {}
             self.tokens = {
                 role: f"SWMTKN-1-{secrets.token_hex(25)}-{secrets.token_hex(12)}" for role in ("Worker", "Manager")
             }
@@ -202,6 +208,14 @@ class Swarm:
                 why = f"node {node.id} is not down and can't be removed"
                 raise Refused(400, f"rpc error: code = FailedPrecondition desc = {why}")
             del self.nodes[node.id]
+
+    def configure(self, machine: "Machine", index: int, labels: dict[str, str]) -> None:
+        """The swarm's own labels."""
+        with self.lock:
+            self._manager(machine)
+            if index != self.index:
+                raise Refused(500, "rpc error: code = Unknown desc = update out of sequence")
+            self.labels, self.index = labels, next(self._indices)
 
     def unlock(self, machine: "Machine") -> None:
         with self.lock:

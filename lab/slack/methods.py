@@ -104,8 +104,14 @@ def _history(arguments: Arguments, state: State) -> Answer:
     oldest = float(arguments.get("oldest") or 0)
     told = _true(arguments.get("include_all_metadata"))
     found = [m for m in state.messages.values() if m.channel == channel and not m.to and not m.thread]
-    newest = [m.as_slack(told) for m in reversed(found) if float(m.ts) >= oldest]
+    newest = [{**m.as_slack(told), **_thread(m, state)} for m in reversed(found) if float(m.ts) >= oldest]
     return {"messages": newest[: int(arguments.get("limit") or 100)], "has_more": False}
+
+
+def _thread(message: Message, state: State) -> dict[str, Any]:
+    """Of a message that was answered, how often."""
+    answers = sum(reply.thread == message.ts and not reply.to for reply in state.messages.values())
+    return {"thread_ts": message.ts, "reply_count": answers} if answers else {}
 
 
 def _replies(arguments: Arguments, state: State) -> Answer:

@@ -120,6 +120,16 @@ def test_a_channel_that_cannot_be_written_to_is_tried_again_later(world: World) 
     assert len(world.posted()) == 1
 
 
+def test_who_rewrites_what_came_after_the_last_day_is_found_by_the_thread_of_an_acceptance(world: World) -> None:
+    record = RunRecord("k3fm9x2q", Accept("j8xsy2yb"), "accept j8xsy2yb", ALICE, OPS, NOON)
+    ts = world.client.chat_postMessage(channel=OPS, text="the run's message")["ts"]
+    world.runs.posted.remember(record.run, ts=ts, channel=OPS)
+    witness = Witness(world.client, world.audit, world.runs, OPS, lambda: world.now)
+    witness.accepted(RunView(record, "over", NOON), world.runs.posted.of(record.run))
+    world.client.chat_postMessage(channel=OPS, text="said by the way", thread_ts=ts)
+    assert heads_in(world.client, OPS) == [replace(world.audit.head(), where="the channel")]
+
+
 def test_who_rewrites_all_of_redis_is_found_by_what_the_channel_has_read(world: World, redis: Redis) -> None:
     world.look()
     world.now += DAY

@@ -64,16 +64,18 @@ class Imker:
 
     def begins(self, message: Seen, step: str) -> None:
         """Waits for a step of the message's run to begin: the channel shows some too late, they are short."""
-        run = message.plain.split("run `")[1].split("`")[0]
-        wait_for(lambda: any(body == StepStarted(step) for body in self._told(run)))
+        wait_for(lambda: any(body == StepStarted(step) for body in self.told(self.run_of(message))))
 
-    def _told(self, run: str) -> list[Body]:
+    def run_of(self, message: Seen) -> str:
+        return message.plain.split("run `")[1].split("`")[0]
+
+    def told(self, run: str) -> list[Body]:
         return [event.body for event in events_of(self.redis.xrange(events_key(run)))]  # type: ignore[arg-type]
 
     def kill_rq_workers(self) -> None:
         """The `changes` process with all below it, at once, as a machine that loses power would; then a new one."""
         crew = self.processes.running.pop("changes")
-        for pid in [crew.pid, *_below(crew.pid)]:
+        for pid in [crew.pid, *below(crew.pid)]:
             os.kill(pid, signal.SIGKILL)
         crew.wait()
         self.processes.start("changes")
@@ -105,7 +107,8 @@ def on(host: str, *argv: str, stdin: str = "") -> str:
 
 
 def upgrading(host: str) -> bool:
-    return machine.enter(host, "systemctl", "is-active", "-q", "imker-upgrade.service").returncode == 0
+    """Whether apt is at it: the unit stays when it has ended, until somebody has looked."""
+    return on(host, "systemctl", "show", "-p", "SubState", "--value", "imker-upgrade.service").strip() == "running"
 
 
 def wait_for(true: Callable[[], bool]) -> None:
@@ -115,11 +118,11 @@ def wait_for(true: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def _below(pid: int) -> list[int]:
+def below(pid: int) -> list[int]:
     """All processes below one, the deepest last."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(word) for task in tasks for word in (task / "children").read_text().split()]
     except OSError:
         return []
-    return [below for child in children for below in (child, *_below(child))]
+    return [found for child in children for found in (child, *below(child))]

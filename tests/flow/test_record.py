@@ -68,7 +68,8 @@ def test_every_command_and_every_refusal_is_recorded(
 ) -> None:
     before = last(flow)
     flow.workspace.say(user, OPS, text)
-    fact = next(fact for fact in until(flow, before, 1) if fact.what == what)
+    flow.await_true(lambda: what in {fact.what for fact in kept(flow, before)})
+    fact = next(fact for fact in kept(flow, before) if fact.what == what)
     assert (fact.who, fact.channel) == (user, OPS)
     assert {**fact.said, **said} == fact.said
 

@@ -14,6 +14,7 @@ from jobs.errors import JobError
 from jobs.facts import PENDING
 from jobs.inventory import Host
 from jobs.journal import Journal
+from jobs.lock import Mark
 from jobs.office import Office
 from jobs.settings import RightsSection, Settings
 
@@ -31,6 +32,7 @@ class Swarm:
     )
     managers: list[str] = field(default_factory=lambda: ["connewitz", "tondi"])
     claims: str = "kaditz"
+    marks: list[Mark] = field(default_factory=list)
     address: str = ADDRESSES["kaditz"]
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
@@ -57,6 +59,9 @@ class Engine:
         assert node == "id-kaditz"
         self.swarm.spec = change(self.swarm.spec)
 
+    def claim(self, mark: Mark) -> None:
+        self.swarm.marks.append(mark)
+
     def _node(self, name: str) -> dict[str, Any]:
         own = name == "kaditz"
         manages = self.swarm.spec["Role"] == "manager" if own else True
@@ -69,12 +74,8 @@ class Engine:
         }
 
 
-class NoShell:
-    def __enter__(self) -> "NoShell":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
+def no_shell(host: Host) -> Any:
+    raise AssertionError("who is in the swarm is the Engines' matter: the host may be away")
 
 
 @dataclass
@@ -98,7 +99,7 @@ class Case:
         journal = Journal(self.redis, "r", self.job, lambda: self.moment.wall)
         office = Office(
             request, Settings(rights=self.rights), INVENTORY, journal, self.redis,
-            lambda host: NoShell(), self.swarm.connect, lambda: self.moment,  # type: ignore[arg-type,return-value]
+            no_shell, self.swarm.connect, lambda: self.moment,
         )  # fmt: skip
         if isinstance(command, Accept):
             changes.accept(office, command.node)

@@ -21,7 +21,7 @@ from jobs.daemon_options import FileEdit
 from jobs.errors import CommandFailed, EngineRefused
 from jobs.inventory import Host
 from jobs.journal import Journal
-from jobs.lock import Lease
+from jobs.lock import Lease, Mark
 from jobs.office import Office
 from jobs.settings import Settings
 from jobs.ssh import Output
@@ -43,6 +43,8 @@ PLAN = (steps.RewriteOptions((FileEdit(DEFAULTS, BEFORE, AFTER),)), steps.JoinSw
 
 class Hosts:
     """A host whose files are here, and two Engines of one swarm. `fault`: what goes wrong, "" for nothing."""
+
+    host = "kaditz"
 
     def __init__(self, fault: str) -> None:
         self.fault, self.files, self.joined = fault, {DEFAULTS: BEFORE}, False
@@ -67,6 +69,9 @@ class Hosts:
 class _Engine:
     def __init__(self, host: Host, hosts: Hosts) -> None:
         self.host, self.hosts = host, hosts
+
+    def claim(self, mark: Mark) -> None:
+        """Nobody else is here."""
 
     def worker_token(self) -> engine.Secret:
         return engine.Secret(TOKEN)
@@ -101,7 +106,7 @@ def migrated(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> tuple
         shown = daemon_options.diff((FileEdit(DEFAULTS, BEFORE, AFTER),))
         office.journal.tell(Planned(tuple(map(steps.describe, PLAN)), diff=shown))
         office.journal.tell(Detail("apt on kaditz", f"Get:1 http://imker:{PROXY}@proxy:3128/ docker.io\n{KEY}"))
-        carry_out(office, inventory["kaditz"], PLAN, ("tondi",), Lease(1))
+        carry_out(office, inventory["kaditz"], PLAN, ("tondi",), Lease(Mark(1, "k3fm9x2q", 7.0), above=lambda _: 0))
 
     monkeypatch.setattr(run, "handle", handle)
     monkeypatch.setattr("sys.stderr", said)

@@ -50,7 +50,7 @@ def test_it_is_free_again_and_the_fence_grows(redis: Redis) -> None:
     with held(redis, "swarm", ALICE) as first:
         pass
     with held(redis, "swarm", ALICE) as second:
-        assert second.fence > first.fence
+        assert second.mark.number > first.mark.number
 
 
 def test_who_waits_gets_it_when_it_is_free(redis: Redis) -> None:

@@ -1,0 +1,94 @@
+"""docker-machine's own file, cleaned: what belongs to the classic Swarm leaves, everything else stays."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.machine_store import residue
+
+CLEAN: dict[str, Any] = {
+    "ConfigVersion": 3,
+    "Driver": {"IPAddress": "198.18.0.73", "SSHUser": "geschke", "SwarmMaster": False, "SwarmDiscovery": ""},
+    "DriverName": "generic",
+    "HostOptions": {
+        "EngineOptions": {"ArbitraryFlags": ["log-driver=json-file"], "Labels": ["instance=large"]},
+        "SwarmOptions": {
+            "IsSwarm": False, "Agent": False, "Master": False, "Discovery": "", "Strategy": "spread",
+        },
+        "AuthOptions": {"ServerCertSANs": []},
+    },
+    "Name": "tondi",
+}  # fmt: skip
+LEFT: list[tuple[tuple[str, ...], object]] = [
+    (("HostOptions", "SwarmOptions", "IsSwarm"), True),
+    (("HostOptions", "SwarmOptions", "Agent"), True),
+    (("HostOptions", "SwarmOptions", "Master"), True),
+    (("HostOptions", "SwarmOptions", "Discovery"), "consul://198.18.0.64:8500"),
+    (("Driver", "SwarmMaster"), True),
+    (("Driver", "SwarmDiscovery"), "consul://198.18.0.64:8500"),
+    (
+        ("HostOptions", "EngineOptions", "ArbitraryFlags"),
+        [
+            "cluster-store=consul://198.18.0.64:8500",
+            "log-driver=json-file",
+            "--cluster-advertise=eth0:2376",
+            "cluster-store-opt kv.cacertfile=/etc/docker/ca.pem",
+        ],
+    ),
+]
+
+
+def dirty(*left: tuple[tuple[str, ...], object]) -> str:
+    document = copy.deepcopy(CLEAN)
+    for path, value in left:
+        section = document
+        for key in path[:-1]:
+            section = section[key]
+        section[path[-1]] = value
+    return json.dumps(document)
+
+
+def cleaned(text: str) -> Any:
+    edit = residue("config.json", text)
+    assert edit is not None
+    assert (edit.path, edit.before) == ("config.json", text), "the copy is of what was there"
+    return json.loads(edit.after)
+
+
+@pytest.mark.parametrize("left", LEFT, ids=[path[-1] for path, _ in LEFT])
+def test_each_trace_of_the_classic_swarm_leaves(left: tuple[tuple[str, ...], object]) -> None:
+    assert cleaned(dirty(left)) == CLEAN
+
+
+@given(st.lists(st.sampled_from(LEFT), min_size=1, unique_by=lambda left: left[0]))
+def test_all_of_them_leave_everything_else_and_its_order_stay_and_once_is_enough(left: Any) -> None:
+    after = cleaned(dirty(*left))
+    assert json.dumps(after) == json.dumps(CLEAN)
+    assert residue("config.json", json.dumps(after, indent=4)) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps(CLEAN),
+        '{"Name": "old", "ConfigVersion": 0}',
+        '{"HostOptions": null, "Driver": null}',
+        '{"HostOptions": {"SwarmOptions": null, "EngineOptions": {"ArbitraryFlags": null}}}',
+        "[]",
+        '"text"',
+        "{",
+        "",
+    ],
+)
+def test_where_nothing_of_it_is_nothing_is_written(text: str) -> None:
+    assert residue("config.json", text) is None
+
+
+def test_no_key_is_added_that_the_file_did_not_have() -> None:
+    """docker-machine of another age has others."""
+    text = '{"HostOptions": {"SwarmOptions": {"Discovery": "consul://x"}}}'
+    assert cleaned(text) == {"HostOptions": {"SwarmOptions": {"Discovery": ""}}}
