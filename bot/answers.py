@@ -39,6 +39,24 @@ def said(text: str) -> Message:
     return private(text)
 
 
+def not_taken(why: str, certain: bool) -> Message:
+    """Of a command that is not written down; `certain`: for sure, as a Redis that fell silent may have heard it."""
+    if certain:
+        return private(f"Not started: {why}. Nothing was changed; ask again when that is mended.")
+    return private(
+        f"Not started: {why}. Should it have heard this before it fell silent, it begins when Redis is back: "
+        "look at `/swarm status` before you ask again."
+    )
+
+
+def kept(why: str) -> Message:
+    """Of one that is written down, but could not be dealt with."""
+    return private(
+        f"Not started yet: {why}. It is written down, and begins when Redis is back, within half an hour: "
+        "do not ask again, `/swarm status` will show it."
+    )
+
+
 def help_for(mine: Mapping[str, tuple[str, ...]]) -> Message:
     """Only what the asker may do, with the hosts it is for unless those are all."""
     lines = [f"`{verb.usage}`  {verb.does}{_only(mine[verb.name])}" for verb in VERBS if verb.name in mine]

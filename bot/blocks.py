@@ -41,6 +41,12 @@ def _message(view: RunView, note: int) -> Message:
     return Message(_text(view, closing), tuple(blocks))
 
 
+def forgotten(view: RunView) -> Message:
+    """Instead of the message of a run that Redis has lost."""
+    lead, says = f"❓ *{mrkdwn(wording.title(view))}*  forgotten", wording.forgotten(view)
+    return Message(f"{lead}\n{says}", (section(lead), context(asked(view)), section(says)))
+
+
 def detail(shown: Detail) -> Message:
     """A reply in the run's thread; of what is too long, the end is kept."""
     body = code(plain(shown.text)[-TEXT:])[-SECTION + 10 :]

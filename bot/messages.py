@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import blocks
@@ -17,17 +17,17 @@ from bot.progress import RunView
 from bot.report import report as written
 from bot.runs import Runs
 from bot.thread import payload, replies
+from imker.fault import fault
 
+log = structlog.get_logger()
 APART = 1.5  # seconds between two edits of one message
-GONE = ("message_not_found", "cant_update_message")
-SHUT_OUT = ("not_in_channel", "channel_not_found", "is_archived")
 METADATA = "imker_run"
 
 
 class Messages:
-    """`clock`: UNIX seconds."""
+    """Raises what the client raises; a look later tries again. `clock`: seconds, monotonic."""
 
-    def __init__(self, runs: Runs, client: WebClient, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, runs: Runs, client: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._runs = runs
         self._posted = runs.posted
         self._client = client
@@ -51,20 +51,15 @@ class Messages:
     def _post(self, view: RunView, message: Message, digest: str, *, tried: bool) -> bool:
         """Noted before the first try: whoever comes after a failure cannot know whether that try was heard."""
         run, channel = view.record.run, view.record.channel
-        try:
-            ts = self._found(channel, run, view.record.asked_at) if tried else ""
-            if ts:  # it was heard, and says what was true then
-                self._posted.remember(run, ts=ts, channel=channel)
-                return self._edit(view, message, digest, {"ts": ts, "channel": channel})
-            self._posted.remember(run, tried="1")
-            ts = self._sent(channel, run, message)
-        except SlackApiError as refused:
-            if refused.response["error"] not in SHUT_OUT:
-                raise
-            self._privately(run, message)
-            self._posted.remember(run, digest=digest, ts="", channel=channel)
-            return True
-        self._posted.remember(run, digest=digest, ts=ts, channel=channel)
+        ts = self._found(channel, run, view.record.asked_at) if tried else ""
+        if ts:  # it was heard, and says what was true then
+            self._posted.remember(run, ts=ts, channel=channel)
+            return self._edit(view, message, digest, {"ts": ts, "channel": channel})
+        self._posted.remember(run, tried="1")
+        fault("message.tried")
+        ts = self._sent(channel, run, message)
+        fault("message.posted")
+        self._posted.remember(run, ts=ts, channel=channel, digest=digest)
         return True
 
     def _sent(self, channel: str, run: str, message: Message) -> str:
@@ -85,21 +80,11 @@ class Messages:
         return ""
 
     def _edit(self, view: RunView, message: Message, digest: str, posted: dict[str, str]) -> bool:
-        run = view.record.run
-        if not posted["ts"]:
-            self._posted.remember(run, digest=digest)
-            return True
-        try:
-            self._client.chat_update(
-                channel=posted["channel"], ts=posted["ts"], text=message.text, blocks=list(message.blocks)
-            )
-        except SlackApiError as refused:
-            if refused.response["error"] in GONE:
-                self._posted.forget(run)
-                return False
-            if refused.response["error"] not in SHUT_OUT:
-                raise
-        self._posted.remember(run, digest=digest)
+        self._client.chat_update(
+            channel=posted["channel"], ts=posted["ts"], text=message.text, blocks=list(message.blocks)
+        )
+        fault("message.edited")
+        self._posted.remember(view.record.run, digest=digest)
         return True
 
     def details(self, view: RunView) -> bool:
@@ -111,6 +96,7 @@ class Messages:
             if f"tried:{key}" not in posted or not self._heard(posted, key):
                 self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
                 self._reply(posted, key, blocks.detail(shown))
+                fault("reply.posted")
             self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
         return True
 
@@ -128,12 +114,25 @@ class Messages:
         """Whether a detail is in the thread although its post's reply was lost."""
         return any(payload(reply, METADATA).get("detail") == key for reply in replies(self._client, posted))
 
-    def _privately(self, run: str, message: Message) -> None:
-        """The channel does not take messages: at least the asker hears."""
-        url = self._runs.answer_url(run)
+    def privately(self, view: RunView, message: Message, over: bool) -> None:
+        """To the asker alone, where the channel takes no messages: when that is first found out, and at the end."""
+        run, when = view.record.run, "end" if over else "first"
+        url, told = self._runs.answer_url(run), self._posted.of(run).get("privately")
+        if told in (when, "end"):
+            return
+        self._posted.remember(run, privately=when)
+        log.warning("the channel takes no messages", run=run, channel=view.record.channel, says=message.text)
         if url:
             lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
             WebhookClient(url).send(text=lead + message.text, response_type="ephemeral")
+
+    def forgotten(self, view: RunView, posted: dict[str, str]) -> None:
+        """Says of a run that Redis has lost that it did. `posted`: where its message stood, if there was one."""
+        message, channel = blocks.forgotten(view), view.record.channel
+        if posted.get("ts"):
+            self._client.chat_update(channel=channel, ts=posted["ts"], text=message.text, blocks=list(message.blocks))
+        else:
+            self._sent(channel, view.record.run, message)
 
     def report(self, fleet: FleetView) -> bool:
         """As a file in the thread, once."""
@@ -147,6 +146,7 @@ class Messages:
             self._client.files_upload_v2(
                 content=written(fleet), filename=name, title=name, channel=posted["channel"], thread_ts=posted["ts"]
             )
+            fault("report.posted")
         self._posted.remember(run, report="1")
         return True
 

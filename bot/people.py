@@ -5,11 +5,13 @@ An answer to a question is kept for a minute; a decision of weight asks anew. Wh
 
 import time
 from collections.abc import Callable
+from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
+from bot.patience import code
 from bot.policy import Actor, Kind
 
 KEPT = 60.0  # seconds
@@ -30,14 +32,15 @@ class People:
         if known and not fresh and self._clock() - known[0] < KEPT:
             return known[1]
         actor = Actor(user, self._kind(user, team), self._groups_of(user))
-        self._known[user] = (self._clock(), actor)
+        if actor.kind != "untold" and actor.groups is not None:
+            self._known[user] = (self._clock(), actor)
         return actor
 
     def _kind(self, user: str, team: str) -> Kind:
         try:
             told: dict[str, Any] = self._client.users_info(user=user)["user"]
-        except (SlackClientError, OSError):
-            return "stranger"  # whom Slack does not know is nobody's colleague
+        except (SlackClientError, OSError, HTTPException) as failed:
+            return "stranger" if _unknown(failed) else "untold"
         if told.get("deleted"):
             return "deactivated"
         if told.get("is_bot") or told.get("is_workflow_bot") or user == SLACKBOT:
@@ -53,5 +56,10 @@ class People:
             return frozenset(
                 group for group in self._groups if user in self._client.usergroups_users_list(usergroup=group)["users"]
             )
-        except (SlackClientError, OSError):
+        except (SlackClientError, OSError, HTTPException):
             return None
+
+
+def _unknown(failed: Exception) -> bool:
+    """Whom Slack says it does not know, or not to us, is nobody's colleague; all else is Slack's own trouble."""
+    return code(failed) in ("user_not_found", "user_not_visible")

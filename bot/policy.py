@@ -11,12 +11,13 @@ from bot.settings import Rights, Rule
 from bot.verbs import VERBS, Right
 from jobs.contract import Waiting
 
-Kind = Literal["member", "guest", "bot", "deactivated", "stranger"]
+Kind = Literal["member", "guest", "bot", "deactivated", "stranger", "untold"]
 REFUSED: dict[Kind, str] = {
     "guest": "guests of this workspace may not use it",
     "bot": "bots and workflows may not use it",
     "deactivated": "deactivated accounts may not use it",
     "stranger": "people of other workspaces may not use it",
+    "untold": "Slack does not tell who you are just now; try again in a minute",
 }
 RIGHT_OF: dict[str, Right] = {verb.name: verb.right for verb in VERBS}
 FLEET_WIDE = ("hosts", "nodes", "migrate all", "doctor")  # what shows or changes every host

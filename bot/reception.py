@@ -17,8 +17,11 @@ from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
 from bot.runs import Forged
 from imker.audit import RecordBroken
+from imker.fault import fault
+from imker.outage import outage, refused
 
 log = structlog.get_logger()
+REFUSES = "Redis refuses it; the bot's log says why"
 LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 
 
@@ -32,6 +35,7 @@ class Reception:
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is acknowledged first, and told after."""
+        fault("inbox.heard")
         late = threading.Timer(LATEST, ack)
         late.start()
         try:
@@ -39,6 +43,7 @@ class Reception:
         finally:
             late.cancel()
             ack()
+        fault("inbox.acked")
         if taken:
             self.deal_with(delivery)
 
@@ -46,9 +51,10 @@ class Reception:
         """Whether it is written down; if not, who asked is told."""
         try:
             self._inbox.take(delivery)
-        except RedisError:
-            log.exception("Redis does not answer")
-            _not_started(self._answer(delivery))
+            fault("inbox.taken")
+        except RedisError as failed:
+            log.warning("could not be written down", delivery=delivery.id, error=str(failed))
+            self._answer(delivery)(answers.not_taken(outage(failed) or REFUSES, refused(failed)))
             return False
         return True
 
@@ -56,15 +62,33 @@ class Reception:
         """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
         try:
             for delivery in self._inbox.left():
-                try:
-                    self.deal_with(delivery)
-                except Exception:
-                    log.exception("a delivery broke", delivery=delivery.id)
-                    self._inbox.done(delivery)
+                self._again(delivery)
         except RedisError as failed:
-            log.warning("Redis does not answer", error=str(failed))
+            log.warning("could not catch up", error=str(failed))
+
+    def _again(self, delivery: Delivery) -> None:
+        """Who asked has been told that it begins when Redis is back: while it is not, nothing more is said."""
+        try:
+            self._work(delivery)
+        except RedisError as failed:
+            if not outage(failed):
+                self._inbox.done(delivery)
+            raise
+        except Exception:
+            log.exception("a delivery broke", delivery=delivery.id)
+            self._inbox.done(delivery)
 
     def deal_with(self, delivery: Delivery) -> None:
+        """What Redis fails in the middle of is still written down: `catch_up` does it."""
+        try:
+            self._work(delivery)
+        except RedisError as failed:
+            log.warning("could not be dealt with yet", delivery=delivery.id, error=str(failed))
+            why = outage(failed)
+            self._answer(delivery)(answers.kept(why) if why else answers.note(f"Not done: {REFUSES}."))
+
+    def _work(self, delivery: Delivery) -> None:
+        """Raises RedisError."""
         user, channel, text = delivery.user, delivery.channel, delivery.text
         answer, desk = self._answer(delivery), self._desk
         asked = f"/swarm {text}" if delivery.verdict is None else f"button {delivery.verdict} {text}"
@@ -75,6 +99,7 @@ class Reception:
                 desk.command(delivery, heard)
             else:
                 desk.click(delivery, delivery.verdict, heard)
+            fault("inbox.dealt")
             self._inbox.done(delivery)
 
         _guarded(work, heard)
@@ -106,17 +131,10 @@ def _privately(send: Callable[[Message], Any]) -> Answer:
     return answer
 
 
-def _not_started(answer: Answer) -> None:
-    answer(answers.said("Not started: Redis does not answer. Nothing was changed; try again in a minute."))
-
-
 def _guarded(work: Callable[[], None], answer: Answer) -> None:
     """A command that could not be recorded is refused in words; it was not started."""
     try:
         work()
-    except RedisError:
-        log.exception("Redis does not answer")
-        _not_started(answer)
     except Forged as forged:
         log.warning("forged", what=str(forged))
         answer(answers.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))

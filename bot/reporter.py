@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPException
@@ -18,22 +17,28 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackClientError
-from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.http_retry import RetryHandler
 
 from bot import blocks, fleet_blocks, settings
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
+from bot.lease import Lease
 from bot.messages import Messages
+from bot.patience import SHUT_OUT, Patience, code
+from bot.progress import RunView
 from bot.runs import Forged, Runs
 from bot.witness import Witness
 from imker import audit, broker, log, signing
 from imker.audit import Audit
 from imker.config import ConfigError
+from imker.fault import fault
 from jobs.contract import BELL
 
 TICK = 1.5  # seconds between looks
 HEALED = 5.0  # seconds after which a record without a job is enqueued again
-LEASE = 10  # seconds that one reporter stays the only one
+SLACK = 10  # seconds that Slack may take to answer
+GONE = ("message_not_found", "cant_update_message", "thread_not_found")
+HEAD = "the record's head"  # what patience is had with, besides runs
 
 logger = structlog.get_logger()
 
@@ -42,32 +47,49 @@ class Reporter:
     """`clock`: UNIX seconds."""
 
     def __init__(
-        self, runs: Runs, messages: Messages, witness: Witness, clock: Callable[[], float] = time.time
+        self,
+        runs: Runs,
+        messages: Messages,
+        witness: Witness,
+        clock: Callable[[], float] = time.time,
+        patience: Patience | None = None,
     ) -> None:
         self._runs = runs
         self._messages = messages
         self._witness = witness
         self._clock = clock
+        self._patience = patience or Patience()
+        self._open: dict[str, tuple[RunView, dict[str, str]]] = {}  # as last looked at, and where it was posted
 
-    def look(self) -> None:
-        """Every open run once. What Slack refuses for one run keeps none of the others waiting."""
-        for run in self._runs.open_runs():
-            self._trying(partial(self._report, run), run)
-        self._trying(self._witness.daily, "")
+    def look(self, leads: Callable[[], bool] = lambda: True) -> None:
+        """Every open run once, while this reporter `leads`. What fails for one keeps none of the others waiting."""
+        for run in dict.fromkeys((*self._runs.open_runs(), *self._open)):
+            if not leads():
+                return
+            try:
+                self._report(run)
+            except Forged as forged:
+                logger.warning("forged", run=run, what=str(forged))
+        self._trying(self._witness.daily, HEAD)
 
-    def _trying(self, work: Callable[[], None], run: str) -> None:
+    def _trying(self, work: Callable[[], None], key: str) -> None:
+        """Unless it failed just before. Slack's trouble is Slack's alone: the runs go on."""
+        if not self._patience.ready(key):
+            return
         try:
             work()
-        except (SlackClientError, OSError, HTTPException, Forged) as failed:
-            logger.warning("could not report", run=run, error=str(failed))
+            self._patience.done(key)
+        except (SlackClientError, OSError, HTTPException) as failed:
+            self._patience.failed(key, failed)
+            logger.warning("could not report", about=key, error=str(failed))
 
     def _report(self, run: str) -> None:
         record = self._runs.record(run)
         if record is None:
-            return self._runs.close(run)
+            return self._forgotten(run)
         if (
             not self._runs.has_job(record)
-            and self._clock() - record.asked_at > HEALED
+            and abs(self._clock() - record.asked_at) > HEALED
             and not self._told(run, record.jobs)
         ):
             self._runs.enqueue(record)
@@ -75,18 +97,52 @@ class Reporter:
         fleet = self._runs.fleet(view)
         if fleet:
             self._conduct(fleet)
-        message = fleet_blocks.render(fleet) if fleet else blocks.render(view)
+        return self._trying(partial(self._tell, view, fleet), run)
+
+    def _tell(self, view: RunView, fleet: FleetView | None) -> None:
+        run, message = view.record.run, fleet_blocks.render(fleet) if fleet else blocks.render(view)
         over = (state(fleet) == "over") if fleet else view.state in ("over", "lost") or view.expired
-        shown = self._messages.show(view, message, over) and self._messages.details(view)
-        if shown and over and (fleet is None or self._messages.report(fleet)):
-            self._witness.accepted(view, self._runs.posted.of(run))
-            self._runs.close(run)
+        try:
+            shown = self._messages.show(view, message, over) and self._messages.details(view)
+            if shown and over and (fleet is None or self._messages.report(fleet)):
+                self._witness.accepted(view, self._runs.posted.of(run))
+                fault("run.closing")
+                return self._close(run)
+        except SlackApiError as refused:
+            if code(refused) in GONE:
+                return self._runs.posted.forget(run)  # it comes again
+            if code(refused) not in SHUT_OUT:
+                raise
+            self._messages.privately(view, message, over)
+            if over:
+                return self._close(run)
+            raise
+        self._open[run] = view, self._runs.posted.of(run)
         return None
+
+    def _close(self, run: str) -> None:
+        self._runs.close(run)
+        self._open.pop(run, None)
+
+    def _forgotten(self, run: str) -> None:
+        """Redis was wiped. Who watches the run's message is told, if this reporter knows where that is."""
+
+        def tell() -> None:
+            try:
+                if run in self._open:
+                    self._messages.forgotten(*self._open[run])
+            except SlackApiError as refused:
+                if code(refused) not in (*GONE, *SHUT_OUT):
+                    raise
+            self._close(run)
+
+        self._trying(tell, run)
 
     def _conduct(self, fleet: FleetView) -> None:
         """Begins what may begin: whoever looks next begins the same, and RQ takes each but once."""
         for leg in next_legs(fleet):
             self._runs.start(leg_record(fleet, leg, self._clock()))
+            fault("leg.begun")
         for view, decision in steered(fleet):
             self._runs.decide(view.record, decision)
 
@@ -96,17 +152,19 @@ class Reporter:
 
 def serve(reporter: Reporter, redis: "Redis", over: threading.Event) -> None:
     """One reporter at a time looks; a second stands by, and takes over when the first is gone."""
-    me, bell = uuid.uuid4().hex, redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-    bell.subscribe(BELL)
+    bell = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
+    lease = Lease(redis, over)
     while not over.is_set():
         try:
-            if _leads(redis, me):
-                reporter.look()
+            if not bell.subscribed:
+                bell.subscribe(BELL)
+            if lease.mine():
+                reporter.look(lease.mine)
             _await(bell)
         except RedisError as failed:
             logger.warning("Redis does not answer", error=str(failed))
             over.wait(TICK)
-    _step_down(redis, me)
+    lease.give_up()
 
 
 def _await(bell: Any) -> None:
@@ -114,21 +172,6 @@ def _await(bell: Any) -> None:
     if bell.get_message(timeout=TICK):
         while bell.get_message(timeout=0):
             pass
-
-
-def _leads(redis: "Redis", me: str) -> bool:
-    if redis.set("bot:reporter", me, nx=True, ex=LEASE):
-        return True
-    holder = redis.get("bot:reporter")
-    if holder == me.encode():
-        redis.expire("bot:reporter", LEASE)
-        return True
-    return False
-
-
-def _step_down(redis: "Redis", me: str) -> None:
-    if redis.get("bot:reporter") == me.encode():
-        redis.delete("bot:reporter")
 
 
 def main() -> int:
@@ -140,10 +183,9 @@ def main() -> int:
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    # Without the SDK's own handler for lost connections: it would post again what was heard.
-    handlers = [RateLimitErrorRetryHandler(max_retry_count=2), ServerErrorRetryHandler(max_retry_count=2)]
     token = loaded.bot_token.get_secret_value()
-    client = WebClient(token=token, base_url=loaded.api_url, retry_handlers=handlers)
+    # Without the SDK's own retries: they would post again what was heard, and sleep where others' runs could be told.
+    client = WebClient(token=token, base_url=loaded.api_url, timeout=SLACK, retry_handlers=list[RetryHandler]())
     over = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, lambda *_: over.set())

@@ -106,3 +106,11 @@ def lost(view: RunView) -> str:
         f"The RQ worker died {where}; what was done stays done, and what ran on the host may have gone on.\n"
         f"`{again}` plans from what is true then, and does only what is left."
     )
+
+
+def forgotten(view: RunView) -> str:
+    again = mrkdwn(f"/swarm {view.record.text}")
+    return (
+        "Redis has lost its data, and with it this run. What was begun on a host may still go on there; nothing begins "
+        f"again by itself.\n`{again}` plans from what is true then, and does only what is left."
+    )

@@ -14,6 +14,7 @@ from redis.exceptions import ResponseError
 
 from imker import chain
 from imker.chain import Entry, Fact, Head
+from imker.outage import outage
 
 STREAM, HEAD = "audit", "audit:head"
 KNOWN = 7 * 24 * 3600  # seconds a fact's ID is known: longer than anybody repeats anything
@@ -48,7 +49,7 @@ class Audit:
         self._clock = clock
 
     def append(self, fact: Fact) -> int:
-        """The entry's number, the one it had when it is there already. Raises RecordBroken."""
+        """The entry's number, the one it had when it is there already. Raises RecordBroken, and RedisError."""
         head = self.head()
         for _ in range(TRIES):
             entry = chain.link(head, fact, self._clock(), self._key)
@@ -82,6 +83,8 @@ class Audit:
         try:
             return list(self._redis.eval(APPEND, 3, *keys, *map(str, values)))
         except ResponseError as refused:
+            if outage(refused):
+                raise
             raise RecordBroken(f"nothing can be added to the record: {refused}") from refused
 
     def _page(self, found: Any) -> list[tuple[str, Entry | None]]:

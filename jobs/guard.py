@@ -9,7 +9,8 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from rq import Queue, Worker
+from redis.client import Pipeline
+from rq import Queue, Worker, worker_registration
 from rq.executions import Execution
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
@@ -68,6 +69,7 @@ class GuardedQueue(Queue):
 class GuardedWorker(Worker):
     job_class = GuardedJob
     queue_class = GuardedQueue
+    max_connection_wait_time = 2.0  # seconds between two tries; RQ's own grows to a minute after Redis is back
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """RQ's own is a minute longer than a beat: a run whose RQ worker died was told lost after 76 s."""
@@ -78,6 +80,11 @@ class GuardedWorker(Worker):
         super().maintain_heartbeats(job, execution)
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """With its name in the list of RQ workers: a Redis that was wiped has it from there again."""
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 What is asked is decided by the command's type; what is done, by jobs.plan; how, by jobs.execute.
 """
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -102,4 +103,6 @@ def _office(request: contract.Request, journal: Journal, server: "redis.Redis") 
         return SshShell(host, loaded.inventory.known_hosts)
 
     # docker-machine's store is read anew: a migration before this one may have cleaned it.
-    return Office(request, loaded, inventory.load(loaded), journal, server, shell, Engine)
+    known = inventory.load(loaded)
+    server.set(contract.INVENTORY, json.dumps(sorted(known)))  # anew: Redis may have been wiped
+    return Office(request, loaded, known, journal, server, shell, Engine)

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import paramiko
 
@@ -18,6 +18,7 @@ from jobs.errors import CommandFailed, Unreachable
 from jobs.inventory import Host
 
 CONNECT, BANNER, AUTH, CHANNEL, KEEPALIVE = 10, 10, 15, 15, 15  # seconds
+UNHEARD = 30  # seconds until a connection whose packets nobody acknowledges is a lost one
 KEPT = 8 * 2**20  # bytes of a stream that are kept, the last ones
 
 
@@ -131,9 +132,18 @@ class SshShell:
         transport = client.get_transport()
         assert transport is not None
         transport.set_keepalive(KEEPALIVE)
-        # Each command is a few small packets: without this, 40 ms of waiting for the last one's acknowledgement.
-        transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[union-attr]
+        _tune(transport.sock)
         return client
+
+
+def _tune(connection: Any) -> None:
+    """Each command is a few small packets: without the first, 40 ms of waiting for the last one's acknowledgement.
+
+    Without the second, a line that swallows all packets is noticed only when a command's own time is over.
+    """
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD * 1000)
 
 
 def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachable:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import ConnectionError as NoConnection
 from slack_bolt import App, BoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
@@ -90,7 +90,7 @@ def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
     bench, slack, acks = Bench(redis, ALL), Slack(), []
 
     def away(self: Inbox, delivery: Delivery) -> None:
-        raise RedisError("away")
+        raise NoConnection("away")
 
     monkeypatch.setattr(Inbox, "take", away)
     reception(redis, bench, slack).receive(ASKED, lambda: acks.append(1))  # type: ignore[arg-type]
@@ -133,7 +133,7 @@ def test_a_mention_that_could_not_be_written_down_is_refused_and_not_asked_for_a
     bench, slack = Bench(redis, ALL), Slack()
 
     def away(self: Inbox, delivery: Delivery) -> None:
-        raise RedisError("away")
+        raise NoConnection("away")
 
     monkeypatch.setattr(Inbox, "take", away)
     assert mentioned(reception(redis, bench, slack)) == 200

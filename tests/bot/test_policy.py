@@ -80,7 +80,7 @@ def test_a_refusal_names_the_right_the_host_and_who_has_it() -> None:
 @given(st.sampled_from(sorted(RIGHT_OF)), st.text("abl-i1*?", max_size=6), st.sampled_from(["C01OPS", "C03WEB", "C9"]))
 def test_only_a_member_may_anything(verb: str, host: str, channel: str) -> None:
     rights = Rights(read=("*",), change=("*",), accept=("*",))
-    kinds: tuple[Kind, ...] = ("guest", "bot", "deactivated", "stranger")
+    kinds: tuple[Kind, ...] = ("guest", "bot", "deactivated", "stranger", "untold")
     for kind in kinds:
         assert isinstance(authorize(rights, OPS, actor("U01ALICE", kind), Need(verb, host), channel), Denied)
 
