@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-Point = Literal[
-    # The bot: what Slack delivers, until it is struck off.
+# What Slack delivers, until it is struck off.
+OfBot = Literal[
     "inbox.heard",  # not written down yet
     "inbox.taken",  # written down, not acknowledged
     "inbox.acked",  # acknowledged, not dealt with
@@ -26,7 +26,9 @@ Point = Literal[
     "decision.kept",  # it holds, and nothing follows from it
     "decision.followed",  # what follows is enqueued, and nothing in the record
     "hold.kept",
-    # The reporter: what Slack has, and nobody knows.
+]
+# What Slack has, and nobody knows.
+OfReporter = Literal[
     "message.tried",  # about to be posted
     "message.posted",
     "message.edited",
@@ -35,7 +37,8 @@ Point = Literal[
     "head.posted",
     "leg.begun",  # one host of a fleet's, and not the next
     "run.closing",
-    # A job.
+]
+OfJob = Literal[
     "job.begun",  # taken by an RQ worker, not looked at yet
     "job.admitted",  # its request is used up, and nothing is told
     "job.locked",
@@ -49,6 +52,7 @@ Point = Literal[
     "job.ending",  # all is done but the last word
     "job.ended",  # the last word is told, RQ does not know
 ]
+Point = Literal[OfBot, OfReporter, OfJob]
 POINTS: tuple[Point, ...] = get_args(Point)
 Crossed = Callable[[Point], None]
 

@@ -68,23 +68,23 @@ class GuardedQueue(Queue):
 
 class GuardedWorker(Worker):
     job_class = GuardedJob
-    queue_class = GuardedQueue
     max_connection_wait_time = 2.0  # seconds between two tries; RQ's own grows to a minute after Redis is back
+    queue_class = GuardedQueue
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """RQ's own is a minute longer than a beat: a run whose RQ worker died was told lost after 76 s."""
         return int(self.job_monitoring_interval) + SILENCE
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """With its name in the list of RQ workers: a Redis that was wiped has it from there again."""
+        super().heartbeat(timeout, pipeline)
+        worker_registration.register(self, pipeline)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
         """While all RQ workers are busy, RQ itself looks after no dead one."""
         super().maintain_heartbeats(job, execution)
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
-
-    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """With its name in the list of RQ workers: a Redis that was wiped has it from there again."""
-        super().heartbeat(timeout, pipeline)
-        worker_registration.register(self, pipeline)
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
