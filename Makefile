@@ -44,7 +44,7 @@ browser: # for the page's tests; without it they are skipped, and the last lines
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium >/dev/null; } || true
 
 .PHONY: test
-test: lint browser ## all tests (without root: all but the fleet's)
+test: lint browser ## all tests but those that keep real hosts busy for minutes (without root: none on real hosts)
 	$(VENV)/bin/python -m pytest -m "not long"
 
 .PHONY: test-fast

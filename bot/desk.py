@@ -21,6 +21,7 @@ from bot.runs import Runs
 from bot.settings import Settings
 from bot.steering import Steering
 from imker.audit import Audit
+from imker.fault import fault
 from jobs.contract import Accept, Doctor, Finding, Hold, Reject, Waiting
 
 RECENT = 12  # runs in a status list
@@ -98,6 +99,7 @@ class Desk:
             within=within,
         )
         self.minutes.started(record)
+        fault("run.recording")
         self._runs.start(record, delivery.url)
         return None
 
@@ -166,9 +168,11 @@ class Desk:
         if isinstance(checked, Denied):
             return answer(answers.denied(checked))
         decision = Decision(job, verdict, user, time.time())
+        fault("decision.made")
         holds = self._runs.decide(current, decision, view.waiting.needed)
         if holds != decision:
             return self._too_late(user, self._runs.record(record.run) or current, job, verdict, answer)
+        fault("decision.followed")
         return self.minutes.decided(current, decision)
 
     def _too_late(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:

@@ -17,6 +17,7 @@ from bot.progress import RunView
 from bot.report import report as written
 from bot.runs import Runs
 from bot.thread import payload, replies
+from imker.fault import fault
 
 log = structlog.get_logger()
 APART = 1.5  # seconds between two edits of one message
@@ -55,7 +56,10 @@ class Messages:
             self._posted.remember(run, ts=ts, channel=channel)
             return self._edit(view, message, digest, {"ts": ts, "channel": channel})
         self._posted.remember(run, tried="1")
-        self._posted.remember(run, ts=self._sent(channel, run, message), channel=channel, digest=digest)
+        fault("message.tried")
+        ts = self._sent(channel, run, message)
+        fault("message.posted")
+        self._posted.remember(run, ts=ts, channel=channel, digest=digest)
         return True
 
     def _sent(self, channel: str, run: str, message: Message) -> str:
@@ -79,6 +83,7 @@ class Messages:
         self._client.chat_update(
             channel=posted["channel"], ts=posted["ts"], text=message.text, blocks=list(message.blocks)
         )
+        fault("message.edited")
         self._posted.remember(view.record.run, digest=digest)
         return True
 
@@ -91,6 +96,7 @@ class Messages:
             if f"tried:{key}" not in posted or not self._heard(posted, key):
                 self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
                 self._reply(posted, key, blocks.detail(shown))
+                fault("reply.posted")
             self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
         return True
 
@@ -140,6 +146,7 @@ class Messages:
             self._client.files_upload_v2(
                 content=written(fleet), filename=name, title=name, channel=posted["channel"], thread_ts=posted["ts"]
             )
+            fault("report.posted")
         self._posted.remember(run, report="1")
         return True
 

@@ -17,6 +17,7 @@ from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
 from bot.runs import Forged
 from imker.audit import RecordBroken
+from imker.fault import fault
 from imker.outage import outage, refused
 
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ class Reception:
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is acknowledged first, and told after."""
+        fault("inbox.heard")
         late = threading.Timer(LATEST, ack)
         late.start()
         try:
@@ -41,6 +43,7 @@ class Reception:
         finally:
             late.cancel()
             ack()
+        fault("inbox.acked")
         if taken:
             self.deal_with(delivery)
 
@@ -48,6 +51,7 @@ class Reception:
         """Whether it is written down; if not, who asked is told."""
         try:
             self._inbox.take(delivery)
+            fault("inbox.taken")
         except RedisError as failed:
             log.warning("could not be written down", delivery=delivery.id, error=str(failed))
             self._answer(delivery)(answers.not_taken(outage(failed) or REFUSES, refused(failed)))
@@ -95,6 +99,7 @@ class Reception:
                 desk.command(delivery, heard)
             else:
                 desk.click(delivery, delivery.verdict, heard)
+            fault("inbox.dealt")
             self._inbox.done(delivery)
 
         _guarded(work, heard)

@@ -31,6 +31,7 @@ from bot.witness import Witness
 from imker import audit, broker, log, signing
 from imker.audit import Audit
 from imker.config import ConfigError
+from imker.fault import fault
 from jobs.contract import BELL
 
 TICK = 1.5  # seconds between looks
@@ -105,6 +106,7 @@ class Reporter:
             shown = self._messages.show(view, message, over) and self._messages.details(view)
             if shown and over and (fleet is None or self._messages.report(fleet)):
                 self._witness.accepted(view, self._runs.posted.of(run))
+                fault("run.closing")
                 return self._close(run)
         except SlackApiError as refused:
             if code(refused) in GONE:
@@ -140,6 +142,7 @@ class Reporter:
         """Begins what may begin: whoever looks next begins the same, and RQ takes each but once."""
         for leg in next_legs(fleet):
             self._runs.start(leg_record(fleet, leg, self._clock()))
+            fault("leg.begun")
         for view, decision in steered(fleet):
             self._runs.decide(view.record, decision)
 

@@ -24,6 +24,7 @@ from bot.progress import RunView, fold
 from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
 from bot.request import request_of
 from imker import moment, signing
+from imker.fault import fault
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
@@ -64,10 +65,12 @@ class Runs:
     def start(self, record: RunRecord, response_url: str = "") -> bool:
         """Records and enqueues; False when this run was accepted before."""
         fresh = self._keep(_key(record.run), _RECORD.dump_json(record))
+        fault("run.kept")
         if response_url:
             self._redis.set(f"{_key(record.run)}:answer", response_url, ex=ANSWERABLE)
         self._redis.zadd(RECENT, {record.run: record.asked_at})
         self._redis.sadd(OPEN, record.run)
+        fault("run.opened")
         self.enqueue(record)
         return bool(fresh)
 
@@ -87,6 +90,7 @@ class Runs:
             if decision.verdict == "accept" and decision.by == holds.by:
                 break
         if holds == decision:
+            fault("decision.kept")
             self._redis.sadd(OPEN, record.run)
             after = self.record(record.run)
             if after is not None and after.jobs > record.jobs:
@@ -111,6 +115,7 @@ class Runs:
                 failure_ttl=7 * DAY,
                 description=f"run {record.run}",
             )
+        fault("run.enqueued")
         self.ring(record.run)
 
     def ring(self, run: str) -> None:
@@ -126,6 +131,7 @@ class Runs:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
         self._redis.zadd(contract.hold_key(run), {contract.HOLD.dump_json(hold): hold.at})
         self._redis.expire(contract.hold_key(run), KEPT)
+        fault("hold.kept")
         self._redis.sadd(OPEN, run)
         self.ring(run)
 

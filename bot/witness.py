@@ -15,6 +15,7 @@ from bot.runs import Runs
 from bot.thread import payload, replies
 from imker.audit import Audit
 from imker.chain import Head
+from imker.fault import fault
 from jobs.contract import Accept
 
 METADATA = "imker_head"
@@ -53,6 +54,7 @@ class Witness:
             if "head tried" not in posted or not any(payload(one, METADATA) for one in replies(self._client, posted)):
                 self._runs.posted.remember(run, **{"head tried": "1"})
                 self._post(posted["channel"], posted["ts"], after_acceptance(head), head, "")
+                fault("head.posted")
             self._runs.posted.remember(run, head=str(head.seq))
 
     def _post(self, channel: str, thread: str, message: Message, head: Head, day: str) -> None:

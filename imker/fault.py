@@ -12,7 +12,33 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-Point = Literal[
+# What Slack delivers, until it is struck off.
+OfBot = Literal[
+    "inbox.heard",  # not written down yet
+    "inbox.taken",  # written down, not acknowledged
+    "inbox.acked",  # acknowledged, not dealt with
+    "inbox.dealt",  # dealt with, not struck off
+    "run.recording",  # in the record, and no run yet
+    "run.kept",  # a run, and no open one
+    "run.opened",  # open, and no job
+    "run.enqueued",  # RQ has its job, the bell has not rung
+    "decision.made",
+    "decision.kept",  # it holds, and nothing follows from it
+    "decision.followed",  # what follows is enqueued, and nothing in the record
+    "hold.kept",
+]
+# What Slack has, and nobody knows.
+OfReporter = Literal[
+    "message.tried",  # about to be posted
+    "message.posted",
+    "message.edited",
+    "reply.posted",
+    "report.posted",
+    "head.posted",
+    "leg.begun",  # one host of a fleet's, and not the next
+    "run.closing",
+]
+OfJob = Literal[
     "job.begun",  # taken by an RQ worker, not looked at yet
     "job.admitted",  # its request is used up, and nothing is told
     "job.locked",
@@ -26,6 +52,7 @@ Point = Literal[
     "job.ending",  # all is done but the last word
     "job.ended",  # the last word is told, RQ does not know
 ]
+Point = Literal[OfBot, OfReporter, OfJob]
 POINTS: tuple[Point, ...] = get_args(Point)
 Crossed = Callable[[Point], None]
 

@@ -14,7 +14,7 @@ PENDING = "imker.pending"  # node label: joined as a worker, waits to be accepte
 
 @dataclass(frozen=True)
 class Container:
-    """`restart`: the policy's name, "no" for none."""
+    """`restart`: the policy's name, "no" for none; `drives`: whether it has the Engine's own socket."""
 
     name: str
     image: str
@@ -22,6 +22,7 @@ class Container:
     restart: str
     networks: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
+    drives: bool = False
 
     @property
     def is_store(self) -> bool:
@@ -129,6 +130,7 @@ def _container(seen: Mapping[str, Any]) -> Container:
         restart=policy.get("Name") or "no",
         networks=tuple((seen.get("NetworkSettings") or {}).get("Networks") or ()),
         ports=tuple(_ports((seen.get("HostConfig") or {}).get("PortBindings") or {})),
+        drives=any("docker.sock" in bind for bind in (seen.get("HostConfig") or {}).get("Binds") or ()),
     )
 
 

@@ -4,7 +4,7 @@ In: a shell, an Engine, the inventory. Out: the values of jobs.facts. What the o
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Protocol
@@ -30,6 +30,11 @@ class Connect(Protocol):
 ENGINE_PACKAGES = ("docker-ce", "docker.io", "docker-engine")
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
+WITHOUT = {  # LocalNodeState -> why a host that is in a swarm does not show it
+    "locked": "is locked: give it the swarm's key there, docker swarm unlock",
+    "error": "cannot go on in its swarm, as when its certificate has ended (docker info); or there: docker swarm leave",
+    "pending": "is still joining, and its manager does not answer: bring that back; or there: docker swarm leave",
+}
 # Fresh lists in a folder of its own, so that asking for candidates changes nothing on the host.
 CANDIDATES = """
 set -e
@@ -89,11 +94,18 @@ def swarm(inventory: Inventory, connect: Connect) -> SwarmFacts:
             return SwarmFacts(name, nodes, asked_first, silent, autolock=engine.autolock())
         except JobError as failed:
             problem = failed.summary
-    if not managers and any(place and place.state == "active" for place in places.values()):
-        problem = (
-            "only workers answer: this node is not a swarm manager, and only managers can show or change the swarm"
-        )
+    inside = {name: place.state for name, place in places.items() if place and place.state not in ("", "inactive")}
+    if inside and not managers:
+        problem = _without_manager(inside)
     return SwarmFacts(managers=managers, silent=silent, problem=problem)
+
+
+def _without_manager(inside: Mapping[str, str]) -> str:
+    """`inside`: host -> LocalNodeState. There is a swarm: nobody is to start a second because this one cannot speak."""
+    told = [f"{name} {WITHOUT[state]}" for name, state in inside.items() if state in WITHOUT]
+    return "; ".join(told) or (
+        "only workers answer: this node is not a swarm manager, and only managers can show or change the swarm"
+    )
 
 
 def node_list(engine: Engine) -> tuple[Node, ...]:

@@ -8,6 +8,8 @@ from jobs.daemon_options.flags import LEAVE
 from jobs.daemon_options.model import Option, OptionFiles
 
 REMOVED_DRIVERS = {"aufs": 24, "overlay": 24, "devicemapper": 25}  # storage driver -> first Engine without it
+OWN_LABELS = ("com.docker.", "io.docker.", "org.dockerproject.")  # nobody else's since 20.10
+TLS_SAID_OFF = 27  # first Engine that does not start with TLS said to be off and a TCP port for others
 ALIASES = {
     "H": "hosts",
     "host": "hosts",
@@ -27,6 +29,7 @@ def findings(options: OptionFiles, target_version: str) -> tuple[Finding, ...]:
         *_driver(found, major),
         *_twice(found),
         *_labels(found),
+        *_tls(found, major),
         *_live_restore(found),
         *_firewall(found),
         *_unread(options),
@@ -67,11 +70,32 @@ def _labels(found: tuple[Option, ...]) -> tuple[Finding, ...]:
     labels = {option.value for option in found if ALIASES.get(option.name, option.name) == "labels"}
     counted = Counter(label.split("=", 1)[0] for label in labels)
     hint = "Keep one of them: newer Engines refuse two values for one label."
-    return tuple(
-        Finding("labels", "block", f"label {name} has {number} values", hint)
-        for name, number in counted.items()
-        if number > 1
+    own = "Give it another name: no Engine since 20.10 starts with it."
+    return (
+        *(
+            Finding("labels", "block", f"label {name} has {number} values", hint)
+            for name, number in counted.items()
+            if number > 1
+        ),
+        *(
+            Finding("labels", "block", f"label {name} has a name that is Docker's own", own)
+            for name in counted
+            if name.startswith(OWN_LABELS)
+        ),
     )
+
+
+def _tls(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+    off = [option.name for option in found if option.name in ("tls", "tlsverify") and option.value.lower() == "false"]
+    ports = [option.value for option in found if option.name in ("H", "host", "hosts") and _for_others(option.value)]
+    if major < TLS_SAID_OFF or not off or not ports:
+        return ()
+    text = f"{', '.join(off)} is said to be false, and {ports[0]} is open to others: Engine {major} does not start so"
+    return (Finding("TLS", "block", text, "Set tlsverify, with tlscacert, tlscert and tlskey; Imker needs it too."),)
+
+
+def _for_others(listens: str) -> bool:
+    return listens.startswith("tcp://") and not listens.startswith(("tcp://127.", "tcp://localhost", "tcp://[::1]"))
 
 
 def _live_restore(found: tuple[Option, ...]) -> tuple[Finding, ...]:

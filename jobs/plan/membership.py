@@ -41,7 +41,12 @@ def swarm_findings(
     host: Host, now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...], target: str
 ) -> tuple[Finding, ...]:
     """What the plan's steps mean for the swarm around the host."""
-    return (*_silent(host, swarm, steps), *_versions(now, swarm, target), *_restart(now, swarm, steps))
+    return (
+        *_silent(host, swarm, steps),
+        *_ghosts(host, now, swarm),
+        *_versions(now, swarm, target),
+        *_restart(now, swarm, steps),
+    )
 
 
 def _silent(host: Host, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
@@ -53,6 +58,22 @@ def _silent(host: Host, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Fin
     return (
         Finding("no swarm elsewhere", "warn", text, "Bring them back first, or continue if you know there is none."),
     )
+
+
+def _ghosts(host: Host, now: HostFacts, swarm: SwarmFacts) -> tuple[Finding, ...]:
+    """A host that left and comes again is a new node; the old entry stays on the list, as a manager it even counts."""
+    own = (host.name, host.address)
+    old = [
+        node
+        for node in swarm.nodes
+        if node.state == "down" and node.id != now.place.node and (node.hostname in own or node.address in own)
+    ]
+    if not old:
+        return ()
+    ids = " ".join(node.id[:12] for node in old)
+    first = f"docker node demote {ids}; " if any(node.role == "manager" for node in old) else ""
+    text = f"the swarm's list still has {host.name} from before, Down: {ids}"
+    return (Finding("old nodes", "pass", text, f"Once it is in again, on a manager: {first}docker node rm {ids}"),)
 
 
 def _versions(now: HostFacts, swarm: SwarmFacts, target: str) -> tuple[Finding, ...]:

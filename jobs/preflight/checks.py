@@ -17,6 +17,7 @@ SKEWED, TOO_SKEWED = 5.0, 3000.0  # seconds: worth a word; a node certificate is
 LITTLE, TOO_LITTLE = 2 * 2**30, 500 * 2**20  # bytes: images and a package upgrade need room
 SOON = 30 * 24 * 3600.0  # seconds before a certificate's end at which to speak
 OVERLAY_MTU = 1500  # below it, overlay networks' own 1450 does not fit
+OLDEST_API = {25: "1.24", 29: "1.44 (29.3 again: 1.40)"}  # since which Engine no older API is spoken
 POOL = "10.0.0.0/8"  # swarm mode's own default
 
 
@@ -35,6 +36,7 @@ def findings(host: Host, now: HostFacts, target: str, *, clock: float, pool: str
             _storage(seen, target),
             _certificate(host, seen, clock),
             _containers(now, seen),
+            _changes(now, target),
             _network(host, seen, pool),
             _firewall(seen),
             _group(host, seen),
@@ -144,6 +146,21 @@ def _containers(now: HostFacts, seen: Conditions) -> Iterator[Finding]:
         yield Finding("classic overlay networks", "block", text, hint)
     else:
         yield Finding("classic overlay networks", "pass", "no container is on one")
+
+
+def _changes(now: HostFacts, target: str) -> Iterator[Finding]:
+    """What the new Engine does otherwise for containers that are all right."""
+    major = int((upstream(target) or "0").split(".")[0])
+    oldest = next((api for first, api in sorted(OLDEST_API.items(), reverse=True) if major >= first), "")
+    driving = [one.name for one in now.containers if one.drives]
+    if oldest and driving:
+        text = (
+            f"{', '.join(driving)}: drive the Engine through its socket; Engine {major} speaks no API before {oldest}"
+        )
+        yield Finding("API of helpers", "pass", text, "See that they are young enough; what is too old fails after it.")
+    if major >= 29:
+        text = "containers get a limit of 1024 open files from Engine 29 on, unless they have one of their own"
+        yield Finding("open files", "pass", text, "Where that is too few: default-ulimits in daemon.json.")
 
 
 def _network(host: Host, seen: Conditions, pool: str) -> Iterator[Finding]:

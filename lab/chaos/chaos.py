@@ -9,7 +9,7 @@ import random
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from lab.chaos.faults import FAULTS, Targets, chosen
 from lab.chaos.people import People, Run
 from lab.chaos.processes import Supervised
 from lab.chaos.report import Hit, table
+from lab.fleet.hosts import LabHost
 from lab.imker import Processes, environment
 from lab.simulated.dialect import Pace
 from lab.simulated.fleet import Fleet, named
@@ -49,9 +50,9 @@ class Chaos:
     generations: int = 1
     _calm: threading.Lock = field(default_factory=threading.Lock)  # held while there is a new generation to be made
 
-    def play(self, number: int) -> None:
-        names = chosen(number, self.seed)
-        breaker = threading.Thread(target=self._break, args=(names,), name="faults")
+    def play(self, breaking: Callable[[], None]) -> None:
+        """Until `breaking`, beside people's doings, has broken all it has to break, and all has healed."""
+        breaker = threading.Thread(target=breaking, name="faults")
         self.people.begin(self.targets.fleet.hosts)
         breaker.start()
         while breaker.is_alive():
@@ -63,7 +64,7 @@ class Chaos:
         self._check_hosts()
         self._check_channel()
 
-    def _break(self, names: Sequence[str]) -> None:
+    def break_(self, names: Sequence[str]) -> None:
         """Fault after fault; one that finds nothing to hit gives way to the next that does."""
         chance = random.Random(self.seed)
         for number, name in enumerate(names, 1):
@@ -111,9 +112,9 @@ def chaos(number: int, seed: int, hosts: int, log: Path, apart: tuple[float, flo
     """`log`: where Imker's processes write; `hosts`: how many a generation has; `apart`: seconds between faults."""
     began = time.monotonic()
     say(f"{number} faults, SEED={seed}, {hosts} simulated hosts; Imker's log: {log}")
-    with _world(hosts, log) as targets:
+    with world(named((), hosts), log) as targets:
         played = Chaos(targets, People(targets.workspace, say=say), seed, apart, say)
-        played.play(number)
+        played.play(lambda: played.break_(chosen(number, seed)))
     say(table(played.hits, played.people.runs))
     say(_summary(played, time.monotonic() - began))
     for line in played.wrong:
@@ -132,13 +133,18 @@ def _summary(played: Chaos, seconds: float) -> str:
 
 
 @contextmanager
-def _world(hosts: int, log: Path) -> Iterator[Targets]:
+def world(
+    hosts: Iterable[LabHost], log: Path, pace: Pace = PACE, config: str = "", more: Mapping[str, str] | None = None
+) -> Iterator[Targets]:
+    """`config`: what stands in imker.toml besides; `more`: of the processes' environment."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-c-")))
-        fleet: Fleet = stack.enter_context(hosts_running(named((), hosts), folder / "client", PACE))
+        fleet: Fleet = stack.enter_context(hosts_running(hosts, folder / "client", pace))
+        with (folder / "client/imker.toml").open("a") as file:
+            file.write(config)
         workspace: Workspace = stack.enter_context(slack_running())
         settings = environment(workspace.url, folder / "client/imker.toml", folder / "redis")
-        supervised = Supervised(Processes(settings, log), folder / "redis")
+        supervised = Supervised(Processes({**settings, **(more or {})}, log), folder / "redis")
         stack.callback(supervised.stop)
         supervised.start()
         deadline = time.monotonic() + 30

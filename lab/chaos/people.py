@@ -16,7 +16,6 @@ from lab.fleet.hosts import LabHost
 from lab.slack.client import Seen, Workspace
 from lab.story import ALICE, BOB, OPS
 
-AT_ONCE = 3  # runs that are under way at a time
 HEARD, UNHEARD = 60.0, 6.0  # seconds until somebody gives up on an acknowledged command; on one that was not
 IDLE = 3.0  # seconds with nothing to ask for until somebody looks at the nodes
 FINAL = {"✅": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
@@ -58,6 +57,7 @@ class People:
     moved: int = 0
     accepted: dict[str, float] = field(default_factory=dict)  # node -> when it was accepted first
     say: Say = print
+    at_once: int = 3  # runs that are under way at a time
     _waits: tuple[Asked, LabHost | None] | None = None
     _private: set[str] = field(default_factory=set)
 
@@ -81,7 +81,7 @@ class People:
             elif not message.thread and (found := re.search(r"run `(\w+)`", message.plain)):
                 self._followed(found[1], message)
         self._given_up()
-        if self._waits is None and len(self.under_way()) < AT_ONCE:
+        if self._waits is None and len(self.under_way()) < self.at_once:
             self._next()
 
     def ask(self, text: str, host: LabHost | None = None) -> None:

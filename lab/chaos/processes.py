@@ -18,7 +18,7 @@ class Supervised:
 
     def __init__(self, processes: Processes, state: Path) -> None:
         self.processes = processes
-        self._redis = Redis(unix_socket_path=str(state / "redis.sock"))
+        self.redis = Redis(unix_socket_path=str(state / "redis.sock"))
         self._lock = threading.Lock()
         self._over = threading.Event()
         self.by_itself: list[str] = []  # processes that ended without having been killed
@@ -33,7 +33,7 @@ class Supervised:
         self._over.set()
         self._thread.join()
         self.processes.stop()
-        self._redis.close()
+        self.redis.close()
 
     def kill(self, name: str) -> str:
         """SIGKILL to one of the four."""
@@ -56,7 +56,7 @@ class Supervised:
 
     def kill_redis(self) -> str:
         try:
-            return _killed([int(self._redis.info("server")["process_id"])])
+            return _killed([int(self.redis.info("server")["process_id"])])
         except RedisError:
             return ""
 

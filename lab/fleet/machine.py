@@ -82,6 +82,14 @@ def enter(name: str, *argv: str, stdin: str = "", timeout: float = 120) -> "subp
         raise LabError(f"{name}: {argv[0]} did not end within {timeout} s") from late
 
 
+def black_hole(name: str, dark: bool = True) -> None:
+    """Drops every packet to and from the host, in its own network, until told otherwise: nobody hears of it."""
+    for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
+        done = enter(name, "iptables", "-I" if dark else "-D", chain, way, "host0", "-j", "DROP")
+        if done.returncode:
+            raise LabError(f"{name}: {done.stderr.strip()}")
+
+
 def await_up(name: str) -> None:
     """Until systemd takes orders and sshd listens."""
     deadline = time.monotonic() + PATIENCE

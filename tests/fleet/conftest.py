@@ -8,6 +8,8 @@ import pytest
 
 from lab.fleet import fleet
 from lab.fleet.hosts import LabHost
+from tests.fleet.imkers import Imker, new_imker
+from tests.fleet.tondi import HOST
 
 THREE = ("connewitz", "tondi", "lausen")
 
@@ -32,3 +34,18 @@ def legacy(hosts: tuple[LabHost, ...]) -> tuple[LabHost, ...]:
     """All three in the state of 2016, whatever the test before has made of them."""
     fleet.reset(THREE)
     return hosts
+
+
+@pytest.fixture(scope="module")
+def three(hosts: tuple[LabHost, ...]) -> tuple[LabHost, ...]:
+    """All three in the state of 2016, once for a file whose tests change but tondi."""
+    fleet.reset(THREE)
+    return hosts
+
+
+@pytest.fixture
+def imker(three: tuple[LabHost, ...]) -> Iterator[Imker]:
+    """A new one, over hosts of which tondi is in the state of 2016: it is the one that faults happen to."""
+    fleet.reset([HOST])
+    with new_imker() as started:
+        yield started

@@ -64,10 +64,12 @@ class Imker:
 
     def begins(self, message: Seen, step: str) -> None:
         """Waits for a step of the message's run to begin: the channel shows some too late, they are short."""
-        run = message.plain.split("run `")[1].split("`")[0]
-        wait_for(lambda: any(body == StepStarted(step) for body in self._told(run)))
+        wait_for(lambda: any(body == StepStarted(step) for body in self.told(self.run_of(message))))
 
-    def _told(self, run: str) -> list[Body]:
+    def run_of(self, message: Seen) -> str:
+        return message.plain.split("run `")[1].split("`")[0]
+
+    def told(self, run: str) -> list[Body]:
         return [event.body for event in events_of(self.redis.xrange(events_key(run)))]  # type: ignore[arg-type]
 
     def kill_rq_workers(self) -> None:
@@ -105,7 +107,8 @@ def on(host: str, *argv: str, stdin: str = "") -> str:
 
 
 def upgrading(host: str) -> bool:
-    return machine.enter(host, "systemctl", "is-active", "-q", "imker-upgrade.service").returncode == 0
+    """Whether apt is at it: the unit stays when it has ended, until somebody has looked."""
+    return on(host, "systemctl", "show", "-p", "SubState", "--value", "imker-upgrade.service").strip() == "running"
 
 
 def wait_for(true: Callable[[], bool]) -> None:

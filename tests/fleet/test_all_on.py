@@ -79,7 +79,8 @@ def test_the_story_with_all_of_it_on(legacy: tuple[LabHost, ...]) -> None:
         refused(imker, ALICE, "/swarm migrate lausen", "it takes the right `change` to migrate lausen")
         refused(imker, CAROL, "/swarm nodes", "it takes the right `read`")
         imker.says(imker.asks("/swarm migrate connewitz --manager"), "is in the swarm")
-        message = imker.asks("/swarm migrate tondi --manager")
+        apt_fails(imker)
+        message = imker.says(retried(imker), "waits to be accepted as a manager.")
         accepted_by_two(imker, message)
         assert PROXY in on("tondi", "cat", DEFAULTS), "it is the host's own, and stays there"
         lines = "".join(map(command_lines, (process.pid for process in imker.processes.running.values())))
@@ -95,6 +96,25 @@ def test_the_story_with_all_of_it_on(legacy: tuple[LabHost, ...]) -> None:
         assert all(len(text) > 50 for text in places.values()), "there was something to look through"
         assert imker.redis.acl_log() == [], "nobody lacked a right"
         assert "Traceback" not in imker.log.read_text()
+
+
+def apt_fails(imker: Imker) -> None:
+    """A repository with a password in its address, which is away: apt says so in its own words."""
+    private = "/etc/apt/sources.list.d/private.list"
+    on("tondi", "tee", private, stdin=f"deb [trusted=yes] http://imker:{PROXY}@198.18.0.1:3128/debian stable main\n")
+    failed = imker.over(imker.asks("/swarm migrate tondi --manager"))
+    assert failed.text[:1] in "❌🚫", failed.plain
+    on("tondi", "rm", private)
+
+
+def retried(imker: Imker) -> Seen:
+    """The RQ worker dies in the middle of the upgrade; the same is asked for again."""
+    message = imker.asks("/swarm migrate tondi --manager")
+    imker.begins(message, "UpgradeEngine")
+    imker.kill_rq_workers()
+    run = message.plain.split("run `")[1].split("`")[0]
+    imker.says(message, "The RQ worker died")
+    return imker.asks(f"/swarm retry {run}")
 
 
 def accepted_by_two(imker: Imker, message: Seen) -> None:

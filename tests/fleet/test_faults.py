@@ -1,54 +1,13 @@
 """What goes wrong on real hosts in the middle of a migration: each ends as it was or better, and says so."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from lab.fleet import fleet, machine
-from lab.fleet.hosts import LabHost
-from lab.fleet.options import DEFAULTS
 from lab.story import ALICE
-from tests.fleet.imkers import Imker, new_imker, on, upgrading, wait_for
+from tests.fleet.imkers import Imker, on, upgrading, wait_for
+from tests.fleet.tondi import CONTAINERS, HOST, MIGRATE, is_as_it_was, is_in_the_swarm, running, version
 
 pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(400)]
-HOST = "tondi"  # its options stand in the conffile that the new package replaces
-MIGRATE = f"/swarm migrate {HOST} --manager"
-CONTAINERS = {"web", "batch", "cache"}
-
-
-@pytest.fixture
-def imker(legacy: tuple[LabHost, ...]) -> Iterator[Imker]:
-    with new_imker() as started:
-        yield started
-
-
-def version() -> str:
-    return on(HOST, "docker", "version", "--format", "{{.Server.Version}}").strip()
-
-
-def running() -> set[str]:
-    return set(on(HOST, "docker", "ps", "--format", "{{.Names}}").split())
-
-
-def is_in_the_swarm() -> None:
-    assert version().startswith("26.1")
-    assert running() >= CONTAINERS
-    assert "swarm-agent" not in running()
-    assert on(HOST, "docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip() == "active"
-    assert "--tlsverify" in on(HOST, "cat", DEFAULTS)
-    assert on(HOST, "sh", "-c", "grep -c ' install docker.io' /var/log/dpkg.log || true").strip() == "1", (
-        "the base's own"
-    )
-    upgrades = on(HOST, "sh", "-c", "grep -c ' upgrade docker.io' /var/log/dpkg.log")
-    assert upgrades.strip() == "1", "nothing is run twice"
-
-
-def is_as_it_was() -> None:
-    assert version().startswith("20.10")
-    assert running() >= CONTAINERS
-    assert "--cluster-store" in on(HOST, "cat", DEFAULTS)
-    assert "main" in on(HOST, "cat", "/etc/apt/sources.list.d/docker.list").split()
-    assert on(HOST, "dpkg", "--audit") == ""
 
 
 def test_a_repository_that_is_away_is_found_before_anything_is_touched(imker: Imker) -> None:
@@ -173,8 +132,7 @@ def test_rq_worker_and_job_are_killed_and_the_run_retried(imker: Imker, step: st
     imker.kill_rq_workers()
     lost = imker.over(message)
     assert lost.text.startswith("❓"), lost.plain
-    run = lost.plain.split("run `")[1].split("`")[0]
-    again = imker.over(imker.asks(f"/swarm retry {run}"))
+    again = imker.over(imker.asks(f"/swarm retry {imker.run_of(message)}"))
     assert again.text.startswith("✅"), again.plain
     is_in_the_swarm()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import os, signal, sys, time
+import os, signal, sys
 from pathlib import Path
 from jobs import crew
 
@@ -20,13 +20,10 @@ crew.AGAIN = 0.3
 folder = Path(sys.argv[1])
 
 def work():
-    def last_word(signum, _):
-        (folder / f"ended-{os.getpid()}").touch()
-        os._exit(0)
-    signal.signal(signal.SIGTERM, last_word)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # a sleep would miss one that comes right before it
     (folder / f"began-{os.getpid()}").touch()
-    while True:
-        time.sleep(60)
+    signal.sigwait([signal.SIGTERM])
+    (folder / f"ended-{os.getpid()}").touch()
 
 sys.exit(crew.crew(2, work))
 """

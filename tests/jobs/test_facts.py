@@ -50,6 +50,11 @@ def test_properties_keep_their_equals_signs() -> None:
             (Container("swarm-agent", "swarm:1.2.3", True, "always", ("bridge",)),),
         ),
         (
+            '[{"Name": "/proxy", "HostConfig": {"Binds": ["/srv:/srv", "/run/docker.sock:/run/docker.sock:ro"]}}]',
+            (Container("proxy", "", False, "no", drives=True),),
+        ),
+        ('[{"Name": "/web", "HostConfig": {"Binds": ["/srv:/srv"]}}]', (Container("web", "", False, "no"),)),
+        (
             '[{"Name": "/x", "HostConfig": null, "State": null, "NetworkSettings": null}]',
             (Container("x", "", False, "no"),),
         ),

@@ -144,11 +144,13 @@ def test_a_command_that_hangs_is_named_and_not_run_over(
     hangs = threading.Thread(target=lambda: fenced(OLD).run("sh", "-c", script, "imker", str(go), sudo=True))
     hangs.start()
     wait_for(Path(f"{go}.begun"))
-    with pytest.raises(JobError, match="a command of run oldrun still runs on kaditz") as busy:
-        fenced(NEW).claim()
+    try:
+        with pytest.raises(JobError, match="a command of run oldrun still runs on kaditz") as busy:
+            fenced(NEW).claim()
+    finally:
+        go.touch()
+        hangs.join(30)
     assert "fuser -v" in busy.value.hint
-    go.touch()
-    hangs.join(30)
     fenced(NEW).claim()
 
 

@@ -151,6 +151,25 @@ def test_a_swarm_that_cannot_be_asked_is_not_joined_nor_replaced() -> None:
     assert isinstance(made, Refusal)
 
 
+@pytest.mark.parametrize(
+    ("ghost", "says"),
+    [
+        (
+            Node("ghost1234567890", "kaditz", "", "worker", "active", "down", "", "26", False),
+            "docker node rm ghost1234567",
+        ),
+        (Node("ghost", "other", KADITZ.address, "worker", "active", "down", "", "26", False), "docker node rm ghost"),
+        (Node("ghost", "kaditz", "", "manager", "active", "down", "unreachable", "26", False), "demote ghost; docker"),
+        (Node("ghost", "kaditz", "", "worker", "active", "ready", "", "26", False), ""),
+        (Node("ghost", "tondi", "", "worker", "active", "down", "", "26", False), ""),
+    ],
+)
+def test_a_node_that_the_host_was_before_is_told(ghost: Node, says: str) -> None:
+    world = host({}, OLD, agents=False, swarm=(*SWARMS[1], ghost))
+    found = [finding for finding in planned(world, "worker").findings if finding.check == "old nodes"]
+    assert [says in finding.hint for finding in found] == ([True] if says else [])
+
+
 def test_no_candidate_is_refused_before_anything_is_touched() -> None:
     world = host({}, OLD, agents=False)
     made = plan.migration(KADITZ, world.host(), world.swarm(), "manager", EngineSection(version="99*"))

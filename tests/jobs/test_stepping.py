@@ -14,9 +14,10 @@ from jobs.execute.site import Site
 from jobs.facts import Node, SwarmFacts
 from jobs.inventory import Host
 from jobs.journal import Journal
-from jobs.lock import Lease
+from jobs.lock import Lease, Mark
 from jobs.office import Office
 from jobs.settings import Settings
+from jobs.ssh import Output
 from jobs.stepping import carry_out
 
 KADITZ, RUN, WHOLE = Host("kaditz", "198.18.0.39"), "k3fm9x2q", "f7wq2p8a"
@@ -26,12 +27,24 @@ TITLES = [steps.describe(step).title for step in PLAN]
 Work = Callable[[Site], str]
 
 
-class NoShell:
-    def __enter__(self) -> "NoShell":
+class Claimed:
+    """A host that lets every run through its fence."""
+
+    host = "kaditz"
+
+    def __enter__(self) -> "Claimed":
         return self
 
     def __exit__(self, *_: object) -> None:
         pass
+
+    def run(self, *argv: str, **_: object) -> Output:
+        assert argv == ("true",), "the steps of these tests touch no host"
+        return Output(0, "", "")
+
+
+def lasting() -> Lease:
+    return Lease(Mark(1, RUN, 7.0), lambda number: 0)
 
 
 @dataclass
@@ -50,7 +63,7 @@ class Bench:
 
     def shell(self, host: Host) -> Any:
         self.opened += 1
-        return NoShell()
+        return Claimed()
 
     def carries_out(
         self, plan: tuple[steps.Step, ...] = PLAN, *, part_of: str = "", lease: Lease | None = None
@@ -58,7 +71,7 @@ class Bench:
         request = contract.Request(RUN, 1, contract.Migrate("kaditz"), "U01ALICE", part_of=part_of)
         journal = Journal(self.redis, RUN, 1, lambda: 7.0)
         office = Office(request, Settings(), {"kaditz": KADITZ}, journal, self.redis, self.shell, _nobody)
-        carry_out(office, KADITZ, plan, (), lease or Lease(1))
+        carry_out(office, KADITZ, plan, (), lease or lasting())
 
     def holds(self, what: str, run: str = RUN, at: float = 1.0) -> None:
         self.redis.zadd(hold_key(run), {HOLD.dump_json(Hold(what, "U02BOB", at)): at})  # type: ignore[arg-type]
@@ -175,7 +188,7 @@ def test_an_error_that_knows_what_to_type_and_how_the_host_is_left_keeps_its_wor
 
 
 def test_without_its_lock_no_step_begins(bench: Bench) -> None:
-    lease = Lease(1)
+    lease = lasting()
     bench.work[KEYS[0]] = lambda site: str(lease.lost.set() or "")
     with pytest.raises(JobError, match="lost the lock on kaditz"):
         bench.carries_out(lease=lease)
@@ -192,6 +205,7 @@ def test_while_a_host_enters_the_swarm_no_other_does(
     bench: Bench, step: steps.Step, alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stepping, "gather_swarm", lambda *_: SwarmFacts())
+    monkeypatch.setattr(stepping.membership, "claim", lambda *_: None)
     locked: list[bool] = []
     bench.work[steps.describe(step).key] = lambda site: str(locked.append(bool(bench.redis.exists("lock:swarm"))) or "")
     bench.carries_out((step,))

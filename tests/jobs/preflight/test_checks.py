@@ -107,6 +107,25 @@ def test_a_container_on_the_old_stores_overlay_network_blocks() -> None:
     assert told["classic overlay networks"].text.startswith("web: on an overlay network of the classic store")
 
 
+@pytest.mark.parametrize(
+    ("target", "oldest"),
+    [("24.0.9", ""), ("25.0.1", "1.24."), ("26.1.5", "1.24."), ("29.0.0", "1.44"), ("31.0", "1.44")],
+)
+def test_who_drives_the_engine_hears_what_it_no_longer_speaks(target: str, oldest: str) -> None:
+    proxy = Container("proxy", "traefik:1.7", True, "always", drives=True)
+    told = checked(GOOD, HostFacts("kaditz", containers=(WEB, proxy)), target=target).get("API of helpers")
+    assert (told is not None) is bool(oldest)
+    if told:
+        assert told.text.startswith("proxy: drive the Engine through its socket")
+        assert f"no API before {oldest}"[:-1] in told.text
+    assert "API of helpers" not in checked(GOOD, HostFacts("kaditz", containers=(WEB,)), target=target)
+
+
+@pytest.mark.parametrize(("target", "told"), [("28.5.2", False), ("29.0.0", True)])
+def test_fewer_open_files_are_told(target: str, told: bool) -> None:
+    assert ("open files" in checked(GOOD, target=target)) is told
+
+
 def test_an_older_engine_may_keep_its_driver() -> None:
     assert checked(replace(GOOD, driver="devicemapper"), target="24.0.9")["storage driver"].level == "pass"
     assert checked(replace(GOOD, driver="aufs"), target="5:24.0.9-1~debian")["storage driver"].level == "block"

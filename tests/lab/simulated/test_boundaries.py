@@ -182,7 +182,7 @@ def _lasting(fleet: Fleet, name: str) -> dict[str, object]:
 
 
 def _whole(texts: dict[str, str]) -> dict[str, str]:
-    return {path: text for path, text in texts.items() if ".imker-" not in path}
+    return {path: text for path, text in texts.items() if ".imker-" not in path and path != remote.FENCE}
 
 
 def _originals(texts: dict[str, str]) -> dict[str, str]:
