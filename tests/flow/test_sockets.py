@@ -6,6 +6,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from lab.imker import Processes, environment
 from lab.slack.client import Workspace
 from lab.slack.running import free_port, running
@@ -38,6 +40,7 @@ class Ear:
             self.heard = time.monotonic()
 
 
+@pytest.mark.figures
 def test_a_deaf_connection_is_noticed(folder: Path) -> None:
     """One that never had a pong, which the SDK takes for well; and one whose pongs stop."""
     with ExitStack() as stack:

@@ -55,6 +55,7 @@ def test_a_slack_that_is_slower_than_the_lease_gets_no_second_post(flow: Flow, s
     assert len([call for call in flow.workspace.calls("chat.postMessage") if run in str(call["arguments"])]) == 1
 
 
+@pytest.mark.figures
 def test_a_bot_and_a_reporter_that_are_killed_are_replaced_by_the_others(flow: Flow, second: Processes) -> None:
     for name in ("bot", "reporter"):
         flow.processes.kill(name)

@@ -55,6 +55,7 @@ FLOODS = {
 
 
 @pytest.mark.parametrize("kind", FLOODS)
+@pytest.mark.figures
 def test_a_flood_is_cut_to_its_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     flood = FLOODS[kind]()
     monkeypatch.setattr(ssh, "typed", lambda _, line, *__: Said() if "nothing" in line else flood)
