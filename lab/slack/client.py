@@ -110,6 +110,10 @@ class Workspace:
     def clear_faults(self) -> None:
         self._post("/lab/fault", clear=True)
 
+    def channel(self, channel: str, *, archived: bool = False, app: bool = True) -> None:
+        """Archived, and whether the app is in it."""
+        self._post("/lab/channel", channel=channel, archived=archived, app=app)
+
     def remove(self, message: Seen) -> None:
         self._post("/lab/remove", ts=message.ts)
 

@@ -131,6 +131,8 @@ class Slack:
             self.faults.clear()
         elif said["kind"] == "disconnect":
             await self.sockets.disconnect(said.get("reason", "refresh_requested"))
+        elif said["kind"] == "deafen":
+            self.sockets.deafen()
         else:
             self.faults.add(Fault(**said))
         return JSONResponse({"set": [vars(fault) for fault in self.faults.all()]})
@@ -140,6 +142,12 @@ class Slack:
 
     async def people(self, request: Request) -> Response:
         return JSONResponse({"users": list(self.state.users.values()), "channels": list(self.state.channels.values())})
+
+    async def channel(self, request: Request) -> Response:
+        """Somebody archives a channel, or takes the app out of it, or puts that right again."""
+        said = await request.json()
+        self.state.tend(said["channel"], archived=said["archived"], app=said["app"])
+        return JSONResponse({})
 
     async def remove(self, request: Request) -> Response:
         """A user deletes a message."""
@@ -234,6 +242,7 @@ def build(slack: Slack) -> Starlette:
             Route("/lab/fault", slack.fault, methods=["POST"]),
             Route("/lab/told", slack.told),
             Route("/lab/people", slack.people),
+            Route("/lab/channel", slack.channel, methods=["POST"]),
             Route("/lab/remove", slack.remove, methods=["POST"]),
             Route("/lab/stream", slack.stream),
             Route("/", page),
@@ -249,7 +258,7 @@ def serve(port: int, config: Path | None = None) -> None:
         """One that does not answer pings while it is to be deaf."""
 
         def handle_ping(self) -> None:
-            if not slack.faults.on("socket", "deaf"):
+            if slack.sockets.hears(self.client):
                 super().handle_ping()
 
     uvicorn.run(
