@@ -20,8 +20,8 @@ from bot.settings import Settings
 from imker import broker, log, signing
 from imker.config import ConfigError
 
-AT_ONCE, PING = 20, 5  # envelopes at once; seconds
-DEAF = 30.0  # seconds without a pong after which a connection counts as deaf
+AT_ONCE, PING = 20, 3  # envelopes at once; seconds
+DEAF = 20.0  # seconds without a pong after which a connection counts as deaf
 GONE = 600.0  # seconds without a connection, which the SDK tries to make all the while
 Hears = Callable[[], str]  # "" while it hears; else why it does not
 

@@ -20,7 +20,7 @@ from jobs.inventory import Host
 
 CONNECT, BANNER, AUTH, CHANNEL, KEEPALIVE = 10, 10, 15, 15, 15  # seconds
 UNHEARD = 30  # seconds until a connection whose packets nobody acknowledges is a lost one
-KEPT = 8 * 2**20  # bytes of a stream that are kept, the last ones
+KEPT = 4 * 2**20  # bytes of a stream that are kept, the last ones
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,10 @@ class Workspace:
     def sockets(self) -> int:
         return int(self._http.get("/lab/told").json()["sockets"])
 
+    def pongs(self) -> int:
+        """How many pings of the app's were answered."""
+        return int(self._http.get("/lab/told").json()["pongs"])
+
     def fault(self, kind: str, **more: Any) -> None:
         self._post("/lab/fault", kind=kind, **more)
 

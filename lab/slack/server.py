@@ -138,7 +138,7 @@ class Slack:
         return JSONResponse({"set": [vars(fault) for fault in self.faults.all()]})
 
     async def told(self, request: Request) -> Response:
-        return JSONResponse({"calls": self.calls, "sockets": self.sockets.count})
+        return JSONResponse({"calls": self.calls, "sockets": self.sockets.count, "pongs": self.sockets.pongs})
 
     async def people(self, request: Request) -> Response:
         return JSONResponse({"users": list(self.state.users.values()), "channels": list(self.state.channels.values())})
@@ -259,8 +259,17 @@ def serve(port: int, config: Path | None = None) -> None:
 
         def handle_ping(self) -> None:
             if slack.sockets.hears(self.client):
+                slack.sockets.pongs += 1
                 super().handle_ping()
+            else:
+                self.conn.data_to_send()  # the pong, which would go out with whatever comes next
 
     uvicorn.run(
-        build(slack), host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=1, ws=Connection
+        build(slack),
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+        timeout_graceful_shutdown=1,
+        ws=Connection,
+        ws_ping_interval=None,
     )

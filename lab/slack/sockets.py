@@ -16,6 +16,7 @@ class Sockets:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._open: list[WebSocket] = []
+        self.pongs = 0
         self._deaf: set[tuple[str, int]] = set()  # by the caller's address: these stay so
         self._acks: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
@@ -46,6 +47,8 @@ class Sockets:
         late = self._faults.take("socket", "late")
         if late:
             await asyncio.sleep(late.seconds)
+        if not self._open:
+            return {"acked": False, "seconds": 0.0, "payload": {}}  # Slack tells its user at once
         envelope = {
             "envelope_id": str(uuid.uuid4()),
             "type": kind,

@@ -75,6 +75,7 @@ def test_a_command_is_refused_in_words_and_nothing_is_half_begun(
     assert {name: process.pid for name, process in flow.processes.running.items() if process.poll() is None} == pids
 
 
+@pytest.mark.figures
 def test_after_it_was_away_all_works_within_thirty_seconds(flow: Flow, server: Server) -> None:
     """The longer the RQ workers wait for it in vain, the longer RQ itself would let them sleep."""
     server.kill()
