@@ -52,7 +52,7 @@ def reception(redis: Redis, bench: Bench, slack: Slack, now: float = AT + LEFT +
     return Reception(bench.desk, inbox(redis, now), slack)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("later", "left"), [(LEFT - 1, []), (LEFT + 1, [ASKED])])
+@pytest.mark.parametrize(("later", "left"), [(LEFT - 1, []), (LEFT + 1, [ASKED]), (-3600.0, [ASKED])])
 def test_what_somebody_may_still_be_at_is_left_to_them(redis: Redis, later: float, left: list[Delivery]) -> None:
     inbox(redis, AT).take(ASKED)
     assert inbox(redis, AT + later).left() == left
