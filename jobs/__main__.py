@@ -43,7 +43,7 @@ def main() -> int:
 
 
 def _work(queue: str) -> None:
-    redis: Redis = broker.connect(os.environ.get("REDIS_URL"))
+    redis: Redis = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
     worker = GuardedWorker(
         [GuardedQueue(queue, connection=redis, serializer=JSONSerializer)],
         connection=redis,
