@@ -240,3 +240,25 @@ def test_of_a_run_that_redis_has_lost_it_says_so_once(world: World) -> None:
         assert "Redis has lost its data" in post.plain
         assert "/swarm migrate kaditz" in post.plain
     assert len(world.calls()) - before <= 3
+
+
+@pytest.mark.parametrize("place", ["fleet", "events"])
+def test_a_redis_that_is_wiped_in_the_middle_of_a_look_doubles_no_message(
+    world: World, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the run's record was read, and before what was posted of it is."""
+    (run,) = world.begun(1)
+    world.look()
+    asked = getattr(world.runs, place)
+
+    def wiped(*about: object) -> object:
+        answer = asked(*about)
+        world.redis.flushall()
+        return answer
+
+    with monkeypatch.context() as once:
+        once.setattr(world.runs, place, wiped)
+        world.look()
+    world.look(MINUTE)
+    (post,) = world.posts(run)
+    assert "Redis has lost its data" in post.plain
