@@ -20,6 +20,7 @@ from bot.inbox import INBOX, Delivery
 from bot.record import Verdict, run_id
 from imker.audit import Audit
 from imker.chain import verify
+from jobs.facts import PENDING
 from jobs.gather import wait_for
 from lab.chaos import invariants
 from lab.chaos.people import PRESSES
@@ -192,6 +193,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self._heal()
         nodes = {node.hostname: node for node in self.circle.fleet.world.swarm.nodes.values() if node.machine}
         assert {name: node.role for name, node in nodes.items()} == ROLES
+        assert not any(PENDING in node.labels for node in nodes.values())
         before = len(self._changes())
         for host, role in ROLES.items():
             self._deliver(self.circle.types(ALICE, f"migrate {host} --{role}"))
@@ -250,11 +252,26 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 def test_in_any_order_no_promise_is_broken(redis: Redis, fleet: Fleet) -> None:
     how = settings(
-        max_examples=5,
-        stateful_step_count=30,
+        max_examples=16,
+        stateful_step_count=40,
         deadline=None,
         derandomize=True,
         phases=[Phase.generate],  # a shorter story would be told by minutes of trying
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(lambda: AnyOrder(redis, fleet), settings=how)
+
+
+def test_a_question_that_is_asked_anew_outlives_the_bot_that_was_told_so(redis: Redis, fleet: Fleet) -> None:
+    """A run whose question came of age is not looked at any more: who dies before it is, leaves it to the next."""
+    story = AnyOrder(redis, fleet)
+    for host in ("connewitz", "tondi"):
+        story.migrate(host, None, False)
+        story.work_and_report(None, None, None)
+    story.time_passes(EXPIRY)
+    story.report(None)
+    assert story.circle.runs.open_runs() == []
+    asked = story.runs()[0]
+    crossed = ["inbox.heard", "inbox.taken", "inbox.acked", "decision.made", "decision.kept"]
+    story.circle.deliver(story.circle.types(BOB, f"accept {asked}"), len(crossed) - 1)
+    story.teardown()
