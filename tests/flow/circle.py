@@ -47,7 +47,7 @@ from tests.flow.wires import Slack, Wire, client
 KEY = Key("circle-" * 10)
 OPS = "C01OPS"
 _sleep, NAP = time.sleep, 0.003  # seconds: nothing here takes longer than that
-Deaths = int | None  # how many points a process may pass before it dies, None for never
+Deaths = tuple[Point, int] | None  # where a process dies, when it has come there so many times before; None for never
 
 
 class Killed(BaseException):
@@ -181,12 +181,13 @@ class Circle:
 
     @contextmanager
     def _mortal(self, dies: Deaths) -> Iterator[list[Point]]:
-        """Whoever passes the last of so many points dies there: no further word of theirs counts."""
+        """Whoever comes to the point dies there: no further word of theirs counts."""
         dead: list[Point] = []
-        left = itertools.count(dies or 0, -1)
+        came: list[Point] = []
 
         def crossed(point: Point) -> None:
-            if next(left) == 0:
+            came.append(point)
+            if dies == (point, came.count(point) - 1):
                 dead.append(point)
                 raise Killed(point)
 
