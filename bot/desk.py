@@ -159,7 +159,7 @@ class Desk:
         current = self._runs.record(record.run) or record
         view = self._runs.view(current)
         if job != current.jobs or view.state != "waiting" or view.waiting is None:
-            return self._too_late(user, current, job, verdict, answer)
+            return self._too_late(user, current, answer)
         wrong = _misfit(view, view.waiting, verdict)
         if wrong:
             return answer(answers.note(wrong))
@@ -171,14 +171,15 @@ class Desk:
         fault("decision.made")
         holds = self._runs.decide(current, decision, view.waiting.needed)
         if holds != decision:
-            return self._too_late(user, self._runs.record(record.run) or current, job, verdict, answer)
+            return self._too_late(user, self._runs.record(record.run) or current, answer)
         fault("decision.followed")
         return self.minutes.decided(current, decision)
 
-    def _too_late(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
-        """A bot that died right after a decision held had no time to record it; the record takes it but once."""
+    def _too_late(self, user: str, record: RunRecord, answer: Answer) -> None:
+        """A bot that died right after a decision held had no time for what follows; the record takes it but once."""
         for made in (*record.decisions, *record.votes):
-            if (made.job, made.by, made.verdict) == (job, user, verdict):
+            if made.by == user:
+                self._runs.follow(record.run, made.job)
                 self.minutes.decided(record, made)
         return answer(answers.note(_too_late(record)))
 

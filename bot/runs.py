@@ -92,12 +92,16 @@ class Runs:
                 break
         if holds == decision:
             fault("decision.kept")
-            self._redis.sadd(OPEN, record.run)
-            after = self.record(record.run)
-            if after is not None and after.jobs > record.jobs:
-                self.enqueue(after)
-            self.ring(record.run)
+            self.follow(record.run, decision.job)
         return holds
+
+    def follow(self, run: str, job: int) -> None:
+        """What comes of the decision on that job's question; it may have been done by a bot that died."""
+        self._redis.sadd(OPEN, run)
+        after = self.record(run)
+        if after is not None and after.jobs > job:
+            self.enqueue(after)
+        self.ring(run)
 
     def enqueue(self, record: RunRecord) -> None:
         """The run's last job; that RQ has it already is as good."""

@@ -1,0 +1,227 @@
+"""All of Imker in this process: a bot, a reporter and an RQ worker that can be killed at any point and are made anew,
+
+over a real Redis, the lab's simulated hosts and its Slack. What the parts keep between two looks is in Redis alone.
+"""
+
+import itertools
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from bot import reception
+from bot.desk import Desk
+from bot.inbox import Delivery, Inbox
+from bot.messages import Messages
+from bot.people import People
+from bot.reception import Reception
+from bot.record import Verdict
+from bot.reporter import Reporter
+from bot.runs import Runs
+from bot.settings import File, Settings
+from bot.witness import Witness
+from imker import config, fault, moment
+from imker.audit import Audit
+from imker.fault import Point
+from imker.moment import Moment
+from imker.signing import Key
+from jobs import contract, engine, inventory, run, settings
+from jobs.contract import Request
+from jobs.inventory import Host
+from jobs.journal import Journal
+from jobs.office import Office
+from lab.simulated.fleet import Fleet
+from lab.slack.client import Seen
+from lab.slack.state import State
+from tests.flow.wires import Slack, Wire, client
+
+KEY = Key("circle-" * 10)
+OPS = "C01OPS"
+_sleep, NAP = time.sleep, 0.003  # seconds: nothing here takes longer than that
+Deaths = tuple[Point, int] | None  # where a process dies, when it has come there so many times before; None for never
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing on the way takes it for an error."""
+
+
+@dataclass
+class Circle:
+    redis: Redis
+    fleet: Fleet
+    patch: pytest.MonkeyPatch
+    ahead: float = 0.0  # seconds that have passed besides
+    private: dict[str, list[str]] = field(default_factory=dict)  # by delivery: what was answered to it alone
+    acked: dict[str, Delivery] = field(default_factory=dict)
+    cut_in: int | None = None  # commands until an SSH connection is lost
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.redis.flushall()
+        self.fleet.reset()
+        loaded = settings.load(self.fleet.folder / "imker.toml")
+        self.redis.set(contract.INVENTORY, '["' + '","'.join(inventory.load(loaded)) + '"]')
+        path = self.redis.connection_pool.connection_kwargs["path"]
+        self.patch.setenv("REDIS_URL", f"unix://{path}?db=0")
+        self.patch.setenv("IMKER_SIGNING_KEY", "circle-" * 10)
+        self.patch.setattr(engine, "_client", client(lambda: self.fleet.world.machines))
+        self.patch.setattr(run, "_office", self._office)
+        self.patch.setattr(time, "sleep", _nap)
+        self.patch.setattr(reception, "WebhookClient", self._webhook)
+        self.slack = Slack(State())
+        self.begin_bot()
+        self.begin_reporter()
+
+    def clock(self) -> float:
+        return time.time() + self.ahead
+
+    def now(self) -> Moment:
+        real = moment.now()
+        return replace(real, wall=real.wall + self.ahead, since=real.since + self.ahead)
+
+    # --- the processes ---
+
+    def begin_bot(self) -> None:
+        file = config.load(File, self.fleet.folder / "imker.toml")
+        own = Settings(
+            bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
+            channels=file.slack.channels, rights=file.rights, team="T01IMKER",
+        )  # fmt: skip
+        self.runs = Runs(self.redis, self.clock, KEY, self.now)
+        people = People(self.slack, file.rights.groups)
+        desk = Desk(own, self.runs, people, "T01IMKER", Audit(self.redis), lambda: ())
+        self.bot = Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack)
+
+    def begin_reporter(self) -> None:
+        runs = Runs(self.redis, self.clock, KEY, self.now)
+        witness = Witness(self.slack, Audit(self.redis), runs, OPS, self.clock)
+        self.reporter = Reporter(runs, Messages(runs, self.slack, self.clock), witness, self.clock)
+
+    def deliver(self, delivery: Delivery, dies: Deaths = None) -> None:
+        """As Slack does, which hears of it or does not."""
+        with self._mortal(dies) as dead:
+
+            def ack() -> None:
+                if not dead:
+                    self.acked[delivery.id] = delivery
+
+            self.bot.receive(delivery, ack)  # type: ignore[arg-type]
+        if dead:
+            self.begin_bot()
+
+    def catch_up(self, dies: Deaths = None) -> None:
+        with self._mortal(dies) as dead:
+            self.bot.catch_up()
+        if dead:
+            self.begin_bot()
+
+    def report(self, dies: Deaths = None) -> None:
+        with self._mortal(dies) as dead:
+            self.reporter.look()
+        if dead:
+            self.begin_reporter()
+
+    def work(self, queue: str, dies: Deaths = None, cut: int | None = None) -> bool:
+        """The next job, if there is one. One that is killed is noticed, and its locks' leases end."""
+        name: Any = self.redis.lpop(f"rq:queue:{queue}")
+        if name is None:
+            return False
+        job = Job.fetch(name.decode(), self.redis, JSONSerializer)
+        job.set_status(JobStatus.STARTED)
+        ended, self.cut_in = JobStatus.FAILED, cut
+        with self._mortal(dies):
+            try:
+                run.run(*job.args)
+                ended = JobStatus.FINISHED
+            except Exception:
+                ended = JobStatus.FAILED
+        self.cut_in = None
+        job.set_status(ended)
+        for lock in self.redis.keys("lock:*"):
+            self.redis.delete(lock)
+        return True
+
+    def kill_redis(self) -> None:
+        """SIGKILL; its keeper starts it again."""
+        os.kill(int(self.redis.info("server")["process_id"]), signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                self.redis.ping()
+                return
+            except RedisError:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+
+    # --- what people do and see ---
+
+    def types(self, who: str, text: str) -> Delivery:
+        return self._delivery("command", who, text)
+
+    def presses(self, who: str, seen: Seen, value: str, verdict: Verdict) -> Delivery:
+        return replace(self._delivery("click", who, value), verdict=verdict, message=seen.ts)
+
+    def sees(self) -> list[Seen]:
+        return [Seen(message.as_seen()) for message in self.slack.state.seen_by("U01ALICE", OPS)]
+
+    def _delivery(self, kind: Any, who: str, text: str) -> Delivery:
+        known = f"delivery.{next(self._numbers)}"
+        return Delivery(kind, known, who, OPS, text, known, self.clock())
+
+    # --- ---
+
+    @contextmanager
+    def _mortal(self, dies: Deaths) -> Iterator[list[Point]]:
+        """Whoever comes to the point dies there: no further word of theirs counts."""
+        dead: list[Point] = []
+        came: list[Point] = []
+
+        def crossed(point: Point) -> None:
+            came.append(point)
+            if dies == (point, came.count(point) - 1):
+                dead.append(point)
+                raise Killed(point)
+
+        fault.crossed = crossed if dies is not None else None
+        try:
+            yield dead
+        except Killed:
+            pass
+        finally:
+            fault.crossed = None
+
+    def _office(self, request: Request, journal: Journal, server: Redis) -> Office:
+        loaded = settings.load(self.fleet.folder / "imker.toml")
+        hosts = inventory.load(loaded)
+        return Office(request, loaded, hosts, journal, server, self._shell, engine.Engine, self.now)
+
+    def _shell(self, host: Host) -> Wire:
+        return Wire(host, lambda: self.fleet.world.machines, self._cut)
+
+    def _cut(self) -> bool:
+        if self.cut_in is None:
+            return False
+        self.cut_in -= 1
+        return self.cut_in == 0
+
+    def _webhook(self, url: str) -> Any:
+        heard = self.private.setdefault(url, [])
+
+        class Webhook:
+            def send(self, text: str = "", **_: Any) -> None:
+                heard.append(text)
+
+        return Webhook()
+
+
+def _nap(seconds: float) -> None:
+    _sleep(min(seconds, NAP))
