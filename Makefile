@@ -50,7 +50,7 @@ test: lint browser ## all tests but those that keep real hosts busy for minutes 
 .PHONY: figures
 figures: $(STAMP) ## the figures of docs/reliability.md, measured anew: some minutes
 	@mkdir -p .lab && rm -f .lab/figures
-	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/flow tests/lab
+	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/chaos tests/flow tests/lab
 	@cat .lab/figures
 
 .PHONY: test-fast

@@ -11,6 +11,7 @@ import pytest
 from lab.chaos.processes import children
 from lab.slack.client import Seen
 from tests.chaos.conftest import World, stop
+from tests.figures import figure
 
 BOUND = 60.0  # seconds
 pytestmark = pytest.mark.timeout(180)
@@ -60,10 +61,19 @@ def popped(world: World) -> Seen:
     return message
 
 
-@pytest.mark.parametrize("fault", [job, worker, everything, popped])
+WHO = {
+    job: "a job",
+    worker: "an RQ worker, all others busy,",
+    everything: "all RQ workers and the job",
+    popped: "a job on its way to an RQ worker",
+}
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("fault", WHO)
 def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(world: World, fault: Callable[[World], Seen]) -> None:
     message = fault(world)
     killed = time.monotonic()
     lost = world.sees(message, "died", BOUND)
-    print(f"\n{fault.__name__} killed: told as lost after {time.monotonic() - killed:.1f} s")
+    figure(f"{WHO[fault]} killed: told as lost after", f"{time.monotonic() - killed:.1f} s")
     assert "/swarm migrate connewitz" in lost.plain
