@@ -44,8 +44,14 @@ browser: # for the page's tests; without it they are skipped, and the last lines
 		DEBIAN_FRONTEND=noninteractive apt-get -qq install -y chromium >/dev/null; } || true
 
 .PHONY: test
-test: lint browser ## all tests (without root: all but the fleet's)
+test: lint browser ## all tests but those that keep real hosts busy for minutes (without root: none on real hosts)
 	$(VENV)/bin/python -m pytest -m "not long"
+
+.PHONY: figures
+figures: $(STAMP) ## the figures of docs/reliability.md, measured anew: some minutes
+	@mkdir -p .lab && rm -f .lab/figures
+	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/flow tests/lab
+	@cat .lab/figures
 
 .PHONY: test-fast
 test-fast: lint ## the tests that need no processes: a few seconds

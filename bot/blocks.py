@@ -35,6 +35,8 @@ def _message(view: RunView, note: int) -> Message:
     blocks += _plan(view, note) + findings(view.findings) + _diff(view) + _table(view) + question(view)
     blocks += [context(wording.decision_line(decision)) for decision in view.decisions]
     blocks += [section(line) for line in acceptance.alarms(view.record)]
+    if view.foreign is not None:
+        blocks.append(section(wording.foreign(view)))
     closing = _closing(view)
     if closing:
         blocks.append(section(closing))

@@ -104,8 +104,9 @@ def state(fleet: FleetView) -> State:
         return "going"
     if fleet.of("asking"):
         return "paused" if fleet.held("pause") else "asking"
-    stopped = fleet.of("failed", "cancelled") or fleet.held("cancel")
-    if fleet.of("ahead") and not stopped:
+    if fleet.of("failed", "cancelled") or fleet.held("cancel"):
+        return "over"  # who waits to be accepted has a message of their own
+    if fleet.of("ahead"):
         return "paused" if fleet.held("pause") else "going"
     return "pending" if fleet.of("pending") else "over"
 
@@ -138,7 +139,8 @@ def _left(fleet: FleetView) -> str:
     def names(*states: LegState) -> str:
         return ", ".join(leg.leg.host for leg in fleet.of(*states)) or "none"
 
-    return f"In the swarm: {names('done')}. Not begun: {names('ahead')}."
+    waiting = f" Waiting to be accepted: {names('pending')}." if fleet.of("pending") else ""
+    return f"In the swarm: {names('done')}.{waiting} Not begun: {names('ahead')}."
 
 
 def _leg_state(view: RunView) -> LegState:

@@ -22,6 +22,7 @@ from jobs.contract import (
     StepFailed,
     StepNote,
     StepStarted,
+    Unread,
     Waiting,
 )
 
@@ -63,6 +64,7 @@ class RunView:
     fleet: FleetPlanned | None = None
     censuses: tuple[Census, ...] = ()
     expired: bool = False
+    foreign: int | None = None  # a contract that some of its events speak, and this side does not
 
 
 def fold(
@@ -116,6 +118,8 @@ def _with(view: RunView, event: Event) -> RunView:
             return replace(view, waiting=waiting, ended=None)
         case Ended() as ended:
             return replace(view, ended=ended, waiting=None, finished_at=event.at)
+        case Unread(contract):
+            return replace(view, foreign=contract)
         case _:
             return replace(view, waiting=None, ended=None, finished_at=None)
 
@@ -135,7 +139,7 @@ def _state(view: RunView, events: list[Event], job_state: JobState) -> State:
         return "over"
     if heard and view.waiting:
         return "over" if cancelled(view) else "waiting"
-    if job_state == "lost":
+    if job_state == "lost" or (job_state == "over" and view.foreign is not None):
         return "lost"
     return "running" if heard else "queued"
 

@@ -101,6 +101,8 @@ class Reporter:
 
     def _tell(self, view: RunView, fleet: FleetView | None) -> None:
         run, message = view.record.run, fleet_blocks.render(fleet) if fleet else blocks.render(view)
+        if self._is_forgotten(run):
+            return None
         over = (state(fleet) == "over") if fleet else view.state in ("over", "lost") or view.expired
         try:
             shown = self._messages.show(view, message, over) and self._messages.details(view)
@@ -110,6 +112,7 @@ class Reporter:
                 return self._close(run)
         except SlackApiError as refused:
             if code(refused) in GONE:
+                self._open.pop(run, None)
                 return self._runs.posted.forget(run)  # it comes again
             if code(refused) not in SHUT_OUT:
                 raise
@@ -117,8 +120,14 @@ class Reporter:
             if over:
                 return self._close(run)
             raise
-        self._open[run] = view, self._runs.posted.of(run)
+        if not self._is_forgotten(run):
+            self._open[run] = view, self._runs.posted.of(run)
         return None
+
+    def _is_forgotten(self, run: str) -> bool:
+        """Whether Redis was wiped in the middle of this look: the next one finds no run, and tells it where it is."""
+        _, known = self._open.get(run, (None, {}))
+        return "ts" in known and "ts" not in self._runs.posted.of(run)
 
     def _close(self, run: str) -> None:
         self._runs.close(run)

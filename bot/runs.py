@@ -18,6 +18,7 @@ from rq.exceptions import DuplicateJobError, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
+from bot import holds
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
 from bot.progress import RunView, fold
@@ -133,8 +134,7 @@ class Runs:
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
-        self._redis.zadd(contract.hold_key(run), {contract.HOLD.dump_json(hold): hold.at})
-        self._redis.expire(contract.hold_key(run), KEPT)
+        holds.keep(self._redis, run, hold)
         fault("hold.kept")
         self._redis.sadd(OPEN, run)
         self.ring(run)
@@ -150,8 +150,7 @@ class Runs:
     # --- looking ---
 
     def held(self, run: str) -> Hold | None:
-        words: Any = self._redis.zrevrange(contract.hold_key(run), 0, 0)
-        return contract.HOLD.validate_json(words[0]) if words else None
+        return holds.newest(self._redis, run)
 
     def fleet(self, view: RunView) -> FleetView | None:
         """A fleet's run with those of its hosts; None for any other run, and before there is a plan."""

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from http.client import HTTPException
 from typing import Any
 
 from slack_bolt import App
@@ -19,8 +20,9 @@ from bot.settings import Settings
 from imker import broker, log, signing
 from imker.config import ConfigError
 
-AT_ONCE, PING = 20, 5  # envelopes at once; seconds
-DEAF = 60.0  # seconds without a pong after which a connection counts as deaf
+AT_ONCE, PING = 20, 3  # envelopes at once; seconds
+DEAF = 20.0  # seconds without a pong after which a connection counts as deaf
+GONE = 600.0  # seconds without a connection, which the SDK tries to make all the while
 Hears = Callable[[], str]  # "" while it hears; else why it does not
 
 
@@ -40,6 +42,9 @@ def main() -> int:
         print(wrong, file=sys.stderr)
     except SlackApiError as refused:
         return _refused(refused.response)
+    except (OSError, HTTPException) as away:
+        print(f"Slack does not answer ({away}); start the bot again", file=sys.stderr)
+        return 1
     return 2
 
 
@@ -69,20 +74,38 @@ def _ways(stack: ExitStack, loaded: Settings, bolt: App, runs: Runs) -> list[Hea
 
 @contextmanager
 def _socket_mode(bolt: App, token: str) -> Iterator[Hears]:
-    """Deaf when no pong came for too long: the SDK itself does not notice if the first never came."""
     handler = SocketModeHandler(bolt, token, concurrency=AT_ONCE, ping_interval=PING)
-    began = time.time()
 
-    def hears() -> str:
+    def pong() -> float | None:
         session = handler.client.current_session
-        heard = (session.last_ping_pong_time if session else None) or began
-        return "the Socket Mode connection is deaf" if time.time() - max(heard, began) > DEAF else ""
+        return session.last_ping_pong_time if session else None
 
     handler.connect()  # type: ignore[no-untyped-call]
     try:
-        yield hears
+        yield hearing(pong, handler.client.is_connected)
     finally:
         handler.close()  # type: ignore[no-untyped-call]
+
+
+def hearing(
+    pong: Callable[[], float | None], connected: Callable[[], bool], clock: Callable[[], float] = time.monotonic
+) -> Hears:
+    """Whether pongs come: the SDK itself does not notice if the first never did, nor by a clock that is set.
+
+    `pong`: when the SDK heard the last one, by any clock, None before the first of a connection; `clock`: seconds.
+    """
+    last, since = pong(), clock()
+
+    def hears() -> str:
+        nonlocal last, since
+        heard = pong()
+        if heard is not None and heard != last:
+            last, since = heard, clock()
+        if clock() - since > (DEAF if connected() else GONE):
+            return "the Socket Mode connection is deaf"
+        return ""
+
+    return hears
 
 
 def _watch(ways: list[Hears], reception: Reception, over: threading.Event) -> int:

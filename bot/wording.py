@@ -4,7 +4,7 @@ from bot.escape import cut, mrkdwn
 from bot.kit import LINE, clock
 from bot.progress import RunView, last_step
 from bot.record import Decision
-from jobs.contract import Accept, Ended, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
+from jobs.contract import CONTRACT, Accept, Ended, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
 
 MARKS = {
     "queued": "⏳",
@@ -98,7 +98,17 @@ def decision_line(decision: Decision) -> str:
     return f"{DECISIONS[decision.verdict]} by <@{decision.by}> at {clock(decision.at)}"
 
 
+def foreign(view: RunView) -> str:
+    """Two versions of Imker side by side: what one says, the other does not always understand."""
+    return (
+        f"⚠️ Some of what the RQ workers say of this run is of contract {view.foreign}; the bot and the reporter "
+        f"speak {CONTRACT}, and do not show it. Upgrade the older side."
+    )
+
+
 def lost(view: RunView) -> str:
+    if view.foreign is not None:
+        return f"How it ended cannot be read here.\n`{mrkdwn(f'/swarm {view.record.text}')}` does only what is left."
     step = last_step(view)
     where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"
     again = mrkdwn(f"/swarm {view.record.text}")

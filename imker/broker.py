@@ -15,20 +15,21 @@ from imker import embedded
 
 PATIENCE = 10  # seconds to wait for Redis at the start
 SOCKET_TIMEOUT = 5  # seconds; a blocking read asks for less
+PATIENT = 25  # tries, for who keeps nobody waiting: about 20 s; a lock's lease is longer
 
 
 class NoRedis(Exception):
     """Redis could not be reached; the text says where and what to do."""
 
 
-def connect(url: str | None) -> Redis:
-    """A client that answers. Without `url`: the embedded server's. Raises NoRedis."""
+def connect(url: str | None, tries: int = 5) -> Redis:
+    """A client that answers. Without `url`: the embedded server's. `tries`: of each command. Raises NoRedis."""
     where = url or _embedded()
     client = Redis.from_url(
         where,
         socket_timeout=SOCKET_TIMEOUT,
         socket_connect_timeout=SOCKET_TIMEOUT,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.05), 5),
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), tries),
         health_check_interval=30,
     )
     deadline = time.monotonic() + PATIENCE

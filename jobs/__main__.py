@@ -8,7 +8,6 @@ import os
 import sys
 
 from redis import Redis
-from rq import Queue
 from rq.serializers import JSONSerializer
 
 from imker import broker, log, signing
@@ -16,10 +15,10 @@ from imker.config import ConfigError
 from jobs import doctor, inventory
 from jobs.contract import CHANGES, INVENTORY, READS
 from jobs.crew import crew
-from jobs.guard import GuardedJob, GuardedWorker
+from jobs.guard import GuardedQueue, GuardedWorker
 from jobs.run import prepare
 
-TTL, MAINTENANCE, MONITORING = 30, 15, 5  # seconds: a dead RQ worker is noticed within a minute
+TTL, MAINTENANCE, MONITORING = 30, 10, 5  # seconds: a dead RQ worker is noticed within a minute
 
 
 def main() -> int:
@@ -44,12 +43,11 @@ def main() -> int:
 
 
 def _work(queue: str) -> None:
-    redis: Redis = broker.connect(os.environ.get("REDIS_URL"))
+    redis: Redis = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
     worker = GuardedWorker(
-        [Queue(queue, connection=redis, serializer=JSONSerializer, job_class=GuardedJob)],
+        [GuardedQueue(queue, connection=redis, serializer=JSONSerializer)],
         connection=redis,
         serializer=JSONSerializer,
-        job_class=GuardedJob,
         worker_ttl=TTL,
         maintenance_interval=MAINTENANCE,
         job_monitoring_interval=MONITORING,

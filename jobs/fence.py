@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobs import remote
-from jobs.errors import JobError, Superseded
+from jobs.errors import JobError, Superseded, Unreachable
 from jobs.lock import Lease, Mark
 from jobs.ssh import Output, Shell
 
+CLAIM, COMMAND = 60, 25  # seconds to wait for another's command to end: at a run's or step's begin, and within one
 SAID = re.compile(r"^imker-fence (?:busy|later) (.*)$", re.MULTILINE)
 
 
@@ -45,7 +46,12 @@ class Fenced:
         return self._shell.host
 
     def claim(self) -> None:
-        self.run("true", sudo=True)
+        """Before a step: a connection lost since the last one is made anew."""
+        try:
+            self._as_root(("true",), CLAIM)
+        except Unreachable:
+            self._shell.reconnect()
+            self._as_root(("true",), CLAIM)
 
     def run(
         self,
@@ -59,24 +65,25 @@ class Fenced:
         """`timeout`: from when no other's command runs any more."""
         if not sudo:
             return self._shell.run(*argv, stdin=stdin, check=check, timeout=timeout, under=under)
-        wait, under = timeout + remote.PATIENCE, (*self._under, *under)
-        said = self._shell.run(*argv, sudo=True, stdin=stdin, check=False, timeout=wait, under=under)
-        self._refused(said)
+        said = self._as_root((*under, *argv), COMMAND, stdin, timeout)
         return said.or_failed(self.host, argv[0]) if check else said
 
     def reconnect(self) -> None:
         self._shell.reconnect()
 
-    def _refused(self, said: Output) -> None:
-        """Raises what the fence said, if it was the fence that spoke."""
+    def _as_root(self, argv: tuple[str, ...], wait: int, stdin: str = "", timeout: float = 20) -> Output:
+        under = (*self._under, str(wait))
+        said = self._shell.run(*argv, sudo=True, stdin=stdin, check=False, timeout=timeout + wait, under=under)
         spoken = SAID.search(said.stderr) if said.code in (remote.BUSY, remote.LATER) else None
-        if spoken is None:
-            return
-        other = Mark.of(spoken[1])
-        if said.code == remote.LATER:
-            raise Superseded(self.host, other.number, other.run, other.since)
-        raise JobError(
-            f"a command of run {other.run or 'unknown'} still runs on {self.host} after {remote.PATIENCE} s",
+        if spoken is not None:
+            raise self._refused(said.code, Mark.of(spoken[1]), wait)
+        return said
+
+    def _refused(self, code: int, other: Mark, waited: int) -> JobError:
+        if code == remote.LATER:
+            return Superseded(self.host, other.number, other.run, other.since)
+        return JobError(
+            f"a command of run {other.run or 'unknown'} still runs on {self.host} after {waited} s",
             host=self.host,
             hint=f"See on {self.host} what hangs: fuser -v {remote.FENCE.rpartition('/')[0]}",
         )

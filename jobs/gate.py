@@ -9,7 +9,7 @@ from redis import Redis
 
 from imker.signing import Key
 from jobs import contract
-from jobs.contract import Ended, Request
+from jobs.contract import Ended, Envelope, Request, UnknownContract
 from jobs.errors import JobError
 from jobs.journal import Journal
 
@@ -20,10 +20,22 @@ LONGEST = 7 * 24 * 3600  # seconds ahead that a request may expire
 class Refused(JobError):
     """Nothing was changed."""
 
+    hint = "Ask again; if it stays so, see the log."
+
 
 def admit(text: str, signature: object, key: Key, redis: Redis, clock: float) -> Request:
-    """`clock`: UNIX seconds. Raises UnknownContract, and Refused for what must not be done, which it tells the run."""
-    request = contract.decode_request(text)
+    """`clock`: UNIX seconds. Raises Refused for what must not be done, which it tells the run; UnknownContract for what
+
+    names no run to tell it.
+    """
+    try:
+        request = contract.decode_request(text)
+    except UnknownContract as unknown:
+        if (envelope := contract.foreign(text)) is None:
+            raise
+        refused = _of_another_contract(envelope, _forged(text, signature, key))
+        _tell(envelope, refused, redis, clock)
+        raise refused from unknown
     why = _why_not(request, text, signature, key, clock)
     if not why and not redis.set(contract.used_key(request.run, request.job), clock, nx=True, ex=KEPT):
         raise Refused(f"job {request.job} of run {request.run} was taken up before; it is not done twice")
@@ -34,20 +46,34 @@ def admit(text: str, signature: object, key: Key, redis: Redis, clock: float) ->
 
 
 def _why_not(request: Request, text: str, signature: object, key: Key, clock: float) -> str:
-    if not isinstance(signature, str) or not signature:
-        return "the job is not signed; somebody other than the bot wrote it"
-    if not key.signed(text, signature):
-        return "the job's signature is wrong; somebody other than the bot wrote it, or the two sides' keys differ"
+    if forged := _forged(text, signature, key):
+        return forged
     if not clock < request.expires <= clock + LONGEST:
         return "the request is too old, or the clocks of the bot and the RQ worker are far apart"
     return ""
 
 
-def _tell(request: Request, refused: Refused, redis: Redis, clock: float) -> None:
+def _of_another_contract(envelope: Envelope, forged: str) -> Refused:
+    """A bot that is newer than the RQ workers, or a job that waited in its queue through an upgrade."""
+    if forged:
+        return Refused(forged)
+    newer = envelope.contract > contract.CONTRACT
+    why = f"the job speaks contract {envelope.contract}, these RQ workers {contract.CONTRACT}"
+    first = "The RQ workers are older than the bot: upgrade them." if newer else "It was asked before an upgrade."
+    return Refused(why, hint=f"{first} /swarm retry {envelope.run} asks again.")
+
+
+def _forged(text: str, signature: object, key: Key) -> str:
+    if not isinstance(signature, str) or not signature:
+        return "the job is not signed; somebody other than the bot wrote it"
+    if not key.signed(text, signature):
+        return "the job's signature is wrong; somebody other than the bot wrote it, or the two sides' keys differ"
+    return ""
+
+
+def _tell(request: Request | Envelope, refused: Refused, redis: Redis, clock: float) -> None:
     """Only into a run that has no word of this job yet: a forged one must not write over a true one's events."""
     entries: Any = redis.xrange(contract.events_key(request.run))
     if not any(event.job == request.job for event in contract.events_of(entries)):
         journal = Journal(redis, request.run, request.job, lambda: clock)
-        journal.tell(
-            Ended("refused", refused.summary, "Nothing was changed.", "Ask again; if it stays so, see the log.")
-        )
+        journal.tell(Ended("refused", refused.summary, "Nothing was changed.", refused.hint))

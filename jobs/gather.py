@@ -32,8 +32,8 @@ ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
 WITHOUT = {  # LocalNodeState -> why a host that is in a swarm does not show it
     "locked": "is locked: give it the swarm's key there, docker swarm unlock",
-    "error": "cannot go on in its swarm, as with a certificate that has ended: docker info says why",
-    "pending": "is still joining: its manager does not answer it",
+    "error": "cannot go on in its swarm, as when its certificate has ended (docker info); or there: docker swarm leave",
+    "pending": "is still joining, and its manager does not answer: bring that back; or there: docker swarm leave",
 }
 # Fresh lists in a folder of its own, so that asking for candidates changes nothing on the host.
 CANDIDATES = """

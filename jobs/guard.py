@@ -1,19 +1,26 @@
 """What an RQ worker may run: one function, no callbacks, no webhooks. RQ itself would import any name found in a job.
 
-A job's process ends with its RQ worker: an orphan would go on changing a host while another takes its place.
+A job's process ends with its RQ worker: an orphan would go on changing a host while another takes its place. And what a
+dead RQ worker leaves behind is found by any other within a minute, busy or not.
 """
 
 import signal
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from redis.client import Pipeline
-from rq import Worker, worker_registration
+from rq import Queue, Worker, worker_registration
+from rq.executions import Execution
+from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
+from rq.utils import now
 
 from imker.process import end_with_parent
 from jobs.contract import JOB_FUNCTION
 
+FOUND = timedelta(seconds=10)  # after which a job that was popped and is not begun was popped by one that is dead now
+CLEARING = 15  # seconds that one RQ worker at a time may clear up
 SILENCE = 25  # seconds besides a beat's own after which an RQ worker counts as dead: no sooner than its locks end
 
 
@@ -38,9 +45,31 @@ class GuardedJob(Job):
         self.webhooks = []
 
 
+class Popped(IntermediateQueue):
+    """Jobs on their way from the queue to an RQ worker."""
+
+    def should_be_cleaned_up(self, job_id: str) -> bool:
+        """RQ's own waits a minute longer."""
+        seen = self.get_first_seen(job_id)
+        return seen is not None and now() - seen > FOUND
+
+
+class GuardedQueue(Queue):
+    job_class = GuardedJob
+
+    def acquire_maintenance_lock(self) -> bool:
+        """RQ's own keeps others away for 15 minutes when who holds it dies."""
+        return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=CLEARING))
+
+    @property
+    def intermediate_queue(self) -> Popped:
+        return Popped(self.key, connection=self.connection)
+
+
 class GuardedWorker(Worker):
     job_class = GuardedJob
     max_connection_wait_time = 2.0  # seconds between two tries; RQ's own grows to a minute after Redis is back
+    queue_class = GuardedQueue
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:
         """RQ's own is a minute longer than a beat: a run whose RQ worker died was told lost after 76 s."""
@@ -50,6 +79,12 @@ class GuardedWorker(Worker):
         """With its name in the list of RQ workers: a Redis that was wiped has it from there again."""
         super().heartbeat(timeout, pipeline)
         worker_registration.register(self, pipeline)
+
+    def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
+        """While all RQ workers are busy, RQ itself looks after no dead one."""
+        super().maintain_heartbeats(job, execution)
+        if self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]

@@ -9,19 +9,19 @@ from jobs.ssh import Shell
 RAN = "/var/lib/imker/ran"  # names of the containers that ran before the Engine's restart
 UPGRADE = "imker-upgrade.service"
 FENCE = "/var/lib/imker/fence"  # the mark of the latest run that may change this host
-BUSY, LATER, PATIENCE = 75, 76, 60  # exit codes of a refusal; seconds to wait for another's command to end
+BUSY, LATER = 75, 76  # exit codes of a refusal
 # Runs a command for the mark $2 $3 $4 (number, run, since), if no other's number is as high. The lock is kept until the
-# command ends: two runs' changes never overlap, whatever has become of their connections.
+# command ends: two runs' changes never overlap, whatever has become of their connections. $5: seconds to wait for it.
 FENCED = f"""
 set -e
 umask 022; mkdir -p -- "${{1%/*}}"; exec 9<"${{1%/*}}"
-flock -w {PATIENCE} 9 || {{ echo "imker-fence busy $(cat -- "$1" 2>/dev/null)" >&2; exit {BUSY}; }}
+flock -w "$5" 9 || {{ echo "imker-fence busy $(cat -- "$1" 2>/dev/null)" >&2; exit {BUSY}; }}
 seen=$(cat -- "$1" 2>/dev/null || true); number=${{seen%% *}}
 if [ "$seen" != "$2 $3 $4" ]; then
   if [ "${{number:-0}}" -ge "$2" ]; then echo "imker-fence later $seen" >&2; exit {LATER}; fi
   echo "$2 $3 $4" >"$1~"; mv -f -- "$1~" "$1"
 fi
-shift 4; exec "$@"
+shift 5; exec "$@"
 """
 # A copy's name sorts by time; the copy keeps mode and owner, and is written before the file is.
 SAVE = 'if [ -e "$1" ]; then cp -p -- "$1" "$1.imker-$2"; fi'

@@ -35,8 +35,8 @@ def prepare() -> settings.Settings:
 
 
 def run(request_json: str, signature: object = "") -> None:
-    """Raises UnknownContract and Refused for what may not be; every other end is an event of the run."""
-    server = broker.connect(os.environ.get("REDIS_URL"))
+    """Raises Refused and UnknownContract for what may not be; every other end is an event of the run."""
+    server = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
     record = Audit(server, audit.key())
     fault("job.begun")
     try:

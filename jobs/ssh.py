@@ -13,13 +13,14 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 import paramiko
+from paramiko.pkey import UnknownKeyType
 
 from jobs.errors import CommandFailed, Unreachable
 from jobs.inventory import Host
 
 CONNECT, BANNER, AUTH, CHANNEL, KEEPALIVE = 10, 10, 15, 15, 15  # seconds
 UNHEARD = 30  # seconds until a connection whose packets nobody acknowledges is a lost one
-KEPT = 8 * 2**20  # bytes of a stream that are kept, the last ones
+KEPT = 4 * 2**20  # bytes of a stream that are kept, the last ones
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class SshShell:
         return Unreachable(f"lost {self.host} during {argv[0]}, outcome not known: {why}", host=self.host)
 
     def _connect(self) -> paramiko.SSHClient:
-        host, client = self._host, paramiko.SSHClient()
+        host, key, client = self._host, _key(self._host), paramiko.SSHClient()
         client.set_missing_host_key_policy(paramiko.RejectPolicy())
         try:
             client.load_host_keys(str(self._known_hosts))
@@ -118,7 +119,7 @@ class SshShell:
                 host.address,
                 port=host.ssh_port,
                 username=host.ssh_user,
-                key_filename=str(host.ssh_key),
+                pkey=key,
                 allow_agent=False,
                 look_for_keys=False,
                 timeout=CONNECT,
@@ -134,6 +135,24 @@ class SshShell:
         transport.set_keepalive(KEEPALIVE)
         _tune(transport.sock)
         return client
+
+
+def _key(host: Host) -> paramiko.PKey:
+    """Read here: paramiko's own guesses at what a file is would hide that the host refused it."""
+    assert host.ssh_key is not None
+    try:
+        return paramiko.PKey.from_path(host.ssh_key)
+    except TypeError:
+        why = "it has a passphrase"
+    except OSError as wrong:
+        why = wrong.strerror or str(wrong)
+    except (ValueError, paramiko.SSHException, UnknownKeyType):
+        why = "it is no private key of a known kind"
+    raise Unreachable(
+        f"{host.name} cannot be reached with the SSH key {host.ssh_key}: {why}",
+        host=host.name,
+        hint="It is to be one as ssh-keygen makes it, without a passphrase.",
+    )
 
 
 def _tune(connection: Any) -> None:
@@ -163,7 +182,8 @@ def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachabl
         return Unreachable(
             f"{host.name} refuses {host.ssh_user}'s SSH key",
             host=host.name,
-            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}.",
+            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}. If it is there, and is RSA: "
+            "OpenSSH before 7.2 does not know how it is used today; an Ed25519 key goes.",
         )
     return Unreachable(
         f"{host.name} ({host.address}) does not answer over SSH: {failed or 'no reply in time'}",

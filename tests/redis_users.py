@@ -1,5 +1,6 @@
 """A real server with the users of docs/redis-users.acl and nobody else, and Imker's processes each as its own."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,10 @@ def server(folder: Path) -> Iterator[Redis]:
         yield client
         client.close()
         embedded._used.pop(folder / "redis").close()
+        deadline = time.monotonic() + 20
+        while embedded._kept(folder / "redis"):  # it writes there until its end
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def url(folder: Path, user: str) -> str:

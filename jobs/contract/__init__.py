@@ -53,9 +53,10 @@ from jobs.contract.told import (
     StepFailed,
     StepNote,
     StepStarted,
+    Unread,
     Waiting,
 )
-from jobs.contract.wire import HOLD, UnknownContract, decode_event, decode_request, encode, events_of
+from jobs.contract.wire import HOLD, Envelope, UnknownContract, decode_event, decode_request, encode, events_of, foreign
 
 __all__ = [
     "BELL",
@@ -76,6 +77,7 @@ __all__ = [
     "Detail",
     "Doctor",
     "Ended",
+    "Envelope",
     "Event",
     "Examined",
     "FileChanged",
@@ -108,12 +110,14 @@ __all__ = [
     "StepNote",
     "StepStarted",
     "UnknownContract",
+    "Unread",
     "Waiting",
     "decode_event",
     "decode_request",
     "encode",
     "events_key",
     "events_of",
+    "foreign",
     "hold_key",
     "job_id",
     "queue_of",

@@ -1,6 +1,7 @@
 """The names that both sides meet under in Redis, and the version of what they say there."""
 
-CONTRACT = 1  # raised when an older side could misread a message; an unknown one is refused in words
+CONTRACT = 1  # raised when an older side could misread a message; one that is not understood is refused in words
+UNDERSTOOD = (CONTRACT,)  # and older ones, while what they say means the same here: a job may be older than its worker
 
 CHANGES, READS = "changes", "reads"  # RQ queues, one RQ worker process each
 JOB_FUNCTION = "jobs.run.run"  # the one function an RQ worker runs

@@ -170,6 +170,14 @@ class Ended:
     type: Literal["ended"] = "ended"
 
 
+@dataclass(frozen=True)
+class Unread:
+    """What stands where an event of another contract is; nobody tells it."""
+
+    contract: int
+    type: Literal["unread"] = "unread"
+
+
 Body = Annotated[
     Began
     | Planned
@@ -185,7 +193,8 @@ Body = Annotated[
     | HostTable
     | NodeTable
     | Waiting
-    | Ended,
+    | Ended
+    | Unread,
     Field(discriminator="type"),
 ]
 

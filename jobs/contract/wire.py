@@ -1,22 +1,37 @@
 """Messages as JSON and back. What is none of ours, or of another version, is refused in words."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
 
 from jobs.contract.asked import Hold, Request
-from jobs.contract.names import CONTRACT
-from jobs.contract.told import Event
+from jobs.contract.names import CONTRACT, UNDERSTOOD
+from jobs.contract.told import Event, Unread
 
 Message = TypeVar("Message", Request, Event)
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What a message of any contract says of itself; `number` and `at` are an event's."""
+
+    run: str
+    job: int
+    contract: int
+    number: int = 0
+    at: float = 0.0
+
+
+_ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Envelope)
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 HOLD: TypeAdapter[Hold] = TypeAdapter(Hold)
 
 
 class UnknownContract(ValueError):
-    """The other side speaks a newer contract, or it is no message of ours."""
+    """The other side speaks another contract, or it is no message of ours."""
 
 
 def encode(message: Request | Event) -> str:
@@ -35,14 +50,28 @@ def decode_event(text: str | bytes) -> Event:
 
 
 def events_of(entries: Iterable[tuple[Any, Mapping[Any, Any]]]) -> tuple[Event, ...]:
-    """A stream's events; an entry that is none of ours is passed over."""
-    events = []
-    for _, entry in entries:
-        try:
-            events.append(decode_event(entry[b"event"]))
-        except (KeyError, UnknownContract):
-            continue
-    return tuple(events)
+    """A stream's events; one of another contract is Unread, and an entry that is none of ours is passed over."""
+    events = (_event(entry[b"event"]) for _, entry in entries if b"event" in entry)
+    return tuple(event for event in events if event is not None)
+
+
+def foreign(text: str | bytes) -> Envelope | None:
+    """Of a message of another contract; None of what is none."""
+    try:
+        envelope = _ENVELOPE.validate_json(text)
+    except (ValueError, TypeError):
+        return None
+    return None if envelope.contract in UNDERSTOOD else envelope
+
+
+def _event(text: str | bytes) -> Event | None:
+    try:
+        return decode_event(text)
+    except UnknownContract:
+        envelope = foreign(text)
+    if envelope is None:
+        return None
+    return Event(envelope.run, envelope.job, envelope.number, envelope.at, Unread(envelope.contract))
 
 
 def _decode(adapter: TypeAdapter[Message], text: str | bytes) -> Message:
@@ -50,6 +79,6 @@ def _decode(adapter: TypeAdapter[Message], text: str | bytes) -> Message:
         message = adapter.validate_json(text)
     except (ValueError, TypeError) as wrong:
         raise UnknownContract("not a message of this contract") from wrong
-    if message.contract != CONTRACT:
+    if message.contract not in UNDERSTOOD:
         raise UnknownContract(f"contract {message.contract}, this side speaks {CONTRACT}")
     return message

@@ -8,7 +8,7 @@ from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
 from jobs.execute.site import Site
 
 LONGEST = 30 * 60  # seconds an upgrade may take
-SILENCE = 75  # seconds a host may be away during it before we say so: said, with the last try, within 90
+SILENCE = 65  # seconds a host may be away during it before we say so: said, with the last try, within 90
 STARTS = 3  # a unit that is gone without a result went with its host's reboot: so often it is begun
 # A package left half-configured is repaired first; the maintainer's conffile is taken, and nothing can ask.
 # dpkg itself does not wait for its lock; what apt waits for, it waits 10 minutes for. What cannot be configured may be

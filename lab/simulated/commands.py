@@ -12,7 +12,7 @@ from lab.simulated import docker, scripts, system
 from lab.simulated.machine import Machine
 from lab.simulated.said import Said
 
-FENCED, PATIENCE = "imker-fence", 60  # in the script that a command is run under; seconds it waits for another's
+FENCED = "imker-fence"  # in the script that a command is run under
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ def typed(machine: Machine, line: str, stdin: str, source: str) -> Said:
 
 def _fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Said:
     """Runs a command for a mark, if no other's number on the host is as high; one at a time."""
-    path, *mine = words[4:8]
-    if not machine.fence.acquire(timeout=PATIENCE):
+    path, *mine, wait = words[4:9]
+    if not machine.fence.acquire(timeout=float(wait)):
         return Said(75, "", f"imker-fence busy {machine.disk.texts.get(path, '')}")
     try:
         seen = machine.disk.texts.get(path, "0").split()
         if seen != mine and int(seen[0]) >= int(mine[0]):
             return Said(76, "", f"imker-fence later {' '.join(seen)}\n")
         machine.disk.write(path, " ".join(mine) + "\n")
-        return _typed(machine, words[8:], stdin, source, int(mine[0]))
+        return _typed(machine, words[9:], stdin, source, int(mine[0]))
     finally:
         machine.fence.release()
 

@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from lab.simulated.commands import typed
 from lab.simulated.machine import Machine
 
 USER, LOG = "geschke", "lab.simulated.ssh"
+PIECE = 2**16  # bytes
 WAIT = 0.1  # seconds between two looks whether a silent host speaks again
 
 
@@ -68,11 +70,17 @@ class _Server(paramiko.ServerInterface):
         stdin = channel.makefile("rb").read().decode(errors="replace")
         said = typed(self._machine, line, stdin, self._source)
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            channel.sendall(said.out.encode())
-            channel.sendall_stderr(said.err.encode())
+            _send(channel.sendall, said.out.encode())
+            _send(channel.sendall_stderr, said.err.encode())
             channel.send_exit_status(said.code)
             channel.shutdown_write()
             channel.close()
+
+
+def _send(sendall: Callable[[bytes], None], said: bytes) -> None:
+    """Piece by piece: paramiko copies what is left for every packet."""
+    for start in range(0, len(said), PIECE):
+        sendall(said[start : start + PIECE])
 
 
 def serve(machine: Machine, host_key: Path, user_key: Path, caller: socket.socket, source: str) -> None:

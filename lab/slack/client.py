@@ -104,11 +104,19 @@ class Workspace:
     def sockets(self) -> int:
         return int(self._http.get("/lab/told").json()["sockets"])
 
+    def pongs(self) -> int:
+        """How many pings of the app's were answered."""
+        return int(self._http.get("/lab/told").json()["pongs"])
+
     def fault(self, kind: str, **more: Any) -> None:
         self._post("/lab/fault", kind=kind, **more)
 
     def clear_faults(self) -> None:
         self._post("/lab/fault", clear=True)
+
+    def channel(self, channel: str, *, archived: bool = False, app: bool = True) -> None:
+        """Archived, and whether the app is in it."""
+        self._post("/lab/channel", channel=channel, archived=archived, app=app)
 
     def remove(self, message: Seen) -> None:
         self._post("/lab/remove", ts=message.ts)

@@ -131,15 +131,23 @@ class Slack:
             self.faults.clear()
         elif said["kind"] == "disconnect":
             await self.sockets.disconnect(said.get("reason", "refresh_requested"))
+        elif said["kind"] == "deafen":
+            self.sockets.deafen()
         else:
             self.faults.add(Fault(**said))
         return JSONResponse({"set": [vars(fault) for fault in self.faults.all()]})
 
     async def told(self, request: Request) -> Response:
-        return JSONResponse({"calls": self.calls, "sockets": self.sockets.count})
+        return JSONResponse({"calls": self.calls, "sockets": self.sockets.count, "pongs": self.sockets.pongs})
 
     async def people(self, request: Request) -> Response:
         return JSONResponse({"users": list(self.state.users.values()), "channels": list(self.state.channels.values())})
+
+    async def channel(self, request: Request) -> Response:
+        """Somebody archives a channel, or takes the app out of it, or puts that right again."""
+        said = await request.json()
+        self.state.tend(said["channel"], archived=said["archived"], app=said["app"])
+        return JSONResponse({})
 
     async def remove(self, request: Request) -> Response:
         """A user deletes a message."""
@@ -234,6 +242,7 @@ def build(slack: Slack) -> Starlette:
             Route("/lab/fault", slack.fault, methods=["POST"]),
             Route("/lab/told", slack.told),
             Route("/lab/people", slack.people),
+            Route("/lab/channel", slack.channel, methods=["POST"]),
             Route("/lab/remove", slack.remove, methods=["POST"]),
             Route("/lab/stream", slack.stream),
             Route("/", page),
@@ -249,9 +258,18 @@ def serve(port: int, config: Path | None = None) -> None:
         """One that does not answer pings while it is to be deaf."""
 
         def handle_ping(self) -> None:
-            if not slack.faults.on("socket", "deaf"):
+            if slack.sockets.hears(self.client):
+                slack.sockets.pongs += 1
                 super().handle_ping()
+            else:
+                self.conn.data_to_send()  # the pong, which would go out with whatever comes next
 
     uvicorn.run(
-        build(slack), host="127.0.0.1", port=port, log_level="critical", timeout_graceful_shutdown=1, ws=Connection
+        build(slack),
+        host="127.0.0.1",
+        port=port,
+        log_level="critical",
+        timeout_graceful_shutdown=1,
+        ws=Connection,
+        ws_ping_interval=None,
     )

@@ -16,6 +16,8 @@ class Sockets:
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
         self._open: list[WebSocket] = []
+        self.pongs = 0
+        self._deaf: set[tuple[str, int]] = set()  # by the caller's address: these stay so
         self._acks: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._next = 0
 
@@ -45,6 +47,8 @@ class Sockets:
         late = self._faults.take("socket", "late")
         if late:
             await asyncio.sleep(late.seconds)
+        if not self._open:
+            return {"acked": False, "seconds": 0.0, "payload": {}}  # Slack tells its user at once
         envelope = {
             "envelope_id": str(uuid.uuid4()),
             "type": kind,
@@ -65,6 +69,13 @@ class Sockets:
             return {"acked": False, "seconds": loop.time() - began, "payload": {}}
         return {"acked": True, "seconds": loop.time() - began, "payload": answered}
 
+    def deafen(self) -> None:
+        """The connections that there are hear nothing more and get no pong, though they stay open; new ones do."""
+        self._deaf |= {tuple(socket.client) for socket in self._open if socket.client}  # type: ignore[misc]
+
+    def hears(self, client: tuple[str, int] | None) -> bool:
+        return client not in self._deaf and not self._faults.on("socket", "deaf")
+
     async def disconnect(self, reason: str) -> None:
         """As Slack refreshes its connections: it says so, and closes."""
         for socket in list(self._open):
@@ -75,4 +86,6 @@ class Sockets:
         """To any one connection, each in turn."""
         if self._open:
             self._next += 1
-            await self._open[self._next % len(self._open)].send_json(envelope)
+            socket = self._open[self._next % len(self._open)]
+            if socket.client and self.hears(tuple(socket.client)):  # type: ignore[arg-type]
+                await socket.send_json(envelope)

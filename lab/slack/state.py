@@ -108,6 +108,12 @@ class State:
             raise SlackRefuses("not_in_channel")
         return found
 
+    def tend(self, channel: str, *, archived: bool, app: bool) -> None:
+        """`app`: whether it is a member."""
+        found, me = self.channels[channel], self.app["bot_user"]
+        found["is_archived"] = archived
+        found["members"] = [member for member in found["members"] if member != me] + [me] * app
+
     def message(self, channel: str, ts: str) -> Message:
         found = self.messages.get(ts)
         if found is None or found.channel != channel or found.to:

@@ -57,6 +57,18 @@ def test_it_changes_when_the_time_is_over(after: float, open_still: bool) -> Non
     assert ("not accepted in time" in card) is not open_still
 
 
+@pytest.mark.parametrize(
+    ("ahead", "after", "open_still"),
+    [(0, 60, True), (-59, 0, True), (-61, 0, False), (600, 60, True), (600, 1199, True), (600, 1201, False)],
+)
+def test_a_bot_on_another_machine_shows_it_by_its_own_clock_and_never_longer(
+    ahead: float, after: float, open_still: bool
+) -> None:
+    events = (Event("k3fm9x2q", 1, 1, 0.0, Began("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, WAITING))
+    now = Moment(ASKED.wall + after + ahead, "another boot", 5.0)
+    assert fold(RECORD, events, "over", now.wall, now).expired is not open_still
+
+
 def test_a_question_posed_again_says_why() -> None:
     again = replace(WAITING, summary="Not done: it is no longer as it was shown. Nothing was changed.")
     assert "Not done: it is no longer as it was shown." in shown(waiting=again)

@@ -145,6 +145,10 @@ STATES: list[tuple[tuple[Word, ...], bool, str, str]] = [
     ((FAILED, AHEAD), True, "", "over"),
     ((PENDING, AHEAD), True, "", "going"),
     ((PENDING, DONE), True, "", "pending"),
+    ((PENDING, FAILED), True, "", "over"),
+    ((PENDING, FAILED, AHEAD), True, "", "over"),
+    ((PENDING, FAILED, GOING), True, "", "going"),
+    ((PENDING, AHEAD), True, "cancel", "over"),
     ((DONE, DONE), True, "", "over"),
     ((DONE, DONE), True, "pause", "over"),
 ]
@@ -189,6 +193,14 @@ def test_cancelled_before_the_next_host() -> None:
     ended = conclusion(fleet([(leg("m", "manager"), "done"), (leg("b", wave=1), "ahead")], hold="cancel"))
     assert ended is not None
     assert (ended.outcome, ended.summary) == ("cancelled", "cancelled by <@U02BOB>")
+
+
+def test_a_failure_is_not_hidden_behind_managers_that_wait() -> None:
+    whole = fleet([(leg("m", "manager"), "done"), (leg("n", "manager", 1), "pending"), (leg("b", wave=2), "failed")])
+    ended = conclusion(whole)
+    assert ended is not None
+    assert (ended.outcome, ended.summary) == ("failed", "b: apt-get install failed")
+    assert ended.state == "In the swarm: m. Waiting to be accepted: n. Not begun: none."
 
 
 def test_a_plan_that_was_refused_ends_with_its_own_word() -> None:

@@ -83,6 +83,7 @@ HEADS: list[tuple[tuple[Word, ...], str, str]] = [
     (("pending", "done"), "", "✋ *Migrate the whole fleet*  all moved; managers wait to be accepted, 2 of 2 hosts"),
     (("done", "done"), "", "✅ *Migrate the whole fleet*  done, 2 of 2 hosts"),
     (("done", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts"),
+    (("pending", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts"),
     (("done", "cancelled"), "", "🚫 *Migrate the whole fleet*  cancelled, 1 of 2 hosts"),
 ]
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, RedisError, ResponseError
 from slack_bolt import App, BoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
@@ -15,6 +16,9 @@ from slack_sdk import WebClient
 from bot.inbox import INBOX, KEPT, LEFT, Delivery, Inbox
 from bot.listeners import register
 from bot.reception import Reception
+from bot.runs import Runs
+from imker.audit import Audit
+from imker.chain import Fact
 from imker.signing import Key
 from tests.bot.desk import IDS, Bench, configured
 
@@ -48,7 +52,7 @@ def reception(redis: Redis, bench: Bench, slack: Slack, now: float = AT + LEFT +
     return Reception(bench.desk, inbox(redis, now), slack)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("later", "left"), [(LEFT - 1, []), (LEFT + 1, [ASKED])])
+@pytest.mark.parametrize(("later", "left"), [(LEFT - 1, []), (LEFT + 1, [ASKED]), (-3600.0, [ASKED])])
 def test_what_somebody_may_still_be_at_is_left_to_them(redis: Redis, later: float, left: list[Delivery]) -> None:
     inbox(redis, AT).take(ASKED)
     assert inbox(redis, AT + later).left() == left
@@ -97,6 +101,71 @@ def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
     assert acks
     assert "Not started: Redis does not answer" in slack.told[0]["text"]
     assert bench.requests() == {}
+
+
+REFUSALS: list[tuple[RedisError, str, str]] = [  # what Redis says; what is told of a command that is not written down
+    (
+        NoConnection("away"),
+        "Not started: Redis does not answer. Should it have heard",
+        "Not started yet: Redis does not",
+    ),
+    (OutOfMemoryError("no"), "Not started: Redis is full: its maxmemory", "Not started yet: Redis is full"),
+    (ReadOnlyError("no"), "Not started: Redis is read-only", "Not started yet: Redis is read-only"),
+    (
+        ResponseError("MISCONF Errors"),
+        "Not started: Redis cannot write to its disk",
+        "Not started yet: Redis cannot write",
+    ),
+    (ResponseError("NOREPLICAS Not"), "Not started: Redis has too few replicas", "Not started yet: Redis has too few"),
+    (
+        ResponseError("ERR odd"),
+        "Not started: Redis refuses it; the bot's log",
+        "Not done: Redis refuses it; the bot's log",
+    ),
+]
+
+
+@pytest.mark.parametrize(("says", "told", "_"), REFUSALS, ids=lambda case: str(case)[:40])
+def test_what_was_not_written_down_is_refused_as_what_it_is(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, says: RedisError, told: str, _: str
+) -> None:
+    slack = Slack()
+    monkeypatch.setattr(Inbox, "take", failing(says))
+    reception(redis, Bench(redis, ALL), slack).receive(ASKED, lambda: None)  # type: ignore[arg-type]
+    assert [told in answer["text"] for answer in slack.told] == [True]
+
+
+@pytest.mark.parametrize(("says", "_", "told"), REFUSALS, ids=lambda case: str(case)[:40])
+def test_what_was_written_down_is_said_to_begin_later_and_does_once(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, says: RedisError, _: str, told: str
+) -> None:
+    bench, slack = Bench(redis, ALL), Slack()
+    desk = reception(redis, bench, slack)
+    with monkeypatch.context() as patch:
+        patch.setattr(Runs, "start", failing(says))
+        desk.receive(ASKED, lambda: None)  # type: ignore[arg-type]
+        for _again in range(3):
+            desk.catch_up()
+    assert [told in answer["text"] for answer in slack.told] == [True], "it is said once"
+    for _again in range(3):
+        desk.catch_up()
+    assert len(bench.requests()) == ("yet" in told)
+    assert inbox(redis, AT + LEFT + 1).left() == []
+
+
+def test_a_record_that_redis_does_not_take_just_now_is_not_a_broken_one(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Redis, "eval", failing(OutOfMemoryError("no")))
+    with pytest.raises(OutOfMemoryError):
+        Audit(redis).append(Fact("1", "asked", IDS["alice"]))
+
+
+def failing(says: RedisError) -> Any:
+    def fail(*_: Any, **__: Any) -> None:
+        raise says
+
+    return fail
 
 
 MENTION = {

@@ -50,6 +50,7 @@ BODIES = st.one_of(
     st.builds(NodeTable, HOSTILE, st.floats(0, 2e9), tuples(ROWS, 5), HOSTILE),
     st.builds(contract.Waiting, st.just("accept"), st.just("f"), CANDIDATES, st.just(contract.Quorum(1, 0, 2, 0))),
     st.builds(contract.Ended, OUTCOMES, HOSTILE, HOSTILE, HOSTILE),
+    st.builds(contract.Unread, st.integers(0, 99)),
 )  # fmt: skip
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
 STATES = st.sampled_from(["queued", "running", "over", "lost"])

@@ -81,3 +81,23 @@ def test_a_decision_whose_bot_died_before_it_was_recorded_is_recorded_by_the_nex
         bench.clicks("bob", f"{run}:1", "accept")
     assert [fact.what for fact in bench.recorded() if fact.what == "decided"] == ["decided"]
     assert len(bench.decisions()) == 1
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "holds"),
+    [
+        (0.0, 5.0, "cancel"),
+        (5.0, 0.0, "resume"),  # delivered late: it was said before
+        (3600.0, 5.0, "cancel"),  # the clock was an hour ahead when somebody said the first
+        (-3600.0, 5.0, "cancel"),
+    ],
+)
+def test_the_newest_word_counts_whatever_the_clock_was_set_to(
+    bench: Bench, first: float, then: float, holds: str
+) -> None:
+    run = bench.run("running")
+    bench.runs.hold(run, Hold("resume", "U01ALICE", 1_795_440_000.0 + first))
+    bench.runs.hold(run, Hold("cancel", "U01ALICE", 1_795_440_000.0 + then))
+    held = bench.runs.held(run)
+    assert held
+    assert held.what == holds

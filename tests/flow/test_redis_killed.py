@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from redis.exceptions import RedisError
 
 from tests.figures import figure
@@ -19,6 +20,7 @@ KILLS, EACH = 15, 12  # kills; commands that each of three people types
 SEED = 2016
 
 
+@pytest.mark.figures
 def test_no_acknowledged_command_is_lost_and_none_is_run_twice(workers: Flow) -> None:
     chance = random.Random(SEED)
     over = threading.Event()

@@ -19,7 +19,7 @@ from tests.flow import redis_server
 from tests.flow.conftest import ALICE, CANARIES, OPS, Flow, _await, _configured, _idle
 from tests.flow.redis_server import Server
 
-AWAY = 6.0  # seconds
+AWAY, LONGER = 6.0, 9.0  # seconds; an RQ worker speaks to Redis every five
 Broken = Callable[[Server], None]
 
 
@@ -75,6 +75,7 @@ def test_a_command_is_refused_in_words_and_nothing_is_half_begun(
     assert {name: process.pid for name, process in flow.processes.running.items() if process.poll() is None} == pids
 
 
+@pytest.mark.figures
 def test_after_it_was_away_all_works_within_thirty_seconds(flow: Flow, server: Server) -> None:
     """The longer the RQ workers wait for it in vain, the longer RQ itself would let them sleep."""
     server.kill()
@@ -90,6 +91,21 @@ def test_after_it_was_away_all_works_within_thirty_seconds(flow: Flow, server: S
     figure(
         "Redis back -> a command goes all the way round", f"{time.monotonic() - began:.1f} s, after {AWAY:.0f} s away"
     )
+
+
+def test_a_job_outlives_a_redis_that_is_away(flow: Flow, server: Server) -> None:
+    """It waits for a host meanwhile, and tells how that ended when Redis is back; its RQ worker waits as well."""
+    with socket.create_server(("127.0.0.1", flow.port)) as silent:
+        message = flow.asked("/swarm migrate kaditz", "looking at what is true")
+        connection, _ = silent.accept()
+        server.kill()
+        time.sleep(LONGER)
+        server.start()
+        connection.close()
+    ended = flow.workspace.wait(
+        ALICE, OPS, lambda seen: seen.ts == message.ts and bool(re.match("[❌❓]", seen.text)), 60
+    )
+    assert "does not answer over SSH" in ended.plain
 
 
 def test_wiped_under_a_run_it_is_said_and_nobody_stumbles(flow: Flow, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The embedded server: durable, shared, restarted when it dies, gone when nobody uses it."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnection
+from redis.retry import Retry
 
 from imker import broker, embedded
 
@@ -93,6 +96,34 @@ def test_what_was_acknowledged_survives_a_kill(redis_folder: Path) -> None:
     process.kill()
     process.communicate()
     assert gone(int(new))
+
+
+def test_a_full_disk_takes_nothing_and_loses_nothing(redis_folder: Path) -> None:
+    """Its files may not grow any more, those of the servers that its keeper starts neither; a log that is short may."""
+    folder = redis_folder / "full"
+    process = user(folder)
+    server = server_of(process)
+    keeper = int(Path(f"/proc/{server}/stat").read_text().rsplit(")", 1)[1].split()[1])
+    redis = Redis(unix_socket_path=str(folder / "redis.sock"), retry=Retry(NoBackoff(), 0))
+    redis.set("filler", "x" * 2**20)
+    redis.rpush("kept", "before")
+    size = max(path.stat().st_size for path in folder.glob("appendonlydir/*"))
+    for pid in (keeper, server):
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+    for _ in range(3):
+        with pytest.raises(NoConnection):
+            redis.rpush("kept", "never")
+        assert kept(redis) == 1, "it can be read again"
+    limits = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(keeper, resource.RLIMIT_FSIZE, limits)
+    resource.prlimit(int(redis.info("server")["process_id"]), resource.RLIMIT_FSIZE, limits)
+    redis.rpush("kept", "after")
+    assert redis.lrange("kept", 0, -1) == [b"before", b"after"]
+    new = int(redis.info("server")["process_id"])
+    redis.close()
+    process.kill()
+    process.communicate()
+    assert gone(new)
 
 
 def test_who_comes_while_it_stops_gets_a_new_one_with_all_that_was_kept(redis_folder: Path) -> None:

@@ -5,13 +5,14 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
 from jobs import remote
 from jobs.engine import FENCE, _marked
-from jobs.errors import CommandFailed, JobError, Superseded
+from jobs.errors import CommandFailed, JobError, Superseded, Unreachable
 from jobs.fence import Fenced, claimed
 from jobs.lock import Holder, Lease, Mark, held
 from jobs.ssh import Output
@@ -138,7 +139,7 @@ def test_a_later_run_waits_for_the_command_that_still_runs(fence: Path, tmp_path
 def test_a_command_that_hangs_is_named_and_not_run_over(
     fence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote, "FENCED", remote.FENCED.replace(f"-w {remote.PATIENCE}", "-w 0"))
+    monkeypatch.setattr("jobs.fence.CLAIM", 0)
     go = tmp_path / "go"
     script = 'touch "$1.begun"; while [ ! -e "$1" ]; do sleep 0.01; done'
     hangs = threading.Thread(target=lambda: fenced(OLD).run("sh", "-c", script, "imker", str(go), sudo=True))
@@ -152,6 +153,26 @@ def test_a_command_that_hangs_is_named_and_not_run_over(
         hangs.join(30)
     assert "fuser -v" in busy.value.hint
     fenced(NEW).claim()
+
+
+def test_a_connection_lost_between_two_steps_is_made_anew(fence: Path) -> None:
+    class Cut(Here):
+        lost, made = 1, 0
+
+        def run(self, *argv: str, **how: Any) -> Output:
+            if self.made < self.lost:
+                raise Unreachable("lost kaditz", host="kaditz")
+            return super().run(*argv, **how)
+
+        def reconnect(self) -> None:
+            self.made += 1
+
+    Fenced(Cut(), OLD).claim()
+    assert fence.read_text().startswith("7 oldrun")
+    gone = Cut()
+    gone.lost = 2
+    with pytest.raises(Unreachable):
+        Fenced(gone, OLD).claim()
 
 
 def test_what_changes_nothing_is_not_fenced(fence: Path) -> None:

@@ -93,7 +93,7 @@ def test_the_rq_worker_itself_does_not_come_to_the_work(
     """The real job function in RQ's own worker; what would do the work must not be reached."""
     reached: list[object] = []
     monkeypatch.setattr(run, "tell_all", lambda *said: reached.append(said))
-    monkeypatch.setattr(broker, "connect", lambda url: redis)
+    monkeypatch.setattr(broker, "connect", lambda *_: redis)
     monkeypatch.setattr(signing, "load", lambda: KEY)
     work(redis, "forged", *arguments)
     assert reached == []

@@ -36,8 +36,8 @@ class _Engine:
         ({"a": "away", "b": "inactive"}, ""),
         ({"a": "active", "b": "inactive"}, "only workers answer: this node is not a swarm manager"),
         ({"a": "locked", "b": "inactive"}, "a is locked: give it the swarm's key there, docker swarm unlock"),
-        ({"a": "error", "b": "active"}, "a cannot go on in its swarm, as with a certificate that has ended"),
-        ({"a": "pending", "b": "inactive"}, "a is still joining: its manager does not answer it"),
+        ({"a": "error", "b": "active"}, "a cannot go on in its swarm, as when its certificate has ended"),
+        ({"a": "pending", "b": "inactive"}, "a is still joining, and its manager does not answer"),
         (
             {"a": "locked", "b": "locked"},
             "a is locked: give it the swarm's key there, docker swarm unlock; b is locked",

@@ -1,7 +1,9 @@
 """Each fault that the simulated hosts know, met by the product's own clients."""
 
+import subprocess
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -154,3 +156,27 @@ def test_a_changed_host_key_is_refused(imker, tmp_path) -> None:
     host: Host = imker.host("connewitz")
     with pytest.raises(Unreachable, match="is not the one in known_hosts"):
         SshShell(host, known)
+
+
+@pytest.mark.parametrize("shape", ["PEM", "RFC4716"])  # docker-machine's own, and today's
+def test_a_key_that_is_refused_says_so_and_what_may_be_the_matter(imker, tmp_path, shape: str) -> None:
+    made = ("ssh-keygen", "-q", "-t", "rsa", "-m", shape, "-N", "", "-f", str(tmp_path / "id_rsa"))
+    subprocess.run(made, check=True)
+    host = replace(imker.host("connewitz"), ssh_key=tmp_path / "id_rsa")
+    with pytest.raises(Unreachable, match="connewitz refuses geschke's SSH key") as refused:
+        SshShell(host, imker.settings.inventory.known_hosts)
+    assert "authorized_keys on connewitz" in refused.value.hint
+    assert "an Ed25519 key goes" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("nonsense", "no private key"), (None, "No such file"), ("secret", "a passphrase")],
+)
+def test_a_key_that_cannot_be_used_is_not_the_hosts_fault(imker, tmp_path, text: str | None, why: str) -> None:
+    if text == "secret":
+        subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", text, "-f", str(tmp_path / "key")), check=True)
+    elif text:
+        (tmp_path / "key").write_text(text)
+    with pytest.raises(Unreachable, match=why):
+        SshShell(replace(imker.host("connewitz"), ssh_key=tmp_path / "key"), imker.settings.inventory.known_hosts)

@@ -4,7 +4,19 @@ import time
 
 import pytest
 
-from jobs.contract import Accept, Approval, Ended, FleetPlanned, Migrate, MigrateAll, StepDone, StepNote, Waiting
+from jobs.contract import (
+    Accept,
+    Approval,
+    Ended,
+    FleetPlanned,
+    Migrate,
+    MigrateAll,
+    PlanHost,
+    Planned,
+    StepDone,
+    StepNote,
+    Waiting,
+)
 
 
 def planned(told: list) -> FleetPlanned:
@@ -59,3 +71,18 @@ def test_what_is_done_is_not_in_the_next_plan_and_in_the_end_there_is_nothing_to
     assert len(planned(told).done) == moved
     if moved == 3:
         assert told[-1] == Ended("nothing", "nothing to do: all 3 hosts are in the swarm")
+
+
+def test_a_stores_host_that_is_the_only_manager_goes_first_and_its_store_stays_for_those_after_it(imker) -> None:
+    config = imker.fleet.folder / "imker.toml"
+    before, lausen = config.read_text().replace('role = "manager"', 'role = "worker"').split("[hosts.lausen]")
+    config.write_text(f"{before}[hosts.lausen]{lausen.replace('worker', 'manager')}")
+    told = imker.does(MigrateAll())
+    legs = planned(told).legs
+    assert [(leg.host, leg.role) for leg in legs] == [
+        ("lausen", "manager"), ("connewitz", "worker"), ("tondi", "worker")
+    ]  # fmt: skip
+    assert isinstance(told[-1], Waiting)
+    (alone,) = [body for body in imker.does(PlanHost("lausen", "manager")) if isinstance(body, Planned)]
+    assert legs[0].steps == len(alone.steps)
+    assert "StopStore" not in [step.key for step in alone.steps]

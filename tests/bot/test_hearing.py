@@ -1,0 +1,33 @@
+"""When a Socket Mode connection counts as deaf, whatever somebody sets the clock to."""
+
+import pytest
+
+from bot.serve import DEAF, GONE, hearing
+
+
+@pytest.mark.parametrize(
+    ("first", "pongs", "connected", "seconds", "deaf"),
+    [
+        (None, {}, True, DEAF, False),
+        (None, {}, True, DEAF + 1, True),  # never a pong
+        (None, {5: 1000.0}, True, DEAF + 5, False),
+        (None, {5: 1000.0}, True, DEAF + 7, True),  # pongs stopped
+        (1000.0, {n: 1000.0 + n for n in range(5, 300, 5)}, True, 300, False),
+        (1000.0, {10: 4700.0, 20: 4710.0}, True, 40, False),  # the clock was set an hour on
+        (1000.0, {10: -2600.0, 20: -2590.0}, True, 40, False),  # or back
+        (1000.0, {10: 4700.0}, True, 10 + DEAF + 1, True),
+        (1000.0, {10: -2600.0}, True, 10 + DEAF + 1, True),
+        (1000.0, {10: None}, True, DEAF + 1, True),  # a new connection, and not a pong on it either
+        (1000.0, {}, False, GONE, False),  # Slack is away: the SDK tries to connect
+        (1000.0, {}, False, GONE + 1, True),
+    ],
+)
+def test_deaf(first: float | None, pongs: dict[int, float | None], connected: bool, seconds: float, deaf: bool) -> None:
+    """`pongs`: at which second the SDK heard one, and what its clock said then."""
+    pong, now = [first], [0.0]
+    hears = hearing(lambda: pong[0], lambda: connected, lambda: now[0])
+    for second in range(int(seconds) + 1):
+        now[0] = float(second)
+        pong[0] = pongs.get(second, pong[0])
+        said = hears()
+    assert bool(said) is deaf

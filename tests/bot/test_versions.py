@@ -1,0 +1,49 @@
+"""A run's message when the RQ workers are of another version than the bot: it says so, and shows what it can."""
+
+from pathlib import Path
+
+import pytest
+
+from bot import blocks
+from bot.progress import RunView, fold
+from bot.record import JobState, RunRecord
+from jobs import contract
+from jobs.contract import Migrate
+from lab.slack.blocks import problems
+
+DATA = Path("tests/data/contract")
+RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
+OLD = (DATA / "1-events.jsonl").read_text().splitlines()
+NEW = (DATA / "2-events.jsonl").read_text().splitlines()
+
+
+def shown(lines: list[str], job_state: JobState) -> tuple[RunView, str]:
+    events = contract.events_of([("0-0", {b"event": line.encode()}) for line in lines])
+    view = fold(RECORD, events, job_state, 1_795_440_060.0)
+    message = blocks.render(view)
+    assert problems(list(message.blocks)) == []
+    return view, str(message)
+
+
+def test_what_the_older_side_told_is_shown_as_ever() -> None:
+    view, text = shown(OLD, "over")
+    assert view.state == "over"
+    assert "kaditz is in the swarm." in text
+    assert "contract" not in text
+
+
+@pytest.mark.parametrize(("job_state", "state"), [("running", "running"), ("over", "lost"), ("lost", "lost")])
+def test_what_the_newer_side_tells_is_not_guessed_at(job_state: JobState, state: str) -> None:
+    view, text = shown(OLD[:6] + NEW, job_state)
+    assert (view.state, view.foreign) == (state, 2)
+    assert "is of contract 2; the bot and the reporter speak 1, and do not show it. Upgrade the older side." in text
+    assert "Upgrade the Engine" in text, "what is understood is shown"
+    assert ("How it ended cannot be read here." in text) is (state == "lost")
+    assert "died" not in text
+
+
+def test_an_end_that_is_understood_counts_whatever_came_before() -> None:
+    view, text = shown([*NEW[:1], *OLD[-1:]], "over")
+    assert view.state == "over"
+    assert "kaditz is in the swarm." in text
+    assert "Upgrade the older side." in text

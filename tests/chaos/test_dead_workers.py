@@ -1,0 +1,69 @@
+"""How long a run's message goes on as if nothing were, after what worked on it was killed: never a minute."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from lab.chaos.processes import children
+from lab.slack.client import Seen
+from tests.chaos.conftest import World, stop
+
+BOUND = 60.0  # seconds
+pytestmark = pytest.mark.timeout(180)
+
+
+def kill(*processes: int) -> None:
+    for process in processes:
+        os.kill(process, signal.SIGKILL)
+
+
+def job(world: World) -> Seen:
+    message = world.upgrading("connewitz")
+    kill(world.busy()[1])
+    return message
+
+
+def worker(world: World) -> Seen:
+    """While all others are busy, and the one in its place is at once."""
+    world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=2 * BOUND)
+    message = world.upgrading("connewitz")
+    victim = world.busy()[0]
+    world.upgrading("tondi")
+    world.asks("/swarm migrate lausen --manager")
+    kill(victim)
+    world.soon(lambda: len(list(filter(children, world.workers()))) == 2 and victim not in world.workers())
+    return message
+
+
+def everything(world: World) -> Seen:
+    """The crew, its RQ workers and the job, as when the power goes; somebody starts them again."""
+    message = world.upgrading("connewitz")
+    victims = [*world.workers(), world.busy()[1]]
+    stop(*victims)
+    kill(*victims)
+    world.processes.kill("changes")
+    world.processes.start("changes")
+    return message
+
+
+def popped(world: World) -> Seen:
+    """Between the queue and the first word: Redis has given the job away, and nobody has begun it."""
+    victims = world.workers()
+    stop(*victims)
+    _, message = world.asks("/swarm migrate connewitz")
+    world.soon(lambda: world.redis.llen("rq:queue:changes:intermediate"))
+    kill(*victims)
+    return message
+
+
+@pytest.mark.parametrize("fault", [job, worker, everything, popped])
+def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(world: World, fault: Callable[[World], Seen]) -> None:
+    message = fault(world)
+    killed = time.monotonic()
+    lost = world.sees(message, "died", BOUND)
+    print(f"\n{fault.__name__} killed: told as lost after {time.monotonic() - killed:.1f} s")
+    assert "/swarm migrate connewitz" in lost.plain

@@ -1,0 +1,28 @@
+"""What is checked of a fence, checked: a history that goes down is seen, and one that only looks so is not."""
+
+import pytest
+
+from lab.chaos.invariants import fence_never_goes_down
+from lab.simulated.history import Deed
+
+
+def deed(
+    fence: int, began: float, host: str = "tondi", kind: str = "file", source: str = "127.0.0.1:4", **how: str
+) -> Deed:
+    return Deed(host, kind, how.get("what", "sh -c"), source, began, began, fence=fence)
+
+
+@pytest.mark.parametrize(
+    ("deeds", "found"),
+    [
+        ([deed(3, 1), deed(3, 2), deed(5, 3)], []),
+        ([deed(5, 3), deed(3, 1)], []),  # told in another order than done
+        ([deed(3, 1), deed(5, 2), deed(3, 3)], ["tondi was changed with fence 3 after 5: 'sh -c'"]),
+        ([deed(5, 1), deed(3, 2, host="kaditz")], []),
+        ([deed(0, 1)], ["tondi was changed without a claim: 'sh -c'"]),
+        ([deed(0, 1, kind="fault"), deed(0, 2, source="")], []),
+        ([deed(5, 1), deed(0, 2, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
+    ],
+)
+def test_it_never_goes_down(deeds: list[Deed], found: list[str]) -> None:
+    assert fence_never_goes_down(deeds) == found

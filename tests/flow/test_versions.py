@@ -1,0 +1,35 @@
+"""A bot and RQ workers of different versions, as processes: the run's message says so, and nobody breaks."""
+
+from pathlib import Path
+
+from rq.serializers import JSONSerializer
+
+from jobs import contract
+from tests.flow.conftest import ALICE, OPS, Flow
+
+DATA = Path("tests/data/contract")
+
+
+def test_events_of_a_newer_contract_are_told_as_such_and_the_reporter_goes_on(flow: Flow, folder: Path) -> None:
+    message = flow.asked("/swarm migrate kaditz", "queued")
+    run = flow.run_of(message)
+    for line in (DATA / "2-events.jsonl").read_text().splitlines():
+        flow.redis.xadd(contract.events_key(run), {"event": line.replace("k3fm9x2q", run)})
+    flow.redis.publish(contract.BELL, run)
+    flow.workspace.wait(ALICE, OPS, lambda seen: seen.ts == message.ts and "Upgrade the older side" in seen.plain)
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+def test_a_job_of_a_newer_bot_ends_in_words(flow: Flow, folder: Path) -> None:
+    message = flow.asked("/swarm migrate kaditz", "queued")
+    run = flow.run_of(message)
+    newer = (DATA / "2-requests.jsonl").read_text().splitlines()[0].replace("k3fm9x2q", run)
+    asked = JSONSerializer.dumps((contract.JOB_FUNCTION, None, [newer, flow.key.sign(newer)], {}))
+    flow.redis.hset(f"rq:job:{run}-1", "data", asked)
+    flow.processes.start("changes")
+    ended = flow.workspace.wait(
+        ALICE, OPS, lambda seen: seen.ts == message.ts and "contract 2, these RQ workers 1" in seen.plain, 20
+    )
+    assert ended.text.startswith("🚫")
+    assert f"/swarm retry {run}" in ended.plain
+    assert "Nothing was changed." in ended.plain

@@ -1,0 +1,74 @@
+"""A host that sends a hundred megabytes: an RQ worker keeps the tail of it, and little memory goes on that."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab.simulated import ssh
+from lab.simulated.fleet import named, running
+from lab.simulated.said import Said
+from tests.figures import figure
+
+MB, SENT, MOST = 2**20, 100, 30  # bytes; MB that the host sends; MB that the RQ worker may take for it
+END = "and this was the end\n"
+ASKS = """
+from pathlib import Path
+from jobs import inventory, settings
+from jobs.ssh import SshShell
+
+def peak():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+
+loaded = settings.load()
+with SshShell(inventory.load(loaded)["lausen"], loaded.inventory.known_hosts) as shell:
+    shell.run("flood", "nothing")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
+    before = peak()
+    output = shell.run("flood")
+    print(f"{peak() - before:.1f}", repr((output.stdout or output.stderr)[-21:]))
+"""
+
+
+class Raw(str):
+    """Bytes that are no text, where the lab wants one."""
+
+    def __new__(cls, raw: bytes) -> "Raw":
+        self = super().__new__(cls, "raw")
+        self.raw = raw
+        return self
+
+    def encode(self, *_: Any) -> bytes:
+        return self.raw
+
+
+FLOODS = {
+    "lines": lambda: Said(out=("x" * 79 + "\n") * (SENT * MB // 80) + END),
+    "one line": lambda: Said(out="x" * SENT * MB + END),
+    "stderr": lambda: Said(err="x" * SENT * MB + END),
+    "no text": lambda: Said(out=Raw(b"\xff\x80\xe2\x82" * (SENT * MB // 4) + END.encode())),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+@pytest.mark.figures
+def test_a_flood_is_cut_to_its_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    flood = FLOODS[kind]()
+    monkeypatch.setattr(ssh, "typed", lambda _, line, *__: Said() if "nothing" in line else flood)
+    with running(named(["lausen"]), tmp_path / "client"):
+        told = subprocess.run(
+            [sys.executable, "-c", ASKS],
+            env={**os.environ, "IMKER_CONFIG": str(tmp_path / "client/imker.toml")},
+            capture_output=True,
+            text=True,
+            timeout=100,
+        )
+    assert told.returncode == 0, told.stderr
+    grown, tail = told.stdout.split(maxsplit=1)
+    figure(f"memory for {SENT} MB of output from a host ({kind})", f"{grown} MB")
+    assert tail.strip() == repr(END)
+    assert float(grown) <= MOST
