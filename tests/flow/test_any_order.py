@@ -274,6 +274,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield fleet
 
 
+@pytest.mark.timeout(300)
 def test_in_any_order_no_promise_is_broken(redis: Redis, fleet: Fleet) -> None:
     how = settings(
         max_examples=24,
