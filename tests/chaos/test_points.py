@@ -85,12 +85,13 @@ def test_a_death_at_each_point_breaks_no_promise(tmp_path: Path, monkeypatch: py
         people = People(targets.workspace, say=said.append, at_once=AT_ONCE)
         played = Chaos(targets, people, 0, (0, 0), said.append)
         played.play(deaths.at_each)
-        assert [*played.wrong, *deaths.wrong] == [], "\n".join(said) + log.read_text()[-5000:]
+        wrong = [*played.wrong, *deaths.wrong]
+        assert wrong == [], "\n".join([*wrong, *said]) + log.read_text()[-5000:]
         targets.fleet.reset()
         _fleet(targets.workspace, deaths)
         wrong = [*deaths.wrong, *invariants.nothing_twice(targets.fleet.world.history.deeds())]
         wrong += invariants.no_doubled_posts(targets.workspace.sees(ALICE, OPS))
-        assert wrong == [], log.read_text()[-5000:]
+        assert wrong == [], "\n".join(wrong) + log.read_text()[-5000:]
     assert sorted(deaths.died) == sorted(POINTS)
     killed = [
         ended for ended in targets.processes.by_itself if ended in ("bot ended with -9", "reporter ended with -9")
