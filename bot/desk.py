@@ -105,7 +105,9 @@ class Desk:
 
     def _steer(self, actor: Actor, run: str | None, what: Steering, delivery: Delivery, answer: Answer) -> None:
         """Pause, resume, cancel, retry. What waits for a word gets it; what goes on is held between two steps."""
-        channel = delivery.channel
+        channel, before = delivery.channel, self._held_before(actor, what, delivery)
+        if before:
+            return answer(answers.said(steering.later(before, what)))
         record = self._runs.record(run) if run else self._only(channel, what)
         if record is None or record.channel != channel:
             which = f"There is no run {run} here." if run else f"Which run? There is not just one to {what} here."
@@ -124,6 +126,12 @@ class Desk:
                 return answer(answers.said(says))
             case steering.No(says):
                 return answer(answers.note(says))
+
+    def _held_before(self, actor: Actor, what: Steering, delivery: Delivery) -> str:
+        """The run that this very word holds already: a bot that died over it had no time to say so. "" for none."""
+        held = ((run, self._runs.held(run)) for run in self._runs.open_runs())
+        said = (what, actor.user, delivery.at)
+        return next((run for run, hold in held if hold and (hold.what, hold.by, hold.at) == said), "")
 
     def _word(self, record: RunRecord, what: Steering) -> steering.Word:
         view = self._runs.view(record)

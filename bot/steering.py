@@ -60,13 +60,17 @@ def steer(view: RunView, whole: FleetView | None, what: Steering) -> Word:
     if view.state == "waiting" and what == "resume" and view.waiting and view.waiting.question == "resume":
         return Answer("continue")
     held = view.state in ("queued", "running") and what != "resume" and _changes(view.record.command)
-    return Holding(what, f"Run {run} {LATER[what]}") if held else No(f"Run {run} is not one to {what} now.")
+    return Holding(what, later(run, what)) if held else No(f"Run {run} is not one to {what} now.")
+
+
+def later(run: str, what: Steering) -> str:
+    return f"Run {run} {LATER[what]}"
 
 
 def _steer_fleet(run: str, whole: FleetView, what: Literal["pause", "resume", "cancel"]) -> Holding | No:
     over = fleet.state(whole) == "over" or whole.held("cancel")
     wrong = over or (what == "resume" and not whole.held("pause")) or (what == "pause" and whole.held("pause"))
-    return No(f"Run {run} is not one to {what} now.") if wrong else Holding(what, f"Run {run} {LATER[what]}")
+    return No(f"Run {run} is not one to {what} now.") if wrong else Holding(what, later(run, what))
 
 
 def _retry(view: RunView, whole: FleetView | None) -> Start | No:

@@ -101,3 +101,14 @@ def test_the_newest_word_counts_whatever_the_clock_was_set_to(
     held = bench.runs.held(run)
     assert held
     assert held.what == holds
+
+
+@pytest.mark.parametrize("typed", ["pause {run}", "pause"])
+def test_a_pause_whose_bot_died_over_it_is_answered_as_done_by_the_next(bench: Bench, typed: str) -> None:
+    run = bench.run("running")
+    for _ in range(2):
+        bench.types("alice", typed.format(run=run), delivery="trigger.1")
+    first, second = bench.heard
+    assert "pauses after the step it is in" in first.text
+    assert second == first
+    assert [fact.what for fact in bench.recorded() if fact.what == "held"] == ["held"]

@@ -12,7 +12,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from jobs import run
-from jobs.guard import GuardedJob
+from jobs.guard import CLEARING, GuardedJob, GuardedQueue
 
 CALLBACKS = ["success_callback_name", "failure_callback_name", "stopped_callback_name"]
 
@@ -101,3 +101,11 @@ def test_a_webhook_written_into_the_job_is_not_sent(
     work(redis, job_class)
     assert ran == ["asked"]
     assert bool(calls) is happens
+
+
+def test_a_cleaner_that_died_keeps_others_from_it_for_seconds_only(redis: Redis) -> None:
+    """RQ's own lock would last for a quarter of an hour."""
+    queue = GuardedQueue("changes", connection=redis, serializer=JSONSerializer)
+    assert queue.acquire_maintenance_lock()
+    assert not queue.acquire_maintenance_lock()
+    assert 0 < redis.ttl(queue.registry_cleaning_key) <= CLEARING
