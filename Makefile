@@ -58,5 +58,5 @@ test-fast: lint ## the tests that need no processes: a few seconds
 	$(VENV)/bin/python -m pytest tests/bot tests/jobs tests/lab/slack/test_blocks.py
 
 .PHONY: test-fleet
-test-fleet: $(STAMP) ## as root: real hosts with real faults, some minutes
+test-fleet: $(STAMP) ## as root: real hosts with real faults, 15 minutes
 	$(VENV)/bin/python -m pytest tests/fleet
