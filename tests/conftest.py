@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from imker import embedded
+from tests import keeper
 
 # A law is none the less one on a machine that is busy: how long an example takes is not what is tested.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,9 +37,7 @@ def server(redis_folder: Path) -> Iterator[Redis]:
     yield client
     client.close()
     embedded._used.pop(redis_folder).close()
-    deadline = time.monotonic() + 30
-    while embedded._kept(redis_folder) and time.monotonic() < deadline:
-        time.sleep(0.05)  # until then the server writes into the folder
+    keeper.ended(redis_folder)
 
 
 @pytest.fixture

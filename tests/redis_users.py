@@ -1,6 +1,5 @@
 """A real server with the users of docs/redis-users.acl and nobody else, and Imker's processes each as its own."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from redis import Redis
 from imker import embedded
 from imker.broker import connect
 from lab.imker import Processes
+from tests import keeper
 
 FILE = Path(__file__).parents[1] / "docs/redis-users.acl"
 ROLES = {"bot": "bot", "reporter": "reporter", "changes": "jobs", "reads": "jobs"}  # a process -> its user's name
@@ -30,10 +30,7 @@ def server(folder: Path) -> Iterator[Redis]:
         yield client
         client.close()
         embedded._used.pop(folder / "redis").close()
-        deadline = time.monotonic() + 20
-        while embedded._kept(folder / "redis"):  # it writes there until its end
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        keeper.ended(folder / "redis")
 
 
 def url(folder: Path, user: str) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from imker import embedded
 from imker.signing import Key
 from jobs import contract
 from jobs.contract import Body
@@ -20,6 +19,7 @@ from lab.fleet.certificates import authority, issued
 from lab.imker import Processes, environment
 from lab.slack.client import Seen, Workspace
 from lab.slack.running import free_port, running
+from tests import keeper
 
 ALICE, BOB, CAROL, GUEST, OPS, DEV = "U01ALICE", "U02BOB", "U03CAROL", "U04GUEST", "C01OPS", "C02DEV"
 CANARIES = {  # keys of the environment, told apart from all else
@@ -84,8 +84,7 @@ class Flow:
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="imker-f-") as name:
         yield Path(name)
-        state = Path(name) / "redis"
-        _await(lambda: not (state.exists() and embedded._kept(state)), state / "log")  # it writes there until its end
+        keeper.ended(Path(name) / "redis")
 
 
 @pytest.fixture(scope="module")
