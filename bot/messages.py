@@ -4,7 +4,6 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from slack_sdk import WebClient
@@ -16,7 +15,7 @@ from bot.kit import Message
 from bot.progress import RunView
 from bot.report import report as written
 from bot.runs import Runs
-from bot.thread import payload, replies
+from bot.thread import payload, post, replies
 from imker.fault import fault
 
 log = structlog.get_logger()
@@ -45,29 +44,27 @@ class Messages:
             return False
         self._edited[run] = self._clock()
         if "ts" not in posted:
-            return self._post(view, message, digest, tried="tried" in posted)
-        return self._edit(view, message, digest, posted)
+            self._post(view, message, digest, tried="tried" in posted)
+        else:
+            self._edit(run, message, digest, posted)
+        return True
 
-    def _post(self, view: RunView, message: Message, digest: str, *, tried: bool) -> bool:
+    def _post(self, view: RunView, message: Message, digest: str, *, tried: bool) -> None:
         """Noted before the first try: whoever comes after a failure cannot know whether that try was heard."""
         run, channel = view.record.run, view.record.channel
         ts = self._found(channel, run, view.record.asked_at) if tried else ""
         if ts:  # it was heard, and says what was true then
             self._posted.remember(run, ts=ts, channel=channel)
-            return self._edit(view, message, digest, {"ts": ts, "channel": channel})
+            return self._edit(run, message, digest, {"ts": ts, "channel": channel})
         self._posted.remember(run, tried="1")
         fault("message.tried")
         ts = self._sent(channel, run, message)
         fault("message.posted")
         self._posted.remember(run, ts=ts, channel=channel, digest=digest)
-        return True
+        return None
 
     def _sent(self, channel: str, run: str, message: Message) -> str:
-        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": {"run": run}}
-        reply = self._client.chat_postMessage(
-            channel=channel, text=message.text, blocks=list(message.blocks), metadata=metadata, unfurl_links=False
-        )
-        return str(reply["ts"])
+        return post(self._client, channel, message, METADATA, {"run": run}, unfurl_links=False)
 
     def _found(self, channel: str, run: str, since: float) -> str:
         """A message of this run that was posted although its reply was lost, "" if there is none."""
@@ -79,15 +76,15 @@ class Messages:
                 return str(message["ts"])
         return ""
 
-    def _edit(self, view: RunView, message: Message, digest: str, posted: dict[str, str]) -> bool:
-        self._client.chat_update(
-            channel=posted["channel"], ts=posted["ts"], text=message.text, blocks=list(message.blocks)
-        )
+    def _edit(self, run: str, message: Message, digest: str, posted: dict[str, str]) -> None:
+        self._update(posted["channel"], posted["ts"], message)
         fault("message.edited")
-        self._posted.remember(view.record.run, digest=digest)
-        return True
+        self._posted.remember(run, digest=digest)
 
-    def details(self, view: RunView) -> bool:
+    def _update(self, channel: str, ts: str, message: Message) -> None:
+        self._client.chat_update(channel=channel, ts=ts, text=message.text, blocks=list(message.blocks))
+
+    def details(self, view: RunView) -> None:
         """Each once, in the message's thread."""
         posted = self._posted.of(view.record.run)
         for key, shown in view.details:
@@ -95,20 +92,10 @@ class Messages:
                 continue
             if f"tried:{key}" not in posted or not self._heard(posted, key):
                 self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
-                self._reply(posted, key, blocks.detail(shown))
+                said, thread = {"detail": key}, posted["ts"]
+                post(self._client, posted["channel"], blocks.detail(shown), METADATA, said, thread_ts=thread)
                 fault("reply.posted")
             self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
-        return True
-
-    def _reply(self, posted: dict[str, str], key: str, reply: Message) -> None:
-        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": {"detail": key}}
-        self._client.chat_postMessage(
-            channel=posted["channel"],
-            thread_ts=posted["ts"],
-            text=reply.text,
-            blocks=list(reply.blocks),
-            metadata=metadata,
-        )
 
     def _heard(self, posted: dict[str, str], key: str) -> bool:
         """Whether a detail is in the thread although its post's reply was lost."""
@@ -130,16 +117,16 @@ class Messages:
         """Says of a run that Redis has lost that it did. `posted`: where its message stood, if there was one."""
         message, channel = blocks.forgotten(view), view.record.channel
         if posted.get("ts"):
-            self._client.chat_update(channel=channel, ts=posted["ts"], text=message.text, blocks=list(message.blocks))
+            self._update(channel, posted["ts"], message)
         else:
             self._sent(channel, view.record.run, message)
 
-    def report(self, fleet: FleetView) -> bool:
+    def report(self, fleet: FleetView) -> None:
         """As a file in the thread, once."""
         run = fleet.view.record.run
         posted = self._posted.of(run)
         if fleet.start is None or "report" in posted or not posted.get("ts"):
-            return True
+            return
         name = f"imker-{run}.md"
         if "report tried" not in posted or not self._has_file(posted, name):
             self._posted.remember(run, **{"report tried": "1"})
@@ -148,7 +135,6 @@ class Messages:
             )
             fault("report.posted")
         self._posted.remember(run, report="1")
-        return True
 
     def _has_file(self, posted: dict[str, str], name: str) -> bool:
         """Whether an upload whose reply was lost was heard."""

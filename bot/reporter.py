@@ -101,14 +101,15 @@ class Reporter:
 
     def _tell(self, view: RunView, fleet: FleetView | None) -> None:
         run, message = view.record.run, fleet_blocks.render(fleet) if fleet else blocks.render(view)
-        if self._is_forgotten(run):
+        if self._place(run) is None:
             return None
         over = (state(fleet) == "over") if fleet else view.state in ("over", "lost") or view.expired
         try:
-            shown = self._messages.show(view, message, over) and self._messages.details(view)
-            if shown and over and (fleet is None or self._messages.report(fleet)):
-                self._witness.accepted(view, self._runs.posted.of(run))
-                fault("run.closing")
+            shown = self._messages.show(view, message, over)
+            if shown:
+                self._messages.details(view)
+            if shown and over:
+                self._conclude(view, fleet)
                 return self._close(run)
         except SlackApiError as refused:
             if code(refused) in GONE:
@@ -120,14 +121,22 @@ class Reporter:
             if over:
                 return self._close(run)
             raise
-        if not self._is_forgotten(run):
-            self._open[run] = view, self._runs.posted.of(run)
+        posted = self._place(run)
+        if posted is not None:
+            self._open[run] = view, posted
         return None
 
-    def _is_forgotten(self, run: str) -> bool:
-        """Whether Redis was wiped in the middle of this look: the next one finds no run, and tells it where it is."""
+    def _place(self, run: str) -> dict[str, str] | None:
+        """What was posted of it; None when Redis was wiped in the middle of this look, and the next finds no run."""
         _, known = self._open.get(run, (None, {}))
-        return "ts" in known and "ts" not in self._runs.posted.of(run)
+        posted = self._runs.posted.of(run)
+        return None if "ts" in known and "ts" not in posted else posted
+
+    def _conclude(self, view: RunView, fleet: FleetView | None) -> None:
+        if fleet:
+            self._messages.report(fleet)
+        self._witness.accepted(view, self._runs.posted.of(view.record.run))
+        fault("run.closing")
 
     def _close(self, run: str) -> None:
         self._runs.close(run)

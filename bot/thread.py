@@ -1,8 +1,19 @@
-"""What is in a run's thread: looked up before anything is posted again whose first reply was lost."""
+"""Messages with a mark in their metadata: posted, and looked up before one is posted again whose reply was lost."""
 
 from typing import Any
 
 from slack_sdk import WebClient
+
+from bot.kit import Message
+
+
+def post(client: WebClient, channel: str, message: Message, kind: str, said: dict[str, str], **more: Any) -> str:
+    """Its ts. `kind` and `said`: what `payload` finds in it again; `more`: of Slack's own arguments."""
+    metadata: dict[str, Any] = {"event_type": kind, "event_payload": said}
+    reply = client.chat_postMessage(
+        channel=channel, text=message.text, blocks=list(message.blocks), metadata=metadata, **more
+    )
+    return str(reply["ts"])
 
 
 def replies(client: WebClient, posted: dict[str, str]) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from slack_sdk import WebClient
 from bot.kit import Message, private
 from bot.progress import RunView
 from bot.runs import Runs
-from bot.thread import payload, replies
+from bot.thread import payload, post, replies
 from imker.audit import Audit
 from imker.chain import Head
 from imker.fault import fault
@@ -59,10 +59,7 @@ class Witness:
 
     def _post(self, channel: str, thread: str, message: Message, head: Head, day: str) -> None:
         said = {"seq": str(head.seq), "hash": head.hash, "day": day}
-        metadata: dict[str, Any] = {"event_type": METADATA, "event_payload": said}
-        self._client.chat_postMessage(
-            channel=channel, thread_ts=thread or None, text=message.text, blocks=list(message.blocks), metadata=metadata
-        )
+        post(self._client, channel, message, METADATA, said, thread_ts=thread or None)
 
 
 def is_acceptance(view: RunView) -> bool:
@@ -80,9 +77,8 @@ def after_acceptance(head: Head) -> Message:
 
 def heads_in(client: WebClient, channel: str) -> list[Head]:
     """The heads that the bot itself posted in a channel, and in its newest threads there."""
-    me, posted = client.auth_test()["user_id"], []
-    for message in _history(client, channel):
-        posted += [message] if message.get("user") == me else []
+    me = client.auth_test()["user_id"]
+    posted = [message for message in _history(client, channel) if message.get("user") == me]
     parents = [message["ts"] for message in posted if message.get("reply_count")][:THREADS]
     for parent in parents:
         posted += [one for one in replies(client, {"channel": channel, "ts": parent})[1:] if one.get("user") == me]

@@ -3,7 +3,6 @@
 `python -m jobs doctor` looks at all that the jobs need, and says what to do.
 """
 
-import json
 import os
 import sys
 
@@ -13,10 +12,10 @@ from rq.serializers import JSONSerializer
 from imker import broker, log, signing
 from imker.config import ConfigError
 from jobs import doctor, inventory
-from jobs.contract import CHANGES, INVENTORY, READS
+from jobs.contract import CHANGES, READS
 from jobs.crew import crew
 from jobs.guard import GuardedQueue, GuardedWorker
-from jobs.run import prepare
+from jobs.run import prepare, tell_hosts
 
 TTL, MAINTENANCE, MONITORING = 30, 10, 5  # seconds: a dead RQ worker is noticed within a minute
 
@@ -31,13 +30,13 @@ def main() -> int:
         return 2
     log.set_up()
     try:
-        names = sorted(inventory.load(prepare()))
+        known = inventory.load(prepare())
         redis = broker.connect(os.environ.get("REDIS_URL"))
         signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    redis.set(INVENTORY, json.dumps(names))
+    tell_hosts(redis, known)
     redis.close()
     return crew(prepare().fleet.parallel if queue == CHANGES else 1, lambda: _work(queue))
 

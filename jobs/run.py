@@ -34,6 +34,11 @@ def prepare() -> settings.Settings:
     return settings.load()
 
 
+def tell_hosts(server: "redis.Redis", known: inventory.Inventory) -> None:
+    """The bot's own word for a near miss. At each start, and with each job: Redis may have been wiped."""
+    server.set(contract.INVENTORY, json.dumps(sorted(known)))
+
+
 def run(request_json: str, signature: object = "") -> None:
     """Raises Refused and UnknownContract for what may not be; every other end is an event of the run."""
     server = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
@@ -104,5 +109,5 @@ def _office(request: contract.Request, journal: Journal, server: "redis.Redis") 
 
     # docker-machine's store is read anew: a migration before this one may have cleaned it.
     known = inventory.load(loaded)
-    server.set(contract.INVENTORY, json.dumps(sorted(known)))  # anew: Redis may have been wiped
+    tell_hosts(server, known)
     return Office(request, loaded, known, journal, server, shell, Engine)
