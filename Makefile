@@ -32,7 +32,8 @@ chaos: $(STAMP) ## random faults on all four processes, Redis, Slack and simulat
 
 .PHONY: run
 run: $(STAMP) ## the four processes, with your own tokens and imker.toml
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho start
+	@{ $(VENV)/bin/python -m bot check; $(VENV)/bin/python -m jobs check; } 2>&1 | awk '!told[$$0]++; END {exit NR > 0}'
+	@PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho start
 
 .PHONY: fleet-down
 fleet-down: $(STAMP) ## end the lab's hosts, whatever left them
