@@ -24,7 +24,7 @@ lint: $(STAMP) ## format, lint, types, import rules
 
 .PHONY: demo
 demo: $(STAMP) ## the story on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
-	$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(STAY),--stay)
+	@$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(filter-out 0,$(STAY)),--stay) $(if $(DEMO_PORT),--port $(DEMO_PORT))
 
 .PHONY: chaos
 chaos: $(STAMP) ## random faults on all four processes, Redis, Slack and simulated hosts: N=500, SEED=...
