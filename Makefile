@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 STAMP := $(VENV)/.installed
+HONCHO = PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
@@ -31,9 +32,13 @@ chaos: $(STAMP) ## random faults on all four processes, Redis, Slack and simulat
 	$(VENV)/bin/python -m lab chaos --number $(or $(N),500) $(if $(SEED),--seed $(SEED))
 
 .PHONY: run
-run: $(STAMP) ## the four processes, with your own tokens and imker.toml
-	@{ $(VENV)/bin/python -m bot check; $(VENV)/bin/python -m jobs check; } 2>&1 | awk '!told[$$0]++; END {exit NR > 0}'
-	@PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho start
+run: $(STAMP) ## the four processes, with your own imker.toml, and tokens in .env
+	@{ $(HONCHO) run python -m bot check; $(HONCHO) run python -m jobs check; } 2>&1 | awk '!told[$$0]++; END {exit NR > 0}'
+	@$(HONCHO) start
+
+.PHONY: doctor
+doctor: $(STAMP) ## what is still missing: tokens, channels, Redis, rights, keys, hosts
+	@$(HONCHO) run python -m bot doctor; bot=$$?; $(HONCHO) run python -m jobs doctor && exit $$bot
 
 .PHONY: fleet-down
 fleet-down: $(STAMP) ## end the lab's hosts, whatever left them
