@@ -104,8 +104,10 @@ class Runs:
         self.ring(run)
 
     def enqueue(self, record: RunRecord) -> None:
-        """The run's last job; that RQ has it already is as good."""
+        """The run's last job; that RQ has it already is as good. A pause that it comes after holds no more."""
         answered = self._asked(record.run, record.decisions[-1].job) if record.jobs > 1 else None
+        if answered and answered.question == "resume":
+            holds.keep(self._redis, record.run, Hold("resume", record.decisions[-1].by, record.decisions[-1].at))
         request = replace(request_of(record, answered), expires=self._clock() + VALID)
         text = contract.encode(request)
         queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
