@@ -4,19 +4,18 @@ A run's record is written once, and each decision once, under a key of its own: 
 accepted is enqueued again on the next look, under the same job ID, which RQ takes only once.
 """
 
-import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
 from bot import holds, queue
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
-from bot.progress import RunView, fold
+from bot.progress import RunView, fold, nodes_told
 from bot.record import DAY, KEPT, LAST, Decision, RunRecord
 from bot.request import request_of
 from imker import moment, signing
@@ -31,6 +30,7 @@ SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response
 OPEN, RECENT = "bot:open", "bot:recent"
 _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_HOSTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 
 class Forged(Exception):
@@ -178,20 +178,28 @@ class Runs:
     def has_job(self, record: RunRecord) -> bool:
         return queue.has(self._redis, contract.job_id(record.run, record.jobs))
 
-    def waiting_for(self, target: str) -> RunRecord | None:
-        """The run of this ID, or the one whose node, with this ID or beginning, waits to be accepted."""
-        record = self.record(target)
-        if record is not None:
-            return record
-        for run in self.open_runs():
-            record = self.record(run)
-            waiting = record and self.view(record).waiting
-            if waiting and waiting.candidate and waiting.candidate.node.startswith(target):
-                return record
-        return None
+    def waiting_for(self, target: str, channel: str) -> tuple[RunRecord, ...]:
+        """This channel's run of that ID; or each whose node, with this ID or beginning, waits here to be accepted."""
+        named = self.record(target)
+        if named is not None and named.channel == channel:
+            return (named,)
+        here = (record for record in self.open_records() if record.channel == channel)
+        return tuple(record for record in here if self._waits(record, target))
+
+    def _waits(self, record: RunRecord, node: str) -> bool:
+        waiting = self.view(record).waiting
+        return bool(waiting and waiting.candidate and waiting.candidate.node.startswith(node))
+
+    def has_told_of(self, node: str, last: int) -> bool:
+        """Whether an open run, or one of the `last`, showed a node with this ID or beginning, in any channel."""
+        records = (*self.open_records(), *self.recent(last))
+        return any(id.startswith(node) for record in records for id in nodes_told(self.events(record.run)))
 
     def open_runs(self) -> list[str]:
         return sorted(run.decode() for run in self._redis.smembers(OPEN))  # type: ignore[union-attr]
+
+    def open_records(self) -> list[RunRecord]:
+        return [record for run in self.open_runs() if (record := self.record(run)) is not None]
 
     def recent(self, number: int) -> list[RunRecord]:
         """Newest first."""
@@ -199,9 +207,12 @@ class Runs:
         return [record for run in runs if (record := self.record(run)) is not None]
 
     def hosts(self) -> tuple[str, ...]:
-        """The inventory's names as the jobs' side last told them."""
+        """The inventory's names as the jobs' side last told them; none, if what stands there is none of its."""
         kept = self._redis.get(contract.INVENTORY)
-        return tuple(json.loads(kept)) if isinstance(kept, bytes) else ()
+        try:
+            return _HOSTS.validate_json(kept) if isinstance(kept, bytes) else ()
+        except ValidationError:
+            return ()
 
     # --- what is kept, sealed ---
 
