@@ -159,6 +159,11 @@ def nodes_told(events: Iterable[Event]) -> frozenset[str]:
     return frozenset(waited.union(*({row.id for row in body.rows} for body in bodies if isinstance(body, NodeTable))))
 
 
+def pending(view: RunView) -> str:
+    """The ID of the node that waits to be accepted, "" if none does."""
+    return view.waiting.candidate.node if view.waiting and view.waiting.candidate else ""
+
+
 def decided(view: RunView) -> Decision | None:
     """The decision on the question that the run's last job asked."""
     return next((decision for decision in view.decisions if decision.job == view.record.jobs), None)

@@ -15,7 +15,7 @@ from redis import Redis
 from bot import holds, queue
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
-from bot.progress import RunView, fold, nodes_told
+from bot.progress import RunView, fold, nodes_told, pending
 from bot.record import DAY, KEPT, LAST, Decision, RunRecord
 from bot.request import request_of
 from imker import moment, signing
@@ -179,16 +179,18 @@ class Runs:
         return queue.has(self._redis, contract.job_id(record.run, record.jobs))
 
     def waiting_for(self, target: str, channel: str) -> tuple[RunRecord, ...]:
-        """This channel's run of that ID; or each whose node, with this ID or beginning, waits here to be accepted."""
+        """This channel's run of that ID; or for each node with this ID or beginning the last that asks to accept it.
+
+        While none asks, those that asked and were answered.
+        """
         named = self.record(target)
         if named is not None and named.channel == channel:
             return (named,)
-        here = (record for record in self.open_records() if record.channel == channel)
-        return tuple(record for record in here if self._waits(record, target))
-
-    def _waits(self, record: RunRecord, node: str) -> bool:
-        waiting = self.view(record).waiting
-        return bool(waiting and waiting.candidate and waiting.candidate.node.startswith(node))
+        views = [self.view(record) for record in self.open_records() if record.channel == channel]
+        about = [view for view in views if pending(view).startswith(target)]
+        asking = [view for view in about if view.state == "waiting"] or about
+        last = {pending(view): view.record for view in sorted(asking, key=lambda view: view.record.asked_at)}
+        return tuple(last.values())
 
     def has_told_of(self, node: str, last: int) -> bool:
         """Whether an open run, or one of the `last`, showed a node with this ID or beginning, in any channel."""

@@ -121,6 +121,22 @@ def test_of_two_that_wait_under_one_beginning_none_is_taken(bench: Bench) -> Non
     assert bench.decisions() == {f"bot:run:{run}:decision:1"}
 
 
+def test_of_two_runs_that_ask_about_one_node_the_last_is_meant(bench: Bench) -> None:
+    first = bench.run("pending")
+    bench.later(60)
+    begun(bench, "zzzzzzzz", "kaditz")
+    again = Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5")
+    bench.tell(
+        "zzzzzzzz", Waiting("accept", "f11d", again, Quorum(2, 0, 3, 1), host="kaditz", asked=bench.moment, seconds=9)
+    )
+    bench.types("bob", f"accept {NODE[:12]}")
+    assert bench.decisions() == {"bot:run:zzzzzzzz:decision:1"}
+    bench.types("bob", f"accept {NODE[:12]}")
+    assert bench.decisions() == {"bot:run:zzzzzzzz:decision:1", f"bot:run:{first}:decision:1"}
+    bench.types("bob", f"accept {NODE[:12]}")
+    assert "That is decided already" in bench.heard[-1].text
+
+
 def test_a_node_that_waits_elsewhere_is_not_taken_for_one_here(bench: Bench) -> None:
     lei, run = bench.run("pending-lei"), bench.run("pending")
     bench.types("bob", f"accept {NODE[:6]}")
