@@ -26,6 +26,7 @@ class Story:
     workspace: Workspace
     say: Say = print
     _shown: dict[str, frozenset[str]] = field(default_factory=dict)
+    _last: str = ""  # the message that the lines before were of
 
     def play(self, hosts: Sequence[LabHost]) -> None:
         """The first manager, then all others, the host of the key-value store last."""
@@ -49,8 +50,7 @@ class Story:
         """All with one command: Alice starts it, Bob accepts the managers as they come."""
         self.look(hosts)
         message = self.ask("/swarm migrate all", "planned: start?")
-        self.say("\nalice presses Start")
-        self.workspace.press(ALICE, message, "Start")
+        self.press(ALICE, message, "Start")
         self.accept_all(message.ts, LONGEST * len(hosts))
         managers = [host for host in hosts if host.role == "manager"] or list(hosts[:1])
         self.check(hosts, managers)
@@ -66,8 +66,7 @@ class Story:
                 if not seen.thread:
                     self._show(seen)
                 if "Accept" in seen.buttons:
-                    self.say("\nbob presses Accept")
-                    self.workspace.press(BOB, seen, "Accept")
+                    self.press(BOB, seen, "Accept")
                     self.until(seen.ts, "is a manager now")
             message = next(seen for seen in self.workspace.sees(ALICE, OPS) if seen.ts == fleet)
             if re.search("^(✅|❌|🚫|❓)", message.text):
@@ -82,8 +81,7 @@ class Story:
         message = self.ask(f"/swarm migrate {host.name} --manager", "waits to be accepted as a manager.")
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
-        self.say("\nbob presses Accept")
-        self.workspace.press(BOB, message, "Accept")
+        self.press(BOB, message, "Accept")
         done = self.until(message.ts, "is a manager now")
         if done.buttons or "Accepted by <@U02BOB>" not in done.plain:
             raise StoryFailed("the buttons should be gone, and who decided be named")
@@ -105,7 +103,13 @@ class Story:
         if not ack["acked"]:
             raise StoryFailed(f"{text} was not acknowledged")
         message = self.workspace.wait(ALICE, OPS, lambda seen: not seen.thread and seen.ts > before, 20)
+        self._last = message.ts
         return self.until(message.ts, until, otherwise="^(❌|🚫|❓|✋)")
+
+    def press(self, user: str, message: Seen, button: str) -> None:
+        self.say(f"\n{terminal.NAMES[user]} presses {button}")
+        self.workspace.press(user, message, button)
+        self._last = message.ts
 
     def until(self, ts: str, until: str, otherwise: str = "^(❌|🚫|❓)") -> Seen:
         """`otherwise`: how a message begins that will not come to say it by itself."""
@@ -123,7 +127,10 @@ class Story:
     def _show(self, message: Seen) -> None:
         """Lines that are new since the last look, as the channel would show them; a column that moved is not new."""
         now = {" ".join(line.split()): line for line in terminal.lines(message)}
-        for words, line in now.items():
-            if words not in self._shown.get(message.ts, ()):
-                self.say("  " + line)
+        new = [line for words, line in now.items() if words not in self._shown.get(message.ts, ())]
         self._shown[message.ts] = frozenset(now)
+        if new and message.ts != self._last:
+            self.say("")
+        for line in new:
+            self.say("  " + line)
+            self._last = message.ts
