@@ -4,7 +4,6 @@ answer in private. Nothing is ever met with silence.
 """
 
 import re
-import time
 from collections.abc import Callable
 
 from bot import answers, audit_table, blocks, steering
@@ -80,7 +79,7 @@ class Desk:
         here = record is not None and record.channel == delivery.channel
         if record is None or not here or self._runs.posted.of(run).get("ts") != delivery.message:
             return answer(answers.note("There is no such request any more."))
-        return self._decide(delivery.user, record, int(job), verdict, answer)
+        return self._decide(delivery, record, int(job), verdict, answer)
 
     def _start(self, wanted: Wanted, actor: Actor, text: str, delivery: Delivery, answer: Answer) -> None:
         assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
@@ -95,7 +94,7 @@ class Desk:
             " ".join(text.split()),
             actor.user,
             delivery.channel,
-            time.time(),
+            delivery.at,
             within=within,
         )
         self.minutes.started(record)
@@ -119,7 +118,7 @@ class Desk:
             case steering.Start(command, text):
                 return self._start(command, actor, text, delivery, answer)
             case steering.Answer(verdict):
-                return self._decide(actor.user, record, record.jobs, verdict, answer)
+                return self._decide(delivery, record, record.jobs, verdict, answer)
             case steering.Holding(kind, says):
                 self.minutes.held(actor.user, record, delivery.id, kind)
                 self._runs.hold(record.run, Hold(kind, actor.user, delivery.at))
@@ -139,7 +138,7 @@ class Desk:
 
     def _only(self, channel: str, what: Steering) -> RunRecord | None:
         """The one run that the word can be meant for; a fleet's rather than those of its hosts."""
-        records = [record for run in self._runs.open_runs() if (record := self._runs.record(run))]
+        records = self._runs.open_records()
         meant = [record for record in records if record.channel == channel and not record.part_of]
         able = [record for record in meant if not isinstance(self._word(record, what), steering.No)]
         return able[0] if len(able) == 1 else None
@@ -150,7 +149,7 @@ class Desk:
         record = self._runs.waiting_for(target)
         if record is not None and record.channel == channel:
             late = verdict == "accept" and self._runs.view(record).expired
-            return self._decide(user, record, record.jobs, "again" if late else verdict, answer)
+            return self._decide(delivery, record, record.jobs, "again" if late else verdict, answer)
         actor = self._people.actor(user, self._team, fresh=True)
         if verdict == "continue":
             here = self._authorized(actor, Need("help"), channel)
@@ -159,7 +158,8 @@ class Desk:
         command = Accept(target) if verdict == "accept" else Reject(target, verdict == "remove")
         return self._start(command, actor, f"{command.type} {target}", delivery, answer)
 
-    def _decide(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
+    def _decide(self, delivery: Delivery, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
+        user = delivery.user
         actor = self._people.actor(user, self._team, fresh=True)
         here = self._authorized(actor, Need("help"), record.channel)
         if isinstance(here, Denied):
@@ -175,7 +175,7 @@ class Desk:
         checked = authorize_answer(rights, self._settings.channels, actor, current, view.waiting, verdict)
         if isinstance(checked, Denied):
             return answer(answers.denied(checked))
-        decision = Decision(job, verdict, user, time.time())
+        decision = Decision(job, verdict, user, delivery.at, view.waiting.fingerprint)
         fault("decision.made")
         holds = self._runs.decide(current, decision, view.waiting.needed)
         if holds != decision:

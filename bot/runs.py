@@ -5,9 +5,8 @@ accepted is enqueued again on the next look, under the same job ID, which RQ tak
 """
 
 import contextlib
-import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -31,7 +30,7 @@ from imker.signing import Key
 from jobs import contract
 from jobs.contract import Event, Hold, Waiting
 
-TIMEOUT, VALID = 2 * 3600, DAY  # seconds a job may take; seconds a request may wait in its queue
+TIMEOUT = 2 * 3600  # seconds a job may take
 SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response_url works
 OPEN, RECENT = "bot:open", "bot:recent"
 STATES: dict[JobStatus, JobState] = {
@@ -43,10 +42,11 @@ STATES: dict[JobStatus, JobState] = {
 }
 _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 
 class Forged(Exception):
-    """Redis holds a decision that Imker did not write, or that another key signed."""
+    """Redis holds a decision that Imker did not write, or that another key signed, or that answers something else."""
 
 
 class Runs:
@@ -105,8 +105,7 @@ class Runs:
 
     def enqueue(self, record: RunRecord) -> None:
         """The run's last job; that RQ has it already is as good."""
-        answered = self._asked(record.run, record.decisions[-1].job) if record.jobs > 1 else None
-        request = replace(request_of(record, answered), expires=self._clock() + VALID)
+        request = replace(request_of(record, self._answered(record)), expires=record.expires)
         text = contract.encode(request)
         queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
         with contextlib.suppress(DuplicateJobError):
@@ -134,7 +133,7 @@ class Runs:
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
-        holds.keep(self._redis, run, hold)
+        holds.keep(self._redis, self._key, run, hold)
         fault("hold.kept")
         self._redis.sadd(OPEN, run)
         self.ring(run)
@@ -150,7 +149,7 @@ class Runs:
     # --- looking ---
 
     def held(self, run: str) -> Hold | None:
-        return holds.newest(self._redis, run)
+        return holds.newest(self._redis, self._key, run)
 
     def fleet(self, view: RunView) -> FleetView | None:
         """A fleet's run with those of its hosts; None for any other run, and before there is a plan."""
@@ -194,13 +193,13 @@ class Runs:
     def events(self, run: str) -> tuple[Event, ...]:
         """All that can be read; an entry that is none of ours is passed over."""
         entries: Any = self._redis.xrange(contract.events_key(run))
-        return contract.events_of(entries)
+        return contract.events_of(run, entries, self._key)
 
     def job_state(self, record: RunRecord) -> JobState:
         try:
             job = Job.fetch(contract.job_id(record.run, record.jobs), self._redis, JSONSerializer)
-        except NoSuchJobError:
-            return "queued"  # recorded, not enqueued yet: the next look does it
+        except NoSuchJobError:  # recorded, not enqueued yet: the next look does it, unless it is too late
+            return "queued" if self._clock() < record.expires else "lost"
         return STATES.get(job.get_status(), "queued")
 
     def has_job(self, record: RunRecord) -> bool:
@@ -211,25 +210,38 @@ class Runs:
         record = self.record(target)
         if record is not None:
             return record
-        for run in self.open_runs():
-            record = self.record(run)
-            waiting = record and self.view(record).waiting
+        for record in self.open_records():
+            waiting = self.view(record).waiting
             if waiting and waiting.candidate and waiting.candidate.node.startswith(target):
                 return record
         return None
 
     def open_runs(self) -> list[str]:
-        return sorted(run.decode() for run in self._redis.smembers(OPEN))  # type: ignore[union-attr]
+        return sorted(run.decode(errors="replace") for run in self._redis.smembers(OPEN))  # type: ignore[union-attr]
+
+    def open_records(self) -> list[RunRecord]:
+        return self._readable(self.open_runs())
 
     def recent(self, number: int) -> list[RunRecord]:
         """Newest first."""
-        runs = [run.decode() for run in self._redis.zrevrange(RECENT, 0, number - 1)]  # type: ignore[union-attr]
-        return [record for run in runs if (record := self.record(run)) is not None]
+        runs: Any = self._redis.zrevrange(RECENT, 0, number - 1)
+        return self._readable(run.decode(errors="replace") for run in runs)
+
+    def _readable(self, runs: Iterable[str]) -> list[RunRecord]:
+        """One that somebody forged a decision of keeps no other from being found."""
+        found = []
+        for run in runs:
+            with contextlib.suppress(Forged):
+                found.append(self.record(run))
+        return [record for record in found if record is not None]
 
     def hosts(self) -> tuple[str, ...]:
-        """The inventory's names as the jobs' side last told them."""
+        """The inventory's names as the jobs' side last told them; none if that cannot be read."""
         kept = self._redis.get(contract.INVENTORY)
-        return tuple(json.loads(kept)) if isinstance(kept, bytes) else ()
+        try:
+            return _NAMES.validate_json(kept) if isinstance(kept, bytes) else ()
+        except ValueError:
+            return ()
 
     # --- what is kept, sealed ---
 
@@ -243,6 +255,16 @@ class Runs:
         if kept is None:
             raise Forged(f"{key} was not written by Imker")
         return _DECISION.validate_json(kept)
+
+    def _answered(self, record: RunRecord) -> Waiting | None:
+        """The question that the run's last job follows from; None for its first. Raises Forged."""
+        if record.jobs == 1:
+            return None
+        last = record.decisions[-1]
+        asked = self._asked(record.run, last.job)
+        if asked is None or asked.fingerprint != last.shown:
+            raise Forged(f"what job {last.job} of run {record.run} asked is not what was answered")
+        return asked
 
     def _asked(self, run: str, job: int) -> Waiting | None:
         """The question that this job of the run ended with."""

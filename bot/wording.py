@@ -112,6 +112,8 @@ def lost(view: RunView) -> str:
     step = last_step(view)
     where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"
     again = mrkdwn(f"/swarm {view.record.text}")
+    if step is None and view.now > view.record.expires:
+        return f"Nothing was begun within a day, and nothing is any more.\n`{again}` asks anew."
     return (
         f"The RQ worker died {where}; what was done stays done, and what ran on the host may have gone on.\n"
         f"`{again}` plans from what is true then, and does only what is left."

@@ -104,7 +104,8 @@ class Bench:
     def clicks(self, who: str, value: str, verdict: Verdict, channel: str = OPS, message: str = TS) -> None:
         self.delivered += 1
         known = f"delivery-{self.delivered}"
-        clicked = Delivery("click", known, IDS[who], channel, value, "", self.moment.wall, verdict, message)
+        at = self.moment.wall + self.delivered / 1000  # nobody presses twice at once
+        clicked = Delivery("click", known, IDS[who], channel, value, "", at, verdict, message)
         self.desk.click(clicked, verdict, self._answer(who, channel, known, value))
 
     def recorded(self) -> list[Fact]:
@@ -117,7 +118,7 @@ class Bench:
         return self.desk.minutes.heard(IDS[who], channel, delivery, text, self.heard.append)
 
     def tell(self, run: str, *bodies: Body, job: int = 1) -> None:
-        journal = Journal(self.redis, run, job, lambda: self.moment.wall)
+        journal = Journal(self.redis, KEY, run, job, lambda: self.moment.wall)
         for body in bodies:
             journal.tell(body)
 

@@ -127,11 +127,11 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
             "accept", "f", Candidate("kaditz", "n", "a", "h", "26"), Quorum(2, 0, 3, 1), asked=moment.now()
         )
         for body in (Began("kaditz"), waiting):
-            Journal(admin, name, 1, lambda: 1.0).tell(body)
+            Journal(admin, Key(KEY), name, 1, lambda: 1.0).tell(body)
         record = runs.record(name)
         assert record is not None
         runs.view(record)
-        runs.decide(record, Decision(1, "accept", "U02", 2.0))
+        runs.decide(record, Decision(1, "accept", "U02", 2.0, "f"))
         runs.hold(name, contract.Hold("pause", "U01", 1.0))
         runs.posted.remember(name, ts="1", channel=OPS)
         runs.posted.forget(name)

@@ -26,6 +26,7 @@ from jobs.office import Office
 from jobs.settings import Settings
 from jobs.ssh import Output
 from jobs.stepping import carry_out
+from tests import streams
 from tests.canaries import found, held_by
 
 TOKEN = "SWMTKN-1-canary7f3a9c1e5b2d8f4a6c0e-canary2b4d6f8a"
@@ -98,7 +99,7 @@ def migrated(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> tuple
     """The hosts after it, and the log of it."""
     hosts, said = Hosts(fault), io.StringIO()
     request = Request("k3fm9x2q", 1, contract.Migrate("kaditz"), "U01ALICE")
-    journal = Journal(redis, "k3fm9x2q", 1, lambda: 7.0, recording(Audit(redis, b"key"), request))
+    journal = Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0, recording(Audit(redis, b"key"), request))
     inventory = {name: Host(name, address) for name, address in (("kaditz", "198.18.0.39"), ("tondi", "198.18.0.73"))}
     office = Office(request, Settings(), inventory, journal, redis, hosts.shell, hosts.connect)
 

@@ -9,6 +9,7 @@ from jobs import contract
 from jobs.errors import LockHeld
 from jobs.journal import Journal
 from jobs.lock import Holder, held
+from tests import streams
 
 ALICE = Holder("k3fm9x2q", "U01ALICE", "migrate kaditz", 1795440000.0)
 
@@ -25,10 +26,10 @@ def test_events_are_numbered_and_the_bell_rings(redis: Redis) -> None:
     bell = redis.pubsub(ignore_subscribe_messages=True)
     bell.subscribe(contract.BELL)
     bell.get_message(timeout=1)
-    journal = Journal(redis, "k3fm9x2q", 1, lambda: 7.0)
+    journal = Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0)
     journal.tell(contract.Began("kaditz"))
     journal.tell(contract.StepStarted("JoinSwarm"))
-    told = [contract.decode_event(entry[b"event"]) for _, entry in redis.xrange(contract.events_key("k3fm9x2q"))]
+    told = streams.events(redis, "k3fm9x2q")
     assert [(event.number, event.at, event.body.type) for event in told] == [
         (1, 7.0, "began"),
         (2, 7.0, "step_started"),

@@ -14,6 +14,7 @@ from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office
 from jobs.settings import Settings
+from tests import streams
 
 NAMES = ("connewitz", "tondi", "kaditz")
 
@@ -72,14 +73,14 @@ class FakeEngine:
 def told(redis: Redis, swarm: FakeSwarm, command: contract.Command = contract.Nodes()) -> list[contract.Body]:  # noqa: B008
     redis.delete(contract.events_key("r"))
     inventory = {name: Host(name, f"198.18.0.{n}", tls=Path()) for n, name in enumerate(NAMES, 1)}
-    journal = Journal(redis, "r", 1, lambda: 0.0)
+    journal = Journal(redis, streams.KEY, "r", 1, lambda: 0.0)
 
     def no_shell(host: Host) -> Any:
         raise AssertionError("a read of the swarm needs no SSH")
 
     office = Office(Request("r", 1, command, "U"), Settings(), inventory, journal, redis, no_shell, swarm.connect)
     reads.nodes(office) if isinstance(command, contract.Nodes) else reads.hosts(office)
-    return [contract.decode_event(entry[b"event"]).body for _, entry in redis.xrange(contract.events_key("r"))]
+    return streams.told(redis, "r")
 
 
 def table(bodies: list[contract.Body]) -> NodeTable:

@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from jobs import contract, stepping, steps
-from jobs.contract import HOLD, Body, FileChanged, Hold, StepDone, StepFailed, StepNote, StepStarted, hold_key
+from jobs.contract import Body, FileChanged, Hold, StepDone, StepFailed, StepNote, StepStarted
 from jobs.errors import Cancelled, Drifted, JobError, Paused
 from jobs.execute.site import Site
 from jobs.facts import Node, SwarmFacts
@@ -19,6 +19,7 @@ from jobs.office import Office
 from jobs.settings import Settings
 from jobs.ssh import Output
 from jobs.stepping import carry_out
+from tests import streams
 
 KADITZ, RUN, WHOLE = Host("kaditz", "198.18.0.39"), "k3fm9x2q", "f7wq2p8a"
 PLAN = (steps.RetireContainers(("swarm-agent",)), steps.StartContainers(("web",)), steps.CheckNode())
@@ -69,15 +70,16 @@ class Bench:
         self, plan: tuple[steps.Step, ...] = PLAN, *, part_of: str = "", lease: Lease | None = None
     ) -> None:
         request = contract.Request(RUN, 1, contract.Migrate("kaditz"), "U01ALICE", part_of=part_of)
-        journal = Journal(self.redis, RUN, 1, lambda: 7.0)
+        journal = Journal(self.redis, streams.KEY, RUN, 1, lambda: 7.0)
         office = Office(request, Settings(), {"kaditz": KADITZ}, journal, self.redis, self.shell, _nobody)
         carry_out(office, KADITZ, plan, (), lease or lasting())
 
     def holds(self, what: str, run: str = RUN, at: float = 1.0) -> None:
-        self.redis.zadd(hold_key(run), {HOLD.dump_json(Hold(what, "U02BOB", at)): at})  # type: ignore[arg-type]
+        said = contract.sealed_hold(run, Hold(what, "U02BOB", at), at, streams.KEY)  # type: ignore[arg-type]
+        self.redis.zadd(contract.hold_key(run), {said: at})
 
     def told(self) -> list[Body]:
-        return [event.body for event in contract.events_of(self.redis.xrange(contract.events_key(RUN)))]  # type: ignore[arg-type]
+        return streams.told(self.redis, RUN)
 
 
 def _nobody(host: Host, timeout: float = 10) -> Any:

@@ -15,6 +15,7 @@ from jobs import contract, gate
 from jobs.contract import Ended, Event, Request, Unread
 from jobs.contract.asked import Command
 from jobs.contract.told import Body
+from tests import streams
 
 DATA = Path("tests/data/contract")
 KEY, NOW = Key("k" * 64), 1_795_440_000.0
@@ -29,7 +30,7 @@ def kinds(union: Any) -> set[str]:
 
 
 def told(redis: Redis) -> list[contract.Body]:
-    return [event.body for event in contract.events_of(redis.xrange(contract.events_key("k3fm9x2q")))]
+    return streams.told(redis, "k3fm9x2q", KEY)
 
 
 def admit(redis: Redis, text: str, signature: str | None = None) -> Request:
@@ -106,6 +107,6 @@ def test_one_that_nobody_signed_is_not_taken_for_a_newer_one(redis: Redis, line:
 
 def test_events_of_another_contract_are_told_apart_from_what_is_none(redis: Redis) -> None:
     for text in (*NEWER_EVENTS, "{", '{"contract": 2}', '{"run": "x", "job": "one", "contract": 2}'):
-        redis.xadd(contract.events_key("k3fm9x2q"), {"event": text})
+        redis.xadd(contract.events_key("k3fm9x2q"), streams.entry("k3fm9x2q", text, KEY))  # type: ignore[arg-type]
     redis.xadd(contract.events_key("k3fm9x2q"), {"note": "none of ours"})
     assert told(redis) == [Unread(2)] * len(NEWER_EVENTS)
