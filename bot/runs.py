@@ -104,8 +104,13 @@ class Runs:
         self.ring(run)
 
     def enqueue(self, record: RunRecord) -> None:
-        """The run's last job; that RQ has it already is as good."""
-        request = replace(request_of(record, self._answered(record)), expires=record.expires)
+        """The run's last job; that RQ has it already is as good. A pause that it comes after holds no more."""
+        answered = self._answered(record)
+        if answered and answered.question == "resume":
+            holds.keep(
+                self._redis, self._key, record.run, Hold("resume", record.decisions[-1].by, record.decisions[-1].at)
+            )
+        request = replace(request_of(record, answered), expires=record.expires)
         text = contract.encode(request)
         queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
         with contextlib.suppress(DuplicateJobError):
