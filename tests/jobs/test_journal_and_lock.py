@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from imker.signing import Key
 from jobs import contract
 from jobs.errors import LockHeld
 from jobs.journal import Journal
@@ -36,6 +37,30 @@ def test_events_are_numbered_and_the_bell_rings(redis: Redis) -> None:
     ]
     assert bell.get_message(timeout=1)["data"] == b"k3fm9x2q"
     bell.close()
+
+
+def test_what_others_write_is_nobodys_word(redis: Redis) -> None:
+    """Neither a question that a yes could be to, nor an event of another run's."""
+    journal, asked = Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0), contract.Waiting("accept", "f00d")
+    journal.tell(asked)
+    text = contract.encode(contract.Event("k3fm9x2q", 1, 2, 7.0, contract.Waiting("accept", "evil")))
+    entries = (
+        {"event": text},
+        streams.entry("k3fm9x2q", text, Key("m" * 64)),
+        streams.entry("another1", text),
+        {"event": b"\xff"},
+        {"note": "x"},
+    )
+    for entry in entries:
+        redis.xadd(contract.events_key("k3fm9x2q"), entry)  # type: ignore[arg-type]
+    assert journal.question(1) == asked
+    redis.xadd(contract.events_key("k3fm9x2q"), streams.entry("k3fm9x2q", text))  # type: ignore[arg-type]
+    assert journal.question(1) == contract.Waiting("accept", "evil"), "what is sealed is read"
+
+
+def test_what_nobody_can_write_down_is_told_all_the_same(redis: Redis) -> None:
+    Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0).tell(contract.Ended("failed", "half \ud800 a character"))
+    assert streams.told(redis, "k3fm9x2q") == [contract.Ended("failed", "half ? a character")]
 
 
 def test_a_held_lock_names_its_holder(redis: Redis) -> None:

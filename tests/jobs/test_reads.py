@@ -106,6 +106,12 @@ def test_who_answered_last_is_asked_first_and_alone(redis: Redis) -> None:
     assert again.asked == ["connewitz"]
 
 
+@pytest.mark.parametrize("kept", ["garbage", b"\xff", "{}", '{"asked":"tondi","taken_at":1e300,"rows":[]}'])
+def test_a_last_table_that_cannot_be_read_is_none(redis: Redis, kept: Any) -> None:
+    redis.set(reads.LAST_NODES, kept)
+    assert table(told(redis, FakeSwarm())).asked == "connewitz"
+
+
 def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:
     told(redis, FakeSwarm())
     shown = table(told(redis, FakeSwarm(away={"connewitz"})))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from imker.signing import Key
 from jobs import contract, stepping, steps
 from jobs.contract import Body, FileChanged, Hold, StepDone, StepFailed, StepNote, StepStarted
 from jobs.errors import Cancelled, Drifted, JobError, Paused
@@ -77,6 +78,10 @@ class Bench:
     def holds(self, what: str, run: str = RUN, at: float = 1.0) -> None:
         said = contract.sealed_hold(run, Hold(what, "U02BOB", at), at, streams.KEY)  # type: ignore[arg-type]
         self.redis.zadd(contract.hold_key(run), {said: at})
+
+    def forges(self, what: str, run: str = RUN) -> None:
+        said = contract.sealed_hold(run, Hold(what, "U02BOB", 2.0), 2.0, Key("m" * 64))  # type: ignore[arg-type]
+        self.redis.zadd(contract.hold_key(run), {said: 2.0, b"\xff": 3.0})
 
     def told(self) -> list[Body]:
         return streams.told(self.redis, RUN)
@@ -252,3 +257,10 @@ def test_of_a_changed_file_only_digests_are_told(
     (told,) = [body for body in bench.told() if isinstance(body, FileChanged)]
     assert (told.before == "", told.after == "") == empty
     assert {len(told.before), len(told.after)} <= {0, 64}
+
+
+@pytest.mark.parametrize("run", [RUN, WHOLE])
+def test_a_hold_that_was_not_sealed_is_none(bench: Bench, run: str) -> None:
+    bench.forges("cancel", run)
+    bench.carries_out(part_of=WHOLE)
+    assert bench.begun == KEYS
