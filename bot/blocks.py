@@ -37,6 +37,8 @@ def _message(view: RunView, note: int) -> Message:
     blocks += [section(line) for line in acceptance.alarms(view.record)]
     if view.foreign is not None:
         blocks.append(section(wording.foreign(view)))
+    if view.unsealed:
+        blocks.append(section(wording.unsealed()))
     closing = _closing(view)
     if closing:
         blocks.append(section(closing))

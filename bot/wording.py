@@ -106,8 +106,15 @@ def foreign(view: RunView) -> str:
     )
 
 
+def unsealed() -> str:
+    return (
+        "⚠️ Redis holds what the bot's key does not open, as if it were of this run; it is not shown. Either "
+        "the RQ workers have another IMKER_SIGNING_KEY, or somebody else writes to Redis: docs/redis.md."
+    )
+
+
 def lost(view: RunView) -> str:
-    if view.foreign is not None:
+    if view.foreign is not None or view.unsealed:
         return f"How it ended cannot be read here.\n`{mrkdwn(f'/swarm {view.record.text}')}` does only what is left."
     step = last_step(view)
     where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"

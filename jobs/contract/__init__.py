@@ -55,6 +55,7 @@ from jobs.contract.told import (
     StepNote,
     StepStarted,
     Unread,
+    Unsealed,
     Waiting,
 )
 from jobs.contract.wire import Envelope, UnknownContract, decode_event, decode_request, encode, foreign
@@ -111,6 +112,7 @@ __all__ = [
     "StepStarted",
     "UnknownContract",
     "Unread",
+    "Unsealed",
     "Waiting",
     "decode_event",
     "decode_request",

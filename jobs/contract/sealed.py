@@ -1,7 +1,7 @@
 """Events and Holds as they stand in Redis: sealed by who told them, for the run and the place they stand in.
 
-In: what Redis holds, and the key. Out: values. What does not open was written by somebody else: it is passed over, and
-the log says so once.
+In: what Redis holds, and the key. Out: values. What does not open was written by somebody else: whatever it says is
+passed over, and the log says so once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from imker import signing
 from imker.signing import Key
 from jobs.contract.asked import Hold
 from jobs.contract.names import events_key, hold_key
-from jobs.contract.told import Event
+from jobs.contract.told import Event, Unsealed
 from jobs.contract.wire import event_of
 
 log = structlog.get_logger()
@@ -23,10 +23,10 @@ _HOLD: TypeAdapter[Hold] = TypeAdapter(Hold)
 
 
 def events_of(run: str, entries: Iterable[tuple[Any, Mapping[Any, Any]]], key: Key) -> tuple[Event, ...]:
-    """A run's stream; an event of another contract is Unread."""
-    place = events_key(run)
-    events = (_event(place, str(number), entry.get(b"event"), key) for number, entry in entries)
-    return tuple(event for event in events if event is not None)
+    """A run's stream; an event of another contract is Unread, and all that does not open is one Unsealed of no job."""
+    opened = [_event(events_key(run), str(number), entry.get(b"event"), key) for number, entry in entries]
+    events = tuple(event for event in opened if event is not None)
+    return events if len(events) == len(opened) else (Event(run, 0, 0, 0.0, Unsealed()), *events)
 
 
 def sealed_hold(run: str, hold: Hold, score: float, key: Key) -> str:

@@ -180,6 +180,13 @@ class Unread:
     type: Literal["unread"] = "unread"
 
 
+@dataclass(frozen=True)
+class Unsealed:
+    """What stands where somebody without the key wrote, or with another; nobody tells it."""
+
+    type: Literal["unsealed"] = "unsealed"
+
+
 Body = Annotated[
     Began
     | Planned
@@ -196,7 +203,8 @@ Body = Annotated[
     | NodeTable
     | Waiting
     | Ended
-    | Unread,
+    | Unread
+    | Unsealed,
     Field(discriminator="type"),
 ]
 

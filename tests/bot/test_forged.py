@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
 
 from bot.inbox import KEPT, LEFT, Delivery, Inbox
 from bot.messages import Messages
@@ -19,7 +21,7 @@ from bot.reporter import Reporter
 from bot.witness import Witness
 from imker.audit import Audit
 from imker.signing import Key
-from jobs import contract
+from jobs import contract, gate
 from jobs.contract import Body, Candidate, Event, FleetPlanned, Hold, Leg, Migrate, NodeTable, Quorum, Waiting
 from tests import streams
 from tests.bot.desk import IDS, KEY, NODE, OPS, TS, Bench, configured
@@ -44,11 +46,13 @@ class Slack:
 
     def __init__(self) -> None:
         self.posted: dict[str, list[str]] = {}
+        self.blocks: dict[str, list[str]] = {}
         self.private: list[str] = []
 
     def chat_postMessage(self, **said: Any) -> dict[str, str]:
         run = said["metadata"]["event_payload"].get("run", "")
         self.posted.setdefault(run, []).append(said["text"])
+        self.blocks.setdefault(run, []).append(str(said["blocks"]))
         return {"ts": run}
 
     def chat_update(self, **said: Any) -> None:
@@ -112,6 +116,21 @@ def test_a_plan_that_no_job_told_moves_no_host(world: World, forge: Callable[[Wo
     assert asked == [Migrate("kaditz", "worker")]
 
 
+def test_two_keys_are_told_as_what_they_are(world: World) -> None:
+    """RQ workers with another key refuse the job, and can say so to nobody."""
+    world.types("alice", "migrate kaditz")
+    (name,) = world.requests()
+    run = name.removesuffix("-1")
+    with pytest.raises(gate.Refused):
+        gate.admit(*world.enqueued(name), MALLORYS, world.redis, world.moment.wall)
+    Job.fetch(name, world.redis, JSONSerializer).set_status(JobStatus.FAILED)
+    world.look()
+    (shown,) = world.channel.blocks[run]
+    assert "the RQ workers have another IMKER_SIGNING_KEY, or somebody else writes to Redis" in shown
+    assert "How it ended cannot be read here" in shown
+    assert "died" not in shown
+
+
 def test_what_a_job_told_does(world: World) -> None:
     """The same events, sealed: these tests can fail."""
     run = world.starts()
@@ -146,8 +165,12 @@ def test_an_acceptance_stays_with_the_node_that_was_shown(world: World) -> None:
     assert world.requests()[f"{run}-2"].command == contract.Accept(NODE)
 
 
-@pytest.mark.parametrize("key", [MALLORYS, KEY], ids=["forged", "told, with another digest"])
-def test_nothing_follows_from_an_answer_whose_question_is_gone(world: World, key: Key) -> None:
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [(MALLORYS, "How it ended cannot be read here"), (KEY, "Nothing was begun within a day")],
+    ids=["forged", "told, with another digest"],
+)
+def test_nothing_follows_from_an_answer_whose_question_is_gone(world: World, key: Key, says: str) -> None:
     run = world.run("pending")
     world.clicks("bob", f"{run}:1", "accept")
     world.redis.delete(f"rq:job:{run}-2", contract.events_key(run))
@@ -159,7 +182,7 @@ def test_nothing_follows_from_an_answer_whose_question_is_gone(world: World, key
     world.look()
     assert world.channel.posted[other], "the other runs are told"
     world.look(DAY)
-    assert "Nothing was begun within a day" in world.channel.posted[TS][-1]
+    assert says in world.channel.posted[TS][-1]
 
 
 def test_a_record_that_is_put_back_starts_nothing(world: World) -> None:
