@@ -12,10 +12,10 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from bot import answers
+from bot.decisions import Forged
 from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
-from bot.runs import Forged
 from imker.audit import RecordBroken
 from imker.fault import fault
 from imker.outage import outage, refused

@@ -20,13 +20,14 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry import RetryHandler
 
-from bot import blocks, fleet_blocks, settings
+from bot import fleet_blocks, settings
+from bot.decisions import Forged
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
 from bot.lease import Lease
 from bot.messages import Messages
 from bot.patience import SHUT_OUT, Patience, code
 from bot.progress import RunView
-from bot.runs import Forged, Runs
+from bot.runs import Runs
 from bot.witness import Witness
 from imker import audit, broker, log, signing
 from imker.audit import Audit
@@ -113,7 +114,7 @@ class Reporter:
         return self._trying(partial(self._tell, view, fleet), run)
 
     def _tell(self, view: RunView, fleet: FleetView | None) -> None:
-        run, message = view.record.run, fleet_blocks.render(fleet) if fleet else blocks.render(view)
+        run, message = view.record.run, fleet_blocks.shown(view, fleet)
         if self._place(run) is None:
             return None
         over = (state(fleet) == "over") if fleet else view.state in ("over", "lost") or view.expired

@@ -1,26 +1,23 @@
-"""All that the bot keeps in Redis, and how it hands jobs to RQ. The only place of the bot that knows either.
+"""All that the bot keeps of its runs in Redis: what was asked, what was decided, what goes on.
 
 A run's record is written once, and each decision once, under a key of its own: whatever dies in between, what was
 accepted is enqueued again on the next look, under the same job ID, which RQ takes only once.
 """
 
-import contextlib
 import uuid
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from redis import Redis
-from rq import Queue
-from rq.exceptions import DuplicateJobError, NoSuchJobError
-from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
 
-from bot import holds
+from bot import holds, queue
+from bot.decisions import Decisions, Forged
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
-from bot.progress import RunView, fold
+from bot.progress import RunView, fold, nodes_told, pending
 from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
 from bot.request import request_of
 from imker import moment, signing
@@ -30,23 +27,10 @@ from imker.signing import Key
 from jobs import contract
 from jobs.contract import Event, Hold, Waiting
 
-TIMEOUT = 2 * 3600  # seconds a job may take
 SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response_url works
 OPEN, RECENT = "bot:open", "bot:recent"
-STATES: dict[JobStatus, JobState] = {
-    JobStatus.STARTED: "running",
-    JobStatus.FINISHED: "over",
-    JobStatus.FAILED: "lost",
-    JobStatus.STOPPED: "lost",
-    JobStatus.CANCELED: "lost",
-}
 _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
-_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
-_NAMES: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
-
-
-class Forged(Exception):
-    """Redis holds a decision that Imker did not write, or that another key signed, or that answers something else."""
+_HOSTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 
 class Runs:
@@ -59,6 +43,7 @@ class Runs:
         self._clock = clock
         self._key = key
         self._now = now
+        self._decisions = Decisions(redis, key)
         self.posted = Posted(redis)
 
     # --- starting and deciding ---
@@ -83,9 +68,7 @@ class Runs:
         """
         holds = decision
         for place in range(1, needed + 1):
-            key = _decision_key(record.run, decision.job, place)
-            self._keep(key, _DECISION.dump_json(decision))
-            holds = self._decision(key)
+            holds = self._decisions.keep(record.run, decision, place)
             if holds == decision or holds.verdict != "accept":
                 break
             if decision.verdict == "accept" and decision.by == holds.by:
@@ -107,23 +90,10 @@ class Runs:
         """The run's last job; that RQ has it already is as good. A pause that it comes after holds no more."""
         answered = self._answered(record)
         if answered and answered.question == "resume":
-            holds.keep(
-                self._redis, self._key, record.run, Hold("resume", record.decisions[-1].by, record.decisions[-1].at)
-            )
+            last = record.decisions[-1]
+            holds.keep(self._redis, self._key, record.run, Hold("resume", last.by, last.at))
         request = replace(request_of(record, answered), expires=record.expires)
-        text = contract.encode(request)
-        queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
-        with contextlib.suppress(DuplicateJobError):
-            queue.enqueue(
-                contract.JOB_FUNCTION,
-                args=(text, self._key.sign(text)),
-                job_id=contract.job_id(record.run, record.jobs),
-                unique=True,
-                job_timeout=TIMEOUT,
-                result_ttl=DAY,
-                failure_ttl=7 * DAY,
-                description=f"run {record.run}",
-            )
+        queue.enqueue(self._redis, request, self._key)
         fault("run.enqueued")
         self.ring(record.run)
 
@@ -169,7 +139,7 @@ class Runs:
         if kept is None:
             return None
         record = _RECORD.validate_json(kept)
-        while made := self._decisions(run, record.jobs):
+        while made := self._decisions.made(run, record.jobs):
             if made[-1].verdict == "accept" and len(made) < self._needed(run, record.jobs):
                 return replace(record, votes=made)
             record = replace(record, decisions=(*record.decisions, *made))
@@ -178,48 +148,43 @@ class Runs:
             record = replace(record, jobs=record.jobs + 1)
         return record
 
-    def _decisions(self, run: str, job: int) -> tuple[Decision, ...]:
-        """All that was said to one question, in order."""
-        made: list[Decision] = []
-        while self._redis.exists(key := _decision_key(run, job, len(made) + 1)):
-            made.append(self._decision(key))
-            if made[-1].verdict != "accept":
-                break
-        return tuple(made)
-
     def _needed(self, run: str, job: int) -> int:
         """How many a yes to that question takes, as the job said."""
         asked = self._asked(run, job)
         return asked.needed if asked else 1
 
     def view(self, record: RunRecord) -> RunView:
-        return fold(record, self.events(record.run), self.job_state(record), self._clock(), self._now())
+        # What is recorded and not enqueued yet, the next look enqueues, unless it is too late.
+        unknown: JobState = "queued" if self._clock() < record.expires else "lost"
+        state = queue.state(self._redis, contract.job_id(record.run, record.jobs), unknown)
+        return fold(record, self.events(record.run), state, self._clock(), self._now())
 
     def events(self, run: str) -> tuple[Event, ...]:
         """All that can be read; an entry that is none of ours is passed over."""
         entries: Any = self._redis.xrange(contract.events_key(run))
         return contract.events_of(run, entries, self._key)
 
-    def job_state(self, record: RunRecord) -> JobState:
-        try:
-            job = Job.fetch(contract.job_id(record.run, record.jobs), self._redis, JSONSerializer)
-        except NoSuchJobError:  # recorded, not enqueued yet: the next look does it, unless it is too late
-            return "queued" if self._clock() < record.expires else "lost"
-        return STATES.get(job.get_status(), "queued")
-
     def has_job(self, record: RunRecord) -> bool:
-        return bool(Job.exists(contract.job_id(record.run, record.jobs), self._redis))
+        return queue.has(self._redis, contract.job_id(record.run, record.jobs))
 
-    def waiting_for(self, target: str) -> RunRecord | None:
-        """The run of this ID, or the one whose node, with this ID or beginning, waits to be accepted."""
-        record = self.record(target)
-        if record is not None:
-            return record
-        for record in self.open_records():
-            waiting = self.view(record).waiting
-            if waiting and waiting.candidate and waiting.candidate.node.startswith(target):
-                return record
-        return None
+    def waiting_for(self, target: str, channel: str) -> tuple[RunRecord, ...]:
+        """This channel's run of that ID; or for each node with this ID or beginning the last that asks to accept it.
+
+        While none asks, those that asked and were answered.
+        """
+        named = self.record(target)
+        if named is not None and named.channel == channel:
+            return (named,)
+        views = [self.view(record) for record in self.open_records() if record.channel == channel]
+        about = [view for view in views if pending(view).startswith(target)]
+        asking = [view for view in about if view.state == "waiting"] or about
+        last = {pending(view): view.record for view in sorted(asking, key=lambda view: view.record.asked_at)}
+        return tuple(last.values())
+
+    def has_told_of(self, node: str, last: int) -> bool:
+        """Whether an open run, or one of the `last`, showed a node with this ID or beginning, in any channel."""
+        records = (*self.open_records(), *self.recent(last))
+        return any(id.startswith(node) for record in records for id in nodes_told(self.events(record.run)))
 
     def open_runs(self) -> list[str]:
         return sorted(run.decode(errors="replace") for run in self._redis.smembers(OPEN))  # type: ignore[union-attr]
@@ -236,16 +201,16 @@ class Runs:
         """One that somebody forged a decision of keeps no other from being found."""
         found = []
         for run in runs:
-            with contextlib.suppress(Forged):
+            with suppress(Forged):
                 found.append(self.record(run))
         return [record for record in found if record is not None]
 
     def hosts(self) -> tuple[str, ...]:
-        """The inventory's names as the jobs' side last told them; none if that cannot be read."""
+        """The inventory's names as the jobs' side last told them; none, if what stands there is none of its."""
         kept = self._redis.get(contract.INVENTORY)
         try:
-            return _NAMES.validate_json(kept) if isinstance(kept, bytes) else ()
-        except ValueError:
+            return _HOSTS.validate_json(kept) if isinstance(kept, bytes) else ()
+        except ValidationError:
             return ()
 
     # --- what is kept, sealed ---
@@ -253,13 +218,6 @@ class Runs:
     def _keep(self, key: str, text: bytes) -> bool:
         """For good, and sealed: what others write there, however well they know how, is nobody's command."""
         return bool(self._redis.set(key, signing.seal(self._key, key, text.decode()), nx=True, ex=KEPT))
-
-    def _decision(self, key: str) -> Decision:
-        """Raises Forged."""
-        kept = signing.opened(self._key, key, self._redis.get(key))
-        if kept is None:
-            raise Forged(f"{key} was not written by Imker")
-        return _DECISION.validate_json(kept)
 
     def _answered(self, record: RunRecord) -> Waiting | None:
         """The question that the run's last job follows from; None for its first. Raises Forged."""
@@ -279,7 +237,3 @@ class Runs:
 
 def _key(run: str) -> str:
     return f"bot:run:{run}"
-
-
-def _decision_key(run: str, job: int, place: int) -> str:
-    return f"{_key(run)}:decision:{job}" + (f":{place}" if place > 1 else "")

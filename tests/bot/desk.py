@@ -98,7 +98,8 @@ class Bench:
     def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
         self.delivered += 1
         known = delivery or f"delivery-{self.delivered}"
-        typed = Delivery("command", known, IDS[who], channel, text, "", self.moment.wall)
+        at = self.moment.wall + (0 if delivery else self.delivered / 1000)  # what is delivered twice was said once
+        typed = Delivery("command", known, IDS[who], channel, text, "", at)
         self.desk.command(typed, self._answer(who, channel, known, text))
 
     def clicks(self, who: str, value: str, verdict: Verdict, channel: str = OPS, message: str = TS) -> None:
