@@ -22,12 +22,15 @@ def card(view: RunView, waiting: Waiting) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def alarms(record: RunRecord) -> tuple[str, ...]:
-    """Who accepted what they asked for themselves: that is never done quietly."""
+def alarms(record: RunRecord) -> tuple[tuple[int, str], ...]:
+    """Who accepted what they asked for themselves, and which job's question: that is never done quietly."""
     own = [one for one in (*record.decisions, *record.votes) if one.verdict == "accept" and one.by == record.asker]
     return tuple(
-        f"🚨 *Break-glass*: <@{one.by}> accepted at {clock(one.at)} what <@{record.asker}> asked for themselves. "
-        "`accept_own = true` in imker.toml allows it."
+        (
+            one.job,
+            f"🚨 *Break-glass*: <@{one.by}> accepted at {clock(one.at)} what <@{record.asker}> asked for themselves. "
+            "`accept_own = true` in imker.toml allows it.",
+        )
         for one in own
     )
 

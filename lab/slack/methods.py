@@ -55,7 +55,7 @@ def _post(arguments: Arguments, state: State) -> Answer:
     if thread:
         state.message(channel["id"], thread)
     message = _written(arguments, state, channel["id"])
-    message.thread = thread
+    message.thread, message.broadcast = thread, bool(thread and _true(arguments.get("reply_broadcast")))
     state.messages[message.ts] = message
     return {"channel": channel["id"], "ts": message.ts, "message": message.as_slack()}
 
@@ -103,7 +103,7 @@ def _history(arguments: Arguments, state: State) -> Answer:
     channel = state.channel(arguments.get("channel", ""))["id"]
     oldest = float(arguments.get("oldest") or 0)
     told = _true(arguments.get("include_all_metadata"))
-    found = [m for m in state.messages.values() if m.channel == channel and not m.to and not m.thread]
+    found = [m for m in state.messages.values() if m.channel == channel and not m.to and m.in_channel]
     newest = [{**m.as_slack(told), **_thread(m, state)} for m in reversed(found) if float(m.ts) >= oldest]
     return {"messages": newest[: int(arguments.get("limit") or 100)], "has_more": False}
 

@@ -24,7 +24,10 @@ class SlackRefuses(Exception):
 
 @dataclass
 class Message:
-    """`to`: the one user who sees it, "" for all in the channel; `thread`: the ts of what it answers."""
+    """`to`: the one user who sees it, "" for all in the channel; `thread`: the ts of what it answers, `broadcast`: in
+
+    the channel as well.
+    """
 
     ts: str
     channel: str
@@ -33,16 +36,23 @@ class Message:
     blocks: list[dict[str, Any]] = field(default_factory=list)
     to: str = ""
     thread: str = ""
+    broadcast: bool = False
     edited: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     reactions: list[str] = field(default_factory=list)
+
+    @property
+    def in_channel(self) -> bool:
+        return self.broadcast or not self.thread
 
     def as_slack(self, with_metadata: bool = False) -> dict[str, Any]:
         message: dict[str, Any] = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}
         message["blocks"] = self.blocks
         if self.thread:
             message["thread_ts"] = self.thread
+        if self.broadcast:
+            message["subtype"] = "thread_broadcast"
         if self.files:
             message["files"] = self.files
         if self.reactions:

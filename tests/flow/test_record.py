@@ -114,12 +114,15 @@ def test_the_table_is_private_and_can_be_asked_about_a_run(flow: Flow) -> None:
     assert "The newest 30 entries" in table.plain or len(rows) < 30
 
 
-def test_after_an_acceptance_the_head_is_in_the_thread_and_proves_the_record(flow: Flow, folder: Path) -> None:
+def test_at_an_acceptance_the_head_is_in_the_channel_and_proves_the_record(flow: Flow, folder: Path) -> None:
     run, message = waiting_run(flow)
     flow.workspace.press(BOB, message, "Accept")
     flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "Accepted by" in seen.plain)
-    flow.tell(run, Began(), Ended("done", "kaditz is a manager now."), job=2)
+    journal = flow.journal(run, 2)
+    journal.tell(Began())
     head = flow.workspace.wait(BOB, OPS, lambda seen: seen.thread == message.ts and "--head" in seen.plain)
+    assert head.raw["subtype"] == "thread_broadcast", "in the channel, while the job goes on"
+    journal.tell(Ended("done", "kaditz is a manager now."))
     flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "is a manager now" in seen.plain)
     shown = head.plain.split("--head ")[1].split("`")[0]
     answer = audit(flow, folder, "verify", "--head", shown)

@@ -101,7 +101,7 @@ async function draw() {
   if (digest === state.shown) return;
   state.shown = digest;
   const list = $("messages"), atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  const roots = messages.filter((message) => !message.thread_ts);
+  const roots = messages.filter((message) => !message.thread_ts || message.subtype === "thread_broadcast");
   list.replaceChildren(...roots.map((message) => article(message, messages.filter((reply) => reply.thread_ts === message.ts))));
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
