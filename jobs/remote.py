@@ -25,12 +25,12 @@ shift 5; exec "$@"
 """
 # A copy's name sorts by time; the copy keeps mode and owner, and is written before the file is.
 SAVE = 'if [ -e "$1" ]; then cp -p -- "$1" "$1.imker-$2"; fi'
-# tmp + mv: a reader sees the old text or the new, never a half; mode and owner stay.
+# tmp + mv: a reader sees the old text or the new, never a half; mode and owner are the old one's before the text is there.
 WRITE = """
 set -e
-umask 022; mkdir -p -- "$(dirname -- "$1")"
+umask 022; mkdir -p -- "$(dirname -- "$1")"; rm -f -- "$1.imker~"
+if [ -e "$1" ]; then cp -p -- "$1" "$1.imker~"; fi
 cat > "$1.imker~"
-if [ -e "$1" ]; then chmod --reference="$1" "$1.imker~"; chown --reference="$1" "$1.imker~"; fi
 mv -f -- "$1.imker~" "$1"
 """
 LIST = 'for copy in "$1".imker-*; do [ -e "$copy" ] && printf "%s\\n" "$copy"; done; true'

@@ -87,7 +87,7 @@ def _store(machine: Machine) -> str:
 
 SCRIPTS = (
     Script("apt-cache madison", candidates),
-    Script("chmod --reference", write, "file"),
+    Script('cat > "$1.imker~"', write, "file"),
     Script("cp -p -- ", save, "file"),
     Script(".imker-*; do", copies),
     Script("part now date", conditions),
