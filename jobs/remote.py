@@ -25,7 +25,7 @@ shift 5; exec "$@"
 """
 # A copy's name sorts by time; the copy keeps mode and owner, and is written before the file is.
 SAVE = 'if [ -e "$1" ]; then cp -p -- "$1" "$1.imker-$2"; fi'
-# tmp + mv: a reader sees the old text or the new, never a half; mode and owner are the old one's before the text is there.
+# tmp + mv: a reader sees the old text or the new, never a half; mode and owner are there before the text is.
 WRITE = """
 set -e
 umask 022; mkdir -p -- "$(dirname -- "$1")"; rm -f -- "$1.imker~"

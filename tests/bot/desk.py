@@ -43,7 +43,7 @@ IDS = {
     "alice": "U01ALICE", "bob": "U02BOB", "carol": "U03CAROL", "erin": "U05ERIN", "frank": "U06FRANK",
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
-    "nobody": "", "sister": "U15SISTER", "ivan": "U16IVAN",
+    "nobody": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
 }  # fmt: skip
 TOLD: dict[str, dict[str, Any]] = {  # what users.info says besides the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
@@ -180,6 +180,10 @@ STATES: dict[str, State] = {
     "warned-lei": ("erin", Migrate("lei-1"), LEI, (Began("lei-1"), Waiting("continue", "f00d"))),
     "fleet": ("alice", MigrateAll(), OPS, (Began(), FLEET, Waiting("start", "f00d"))),
     "store": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("store", "f00d", host="kaditz"))),
+    "graces": ("grace", Migrate("lei-1"), OPS, (Began("lei-1"), Waiting("continue", "f00d"))),
+    "graces-running": ("grace", Migrate("lei-1"), OPS, (Began("lei-1"),)),
+    "guests": ("guest", Migrate("kaditz"), OPS, (Began("kaditz"),)),
+    "gones": ("gone", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("continue", "f00d"))),
     "running": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"),)),
     "running-lei": ("alice", Migrate("lei-1"), LEI, (Began("lei-1"),)),
     "running-here": ("alice", Migrate("kaditz"), LEI, (Began("kaditz"),)),
