@@ -12,7 +12,7 @@ def card(view: RunView, waiting: Waiting) -> str:
     if waiting.candidate is None or waiting.quorum is None:
         return "It waits for a decision."
     parts = (
-        mrkdwn(waiting.summary),
+        f"Not done: {mrkdwn(waiting.refused)}. Nothing was changed; this is how it is now." if waiting.refused else "",
         f"*{mrkdwn(waiting.candidate.host)} waits to be accepted as a manager.*",
         _who(waiting.candidate),
         _survives(waiting.quorum),

@@ -6,7 +6,7 @@ from bot import acceptance, tables, wording
 from bot.escape import code, cut, mrkdwn, plain
 from bot.kit import LINE, PART, SECTION, TEXT, Block, Message, button, clock, context, duration, rich, section, size
 from bot.progress import RunView, StepView, decided
-from jobs.contract import Detail, Ended, Finding, NodeTable, PlanHost
+from jobs.contract import Detail, Ended, Finding, NodeTable, PlanHost, Waiting
 
 FINDINGS, STEPS = 10, 25  # rows we show before "and N more"
 TASK, DIFF = 100, 2500  # characters: a task's title, a diff
@@ -164,7 +164,11 @@ def asks(view: RunView) -> str:
     waiting = view.waiting
     if view.state != "waiting" or waiting is None or decided(view):
         return ""
-    return cut(acceptance.card(view, waiting) if waiting.question == "accept" else mrkdwn(waiting.summary), PART)
+    return cut(acceptance.card(view, waiting) if waiting.question == "accept" else _stands(waiting), PART)
+
+
+def _stands(waiting: Waiting) -> str:
+    return (f"Paused by <@{mrkdwn(waiting.by)}>. " if waiting.by else "") + mrkdwn(waiting.summary)
 
 
 def typed(view: RunView) -> str:
@@ -188,8 +192,11 @@ def closing(view: RunView) -> str:
 
 
 def ending(ended: Ended) -> str:
-    parts = (ended.summary, ended.state, ended.hint)
-    return cut("\n".join(mrkdwn(part) for part in parts if part), PART)
+    by = (
+        f" by <@{mrkdwn(ended.by)}>" if ended.by else ""
+    )  # an ID that Imker tells lives, one in a host's words does not
+    parts = (mrkdwn(ended.summary) + by, mrkdwn(ended.state), mrkdwn(ended.hint))
+    return cut("\n".join(part for part in parts if part), PART)
 
 
 def _text(view: RunView, last: Sequence[str]) -> str:

@@ -8,13 +8,17 @@ import os
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import redis
 import structlog
+from redis.exceptions import RedisError
 
 from imker import audit, broker, signing
-from imker.audit import Audit
+from imker.audit import Audit, RecordBroken
+from imker.config import ConfigError
 from imker.fault import fault
+from imker.outage import outage
 from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
 from jobs.account import recording, turned_away
 from jobs.engine import Engine
@@ -39,22 +43,37 @@ def tell_hosts(server: "redis.Redis", known: inventory.Inventory) -> None:
     server.set(contract.INVENTORY, json.dumps(sorted(known)))
 
 
-def run(request_json: str, signature: object = "") -> None:
-    """Raises Refused and UnknownContract for what may not be; every other end is an event of the run."""
-    server = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
-    record = Audit(server, audit.key())
+def run(*arguments: Any, **_: Any) -> None:
+    """A request's JSON and its signature. Raises Refused and UnknownContract for what may not be, and the record keeps
+
+    that; every other end is an event of the run.
+    """
+    request_json, signature, *_more = *arguments, "", ""
+    server, record = _opened()
     fault("job.begun")
     key = signing.load()
     try:
         request = gate.admit(request_json, signature, key, server, time.time())
-    except gate.Refused as refused:
-        log.warning("job refused", summary=refused.summary)
-        record.append(turned_away(request_json, refused.summary))
+    except (gate.Refused, contract.UnknownContract) as refused:
+        log.warning("job refused", summary=str(refused))
+        record.append(turned_away(request_json, str(refused)))
         raise
     fault("job.admitted")
     journal = Journal(server, key, request.run, request.job, time.time, recording(record, request))
     tell_all(request, journal, lambda: _office(request, journal, server))
     fault("job.ended")
+
+
+def turn_away(why: str, *_: Any, **__: Any) -> None:
+    """Instead of a function that no RQ worker runs. Raises Refused, which the record keeps."""
+    log.warning("job refused", summary=why)
+    _opened()[1].append(turned_away("", why))
+    raise gate.Refused(why)
+
+
+def _opened() -> tuple["redis.Redis", Audit]:
+    server = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
+    return server, Audit(server, audit.key())
 
 
 def tell_all(request: contract.Request, journal: Journal, open_office: Callable[[], Office]) -> None:
@@ -64,12 +83,26 @@ def tell_all(request: contract.Request, journal: Journal, open_office: Callable[
             handle(request.command, open_office())
         except JobError as failed:
             log.warning("job failed", summary=failed.summary)
-            journal.tell(contract.Ended(_outcome(failed), failed.summary, failed.state, failed.hint))
-        except Exception:
+            journal.tell(contract.Ended(_outcome(failed), failed.summary, failed.state, failed.hint, failed.by))
+        except Exception as broke:
             log.exception("job broke")
-            summary = "Imker itself broke; the RQ worker's log has the traceback"
-            hint = "What was done stays done. Ask again: a plan is made from what is true."
+            summary, hint = _broke(broke)
             journal.tell(contract.Ended("failed", summary, hint=hint))
+
+
+def _broke(broke: Exception) -> tuple[str, str]:
+    """What failed, and what to do, where no host is to blame."""
+    match broke:
+        case ConfigError():
+            return f"the RQ workers' configuration is wrong: {'; '.join(broke.lines)}", "Mend it, and ask again."
+        case RecordBroken():
+            where = "`python -m bot audit verify` says where it breaks."
+            return "the record takes no entry, so that nothing more is done", where
+        case RedisError():
+            return outage(broke) or "Redis refuses it; the RQ worker's log says why", "Mend it, and ask again."
+        case _:
+            again = "What was done stays done. Ask again: a plan is made from what is true."
+            return "Imker itself broke; the RQ worker's log has the traceback", again
 
 
 def _outcome(failed: JobError) -> contract.Outcome:

@@ -75,7 +75,7 @@ def test_a_bot_on_another_machine_shows_it_by_its_own_clock_and_never_longer(
 
 
 def test_a_question_posed_again_says_why() -> None:
-    again = replace(WAITING, summary="Not done: it is no longer as it was shown. Nothing was changed.")
+    again = replace(WAITING, refused="it is no longer as it was shown")
     assert "Not done: it is no longer as it was shown." in shown(waiting=again)
 
 
