@@ -52,7 +52,7 @@ class Decide:
 
 @dataclass(frozen=True)
 class Misuse:
-    """What is wrong, and what to type instead; `verb`: of which to show an example; `unknown`: what is no host's name."""
+    """What is wrong, and what to type instead; `verb`: of an example; `unknown`: what is no host's name."""
 
     text: str
     usage: str

@@ -37,8 +37,8 @@ def until(flow: Flow, after: int, number: int) -> list[Fact]:
     return facts
 
 
-def audit(flow: Flow, folder: Path, *argv: str) -> "subprocess.CompletedProcess[str]":
-    settings = environment(flow.workspace.url, folder / "imker.toml", folder / "redis")
+def audit(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    settings = {**environment(flow.workspace.url, folder / "imker.toml", folder / "redis"), **more}
     return subprocess.run(
         [sys.executable, "-m", "bot", "audit", *argv], env={**os.environ, **settings}, capture_output=True, text=True,
         timeout=60,
@@ -143,10 +143,21 @@ def test_an_export_can_be_verified_elsewhere_and_shows_the_first_bad_entry(flow:
     assert [json.loads(line)["seq"] for line in lines] == list(range(1, len(lines) + 1))
     path = folder / "export.jsonl"
     path.write_text(export.stdout)
-    assert audit(flow, folder, "verify", "--file", str(path)).returncode == 0
+    end = json.loads(lines[-1])
+    whole = audit(flow, folder, "verify", "--file", str(path), "--head", f"{end['hash']}:{end['seq']}")
+    assert (whole.returncode, whole.stdout.startswith("whole: ")) == (0, True), whole
+    alone = audit(flow, folder, "verify", "--file", str(path))
+    assert (alone.returncode, alone.stdout.startswith("whole in itself: ")) == (2, True), alone
     path.write_text("\n".join([lines[0], lines[1].replace("U0", "U9"), *lines[2:]]))
     answer = audit(flow, folder, "verify", "--file", str(path))
     assert (answer.returncode, "entry 2 was changed" in answer.stdout.splitlines()[0]) == (1, True)
+
+
+@pytest.mark.parametrize("more", [{"SLACK_BOT_TOKEN": ""}, {"SLACK_API_URL": "http://127.0.0.1:1/api/"}])
+def test_without_the_channel_it_is_not_called_whole(flow: Flow, folder: Path, more: dict[str, str]) -> None:
+    answer = audit(flow, folder, "verify", **more)
+    assert (answer.returncode, "compared with no head that people have read" in answer.stdout) == (2, True), answer
+    assert "could not be read" in answer.stderr
 
 
 def test_a_cut_end_is_found_and_the_bot_goes_on(flow: Flow, folder: Path) -> None:
