@@ -149,6 +149,12 @@ class Slack:
         self.state.tend(said["channel"], archived=said["archived"], app=said["app"])
         return JSONResponse({})
 
+    async def group(self, request: Request) -> Response:
+        """Somebody changes who is in a user group."""
+        said = await request.json()
+        self.state.groups[said["group"]]["users"] = said["users"]
+        return JSONResponse({})
+
     async def remove(self, request: Request) -> Response:
         """A user deletes a message."""
         self.state.messages.pop((await request.json())["ts"], None)
@@ -243,6 +249,7 @@ def build(slack: Slack) -> Starlette:
             Route("/lab/told", slack.told),
             Route("/lab/people", slack.people),
             Route("/lab/channel", slack.channel, methods=["POST"]),
+            Route("/lab/group", slack.group, methods=["POST"]),
             Route("/lab/remove", slack.remove, methods=["POST"]),
             Route("/lab/stream", slack.stream),
             Route("/", page),

@@ -84,6 +84,7 @@ class Bench:
     moment: Moment = field(default_factory=lambda: Moment(1_795_440_000.0, "boot", 100.0))
     heard: list[Message] = field(default_factory=list)
     delivered: int = 0
+    salt: str = ""  # tells its runs from another bench's
 
     def __post_init__(self) -> None:
         self.redis.set(contract.INVENTORY, '["' + '","'.join(HOSTS) + '"]')
@@ -147,7 +148,9 @@ class Bench:
     def run(self, state: str, needed: int = 1) -> str:
         """A run in that state; its message is posted, and its first job has told what it would."""
         who, command, channel, bodies = STATES[state]
-        record = RunRecord(run_id(state), command, _text(command), IDS[who], channel, self.moment.wall, within=("*",))
+        record = RunRecord(
+            run_id(f"{self.salt}{state}"), command, _text(command), IDS[who], channel, self.moment.wall, within=("*",)
+        )
         self.runs.start(record)
         self.runs.posted.remember(record.run, ts=TS, channel=channel)
         asked = [
