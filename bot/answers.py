@@ -63,6 +63,15 @@ def note(text: str) -> Message:
     return private(text, "void")
 
 
+def too_often(most: int) -> Message:
+    lead = f"Not done: that is more than {most} commands and clicks of yours within a minute"
+    return private(f"{lead} ([slack] per_minute). Wait a minute; what you asked before goes on.", "often")
+
+
+def too_many(runs: int) -> Message:
+    return private(f"Not started: {runs} runs go on or wait already. /swarm status lists them; end some.", "often")
+
+
 def said(text: str) -> Message:
     """A word that refuses nothing."""
     return private(text)

@@ -23,6 +23,7 @@ from imker.audit import Audit
 from imker.fault import fault
 from jobs.contract import Accept, Doctor, Finding, Hold, Reject
 
+MOST = 500  # runs that go on or wait, in all channels
 LOOKED, RECENT = 200, 12  # runs looked through; of those that are over, how many a status lists
 Examine = Callable[[], tuple[Finding, ...]]
 
@@ -98,6 +99,8 @@ class Desk:
         checked = self._authorized(actor, need, delivery.channel)
         if isinstance(checked, Denied):
             return answer(answers.denied(checked))
+        if len(self._runs.open_runs()) >= MOST:
+            return answer(answers.too_many(MOST))
         within = (need.host,) if need.host else checked.within
         record = RunRecord(
             run_id(delivery.id),
