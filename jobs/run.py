@@ -38,9 +38,10 @@ def prepare() -> settings.Settings:
     return settings.load()
 
 
-def tell_hosts(server: "redis.Redis", known: inventory.Inventory) -> None:
-    """The bot's own word for a near miss. At each start, and with each job: Redis may have been wiped."""
+def tell_hosts(server: "redis.Redis", known: inventory.Inventory, rights: settings.RightsSection) -> None:
+    """For the bot's near misses and its doctor. At each start, and with each job: Redis may have been wiped."""
     server.set(contract.INVENTORY, json.dumps(sorted(known)))
+    server.set(contract.ACCEPTING, rights.model_dump_json())
 
 
 def run(*arguments: Any, **_: Any) -> None:
@@ -143,5 +144,5 @@ def _office(request: contract.Request, journal: Journal, server: "redis.Redis") 
 
     # docker-machine's store is read anew: a migration before this one may have cleaned it.
     known = inventory.load(loaded)
-    tell_hosts(server, known)
+    tell_hosts(server, known, loaded.rights)
     return Office(request, loaded, known, journal, server, shell, Engine)

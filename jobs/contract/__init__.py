@@ -22,6 +22,7 @@ from jobs.contract.asked import (
     queue_of,
 )
 from jobs.contract.names import (
+    ACCEPTING,
     BELL,
     CHANGES,
     CONTRACT,
@@ -61,6 +62,7 @@ from jobs.contract.told import (
 from jobs.contract.wire import Envelope, UnknownContract, decode_event, decode_request, encode, foreign
 
 __all__ = [
+    "ACCEPTING",
     "BELL",
     "CHANGES",
     "CONTRACT",
