@@ -83,8 +83,14 @@ def up_simulated(
 def slack(port: int = 8899, config: Path | None = None) -> None:
     """The stand-in for Slack, on loopback."""
     from lab.slack.server import serve
+    from lab.slack.state import NoWorkspace
 
-    serve(port, config)
+    try:
+        serve(port, config, say=typer.echo)
+    except NoWorkspace as wrong:
+        raise LabError(str(wrong)) from wrong
+    except OSError as taken:
+        raise LabError(f"port {port}: {taken.strerror}; another one: --port N") from taken
 
 
 @app.command()

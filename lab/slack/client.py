@@ -63,6 +63,10 @@ class Workspace:
             "/lab/press", user=user, ts=message.ts, action_id=message.actions.get(button, ""), forged=forged
         )
 
+    def press_in(self, user: str, view: dict[str, Any], action_id: str) -> dict[str, Any]:
+        """A button of a modal or of the home tab, one of `views`."""
+        return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id)
+
     def sees(self, user: str, channel: str) -> list[Seen]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
         return [Seen(raw) for raw in answer.raise_for_status().json()]

@@ -3,6 +3,8 @@
 It is a stand-in: the product is given its address in SLACK_API_URL, and knows nothing else of it.
 """
 
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -21,7 +23,8 @@ def build(slack: StandIn) -> Starlette:
     return Starlette(routes=[*routes, WebSocketRoute("/socket", slack.sockets.serve)])
 
 
-def serve(port: int, config: Path | None = None) -> None:
+def serve(port: int, config: Path | None = None, say: Callable[[str], None] = print) -> None:
+    """Until SIGTERM or Ctrl-C. Raises OSError when the port is taken, NoWorkspace when the file is none."""
     slack = StandIn(config)
 
     class Connection(WebSocketsSansIOProtocol):
@@ -34,12 +37,10 @@ def serve(port: int, config: Path | None = None) -> None:
             else:
                 self.conn.data_to_send()  # the pong, which would go out with whatever comes next
 
-    uvicorn.run(
-        build(slack),
-        host="127.0.0.1",
-        port=port,
-        log_level="critical",
-        timeout_graceful_shutdown=1,
-        ws=Connection,
-        ws_ping_interval=None,
+    listening = socket.create_server(("127.0.0.1", port))
+    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    say(f"The channel: {url}/    For Imker: SLACK_API_URL={url}/api/")
+    serving = uvicorn.Config(
+        build(slack), log_level="critical", timeout_graceful_shutdown=1, ws=Connection, ws_ping_interval=None
     )
+    uvicorn.Server(serving).run(sockets=[listening])
