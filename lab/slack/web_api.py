@@ -44,6 +44,7 @@ class WebApi:
         wrong = await self._fault(method)
         if wrong is not None:
             self._slack.note(method, arguments, wrong.status_code)
+            self._slack.changes.tell()
             return wrong
         try:
             answer: dict[str, Any] = {"ok": True, **methods.call(method, arguments, token, self._state)}
