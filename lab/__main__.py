@@ -1,5 +1,6 @@
 """`python -m lab`: a fleet of real Docker hosts, and a Slack to talk to, on one machine."""
 
+import os
 import secrets
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def slack(port: int = 8899, config: Path | None = None) -> None:
     except NoWorkspace as wrong:
         raise LabError(str(wrong)) from wrong
     except OSError as taken:
-        raise LabError(f"port {port}: {taken.strerror}; another one: --port N") from taken
+        raise LabError(f"port {port}: {os.strerror(taken.errno or 0)}; another one: --port N") from taken
 
 
 @app.command()
