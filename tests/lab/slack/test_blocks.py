@@ -37,9 +37,17 @@ def many(number: int) -> list[Block]:
     return [button(action=str(n)) for n in range(number)]
 
 
-def select(number: int, label: int = 1, value: int = 1) -> Block:
+def select(number: int, label: int = 1, value: int = 1, hint: int = 1) -> Block:
     options = [{"text": words(label), "value": "v" * value}] * number
-    return {"type": "static_select", "action_id": "s", "placeholder": words(), "options": options}
+    return {"type": "static_select", "action_id": "s", "placeholder": words(hint), "options": options}
+
+
+def grouped(number: int) -> Block:
+    return {"type": "static_select", "option_groups": [{"label": words(), "options": select(1)["options"]}] * number}
+
+
+def asked(label: int) -> Block:
+    return {"type": "input", "label": words(label), "element": {"type": "plain_text_input"}}
 
 
 def confirm(title: int = 1, text: int = 1, yes: int = 1, no: int = 1) -> Block:
@@ -110,6 +118,7 @@ def context(*elements: Block) -> Block:
         ([cells(rich(10_000))], [cells(rich(10_001))], "10,000 characters"),
         ([cells({"type": "raw_number", "value": 7})], [cells({"type": "number"})], "unsupported cell number"),
         ([table(1)], [table(1), table(1)], "only_one_table_allowed"),
+        ([data_table(200, 100)], [data_table(200, 101)], "20,000 characters"),
         ([data_table(2)], [data_table(2), table(1)], "only_one_table_allowed"),
         ([data_table(2)], [data_table(1)], "2 to 201 rows"),
         ([data_table(201)], [data_table(202)], "2 to 201 rows"),
@@ -133,6 +142,13 @@ def context(*elements: Block) -> Block:
         ([actions(select(100))], [actions(select(101))], "1 to 100 options"),
         ([actions(select(1, label=75))], [actions(select(1, label=76))], "a text of 1 to 75"),
         ([actions(select(1, value=150))], [actions(select(1, value=151))], "value too long"),
+        ([actions({**select(1), "type": "overflow"})], [actions({**select(6), "type": "overflow"})], "1 to 5 options"),
+        ([actions({**select(5), "type": "overflow"})], [actions({**select(0), "type": "overflow"})], "1 to 5 options"),
+        ([actions(grouped(100))], [actions(grouped(101))], "1 to 100 option_groups"),
+        ([actions(select(1, hint=150))], [actions(select(1, hint=151))], "a text of 1 to 150"),
+        ([actions(button(url="u" * 3000))], [actions(button(url="u" * 3001))], "url too long"),
+        ([image(image_url="u" * 3000)], [image(image_url="u" * 3001)], "image_url too long"),
+        ([asked(2000)], [asked(2001)], "a text of 1 to 2000"),
         ([actions(select(1))], [actions({"type": "knob"})], "unsupported element knob"),
         *(
             (
