@@ -43,7 +43,8 @@ class Seen:
     def actions(self) -> dict[str, str]:
         """A button's label -> its action_id."""
         rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
-        return {element["text"]["text"]: element["action_id"] for row in rows for element in row}
+        buttons = [element for row in rows for element in row if element["type"] == "button"]
+        return {button["text"]["text"]: button.get("action_id", "") for button in buttons}
 
 
 class Workspace:
