@@ -1,5 +1,6 @@
 """`python -m lab`: a fleet of real Docker hosts, and a Slack to talk to, on one machine."""
 
+import os
 import secrets
 import subprocess
 import sys
@@ -83,8 +84,14 @@ def up_simulated(
 def slack(port: int = 8899, config: Path | None = None) -> None:
     """The stand-in for Slack, on loopback."""
     from lab.slack.server import serve
+    from lab.slack.state import NoWorkspace
 
-    serve(port, config)
+    try:
+        serve(port, config, say=typer.echo)
+    except NoWorkspace as wrong:
+        raise LabError(str(wrong)) from wrong
+    except OSError as taken:
+        raise LabError(f"port {port}: {os.strerror(taken.errno or 0)}; another one: --port N") from taken
 
 
 @app.command()
