@@ -39,6 +39,8 @@ def _message(view: RunView, note: int) -> Message:
     blocks += [section(line) for line in acceptance.alarms(view.record)]
     if view.foreign is not None:
         blocks.append(section(wording.foreign(view)))
+    if view.unsealed:
+        blocks.append(section(wording.unsealed()))
     end = closing(view)
     blocks += [section(end)] if end else []
     return Message(_text(view, end), tuple(blocks))

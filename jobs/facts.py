@@ -159,10 +159,10 @@ def place_of_text(info_json: str) -> SwarmPlace:
 def place(info: Mapping[str, Any]) -> SwarmPlace:
     swarm = info.get("Swarm") or {}
     return SwarmPlace(
-        state=swarm.get("LocalNodeState") or "inactive",
-        node=swarm.get("NodeID") or "",
+        state=str(swarm.get("LocalNodeState") or "inactive"),
+        node=str(swarm.get("NodeID") or ""),
         manager=bool(swarm.get("ControlAvailable")),
-        cluster=(swarm.get("Cluster") or {}).get("ID") or "",
+        cluster=str((swarm.get("Cluster") or {}).get("ID") or ""),
     )
 
 

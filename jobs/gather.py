@@ -4,12 +4,13 @@ In: a shell, an Engine, the inventory. Out: the values of jobs.facts. What the o
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Protocol
 
-from jobs import facts, remote
+from jobs import facts, remote, swarms
 from jobs.daemon_options import OptionFiles, UnitFacts, assignments, effective
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
@@ -30,11 +31,6 @@ class Connect(Protocol):
 ENGINE_PACKAGES = ("docker-ce", "docker.io", "docker-engine")
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
-WITHOUT = {  # LocalNodeState -> why a host that is in a swarm does not show it
-    "locked": "is locked: give it the swarm's key there, docker swarm unlock",
-    "error": "cannot go on in its swarm, as when its certificate has ended (docker info); or there: docker swarm leave",
-    "pending": "is still joining, and its manager does not answer: bring that back; or there: docker swarm leave",
-}
 # Fresh lists in a folder of its own, so that asking for candidates changes nothing on the host.
 CANDIDATES = """
 set -e
@@ -81,31 +77,32 @@ def _conditions(shell: Shell, about: Host, options: OptionFiles) -> conditions.C
 
 
 def swarm(inventory: Inventory, connect: Connect) -> SwarmFacts:
-    """Asks every host for its place, then the managers in turn for the nodes, until one answers."""
+    """Asks every host for its place, and all managers for the nodes: they have to agree who manages."""
     with ThreadPoolExecutor(max_workers=16) as pool:
         places = dict(zip(inventory, pool.map(lambda about: _place(about, connect), inventory.values()), strict=True))
+        managers = {name: place for name, place in places.items() if place and place.manager}
+        heard = dict(zip(managers, pool.map(lambda name: _seen_by(inventory[name], connect), managers), strict=True))
     silent = tuple(name for name, place in places.items() if place is None)
-    managers = tuple(name for name, place in places.items() if place and place.manager)
-    problem = ""
-    for name in managers:
-        try:
-            engine = connect(inventory[name])
-            nodes, asked_first = node_list(engine), (name, *(other for other in managers if other != name))
-            return SwarmFacts(name, nodes, asked_first, silent, autolock=engine.autolock())
-        except JobError as failed:
-            problem = failed.summary
+    lists = {name: seen for name, seen in heard.items() if not isinstance(seen, JobError)}
+    problem = swarms.more_than_one(managers, {name: seen.nodes for name, seen in lists.items()})
+    if problem:
+        return SwarmFacts(silent=silent, problem=problem)
+    if lists:
+        asked, seen = next(iter(lists.items()))
+        return replace(seen, managers=(asked, *(other for other in managers if other != asked)), silent=silent)
     inside = {name: place.state for name, place in places.items() if place and place.state not in ("", "inactive")}
-    if inside and not managers:
-        problem = _without_manager(inside)
-    return SwarmFacts(managers=managers, silent=silent, problem=problem)
+    failed = [seen.summary for seen in heard.values() if isinstance(seen, JobError)]
+    problem = failed[-1] if failed else swarms.without_manager(inside) if inside else ""
+    return SwarmFacts(managers=tuple(managers), silent=silent, problem=problem)
 
 
-def _without_manager(inside: Mapping[str, str]) -> str:
-    """`inside`: host -> LocalNodeState. There is a swarm: nobody is to start a second because this one cannot speak."""
-    told = [f"{name} {WITHOUT[state]}" for name, state in inside.items() if state in WITHOUT]
-    return "; ".join(told) or (
-        "only workers answer: this node is not a swarm manager, and only managers can show or change the swarm"
-    )
+def _seen_by(about: Host, connect: Connect) -> SwarmFacts | JobError:
+    """The swarm as one manager tells it."""
+    try:
+        engine = connect(about)
+        return SwarmFacts(about.name, node_list(engine), autolock=engine.autolock())
+    except JobError as failed:
+        return failed
 
 
 def node_list(engine: Engine) -> tuple[Node, ...]:

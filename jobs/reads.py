@@ -70,7 +70,10 @@ def nodes(office: Office) -> None:
 
 def _last(office: Office) -> NodeTable | None:
     kept = office.redis.get(LAST_NODES)
-    return _TABLE.validate_json(kept) if isinstance(kept, bytes | str) else None
+    try:
+        return _TABLE.validate_json(kept) if isinstance(kept, bytes | str) else None
+    except ValueError:
+        return None
 
 
 def _asked_first(office: Office, last: NodeTable | None) -> NodeTable | None:

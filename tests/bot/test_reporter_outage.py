@@ -23,11 +23,11 @@ from bot.runs import Runs
 from bot.thread import PAGE
 from bot.witness import Witness
 from imker.audit import Audit
-from imker.signing import Key
 from jobs.contract import Began, Body, Detail, Ended, Migrate, Planned, StepDone, StepLine, StepStarted
 from jobs.journal import Journal
 from lab.slack.client import Seen, Workspace
 from lab.slack.running import running
+from tests.streams import KEY
 
 ALICE, OPS = "U01ALICE", "C01OPS"
 LONG, MINUTE = 1200.0, 60.0  # seconds; what holds for so long holds for hours
@@ -39,7 +39,7 @@ class World:
     def __init__(self, workspace: Workspace, redis: Redis) -> None:
         self.workspace, self.redis, self.now = workspace, redis, 1_795_440_000.0
         self.client = WebClient(token="xoxb-lab", base_url=f"{workspace.url}/api/", retry_handlers=list[RetryHandler]())
-        self.runs = Runs(redis, self.clock, Key("x" * 64))
+        self.runs = Runs(redis, self.clock, KEY)
         self.journals: dict[str, Journal] = {}
         self.private: list[str] = []  # told to the asker alone
         witness = Witness(self.client, Audit(redis), self.runs, OPS, self.clock)
@@ -62,7 +62,7 @@ class World:
         return [record.run for record in records]
 
     def tell(self, run: str, *bodies: Body) -> None:
-        journal = self.journals.setdefault(run, Journal(self.redis, run, 1, self.clock))
+        journal = self.journals.setdefault(run, Journal(self.redis, KEY, run, 1, self.clock))
         for body in bodies:
             journal.tell(body)
 
