@@ -170,12 +170,13 @@ def _probes(office: Office, shell: Shell, now: HostFacts, swarm: SwarmFacts) -> 
     """A host that is to join: whether it reaches a manager, and that manager it. One that is in has shown it."""
     if now.place.state == "active" or not swarm.managers or swarm.managers[0] == now.name:
         return ()
-    manager = office.inventory[swarm.managers[0]]
-    own = office.inventory[now.name]
-    with office.shell(manager) as other, ports.Listening((shell,)) as listening:
-        there = ports.call(shell, listening.word, {manager.name: manager.address}, frozenset({manager.name}))
-        back = ports.call(other, listening.word, {own.name: own.address}, frozenset())
-    return (*there, *back)
+    manager, own = office.inventory[swarm.managers[0]], office.inventory[now.name]
+    try:
+        with office.shell(manager) as other, ports.Listening((shell,)) as listening:
+            there = listening.called(shell, {manager.name: manager.address}, frozenset({manager.name}))
+            return (*there, *listening.called(other, {own.name: own.address}))
+    except JobError as lost:
+        return (ports.PortProbe(own.name, manager.name, untried=lost.summary),)
 
 
 def _known_peers_left_out(now: HostFacts, office: Office) -> HostFacts:

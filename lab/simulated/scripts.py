@@ -119,11 +119,11 @@ def _work(machine: Machine, argv: list[str]) -> Work | None:
 
 
 def _listening(word: str) -> Work:
-    """It answers every caller with its word, for 30 s."""
+    """It answers every caller with its word, for 120 s."""
 
     def work(unit: Unit) -> int:
         unit.output.append(word)
-        unit.pause(30)
+        unit.pause(120)
         return 0
 
     return work
