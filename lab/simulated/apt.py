@@ -73,7 +73,7 @@ def _installed(machine: "Machine", name: str, version: str) -> bool:
 
 
 def _finish(machine: "Machine") -> None:
-    """`dpkg --force-confnew --configure -a`. Debian's package does not restart the daemon."""
+    """What is half-configured is finished, the maintainer's conffile taken. The daemon is not restarted."""
     with machine.lock:
         for name, package in machine.packages.items():
             if package.state == "iU":

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from jobs.contract import Level
-from jobs.preflight import ports
 from jobs.errors import CommandFailed, Unreachable
+from jobs.preflight import ports
 from jobs.preflight.ports import CALL, LISTEN, PORTS, Listening, PortProbe, findings
 from jobs.ssh import Output
 
@@ -103,7 +103,7 @@ def test_what_cannot_be_tried_is_a_warning_and_not_a_closed_port(
     with Listening(listeners) as listening:
         told = listening.called(caller, NEAR)
     assert {probe.target for probe in told if probe.untried} == untried
-    warned = [finding for finding in findings([probe for probe in told if probe.untried])]
+    warned = findings([probe for probe in told if probe.untried])
     assert [(finding.level, says in finding.text) for finding in warned] == [("warn", True)], warned
 
 
