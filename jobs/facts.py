@@ -32,13 +32,25 @@ class Container:
 
 @dataclass(frozen=True)
 class Package:
-    """The Engine's package. `candidates`: versions that apt would offer with the wanted source, newest first."""
+    """The Engine's package. `candidates`: versions that apt would offer with the wanted source, newest first;
+
+    `cli`: the package of the `docker` command, where that is one of its own; `older`: candidates older than what is
+    `installed`; `present`: the installed package's name, where another one is wanted in its place.
+    """
 
     name: str
     installed: str
     state: str  # dpkg's, "ii" when all is well
     candidates: tuple[str, ...] = ()
-    cli_candidates: tuple[str, ...] = ()  # of docker-cli, which newer docker.io only recommends
+    cli_candidates: tuple[str, ...] = ()
+    cli: str = ""
+    older: tuple[str, ...] = ()
+    present: str = ""
+
+    @property
+    def old(self) -> str:
+        """What is installed, as apt would be asked for it."""
+        return f"{self.present or self.name}={self.installed}"
 
 
 @dataclass(frozen=True)

@@ -148,7 +148,7 @@ def _planned(
     moving: frozenset[str],
 ) -> Plan | Refusal:
     if isinstance(found, JobError):
-        return Refusal(found.summary, found.hint)
+        return Refusal(found.summary, found.hint, found.check)
     return reads.planned(office, host, found, swarm, role, probes=probes, moving=moving)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from jobs import daemon_options, gather, machine_store, plan, steps
-from jobs.contract import Began, Ended, HostRow, HostTable, NodeRow, NodeTable, Planned, Role
+from jobs.contract import Began, Ended, Finding, HostRow, HostTable, NodeRow, NodeTable, Planned, Role
 from jobs.engine import Engine
 from jobs.errors import JobError
 from jobs.facts import HostFacts, Node, SwarmFacts, place
@@ -128,10 +128,16 @@ class Outlook:
 
 
 def plan_of(office: Office, host: Host, role: Role | None, docker_group: bool = False) -> Outlook:
+    """What no look gets past is told as the check that it is."""
     swarm = gather.swarm(office.inventory, office.connect)
-    with office.shell(host) as shell:
-        now = gather.host(shell, host, office.settings.engine, office.connect)
-        probes = _probes(office, shell, now, swarm)
+    try:
+        with office.shell(host) as shell:
+            now = gather.host(shell, host, office.settings.engine, office.connect)
+            probes = _probes(office, shell, now, swarm)
+    except JobError as failed:
+        if failed.check:
+            office.journal.tell(Planned((), (Finding(failed.check, "block", failed.summary, failed.hint),)))
+        raise
     made = planned(office, host, now, swarm, role or host.role, docker_group=docker_group, probes=probes)
     return Outlook(made, now, swarm)
 
