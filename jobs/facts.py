@@ -142,8 +142,13 @@ def _container(seen: Mapping[str, Any]) -> Container:
         restart=policy.get("Name") or "no",
         networks=tuple((seen.get("NetworkSettings") or {}).get("Networks") or ()),
         ports=tuple(_ports((seen.get("HostConfig") or {}).get("PortBindings") or {})),
-        drives=any("docker.sock" in bind for bind in (seen.get("HostConfig") or {}).get("Binds") or ()),
+        drives=any(_has_socket(str(mount.get("Source"))) for mount in seen.get("Mounts") or ()),
     )
+
+
+def _has_socket(source: str) -> bool:
+    """Itself, or the folder it is in: with -v or --mount, `docker inspect` names both under Mounts."""
+    return source.rstrip("/") in ("/run", "/var/run") or source.endswith("/docker.sock")
 
 
 def _ports(bindings: Mapping[str, Any]) -> list[str]:

@@ -50,7 +50,7 @@ def engine_steps(
     steps += _restart(now, package, wanted, leaving, bool(options or upgrade or back))
     findings = (
         engine.version(package, wanted),
-        *engine.options(rewrite.findings),
+        *engine.options(now.options, rewrite.findings),
         *engine.api(host, now, _rewritten(now.options, rewrite, back)),
         _store_finding(now, store_users),
     )

@@ -1,15 +1,17 @@
 """The named checks on the Engine that a migration would leave: its version, its options, and the way to it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from jobs.contract import Finding
-from jobs.daemon_options import OptionFiles, effective, listens_tcp
+from jobs.daemon_options import OptionFiles, assignments, effective, listens_tcp
 from jobs.facts import HostFacts, Package, upstream
 from jobs.inventory import Host
 from jobs.preflight.conditions import Conditions
 
 SPOKEN_WITH = (1, 12)  # the oldest Engine that the Docker SDK speaks with
+DEFAULT = "/etc/default/docker"
 QUIET: Mapping[str, str] = MappingProxyType(  # what the options' findings are silent about -> what that means
     {
         "live-restore": "not set",
@@ -19,12 +21,43 @@ QUIET: Mapping[str, str] = MappingProxyType(  # what the options' findings are s
         "options without a reader": "none",
     }
 )
+HINTS: Mapping[str, str] = MappingProxyType(  # to what passes and is to be known all the same
+    {
+        "live-restore": "Before an Engine is restarted, drain its node.",
+        "options without a reader": "What is still wanted belongs into the unit or daemon.json; the rest misleads.",
+    }
+)
 
 
-def options(found: Sequence[Finding]) -> tuple[Finding, ...]:
-    """`found` in the options, and what was not."""
-    spoken = {finding.check for finding in found}
-    return (*found, *(Finding(check, "pass", text) for check, text in QUIET.items() if check not in spoken))
+def options(now: OptionFiles, found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """`found` in the options, what nobody reads of them, and what is all right."""
+    told = (*found, *_unread(now))
+    hinted = (replace(finding, hint=finding.hint or HINTS.get(finding.check, "")) for finding in told)
+    silent = QUIET.keys() - {finding.check for finding in told}
+    return (*hinted, *(Finding(check, "pass", QUIET[check]) for check in QUIET if check in silent))
+
+
+def _unread(now: OptionFiles) -> Iterator[Finding]:
+    """Besides DOCKER_OPTS: options under a name that the unit does not use, and drop-ins that a later one replaces."""
+    if not now.unit.fragment_path:
+        return
+    flags = [name for name, value in assignments(now.files.get(DEFAULT, "")).items() if value.lstrip("\"' ")[:1] == "-"]
+    for name in flags:
+        if name != "DOCKER_OPTS" and not _uses(now, name):
+            yield Finding("options without a reader", "pass", f"{DEFAULT} sets {name}, which the unit does not use")
+    for number, path in enumerate(now.unit.drop_in_paths, 1):
+        alone = replace(now, unit=replace(now.unit, drop_in_paths=now.unit.drop_in_paths[:number]))
+        if path in _sources(alone) - _sources(now):
+            yield Finding("options without a reader", "pass", f"{path} has options, and a later drop-in replaces them")
+
+
+def _uses(now: OptionFiles, name: str) -> bool:
+    asked = replace(now, files={**now.files, DEFAULT: f"{name}=--asked\n"})
+    return any(option.name == "asked" for option in effective(asked))
+
+
+def _sources(now: OptionFiles) -> set[str]:
+    return {option.path for option in effective(now)}
 
 
 def version(package: Package, target: str) -> Finding:

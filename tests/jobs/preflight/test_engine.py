@@ -75,6 +75,40 @@ def test_options_that_an_upgrade_has_taken_and_that_are_put_back_count() -> None
     assert found(made(replace(host(), options=options)), "Engine API").level == "pass"
 
 
+DROP_INS = tuple(f"/etc/systemd/system/docker.service.d/{name}.conf" for name in ("10-machine", "20-ours"))
+STARTS = "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd "
+ENVIRONMENT = "[Service]\nEnvironmentFile=-/etc/default/docker\nExecStart=/usr/bin/dockerd "
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({UNIT: ENVIRONMENT + f"{TCP}\n", "/etc/default/docker": 'OPTIONS="--debug"\n'}, ["sets OPTIONS, which"]),
+        ({UNIT: ENVIRONMENT + f"{TCP} $OPTIONS\n", "/etc/default/docker": 'OPTIONS="--debug"\n'}, []),
+        ({UNIT: ENVIRONMENT + f"{TCP}\n", "/etc/default/docker": "DOCKER_OPTS=--debug\n"}, ["sets DOCKER_OPTS, which"]),
+        ({UNIT: ENVIRONMENT + f"{TCP}\n", "/etc/default/docker": "http_proxy=http://10.0.0.1\n"}, []),
+        ({UNIT: "[Service]\nExecStart=/x -H fd://\n", DROP_INS[0]: STARTS + TCP, DROP_INS[1]: STARTS + TCP}, ["10-m"]),
+        ({UNIT: "[Service]\nExecStart=/x -H fd://\n", DROP_INS[0]: STARTS + TCP}, []),
+        ({UNIT: STARTS + TCP, DROP_INS[1]: "[Service]\nLimitNOFILE=9\n"}, []),
+    ],
+)
+def test_options_that_nobody_reads_are_shown_with_their_place(files: dict[str, str], says: list[str]) -> None:
+    unit = UnitFacts(UNIT, tuple(path for path in DROP_INS if path in files), ("-/etc/default/docker",))
+    findings = made(replace(host(), options=OptionFiles(unit, files))).findings
+    unread = [finding for finding in findings if finding.check == "options without a reader"]
+    assert [(one.level, word in one.text) for one, word in zip(unread, says or ["none"], strict=True)] == [
+        ("pass", True)
+    ]
+    assert all(finding.hint for finding in unread) is bool(says), "what has a hint is shown"
+
+
+def test_what_live_restore_means_is_shown() -> None:
+    finding = found(made(host(f"{TCP} --live-restore")), "live-restore")
+    assert (finding.level, finding.hint) == ("pass", "Before an Engine is restarted, drain its node.")
+    assert "containers stop with the Engine" in finding.text
+    assert not found(made(host()), "live-restore").hint
+
+
 VERSIONS: list[tuple[str, tuple[str, ...], tuple[str, ...], str | None, str, Level]] = [
     # installed, candidates, older, wanted, target, level
     ("20.10.24", ("26.1.5", "20.10.24"), (), None, "26.1.5", "pass"),
