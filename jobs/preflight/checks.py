@@ -185,7 +185,8 @@ def _network(host: Host, seen: Conditions, pool: str) -> Iterator[Finding]:
         )
     if mtu and mtu < OVERLAY_MTU:
         text = f"the link's MTU is {mtu}; overlay networks assume 1500, and big packets would be lost"
-        yield Finding("MTU", "warn", text, f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}.")
+        hint = f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}, ingress anew with it too."
+        yield Finding("MTU", "warn", text, hint)
     else:
         yield Finding("MTU", "pass", str(mtu) if mtu else "could not be read")
     taken = [route for route in seen.routes if _overlap(route, pool)]
