@@ -1,8 +1,13 @@
 """The named checks, as a plan on simulated hosts tells them: all of them, whatever the host is to become."""
 
+from collections import Counter
+
 import pytest
 
 from jobs.contract import FleetPlanned, Migrate, MigrateAll, PlanHost, Planned
+from jobs.errors import Unreachable
+from jobs.inventory import Host
+from jobs.ssh import SshShell
 from lab.simulated.commands import typed
 from lab.simulated.machine import Machine
 from lab.simulated.said import Said
@@ -78,6 +83,34 @@ def test_what_no_look_gets_past_is_told_as_its_check(imker, monkeypatch, fault: 
 
 def test_a_fleets_plan_names_the_check_too(imker) -> None:
     imker.fleet["tondi"].apt_fails = True
-    (planned_,) = [body for body in imker.does(MigrateAll()) if isinstance(body, FleetPlanned)]
-    blocks = [(leg.host, one.check) for leg in planned_.legs for one in leg.findings if one.level == "block"]
+    (found_,) = [body for body in imker.does(MigrateAll()) if isinstance(body, FleetPlanned)]
+    blocks = [(leg.host, one.check) for leg in found_.legs for one in leg.findings if one.level == "block"]
     assert blocks == [("tondi", "candidate version")]
+
+
+def test_a_manager_that_ssh_does_not_reach_is_no_failed_plan(imker, monkeypatch) -> None:
+    """The swarm answers; only the ports to it cannot be tried."""
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    enter = imker.shell
+    monkeypatch.setattr(imker, "shell", lambda host: away(host) if host.name == "connewitz" else enter(host))
+    told = imker.does(PlanHost("tondi", "worker"))
+    (ports,) = planned(told)["ports"]
+    assert (ports.level, ports.text) == ("warn", "could not be tried, tondi to connewitz: connewitz is away")
+    assert told[-1].outcome == "done"
+
+
+def test_a_host_that_is_lost_between_look_and_probe_stops_no_fleets_plan(imker, monkeypatch) -> None:
+    enter, entered = imker.shell, Counter()
+
+    def second_fails(host: Host) -> SshShell:
+        entered[host.name] += 1
+        return away(host) if host.name == "tondi" and entered["tondi"] == 2 else enter(host)
+
+    monkeypatch.setattr(imker, "shell", second_fails)
+    (found,) = [body for body in imker.does(MigrateAll()) if isinstance(body, FleetPlanned)]
+    ports = {leg.host: [one.text for one in leg.findings if one.check == "ports"] for leg in found.legs}
+    assert ports["connewitz"] == ["could not be tried, connewitz to tondi: tondi is away"]
+
+
+def away(host: Host) -> SshShell:
+    raise Unreachable(f"{host.name} is away", host=host.name)
