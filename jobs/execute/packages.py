@@ -15,7 +15,7 @@ STARTS = 3  # a unit that is gone without a result went with its host's reboot: 
 # what apt waits for, it waits 10 minutes for. What cannot be configured may be the very package that is to be
 # replaced: apt has the last word on it.
 SCRIPT = """
-tries=0 began=$(mktemp)
+tries=0 began=$(mktemp); trap 'rm -f "$began"' EXIT
 until said=$(dpkg --force-confold --configure -a 2>&1); do
   tries=$((tries + 1))
   case $said in *lock*) ;; *) echo "$said"; break ;; esac
@@ -31,7 +31,6 @@ dpkg-query -W -f '${Conffiles}\\n' "${1%%=*}" | while read -r file _; do
   echo "the maintainer's $file is taken"
   [ ! -e "$file" ] || cp -p -- "$file" "$file.dpkg-old"; mv -f -- "$file.dpkg-dist" "$file"
 done
-rm -f "$began"
 """
 
 

@@ -8,6 +8,7 @@ from jobs.contract import FleetPlanned, Migrate, MigrateAll, PlanHost, Planned
 from jobs.errors import Unreachable
 from jobs.inventory import Host
 from jobs.ssh import SshShell
+from lab.fleet.options import DEFAULTS
 from lab.simulated.commands import typed
 from lab.simulated.machine import Machine
 from lab.simulated.said import Said
@@ -110,6 +111,20 @@ def test_a_host_that_is_lost_between_look_and_probe_stops_no_fleets_plan(imker, 
     (found,) = [body for body in imker.does(MigrateAll()) if isinstance(body, FleetPlanned)]
     ports = {leg.host: [one.text for one in leg.findings if one.check == "ports"] for leg in found.legs}
     assert ports["connewitz"] == ["could not be tried, connewitz to tondi: tondi is away"]
+
+
+def test_an_engine_with_its_socket_alone_is_left_alone(imker) -> None:
+    """It would be upgraded, and nobody could tell whether it came back."""
+    machine = imker.fleet["tondi"]
+    machine.disk.texts[DEFAULTS] = "DOCKER_OPTS='-H unix:///var/run/docker.sock'\n"
+    machine.dockerd.restart()
+    told = imker.does(PlanHost("tondi", "manager"))
+    assert [one.level for one in planned(told)["Engine API"]] == ["block"]
+    assert "Not to be done before its blocks are gone" in told[-1].summary
+    last = imker.does(Migrate("tondi", "manager"))[-1]
+    assert (last.outcome, last.state) == ("refused", "Nothing was changed.")
+    assert machine.dockerd.version == "20.10.24"
+    assert "swarm-agent" in machine.containers
 
 
 def away(host: Host) -> SshShell:
