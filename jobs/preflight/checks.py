@@ -101,7 +101,11 @@ def _init(host: Host, seen: Conditions) -> Iterator[Finding]:
 
 def _packages(host: Host, now: HostFacts, seen: Conditions) -> Iterator[Finding]:
     """The Engine's own package, left half-way by an upgrade that was cut, is what a migration mends without asking."""
-    own = {now.package.name, "docker-cli", "docker-ce-cli", "containerd", "containerd.io"} if now.package else set()
+    own = (
+        {now.package.name, now.package.present, "docker-cli", "docker-ce-cli", "containerd", "containerd.io"}
+        if now.package
+        else set()
+    )
     others = [broken for broken in seen.broken if broken.split(" ")[0] not in own]
     if seen.locked_by and now.upgrade not in ("active", "activating"):
         text = f"{seen.locked_by} holds dpkg's lock; the upgrade would wait for it, 10 minutes at most"

@@ -66,7 +66,7 @@ def version(package: Package, target: str) -> Finding:
         return Finding(
             "candidate version", "block", text, "Name one that is no older: [engine] version; or a source that has one."
         )
-    if target == package.installed:
+    if target == package.installed and not package.present:
         return Finding("candidate version", "pass", f"{target} is installed")
     return Finding("candidate version", "pass", f"apt offers {target}")
 
