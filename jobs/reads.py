@@ -228,7 +228,6 @@ def show_plan(office: Office, name: str, role: Role | None, docker_group: bool) 
         return office.refuse(made)
     office.journal.tell(plan_event(made))
     if made.steps:
-        then = "Not to be done before its blocks are gone." if made.level("block") else f"Do it: /swarm migrate {name}"
-        summary = f"{len(made.steps)} steps; nothing was changed. {then}"
+        summary = f"{len(made.steps)} steps; nothing was changed. Do it: /swarm migrate {name}"
         return office.journal.tell(Ended("done", summary))
     return office.journal.tell(Ended("nothing", f"nothing to do on {name}"))
