@@ -2,8 +2,7 @@
 
 import time
 
-from lab.simulated import apt
-from lab.simulated.machine import SOURCE, Machine
+from lab.simulated.machine import Machine
 from lab.simulated.said import Said
 
 UNITS = ("docker.service", "docker.socket")
@@ -130,8 +129,3 @@ def dpkg_audit(machine: Machine, rest: list[str], stdin: str) -> Said:
     """Words of dpkg's own about each package that is not finished."""
     held = [name for name, package in machine.packages.items() if package.state != "ii"]
     return Said(0, f"The following packages have been unpacked but not yet configured.\n {held}\n" if held else "")
-
-
-def madison(machine: Machine, rest: list[str], stdin: str) -> Said:
-    source = machine.disk.texts.get(SOURCE, "")
-    return Said(0, "".join(apt.madison(machine.world.age, source, package) for package in rest))
