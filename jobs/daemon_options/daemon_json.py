@@ -54,8 +54,8 @@ def _without(text: str, at: int) -> tuple[str, str]:
     start, end = members[at].start, members[at].end
     if at + 1 < len(members):
         end = members[at + 1].start
-    elif at:
-        start = members[at - 1].end
+    else:
+        start = members[at - 1].end if at else text.index("{") + 1
     return text[:start] + text[end:], members[at].key
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 
 from jobs.contract import Finding
 from jobs.daemon_options.commands import EXEC, commands, is_unit
+from jobs.daemon_options.effective import readers
+from jobs.daemon_options.environment_file import assignments
 from jobs.daemon_options.flags import LEAVE
 from jobs.daemon_options.model import OptionFiles
 
@@ -18,7 +20,8 @@ OLD = re.compile(r"\bdocker[\"']?\s+(?:-\S+\s+)*(?:daemon|-d)(?!\S)|(?<![\w-])(?
 def findings(options: OptionFiles, after: Mapping[str, str], *, stale: bool) -> tuple[Finding, ...]:
     """`after`: the files as they are to be; `stale`: the running daemon had others."""
     lines = [found for path, text in after.items() for found in _lines(path, text)]
-    return (*(_finding(*found) for found in sorted(set(lines))), *(() if stale else _running(options)))
+    left = (_finding(*found) for found in sorted(set(lines)))
+    return (*left, *_comments(options, after), *(() if stale else _running(options)))
 
 
 def _finding(path: str, line: int, name: str) -> Finding:
@@ -35,6 +38,16 @@ def _lines(path: str, text: str) -> Iterator[tuple[str, int, str]]:
         if command.name == EXEC:
             number = text.count("\n", 0, command.at) + 1
             yield from ((path, number, " ".join(found[0].split())) for found in OLD.finditer(command.outer.text))
+
+
+def _comments(options: OptionFiles, after: Mapping[str, str]) -> Iterator[Finding]:
+    """A shell passes over a comment behind a value; systemd does not."""
+    for path in sorted(readers(options)):
+        for place in assignments(after.get(path, "")):
+            end = place.value.spans[-1][1] if place.value.spans else place.start
+            if re.search(r"[ \t]#", after[path][end : place.end]):
+                text = f"{path}: systemd takes the comment behind {place.name} for options; no Engine starts with it"
+                yield Finding("options not understood", "block", text, "Give it a line of its own; then plan again.")
 
 
 def _running(options: OptionFiles) -> Iterator[Finding]:

@@ -34,14 +34,19 @@ def words(outer: Traced, *, codes: bool) -> tuple[Word, ...]:
 
 
 def without(outer: Traced, found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
-    """Takes the words `first` to `last` out, with the gap before them, or behind; never a comment between lines."""
+    """Takes the words `first` to `last` out, with the gap before them, or behind.
+
+    With comments on both sides only their own line goes: a comment must not come to stand behind something."""
     start, end = found[first].start, found[last].end
     before = found[first - 1].end if first else 0
     after = found[last + 1].start if last + 1 < len(found) else end
-    if before < start and outer[before : start + 1].whole and (first or after == end):
+    if outer[before : start + 1].whole and (first or after == end):
         start = before
-    elif outer[end - 1 : after + 1].whole:
+    elif after > end and outer[end - 1 : after + 1].whole:
         end = after
+    else:
+        start = next(at for at in range(before, start + 1) if outer[at : start + 1].whole)
+        end = next(at for at in range(after, end - 1, -1) if outer[end - 1 : at].whole)
     return outer[start:end].removed()
 
 
