@@ -40,11 +40,12 @@ def without(outer: Traced, found: tuple[Word, ...], first: int, last: int) -> li
     start, end = found[first].start, found[last].end
     before = found[first - 1].end if first else 0
     after = found[last + 1].start if last + 1 < len(found) else end
-    if outer[before : start + 1].whole and (first or after == end):
+    plain = outer[before : start + 1].whole
+    if plain and (first or after == end):
         start = before
     elif after > end and outer[end - 1 : after + 1].whole:
         end = after
-    else:
+    elif not plain:
         start = next(at for at in range(before, start + 1) if outer[at : start + 1].whole)
         end = next(at for at in range(after, end - 1, -1) if outer[end - 1 : at].whole)
     return outer[start:end].removed()

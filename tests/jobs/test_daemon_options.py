@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs import daemon_options
-from jobs.daemon_options import FileEdit, OptionFiles, UnitFacts, effective, put_back, rewrite
-from jobs.plan import CONFFILE
+from jobs.daemon_options import FileEdit, OptionFiles, UnitFacts, put_back, rewrite
 
 CASES = sorted((Path(__file__).parents[1] / "data/hosts").iterdir())
 PACKAGED = "/lib/systemd/system/docker.service"
@@ -49,35 +48,28 @@ def test_rewriting_twice_is_rewriting_once(case: Path) -> None:
     assert rewrite(rewritten(options, facts["target"]), str(facts["target"])).edits == ()
 
 
+def named(case: str, *, stale: bool = False) -> list[str]:
+    options, facts = read(CASES[0].parent / case)
+    return [one.text for one in rewrite(options, str(facts["target"]), stale=stale).findings]
+
+
+def test_what_is_not_understood_is_told_with_its_file_and_line() -> None:
+    start = "/etc/systemd/system/docker.service, line 3:"
+    assert [text.split(" is still there")[0] for text in named("unit-shell")] == [
+        f"{start} --cluster-store",
+        f"{start} -g",
+        f"{start} docker daemon",
+    ]
+
+
+def test_a_running_engine_of_other_files_says_nothing_of_these() -> None:
+    assert "the running Engine has --live-restore" in " ".join(named("running-has-more"))
+    assert named("running-has-more", stale=True) == []
+
+
 KEPT = st.sampled_from(
     ["--tlsverify", "-H tcp://0.0.0.0:2376", "--label a=b", "--log-opt max-size=10m", "--dns=8.8.8.8", "-D"]
 )
-GONE = st.sampled_from(
-    ["--cluster-store=consul://a:8500", "--cluster-store consul://a", "--cluster-advertise=eth0:2376", "--live-restore",
-     "--cluster-store-opt kv.path=x"]
-)  # fmt: skip
-GAPS = st.sampled_from([" ", "  ", "\n", "\t", " \n "])
-
-
-def defaults(value: str) -> OptionFiles:
-    unit = UnitFacts(PACKAGED, (), ("-/etc/default/docker",))
-    return OptionFiles(unit, {PACKAGED: UNIT, CONFFILE: f'# ours\nDOCKER_OPTS="{value}"\nTZ=UTC\n'})
-
-
-@given(st.lists(st.tuples(KEPT, GAPS)), st.lists(st.tuples(GONE, GAPS)), st.randoms())
-def test_every_other_option_survives_in_order(
-    kept: list[tuple[str, str]], gone: list[tuple[str, str]], mix: object
-) -> None:
-    flags = [*kept, *gone]
-    order = sorted(range(len(flags)), key=lambda _: mix.random())  # type: ignore[attr-defined]
-    before = defaults("".join(flags[index][0] + flags[index][1] for index in order))
-    done = rewrite(before, "26.1.5")
-    after = OptionFiles(before.unit, {**before.files, **{edit.path: edit.after for edit in done.edits}})
-    gone_names = {"cluster-store", "cluster-advertise", "live-restore", "cluster-store-opt"}
-    assert effective(after) == tuple(option for option in effective(before) if option.name not in gone_names)
-    assert len(done.dropped) == len(gone)
-    assert after.files[CONFFILE].startswith('# ours\nDOCKER_OPTS="')
-    assert after.files[CONFFILE].endswith('"\nTZ=UTC\n')
 
 
 @given(st.lists(KEPT, min_size=1))
