@@ -47,7 +47,7 @@ class Command:
         if self.program != "docker":
             return None
         taken = {at for flag in self.flags for at in range(flag.first, flag.last + 1)}
-        plain = [at for at in range(self.first, len(self.words)) if at not in taken and self.words[at].text[0] != "$"]
+        plain = [at for at in range(self.first, len(self.words)) if at not in taken and self.words[at].text[:1] != "$"]
         if plain:
             return plain[0] if self.words[plain[0]].text == "daemon" else None
         return next((flag.first for flag in self.flags if flag.name in ("d", "daemon")), None)

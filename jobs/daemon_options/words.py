@@ -9,7 +9,8 @@ WORD = re.compile(
     r"""(?:\\.|"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|[^ \t\r\n\\"']|\\\Z)+""", re.DOTALL
 )
 PART = re.compile(
-    r"""\\(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{3}|.)|(?P<mark>["'])|(?P<plain>.)""", re.DOTALL
+    r"""\\(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}|[0-7]{3}|.)|(?P<mark>["'])|(?P<plain>.)""",
+    re.DOTALL,
 )
 CODES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
 

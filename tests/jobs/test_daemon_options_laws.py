@@ -23,6 +23,7 @@ STAYS: list[tuple[str, list[str]]] = [
     ('"--dns" "8.8.8.8"', ["--dns", "8.8.8.8"]),
     ('--label=q="x y"', ["--label=q=x y"]),
     ("-D", ["-D"]),
+    ('--bip ""', ["--bip", ""]),
     ("--log-opt max-size=10m", ["--log-opt", "max-size=10m"]),
 ]
 LEAVES = [
