@@ -159,8 +159,13 @@ def _ports(bindings: Mapping[str, Any]) -> list[str]:
 
 
 def properties(shown: str) -> dict[str, str]:
-    """`systemctl show`: one KEY=VALUE a line; a value may hold `=`."""
-    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    """`systemctl show`: one KEY=VALUE a line; a value may hold `=`; a key that comes again has a further line."""
+    found: dict[str, str] = {}
+    for line in shown.splitlines():
+        key, given, value = line.partition("=")
+        if given:
+            found[key] = f"{found[key]}\n{value}" if key in found else value
+    return found
 
 
 def madison(printed: str) -> tuple[str, ...]:

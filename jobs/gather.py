@@ -3,6 +3,7 @@
 In: a shell, an Engine, the inventory. Out: the values of jobs.facts. What the output means is read there, not here.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from jobs import facts, remote, swarms
-from jobs.daemon_options import OptionFiles, UnitFacts, assignments, effective
+from jobs.daemon_options import OptionFiles, UnitFacts, assignments, config_file, effective
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
 from jobs.facts import HostFacts, Node, SwarmFacts, SwarmPlace
@@ -27,7 +28,9 @@ class Connect(Protocol):
 
 
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
+HOSTNAME = "/proc/sys/kernel/hostname"
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
+MATCHING = 'for file in $1; do [ -e "$file" ] && printf "%s\\n" "$file"; done; true'
 
 
 def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> HostFacts:
@@ -127,19 +130,35 @@ def _unit(shell: Shell) -> dict[str, str]:
 
 
 def _options(shell: Shell, unit: dict[str, str]) -> OptionFiles:
-    environment = tuple(part for part in unit.get("EnvironmentFiles", "").split() if part.startswith(("/", "-/")))
+    environment = tuple(
+        file for line in unit.get("EnvironmentFiles", "").splitlines() for file in _matching(shell, line)
+    )
     drop_ins = tuple(unit.get("DropInPaths", "").split())
     fragment = unit.get("FragmentPath", "")
     paths = dict.fromkeys((fragment, *drop_ins, *(path.lstrip("-") for path in environment), *ALWAYS_READ))
-    files = {path: text for path in paths if path and (text := remote.read(shell, path)) is not None}
+    files = _texts(shell, paths)
     pid = unit.get("MainPID", "0")
     line = remote.read(shell, f"/proc/{pid}/cmdline") if pid != "0" else None
-    return OptionFiles(
+    found = OptionFiles(
         unit=UnitFacts(fragment, drop_ins, environment),
         files=files,
         command_line=tuple((line or "").split("\0")[:-1]),
-        saved=_saved(shell, files),
+        hostname=(remote.read(shell, HOSTNAME) or "").strip(),
     )
+    files = {**_texts(shell, [config_file(found)]), **files}
+    return replace(found, files=files, saved=_saved(shell, files))
+
+
+def _texts(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
+    return {path: text for path in paths if path and (text := remote.read(shell, path)) is not None}
+
+
+def _matching(shell: Shell, shown: str) -> tuple[str, ...]:
+    """`shown`: "/etc/default/docker (ignore_errors=yes)", which becomes a leading "-"; the path may be a pattern."""
+    path, _, ignore = shown.rpartition(" (ignore_errors=")
+    pattern = re.search(r"[*?[]", path)
+    paths = shell.run("sh", "-c", MATCHING, "imker", path, sudo=True).stdout.splitlines() if pattern else [path]
+    return tuple(f"-{one}" if ignore.startswith("yes") else one for one in paths)
 
 
 def _saved(shell: Shell, paths: Iterable[str]) -> dict[str, str]:

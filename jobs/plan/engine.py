@@ -39,7 +39,7 @@ def engine_steps(
         offered = ", ".join(package.candidates) or "none"
         summary = f"apt on {host.name} offers no {package.name} {goal.version or ''}".rstrip() + f": {offered}"
         return Refusal(summary, check="candidate version")
-    rewrite = daemon_options.rewrite(now.options, upstream(wanted))
+    rewrite = daemon_options.rewrite(now.options, upstream(wanted), stale=now.stale)
     upgrade = _upgrade(now, package, wanted, rewrite)
     source = switched(now.source, goal.apt_component)
     switch = (SwitchSource(FileEdit(str(goal.apt_list), now.source, source)),) if source != now.source else ()

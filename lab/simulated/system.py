@@ -68,7 +68,7 @@ def _docker_service(machine: Machine) -> dict[str, str]:
         "LoadState": "loaded",
         "FragmentPath": unit.fragment_path,
         "DropInPaths": " ".join(unit.drop_in_paths),
-        "EnvironmentFiles": " ".join(files),
+        "EnvironmentFiles": "\nEnvironmentFiles=".join(files),
         "ExecMainStartTimestampMonotonic": str(since_boot if daemon.version else 0),
         "MainPID": str(daemon.pid if daemon.version else 0),
         "ActiveState": "active" if daemon.version else "failed",

@@ -38,6 +38,11 @@ def test_properties_keep_their_equals_signs() -> None:
     }
 
 
+def test_a_property_that_comes_again_has_a_line_for_each() -> None:
+    shown = "EnvironmentFiles=/a (ignore_errors=no)\nMainPID=7\nEnvironmentFiles=/b (ignore_errors=yes)\n"
+    assert facts.properties(shown)["EnvironmentFiles"] == "/a (ignore_errors=no)\n/b (ignore_errors=yes)"
+
+
 @pytest.mark.parametrize(
     ("inspected", "wanted"),
     [
