@@ -16,11 +16,12 @@ class JobError(Exception):
     hint = ""
     state = ""
 
-    def __init__(self, summary: str, *, host: str = "", hint: str = "") -> None:
+    def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
         self.host = host
         self.hint = hint or self.hint
+        self.state = state or self.state
 
 
 class Unreachable(JobError):

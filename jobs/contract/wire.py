@@ -1,5 +1,6 @@
 """Messages as JSON and back. What is none of ours, or of another version, is refused in words."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -35,8 +36,11 @@ class UnknownContract(ValueError):
 
 
 def encode(message: Request | Event) -> str:
+    """What cannot be written as UTF-8, such as a byte of a host's file, becomes U+FFFD."""
     adapter: TypeAdapter[Request] | TypeAdapter[Event] = _REQUEST if isinstance(message, Request) else _EVENT
-    return adapter.dump_json(message).decode()  # type: ignore[arg-type]
+    values = adapter.dump_python(message, mode="json")  # type: ignore[arg-type]
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def decode_request(text: str | bytes) -> Request:

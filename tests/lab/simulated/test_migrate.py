@@ -60,3 +60,17 @@ def test_hosts_are_shown_as_docker_machine_shows_them(imker, name: str) -> None:
     (table,) = [body for body in imker.does(Hosts()) if isinstance(body, HostTable)]
     row = next(row for row in table.rows if row.name == name)
     assert (row.state, row.docker, row.place, row.error) == ("Running", "v20.10.24", "", "")
+
+
+def test_what_is_no_utf8_in_a_hosts_files_stays_as_it_is_there_and_is_shown_as_unreadable(imker) -> None:
+    """A label of Latin-1, as an administrator of 2005 would type it; here a surrogate stands for its byte."""
+    disk = imker.fleet["tondi"].disk
+    before = disk.texts[DEFAULTS].replace("--cluster-store", "--label city=K\udcf6ln\n--cluster-store")
+    disk.write(DEFAULTS, before)
+    told = imker.does(Migrate("tondi", "manager"))
+    assert told[-1] == Ended("done", "tondi is in the swarm.")
+    assert "--label city=K\udcf6ln\n" in disk.texts[DEFAULTS]
+    assert "--label city=K\udcf6ln" in " ".join(imker.fleet["tondi"].dockerd.command_line)
+    saved = [text for path, text in disk.texts.items() if path.startswith(f"{DEFAULTS}.imker-")]
+    assert saved == [before]
+    assert [body.text for body in told if "city=K\ufffdln" in getattr(body, "text", "")] != []
