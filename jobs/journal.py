@@ -8,7 +8,7 @@ from redis import Redis
 
 from imker.fault import fault
 from imker.redaction import masked
-from jobs.contract import BELL, Body, Ended, Event, Waiting, encode, events_key, events_of
+from jobs.contract import BELL, Body, Ended, Event, StepStarted, Waiting, encode, events_key, events_of
 
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
 
@@ -37,10 +37,12 @@ class Journal:
         self._clock = clock
         self._also = also
         self._number = 0
+        self.stepped = False  # whether a step was begun
 
     def tell(self, body: Body) -> None:
         if isinstance(body, Ended | Waiting):
             fault("job.ending")
+        self.stepped = self.stepped or isinstance(body, StepStarted)
         self._number += 1
         event = Event(self._run, self._job, self._number, self._clock(), body)
         key = events_key(self._run)

@@ -12,7 +12,7 @@ from typing import Any
 from imker.fault import fault
 from jobs import steps
 from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
-from jobs.errors import Cancelled, Drifted, JobError, Paused
+from jobs.errors import Broke, Cancelled, Drifted, JobError, Paused
 from jobs.execute import execute, membership
 from jobs.execute.back import Down, Restored
 from jobs.execute.site import NoShell, Site
@@ -57,14 +57,7 @@ def _each(
             _do(office, step, site, lease, claim)
         except JobError as failed:
             failed.state = _left(failed, site.host, plan_steps, number)
-            failed.hint = _hint(office, failed)
             raise
-
-
-def _hint(office: Office, failed: JobError) -> str:
-    if "/swarm" in failed.hint:
-        return failed.hint
-    return f"{failed.hint} /swarm retry {office.request.run} goes on from what is true then.".lstrip()
 
 
 def locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease]:
@@ -96,6 +89,10 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Calla
     except JobError as failed:
         office.journal.tell(StepFailed(key, failed.summary))
         raise
+    except Exception as unforeseen:
+        broke = Broke(site.host.name)
+        office.journal.tell(StepFailed(key, broke.summary))
+        raise broke from unforeseen
     fault("step.done")
     office.journal.tell(StepDone(key, done))
 
