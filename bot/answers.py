@@ -1,20 +1,36 @@
 """The bot's private answers: what it says to who asked, and to nobody else. Pure."""
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 
-from bot import wording
 from bot.blocks import finding_line, findings
 from bot.escape import cut, mrkdwn
 from bot.grammar import Misuse
-from bot.kit import SECTION, TEXT, Message, duration, private, section
+from bot.kit import TEXT, Message, private, section
 from bot.policy import Denied
-from bot.progress import RunView
-from bot.verbs import VERBS
+from bot.record import RunRecord
+from bot.verbs import VERBS, Verb
 from jobs.contract import Finding
 
+Mine = Mapping[str, tuple[str, ...]]  # the verbs that a person may use, each with patterns of the hosts it is for
 
-def misuse(wrong: Misuse) -> Message:
-    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage)}", "misuse")
+
+def misuse(wrong: Misuse, mine: Mine, hosts: Sequence[str]) -> Message:
+    shown = f", for example: {example(wrong.verb, mine, hosts)}" if wrong.verb else ""
+    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage + shown)}", "misuse")
+
+
+def example(verb: Verb, mine: Mine, hosts: Sequence[str]) -> str:
+    """With a host of theirs that the asker may do it to, if there is one."""
+    patterns = mine.get(verb.name, ())
+    own = (host for host in hosts if any(fnmatchcase(host, pattern) for pattern in patterns))
+    return f"/swarm {verb.example.format(host=next(own, 'HOST'))}"
+
+
+def several(target: str, found: Sequence[RunRecord]) -> Message:
+    """`found`: those of them that the asker may see."""
+    which = ": " + ", ".join(f"{record.run} ({record.text})" for record in found) if found else ""
+    return note(mrkdwn(f"More than one waits here as {target}{which}. Name it by its run."))
 
 
 def denied(answer: Denied) -> Message:
@@ -57,27 +73,14 @@ def kept(why: str) -> Message:
     )
 
 
-def help_for(mine: Mapping[str, tuple[str, ...]]) -> Message:
+def help_for(mine: Mine, hosts: Sequence[str]) -> Message:
     """Only what the asker may do, with the hosts it is for unless those are all."""
-    lines = [f"`{verb.usage}`  {verb.does}{_only(mine[verb.name])}" for verb in VERBS if verb.name in mine]
-    return private("*What you may do here*\n" + "\n".join(lines) + "\nFor example: `/swarm plan kaditz`")
+    verbs = [verb for verb in VERBS if verb.name in mine]
+    lines = ["*What you may do here*", *(f"`{verb.usage}`  {verb.does}{_only(mine[verb.name])}" for verb in verbs)]
+    typed = [f"`{mrkdwn(example(verb, mine, hosts))}`" for verb in verbs if verb.arguments]
+    parts = ["\n".join(lines), "\n".join(["*For example*", *typed])] if typed else ["\n".join(lines)]
+    return Message(cut("\n".join(parts), TEXT), tuple(map(section, parts)))
 
 
 def _only(hosts: tuple[str, ...]) -> str:
     return "" if "*" in hosts else f" (only {mrkdwn(', '.join(hosts))})"
-
-
-def status_list(views: Sequence[RunView]) -> Message:
-    """Runs, those going on and waiting first; newest first within."""
-    order = {"running": 0, "queued": 0, "waiting": 1, "lost": 2, "over": 3}
-    rows = sorted(views, key=lambda view: (order[view.state], -view.record.asked_at))
-    lines = [
-        f"{wording.mark(view)} `{view.record.run}`  {mrkdwn(view.record.text)}  <@{view.record.asker}>, {_ago(view)}"
-        f"  {mrkdwn(wording.short(view))}"
-        for view in rows
-    ]
-    return private(cut("\n".join(lines), SECTION) if lines else "No runs yet. `/swarm help` shows what there is.")
-
-
-def _ago(view: RunView) -> str:
-    return f"{duration(view.now - view.record.asked_at)} ago"

@@ -22,6 +22,8 @@ BUTTONS = {  # by question: each button's label, verdict and style
     "store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
 }
 
+BY_BUTTON = "by the button in the run's own message"  # a fleet's plan is started by who sees it
+
 
 def render(view: RunView) -> Message:
     """The run's one message, with as much of the steps' notes as Slack takes."""
@@ -37,10 +39,9 @@ def _message(view: RunView, note: int) -> Message:
     blocks += [section(line) for line in acceptance.alarms(view.record)]
     if view.foreign is not None:
         blocks.append(section(wording.foreign(view)))
-    closing = _closing(view)
-    if closing:
-        blocks.append(section(closing))
-    return Message(_text(view, closing), tuple(blocks))
+    end = closing(view)
+    blocks += [section(end)] if end else []
+    return Message(_text(view, end), tuple(blocks))
 
 
 def forgotten(view: RunView) -> Message:
@@ -128,16 +129,16 @@ def _table(view: RunView) -> list[Block]:
     more = tables.left_out(table)
     lines = [f"and {more} more"] if more else []
     if isinstance(view.table, NodeTable):
-        lines.append(_source(view.table, view.now))
+        lines.append(f"{_source(view.table, view.now)} at {clock(view.table.taken_at)}")
     return [*blocks, *([context("  ·  ".join(lines))] if lines else [])]
 
 
 def _source(table: NodeTable, now: float) -> str:
+    """Who was asked; of a table that is not of now, its age, why, and who told it then."""
+    asked = cut(mrkdwn(table.asked), LINE)
     if not table.stale:
-        return f"asked {cut(mrkdwn(table.asked), LINE)} at {clock(table.taken_at)}"
-    age = duration(now - table.taken_at)
-    why = cut(f"{mrkdwn(table.asked)}: {mrkdwn(table.stale)}", LINE)
-    return f"⚠️ from {clock(table.taken_at)}, {age} ago, by {why}"
+        return f"asked {asked}"
+    return f"⚠️ {duration(now - table.taken_at)} old ({cut(mrkdwn(table.stale), LINE)}): told by {asked}"
 
 
 def question(view: RunView) -> list[Block]:
@@ -154,13 +155,24 @@ def question(view: RunView) -> list[Block]:
     return [*said, {"type": "actions", "block_id": "question", "elements": buttons}]
 
 
-def _closing(view: RunView) -> str:
+def typed(view: RunView) -> str:
+    """The open question's answers as they are typed: for those who see no buttons, and where buttons are dead."""
+    if view.state != "waiting" or view.waiting is None or decided(view):
+        return ""
+    run = view.record.run
+    if view.expired:
+        return f"Nobody accepted it in time; it stays a worker. `/swarm accept {run}` asks anew."
+    ways = ((label, verdict) for label, verdict, _ in BUTTONS[view.waiting.question])
+    return "  ·  ".join(
+        f"{label}: {BY_BUTTON if verdict == 'start' else f'`/swarm {verdict} {run}`'}" for label, verdict in ways
+    )
+
+
+def closing(view: RunView) -> str:
     """The result, or: what failed, in what state it was left, what to type next."""
     if view.state == "lost":
         return wording.lost(view)
-    if view.state != "over" or view.ended is None:
-        return ""
-    return ending(view.ended)
+    return ending(wording.conclusion(view)) if view.state == "over" else ""
 
 
 def ending(ended: Ended) -> str:
@@ -168,9 +180,11 @@ def ending(ended: Ended) -> str:
     return cut("\n".join(mrkdwn(part) for part in parts if part), PART)
 
 
-def _text(view: RunView, closing: str) -> str:
+def _text(view: RunView, end: str) -> str:
     lines = [f"{wording.mark(view)} {mrkdwn(wording.title(view))}: {mrkdwn(wording.short(view))}"]
     lines += [f"{TASKS[step.state]}: {mrkdwn(step.title)}" for step in view.steps[:STEPS]]
     if view.table is not None:
         lines.append("```" + mrkdwn(tables.text(tables.of(view.table))) + "```")
-    return cut("\n".join([*lines, *([closing] if closing else [])]), TEXT)
+    if isinstance(view.table, NodeTable):
+        lines.append(_source(view.table, view.now))
+    return cut("\n".join(line for line in [*lines, typed(view), end] if line), TEXT)

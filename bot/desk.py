@@ -6,25 +6,25 @@ answer in private. Nothing is ever met with silence.
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
-from bot import answers, audit_table, blocks, steering
+from bot import answers, audit_table, objections, status, steering
 from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
 from bot.inbox import Delivery
 from bot.kit import Answer, Message
 from bot.minutes import Minutes
-from bot.need import Need, fits, host_of, of_command
+from bot.need import Need, host_of, of_command
 from bot.people import People
 from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may
-from bot.progress import RunView
 from bot.record import Decision, RunRecord, Verdict, run_id
 from bot.runs import Runs
 from bot.settings import Settings
 from bot.steering import Steering
 from imker.audit import Audit
 from imker.fault import fault
-from jobs.contract import Accept, Doctor, Finding, Hold, Reject, Waiting
+from jobs.contract import Accept, Doctor, Finding, Hold, Reject
 
-RECENT = 12  # runs in a status list
+LOOKED, RECENT = 200, 12  # runs looked through; of those that are over, how many a status lists
 Examine = Callable[[], tuple[Finding, ...]]
 
 
@@ -46,7 +46,7 @@ class Desk:
         user, channel, text = delivery.user, delivery.channel, delivery.text
         wanted = parse(text, hosts=self._runs.hosts())
         if isinstance(wanted, Misuse):
-            return answer(answers.misuse(wanted))
+            return answer(self._misuse(wanted, user, channel))
         need = of_command(wanted)
         actor = self._people.actor(user, self._team, fresh=RIGHT_OF[need.verb] in ("change", "accept"))
         checked = self._authorized(actor, need, channel)
@@ -56,7 +56,7 @@ class Desk:
             self.minutes.asked(user, channel, delivery.id, f"/swarm {normalised(text).strip()}")
         match wanted:
             case ShowHelp():
-                return answer(answers.help_for(may(self._settings.rights, self._settings.channels, actor, channel)))
+                return answer(answers.help_for(self._mine(actor, channel), self._runs.hosts()))
             case ShowStatus(run):
                 return answer(self._status(actor, channel, run))
             case Doctor():
@@ -68,8 +68,8 @@ class Desk:
                 return answer(audit_table.shown(found, about))
             case Steer(run, what):
                 return self._steer(actor, run, what, delivery, answer)
-            case Decide(target, verdict):
-                return self._decide_typed(target, verdict, delivery, answer)
+            case Decide():
+                return self._decide_typed(wanted, actor, checked, delivery, answer)
             case _:
                 return self._start(wanted, actor, normalised(text), delivery, answer)
 
@@ -81,6 +81,17 @@ class Desk:
         if record is None or not here or self._runs.posted.of(run).get("ts") != delivery.message:
             return answer(answers.note("There is no such request any more."))
         return self._decide(delivery.user, record, int(job), verdict, answer)
+
+    def _misuse(self, wrong: Misuse, user: str, channel: str) -> Message:
+        """Near misses are for those who may ask; what others typed is kept as little as theirs."""
+        actor = self._people.actor(user, self._team, fresh=False)
+        here = self._authorized(actor, Need("help"), channel)
+        if isinstance(here, Denied):
+            return replace(answers.denied(here), refusal="misuse")
+        return answers.misuse(wrong, self._mine(actor, channel), self._runs.hosts())
+
+    def _mine(self, actor: Actor, channel: str) -> answers.Mine:
+        return may(self._settings.rights, self._settings.channels, actor, channel)
 
     def _start(self, wanted: Wanted, actor: Actor, text: str, delivery: Delivery, answer: Answer) -> None:
         assert not isinstance(wanted, ShowStatus | ShowHelp | ShowAudit | Decide | Steer)
@@ -134,30 +145,35 @@ class Desk:
         return next((run for run, hold in held if hold and (hold.what, hold.by, hold.at) == said), "")
 
     def _word(self, record: RunRecord, what: Steering) -> steering.Word:
-        view = self._runs.view(record)
-        return steering.steer(view, self._runs.fleet(view), what)
+        return steering.steer(*self._run(record), what)
 
     def _only(self, channel: str, what: Steering) -> RunRecord | None:
         """The one run that the word can be meant for; a fleet's rather than those of its hosts."""
-        records = [record for run in self._runs.open_runs() if (record := self._runs.record(run))]
-        meant = [record for record in records if record.channel == channel and not record.part_of]
+        meant = [record for record in self._runs.open_records() if record.channel == channel and not record.part_of]
         able = [record for record in meant if not isinstance(self._word(record, what), steering.No)]
         return able[0] if len(able) == 1 else None
 
-    def _decide_typed(self, target: str, verdict: Verdict, delivery: Delivery, answer: Answer) -> None:
+    def _decide_typed(
+        self, wanted: Decide, actor: Actor, checked: Allowed | Denied, delivery: Delivery, answer: Answer
+    ) -> None:
         """The same gate as the buttons'; a node that waits without a run gets a run of its own, which asks."""
-        user, channel = delivery.user, delivery.channel
-        record = self._runs.waiting_for(target)
-        if record is not None and record.channel == channel:
-            late = verdict == "accept" and self._runs.view(record).expired
-            return self._decide(user, record, record.jobs, "again" if late else verdict, answer)
-        actor = self._people.actor(user, self._team, fresh=True)
-        if verdict == "continue":
-            here = self._authorized(actor, Need("help"), channel)
-            none = answers.note(f"There is no run {target} that waits here. /swarm status lists them.")
-            return answer(answers.denied(here) if isinstance(here, Denied) else none)
+        target, verdict = wanted.target, wanted.verdict
+        found = self._runs.waiting_for(target, delivery.channel)
+        if len(found) == 1:
+            late = verdict == "accept" and self._runs.view(found[0]).expired
+            return self._decide(actor.user, found[0], found[0].jobs, "again" if late else verdict, answer)
+        if isinstance(checked, Denied):
+            return answer(answers.denied(checked))
+        if found:
+            return answer(
+                answers.several(target, [record for record in found if self._visible(actor, record.channel, record)])
+            )
+        if verdict == "continue" or not self._runs.has_told_of(target, LOOKED):
+            return answer(
+                answers.note(f"Nothing waits here as {target}. /swarm status and /swarm nodes list what does.")
+            )
         command = Accept(target) if verdict == "accept" else Reject(target, verdict == "remove")
-        return self._start(command, actor, f"{command.type} {target}", delivery, answer)
+        return self._start(command, actor, normalised(delivery.text), delivery, answer)
 
     def _decide(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
         actor = self._people.actor(user, self._team, fresh=True)
@@ -168,7 +184,7 @@ class Desk:
         view = self._runs.view(current)
         if job != current.jobs or view.state != "waiting" or view.waiting is None:
             return self._too_late(user, current, answer)
-        wrong = _misfit(view, view.waiting, verdict)
+        wrong = objections.misfit(view, view.waiting, verdict)
         if wrong:
             return answer(answers.note(wrong))
         rights = self._settings.rights
@@ -189,7 +205,7 @@ class Desk:
             if made.by == user:
                 self._runs.follow(record.run, made.job)
                 self.minutes.decided(record, made)
-        return answer(answers.note(_too_late(record)))
+        return answer(answers.note(objections.too_late(record)))
 
     def _authorized(self, actor: Actor, need: Need, channel: str) -> Allowed | Denied:
         return authorize(self._settings.rights, self._settings.channels, actor, need, channel)
@@ -197,33 +213,24 @@ class Desk:
     def _status(self, actor: Actor, channel: str, run: str | None) -> Message:
         """Of this channel's runs, those about hosts that the asker may read of."""
         if run is None:
-            seen = [record for record in self._runs.recent(RECENT) if self._visible(actor, channel, record)]
-            return answers.status_list([self._runs.view(record) for record in seen])
+            return status.listed([self._run(record) for record in self._last(actor, channel)])
         record = self._runs.record(run)
         if record is None or not self._visible(actor, channel, record):
             return answers.note(f"There is no run {run} here. /swarm status lists the last ones.")
-        return blocks.render(self._runs.view(record))
+        return status.one(*self._run(record))
+
+    def _last(self, actor: Actor, channel: str) -> list[RunRecord]:
+        """All that go on or wait, and the last of the others."""
+        going = {record.run: record for record in self._runs.open_records()}
+        others = [record for record in self._runs.recent(LOOKED) if record.run not in going]
+        seen = [record for record in (*going.values(), *others) if self._visible(actor, channel, record)]
+        return seen[: max(RECENT, sum(record.run in going for record in seen))]
+
+    def _run(self, record: RunRecord) -> status.Run:
+        view = self._runs.view(record)
+        return view, self._runs.fleet(view)
 
     def _visible(self, actor: Actor, channel: str, record: RunRecord) -> bool:
         own = record.asker == actor.user
         allowed = isinstance(self._authorized(actor, Need("status", host_of(record)), channel), Allowed)
         return record.channel == channel and (own or allowed)
-
-
-def _misfit(view: RunView, waiting: Waiting, verdict: Verdict) -> str:
-    """Why this is no answer now to what is asked, "" when it is one."""
-    run = view.record.run
-    if not fits(waiting, verdict):
-        return f"That is no answer to what run {run} asks. /swarm status {run} shows it."
-    if view.expired and verdict == "accept":
-        return f"That was asked too long ago to be accepted now. /swarm accept {run} asks anew."
-    return "" if view.expired or verdict != "again" else f"Run {run} asks already."
-
-
-def _too_late(record: RunRecord) -> str:
-    if record.votes:
-        return f"You said yes to run {record.run} already; it takes somebody else as well."
-    if not record.decisions:
-        return f"Run {record.run} asks nothing now. /swarm status {record.run} shows it."
-    last = record.decisions[-1]
-    return f"That is decided already: {last.verdict}, by <@{last.by}>."

@@ -1,11 +1,12 @@
 """A fleet's migration as its one message shows it: the plan before the start, then a row a host. Pure."""
 
-from bot import fleet, tables
-from bot.blocks import asked, ending, finding_line, findings, question
+from bot import blocks as one_run
+from bot import fleet, tables, wording
+from bot.blocks import asked, closing, ending, finding_line, findings, question, typed
 from bot.escape import cut, mrkdwn
 from bot.fleet import FleetView, LegView, conclusion
 from bot.kit import PART, TEXT, Block, Message, context, duration, section
-from bot.progress import last_step
+from bot.progress import RunView, last_step
 from bot.tables import Table
 from bot.wording import decision_line, outcome_mark, outcome_words
 
@@ -20,6 +21,11 @@ SAYS = {
 }  # fmt: skip
 
 
+def shown(view: RunView, whole: FleetView | None) -> Message:
+    """A run's one message. `whole`: the fleet, if the run is a fleet's."""
+    return render(whole) if whole else one_run.render(view)
+
+
 def render(view: FleetView) -> Message:
     head, end = _headline(view), conclusion(view)
     table = _running(view) if view.start else _planned(view)
@@ -28,21 +34,29 @@ def render(view: FleetView) -> Message:
     blocks += _legs_findings(view) if view.start is None else []
     blocks += findings(view.planned.findings) + question(view.view)
     blocks += [context(decision_line(decision)) for decision in view.view.decisions] + _hold(view)
-    closing = ending(end) if end else ""
-    blocks += [section(closing)] if closing else []
-    text = "\n".join(part for part in (head, "```" + mrkdwn(tables.text(table)) + "```", closing) if part)
+    words = ending(end) if end and view.start else closing(view.view)
+    blocks += [section(words)] if words else []
+    parts = (head, "```" + mrkdwn(tables.text(table)) + "```", typed(view.view), words)
+    text = "\n".join(part for part in parts if part)
     return Message(cut(text, TEXT), tuple(blocks))
 
 
 def _headline(view: FleetView) -> str:
+    mark, says = brief(view)
+    return f"{mark} *Migrate the whole fleet*  {says}"
+
+
+def brief(view: FleetView) -> tuple[str, str]:
+    """Its mark, and its state in a few words."""
     end, now = conclusion(view), fleet.state(view)
     mark, says = MARKS[now], SAYS[now]
-    if end:
+    if view.start is None and now == "over":
+        mark, says = wording.mark(view.view), wording.short(view.view)
+    elif end:
         mark, says = outcome_mark(end), outcome_words(end)
     elif now == "asking" and view.start:
         says = "a host has a question"
-    settled = len(view.of("done", "pending"))
-    return f"{mark} *Migrate the whole fleet*  {says}, {settled} of {len(view.legs)} hosts"
+    return mark, f"{says}, {len(view.of('done', 'pending'))} of {len(view.legs)} hosts"
 
 
 def _planned(view: FleetView) -> Table:

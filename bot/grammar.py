@@ -22,6 +22,7 @@ from jobs.contract import (
 )
 
 LONGEST = 300  # characters of a command; nobody types more
+DASHES = "\u2010-\u2015\u2212\ufe58\ufe63\uff0d"  # what phones and word processors make of a hyphen, or of two
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,11 @@ class Decide:
 
 @dataclass(frozen=True)
 class Misuse:
-    """What is wrong, and what to type instead."""
+    """What is wrong, and what to type instead; `verb`: of which to show an example."""
 
     text: str
     usage: str
+    verb: Verb | None = None
 
 
 @dataclass(frozen=True)
@@ -75,25 +77,33 @@ def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
     words = normalised(text).split()
     if not words:
         return ShowHelp()
-    verb = BY_NAME.get(words[0].lower())
+    verb = BY_NAME.get(words[0].lower().rstrip(".,:;!"))
     if verb is None:
         return _near_verb(words[0])
     if verb.name == "migrate" and [word.lower() for word in words[1:2]] == ["all"]:
         return _fleet(words[2:], hosts)
     arguments = [word for word in words[1:] if not word.startswith("-")]
-    flags = [word.lower() for word in words[1:] if word.startswith("-")]
+    flags = [_flag(verb, word) for word in words[1:] if word.startswith("-")]
     return _build(verb, arguments, flags, hosts)
 
 
 def normalised(text: str) -> str:
-    """As typed on a phone or linked by Slack, to what was meant. A leading mention of the bot goes."""
+    """As typed on a phone or linked by Slack, to what was meant. A leading mention of the bot goes, and `/swarm`."""
     text = unicodedata.normalize("NFC", text)
-    text = re.sub(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>", "", text)
+    text = re.sub(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>[\s:,]*", "", text)
+    text = re.sub(r"^\s*/?swarm(?!\S)", "", text, flags=re.IGNORECASE)
     text = re.sub(r"<(?:https?|mailto|ssh):[^|>]*\|([^>]*)>", r"\1", text)
     text = re.sub(r"<(?:https?://)?([^|>@!#\s]*?)/?>", r"\1", text)
-    text = re.sub(r"(?:[\u2013\u2014\u2015]|\u2212)(?=\w)", "--", text)
     text = re.sub("[\u200b-\u200f\u2060\ufeff]", "", text)
-    return re.sub("[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]", "", text)
+    text = re.sub("[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]", "", text)
+    text = re.sub(rf"(?<=\w)[{DASHES}](?=\w)", "-", text)
+    return re.sub(rf"(?<!\S)(?=[-{DASHES}\s]*(?:--|[{DASHES}]))[-{DASHES}][-{DASHES}\s]*(?=\w)", "--", text)
+
+
+def _flag(verb: Verb, word: str) -> str:
+    """With two hyphens and no full stop, if that makes it one of the verb's; else as it is."""
+    meant = "--" + word.lower().lstrip("-").removesuffix(".")
+    return meant if meant in verb.flags else word.lower()
 
 
 def _build(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
@@ -120,9 +130,12 @@ def _about_host(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple
     docker_group, flags = "--docker-group" in flags, [flag for flag in flags if flag != "--docker-group"]
     strangers = [flag for flag in flags if flag not in roles]
     if strangers:
-        return _usage(verb, f"there is no {strangers[0]}")
+        return _no_flag(verb, strangers[0])
     if len(set(flags)) > 1:
         return _usage(verb, "a host is either a manager or a worker")
+    bare = [f"--{word.lower()}" for word in arguments[1:] if f"--{word.lower()}" in verb.flags]
+    if bare:
+        return _usage(verb, f"did you mean {bare[0]}?")
     if len(arguments) != 1:
         return _usage(verb, "name the host" if not arguments else "one host at a time, or all")
     name = _host(verb, arguments[0], hosts)
@@ -145,8 +158,8 @@ def _fleet(words: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
     if not words:
         return MigrateAll()
     flag, _, listed = words[0].lower().partition("=")
-    if flag != "--without":
-        return _usage(verb, f"there is no {words[0][:40]}")
+    if _flag(verb, flag) != "--without" or not flag.startswith("-"):
+        return _no_flag(verb, flag)
     names = [_host(verb, word, hosts) for word in re.split(r"[,\s]+", " ".join([listed, *words[1:]])) if word]
     wrong = next((name for name in names if isinstance(name, Misuse)), None)
     if wrong is not None or not names:
@@ -158,16 +171,16 @@ def _steer(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misus
     what: dict[str, Literal["pause", "resume", "cancel", "retry"]] = {
         "pause": "pause", "resume": "resume", "cancel": "cancel", "retry": "retry",
     }  # fmt: skip
-    if flags or len(arguments) > 1 or not all(map(_is_id, arguments)):
+    if flags or len(arguments) > 1 or not all(map(_id, arguments)):
         return _usage(verb, "it takes a run's ID")
     if not arguments and "[" not in verb.arguments:
         return _usage(verb, "which run? /swarm status lists them")
-    return Steer(arguments[0].lower() if arguments else None, what[verb.name])
+    return Steer(_id(arguments[0]) if arguments else None, what[verb.name])
 
 
 def _containers(verb: Verb, arguments: list[str], flags: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
     if flags or not arguments:
-        return _usage(verb, "name the host" if not flags else f"there is no {flags[0]}")
+        return _no_flag(verb, flags[0]) if flags else _usage(verb, "name the host")
     name = _host(verb, arguments[0], hosts)
     if isinstance(name, Misuse):
         return name
@@ -184,7 +197,8 @@ def _status(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misu
         return _usage(verb, "it takes a run's ID, or nothing")
     if not arguments:
         return ShowStatus()
-    return ShowStatus(arguments[0].lower()) if _is_id(arguments[0]) else _usage(verb, "that is no run's ID")
+    run = _id(arguments[0])
+    return ShowStatus(run) if run else _usage(verb, "that is no run's ID")
 
 
 def _audit(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
@@ -197,27 +211,34 @@ def _audit(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misus
 
 
 def _decision(verb: Verb, arguments: list[str], flags: list[str]) -> Wanted | Misuse:
-    allowed = {"--remove"} if verb.name == "reject" else set()
+    allowed = set(verb.flags)
     if set(flags) - allowed:
-        return _usage(verb, f"there is no {min(set(flags) - allowed)}")
-    if len(arguments) != 1 or not _is_id(arguments[0]):
+        return _no_flag(verb, min(set(flags) - allowed))
+    if len(arguments) != 1 or not _id(arguments[0]):
         return _usage(verb, "it takes one ID")
     verdicts: dict[str, Verdict] = {"accept": "accept", "reject": "reject", "continue": "continue"}
-    return Decide(arguments[0].lower(), "remove" if flags else verdicts[verb.name])
+    return Decide(_id(arguments[0]), "remove" if flags else verdicts[verb.name])
 
 
-def _is_id(word: str) -> bool:
-    return re.fullmatch(r"[A-Za-z0-9]{3,40}", word, re.ASCII) is not None
+def _id(word: str) -> str:
+    """A run's, a node's or the beginning of one; "" for what is none."""
+    meant = word.lower().removesuffix(".")
+    return meant if re.fullmatch(r"[a-z0-9]{3,40}", meant, re.ASCII) else ""
 
 
 def _usage(verb: Verb, why: str) -> Misuse:
-    return Misuse(f"/swarm {verb.name}: {why}.", f"{verb.usage}, for example: /swarm {verb.example}")
+    return Misuse(f"/swarm {verb.name}: {why}" + ("" if why.endswith("?") else "."), verb.usage, verb)
+
+
+def _no_flag(verb: Verb, flag: str) -> Misuse:
+    near = difflib.get_close_matches(flag, verb.flags, 1)
+    return _usage(verb, f"there is no {flag[:40]}" + (f"; did you mean {near[0]}?" if near else ""))
 
 
 def _near_verb(word: str) -> Misuse:
     near = difflib.get_close_matches(word.lower(), BY_NAME, 1, cutoff=0.5)
     usage = f"Did you mean /swarm {near[0]}? {BY_NAME[near[0]].usage}" if near else "/swarm help lists what there is"
-    return Misuse(f"There is no command {word[:40]}.", usage)
+    return Misuse(f"There is no command {word[:40].rstrip('.?!')}.", usage)
 
 
 def _near_host(verb: Verb, name: str, hosts: tuple[str, ...]) -> Misuse:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from pydantic import ValidationError
 from redis import Redis
 
 from bot.record import KEPT
@@ -20,4 +21,7 @@ def keep(redis: "Redis", run: str, hold: Hold) -> None:
 
 def newest(redis: "Redis", run: str) -> Hold | None:
     words: Any = redis.zrevrange(hold_key(run), 0, 0)
-    return HOLD.validate_json(words[0]) if words else None
+    try:
+        return HOLD.validate_json(words[0]) if words else None
+    except ValidationError:
+        return None  # none of ours

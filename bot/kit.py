@@ -33,11 +33,16 @@ def private(text: str, refusal: Refusal = "") -> Message:
 
 
 def section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": cut(text, SECTION)}}
+    return {"type": "section", "text": _mrkdwn(text)}
 
 
 def context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": cut(text, SECTION)}]}
+    return {"type": "context", "elements": [_mrkdwn(text)]}
+
+
+def _mrkdwn(text: str) -> Block:
+    """Verbatim: Slack makes links of no address and no name that merely stand there; what is written as <...> lives."""
+    return {"type": "mrkdwn", "text": cut(text, SECTION), "verbatim": True}
 
 
 def rich(text: str) -> Block:

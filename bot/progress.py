@@ -79,7 +79,8 @@ def fold(
     for event in ordered:
         view = _with(view, event)
     state = _state(view, ordered, job_state)
-    return replace(view, state=state, expired=state == "waiting" and _expired(view.waiting, at))
+    expired = state == "waiting" and _expired(view.waiting, at)
+    return replace(view, state=state, steps=_stopped(view, state), expired=expired)
 
 
 def _expired(waiting: Waiting | None, at: Moment | None) -> bool:
@@ -132,6 +133,13 @@ def _step(view: RunView, event: Event, key: str, **change: object) -> RunView:
     return replace(view, steps=steps)
 
 
+def _stopped(view: RunView, state: State) -> tuple[StepView, ...]:
+    """No step goes on in a run that does not: what broke off in the middle of one has told no end of it."""
+    if state not in ("over", "lost"):
+        return view.steps
+    return tuple(replace(step, state="failed") if step.state == "running" else step for step in view.steps)
+
+
 def _state(view: RunView, events: list[Event], job_state: JobState) -> State:
     last = events[-1].job if events else 0
     heard = last == view.record.jobs
@@ -142,6 +150,18 @@ def _state(view: RunView, events: list[Event], job_state: JobState) -> State:
     if job_state == "lost" or (job_state == "over" and view.foreign is not None):
         return "lost"
     return "running" if heard else "queued"
+
+
+def nodes_told(events: Iterable[Event]) -> frozenset[str]:
+    """The IDs of all nodes that people were shown: of those that waited, and of a table's."""
+    bodies = [event.body for event in events]
+    waited = {body.candidate.node for body in bodies if isinstance(body, Waiting) and body.candidate}
+    return frozenset(waited.union(*({row.id for row in body.rows} for body in bodies if isinstance(body, NodeTable))))
+
+
+def pending(view: RunView) -> str:
+    """The ID of the node that waits to be accepted, "" if none does."""
+    return view.waiting.candidate.node if view.waiting and view.waiting.candidate else ""
 
 
 def decided(view: RunView) -> Decision | None:

@@ -20,7 +20,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry import RetryHandler
 
-from bot import blocks, fleet_blocks, settings
+from bot import fleet_blocks, settings
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
 from bot.lease import Lease
 from bot.messages import Messages
@@ -100,7 +100,7 @@ class Reporter:
         return self._trying(partial(self._tell, view, fleet), run)
 
     def _tell(self, view: RunView, fleet: FleetView | None) -> None:
-        run, message = view.record.run, fleet_blocks.render(fleet) if fleet else blocks.render(view)
+        run, message = view.record.run, fleet_blocks.shown(view, fleet)
         if self._place(run) is None:
             return None
         over = (state(fleet) == "over") if fleet else view.state in ("over", "lost") or view.expired

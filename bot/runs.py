@@ -1,28 +1,22 @@
-"""All that the bot keeps in Redis, and how it hands jobs to RQ. The only place of the bot that knows either.
+"""All that the bot keeps of its runs in Redis: what was asked, what was decided, what goes on.
 
 A run's record is written once, and each decision once, under a key of its own: whatever dies in between, what was
 accepted is enqueued again on the next look, under the same job ID, which RQ takes only once.
 """
 
-import contextlib
-import json
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from redis import Redis
-from rq import Queue
-from rq.exceptions import DuplicateJobError, NoSuchJobError
-from rq.job import Job, JobStatus
-from rq.serializers import JSONSerializer
 
-from bot import holds
+from bot import holds, queue
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
-from bot.progress import RunView, fold
-from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
+from bot.progress import RunView, fold, nodes_told, pending
+from bot.record import DAY, KEPT, LAST, Decision, RunRecord
 from bot.request import request_of
 from imker import moment, signing
 from imker.fault import fault
@@ -31,18 +25,12 @@ from imker.signing import Key
 from jobs import contract
 from jobs.contract import Event, Hold, Waiting
 
-TIMEOUT, VALID = 2 * 3600, DAY  # seconds a job may take; seconds a request may wait in its queue
+VALID = DAY  # seconds a request may wait in its queue
 SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response_url works
 OPEN, RECENT = "bot:open", "bot:recent"
-STATES: dict[JobStatus, JobState] = {
-    JobStatus.STARTED: "running",
-    JobStatus.FINISHED: "over",
-    JobStatus.FAILED: "lost",
-    JobStatus.STOPPED: "lost",
-    JobStatus.CANCELED: "lost",
-}
 _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
+_HOSTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 
 
 class Forged(Exception):
@@ -104,22 +92,12 @@ class Runs:
         self.ring(run)
 
     def enqueue(self, record: RunRecord) -> None:
-        """The run's last job; that RQ has it already is as good."""
+        """The run's last job; that RQ has it already is as good. A pause that it comes after holds no more."""
         answered = self._asked(record.run, record.decisions[-1].job) if record.jobs > 1 else None
+        if answered and answered.question == "resume":
+            holds.keep(self._redis, record.run, Hold("resume", record.decisions[-1].by, record.decisions[-1].at))
         request = replace(request_of(record, answered), expires=self._clock() + VALID)
-        text = contract.encode(request)
-        queue = Queue(contract.queue_of(request.command), connection=self._redis, serializer=JSONSerializer)
-        with contextlib.suppress(DuplicateJobError):
-            queue.enqueue(
-                contract.JOB_FUNCTION,
-                args=(text, self._key.sign(text)),
-                job_id=contract.job_id(record.run, record.jobs),
-                unique=True,
-                job_timeout=TIMEOUT,
-                result_ttl=DAY,
-                failure_ttl=7 * DAY,
-                description=f"run {record.run}",
-            )
+        queue.enqueue(self._redis, request, self._key)
         fault("run.enqueued")
         self.ring(record.run)
 
@@ -189,37 +167,41 @@ class Runs:
         return asked.needed if asked else 1
 
     def view(self, record: RunRecord) -> RunView:
-        return fold(record, self.events(record.run), self.job_state(record), self._clock(), self._now())
+        state = queue.state(self._redis, contract.job_id(record.run, record.jobs))
+        return fold(record, self.events(record.run), state, self._clock(), self._now())
 
     def events(self, run: str) -> tuple[Event, ...]:
         """All that can be read; an entry that is none of ours is passed over."""
         entries: Any = self._redis.xrange(contract.events_key(run))
         return contract.events_of(entries)
 
-    def job_state(self, record: RunRecord) -> JobState:
-        try:
-            job = Job.fetch(contract.job_id(record.run, record.jobs), self._redis, JSONSerializer)
-        except NoSuchJobError:
-            return "queued"  # recorded, not enqueued yet: the next look does it
-        return STATES.get(job.get_status(), "queued")
-
     def has_job(self, record: RunRecord) -> bool:
-        return bool(Job.exists(contract.job_id(record.run, record.jobs), self._redis))
+        return queue.has(self._redis, contract.job_id(record.run, record.jobs))
 
-    def waiting_for(self, target: str) -> RunRecord | None:
-        """The run of this ID, or the one whose node, with this ID or beginning, waits to be accepted."""
-        record = self.record(target)
-        if record is not None:
-            return record
-        for run in self.open_runs():
-            record = self.record(run)
-            waiting = record and self.view(record).waiting
-            if waiting and waiting.candidate and waiting.candidate.node.startswith(target):
-                return record
-        return None
+    def waiting_for(self, target: str, channel: str) -> tuple[RunRecord, ...]:
+        """This channel's run of that ID; or for each node with this ID or beginning the last that asks to accept it.
+
+        While none asks, those that asked and were answered.
+        """
+        named = self.record(target)
+        if named is not None and named.channel == channel:
+            return (named,)
+        views = [self.view(record) for record in self.open_records() if record.channel == channel]
+        about = [view for view in views if pending(view).startswith(target)]
+        asking = [view for view in about if view.state == "waiting"] or about
+        last = {pending(view): view.record for view in sorted(asking, key=lambda view: view.record.asked_at)}
+        return tuple(last.values())
+
+    def has_told_of(self, node: str, last: int) -> bool:
+        """Whether an open run, or one of the `last`, showed a node with this ID or beginning, in any channel."""
+        records = (*self.open_records(), *self.recent(last))
+        return any(id.startswith(node) for record in records for id in nodes_told(self.events(record.run)))
 
     def open_runs(self) -> list[str]:
         return sorted(run.decode() for run in self._redis.smembers(OPEN))  # type: ignore[union-attr]
+
+    def open_records(self) -> list[RunRecord]:
+        return [record for run in self.open_runs() if (record := self.record(run)) is not None]
 
     def recent(self, number: int) -> list[RunRecord]:
         """Newest first."""
@@ -227,9 +209,12 @@ class Runs:
         return [record for run in runs if (record := self.record(run)) is not None]
 
     def hosts(self) -> tuple[str, ...]:
-        """The inventory's names as the jobs' side last told them."""
+        """The inventory's names as the jobs' side last told them; none, if what stands there is none of its."""
         kept = self._redis.get(contract.INVENTORY)
-        return tuple(json.loads(kept)) if isinstance(kept, bytes) else ()
+        try:
+            return _HOSTS.validate_json(kept) if isinstance(kept, bytes) else ()
+        except ValidationError:
+            return ()
 
     # --- what is kept, sealed ---
 

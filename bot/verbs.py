@@ -1,5 +1,6 @@
 """All that there is to type, as one table: help, usage and rights come from it. Pure."""
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +9,7 @@ Right = Literal["read", "change", "accept", ""]
 
 @dataclass(frozen=True)
 class Verb:
-    """A row of the table. `right`: what it takes to use it, "" for none."""
+    """A row of the table. `example`: with {host} for a host of the fleet; `right`: what it takes, "" for none."""
 
     name: str
     arguments: str
@@ -20,6 +21,10 @@ class Verb:
     def usage(self) -> str:
         return f"/swarm {self.name} {self.arguments}".rstrip()
 
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(re.findall("--[a-z-]+", self.arguments))
+
 
 VERBS = (
     Verb("hosts", "", "every host, with its Engine and its place", "hosts", "read"),
@@ -28,34 +33,34 @@ VERBS = (
         "plan",
         "HOST [--manager or --worker] [--docker-group]",
         "what a migration would do; changes nothing",
-        "plan kaditz",
+        "plan {host}",
         "read",
     ),
     Verb(
         "migrate",
         "HOST [--manager or --worker] [--docker-group]",
         "move a host into swarm mode",
-        "migrate kaditz",
+        "migrate {host}",
         "change",
     ),
     Verb(
         "migrate all",
         "[--without HOST,...]",
         "move the whole fleet, in order",
-        "migrate all --without pirita",
+        "migrate all --without {host}",
         "change",
     ),
     Verb("accept", "ID", "make a waiting host a manager; ID is a run's or a node's", "accept k3fm9x2q", "accept"),
     Verb("reject", "ID [--remove]", "leave it a worker, or take it out", "reject k3fm9x2q --remove", "accept"),
     Verb("continue", "RUN", "go on despite the warnings shown", "continue k3fm9x2q", "change"),
-    Verb("pause", "[RUN]", "stop after the step it is in", "pause", "change"),
-    Verb("resume", "[RUN]", "go on with what was paused", "resume", "change"),
+    Verb("pause", "[RUN]", "stop after the step it is in", "pause k3fm9x2q", "change"),
+    Verb("resume", "[RUN]", "go on with what was paused", "resume k3fm9x2q", "change"),
     Verb("cancel", "RUN", "do not begin, or stop after the step it is in", "cancel k3fm9x2q", "change"),
     Verb("retry", "RUN", "the same again, planned from what is true now", "retry k3fm9x2q", "change"),
-    Verb("start", "HOST CONTAINER...", "start containers that did not come back", "start kaditz web", "change"),
-    Verb("retire", "HOST", "stop the key-value store; then, asked again, remove it", "retire lausen", "change"),
-    Verb("status", "[RUN]", "what is going on, what waits, what was last", "status", "read"),
-    Verb("audit", "[HOST, USER or RUN]", "who did what, newest first", "audit kaditz", "read"),
+    Verb("start", "HOST CONTAINER...", "start containers that did not come back", "start {host} web", "change"),
+    Verb("retire", "HOST", "stop the key-value store; then, asked again, remove it", "retire {host}", "change"),
+    Verb("status", "[RUN]", "what is going on, what waits, what was last", "status k3fm9x2q", "read"),
+    Verb("audit", "[HOST, USER or RUN]", "who did what, newest first", "audit {host}", "read"),
     Verb("doctor", "", "check tokens, Redis, keys and hosts, and say what to do", "doctor", "change"),
     Verb("help", "", "this", "help", ""),
 )

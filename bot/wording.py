@@ -1,10 +1,23 @@
 """A run in words: its title, its mark, its state in short, who decided. Pure."""
 
+from dataclasses import replace
+
 from bot.escape import cut, mrkdwn
 from bot.kit import LINE, clock
 from bot.progress import RunView, last_step
 from bot.record import Decision
-from jobs.contract import CONTRACT, Accept, Ended, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
+from jobs.contract import (
+    CONTRACT,
+    Accept,
+    Ended,
+    Migrate,
+    MigrateAll,
+    NodeTable,
+    PlanHost,
+    Reject,
+    RetireStore,
+    StartContainers,
+)
 
 MARKS = {
     "queued": "⏳",
@@ -54,16 +67,23 @@ def title(view: RunView) -> str:
             return f"Plan for {host}"
         case Accept(node):
             return f"Accept {node}"
-        case Reject(node):
-            return f"Reject {node}"
+        case Reject(node, remove):
+            return f"Reject {node}" + (" and take it out" if remove else "")
         case other:
             return other.type.capitalize()
 
 
 def mark(view: RunView) -> str:
+    if stale(view):
+        return "⚠️"
     if view.state == "over" and view.ended:
         return outcome_mark(view.ended)
     return MARKS.get(view.state, "❌" if view.ended else "🚫")
+
+
+def stale(view: RunView) -> bool:
+    """Whether what it shows is of some time ago, as nobody answers now."""
+    return view.state == "over" and isinstance(view.table, NodeTable) and bool(view.table.stale)
 
 
 def outcome_mark(ended: Ended) -> str:
@@ -89,6 +109,8 @@ def short(view: RunView) -> str:
         case "lost":
             return "lost"
         case "over":
+            if stale(view):
+                return "the last known table"
             if view.ended:
                 return outcome_words(view.ended)
             return LEFT.get(view.waiting.question, "cancelled") if view.waiting else "cancelled"
@@ -106,15 +128,50 @@ def foreign(view: RunView) -> str:
     )
 
 
+def conclusion(view: RunView) -> Ended:
+    """The last word of a run that is over, and what its job left unsaid: how things were left, what to type next."""
+    if view.ended is None:
+        return _declined(view)
+    if view.ended.outcome in ("done", "nothing"):
+        return view.ended
+    hint = view.ended.hint if "/swarm" in view.ended.hint else f"{view.ended.hint} {again(view)}".lstrip()
+    return replace(view.ended, state=view.ended.state or left(view), hint=hint)
+
+
+def _declined(view: RunView) -> Ended:
+    """Somebody said no to what it asked."""
+    waiting = view.waiting
+    if waiting and waiting.question == "containers":
+        names = " ".join(waiting.names)
+        return Ended(
+            "done", "", f"On {waiting.host} these do not run: {names}.", f"/swarm start {waiting.host} {names}"
+        )
+    if waiting and waiting.question == "store":
+        return Ended("done", "", f"It is stopped on {waiting.host}.", f"/swarm retire {waiting.host} removes it.")
+    return Ended("cancelled", "", left(view), again(view))
+
+
+def left(view: RunView) -> str:
+    """In what state things were left, as far as its steps tell: a job tells each before it begins it."""
+    if last_step(view) is None and view.foreign is None:
+        return "Nothing was changed."
+    done = sum(step.state == "done" for step in view.steps)
+    return f"{done} of {len(view.steps)} steps were done; what was done stays done."
+
+
+def again(view: RunView) -> str:
+    return f"/swarm retry {view.record.part_of or view.record.run} does only what is left, by a new plan."
+
+
 def lost(view: RunView) -> str:
+    again = f"`{mrkdwn(f'/swarm {view.record.text}')}`"
     if view.foreign is not None:
-        return f"How it ended cannot be read here.\n`{mrkdwn(f'/swarm {view.record.text}')}` does only what is left."
+        return f"How it ended cannot be read here. What was done stays done.\n{again} does only what is left."
     step = last_step(view)
     where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"
-    again = mrkdwn(f"/swarm {view.record.text}")
     return (
         f"The RQ worker died {where}; what was done stays done, and what ran on the host may have gone on.\n"
-        f"`{again}` plans from what is true then, and does only what is left."
+        f"{again} plans from what is true then, and does only what is left."
     )
 
 

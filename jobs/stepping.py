@@ -73,7 +73,8 @@ def _go_on(office: Office) -> None:
         if hold and hold.what == "cancel":
             raise Cancelled(f"cancelled by <@{hold.by}>")
         if hold and hold.what == "pause":
-            raise Paused(f"paused by <@{hold.by}>")
+            others = "" if run == office.request.run else f", with its fleet: /swarm resume {run} goes on with all"
+            raise Paused(f"paused by <@{hold.by}>{others}")
 
 
 def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Callable[[], None]) -> None:

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.grammar import Misuse, ShowHelp, parse
-from bot.verbs import VERBS
+from bot.answers import example
+from bot.grammar import Misuse, ShowHelp, normalised, parse
+from bot.verbs import VERBS, Verb
 
-HOSTS = ("connewitz", "kaditz", "lausen", "tondi")
+HOSTS = ("connewitz", "kaditz", "lausen", "lei-1", "tondi")
 CASES = tomllib.loads((Path(__file__).parents[1] / "data/commands.toml").read_text())["case"]
 
 
@@ -27,8 +28,14 @@ def test_too_long_is_no_command() -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
-def test_every_example_is_understood(verb: object) -> None:
-    assert not isinstance(parse(verb.example), Misuse)  # type: ignore[attr-defined]
+def test_every_example_is_understood(verb: Verb) -> None:
+    assert not isinstance(parse(example(verb, {verb.name: ("*",)}, HOSTS), hosts=HOSTS), Misuse)
+
+
+@given(st.text(alphabet="-\u2010\u2014\u2212 \u200b./swarm<@U0>", max_size=80))
+def test_what_is_understood_is_understood_again(text: str) -> None:
+    """What was typed is kept as it was understood, and shown to be typed again."""
+    assert parse(normalised(f"migrate kaditz {text}")) == parse(f"migrate kaditz {text}")
 
 
 @given(st.text(max_size=400))

@@ -15,7 +15,7 @@ from jobs.contract import Migrate
 
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 0.0)
 DENIED = answers.denied(Denied("it takes the right `change`", ("U01ALICE",)))
-MISUSE = answers.misuse(Misuse("There is no command frobnicate.", "/swarm help"))
+MISUSE = answers.misuse(Misuse("There is no command frobnicate.", "/swarm help"), {}, ())
 
 
 def kept(redis: Redis) -> list[Fact]:
@@ -45,7 +45,7 @@ def test_a_run_and_its_decisions_are_recorded_once_however_often_they_come(redis
         (MISUSE, "misuse", False),
         (answers.note("There is no such request any more."), "void", True),
         (answers.said("Run k3fm9x2q goes on."), None, False),
-        (answers.help_for(()), None, False),
+        (answers.help_for({}, ()), None, False),
     ],
 )
 def test_a_refusal_is_recorded_before_it_is_told(redis: Redis, answer: Message, why: str | None, typed: bool) -> None:

@@ -15,7 +15,7 @@ from bot.runs import Runs
 from imker import moment
 from imker.signing import Key
 from jobs import contract
-from jobs.contract import Began, Candidate, Migrate, Nodes, Quorum, Waiting
+from jobs.contract import Began, Candidate, Migrate, NodeRow, Nodes, NodeTable, Quorum, Waiting
 from jobs.journal import Journal
 from lab.imker import Processes, environment
 from lab.slack.running import free_port, running
@@ -151,6 +151,9 @@ def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: F
     assert [event.job for event in everything.events(run)][-1] == 1
     told = everything.asked("/swarm status", run).plain
     assert "migrate kaditz" in told
+    everything.tell(
+        run, NodeTable("connewitz", 1.0, (NodeRow("j8xsy2yb", True, "kaditz", "Pending", "", "", "", ""),)), job=2
+    )
     everything.workspace.say(BOB, OPS, "/swarm accept j8xsy2yb")
     everything.workspace.wait(BOB, OPS, "Accept j8xsy2yb")
     everything.workspace.wait(
