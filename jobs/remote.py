@@ -1,7 +1,7 @@
 """Files and transient units on a host, over any Shell. What is changed is saved beside itself first."""
 
-import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from jobs.facts import properties
 from jobs.ssh import Shell
@@ -24,11 +24,13 @@ if [ "$seen" != "$2 $3 $4" ]; then
 fi
 shift 5; exec "$@"
 """
-# A copy's name sorts by time; the copy keeps mode and owner, and is noted, before the file is written.
+# A copy's name sorts by time; the copy keeps mode and owner, and is noted in $3 if that is to be, before the file is
+# written.
 SAVE = """
 set -e
 [ -e "$1" ] || exit 0
 cp -p -- "$1" "$1.imker-$2"
+[ -n "$3" ] || exit 0
 umask 022; mkdir -p -- "${3%/*}"; echo "$1.imker-$2" >> "$3"
 """
 NOTE = 'set -e; umask 022; mkdir -p -- "${1%/*}"; printf "%s\\n" "$2" >> "$1"'
@@ -76,9 +78,9 @@ def saved_copies(shell: Shell, path: str) -> list[str]:
     return sorted(shell.run("sh", "-c", LIST, "imker", path, sudo=True).stdout.splitlines())
 
 
-def save(shell: Shell, path: str) -> None:
-    """Copies a file beside itself, and notes the copy as what to go back to."""
-    shell.run("sh", "-c", SAVE, "imker", path, stamp(), BEFORE, sudo=True)
+def save(shell: Shell, path: str, noted: bool) -> None:
+    """Copies a file beside itself. `noted`: as what to go back to."""
+    shell.run("sh", "-c", SAVE, "imker", path, stamp(), BEFORE if noted else "", sudo=True)
 
 
 def note(shell: Shell, path: str, line: str) -> None:
@@ -87,8 +89,8 @@ def note(shell: Shell, path: str, line: str) -> None:
 
 
 def stamp() -> str:
-    """The end of a saved copy's name."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    """The end of a saved copy's name: no two within a second are one."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def write(shell: Shell, path: str, text: str) -> None:

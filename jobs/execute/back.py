@@ -43,9 +43,10 @@ def before(shell: Shell) -> Before:
 
 
 def keep(site: Site, path: str) -> None:
-    """Saves a file beside itself, once a migration: the first copy is the one to go back to."""
-    if path not in before(site.shell).copies:
-        remote.save(site.shell, path)
+    """Saves a file beside itself, once a job; the first copy of a migration is the one to go back to."""
+    if path not in site.kept:
+        remote.save(site.shell, path, noted=path not in before(site.shell).copies)
+        site.kept.add(path)
 
 
 def note(site: Site, old_packages: tuple[str, ...]) -> None:
@@ -55,9 +56,11 @@ def note(site: Site, old_packages: tuple[str, ...]) -> None:
 
 
 def restore(site: Site, old: Before) -> None:
+    """What somebody wrote there since an earlier job is saved before it goes."""
     for path, copy in old.copies.items():
         now, then = remote.read(site.shell, path) or "", remote.read(site.shell, copy) or ""
         if now != then:
+            keep(site, path)
             site.changed(path, now, then)
         remote.restore(site.shell, copy, path)
 

@@ -28,7 +28,8 @@ def save(machine: Machine, rest: list[str], stdin: str) -> Said:
     _, _, path, stamp, before = rest
     if path in machine.disk.texts:
         machine.disk.copy(path, f"{path}.imker-{stamp}")
-        note(machine, [*rest[:2], before, f"{path}.imker-{stamp}"], stdin)
+        if before:
+            note(machine, [*rest[:2], before, f"{path}.imker-{stamp}"], stdin)
     return Said()
 
 

@@ -55,7 +55,7 @@ def test_a_file_is_written_saved_and_restored_as_it_was(file: Path, before: Path
     os.utime(file, (1_400_000_000, 1_400_000_000))
     file.chmod(0o640)
     link = file.readlink() if file.is_symlink() else None
-    remote.save(Here(), str(file))
+    remote.save(Here(), str(file), noted=True)
     (copy,) = remote.saved_copies(Here(), str(file))
     assert before.read_text() == f"{copy}\n"
 
@@ -75,7 +75,7 @@ def test_a_file_is_written_saved_and_restored_as_it_was(file: Path, before: Path
 
 def test_what_is_not_there_has_no_copy_and_is_made(tmp_path: Path, before: Path) -> None:
     path = tmp_path / "new/folder/file"
-    remote.save(Here(), str(path))
+    remote.save(Here(), str(path), noted=True)
     assert not before.exists()
     remote.write(Here(), str(path), "new\n")
     assert path.read_text() == "new\n"
@@ -85,3 +85,12 @@ def test_lines_are_noted_one_below_the_other(before: Path) -> None:
     for line in ("docker.io=20.10.24+dfsg1", "a b $HOME"):
         remote.note(Here(), remote.BEFORE, line)
     assert before.read_text() == "docker.io=20.10.24+dfsg1\na b $HOME\n"
+
+
+def test_a_copy_that_is_not_to_be_gone_back_to_is_not_noted(tmp_path: Path, before: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old\n")
+    remote.save(Here(), str(path), noted=False)
+    (copy,) = remote.saved_copies(Here(), str(path))
+    assert Path(copy).read_text() == "old\n"
+    assert not before.exists()

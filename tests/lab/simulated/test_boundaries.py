@@ -128,6 +128,30 @@ def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
     assert _steps(imker.does(command)) == ()
 
 
+@pytest.mark.parametrize("after", ["SwitchSource", "RewriteOptions", "UpgradeEngine", "PutOptionsBack"])
+def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
+    after: str, other: Callable[..., Fleet], redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = Kind(Migrate("kaditz", "manager"))
+    monkeypatch.setattr("jobs.execute.restart.WITHIN", 0.2)
+    imker = Imker(other(FIRST, "kaditz", pace=AT_ONCE), redis)
+    _begin(imker, kind)
+    whole = _story(imker, kind)[0]
+    _begin(imker, kind)
+    machine = imker.fleet["kaditz"]
+    was = _old(machine)
+    _cut(imker, kind, 0, whole.index(after) + 1)
+    own = machine.disk.texts[options.DEFAULTS] + "# somebody's own words\n"
+    machine.disk.write(options.DEFAULTS, own)
+    monkeypatch.setattr(remote, "stamp", lambda: LATER)
+    _breaks("RestartEngine", machine.dockerd, monkeypatch)
+    assert imker.does(kind.command)[-1].outcome == "restored"
+    kept = {path: text for path, text in machine.disk.texts.items() if path.startswith(f"{options.DEFAULTS}.imker-")}
+    assert own in kept.values()
+    if after != "SwitchSource":  # by then the file had not been changed: the words are what is gone back to
+        assert _old(machine) == was
+
+
 def _breaks(step: str, dockerd: Dockerd, patch: pytest.MonkeyPatch) -> None:
     """The new Engine does not start, or does not go in; the old one does."""
     refuses = dockerd.refusal
