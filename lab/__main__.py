@@ -88,13 +88,13 @@ def slack(port: int = 8899, config: Path | None = None) -> None:
 
 
 @app.command()
-def demo(names: Names = None, stay: bool = False) -> None:
+def demo(names: Names = None, stay: bool = False, port: int = 8899) -> None:
     """The whole story on real hosts, or, without root, simulated ones; `all` for eight, three without names."""
     from lab.demo import THREE
     from lab.demo import demo as play
 
     chosen = () if names == ["all"] else tuple(names or THREE)
-    sys.exit(play(chosen, stay))
+    sys.exit(play(chosen, stay, port))
 
 
 @app.command()

@@ -24,7 +24,7 @@ def look(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
     tokens = [_bot_token(client)]
     if loaded.app_token:
         tokens.append(_app_token(client, loaded.app_token.get_secret_value()))
-    return (*tokens, *(_channel(client, channel) for channel in loaded.channels), *_none(loaded.channels))
+    return (*tokens, *(_channel(client, channel) for channel in loaded.channels))
 
 
 def people(client: WebClient, named: Iterable[str]) -> dict[str, Known]:
@@ -75,11 +75,6 @@ def _channel(client: WebClient, channel: str) -> Finding:
     except (SlackClientError, OSError) as failed:
         return _unanswered(f"channel {channel}", failed)
     return Finding(f"channel {channel}", "pass", "the bot is in it")
-
-
-def _none(channels: tuple[str, ...]) -> tuple[Finding, ...]:
-    hint = "Name the channel's ID in [slack] channels."
-    return () if channels else (Finding("channels", "block", "none: no command is taken anywhere", hint),)
 
 
 def _user(client: WebClient, user: str) -> Known:
