@@ -14,6 +14,7 @@ from jobs.errors import JobError
 from jobs.execute import back
 from jobs.journal import Journal
 from jobs.typed import typed
+from tests import streams
 
 CLASSES = [made for module in (errors, back) for _, made in inspect.getmembers(module, inspect.isclass)]
 KINDS = sorted({made for made in CLASSES if issubclass(made, JobError)}, key=lambda made: made.__name__)
@@ -39,7 +40,7 @@ def made(kind: type[JobError]) -> JobError:
 
 def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, stepped: bool = False) -> Ended:
     request = Request("k3fm9x2q", job, command, "U01ALICE")
-    journal = Journal(redis, request.run, job, lambda: 7.0)
+    journal = Journal(redis, streams.KEY, request.run, job, lambda: 7.0)
 
     def fails() -> Any:
         if stepped:
@@ -47,8 +48,7 @@ def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, st
         raise failed
 
     run.tell_all(request, journal, fails)
-    events: Any = redis.xrange(contract.events_key(request.run))
-    last = contract.events_of(events)[-1].body
+    last = streams.told(redis, request.run)[-1]
     assert isinstance(last, Ended)
     return last
 
@@ -96,7 +96,7 @@ def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
     monkeypatch.setattr(run.inventory, "load", broken)
     request = Request("k3fm9x2q", 1, contract.Hosts(), "U01ALICE")
     with pytest.raises(JobError, match=r"^machines/x/config\.json: no JSON; \[hosts\.y\]: no address$"):
-        run._office(request, Journal(redis, request.run, 1, lambda: 7.0), redis)
+        run._office(request, Journal(redis, streams.KEY, request.run, 1, lambda: 7.0), redis)
 
 
 @pytest.mark.parametrize("command", [*READS, *CHANGES, contract.MigrateAll(("tondi", "lausen"))], ids=typed)

@@ -80,7 +80,7 @@ def test_hosts_are_shown_as_docker_machine_shows_them(imker, name: str) -> None:
 def test_what_is_no_utf8_in_a_hosts_files_stays_as_it_is_there_and_is_shown_as_unreadable(imker) -> None:
     """A label of Latin-1, as an administrator of 2005 would type it; here a surrogate stands for its byte."""
     disk = imker.fleet["tondi"].disk
-    before = disk.texts[DEFAULTS].replace("--cluster-store", "--label city=K\udcf6ln\n--cluster-store")
+    before = disk.texts[DEFAULTS].replace("--cluster-store", "--label city=K\udcf6ln --cluster-store")
     disk.write(DEFAULTS, before)
     told = imker.does(Migrate("tondi", "manager"))
     assert told[-1] == Ended("done", "tondi is in the swarm.")
@@ -88,7 +88,7 @@ def test_what_is_no_utf8_in_a_hosts_files_stays_as_it_is_there_and_is_shown_as_u
     assert "--label city=K\udcf6ln" in " ".join(imker.fleet["tondi"].dockerd.command_line)
     saved = [text for path, text in disk.texts.items() if path.startswith(f"{DEFAULTS}.imker-")]
     assert saved == [before]
-    assert [body.text for body in told if "city=K\ufffdln" in getattr(body, "text", "")] != []
+    assert [body.text for body in told if "city=K?ln" in getattr(body, "text", "")] != []
 
 
 # --- what is said at the end ------------------------------------------------------------------------------------------
