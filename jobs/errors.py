@@ -4,7 +4,7 @@ JobError
 ├ Unreachable     SSH or the Engine did not answer       ├ TimedOut  waited for a state that did not come
 ├ CommandFailed   argv, exit code, tail of stderr        ├ LockHeld  by whom, since when, for what
 ├ EngineRefused   the Engine API said no                 ├ Drifted   the facts changed since they were approved
-└ Superseded      a later run has claimed the host
+├ Superseded      a later run has claimed the host       └ Broke     Imker itself
 """
 
 import time
@@ -13,18 +13,21 @@ import time
 class JobError(Exception):
     """Base of all. `host` is "" when it is about no one host; `state`: in what state it was left, if that is known;
 
-    `by`: whose word it was, a Slack user ID.
+    `by`: whose word it was, a Slack user ID; `check`: the name of the check before a migration that this answers, if it
+    does.
     """
 
     hint = ""
     state = ""
     by = ""
 
-    def __init__(self, summary: str, *, host: str = "", hint: str = "") -> None:
+    def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
         self.host = host
         self.hint = hint or self.hint
+        self.state = state or self.state
+        self.check = check
 
 
 class Unreachable(JobError):
@@ -34,9 +37,9 @@ class Unreachable(JobError):
 class CommandFailed(JobError):
     """`stderr` is the tail of what the command said; `code` its exit status."""
 
-    def __init__(self, host: str, what: str, code: int, stderr: str, *, hint: str = "") -> None:
+    def __init__(self, host: str, what: str, code: int, stderr: str, *, hint: str = "", check: str = "") -> None:
         said = stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        super().__init__(f"{what} failed on {host} (exit {code}): {said[0]}", host=host, hint=hint)
+        super().__init__(f"{what} failed on {host} (exit {code}): {said[0]}", host=host, hint=hint, check=check)
         self.code = code
         self.stderr = stderr
 
@@ -96,6 +99,14 @@ class Superseded(JobError):
         )
         self.fence = fence
         self.state = f"What this run had done stays done; what comes next is run {run}'s."
+
+
+class Broke(JobError):
+    """Imker's own fault, raised from what it was: only the log has that, as it may hold anything."""
+
+    def __init__(self, host: str) -> None:
+        where = f" on {host}" if host else ""
+        super().__init__(f"Imker itself broke{where}; the RQ worker's log has the traceback", host=host)
 
 
 def _clock(since: float) -> str:

@@ -6,14 +6,27 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from jobs import fleet, gather, reads
-from jobs.contract import Began, Ended, FleetPlanned, Planned, Role, StepDone, StepLine, StepNote, StepStarted, Waiting
-from jobs.errors import JobError
+from jobs.contract import (
+    Began,
+    Ended,
+    FleetPlanned,
+    Planned,
+    Role,
+    StepDone,
+    StepFailed,
+    StepLine,
+    StepNote,
+    StepStarted,
+    Waiting,
+)
+from jobs.errors import Broke, JobError
 from jobs.facts import HostFacts, Node, SwarmFacts
 from jobs.inventory import Host
 from jobs.office import Office
 from jobs.plan import Plan, Refusal, fingerprint
 from jobs.preflight import ports
 from jobs.preflight.ports import PortProbe
+from jobs.ssh import Shell
 
 AT_ONCE = 8  # hosts looked at
 LOOK = StepLine("Look", "Look at every host")
@@ -40,7 +53,12 @@ def show_fleet(office: Office, without: tuple[str, ...]) -> None:
 
 def _step(office: Office, line: StepLine, work: Callable[[], Done]) -> Done:
     office.journal.tell(StepStarted(line.key))
-    done = work()
+    try:
+        done = work()
+    except Exception as failed:
+        summary = failed.summary if isinstance(failed, JobError) else Broke("").summary
+        office.journal.tell(StepFailed(line.key, summary))
+        raise
     office.journal.tell(StepDone(line.key))
     return done
 
@@ -88,11 +106,20 @@ def _probed(office: Office, hosts: Sequence[Host], facts: Facts, wanted: Mapping
     outside = [host for host in hosts if _outside(facts[host.name])]
     managers = [host for host in outside if wanted[host.name] == "manager"]
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
-        shells = list(pool.map(lambda host: stack.enter_context(office.shell(host)), outside))
-        listening = stack.enter_context(ports.Listening(shells))
-        targets = [_targets(number, outside, managers) for number in range(len(outside))]
-        called = pool.map(lambda shell, near: ports.call(shell, listening.word, near, frozenset()), shells, targets)
+        entered = list(pool.map(lambda host: _entered(office, stack, host), outside))
+        shells = [shell for shell in entered if not isinstance(shell, JobError)]
+        lost = {shell.host: shell.summary for shell in entered if isinstance(shell, JobError)}
+        listening = stack.enter_context(ports.Listening(shells, lost))
+        targets = {host.name: _targets(number, outside, managers) for number, host in enumerate(outside)}
+        called = pool.map(lambda shell: listening.called(shell, targets[shell.host]), shells)
         return [probe for probes in called for probe in probes]
+
+
+def _entered(office: Office, stack: ExitStack, host: Host) -> Shell | JobError:
+    try:
+        return stack.enter_context(office.shell(host))
+    except JobError as lost:
+        return lost
 
 
 def _outside(found: HostFacts | JobError) -> bool:
@@ -138,7 +165,7 @@ def _planned(
     moving: frozenset[str],
 ) -> Plan | Refusal:
     if isinstance(found, JobError):
-        return Refusal(found.summary, found.hint)
+        return Refusal(found.summary, found.hint, found.check)
     return reads.planned(office, host, found, swarm, role, probes=probes, moving=moving)
 
 

@@ -22,12 +22,13 @@ from imker.outage import outage
 from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
 from jobs.account import recording, turned_away
 from jobs.engine import Engine
-from jobs.errors import Cancelled, JobError
+from jobs.errors import Broke, Cancelled, JobError
 from jobs.execute.back import Restored
 from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office
 from jobs.ssh import SshShell
+from jobs.typed import typed
 
 log = structlog.get_logger()
 
@@ -82,28 +83,50 @@ def tell_all(request: contract.Request, journal: Journal, open_office: Callable[
     with structlog.contextvars.bound_contextvars(run=request.run, job=request.job):
         try:
             handle(request.command, open_office())
+        except Broke as broke:
+            log.exception("job broke")
+            journal.tell(_end(request, journal, broke))
         except JobError as failed:
             log.warning("job failed", summary=failed.summary)
-            journal.tell(contract.Ended(_outcome(failed), failed.summary, failed.state, failed.hint, failed.by))
+            journal.tell(_end(request, journal, failed))
         except Exception as broke:
             log.exception("job broke")
-            summary, hint = _broke(broke)
-            journal.tell(contract.Ended("failed", summary, hint=hint))
+            journal.tell(_end(request, journal, _blamed(broke, getattr(request.command, "host", ""))))
 
 
-def _broke(broke: Exception) -> tuple[str, str]:
-    """What failed, and what to do, where no host is to blame."""
+def _end(request: contract.Request, journal: Journal, failed: JobError) -> contract.Ended:
+    """What failed, in what state that left things, and what to type next: whatever failed, and wherever."""
+    return contract.Ended(
+        _outcome(failed), failed.summary, failed.state or _state(request, journal), _hint(request, failed), failed.by
+    )
+
+
+def _state(request: contract.Request, journal: Journal) -> str:
+    if journal.stepped and contract.queue_of(request.command) == contract.CHANGES:
+        return "What was done stays done."
+    return "Nothing was changed." if request.job == 1 else "Nothing more was changed."
+
+
+def _hint(request: contract.Request, failed: JobError) -> str:
+    if "/swarm" in failed.hint:
+        return failed.hint
+    reads = contract.queue_of(request.command) == contract.READS
+    again = f"/swarm retry {request.run} goes on from what is true then."
+    return f"{failed.hint} {f'Again: {typed(request.command)}' if reads else again}".lstrip()
+
+
+def _blamed(broke: Exception, host: str) -> JobError:
+    """What no host is to blame for, as what it is; Imker itself for all that is left."""
     match broke:
         case ConfigError():
-            return f"the RQ workers' configuration is wrong: {'; '.join(broke.lines)}", "Mend it, and ask again."
+            return JobError("; ".join(broke.lines), hint="Mend that on the RQ workers' machine.")
         case RecordBroken():
-            where = "`python -m bot audit verify` says where it breaks."
-            return "the record takes no entry, so that nothing more is done", where
+            hint = "`python -m bot audit verify` says where it breaks."
+            return JobError("the record takes no entry, so that nothing more is done", hint=hint)
         case RedisError():
-            return outage(broke) or "Redis refuses it; the RQ worker's log says why", "Mend it, and ask again."
+            return JobError(outage(broke) or "Redis refuses it; the RQ worker's log says why")
         case _:
-            again = "What was done stays done. Ask again: a plan is made from what is true."
-            return "Imker itself broke; the RQ worker's log has the traceback", again
+            return Broke(host)
 
 
 def _outcome(failed: JobError) -> contract.Outcome:

@@ -1,10 +1,12 @@
 """A host's place in the swarm: what is left to do for it, and what to know before. Pure."""
 
-from jobs.contract import Finding, Role
+from jobs import quorum
+from jobs.contract import Accept, Finding, Migrate, Reject, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Refusal
 from jobs.steps import Activate, AwaitReachable, CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
+from jobs.typed import typed
 
 
 def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
@@ -14,6 +16,12 @@ def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
 def is_manager(now: HostFacts, swarm: SwarmFacts) -> bool:
     node = own_node(now, swarm)
     return bool(node and node.role == "manager")
+
+
+def role_of(host: Host, now: HostFacts, swarm: SwarmFacts) -> Role:
+    """What nobody said otherwise: the inventory's, but who manages, or waits to, stays so."""
+    node = own_node(now, swarm)
+    return "manager" if node and (node.pending or node.role == "manager") else host.role
 
 
 def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
@@ -26,14 +34,14 @@ def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tup
             f"On {host.name}: docker swarm leave, if nothing there is needed; then ask again.",
         )
     if node is not None:
-        return _member_steps(node, role)
+        return _stays(host, node, role) or _member_steps(node, role)
     if swarm.exists:
         return (JoinSwarm(True), MarkPending(), CheckNode()) if role == "manager" else (JoinSwarm(False), CheckNode())
     if role == "manager":
         return (InitSwarm(), CheckNode())
     return Refusal(
         f"there is no swarm yet, and {host.name} is to be a worker",
-        f"Start it with a manager first: /swarm migrate {host.name} --manager, or another host.",
+        f"Start it with a manager first: {typed(Migrate(host.name, 'manager'))}, or another host.",
     )
 
 
@@ -45,7 +53,8 @@ def swarm_findings(
         *_silent(host, swarm, steps),
         *_ghosts(host, now, swarm),
         *_versions(now, swarm, target),
-        *_restart(now, swarm, steps),
+        _autolock(now, swarm, steps),
+        _quorum(now, swarm, steps),
     )
 
 
@@ -87,26 +96,54 @@ def _versions(now: HostFacts, swarm: SwarmFacts, target: str) -> tuple[Finding, 
     )
 
 
-def _restart(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
+def _restarts(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> bool:
     """A manager that restarts is away for a while: the others have to be enough, and its keys at hand."""
-    if not is_manager(now, swarm) or not any(isinstance(step, RestartEngine) for step in steps):
-        return ()
-    if swarm.autolock:
-        text = "the swarm is locked: after its restart this manager waits for the unlock key"
-        hint = (
-            "Have `docker swarm unlock` ready on the host, or take the lock off: docker swarm update --autolock=false"
-        )
-        return (Finding("autolock", "block", text, hint),)
+    return is_manager(now, swarm) and any(isinstance(step, RestartEngine) for step in steps)
+
+
+def _autolock(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
+    if not swarm.autolock:
+        return Finding("autolock", "pass", "off" if swarm.exists else "no swarm yet, and it starts unlocked")
+    if not _restarts(now, swarm, steps):
+        hint = "A manager asks for the unlock key after each restart: docker swarm unlock"
+        return Finding("autolock", "pass", "the swarm is locked; nothing here needs its key", hint)
+    text = "the swarm is locked: after its restart this manager waits for the unlock key"
+    hint = "Have `docker swarm unlock` ready on the host, or take the lock off: docker swarm update --autolock=false"
+    return Finding("autolock", "block", text, hint)
+
+
+def _quorum(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
+    """Now and after, and what is left meanwhile."""
     managers = [node for node in swarm.nodes if node.role == "manager"]
+    if not _restarts(now, swarm, steps):
+        return Finding("quorum", "pass", _survives(len(managers), steps))
     away = [node.hostname for node in managers if node.manager not in ("leader", "reachable")]
     left = len(managers) - len(away) - 1
     if left >= len(managers) // 2 + 1:
-        return (Finding("quorum", "pass", f"{left} of {len(managers)} managers go on while this one restarts"),)
+        return Finding("quorum", "pass", f"{left} of {len(managers)} managers go on while this one restarts")
     if away:
         text = f"{', '.join(away)} does not answer; with this manager away too, the swarm has no quorum"
-        return (Finding("quorum", "block", text, "Bring it back first."),)
+        return Finding("quorum", "block", text, "Bring it back first.")
     text = f"{left} of {len(managers)} managers stay: the swarm takes no changes until this one is back"
-    return (Finding("quorum", "pass" if len(managers) == 1 else "warn", text, "Its services go on running."),)
+    return Finding("quorum", "pass" if len(managers) == 1 else "warn", text, "Its services go on running.")
+
+
+def _survives(managers: int, steps: tuple[Step, ...]) -> str:
+    now = f"now {quorum.survives(managers)}" if managers else "no swarm yet"
+    more = any(isinstance(step, InitSwarm | MarkPending) for step in steps)
+    return f"{now}; with this one {quorum.survives(managers + 1)}" if more else f"{now}; that stays so"
+
+
+def _stays(host: Host, node: Node, role: Role) -> Refusal | None:
+    """Who manages, or waits to, is no worker by a migration."""
+    own = node.id[:12]
+    if role == "worker" == node.role and node.pending:
+        hint = f"{typed(Reject(own))} leaves it a worker; {typed(Accept(own))} makes it a manager."
+        return Refusal(f"{host.name} waits to be accepted as a manager", hint)
+    if role == "worker" != node.role:
+        hint = f"On another manager: docker node demote {own}; then {typed(Migrate(host.name, role))}."
+        return Refusal(f"{host.name} is a manager; Imker demotes none", hint)
+    return None
 
 
 def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:

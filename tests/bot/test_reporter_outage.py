@@ -3,6 +3,7 @@
 The real Reporter against the lab's Slack; the hours pass by the test's own clock.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from bot.patience import MOST, Patience
 from bot.record import RunRecord, run_id
 from bot.reporter import TICK, Reporter
 from bot.runs import Runs
+from bot.thread import PAGE
 from bot.witness import Witness
 from imker.audit import Audit
 from jobs.contract import Began, Body, Detail, Ended, Migrate, Planned, StepDone, StepLine, StepStarted
@@ -149,6 +151,21 @@ def test_a_first_post_that_is_refused_for_long_comes_once(world: World) -> None:
     world.workspace.clear_faults()
     world.look(2 * MOST)
     assert len(world.posts(run)) == 1
+
+
+def test_a_post_whose_reply_was_lost_is_found_in_a_busy_channel(redis: Redis) -> None:
+    """More was said since than one page of history holds."""
+    with running() as workspace:
+        world = World(workspace, redis)
+        world.now = time.time()
+        workspace.fault("drop_reply", method="chat.postMessage")
+        (run,) = world.begun(1)
+        world.look()
+        for number in range(PAGE + 1):
+            world.client.chat_postMessage(channel=OPS, text=f"lunch? {number}")
+        world.look(2 * MOST)
+        (post,) = world.posts(run)
+        assert world.runs.posted.of(run)["ts"] == post.ts
 
 
 def test_runs_go_on_while_slack_is_away(world: World) -> None:
