@@ -60,8 +60,8 @@ class Witness:
 
     def _once(self, view: RunView, posted: dict[str, str], what: str, alarm: str = "") -> None:
         """Noted before the first try, looked up before a second. Without an `alarm`: the head."""
-        head, run = self._audit.head(), view.record.run
-        if what in posted or head is None or not posted.get("ts"):
+        run = view.record.run
+        if what in posted or not posted.get("ts") or (head := self._audit.head()) is None:
             return
         if f"{what} tried" not in posted or not self._heard(posted, what):
             self._runs.posted.remember(run, **{f"{what} tried": "1"})

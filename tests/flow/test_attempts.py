@@ -5,13 +5,14 @@ become jobs, and exactly those are taken up by the RQ workers.
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from httpx import HTTPStatusError
 from redis import Redis
 from rq import Queue
 from rq.job import JobStatus
@@ -121,7 +122,7 @@ def _workspace() -> dict[str, Any]:
     members = [told["app"]["bot_user"], *IDS.values()]
     return {
         "team": {**told["team"], "id": TEAM},
-        "app": told["app"],
+        "app": {**told["app"], "manifest": str((DEFAULT.parent / told["app"]["manifest"]).resolve())},
         "users": [told["users"][0], *users],
         "groups": [{"id": group, "name": group, "users": inside} for group, inside in GROUPS.items()],
         "channels": [{"id": channel, "name": channel, "members": members} for channel in CHANNELS],
@@ -144,13 +145,13 @@ def test_attempt(world: World, attempt: dict[str, Any]) -> None:
     for who, verdict in attempt.get("first", ()):
         world.presses(who, bench.runs.posted.of(run)["ts"], verdict, f"{run}:1")
     jobs, decisions, recorded, since = bench.requests(), bench.decisions(), len(bench.recorded()), time.time()
-    with _groups(world, attempt.get("groups", "")):
+    with _groups(world, attempt.get("groups", "")), _stopped_by_slack(attempt["who"] == "gone"):
         _try(world, bench, attempt, run)
     done = done_by(bench, jobs, decisions)
     heard = world.heard(attempt["who"], channel, since)
     assert done == attempt.get("does", "nothing"), heard
-    if attempt.get("clicks") == "again":
-        assert (heard, len(bench.recorded())) == ([], recorded), "there is no such button, and nobody to hear it"
+    if attempt.get("clicks") == "again" or attempt["who"] == "gone":
+        assert (heard, len(bench.recorded())) == ([], recorded), "Slack lets nobody press that, nor them"
         return
     assert len(bench.recorded()) > recorded
     if "says" in attempt:
@@ -176,21 +177,23 @@ def test_the_rq_workers_take_up_exactly_what_the_bot_signed_once_and_in_time(wor
         assert (job.get_status() is JobStatus.FINISHED) is may, text
 
 
-class _groups:
+@contextmanager
+def _stopped_by_slack(stopped: bool) -> Iterator[None]:
+    """A deactivated account gets no further than that."""
+    with pytest.raises(HTTPStatusError, match="409") if stopped else nullcontext():
+        yield
+
+
+@contextmanager
+def _groups(world: World, change: str) -> Iterator[None]:
     """What Slack says of user groups meanwhile."""
-
-    def __init__(self, world: World, change: str) -> None:
-        self._world, self._change = world, change
-
-    def __enter__(self) -> None:
-        if self._change == "unreadable":
-            self._world.workspace.fault("server_error", method="usergroups.users.list", times=-1)
-        elif self._change:
-            self._world.workspace.group("S02LEI")
-
-    def __exit__(self, *_: object) -> None:
-        self._world.workspace.clear_faults()
-        self._world.workspace.group("S02LEI", *GROUPS["S02LEI"])
+    if change == "unreadable":
+        world.workspace.fault("server_error", method="usergroups.users.list", times=-1)
+    elif change:
+        world.workspace.group("S02LEI")
+    yield
+    world.workspace.clear_faults()
+    world.workspace.group("S02LEI", *GROUPS["S02LEI"])
 
 
 def _try(world: World, bench: Bench, attempt: dict[str, Any], run: str) -> None:
