@@ -188,7 +188,7 @@ def _words(step: Step) -> tuple[str, str]:
         case JoinSwarm(drained):
             return "Join the swarm", "as a worker, without work until it is accepted" if drained else "as a worker"
         case MarkPending():
-            return "Note that it waits to be accepted", ""
+            return "Mark the node as waiting to be accepted", ""
         case CheckNode():
             return "See the node Ready", ""
         case AddToGroup(user):

@@ -70,7 +70,7 @@ def _mark_pending(site: Site) -> str:
     site.manager().change_node(
         node, lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING: "manager"}}
     )
-    return "it waits"
+    return "marked"
 
 
 def _check(site: Site) -> str:
