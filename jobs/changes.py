@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from jobs import approval, containers, daemon_options, plan, quorum, reads, steps
+from jobs import approval, classic, containers, daemon_options, plan, quorum, reads, retirement, stores
 from jobs.contract import Began, Ended, Outcome, Role, Waiting
 from jobs.contract import Detail as DetailEvent
 from jobs.errors import JobError, Paused
@@ -52,7 +52,10 @@ def accept(office: Office, prefix: str) -> None:
         change_membership(office, host, made.steps, swarm.managers, lease)
         after = gather_swarm(office.inventory, office.connect)
         managers = sum(seen.role == "manager" for seen in after.nodes)
-        return _end(office, "done", f"{node.hostname} is a manager now. {quorum.survives(managers)}.")
+        summary = f"{node.hostname} is a manager now. {quorum.survives(managers)}."
+        idle = stores.idle(office, host, (), (*host.stores, *host.former_stores))
+        runs = idle and idle.inside and not idle.store.stopped  # of one that is stopped somebody was asked already
+        return office.journal.tell(retirement.ask(office, idle, summary) if idle and runs else Ended("done", summary))
 
 
 def reject(office: Office, prefix: str, remove: bool) -> None:
@@ -105,23 +108,26 @@ def _objection(office: Office, waiting: Waiting) -> str | None:
 
 def _conclude(office: Office, host: Host, outlook: reads.Outlook, made: Plan) -> None:
     """A manager-to-be waits for a person, and so does what did not come back, and a store that nobody needs."""
-    if not made.steps and not made.waits:
-        return _end(office, "nothing", f"nothing to do: {host.name} is in the swarm, on the wanted Engine")
     after = containers.look(office, host) if made.steps else outlook.now.containers
     if made.steps:
         office.journal.tell(
             containers.census("after", replace(outlook.now, engine=upstream(made.target), containers=after))
         )
+    named = classic.naming(host, outlook.now)
+    idle = stores.idle(office, host, after, (*named.now, *named.before))
+    if not made.steps and not made.waits:
+        summary = f"nothing to do: {host.name} is in the swarm, on the wanted Engine"
+        return office.journal.tell(Ended("nothing", summary, hint=retirement.later(idle) if idle else ""))
+    missing = containers.missing(made.steps, after)
+    asked = None if idle and (made.waits or missing or not idle.inside or outlook.now.place.state == "active") else idle
+    if idle and not asked:
+        office.journal.tell(DetailEvent("The classic Swarm's key-value store", retirement.later(idle)))
     if made.waits:
         return office.journal.tell(_waiting(office, host))
     summary = f"{host.name} is in the swarm."
-    missing = containers.missing(made.steps, after)
     if missing:
         return office.journal.tell(containers.ask(host, missing, summary))
-    stopped = next((step.name for step in made.steps if isinstance(step, steps.StopStore)), "")
-    if stopped:
-        return containers.offer_removal(office, host, stopped, summary)
-    return _end(office, "done", summary)
+    return office.journal.tell(retirement.ask(office, asked, summary) if asked else Ended("done", summary))
 
 
 def _waiting(office: Office, host: Host) -> Waiting:

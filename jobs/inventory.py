@@ -4,12 +4,13 @@ In: Settings and the store's files. Out: Hosts by name. Only names found here ev
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from imker.config import ConfigError
+from jobs import machine_store
 from jobs.contract import Role
 from jobs.settings import HostSection, Settings
 
@@ -18,7 +19,8 @@ from jobs.settings import HostSection, Settings
 class Host:
     """`discovery`: the classic swarm's store as docker-machine knows it ("consul://…"), "" for a host in none.
 
-    `machine`: docker-machine's own file of it, None for a host that it does not know.
+    `stores`: all key-value stores that docker-machine names for it, `former_stores` those from before Imker cleaned
+    that; `machine`: docker-machine's own file of it, None for a host that it does not know.
     """
 
     name: str
@@ -33,6 +35,8 @@ class Host:
     server: str = ""
     discovery: str = ""
     classic_master: bool = False
+    stores: tuple[str, ...] = ()
+    former_stores: tuple[str, ...] = ()
     machine: Path | None = None
 
 
@@ -69,7 +73,8 @@ def _from_store(store: Path | None) -> dict[str, Host]:
 
 def _machine(config: Path) -> Host:
     """A machine as docker-machine wrote it; of its files only those beside its config are used."""
-    document: dict[str, Any] = json.loads(config.read_text())
+    text = config.read_text()
+    document: dict[str, Any] = json.loads(text)
     driver, options = document.get("Driver") or {}, document.get("HostOptions") or {}
     swarm = options.get("SwarmOptions") or {}
     return Host(
@@ -82,8 +87,14 @@ def _machine(config: Path) -> Host:
         driver=document.get("DriverName") or "-",
         discovery=swarm.get("Discovery") or "",
         classic_master=bool(swarm.get("Master")),
+        stores=machine_store.stores(text),
+        former_stores=tuple(url for copy in sorted(_copies(config)) for url in machine_store.stores(copy.read_text())),
         machine=config,
     )
+
+
+def _copies(config: Path) -> Iterable[Path]:
+    return config.parent.glob(f"{config.name}.imker-*")
 
 
 def _key(written: str | None, folder: Path) -> Path | None:

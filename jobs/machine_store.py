@@ -1,23 +1,57 @@
-"""docker-machine's own file of a host, cleaned of the classic Swarm: else its tools bring the options back. Pure."""
+"""docker-machine's own file of a host: the stores it names, and itself cleaned of what a swarm's node may not have.
+
+Else docker-machine's tools bring the options back. Pure.
+"""
 
 import json
+import re
 from typing import Any
 
 from jobs.daemon_options import FileEdit
 
-CLUSTER = ("cluster-store", "cluster-advertise")
+LEAVE = ("cluster-store", "cluster-advertise", "live-restore")  # beginnings of EngineOptions.ArbitraryFlags
+ESCAPED = {
+    "<": "\\u003c",
+    ">": "\\u003e",
+    "&": "\\u0026",
+    "\u2028": "\\u2028",
+    "\u2029": "\\u2029",
+}  # as Go's encoding/json writes them
 NOT_IN_SWARM: dict[str, Any] = {"IsSwarm": False, "Discovery": "", "Agent": False, "Master": False}
 
 
 def residue(path: str, text: str) -> FileEdit | None:
-    """What the file should say instead; None when nothing of the classic Swarm is in it, or it is no JSON object."""
+    """What the file should say instead; None when there is nothing to clean, or it is no JSON object."""
     try:
         document = json.loads(text)
     except ValueError:
         return None
     if not isinstance(document, dict) or not _clean(document):
         return None
-    return FileEdit(path, text, json.dumps(document, indent=4))
+    return FileEdit(path, text, _written(document))
+
+
+def stores(text: str) -> tuple[str, ...]:
+    """URLs of the key-value stores that the file names."""
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return ()
+    if not isinstance(document, dict):
+        return ()
+    options = document.get("HostOptions") or {}
+    swarm, engine = options.get("SwarmOptions") or {}, options.get("EngineOptions") or {}
+    flags = (re.fullmatch(r"-*cluster-store[= ](.+)", flag) for flag in engine.get("ArbitraryFlags") or ())
+    named = (swarm.get("Discovery"), *(flag[1] for flag in flags if flag))
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def _written(document: dict[str, Any]) -> str:
+    """As docker-machine writes it: what was not cleaned stays as it was, byte for byte."""
+    text = json.dumps(document, indent=4, ensure_ascii=False)
+    for character, escaped in ESCAPED.items():
+        text = text.replace(character, escaped)
+    return text
 
 
 def _clean(document: dict[str, Any]) -> bool:
@@ -28,7 +62,5 @@ def _clean(document: dict[str, Any]) -> bool:
     swarm.update({key: value for key, value in NOT_IN_SWARM.items() if key in swarm})
     driver.update({key: value for key, value in (("SwarmMaster", False), ("SwarmDiscovery", "")) if key in driver})
     if engine.get("ArbitraryFlags"):
-        engine["ArbitraryFlags"] = [
-            flag for flag in engine["ArbitraryFlags"] if not flag.lstrip("-").startswith(CLUSTER)
-        ]
+        engine["ArbitraryFlags"] = [flag for flag in engine["ArbitraryFlags"] if not flag.lstrip("-").startswith(LEAVE)]
     return json.dumps(document) != before

@@ -5,10 +5,11 @@ Pure. What is done already is not in it.
 
 from fnmatch import fnmatch
 
-from jobs import daemon_options
+from jobs import classic, daemon_options
+from jobs.classic import Store
 from jobs.contract import Finding
 from jobs.daemon_options import FileEdit, Rewrite
-from jobs.facts import Container, HostFacts, Package, upstream
+from jobs.facts import HostFacts, Package, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Plan, Refusal
 from jobs.settings import EngineSection
@@ -25,12 +26,11 @@ from jobs.steps import (
     UpgradeEngine,
 )
 
-CLASSIC = ("swarm-agent", "swarm-agent-master")  # docker-machine's names
 CONFFILE = "/etc/default/docker"
 
 
 def engine_steps(
-    host: Host, now: HostFacts, package: Package, goal: EngineSection, store_users: tuple[str, ...]
+    host: Host, now: HostFacts, package: Package, goal: EngineSection, store: Store | None
 ) -> Plan | Refusal:
     wanted = target(package, goal)
     if wanted is None:
@@ -42,10 +42,10 @@ def engine_steps(
     switch = (SwitchSource(FileEdit(str(goal.apt_list), now.source, source)),) if source != now.source else ()
     options = (RewriteOptions(rewrite.edits),) if rewrite.edits else ()
     back = _back(now, rewrite, bool(upgrade))
-    steps: tuple[Step, ...] = (*_retire(now, store_users), *switch, *options, *upgrade, *back)
-    leaving = {step.name for step in steps if isinstance(step, StopStore)}
+    steps: tuple[Step, ...] = (*_retire(now, store), *switch, *options, *upgrade, *back)
+    leaving = store.container.name if store and not store.users else ""
     steps += _restart(now, package, wanted, leaving, bool(options or upgrade or back))
-    findings = (*rewrite.findings, *_store_finding(now, store_users))
+    findings = (*rewrite.findings, *_store_finding(now, store))
     return Plan(steps, findings, rewrite.edits, target=wanted)
 
 
@@ -86,9 +86,9 @@ def _after(rewrite: Rewrite, path: str, text: str) -> str:
     return next((edit.after for edit in rewrite.edits if edit.path == path), text)
 
 
-def _restart(now: HostFacts, package: Package, target: str, leaving: set[str], changed: bool) -> tuple[Step, ...]:
-    running = tuple(container.name for container in now.containers if container.running and not _classic(container))
-    ran = tuple(name for name in (now.ran if now.ran is not None else running) if name not in leaving)
+def _restart(now: HostFacts, package: Package, target: str, leaving: str, changed: bool) -> tuple[Step, ...]:
+    running = tuple(one.name for one in now.containers if one.running and not classic.is_agent(one))
+    ran = tuple(name for name in (now.ran if now.ran is not None else running) if name != leaving)
     old_engine = upstream(now.engine) != upstream(target)
     if changed or old_engine or now.stale or not now.api:
         old = (f"{package.name}={package.installed}",) if package.installed != target else ()
@@ -98,30 +98,20 @@ def _restart(now: HostFacts, package: Package, target: str, leaving: set[str], c
     return (*restart, StartContainers(ran)) if restart or now.ran is not None else ()
 
 
-def _classic(container: Container) -> bool:
-    return container.name in CLASSIC
-
-
-def _store(now: HostFacts) -> Container | None:
-    stores = (container for container in now.containers if container.is_store)
-    return next((store for store in stores if store.running or store.restart != "no"), None)
-
-
-def _retire(now: HostFacts, store_users: tuple[str, ...]) -> tuple[Step, ...]:
-    names = tuple(container.name for container in now.containers if _classic(container))
-    store = _store(now)
+def _retire(now: HostFacts, store: Store | None) -> tuple[Step, ...]:
+    names = tuple(one.name for one in now.containers if classic.is_agent(one))
     retire: tuple[Step, ...] = (RetireContainers(names),) if names else ()
-    return (*retire, StopStore(store.name)) if store and not store_users else retire
+    return (*retire, StopStore(store.container.name)) if store and not store.users and not store.stopped else retire
 
 
-def _store_finding(now: HostFacts, store_users: tuple[str, ...]) -> tuple[Finding, ...]:
-    store = _store(now)
-    if not store:
+def _store_finding(now: HostFacts, store: Store | None) -> tuple[Finding, ...]:
+    if not store or store.stopped:
         return ()
-    if not store_users:
+    name = store.container.name
+    if not store.users:
         strangers = ", ".join(now.conditions.store_peers) if now.conditions else ""
-        text = f"{store.name} is to be stopped, and {strangers} is connected to it" if strangers else ""
+        text = f"{name} is to be stopped, and {strangers} is connected to it" if strangers else ""
         hint = "See what that is before it loses its store."
         return (Finding("key-value store", "warn", text, hint),) if text else ()
-    text = f"{store.name} stays: {', '.join(store_users)} may still need it; it is away while the Engine restarts"
+    text = f"{name} stays: {', '.join(store.users)} may still need it; it is away while the Engine restarts"
     return (Finding("key-value store", "pass", text, "Migrate them, then this host again."),)

@@ -3,6 +3,7 @@
 A plan is made from the host as it is now, so what is done already is not in it: to resume is to plan again.
 """
 
+from jobs.classic import Store
 from jobs.contract import Finding, Role
 from jobs.daemon_options import FileEdit
 from jobs.facts import HostFacts, SwarmFacts
@@ -21,14 +22,14 @@ def migration(
     role: Role,
     goal: EngineSection,
     *,
-    store_users: tuple[str, ...] = (),
+    store: Store | None = None,
     residue: FileEdit | None = None,
     docker_group: bool = False,
     checks: tuple[Finding, ...] = (),
 ) -> Plan | Refusal:
     """All that is left to do to have `host` in the swarm with its role, on the wanted Engine.
 
-    `store_users`: the other hosts that still need the key-value store on this one; `residue`: what docker-machine's
+    `store`: the key-value store on this host, with the other hosts that still need it; `residue`: what docker-machine's
     store still says of the classic Swarm; `docker_group`: whether to put the SSH user into it; `checks`: findings on
     the host's surroundings.
     """
@@ -36,7 +37,7 @@ def migration(
         return Refusal(
             f"{host.name} has no Engine package that apt knows", "Install one, or name it: [engine] package."
         )
-    engine = engine_steps(host, now, now.package, goal, store_users)
+    engine = engine_steps(host, now, now.package, goal, store)
     if isinstance(engine, Refusal):
         return engine
     join = membership(host, now, swarm, role)

@@ -53,6 +53,23 @@ def test_properties_keep_their_equals_signs() -> None:
             '[{"Name": "/proxy", "HostConfig": {"Binds": ["/srv:/srv", "/run/docker.sock:/run/docker.sock:ro"]}}]',
             (Container("proxy", "", False, "no", drives=True),),
         ),
+        ('[{"Name": "/web.1.x", "Config": {"Labels": {"com.docker.swarm.task.id": "t"}}}]', ()),
+        (
+            '[{"Name": "/c", "Config": {"Cmd": ["agent"], "Labels": {"a": "b"}}, "HostConfig": {"PortBindings": {'
+            '"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "0.0.0.0", "HostPort": "80"}], '
+            '"53/udp": [{"HostIp": "", "HostPort": "53"}], "9/tcp": null}}}]',
+            (
+                Container(
+                    "c", "", False, "no", (), ("53->53/udp", "127.0.0.1:8080->80/tcp", "80->80/tcp"), command=("agent",)
+                ),
+            ),
+        ),
+        (
+            '[{"Name": "/c", "Config": {"ExposedPorts": {"8500/tcp": {}}},'
+            ' "NetworkSettings": {"Networks": {"host": {}}}}]',
+            (Container("c", "", False, "no", ("host",), ("8500/tcp",)),),
+        ),
+        ('[{"Name": "/c", "Config": {"ExposedPorts": {"8500/tcp": {}}}}]', (Container("c", "", False, "no"),)),
         ('[{"Name": "/web", "HostConfig": {"Binds": ["/srv:/srv"]}}]', (Container("web", "", False, "no"),)),
         (
             '[{"Name": "/x", "HostConfig": null, "State": null, "NetworkSettings": null}]',

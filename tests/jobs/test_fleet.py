@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from jobs import quorum
 from jobs.contract import Finding, FleetPlanned, Role
 from jobs.facts import SwarmFacts
-from jobs.fleet import arrange, order, roles
+from jobs.fleet import arrange, managing, order, outside, roles
 from jobs.inventory import Host
 from jobs.plan import Plan, Refusal
 from jobs.steps import CheckNode, InitSwarm, JoinSwarm, MarkPending
@@ -79,6 +79,35 @@ def test_who_manages_already_is_proposed_again_when_nothing_tells_the_hosts_apar
     assert roles([replace(host, role="worker", discovery="") for host in hosts], NONE, managing) == before
 
 
+@pytest.mark.parametrize(
+    ("hosts", "inside", "besides", "wanted"),
+    [
+        ("abd", "ab", 1, "ab"),
+        ("abd", "a", 1, "ab"),
+        ("abd", "", 1, "ab"),
+        ("abd", "", 2, "a"),
+        ("abd", "", 3, ""),
+        ("ab", "", 1, "ab"),
+        ("a", "", 1, ""),
+        ("abd", "abd", 0, "abd"),
+        ("abd", "abd", 2, "abd"),
+    ],
+)
+def test_managers_that_are_left_out_this_time_count(hosts: str, inside: str, besides: int, wanted: str) -> None:
+    """`besides`: managers that are none of these hosts. Three in all; who is one stays one."""
+    found = roles([Host(name) for name in hosts], NONE, frozenset(inside), besides)
+    assert "".join(name for name, role in found.items() if role == "manager") == wanted
+
+
+def test_who_of_a_swarm_is_among_the_hosts() -> None:
+    nodes = (manager("m0"), replace(manager("m1"), address="198.18.0.2"), replace(manager("p"), address="198.18.0.3"))
+    pending = replace(nodes[2], role="worker", manager="", pending=True)
+    swarm = SwarmFacts("m0", (*nodes[:2], pending), ("m0",))
+    hosts = [Host("m0", "198.18.0.9"), Host("a", "198.18.0.3"), Host("b", "198.18.0.4")]
+    assert managing(hosts, swarm) == {"m0", "a"}
+    assert outside(hosts, swarm) == 1
+
+
 # --- in which order ---------------------------------------------------------------------------------------------------
 
 
@@ -115,6 +144,11 @@ def test_a_stores_host_that_is_to_be_the_only_manager_goes_first() -> None:
 def test_who_was_in_no_old_swarm_has_the_least_to_lose_and_goes_first() -> None:
     hosts = [Host("a", discovery="consul://x", role="manager"), Host("b", role="manager"), Host("c", role="manager")]
     assert [host.name for host in order(hosts, roles(hosts, NONE, NONE), frozenset("c"))] == ["b", "a", "c"]
+
+
+def test_a_swarms_leader_goes_last_of_its_managers_and_before_the_workers() -> None:
+    hosts = [Host(name, role="manager" if name in "abc" else "worker") for name in "abcde"]
+    assert "".join(host.name for host in order(hosts, roles(hosts, NONE, NONE), NONE, "a")) == "bcade"
 
 
 @given(inventories(), st.booleans(), st.data())
@@ -223,6 +257,14 @@ def test_managers_that_are_even_in_number_or_share_a_server_are_told(
     found = arranged(named(*servers)).findings
     assert [finding.level for finding in found] == ["warn"] * len(words)
     assert all(finding.text.startswith(text) for finding, text in zip(found, words, strict=True))
+
+
+def test_a_manager_that_is_left_out_counts_among_them() -> None:
+    hosts = named("s1", "s2")
+    wanted = roles(hosts, NONE, NONE)
+    nodes = tuple(manager(name) for name in ("m0", "m1", "left-out"))
+    swarm = SwarmFacts("m0", nodes, ("m0", "m1"))
+    assert arrange(hosts, wanted, dict.fromkeys(wanted, NOTHING), swarm, NONE, 2).findings == ()
 
 
 def test_one_version_before_the_first_host_is_touched() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import plan, quorum, steps
+from jobs import classic, plan, quorum, steps
+from jobs.classic import Naming
 from jobs.contract import Role
 from jobs.daemon_options import UnitFacts
 from jobs.facts import Container, Node, Package, upstream
@@ -34,7 +35,9 @@ PACKAGED = {
 }
 
 
-CONSUL = Container("consulnode01", "progrium/consul:latest", True, "always")
+CONSUL = Container("consulnode01", "progrium/consul:latest", True, "always", (), ("8500->8500/tcp",))
+EXPORTER = Container("aa-metrics", "prom/consul-exporter", True, "always", (), ("9107->9107/tcp",))
+NAMED = (Naming("tondi", before=("consul://198.18.0.39:8500",)),)
 
 
 def host(
@@ -49,13 +52,14 @@ def host(
         source=SOURCE,
         files=files if whole else {**PACKAGED, **files},
         unit=UnitFacts(fragment, (), () if whole else ("-/etc/default/docker",)),
-        containers=(*app, *(simulated.classic() if agents else ()), *((CONSUL,) if store else ())),
+        containers=(*app, *(simulated.classic() if agents else ()), *((CONSUL, EXPORTER) if store else ())),
         nodes=tuple(swarm),
     )
 
 
 def planned(world: World, role: Role) -> Plan:
-    made = plan.migration(KADITZ, world.host(), world.swarm(), role, GOAL)
+    store = classic.store(KADITZ, world.containers, NAMED)
+    made = plan.migration(KADITZ, world.host(), world.swarm(), role, GOAL, store=store)
     assert isinstance(made, Plan), made
     return made
 
@@ -107,7 +111,8 @@ def test_no_prefix_leaves_fewer_reachable_managers_than_quorum_needs(world: Worl
 @given(worlds)
 def test_what_ran_runs_and_the_options_lose_only_the_classic_swarm(world: World) -> None:
     end = finished(world, "manager")
-    assert {c.name for c in end.containers if c.running} == {"web", "once"}
+    assert {c.name for c in end.containers if c.running} - {EXPORTER.name} == {"web", "once"}
+    assert [c for c in end.containers if c == EXPORTER] == [c for c in world.containers if c == EXPORTER]
     text = "".join(end.files.values())
     assert "cluster-" not in text
     if any("tlsverify" in old for old in world.files.values()):
