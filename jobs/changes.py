@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from jobs import approval, classic, containers, daemon_options, plan, quorum, reads, retirement, stores
+from jobs import approval, classic, containers, daemon_options, plan, quorum, reads, retirement, steps, stores
 from jobs.contract import Began, Ended, Outcome, Role, Waiting
 from jobs.contract import Detail as DetailEvent
 from jobs.errors import JobError, Paused
+from jobs.execute.back import Restored
 from jobs.facts import Node, SwarmFacts, place, upstream
 from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
@@ -32,6 +33,9 @@ def migrate(office: Office, name: str, role: Role | None, docker_group: bool) ->
             carry_out(office, host, made.steps, outlook.swarm.managers, lease)
         except Paused as paused:
             return office.journal.tell(Waiting("resume", made.warned, summary=f"{paused.summary}. {paused.state}"))
+        except Restored as restored:
+            _work_again(office, host, outlook.swarm, made, restored)
+            raise
         return _conclude(office, host, outlook, made)
 
 
@@ -101,6 +105,18 @@ def _objection(office: Office, waiting: Waiting) -> str | None:
     asked = office.journal.question(request.job - 1)
     why = approval.objection(request, asked, waiting.fingerprint, office.settings.rights, office.now())
     return f"Not done: {why}. Nothing was changed; this is how it is now." if why else None
+
+
+def _work_again(office: Office, host: Host, swarm: SwarmFacts, made: Plan, restored: Restored) -> None:
+    """A node whose Engine is back as it was can do what it did."""
+    back = tuple(step for step in made.steps if isinstance(step, steps.Activate))
+    if not back:
+        return
+    try:
+        with locked(office, "swarm", f"let {host.name} have work again") as lease:
+            change_membership(office, host, back, swarm.managers, lease)
+    except JobError as failed:
+        restored.state = f"{restored.state} It has no work from the swarm yet: {failed.summary}.".lstrip()
 
 
 # --- concluding -----------------------------------------------------------------------------------------------------

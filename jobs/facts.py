@@ -10,6 +10,7 @@ from jobs.daemon_options import OptionFiles, UnitFacts
 from jobs.preflight.conditions import Conditions
 
 TASK = "com.docker.swarm.task.id"  # container label
+DRAINED = "imker.drained"  # node label: has no work while Imker restarts its Engine
 PENDING = "imker.pending"  # node label: joined as a worker, waits to be accepted as a manager
 
 
@@ -87,6 +88,7 @@ class Node:
     manager: str
     engine: str
     pending: bool
+    drained: bool = False  # by Imker
 
 
 @dataclass(frozen=True)
@@ -189,4 +191,5 @@ def node(seen: Mapping[str, Any]) -> Node:
         manager="leader" if manager.get("Leader") else str(manager.get("Reachability") or ""),
         engine=str((description.get("Engine") or {}).get("EngineVersion", "")),
         pending=PENDING in (spec.get("Labels") or {}),
+        drained=DRAINED in (spec.get("Labels") or {}),
     )

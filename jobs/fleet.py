@@ -13,6 +13,7 @@ from jobs.contract import Finding, FleetPlanned, Leg, Role
 from jobs.facts import Node, SwarmFacts, upstream
 from jobs.inventory import Host
 from jobs.plan import Plan, Refusal
+from jobs.steps import DrainNode
 
 MANAGERS = 3  # proposed when the inventory names none: one may fail
 
@@ -69,7 +70,9 @@ def arrange(
     )
     legs = [
         _leg(host, wanted[host.name], plans[host.name], wave, number)
-        for host, wave, number in zip(todo, _waves(todo, wanted, stores), list(managers)[1:], strict=True)
+        for host, wave, number in zip(
+            todo, _waves(todo, wanted, stores | _draining(plans)), list(managers)[1:], strict=True
+        )
     ]
     done = tuple(host.name for host in ordered if host not in todo)
     findings = (*_managers(ordered, wanted, outside(ordered, swarm)), *_versions(plans))
@@ -102,14 +105,20 @@ def _joins_as_manager(role: Role, made: Plan | Refusal, swarm: SwarmFacts) -> in
     return int(role == "manager" and isinstance(made, Plan) and (made.waits or founds))
 
 
-def _waves(hosts: Iterable[Host], wanted: Mapping[str, Role], stores: frozenset[str]) -> list[int]:
-    """Legs of one wave may go on together: only workers without a store do, and never with the canary."""
+def _draining(plans: Mapping[str, Plan | Refusal]) -> frozenset[str]:
+    """Nodes of a swarm are upgraded one by one: somebody has to do their work meanwhile."""
+    made = ((name, made) for name, made in plans.items() if isinstance(made, Plan))
+    return frozenset(name for name, plan in made if any(isinstance(step, DrainNode) for step in plan.steps))
+
+
+def _waves(hosts: Iterable[Host], wanted: Mapping[str, Role], alone: frozenset[str]) -> list[int]:
+    """Legs of one wave may go on together: only workers do, never those that are to be `alone`, nor the canary."""
     waves: list[int] = []
     together = False
     for host in hosts:
-        alone = wanted[host.name] == "manager" or host.name in stores or not waves
-        waves.append((waves[-1] if waves else -1) + int(alone or not together))
-        together = not alone
+        apart = wanted[host.name] == "manager" or host.name in alone or not waves
+        waves.append((waves[-1] if waves else -1) + int(apart or not together))
+        together = not apart
     return waves
 
 

@@ -9,7 +9,7 @@ from jobs.daemon_options import FileEdit
 from jobs.facts import HostFacts, SwarmFacts
 from jobs.inventory import Host
 from jobs.plan.engine import engine_steps
-from jobs.plan.membership import is_manager, membership, swarm_findings
+from jobs.plan.membership import is_manager, membership, spared, swarm_findings
 from jobs.plan.model import Plan, Refusal
 from jobs.settings import EngineSection
 from jobs.steps import AddToGroup, CleanMachine, Step
@@ -43,7 +43,8 @@ def migration(
     join = membership(host, now, swarm, role)
     if isinstance(join, Refusal):
         return join
-    steps = (*_group(host, now, docker_group), *engine.steps, *join, *((CleanMachine(residue),) if residue else ()))
+    inside = dict.fromkeys((*spared(now, swarm, engine.steps), *join))  # what is left of an acceptance may be in both
+    steps = (*_group(host, now, docker_group), *inside, *((CleanMachine(residue),) if residue else ()))
     findings = (*checks, *engine.findings, *swarm_findings(host, now, swarm, steps, engine.target))
     waits = role == "manager" and swarm.exists and not is_manager(now, swarm)
     return Plan(steps, findings, engine.edits, waits, engine.target)

@@ -12,7 +12,7 @@ from jobs.facts import SwarmFacts
 from jobs.fleet import arrange, managing, order, outside, roles
 from jobs.inventory import Host
 from jobs.plan import Plan, Refusal
-from jobs.steps import CheckNode, InitSwarm, JoinSwarm, MarkPending
+from jobs.steps import CheckNode, DrainNode, InitSwarm, JoinSwarm, MarkPending
 from tests.jobs.world import manager
 
 NONE: frozenset[str] = frozenset()
@@ -174,6 +174,14 @@ def test_workers_in_a_row_are_one_wave(hosts: list[Host], draw: st.DataObject) -
     for number in range(2, len(legs)):
         if together[number - 1] and together[number]:
             assert legs[number - 1].wave == legs[number].wave
+
+
+def test_workers_that_are_in_the_swarm_already_are_upgraded_one_by_one() -> None:
+    hosts = [Host("m", role="manager"), *(Host(name) for name in "abc")]
+    upgraded = Plan((DrainNode("n"), CheckNode()), target=TARGET)
+    plans = {"m": NOTHING, "a": upgraded, "b": upgraded, "c": WORKER}
+    made = arrange(hosts, roles(hosts, NONE, NONE), plans, swarm_of(1), NONE, 2)
+    assert [(leg.host, leg.wave) for leg in made.legs] == [("a", 0), ("b", 1), ("c", 2)]
 
 
 # --- what the swarm survives -----------------------------------------------------------------------------------------

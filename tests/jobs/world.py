@@ -102,8 +102,10 @@ def _member(step: steps.Step, world: World) -> World:
             return _changed(world, pending=True)
         case steps.Promote():
             return _changed(world, role="manager", manager="reachable")
+        case steps.DrainNode():
+            return _changed(world, drained=True, availability="drain")
         case steps.Activate():
-            return _changed(world, pending=False, availability="active")
+            return _changed(world, pending=False, drained=False, availability="active")
         case steps.LeaveSwarm():
             return replace(world, joined=False, nodes=tuple(node for node in world.nodes if node.id != OWN))
         case _:
