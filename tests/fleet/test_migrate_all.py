@@ -18,7 +18,11 @@ EIGHT = tuple(host.name for host in FLEET)
 CLASSIC = {"swarm-agent", "swarm-agent-master"}
 STORE = "consulnode01"
 LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + engine.FENCE + '"}}'
-Containers = dict[str, tuple[str, str]]
+SEEN = (
+    "{{.Name}}|{{.State.Status}}|{{.HostConfig.RestartPolicy.Name}}|{{.Config.Image}}|"
+    "{{json .HostConfig.PortBindings}}|{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+)
+Containers = dict[str, tuple[str, ...]]
 
 
 @pytest.fixture
@@ -49,7 +53,8 @@ def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Imker, mo
     assert after == {name: as_promised(found) for name, found in before.items()}
     managers = {host.name for host in moving if host.role == "manager"}
     assert {host.name for host in moving if is_manager(host.name)} == managers
-    assert before["lausen"][STORE] == ("running", "always"), "there was something to leave"
+    assert before["lausen"][STORE][:2] == ("running", "always"), "there was something to leave"
+    assert all('"6379"' in found["cache"][3] and found["cache"][4] == "bridge " for found in before.values())
     moved = channel(imker, "Migrate the whole fleet")[0]
     assert f"{len(moving)} hosts moved: {len(managers)} as managers" in moved.plain
     assert started_in_order(imker, moving)
@@ -60,16 +65,16 @@ def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Imker, mo
 
 
 def containers(host: str) -> Containers:
-    """Name -> (state, restart policy) of every container, running or not."""
-    form = "{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"
-    rows = on(host, "sh", "-c", f"docker inspect -f '{form}' $(docker ps -aq)").splitlines()
-    found = [line.lstrip("/").split() for line in rows]
-    return {row[0]: (row[1], row[2] if len(row) > 2 else "no") for row in found}
+    """Name -> (state, restart policy, image, ports, networks) of every container, running or not."""
+    rows = on(host, "sh", "-c", f"docker inspect -f '{SEEN}' $(docker ps -aq)").splitlines()
+    found = [line.lstrip("/").split("|") for line in rows]
+    return {name: (state, policy or "no", *rest) for name, state, policy, *rest in found}
 
 
 def as_promised(before: Containers) -> Containers:
     """The classic Swarm's own are gone; its store is stopped and kept; every other is as it was."""
-    return {name: ("exited", "no") if name == STORE else state for name, state in before.items() if name not in CLASSIC}
+    left = {name: seen for name, seen in before.items() if name not in CLASSIC}
+    return {name: ("exited", "no", *seen[2:]) if name == STORE else seen for name, seen in left.items()}
 
 
 def refuses_an_older_run(host: str) -> bool:

@@ -4,7 +4,19 @@ import time
 
 import pytest
 
-from jobs.contract import Accept, Approval, Ended, Hosts, HostTable, Migrate, Nodes, NodeTable, Waiting
+from jobs.contract import (
+    Accept,
+    Approval,
+    Census,
+    ContainerRow,
+    Ended,
+    Hosts,
+    HostTable,
+    Migrate,
+    Nodes,
+    NodeTable,
+    Waiting,
+)
 from lab.fleet.options import DEFAULTS, JSON
 
 
@@ -44,6 +56,18 @@ def _as_promised(fleet) -> None:
     saved = [path for path in fleet["tondi"].disk.texts if path.startswith(f"{DEFAULTS}.imker-")]
     assert "--cluster-store=consul://" in fleet["tondi"].disk.texts[saved[0]]
     assert "live-restore" not in fleet["lausen"].disk.texts[JSON]
+
+
+@pytest.mark.parametrize("name", ["connewitz", "tondi"])
+def test_the_census_after_is_the_one_before_without_the_classic_swarms_own(imker, name: str) -> None:
+    told = imker.does(Migrate("connewitz", "manager"))
+    told = told if name == "connewitz" else imker.does(Migrate(name, "worker"))
+    before, after = [body for body in told if isinstance(body, Census)]
+    assert (before.when, before.engine, after.when, after.engine) == ("before", "20.10.24", "after", "26.1.5")
+    assert after.containers == tuple(one for one in before.containers if one.name != "swarm-agent")
+    assert (
+        ContainerRow("cache", "redis:3", True, "unless-stopped", ("6379->6379/tcp",), ("bridge",)) in after.containers
+    )
 
 
 def test_the_history_tells_each_changing_step_once(imker) -> None:
