@@ -120,3 +120,10 @@ def test_tables_of_no_node_and_of_five_hundred() -> None:
     shown = tables.of(NodeTable("connewitz", 0.0, rows))
     assert len({row[0] for row in shown.rows}) == 500, "shortened IDs still tell all apart"
     assert tables.left_out(shown) > 0
+
+
+def test_a_run_that_goes_on_does_not_say_the_same_again_in_its_thread() -> None:
+    diff, other = contract.Detail("kaditz: what changes", "- a"), contract.Detail("apt on kaditz", "- a")
+    told = [(1, 1, diff), (1, 2, other), (2, 1, diff)]
+    view = fold(RECORD, [Event("k3fm9x2q", job, n, float(job), body) for job, n, body in told], "running", 3.0)
+    assert view.details == (("1-1", diff), ("1-2", other))
