@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 STAMP := $(VENV)/.installed
+HONCHO = PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv $(VENV)
@@ -24,15 +25,20 @@ lint: $(STAMP) ## format, lint, types, import rules
 
 .PHONY: demo
 demo: $(STAMP) ## the story on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
-	$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(STAY),--stay)
+	@$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(filter-out 0,$(STAY)),--stay) $(if $(DEMO_PORT),--port $(DEMO_PORT))
 
 .PHONY: chaos
 chaos: $(STAMP) ## random faults on all four processes, Redis, Slack and simulated hosts: N=500, SEED=...
 	$(VENV)/bin/python -m lab chaos --number $(or $(N),500) $(if $(SEED),--seed $(SEED))
 
 .PHONY: run
-run: $(STAMP) ## the four processes, with your own tokens and imker.toml
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/honcho start
+run: $(STAMP) ## the four processes, with your own imker.toml, and tokens in .env
+	@{ $(HONCHO) run python -m bot check; $(HONCHO) run python -m jobs check; } 2>&1 | awk '!told[$$0]++; END {exit NR > 0}'
+	@$(HONCHO) start
+
+.PHONY: doctor
+doctor: $(STAMP) ## what is still missing: tokens, channels, Redis, rights, keys, hosts
+	@$(HONCHO) run python -m bot doctor; bot=$$?; $(HONCHO) run python -m jobs doctor && exit $$bot
 
 .PHONY: fleet-down
 fleet-down: $(STAMP) ## end the lab's hosts, whatever left them
@@ -48,9 +54,9 @@ test: lint browser ## all tests but those that keep real hosts busy for minutes 
 	$(VENV)/bin/python -m pytest -m "not long"
 
 .PHONY: figures
-figures: $(STAMP) ## the figures of docs/reliability.md, measured anew: some minutes
+figures: $(STAMP) ## the figures of docs/reliability.md, and as root docs/lab.md, measured anew: ten minutes
 	@mkdir -p .lab && rm -f .lab/figures
-	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/chaos tests/flow tests/lab
+	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/chaos tests/flow tests/lab tests/fleet
 	@cat .lab/figures
 
 .PHONY: test-fast

@@ -4,7 +4,6 @@ answer in private. Nothing is ever met with silence.
 """
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -80,7 +79,7 @@ class Desk:
         here = record is not None and record.channel == delivery.channel
         if record is None or not here or self._runs.posted.of(run).get("ts") != delivery.message:
             return answer(answers.note("There is no such request any more."))
-        return self._decide(delivery.user, record, int(job), verdict, answer)
+        return self._decide(delivery, record, int(job), verdict, answer)
 
     def _misuse(self, wrong: Misuse, user: str, channel: str) -> Message:
         """Near misses are for those who may ask; what others typed is kept as little as theirs."""
@@ -106,7 +105,7 @@ class Desk:
             " ".join(text.split()),
             actor.user,
             delivery.channel,
-            time.time(),
+            delivery.at,
             within=within,
         )
         self.minutes.started(record)
@@ -130,7 +129,7 @@ class Desk:
             case steering.Start(command, text):
                 return self._start(command, actor, text, delivery, answer)
             case steering.Answer(verdict):
-                return self._decide(actor.user, record, record.jobs, verdict, answer)
+                return self._decide(delivery, record, record.jobs, verdict, answer)
             case steering.Holding(kind, says):
                 self.minutes.held(actor.user, record, delivery.id, kind)
                 self._runs.hold(record.run, Hold(kind, actor.user, delivery.at))
@@ -161,7 +160,7 @@ class Desk:
         found = self._runs.waiting_for(target, delivery.channel)
         if len(found) == 1:
             late = verdict == "accept" and self._runs.view(found[0]).expired
-            return self._decide(actor.user, found[0], found[0].jobs, "again" if late else verdict, answer)
+            return self._decide(delivery, found[0], found[0].jobs, "again" if late else verdict, answer)
         if isinstance(checked, Denied):
             return answer(answers.denied(checked))
         if found:
@@ -175,7 +174,8 @@ class Desk:
         command = Accept(target) if verdict == "accept" else Reject(target, verdict == "remove")
         return self._start(command, actor, normalised(delivery.text), delivery, answer)
 
-    def _decide(self, user: str, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
+    def _decide(self, delivery: Delivery, record: RunRecord, job: int, verdict: Verdict, answer: Answer) -> None:
+        user = delivery.user
         actor = self._people.actor(user, self._team, fresh=True)
         here = self._authorized(actor, Need("help"), record.channel)
         if isinstance(here, Denied):
@@ -191,7 +191,7 @@ class Desk:
         checked = authorize_answer(rights, self._settings.channels, actor, current, view.waiting, verdict)
         if isinstance(checked, Denied):
             return answer(answers.denied(checked))
-        decision = Decision(job, verdict, user, time.time())
+        decision = Decision(job, verdict, user, delivery.at, view.waiting.fingerprint)
         fault("decision.made")
         holds = self._runs.decide(current, decision, view.waiting.needed)
         if holds != decision:

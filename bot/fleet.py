@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bot.progress import RunView
-from bot.record import Decision, RunRecord, run_id
+from bot.record import DAY, Decision, RunRecord, run_id
 from jobs.contract import Approval, Ended, FleetPlanned, Hold, Leg, Migrate
 
 LegState = Literal["ahead", "going", "asking", "pending", "done", "failed", "cancelled"]
 State = Literal["planning", "asking", "going", "paused", "pending", "over"]
 AFTER = ("containers", "stop", "store")  # questions of a host that is in the swarm
 SETTLED = ("pending", "done")  # a manager that waits to be accepted keeps nobody waiting
+GOOD = 7 * DAY  # seconds from a start until nothing is begun for it any more: less than its hosts' jobs count as used
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class FleetView:
     start: Decision | None = None
     hold: Hold | None = None
 
+    @property
+    def late(self) -> bool:
+        """Whether hosts are left that its start no longer is for."""
+        return self.start is not None and self.view.now - self.start.at > GOOD and bool(self.of("ahead"))
+
     def held(self, what: str) -> bool:
         return self.hold is not None and self.hold.what == what
 
@@ -58,6 +64,8 @@ def fleet_of(view: RunView, children: Mapping[str, RunView], hold: Hold | None) 
 def next_legs(fleet: FleetView) -> tuple[Leg, ...]:
     """What may begin now: of the first wave that is not settled, as many as may go on at once. A failure stops all."""
     if fleet.start is None or fleet.held("pause") or fleet.held("cancel") or fleet.of("failed", "cancelled"):
+        return ()
+    if fleet.late:
         return ()
     open_waves = [leg.leg.wave for leg in fleet.legs if leg.state not in SETTLED]
     if not open_waves:
@@ -94,8 +102,10 @@ def steered(fleet: FleetView) -> tuple[tuple[RunView, Decision], ...]:
     if fleet.hold is None or fleet.hold.what == "pause":
         return ()
     verdict: Literal["continue", "cancel"] = "continue" if fleet.hold.what == "resume" else "cancel"
-    paused = (leg.view for leg in fleet.of("asking") if leg.view and _question(leg.view) == "resume")
-    return tuple((view, Decision(view.record.jobs, verdict, fleet.hold.by, fleet.hold.at)) for view in paused)
+    asking = ((leg.view, leg.view.waiting) for leg in fleet.of("asking") if leg.view and leg.view.waiting)
+    paused = ((view, waiting.fingerprint) for view, waiting in asking if waiting.question == "resume")
+    by, at = fleet.hold.by, fleet.hold.at
+    return tuple((view, Decision(view.record.jobs, verdict, by, at, shown)) for view, shown in paused)
 
 
 def state(fleet: FleetView) -> State:
@@ -105,7 +115,7 @@ def state(fleet: FleetView) -> State:
         return "going"
     if fleet.of("asking"):
         return "paused" if fleet.held("pause") else "asking"
-    if fleet.of("failed", "cancelled") or fleet.held("cancel"):
+    if fleet.of("failed", "cancelled") or fleet.held("cancel") or fleet.late:
         return "over"  # who waits to be accepted has a message of their own
     if fleet.of("ahead"):
         return "paused" if fleet.held("pause") else "going"
@@ -127,7 +137,9 @@ def conclusion(fleet: FleetView) -> Ended | None:
 
 def _failure(fleet: FleetView) -> str:
     failed = [f"{leg.leg.host}: {_why(leg.view)}" for leg in fleet.of("failed", "cancelled")]
-    return "; ".join(failed) or (f"cancelled by <@{fleet.hold.by}>" if fleet.hold else "")
+    if failed or not fleet.hold or not fleet.held("cancel"):
+        return "; ".join(failed) or "it was started more than a week ago; nothing more is begun for that"
+    return f"cancelled by <@{fleet.hold.by}>"
 
 
 def _why(view: RunView | None) -> str:

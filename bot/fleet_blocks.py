@@ -97,4 +97,4 @@ def _legs_findings(view: FleetView) -> list[Block]:
 
 def _hold(view: FleetView) -> list[Block]:
     words = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled"}
-    return [context(f"{words[view.hold.what]} by <@{view.hold.by}>")] if view.hold else []
+    return [context(f"{words[view.hold.what]} by <@{mrkdwn(view.hold.by)}>")] if view.hold else []

@@ -59,14 +59,17 @@ class Inbox:
 
     def left(self) -> list[Delivery]:
         """Those that somebody took and did not finish; what is too old to be answered is struck off."""
-        found, known = [], [name.decode() for name in self._redis.smembers(INBOX)]  # type: ignore[union-attr]
-        for name in known:
+        found, known = [], self._redis.smembers(INBOX)
+        for name in (one.decode(errors="replace") for one in known):  # type: ignore[union-attr]
             place = f"{INBOX}:{name}"
             kept = signing.opened(self._key, place, self._redis.get(place))
             if kept is None:
                 self._redis.srem(INBOX, name)
                 continue
             delivery = _DELIVERY.validate_json(kept)
-            if abs(self._clock() - delivery.at) > LEFT:  # before it was taken: somebody set the clock back
+            age = self._clock() - delivery.at  # negative: somebody set the clock back
+            if age > KEPT:  # somebody put it there again
+                self.done(delivery)
+            elif abs(age) > LEFT:
                 found.append(delivery)
         return found

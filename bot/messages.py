@@ -15,7 +15,7 @@ from bot.kit import Message
 from bot.progress import RunView
 from bot.report import report as written
 from bot.runs import Runs
-from bot.thread import payload, post, replies
+from bot.thread import history, payload, post, replies
 from imker.fault import fault
 
 log = structlog.get_logger()
@@ -68,13 +68,8 @@ class Messages:
 
     def _found(self, channel: str, run: str, since: float) -> str:
         """A message of this run that was posted although its reply was lost, "" if there is none."""
-        history = self._client.conversations_history(
-            channel=channel, oldest=str(since - 60), include_all_metadata=True, limit=200
-        )
-        for message in history["messages"]:
-            if payload(message, METADATA).get("run") == run:
-                return str(message["ts"])
-        return ""
+        posted = history(self._client, channel, since - 60)
+        return next((str(one["ts"]) for one in posted if payload(one, METADATA).get("run") == run), "")
 
     def _edit(self, run: str, message: Message, digest: str, posted: dict[str, str]) -> None:
         self._update(posted["channel"], posted["ts"], message)

@@ -18,8 +18,7 @@ class Posted:
 
     def of(self, run: str) -> dict[str, str]:
         """ "ts", "channel", "digest" of the run's message, and a key for each detail in its thread."""
-        kept = self._redis.hgetall(_key(run))
-        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
+        return _read(self._redis.hgetall(_key(run)))
 
     def remember(self, run: str, **posted: str) -> None:
         mapping: Any = posted
@@ -31,12 +30,15 @@ class Posted:
 
     def witnessed(self) -> dict[str, str]:
         """ "day": the last one that has not ended when looked at; "tried": the last whose head was to be posted."""
-        kept = self._redis.hgetall(WITNESS)
-        return {key.decode(): value.decode() for key, value in kept.items()}  # type: ignore[union-attr]
+        return _read(self._redis.hgetall(WITNESS))
 
     def remember_witness(self, **posted: str) -> None:
         mapping: Any = posted
         self._redis.hset(WITNESS, mapping=mapping)
+
+
+def _read(kept: Any) -> dict[str, str]:
+    return {key.decode(errors="replace"): value.decode(errors="replace") for key, value in kept.items()}
 
 
 def _key(run: str) -> str:

@@ -23,6 +23,7 @@ from jobs.contract import (
     StepNote,
     StepStarted,
     Unread,
+    Unsealed,
     Waiting,
 )
 
@@ -65,6 +66,7 @@ class RunView:
     censuses: tuple[Census, ...] = ()
     expired: bool = False
     foreign: int | None = None  # a contract that some of its events speak, and this side does not
+    unsealed: bool = False  # whether its stream holds what Imker did not write, or with another key
 
 
 def fold(
@@ -123,6 +125,8 @@ def _with(view: RunView, event: Event) -> RunView:
             return replace(view, ended=ended, waiting=None, finished_at=event.at)
         case Unread(contract):
             return replace(view, foreign=contract)
+        case Unsealed():
+            return replace(view, unsealed=True)
         case _:
             return replace(view, waiting=None, ended=None, finished_at=None)
 

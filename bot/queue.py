@@ -43,12 +43,12 @@ def enqueue(redis: "Redis", request: Request, key: Key) -> None:
         )
 
 
-def state(redis: "Redis", job_id: str) -> JobState:
-    """A job that RQ does not know counts as queued: what is recorded and not enqueued yet, the next look enqueues."""
+def state(redis: "Redis", job_id: str, unknown: JobState) -> JobState:
+    """`unknown`: what a job counts as that RQ does not know."""
     try:
         job = Job.fetch(job_id, redis, JSONSerializer)
     except NoSuchJobError:
-        return "queued"
+        return unknown
     return STATES.get(job.get_status(), "queued")
 
 

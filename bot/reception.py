@@ -12,16 +12,17 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from bot import answers
+from bot.decisions import Forged
 from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
-from bot.runs import Forged
 from imker.audit import RecordBroken
 from imker.fault import fault
 from imker.outage import outage, refused
 
 log = structlog.get_logger()
 REFUSES = "Redis refuses it; the bot's log says why"
+BROKE = "Imker itself broke over it; the bot's log has the traceback. /swarm status shows what was begun."
 LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 
 
@@ -75,17 +76,23 @@ class Reception:
                 self._inbox.done(delivery)
             raise
         except Exception:
-            log.exception("a delivery broke", delivery=delivery.id)
-            self._inbox.done(delivery)
+            self._broke(delivery)
+
+    def _broke(self, delivery: Delivery) -> None:
+        log.exception("a delivery broke", delivery=delivery.id)
+        self._answer(delivery)(answers.note(BROKE))
+        self._inbox.done(delivery)
 
     def deal_with(self, delivery: Delivery) -> None:
-        """What Redis fails in the middle of is still written down: `catch_up` does it."""
+        """What Redis fails in the middle of is still written down: `catch_up` does it. Nothing is met with silence."""
         try:
             self._work(delivery)
         except RedisError as failed:
             log.warning("could not be dealt with yet", delivery=delivery.id, error=str(failed))
             why = outage(failed)
             self._answer(delivery)(answers.kept(why) if why else answers.note(f"Not done: {REFUSES}."))
+        except Exception:
+            self._broke(delivery)
 
     def _work(self, delivery: Delivery) -> None:
         """Raises RedisError."""

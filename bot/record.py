@@ -9,6 +9,7 @@ from jobs.contract import Approval, Command
 
 DAY = 24 * 3600
 KEPT = 30 * DAY  # seconds a run is kept
+VALID = DAY  # seconds from what somebody said until nothing is begun for it any more
 
 Verdict = Literal["accept", "reject", "remove", "continue", "cancel", "start", "again"]  # again: ask once more
 LAST: tuple[Verdict, ...] = ("cancel", "start")  # no job of the same run follows from these
@@ -17,12 +18,16 @@ JobState = Literal["queued", "running", "over", "lost"]  # lost: RQ knows of no 
 
 @dataclass(frozen=True)
 class Decision:
-    """A person's answer to what job `job` of the run asked. `by`: Slack user ID; `at`: UNIX seconds."""
+    """A person's answer to what job `job` of the run asked. `by`: Slack user ID; `at`: UNIX seconds.
+
+    `shown`: the fingerprint of the question that was answered.
+    """
 
     job: int
     verdict: Verdict
     by: str
     at: float
+    shown: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,11 @@ class RunRecord:
     approvals: tuple[Approval, ...] = ()
     within: tuple[str, ...] = ()
     votes: tuple[Decision, ...] = ()
+
+    @property
+    def expires(self) -> float:
+        """UNIX seconds after which no RQ worker takes up the run's last job: counted from the word it follows."""
+        return max((self.asked_at, *(decision.at for decision in self.decisions))) + VALID
 
 
 def run_id(trigger: str) -> str:

@@ -21,17 +21,19 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry import RetryHandler
 
 from bot import fleet_blocks, settings
+from bot.decisions import Forged
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
 from bot.lease import Lease
 from bot.messages import Messages
 from bot.patience import SHUT_OUT, Patience, code
 from bot.progress import RunView
-from bot.runs import Forged, Runs
+from bot.runs import Runs
 from bot.witness import Witness
 from imker import audit, broker, log, signing
 from imker.audit import Audit
 from imker.config import ConfigError
 from imker.fault import fault
+from imker.outage import outage
 from jobs.contract import BELL
 
 TICK = 1.5  # seconds between looks
@@ -60,17 +62,28 @@ class Reporter:
         self._clock = clock
         self._patience = patience or Patience()
         self._open: dict[str, tuple[RunView, dict[str, str]]] = {}  # as last looked at, and where it was posted
+        self._broken: dict[str, str] = {}  # what could not be looked at, and why: said once
 
     def look(self, leads: Callable[[], bool] = lambda: True) -> None:
         """Every open run once, while this reporter `leads`. What fails for one keeps none of the others waiting."""
         for run in dict.fromkeys((*self._runs.open_runs(), *self._open)):
             if not leads():
                 return
-            try:
-                self._report(run)
-            except Forged as forged:
-                logger.warning("forged", run=run, what=str(forged))
-        self._trying(self._witness.daily, HEAD)
+            self._guarded(partial(self._report, run), run)
+        self._guarded(partial(self._trying, self._witness.daily, HEAD), HEAD)
+
+    def _guarded(self, work: Callable[[], None], about: str) -> None:
+        """Raises RedisError when Redis is away. What stands there and cannot be read is one run's trouble alone."""
+        try:
+            work()
+        except Forged as forged:
+            logger.warning("forged", about=about, what=str(forged))
+        except Exception as failed:
+            if isinstance(failed, RedisError) and outage(failed):
+                raise
+            if self._broken.get(about) != repr(failed):
+                logger.exception("could not look", about=about)
+            self._broken[about] = repr(failed)
 
     def _trying(self, work: Callable[[], None], key: str) -> None:
         """Unless it failed just before. Slack's trouble is Slack's alone: the runs go on."""
@@ -90,6 +103,7 @@ class Reporter:
         if (
             not self._runs.has_job(record)
             and abs(self._clock() - record.asked_at) > HEALED
+            and self._clock() < record.expires
             and not self._told(run, record.jobs)
         ):
             self._runs.enqueue(record)

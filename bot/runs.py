@@ -5,7 +5,8 @@ accepted is enqueued again on the next look, under the same job ID, which RQ tak
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,10 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
 from bot import holds, queue
+from bot.decisions import Decisions, Forged
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
 from bot.progress import RunView, fold, nodes_told, pending
-from bot.record import DAY, KEPT, LAST, Decision, RunRecord
+from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
 from bot.request import request_of
 from imker import moment, signing
 from imker.fault import fault
@@ -25,16 +27,10 @@ from imker.signing import Key
 from jobs import contract
 from jobs.contract import Event, Hold, Waiting
 
-VALID = DAY  # seconds a request may wait in its queue
 SEEN, ANSWERABLE = DAY, 30 * 60  # seconds a repeat is known; seconds a response_url works
 OPEN, RECENT = "bot:open", "bot:recent"
 _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
-_DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 _HOSTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
-
-
-class Forged(Exception):
-    """Redis holds a decision that Imker did not write, or that another key signed."""
 
 
 class Runs:
@@ -47,6 +43,7 @@ class Runs:
         self._clock = clock
         self._key = key
         self._now = now
+        self._decisions = Decisions(redis, key)
         self.posted = Posted(redis)
 
     # --- starting and deciding ---
@@ -71,9 +68,7 @@ class Runs:
         """
         holds = decision
         for place in range(1, needed + 1):
-            key = _decision_key(record.run, decision.job, place)
-            self._keep(key, _DECISION.dump_json(decision))
-            holds = self._decision(key)
+            holds = self._decisions.keep(record.run, decision, place)
             if holds == decision or holds.verdict != "accept":
                 break
             if decision.verdict == "accept" and decision.by == holds.by:
@@ -93,10 +88,11 @@ class Runs:
 
     def enqueue(self, record: RunRecord) -> None:
         """The run's last job; that RQ has it already is as good. A pause that it comes after holds no more."""
-        answered = self._asked(record.run, record.decisions[-1].job) if record.jobs > 1 else None
+        answered = self._answered(record)
         if answered and answered.question == "resume":
-            holds.keep(self._redis, record.run, Hold("resume", record.decisions[-1].by, record.decisions[-1].at))
-        request = replace(request_of(record, answered), expires=self._clock() + VALID)
+            last = record.decisions[-1]
+            holds.keep(self._redis, self._key, record.run, Hold("resume", last.by, last.at))
+        request = replace(request_of(record, answered), expires=record.expires)
         queue.enqueue(self._redis, request, self._key)
         fault("run.enqueued")
         self.ring(record.run)
@@ -112,7 +108,7 @@ class Runs:
 
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
-        holds.keep(self._redis, run, hold)
+        holds.keep(self._redis, self._key, run, hold)
         fault("hold.kept")
         self._redis.sadd(OPEN, run)
         self.ring(run)
@@ -128,7 +124,7 @@ class Runs:
     # --- looking ---
 
     def held(self, run: str) -> Hold | None:
-        return holds.newest(self._redis, run)
+        return holds.newest(self._redis, self._key, run)
 
     def fleet(self, view: RunView) -> FleetView | None:
         """A fleet's run with those of its hosts; None for any other run, and before there is a plan."""
@@ -143,7 +139,7 @@ class Runs:
         if kept is None:
             return None
         record = _RECORD.validate_json(kept)
-        while made := self._decisions(run, record.jobs):
+        while made := self._decisions.made(run, record.jobs):
             if made[-1].verdict == "accept" and len(made) < self._needed(run, record.jobs):
                 return replace(record, votes=made)
             record = replace(record, decisions=(*record.decisions, *made))
@@ -152,28 +148,21 @@ class Runs:
             record = replace(record, jobs=record.jobs + 1)
         return record
 
-    def _decisions(self, run: str, job: int) -> tuple[Decision, ...]:
-        """All that was said to one question, in order."""
-        made: list[Decision] = []
-        while self._redis.exists(key := _decision_key(run, job, len(made) + 1)):
-            made.append(self._decision(key))
-            if made[-1].verdict != "accept":
-                break
-        return tuple(made)
-
     def _needed(self, run: str, job: int) -> int:
         """How many a yes to that question takes, as the job said."""
         asked = self._asked(run, job)
         return asked.needed if asked else 1
 
     def view(self, record: RunRecord) -> RunView:
-        state = queue.state(self._redis, contract.job_id(record.run, record.jobs))
+        # What is recorded and not enqueued yet, the next look enqueues, unless it is too late.
+        unknown: JobState = "queued" if self._clock() < record.expires else "lost"
+        state = queue.state(self._redis, contract.job_id(record.run, record.jobs), unknown)
         return fold(record, self.events(record.run), state, self._clock(), self._now())
 
     def events(self, run: str) -> tuple[Event, ...]:
         """All that can be read; an entry that is none of ours is passed over."""
         entries: Any = self._redis.xrange(contract.events_key(run))
-        return contract.events_of(entries)
+        return contract.events_of(run, entries, self._key)
 
     def has_job(self, record: RunRecord) -> bool:
         return queue.has(self._redis, contract.job_id(record.run, record.jobs))
@@ -198,15 +187,23 @@ class Runs:
         return any(id.startswith(node) for record in records for id in nodes_told(self.events(record.run)))
 
     def open_runs(self) -> list[str]:
-        return sorted(run.decode() for run in self._redis.smembers(OPEN))  # type: ignore[union-attr]
+        return sorted(run.decode(errors="replace") for run in self._redis.smembers(OPEN))  # type: ignore[union-attr]
 
     def open_records(self) -> list[RunRecord]:
-        return [record for run in self.open_runs() if (record := self.record(run)) is not None]
+        return self._readable(self.open_runs())
 
     def recent(self, number: int) -> list[RunRecord]:
         """Newest first."""
-        runs = [run.decode() for run in self._redis.zrevrange(RECENT, 0, number - 1)]  # type: ignore[union-attr]
-        return [record for run in runs if (record := self.record(run)) is not None]
+        runs: Any = self._redis.zrevrange(RECENT, 0, number - 1)
+        return self._readable(run.decode(errors="replace") for run in runs)
+
+    def _readable(self, runs: Iterable[str]) -> list[RunRecord]:
+        """One that somebody forged a decision of keeps no other from being found."""
+        found = []
+        for run in runs:
+            with suppress(Forged):
+                found.append(self.record(run))
+        return [record for record in found if record is not None]
 
     def hosts(self) -> tuple[str, ...]:
         """The inventory's names as the jobs' side last told them; none, if what stands there is none of its."""
@@ -222,12 +219,15 @@ class Runs:
         """For good, and sealed: what others write there, however well they know how, is nobody's command."""
         return bool(self._redis.set(key, signing.seal(self._key, key, text.decode()), nx=True, ex=KEPT))
 
-    def _decision(self, key: str) -> Decision:
-        """Raises Forged."""
-        kept = signing.opened(self._key, key, self._redis.get(key))
-        if kept is None:
-            raise Forged(f"{key} was not written by Imker")
-        return _DECISION.validate_json(kept)
+    def _answered(self, record: RunRecord) -> Waiting | None:
+        """The question that the run's last job follows from; None for its first. Raises Forged."""
+        if record.jobs == 1:
+            return None
+        last = record.decisions[-1]
+        asked = self._asked(record.run, last.job)
+        if asked is None or asked.fingerprint != last.shown:
+            raise Forged(f"what job {last.job} of run {record.run} asked is not what was answered")
+        return asked
 
     def _asked(self, run: str, job: int) -> Waiting | None:
         """The question that this job of the run ended with."""
@@ -237,7 +237,3 @@ class Runs:
 
 def _key(run: str) -> str:
     return f"bot:run:{run}"
-
-
-def _decision_key(run: str, job: int, place: int) -> str:
-    return f"{_key(run)}:decision:{job}" + (f":{place}" if place > 1 else "")

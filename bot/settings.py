@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from bot.verbs import VERBS
+from bot.verbs import VERBS, Right
 from imker import config, signing
 from imker.config import ConfigError
 
@@ -24,6 +24,12 @@ def _who(value: str) -> str:
     raise ValueError(
         f'{value!r} is no Slack user ID (U…) nor user group ID (S…), nor "*"; copy the ID from the profile'
     )
+
+
+def _team(value: str) -> str:
+    if not value or re.fullmatch(r"[TE][A-Z0-9]{2,}", value):
+        return value
+    raise ValueError(f"{value!r} is no Slack workspace ID (T…); it stands in the address of the workspace in a browser")
 
 
 def _channel(value: str) -> str:
@@ -62,7 +68,7 @@ class SlackSection(Section):
     """`team`: the workspace (T…) that all the IDs are of; if it is named, no other's token is taken."""
 
     channels: tuple[Channel, ...] = ()
-    team: str = Field(default="", pattern=r"^([TE][A-Z0-9]{2,})?$")
+    team: Annotated[str, AfterValidator(_team)] = ""
 
 
 class Rule(Section):
@@ -98,6 +104,11 @@ class Rights(Section):
         """The user groups that are named anywhere."""
         return tuple(dict.fromkeys(who for rule in self.rules for who in rule.who if who.startswith("S")))
 
+    def holders(self, right: Right) -> set[str]:
+        """Everybody to whom a rule opens something of this right."""
+        verbs = {right, *(verb.name for verb in VERBS if verb.right == right)}
+        return {who for rule in self.rules if verbs & set(rule.verbs) for who in rule.who}
+
 
 class File(Section):
     slack: SlackSection = SlackSection()
@@ -127,10 +138,10 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     problems += [*_token_problems(given), *_http_problems(given), *filter(None, [signing.trouble(environment)])]
     file = File()
     try:
-        file = config.load(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
-    except ConfigError as wrong:
-        problems += wrong.lines
-    problems += _rule_problems(file)
+        file, wrong = config.read(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
+        problems += [*wrong, *_file_problems(file, wrong)]
+    except ConfigError as unreadable:
+        problems += unreadable.lines
     if problems:
         raise ConfigError(problems)
     return Settings(
@@ -177,9 +188,34 @@ def _token_problems(tokens: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _rule_problems(file: File) -> list[str]:
+def _file_problems(file: File, told: tuple[str, ...]) -> list[str]:
+    """What is well written, and could never work; of a section that something is `told` of, nothing more."""
+    sections = {"[slack]": _channel_problems(file), "[rights]": _rights_problems(file.rights)}
+    return [line for name, lines in sections.items() for line in lines if not any(name in wrong for wrong in told)]
+
+
+def _channel_problems(file: File) -> list[str]:
+    if not file.slack.channels:
+        return ["[slack] channels: none; name a channel's ID (C…): commands are taken nowhere else"]
     named = {channel for rule in file.rights.rule for channel in rule.channels}
     strangers = sorted(named - set(file.slack.channels))
     return [
         f"[[rights.rule]] channels: no commands are taken in {name}; add it to [slack] channels" for name in strangers
+    ]
+
+
+def _rights_problems(rights: Rights) -> list[str]:
+    """Nobody who may do anything, or nobody who could ever accept what somebody may ask for."""
+    askers, accepters = rights.holders("change"), rights.holders("accept")
+    if not rights.rules:
+        return ["[rights]: nobody is named; name who may read, change and accept"]
+    if any(who == "*" or who.startswith("S") for who in accepters):
+        return []
+    others = [accepters if rights.accept_own else accepters - {asker} for asker in askers]
+    if not askers or any(len(each) >= rights.accept_count for each in others):
+        return []
+    besides = "" if rights.accept_own else " besides who asked (accept_own = false)"
+    have = f"{len(accepters)} may ({', '.join(sorted(accepters))})" if accepters else "nobody may"
+    return [
+        f"[rights] accept: {have}, and it takes {rights.accept_count}{besides}: no manager could join; name more people"
     ]

@@ -4,7 +4,7 @@ After each acceptance in its run's thread; and when a day is over, once, in the 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from slack_sdk import WebClient
@@ -12,14 +12,13 @@ from slack_sdk import WebClient
 from bot.kit import Message, private
 from bot.progress import RunView
 from bot.runs import Runs
-from bot.thread import payload, post, replies
+from bot.thread import history, payload, post, replies
 from imker.audit import Audit
 from imker.chain import Head
 from imker.fault import fault
 from jobs.contract import Accept
 
 METADATA = "imker_head"
-PAGES, PAGE = 20, 200  # of a channel's history, that are looked through for heads
 THREADS = 40  # the newest, which Slack lets be read within a minute
 
 
@@ -78,24 +77,12 @@ def after_acceptance(head: Head) -> Message:
 def heads_in(client: WebClient, channel: str) -> list[Head]:
     """The heads that the bot itself posted in a channel, and in its newest threads there."""
     me = client.auth_test()["user_id"]
-    posted = [message for message in _history(client, channel) if message.get("user") == me]
+    posted = [message for message in history(client, channel) if message.get("user") == me]
     parents = [message["ts"] for message in posted if message.get("reply_count")][:THREADS]
     for parent in parents:
-        posted += [one for one in replies(client, {"channel": channel, "ts": parent})[1:] if one.get("user") == me]
+        thread = replies(client, {"channel": channel, "ts": parent})
+        posted += [one for one in thread if one.get("user") == me and one["ts"] != parent]
     return [head for message in posted if (head := _told(payload(message, METADATA)))]
-
-
-def _history(client: WebClient, channel: str) -> Iterator[dict[str, Any]]:
-    """Newest first, so many pages."""
-    cursor = ""
-    for _ in range(PAGES):
-        told = client.conversations_history(
-            channel=channel, cursor=cursor or None, include_all_metadata=True, limit=PAGE
-        )
-        yield from told["messages"]
-        cursor = (told.get("response_metadata") or {}).get("next_cursor") or ""
-        if not cursor:
-            return
 
 
 def _told(said: dict[str, Any]) -> Head | None:

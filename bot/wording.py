@@ -133,6 +133,13 @@ def foreign(view: RunView) -> str:
     )
 
 
+def unsealed() -> str:
+    return (
+        "⚠️ Redis holds what the bot's key does not open, as if it were of this run; it is not shown. Either "
+        "the RQ workers have another IMKER_SIGNING_KEY, or somebody else writes to Redis: docs/redis.md."
+    )
+
+
 def conclusion(view: RunView) -> Ended:
     """The last word of a run that is over, and what its job left unsaid: how things were left, what to type next."""
     if view.ended is None:
@@ -160,7 +167,7 @@ def _declined(view: RunView) -> Ended:
 
 def left(view: RunView) -> str:
     """In what state things were left, as far as its steps tell: a job tells each before it begins it."""
-    if last_step(view) is None and view.foreign is None:
+    if last_step(view) is None and view.foreign is None and not view.unsealed:
         return "Nothing was changed."
     done = sum(step.state == "done" for step in view.steps)
     return f"{done} of {len(view.steps)} steps were done; what was done stays done."
@@ -172,9 +179,11 @@ def again(view: RunView) -> str:
 
 def lost(view: RunView) -> str:
     again = f"`{mrkdwn(f'/swarm {view.record.text}')}`"
-    if view.foreign is not None:
+    if view.foreign is not None or view.unsealed:
         return f"How it ended cannot be read here. What was done stays done.\n{again} does only what is left."
     step = last_step(view)
+    if step is None and view.now > view.record.expires:
+        return f"Nothing was begun within a day, and nothing is any more.\n{again} asks anew."
     where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"
     return (
         f"The RQ worker died {where}; what was done stays done, and what ran on the host may have gone on.\n"

@@ -96,6 +96,7 @@ def decode(text: str | bytes) -> Entry | None:
     """None for what is no entry, or holds more than one."""
     try:
         said = json.loads(text)
+        _canonical(said)
         fact = Fact(**said.pop("fact"))
         entry = Entry(fact=fact, **said)
         kinds = {int: (int,), float: (int, float), str: (str,)}

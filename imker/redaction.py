@@ -1,23 +1,43 @@
 """What looks like a secret, taken out of texts before they are logged, kept or shown. Pure.
 
-It is the last line, for what should not have come that far: nothing relies on it that can do without.
+It is the last line, for what should not have come that far: nothing relies on it that can do without. All repeats are
+bounded: a host may say anything, at any length.
 """
 
 import re
 from typing import Any
 
 MASK = "…"
-NAMES = r"(?:token|secret|passw(?:or)?d|api[_-]?key|access[_-]?key)[\w.-]*\"?\s*[=:]\s*\"?"
-KINDS = re.compile(
-    r"SWMTKN-[\w-]+|SWMKEY-[\w-]+|xox[a-z]-[\w-]+|xapp-[\w-]+"
-    r"|-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|$)|(?<=://)[^/\s@\"']+(?=@)",
-    re.DOTALL,
+LONG = 200  # characters of a secret on one line
+NAMES = (
+    r"(?:token|secret|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|(?<![a-z])auth(?![a-z])"
+    r"|credentials?|(?:api|access|private)[_-]?key|(?<=[?&])sig)[\w.-]{0,40}"
 )
-NAMED = re.compile(rf"(?i)((?:\b|(?<=[\w.-])){NAMES})([^\s\"',]+)")  # a value behind a name that says what it is
+QUOTED = rf"(?:(?!\2)(?:\\.|[^\n])){{0,{LONG}}}"  # up to the quote that it began with, group 2
+BARE = r"(?:[|>][-+]?[ \t]*\n(?:[ \t]+\S.*\n?)+|[^\s\"]+)"  # or a block of YAML
+VALUE = rf"(\\\"|\"|')?(?(2){QUOTED}|{BARE})"
+RULES = tuple(
+    (re.compile(pattern, re.IGNORECASE), kept + MASK)
+    for pattern, kept in (
+        # What is known by how it looks.
+        (r"SWMTKN-[\w-]+|SWMKEY-[\w-]+|xox[a-z]-[\w-]+|xapp-[\w-]+", ""),
+        (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\Z)", ""),
+        # A user and a password before a host, with a scheme and without one; a password may hold @, / and '.
+        (rf"(:(?:\\?/){{2}})(?:[^\s\"/@]{{0,64}}:(?:\\\"|[^\s\"]){{0,{LONG}}}|[^/\s@\"']{{1,{LONG}}})(?=@)", r"\1"),
+        (rf"(?<![^\s\"'`=,;|&<(\[{{])(//)?[\w.%+~-]{{1,64}}:(?!\\?/)[^\s\"…]{{1,{LONG}}}(?=@(?!sha\d+:))", r"\1"),
+        # A value behind a name that says what it is: quoted with its name, behind = or :, or behind a flag.
+        (rf"(\"[\w.-]{{0,40}}{NAMES}=)(?![\"'\\])[^\"\n]{{0,{LONG}}}", r"\1"),
+        (r"(\bauthorization\\?[\"']?\s{0,9}[=:]\s{0,9}\\?[\"']?(?:(?:basic|bearer)\s{1,9})?)[^\s\"']+", r"\1"),
+        (rf"({NAMES}\\?[\"']?\s{{0,9}}[=:]\s{{0,9}}){VALUE}", r"\1\2"),
+        (rf"((?<!-)--(?:log-opt\s{{1,9}})?[\w-]{{0,40}}{NAMES}\s{{1,9}})(?!-){VALUE}", r"\1\2"),
+    )
+)
 
 
 def redacted(text: str) -> str:
-    return NAMED.sub(lambda match: match[1] + MASK, KINDS.sub(MASK, text))
+    for pattern, kept in RULES:
+        text = pattern.sub(kept, text)
+    return text
 
 
 def masked(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """`python -m jobs changes` or `reads`: an RQ worker for one queue. Checks the configuration before it takes a job.
 
-`python -m jobs doctor` looks at all that the jobs need, and says what to do.
+`python -m jobs doctor` looks at all that the jobs need, and says what to do; `check` at the configuration alone.
 """
 
 import os
@@ -25,12 +25,14 @@ def main() -> int:
     if queue == "doctor":
         log.set_up()
         return doctor.main()
+    if queue == "check":
+        return _check()
     if queue not in (CHANGES, READS):
-        print(f"usage: python -m jobs {CHANGES}|{READS}|doctor", file=sys.stderr)
+        print(f"usage: python -m jobs {CHANGES}|{READS}|check|doctor", file=sys.stderr)
         return 2
     log.set_up()
     try:
-        known = inventory.load(prepare())
+        _, known = inventory.configured()
         redis = broker.connect(os.environ.get("REDIS_URL"))
         signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
@@ -39,6 +41,16 @@ def main() -> int:
     tell_hosts(redis, known)
     redis.close()
     return crew(prepare().fleet.parallel if queue == CHANGES else 1, lambda: _work(queue))
+
+
+def _check() -> int:
+    """All that is wrong with the configuration, a line each."""
+    try:
+        inventory.configured()
+    except ConfigError as wrong:
+        print(wrong)
+        return 2
+    return 0
 
 
 def _work(queue: str) -> None:

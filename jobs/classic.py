@@ -6,11 +6,11 @@ A container is the store when it listens, at its host's own address, on the port
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from jobs.daemon_options import OptionFiles, effective
-from jobs.daemon_options.flags import pairs
+from jobs.daemon_options.flags import flags
 from jobs.facts import Container, HostFacts
 from jobs.inventory import Host
 
@@ -55,11 +55,11 @@ def is_swarm(image: str) -> bool:
 
 def naming(host: Host, now: HostFacts) -> Naming:
     """Of a host that was looked at."""
-    old = OptionFiles(now.options.unit, {**now.options.files, **now.options.saved})
+    old = replace(now.options, files={**now.options.files, **now.options.saved})
     before = (*host.former_stores, *_named(old))
     if now.place.state == "active":
         return Naming(host.name, (), (*host.stores, *before))
-    running = (value for name, value in pairs(list(now.options.command_line)) if name == "cluster-store")
+    running = (flag.value for flag in flags(now.options.command_line) if flag.name == "cluster-store")
     agents = (word for one in now.containers if is_swarm(one.image) for word in one.command if "://" in word)
     return Naming(host.name, (*host.stores, *_named(now.options), *running, *agents), before)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from imker import audit
 from imker.config import ConfigError
-from jobs import certificates, inventory, settings
+from jobs import certificates, inventory
 from jobs.contract import Began, Ended, Examined, Finding
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, JobError
@@ -50,9 +50,9 @@ def show(office: Office) -> None:
 def main() -> int:
     """0 when nothing fails, warnings or not."""
     try:
-        loaded = settings.load()
+        loaded, hosts = inventory.configured()
         known = loaded.inventory.known_hosts
-        found = examine(inventory.load(loaded), known, lambda host: SshShell(host, known), Engine)
+        found = examine(hosts, known, lambda host: SshShell(host, known), Engine)
     except ConfigError as wrong:
         found = tuple(
             Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in wrong.lines
@@ -63,9 +63,6 @@ def main() -> int:
 
 
 def _fleet(hosts: Sequence[Host]) -> Iterator[Finding]:
-    if not hosts:
-        hint = "Name docker-machine's store in [inventory], or hosts in [hosts.NAME]."
-        yield Finding("inventory", "block", "no host", hint)
     for address, number in Counter(host.address for host in hosts if host.address).items():
         if number > 1 and len({host.ssh_port for host in hosts if host.address == address}) < number:
             names = ", ".join(host.name for host in hosts if host.address == address)

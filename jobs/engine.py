@@ -3,6 +3,7 @@
 In: a Host. Out: plain values, or an error of jobs.errors. After an Engine's restart, make a new one.
 """
 
+import json
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from docker.errors import APIError, DockerException
 from docker.tls import TLSConfig
 from requests.adapters import HTTPAdapter
 
+from jobs import facts
 from jobs.errors import EngineRefused, Superseded, Unreachable
 from jobs.inventory import Host
 from jobs.lock import Mark
@@ -61,16 +63,22 @@ class Engine:
         self.host = host
         with _errors(host):
             first = _client(host, "1.24", timeout)
-            self.version: dict[str, Any] = first.version(api_version=False)
+            self.version: dict[str, Any] = _plain(first.version(api_version=False))
+            facts.upstream(self.version["Version"])
             self._api = _client(host, self.version["ApiVersion"], timeout)
 
     def info(self) -> dict[str, Any]:
         with _errors(self.host):
-            return dict(self._api.info())
+            said: dict[str, Any] = _plain(self._api.info())
+            facts.place(said)
+            return said
 
     def nodes(self) -> list[dict[str, Any]]:
         with _errors(self.host):
-            return list(self._api.nodes())
+            said: list[dict[str, Any]] = _plain(self._api.nodes())
+            for node in said:
+                facts.node(node)
+            return said
 
     def worker_token(self) -> Secret:
         with _errors(self.host):
@@ -164,6 +172,11 @@ def _client(host: Host, version: str, timeout: float) -> APIClient:
     return client
 
 
+def _plain(said: Any) -> Any:
+    """Without halves of characters, which JSON lets a host say and nobody can write down."""
+    return json.loads(json.dumps(said, ensure_ascii=False).encode(errors="replace"))
+
+
 @contextmanager
 def _errors(host: Host) -> Iterator[None]:
     try:
@@ -175,6 +188,8 @@ def _errors(host: Host) -> Iterator[None]:
         raise Unreachable(
             f"{host.name}'s Engine does not answer on {host.address}:{host.engine_port}: {_why(gone)}", host=host.name
         ) from gone
+    except (KeyError, TypeError, ValueError, AttributeError) as strange:
+        raise EngineRefused(f"{host.name} answers what no Engine does", host=host.name) from strange
 
 
 def _why(gone: Exception) -> str:

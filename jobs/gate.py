@@ -3,8 +3,6 @@
 In: the job's text and signature. Out: the Request, or Refused, in words. It knows nothing of what is asked.
 """
 
-from typing import Any
-
 from redis import Redis
 
 from imker.signing import Key
@@ -34,13 +32,13 @@ def admit(text: str, signature: object, key: Key, redis: Redis, clock: float) ->
         if (envelope := contract.foreign(text)) is None:
             raise
         refused = _of_another_contract(envelope, _forged(text, signature, key))
-        _tell(envelope, refused, redis, clock)
+        _tell(envelope, refused, key, redis, clock)
         raise refused from unknown
     why = _why_not(request, text, signature, key, clock)
     if not why and not redis.set(contract.used_key(request.run, request.job), clock, nx=True, ex=KEPT):
         raise Refused(f"job {request.job} of run {request.run} was taken up before; it is not done twice")
     if why:
-        _tell(request, Refused(why), redis, clock)
+        _tell(request, Refused(why), key, redis, clock)
         raise Refused(why)
     return request
 
@@ -71,9 +69,8 @@ def _forged(text: str, signature: object, key: Key) -> str:
     return ""
 
 
-def _tell(request: Request | Envelope, refused: Refused, redis: Redis, clock: float) -> None:
+def _tell(request: Request | Envelope, refused: Refused, key: Key, redis: Redis, clock: float) -> None:
     """Only into a run that has no word of this job yet: a forged one must not write over a true one's events."""
-    entries: Any = redis.xrange(contract.events_key(request.run))
-    if not any(event.job == request.job for event in contract.events_of(entries)):
-        journal = Journal(redis, request.run, request.job, lambda: clock)
+    journal = Journal(redis, key, request.run, request.job, lambda: clock)
+    if not any(event.job == request.job for event in journal.told()):
         journal.tell(Ended("refused", refused.summary, "Nothing was changed.", refused.hint))

@@ -3,15 +3,19 @@
 In: Settings and the store's files. Out: Hosts by name. Only names found here ever reach a host.
 """
 
-import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
+from pydantic import ValidationError
+
+from imker import config, signing
 from imker.config import ConfigError
-from jobs import machine_store
+from jobs import machine_store, settings
 from jobs.contract import Role
+from jobs.machine_store import Driver, HostOptions, Machine, Swarm
 from jobs.settings import HostSection, Settings
 
 
@@ -43,15 +47,22 @@ class Host:
 Inventory = Mapping[str, Host]
 
 
-def load(settings: Settings) -> Inventory:
-    """Raises ConfigError with a line for each host that cannot be used as it is."""
-    hosts = _from_store(settings.inventory.docker_machine)
-    for name, section in settings.hosts.items():
-        hosts[name] = _overridden(hosts.get(name, Host(name)), section)
-    problems = [line for host in hosts.values() for line in _problems(host)]
+def configured(path: Path | None = None) -> tuple[Settings, Inventory]:
+    """Raises ConfigError with a line for each thing wrong: in the file, with its hosts, with the signing key."""
+    loaded, problems = settings.read(path)
+    hosts, more = _read(loaded)
+    problems = (*problems, *more, *filter(None, [signing.trouble(os.environ)]))
     if problems:
         raise ConfigError(problems)
-    return dict(sorted(hosts.items()))
+    return loaded, hosts
+
+
+def load(loaded: Settings) -> Inventory:
+    """Raises ConfigError with a line for each host that cannot be used as it is."""
+    hosts, problems = _read(loaded)
+    if problems:
+        raise ConfigError(problems)
+    return hosts
 
 
 def classic_swarm(host: Host, inventory: Inventory) -> str:
@@ -64,37 +75,71 @@ def classic_swarm(host: Host, inventory: Inventory) -> str:
     return masters[0] if masters else host.discovery
 
 
-def _from_store(store: Path | None) -> dict[str, Host]:
+def _read(loaded: Settings) -> tuple[Inventory, tuple[str, ...]]:
+    """The hosts, and a line for each thing that is wrong with them."""
+    hosts, broken = _from_store(loaded.inventory.docker_machine)
+    for name, section in loaded.hosts.items():
+        hosts[name] = _overridden(hosts.get(name, Host(name)), section)
+    problems = [*broken, *_known_hosts(loaded.inventory.known_hosts)]
+    if not hosts and not broken:
+        problems.append("[hosts]: none; name docker-machine's store in [inventory] docker_machine, or [hosts.NAME]")
+    ordered = dict(sorted(hosts.items()))
+    judged = [host for host in ordered.values() if host.address or not broken]  # else the store may have its address
+    return ordered, (*problems, *(line for host in judged for line in _problems(host)))
+
+
+def _known_hosts(path: Path) -> list[str]:
+    if path.is_file():
+        return []
+    hint = "check each host's key on its console, then: ssh-keyscan ADDRESS >> "
+    return [f"[inventory] known_hosts: {path} is not there; {hint}{path}"]
+
+
+def _from_store(store: Path | None) -> tuple[dict[str, Host], list[str]]:
     if store is None:
-        return {}
-    configs = sorted((store / "machines").glob("*/config.json"))
-    return {host.name: host for host in map(_machine, configs)}
+        return {}, []
+    if not (store / "machines").is_dir():
+        return {}, [f"[inventory] docker_machine: {store / 'machines'} is not there"]
+    hosts, problems = {}, []
+    for path in sorted((store / "machines").glob("*/config.json")):
+        try:
+            hosts[path.parent.name] = _machine(path)
+        except (OSError, ValidationError) as wrong:
+            problems.append(f"{path}: {_why(wrong)}; mend it, or move its folder out of the store")
+    return hosts, problems
 
 
-def _machine(config: Path) -> Host:
+def _machine(path: Path) -> Host:
     """A machine as docker-machine wrote it; of its files only those beside its config are used."""
-    text = config.read_text()
-    document: dict[str, Any] = json.loads(text)
-    driver, options = document.get("Driver") or {}, document.get("HostOptions") or {}
-    swarm = options.get("SwarmOptions") or {}
+    text = path.read_text()
+    machine = Machine.model_validate_json(text)
+    driver, swarm = machine.driver or Driver(), (machine.options or HostOptions()).swarm or Swarm()
     return Host(
-        name=config.parent.name,
-        address=driver.get("IPAddress") or "",
-        ssh_user=driver.get("SSHUser") or "root",
-        ssh_port=driver.get("SSHPort") or 22,
-        ssh_key=_key(driver.get("SSHKeyPath"), config.parent),
-        tls=config.parent,
-        driver=document.get("DriverName") or "-",
-        discovery=swarm.get("Discovery") or "",
-        classic_master=bool(swarm.get("Master")),
+        name=path.parent.name,
+        address=driver.address or "",
+        ssh_user=driver.ssh_user or "root",
+        ssh_port=driver.ssh_port or 22,
+        ssh_key=_key(driver.ssh_key, path.parent),
+        tls=path.parent,
+        driver=machine.driver_name or "-",
+        discovery=swarm.discovery or "",
+        classic_master=bool(swarm.master),
         stores=machine_store.stores(text),
-        former_stores=tuple(url for copy in sorted(_copies(config)) for url in machine_store.stores(copy.read_text())),
-        machine=config,
+        former_stores=tuple(url for copy in sorted(_copies(path)) for url in machine_store.stores(copy.read_text())),
+        machine=path,
     )
 
 
 def _copies(config: Path) -> Iterable[Path]:
     return config.parent.glob(f"{config.name}.imker-*")
+
+
+def _why(wrong: OSError | ValidationError) -> str:
+    if isinstance(wrong, OSError):
+        return wrong.strerror or str(wrong)
+    error = wrong.errors()[0]
+    place = ".".join(map(str, error["loc"]))
+    return f"{place}: {config.told(error)}" if place else "is no JSON object as docker-machine writes it"
 
 
 def _key(written: str | None, folder: Path) -> Path | None:
@@ -109,22 +154,37 @@ def _overridden(host: Host, section: HostSection) -> Host:
 
 
 def _problems(host: Host) -> list[str]:
-    where = f"[hosts.{host.name}]"
-    problems = []
-    if not host.address:
-        problems.append(f"{where} address: missing, and docker-machine's store does not know it")
-    if host.ssh_key is None:
-        problems.append(f"{where} ssh_key: missing, and docker-machine's store names none")
-    elif not host.ssh_key.is_file():
-        problems.append(f"{where} ssh_key: {host.ssh_key} is not there")
-    elif host.ssh_key.stat().st_mode & 0o077:
-        problems.append(f"{where} ssh_key: {host.ssh_key} can be read by others; chmod 600 {host.ssh_key}")
-    if host.tls is None:
-        problems.append(f"{where} tls: missing; the folder with ca.pem, cert.pem and key.pem for the Engine API")
-    else:
-        problems += [
-            f"{where} tls: {host.tls / name} is not there"
-            for name in ("ca.pem", "cert.pem", "key.pem")
-            if not (host.tls / name).is_file()
-        ]
-    return problems
+    lines = [_name(host.name), _address(host.address), *_ssh_key(host.ssh_key), *_tls(host.tls)]
+    return [f"[hosts.{host.name}]{line}" for line in lines if line]
+
+
+def _name(name: str) -> str:
+    if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name) and name != "all":
+        return ""
+    return ": nobody could type this name; small letters, digits, dots and hyphens, and not all"
+
+
+def _address(address: str) -> str:
+    if not address:
+        return " address: missing, and docker-machine's store does not know it"
+    good = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", address, re.ASCII)
+    return "" if good else f" address: {address!r} is no IPv4 address nor a host's name"
+
+
+def _ssh_key(key: Path | None) -> list[str]:
+    if key is None:
+        return [" ssh_key: missing, and docker-machine's store names none"]
+    return [_secret(" ssh_key", key)]
+
+
+def _tls(folder: Path | None) -> list[str]:
+    if folder is None:
+        return [" tls: missing; the folder with ca.pem, cert.pem and key.pem for the Engine API"]
+    public = [f" tls: {folder / name} is not there" for name in ("ca.pem", "cert.pem") if not (folder / name).is_file()]
+    return [*public, _secret(" tls", folder / "key.pem")]
+
+
+def _secret(what: str, path: Path) -> str:
+    if not path.is_file():
+        return f"{what}: {path} is not there"
+    return f"{what}: {path} can be read by others; chmod 600 {path}" if path.stat().st_mode & 0o077 else ""

@@ -1,23 +1,49 @@
-"""docker-machine's own file of a host: the stores it names, and itself cleaned of what a swarm's node may not have.
+"""docker-machine's own file of a host: what Imker reads of it, and the file cleaned of what no swarm's node may have.
 
-Else docker-machine's tools bring the options back. Pure.
+Cleaned, else docker-machine's tools bring the options back. Pure.
 """
 
 import json
 import re
 from typing import Any
 
+from pydantic import BaseModel, Field, ValidationError
+
 from jobs.daemon_options import FileEdit
 
 LEAVE = ("cluster-store", "cluster-advertise", "live-restore")  # beginnings of EngineOptions.ArbitraryFlags
-ESCAPED = {
-    "<": "\\u003c",
-    ">": "\\u003e",
-    "&": "\\u0026",
-    "\u2028": "\\u2028",
-    "\u2029": "\\u2029",
-}  # as Go's encoding/json writes them
+# As Go's encoding/json writes them.
+ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 NOT_IN_SWARM: dict[str, Any] = {"IsSwarm": False, "Discovery": "", "Agent": False, "Master": False}
+
+
+class Driver(BaseModel):
+    address: str | None = Field(None, alias="IPAddress")
+    ssh_user: str | None = Field(None, alias="SSHUser")
+    ssh_port: int | None = Field(None, alias="SSHPort")
+    ssh_key: str | None = Field(None, alias="SSHKeyPath")
+
+
+class Swarm(BaseModel):
+    discovery: str | None = Field(None, alias="Discovery")
+    master: bool | None = Field(None, alias="Master")
+
+
+class EngineOptions(BaseModel):
+    flags: list[str] | None = Field(None, alias="ArbitraryFlags")
+
+
+class HostOptions(BaseModel):
+    engine: EngineOptions | None = Field(None, alias="EngineOptions")
+    swarm: Swarm | None = Field(None, alias="SwarmOptions")
+
+
+class Machine(BaseModel):
+    """`config.json`, as far as it is read; any of it may be missing, or null."""
+
+    driver_name: str | None = Field(None, alias="DriverName")
+    driver: Driver | None = Field(None, alias="Driver")
+    options: HostOptions | None = Field(None, alias="HostOptions")
 
 
 def residue(path: str, text: str) -> FileEdit | None:
@@ -32,17 +58,13 @@ def residue(path: str, text: str) -> FileEdit | None:
 
 
 def stores(text: str) -> tuple[str, ...]:
-    """URLs of the key-value stores that the file names."""
+    """URLs of the key-value stores that the file names; none if it is none of docker-machine's."""
     try:
-        document = json.loads(text)
-    except ValueError:
+        options = Machine.model_validate_json(text).options or HostOptions()
+    except ValidationError:
         return ()
-    if not isinstance(document, dict):
-        return ()
-    options = document.get("HostOptions") or {}
-    swarm, engine = options.get("SwarmOptions") or {}, options.get("EngineOptions") or {}
-    flags = (re.fullmatch(r"-*cluster-store[= ](.+)", flag) for flag in engine.get("ArbitraryFlags") or ())
-    named = (swarm.get("Discovery"), *(flag[1] for flag in flags if flag))
+    flags = (re.fullmatch(r"-*cluster-store[= ](.+)", flag) for flag in (options.engine or EngineOptions()).flags or ())
+    named = ((options.swarm or Swarm()).discovery, *(flag[1] for flag in flags if flag))
     return tuple(dict.fromkeys(filter(None, named)))
 
 

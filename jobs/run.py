@@ -44,14 +44,15 @@ def run(request_json: str, signature: object = "") -> None:
     server = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
     record = Audit(server, audit.key())
     fault("job.begun")
+    key = signing.load()
     try:
-        request = gate.admit(request_json, signature, signing.load(), server, time.time())
+        request = gate.admit(request_json, signature, key, server, time.time())
     except gate.Refused as refused:
         log.warning("job refused", summary=refused.summary)
         record.append(turned_away(request_json, refused.summary))
         raise
     fault("job.admitted")
-    journal = Journal(server, request.run, request.job, time.time, recording(record, request))
+    journal = Journal(server, key, request.run, request.job, time.time, recording(record, request))
     tell_all(request, journal, lambda: _office(request, journal, server))
     fault("job.ended")
 

@@ -73,4 +73,13 @@ class Settings(Section):
 
 def load(path: Path | None = None) -> Settings:
     """Raises imker.config.ConfigError, with a line for each thing wrong. Default: IMKER_CONFIG, or imker.toml."""
-    return config.load(Settings, path or Path(os.environ.get("IMKER_CONFIG", "imker.toml")))
+    return config.load(Settings, path or _default())
+
+
+def read(path: Path | None = None) -> tuple[Settings, tuple[str, ...]]:
+    """What is right, and a line for each thing that is not. Raises ConfigError for a file that cannot be read."""
+    return config.read(Settings, path or _default())
+
+
+def _default() -> Path:
+    return Path(os.environ.get("IMKER_CONFIG", "imker.toml"))

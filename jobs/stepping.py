@@ -7,11 +7,10 @@ import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
 from imker.fault import fault
 from jobs import steps
-from jobs.contract import HOLD, Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted, hold_key
+from jobs.contract import Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted
 from jobs.errors import Cancelled, Drifted, JobError, Paused
 from jobs.execute import execute, membership
 from jobs.execute.site import NoShell, Site
@@ -73,8 +72,7 @@ def locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease
 def _go_on(office: Office) -> None:
     """Raises Paused or Cancelled when somebody said so, of this run or of the fleet's that it is part of."""
     for run in filter(None, (office.request.run, office.request.part_of)):
-        words: Any = office.redis.zrevrange(hold_key(run), 0, 0)
-        hold = HOLD.validate_json(words[0]) if words else None
+        hold = office.journal.held(run)
         if hold and hold.what == "cancel":
             raise Cancelled(f"cancelled by <@{hold.by}>")
         if hold and hold.what == "pause":
@@ -106,11 +104,16 @@ def _alone(office: Office, step: steps.Step, site: Site) -> str:
     with locked(office, "swarm", f"{steps.describe(step).title}, {site.host.name}") as lease:
         if isinstance(step, steps.JoinSwarm):
             claimed(lease, lambda mark: membership.claim(site, mark))
-        elif gather_swarm(office.inventory, office.connect).exists:
-            raise Drifted(
-                "somebody started a swarm meanwhile; this host did not become a second one", host=site.host.name
-            )
+        else:
+            _check_none(office, site.host)
         return execute(step, site)
+
+
+def _check_none(office: Office, host: Host) -> None:
+    """Raises Drifted where a swarm came to be since the plan was made."""
+    there = gather_swarm(office.inventory, office.connect)
+    if there.exists or there.problem:
+        raise Drifted("somebody started a swarm meanwhile; this host did not become a second one", host=host.name)
 
 
 def _left(host: Host, plan_steps: tuple[steps.Step, ...], failed: int) -> str:

@@ -1,5 +1,6 @@
 """`python -m lab`: a fleet of real Docker hosts, and a Slack to talk to, on one machine."""
 
+import os
 import secrets
 import subprocess
 import sys
@@ -36,13 +37,15 @@ def down() -> None:
 @hosts.command()
 def status() -> None:
     """What runs."""
-    for host in fleet.status():
-        typer.echo(f"{host.name:<12} {host.address:<15} {'running' if host.running else 'off'}")
+    for host in (found := fleet.status()):
+        typer.echo(f"{host.name:<12} {host.address:<15} {host.state}")
+    if not found:
+        typer.echo("nothing is up")
 
 
 @hosts.command()
 def reset(names: Annotated[list[str], typer.Argument()]) -> None:
-    """Put hosts back into the state of 2016."""
+    """Put hosts into the state of 2016, whatever has become of them."""
     fleet.reset(names, say=typer.echo)
 
 
@@ -55,7 +58,7 @@ def reboot(names: Annotated[list[str], typer.Argument()]) -> None:
 @hosts.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def ssh(name: str, command: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """A shell, or a command, as geschke on a host."""
-    (host,) = fleet.named([name])
+    (host,) = fleet.present([name])
     options = [f"-oUserKnownHostsFile={fleet.CLIENT}/known_hosts", "-oStrictHostKeyChecking=yes", "-oLogLevel=ERROR"]
     key = ["-i", str(KEYS / "ssh/id_ed25519")]
     sys.exit(subprocess.call(["ssh", *options, *key, f"geschke@{host.address}", *(command or ())]))
@@ -83,18 +86,24 @@ def up_simulated(
 def slack(port: int = 8899, config: Path | None = None) -> None:
     """The stand-in for Slack, on loopback."""
     from lab.slack.server import serve
+    from lab.slack.state import NoWorkspace
 
-    serve(port, config)
+    try:
+        serve(port, config, say=typer.echo)
+    except NoWorkspace as wrong:
+        raise LabError(str(wrong)) from wrong
+    except OSError as taken:
+        raise LabError(f"port {port}: {os.strerror(taken.errno or 0)}; another one: --port N") from taken
 
 
 @app.command()
-def demo(names: Names = None, stay: bool = False) -> None:
+def demo(names: Names = None, stay: bool = False, port: int = 8899) -> None:
     """The whole story on real hosts, or, without root, simulated ones; `all` for eight, three without names."""
     from lab.demo import THREE
     from lab.demo import demo as play
 
     chosen = () if names == ["all"] else tuple(names or THREE)
-    sys.exit(play(chosen, stay))
+    sys.exit(play(chosen, stay, port))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -10,35 +11,48 @@ from pathlib import Path
 
 from lab.fleet import fleet
 from lab.fleet.hosts import LabHost
-from lab.imker import environment, imker
+from lab.fleet.shell import LabError
+from lab.imker import Processes, environment, imker
 from lab.simulated import fleet as simulated
 from lab.slack.client import Workspace
 from lab.slack.running import running
 from lab.story import Story, StoryFailed
 
-PORT = 8899
+CONNECT = 60  # seconds; a busy machine starts four processes slowly
 FEW = 3  # hosts that are moved one by one; more with one command
 THREE = ("connewitz", "tondi", "lausen")
 Hosts = tuple[tuple[LabHost, ...], Path]  # and the folder with the client's side
 
 
-def demo(names: tuple[str, ...], stay: bool) -> int:
-    """`names`: hosts of the lab; `stay`: leave all running until Ctrl-C."""
+def demo(names: tuple[str, ...], stay: bool, port: int) -> int:
+    """`names`: hosts of the lab; `stay`: leave all running until Ctrl-C. Raises LabError where it cannot be."""
+    _expect_free(port)
     began = time.monotonic()
     with (
         _hosts(names) as (hosts, client),
         tempfile.TemporaryDirectory(prefix="imker-demo-") as folder,
-        running(PORT) as workspace,
+        running(port) as workspace,
     ):
         settings = environment(workspace.url, client.resolve() / "imker.toml", Path(folder))
-        with imker(settings, client / "imker.log"):
-            print(f"\nThe channel: {workspace.url}/    Imker's log: {client}/imker.log")
-            _connected(workspace)
-            code = _played(Story(workspace), hosts)
+        log = client / "imker.log"
+        log.unlink(missing_ok=True)
+        with imker(settings, log) as processes:
+            print(f"\nThe channel: {workspace.url}/    Imker's log: {log}")
+            code = _played(Story(workspace), hosts, processes)
             print(f"\nThe story took {time.monotonic() - began:.0f} s. The channel: {workspace.url}/")
             if stay:
                 _stay()
             return code
+
+
+def _expect_free(port: int) -> None:
+    """Before anything is booted: another demo may have the channel's address."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as taken:
+        raise LabError(
+            f"port {port} is taken, by another demo? End that one, or choose: make demo DEMO_PORT=8900"
+        ) from taken
 
 
 def _hosts(names: tuple[str, ...]) -> AbstractContextManager[Hosts]:
@@ -62,7 +76,7 @@ def _simulated() -> str:
 @contextmanager
 def _real(names: tuple[str, ...]) -> Iterator[Hosts]:
     hosts = fleet.named(names)
-    if any(host.running for host in fleet.status()):
+    if fleet.status():
         fleet.down()
     try:
         fleet.up([host.name for host in hosts])
@@ -78,22 +92,24 @@ def _imitated(names: tuple[str, ...]) -> Iterator[Hosts]:
         yield up.hosts, client
 
 
-def _connected(workspace: Workspace) -> None:
-    deadline = time.monotonic() + 20
-    while not workspace.sockets():
-        if time.monotonic() > deadline:
-            raise StoryFailed("the bot did not connect; see its log")
-        time.sleep(0.1)
-
-
-def _played(story: Story, hosts: tuple[LabHost, ...]) -> int:
+def _played(story: Story, hosts: tuple[LabHost, ...], processes: Processes) -> int:
     try:
+        _connected(story.workspace, processes)
         story.fleet(hosts) if len(hosts) > FEW else story.play(hosts)
     except (StoryFailed, TimeoutError) as failed:
-        print(f"\nThe story went otherwise:\n{failed}")
+        print(f"\nThe story went otherwise: {failed}")
         return 1
     print("\nThe swarm is as the story says.")
     return 0
+
+
+def _connected(workspace: Workspace, processes: Processes) -> None:
+    deadline = time.monotonic() + CONNECT
+    while not workspace.sockets():
+        if processes.running["bot"].poll() is not None or time.monotonic() > deadline:
+            last = "".join(f"\n  {line}" for line in processes.log.read_text().splitlines()[-5:])
+            raise StoryFailed(f"the bot did not connect. Imker's last words:{last}")
+        time.sleep(0.1)
 
 
 def _stay() -> None:

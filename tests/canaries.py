@@ -6,6 +6,19 @@ from typing import Any
 
 from redis import Redis
 
+FORMS = (  # how a host's files, its daemon and its tools write a secret down
+    'http_proxy=http://imker:{0}@proxy:3128/', 'https_proxy=imker:{0}@proxy:3128', "ftp_proxy=http://imker:a/@'{0}@proxy:3128/",
+    '"http-proxy": "http:\\/\\/imker:{0}@proxy:3128"', "password='{0}'", "token = '{0}'", 'PASSWORD="two words, {0}"',
+    "password=a,{0}", "DB_PASS={0}", "PASSPHRASE={0}", "pwd={0}", '"auth": "{0}"', "Authorization: Basic {0}",
+    "Authorization: Bearer {0}", "--log-opt splunk-token={0}", "--log-opt splunk-token {0}",
+    'Environment="TOKEN=two {0}"',
+)  # fmt: skip
+
+
+def written(secret: str) -> str:
+    """In all of these forms, a line each."""
+    return "\n".join(form.format(secret) for form in FORMS)
+
 
 def held_by(redis: Redis) -> str:
     """Every key, with every field and value of it: DUMP would compress them, and hide what is looked for."""

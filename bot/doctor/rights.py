@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Literal
 
 from bot.settings import Rights
-from bot.verbs import VERBS, Right
+from bot.verbs import Right
 from jobs.contract import Finding
 
 Known = Literal["there", "unknown", "deactivated", "refused", "empty", "untold"]
@@ -42,20 +42,6 @@ def _wrong(who: str, known: Known) -> Finding:
 
 def _holes(rights: Rights) -> Iterator[Finding]:
     for right, level in RIGHTS.items():
-        if not _who(rights, right):
+        if not rights.holders(right):
             hint = f"Name somebody in [rights] {right}, or in a [[rights.rule]]."
             yield Finding("rights", level, f"nobody may {right}", hint)
-    accepters = _who(rights, "accept")
-    few = bool(accepters) and "*" not in accepters and not any(who.startswith("S") for who in accepters)
-    if few and len(accepters) < rights.accept_count:
-        text = f"{len(accepters)} may accept, and it takes {rights.accept_count}"
-        yield Finding("rights", "block", text, "Name more in [rights] accept, or lower accept_count.")
-    elif few and len(accepters) == 1 and accepters == _who(rights, "change") and not rights.accept_own:
-        text = f"{accepters.pop()} alone may ask and accept, and nobody accepts what they asked for themselves"
-        yield Finding("rights", "warn", text, "Name a second person in [rights] accept.")
-
-
-def _who(rights: Rights, right: Right) -> set[str]:
-    """Everybody to whom a rule opens something of this right."""
-    verbs = {right, *(verb.name for verb in VERBS if verb.right == right)}
-    return {who for rule in rights.rules if verbs & set(rule.verbs) for who in rule.who}

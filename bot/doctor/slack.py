@@ -13,6 +13,7 @@ from bot.settings import Settings
 from jobs.contract import Finding
 
 OAUTH = "in the app's OAuth & Permissions, then install it again"
+ARCHIVED = ("channel_archive", "group_archive")  # of a message: what somebody did to the channel
 CHANNEL = {
     "not_in_channel": "Invite the bot there: /invite @imker",
     "channel_not_found": "Copy the ID from the channel's details; a private one is not found before the bot is in it.",
@@ -24,7 +25,7 @@ def look(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
     tokens = [_bot_token(client)]
     if loaded.app_token:
         tokens.append(_app_token(client, loaded.app_token.get_secret_value()))
-    return (*tokens, *(_channel(client, channel) for channel in loaded.channels), *_none(loaded.channels))
+    return (*tokens, *(_channel(client, channel) for channel in loaded.channels))
 
 
 def people(client: WebClient, named: Iterable[str]) -> dict[str, Known]:
@@ -66,20 +67,20 @@ def _app_token(client: WebClient, token: str) -> Finding:
 
 
 def _channel(client: WebClient, channel: str) -> Finding:
-    """By reading one message: that takes no scope that Imker would not have anyway."""
+    """By reading one message: that takes no scope that Imker would not have anyway.
+
+    An archived channel may be read; that it was archived is the last that its history says.
+    """
     try:
-        client.conversations_history(channel=channel, limit=1)
+        last = client.conversations_history(channel=channel, limit=1)["messages"]
     except SlackApiError as refused:
         error = refused.response["error"]
         return Finding(f"channel {channel}", "block", error, CHANNEL.get(error, f"Slack's word for it is {error}."))
     except (SlackClientError, OSError) as failed:
         return _unanswered(f"channel {channel}", failed)
+    if last and last[0].get("subtype") in ARCHIVED:
+        return Finding(f"channel {channel}", "block", "is_archived", CHANNEL["is_archived"])
     return Finding(f"channel {channel}", "pass", "the bot is in it")
-
-
-def _none(channels: tuple[str, ...]) -> tuple[Finding, ...]:
-    hint = "Name the channel's ID in [slack] channels."
-    return () if channels else (Finding("channels", "block", "none: no command is taken anywhere", hint),)
 
 
 def _user(client: WebClient, user: str) -> Known:

@@ -1,6 +1,7 @@
 """What jobs accept and what they tell: all that the bot may know of them.
 
-In: values. Out: values and their JSON. No I/O, no clock; nothing of Redis, RQ, Slack or a host's libraries lives here.
+In: values. Out: values and their JSON, sealed where Redis keeps it. No I/O but a word in the log, no clock; nothing of
+Redis, RQ, Slack or a host's libraries lives here.
 """
 
 from jobs.contract.asked import (
@@ -33,6 +34,7 @@ from jobs.contract.names import (
     job_id,
     used_key,
 )
+from jobs.contract.sealed import events_of, hold_of, sealed_hold
 from jobs.contract.shown import Candidate, ContainerRow, Finding, HostRow, Leg, Level, NodeRow, Quorum, StepLine
 from jobs.contract.told import (
     Began,
@@ -54,15 +56,15 @@ from jobs.contract.told import (
     StepNote,
     StepStarted,
     Unread,
+    Unsealed,
     Waiting,
 )
-from jobs.contract.wire import HOLD, Envelope, UnknownContract, decode_event, decode_request, encode, events_of, foreign
+from jobs.contract.wire import Envelope, UnknownContract, decode_event, decode_request, encode, foreign
 
 __all__ = [
     "BELL",
     "CHANGES",
     "CONTRACT",
-    "HOLD",
     "INVENTORY",
     "JOB_FUNCTION",
     "READS",
@@ -111,6 +113,7 @@ __all__ = [
     "StepStarted",
     "UnknownContract",
     "Unread",
+    "Unsealed",
     "Waiting",
     "decode_event",
     "decode_request",
@@ -119,7 +122,9 @@ __all__ = [
     "events_of",
     "foreign",
     "hold_key",
+    "hold_of",
     "job_id",
     "queue_of",
+    "sealed_hold",
     "used_key",
 ]

@@ -9,6 +9,8 @@ from imker.moment import Moment
 from jobs.contract.names import CONTRACT
 from jobs.contract.shown import Candidate, ContainerRow, Finding, HostRow, Leg, NodeRow, Quorum, StepLine
 
+Unix = Annotated[float, Field(ge=0, lt=1e11)]  # seconds; neither infinity nor the year 5138
+
 
 @dataclass(frozen=True)
 class Began:
@@ -100,7 +102,7 @@ class NodeTable:
     """`asked`: the manager that answered. `taken_at`: UNIX seconds; `stale`: why it is not of now, else ""."""
 
     asked: str
-    taken_at: float
+    taken_at: Unix
     rows: tuple[NodeRow, ...]
     stale: str = ""
     type: Literal["node_table"] = "node_table"
@@ -179,6 +181,13 @@ class Unread:
     type: Literal["unread"] = "unread"
 
 
+@dataclass(frozen=True)
+class Unsealed:
+    """What stands where somebody without the key wrote, or with another; nobody tells it."""
+
+    type: Literal["unsealed"] = "unsealed"
+
+
 Body = Annotated[
     Began
     | Planned
@@ -195,7 +204,8 @@ Body = Annotated[
     | NodeTable
     | Waiting
     | Ended
-    | Unread,
+    | Unread
+    | Unsealed,
     Field(discriminator="type"),
 ]
 
@@ -207,6 +217,6 @@ class Event:
     run: str
     job: int
     number: int
-    at: float
+    at: Unix
     body: Body
     contract: int = CONTRACT

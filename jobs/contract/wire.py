@@ -1,12 +1,12 @@
 """Messages as JSON and back. What is none of ours, or of another version, is refused in words."""
 
-from collections.abc import Iterable, Mapping
+import json
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import TypeAdapter
 
-from jobs.contract.asked import Hold, Request
+from jobs.contract.asked import Request
 from jobs.contract.names import CONTRACT, UNDERSTOOD
 from jobs.contract.told import Event, Unread
 
@@ -27,7 +27,6 @@ class Envelope:
 _ENVELOPE: TypeAdapter[Envelope] = TypeAdapter(Envelope)
 _REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
-HOLD: TypeAdapter[Hold] = TypeAdapter(Hold)
 
 
 class UnknownContract(ValueError):
@@ -35,8 +34,10 @@ class UnknownContract(ValueError):
 
 
 def encode(message: Request | Event) -> str:
+    """Half of a character, which JSON lets a host say and nobody can write, is a question mark."""
     adapter: TypeAdapter[Request] | TypeAdapter[Event] = _REQUEST if isinstance(message, Request) else _EVENT
-    return adapter.dump_json(message).decode()  # type: ignore[arg-type]
+    plain = adapter.dump_python(message)  # type: ignore[arg-type]
+    return json.dumps(plain, ensure_ascii=False).encode(errors="replace").decode()
 
 
 def decode_request(text: str | bytes) -> Request:
@@ -49,12 +50,6 @@ def decode_event(text: str | bytes) -> Event:
     return _decode(_EVENT, text)
 
 
-def events_of(entries: Iterable[tuple[Any, Mapping[Any, Any]]]) -> tuple[Event, ...]:
-    """A stream's events; one of another contract is Unread, and an entry that is none of ours is passed over."""
-    events = (_event(entry[b"event"]) for _, entry in entries if b"event" in entry)
-    return tuple(event for event in events if event is not None)
-
-
 def foreign(text: str | bytes) -> Envelope | None:
     """Of a message of another contract; None of what is none."""
     try:
@@ -64,7 +59,8 @@ def foreign(text: str | bytes) -> Envelope | None:
     return None if envelope.contract in UNDERSTOOD else envelope
 
 
-def _event(text: str | bytes) -> Event | None:
+def event_of(text: str | bytes) -> Event | None:
+    """Unread for one of another contract, None for what is no event."""
     try:
         return decode_event(text)
     except UnknownContract:

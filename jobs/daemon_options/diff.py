@@ -1,4 +1,4 @@
-"""Edits as people read them: a unified diff, with secrets masked."""
+"""Edits as people read them: a unified diff of what changes and no line besides, with secrets masked."""
 
 import difflib
 
@@ -12,4 +12,4 @@ def diff(edits: tuple[FileEdit, ...]) -> str:
 
 def _one(edit: FileEdit) -> str:
     before, after = redacted(edit.before).splitlines(), redacted(edit.after).splitlines()
-    return "\n".join(difflib.unified_diff(before, after, edit.path, edit.path, n=1, lineterm=""))
+    return "\n".join(difflib.unified_diff(before, after, edit.path, edit.path, n=0, lineterm=""))

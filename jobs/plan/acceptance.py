@@ -36,6 +36,8 @@ def rejection(swarm: SwarmFacts, prefix: str, remove: bool) -> Plan | Refusal:
 
 
 def pending_node(swarm: SwarmFacts, prefix: str) -> Node | Refusal:
+    if swarm.problem:
+        return Refusal(f"the swarm cannot be asked: {swarm.problem}", "See /swarm nodes.")
     found = [node for node in swarm.nodes if node.pending and node.id.startswith(prefix)]
     if len(found) == 1:
         return found[0]

@@ -47,7 +47,7 @@ class Fleet:
     ) -> None:
         self.hosts = tuple(_at(host, network) for host in hosts)
         self.folder = folder
-        self._keys = folder / "keys"
+        self._keys = folder / "keys" / str(network)  # certificates name addresses
         self._pace, self._age = pace, age
         client.make_keys(self.hosts, self._keys)
         client.write(folder, self.hosts, self._keys)

@@ -12,11 +12,11 @@ def info(arguments: dict[str, Any], state: State) -> Answer:
 
 
 def listed(arguments: dict[str, Any], state: State) -> Answer:
-    return {"channels": [_told(channel, state) for channel in state.channels.values()]}
+    return {"channels": [_told(one, state) for one in state.channels.values() if not one.get("is_im")]}
 
 
 def members(arguments: dict[str, Any], state: State) -> Answer:
-    return {"members": state.channel(arguments.get("channel", ""))["members"]}
+    return {"members": state.within(arguments.get("channel", ""))["members"]}
 
 
 def join(arguments: dict[str, Any], state: State) -> Answer:

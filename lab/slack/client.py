@@ -43,7 +43,8 @@ class Seen:
     def actions(self) -> dict[str, str]:
         """A button's label -> its action_id."""
         rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
-        return {element["text"]["text"]: element["action_id"] for row in rows for element in row}
+        buttons = [element for row in rows for element in row if element["type"] == "button"]
+        return {button["text"]["text"]: button.get("action_id", "") for button in buttons}
 
 
 class Workspace:
@@ -62,6 +63,10 @@ class Workspace:
         return self._post(
             "/lab/press", user=user, ts=message.ts, action_id=message.actions.get(button, ""), forged=forged
         )
+
+    def press_in(self, user: str, view: dict[str, Any], action_id: str) -> dict[str, Any]:
+        """A button of a modal or of the home tab, one of `views`."""
+        return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id)
 
     def sees(self, user: str, channel: str) -> list[Seen]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})

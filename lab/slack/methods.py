@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lab.slack import channels, surfaces
-from lab.slack.blocks import TEXT, problems
-from lab.slack.state import Message, SlackRefuses, State
+from lab.slack import channels, history, surfaces
+from lab.slack.blocks import EDITED, TEXT, problems
+from lab.slack.state import Message, ResponseUrl, SlackRefuses, State
 
 Arguments = dict[str, Any]
 Answer = dict[str, Any]
@@ -40,8 +40,8 @@ def _check_token(method: str, token: str, state: State) -> None:
         known = token in (state.app["app_token"], state.app["bot_token"])
         raise SlackRefuses("not_allowed_token_type" if known else "invalid_auth")
     scope = SCOPES.get(method)
-    if scope and scope not in state.scopes:
-        raise SlackRefuses("missing_scope", needed=scope, provided=",".join(sorted(state.scopes)))
+    if scope and scope not in state.manifest.scopes:
+        raise SlackRefuses("missing_scope", needed=scope, provided=",".join(sorted(state.manifest.scopes)))
 
 
 def _auth_test(_: Arguments, state: State) -> Answer:
@@ -50,14 +50,9 @@ def _auth_test(_: Arguments, state: State) -> Answer:
 
 
 def _post(arguments: Arguments, state: State) -> Answer:
-    channel = state.channel(arguments.get("channel", ""))
-    thread = arguments.get("thread_ts") or ""
-    if thread:
-        state.message(channel["id"], thread)
-    message = _written(arguments, state, channel["id"])
-    message.thread = thread
-    state.messages[message.ts] = message
-    return {"channel": channel["id"], "ts": message.ts, "message": message.as_slack()}
+    message = _written(arguments, state, state.channel(arguments.get("channel", ""))["id"])
+    state.post(message)
+    return {"channel": message.channel, "ts": message.ts, "message": message.as_slack()}
 
 
 def _ephemeral(arguments: Arguments, state: State) -> Answer:
@@ -66,24 +61,48 @@ def _ephemeral(arguments: Arguments, state: State) -> Answer:
         raise SlackRefuses("user_not_in_channel")
     message = _written(arguments, state, channel["id"])
     message.to = arguments["user"]
-    state.messages[message.ts] = message
+    state.post(message)
     return {"message_ts": message.ts}
 
 
 def _update(arguments: Arguments, state: State) -> Answer:
-    channel = state.channel(arguments.get("channel", ""))
-    message = state.message(channel["id"], arguments.get("ts", ""))
-    if message.user != state.app["bot_user"]:
-        raise SlackRefuses("cant_update_message")
-    checked = _written(arguments, state, channel["id"])
+    """A text alone takes the blocks away; what is not given besides stays."""
+    message = _own(arguments, state, "cant_update_message")
+    if len(str(arguments.get("text") or "")) > EDITED:
+        raise SlackRefuses("msg_too_long")
+    checked = _written(arguments, state, message.channel)
     message.text, message.blocks, message.edited = checked.text, checked.blocks, True
-    return {"channel": channel["id"], "ts": message.ts, "text": message.text}
+    message.metadata = checked.metadata or message.metadata
+    return {"channel": message.channel, "ts": message.ts, "text": message.text}
 
 
 def _delete(arguments: Arguments, state: State) -> Answer:
-    message = state.message(arguments.get("channel", ""), arguments.get("ts", ""))
+    message = _own(arguments, state, "cant_delete_message")
     del state.messages[message.ts]
-    return {"ts": message.ts}
+    return {"channel": message.channel, "ts": message.ts}
+
+
+def respond(said: Arguments, url: ResponseUrl, state: State) -> None:
+    """To a response_url: an answer of its own, or in the place of the message whose button was pressed, or none."""
+    original = state.messages.get(url.message)
+    if original and said.get("delete_original"):
+        del state.messages[original.ts]
+        return
+    message = _written(said, state, url.channel)
+    if original and said.get("replace_original"):
+        original.text, original.blocks, original.edited = message.text, message.blocks, True
+        return
+    message.to = "" if said.get("response_type") == "in_channel" else url.user
+    state.post(message)
+
+
+def _own(arguments: Arguments, state: State, otherwise: str) -> Message:
+    """The app's own message."""
+    channel = state.channel(arguments.get("channel", ""))["id"]
+    message = state.message(channel, arguments.get("ts", ""))
+    if message.user != state.app["bot_user"]:
+        raise SlackRefuses(otherwise)
+    return message
 
 
 def _written(arguments: Arguments, state: State, channel: str) -> Message:
@@ -95,30 +114,9 @@ def _written(arguments: Arguments, state: State, channel: str) -> Message:
     if wrong:
         code = re.split(r"[ :]", wrong[0])[0]
         raise SlackRefuses(code, response_metadata={"messages": [f"[ERROR] {line}" for line in wrong]})
-    metadata = arguments.get("metadata") or {}
-    return Message(state.ts(), channel, state.app["bot_user"], text[:TEXT], blocks, metadata=metadata)
-
-
-def _history(arguments: Arguments, state: State) -> Answer:
-    channel = state.channel(arguments.get("channel", ""))["id"]
-    oldest = float(arguments.get("oldest") or 0)
-    told = _true(arguments.get("include_all_metadata"))
-    found = [m for m in state.messages.values() if m.channel == channel and not m.to and not m.thread]
-    newest = [{**m.as_slack(told), **_thread(m, state)} for m in reversed(found) if float(m.ts) >= oldest]
-    return {"messages": newest[: int(arguments.get("limit") or 100)], "has_more": False}
-
-
-def _thread(message: Message, state: State) -> dict[str, Any]:
-    """Of a message that was answered, how often."""
-    answers = sum(reply.thread == message.ts and not reply.to for reply in state.messages.values())
-    return {"thread_ts": message.ts, "reply_count": answers} if answers else {}
-
-
-def _replies(arguments: Arguments, state: State) -> Answer:
-    parent = state.message(state.channel(arguments.get("channel", ""))["id"], arguments.get("ts", ""))
-    thread = [m for m in state.messages.values() if m.thread == parent.ts and not m.to]
-    told = _true(arguments.get("include_all_metadata"))
-    return {"messages": [parent.as_slack(told), *(m.as_slack(told) for m in thread)]}
+    message = Message(state.ts(), channel, state.app["bot_user"], text[:TEXT], blocks)
+    message.metadata, message.thread = arguments.get("metadata") or {}, state.thread(channel, arguments)
+    return message
 
 
 def _user_info(arguments: Arguments, state: State) -> Answer:
@@ -135,11 +133,6 @@ def _group_users(arguments: Arguments, state: State) -> Answer:
     return {"users": found["users"]}
 
 
-def _true(value: Any) -> bool:
-    """Forms carry "true" and "1"."""
-    return str(value).lower() in ("true", "1")
-
-
 METHODS: dict[str, Callable[[Arguments, State], Answer]] = {
     "auth.test": _auth_test,
     "apps.connections.open": lambda arguments, state: {},
@@ -147,8 +140,8 @@ METHODS: dict[str, Callable[[Arguments, State], Answer]] = {
     "chat.postEphemeral": _ephemeral,
     "chat.update": _update,
     "chat.delete": _delete,
-    "conversations.history": _history,
-    "conversations.replies": _replies,
+    "conversations.history": history.history,
+    "conversations.replies": history.replies,
     "conversations.info": channels.info,
     "conversations.list": channels.listed,
     "conversations.members": channels.members,

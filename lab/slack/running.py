@@ -20,7 +20,9 @@ def running(port: int = 0, config: Path | None = None) -> Iterator[Workspace]:
     """On a free port unless one is given."""
     port = port or free_port()
     more = ["--config", str(config)] if config else []
-    process = subprocess.Popen([sys.executable, "-m", "lab", "slack", "--port", str(port), *more])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab", "slack", "--port", str(port), *more], stdout=subprocess.DEVNULL
+    )
     workspace = Workspace(f"http://127.0.0.1:{port}")
     try:
         _await(workspace, process)

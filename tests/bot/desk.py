@@ -98,13 +98,15 @@ class Bench:
     def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
         self.delivered += 1
         known = delivery or f"delivery-{self.delivered}"
-        typed = Delivery("command", known, IDS[who], channel, text, "", self.moment.wall)
+        at = self.moment.wall + (0 if delivery else self.delivered / 1000)  # what is delivered twice was said once
+        typed = Delivery("command", known, IDS[who], channel, text, "", at)
         self.desk.command(typed, self._answer(who, channel, known, text))
 
     def clicks(self, who: str, value: str, verdict: Verdict, channel: str = OPS, message: str = TS) -> None:
         self.delivered += 1
         known = f"delivery-{self.delivered}"
-        clicked = Delivery("click", known, IDS[who], channel, value, "", self.moment.wall, verdict, message)
+        at = self.moment.wall + self.delivered / 1000  # nobody presses twice at once
+        clicked = Delivery("click", known, IDS[who], channel, value, "", at, verdict, message)
         self.desk.click(clicked, verdict, self._answer(who, channel, known, value))
 
     def recorded(self) -> list[Fact]:
@@ -117,7 +119,7 @@ class Bench:
         return self.desk.minutes.heard(IDS[who], channel, delivery, text, self.heard.append)
 
     def tell(self, run: str, *bodies: Body, job: int = 1) -> None:
-        journal = Journal(self.redis, run, job, lambda: self.moment.wall)
+        journal = Journal(self.redis, KEY, run, job, lambda: self.moment.wall)
         for body in bodies:
             journal.tell(body)
 

@@ -3,6 +3,7 @@
 The real Reporter against the lab's Slack; the hours pass by the test's own clock.
 """
 
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,13 +20,14 @@ from bot.patience import MOST, Patience
 from bot.record import RunRecord, run_id
 from bot.reporter import TICK, Reporter
 from bot.runs import Runs
+from bot.thread import PAGE
 from bot.witness import Witness
 from imker.audit import Audit
-from imker.signing import Key
 from jobs.contract import Began, Body, Detail, Ended, Migrate, Planned, StepDone, StepLine, StepStarted
 from jobs.journal import Journal
 from lab.slack.client import Seen, Workspace
 from lab.slack.running import running
+from tests.streams import KEY
 
 ALICE, OPS = "U01ALICE", "C01OPS"
 LONG, MINUTE = 1200.0, 60.0  # seconds; what holds for so long holds for hours
@@ -37,7 +39,7 @@ class World:
     def __init__(self, workspace: Workspace, redis: Redis) -> None:
         self.workspace, self.redis, self.now = workspace, redis, 1_795_440_000.0
         self.client = WebClient(token="xoxb-lab", base_url=f"{workspace.url}/api/", retry_handlers=list[RetryHandler]())
-        self.runs = Runs(redis, self.clock, Key("x" * 64))
+        self.runs = Runs(redis, self.clock, KEY)
         self.journals: dict[str, Journal] = {}
         self.private: list[str] = []  # told to the asker alone
         witness = Witness(self.client, Audit(redis), self.runs, OPS, self.clock)
@@ -60,7 +62,7 @@ class World:
         return [record.run for record in records]
 
     def tell(self, run: str, *bodies: Body) -> None:
-        journal = self.journals.setdefault(run, Journal(self.redis, run, 1, self.clock))
+        journal = self.journals.setdefault(run, Journal(self.redis, KEY, run, 1, self.clock))
         for body in bodies:
             journal.tell(body)
 
@@ -149,6 +151,21 @@ def test_a_first_post_that_is_refused_for_long_comes_once(world: World) -> None:
     world.workspace.clear_faults()
     world.look(2 * MOST)
     assert len(world.posts(run)) == 1
+
+
+def test_a_post_whose_reply_was_lost_is_found_in_a_busy_channel(redis: Redis) -> None:
+    """More was said since than one page of history holds."""
+    with running() as workspace:
+        world = World(workspace, redis)
+        world.now = time.time()
+        workspace.fault("drop_reply", method="chat.postMessage")
+        (run,) = world.begun(1)
+        world.look()
+        for number in range(PAGE + 1):
+            world.client.chat_postMessage(channel=OPS, text=f"lunch? {number}")
+        world.look(2 * MOST)
+        (post,) = world.posts(run)
+        assert world.runs.posted.of(run)["ts"] == post.ts
 
 
 def test_runs_go_on_while_slack_is_away(world: World) -> None:

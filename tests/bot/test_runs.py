@@ -3,9 +3,10 @@
 import pytest
 from redis import Redis
 
+from bot.decisions import Forged
 from bot.minutes import Minutes
 from bot.record import Decision, RunRecord
-from bot.runs import OPEN, Forged, Runs
+from bot.runs import OPEN, Runs
 from imker import signing
 from imker.signing import Key
 from jobs.contract import Hold, Migrate

@@ -11,7 +11,15 @@ from lab.slack.running import running
 
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-lab", "SLACK_APP_TOKEN": "xapp-lab"}
 KEY = "k" * 64
-RULE = '[slack]\nchannels = ["C01OPS"]\n[[rights.rule]]\nwho = ["U01ALICE"]\nverbs = ["plan", "migrate"]\n'
+RULE = """
+[slack]
+channels = ["C01OPS"]
+[rights]
+accept = ["U02BOB"]
+[[rights.rule]]
+who = ["U01ALICE"]
+verbs = ["plan", "migrate"]
+"""
 OLD = """
 [slack]
 channels = ["C01OPS"]
@@ -55,7 +63,7 @@ def test_what_was_valid_before_rules_stays_so(tmp_path: Path) -> None:
         (RULE + "host = []", "unknown key; did you mean hosts?"),
         (OLD + "accept_count = 0", "accept_count"),
         (OLD + "accept_within = 0", "accept_within"),
-        ('[slack]\nteam = "imker"', "team"),
+        (OLD.replace("[rights]", 'team = "imker"\n[rights]'), "'imker' is no Slack workspace ID (T…)"),
     ],
 )
 def test_rules(tmp_path: Path, text: str, says: str) -> None:

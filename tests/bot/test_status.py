@@ -102,7 +102,7 @@ def test_what_it_says_to_type_does_what_the_button_does(bench: Bench, state: str
     bench.types("bob", f"{verdict} {run}")
     record = bench.runs.record(run)
     assert record
-    assert record.decisions == (Decision(1, verdict, IDS["bob"], record.decisions[0].at),)  # type: ignore[arg-type]
+    assert record.decisions == (Decision(1, verdict, IDS["bob"], record.decisions[0].at, "f00d"),)  # type: ignore[arg-type]
 
 
 def test_of_two_that_wait_under_one_beginning_none_is_taken(bench: Bench) -> None:

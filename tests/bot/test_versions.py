@@ -10,6 +10,7 @@ from bot.record import JobState, RunRecord
 from jobs import contract
 from jobs.contract import Migrate
 from lab.slack.blocks import problems
+from tests import streams
 
 DATA = Path("tests/data/contract")
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
@@ -18,7 +19,8 @@ NEW = (DATA / "2-events.jsonl").read_text().splitlines()
 
 
 def shown(lines: list[str], job_state: JobState) -> tuple[RunView, str]:
-    events = contract.events_of([("0-0", {b"event": line.encode()}) for line in lines])
+    entries = [("0-0", {b"event": streams.entry("k3fm9x2q", line)["event"].encode()}) for line in lines]
+    events = contract.events_of("k3fm9x2q", entries, streams.KEY)
     view = fold(RECORD, events, job_state, 1_795_440_060.0)
     message = blocks.render(view)
     assert problems(list(message.blocks)) == []

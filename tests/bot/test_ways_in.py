@@ -13,7 +13,7 @@ TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 @pytest.fixture
 def config(tmp_path: Path) -> dict[str, str]:
     path = tmp_path / "imker.toml"
-    path.write_text("")
+    path.write_text('[slack]\nchannels = ["C01OPS"]\n[rights]\nread = ["*"]\n')
     return {"IMKER_CONFIG": str(path)}
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs import contract
 from jobs.contract import Body
 from lab.chaos.processes import children
 from lab.imker import Processes, environment, procfile
@@ -21,6 +20,7 @@ from lab.simulated.fleet import Fleet, named, running
 from lab.slack.client import Seen, Workspace
 from lab.slack.running import running as slack_running
 from lab.story import ALICE, OPS
+from tests import streams
 
 NAMES = ("connewitz", "tondi", "lausen")
 UPGRADE = "imker-upgrade.service"
@@ -51,8 +51,7 @@ class World:
         return self.workspace.wait(ALICE, OPS, fits, seconds)
 
     def told(self, run: str) -> list[Body]:
-        entries = self.redis.xrange(contract.events_key(run))
-        return [event.body for event in contract.events_of(entries)]
+        return streams.told(self.redis, run, streams.kept_key(self.redis))
 
     def upgrading(self, name: str) -> Seen:
         """Asks for a host's migration, and waits until its upgrade runs there."""

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from redis import Redis
 
-from jobs.contract import Body, StepStarted, events_key, events_of
+from jobs.contract import Body, StepStarted
 from lab.fleet import fleet, machine
 from lab.imker import Processes, environment, imker
 from lab.slack.client import Seen, Workspace
 from lab.slack.running import running
 from lab.story import ALICE, BOB, OPS
+from tests import streams
 
 LONGEST = 300  # seconds that a test waits for one thing
 OVER = "✅❌🚫❓"
@@ -70,7 +71,7 @@ class Imker:
         return message.plain.split("run `")[1].split("`")[0]
 
     def told(self, run: str) -> list[Body]:
-        return [event.body for event in events_of(self.redis.xrange(events_key(run)))]  # type: ignore[arg-type]
+        return streams.told(self.redis, run, streams.kept_key(self.redis))
 
     def kill_rq_workers(self) -> None:
         """The `changes` process with all below it, at once, as a machine that loses power would; then a new one."""

@@ -12,17 +12,14 @@ from lab.slack.client import Seen
 from lab.story import ALICE, BOB, OPS, Story
 from tests.fleet.conftest import THREE
 from tests.fleet.imkers import Imker, new_imker, on
+from tests.fleet.state import census
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(600)]
 EIGHT = tuple(host.name for host in FLEET)
+Census = dict[str, tuple[str, ...]]
 CLASSIC = {"swarm-agent", "swarm-agent-master"}
 STORE = "consulnode01"
 LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + engine.FENCE + '"}}'
-SEEN = (
-    "{{.Name}}|{{.State.Status}}|{{.HostConfig.RestartPolicy.Name}}|{{.Config.Image}}|"
-    "{{json .HostConfig.PortBindings}}|{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
-)
-Containers = dict[str, tuple[str, ...]]
 
 
 @pytest.fixture
@@ -47,9 +44,9 @@ def imker(moving: tuple[LabHost, ...]) -> Iterator[Imker]:
     indirect=True,
 )
 def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Imker, moving: tuple[LabHost, ...]) -> None:
-    before = {host.name: containers(host.name) for host in moving}
+    before = {host.name: census(host.name) for host in moving}
     Story(imker.workspace).fleet(moving)  # Start, Accept under each manager, the node table, "nothing to do"
-    after = {host.name: containers(host.name) for host in moving}
+    after = {host.name: census(host.name) for host in moving}
     assert after == {name: as_promised(found) for name, found in before.items()}
     managers = {host.name for host in moving if host.role == "manager"}
     assert {host.name for host in moving if is_manager(host.name)} == managers
@@ -64,14 +61,7 @@ def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Imker, mo
     assert Mark.of(on("connewitz", "docker", "info", "-f", LABEL).strip()).number >= len(moving) - 1, "a join each"
 
 
-def containers(host: str) -> Containers:
-    """Name -> (state, restart policy, image, ports, networks) of every container, running or not."""
-    rows = on(host, "sh", "-c", f"docker inspect -f '{SEEN}' $(docker ps -aq)").splitlines()
-    found = [line.lstrip("/").split("|") for line in rows]
-    return {name: (state, policy or "no", *rest) for name, state, policy, *rest in found}
-
-
-def as_promised(before: Containers) -> Containers:
+def as_promised(before: Census) -> Census:
     """The classic Swarm's own are gone; its store is stopped and kept; every other is as it was."""
     left = {name: seen for name, seen in before.items() if name not in CLASSIC}
     return {name: ("exited", "no", *seen[2:]) if name == STORE else seen for name, seen in left.items()}

@@ -21,7 +21,6 @@ def workspace(legacy: tuple[LabHost, ...]) -> Iterator[Workspace]:
         yield imker.workspace
 
 
-@pytest.mark.long  # make test moves them with one command: test_migrate_all.py
 def test_three_hosts_go_from_the_classic_swarm_into_swarm_mode(
     workspace: Workspace, legacy: tuple[LabHost, ...]
 ) -> None:

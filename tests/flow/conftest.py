@@ -19,7 +19,7 @@ from lab.fleet.certificates import authority, issued
 from lab.imker import Processes, environment
 from lab.slack.client import Seen, Workspace
 from lab.slack.running import free_port, running
-from tests import keeper
+from tests import keeper, streams
 
 ALICE, BOB, CAROL, GUEST, OPS, DEV = "U01ALICE", "U02BOB", "U03CAROL", "U04GUEST", "C01OPS", "C02DEV"
 CANARIES = {  # keys of the environment, told apart from all else
@@ -66,7 +66,7 @@ class Flow:
         _await(true, self.processes.log)
 
     def journal(self, run: str, job: int = 1) -> Journal:
-        return Journal(self.redis, run, job, time.time)
+        return Journal(self.redis, self.key, run, job, time.time)
 
     def tell(self, run: str, *bodies: Body, job: int = 1) -> None:
         journal = self.journal(run, job)
@@ -77,7 +77,7 @@ class Flow:
         return message.plain.split("run `")[1].split("`")[0]
 
     def events(self, run: str) -> list[contract.Event]:
-        return [contract.decode_event(entry[b"event"]) for _, entry in self.redis.xrange(contract.events_key(run))]
+        return list(streams.events(self.redis, run, self.key))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.flow.conftest import CAROL, OPS, Flow
 
 AT_ONCE = 20
 COMMANDS = 1000 if "FIGURES" in os.environ else 200
-SLACK = 3.0  # seconds it waits
+MOST = 500 if "FIGURES" in os.environ else 1000  # ms: what is promised; among all tests the machine is not Imker's
 
 
 @pytest.mark.figures
@@ -30,10 +30,10 @@ def test_each_command_is_acknowledged_in_time(flow: Flow) -> None:
     assert all(answer["acked"] for answer in answers)
     percentiles = quantiles((answer["seconds"] for answer in answers), n=100)
     p50, p99 = percentiles[49] * 1000, percentiles[98] * 1000
-    assert p99 < SLACK * 1000
     figure(
         f"acknowledged: {COMMANDS} of {COMMANDS} commands, {AT_ONCE} at once",
         f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, {COMMANDS / took:.0f} a second",
     )
+    assert p99 < MOST
     flow.await_true(lambda: flow.redis.zcard("bot:recent") == runs + COMMANDS // 10)
     flow.await_true(lambda: flow.redis.scard("bot:inbox") == 0)

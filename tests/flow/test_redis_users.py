@@ -13,6 +13,8 @@ from bot.doctor import processes
 from bot.record import Decision, RunRecord
 from bot.runs import Runs
 from imker import moment
+from imker.audit import Audit
+from imker.chain import Fact, verify
 from imker.signing import Key
 from jobs import contract
 from jobs.contract import Began, Candidate, Migrate, NodeRow, Nodes, NodeTable, Quorum, Waiting
@@ -37,6 +39,9 @@ REFUSED = [
     "GET lock:host:kaditz", "SET lock:host:kaditz x", "DEL lock:host:kaditz", "INCR fence:swarm",
     "SET imker:inventory []", "GET imker:used:k3fm9x2q-1", "DEL imker:used:k3fm9x2q-1", "GET imker:nodes",
     "DEL audit", "XTRIM audit MAXLEN 0", "XDEL audit 0-1", "EXPIRE audit 0", "DEL audit:head", "RENAME audit bot:x",
+    "SET audit x", "HSET audit x y", "XSETID audit 9-0", "SET audit:head x", "EXPIRE audit:head 0", "GET audit:head",
+    "XADD audit:head * x y", "DEL audit:id:x", "HSET audit:id:x y z", "SET audit:posted x", "DEL audit:posted",
+    "XADD audit:id:x * x y", "EXPIRE rq:job:x 0", "XADD rq:job:x * x y",
     "COPY rq:job:x bot:x", "SORT rq:queue:changes STORE bot:x", "OBJECT ENCODING rq:queue:changes", "MIGRATE h 1 k 0 1",
 ]  # fmt: skip
 SCRIPTS = [
@@ -47,6 +52,14 @@ SCRIPTS = [
     ("return redis.call('rpush', 'rq:queue:other', 'x')", ("rq:job:x",)),
     ("return redis.call('xadd', 'run:k3fm9x2q:events', '*', 'event', 'x')", ("rq:job:x",)),
     ("return redis.call('publish', 'rq:pubsub:worker', '{}')", ("rq:job:x",)),
+]
+OF_THE_RECORD = [
+    ("return redis.call('set', KEYS[1], 'x')", ("audit",)),
+    ("return redis.call('set', KEYS[1], 'x')", ("audit:head",)),
+    ("return redis.call('del', KEYS[1])", ("audit",)),
+    ("return redis.call('xtrim', KEYS[1], 'maxlen', 0)", ("audit",)),
+    ("return redis.call('rename', KEYS[1], KEYS[2])", ("audit", "audit:id:x")),
+    ("return redis.call('hset', KEYS[1], 'x', 'y')", ("audit",)),
 ]
 
 
@@ -93,7 +106,7 @@ def test_what_the_bots_side_may_not(client: Redis, command: str) -> None:
         client.execute_command(*command.split())
 
 
-@pytest.mark.parametrize(("script", "keys"), SCRIPTS, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("script", "keys"), SCRIPTS + OF_THE_RECORD, ids=lambda value: str(value)[:50])
 def test_nor_by_a_script(client: Redis, script: str, keys: tuple[str, ...]) -> None:
     digest = client.script_load(script)
     with pytest.raises(ResponseError, match=r"(?i)permission|ACL"):
@@ -108,10 +121,36 @@ def test_the_default_user_is_off(folder: Path, admin: Redis) -> None:
         stranger.ping()
 
 
-@pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "CONFIG GET *", "SET bot:run:x y", "SHUTDOWN", "ACL LIST"])
+@pytest.mark.parametrize(
+    "command",
+    ["FLUSHALL", "KEYS *", "CONFIG GET *", "SET bot:run:x y", "SHUTDOWN", "ACL LIST", "DEL audit", "SET audit x",
+     "XTRIM audit MAXLEN 0", "XDEL audit 0-1", "EXPIRE audit 0", "RENAME audit run:x", "DEL audit:head",
+     "SET audit:head x", "DEL audit:id:x", "HSET audit:posted day x", "COPY audit run:x"],
+)  # fmt: skip
 def test_what_the_rq_workers_may_not(folder: Path, admin: Redis, command: str) -> None:
     with Redis.from_url(url(folder, "jobs")) as jobs, pytest.raises(NoPermissionError):
         jobs.execute_command(*command.split())
+
+
+@pytest.mark.parametrize(("script", "keys"), OF_THE_RECORD, ids=lambda value: str(value)[:50])
+def test_nor_they_by_a_script(folder: Path, admin: Redis, script: str, keys: tuple[str, ...]) -> None:
+    with Redis.from_url(url(folder, "jobs")) as jobs, pytest.raises(ResponseError, match=r"(?i)permission|ACL"):
+        jobs.eval(script, len(keys), *keys)
+
+
+@pytest.mark.parametrize("role", ["bot", "reporter", "jobs"])
+def test_what_they_can_do_to_the_record_shows(folder: Path, admin: Redis, role: str) -> None:
+    """No ACL keeps XADD from having a MAXLEN; what people have read keeps the record from being shorter unseen."""
+    with Redis.from_url(url(folder, role)) as redis:
+        record = Audit(redis)
+        for number in range(3):
+            record.append(Fact(f"{role}{number}", "asked"))
+        head = record.head()
+        assert head
+        assert verify(record.entries(), [head]) == ()
+        redis.xadd("audit", {"entry": "x"}, "99-0", maxlen=0, approximate=False)
+        assert verify(record.entries(), [head]) != ()
+    admin.delete("audit", "audit:head", *(f"audit:id:{role}{number}" for number in range(3)))
 
 
 @pytest.mark.parametrize("role", ["bot", "reporter"])
@@ -127,11 +166,11 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
             "accept", "f", Candidate("kaditz", "n", "a", "h", "26"), Quorum(2, 0, 3, 1), asked=moment.now()
         )
         for body in (Began("kaditz"), waiting):
-            Journal(admin, name, 1, lambda: 1.0).tell(body)
+            Journal(admin, Key(KEY), name, 1, lambda: 1.0).tell(body)
         record = runs.record(name)
         assert record is not None
         runs.view(record)
-        runs.decide(record, Decision(1, "accept", "U02", 2.0))
+        runs.decide(record, Decision(1, "accept", "U02", 2.0, "f"))
         runs.hold(name, contract.Hold("pause", "U01", 1.0))
         runs.posted.remember(name, ts="1", channel=OPS)
         runs.posted.forget(name)

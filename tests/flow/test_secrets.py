@@ -10,7 +10,7 @@ import pytest
 
 from jobs.contract import Began, Candidate, Detail, Ended, Planned, Quorum, StepFailed, StepLine, StepStarted, Waiting
 from lab.imker import environment
-from tests.canaries import found, held_by
+from tests.canaries import found, held_by, written
 from tests.flow.conftest import ALICE, BOB, CANARIES, CAROL, OPS, Flow
 
 JOIN, PROXY = "SWMTKN-1-canary0a1b2c3d4e5f-canary6a7b8c9d", "canary-proxy-password-77"
@@ -53,7 +53,7 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
 def told_badly(flow: Flow) -> None:
     """A job's events as they come when a host's own words hold secrets; the journal is the jobs' own."""
     message = flow.asked("/swarm migrate lausen", "queued")
-    said = f"Err:1 http://imker:{PROXY}@proxy:3128/ and {JOIN}, password={PROXY}"
+    said = f"Err:1 http://imker:{PROXY}@proxy:3128/ and {JOIN}, password={PROXY}\n{written(PROXY)}"
     ended = Ended("failed", f"apt-get failed on lausen: {said}", said, said)
     flow.tell(
         flow.run_of(message), Began("lausen"), Planned(STEPS, diff=said), StepStarted("UpgradeEngine"),

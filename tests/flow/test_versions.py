@@ -5,6 +5,7 @@ from pathlib import Path
 from rq.serializers import JSONSerializer
 
 from jobs import contract
+from tests import streams
 from tests.flow.conftest import ALICE, OPS, Flow
 
 DATA = Path("tests/data/contract")
@@ -14,7 +15,7 @@ def test_events_of_a_newer_contract_are_told_as_such_and_the_reporter_goes_on(fl
     message = flow.asked("/swarm migrate kaditz", "queued")
     run = flow.run_of(message)
     for line in (DATA / "2-events.jsonl").read_text().splitlines():
-        flow.redis.xadd(contract.events_key(run), {"event": line.replace("k3fm9x2q", run)})
+        flow.redis.xadd(contract.events_key(run), streams.entry(run, line.replace("k3fm9x2q", run), flow.key))  # type: ignore[arg-type]
     flow.redis.publish(contract.BELL, run)
     flow.workspace.wait(ALICE, OPS, lambda seen: seen.ts == message.ts and "Upgrade the older side" in seen.plain)
     assert "Traceback" not in (folder / "log").read_text()

@@ -1,4 +1,5 @@
 import hashlib
+import re
 from dataclasses import replace
 from itertools import accumulate
 
@@ -115,7 +116,8 @@ def test_any_one_field_that_differs_is_found(number: int, data: st.DataObject) -
 @pytest.mark.parametrize(
     "text",
     ["", "x", "[]", "{}", '{"fact": 1}', encode(chained(1)[0]).replace('"seq":1', '"seq":"1"'),
-     encode(chained(1)[0]).replace('"seq":1', '"more":1,"seq":1'), encode(chained(1)[0]).replace('"kaditz"', "7")],
+     encode(chained(1)[0]).replace('"seq":1', '"more":1,"seq":1'), encode(chained(1)[0]).replace('"kaditz"', "7"),
+     *(re.sub('"at":[0-9.]+', f'"at":{at}', encode(chained(1)[0])) for at in ("NaN", "1e999"))],
 )  # fmt: skip
 def test_what_is_no_entry(text: str) -> None:
     assert decode(text) is None

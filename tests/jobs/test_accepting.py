@@ -17,6 +17,7 @@ from jobs.journal import Journal
 from jobs.lock import Mark
 from jobs.office import Office
 from jobs.settings import RightsSection, Settings
+from tests import streams
 
 ADDRESSES = {"connewitz": "198.18.0.60", "tondi": "198.18.0.73", "kaditz": "198.18.0.39"}
 INVENTORY = {name: Host(name, address, tls=Path()) for name, address in ADDRESSES.items()}
@@ -96,7 +97,7 @@ class Case:
     ) -> list[contract.Body]:
         self.job += 1
         request = Request("r", self.job, command, ALICE, approvals, within=within)
-        journal = Journal(self.redis, "r", self.job, lambda: self.moment.wall)
+        journal = Journal(self.redis, streams.KEY, "r", self.job, lambda: self.moment.wall)
         office = Office(
             request, Settings(rights=self.rights), INVENTORY, journal, self.redis,
             no_shell, self.swarm.connect, lambda: self.moment,
@@ -113,7 +114,7 @@ class Case:
         return [event.body for event in self.events() if isinstance(event.body, Waiting)][-1]
 
     def events(self) -> tuple[contract.Event, ...]:
-        return contract.events_of(self.redis.xrange(contract.events_key("r")))
+        return streams.events(self.redis, "r")
 
     def later(self, seconds: float) -> None:
         self.moment = replace(self.moment, since=self.moment.since + seconds)

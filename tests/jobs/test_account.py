@@ -9,6 +9,7 @@ from jobs import contract
 from jobs.account import fact_of, recording, turned_away
 from jobs.contract import Approval, Body, Event, Request
 from jobs.journal import Journal
+from tests import streams
 
 APPROVED = (Approval("U02BOB", "f00d", 3.0),)
 CANDIDATE = contract.Candidate("kaditz", "j8xsy2yb", "198.18.0.39", "kaditz", "26.1.5")
@@ -73,7 +74,7 @@ def test_a_journal_records_as_it_tells(redis: Redis) -> None:
     """Also of a job that runs again under the same number: other doings, none of which is lost."""
     request = Request("k3fm9x2q", 1, contract.Migrate("kaditz"), "U01ALICE")
     for _ in range(2):
-        journal = Journal(redis, "k3fm9x2q", 1, lambda: 7.0, recording(Audit(redis), request))
+        journal = Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0, recording(Audit(redis), request))
         journal.tell(contract.Began("kaditz"))
         journal.tell(contract.StepNote("JoinSwarm", "…"))
         journal.tell(contract.Ended("done", "kaditz is in the swarm."))

@@ -26,7 +26,8 @@ from jobs.office import Office
 from jobs.settings import Settings
 from jobs.ssh import Output
 from jobs.stepping import carry_out
-from tests.canaries import found, held_by
+from tests import streams
+from tests.canaries import found, held_by, written
 
 TOKEN = "SWMTKN-1-canary7f3a9c1e5b2d8f4a6c0e-canary2b4d6f8a"
 PROXY = "canary-proxy-password-91c3"
@@ -36,6 +37,7 @@ SECRETS = (TOKEN, PROXY, SPLUNK, "MIIEcanaryKEYcanary0123456789")
 DEFAULTS = "/etc/default/docker"
 BEFORE = f"""export http_proxy="http://imker:{PROXY}@proxy:3128/"
 DOCKER_OPTS="--log-opt splunk-token={SPLUNK} --cluster-store=consul://198.18.0.64:8500"
+{written(PROXY)}
 """
 AFTER = BEFORE.replace(" --cluster-store=consul://198.18.0.64:8500", "")
 PLAN = (steps.RewriteOptions((FileEdit(DEFAULTS, BEFORE, AFTER),)), steps.JoinSwarm(True), steps.CheckNode())
@@ -98,14 +100,16 @@ def migrated(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> tuple
     """The hosts after it, and the log of it."""
     hosts, said = Hosts(fault), io.StringIO()
     request = Request("k3fm9x2q", 1, contract.Migrate("kaditz"), "U01ALICE")
-    journal = Journal(redis, "k3fm9x2q", 1, lambda: 7.0, recording(Audit(redis, b"key"), request))
+    journal = Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0, recording(Audit(redis, b"key"), request))
     inventory = {name: Host(name, address) for name, address in (("kaditz", "198.18.0.39"), ("tondi", "198.18.0.73"))}
     office = Office(request, Settings(), inventory, journal, redis, hosts.shell, hosts.connect)
 
     def handle(_: contract.Command, office: Office) -> None:
         shown = daemon_options.diff((FileEdit(DEFAULTS, BEFORE, AFTER),))
         office.journal.tell(Planned(tuple(map(steps.describe, PLAN)), diff=shown))
-        office.journal.tell(Detail("apt on kaditz", f"Get:1 http://imker:{PROXY}@proxy:3128/ docker.io\n{KEY}"))
+        office.journal.tell(
+            Detail("apt on kaditz", f"Get:1 http://imker:{PROXY}@proxy:3128/ docker.io\n{KEY}\n{written(SPLUNK)}")
+        )
         carry_out(office, inventory["kaditz"], PLAN, ("tondi",), Lease(Mark(1, "k3fm9x2q", 7.0), above=lambda _: 0))
 
     monkeypatch.setattr(run, "handle", handle)

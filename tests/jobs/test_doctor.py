@@ -88,7 +88,6 @@ def host(name: str, address: str, role: Any = "worker") -> Host:
 @pytest.mark.parametrize(
     ("hosts", "expected"),
     [
-        ([], [("block", "no host")]),
         ([host("a", "198.18.0.1", "manager"), host("b", "198.18.0.2")], [("pass", "2 hosts")]),
         ([host("a", "198.18.0.1"), host("b", "198.18.0.1")], [("block", "a, b have one address, 198.18.0.1")]),
         ([host("a", "198.18.0.1"), replace(host("b", "198.18.0.1"), ssh_port=2222)], [("pass", "2 hosts")]),

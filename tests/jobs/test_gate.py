@@ -15,6 +15,7 @@ from jobs import contract, gate, run
 from jobs.contract import Approval, Began, Ended, Migrate, Request
 from jobs.guard import GuardedJob
 from jobs.journal import Journal
+from tests import streams
 
 KEY, OTHER = Key("k" * 64), Key("x" * 64)
 NOW = 1_795_440_000.0
@@ -47,7 +48,7 @@ def signed(request: Request, key: Key = KEY) -> tuple[str, str]:
 
 
 def told(redis: Redis, run: str = REQUEST.run) -> list[contract.Body]:
-    return [event.body for event in contract.events_of(redis.xrange(contract.events_key(run)))]
+    return streams.told(redis, run, KEY)
 
 
 def test_what_the_bot_signed_is_taken_up_once(redis: Redis) -> None:
@@ -74,7 +75,7 @@ def test_a_forged_or_old_one_ends_in_words(redis: Redis, how: str) -> None:
 
 
 def test_a_forged_one_writes_nothing_over_a_run_that_goes_on(redis: Redis) -> None:
-    Journal(redis, REQUEST.run, REQUEST.job, lambda: NOW).tell(Began("kaditz"))
+    Journal(redis, KEY, REQUEST.run, REQUEST.job, lambda: NOW).tell(Began("kaditz"))
     with pytest.raises(gate.Refused):
         gate.admit(TEXT, "", KEY, redis, NOW)
     assert told(redis) == [Began("kaditz")]

@@ -1,12 +1,16 @@
-"""A swarm that nobody can be asked about is still one: no second is started beside it."""
+"""A swarm that nobody can be asked about is still one, and of two nobody is asked: no host gets into the wrong one."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs import gather
-from jobs.errors import Unreachable
+from jobs import engine, gather, plan
+from jobs.errors import EngineRefused, Unreachable
+from jobs.facts import HostFacts
 from jobs.inventory import Host
+from jobs.plan.membership import membership
 
 
 class Engines:
@@ -50,3 +54,121 @@ def test_without_a_manager_the_nodes_own_states_say_why(states: dict[str, str], 
     assert swarm.problem[: len(says)] == says
     assert bool(swarm.problem) is bool(says)
     assert swarm.silent == tuple(name for name, state in states.items() if state == "away")
+
+
+@dataclass
+class Manager:
+    """`name` says it manages swarm `cluster`, and that `knows` do; None: it answers no such question."""
+
+    name: str
+    cluster: str
+    knows: str | None
+
+    def info(self) -> dict[str, Any]:
+        swarm = {"LocalNodeState": "active", "NodeID": self.name, "ControlAvailable": True}
+        return {"Swarm": {**swarm, "Cluster": {"ID": self.cluster}}}
+
+    def nodes(self) -> list[dict[str, Any]]:
+        if self.knows is None:
+            raise EngineRefused("The swarm does not have a leader")
+        return [{"ID": name, "Spec": {"Role": "manager"}} for name in self.knows.split()]
+
+    def autolock(self) -> bool:
+        return False
+
+
+ONE = {"connewitz": ("ours", "connewitz tondi"), "tondi": ("ours", "connewitz tondi")}
+ROGUES: dict[str, tuple[str, str | None]] = {
+    "a swarm of its own": ("its own", "alpha"),
+    "a swarm of its own without a leader": ("its own", None),
+    "our swarm's ID, and its own nodes": ("ours", "alpha"),
+    "our swarm's ID, and all our nodes": ("ours", "alpha connewitz tondi"),
+    "no ID": ("", "alpha connewitz tondi"),
+}
+
+
+def asked(managers: dict[str, tuple[str, str | None]]) -> gather.SwarmFacts:
+    def connect(host: Host, timeout: float = 10) -> Any:
+        return Manager(host.name, *managers[host.name])
+
+    return gather.swarm({name: Host(name) for name in managers}, connect)
+
+
+@pytest.mark.parametrize("rogue", ROGUES.values(), ids=ROGUES)
+@pytest.mark.parametrize("name", ["alpha", "zeta"])
+def test_a_host_that_says_it_manages_is_not_believed_alone(name: str, rogue: tuple[str, str | None]) -> None:
+    cluster, knows = rogue
+    swarm = asked(
+        {**ONE, name: (cluster, knows and knows.replace("alpha", name))} if name > "c" else {name: rogue, **ONE}
+    )
+    assert swarm.problem.startswith("two swarms: ")
+    assert (name in swarm.problem, "docker swarm leave --force" in swarm.problem) == (True, True)
+    assert (swarm.exists, swarm.asked, swarm.managers) == (False, "", ())
+    refusals = [
+        *(membership(Host("kaditz"), HostFacts("kaditz"), swarm, role) for role in ("manager", "worker")),
+        plan.acceptance(swarm, "j8xsy2yb"),
+        plan.rejection(swarm, "j8xsy2yb", remove=True),
+    ]
+    assert all(isinstance(made, plan.Refusal) and swarm.problem in made.summary for made in refusals)
+
+
+@pytest.mark.parametrize(
+    ("managers", "manages"),
+    [
+        (ONE, ("connewitz", "tondi")),
+        ({**ONE, "connewitz": ("", None)}, ("tondi", "connewitz")),  # it has lost its leader, and so its list
+        ({"connewitz": ("", "connewitz"), "lausen": ("", None)}, ("connewitz", "lausen")),
+    ],
+)
+def test_managers_that_agree_are_asked(managers: dict[str, tuple[str, str | None]], manages: tuple[str, ...]) -> None:
+    swarm = asked(managers)
+    assert (swarm.problem, swarm.asked, swarm.managers) == ("", manages[0], manages)
+
+
+VERSION = {"Version": "26.1.5", "ApiVersion": "1.45"}
+ODD: list[tuple[str, Any]] = [
+    ("version", {}), ("version", None), ("version", []), ("version", "26"), ("version", {**VERSION, "Version": None}),
+    ("version", {**VERSION, "Version": 26}), ("version", {"Version": "26.1.5"}),
+    ("info", None), ("info", []), ("info", "x"), ("info", {"Swarm": "x"}), ("info", {"Swarm": [1]}),
+    ("info", {"Swarm": {"Cluster": "x"}}), ("info", {"Swarm": {"Cluster": [1]}}),
+    ("nodes", None), ("nodes", {"a": 1}), ("nodes", "x"), ("nodes", [{}]), ("nodes", [None]),
+    ("nodes", [{"ID": "a", "Spec": "x"}]), ("nodes", [{"ID": "a", "Status": [1]}]),
+    ("inspect_swarm", None), ("inspect_swarm", {}), ("inspect_swarm", {"Spec": "x"}),
+]  # fmt: skip
+
+
+class Api:
+    """What the SDK hands on: whatever JSON a host answers with."""
+
+    def __init__(self, call: str = "", answer: Any = None) -> None:
+        inside = {"Swarm": {"LocalNodeState": "active", "NodeID": "a", "ControlAvailable": True}}
+        self.answers = {"version": VERSION, "info": inside, "nodes": [{"ID": "a", "Spec": {"Role": "manager"}}],
+                        "inspect_swarm": {"Spec": {}}}  # fmt: skip
+        self.answers |= {call: answer} if call else {}
+
+    def version(self, api_version: bool) -> Any:
+        return self.answers["version"]
+
+    def __getattr__(self, call: str) -> Any:
+        return lambda: self.answers[call]
+
+
+def all_of(connected: engine.Engine) -> tuple[Any, ...]:
+    return connected.info(), connected.nodes(), connected.autolock()
+
+
+@pytest.mark.parametrize(("call", "answer"), ODD, ids=str)
+def test_an_odd_answer_of_one_host_is_that_hosts_alone(monkeypatch: pytest.MonkeyPatch, call: str, answer: Any) -> None:
+    hosts = {name: Host(name, name, tls=Path()) for name in ("odd", "tondi")}
+    apis = {"odd": Api(call, answer), "tondi": Api()}
+    monkeypatch.setattr(engine, "_client", lambda host, version, timeout: apis[host.name])
+    swarm = gather.swarm(hosts, engine.Engine)
+    assert (swarm.asked, swarm.problem) == ("tondi", "")
+    with pytest.raises(EngineRefused, match="odd answers what no Engine does"):
+        all_of(engine.Engine(hosts["odd"]))
+
+
+def test_half_a_character_is_written_as_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    api = Api("version", {**VERSION, "Version": "\ud800"})
+    monkeypatch.setattr(engine, "_client", lambda host, version, timeout: api)
+    assert engine.Engine(Host("odd", "odd", tls=Path())).version["Version"] == "?"

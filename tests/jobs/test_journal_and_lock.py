@@ -5,10 +5,12 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
+from imker.signing import Key
 from jobs import contract
 from jobs.errors import LockHeld
 from jobs.journal import Journal
 from jobs.lock import Holder, held
+from tests import streams
 
 ALICE = Holder("k3fm9x2q", "U01ALICE", "migrate kaditz", 1795440000.0)
 
@@ -25,16 +27,40 @@ def test_events_are_numbered_and_the_bell_rings(redis: Redis) -> None:
     bell = redis.pubsub(ignore_subscribe_messages=True)
     bell.subscribe(contract.BELL)
     bell.get_message(timeout=1)
-    journal = Journal(redis, "k3fm9x2q", 1, lambda: 7.0)
+    journal = Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0)
     journal.tell(contract.Began("kaditz"))
     journal.tell(contract.StepStarted("JoinSwarm"))
-    told = [contract.decode_event(entry[b"event"]) for _, entry in redis.xrange(contract.events_key("k3fm9x2q"))]
+    told = streams.events(redis, "k3fm9x2q")
     assert [(event.number, event.at, event.body.type) for event in told] == [
         (1, 7.0, "began"),
         (2, 7.0, "step_started"),
     ]
     assert bell.get_message(timeout=1)["data"] == b"k3fm9x2q"
     bell.close()
+
+
+def test_what_others_write_is_nobodys_word(redis: Redis) -> None:
+    """Neither a question that a yes could be to, nor an event of another run's."""
+    journal, asked = Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0), contract.Waiting("accept", "f00d")
+    journal.tell(asked)
+    text = contract.encode(contract.Event("k3fm9x2q", 1, 2, 7.0, contract.Waiting("accept", "evil")))
+    entries = (
+        {"event": text},
+        streams.entry("k3fm9x2q", text, Key("m" * 64)),
+        streams.entry("another1", text),
+        {"event": b"\xff"},
+        {"note": "x"},
+    )
+    for entry in entries:
+        redis.xadd(contract.events_key("k3fm9x2q"), entry)  # type: ignore[arg-type]
+    assert journal.question(1) == asked
+    redis.xadd(contract.events_key("k3fm9x2q"), streams.entry("k3fm9x2q", text))  # type: ignore[arg-type]
+    assert journal.question(1) == contract.Waiting("accept", "evil"), "what is sealed is read"
+
+
+def test_what_nobody_can_write_down_is_told_all_the_same(redis: Redis) -> None:
+    Journal(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0).tell(contract.Ended("failed", "half \ud800 a character"))
+    assert streams.told(redis, "k3fm9x2q") == [contract.Ended("failed", "half ? a character")]
 
 
 def test_a_held_lock_names_its_holder(redis: Redis) -> None:

@@ -14,6 +14,7 @@ from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office
 from jobs.settings import Settings
+from tests import streams
 
 NAMES = ("connewitz", "tondi", "kaditz")
 
@@ -72,14 +73,14 @@ class FakeEngine:
 def told(redis: Redis, swarm: FakeSwarm, command: contract.Command = contract.Nodes()) -> list[contract.Body]:  # noqa: B008
     redis.delete(contract.events_key("r"))
     inventory = {name: Host(name, f"198.18.0.{n}", tls=Path()) for n, name in enumerate(NAMES, 1)}
-    journal = Journal(redis, "r", 1, lambda: 0.0)
+    journal = Journal(redis, streams.KEY, "r", 1, lambda: 0.0)
 
     def no_shell(host: Host) -> Any:
         raise AssertionError("a read of the swarm needs no SSH")
 
     office = Office(Request("r", 1, command, "U"), Settings(), inventory, journal, redis, no_shell, swarm.connect)
     reads.nodes(office) if isinstance(command, contract.Nodes) else reads.hosts(office)
-    return [contract.decode_event(entry[b"event"]).body for _, entry in redis.xrange(contract.events_key("r"))]
+    return streams.told(redis, "r")
 
 
 def table(bodies: list[contract.Body]) -> NodeTable:
@@ -103,6 +104,12 @@ def test_who_answered_last_is_asked_first_and_alone(redis: Redis) -> None:
     again = FakeSwarm()
     assert table(told(redis, again)).asked == "connewitz"
     assert again.asked == ["connewitz"]
+
+
+@pytest.mark.parametrize("kept", ["garbage", b"\xff", "{}", '{"asked":"tondi","taken_at":1e300,"rows":[]}'])
+def test_a_last_table_that_cannot_be_read_is_none(redis: Redis, kept: Any) -> None:
+    redis.set(reads.LAST_NODES, kept)
+    assert table(told(redis, FakeSwarm())).asked == "connewitz"
 
 
 def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:

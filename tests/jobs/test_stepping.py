@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from imker.signing import Key
 from jobs import contract, stepping, steps
-from jobs.contract import HOLD, Body, FileChanged, Hold, StepDone, StepFailed, StepNote, StepStarted, hold_key
+from jobs.contract import Body, FileChanged, Hold, StepDone, StepFailed, StepNote, StepStarted
 from jobs.errors import Cancelled, Drifted, JobError, Paused
 from jobs.execute.site import Site
 from jobs.facts import Node, SwarmFacts
@@ -19,6 +20,7 @@ from jobs.office import Office
 from jobs.settings import Settings
 from jobs.ssh import Output
 from jobs.stepping import carry_out
+from tests import streams
 
 KADITZ, RUN, WHOLE = Host("kaditz", "198.18.0.39"), "k3fm9x2q", "f7wq2p8a"
 PLAN = (steps.RetireContainers(("swarm-agent",)), steps.StartContainers(("web",)), steps.CheckNode())
@@ -69,15 +71,20 @@ class Bench:
         self, plan: tuple[steps.Step, ...] = PLAN, *, part_of: str = "", lease: Lease | None = None
     ) -> None:
         request = contract.Request(RUN, 1, contract.Migrate("kaditz"), "U01ALICE", part_of=part_of)
-        journal = Journal(self.redis, RUN, 1, lambda: 7.0)
+        journal = Journal(self.redis, streams.KEY, RUN, 1, lambda: 7.0)
         office = Office(request, Settings(), {"kaditz": KADITZ}, journal, self.redis, self.shell, _nobody)
         carry_out(office, KADITZ, plan, (), lease or lasting())
 
     def holds(self, what: str, run: str = RUN, at: float = 1.0) -> None:
-        self.redis.zadd(hold_key(run), {HOLD.dump_json(Hold(what, "U02BOB", at)): at})  # type: ignore[arg-type]
+        said = contract.sealed_hold(run, Hold(what, "U02BOB", at), at, streams.KEY)  # type: ignore[arg-type]
+        self.redis.zadd(contract.hold_key(run), {said: at})
+
+    def forges(self, what: str, run: str = RUN) -> None:
+        said = contract.sealed_hold(run, Hold(what, "U02BOB", 2.0), 2.0, Key("m" * 64))  # type: ignore[arg-type]
+        self.redis.zadd(contract.hold_key(run), {said: 2.0, b"\xff": 3.0})
 
     def told(self) -> list[Body]:
-        return [event.body for event in contract.events_of(self.redis.xrange(contract.events_key(RUN)))]  # type: ignore[arg-type]
+        return streams.told(self.redis, RUN)
 
 
 def _nobody(host: Host, timeout: float = 10) -> Any:
@@ -250,3 +257,10 @@ def test_of_a_changed_file_only_digests_are_told(
     (told,) = [body for body in bench.told() if isinstance(body, FileChanged)]
     assert (told.before == "", told.after == "") == empty
     assert {len(told.before), len(told.after)} <= {0, 64}
+
+
+@pytest.mark.parametrize("run", [RUN, WHOLE])
+def test_a_hold_that_was_not_sealed_is_none(bench: Bench, run: str) -> None:
+    bench.forges("cancel", run)
+    bench.carries_out(part_of=WHOLE)
+    assert bench.begun == KEYS

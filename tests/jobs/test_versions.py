@@ -12,9 +12,10 @@ from redis import Redis
 
 from imker.signing import Key
 from jobs import contract, gate
-from jobs.contract import Ended, Event, Request, Unread
+from jobs.contract import Ended, Event, Request, Unread, Unsealed
 from jobs.contract.asked import Command
 from jobs.contract.told import Body
+from tests import streams
 
 DATA = Path("tests/data/contract")
 KEY, NOW = Key("k" * 64), 1_795_440_000.0
@@ -29,7 +30,7 @@ def kinds(union: Any) -> set[str]:
 
 
 def told(redis: Redis) -> list[contract.Body]:
-    return [event.body for event in contract.events_of(redis.xrange(contract.events_key("k3fm9x2q")))]
+    return streams.told(redis, "k3fm9x2q", KEY)
 
 
 def admit(redis: Redis, text: str, signature: str | None = None) -> Request:
@@ -46,7 +47,7 @@ def upgraded(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_each_kind_of_message_is_kept() -> None:
     assert {json.loads(line)["command"]["type"] for line in REQUESTS} == kinds(Command)
-    assert {json.loads(line)["body"]["type"] for line in EVENTS} == kinds(Body) - {Unread.type}
+    assert {json.loads(line)["body"]["type"] for line in EVENTS} == kinds(Body) - {Unread.type, Unsealed.type}
 
 
 @pytest.mark.parametrize("line", REQUESTS + EVENTS)
@@ -106,6 +107,6 @@ def test_one_that_nobody_signed_is_not_taken_for_a_newer_one(redis: Redis, line:
 
 def test_events_of_another_contract_are_told_apart_from_what_is_none(redis: Redis) -> None:
     for text in (*NEWER_EVENTS, "{", '{"contract": 2}', '{"run": "x", "job": "one", "contract": 2}'):
-        redis.xadd(contract.events_key("k3fm9x2q"), {"event": text})
+        redis.xadd(contract.events_key("k3fm9x2q"), streams.entry("k3fm9x2q", text, KEY))  # type: ignore[arg-type]
     redis.xadd(contract.events_key("k3fm9x2q"), {"note": "none of ours"})
-    assert told(redis) == [Unread(2)] * len(NEWER_EVENTS)
+    assert told(redis) == [Unsealed(), *[Unread(2)] * len(NEWER_EVENTS)]

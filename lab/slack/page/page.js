@@ -1,132 +1,173 @@
-// The channel as one user sees it. Everything is drawn anew from what the stand-in tells; texts are never HTML.
-"use strict";
+// The channel as one user sees it, live. Only what changed is drawn anew, so that focus and place stay where they are.
 
-const FAULTS = {
-  "429 for the next edit": { kind: "ratelimited", method: "chat.update", seconds: 3 },
-  "503 for three calls": { kind: "server_error", times: 3 },
-  "lose the reply to the next post": { kind: "drop_reply", method: "chat.postMessage" },
-  "deliver the next command three times": { kind: "repeat", method: "socket" },
-  "deliver the next command 5 s late": { kind: "late", method: "socket", seconds: 5 },
-  "2 s slower, ten calls": { kind: "latency", times: 10, seconds: 2 },
-  "answer no pings": { kind: "deaf", method: "socket", times: -1 },
-  "Slack is away": { kind: "away", times: -1 },
-  "refresh the connections": { kind: "disconnect" },
-  "all is well again": { clear: true },
+import { content } from "./blocks.js";
+import * as faults from "./faults.js";
+import { element, emoji, mrkdwn, names } from "./text.js";
+
+const WHY = {
+  account_inactive: "This account is deactivated.", channel_not_found: "There is no such channel.",
+  is_archived: "This channel is archived.", message_not_found: "This message is gone.",
+  no_such_button: "This button is gone.", no_such_command: "That is not a valid command.",
+  not_in_channel: "You are not in this channel.", user_not_found: "There is no such user.",
 };
 const $ = (id) => document.getElementById(id);
-const state = { users: {}, shown: "", open: new Set() };
+const shown = new Map(); // ts -> what was drawn of it, and its article
+const open = new Set(); // keys of what is unfolded
+let people = { users: [], channels: [] }, notes = [], turn = 0;
 
-function element(name, attributes = {}, ...children) {
-  const made = Object.assign(document.createElement(name), attributes);
-  made.append(...children.filter((child) => child !== null));
+const here = () => ({ user: $("user").value, channel: $("channel").value });
+
+async function post(path, body) {
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  return { ok: answer.ok, ...(await answer.json()) };
+}
+
+// A line that only this user sees, as Slack itself would write it.
+function note(text) {
+  notes.push({ ...here(), ts: String(Date.now() / 1000), user: "", to: $("user").value, text, blocks: [], ephemeral: true });
+  draw();
+}
+
+async function did(path, body, what) {
+  const place = here();
+  const answer = await post(path, { user: place.user, ...body });
+  const text = !answer.ok ? WHY[answer.error] || answer.error : answer.acked === false ? `${what}: the app did not respond.` : (answer.payload || {}).text;
+  if (text && place.channel === $("channel").value && place.user === $("user").value) note(text);
+}
+
+const press = (message, button) =>
+  did("/lab/press", { ts: message.ts, action_id: button.action_id }, `“${button.text.text}”`);
+
+function unfolding(key, name, summary, ...inner) {
+  const details = element("details", { className: name, open: open.has(key) }, element("summary", { textContent: summary }), ...inner);
+  details.firstChild.dataset.key = key;
+  details.addEventListener("toggle", () => details.open ? open.add(key) : open.delete(key));
+  return details;
+}
+
+function file(given) {
+  const pre = element("pre", { tabIndex: 0 });
+  const path = new URL(given.url_private).pathname;
+  const details = unfolding("file " + given.id, "file", `📄 ${given.name}, ${given.size} bytes`, pre,
+    element("a", { href: path, target: "_blank", textContent: "open alone" }));
+  const load = async () => { if (details.open && !pre.textContent) pre.textContent = await (await fetch(path)).text(); };
+  details.addEventListener("toggle", load);
+  return details;
+}
+
+function head(message) {
+  const bot = (people.users.find((user) => user.id === message.user) || {}).is_bot;
+  const marks = [message.edited && "(edited)", message.ephemeral && "only visible to you"].filter(Boolean).join("  ");
+  return element("div", { className: "head" }, element("b", { textContent: names.users[message.user] || message.user || "Slack" }),
+    bot ? element("span", { className: "app", textContent: "APP" }) : null,
+    element("time", { className: "soft", textContent: new Date(message.ts * 1000).toLocaleTimeString() }),
+    marks ? element("small", { textContent: marks }) : null);
+}
+
+function face(message) {
+  const user = people.users.findIndex((one) => one.id === message.user);
+  const sign = message.user && !people.users[user]?.is_bot ? (names.users[message.user] || "?")[0].toUpperCase() : message.user ? "🐝" : "ℹ️";
+  const made = element("div", { className: "face", textContent: sign });
+  made.style.setProperty("--hue", user < 1 ? 42 : user * 67);
+  made.ariaHidden = "true";
   return made;
-}
-
-const post = (path, body) =>
-  fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-
-// Slack's mrkdwn, as far as it is used: mentions, channels, dates, bold, code.
-function mrkdwn(text) {
-  const span = element("span");
-  const pattern = /```([\s\S]*?)```|`([^`\n]+)`|<@(\w+)>|<#(\w+)>|<!date\^(\d+)\^[^|]*\|[^>]*>|<!subteam\^(\w+)>|\*([^*\n]+)\*/g;
-  let last = 0;
-  for (const found of text.matchAll(pattern)) {
-    span.append(plain(text.slice(last, found.index)));
-    last = found.index + found[0].length;
-    const [, block, code, user, channel, date, group, bold] = found;
-    if (block !== undefined) span.append(element("pre", { textContent: plain(block) }));
-    else if (code) span.append(element("code", { textContent: plain(code) }));
-    else if (date) span.append(new Date(date * 1000).toLocaleTimeString());
-    else if (bold) span.append(element("b", {}, mrkdwn(bold)));
-    else span.append(element("b", { textContent: user ? "@" + (state.users[user] || user) : channel ? "#" + channel : "@" + group }));
-  }
-  span.append(plain(text.slice(last)));
-  return span;
-}
-
-const plain = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
-
-const words = (rich) => rich.elements.flatMap((part) => part.elements.map((inner) => inner.text)).join("");
-
-function task(card) {
-  const item = element("li", { className: "task " + card.status }, card.title);
-  item.setAttribute("aria-label", `${card.status}: ${card.title}`);
-  for (const part of ["details", "output"]) {
-    if (card[part]) item.append(element("div", { className: "soft", textContent: words(card[part]) }));
-  }
-  return item;
-}
-
-function block(shown, message) {
-  switch (shown.type) {
-    case "section":
-      return element("div", { style: "white-space: pre-line" }, mrkdwn(shown.text.text));
-    case "context":
-      return element("div", { className: "soft" }, ...shown.elements.map((inner) => mrkdwn(inner.text)));
-    case "plan":
-      return element("div", { className: "plan" }, element("b", { textContent: shown.title }), element("ol", {}, ...shown.tasks.map(task)));
-    case "table":
-      return element("div", { className: "scroll" }, element("table", {}, ...shown.rows.map((row) =>
-        element("tr", {}, ...row.map((cell) => element("td", { textContent: cell.text }))))));
-    case "actions":
-      return element("div", { className: "actions" }, ...shown.elements.map((inner) =>
-        element("button", { className: inner.style || "", textContent: inner.text.text, onclick: () => press(message, inner.action_id) })));
-    default:
-      return element("div", { textContent: "(" + shown.type + ")" });
-  }
 }
 
 function article(message, thread) {
-  const name = state.users[message.user] || message.user;
-  const made = element("article", { className: message.ephemeral ? "private" : "" },
-    element("div", { className: "face", ariaHidden: "true", textContent: "🐝" }),
-    element("div", {}, element("b", { textContent: name }), " ",
-      element("small", { textContent: new Date(message.ts * 1000).toLocaleTimeString() + (message.edited ? " (edited)" : "") +
-        (message.ephemeral ? "  only visible to you" : "") })),
-    ...(message.blocks.length ? message.blocks.map((shown) => block(shown, message)) : [mrkdwn(message.text)]));
+  const body = element("div", { className: "body" }, head(message), ...content(message, (button) => press(message, button)),
+    ...(message.files || []).map(file),
+    message.reactions ? element("div", { className: "reactions" }, ...message.reactions.map(({ name, count }) =>
+      element("span", { textContent: `${emoji(name)} ${count}`, title: name }))) : null);
   if (thread.length) {
-    const details = element("details", { className: "thread", open: state.open.has(message.ts) },
-      element("summary", { textContent: thread.length + (thread.length === 1 ? " reply" : " replies") }),
-      ...thread.map((reply) => element("div", {}, ...reply.blocks.map((shown) => block(shown, reply)))));
-    details.ontoggle = () => details.open ? state.open.add(message.ts) : state.open.delete(message.ts);
-    made.append(details);
+    const replies = thread.map((reply) => article(reply, []));
+    body.append(unfolding("thread " + message.ts, "thread", thread.length + (thread.length === 1 ? " reply" : " replies"), ...replies));
   }
+  const made = element("article", { className: message.ephemeral ? "private" : "" }, face(message), body);
+  made.dataset.ts = message.ts;
   return made;
 }
 
+// Where the focus was in an article, found again in its successor.
+function successor(old, fresh) {
+  const key = old.contains(document.activeElement) && document.activeElement.dataset.key;
+  old.replaceWith(fresh);
+  if (key) [...fresh.querySelectorAll("[data-key]")].find((one) => one.dataset.key === key)?.focus({ preventScroll: true });
+}
+
+function place(list, roots, replies) {
+  const wanted = new Set(roots.map((message) => message.ts));
+  for (const [ts, { node }] of shown) if (!wanted.has(ts)) { node.remove(); shown.delete(ts); }
+  let before = null;
+  for (const message of roots) {
+    const thread = replies(message), digest = JSON.stringify([message, thread]), known = shown.get(message.ts);
+    if (known?.digest !== digest) {
+      const node = article(message, thread);
+      known ? successor(known.node, node) : before ? before.after(node) : list.prepend(node);
+      shown.set(message.ts, { digest, node });
+    }
+    before = shown.get(message.ts).node;
+  }
+}
+
 async function draw() {
-  const query = new URLSearchParams({ user: $("user").value, channel: $("channel").value });
-  const messages = await (await fetch("/lab/sees?" + query)).json();
-  const digest = JSON.stringify(messages);
-  if (digest === state.shown) return;
-  state.shown = digest;
+  const mine = ++turn, { user, channel } = here();
+  const seen = await (await fetch("/lab/sees?" + new URLSearchParams({ user, channel }))).json();
+  if (mine !== turn) return; // a newer one is under way
+  const own = notes.filter((one) => one.to === user && one.channel === channel);
+  const messages = [...seen, ...own].sort((one, other) => one.ts - other.ts);
   const list = $("messages"), atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  const roots = messages.filter((message) => !message.thread_ts);
-  list.replaceChildren(...roots.map((message) => article(message, messages.filter((reply) => reply.thread_ts === message.ts))));
+  const there = new Set(messages.map((message) => message.ts));
+  const roots = messages.filter((message) => !there.has(message.thread_ts));
+  place(list, roots, (message) => messages.filter((reply) => reply.thread_ts === message.ts));
+  list.classList.toggle("empty", !roots.length);
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
-const press = (message, action) => post("/lab/press", { user: $("user").value, ts: message.ts, action_id: action });
+const refresh = () => Promise.all([draw(), faults.show($("fault-summary"))]).catch(() => {});
+
+function options(select, made) {
+  const chosen = select.value;
+  select.replaceChildren(...made);
+  if ([...select.options].some((option) => option.value === chosen)) select.value = chosen;
+}
+
+// Another person, or another channel.
+async function turned() {
+  people = await (await fetch("/lab/people")).json();
+  for (const user of people.users) names.users[user.id] = user.name;
+  for (const channel of people.channels) names.channels[channel.id] = channel.name;
+  const kind = (user) => user.is_restricted ? " (guest)" : user.is_stranger ? " (stranger)" : "";
+  options($("user"), people.users.filter((user) => !user.is_bot && !user.deleted)
+    .map((user) => element("option", { value: user.id, textContent: user.name + kind(user) })));
+  options($("channel"), people.channels.filter((channel) => channel.members.includes($("user").value))
+    .map((channel) => element("option", { value: channel.id, textContent: channel.is_im ? "imker (direct)" : "#" + channel.name })));
+  const title = $("channel").selectedOptions[0]?.textContent || "nowhere";
+  $("channel-name").textContent = title;
+  $("text").placeholder = `Message ${title}, or /swarm help`;
+  shown.clear();
+  $("messages").replaceChildren();
+  await refresh();
+  $("messages").scrollTop = $("messages").scrollHeight;
+}
+
+function say(event) {
+  event.preventDefault();
+  const text = $("text").value.trim();
+  if (text) did("/lab/say", { channel: $("channel").value, text }, text.split(" ")[0]);
+  $("text").value = "";
+}
 
 async function start() {
-  const people = await (await fetch("/lab/people")).json();
-  for (const user of people.users) state.users[user.id] = user.name;
-  const acting = people.users.filter((user) => !user.is_bot && !user.deleted);
-  $("user").append(...acting.map((user) => element("option", { value: user.id, textContent: user.name })));
-  $("channel").append(...people.channels.map((channel) => element("option", { value: channel.id, textContent: "#" + channel.name })));
-  for (const [label, fault] of Object.entries(FAULTS)) {
-    $("fault-menu").append(element("button", { type: "button", textContent: label, onclick: () => post("/lab/fault", fault) }));
-  }
-  $("user").onchange = draw;
-  $("channel").onchange = () => { $("channel-name").textContent = $("channel").selectedOptions[0].textContent; draw(); };
-  $("say").onsubmit = (event) => {
-    event.preventDefault();
-    const text = $("text").value.trim();
-    if (text) post("/lab/say", { user: $("user").value, channel: $("channel").value, text });
-    $("text").value = "";
-  };
-  new EventSource("/lab/stream").onmessage = draw;
-  draw();
+  faults.build($("fault-menu"), async (path, fault) => { await post(path, fault); await refresh(); });
+  $("user").onchange = turned;
+  $("channel").onchange = turned;
+  $("say").onsubmit = say;
+  document.onkeydown = (event) => { if (event.key === "Escape") $("faults").open = false; };
+  await turned();
+  const stream = new EventSource("/lab/stream");
+  stream.onmessage = refresh;
+  stream.onopen = () => document.body.classList.remove("offline");
+  stream.onerror = () => document.body.classList.add("offline");
 }
 
 start();

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs import contract, inventory, settings
+from jobs import inventory, settings
 from jobs.contract import Approval, Body, Command, Request
 from jobs.engine import Engine
 from jobs.inventory import Host
@@ -18,6 +18,7 @@ from jobs.run import tell_all
 from jobs.ssh import SshShell
 from lab.simulated.dialect import Pace
 from lab.simulated.fleet import Fleet, named, running
+from tests import streams
 
 QUICK = Pace(upgrade=0.2, restart=0.02, boot=0.2, join=0.02, join_patience=0.5)
 THREE = ("connewitz", "tondi", "lausen")
@@ -35,7 +36,7 @@ class Imker:
     def does(self, command: Command, *approvals: Approval) -> list[Body]:
         """All that the job told, the last word last: a new run's first, or, with approvals, the last run's next."""
         request = self.asks(command, *approvals)
-        journal = Journal(self.redis, request.run, request.job, time.time)
+        journal = Journal(self.redis, streams.KEY, request.run, request.job, time.time)
         tell_all(request, journal, lambda: self.office(request, journal))
         return self.told(request)
 
@@ -44,8 +45,7 @@ class Imker:
         return Request(f"run{self.run}", self.job, command, "U01ALICE", approvals)
 
     def told(self, request: Request) -> list[Body]:
-        entries = self.redis.xrange(contract.events_key(request.run))
-        return [event.body for event in contract.events_of(entries) if event.job == request.job]
+        return streams.told(self.redis, request.run, job=request.job)
 
     def office(self, request: Request, journal: Journal) -> Office:
         loaded = self.settings

@@ -16,12 +16,13 @@ from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office
 from jobs.ssh import SshShell
+from tests import streams
 
 
 def job(request: str, config: Path, socket: str, boundary: int) -> None:
     """The process is gone when so many steps are done and told: before the next one, or before the last word."""
     asked, redis = decode_request(request), Redis(unix_socket_path=socket)
-    journal = Journal(redis, asked.run, asked.job, time.time)
+    journal = Journal(redis, streams.KEY, asked.run, asked.job, time.time)
     fault.crossed = _dying(boundary)
     run.tell_all(asked, journal, lambda: _office(asked, journal, redis, settings.load(config)))
 

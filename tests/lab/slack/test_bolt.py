@@ -1,150 +1,190 @@
-"""The stand-in against the real slack_bolt over Socket Mode: commands, modals, the home tab, files, and faults."""
+"""The stand-in against the real slack_bolt over Socket Mode: commands, buttons, modals, the home tab, and faults."""
 
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-import yaml
-from slack_bolt import App
-from slack_bolt.adapter.socket_mode import SocketModeHandler
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from lab.slack.client import Workspace
-from lab.slack.running import running
+from tests.lab.slack.listening import Heard, actions, button, client, listening, until, workspace
 
 ALICE, BOB, OPS = "U01ALICE", "U02BOB", "C01OPS"
-MODAL = {"type": "modal", "callback_id": "reason", "title": {"type": "plain_text", "text": "Why?"}, "blocks": []}
 
 
 @pytest.fixture(scope="module")
 def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    """With an app that may do more than Imker."""
-    folder = tmp_path_factory.mktemp("slack")
-    manifest = yaml.safe_load(Path("bot/manifest.yaml").read_text())
-    manifest["oauth_config"]["scopes"]["bot"] += [
-        "reactions:write",
-        "channels:read",
-        "channels:join",
-        "channels:manage",
-    ]
-    (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
-    workspace = yaml.safe_load(Path("lab/slack/workspace.yaml").read_text())
-    workspace["app"]["manifest"] = str(folder / "manifest.yaml")
-    (folder / "workspace.yaml").write_text(yaml.safe_dump(workspace))
-    with running(config=folder / "workspace.yaml") as started:
+    with workspace(tmp_path_factory.mktemp("slack")) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def heard(slack: Workspace) -> Iterator[list[Any]]:
-    """What a small app was told."""
-    told: list[Any] = []
-    app = App(client=client(slack), token_verification_enabled=False)
-
-    @app.command("/swarm")
-    def command(ack: Callable[[], None], body: dict[str, Any], respond: Any) -> None:
-        ack()
-        told.append(body["text"])
-        if body["text"] == "modal":
-            app.client.views_open(trigger_id=body["trigger_id"], view=MODAL)
-        if body["text"] == "six times":
-            told.extend(respond(f"answer {number}").status_code for number in range(6))
-
-    @app.view("reason")
-    def submitted(ack: Any, body: dict[str, Any]) -> None:
-        reason = body["view"]["state"]["values"]["b"]["a"]["value"]
-        ack(response_action="errors", errors={"b": "say more"}) if reason == "short" else ack()
-        told.append(reason)
-
-    @app.event("app_home_opened")
-    def home(event: dict[str, Any]) -> None:
-        app.client.views_publish(user_id=event["user"], view={"type": "home", "blocks": []})
-
-    handler = SocketModeHandler(app, "xapp-lab", ping_interval=1)
-    handler.connect()
-    until(lambda: slack.sockets() == 1)
-    yield told
-    handler.close()
+def heard(slack: Workspace) -> Iterator[Heard]:
+    with listening(slack) as app:
+        yield app
 
 
-def client(slack: Workspace) -> WebClient:
-    return WebClient(token="xoxb-lab", base_url=f"{slack.url}/api/")
+@pytest.fixture(autouse=True)
+def _well(slack: Workspace) -> Iterator[None]:
+    yield
+    slack.clear_faults()
 
 
-def until(true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+# --- what people do ------------------------------------------------------------------------------------------------
 
 
-def test_a_modal_is_opened_and_submitted(slack: Workspace, heard: list[Any]) -> None:
+def test_a_button_is_pressed(slack: Workspace, heard: Heard) -> None:
+    row = [actions(button("Accept", "run.accept", "k3fm9x2q:1"))]
+    ts = heard.client.chat_postMessage(channel=OPS, text="accept?", blocks=row)["ts"]
+    message = slack.wait(BOB, OPS, lambda seen: seen.ts == ts)
+    assert slack.press(BOB, message, "Accept")["acked"]
+    assert ("run.accept", BOB, "k3fm9x2q:1") in heard.what
+    assert slack.press(BOB, message, "Accept", value="forged")["acked"]
+    assert heard.what[-1] == ("run.accept", BOB, "forged")
+
+
+@pytest.mark.parametrize(("action", "left"), [("run.replace", ["decided"]), ("run.delete", [])])
+def test_a_press_may_replace_or_delete_the_message(
+    slack: Workspace, heard: Heard, action: str, left: list[str]
+) -> None:
+    posted = heard.client.chat_postMessage(channel=OPS, text="decide", blocks=[actions(button("Go", action))])
+    message = slack.wait(ALICE, OPS, lambda seen: seen.ts == posted["ts"])
+    slack.press(ALICE, message, "Go")
+
+    def now() -> list[str]:
+        return [seen.text for seen in slack.sees(BOB, OPS) if seen.ts == posted["ts"]]
+
+    until(lambda: now() == left)
+
+
+def test_a_modal_is_opened_pressed_and_submitted_and_is_then_gone(slack: Workspace, heard: Heard) -> None:
     assert slack.say(ALICE, OPS, "/swarm modal")["acked"]
     until(lambda: slack.views(ALICE))
-    view = slack.views(ALICE)[0]["id"]
+    (view,) = slack.views(ALICE)
     with pytest.raises(httpx.HTTPStatusError):
-        slack.submit(BOB, view, {})
-    assert slack.submit(ALICE, view, {"b": {"a": {"value": "short"}}})["payload"]["errors"] == {"b": "say more"}
-    assert slack.submit(ALICE, view, {"b": {"a": {"value": "because"}}})["payload"] == {}
-    until(lambda: heard[-1] == "because")
+        slack.submit(BOB, view["id"], {})
+    assert slack.press_in(ALICE, view, "view.more")["acked"]
+    assert heard.what[-1][:2] == ("view.more", ALICE)
+    short, long = ({"b": {"a": {"value": value}}} for value in ("short", "because"))
+    assert slack.submit(ALICE, view["id"], short)["payload"]["errors"] == {"b": "say more"}
+    assert slack.submit(ALICE, view["id"], long)["payload"] == {}
+    until(lambda: heard.what[-1] == ("submitted", ALICE, "because"))
+    assert slack.views(ALICE) == []
+    with pytest.raises(SlackApiError, match="exchanged_trigger_id"):
+        heard.client.views_open(trigger_id=heard.triggers[-1], view={})
 
 
-def test_the_home_tab_is_published(slack: Workspace, heard: list[Any]) -> None:
+def test_the_home_tab_is_published_and_its_button_pressed(slack: Workspace, heard: Heard) -> None:
     slack.open_home(BOB)
     until(lambda: [view["type"] for view in slack.views(BOB)] == ["home"])
+    assert slack.press_in(BOB, slack.views(BOB)[0], "view.refresh")["acked"]
+    assert heard.what[-1][:2] == ("view.refresh", BOB)
 
 
-def test_a_response_url_takes_five_answers(slack: Workspace, heard: list[Any]) -> None:
+def test_a_mention_stands_in_the_channel_and_is_answered_in_its_thread(slack: Workspace, heard: Heard) -> None:
+    assert slack.say(ALICE, OPS, "nodes, please")["acked"]
+    said = slack.wait(BOB, OPS, "nodes, please")
+    assert said.raw["user"] == ALICE
+    until(lambda: any(seen.thread == said.ts and seen.text == "yes?" for seen in slack.sees(BOB, OPS)))
+
+
+def test_a_response_url_takes_five_answers(slack: Workspace, heard: Heard) -> None:
     slack.say(ALICE, OPS, "/swarm six times")
-    until(lambda: heard[-6:] == [200] * 5 + [404])
+    until(lambda: heard.statuses == [200] * 5 + [404])
     assert slack.wait(ALICE, OPS, "answer 4").ephemeral
 
 
-def test_an_envelope_comes_three_times_and_late(slack: Workspace, heard: list[Any]) -> None:
+# --- faults --------------------------------------------------------------------------------------------------------
+
+
+def test_an_envelope_comes_three_times_and_late(slack: Workspace, heard: Heard) -> None:
     slack.fault("repeat", method="socket")
     slack.say(ALICE, OPS, "/swarm again")
     until(lambda: heard.count("again") == 3)
     slack.fault("late", method="socket", seconds=0.5)
     began = time.monotonic()
-    slack.say(ALICE, OPS, "/swarm late")
+    assert slack.say(ALICE, OPS, "/swarm late")["acked"]
     assert time.monotonic() - began > 0.5
+    assert heard.count("late") == 1
 
 
-def test_a_refreshed_connection_is_made_anew(slack: Workspace, heard: list[Any]) -> None:
-    slack.fault("disconnect", reason="refresh_requested")
+def test_an_envelope_comes_on_two_connections(slack: Workspace, heard: Heard) -> None:
+    with listening(slack) as other:
+        slack.fault("repeat", method="socket")
+        slack.say(ALICE, OPS, "/swarm to both")
+        until(lambda: heard.count("to both") + other.count("to both") == 3)
+        assert heard.count("to both")
+        assert other.count("to both")
     until(lambda: slack.sockets() == 1)
+
+
+def test_a_refreshed_connection_is_made_anew(slack: Workspace, heard: Heard) -> None:
+    before = heard.handler.client.current_session.session_id
+    slack.fault("disconnect", reason="refresh_requested")
+    until(lambda: heard.handler.client.current_session.session_id != before)
     until(lambda: slack.say(ALICE, OPS, "/swarm still there")["acked"])
-    until(lambda: "still there" in heard)
+    until(lambda: heard.count("still there"))
+    assert slack.sockets() == 1
 
 
-def test_a_deaf_connection_gets_no_pong(slack: Workspace) -> None:
+def test_a_deaf_connection_gets_no_pong(slack: Workspace, heard: Heard) -> None:
     slack.fault("deaf", method="socket", times=-1)
-    handler = SocketModeHandler(
-        App(client=client(slack), token_verification_enabled=False), "xapp-lab", ping_interval=1
-    )
-    handler.connect()
-    until(lambda: slack.sockets() >= 1)
-    time.sleep(2.5)
-    assert handler.client.current_session.last_ping_pong_time is None
+    with listening(slack) as other:
+        time.sleep(2.5)
+        assert other.handler.client.current_session.last_ping_pong_time is None
+        slack.clear_faults()
+        until(lambda: other.handler.client.current_session.last_ping_pong_time is not None)
+    until(lambda: slack.sockets() == 1)
+
+
+def test_slack_away_altogether_and_back(slack: Workspace, heard: Heard) -> None:
+    """Web API, response URLs, files' bytes and Socket Mode: nothing is left of it, and all comes back."""
+    app = client(slack, retry_handlers=[])
+    file = app.files_getUploadURLExternal(filename="report.txt", length=4)["upload_url"]
+    before = len(slack.sees(ALICE, OPS))
+    slack.fault("away", times=-1)
+    until(lambda: slack.sockets() == 0)
+    with pytest.raises(Exception, match=r"IncompleteRead|closed|reset"):
+        app.auth_test()
+    for address in (file, f"{slack.url}/response/any"):
+        with pytest.raises(httpx.TransportError):
+            httpx.post(address, json={"text": "x"}, trust_env=False)
+    time.sleep(1.5)
+    assert slack.sockets() == 0, "who connects is refused"
+    assert slack.say(ALICE, OPS, "/swarm into the void") == {"acked": False, "seconds": 0.0, "payload": {}}
+    assert len(slack.sees(ALICE, OPS)) == before
     slack.clear_faults()
-    until(lambda: handler.client.current_session.last_ping_pong_time is not None)
-    handler.close()
+    assert app.auth_test()["ok"]
+    until(lambda: slack.say(ALICE, OPS, "/swarm back")["acked"])
+    assert heard.count("into the void") == 0
+
+
+# --- files, reactions, channels ------------------------------------------------------------------------------------
 
 
 def test_a_file_and_a_reaction(slack: Workspace) -> None:
-    app = client(slack)
+    app, text = client(slack), "who asked, who accepted"
     ts = app.chat_postMessage(channel=OPS, text="the report")["ts"]
-    app.files_upload_v2(channel=OPS, content="who asked, who accepted", filename="report.txt", thread_ts=ts)
+    app.files_upload_v2(channel=OPS, content=text, filename="report.txt", thread_ts=ts)
     reply = slack.wait(ALICE, OPS, lambda seen: seen.thread == ts)
-    assert reply.raw["files"][0]["name"] == "report.txt"
-    assert reply.raw["files"][0]["size"] == len("who asked, who accepted")
+    (file,) = reply.raw["files"]
+    assert (file["name"], file["size"]) == ("report.txt", len(text))
+    assert httpx.get(file["url_private"], trust_env=False).text == text
     app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
-    with pytest.raises(SlackApiError, match="already_reacted"):
-        app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
+    assert slack.wait(ALICE, OPS, lambda seen: seen.ts == ts).raw["reactions"] == [{"name": "eyes", "count": 1}]
+
+
+@pytest.mark.parametrize(
+    ("name", "error"), [("eyes", "already_reacted"), ("", "no_reaction"), ("no such:name", "invalid_name")]
+)
+def test_a_reaction_that_slack_refuses(slack: Workspace, name: str, error: str) -> None:
+    app = client(slack)
+    ts = app.chat_postMessage(channel=OPS, text="look")["ts"]
+    app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
+    with pytest.raises(SlackApiError, match=error):
+        app.reactions_add(channel=OPS, timestamp=ts, name=name)
 
 
 def test_a_channel_is_joined_and_left(slack: Workspace) -> None:
@@ -163,9 +203,38 @@ def test_a_channel_is_joined_and_left(slack: Workspace) -> None:
         app.conversations_join(channel="C99")
 
 
-def test_slack_away_and_back(slack: Workspace) -> None:
-    slack.fault("away", times=-1)
-    with pytest.raises(Exception, match=r"IncompleteRead|closed|reset"):
-        client(slack).auth_test()
-    slack.clear_faults()
-    assert client(slack).auth_test()["ok"]
+# --- views ---------------------------------------------------------------------------------------------------------
+
+
+def text(length: int, kind: str = "plain_text") -> dict[str, Any]:
+    return {"type": kind, "text": "x" * length}
+
+
+SECTION = {"type": "section", "text": text(1)}
+INPUT = {"type": "input", "label": text(1), "element": {"type": "plain_text_input", "action_id": "a"}}
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "why"),
+    [
+        ({"title": text(24)}, {"title": text(25)}, "title: a text of 1 to 24"),
+        ({"title": text(1)}, {"title": text(1, "mrkdwn")}, "title: plain_text is wanted"),
+        ({"close": text(24)}, {"close": text(25)}, "close: a text of 1 to 24"),
+        ({"blocks": [SECTION] * 100}, {"blocks": [SECTION] * 101}, "too many blocks"),
+        ({"blocks": [SECTION]}, {"blocks": [{"type": "plan", "title": "p", "tasks": []}]}, "unsupported type plan"),
+        ({"blocks": [SECTION]}, {"blocks": None}, "invalid_blocks_format"),
+        ({"blocks": [INPUT], "submit": text(1)}, {"blocks": [INPUT]}, "needs submit"),
+        ({"private_metadata": "x" * 3000}, {"private_metadata": "x" * 3001}, "too long"),
+        ({"callback_id": "x" * 255}, {"callback_id": "x" * 256}, "too long"),
+    ],
+)
+def test_a_modal_has_limits(slack: Workspace, heard: Heard, good: Any, bad: Any, why: str) -> None:
+    plain = {"type": "modal", "title": text(1), "blocks": [SECTION]}
+    slack.say(ALICE, OPS, "/swarm modal")
+    until(lambda: slack.views(ALICE))
+    view = slack.views(ALICE)[-1]["id"]
+    assert heard.client.views_update(view_id=view, view={**plain, **good})["ok"]
+    with pytest.raises(SlackApiError) as refused:
+        heard.client.views_update(view_id=view, view={**plain, **bad})
+    assert refused.value.response["error"] == "invalid_arguments"
+    assert why in str(refused.value.response["response_metadata"]["messages"])

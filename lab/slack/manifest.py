@@ -1,0 +1,25 @@
+"""The app's manifest, as far as the stand-in keeps to it: what the app may call, and what it is told of."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+
+@dataclass(frozen=True)
+class Manifest:
+    scopes: frozenset[str]
+    commands: frozenset[str]
+    events: frozenset[str]
+    interactive: bool
+
+
+def read(path: Path) -> Manifest:
+    document = yaml.safe_load(path.read_text())
+    settings = document.get("settings", {})
+    return Manifest(
+        frozenset(document["oauth_config"]["scopes"]["bot"]),
+        frozenset(command["command"] for command in document.get("features", {}).get("slash_commands", ())),
+        frozenset(settings.get("event_subscriptions", {}).get("bot_events", ())),
+        bool(settings.get("interactivity", {}).get("is_enabled")),
+    )

@@ -1,0 +1,76 @@
+// A block as an element. What cannot be drawn is named, and keeps nothing else from being drawn.
+
+import { element, mrkdwn, rich, text } from "./text.js";
+
+function task(card, act, name = "li") {
+  const item = element(name, { className: "task " + card.status }, element("div", { textContent: card.title }));
+  item.setAttribute("aria-label", `${card.status}: ${card.title}`);
+  for (const part of ["details", "output"]) {
+    if (card[part]) item.append(element("div", { className: "soft" }, rich(card[part])));
+  }
+  return item;
+}
+
+function control(shown, act) {
+  if (shown.type === "image") return picture(shown);
+  if (shown.type !== "button") return element("span", { className: "soft", textContent: `(${shown.type})` });
+  const button = element("button", { type: "button", className: shown.style || "", onclick: () => act(shown) }, text(shown.text));
+  button.dataset.key = "button " + (shown.action_id || shown.text.text);
+  return button;
+}
+
+const picture = (shown) => element("img", { src: shown.image_url || "", alt: shown.alt_text, loading: "lazy" });
+const row = (shown, act) => element("div", { className: "actions" }, ...shown.map((one) => control(one, act)));
+const cell = (given) => given.type === "rich_text" ? rich(given) : String(given.text ?? given.value);
+
+function table(shown) {
+  const rows = shown.rows.map((cells, number) => element("tr", {}, ...cells.map((given) =>
+    element(number ? "td" : "th", number ? {} : { scope: "col" }, cell(given)))));
+  const made = element("table", {}, shown.caption ? element("caption", { textContent: String(shown.caption.text || shown.caption) }) : null, ...rows);
+  const scroll = element("div", { className: "scroll", tabIndex: 0 }, made);
+  scroll.setAttribute("role", "region");
+  scroll.setAttribute("aria-label", "table");
+  scroll.dataset.key = "table";
+  return scroll;
+}
+
+const DRAW = {
+  section: (shown, act) => element("div", { className: "section" },
+    element("div", { className: "lines" },
+      shown.text ? text(shown.text) : null,
+      shown.fields ? element("div", { className: "fields" }, ...shown.fields.map((field) => element("div", {}, text(field)))) : null),
+    shown.accessory ? control(shown.accessory, act) : null),
+  header: (shown) => element("h2", {}, text(shown.text)),
+  divider: () => element("hr"),
+  image: (shown) => element("figure", {}, shown.title ? element("figcaption", {}, text(shown.title)) : null, picture(shown)),
+  context: (shown) => element("div", { className: "soft lines" }, ...shown.elements.map((one) => one.type === "image" ? picture(one) : text(one))),
+  actions: (shown, act) => row(shown.elements, act),
+  rich_text: rich,
+  markdown: (shown) => element("div", { className: "lines", textContent: shown.text }),
+  plan: (shown, act) => element("div", { className: "plan" }, element("b", { textContent: shown.title }),
+    element("ol", {}, ...(shown.tasks || []).map((card) => task(card, act)))),
+  task_card: (shown, act) => element("div", { className: "plan" }, task(shown, act, "div")),
+  table,
+  data_table: table,
+  container: (shown, act) => element("div", { className: "plan" }, shown.title ? element("b", {}, text(shown.title)) : rich(shown.rich_text_title),
+    ...shown.child_blocks.map((child) => drawn(child, act))),
+  card: (shown, act) => element("div", { className: "plan" }, shown.hero_image ? picture(shown.hero_image) : null,
+    shown.title ? element("b", {}, text(shown.title)) : null, shown.subtitle ? element("div", { className: "soft" }, text(shown.subtitle)) : null,
+    shown.body ? element("div", {}, text(shown.body)) : null, shown.actions ? row(shown.actions, act) : null),
+  alert: (shown) => element("div", { className: "plan alert", role: "note" }, text(shown.text)),
+  input: (shown) => element("div", {}, element("b", {}, text(shown.label)), element("div", { className: "soft", textContent: `(${shown.element.type})` })),
+  data_visualization: () => element("div", { className: "plan soft", textContent: "(a chart)" }),
+};
+
+// `act`: what happens when a button of it is pressed.
+export function drawn(shown, act) {
+  try {
+    return DRAW[shown.type](shown, act);
+  } catch {
+    return element("div", { className: "soft unknown", textContent: `(${shown.type}: not drawn here)` });
+  }
+}
+
+export const content = (message, act) =>
+  message.blocks.length ? message.blocks.map((shown) => drawn(shown, act))
+    : message.text ? [element("div", { className: "lines" }, mrkdwn(message.text))] : [];
