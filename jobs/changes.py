@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from jobs import approval, classic, containers, daemon_options, plan, quorum, reads, retirement, steps, stores
+from jobs import approval, classic, containers, plan, quorum, reads, retirement, steps, stores
 from jobs.contract import Began, Ended, Outcome, Role, Waiting
-from jobs.contract import Detail as DetailEvent
 from jobs.errors import JobError, Paused
 from jobs.execute.back import Restored
 from jobs.facts import Node, SwarmFacts, place, upstream
@@ -13,6 +12,7 @@ from jobs.inventory import Host
 from jobs.office import Office
 from jobs.plan import Plan, Refusal
 from jobs.stepping import carry_out, change_membership, locked
+from jobs.stores import Idle
 
 
 def migrate(office: Office, name: str, role: Role | None, docker_group: bool) -> None:
@@ -23,10 +23,8 @@ def migrate(office: Office, name: str, role: Role | None, docker_group: bool) ->
         made = outlook.made
         if isinstance(made, Refusal):
             return office.refuse(made)
-        office.journal.tell(reads.plan_event(made))
-        if made.edits:
-            office.journal.tell(DetailEvent(f"{name}: what changes", daemon_options.diff(made.edits)))
-        if _blocked(office, made) or _asks(office, made):
+        reads.tell_plan(office, name, made)
+        if made.steps and (_blocked(office, made) or _asks(office, made)):
             return None
         office.journal.tell(containers.census("before", outlook.now))
         try:
@@ -59,7 +57,7 @@ def accept(office: Office, prefix: str) -> None:
         summary = f"{node.hostname} is a manager now. {quorum.survives(managers)}."
         idle = stores.idle(office, host, (), (*host.stores, *host.former_stores))
         runs = idle and idle.inside and not idle.store.stopped  # of one that is stopped somebody was asked already
-        return office.journal.tell(retirement.ask(office, idle, summary) if idle and runs else Ended("done", summary))
+        return office.journal.tell(retirement.ask(idle, summary) if idle and runs else Ended("done", summary))
 
 
 def reject(office: Office, prefix: str, remove: bool) -> None:
@@ -133,17 +131,25 @@ def _conclude(office: Office, host: Host, outlook: reads.Outlook, made: Plan) ->
     idle = stores.idle(office, host, after, (*named.now, *named.before))
     if not made.steps and not made.waits:
         summary = f"nothing to do: {host.name} is in the swarm, on the wanted Engine"
-        return office.journal.tell(Ended("nothing", summary, hint=retirement.later(idle) if idle else ""))
-    missing = containers.missing(made.steps, after)
-    asked = None if idle and (made.waits or missing or not idle.inside or outlook.now.place.state == "active") else idle
-    if idle and not asked:
-        office.journal.tell(DetailEvent("The classic Swarm's key-value store", retirement.later(idle)))
-    if made.waits:
-        return office.journal.tell(_waiting(office, host))
+        return office.journal.tell(Ended("nothing", summary, hint=retirement.later(idle)))
+    if idle and idle.inside:
+        retirement.tell_ports(office, idle)
+    return office.journal.tell(_question(office, host, outlook, made, containers.missing(made.steps, after), idle))
+
+
+def _question(
+    office: Office, host: Host, outlook: reads.Outlook, made: Plan, missing: tuple[str, ...], idle: Idle | None
+) -> Waiting | Ended:
+    """One at a time; what might be asked as well is told with it."""
     summary = f"{host.name} is in the swarm."
+    if made.waits:
+        also = (containers.not_back(host, missing), retirement.later(idle))
+        return replace(_waiting(office, host), summary=" ".join(filter(None, also)))
     if missing:
-        return office.journal.tell(containers.ask(host, missing, summary))
-    return office.journal.tell(retirement.ask(office, asked, summary) if asked else Ended("done", summary))
+        return containers.ask(host, missing, f"{summary} {retirement.later(idle)}".rstrip())
+    if idle and idle.inside and outlook.now.place.state != "active":
+        return retirement.ask(idle, summary)
+    return Ended("done", summary, hint=retirement.later(idle))
 
 
 def _waiting(office: Office, host: Host) -> Waiting:
@@ -179,4 +185,5 @@ def _host_of(office: Office, node: Node) -> Host:
     for host in office.inventory.values():
         if host.address == node.address:
             return office.allowed(host)
-    raise JobError(f"no host of the inventory has {node.address}, where node {node.id[:12]} is seen")
+    hint = "Give it to its host in imker.toml: [hosts.NAME] address."
+    raise JobError(f"no host of the inventory has {node.address}, where node {node.id[:12]} is seen", hint=hint)

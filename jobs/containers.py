@@ -3,11 +3,12 @@
 from typing import Literal
 
 from jobs import gather, plan, reads, steps
-from jobs.contract import Began, Census, ContainerRow, Ended, Waiting
+from jobs.contract import Began, Census, ContainerRow, Ended, StartContainers, Waiting
 from jobs.facts import Container, HostFacts
 from jobs.inventory import Host
 from jobs.office import Office
 from jobs.stepping import carry_out, locked
+from jobs.typed import typed
 
 
 def census(when: Literal["before", "after"], now: HostFacts) -> Census:
@@ -29,8 +30,17 @@ def missing(plan_steps: tuple[steps.Step, ...], after: tuple[Container, ...]) ->
     return tuple(name for name in wanted if name not in running)
 
 
+def not_back(host: Host, names: tuple[str, ...]) -> str:
+    """ "" when there are none."""
+    return f"{_down(names)} Again: {typed(StartContainers(host.name, names))}." if names else ""
+
+
+def _down(names: tuple[str, ...]) -> str:
+    return f"These ran before and do not run now: {', '.join(names)}. The thread says why."
+
+
 def ask(host: Host, names: tuple[str, ...], summary: str) -> Waiting:
-    text = f"{summary} These ran before and do not run now: {', '.join(names)}. The thread says why."
+    text = f"{summary} {_down(names)}"
     return Waiting("containers", plan.fingerprint(names), host=host.name, names=names, summary=text)
 
 

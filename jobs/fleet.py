@@ -36,7 +36,7 @@ def roles(hosts: Sequence[Host], stores: frozenset[str], managing: frozenset[str
     manager stays one.
     """
     named = {host.name for host in hosts if host.role == "manager"} or _proposed(hosts, stores, managing, outside)
-    return {host.name: "manager" if host.name in named else "worker" for host in hosts}
+    return {host.name: "manager" if host.name in named | managing else "worker" for host in hosts}
 
 
 def order(
@@ -93,7 +93,7 @@ def _proposed(hosts: Sequence[Host], stores: frozenset[str], managing: frozenset
     for host in sorted(hosts, key=place):
         first.setdefault(host.server or host.name, host.name)
     number = min(MANAGERS, len(first) + outside)
-    return {*managing, *list(first.values())[: max(0, number - (number % 2 == 0) - outside)]}
+    return set(list(first.values())[: max(0, number - (number % 2 == 0) - outside)])
 
 
 def _nothing(made: Plan | Refusal) -> bool:

@@ -1,13 +1,14 @@
 """The end of a key-value store that nobody needs: offered, stopped at a first click, removed at a second."""
 
+from dataclasses import replace
+
 from jobs import containers, plan, reads, steps, stores
 from jobs.classic import Store
-from jobs.contract import Began, Detail, Ended, Waiting
-from jobs.facts import Container
-from jobs.inventory import Host
+from jobs.contract import Began, Detail, Ended, RetireStore, Waiting
 from jobs.office import Office
 from jobs.stepping import carry_out, locked
 from jobs.stores import Idle
+from jobs.typed import typed
 
 PORTS = """\
 {now} can be closed on {host}: TCP {published} and, if it is Consul, 8300, 8301, 8302, UDP 8301, 8302.
@@ -35,38 +36,37 @@ def retire_store(office: Office, name: str) -> None:
         carry_out(office, host, (step,), (), lease)
     if isinstance(step, steps.RemoveStore):
         return office.journal.tell(Ended("done", f"{step.name} is gone from {name}; its volumes stay"))
-    return office.journal.tell(_remove(office, host, store.container, ""))
+    stopped = Idle(host, Store(replace(store.container, running=False, restart="no")), inside=True)
+    tell_ports(office, stopped)
+    return office.journal.tell(ask(stopped, ""))
 
 
-def ask(office: Office, idle: Idle, summary: str) -> Waiting:
-    host, store = idle.host, idle.store
-    if store.stopped:
-        return _remove(office, host, store.container, summary)
-    name = store.container.name
-    _tell_ports(office, host, store.container, "Once it is stopped, these")
-    text = f"{summary} Nobody needs {name} on {host.name} any more. Stop it? Its data stays."
-    return Waiting("stop", plan.fingerprint("stop", name), host=host.name, names=(name,), summary=text)
-
-
-def later(idle: Idle) -> str:
-    """For where something else is asked, or nothing."""
-    what = "removes it" if idle.store.stopped else "stops it; said again, removes it"
+def ask(idle: Idle, summary: str) -> Waiting:
+    """To stop it, or, when it is stopped, to remove it."""
     name, host = idle.store.container.name, idle.host.name
+    if idle.store.stopped:
+        text = f"{summary} {name} on {host} is stopped, and nobody needs it any more. Remove it? Its volumes stay."
+        return Waiting("store", plan.fingerprint(name), host=host, names=(name,), summary=text.lstrip())
+    text = f"{summary} Nobody needs {name} on {host} any more. Stop it? Its data stays."
+    return Waiting("stop", plan.fingerprint("stop", name), host=host, names=(name,), summary=text)
+
+
+def later(idle: Idle | None) -> str:
+    """For where something else is asked, or nothing; "" when there is none."""
+    if idle is None:
+        return ""
+    name, host, command = idle.store.container.name, idle.host.name, typed(RetireStore(idle.host.name))
+    if idle.store.stopped:
+        return f"{name} on {host} is stopped, and nobody needs it any more. Remove it: {command}."
     migrating = "" if idle.inside else f" To migrate {host} stops it as well."
-    return f"Nobody needs the key-value store {name} on {host} any more. /swarm retire {host} {what}.{migrating}"
+    return f"Nobody needs the key-value store {name} on {host} any more. Stop it: {command}.{migrating}"
 
 
-def _remove(office: Office, host: Host, store: Container, summary: str) -> Waiting:
-    _tell_ports(office, host, store, "These")
-    where = f"{store.name} on {host.name}"
-    text = f"{summary} {where} is stopped, and nobody needs it any more. Remove it? Its volumes stay either way."
-    fingerprint = plan.fingerprint(store.name)
-    return Waiting("store", fingerprint, host=host.name, names=(store.name,), summary=text.lstrip())
-
-
-def _tell_ports(office: Office, host: Host, store: Container, now: str) -> None:
-    published = ", ".join(port.split("->")[0].split("/")[0] for port in store.ports)
-    text = PORTS.format(now=now, host=host.name, published=published)
+def tell_ports(office: Office, idle: Idle) -> None:
+    store = idle.store
+    published = ", ".join(port.split("->")[0].split("/")[0] for port in store.container.ports)
+    now = "These" if store.stopped else "Once it is stopped, these"
+    text = PORTS.format(now=now, host=idle.host.name, published=published)
     office.journal.tell(Detail("Ports, now that the classic Swarm is gone", text))
 
 

@@ -8,12 +8,14 @@ MANAGERS = ("connewitz", "tondi")
 
 
 def swarmed(imker: Imker) -> None:
-    """As somebody else has made it: two managers and a worker, all on 20.10."""
+    """As somebody else has made it: two managers and a worker, all on 20.10, and nothing of a classic Swarm."""
     swarm = imker.fleet.world.swarm
     for name in THREE:
         machine = imker.fleet[name]
         for path, text in options.files(machine.about, classic=False).items():
             machine.disk.write(path, text)
+        for classic, *_ in machine.about.classic:
+            del machine.containers[classic]
         assert machine.dockerd.restart()
         if name == MANAGERS[0]:
             swarm.init(machine)
@@ -68,7 +70,7 @@ def test_one_whose_new_engine_does_not_start_does_what_it_did_and_the_next_run_m
         patch.setattr(dockerd, "refusal", broken)
         last = imker.does(Migrate("lausen", "worker"), yes(told))[-1]
     assert (last.outcome, dockerd.version) == ("restored", "20.10.24")
-    assert "runs as before" in last.state
+    assert "Engine 20.10.24 runs there" in last.state
     (node,) = [node for node in imker.fleet.world.swarm.nodes.values() if node.hostname == "lausen"]
     assert (node.availability, node.labels) == ("active", {})
     again = imker.does(Migrate("lausen", "worker"))

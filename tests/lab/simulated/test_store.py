@@ -64,7 +64,7 @@ def test_a_consul_that_no_classic_swarm_names_runs_on(imker: Imker, host: str) -
     ]  # fmt: skip
     told = imker.does(Migrate(host, "manager"))
     assert "StopStore" not in steps(told)
-    assert findings(told) == ""
+    assert findings(told) == "none in use here"
     assert [(one.running, one.restart) for one in strangers] == [(True, "always")] * 2
     (nothing,) = [body for body in imker.does(RetireStore(host)) if isinstance(body, Ended)]
     assert nothing.outcome == "nothing"
@@ -105,7 +105,9 @@ def test_a_manager_to_be_that_was_the_last_is_told_at_once_and_asked_when_it_is_
     told = imker.does(Migrate("tondi", "manager"))
     assert isinstance(told[-1], Waiting)
     assert told[-1].question == "accept"
-    assert "/swarm retire lausen stops it; said again, removes it." in details(told)
+    assert "Nobody needs the key-value store consulnode01 on lausen any more. Stop it: /swarm retire lausen." in (
+        told[-1].summary
+    )
     asked = imker.does(Accept(told[-1].candidate.node), yes(told[-1]))[-1]
     assert isinstance(asked, Waiting)
     assert (asked.question, asked.host) == ("stop", "lausen")
@@ -114,9 +116,10 @@ def test_a_manager_to_be_that_was_the_last_is_told_at_once_and_asked_when_it_is_
 
 def test_while_the_stores_host_is_still_to_come_its_own_migration_stops_it_and_nobody_is_asked(imker: Imker) -> None:
     imker.does(Migrate("connewitz", "manager"))
-    told = imker.does(Migrate("tondi", "worker"))
-    assert told[-1] == Ended("done", "tondi is in the swarm.")
-    assert "To migrate lausen stops it as well." in details(told)
+    last = imker.does(Migrate("tondi", "worker"))[-1]
+    assert isinstance(last, Ended)
+    assert (last.outcome, last.summary) == ("done", "tondi is in the swarm.")
+    assert last.hint.endswith("/swarm retire lausen. To migrate lausen stops it as well.")
     assert "StopStore" in steps(imker.does(Migrate("lausen", "worker")))
 
 
@@ -133,7 +136,7 @@ def test_one_that_a_job_stopped_before_it_died_is_asked_about_by_the_next_and_to
     again = imker.does(Migrate("lausen", "worker"))[-1]
     assert isinstance(again, Ended)
     assert again.hint == (
-        "Nobody needs the key-value store consulnode01 on lausen any more. /swarm retire lausen removes it."
+        "consulnode01 on lausen is stopped, and nobody needs it any more. Remove it: /swarm retire lausen."
     )
 
 
