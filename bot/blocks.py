@@ -19,6 +19,7 @@ BUTTONS = {  # by question: each button's label, verdict and style
     "start": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
     "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
     "containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
+    "stop": (("Stop it", "continue", "danger"), ("Leave it", "cancel", "")),
     "store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
 }
 
