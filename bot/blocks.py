@@ -19,6 +19,7 @@ BUTTONS = {  # by question: each button's label, verdict and style
     "start": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
     "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
     "containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
+    "stop": (("Stop it", "continue", "danger"), ("Leave it", "cancel", "")),
     "store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
 }
 
@@ -34,7 +35,13 @@ def render(view: RunView) -> Message:
 
 def _message(view: RunView, note: int) -> Message:
     blocks = [section(wording.headline(view)), context(asked(view))]
-    blocks += _plan(view, note) + findings(view.findings) + _diff(view) + _table(view) + question(view)
+    blocks += (
+        _plan(view, note)
+        + findings(view.findings, isinstance(view.record.command, PlanHost))
+        + _diff(view)
+        + _table(view)
+        + question(view)
+    )
     blocks += [context(wording.decision_line(decision)) for decision in view.decisions]
     last = _last_words(view)
     blocks += [section(line) for line in last]
@@ -100,8 +107,11 @@ def _outcome(step: StepView) -> str:
     return step.note + took if step.note or took else ""
 
 
-def findings(found: Sequence[Finding]) -> list[Block]:
-    """What warns and blocks, and what passed and is to be known, each with what to do; the rest in one line."""
+def findings(found: Sequence[Finding], whole: bool = True) -> list[Block]:
+    """What warns and blocks, and what passed and is to be known, each with what to do; the rest in one line.
+
+    `whole`: with the names of all that passed, as one reads them in a plan; while a host is moved they are in the way.
+    """
     weighty = [finding for finding in found if finding.level != "pass"]
     lines = [finding_line(finding) for finding in weighty[:FINDINGS]]
     if len(weighty) > FINDINGS:
@@ -110,7 +120,8 @@ def findings(found: Sequence[Finding]) -> list[Block]:
     lines += [finding_line(finding) for finding in notes[:FINDINGS]]
     passed = [finding.check for finding in found if finding.level == "pass"]
     if passed:
-        lines.append(f"✔️ {len(passed)} checks passed: {mrkdwn(', '.join(dict.fromkeys(passed)))}")
+        names = f": {mrkdwn(', '.join(dict.fromkeys(passed)))}" if whole else ""
+        lines.append(f"✔️ {len(passed)} checks passed{names}")
     return [section(cut("\n".join(lines), PART))] if lines else []
 
 

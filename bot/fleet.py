@@ -13,6 +13,7 @@ from jobs.contract import Approval, Ended, FleetPlanned, Hold, Leg, Migrate
 
 LegState = Literal["ahead", "going", "asking", "pending", "done", "failed", "cancelled"]
 State = Literal["planning", "asking", "going", "paused", "pending", "over"]
+AFTER = ("containers", "stop", "store")  # questions of a host that is in the swarm
 SETTLED = ("pending", "done")  # a manager that waits to be accepted keeps nobody waiting
 GOOD = 7 * DAY  # seconds from a start until nothing is begun for it any more: less than its hosts' jobs count as used
 
@@ -165,7 +166,7 @@ def _leg_state(view: RunView) -> LegState:
             return "failed"
         case "waiting":
             question = _question(view)
-            return "pending" if question == "accept" else "done" if question in ("containers", "store") else "asking"
+            return "pending" if question == "accept" else "done" if question in AFTER else "asking"
         case "over":
             return _over(view)
 
@@ -173,7 +174,7 @@ def _leg_state(view: RunView) -> LegState:
 def _over(view: RunView) -> LegState:
     """What did not come back, or a store that was kept, is told, and is no failure."""
     if view.ended is None:
-        return "done" if _question(view) in ("containers", "store") else "cancelled"
+        return "done" if _question(view) in AFTER else "cancelled"
     if view.ended.outcome == "cancelled":
         return "cancelled"
     return "done" if view.ended.outcome in ("done", "nothing") else "failed"

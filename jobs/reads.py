@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from jobs import daemon_options, diffs, gather, machine_store, plan, steps
+from jobs import daemon_options, diffs, gather, machine_store, plan, steps, stores
+from jobs.classic import Store
 from jobs.contract import Accept, Began, Ended, Finding, HostRow, HostTable, Migrate, NodeRow, NodeTable, Planned, Role
 from jobs.engine import Engine
 from jobs.errors import JobError
@@ -143,7 +144,8 @@ def plan_of(office: Office, host: Host, role: Role | None, docker_group: bool = 
             office.journal.tell(Planned((), (Finding(failed.check, "block", failed.summary, failed.hint),)))
         raise
     wanted = role or plan.role_of(host, now, swarm)
-    made = planned(office, host, now, swarm, wanted, docker_group=docker_group, probes=probes)
+    store = stores.find(office, host, now.containers, {host.name: now})
+    made = planned(office, host, now, swarm, wanted, store=store, docker_group=docker_group, probes=probes)
     return Outlook(made, now, swarm)
 
 
@@ -154,13 +156,14 @@ def planned(
     swarm: SwarmFacts,
     role: Role,
     *,
+    store: Store | None = None,
     docker_group: bool = False,
     probes: tuple[ports.PortProbe, ...] = (),
     moving: frozenset[str] = frozenset(),
 ) -> plan.Plan | plan.Refusal:
     """A host's plan, with all that is known besides the host and the swarm. `moving`: hosts that go before it."""
     settings = office.settings
-    now = _known_peers_left_out(now, office)
+    now = _strangers(now, office, moving)
     target = plan.target(now.package, settings.engine) if now.package else None
     pool = str(settings.fleet.address_pool)
     about = checks.findings(host, now, target or "", clock=time.time(), pool=pool)
@@ -170,7 +173,7 @@ def planned(
         swarm,
         role,
         settings.engine,
-        store_users=_users_left(office, host, now, moving),
+        store=_without(store, moving | {host.name}),
         residue=machine_store.residue(str(host.machine), host.machine.read_text()) if host.machine else None,
         docker_group=docker_group,
         checks=(*about, *ports.findings(probes)),
@@ -190,34 +193,18 @@ def _probes(office: Office, shell: Shell, now: HostFacts, swarm: SwarmFacts) -> 
         return (ports.PortProbe(own.name, manager.name, untried=lost.summary),)
 
 
-def _known_peers_left_out(now: HostFacts, office: Office) -> HostFacts:
-    """Who else is connected to a store: the inventory's own hosts are counted otherwise."""
+def _strangers(now: HostFacts, office: Office, moving: frozenset[str]) -> HostFacts:
+    """Who else is connected to a store, by name if it has one here; hosts that go before this one will not be then."""
     if now.conditions is None:
         return now
-    own = {host.address for host in office.inventory.values()}
-    strangers = tuple(peer for peer in now.conditions.store_peers if peer not in own)
+    names = {host.address: host.name for host in office.inventory.values()}
+    peers = (names.get(peer, peer) for peer in now.conditions.store_peers)
+    strangers = tuple(peer for peer in peers if peer not in moving)
     return replace(now, conditions=replace(now.conditions, store_peers=strangers))
 
 
-def _users_left(office: Office, host: Host, now: HostFacts, moving: frozenset[str]) -> tuple[str, ...]:
-    if not any(container.is_store for container in now.containers):
-        return ()
-    return tuple(name for name in store_users(office, host) if name not in moving)
-
-
-def store_users(office: Office, store: Host) -> tuple[str, ...]:
-    """Hosts that docker-machine puts into a classic swarm with a store on this host, and that are not in swarm mode."""
-    members = [host for host in office.inventory.values() if store.address in host.discovery and host != store]
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        moved = pool.map(lambda host: _moved(office, host), members)
-    return tuple(host.name for host, gone in zip(members, moved, strict=True) if not gone)
-
-
-def _moved(office: Office, host: Host) -> bool:
-    try:
-        return place(office.connect(host).info()).state == "active"
-    except JobError:
-        return False
+def _without(store: Store | None, gone: frozenset[str]) -> Store | None:
+    return replace(store, users=tuple(name for name in store.users if name not in gone)) if store else None
 
 
 def plan_event(made: plan.Plan) -> Planned:

@@ -19,7 +19,7 @@ from imker.audit import Audit, RecordBroken
 from imker.config import ConfigError
 from imker.fault import fault
 from imker.outage import outage
-from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
+from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, retirement, settings
 from jobs.account import recording, turned_away
 from jobs.engine import Engine
 from jobs.errors import Broke, Cancelled, JobError
@@ -156,7 +156,7 @@ def handle(command: contract.Command, office: Office) -> None:
         case contract.StartContainers(host, names):
             containers.start(office, host, names)
         case contract.RetireStore(host):
-            containers.retire_store(office, host)
+            retirement.retire_store(office, host)
 
 
 def _office(request: contract.Request, journal: Journal, server: "redis.Redis") -> Office:

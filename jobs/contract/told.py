@@ -133,7 +133,7 @@ class FleetPlanned:
     type: Literal["fleet_planned"] = "fleet_planned"
 
 
-Question = Literal["accept", "continue", "start", "resume", "containers", "store"]
+Question = Literal["accept", "continue", "start", "resume", "containers", "stop", "store"]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,8 @@ class Waiting:
     """The job ended with a question for a person.
 
     accept: make the candidate a manager? · continue: go on despite warnings? · start: begin a fleet's migration? ·
-    resume: go on after a pause? · containers: start again `names` that ran on `host`? · store: remove it from `host`?
+    resume: go on after a pause? · containers: start again `names` that ran on `host`? · stop: the key-value store on
+    `host`, which nobody needs? · store: remove it, now that it is stopped?
     `summary`: what is so whatever the answer; `by`: whose word it stopped for, a Slack user ID; `refused`: why a yes
     was not enough, in Imker's own words. To accept takes `needed` different people, within `seconds` of `asked`.
     """

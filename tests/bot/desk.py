@@ -182,6 +182,7 @@ STATES: dict[str, State] = {
     "warned": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("continue", "f00d"))),
     "warned-lei": ("erin", Migrate("lei-1"), LEI, (Began("lei-1"), Waiting("continue", "f00d"))),
     "fleet": ("alice", MigrateAll(), OPS, (Began(), FLEET, Waiting("start", "f00d"))),
+    "stop": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("stop", "f00d", host="kaditz"))),
     "store": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("store", "f00d", host="kaditz"))),
     "graces": ("grace", Migrate("lei-1"), OPS, (Began("lei-1"), Waiting("continue", "f00d"))),
     "graces-running": ("grace", Migrate("lei-1"), OPS, (Began("lei-1"),)),

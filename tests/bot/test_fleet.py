@@ -13,7 +13,8 @@ from tests.bot.fleets import ALL, BOB, FLEET, Word, child, fleet, leg
 
 WORDS = {
     "ahead": "ahead", "queued": "going", "going": "going", "continue": "asking", "resume": "asking",
-    "pending": "pending", "done": "done", "nothing": "done", "containers": "done", "store": "done", "kept": "done",
+    "pending": "pending", "done": "done", "nothing": "done", "containers": "done",
+    "stop": "done", "store": "done", "kept": "done",
     "failed": "failed", "refused": "failed", "restored": "failed", "lost": "failed",
     "cancelled": "cancelled", "declined": "cancelled",
 }  # fmt: skip

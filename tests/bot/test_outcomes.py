@@ -44,6 +44,7 @@ PENDING = Waiting(
 )
 CONTAINERS = Waiting("containers", "f", host="kaditz", names=("web", "batch"))
 STORE = Waiting("store", "f", host="kaditz", names=("consul",))
+STOP = Waiting("stop", "f", host="kaditz", names=("consul",))
 WARNED = Waiting("continue", "f")
 CANCELLED = Ended("cancelled", "cancelled", by="U02BOB")
 PAUSED = Waiting("resume", "f", summary="Done: <@U03CAROL>.", by="U02BOB")
@@ -65,6 +66,7 @@ ENDS = {
     "cancelled": (shown(*BROKEN, CANCELLED), "cancelled by <@U02BOB>", ONE_OF_TWO, RETRY),
     "declined": (shown(*PLANNED, WARNED, said="cancel"), "cancelled", NONE, RETRY),
     "left stopped": (shown(*DONE, CONTAINERS, said="cancel"), "do not run", "web batch", "/swarm start kaditz web"),
+    "store runs on": (shown(*DONE, STOP, said="cancel"), "runs on", "It runs on kaditz.", "/swarm retire kaditz stops"),
     "store kept": (shown(*DONE, STORE, said="cancel"), "is kept", "It is stopped on kaditz.", "/swarm retire kaditz"),
     "lost": (shown(*BROKEN, rq="lost"), "died after “Join” began", "may have gone on", TYPED),
     "unread": (shown(*BROKEN, Unread(2)), "cannot be read", "What was done stays done.", TYPED),
