@@ -132,14 +132,16 @@ def conclusion(fleet: FleetView) -> Ended | None:
         workers = len(inside) - managers
         return Ended("done", f"{len(inside)} hosts moved: {managers} as managers, {workers} as workers.")
     again = f"/swarm retry {fleet.view.record.run} goes on from what is true then."
-    return Ended("failed" if fleet.of("failed") else "cancelled", _failure(fleet), _left(fleet), again)
+    why, by = _failure(fleet)
+    return Ended("failed" if fleet.of("failed") else "cancelled", why, _left(fleet), again, by)
 
 
-def _failure(fleet: FleetView) -> str:
+def _failure(fleet: FleetView) -> tuple[str, str]:
+    """And whose word it was, "" for nobody's."""
     failed = [f"{leg.leg.host}: {_why(leg.view)}" for leg in fleet.of("failed", "cancelled")]
     if failed or not fleet.hold or not fleet.held("cancel"):
-        return "; ".join(failed) or "it was started more than a week ago; nothing more is begun for that"
-    return f"cancelled by <@{fleet.hold.by}>"
+        return "; ".join(failed) or "it was started more than a week ago; nothing more is begun for that", ""
+    return "cancelled", fleet.hold.by
 
 
 def _why(view: RunView | None) -> str:

@@ -30,7 +30,8 @@ def migrate(office: Office, name: str, role: Role | None, docker_group: bool) ->
         try:
             carry_out(office, host, made.steps, outlook.swarm.managers, lease)
         except Paused as paused:
-            return office.journal.tell(Waiting("resume", made.warned, summary=f"{paused.summary}. {paused.state}"))
+            whole = f"With its fleet: /swarm resume {paused.whole} goes on with all. " if paused.whole else ""
+            return office.journal.tell(Waiting("resume", made.warned, summary=whole + paused.state, by=paused.by))
         except Restored as restored:
             _work_again(office, host, outlook.swarm, made, restored)
             raise
@@ -49,7 +50,7 @@ def accept(office: Office, prefix: str) -> None:
         host, waiting = _host_of(office, node), _shown(office, swarm, node)
         why = _objection(office, waiting)
         if why is not None:
-            return office.journal.tell(replace(waiting, summary=why))
+            return office.journal.tell(replace(waiting, refused=why))
         office.journal.tell(reads.plan_event(made))
         change_membership(office, host, made.steps, swarm.managers, lease)
         after = gather_swarm(office.inventory, office.connect)
@@ -101,8 +102,7 @@ def _objection(office: Office, waiting: Waiting) -> str | None:
     if not request.approvals:
         return ""
     asked = office.journal.question(request.job - 1)
-    why = approval.objection(request, asked, waiting.fingerprint, office.settings.rights, office.now())
-    return f"Not done: {why}. Nothing was changed; this is how it is now." if why else None
+    return approval.objection(request, asked, waiting.fingerprint, office.settings.rights, office.now()) or None
 
 
 def _work_again(office: Office, host: Host, swarm: SwarmFacts, made: Plan, restored: Restored) -> None:

@@ -68,7 +68,7 @@ TOLD: dict[Word, tuple[Body, ...]] = {
     "refused": (Began("x"), Ended("refused", "the disk is full")),
     "restored": (*BEGUN, Ended("restored", "the Engine did not come back")),
     "lost": BEGUN,
-    "cancelled": (*BEGUN, Ended("cancelled", "cancelled by <@U02BOB>")),
+    "cancelled": (*BEGUN, Ended("cancelled", "cancelled", by="U02BOB")),
     "declined": (Began("x"), Planned(STEPS, (WARNING,)), Waiting("continue", "f00d")),
 }
 ALL: tuple[Word, ...] = ("ahead", *TOLD)
