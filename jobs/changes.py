@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from jobs import approval, classic, containers, plan, quorum, reads, retirement, steps, stores
+from jobs import approval, classic, containers, plan, quorum, retirement, steps, stores
 from jobs.contract import Began, Ended, Outcome, Role, Waiting
 from jobs.errors import JobError, Paused
 from jobs.execute.back import Restored
@@ -10,6 +10,7 @@ from jobs.facts import Node, SwarmFacts, place, upstream
 from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
 from jobs.office import Office
+from jobs.outlook import Outlook, plan_event, plan_of, tell_plan
 from jobs.plan import Plan, Refusal
 from jobs.stepping import carry_out, change_membership, locked
 from jobs.stores import Idle
@@ -19,11 +20,11 @@ def migrate(office: Office, name: str, role: Role | None, docker_group: bool) ->
     host = office.host(name)
     office.journal.tell(Began(name))
     with locked(office, f"host:{name}", f"migrate {name}") as lease:
-        outlook = reads.plan_of(office, host, role, docker_group)
+        outlook = plan_of(office, host, role, docker_group)
         made = outlook.made
         if isinstance(made, Refusal):
             return office.refuse(made)
-        reads.tell_plan(office, name, made)
+        tell_plan(office, name, made)
         if made.steps and (_blocked(office, made) or _asks(office, made)):
             return None
         office.journal.tell(containers.census("before", outlook.now))
@@ -51,7 +52,7 @@ def accept(office: Office, prefix: str) -> None:
         why = _objection(office, waiting)
         if why is not None:
             return office.journal.tell(replace(waiting, refused=why))
-        office.journal.tell(reads.plan_event(made))
+        office.journal.tell(plan_event(made))
         change_membership(office, host, made.steps, swarm.managers, lease)
         after = gather_swarm(office.inventory, office.connect)
         managers = sum(seen.role == "manager" for seen in after.nodes)
@@ -70,7 +71,7 @@ def reject(office: Office, prefix: str, remove: bool) -> None:
             return office.refuse(made)
         node = _pending(swarm, prefix)
         host = _host_of(office, node)
-        office.journal.tell(reads.plan_event(made))
+        office.journal.tell(plan_event(made))
         change_membership(office, host, made.steps, swarm.managers, lease)
         left = "is out of the swarm" if remove else "stays in the swarm as a worker"
         return _end(office, "done", f"{node.hostname} {left}.")
@@ -120,7 +121,7 @@ def _work_again(office: Office, host: Host, swarm: SwarmFacts, made: Plan, resto
 # --- concluding -----------------------------------------------------------------------------------------------------
 
 
-def _conclude(office: Office, host: Host, outlook: reads.Outlook, made: Plan) -> None:
+def _conclude(office: Office, host: Host, outlook: Outlook, made: Plan) -> None:
     """A manager-to-be waits for a person, and so does what did not come back, and a store that nobody needs."""
     after = containers.look(office, host) if made.steps else outlook.now.containers
     if made.steps:
@@ -138,7 +139,7 @@ def _conclude(office: Office, host: Host, outlook: reads.Outlook, made: Plan) ->
 
 
 def _question(
-    office: Office, host: Host, outlook: reads.Outlook, made: Plan, missing: tuple[str, ...], idle: Idle | None
+    office: Office, host: Host, outlook: Outlook, made: Plan, missing: tuple[str, ...], idle: Idle | None
 ) -> Waiting | Ended:
     """One at a time; what might be asked as well is told with it."""
     summary = f"{host.name} is in the swarm."

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from jobs import gather, plan, reads, steps
+from jobs import gather, outlook, plan, steps
 from jobs.contract import Began, Census, ContainerRow, Ended, StartContainers, Waiting
 from jobs.facts import Container, HostFacts
 from jobs.inventory import Host
@@ -56,7 +56,7 @@ def start(office: Office, name: str, names: tuple[str, ...]) -> None:
                 plan.Refusal(f"{name} has no container {', '.join(strangers)}", "Nothing was started.")
             )
         step = steps.StartContainers(names)
-        office.journal.tell(reads.plan_event(plan.Plan((step,))))
+        office.journal.tell(outlook.plan_event(plan.Plan((step,))))
         carry_out(office, host, (step,), (), lease)
         left = missing((step,), look(office, host))
     if left:

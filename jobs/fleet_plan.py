@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TypeVar
 
-from jobs import fleet, gather, reads, stores
+from jobs import fleet, gather, outlook, stores
 from jobs.classic import Store
 from jobs.contract import (
     Began,
@@ -170,7 +170,7 @@ def _planned(
 ) -> Plan | Refusal:
     if isinstance(found, JobError):
         return Refusal(found.summary, found.hint, found.check)
-    return reads.planned(office, host, found, swarm, role, store=store, probes=probes, moving=moving)
+    return outlook.planned(office, host, found, swarm, role, store=store, probes=probes, moving=moving)
 
 
 def _founded(swarm: SwarmFacts, host: Host, made: Plan | Refusal) -> SwarmFacts:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from jobs import containers, plan, reads, steps, stores
+from jobs import containers, outlook, plan, steps, stores
 from jobs.classic import Store
 from jobs.contract import Began, Detail, Ended, RetireStore, Waiting
 from jobs.office import Office
@@ -32,7 +32,7 @@ def retire_store(office: Office, name: str) -> None:
             summary = f"{', '.join(store.users)} may still need {store.container.name}"
             return office.refuse(plan.Refusal(summary, "Migrate them first."))
         step = _next_step(office, store)
-        office.journal.tell(reads.plan_event(plan.Plan((step,))))
+        office.journal.tell(outlook.plan_event(plan.Plan((step,))))
         carry_out(office, host, (step,), (), lease)
     if isinstance(step, steps.RemoveStore):
         return office.journal.tell(Ended("done", f"{step.name} is gone from {name}; its volumes stay"))

@@ -19,7 +19,19 @@ from imker.audit import Audit, RecordBroken
 from imker.config import ConfigError
 from imker.fault import fault
 from imker.outage import outage
-from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, retirement, settings
+from jobs import (
+    changes,
+    containers,
+    contract,
+    doctor,
+    fleet_plan,
+    gate,
+    inventory,
+    outlook,
+    reads,
+    retirement,
+    settings,
+)
 from jobs.account import recording, turned_away
 from jobs.engine import Engine
 from jobs.errors import Broke, Cancelled, JobError
@@ -142,7 +154,7 @@ def handle(command: contract.Command, office: Office) -> None:
         case contract.Nodes():
             reads.nodes(office)
         case contract.PlanHost(host, role, docker_group):
-            reads.show_plan(office, host, role, docker_group)
+            outlook.show_plan(office, host, role, docker_group)
         case contract.Migrate(host, role, docker_group):
             changes.migrate(office, host, role, docker_group)
         case contract.Accept(node):
