@@ -11,6 +11,7 @@ from pathlib import Path
 
 from redis import Redis
 
+from imker.signing import Key
 from jobs.contract import Body, StepStarted
 from lab.fleet import fleet, machine
 from lab.imker import Processes, environment, imker
@@ -71,7 +72,8 @@ class Imker:
         return message.plain.split("run `")[1].split("`")[0]
 
     def told(self, run: str) -> list[Body]:
-        return streams.told(self.redis, run, streams.kept_key(self.redis))
+        given = self.processes.environment.get("IMKER_SIGNING_KEY")
+        return streams.told(self.redis, run, Key(given) if given else streams.kept_key(self.redis))
 
     def kill_rq_workers(self) -> None:
         """The `changes` process with all below it, at once, as a machine that loses power would; then a new one."""
