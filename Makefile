@@ -54,9 +54,9 @@ test: lint browser ## all tests but those that keep real hosts busy for minutes 
 	$(VENV)/bin/python -m pytest -m "not long"
 
 .PHONY: figures
-figures: $(STAMP) ## the figures of docs/reliability.md, measured anew: some minutes
+figures: $(STAMP) ## the figures of docs/reliability.md, and as root docs/lab.md, measured anew: ten minutes
 	@mkdir -p .lab && rm -f .lab/figures
-	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/chaos tests/flow tests/lab
+	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/chaos tests/flow tests/lab tests/fleet
 	@cat .lab/figures
 
 .PHONY: test-fast

@@ -98,13 +98,13 @@ def _outcome(step: StepView) -> str:
 
 
 def findings(found: Sequence[Finding]) -> list[Block]:
-    """What warns and blocks, each with what to do; what passed in one line, in short."""
+    """What warns and blocks, and what passed and is to be known, each with what to do; the rest in one line."""
     weighty = [finding for finding in found if finding.level != "pass"]
     lines = [finding_line(finding) for finding in weighty[:FINDINGS]]
     if len(weighty) > FINDINGS:
         lines.append(f"and {len(weighty) - FINDINGS} more")
-    said = [f"{finding.check}: {finding.text}" for finding in found if finding.level == "pass" and finding.hint]
-    lines += [f"ℹ️ {mrkdwn(line)}" for line in said[:FINDINGS]]
+    notes = [finding for finding in found if finding.level == "pass" and finding.hint]
+    lines += [finding_line(finding) for finding in notes[:FINDINGS]]
     passed = [finding.check for finding in found if finding.level == "pass"]
     if passed:
         lines.append(f"✔️ {len(passed)} checks passed: {mrkdwn(', '.join(dict.fromkeys(passed)))}")

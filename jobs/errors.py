@@ -11,16 +11,20 @@ import time
 
 
 class JobError(Exception):
-    """Base of all. `host` is "" when it is about no one host; `state`: in what state it was left, if that is known."""
+    """Base of all. `host` is "" when it is about no one host; `state`: in what state it was left, if that is known;
+
+    `check`: the name of the check before a migration that this answers, if it does.
+    """
 
     hint = ""
     state = ""
 
-    def __init__(self, summary: str, *, host: str = "", hint: str = "") -> None:
+    def __init__(self, summary: str, *, host: str = "", hint: str = "", check: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
         self.host = host
         self.hint = hint or self.hint
+        self.check = check
 
 
 class Unreachable(JobError):
@@ -30,9 +34,9 @@ class Unreachable(JobError):
 class CommandFailed(JobError):
     """`stderr` is the tail of what the command said; `code` its exit status."""
 
-    def __init__(self, host: str, what: str, code: int, stderr: str, *, hint: str = "") -> None:
+    def __init__(self, host: str, what: str, code: int, stderr: str, *, hint: str = "", check: str = "") -> None:
         said = stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        super().__init__(f"{what} failed on {host} (exit {code}): {said[0]}", host=host, hint=hint)
+        super().__init__(f"{what} failed on {host} (exit {code}): {said[0]}", host=host, hint=hint, check=check)
         self.code = code
         self.stderr = stderr
 

@@ -32,13 +32,25 @@ class Container:
 
 @dataclass(frozen=True)
 class Package:
-    """The Engine's package. `candidates`: versions that apt would offer with the wanted source, newest first."""
+    """The Engine's package. `candidates`: versions that apt would offer with the wanted source, newest first;
+
+    `cli`: the package of the `docker` command, where that is one of its own; `older`: candidates older than what is
+    `installed`; `present`: the installed package's name, where another one is wanted in its place.
+    """
 
     name: str
     installed: str
     state: str  # dpkg's, "ii" when all is well
     candidates: tuple[str, ...] = ()
-    cli_candidates: tuple[str, ...] = ()  # of docker-cli, which newer docker.io only recommends
+    cli_candidates: tuple[str, ...] = ()
+    cli: str = ""
+    older: tuple[str, ...] = ()
+    present: str = ""
+
+    @property
+    def old(self) -> str:
+        """What is installed, as apt would be asked for it."""
+        return f"{self.present or self.name}={self.installed}"
 
 
 @dataclass(frozen=True)
@@ -130,8 +142,13 @@ def _container(seen: Mapping[str, Any]) -> Container:
         restart=policy.get("Name") or "no",
         networks=tuple((seen.get("NetworkSettings") or {}).get("Networks") or ()),
         ports=tuple(_ports((seen.get("HostConfig") or {}).get("PortBindings") or {})),
-        drives=any("docker.sock" in bind for bind in (seen.get("HostConfig") or {}).get("Binds") or ()),
+        drives=any(_has_socket(str(mount.get("Source"))) for mount in seen.get("Mounts") or ()),
     )
+
+
+def _has_socket(source: str) -> bool:
+    """Itself, or the folder it is in: with -v or --mount, `docker inspect` names both under Mounts."""
+    return source.rstrip("/") in ("/run", "/var/run") or source.endswith("/docker.sock")
 
 
 def _ports(bindings: Mapping[str, Any]) -> list[str]:
@@ -142,8 +159,13 @@ def _ports(bindings: Mapping[str, Any]) -> list[str]:
 
 
 def properties(shown: str) -> dict[str, str]:
-    """`systemctl show`: one KEY=VALUE a line; a value may hold `=`."""
-    return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+    """`systemctl show`: one KEY=VALUE a line; a value may hold `=`; a key that comes again has a further line."""
+    found: dict[str, str] = {}
+    for line in shown.splitlines():
+        key, given, value = line.partition("=")
+        if given:
+            found[key] = f"{found[key]}\n{value}" if key in found else value
+    return found
 
 
 def madison(printed: str) -> tuple[str, ...]:

@@ -93,8 +93,7 @@ def _waves(hosts: Iterable[Host], wanted: Mapping[str, Role], stores: frozenset[
 
 def _leg(host: Host, role: Role, made: Plan | Refusal, wave: int, managers: int) -> Leg:
     if isinstance(made, Refusal):
-        block = Finding("plan", "block", made.summary, made.hint)
-        return Leg(host.name, role, 0, wave, "", findings=(block,))
+        return Leg(host.name, role, 0, wave, "", findings=(made.finding,))
     weighty = tuple(finding for finding in made.findings if finding.level != "pass")
     return Leg(host.name, role, len(made.steps), wave, quorum.survives(managers), made.warned, weighty)
 

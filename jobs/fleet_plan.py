@@ -14,6 +14,7 @@ from jobs.office import Office
 from jobs.plan import Plan, Refusal, fingerprint
 from jobs.preflight import ports
 from jobs.preflight.ports import PortProbe
+from jobs.ssh import Shell
 
 AT_ONCE = 8  # hosts looked at
 LOOK = StepLine("Look", "Look at every host")
@@ -88,11 +89,20 @@ def _probed(office: Office, hosts: Sequence[Host], facts: Facts, wanted: Mapping
     outside = [host for host in hosts if _outside(facts[host.name])]
     managers = [host for host in outside if wanted[host.name] == "manager"]
     with ExitStack() as stack, ThreadPoolExecutor(AT_ONCE) as pool:
-        shells = list(pool.map(lambda host: stack.enter_context(office.shell(host)), outside))
-        listening = stack.enter_context(ports.Listening(shells))
-        targets = [_targets(number, outside, managers) for number in range(len(outside))]
-        called = pool.map(lambda shell, near: ports.call(shell, listening.word, near, frozenset()), shells, targets)
+        entered = list(pool.map(lambda host: _entered(office, stack, host), outside))
+        shells = [shell for shell in entered if not isinstance(shell, JobError)]
+        lost = {shell.host: shell.summary for shell in entered if isinstance(shell, JobError)}
+        listening = stack.enter_context(ports.Listening(shells, lost))
+        targets = {host.name: _targets(number, outside, managers) for number, host in enumerate(outside)}
+        called = pool.map(lambda shell: listening.called(shell, targets[shell.host]), shells)
         return [probe for probes in called for probe in probes]
+
+
+def _entered(office: Office, stack: ExitStack, host: Host) -> Shell | JobError:
+    try:
+        return stack.enter_context(office.shell(host))
+    except JobError as lost:
+        return lost
 
 
 def _outside(found: HostFacts | JobError) -> bool:
@@ -138,7 +148,7 @@ def _planned(
     moving: frozenset[str],
 ) -> Plan | Refusal:
     if isinstance(found, JobError):
-        return Refusal(found.summary, found.hint)
+        return Refusal(found.summary, found.hint, found.check)
     return reads.planned(office, host, found, swarm, role, probes=probes, moving=moving)
 
 

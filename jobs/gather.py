@@ -3,22 +3,21 @@
 In: a shell, an Engine, the inventory. Out: the values of jobs.facts. What the output means is read there, not here.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from jobs import facts, remote, swarms
-from jobs.daemon_options import OptionFiles, UnitFacts, assignments, effective
+from jobs.daemon_options import OptionFiles, UnitFacts, assignments, config_file, effective
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
-from jobs.facts import HostFacts, Node, Package, SwarmFacts, SwarmPlace
+from jobs.facts import HostFacts, Node, SwarmFacts, SwarmPlace
 from jobs.inventory import Host, Inventory
-from jobs.preflight import conditions
+from jobs.preflight import candidates, conditions
 from jobs.settings import EngineSection
-from jobs.sources import switched
 from jobs.ssh import Shell
 
 
@@ -28,19 +27,10 @@ class Connect(Protocol):
     def __call__(self, host: Host, timeout: float = 10) -> Engine: ...
 
 
-ENGINE_PACKAGES = ("docker-ce", "docker.io", "docker-engine")
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
+HOSTNAME = "/proc/sys/kernel/hostname"
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
-# Fresh lists in a folder of its own, so that asking for candidates changes nothing on the host.
-CANDIDATES = """
-set -e
-dir=$(mktemp -d); trap 'rm -rf "$dir"' EXIT
-mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"; cat > "$dir/sources.list"
-ask() { tool=$1; shift; "$tool" -o Dir::Etc::sourcelist="$dir/sources.list" -o Dir::Etc::sourceparts=- \\
-  -o Dir::State::lists="$dir/lists" -o Dir::Cache="$dir/cache" -o APT::Update::Error-Mode=any "$@"; }
-ask apt-get -qq update >&2
-for package; do ask apt-cache madison "$package"; echo ==; done
-"""
+MATCHING = 'for file in $1; do [ -e "$file" ] && printf "%s\\n" "$file"; done; true'
 
 
 def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> HostFacts:
@@ -57,7 +47,7 @@ def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> 
         engine=running,
         stale=bool(running) and _changed_since_start(shell, options, unit),
         api=api,
-        package=_package(shell, source, engine),
+        package=candidates.package(shell, source, engine),
         source=source,
         upgrade=remote.unit_state(shell, remote.UPGRADE).active,
         options=options,
@@ -69,9 +59,10 @@ def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> 
 
 
 def _conditions(shell: Shell, about: Host, options: OptionFiles) -> conditions.Conditions:
-    certificate = next((option.value for option in effective(options) if option.name == "tlscert"), "")
+    given = {option.name: option.value for option in effective(options)}
+    files = [given.get(name, "") for name in conditions.TLS_FILES]
     began = time.time()
-    said = shell.run("sh", "-c", conditions.SCRIPT, "imker", about.ssh_user, certificate, sudo=True, timeout=120)
+    said = shell.run("sh", "-c", conditions.SCRIPT, "imker", about.ssh_user, *files, sudo=True, timeout=120)
     # The clock is asked first: what comes after it must not count as the way there.
     return conditions.read(said.stdout, began)
 
@@ -122,7 +113,10 @@ def _check_sudo(shell: Shell, about: Host) -> None:
     except CommandFailed as refused:
         hint = f"Give {about.ssh_user} passwordless sudo on {about.name}: a file in /etc/sudoers.d."
         raise Unreachable(
-            f"{about.ssh_user} may not use sudo on {about.name} without a password", host=about.name, hint=hint
+            f"{about.ssh_user} may not use sudo on {about.name} without a password",
+            host=about.name,
+            hint=hint,
+            check="sudo",
         ) from refused
 
 
@@ -136,19 +130,35 @@ def _unit(shell: Shell) -> dict[str, str]:
 
 
 def _options(shell: Shell, unit: dict[str, str]) -> OptionFiles:
-    environment = tuple(part for part in unit.get("EnvironmentFiles", "").split() if part.startswith(("/", "-/")))
+    environment = tuple(
+        file for line in unit.get("EnvironmentFiles", "").splitlines() for file in _matching(shell, line)
+    )
     drop_ins = tuple(unit.get("DropInPaths", "").split())
     fragment = unit.get("FragmentPath", "")
     paths = dict.fromkeys((fragment, *drop_ins, *(path.lstrip("-") for path in environment), *ALWAYS_READ))
-    files = {path: text for path in paths if path and (text := remote.read(shell, path)) is not None}
+    files = _texts(shell, paths)
     pid = unit.get("MainPID", "0")
     line = remote.read(shell, f"/proc/{pid}/cmdline") if pid != "0" else None
-    return OptionFiles(
+    found = OptionFiles(
         unit=UnitFacts(fragment, drop_ins, environment),
         files=files,
         command_line=tuple((line or "").split("\0")[:-1]),
-        saved=_saved(shell, files),
+        hostname=(remote.read(shell, HOSTNAME) or "").strip(),
     )
+    files = {**_texts(shell, [config_file(found)]), **files}
+    return replace(found, files=files, saved=_saved(shell, files))
+
+
+def _texts(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
+    return {path: text for path in paths if path and (text := remote.read(shell, path)) is not None}
+
+
+def _matching(shell: Shell, shown: str) -> tuple[str, ...]:
+    """`shown`: "/etc/default/docker (ignore_errors=yes)", which becomes a leading "-"; the path may be a pattern."""
+    path, _, ignore = shown.rpartition(" (ignore_errors=")
+    pattern = re.search(r"[*?[]", path)
+    paths = shell.run("sh", "-c", MATCHING, "imker", path, sudo=True).stdout.splitlines() if pattern else [path]
+    return tuple(f"-{one}" if ignore.startswith("yes") else one for one in paths)
 
 
 def _saved(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
@@ -168,30 +178,6 @@ def _changed_since_start(shell: Shell, options: OptionFiles, unit: dict[str, str
     began = float(now) - float(uptime.split()[0]) + started
     times = shell.run("stat", "-c", "%.Y", "--", *options.files, sudo=True).stdout.split() if options.files else []
     return any(float(changed) > began for changed in times)
-
-
-def _package(shell: Shell, source: str, engine: EngineSection) -> Package | None:
-    names = (engine.package,) if engine.package else ENGINE_PACKAGES
-    present = [row for row in remote.packages(shell, *names) if not row[0].startswith(("un", "rc"))]
-    if not present:
-        return None
-    state, name, version = present[0]
-    candidates, cli = _candidates(shell, name, switched(source, engine.apt_component), str(engine.apt_list))
-    return Package(name, version, state, candidates, cli)
-
-
-def _candidates(shell: Shell, name: str, source: str, path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if not source:
-        return tuple(facts.madison(shell.run("apt-cache", "madison", one).stdout) for one in (name, "docker-cli"))  # type: ignore[return-value]
-    try:
-        said = shell.run("sh", "-c", CANDIDATES, "imker", name, "docker-cli", stdin=source, timeout=180).stdout
-    except CommandFailed as failed:
-        hint = f"See {PurePosixPath(path).name} on {shell.host}: is the repository there?"
-        raise CommandFailed(
-            shell.host, "asking apt for the new Engine", failed.code, failed.stderr, hint=hint
-        ) from failed
-    first, second = said.split("==\n")[:2]
-    return facts.madison(first), facts.madison(second)
 
 
 def _over_tls(about: Host, connect: Connect) -> tuple[SwarmPlace, str, bool]:

@@ -10,7 +10,7 @@ import redis
 
 from imker import moment
 from imker.moment import Moment
-from jobs.contract import Ended, Request
+from jobs.contract import Ended, Planned, Request
 from jobs.errors import JobError
 from jobs.gather import Connect
 from jobs.inventory import Host, Inventory
@@ -47,4 +47,6 @@ class Office:
         raise JobError(f"the right that was checked is for {allowed}, not for {host.name}", host=host.name)
 
     def refuse(self, refusal: Refusal) -> None:
+        if refusal.check:
+            self.journal.tell(Planned((), (refusal.finding,)))
         self.journal.tell(Ended("refused", refusal.summary, "Nothing was changed.", refusal.hint))

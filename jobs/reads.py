@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pydantic import TypeAdapter
 
 from jobs import daemon_options, gather, machine_store, plan, steps
-from jobs.contract import Began, Ended, HostRow, HostTable, NodeRow, NodeTable, Planned, Role
+from jobs.contract import Began, Ended, Finding, HostRow, HostTable, NodeRow, NodeTable, Planned, Role
 from jobs.engine import Engine
 from jobs.errors import JobError
 from jobs.facts import HostFacts, Node, SwarmFacts, place
@@ -131,10 +131,16 @@ class Outlook:
 
 
 def plan_of(office: Office, host: Host, role: Role | None, docker_group: bool = False) -> Outlook:
+    """What no look gets past is told as the check that it is."""
     swarm = gather.swarm(office.inventory, office.connect)
-    with office.shell(host) as shell:
-        now = gather.host(shell, host, office.settings.engine, office.connect)
-        probes = _probes(office, shell, now, swarm)
+    try:
+        with office.shell(host) as shell:
+            now = gather.host(shell, host, office.settings.engine, office.connect)
+            probes = _probes(office, shell, now, swarm)
+    except JobError as failed:
+        if failed.check:
+            office.journal.tell(Planned((), (Finding(failed.check, "block", failed.summary, failed.hint),)))
+        raise
     made = planned(office, host, now, swarm, role or host.role, docker_group=docker_group, probes=probes)
     return Outlook(made, now, swarm)
 
@@ -173,12 +179,13 @@ def _probes(office: Office, shell: Shell, now: HostFacts, swarm: SwarmFacts) -> 
     """A host that is to join: whether it reaches a manager, and that manager it. One that is in has shown it."""
     if now.place.state == "active" or not swarm.managers or swarm.managers[0] == now.name:
         return ()
-    manager = office.inventory[swarm.managers[0]]
-    own = office.inventory[now.name]
-    with office.shell(manager) as other, ports.Listening((shell,)) as listening:
-        there = ports.call(shell, listening.word, {manager.name: manager.address}, frozenset({manager.name}))
-        back = ports.call(other, listening.word, {own.name: own.address}, frozenset())
-    return (*there, *back)
+    manager, own = office.inventory[swarm.managers[0]], office.inventory[now.name]
+    try:
+        with office.shell(manager) as other, ports.Listening((shell,)) as listening:
+            there = listening.called(shell, {manager.name: manager.address}, frozenset({manager.name}))
+            return (*there, *listening.called(other, {own.name: own.address}))
+    except JobError as lost:
+        return (ports.PortProbe(own.name, manager.name, untried=lost.summary),)
 
 
 def _known_peers_left_out(now: HostFacts, office: Office) -> HostFacts:

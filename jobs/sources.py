@@ -13,7 +13,7 @@ def switched(source: str, component: Component | None) -> str:
 
 
 def _line(line: str, component: Component) -> str:
-    if not re.match(r"\s*(deb|deb-src|Components:)\s", line):
+    if not re.match(r"\s*(deb|deb-src)\s|components:", line, re.IGNORECASE):
         return line
     # The URL and the suite may hold the word too ("…/main"): only what stands between blanks counts.
-    return re.sub(rf"(?<=\s){re.escape(component.before)}(?=\s|$)", component.after, line)
+    return re.sub(rf"(?<=[\s:]){re.escape(component.before)}(?=\s|$)", component.after, line)

@@ -165,6 +165,7 @@ def _key(host: Host) -> paramiko.PKey:
         f"{host.name} cannot be reached with the SSH key {host.ssh_key}: {why}",
         host=host.name,
         hint="It is to be one as ssh-keygen makes it, without a passphrase.",
+        check="SSH",
     )
 
 
@@ -184,12 +185,14 @@ def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachabl
             f"{host.name}'s SSH host key is not the one in {known_hosts.name}",
             host=host.name,
             hint="If the host was set up anew, check its key on its console and replace the line; if not, why?",
+            check="host key",
         )
     if "not found in known_hosts" in str(failed):
         return Unreachable(
             f"{host.name}'s SSH host key is unknown",
             host=host.name,
             hint=f"Check the key on its console, then add it: ssh-keyscan {host.address} >> {known_hosts}",
+            check="host key",
         )
     if isinstance(failed, paramiko.AuthenticationException):
         return Unreachable(
@@ -197,11 +200,13 @@ def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachabl
             host=host.name,
             hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}. If it is there, and is RSA: "
             "OpenSSH before 7.2 does not know how it is used today; an Ed25519 key goes.",
+            check="SSH",
         )
     return Unreachable(
         f"{host.name} ({host.address}) does not answer over SSH: {failed or 'no reply in time'}",
         host=host.name,
         hint="See that the host is up and that its SSH port is open from here.",
+        check="SSH",
     )
 
 

@@ -37,13 +37,15 @@ def down() -> None:
 @hosts.command()
 def status() -> None:
     """What runs."""
-    for host in fleet.status():
-        typer.echo(f"{host.name:<12} {host.address:<15} {'running' if host.running else 'off'}")
+    for host in (found := fleet.status()):
+        typer.echo(f"{host.name:<12} {host.address:<15} {host.state}")
+    if not found:
+        typer.echo("nothing is up")
 
 
 @hosts.command()
 def reset(names: Annotated[list[str], typer.Argument()]) -> None:
-    """Put hosts back into the state of 2016."""
+    """Put hosts into the state of 2016, whatever has become of them."""
     fleet.reset(names, say=typer.echo)
 
 
@@ -56,7 +58,7 @@ def reboot(names: Annotated[list[str], typer.Argument()]) -> None:
 @hosts.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def ssh(name: str, command: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """A shell, or a command, as geschke on a host."""
-    (host,) = fleet.named([name])
+    (host,) = fleet.present([name])
     options = [f"-oUserKnownHostsFile={fleet.CLIENT}/known_hosts", "-oStrictHostKeyChecking=yes", "-oLogLevel=ERROR"]
     key = ["-i", str(KEYS / "ssh/id_ed25519")]
     sys.exit(subprocess.call(["ssh", *options, *key, f"geschke@{host.address}", *(command or ())]))

@@ -76,7 +76,7 @@ def _simulated() -> str:
 @contextmanager
 def _real(names: tuple[str, ...]) -> Iterator[Hosts]:
     hosts = fleet.named(names)
-    if any(host.running for host in fleet.status()):
+    if fleet.status():
         fleet.down()
     try:
         fleet.up([host.name for host in hosts])

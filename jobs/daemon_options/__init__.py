@@ -1,8 +1,8 @@
 """The daemon's options, wherever they stand: read, cleaned of the classic Swarm, put back, shown. Pure, no I/O."""
 
 from jobs.daemon_options.diff import diff
-from jobs.daemon_options.effective import argv, effective, listens_tcp
-from jobs.daemon_options.effective import variables as assignments
+from jobs.daemon_options.effective import argv, config_file, effective, listens_tcp
+from jobs.daemon_options.environment_file import variables as assignments
 from jobs.daemon_options.model import FileEdit, Option, OptionFiles, Rewrite, UnitFacts
 from jobs.daemon_options.rewrite import cleaned, cleaned_files, put_back, rewrite
 
@@ -16,6 +16,7 @@ __all__ = [
     "assignments",
     "cleaned",
     "cleaned_files",
+    "config_file",
     "diff",
     "effective",
     "listens_tcp",

@@ -1,44 +1,74 @@
-"""daemon.json: keys leave or get their new name; the others keep their order, values, and the file its indentation."""
+"""daemon.json: members leave or get their new name; every other byte stays. Pure."""
 
 import json
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-GONE = ("cluster-store", "cluster-advertise", "cluster-store-opts", "live-restore")
-RENAMED = {"graph": "data-root"}
+from jobs.daemon_options.flags import DATA_ROOT, LEAVE
+from jobs.daemon_options.traced import edited
+
+PATH = "/etc/docker/daemon.json"
+GONE = (*LEAVE, "cluster-store-opts")
+SPACE = re.compile(r"[\ufeff \t\r\n]*")
+DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True)
+class Member:
+    """`text[start:end]` is the member, its key up to `colon`."""
+
+    key: str
+    start: int
+    colon: int
+    end: int
+
+
+def parsed(text: str) -> Any:
+    """Its content; None when it is none (empty is an empty object, as for the daemon)."""
+    try:
+        return json.loads(text.lstrip("\ufeff").strip() or "{}")
+    except ValueError:
+        return None
 
 
 def rewritten(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]:
     """(text, dropped, mapped); a text that is no JSON object stays as it is: a finding says so."""
-    try:
-        document = json.loads(text.lstrip("\ufeff") or "{}", object_pairs_hook=_Pairs)
-    except ValueError:
+    if not isinstance(parsed(text), dict) or not text.strip("\ufeff \t\r\n"):
         return text, (), ()
-    if not isinstance(document, _Pairs):
-        return text, (), ()
-    dropped = tuple(key for key, _ in document if key in GONE)
-    mapped = tuple((key, RENAMED[key]) for key, _ in document if key in RENAMED)
-    if not dropped and not mapped:
-        return text, (), ()
-    kept = {RENAMED.get(key, key): value for key, value in document if key not in GONE}
-    return _written(kept, text), dropped, mapped
+    dropped: tuple[str, ...] = ()
+    while gone := [at for at, member in enumerate(_members(text)) if member.key in GONE]:
+        text, key = _without(text, gone[0])
+        dropped += (key,)
+    old = [member for member in _members(text) if member.key == "graph"]
+    if not old or DATA_ROOT in parsed(text):
+        return text, dropped, ()
+    renamed = edited(text, [(member.start, member.colon, json.dumps(DATA_ROOT)) for member in old])
+    return renamed, dropped, (("graph", DATA_ROOT),) * len(old)
 
 
-class _Pairs(list[tuple[str, Any]]):
-    """A JSON object as it stands, duplicate keys included."""
+def _without(text: str, at: int) -> tuple[str, str]:
+    """The member number `at` is cut out, with the comma that no longer divides anything."""
+    members = tuple(_members(text))
+    start, end = members[at].start, members[at].end
+    if at + 1 < len(members):
+        end = members[at + 1].start
+    else:
+        start = members[at - 1].end if at else text.index("{") + 1
+    return text[:start] + text[end:], members[at].key
 
 
-def _written(document: dict[str, Any], like: str) -> str:
-    indented = re.search(r"\n([ \t]+)\"", like)
-    indent = indented.group(1) if indented else None
-    separators = None if indent or '": ' in like else (",", ":")
-    text = json.dumps(_plain(document), indent=indent, separators=separators, ensure_ascii=False)
-    return text + ("\n" if like.endswith("\n") else "")
+def _members(text: str) -> Iterator[Member]:
+    """Of a text that is known to be a JSON object."""
+    at = _next(text, _next(text, 0) + 1)
+    while text[at] != "}":
+        key, colon = DECODER.raw_decode(text, at)
+        _, end = DECODER.raw_decode(text, _next(text, _next(text, colon) + 1))
+        yield Member(key, at, colon, end)
+        at = _next(text, end)
+        at = _next(text, at + 1) if text[at] == "," else at
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, _Pairs):
-        return {key: _plain(inner) for key, inner in value}
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list) else value
+def _next(text: str, at: int) -> int:
+    return SPACE.match(text, at).end()  # type: ignore[union-attr]

@@ -1,32 +1,37 @@
-"""The options that the daemon's next start would have, each with the file it comes from."""
+"""The options that the daemon's next start would have, each with the file it comes from. Pure."""
 
-import json
 import re
-from typing import Any
+from collections.abc import Iterator
 
-from jobs.daemon_options.flags import pairs, words
+from jobs.daemon_options import daemon_json
+from jobs.daemon_options.commands import EXEC, Command, commands, is_unit
+from jobs.daemon_options.environment_file import variables
+from jobs.daemon_options.flags import flags
 from jobs.daemon_options.model import Option, OptionFiles
-from jobs.daemon_options.places import assignments, directives
+from jobs.daemon_options.traced import traced
+from jobs.daemon_options.words import words
 
-DAEMON_JSON = "/etc/docker/daemon.json"
+Given = tuple[str, str]  # a word or a value, and its file
 
 
 def effective(options: OptionFiles) -> tuple[Option, ...]:
     """From the command that systemd would run, its variables put in, and from daemon.json."""
-    return (*_from_command(options), *_from_json(options.files.get(DAEMON_JSON, "")))
+    given = _given(options)
+    found = flags([word for word, _ in given])
+    path = config_file(options)
+    json = _from_json(path, options.files.get(path, ""))
+    return (*(Option(flag.name, flag.value, given[flag.first][1]) for flag in found), *json)
 
 
 def argv(options: OptionFiles) -> tuple[str, ...]:
     """The flags that the daemon's next start would have, variables put in; without the program's name."""
-    value, _ = command(options)
-    given: dict[str, str] = {}
-    for path in options.unit.environment_files:
-        given.update(variables(options.files.get(path.lstrip("-"), "")))
-    found: list[str] = []
-    for word in words(value)[1:]:
-        name = re.fullmatch(r"\$\{?(\w+)\}?", word)
-        found += words(given.get(name[1], "")) if name else [word]
-    return tuple(found)
+    return tuple(word for word, _ in _given(options))
+
+
+def config_file(options: OptionFiles) -> str:
+    """daemon.json's path, or what is said to be read instead."""
+    found = flags(argv(options))
+    return next((flag.value for flag in found if flag.name == "config-file" and flag.value), daemon_json.PATH)
 
 
 def listens_tcp(options: OptionFiles) -> bool:
@@ -34,56 +39,67 @@ def listens_tcp(options: OptionFiles) -> bool:
     return any(host.startswith("tcp://") for host in hosts)
 
 
-def command(options: OptionFiles) -> tuple[str, str]:
-    """(ExecStart's value, its file): the last that is not reset, the unit first and its drop-ins in order."""
-    found = ("", "")
-    for path in (options.unit.fragment_path, *options.unit.drop_in_paths):
-        text = options.files.get(path, "")
-        for stretch in directives(text):
-            if stretch.name == "ExecStart":
-                value = text[stretch.start : stretch.end].strip()
-                found = (value, path) if value else ("", "")
+def command(options: OptionFiles) -> tuple[Command | None, str]:
+    """(ExecStart, its file): the last that is not reset, the unit first and its drop-ins in order."""
+    found: tuple[Command | None, str] = (None, "")
+    for path, one in _in_unit(options):
+        if one.name == EXEC:
+            found = (one, path) if one.words else (None, "")
     return found
 
 
 def readers(options: OptionFiles) -> frozenset[str]:
     """The environment files that the unit really reads *and* uses: those with a variable its command names."""
-    value, _ = command(options)
-    used = set(re.findall(r"\$\{?(\w+)", value))
+    start, _ = command(options)
+    used = set(re.findall(r"\$\{?(\w+)", start.outer.text if start else ""))
     paths = (path.lstrip("-") for path in options.unit.environment_files)
     return frozenset(path for path in paths if used & variables(options.files.get(path, "")).keys())
 
 
-def variables(text: str) -> dict[str, str]:
-    """NAME -> value of an environment file; the last of two wins."""
-    return {stretch.name: text[stretch.start : stretch.end] for stretch in assignments(text)}
+def _given(options: OptionFiles) -> list[Given]:
+    start, path = command(options)
+    values = _environment(options)
+    found: list[Given] = []
+    for word in start.options if start else ():
+        found += _put_in(_specified(word.text, options.hostname), path, values)
+    return found
 
 
-def _from_command(options: OptionFiles) -> tuple[Option, ...]:
-    value, path = command(options)
-    found = [Option(name, given, path) for name, given in pairs(words(value))]
+def _put_in(word: str, path: str, values: dict[str, Given]) -> list[Given]:
+    """$NAME, a word of its own, is split into words; ${NAME} is put in where it stands; $$ is a dollar."""
+    if re.fullmatch(r"\$\w+", word):
+        value, file = values.get(word[1:], ("", path))
+        return [(inner.text, file) for inner in words(traced(value, 0, len(value)), codes=False)]
+    said = re.sub(r"\$(?:\$|\{(\w+)\})", lambda name: values.get(name[1], ("", ""))[0] if name[1] else "$", word)
+    return [(said, path)]
+
+
+def _environment(options: OptionFiles) -> dict[str, Given]:
+    """The unit's own variables, then its environment files'; the last of two wins."""
+    found: dict[str, Given] = {}
+    for path, one in _in_unit(options):
+        if one.name != EXEC:
+            found[one.name] = (_specified(one.outer.text, options.hostname), path)
     for file in options.unit.environment_files:
-        name = file.lstrip("-")
-        for variable, given in variables(options.files.get(name, "")).items():
-            if re.search(rf"\$\{{?{variable}\b", value):
-                found += [Option(flag, argument, name) for flag, argument in pairs(words(given))]
-    return tuple(found)
+        path = file.lstrip("-")
+        found |= {name: (value, path) for name, value in variables(options.files.get(path, "")).items()}
+    return found
 
 
-def _from_json(text: str) -> tuple[Option, ...]:
-    document = parsed(text)
-    if not isinstance(document, dict):
-        return ()
-    return tuple(
-        Option(name, str(given), DAEMON_JSON)
-        for name, value in document.items()
-        for given in (value if isinstance(value, list) else [value])
-    )
+def _in_unit(options: OptionFiles) -> Iterator[tuple[str, Command]]:
+    for path in (options.unit.fragment_path, *options.unit.drop_in_paths):
+        text = options.files.get(path, "")
+        yield from ((path, one) for one in (commands(text) if is_unit(text) else ()))
 
 
-def parsed(text: str) -> Any:
-    """daemon.json's content; None when it is none (empty is an empty object, as for the daemon)."""
-    try:
-        return json.loads(text.lstrip("\ufeff") or "{}")
-    except ValueError:
-        return None
+def _specified(text: str, hostname: str) -> str:
+    """systemd's specifiers, as far as they are known here: the others stay as they are."""
+    known = {"%": "%", "n": "docker.service", "N": "docker", "p": "docker", "i": "", "H": hostname}
+    return re.sub(r"%(.)", lambda found: known.get(found[1], found[0]), text)
+
+
+def _from_json(path: str, text: str) -> Iterator[Option]:
+    document = daemon_json.parsed(text)
+    for name, value in document.items() if isinstance(document, dict) else ():
+        for given in value if isinstance(value, list) and value else [value]:
+            yield Option(name, str(given), path, in_json=True)

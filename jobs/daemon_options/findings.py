@@ -1,51 +1,61 @@
-"""What about the options a person should know before the Engine is touched."""
+"""What about the options a person should know before the Engine is touched. Pure."""
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
 
 from jobs.contract import Finding
-from jobs.daemon_options.effective import DAEMON_JSON, effective, parsed, readers, variables
-from jobs.daemon_options.flags import LEAVE
+from jobs.daemon_options import clashes, leftovers
+from jobs.daemon_options.daemon_json import parsed
+from jobs.daemon_options.effective import config_file, effective, readers
+from jobs.daemon_options.environment_file import variables
+from jobs.daemon_options.flags import key
 from jobs.daemon_options.model import Option, OptionFiles
 
 REMOVED_DRIVERS = {"aufs": 24, "overlay": 24, "devicemapper": 25}  # storage driver -> first Engine without it
+# Flag and key -> first Engine that does not start with it.
+REMOVED = {
+    "exec-driver": 1,
+    "api-enable-cors": 18,
+    "disable-legacy-registry": 18,
+    "oom-score-adjust": 25,
+    "api-cors-header": 27,
+}
 OWN_LABELS = ("com.docker.", "io.docker.", "org.dockerproject.")  # nobody else's since 20.10
 TLS_SAID_OFF = 27  # first Engine that does not start with TLS said to be off and a TCP port for others
-ALIASES = {
-    "H": "hosts",
-    "host": "hosts",
-    "label": "labels",
-    "s": "storage-driver",
-    "g": "data-root",
-    "graph": "data-root",
-}
-LISTS = frozenset({"hosts", "labels", "dns", "insecure-registries", "registry-mirrors", "storage-opts"})
 
 
-def findings(options: OptionFiles, target_version: str) -> tuple[Finding, ...]:
-    found = effective(options)
+def findings(
+    options: OptionFiles, after: Mapping[str, str], target_version: str, *, stale: bool
+) -> tuple[Finding, ...]:
+    """`after`: the files as they are to be; `stale`: whether the running daemon had others than those of now."""
+    before, found = effective(options), effective(replace(options, files=after))
     major = int(target_version.split(".")[0] or 0) if target_version[:1].isdigit() else 0
     return (
         *_json(options),
+        *leftovers.findings(options, after, stale=stale),
         *_driver(found, major),
-        *_twice(found),
+        *_removed(found, major),
+        *clashes.findings(found, major),
         *_labels(found),
         *_tls(found, major),
-        *_live_restore(found),
+        *_live_restore(before),
         *_firewall(found),
         *_unread(options),
     )
 
 
 def _json(options: OptionFiles) -> tuple[Finding, ...]:
-    text = options.files.get(DAEMON_JSON)
+    path = config_file(options)
+    text = options.files.get(path)
     if text is None or isinstance(parsed(text), dict):
         return ()
-    hint = f"Mend {DAEMON_JSON}: it is to hold one JSON object."
-    return (Finding("daemon.json", "block", f"{DAEMON_JSON} is not valid JSON; no Engine starts with it", hint),)
+    hint = f"Mend {path}: it is to hold one JSON object."
+    return (Finding("daemon.json", "block", f"{path} is not valid JSON; no Engine starts with it", hint),)
 
 
 def _driver(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
-    drivers = {option.value for option in found if ALIASES.get(option.name, option.name) == "storage-driver"}
+    drivers = {option.value for option in found if key(option.name) == "storage-driver"}
     gone = sorted(driver for driver in drivers if major >= REMOVED_DRIVERS.get(driver, major + 1))
     hint = "Move the images and containers to overlay2 first, or choose an older [engine] version."
     return tuple(
@@ -53,21 +63,16 @@ def _driver(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
     )
 
 
-def _twice(found: tuple[Option, ...]) -> tuple[Finding, ...]:
-    flags = {ALIASES.get(option.name, option.name) for option in found if option.path != DAEMON_JSON}
-    keys = {option.name for option in found if option.path == DAEMON_JSON}
-    leaving = {flag.lstrip("-") for flag in LEAVE}
-    hint = f"Keep each in one place: take it out of {DAEMON_JSON} or off the command line."
+def _removed(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+    gone = sorted({key(option.name) for option in found if major >= REMOVED.get(key(option.name), major + 1)})
+    hint = "Take it out, on the host, or choose an older [engine] version."
     return tuple(
-        Finding(
-            "options given twice", "block", f"{name} is both a flag and in {DAEMON_JSON}; no Engine starts so", hint
-        )
-        for name in sorted(flags & keys - leaving)
+        Finding("removed options", "block", f"Engine {major} does not start with {name}", hint) for name in gone
     )
 
 
 def _labels(found: tuple[Option, ...]) -> tuple[Finding, ...]:
-    labels = {option.value for option in found if ALIASES.get(option.name, option.name) == "labels"}
+    labels = {option.value for option in found if key(option.name) == "labels"}
     counted = Counter(label.split("=", 1)[0] for label in labels)
     hint = "Keep one of them: newer Engines refuse two values for one label."
     own = "Give it another name: no Engine since 20.10 starts with it."

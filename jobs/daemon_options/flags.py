@@ -1,66 +1,83 @@
-"""Command-line flags inside a text: read, dropped and renamed where they stand, everything around them untouched."""
+"""The daemon's flags, as a command line gives them. In: its words. Out: names, values, which words. Pure."""
 
-import re
-import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 # Flags without a value of their own; all others take the next word when there is no "=".
-_ALONE = """D debug tls tlsverify live-restore experimental icc ip-forward ip-masq iptables ip6tables ipv6
-selinux-enabled userland-proxy raw-logs init no-new-privileges disable-legacy-registry validate"""
+_ALONE = """D debug tls tlsverify live-restore experimental icc ip-forward ip-forward-no-drop ip-masq iptables ip6tables
+ipv6 selinux-enabled userland-proxy raw-logs init no-new-privileges disable-legacy-registry validate rootless r restart
+api-enable-cors cri-containerd allow-direct-routing d daemon"""
 ALONE = frozenset(_ALONE.split())
-CLUSTER = ("--cluster-store-opt", "--cluster-store", "--cluster-advertise")
-LEAVE = (*CLUSTER, "--live-restore")
-# A word as shells and systemd know it: bare characters, backslash pairs and quoted stretches, in any mixture.
-_BARE, _QUOTED = r"""[^\s"'\\]|\\[^\r\n]""", {'"': '"[^"]*"', "'": "'[^']*'"}
-GAP = r"(?:[ \t]|\\?\r?\n)"
+SHORT = frozenset("HgGlpsbe")  # those with a value, which may follow without a gap
+CLUSTER = ("cluster-store-opt", "cluster-store", "cluster-advertise")
+LEAVE = (*CLUSTER, "live-restore")
+DATA_ROOT = "data-root"
+GRAPH = ("g", "graph")
+# Flag -> daemon.json's key, where they differ.
+KEYS = {
+    "H": "hosts",
+    "host": "hosts",
+    "D": "debug",
+    "G": "group",
+    "l": "log-level",
+    "p": "pidfile",
+    "s": "storage-driver",
+    "b": "bridge",
+    "e": "exec-driver",
+    "r": "restart",
+    "g": DATA_ROOT,
+    "graph": DATA_ROOT,
+    "label": "labels",
+    "insecure-registry": "insecure-registries",
+    "registry-mirror": "registry-mirrors",
+    "storage-opt": "storage-opts",
+    "authorization-plugin": "authorization-plugins",
+    "exec-opt": "exec-opts",
+    "log-opt": "log-opts",
+    "dns-opt": "dns-opts",
+    "default-ulimit": "default-ulimits",
+    "default-address-pool": "default-address-pools",
+    "default-network-opt": "default-network-opts",
+    "node-generic-resource": "node-generic-resources",
+    "host-gateway-ip": "host-gateway-ips",
+    "cdi-spec-dir": "cdi-spec-dirs",
+    "feature": "features",
+    "add-runtime": "runtimes",
+    "cluster-store-opt": "cluster-store-opts",
+}
 
 
-def words(text: str) -> list[str]:
-    """The words of a command, continuation lines joined. A quote that never ends makes no word of it."""
-    try:
-        return shlex.split(re.sub(r"\\\r?\n", " ", text))
-    except ValueError:
-        return text.split()
+@dataclass(frozen=True)
+class Flag:
+    """`name` without dashes, as it is written; it takes the words `first` to `last`."""
+
+    name: str
+    value: str
+    first: int
+    last: int
 
 
-def pairs(argv: list[str]) -> list[tuple[str, str]]:
-    """(name, value) for each flag of argv; words that are no flags are passed over."""
-    found, rest = [], list(argv)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-") or word == "-":
-            continue
-        name, has_value, value = word.lstrip("-").partition("=")
-        if not has_value and name not in ALONE and rest and not rest[0].startswith("-"):
-            value = rest.pop(0)
-        found.append((name, value))
-    return found
+def flags(words: Sequence[str], at: int = 0) -> Iterator[Flag]:
+    """From word number `at` on; words that are no flags are passed over."""
+    while at < len(words):
+        name, value, more = _flag(words[at], words[at + 1] if at + 1 < len(words) else "-")
+        if name:
+            yield Flag(name, value, at, at + more)
+        at += 1 + more
 
 
-def without(text: str, quote: str = "") -> tuple[str, tuple[str, ...]]:
-    """The text without what a swarm's node may not have, and what left. `quote`: the one that encloses the text."""
-    stretches = [form for mark, form in _QUOTED.items() if mark != quote]
-    word = f"(?:{'|'.join([_BARE, *stretches])})+"
-    names = "|".join(map(re.escape, CLUSTER))
-    flag = rf"(?:{names})(?:=|{GAP}+){word}|--live-restore(?:=\w+)?"
-    gone: list[str] = []
-
-    def drop(match: re.Match[str]) -> str:
-        gone.append(match["flag"])
-        return ""
-
-    kept = re.sub(rf"(?:{GAP}+|^)(?P<flag>{_either(flag, quote)})(?={GAP}|$)", drop, text)
-    return (kept.lstrip(" \t") if gone and not text[:1].isspace() else kept), tuple(gone)
+def key(name: str) -> str:
+    """How daemon.json calls what a flag, or a key of it, sets."""
+    return KEYS.get(name, name)
 
 
-def _either(flag: str, quote: str) -> str:
-    """The flag bare, or as a whole in quotes of its own."""
-    marks = [mark for mark in _QUOTED if mark != quote]
-    return "|".join([flag, *(f"{mark}(?:--cluster-[^{mark}]*){mark}" for mark in marks)])
-
-
-def renamed(text: str) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """`-g` and `--graph` have been `--data-root` since 17.05, and are gone since 23.0."""
-    found = re.search(r"(?<!\S)(-g|--graph)(?=[= \t])", text)
-    if not found:
-        return text, ()
-    return text[: found.start()] + "--data-root" + text[found.end() :], ((found[1], "--data-root"),)
+def _flag(word: str, following: str) -> tuple[str, str, int]:
+    """(name, value, words of the value); no name when the word is no flag."""
+    if word[:1] != "-" or word.strip("-") == "":
+        return "", "", 0
+    if word[1] in SHORT and word[2:3] not in ("", "="):
+        return word[1], word[2:], 0
+    name, has_value, value = word.lstrip("-").partition("=")
+    if has_value or name in ALONE or following.startswith("-"):
+        return name, value, 0
+    return name, following, 1

@@ -17,12 +17,15 @@ class UnitFacts:
 
 @dataclass(frozen=True)
 class OptionFiles:
-    """`files`: path -> text; `command_line`: argv of the running daemon; `saved`: path -> Imker's newest copy."""
+    """`files`: path -> text; `command_line`: argv of the running daemon; `saved`: path -> Imker's newest copy.
+
+    `hostname`: the host's own, which a unit may name."""
 
     unit: UnitFacts
     files: Mapping[str, str]
     command_line: tuple[str, ...] = ()
     saved: Mapping[str, str] = field(default_factory=dict)
+    hostname: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,3 +52,4 @@ class Option:
     name: str
     value: str
     path: str
+    in_json: bool = False

@@ -10,12 +10,13 @@ from jobs.execute.site import Site
 LONGEST = 30 * 60  # seconds an upgrade may take
 SILENCE = 65  # seconds a host may be away during it before we say so: said, with the last try, within 90
 STARTS = 3  # a unit that is gone without a result went with its host's reboot: so often it is begun
-# A package left half-configured is repaired first; the maintainer's conffile is taken, and nothing can ask.
-# dpkg itself does not wait for its lock; what apt waits for, it waits 10 minutes for. What cannot be configured may be
-# the very package that is to be replaced: apt has the last word on it.
+# A package left half-configured is repaired first, and nothing can ask. People's own conffiles stay; only the Engine's
+# package gets its maintainer's, which dpkg then leaves beside as .dpkg-dist. dpkg itself does not wait for its lock;
+# what apt waits for, it waits 10 minutes for. What cannot be configured may be the very package that is to be
+# replaced: apt has the last word on it.
 SCRIPT = """
-tries=0
-until said=$(dpkg --force-confnew --configure -a 2>&1); do
+tries=0 began=$(mktemp); trap 'rm -f "$began"' EXIT
+until said=$(dpkg --force-confold --configure -a 2>&1); do
   tries=$((tries + 1))
   case $said in *lock*) ;; *) echo "$said"; break ;; esac
   [ $tries -lt 120 ] || { echo "$said"; exit 1; }
@@ -23,29 +24,39 @@ until said=$(dpkg --force-confnew --configure -a 2>&1); do
 done
 set -e
 apt-get -q update -o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any
-exec apt-get -q install -y --allow-downgrades --no-install-recommends \\
-  -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confnew -- "$@"
+apt-get -q install -y --allow-downgrades --no-install-recommends \\
+  -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold -- "$@"
+dpkg-query -W -f '${Conffiles}\\n' "${1%%=*}" | while read -r file _; do
+  [ -n "$(find "$file.dpkg-dist" -newercc "$began" 2>/dev/null)" ] || continue
+  echo "the maintainer's $file is taken"
+  [ ! -e "$file" ] || cp -p -- "$file" "$file.dpkg-old"; mv -f -- "$file.dpkg-dist" "$file"
+done
 """
 
 
 def install(site: Site, packages: tuple[str, ...]) -> None:
     """Starts the unit, or joins the one that a cut connection left; raises CommandFailed when apt fails."""
-    for _ in range(STARTS):
+    starts = 0
+    while starts < STARTS:
         _begin(site, packages)
         fault("upgrade.begun")
         state = _follow(site)
-        if state.active:
+        if state.about == _about(packages):
             return _collect(site, state)
-        site.note("the host was restarted in the middle of it, or never heard of it; going on")
+        if not state.active:
+            starts += 1
+            site.note("the host was restarted in the middle of it, or never heard of it; going on")
     raise TimedOut(f"the upgrade on {site.host.name} was cut short {STARTS} times", host=site.host.name)
 
 
 def _begin(site: Site, packages: tuple[str, ...]) -> None:
     """A connection that is lost here leaves open whether the host heard: following the unit shows it."""
     try:
-        if not _there(site, packages):
-            remote.forget_unit(site.shell, remote.UPGRADE)
-            remote.start_unit(site.shell, remote.UPGRADE, _about(packages), SCRIPT, *packages)
+        state = remote.unit_state(site.shell, remote.UPGRADE)
+        if state.running or (state.active == "active" and state.about == _about(packages)):
+            return  # one upgrade at a time, and how just this one ended is still to be looked at
+        _forget(site, state)
+        remote.start_unit(site.shell, remote.UPGRADE, _about(packages), SCRIPT, *packages)
     except Unreachable:
         _reconnect(site)
 
@@ -54,15 +65,21 @@ def _about(packages: tuple[str, ...]) -> str:
     return f"Imker: {' '.join(packages)}"
 
 
-def _there(site: Site, packages: tuple[str, ...]) -> bool:
-    """Whether just this is going on already, or is done and nobody has looked at how it ended."""
-    state = remote.unit_state(site.shell, remote.UPGRADE)
-    return state.running or (state.active == "active" and state.about == _about(packages))
+def _forget(site: Site, state: remote.UnitState) -> None:
+    """Makes room for the unit, once the run has heard how an earlier one ended."""
+    if state.active:
+        _tell(site, f", exit {state.code}: {state.about}")
+    remote.forget_unit(site.shell, remote.UPGRADE)
+
+
+def _tell(site: Site, which: str = "") -> str:
+    said = remote.unit_output(site.shell, remote.UPGRADE, 60)
+    site.detail(f"apt on {site.host.name}{which}", said)
+    return said
 
 
 def _collect(site: Site, state: remote.UnitState) -> None:
-    said = remote.unit_output(site.shell, remote.UPGRADE, 60)
-    site.detail(f"apt on {site.host.name}", said)
+    said = _tell(site)
     fault("upgrade.over")
     remote.forget_unit(site.shell, remote.UPGRADE)
     if state.code:
@@ -115,5 +132,6 @@ def _away(site: Site) -> JobError:
     return Unreachable(
         f"{site.host.name} is away since {SILENCE} s, in the middle of its upgrade: outcome not known yet",
         host=site.host.name,
-        hint=f"The upgrade goes on there by itself. When it is back: /swarm migrate {site.host.name}",
+        hint="The upgrade goes on there by itself, or was cut short by a restart; it is picked up either way. "
+        f"When the host is back: /swarm migrate {site.host.name}",
     )

@@ -3,14 +3,16 @@
 Pure. What is done already is not in it.
 """
 
+from dataclasses import replace
 from fnmatch import fnmatch
 
 from jobs import daemon_options
 from jobs.contract import Finding
-from jobs.daemon_options import FileEdit, Rewrite
+from jobs.daemon_options import FileEdit, OptionFiles, Rewrite
 from jobs.facts import Container, HostFacts, Package, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Plan, Refusal
+from jobs.preflight import engine
 from jobs.settings import EngineSection
 from jobs.sources import switched
 from jobs.steps import (
@@ -35,8 +37,9 @@ def engine_steps(
     wanted = target(package, goal)
     if wanted is None:
         offered = ", ".join(package.candidates) or "none"
-        return Refusal(f"apt on {host.name} offers no {package.name} {goal.version or ''}".rstrip() + f": {offered}")
-    rewrite = daemon_options.rewrite(now.options, upstream(wanted))
+        summary = f"apt on {host.name} offers no {package.name} {goal.version or ''}".rstrip() + f": {offered}"
+        return Refusal(summary, check="candidate version")
+    rewrite = daemon_options.rewrite(now.options, upstream(wanted), stale=now.stale)
     upgrade = _upgrade(now, package, wanted, rewrite)
     source = switched(now.source, goal.apt_component)
     switch = (SwitchSource(FileEdit(str(goal.apt_list), now.source, source)),) if source != now.source else ()
@@ -45,16 +48,21 @@ def engine_steps(
     steps: tuple[Step, ...] = (*_retire(now, store_users), *switch, *options, *upgrade, *back)
     leaving = {step.name for step in steps if isinstance(step, StopStore)}
     steps += _restart(now, package, wanted, leaving, bool(options or upgrade or back))
-    findings = (*rewrite.findings, *_store_finding(now, store_users))
+    findings = (
+        engine.version(package, wanted),
+        *engine.options(now.options, rewrite.findings),
+        *engine.api(host, now, _rewritten(now.options, rewrite, back)),
+        _store_finding(now, store_users),
+    )
     return Plan(steps, findings, rewrite.edits, target=wanted)
 
 
 def target(package: Package, goal: EngineSection) -> str | None:
-    """The newest candidate that fits, or the installed version when it fits and nothing newer does."""
-    fitting = [version for version in package.candidates if _fits(version, goal.version)]
-    if fitting:
-        return fitting[0]
-    return package.installed if _fits(package.installed, goal.version) else None
+    """The newest that fits, of what is installed and what apt offers; one older than what is installed comes last."""
+    installed = () if package.present else (package.installed,)
+    newer = tuple(version for version in package.candidates if version not in package.older)
+    ordered = (*newer, *installed, *package.older)
+    return next((version for version in ordered if _fits(version, goal.version)), None)
 
 
 def _fits(version: str, pattern: str | None) -> bool:
@@ -62,12 +70,12 @@ def _fits(version: str, pattern: str | None) -> bool:
 
 
 def _upgrade(now: HostFacts, package: Package, target: str, rewrite: Rewrite) -> tuple[UpgradeEngine, ...]:
-    if package.installed == target and package.state == "ii" and now.upgrade not in ("activating", "active"):
+    whole = package.installed == target and package.state == "ii" and not package.present
+    if whole and now.upgrade not in ("activating", "active"):
         return ()
-    cli = [f"docker-cli={version}" for version in package.cli_candidates if upstream(version) == upstream(target)]
-    names = (f"{package.name}={target}", *(cli[:1] if package.name == "docker.io" else ()))
+    cli = [f"{package.cli}={version}" for version in package.cli_candidates if upstream(version) == upstream(target)]
     conffile = CONFFILE if CONFFILE in now.options.files else ""
-    return (UpgradeEngine(names, upstream(target), conffile, (f"{package.name}={package.installed}",)),)
+    return (UpgradeEngine((f"{package.name}={target}", *cli[:1]), upstream(target), conffile, (package.old,)),)
 
 
 def _back(now: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[PutOptionsBack, ...]:
@@ -82,6 +90,12 @@ def _back(now: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[PutOptions
     return (PutOptionsBack(CONFFILE, daemon_options.cleaned(saved)),)
 
 
+def _rewritten(options: OptionFiles, rewrite: Rewrite, back: tuple[PutOptionsBack, ...]) -> OptionFiles:
+    """The options as they are after all steps."""
+    edited = {edit.path: edit.after for edit in rewrite.edits} | {step.path: step.wanted for step in back}
+    return replace(options, files={**options.files, **edited})
+
+
 def _after(rewrite: Rewrite, path: str, text: str) -> str:
     return next((edit.after for edit in rewrite.edits if edit.path == path), text)
 
@@ -91,7 +105,7 @@ def _restart(now: HostFacts, package: Package, target: str, leaving: set[str], c
     ran = tuple(name for name in (now.ran if now.ran is not None else running) if name not in leaving)
     old_engine = upstream(now.engine) != upstream(target)
     if changed or old_engine or now.stale or not now.api:
-        old = (f"{package.name}={package.installed}",) if package.installed != target else ()
+        old = (package.old,) if package.installed != target or package.present else ()
         restart: tuple[Step, ...] = (RestartEngine(upstream(target), ran, old),)
     else:
         restart = ()
@@ -114,14 +128,15 @@ def _retire(now: HostFacts, store_users: tuple[str, ...]) -> tuple[Step, ...]:
     return (*retire, StopStore(store.name)) if store and not store_users else retire
 
 
-def _store_finding(now: HostFacts, store_users: tuple[str, ...]) -> tuple[Finding, ...]:
+def _store_finding(now: HostFacts, store_users: tuple[str, ...]) -> Finding:
     store = _store(now)
     if not store:
-        return ()
-    if not store_users:
-        strangers = ", ".join(now.conditions.store_peers) if now.conditions else ""
-        text = f"{store.name} is to be stopped, and {strangers} is connected to it" if strangers else ""
-        hint = "See what that is before it loses its store."
-        return (Finding("key-value store", "warn", text, hint),) if text else ()
-    text = f"{store.name} stays: {', '.join(store_users)} may still need it; it is away while the Engine restarts"
-    return (Finding("key-value store", "pass", text, "Migrate them, then this host again."),)
+        return Finding("key-value store", "pass", "none in use here")
+    if store_users:
+        text = f"{store.name} stays: {', '.join(store_users)} may still need it; it is away while the Engine restarts"
+        return Finding("key-value store", "pass", text, "Migrate them, then this host again.")
+    strangers = ", ".join(now.conditions.store_peers) if now.conditions else ""
+    if not strangers:
+        return Finding("key-value store", "pass", f"{store.name}: nobody needs it any more")
+    text = f"{store.name} is to be stopped, and {strangers} is connected to it"
+    return Finding("key-value store", "warn", text, "See what that is before it loses its store.")

@@ -1,5 +1,6 @@
 """A host's place in the swarm: what is left to do for it, and what to know before. Pure."""
 
+from jobs import quorum
 from jobs.contract import Finding, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
@@ -45,7 +46,8 @@ def swarm_findings(
         *_silent(host, swarm, steps),
         *_ghosts(host, now, swarm),
         *_versions(now, swarm, target),
-        *_restart(now, swarm, steps),
+        _autolock(now, swarm, steps),
+        _quorum(now, swarm, steps),
     )
 
 
@@ -87,26 +89,42 @@ def _versions(now: HostFacts, swarm: SwarmFacts, target: str) -> tuple[Finding, 
     )
 
 
-def _restart(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
+def _restarts(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> bool:
     """A manager that restarts is away for a while: the others have to be enough, and its keys at hand."""
-    if not is_manager(now, swarm) or not any(isinstance(step, RestartEngine) for step in steps):
-        return ()
-    if swarm.autolock:
-        text = "the swarm is locked: after its restart this manager waits for the unlock key"
-        hint = (
-            "Have `docker swarm unlock` ready on the host, or take the lock off: docker swarm update --autolock=false"
-        )
-        return (Finding("autolock", "block", text, hint),)
+    return is_manager(now, swarm) and any(isinstance(step, RestartEngine) for step in steps)
+
+
+def _autolock(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
+    if not swarm.autolock:
+        return Finding("autolock", "pass", "off" if swarm.exists else "no swarm yet, and it starts unlocked")
+    if not _restarts(now, swarm, steps):
+        hint = "A manager asks for the unlock key after each restart: docker swarm unlock"
+        return Finding("autolock", "pass", "the swarm is locked; nothing here needs its key", hint)
+    text = "the swarm is locked: after its restart this manager waits for the unlock key"
+    hint = "Have `docker swarm unlock` ready on the host, or take the lock off: docker swarm update --autolock=false"
+    return Finding("autolock", "block", text, hint)
+
+
+def _quorum(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
+    """Now and after, and what is left meanwhile."""
     managers = [node for node in swarm.nodes if node.role == "manager"]
+    if not _restarts(now, swarm, steps):
+        return Finding("quorum", "pass", _survives(len(managers), steps))
     away = [node.hostname for node in managers if node.manager not in ("leader", "reachable")]
     left = len(managers) - len(away) - 1
     if left >= len(managers) // 2 + 1:
-        return (Finding("quorum", "pass", f"{left} of {len(managers)} managers go on while this one restarts"),)
+        return Finding("quorum", "pass", f"{left} of {len(managers)} managers go on while this one restarts")
     if away:
         text = f"{', '.join(away)} does not answer; with this manager away too, the swarm has no quorum"
-        return (Finding("quorum", "block", text, "Bring it back first."),)
+        return Finding("quorum", "block", text, "Bring it back first.")
     text = f"{left} of {len(managers)} managers stay: the swarm takes no changes until this one is back"
-    return (Finding("quorum", "pass" if len(managers) == 1 else "warn", text, "Its services go on running."),)
+    return Finding("quorum", "pass" if len(managers) == 1 else "warn", text, "Its services go on running.")
+
+
+def _survives(managers: int, steps: tuple[Step, ...]) -> str:
+    now = f"now {quorum.survives(managers)}" if managers else "no swarm yet"
+    more = any(isinstance(step, InitSwarm | MarkPending) for step in steps)
+    return f"{now}; with this one {quorum.survives(managers + 1)}" if more else f"{now}; that stays so"
 
 
 def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:

@@ -34,7 +34,9 @@ def migration(
     """
     if now.package is None:
         return Refusal(
-            f"{host.name} has no Engine package that apt knows", "Install one, or name it: [engine] package."
+            f"{host.name} has no Engine package that apt knows",
+            "Install one, or name it: [engine] package.",
+            "candidate version",
         )
     engine = engine_steps(host, now, now.package, goal, store_users)
     if isinstance(engine, Refusal):

@@ -36,10 +36,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why nothing is done, and what to type instead."""
+    """Why nothing is done, and what to type instead. `check`: the check that says so, if one does."""
 
     summary: str
     hint: str = ""
+    check: str = ""
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(self.check or "plan", "block", self.summary, self.hint)
 
 
 def fingerprint(*shown: object) -> str:

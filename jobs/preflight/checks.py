@@ -28,7 +28,7 @@ def findings(host: Host, now: HostFacts, target: str, *, clock: float, pool: str
         return ()
     return tuple(
         chain(
-            [Finding("SSH and sudo", "pass", f"{host.ssh_user} may do all that is needed on {host.name}")],
+            _way_in(host),
             _clock(host, seen),
             _disk(host, seen),
             _init(host, seen),
@@ -46,6 +46,13 @@ def findings(host: Host, now: HostFacts, target: str, *, clock: float, pool: str
 
 def _found(check: str, level: Level, text: str, hint: str = "") -> Iterator[Finding]:
     yield Finding(check, level, text, hint)
+
+
+def _way_in(host: Host) -> Iterator[Finding]:
+    """Without it nothing here is known: then the look itself ends with one of these."""
+    yield Finding("host key", "pass", "the known one")
+    yield Finding("SSH", "pass", f"{host.ssh_user} is let in")
+    yield Finding("sudo", "pass", f"{host.ssh_user} needs no password")
 
 
 def _clock(host: Host, seen: Conditions) -> Iterator[Finding]:
@@ -94,7 +101,11 @@ def _init(host: Host, seen: Conditions) -> Iterator[Finding]:
 
 def _packages(host: Host, now: HostFacts, seen: Conditions) -> Iterator[Finding]:
     """The Engine's own package, left half-way by an upgrade that was cut, is what a migration mends without asking."""
-    own = {now.package.name, "docker-cli", "docker-ce-cli", "containerd", "containerd.io"} if now.package else set()
+    own = (
+        {now.package.name, now.package.present, "docker-cli", "docker-ce-cli", "containerd", "containerd.io"}
+        if now.package
+        else set()
+    )
     others = [broken for broken in seen.broken if broken.split(" ")[0] not in own]
     if seen.locked_by and now.upgrade not in ("active", "activating"):
         text = f"{seen.locked_by} holds dpkg's lock; the upgrade would wait for it, 10 minutes at most"
@@ -102,12 +113,13 @@ def _packages(host: Host, now: HostFacts, seen: Conditions) -> Iterator[Finding]
     else:
         yield Finding("apt lock", "pass", "free")
     if others:
-        text = f"dpkg has not finished: {', '.join(others)}; it would be finished first"
+        text = f"dpkg has not finished: {', '.join(others)}; it would be finished first, with its conffiles as they are"
         yield Finding("dpkg", "warn", text, f"Or do it yourself on {host.name}: dpkg --configure -a")
+    elif seen.broken:
+        hint = "An upgrade was cut; its end is the first thing that is done."
+        yield Finding("dpkg", "pass", f"{', '.join(seen.broken)}: will be mended", hint)
     else:
-        yield Finding(
-            "dpkg", "pass", f"{', '.join(seen.broken)}: will be mended" if seen.broken else "nothing half-done"
-        )
+        yield Finding("dpkg", "pass", "nothing half-done")
 
 
 def _storage(seen: Conditions, target: str) -> Iterator[Finding]:
@@ -122,7 +134,7 @@ def _storage(seen: Conditions, target: str) -> Iterator[Finding]:
 
 def _certificate(host: Host, seen: Conditions, clock: float) -> Iterator[Finding]:
     if seen.expires is None:
-        return iter(())
+        return _found("TLS certificate", "pass", "none that could be read")
     left = seen.expires - clock
     if left > SOON:
         return _found("TLS certificate", "pass", "good for more than 30 days")
@@ -136,8 +148,11 @@ def _certificate(host: Host, seen: Conditions, clock: float) -> Iterator[Finding
 
 def _containers(now: HostFacts, seen: Conditions) -> Iterator[Finding]:
     without = [one.name for one in now.containers if one.running and one.restart == "no"]
-    text = f"{', '.join(without)}: none; Imker starts them again" if without else "every running container has one"
-    yield Finding("restart policies", "pass", text)
+    if without:
+        hint = "What is to survive a restart of the host needs one: docker update --restart=unless-stopped NAME"
+        yield Finding("restart policies", "pass", f"{', '.join(without)}: none; Imker starts them again", hint)
+    else:
+        yield Finding("restart policies", "pass", "every running container has one")
     held = [one.name for one in now.containers if set(one.networks) & set(seen.overlays)]
     if held:
         names = ", ".join(sorted(set(seen.overlays)))
@@ -168,13 +183,16 @@ def _network(host: Host, seen: Conditions, pool: str) -> Iterator[Finding]:
     if mtu is None and seen.networks:
         text = f"{host.address} is on none of {host.name}'s interfaces; other nodes would be told to look for it there"
         yield Finding("address", "block", text, f"Set [hosts.{host.name}] address to one that the host has.")
-    elif mtu is not None:
-        yield Finding("address", "pass", f"{host.address} is the host's own")
+    else:
+        yield Finding(
+            "address", "pass", f"{host.address} is the host's own" if mtu is not None else "could not be read"
+        )
     if mtu and mtu < OVERLAY_MTU:
         text = f"the link's MTU is {mtu}; overlay networks assume 1500, and big packets would be lost"
-        yield Finding("MTU", "warn", text, f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}.")
-    elif mtu:
-        yield Finding("MTU", "pass", str(mtu))
+        hint = f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}, ingress anew with it too."
+        yield Finding("MTU", "warn", text, hint)
+    else:
+        yield Finding("MTU", "pass", str(mtu) if mtu else "could not be read")
     taken = [route for route in seen.routes if _overlap(route, pool)]
     if taken:
         text = f"{host.name} routes {', '.join(taken)}, inside the swarm's address pool {pool}"
@@ -188,12 +206,10 @@ def _overlap(route: str, pool: str) -> bool:
 
 
 def _firewall(seen: Conditions) -> Iterator[Finding]:
-    if not seen.iptables:
-        return iter(())
     if seen.iptables == "nf_tables" and seen.legacy_tables:
         text = "rules stand in both iptables-legacy and nf_tables; published ports then answer by chance"
         return _found("iptables", "warn", text, "Move the legacy rules over, then: rmmod iptable_filter iptable_nat.")
-    return _found("iptables", "pass", seen.iptables)
+    return _found("iptables", "pass", seen.iptables or "says nothing of its kind")
 
 
 def _group(host: Host, seen: Conditions) -> Iterator[Finding]:

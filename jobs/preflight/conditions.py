@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 STORE_PORT = 8500
+TLS_FILES = ("tlscert", "tlskey", "tlscacert")  # the options whose values the script gets after the SSH user
 # Each section is one tool's own words; a tool that is missing, or hangs, leaves its section empty.
 SCRIPT = r"""
 part() { echo "==$1"; shift; timeout 10 "$@" 2>/dev/null || true; }
@@ -28,6 +29,9 @@ part locks sh -c 'for lock in lock-frontend lock; do
   pid=$(grep -E "POSIX .* [0-9]+ [0-9a-f]+:[0-9a-f]+:$inode " /proc/locks | head -1 | tr -s " " | cut -d" " -f5)
   if [ -n "$pid" ]; then echo "$pid $(cat /proc/$pid/comm)"; exit; fi; done'
 part certificate cat -- "$2"
+shift
+part unread sh -c 'for file; do [ -z "$file" ] || head -c 1 -- "$file" >/dev/null || echo "$file"; done' sh "$@"
+part socket systemctl show docker.socket -p Listen
 part end echo end
 """.replace("STORE_PORT", str(STORE_PORT))
 
@@ -39,7 +43,8 @@ class Conditions:
     `broken`: packages that dpkg has not finished, "package (state)"; `locked_by`: the process that holds dpkg's lock;
     `networks`: address -> its link's MTU; `routes`: networks the host reaches other than by default;
     `overlays`: overlay networks of a classic store; `store_peers`: addresses connected to a store here;
-    `expires`: UNIX seconds when the Engine's server certificate ends, None when there is none to read.
+    `expires`: UNIX seconds when the Engine's server certificate ends, None when there is none to read;
+    `unread`: files named by the TLS options that cannot be read; `socket`: whether systemd listens on TCP for Docker.
     """
 
     offset: float = 0.0
@@ -56,6 +61,8 @@ class Conditions:
     legacy_tables: bool = False
     store_peers: tuple[str, ...] = ()
     expires: float | None = None
+    unread: tuple[str, ...] = ()
+    socket: bool = False
 
 
 def read(printed: str, asked_at: float) -> Conditions:
@@ -77,6 +84,8 @@ def read(printed: str, asked_at: float) -> Conditions:
         legacy_tables=bool(parts["legacy"].strip()),
         store_peers=tuple(sorted(set(_peers(parts["store"])))),
         expires=_expiry(parts["certificate"]),
+        unread=tuple(parts["unread"].splitlines()),
+        socket=bool(re.search(r":\d+ \(Stream\)", parts["socket"])),
     )
 
 

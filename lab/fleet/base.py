@@ -1,52 +1,53 @@
-"""The base that all hosts share, and the apt repository they upgrade from. Built once, kept by a digest of its recipe.
+"""The base that all hosts share, kept under a digest of its recipe: built once, and named when it is whole."""
 
-Mirror and keyring are those of the machine's own apt sources, read at run time.
-"""
-
-import email.utils
+import ast
 import hashlib
-import io
-import platform
-import re
 import shutil
-import tarfile
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 
-from lab.fleet.shell import CACHE, LabError, sh
+from lab.fleet import cgroups, recipe
+from lab.fleet.shell import CACHE, LabError, Say, remove, sh
 
 NEEDED = ["debootstrap", "systemd-container", "dpkg-dev", "openssh-client", "iproute2", "iptables", "procps"]
 TOOLS = ("debootstrap", "systemd-nspawn", "dpkg-scanpackages", "ssh-keygen", "ip", "iptables")
-INCLUDE = (
-    "systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,iptables,ca-certificates,procps,kmod,"
-    "busybox-static,docker.io"
-)
-OLD = ("docker.io", "containerd", "runc", "tini")
-NEW = ("docker.io", "docker-cli", "containerd")
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-QUESTION = "# Use of this file is deprecated upstream; see also /etc/docker/daemon.json.\n"
-STAND_IN = "#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile :; do sleep 3600 & wait $!; done\n"
-MASKED = (
-    *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "fstrim.timer"),
-    *("systemd-networkd-wait-online.service", "getty@tty1.service", "console-getty.service"),
-)
-Say = Callable[[str], None]
 
 
 def ready(say: Say) -> Path:
     """The folder with `root/`, `repository/` and `image.tar`; built when its recipe changed."""
-    folder = CACHE / hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    if (folder / "done").exists():
-        return folder
     _tools(say)
-    shutil.rmtree(CACHE, ignore_errors=True)
-    folder.mkdir(parents=True)
-    say("building the base once; this takes two minutes or three")
-    _repository(folder, say)
-    _root(folder, say)
-    _image(folder)
-    (folder / "done").touch()
+    clear()
+    folder = _folder()
+    if not folder.exists():
+        say("building the base once; this takes two minutes or three")
+        unfinished = folder.with_suffix(".unfinished")
+        unfinished.mkdir(parents=True)
+        recipe.build(unfinished, say)
+        unfinished.rename(folder)
     return folder
+
+
+def clear() -> None:
+    """Ends what a killed build has left, and removes all but this recipe's base and those that hosts stand on."""
+    cgroups.end(recipe.GROUP)
+    cgroups.remove(recipe.GROUP)
+    mounts = Path("/proc/self/mounts").read_text()
+    for folder in useless(CACHE.glob("*"), _folder(), mounts):
+        remove(folder)
+
+
+def useless(folders: Iterable[Path], wanted: Path, mounts: str) -> list[Path]:
+    """Those that are neither wanted nor the lower layer of a mount."""
+    return [folder for folder in folders if folder != wanted and f"={folder}/root," not in mounts]
+
+
+def digest(source: str) -> str:
+    """Of a recipe as Python reads it: a comment changes nothing."""
+    return hashlib.sha256(ast.dump(ast.parse(source)).encode()).hexdigest()[:12]
+
+
+def _folder() -> Path:
+    return CACHE / digest(Path(recipe.__file__).read_text())
 
 
 def _tools(say: Say) -> None:
@@ -57,114 +58,3 @@ def _tools(say: Say) -> None:
     say(f"installing {' '.join(NEEDED)}")
     sh("apt-get", "-qq", "update")
     sh("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", *NEEDED)
-
-
-def mirror() -> tuple[str, str]:
-    """(URI, keyring) of the Debian archive this machine itself installs from."""
-    said = sh("apt-get", "indextargets", "--format", "$(REPO_URI)|$(SIGNED_BY)|$(CODENAME)|$(COMPONENT)")
-    for line in said.splitlines():
-        uri, keyring, codename, component = line.split("|")
-        if component == "main" and codename == "bookworm":
-            return uri, keyring if keyring.startswith("/") else KEYRING
-    raise LabError("this machine's apt sources name no Debian bookworm; run apt-get update, or use Debian 12")
-
-
-def _repository(folder: Path, say: Say) -> None:
-    say("fetching the old Engine and the new one")
-    uri, keyring = mirror()
-    pool = folder / "repository" / "pool"
-    _download(folder, "bookworm", uri, keyring, OLD, pool / "main")
-    _download(folder, "trixie", uri, keyring, NEW, pool / "experimental")
-    for package in (pool / "experimental").glob("docker.io_*.deb"):
-        _asking(package)
-    _index(folder / "repository")
-
-
-def _download(folder: Path, suite: str, uri: str, keyring: str, names: tuple[str, ...], to: Path) -> None:
-    private = folder / "apt" / suite
-    for name in ("lists/partial", "cache/archives/partial", "etc"):
-        (private / name).mkdir(parents=True)
-    to.mkdir(parents=True)
-    (private / "etc/sources.list").write_text(f"deb [signed-by={keyring}] {uri} {suite} main\n")
-    options = [
-        f"-oDir::Etc::sourcelist={private}/etc/sources.list", "-oDir::Etc::sourceparts=-",
-        f"-oDir::State::lists={private}/lists",
-        f"-oDir::Cache={private}/cache", "-oDir::State::status=/dev/null", "-oAPT::Sandbox::User=root",
-    ]  # fmt: skip
-    sh("apt-get", "-qq", *options, "update")
-    sh("apt-get", "-qq", *options, "download", *names, cwd=to)
-
-
-def _asking(package: Path) -> None:
-    """Debian ships one /etc/default/docker in both: with a line more in the newer, dpkg asks, as it did in 2016."""
-    work = package.with_suffix(".d")
-    sh("dpkg-deb", "-R", package, work)
-    conffile = work / "etc/default/docker"
-    conffile.write_text(conffile.read_text() + QUESTION)
-    control = work / "DEBIAN/control"
-    control.write_text(re.sub(r"^(Version: .*)$", r"\1+lab1", control.read_text(), count=1, flags=re.MULTILINE))
-    package.unlink()
-    sh("dpkg-deb", "-Zgzip", "-b", work, package)
-    shutil.rmtree(work)
-
-
-def _index(repository: Path) -> None:
-    release = ["Origin: Imker lab", "Suite: bookworm", "Codename: bookworm", "Components: main experimental"]
-    release += [f"Date: {email.utils.formatdate(usegmt=True)}"]
-    release += [f"Architectures: {_architecture()}", "SHA256:"]
-    for component in ("main", "experimental"):
-        packages = repository / f"dists/bookworm/{component}/binary-{_architecture()}/Packages"
-        packages.parent.mkdir(parents=True)
-        packages.write_text(sh("dpkg-scanpackages", "-m", f"pool/{component}", cwd=repository))
-        digest = hashlib.sha256(packages.read_bytes()).hexdigest()
-        release.append(f" {digest} {packages.stat().st_size} {packages.relative_to(repository / 'dists/bookworm')}")
-    (repository / "dists/bookworm/Release").write_text("\n".join(release) + "\n")
-
-
-def _architecture() -> str:
-    return {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
-
-
-def _root(folder: Path, say: Say) -> None:
-    say("installing Debian 12 with the old Engine, as all hosts have it")
-    uri, keyring = mirror()
-    root = folder / "root"
-    sh("debootstrap", "--variant=minbase", f"--keyring={keyring}", f"--include={INCLUDE}", "bookworm", root, uri)
-    shutil.rmtree(root / "var/cache/apt/archives", ignore_errors=True)
-    for list_ in (root / "var/lib/apt/lists").glob("*_*"):
-        list_.unlink()
-    sh("chroot", root, "useradd", "-m", "-s", "/bin/bash", "-G", "docker,sudo", "geschke")
-    _settle(root)
-
-
-def _settle(root: Path) -> None:
-    """What every host has: no sources but the lab's, sudo without a password, writable cgroups, nothing that waits."""
-    (root / "etc/apt/sources.list").write_text("")
-    (root / "etc/sudoers.d/geschke").write_text("geschke ALL=(ALL) NOPASSWD: ALL\n")
-    (root / "etc/ssh/sshd_config.d/lab.conf").write_text("UseDNS no\nMaxStartups 100\n")
-    script = root / "usr/local/sbin/writable-cgroups"
-    script.write_text(
-        "#!/bin/sh\nfor at in $(awk '$3 ~ /^cgroup/ {print $2}' /proc/mounts); do\n"
-        '  mount -o remount,bind,rw "$at"\ndone\n'
-    )
-    script.chmod(0o755)
-    (root / "etc/systemd/system/writable-cgroups.service").write_text(
-        "[Unit]\nBefore=docker.service containerd.service\n[Service]\nType=oneshot\n"
-        "ExecStart=/usr/local/sbin/writable-cgroups\n[Install]\nWantedBy=multi-user.target\n"
-    )
-    sh("systemctl", f"--root={root}", "enable", "writable-cgroups.service", "systemd-networkd.service")
-    sh("systemctl", f"--root={root}", "mask", *MASKED)
-
-
-def _image(folder: Path) -> None:
-    """One tiny image for all containers; its process ends at once when it is told to."""
-    busybox = (folder / "root/bin/busybox").read_bytes()
-    with tarfile.open(folder / "image.tar", "w") as tar:
-        for name, data in (("bin/busybox", busybox), ("stand-in", STAND_IN.encode())):
-            member = tarfile.TarInfo(name)
-            member.mode, member.size = 0o755, len(data)
-            tar.addfile(member, io.BytesIO(data))
-        for name in ("sh", "sleep", "ls", "cat", "ping", "wget", "nc", "httpd"):
-            link = tarfile.TarInfo(f"bin/{name}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)

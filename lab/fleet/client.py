@@ -32,9 +32,9 @@ def make_keys(hosts: Iterable[LabHost], keys: Path = KEYS) -> None:
     """One SSH key for the user, one for each host, the CA, and certificates: made when they are first needed."""
     _ssh_key(keys / "ssh/id_ed25519", "geschke@connewitz")
     if not (keys / "ca.pem").exists():
-        ca = authority("connewitz")
-        _pair(keys, "ca", ca)
-        _pair(keys, "client", issued(ca, "connewitz.<bootstrap>"))
+        _pair(keys, "ca", authority("connewitz"))
+    if not (keys / "client.pem").exists():
+        _pair(keys, "client", issued(_authority(keys), "connewitz.<bootstrap>"))
     for host in hosts:
         _ssh_key(host_key(host, keys), host.name)
         if not (keys / host.name / "server.pem").exists():
@@ -68,16 +68,21 @@ def _pair(folder: Path, name: str, signed: Signed) -> None:
 
 
 def _ssh_key(path: Path, comment: str) -> None:
-    if not path.exists():
+    public = path.with_suffix(".pub")
+    if not public.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.unlink(missing_ok=True)
         sh("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", path)
 
 
 def _secret(path: Path, text: str) -> None:
+    """Whole or not at all, whenever the lab is killed."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    path.chmod(0o600)
-    path.write_text(text)
+    new = path.with_name(f"{path.name}.new")
+    new.touch(mode=0o600)
+    new.chmod(0o600)
+    new.write_text(text)
+    new.replace(path)
 
 
 def _machine(store: Path, host: LabHost, keys: Path) -> None:

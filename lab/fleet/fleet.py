@@ -3,7 +3,6 @@
 import fcntl
 import os
 import platform
-import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,9 +12,8 @@ from typing import TypeVar
 
 from lab.fleet import base, client, legacy, machine, network
 from lab.fleet.hosts import BY_NAME, FLEET, LabHost
-from lab.fleet.shell import STATE, LabError
+from lab.fleet.shell import STATE, LabError, Say
 
-Say = Callable[[str], None]
 Item = TypeVar("Item")
 CLIENT = Path(".lab")
 
@@ -24,62 +22,58 @@ CLIENT = Path(".lab")
 class HostStatus:
     name: str
     address: str
-    running: bool
+    state: machine.State
 
 
 def named(names: Iterable[str]) -> tuple[LabHost, ...]:
     """The hosts of these names, all eight without any. Raises LabError for a name that the lab does not know."""
-    strangers = [name for name in names if name not in BY_NAME]
+    once = dict.fromkeys(names)
+    strangers = [name for name in once if name not in BY_NAME]
     if strangers:
         raise LabError(f"no such host: {', '.join(strangers)}; there are {', '.join(BY_NAME)}")
-    return tuple(BY_NAME[name] for name in names) or FLEET
+    return tuple(BY_NAME[name] for name in once) or FLEET
+
+
+def present(names: Iterable[str]) -> tuple[LabHost, ...]:
+    """The hosts of these names. Raises LabError for one that was not brought up."""
+    hosts = named(names)
+    absent = " ".join(host.name for host in hosts if not machine.made(host.name))
+    if absent:
+        raise LabError(f"not up: {absent}; first: python -m lab fleet up {absent}")
+    return hosts
 
 
 def up(names: Iterable[str] = (), say: Say = print, folder: Path = CLIENT) -> tuple[LabHost, ...]:
     """Boots the hosts that do not run yet, in the state of 2016, and writes the client's side for all that run."""
-    hosts = named(tuple(names))
+    hosts = named(names)
     with _alone():
-        built = base.ready(say)
-        missing = [host for host in hosts if machine.leader(host.name) is None]
-        for host in missing:
-            machine.forget(host.name)
-        network.up()
-        network.serve(built / "repository")
-        client.make_keys(hosts)
-        _boot(missing, built, say)
-        client.write(folder, _running())
+        _make([host for host in hosts if machine.state(host.name) != "running"], folder, say)
     return hosts
 
 
 def down(say: Say = print) -> None:
-    """Ends all hosts and removes all that the lab made, also what a killed one left."""
-    _needs_root()
+    """Ends all hosts and removes all that the lab made, also what a killed one left. Names what cannot be ended."""
     with _alone():
         names = machine.known()
         _parallel(machine.kill, names)
         _parallel(machine.forget, names)
-        machine.forget_all()
-        for pid in network.servers():
-            os.kill(pid, signal.SIGTERM)
         network.down()
+        base.clear()
+        _expect_gone(names)
     say(f"down: {', '.join(names) or 'nothing was up'}")
 
 
 def reset(names: Iterable[str], say: Say = print) -> None:
-    """Puts hosts back into the state of 2016, whatever has become of them."""
-    hosts = named(tuple(names))
+    """Puts hosts into the state of 2016, whatever has become of them."""
+    hosts = named(names)
     with _alone():
-        for host in hosts:
-            machine.kill(host.name)
-            machine.forget(host.name)
-        _boot(list(hosts), base.ready(say), say)
-        client.write(CLIENT, _running())
+        _make(list(hosts), CLIENT, say)
 
 
 def reboot(names: Iterable[str], say: Say = print) -> None:
     """Power off, power on, with the same disk."""
-    hosts = named(tuple(names))
     with _alone():
+        hosts = present(names)
         for host in hosts:
             machine.kill(host.name)
             machine.boot(host)
@@ -89,11 +83,31 @@ def reboot(names: Iterable[str], say: Say = print) -> None:
 
 def status() -> tuple[HostStatus, ...]:
     names = [name for name in machine.known() if name in BY_NAME]
-    return tuple(HostStatus(name, BY_NAME[name].address, machine.leader(name) is not None) for name in names)
+    return tuple(HostStatus(name, BY_NAME[name].address, machine.state(name)) for name in names)
+
+
+def _make(hosts: list[LabHost], folder: Path, say: Say) -> None:
+    """These hosts anew, and what all need."""
+    built = base.ready(say)
+    names = [host.name for host in hosts]
+    _parallel(machine.kill, names)
+    _parallel(machine.forget, names)
+    _expect_gone(names)
+    network.up()
+    network.serve(built / "repository")
+    client.make_keys(hosts)
+    _boot(hosts, built, say)
+    client.write(folder, _running())
+
+
+def _expect_gone(names: list[str]) -> None:
+    stuck = sorted(set(names) & set(machine.known()))
+    if stuck:
+        raise LabError(f"could not be ended: {', '.join(stuck)}")
 
 
 def _running() -> tuple[LabHost, ...]:
-    return tuple(BY_NAME[name] for name in machine.known() if machine.leader(name) is not None and name in BY_NAME)
+    return tuple(BY_NAME[host.name] for host in status() if host.state == "running")
 
 
 def _boot(hosts: list[LabHost], built: Path, say: Say) -> None:
@@ -111,6 +125,7 @@ def _settle(host: LabHost, say: Say) -> None:
     done = machine.enter(host.name, "sh", "-s", stdin=legacy.script(host))
     if done.returncode:
         raise LabError(f"{host.name} could not be put into the state of 2016: {done.stderr.strip()}")
+    machine.settled(host.name).touch()
     say(f"{host.name} is up at {host.address}")
 
 

@@ -55,7 +55,7 @@ FLEET = (
     LabHost("tondi", 73, "defaults", "member", "server-2", "manager"),
     LabHost("kaditz", 39, "defaults", "member", "server-3", "manager"),
     LabHost("lausen", 64, "json", "store", "server-1", live_restore=True),
-    LabHost("lindenau", 66, "defaults", "member", "server-2"),
+    LabHost("lindenau", 66, "unit", "member", "server-2"),
     LabHost("miltitz", 65, "unit", "master", "server-3", mount_flags=True),
     LabHost("pirita", 72, "drop-in", "member", "server-1"),
     LabHost("tolkewitz", 43, "json", "member", "server-2"),

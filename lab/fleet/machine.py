@@ -5,22 +5,38 @@ A host is found again by its cgroup and by the root it was booted from, so that 
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Literal
 
+from lab.fleet import cgroups
 from lab.fleet.hosts import BRIDGE, LabHost
-from lab.fleet.shell import STATE, LabError, launch, sh
+from lab.fleet.shell import STATE, LabError, launch, remove, sh
 
-CGROUPS = Path("/sys/fs/cgroup")
-GROUP = "imker-lab"
 PATIENCE = 30  # seconds a boot may take
+State = Literal["running", "half-made", "off"]
 
 
 def disk(name: str) -> Path:
     return STATE / "hosts" / name
+
+
+def settled(name: str) -> Path:
+    """Exists once the host has been brought into the state of 2016: without it the lab was killed over it."""
+    return disk(name) / "settled"
+
+
+def state(name: str) -> State:
+    if leader(name) is None:
+        return "off"
+    return "running" if settled(name).exists() else "half-made"
+
+
+def made(name: str) -> bool:
+    """Whether the host has a disk that it can be booted from again."""
+    return settled(name).exists() and os.path.ismount(disk(name) / "root")
 
 
 def mount(base: Path, name: str) -> Path:
@@ -45,8 +61,7 @@ def boot(host: LabHost) -> None:
         f"--bind={home / 'docker'}:/var/lib/docker",
         f"--bind={home / 'containerd'}:/var/lib/containerd",
     ]
-    joins = "".join(f"echo $$ > {group}/cgroup.procs; " for group in _groups(host.name, create=True))
-    launch("sh", "-c", f'{joins}exec "$@"', "sh", *nspawn, output=home / "console")
+    launch(*nspawn, output=home / "console", group=host.name)
 
 
 def leader(name: str) -> int | None:
@@ -94,7 +109,7 @@ def await_up(name: str) -> None:
     """Until systemd takes orders and sshd listens."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if leader(name) is not None:
+        with contextlib.suppress(LabError):  # it does not run yet
             up = enter(name, "systemctl", "is-active", "ssh.service", "docker.service")
             if up.stdout.split() == ["active", "active"]:
                 return
@@ -107,94 +122,19 @@ def kill(name: str) -> None:
     """Ends the host's systemd, and with it all that runs there; waits until its cgroup is empty."""
     pid = leader(name)
     if pid is not None:
-        os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + PATIENCE
-    while (left := _processes(name)) and time.monotonic() < deadline:
-        for process in left:
-            _end(process)
-        time.sleep(0.05)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    cgroups.end(name)
     # The kernel takes a dead namespace's link away when it finds the time; the next boot wants its name at once.
     sh("ip", "link", "del", f"vb-{name}", check=False)
 
 
 def forget(name: str) -> None:
-    """Unmounts and removes the host's disk and its cgroups."""
-    for target in reversed(_mounts_below(disk(name))):
-        sh("umount", "-l", target, check=False)
-    shutil.rmtree(disk(name), ignore_errors=True)
-    for group in _groups(name):
-        _remove_group(group)
+    """Unmounts and removes the host's disk and its cgroups; what cannot go stays, and is `known`."""
+    remove(disk(name))
+    cgroups.remove(name)
 
 
 def known() -> list[str]:
     """Every host there is something of on this machine: a disk, or a cgroup that a killed lab left."""
-    disks = [path.name for path in (STATE / "hosts").glob("*")]
-    groups = [path.name for group in CGROUPS.glob(f"*/{GROUP}") for path in group.iterdir() if path.is_dir()]
-    return sorted({*disks, *groups})
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-    return [target for target in mounted if target.startswith(f"{folder}/")]
-
-
-def _hierarchies() -> list[Path]:
-    """Every mounted hierarchy of version 1, and that of version 2, wherever it is."""
-    lines = (line.split() for line in Path("/proc/self/mounts").read_text().splitlines())
-    return [Path(words[1]) for words in lines if words[2] in ("cgroup", "cgroup2")]
-
-
-def _groups(name: str, create: bool = False) -> list[Path]:
-    groups = [hierarchy / GROUP / name for hierarchy in _hierarchies()]
-    for group in groups if create else ():
-        for folder in (group.parent, group):
-            folder.mkdir(exist_ok=True)
-            _inherit(folder)
-    return [group for group in groups if group.exists()]
-
-
-def _inherit(group: Path) -> None:
-    """A new cpuset of version 1 is empty, and takes no process until it has processors and memory."""
-    for file in ("cpuset.cpus", "cpuset.mems"):
-        if (group / file).exists() and not (group / file).read_text().strip():
-            (group / file).write_text((group.parent / file).read_text())
-
-
-def _processes(name: str) -> set[int]:
-    found: set[int] = set()
-    for group in _groups(name):
-        # os.walk passes over what goes while it looks: a dying host takes its groups away one by one.
-        for folder, _, _ in os.walk(group):
-            try:
-                found |= {int(line) for line in (Path(folder) / "cgroup.procs").read_text().split()}
-            except OSError:
-                continue  # the group went while we looked
-    return {pid for pid in found if not _ended(pid)}
-
-
-def _ended(pid: int) -> bool:
-    """A zombie has ended: only its parent has not looked yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except OSError:
-        return True
-
-
-def _end(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-def _remove_group(group: Path) -> None:
-    for folder, _, _ in os.walk(group, topdown=False):
-        with contextlib.suppress(FileNotFoundError):
-            Path(folder).rmdir()
-
-
-def forget_all() -> None:
-    """The group of all hosts' groups, once they are gone."""
-    for hierarchy in _hierarchies():
-        if (hierarchy / GROUP).exists():
-            (hierarchy / GROUP).rmdir()
+    return sorted({path.name for path in (STATE / "hosts").glob("*")} | cgroups.names())

@@ -1,25 +1,45 @@
-"""Commands on this machine, with errors a person can read."""
+"""Commands and folders on this machine, with errors a person can read."""
 
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+from lab.fleet import cgroups
+
 CACHE, STATE = Path("/var/cache/imker-lab"), Path("/var/lib/imker-lab")
+Say = Callable[[str], None]
 
 
 class LabError(Exception):
     """What the lab cannot do here, in one line."""
 
 
-def sh(*argv: str | Path, stdin: str = "", check: bool = True, cwd: Path | None = None) -> str:
-    """Runs argv, returns what it printed. Raises LabError with the last lines of its errors."""
-    done = subprocess.run(list(map(str, argv)), input=stdin, capture_output=True, text=True, cwd=cwd)
+def sh(*argv: str | Path, stdin: str = "", check: bool = True, cwd: Path | None = None, group: str = "") -> str:
+    """Runs argv, in a group if one is named; returns what it printed. Raises LabError with its errors' last lines."""
+    words = [*cgroups.joining(group), *map(str, argv)]
+    done = subprocess.run(words, input=stdin, capture_output=True, text=True, cwd=cwd)
     if check and done.returncode:
         tail = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
         raise LabError(f"{Path(argv[0]).name} failed ({done.returncode}): {tail}")
     return done.stdout
 
 
-def launch(*argv: str, output: Path) -> None:
+def launch(*argv: str, output: Path, group: str = "") -> None:
     """Starts a process that outlives this one, in a session of its own; what it says goes to a file."""
+    words = ["setsid", "--fork", *cgroups.joining(group), *argv]
     with output.open("ab") as log:
-        subprocess.run(["setsid", "--fork", *argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
+        subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
+
+
+def remove(folder: Path) -> None:
+    """A folder, and before it whatever is mounted below."""
+    for target in reversed(_mounts_below(folder)):
+        sh("umount", "-l", target, check=False)
+    if not _mounts_below(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    return [target for target in mounted if target.startswith(f"{folder}/")]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lab.simulated.dialect import OFFERED, Age, engine_of
+from lab.simulated.dialect import OFFERED, Age, engine_of, number
 from lab.simulated.machine import CONFFILE, MAINTAINERS, NEWER, SOURCE, Package
 from lab.simulated.units import Unit, Work
 
@@ -21,9 +21,14 @@ def offered(age: Age, source: str) -> dict[str, list[str]]:
     return found
 
 
-def madison(age: Age, source: str, package: str) -> str:
-    versions = offered(age, source).get(package, [])
+def madison(offered: dict[str, list[str]], package: str) -> str:
+    versions = offered.get(package, [])
     return "".join(f" {package} | {version} | http://packages.invalid bookworm Packages\n" for version in versions)
+
+
+def older(version: str, than: str) -> bool:
+    """By the Engine's version, as far as the simulated ones differ."""
+    return number(engine_of(version)) < number(engine_of(than))
 
 
 def upgrade(machine: "Machine", wanted: Sequence[str]) -> Work:
@@ -73,7 +78,7 @@ def _installed(machine: "Machine", name: str, version: str) -> bool:
 
 
 def _finish(machine: "Machine") -> None:
-    """`dpkg --force-confnew --configure -a`. Debian's package does not restart the daemon."""
+    """What is half-configured is finished, the maintainer's conffile taken. The daemon is not restarted."""
     with machine.lock:
         for name, package in machine.packages.items():
             if package.state == "iU":

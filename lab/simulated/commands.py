@@ -42,7 +42,6 @@ RULES = (
     Rule(("journalctl", "-u"), system.journal),
     Rule(("dpkg-query", "-W"), system.dpkg_query),
     Rule(("dpkg", "--audit"), system.dpkg_audit),
-    Rule(("apt-cache", "madison"), system.madison),
     Rule(("timeout",), lambda machine, rest, stdin: perform(machine, rest[1:], stdin)),
     Rule(("dockerd", "--validate"), docker.validate),
     Rule(("docker", "ps"), docker.ps),

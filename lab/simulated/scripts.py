@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.simulated import apt
-from lab.simulated.machine import Machine
+from lab.simulated.machine import SOURCE, Machine
 from lab.simulated.said import Said
 from lab.simulated.units import Unit, Work
 
@@ -42,9 +42,14 @@ def copies(machine: Machine, rest: list[str], stdin: str) -> Said:
 
 
 def candidates(machine: Machine, rest: list[str], stdin: str) -> Said:
+    """Each package's versions, then those of the first that are older than the installed one."""
     if machine.apt_fails:
         return Said(100, "", "E: Failed to fetch http://packages.invalid  404  Not Found\n")
-    return Said(0, "".join(apt.madison(machine.world.age, stdin, package) + "==\n" for package in rest[2:]))
+    _, _, listed, installed, *packages = rest
+    offered = apt.offered(machine.world.age, stdin if listed else machine.disk.texts.get(SOURCE, ""))
+    older = (one for one in offered.get(packages[0], []) if apt.older(one, installed))
+    shown = "".join(apt.madison(offered, package) + "==\n" for package in packages)
+    return Said(0, shown + "".join(f"{version}\n" for version in older))
 
 
 def conditions(machine: Machine, rest: list[str], stdin: str) -> Said:
@@ -119,11 +124,11 @@ def _work(machine: Machine, argv: list[str]) -> Work | None:
 
 
 def _listening(word: str) -> Work:
-    """It answers every caller with its word, for 30 s."""
+    """It answers every caller with its word, for 120 s."""
 
     def work(unit: Unit) -> int:
         unit.output.append(word)
-        unit.pause(30)
+        unit.pause(120)
         return 0
 
     return work

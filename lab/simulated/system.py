@@ -2,8 +2,7 @@
 
 import time
 
-from lab.simulated import apt
-from lab.simulated.machine import SOURCE, Machine
+from lab.simulated.machine import Machine
 from lab.simulated.said import Said
 
 UNITS = ("docker.service", "docker.socket")
@@ -69,7 +68,7 @@ def _docker_service(machine: Machine) -> dict[str, str]:
         "LoadState": "loaded",
         "FragmentPath": unit.fragment_path,
         "DropInPaths": " ".join(unit.drop_in_paths),
-        "EnvironmentFiles": " ".join(files),
+        "EnvironmentFiles": "\nEnvironmentFiles=".join(files),
         "ExecMainStartTimestampMonotonic": str(since_boot if daemon.version else 0),
         "MainPID": str(daemon.pid if daemon.version else 0),
         "ActiveState": "active" if daemon.version else "failed",
@@ -130,8 +129,3 @@ def dpkg_audit(machine: Machine, rest: list[str], stdin: str) -> Said:
     """Words of dpkg's own about each package that is not finished."""
     held = [name for name, package in machine.packages.items() if package.state != "ii"]
     return Said(0, f"The following packages have been unpacked but not yet configured.\n {held}\n" if held else "")
-
-
-def madison(machine: Machine, rest: list[str], stdin: str) -> Said:
-    source = machine.disk.texts.get(SOURCE, "")
-    return Said(0, "".join(apt.madison(machine.world.age, source, package) for package in rest))

@@ -120,3 +120,14 @@ def test_tables_of_no_node_and_of_five_hundred() -> None:
     shown = tables.of(NodeTable("connewitz", 0.0, rows))
     assert len({row[0] for row in shown.rows}) == 500, "shortened IDs still tell all apart"
     assert tables.left_out(shown) > 0
+
+
+def test_what_passed_and_is_to_be_known_is_shown_with_what_to_do() -> None:
+    note = contract.Finding("docker group", "pass", "geschke is not in it", "Let Imker add it: --docker-group")
+    warned = contract.Finding("disk", "warn", "less than 2 GB left", "Make room.")
+    (shown,) = blocks.findings((contract.Finding("clock", "pass", "agrees with ours"), note, warned))
+    assert shown["text"]["text"].splitlines() == [
+        "⚠️ *disk*: less than 2 GB left Make room.",
+        "ℹ️ *docker group*: geschke is not in it Let Imker add it: --docker-group",
+        "✔️ 2 checks passed: clock, docker group",
+    ]

@@ -3,6 +3,7 @@
 import pytest
 
 from lab.fleet import fleet, machine
+from lab.fleet.options import DEFAULTS
 from lab.story import ALICE
 from tests.fleet.imkers import Imker, on, upgrading, wait_for
 from tests.fleet.tondi import CONTAINERS, HOST, MIGRATE, is_as_it_was, is_in_the_swarm, running, version
@@ -69,19 +70,22 @@ def test_a_held_lock_is_told_and_waited_for(imker: Imker) -> None:
 
 
 def test_a_package_left_half_configured_is_mended_first(imker: Imker) -> None:
-    """The Engine's own without a question; another's is told."""
+    """The Engine's own without a question; another's is told, and what people wrote into its conffile stays."""
     build = """
-set -e; mkdir -p /tmp/toy/DEBIAN; cd /tmp
-printf 'Package: toy\\nVersion: 1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n' > toy/DEBIAN/control
-printf '#!/bin/sh\\ntest -e /run/toy\\n' > toy/DEBIAN/postinst; chmod 755 toy/DEBIAN/postinst
-dpkg-deb -b toy >/dev/null; dpkg -i toy.deb >/dev/null 2>&1 || true; touch /run/toy
+set -e; mkdir -p /tmp/toy/DEBIAN /tmp/toy/etc; cd /tmp; echo /etc/toy.conf > toy/DEBIAN/conffiles
+build() {
+  printf "Package: toy\\nVersion: $1\\nArchitecture: all\\nMaintainer: x\\nDescription: x\\n" > toy/DEBIAN/control
+  echo "$1" > toy/etc/toy.conf; dpkg-deb -b toy >/dev/null; }
+build 1; dpkg -i toy.deb >/dev/null; echo ours > /etc/toy.conf; build 2; dpkg --unpack toy.deb >/dev/null
 """
     on(HOST, "sh", "-c", build)
     warned = imker.until(imker.asks(MIGRATE), lambda seen: "Continue" in seen.buttons)
-    assert "dpkg has not finished: toy (iF)" in warned.plain
+    assert "dpkg has not finished: toy (iU)" in warned.plain
     imker.presses(ALICE, warned, "Continue")
     assert imker.over(warned).text.startswith("✅")
     assert on(HOST, "dpkg", "--audit") == ""
+    assert on(HOST, "cat", "/etc/toy.conf") == "ours\n"
+    assert "deprecated" in on(HOST, "cat", DEFAULTS), "the Engine's own is its maintainer's"
     is_in_the_swarm()
 
 

@@ -12,13 +12,13 @@ from lab.slack.client import Seen
 from lab.story import ALICE, BOB, OPS, Story
 from tests.fleet.conftest import THREE
 from tests.fleet.imkers import Imker, new_imker, on
+from tests.fleet.state import Containers, containers
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(600)]
 EIGHT = tuple(host.name for host in FLEET)
 CLASSIC = {"swarm-agent", "swarm-agent-master"}
 STORE = "consulnode01"
 LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + engine.FENCE + '"}}'
-Containers = dict[str, tuple[str, str]]
 
 
 @pytest.fixture
@@ -57,14 +57,6 @@ def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Imker, mo
     assert len(accepted) == len(managers) - 1, "all but the first, which started the swarm"
     assert all(refuses_an_older_run(host.name) for host in moving)
     assert Mark.of(on("connewitz", "docker", "info", "-f", LABEL).strip()).number >= len(moving) - 1, "a join each"
-
-
-def containers(host: str) -> Containers:
-    """Name -> (state, restart policy) of every container, running or not."""
-    form = "{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"
-    rows = on(host, "sh", "-c", f"docker inspect -f '{form}' $(docker ps -aq)").splitlines()
-    found = [line.lstrip("/").split() for line in rows]
-    return {row[0]: (row[1], row[2] if len(row) > 2 else "no") for row in found}
 
 
 def as_promised(before: Containers) -> Containers:

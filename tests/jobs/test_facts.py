@@ -38,6 +38,11 @@ def test_properties_keep_their_equals_signs() -> None:
     }
 
 
+def test_a_property_that_comes_again_has_a_line_for_each() -> None:
+    shown = "EnvironmentFiles=/a (ignore_errors=no)\nMainPID=7\nEnvironmentFiles=/b (ignore_errors=yes)\n"
+    assert facts.properties(shown)["EnvironmentFiles"] == "/a (ignore_errors=no)\n/b (ignore_errors=yes)"
+
+
 @pytest.mark.parametrize(
     ("inspected", "wanted"),
     [
@@ -50,10 +55,17 @@ def test_properties_keep_their_equals_signs() -> None:
             (Container("swarm-agent", "swarm:1.2.3", True, "always", ("bridge",)),),
         ),
         (
-            '[{"Name": "/proxy", "HostConfig": {"Binds": ["/srv:/srv", "/run/docker.sock:/run/docker.sock:ro"]}}]',
+            '[{"Name": "/proxy", "Mounts": [{"Source": "/srv"}, {"Source": "/run/docker.sock", "Destination": "/s"}]}]',
             (Container("proxy", "", False, "no", drives=True),),
         ),
-        ('[{"Name": "/web", "HostConfig": {"Binds": ["/srv:/srv"]}}]', (Container("web", "", False, "no"),)),
+        (
+            '[{"Name": "/proxy", "Mounts": [{"Type": "bind", "Source": "/var/run/", "Destination": "/host/run"}]}]',
+            (Container("proxy", "", False, "no", drives=True),),
+        ),
+        (
+            '[{"Name": "/web", "Mounts": [{"Source": "/srv/run"}, {"Type": "tmpfs"}]}]',
+            (Container("web", "", False, "no"),),
+        ),
         (
             '[{"Name": "/x", "HostConfig": null, "State": null, "NetworkSettings": null}]',
             (Container("x", "", False, "no"),),

@@ -19,6 +19,7 @@ TO_EXPERIMENTAL = Component(**{"from": "main", "to": "experimental"})
             "Types: deb\nURIs: http://h/main\nSuites: main-s\nComponents: main\n",
             "Types: deb\nURIs: http://h/main\nSuites: main-s\nComponents: experimental\n",
         ),
+        ("Types: deb\ncomponents:main contrib\n", "Types: deb\ncomponents:experimental contrib\n"),
         ("deb http://h/ s main\r\n", "deb http://h/ s experimental\r\n"),
         ("", ""),
     ],

@@ -80,8 +80,9 @@ def test_a_host_without_fault_passes_everything() -> None:
     told = checked(GOOD)
     assert {finding.level for finding in told.values()} == {"pass"}
     assert set(told) == {
-        "SSH and sudo", "clock", "disk", "init system", "apt lock", "dpkg", "storage driver", "TLS certificate",
-        "restart policies", "classic overlay networks", "address", "MTU", "address pool", "iptables", "docker group",
+        "host key", "SSH", "sudo", "clock", "disk", "init system", "apt lock", "dpkg", "storage driver",
+        "TLS certificate", "restart policies", "classic overlay networks", "address", "MTU", "address pool", "iptables",
+        "docker group",
     }  # fmt: skip
 
 

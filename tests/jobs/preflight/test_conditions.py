@@ -1,6 +1,8 @@
 """What a host's tools print, and what is read from it: cases as data, each a section of the one script."""
 
 import datetime
+import subprocess
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -73,6 +75,14 @@ CASES = [
     ("store", STORE, "store_peers", ("198.18.0.39", "198.18.0.73")),
     ("store", "", "store_peers", ()),
     ("certificate", "no certificate\n", "expires", None),
+    (
+        "unread",
+        "/etc/docker/ca.pem\n/etc/docker/my key.pem\n",
+        "unread",
+        ("/etc/docker/ca.pem", "/etc/docker/my key.pem"),
+    ),
+    ("socket", "Listen=/run/docker.sock (Stream)\n", "socket", False),
+    ("socket", "Listen=/run/docker.sock (Stream)\nListen=[::]:2376 (Stream)\n", "socket", True),
 ]
 
 
@@ -96,6 +106,15 @@ def test_a_certificates_end() -> None:
     built = x509.CertificateBuilder(name, name, key.public_key(), 1, ends - datetime.timedelta(days=9), ends)
     pem = built.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
     assert read(printed(certificate=pem), NOW).expires == ends.timestamp()
+
+
+def test_the_script_itself_reads_the_files_that_the_options_name(tmp_path: Path) -> None:
+    """By this machine's own shell; all else that it asks is not looked at."""
+    (tmp_path / "server.pem").write_text("a certificate\n")
+    files = (str(tmp_path / "server.pem"), str(tmp_path / "gone.pem"), "")
+    said = subprocess.run(("sh", "-c", SCRIPT, "imker", "root", *files), capture_output=True, text=True, timeout=60)
+    assert "==certificate\na certificate\n" in said.stdout
+    assert read(said.stdout, NOW).unread == (files[1],)
 
 
 def test_a_host_on_which_no_tool_answers_is_read_all_the_same() -> None:

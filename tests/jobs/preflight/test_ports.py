@@ -2,14 +2,17 @@
 
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import pytest
 
 from jobs.contract import Level
+from jobs.errors import CommandFailed, Unreachable
 from jobs.preflight import ports
-from jobs.preflight.ports import CALL, LISTEN, PORTS, PortProbe, call, findings
+from jobs.preflight.ports import CALL, LISTEN, PORTS, Listening, PortProbe, findings
 from jobs.ssh import Output
 
 WORD = "0123456789abcdef"
@@ -17,13 +20,16 @@ WORD = "0123456789abcdef"
 
 @dataclass
 class Caller:
-    """A shell that answers for the ports that are open, and keeps what it was asked."""
+    """A shell that answers for the ports that are open, and keeps what it was asked. `fails`: the program that does."""
 
     answers: dict[str, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     host: str = "kaditz"
+    fails: str = ""
 
     def run(self, *argv: str, **_: object) -> Output:
+        if argv[0] == self.fails:
+            raise CommandFailed(self.host, argv[0], 1, "no such program")
         self.asked = list(argv[4:])
         return Output(0, "".join(f"{line} {found}\n" for line, found in self.answers.items()), "")
 
@@ -62,21 +68,50 @@ def test_every_direction_that_is_closed_is_named() -> None:
 
 
 def test_who_asked_nobody_claims_nothing() -> None:
-    assert findings([]) == ()
+    (found,) = findings([])
+    assert (found.check, found.level) == ("ports", "pass")
+    assert "nobody to try them with yet" in found.text
 
 
 def test_a_swarms_own_ports_are_asked_by_tcp_alone() -> None:
     shell = Caller({"tcp,198.18.0.73,2377": "taken", "tcp,198.18.0.73,7946": "closed"})
-    told = call(shell, WORD, {"tondi": "198.18.0.73"}, frozenset({"tondi"}))
+    told = Listening(()).called(shell, {"tondi": "198.18.0.73"}, frozenset({"tondi"}))
     assert shell.asked == ["tcp,198.18.0.73,2377", "tcp,198.18.0.73,7946"]
     assert [(probe.port, probe.reached, probe.held) for probe in told] == [(2377, True, True), (7946, False, False)]
 
 
 def test_what_is_not_answered_for_counts_as_closed() -> None:
-    told = call(Caller(), WORD, {"tondi": "198.18.0.73", "lausen": "198.18.0.64"}, frozenset())
+    told = Listening(()).called(Caller(), {"tondi": "198.18.0.73", "lausen": "198.18.0.64"})
     assert len(told) == 2 * len(PORTS)
     assert not any(probe.reached for probe in told)
     assert {probe.target for probe in told} == {"tondi", "lausen"}
+
+
+NEAR = {"tondi": "198.18.0.73", "lausen": "198.18.0.64"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "listeners", "untried", "says"),
+    [
+        (Caller(fails="perl"), (Caller(host="tondi"),), {"tondi", "lausen"}, "kaditz to tondi, kaditz to lausen: perl"),
+        (Caller(), (Caller(host="tondi", fails="systemd-run"),), {"tondi"}, "kaditz to tondi: systemd-run failed on t"),
+    ],
+)
+def test_what_cannot_be_tried_is_a_warning_and_not_a_closed_port(
+    caller: Caller, listeners: tuple[Caller, ...], untried: set[str], says: str
+) -> None:
+    with Listening(listeners) as listening:
+        told = listening.called(caller, NEAR)
+    assert {probe.target for probe in told if probe.untried} == untried
+    warned = findings([probe for probe in told if probe.untried])
+    assert [(finding.level, says in finding.text) for finding in warned] == [("warn", True)], warned
+
+
+def test_a_host_that_was_lost_before_is_not_asked() -> None:
+    shell = Caller()
+    told = Listening((), {"tondi": str(Unreachable("tondi is away"))}).called(shell, NEAR)
+    assert [probe.untried for probe in told if probe.target == "tondi"] == ["tondi is away"]
+    assert len(shell.asked) == len(PORTS), "the other is"
 
 
 # --- the programs that run on hosts ---------------------------------------------------------------------------------
@@ -100,7 +135,10 @@ def listener(free: int) -> Iterator[int]:
 
 
 def said(port: int, word: str = WORD) -> list[str]:
-    targets = [f"{kind},127.0.0.1,{port}" for kind in ("tcp", "udp")]
+    return called([f"{kind},127.0.0.1,{port}" for kind in ("tcp", "udp")], word)
+
+
+def called(targets: list[str], word: str = WORD) -> list[str]:
     done = subprocess.run(["perl", "-e", CALL, word, *targets], capture_output=True, text=True, check=True, timeout=30)
     return [line.split()[1] for line in done.stdout.splitlines()]
 
@@ -117,10 +155,32 @@ def test_where_nobody_listens_it_is_closed(free: int) -> None:
     assert said(free) == ["closed", "closed"]
 
 
+@pytest.fixture
+def swallowed() -> Iterator[list[str]]:
+    """Thirty targets from which nothing comes: a full queue of connections, and a socket that nobody reads."""
+    with ExitStack() as stack:
+        full, unread = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+        for held in (full, unread):
+            stack.enter_context(held).bind(("127.0.0.2", 0))
+        full.listen(0)
+        for _ in range(3):
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        yield [f"tcp,127.0.0.2,{full.getsockname()[1]}", f"udp,127.0.0.2,{unread.getsockname()[1]}"] * 15
+
+
+def test_targets_that_swallow_everything_hold_up_nobody(listener: int, swallowed: list[str]) -> None:
+    """A firewall drops: what is open is found all the same, and before the listeners end."""
+    began = time.monotonic()
+    assert called([*swallowed, f"tcp,127.0.0.1,{listener}"]) == [*(["closed"] * 30), "open"]
+    assert time.monotonic() - began < 15, "not one after the other"
+
+
 def test_the_listener_ends_by_itself() -> None:
     """A connection that is cut must not leave it behind for ever."""
-    assert "my $end = time + 30;" in LISTEN
+    assert "my $end = time + 120;" in LISTEN
     done = subprocess.run(
-        ["perl", "-e", ports.LISTEN.replace("time + 30", "time + 1"), WORD], timeout=10, capture_output=True
+        ["perl", "-e", ports.LISTEN.replace("time + 120", "time + 1"), WORD], timeout=10, capture_output=True
     )
     assert done.returncode == 0

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.contract import Migrate
+from jobs.contract import Detail, Migrate
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, Unreachable
 from jobs.gather import wait_for
@@ -71,6 +71,38 @@ def test_a_connection_cut_before_the_upgrade_is_begun_lets_it_begin_then(imker, 
     monkeypatch.setattr(units, "start", cut)
     assert imker.does(Migrate("tondi", "manager"))[-1].outcome == "done"
     assert cuts
+
+
+def installing(imker, packages: str, seconds: float, code: int = 0) -> None:
+    """An upgrade that an earlier run left on tondi."""
+
+    def work(unit) -> int:
+        unit.output.append(f"apt's words about {packages}")
+        unit.pause(seconds)
+        return code
+
+    imker.fleet["tondi"].units.start(UPGRADE, work, f"Imker: {packages}")
+
+
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_another_upgrade_that_runs_or_is_over_is_not_taken_for_this_one(imker, seconds: float) -> None:
+    installing(imker, "docker.io=20.10", seconds)
+    told = imker.does(Migrate("tondi", "manager"))
+    assert told[-1].outcome == "done", told[-1]
+    assert imker.fleet["tondi"].packages["docker.io"].version.startswith("26.1")
+    (earlier,) = [body for body in told if isinstance(body, Detail) and "20.10" in body.title]
+    assert earlier.title == "apt on tondi, exit 0: Imker: docker.io=20.10"
+    assert earlier.text == "apt's words about docker.io=20.10\n"
+
+
+def test_an_upgrade_that_failed_while_nobody_looked_is_told_before_it_is_begun_again(imker) -> None:
+    installing(imker, "docker.io=26.1.5+dfsg1-9+lab1 docker-cli=26.1.5+dfsg1-9", 0, code=100)
+    soon("it has failed", lambda: not imker.fleet["tondi"].units.running(UPGRADE))
+    told = imker.does(Migrate("tondi", "manager"))
+    assert told[-1].outcome == "done", told[-1]
+    assert [body.title[:24] for body in told if isinstance(body, Detail) and body.title.startswith("apt on")] == [
+        "apt on tondi, exit 100: ", "apt on tondi"
+    ]  # fmt: skip
 
 
 def test_a_reboot_in_the_middle_of_the_upgrade_leaves_it_half_done_and_is_mended(imker) -> None:

@@ -1,0 +1,50 @@
+"""What has to change in one command: each flag that leaves, each old name, the old verb. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobs.daemon_options.commands import Command
+from jobs.daemon_options.flags import DATA_ROOT, GRAPH, LEAVE, Flag
+from jobs.daemon_options.traced import Edit
+from jobs.daemon_options.words import Word, without
+
+
+@dataclass(frozen=True)
+class Mend:
+    edits: tuple[Edit, ...]
+    dropped: tuple[str, ...] = ()
+    mapped: tuple[tuple[str, str], ...] = ()
+
+
+def mends(command: Command) -> Iterator[Mend]:
+    for flag in command.flags:
+        if flag.name in LEAVE:
+            yield _dropped(command, flag)
+        elif flag.name in GRAPH:
+            yield from _renamed(command.words[flag.first], flag.name)
+    yield from _verb(command)
+
+
+def _dropped(command: Command, flag: Flag) -> Mend:
+    last = flag.first if flag.name == "live-restore" else flag.last
+    written = command.outer.text[command.words[flag.first].start : command.words[last].end]
+    return Mend(tuple(without(command.outer, command.words, flag.first, last)), (written,))
+
+
+def _renamed(word: Word, name: str) -> Iterator[Mend]:
+    """`-g` and `--graph` have been `--data-root` since 17.05, and are gone since 23.0."""
+    end = word.text.index(name) + len(name)
+    old, glued = word.value[:end], word.text[end : end + 1] not in ("", "=")
+    if old.whole:
+        new = f"--{DATA_ROOT}=" if glued else f"--{DATA_ROOT}"
+        yield Mend(((old.spans[0][0], old.spans[-1][1], new),), mapped=((old.text, f"--{DATA_ROOT}"),))
+
+
+def _verb(command: Command) -> Iterator[Mend]:
+    """`docker daemon` and `docker -d` have been `dockerd` since 1.12, and are gone since 17.06 at the latest."""
+    if command.verb is None:
+        return
+    ends = (word.value.spans[-1][1] for word in command.words[: command.first] if word.text.endswith("docker"))
+    gone = without(command.outer, command.words, command.verb, command.verb)
+    verb = command.words[command.verb].text
+    yield Mend((*((end, end, "d") for end in ends), *gone), mapped=((f"docker {verb}", "dockerd"),))

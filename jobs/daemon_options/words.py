@@ -1,0 +1,74 @@
+"""The words of a command line or of a variable's value, as systemd splits them (extract_first_word). Pure."""
+
+import re
+from dataclasses import dataclass
+
+from jobs.daemon_options.traced import Edit, Traced
+
+WORD = re.compile(
+    r"""(?:\\.|"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|[^ \t\r\n\\"']|\\\Z)+""", re.DOTALL
+)
+PART = re.compile(
+    r"""\\(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}|[0-7]{3}|.)|(?P<mark>["'])|(?P<plain>.)""",
+    re.DOTALL,
+)
+CODES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
+
+
+@dataclass(frozen=True)
+class Word:
+    """`value`: without quotes, escapes undone; `start`, `end`: where it is written in its text."""
+
+    value: Traced
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        return self.value.text
+
+
+def words(outer: Traced, *, codes: bool) -> tuple[Word, ...]:
+    r"""`codes`: whether \x20 is a space, as in a unit; in a variable a backslash only keeps what follows it."""
+    found = (match.span() for match in WORD.finditer(outer.text))
+    return tuple(Word(_value(outer, start, end, codes), start, end) for start, end in found)
+
+
+def without(outer: Traced, found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
+    """Takes the words `first` to `last` out, with the gap before them, or behind.
+
+    With comments on both sides only their own line goes: a comment must not come to stand behind something."""
+    start, end = found[first].start, found[last].end
+    before = found[first - 1].end if first else 0
+    after = found[last + 1].start if last + 1 < len(found) else end
+    plain = outer[before : start + 1].whole
+    if plain and (first or after == end):
+        start = before
+    elif after > end and outer[end - 1 : after + 1].whole:
+        end = after
+    elif not plain:
+        start = next(at for at in range(before, start + 1) if outer[at : start + 1].whole)
+        end = next(at for at in range(after, end - 1, -1) if outer[end - 1 : at].whole)
+    return outer[start:end].removed()
+
+
+def _value(outer: Traced, start: int, end: int, codes: bool) -> Traced:
+    quote, text, spans = "", "", []
+    for part in PART.finditer(outer.text, start, end):
+        if part["mark"] and quote in ("", part["mark"]):
+            quote = "" if quote else part["mark"]
+            continue
+        new = _undone(part["code"], codes) if part["code"] else part[0]
+        text += new
+        spans += [(outer.spans[part.start()][0], outer.spans[part.end() - 1][1])] * len(new)
+    return Traced(text, tuple(spans))
+
+
+def _undone(code: str, codes: bool) -> str:
+    if not codes or code in "\"'\\":
+        return code
+    if code in CODES:
+        return CODES[code]
+    if len(code) == 1:
+        return f"\\{code}"  # systemd warns, and keeps it
+    return chr(int(code, 8) if code[0] in "01234567" else int(code[1:], 16))

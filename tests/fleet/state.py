@@ -1,0 +1,52 @@
+"""What the lab promises of real hosts: the state of 2016, and, after `down`, nothing."""
+
+from pathlib import Path
+
+from lab.fleet.hosts import BRIDGE
+from lab.fleet.shell import CACHE, STATE
+from tests.fleet.imkers import on
+
+Containers = dict[str, tuple[str, str]]
+ALWAYS = ("running", "always")
+APPLICATIONS = {
+    "web": ("running", "unless-stopped"),
+    "batch": ("running", "no"),
+    "cache": ("running", "unless-stopped"),
+}
+OF_2016: dict[str, Containers] = {
+    "connewitz": APPLICATIONS,
+    "tondi": {**APPLICATIONS, "swarm-agent": ALWAYS},
+    "lausen": {**APPLICATIONS, "consulnode01": ALWAYS},
+    "miltitz": {**APPLICATIONS, "swarm-agent": ALWAYS, "swarm-agent-master": ALWAYS},
+}
+
+
+def containers(host: str) -> Containers:
+    """Name -> (state, restart policy) of every container, running or not."""
+    form = "{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"
+    rows = on(host, "sh", "-c", f"docker inspect -f '{form}' $(docker ps -aq)").splitlines()
+    found = [line.lstrip("/").split() for line in rows]
+    return {row[0]: (row[1], row[2] if len(row) > 2 else "no") for row in found}
+
+
+def left() -> list[str]:
+    """Whatever of the lab is still on this machine; the finished base, and keys, may be."""
+    mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "imker-lab" in line]
+    hierarchies = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*/")]
+    groups = [str(folder / "imker-lab") for folder in hierarchies if (folder / "imker-lab").exists()]
+    links = [path.name for path in Path("/sys/class/net").iterdir() if path.name == BRIDGE or path.name[:3] == "vb-"]
+    folders = [*map(str, CACHE.glob("*.unfinished")), *map(str, (STATE / "hosts").glob("*"))]
+    return [*mounts, *groups, *links, *folders, *_processes()]
+
+
+def _processes() -> list[str]:
+    """The web server, systemd-nspawn and what builds a base all name one of the lab's folders."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes()
+        except OSError:
+            continue  # it ended while we looked
+        if any(f"{folder}/".encode() in words for folder in (CACHE, STATE)):
+            found.append(words.replace(b"\0", b" ").decode(errors="replace"))
+    return found
