@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 import structlog
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import blocks
 from bot.fleet import FleetView
 from bot.kit import Message
+from bot.patience import code, untaken
 from bot.progress import RunView
 from bot.report import report as written
 from bot.runs import Runs
@@ -21,6 +23,8 @@ from imker.fault import fault
 log = structlog.get_logger()
 APART = 1.5  # seconds between two edits of one message
 METADATA = "imker_run"
+UNFIT = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
+PLAIN = 1000  # characters of either end of a text, which Slack takes whatever is in it
 
 
 class Messages:
@@ -58,13 +62,21 @@ class Messages:
             return self._edit(run, message, digest, {"ts": ts, "channel": channel})
         self._posted.remember(run, tried="1")
         fault("message.tried")
-        ts = self._sent(channel, run, message)
+        try:
+            ts = self._sent(channel, run, message)
+        except SlackApiError as refused:
+            if untaken(refused):
+                self._posted.untried(run)
+            raise
         fault("message.posted")
         self._posted.remember(run, ts=ts, channel=channel, digest=digest)
         return None
 
     def _sent(self, channel: str, run: str, message: Message) -> str:
-        return post(self._client, channel, message, METADATA, {"run": run}, unfurl_links=False)
+        def send(fit: Message) -> str:
+            return post(self._client, channel, fit, METADATA, {"run": run}, unfurl_links=False)
+
+        return _fitting(send, message)
 
     def _found(self, channel: str, run: str, since: float) -> str:
         """A message of this run that was posted although its reply was lost, "" if there is none."""
@@ -77,7 +89,11 @@ class Messages:
         self._posted.remember(run, digest=digest)
 
     def _update(self, channel: str, ts: str, message: Message) -> None:
-        self._client.chat_update(channel=channel, ts=ts, text=message.text, blocks=list(message.blocks))
+        def send(fit: Message) -> str:
+            self._client.chat_update(channel=channel, ts=ts, text=fit.text, blocks=list(fit.blocks))
+            return ts
+
+        _fitting(send, message)
 
     def details(self, view: RunView) -> None:
         """Each once, in the message's thread."""
@@ -87,10 +103,16 @@ class Messages:
                 continue
             if f"tried:{key}" not in posted or not self._heard(posted, key):
                 self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
-                said, thread = {"detail": key}, posted["ts"]
-                post(self._client, posted["channel"], blocks.detail(shown), METADATA, said, thread_ts=thread)
+                self._reply(posted, key, blocks.detail(shown))
                 fault("reply.posted")
             self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
+
+    def _reply(self, posted: dict[str, str], key: str, message: Message) -> None:
+        def send(fit: Message) -> str:
+            said, thread = {"detail": key}, posted["ts"]
+            return post(self._client, posted["channel"], fit, METADATA, said, thread_ts=thread)
+
+        _fitting(send, message)
 
     def _heard(self, posted: dict[str, str], key: str) -> bool:
         """Whether a detail is in the thread although its post's reply was lost."""
@@ -135,3 +157,16 @@ class Messages:
         """Whether an upload whose reply was lost was heard."""
         files = (file for reply in replies(self._client, posted) for file in reply.get("files") or [])
         return any(file.get("name") == name for file in files)
+
+
+def _fitting(send: Callable[[Message], str], message: Message) -> str:
+    """What Slack takes in no blocks is said in its text alone: a run's end is told, however it looks."""
+    try:
+        return send(message)
+    except SlackApiError as refused:
+        if code(refused) not in UNFIT:
+            raise
+        log.error("Slack does not take these blocks", error=str(refused.response.data), text=message.text)
+        text = message.text
+        short = text if len(text) <= 2 * PLAIN else f"{text[:PLAIN]}\n…\n{text[-PLAIN:]}"
+        return send(Message(short, ()))

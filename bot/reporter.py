@@ -40,6 +40,7 @@ TICK = 1.5  # seconds between looks
 HEALED = 5.0  # seconds after which a record without a job is enqueued again
 SLACK = 10  # seconds that Slack may take to answer
 GONE = ("message_not_found", "cant_update_message", "thread_not_found")
+CLOSED = "edit_window_closed"  # a workspace may not let messages be edited any more: what comes to rest is said anew
 HEAD = "the record's head"  # what patience is had with, besides runs
 
 logger = structlog.get_logger()
@@ -126,7 +127,7 @@ class Reporter:
                 self._conclude(view, fleet)
                 return self._close(run)
         except SlackApiError as refused:
-            if code(refused) in GONE:
+            if code(refused) in GONE or (code(refused) == CLOSED and (over or view.state == "waiting")):
                 self._open.pop(run, None)
                 return self._runs.posted.forget(run)  # it comes again
             if code(refused) not in SHUT_OUT:
@@ -164,7 +165,7 @@ class Reporter:
                 if run in self._open:
                     self._messages.forgotten(*self._open[run])
             except SlackApiError as refused:
-                if code(refused) not in (*GONE, *SHUT_OUT):
+                if code(refused) not in (*GONE, *SHUT_OUT, CLOSED):
                     raise
             self._close(run)
 

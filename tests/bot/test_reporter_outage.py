@@ -12,7 +12,9 @@ import pytest
 from redis import Redis
 from rq.job import Job
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import RetryHandler
+from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages import Messages
@@ -176,6 +178,65 @@ def test_runs_go_on_while_slack_is_away(world: World) -> None:
     world.redis.delete(f"rq:job:{run}-1", f"run:{run}:events")
     world.look(10.0)
     assert Job.exists(f"{run}-1", world.redis)
+
+
+def refusing(world: World, monkeypatch: pytest.MonkeyPatch, method: str, error: str, words: str = "") -> None:
+    """Slack takes no call of that method with these words in it."""
+    real = getattr(world.client, method)
+
+    def call(**said: Any) -> Any:
+        if words in str(said):
+            raise SlackApiError("no", SlackResponse(client=None, http_verb="", api_url="", req_args={}, headers={},
+                                                     data={"ok": False, "error": error}, status_code=200))  # fmt: skip
+        return real(**said)
+
+    monkeypatch.setattr(world.client, method, call)
+
+
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long", "msg_too_long"])
+def test_what_slack_does_not_take_in_blocks_is_said_in_words(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    for method in ("chat_postMessage", "chat_update"):
+        refusing(world, monkeypatch, method, error, words="'type': 'section'")
+    before = len(world.workspace.sees(ALICE, OPS))
+    (run,) = world.begun(1)
+    world.look()
+    world.tell(run, Detail("apt", "nothing <new>"), DONE)
+    world.look(MINUTE)
+    message, reply = world.workspace.sees(ALICE, OPS)[before:]
+    assert DONE.summary in message.text
+    assert (message.plain, reply.thread) == ("", message.ts)
+    assert "nothing &lt;new&gt;" in reply.text
+    assert world.runs.open_runs() == []
+
+
+def test_a_message_that_may_not_be_edited_any_more_is_posted_anew_when_it_comes_to_rest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run,) = world.begun(1)
+    world.look()
+    refusing(world, monkeypatch, "chat_update", "edit_window_closed")
+    world.look(MINUTE, steps(world, [run]))
+    assert len(world.posts(run)) == 1
+    world.tell(run, DONE)
+    world.look(MINUTE)
+    first, last = world.posts(run)
+    assert (DONE.summary in first.plain, DONE.summary in last.plain) == (False, True)
+    assert world.runs.open_runs() == []
+
+
+def test_what_was_surely_refused_is_not_looked_up_before_it_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(world.calls("conversations.history"))
+    (run,) = world.begun(1)
+    with monkeypatch.context() as meanwhile:
+        refusing(world, meanwhile, "chat_postMessage", "not_in_channel")
+        world.look(10 * MINUTE)
+    assert len(world.calls("conversations.history")) == before
+    world.look(5 * MINUTE)
+    assert len(world.posts(run)) == 1
 
 
 SHUT: dict[str, dict[str, bool]] = {
