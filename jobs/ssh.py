@@ -92,7 +92,7 @@ class SshShell:
         try:
             output = _run(self._client, line, stdin.encode(), time.monotonic() + timeout)
         except (paramiko.SSHException, OSError, EOFError) as gone:
-            raise self._lost(argv, str(gone)) from gone
+            raise self._lost(argv, str(gone) or "it answers no more") from gone
         if output.code == -1:
             raise self._lost(argv, "the connection was lost")
         return output.or_failed(self.host, argv[0]) if check else output
