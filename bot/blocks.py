@@ -113,7 +113,8 @@ def findings(found: Sequence[Finding]) -> list[Block]:
 
 def finding_line(finding: Finding) -> str:
     mark = {"pass": "ℹ️", "warn": "⚠️", "block": "⛔"}[finding.level]
-    return f"{mark} *{mrkdwn(finding.check)}*: {mrkdwn(finding.text)} {mrkdwn(finding.hint)}".rstrip()
+    stop = "" if not finding.hint or finding.text.endswith((".", "?", "!")) else "."
+    return f"{mark} *{mrkdwn(finding.check)}*: {mrkdwn(finding.text)}{stop} {mrkdwn(finding.hint)}".rstrip()
 
 
 def _diff(view: RunView) -> list[Block]:

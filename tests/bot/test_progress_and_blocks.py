@@ -127,7 +127,7 @@ def test_what_passed_and_is_to_be_known_is_shown_with_what_to_do() -> None:
     warned = contract.Finding("disk", "warn", "less than 2 GB left", "Make room.")
     (shown,) = blocks.findings((contract.Finding("clock", "pass", "agrees with ours"), note, warned))
     assert shown["text"]["text"].splitlines() == [
-        "⚠️ *disk*: less than 2 GB left Make room.",
-        "ℹ️ *docker group*: geschke is not in it Let Imker add it: --docker-group",
+        "⚠️ *disk*: less than 2 GB left. Make room.",
+        "ℹ️ *docker group*: geschke is not in it. Let Imker add it: --docker-group",
         "✔️ 2 checks passed: clock, docker group",
     ]

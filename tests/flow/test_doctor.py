@@ -17,7 +17,7 @@ def run(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.Comple
 def test_asked_in_slack_it_says_what_the_bot_and_what_the_jobs_need(workers: Flow) -> None:
     message = workers.asked("/swarm doctor", "checks of what the jobs need", seconds=60)
     assert "kaditz's SSH host key" in message.plain or "*SSH to kaditz*" in message.plain
-    assert "*host key of connewitz*: is not in known_hosts Check the key" in message.plain
+    assert "*host key of connewitz*: is not in known_hosts. Check the key" in message.plain
     own = workers.workspace.wait(ALICE, OPS, "What the bot itself needs")
     assert own.ephemeral
     assert "checks passed: bot token, app token, channel C01OPS, redis, RQ workers for changes" in own.plain
