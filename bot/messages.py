@@ -125,6 +125,7 @@ class Messages:
         if told in (when, "end"):
             return
         self._posted.remember(run, privately=when)
+        fault("private.noted")
         log.warning("the channel takes no messages", run=run, channel=view.record.channel, says=message.text)
         if url:
             lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
