@@ -15,9 +15,10 @@ from bot.fleet import FleetView
 from bot.kit import Message
 from bot.patience import code, untaken
 from bot.progress import RunView
+from bot.record import RunRecord
 from bot.report import report as written
 from bot.runs import Runs
-from bot.thread import history, payload, post, replies
+from bot.thread import edit, history, payload, post, replies
 from imker.fault import fault
 
 log = structlog.get_logger()
@@ -48,22 +49,22 @@ class Messages:
             return False
         self._edited[run] = self._clock()
         if "ts" not in posted:
-            self._post(view, message, digest, tried="tried" in posted)
+            self._post(view, message, over, digest, tried="tried" in posted)
         else:
-            self._edit(run, message, digest, posted)
+            self._edit(view, message, over, digest, posted)
         return True
 
-    def _post(self, view: RunView, message: Message, digest: str, *, tried: bool) -> None:
+    def _post(self, view: RunView, message: Message, over: bool, digest: str, *, tried: bool) -> None:
         """Noted before the first try: whoever comes after a failure cannot know whether that try was heard."""
         run, channel = view.record.run, view.record.channel
         ts = self._found(channel, run, view.record.asked_at) if tried else ""
         if ts:  # it was heard, and says what was true then
             self._posted.remember(run, ts=ts, channel=channel)
-            return self._edit(run, message, digest, {"ts": ts, "channel": channel})
+            return self._edit(view, message, over, digest, {"ts": ts, "channel": channel})
         self._posted.remember(run, tried="1")
         fault("message.tried")
         try:
-            ts = self._sent(channel, run, message)
+            ts = self._sent(view, message, over)
         except SlackApiError as refused:
             if untaken(refused):
                 self._posted.untried(run)
@@ -72,9 +73,10 @@ class Messages:
         self._posted.remember(run, ts=ts, channel=channel, digest=digest)
         return None
 
-    def _sent(self, channel: str, run: str, message: Message) -> str:
+    def _sent(self, view: RunView, message: Message, over: bool) -> str:
         def send(fit: Message) -> str:
-            return post(self._client, channel, fit, METADATA, {"run": run}, unfurl_links=False)
+            channel, said = view.record.channel, mark(view.record, over)
+            return post(self._client, channel, fit, METADATA, said, unfurl_links=False)
 
         return _fitting(send, message)
 
@@ -83,15 +85,15 @@ class Messages:
         posted = history(self._client, channel, since - 60)
         return next((str(one["ts"]) for one in posted if payload(one, METADATA).get("run") == run), "")
 
-    def _edit(self, run: str, message: Message, digest: str, posted: dict[str, str]) -> None:
-        self._update(posted["channel"], posted["ts"], message)
+    def _edit(self, view: RunView, message: Message, over: bool, digest: str, posted: dict[str, str]) -> None:
+        self._update(posted, view, message, over)
         fault("message.edited")
-        self._posted.remember(run, digest=digest)
+        self._posted.remember(view.record.run, digest=digest)
 
-    def _update(self, channel: str, ts: str, message: Message) -> None:
+    def _update(self, posted: dict[str, str], view: RunView, message: Message, over: bool) -> None:
         def send(fit: Message) -> str:
-            self._client.chat_update(channel=channel, ts=ts, text=fit.text, blocks=list(fit.blocks))
-            return ts
+            edit(self._client, posted["channel"], posted["ts"], fit, METADATA, mark(view.record, over))
+            return posted["ts"]
 
         _fitting(send, message)
 
@@ -133,11 +135,11 @@ class Messages:
 
     def forgotten(self, view: RunView, posted: dict[str, str]) -> None:
         """Says of a run that Redis has lost that it did. `posted`: where its message stood, if there was one."""
-        message, channel = blocks.forgotten(view), view.record.channel
+        message = blocks.forgotten(mark(view.record, over=True))
         if posted.get("ts"):
-            self._update(channel, posted["ts"], message)
+            self._update(posted, view, message, True)
         else:
-            self._sent(channel, view.record.run, message)
+            self._sent(view, message, True)
 
     def report(self, fleet: FleetView) -> None:
         """As a file in the thread, once."""
@@ -158,6 +160,11 @@ class Messages:
         """Whether an upload whose reply was lost was heard."""
         files = (file for reply in replies(self._client, posted) for file in reply.get("files") or [])
         return any(file.get("name") == name for file in files)
+
+
+def mark(record: RunRecord, over: bool) -> dict[str, str]:
+    """What a message says of itself to who comes after Redis was wiped."""
+    return {"run": record.run, "text": record.text, "asker": record.asker, "over": "yes" if over else "no"}
 
 
 def _fitting(send: Callable[[Message], str], message: Message) -> str:

@@ -18,6 +18,7 @@ from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages import Messages
+from bot.past import Past
 from bot.patience import MOST, Patience
 from bot.record import RunRecord, run_id
 from bot.reporter import TICK, Reporter
@@ -38,7 +39,7 @@ DONE = Ended("done", "kaditz is in the swarm")
 
 
 class World:
-    def __init__(self, workspace: Workspace, redis: Redis) -> None:
+    def __init__(self, workspace: Workspace, redis: Redis, past: tuple[str, ...] = ()) -> None:
         self.workspace, self.redis, self.now = workspace, redis, 1_795_440_000.0
         self.client = WebClient(token="xoxb-lab", base_url=f"{workspace.url}/api/", retry_handlers=list[RetryHandler]())
         self.runs = Runs(redis, self.clock, KEY)
@@ -46,7 +47,8 @@ class World:
         self.private: list[str] = []  # told to the asker alone
         witness = Witness(self.client, Audit(redis), self.runs, OPS, self.clock)
         patience = Patience(self.clock)
-        self.reporter = Reporter(self.runs, Messages(self.runs, self.client, self.clock), witness, self.clock, patience)
+        messages, looks = Messages(self.runs, self.client, self.clock), Past(self.client, self.runs, past, self.clock)
+        self.reporter = Reporter(self.runs, messages, witness, looks, self.clock, patience)
 
     def clock(self) -> float:
         return self.now
@@ -318,6 +320,30 @@ def test_of_a_run_that_redis_has_lost_it_says_so_once(world: World) -> None:
         assert "Redis has lost its data" in post.plain
         assert "/swarm migrate kaditz" in post.plain
     assert len(world.calls()) - before <= 3
+
+
+def test_a_reporter_that_begins_after_redis_was_wiped_finds_what_was_going_on_and_says_so_once(redis: Redis) -> None:
+    with running() as workspace:
+        before = World(workspace, redis)
+        before.now = time.time()
+        going, over = before.begun(2)
+        before.tell(over, DONE)
+        before.look()
+        redis.flushall()
+        kept = World(workspace, redis)
+        kept.now = before.now
+        (fresh,) = kept.begun(1)
+        for _ in range(2):
+            after = World(workspace, redis, (OPS,))
+            after.now = kept.now
+            after.look(MINUTE)
+        (lost,) = after.posts(going)
+        assert "Redis has lost its data" in lost.plain
+        assert "/swarm migrate kaditz" in lost.plain
+        assert DONE.summary in after.posts(over)[0].plain
+        assert "forgotten" not in after.posts(fresh)[0].plain
+        edits = [call for call in after.calls("chat.update") if call["arguments"]["ts"] == lost.ts]
+        assert len(edits) == 1
 
 
 @pytest.mark.parametrize("place", ["fleet", "events"])
