@@ -5,7 +5,17 @@ from jobs.contract import Accept, Finding, Migrate, Reject, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Refusal
-from jobs.steps import Activate, AwaitReachable, CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
+from jobs.steps import (
+    Activate,
+    AwaitReachable,
+    CheckNode,
+    DrainNode,
+    InitSwarm,
+    JoinSwarm,
+    MarkPending,
+    RestartEngine,
+    Step,
+)
 from jobs.typed import typed
 
 
@@ -43,6 +53,26 @@ def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tup
         f"there is no swarm yet, and {host.name} is to be a worker",
         f"Start it with a manager first: {typed(Migrate(host.name, 'manager'))}, or another host.",
     )
+
+
+def spared(now: HostFacts, swarm: SwarmFacts, engine: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps on a node's Engine, so that the swarm hardly sees its restart: drained before, verified after.
+
+    What somebody else has drained or paused stays so; where no other node could take the work, it stays.
+    """
+    node = own_node(now, swarm)
+    if node is None:
+        return engine
+    restarts = any(isinstance(step, RestartEngine) for step in engine)
+    others = [other for other in swarm.nodes if other != node and _takes_work(other)]
+    drain = (DrainNode(node.id),) if restarts and others and _takes_work(node) else ()
+    manages = (AwaitReachable(node.id),) if node.role == "manager" else ()
+    verify = (CheckNode(), *manages) if restarts else ()
+    return (*drain, *engine, *verify, *((Activate(node.id),) if drain or node.drained else ()))
+
+
+def _takes_work(node: Node) -> bool:
+    return node.state == "ready" and node.availability == "active"
 
 
 def swarm_findings(

@@ -122,6 +122,13 @@ def test_tables_of_no_node_and_of_five_hundred() -> None:
     assert tables.left_out(shown) > 0
 
 
+def test_a_run_that_goes_on_does_not_say_the_same_again_in_its_thread() -> None:
+    diff, other = contract.Detail("kaditz: what changes", "- a"), contract.Detail("apt on kaditz", "- a")
+    told = [(1, 1, diff), (1, 2, other), (2, 1, diff)]
+    view = fold(RECORD, [Event("k3fm9x2q", job, n, float(job), body) for job, n, body in told], "running", 3.0)
+    assert view.details == (("1-1", diff), ("1-2", other))
+
+
 def test_what_passed_and_is_to_be_known_is_shown_with_what_to_do() -> None:
     note = contract.Finding("docker group", "pass", "geschke is not in it", "Let Imker add it: --docker-group")
     warned = contract.Finding("disk", "warn", "less than 2 GB left", "Make room.")

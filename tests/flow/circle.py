@@ -21,6 +21,7 @@ from rq.serializers import JSONSerializer
 from bot import reception
 from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
+from bot.limit import Limit
 from bot.messages import Messages
 from bot.past import Past
 from bot.people import People
@@ -100,7 +101,7 @@ class Circle:
         self.runs = Runs(self.redis, self.clock, KEY, self.now)
         people = People(self.slack, file.rights.groups)
         desk = Desk(own, self.runs, people, "T01IMKER", Audit(self.redis), lambda: ())
-        self.bot = Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack)
+        self.bot = Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack, Limit(1000))
 
     def begin_reporter(self) -> None:
         runs = Runs(self.redis, self.clock, KEY, self.now)
