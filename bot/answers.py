@@ -13,6 +13,7 @@ from bot.record import RunRecord
 from bot.verbs import VERBS, Verb
 from jobs.contract import Finding
 
+TYPED = 80  # characters of what was typed, in an answer to it
 Mine = Mapping[str, tuple[str, ...]]  # the verbs that a person may use, each with patterns of the hosts it is for
 
 
@@ -87,11 +88,20 @@ def not_taken(why: str, certain: bool) -> Message:
     )
 
 
+def missed(text: str) -> Message:
+    """Of what was written down, and found again too late; `text`: a command's, "" for a button."""
+    what = f"`/swarm {mrkdwn(cut(text, TYPED))}`" if text else "your button"
+    return note(
+        f"Not done, unless `/swarm status` shows it: {what}. The bot was away for more than half an hour after it; "
+        "ask again."
+    )
+
+
 def kept(why: str) -> Message:
     """Of one that is written down, but could not be dealt with."""
     return private(
-        f"Not started yet: {why}. It is written down, and begins when Redis is back, within half an hour: "
-        "do not ask again, `/swarm status` will show it."
+        f"Not started yet: {why}. It is written down, and begins when Redis is back: do not ask again, "
+        "`/swarm status` will show it. After half an hour it is not begun any more, and you are told."
     )
 
 

@@ -1,6 +1,6 @@
 """A run's view as its one message shows it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot import acceptance, tables, wording
 from bot.escape import code, cut, mrkdwn, plain
@@ -56,10 +56,11 @@ def _last_words(view: RunView) -> list[str]:
     return [word for word in (*words, closing(view)) if word]
 
 
-def forgotten(view: RunView) -> Message:
-    """Instead of the message of a run that Redis has lost."""
-    lead, says = f"❓ *{mrkdwn(wording.title(view))}*  forgotten", wording.forgotten(view)
-    return Message(f"{lead}\n{says}", (section(lead), context(asked(view)), section(says)))
+def forgotten(told: Mapping[str, str]) -> Message:
+    """Instead of the message of a run that Redis has lost; `told`: what that message's mark has kept of it."""
+    run, text, asker = (mrkdwn(cut(told.get(name, ""), LINE)) for name in ("run", "text", "asker"))
+    lead, says = f"❓ *{text}*  forgotten", wording.forgotten(text)
+    return Message(f"{lead}\n{says}", (section(lead), context(f"<@{asker}> asked  ·  run `{run}`"), section(says)))
 
 
 def detail(shown: Detail) -> Message:

@@ -31,6 +31,8 @@ def render(view: FleetView) -> Message:
     table = _running(view) if view.start else _planned(view)
     blocks: list[Block] = [section(head), context(asked(view.view))]
     blocks += [tables.block(table)] if table.rows else []
+    more = tables.left_out(table)
+    blocks += [context(f"and {more} more hosts, all of them in the report at the end")] if more else []
     blocks += _legs_findings(view) if view.start is None else []
     blocks += findings(view.planned.findings) + question(view.view)
     said = [*map(decision_line, view.view.decisions), *_hold(view)]

@@ -11,11 +11,12 @@ from typing import Literal
 from pydantic import TypeAdapter
 from redis import Redis
 
-from bot.record import Verdict
+from bot.record import DAY, Verdict
 from imker import signing
 from imker.signing import Key
 
-LEFT, KEPT = 10.0, 30 * 60  # seconds after which nobody is at it any more; seconds that Slack can be answered
+LEFT, KEPT = 10.0, DAY  # seconds after which nobody is at it any more; seconds that it is kept
+LATE = 30 * 60  # seconds after which it is not begun any more: Slack takes no answer to it, and nobody waits
 INBOX = "bot:inbox"
 
 
@@ -57,8 +58,11 @@ class Inbox:
         self._redis.delete(f"{INBOX}:{delivery.id}")
         self._redis.srem(INBOX, delivery.id)
 
+    def late(self, delivery: Delivery) -> bool:
+        return self._clock() - delivery.at > LATE
+
     def left(self) -> list[Delivery]:
-        """Those that somebody took and did not finish; what is too old to be answered is struck off."""
+        """Those that somebody took and did not finish."""
         found, known = [], self._redis.smembers(INBOX)
         for name in (one.decode(errors="replace") for one in known):  # type: ignore[union-attr]
             place = f"{INBOX}:{name}"

@@ -7,20 +7,25 @@ from collections.abc import Callable
 
 import structlog
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import blocks
 from bot.fleet import FleetView
 from bot.kit import Message
+from bot.patience import code, untaken
 from bot.progress import RunView
+from bot.record import RunRecord
 from bot.report import report as written
 from bot.runs import Runs
-from bot.thread import history, payload, post, replies
+from bot.thread import edit, history, payload, post, replies
 from imker.fault import fault
 
 log = structlog.get_logger()
 APART = 1.5  # seconds between two edits of one message
 METADATA = "imker_run"
+UNFIT = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
+PLAIN = 1000  # characters of either end of a text, which Slack takes whatever is in it
 
 
 class Messages:
@@ -44,40 +49,53 @@ class Messages:
             return False
         self._edited[run] = self._clock()
         if "ts" not in posted:
-            self._post(view, message, digest, tried="tried" in posted)
+            self._post(view, message, over, digest, tried="tried" in posted)
         else:
-            self._edit(run, message, digest, posted)
+            self._edit(view, message, over, digest, posted)
         return True
 
-    def _post(self, view: RunView, message: Message, digest: str, *, tried: bool) -> None:
+    def _post(self, view: RunView, message: Message, over: bool, digest: str, *, tried: bool) -> None:
         """Noted before the first try: whoever comes after a failure cannot know whether that try was heard."""
         run, channel = view.record.run, view.record.channel
         ts = self._found(channel, run, view.record.asked_at) if tried else ""
         if ts:  # it was heard, and says what was true then
             self._posted.remember(run, ts=ts, channel=channel)
-            return self._edit(run, message, digest, {"ts": ts, "channel": channel})
+            return self._edit(view, message, over, digest, {"ts": ts, "channel": channel})
         self._posted.remember(run, tried="1")
         fault("message.tried")
-        ts = self._sent(channel, run, message)
+        try:
+            ts = self._sent(view, message, over)
+        except SlackApiError as refused:
+            if untaken(refused):
+                self._posted.untried(run)
+            raise
         fault("message.posted")
         self._posted.remember(run, ts=ts, channel=channel, digest=digest)
         return None
 
-    def _sent(self, channel: str, run: str, message: Message) -> str:
-        return post(self._client, channel, message, METADATA, {"run": run}, unfurl_links=False)
+    def _sent(self, view: RunView, message: Message, over: bool) -> str:
+        def send(fit: Message) -> str:
+            channel, said = view.record.channel, mark(view.record, over)
+            return post(self._client, channel, fit, METADATA, said, unfurl_links=False)
+
+        return _fitting(send, message)
 
     def _found(self, channel: str, run: str, since: float) -> str:
         """A message of this run that was posted although its reply was lost, "" if there is none."""
         posted = history(self._client, channel, since - 60)
         return next((str(one["ts"]) for one in posted if payload(one, METADATA).get("run") == run), "")
 
-    def _edit(self, run: str, message: Message, digest: str, posted: dict[str, str]) -> None:
-        self._update(posted["channel"], posted["ts"], message)
+    def _edit(self, view: RunView, message: Message, over: bool, digest: str, posted: dict[str, str]) -> None:
+        self._update(posted, view, message, over)
         fault("message.edited")
-        self._posted.remember(run, digest=digest)
+        self._posted.remember(view.record.run, digest=digest)
 
-    def _update(self, channel: str, ts: str, message: Message) -> None:
-        self._client.chat_update(channel=channel, ts=ts, text=message.text, blocks=list(message.blocks))
+    def _update(self, posted: dict[str, str], view: RunView, message: Message, over: bool) -> None:
+        def send(fit: Message) -> str:
+            edit(self._client, posted["channel"], posted["ts"], fit, METADATA, mark(view.record, over))
+            return posted["ts"]
+
+        _fitting(send, message)
 
     def details(self, view: RunView) -> None:
         """Each once, in the message's thread."""
@@ -87,10 +105,16 @@ class Messages:
                 continue
             if f"tried:{key}" not in posted or not self._heard(posted, key):
                 self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
-                said, thread = {"detail": key}, posted["ts"]
-                post(self._client, posted["channel"], blocks.detail(shown), METADATA, said, thread_ts=thread)
+                self._reply(posted, key, blocks.detail(shown))
                 fault("reply.posted")
             self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
+
+    def _reply(self, posted: dict[str, str], key: str, message: Message) -> None:
+        def send(fit: Message) -> str:
+            said, thread = {"detail": key}, posted["ts"]
+            return post(self._client, posted["channel"], fit, METADATA, said, thread_ts=thread)
+
+        _fitting(send, message)
 
     def _heard(self, posted: dict[str, str], key: str) -> bool:
         """Whether a detail is in the thread although its post's reply was lost."""
@@ -103,6 +127,7 @@ class Messages:
         if told in (when, "end"):
             return
         self._posted.remember(run, privately=when)
+        fault("private.noted")
         log.warning("the channel takes no messages", run=run, channel=view.record.channel, says=message.text)
         if url:
             lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
@@ -110,11 +135,11 @@ class Messages:
 
     def forgotten(self, view: RunView, posted: dict[str, str]) -> None:
         """Says of a run that Redis has lost that it did. `posted`: where its message stood, if there was one."""
-        message, channel = blocks.forgotten(view), view.record.channel
+        message = blocks.forgotten(mark(view.record, over=True))
         if posted.get("ts"):
-            self._update(channel, posted["ts"], message)
+            self._update(posted, view, message, True)
         else:
-            self._sent(channel, view.record.run, message)
+            self._sent(view, message, True)
 
     def report(self, fleet: FleetView) -> None:
         """As a file in the thread, once."""
@@ -135,3 +160,21 @@ class Messages:
         """Whether an upload whose reply was lost was heard."""
         files = (file for reply in replies(self._client, posted) for file in reply.get("files") or [])
         return any(file.get("name") == name for file in files)
+
+
+def mark(record: RunRecord, over: bool) -> dict[str, str]:
+    """What a message says of itself to who comes after Redis was wiped."""
+    return {"run": record.run, "text": record.text, "asker": record.asker, "over": "yes" if over else "no"}
+
+
+def _fitting(send: Callable[[Message], str], message: Message) -> str:
+    """What Slack takes in no blocks is said in its text alone: a run's end is told, however it looks."""
+    try:
+        return send(message)
+    except SlackApiError as refused:
+        if code(refused) not in UNFIT:
+            raise
+        log.error("Slack does not take these blocks", error=str(refused.response.data), text=message.text)
+        text = message.text
+        short = text if len(text) <= 2 * PLAIN else f"{text[:PLAIN]}\n…\n{text[-PLAIN:]}"
+        return send(Message(short, ()))

@@ -38,6 +38,11 @@ class Patience:
         self._failed[key] = (times, self._clock() + wait)
 
 
+def untaken(failed: SlackApiError) -> bool:
+    """Whether Slack surely took nothing of it; of an error of its own it may have."""
+    return code(failed) in SHUT_OUT or failed.response.status_code == BUSY
+
+
 def code(failed: Exception) -> str:
     """Slack's own word for why it refuses, "" when it said nothing."""
     return str(failed.response.get("error", "")) if isinstance(failed, SlackApiError) else ""

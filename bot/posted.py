@@ -25,6 +25,10 @@ class Posted:
         self._redis.hset(_key(run), mapping=mapping)
         self._redis.expire(_key(run), KEPT)
 
+    def untried(self, run: str) -> None:
+        """Its first post was refused: there is nothing to look for before the next."""
+        self._redis.hdel(_key(run), "tried")
+
     def forget(self, run: str) -> None:
         self._redis.delete(_key(run))
 

@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +26,7 @@ from imker.outage import outage, refused
 log = structlog.get_logger()
 REFUSES = "Redis refuses it; the bot's log says why"
 BROKE = "Imker itself broke over it; the bot's log has the traceback. /swarm status shows what was begun."
+UNSURE = "Heard, and not written down yet: Redis is slow. If no word follows, look at /swarm status and ask again."
 LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 
 
@@ -37,9 +40,9 @@ class Reception:
         self._limit = limit
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
-        """Slack waits 3 s: where Redis does not answer in time, it is acknowledged first, and told after."""
+        """Slack waits 3 s: where Redis does not answer in time, it is told that this is no promise yet."""
         fault("inbox.heard")
-        late = threading.Timer(LATEST, ack)
+        late = threading.Timer(LATEST, partial(ack, UNSURE) if delivery.kind == "command" else ack)
         late.start()
         try:
             taken = self.take(delivery)
@@ -82,6 +85,8 @@ class Reception:
     def _again(self, delivery: Delivery) -> None:
         """Who asked has been told that it begins when Redis is back: while it is not, nothing more is said."""
         try:
+            if self._inbox.late(delivery):
+                return self._missed(delivery)
             self._work(delivery)
         except RedisError as failed:
             if not outage(failed):
@@ -89,6 +94,11 @@ class Reception:
             raise
         except Exception:
             self._broke(delivery)
+
+    def _missed(self, delivery: Delivery) -> None:
+        """Its `response_url` is over."""
+        self._answer(replace(delivery, url=""))(answers.missed(delivery.text if delivery.kind == "command" else ""))
+        self._inbox.done(delivery)
 
     def _broke(self, delivery: Delivery) -> None:
         log.exception("a delivery broke", delivery=delivery.id)

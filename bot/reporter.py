@@ -25,6 +25,7 @@ from bot.decisions import Forged
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
 from bot.lease import Lease
 from bot.messages import Messages
+from bot.past import Past
 from bot.patience import SHUT_OUT, Patience, code
 from bot.progress import RunView
 from bot.runs import Runs
@@ -40,7 +41,8 @@ TICK = 1.5  # seconds between looks
 HEALED = 5.0  # seconds after which a record without a job is enqueued again
 SLACK = 10  # seconds that Slack may take to answer
 GONE = ("message_not_found", "cant_update_message", "thread_not_found")
-HEAD = "the record's head"  # what patience is had with, besides runs
+CLOSED = "edit_window_closed"  # a workspace may not let messages be edited any more: what comes to rest is said anew
+HEAD, PAST = "the record's head", "runs of before"  # what patience is had with, besides runs
 
 logger = structlog.get_logger()
 
@@ -53,12 +55,14 @@ class Reporter:
         runs: Runs,
         messages: Messages,
         witness: Witness,
+        past: Past,
         clock: Callable[[], float] = time.time,
         patience: Patience | None = None,
     ) -> None:
         self._runs = runs
         self._messages = messages
         self._witness = witness
+        self._past = past
         self._clock = clock
         self._patience = patience or Patience()
         self._open: dict[str, tuple[RunView, dict[str, str]]] = {}  # as last looked at, and where it was posted
@@ -71,6 +75,7 @@ class Reporter:
                 return
             self._guarded(partial(self._report, run), run)
         self._guarded(partial(self._trying, self._witness.daily, HEAD), HEAD)
+        self._guarded(partial(self._trying, self._past.tell, PAST), PAST)
 
     def _guarded(self, work: Callable[[], None], about: str) -> None:
         """Raises RedisError when Redis is away. What stands there and cannot be read is one run's trouble alone."""
@@ -127,7 +132,7 @@ class Reporter:
                 self._conclude(view, fleet)
                 return self._close(run)
         except SlackApiError as refused:
-            if code(refused) in GONE:
+            if code(refused) in GONE or (code(refused) == CLOSED and (over or view.state == "waiting")):
                 self._open.pop(run, None)
                 return self._runs.posted.forget(run)  # it comes again
             if code(refused) not in SHUT_OUT:
@@ -164,7 +169,7 @@ class Reporter:
                 if run in self._open:
                     self._messages.forgotten(*self._open[run])
             except SlackApiError as refused:
-                if code(refused) not in (*GONE, *SHUT_OUT):
+                if code(refused) not in (*GONE, *SHUT_OUT, CLOSED):
                     raise
             self._close(run)
 
@@ -223,7 +228,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, lambda *_: over.set())
     runs = Runs(redis, time.time, key)
     witness = Witness(client, Audit(redis, audit.key()), runs, next(iter(loaded.channels), ""))
-    serve(Reporter(runs, Messages(runs, client), witness), redis, over)
+    serve(Reporter(runs, Messages(runs, client), witness, Past(client, runs, loaded.channels)), redis, over)
     return 0
 
 

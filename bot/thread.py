@@ -13,11 +13,17 @@ PAGES, PAGE = 20, 200  # of a channel's history or a thread, that are looked thr
 
 def post(client: WebClient, channel: str, message: Message, kind: str, said: dict[str, str], **more: Any) -> str:
     """Its ts. `kind` and `said`: what `payload` finds in it again; `more`: of Slack's own arguments."""
-    metadata: dict[str, Any] = {"event_type": kind, "event_payload": said}
-    reply = client.chat_postMessage(
-        channel=channel, text=message.text, blocks=list(message.blocks), metadata=metadata, **more
-    )
+    reply = client.chat_postMessage(channel=channel, **_written(message, kind, said), **more)
     return str(reply["ts"])
+
+
+def edit(client: WebClient, channel: str, ts: str, message: Message, kind: str, said: dict[str, str]) -> None:
+    client.chat_update(channel=channel, ts=ts, **_written(message, kind, said))
+
+
+def _written(message: Message, kind: str, said: dict[str, str]) -> dict[str, Any]:
+    metadata = {"event_type": kind, "event_payload": said}
+    return {"text": message.text, "blocks": list(message.blocks), "metadata": metadata}
 
 
 def history(client: WebClient, channel: str, oldest: float = 0) -> Iterator[dict[str, Any]]:

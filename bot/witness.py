@@ -44,6 +44,7 @@ class Witness:
             self._runs.posted.remember_witness(tried=day)
             if not (tried and any(seen.where == _where(day) for seen in heads_in(self._client, self._channel))):
                 self._post(self._channel, day_over(day, head), _said(head, day))
+                fault("day.posted")
         if kept.get("day") != today:
             self._runs.posted.remember_witness(day=today)
 

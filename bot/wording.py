@@ -191,9 +191,9 @@ def lost(view: RunView) -> str:
     )
 
 
-def forgotten(view: RunView) -> str:
-    again = mrkdwn(f"/swarm {view.record.text}")
+def forgotten(text: str) -> str:
+    """`text`: what was asked, escaped."""
     return (
         "Redis has lost its data, and with it this run. What was begun on a host may still go on there; nothing begins "
-        f"again by itself.\n`{again}` plans from what is true then, and does only what is left."
+        f"again by itself.\n`/swarm {text}` plans from what is true then, and does only what is left."
     )

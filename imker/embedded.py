@@ -127,7 +127,7 @@ def _serve(folder: Path) -> "subprocess.Popen[bytes]":
             *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""),
             *("--maxmemory-policy", "noeviction", "--daemonize", "no"),
         ],
-        preexec_fn=partial(end_with_parent, signal.SIGTERM),
+        preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
     )
 
 

@@ -35,6 +35,8 @@ OfReporter = Literal[
     "reply.posted",
     "report.posted",
     "head.posted",
+    "day.posted",
+    "private.noted",  # the asker is to be told alone, and is not yet
     "leg.begun",  # one host of a fleet's, and not the next
     "run.closing",
 ]
@@ -46,9 +48,14 @@ OfJob = Literal[
     "step.next",  # before each step of a plan
     "step.told",  # told as begun, and not begun
     "step.done",  # done on the host, and not told
+    "file.told",  # saved and told, not written
     "upgrade.begun",  # apt's unit runs on the host, and nobody follows it
     "upgrade.over",  # it has ended, and nobody looked at how
+    "restart.asked",  # of systemd, and nobody looked at what came of it
+    "back.files",  # the old files are back, and the old package is not
+    "back.package",  # that, too, and its Engine is not started
     "join.asked",  # the Engine was asked to join, and nobody waits for it
+    "swarm.left",  # by the host, and it is still on the managers' list
     "job.ending",  # all is done but the last word
     "job.ended",  # the last word is told, RQ does not know
 ]

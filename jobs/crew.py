@@ -1,6 +1,6 @@
 """Several RQ workers of one queue as one process to start and stop: each its own child, a dead one replaced.
 
-In: how many, and what each does. Out: an exit status, when all have ended.
+In: how many, and what each does. Out: an exit status, when all have ended: 1 when they ended by themselves at once.
 """
 
 import os
@@ -8,17 +8,35 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import structlog
 
 from imker.process import end_with_parent
 
+log = structlog.get_logger()
 ENDING = (signal.SIGTERM, signal.SIGINT)
 AGAIN = 1.0  # seconds before a child that died is replaced: one that dies at once must not spin
+QUICK, MOST = 10.0, 5  # a child that ends by itself within so many seconds; so many in one place end the crew
+
+
+@dataclass(frozen=True)
+class Child:
+    """`quick`: how many before it in its place ended by themselves at once, in a row."""
+
+    quick: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    def ended(self, status: int) -> int:
+        """How many have now. One that was killed did not end by itself."""
+        by_itself = os.waitstatus_to_exitcode(status) >= 0
+        return self.quick + 1 if by_itself and time.monotonic() - self.began < QUICK else 0
 
 
 def crew(number: int, work: Callable[[], None]) -> int:
     """Runs `work` in so many children until SIGTERM or SIGINT, which each child gets, to end after its job."""
     over: list[int] = []
-    children = {_child(work) for _ in range(number)}
+    children = {_child(work): Child() for _ in range(number)}
 
     def stop(signum: int, _: object) -> None:
         over.append(signum)
@@ -28,15 +46,20 @@ def crew(number: int, work: Callable[[], None]) -> int:
 
     for signum in ENDING:
         signal.signal(signum, stop)
+    broken = False
     while children:
-        ended, _ = os.wait()
-        children.discard(ended)
+        ended, status = os.wait()
+        quick = children.pop(ended).ended(status)
+        if quick == MOST and not over:
+            broken = True
+            log.error("RQ workers end at once, again and again; ending when the others have", times=quick)
+            os.kill(os.getpid(), signal.SIGTERM)
         if not over:
             time.sleep(AGAIN)
         with _told_later():
             if not over:
-                children.add(_child(work))
-    return 0
+                children[_child(work)] = Child(quick)
+    return int(broken)
 
 
 @contextmanager
@@ -50,14 +73,19 @@ def _told_later() -> Iterator[None]:
 
 
 def _child(work: Callable[[], None]) -> int:
+    parent = os.getpid()
     pid = os.fork()
     if pid:
         return pid
-    end_with_parent(signal.SIGTERM)  # nobody is left behind by a crew that was killed
+    end_with_parent(signal.SIGTERM, parent)  # nobody is left behind by a crew that was killed
     for signum in ENDING:
         signal.signal(signum, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    code = 1
     try:
         work()
+        code = 0
+    except Exception:
+        log.exception("an RQ worker broke")
     finally:
-        os._exit(0)
+        os._exit(code)

@@ -16,6 +16,7 @@ from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
 from jobs.facts import HostFacts, Node, SwarmFacts, SwarmPlace
 from jobs.inventory import Host, Inventory
+from jobs.lock import Mark
 from jobs.preflight import candidates, conditions
 from jobs.settings import EngineSection
 from jobs.ssh import Shell
@@ -53,10 +54,17 @@ def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> 
         options=options,
         containers=containers(shell) if running else (),
         ran=None if ran is None else tuple(ran.split()),
-        begun=remote.read(shell, remote.BEFORE) is not None,
+        begun=_begun(shell),
         place=place if api or not running else _place_by_command(shell),
         conditions=_conditions(shell, about, options),
     )
+
+
+def _begun(shell: Shell) -> str:
+    """By the host's own marks, which a Redis that was wiped has not lost."""
+    if remote.read(shell, remote.BEFORE) is None:
+        return ""
+    return Mark.of((remote.read(shell, remote.FENCE) or "").strip()).run or "unknown"
 
 
 def _conditions(shell: Shell, about: Host, options: OptionFiles) -> conditions.Conditions:

@@ -85,4 +85,5 @@ class GuardedWorker(Worker):
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
-        end_with_parent(signal.SIGKILL)
+        assert self.pid is not None
+        end_with_parent(signal.SIGKILL, self.pid)

@@ -6,7 +6,9 @@ In: a Host and argv. Out: Output, or an error of jobs.errors. Every call ends by
 import select
 import shlex
 import socket
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -18,8 +20,8 @@ from paramiko.pkey import UnknownKeyType
 from jobs.errors import CommandFailed, Unreachable
 from jobs.inventory import Host
 
-CONNECT, BANNER, AUTH, CHANNEL, KEEPALIVE = 10, 10, 15, 15, 15  # seconds
-UNHEARD = 30  # seconds until a connection whose packets nobody acknowledges is a lost one
+CONNECT, BANNER, AUTH, CHANNEL, BEAT = 10, 10, 15, 15, 15  # seconds
+UNHEARD = 30  # seconds until a connection that nobody acknowledges or answers on is a lost one
 KEPT = 4 * 2**20  # bytes of a stream that are kept, the last ones
 EXACT = "surrogateescape"  # how bytes that are no UTF-8 come through a text
 
@@ -101,7 +103,7 @@ class SshShell:
                 self._client, line.encode(errors=EXACT), stdin.encode(errors=EXACT), time.monotonic() + timeout
             )
         except (paramiko.SSHException, OSError, EOFError) as gone:
-            raise self._lost(argv, str(gone)) from gone
+            raise self._lost(argv, str(gone) or "it answers no more") from gone
         if output.code == -1:
             raise self._lost(argv, "the connection was lost")
         return output.or_failed(self.host, argv[0]) if check else output
@@ -143,9 +145,20 @@ class SshShell:
             raise _unreachable(host, self._known_hosts, failed) from failed
         transport = client.get_transport()
         assert transport is not None
-        transport.set_keepalive(KEEPALIVE)
         _tune(transport.sock)
+        threading.Thread(target=_beat, args=(transport,), name=f"beat {host.name}", daemon=True).start()
         return client
+
+
+def _beat(transport: paramiko.Transport) -> None:
+    """Asks the host itself now and then, and ends a connection on which it does not answer: its kernel may live on."""
+    while transport.is_active():
+        late = threading.Timer(UNHEARD, transport.close)
+        late.start()
+        with suppress(paramiko.SSHException, OSError, EOFError):
+            transport.global_request("keepalive@openssh.com", wait=True)
+        late.cancel()
+        transport.join(BEAT)
 
 
 def _key(host: Host) -> paramiko.PKey:
@@ -225,11 +238,13 @@ def _run(client: paramiko.SSHClient, line: bytes, stdin: bytes, deadline: float)
 def _drain(channel: paramiko.Channel, deadline: float) -> tuple[bytearray, bytearray]:
     """Both streams together, until the command is over: reading one while the other fills would hang."""
     out, err = bytearray(), bytearray()
+    readable = select.poll()  # select itself knows no descriptor above 1023
+    readable.register(channel, select.POLLIN)
     while not _over(channel):
         left = deadline - time.monotonic()
         if left <= 0:
             raise paramiko.SSHException("no end of it in time")
-        select.select([channel], [], [], min(left, 0.2))
+        readable.poll(min(left, 0.2) * 1000)
         while channel.recv_ready():
             _keep(out, channel.recv(65536))
         while channel.recv_stderr_ready():

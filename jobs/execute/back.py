@@ -6,6 +6,7 @@ In: a Site. Out: what was noted; files and package as they were, or a JobError.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from imker.fault import fault
 from jobs import remote
 from jobs.daemon_options import cleaned_files
 from jobs.errors import JobError
@@ -78,8 +79,10 @@ def clean(site: Site, old: Before) -> bool:
 def downgrade(site: Site, old: Before) -> bool:
     """Whether the old package is in again. The old files come first: it is the old source that offers it."""
     restore(site, old)
+    fault("back.files")
     try:
         packages.install(site, old.packages)
     except JobError:
         return False  # apt's words are in the thread
+    fault("back.package")
     return True

@@ -93,6 +93,7 @@ def _leave(site: Site, node: str) -> str:
     """The host leaves by itself when it can; a host that is away is taken off the managers' list all the same."""
     gather.wait_for(lambda: _left(site), 10)
     gather.wait_for(lambda: _seen(site, node).state == "down", READY)
+    fault("swarm.left")
     site.manager().remove_node(node)
     return "left, and removed from the list of nodes"
 

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from imker.fault import fault
 from jobs import remote
 from jobs.daemon_options import FileEdit
 from jobs.daemon_options import put_back as merged
@@ -57,4 +58,5 @@ def put_back(site: Site, path: str, wanted: str) -> str:
 def replace(site: Site, path: str, before: str, after: str) -> None:
     keep(site, path)
     site.changed(path, before, after)
+    fault("file.told")
     remote.write(site.shell, path, after)

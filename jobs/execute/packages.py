@@ -38,9 +38,10 @@ def install(site: Site, packages: tuple[str, ...]) -> None:
     """Starts the unit, or joins the one that a cut connection left; raises CommandFailed when apt fails."""
     starts = 0
     while starts < STARTS:
+        heard = time.monotonic()
         _begin(site, packages)
         fault("upgrade.begun")
-        state = _follow(site)
+        state = _follow(site, heard)
         if state.about == _about(packages):
             return _collect(site, state)
         if not state.active:
@@ -93,25 +94,26 @@ def _reason(said: str) -> str:
     return wrong[0] if wrong else said
 
 
-def _follow(site: Site) -> remote.UnitState:
+def _follow(site: Site, heard: float) -> remote.UnitState:
+    """`heard`: when the host was heard of last, by the monotonic clock."""
     deadline = time.monotonic() + LONGEST
     while time.monotonic() < deadline:
-        state = _state(site)
+        state = _state(site, heard)
+        heard = time.monotonic()
         if not state.running:
             return state
         time.sleep(0.5)
     raise TimedOut(f"the upgrade on {site.host.name} still runs after {LONGEST // 60} minutes", host=site.host.name)
 
 
-def _state(site: Site) -> remote.UnitState:
+def _state(site: Site, heard: float) -> remote.UnitState:
     """The unit's state, through as many new connections as it takes within SILENCE."""
-    since = time.monotonic()
     while True:
         try:
             state = remote.unit_state(site.shell, remote.UPGRADE)
             last = remote.unit_output(site.shell, remote.UPGRADE, 1).strip()
         except Unreachable as lost:
-            if time.monotonic() - since > SILENCE:
+            if time.monotonic() - heard > SILENCE:
                 raise _away(site) from lost
             _reconnect(site)
         else:

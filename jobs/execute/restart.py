@@ -1,5 +1,6 @@
 """The Engine's restart. Only an answer of the API over TLS counts; without one, the host gets its old state back."""
 
+from imker.fault import fault
 from jobs import gather, remote
 from jobs.daemon_options import argv
 from jobs.errors import JobError
@@ -39,6 +40,7 @@ def _start(site: Site, wanted: str) -> bool:
     shell.run("systemctl", "reset-failed", *UNITS, sudo=True, check=False)
     # Its exit status says little: a daemon that dies after 60 ms counts as started.
     shell.run("systemctl", "restart", "docker.service", sudo=True, check=False, timeout=180)
+    fault("restart.asked")
     return gather.wait_for(lambda: wanted in ("", _version(site)), WITHIN)
 
 

@@ -53,8 +53,17 @@ def engine_steps(
         *engine.options(now.options, rewrite.findings),
         *engine.api(host, now, _rewritten(now.options, rewrite, back)),
         _store_finding(now, store),
+        *_begun(now),
     )
     return Plan(steps, findings, rewrite.edits, target=wanted)
+
+
+def _begun(now: HostFacts) -> tuple[Finding, ...]:
+    """Shown, though it passes, also where no run of that ID is known any more."""
+    if not now.begun:
+        return ()
+    text = f"a migration was begun here and is not over; run {now.begun} was the last to change this host"
+    return (Finding("run before", "pass", text, "This goes on from there."),)
 
 
 def target(package: Package, goal: EngineSection) -> str | None:
@@ -107,7 +116,7 @@ def _restart(now: HostFacts, target: str, leaving: str, changed: bool, switched:
     old_engine = upstream(now.engine) != upstream(target)
     if changed or old_engine or now.stale or not now.api:
         return (RestartEngine(upstream(target), ran), StartContainers(ran, over=True))
-    begun = switched or now.begun or now.ran is not None
+    begun = switched or bool(now.begun) or now.ran is not None
     return (StartContainers(ran, over=True),) if begun else ()
 
 

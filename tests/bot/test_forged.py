@@ -16,6 +16,7 @@ from rq.serializers import JSONSerializer
 from bot.inbox import KEPT, LEFT, Delivery, Inbox
 from bot.limit import Limit
 from bot.messages import Messages
+from bot.past import Past
 from bot.reception import Reception
 from bot.record import DAY
 from bot.reporter import Reporter
@@ -72,7 +73,8 @@ class World(Bench):
         self.channel = Slack()
         witness = Witness(self.channel, Audit(self.redis), self.runs, OPS, lambda: self.moment.wall)  # type: ignore[arg-type]
         messages = Messages(self.runs, self.channel, lambda: self.moment.since)  # type: ignore[arg-type]
-        self.reporter = Reporter(self.runs, messages, witness, lambda: self.moment.wall)
+        past = Past(self.channel, self.runs, (OPS,), lambda: self.moment.wall)  # type: ignore[arg-type]
+        self.reporter = Reporter(self.runs, messages, witness, past, lambda: self.moment.wall)
 
     def look(self, seconds: float = 60.0) -> None:
         self.later(seconds)

@@ -13,7 +13,7 @@ from slack_bolt import App, BoltRequest
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot.inbox import INBOX, KEPT, LEFT, Delivery, Inbox
+from bot.inbox import INBOX, KEPT, LATE, LEFT, Delivery, Inbox
 from bot.limit import Limit
 from bot.listeners import register
 from bot.reception import Reception
@@ -87,6 +87,42 @@ def test_a_refusal_that_died_with_its_bot_is_still_told_to_its_asker_alone(redis
     assert (told["user"], told["channel"]) == (IDS["alice"], "C01OPS")
     assert "no host nowhere-near" in told["text"]
     assert bench.requests() == {}
+
+
+@pytest.mark.parametrize(
+    ("asked", "what"),
+    [
+        (replace(ASKED, url="https://answer"), "`/swarm migrate kaditz`"),
+        (replace(ASKED, kind="click", verdict="accept", text="1-1"), "your button"),
+    ],
+)
+def test_what_a_bot_left_and_none_found_in_time_is_not_begun_and_its_asker_is_told_once(
+    redis: Redis, asked: Delivery, what: str
+) -> None:
+    """Nobody waits for it any more, and its response_url is dead."""
+    bench, slack = Bench(redis, ALL), Slack()
+    inbox(redis, AT).take(asked)
+    for _ in range(2):
+        reception(redis, bench, slack, AT + LATE + 1).catch_up()
+    (told,) = slack.told
+    assert told["text"].startswith(f"Not done, unless `/swarm status` shows it: {what}. The bot was away")
+    assert (told["user"], told["channel"]) == (IDS["alice"], "C01OPS")
+    assert bench.requests() == {}
+    assert redis.smembers(INBOX) == set()
+
+
+@pytest.mark.parametrize(("asked", "says"), [(ASKED, "not written down yet"), (replace(ASKED, kind="click"), "")])
+def test_an_acknowledgement_before_it_is_written_down_is_no_promise(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, asked: Delivery, says: str
+) -> None:
+    """A bot that dies right then has lost it."""
+    acks: list[str] = []
+    monkeypatch.setattr("bot.reception.LATEST", 0.01)
+    monkeypatch.setattr(Inbox, "take", lambda self, delivery: time.sleep(0.2))
+    monkeypatch.setattr(Reception, "deal_with", lambda self, delivery: None)
+    reception(redis, Bench(redis, ALL), Slack()).receive(asked, lambda text="": acks.append(text))  # type: ignore[arg-type]
+    first, _ = acks
+    assert says in first
 
 
 def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(

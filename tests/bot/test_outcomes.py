@@ -9,6 +9,7 @@ import pytest
 
 from bot import blocks
 from bot.kit import Message
+from bot.messages import mark
 from bot.progress import fold
 from bot.record import Decision, JobState, RunRecord, Verdict
 from imker.moment import Moment
@@ -71,7 +72,7 @@ ENDS = {
     "lost": (shown(*BROKEN, rq="lost"), "died after “Join” began", "may have gone on", TYPED),
     "unread": (shown(*BROKEN, Unread(2)), "cannot be read", "What was done stays done.", TYPED),
     "expired": (shown(*DONE, PENDING), "not accepted in time", "it stays a worker", "/swarm accept k3fm9x2q"),
-    "forgotten": (blocks.forgotten(fold(RECORD, (), "queued", 0.0)), "has lost its data", "may still go on", TYPED),
+    "forgotten": (blocks.forgotten(mark(RECORD, over=True)), "has lost its data", "may still go on", TYPED),
 }  # fmt: skip
 
 

@@ -12,10 +12,13 @@ import pytest
 from redis import Redis
 from rq.job import Job
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry import RetryHandler
+from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages import Messages
+from bot.past import Past
 from bot.patience import MOST, Patience
 from bot.record import RunRecord, run_id
 from bot.reporter import TICK, Reporter
@@ -36,7 +39,7 @@ DONE = Ended("done", "kaditz is in the swarm")
 
 
 class World:
-    def __init__(self, workspace: Workspace, redis: Redis) -> None:
+    def __init__(self, workspace: Workspace, redis: Redis, past: tuple[str, ...] = ()) -> None:
         self.workspace, self.redis, self.now = workspace, redis, 1_795_440_000.0
         self.client = WebClient(token="xoxb-lab", base_url=f"{workspace.url}/api/", retry_handlers=list[RetryHandler]())
         self.runs = Runs(redis, self.clock, KEY)
@@ -44,7 +47,8 @@ class World:
         self.private: list[str] = []  # told to the asker alone
         witness = Witness(self.client, Audit(redis), self.runs, OPS, self.clock)
         patience = Patience(self.clock)
-        self.reporter = Reporter(self.runs, Messages(self.runs, self.client, self.clock), witness, self.clock, patience)
+        messages, looks = Messages(self.runs, self.client, self.clock), Past(self.client, self.runs, past, self.clock)
+        self.reporter = Reporter(self.runs, messages, witness, looks, self.clock, patience)
 
     def clock(self) -> float:
         return self.now
@@ -178,6 +182,65 @@ def test_runs_go_on_while_slack_is_away(world: World) -> None:
     assert Job.exists(f"{run}-1", world.redis)
 
 
+def refusing(world: World, monkeypatch: pytest.MonkeyPatch, method: str, error: str, words: str = "") -> None:
+    """Slack takes no call of that method with these words in it."""
+    real = getattr(world.client, method)
+
+    def call(**said: Any) -> Any:
+        if words in str(said):
+            raise SlackApiError("no", SlackResponse(client=None, http_verb="", api_url="", req_args={}, headers={},
+                                                     data={"ok": False, "error": error}, status_code=200))  # fmt: skip
+        return real(**said)
+
+    monkeypatch.setattr(world.client, method, call)
+
+
+@pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long", "msg_too_long"])
+def test_what_slack_does_not_take_in_blocks_is_said_in_words(
+    world: World, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    for method in ("chat_postMessage", "chat_update"):
+        refusing(world, monkeypatch, method, error, words="'type': 'section'")
+    before = len(world.workspace.sees(ALICE, OPS))
+    (run,) = world.begun(1)
+    world.look()
+    world.tell(run, Detail("apt", "nothing <new>"), DONE)
+    world.look(MINUTE)
+    message, reply = world.workspace.sees(ALICE, OPS)[before:]
+    assert DONE.summary in message.text
+    assert (message.plain, reply.thread) == ("", message.ts)
+    assert "nothing &lt;new&gt;" in reply.text
+    assert world.runs.open_runs() == []
+
+
+def test_a_message_that_may_not_be_edited_any_more_is_posted_anew_when_it_comes_to_rest(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run,) = world.begun(1)
+    world.look()
+    refusing(world, monkeypatch, "chat_update", "edit_window_closed")
+    world.look(MINUTE, steps(world, [run]))
+    assert len(world.posts(run)) == 1
+    world.tell(run, DONE)
+    world.look(MINUTE)
+    first, last = world.posts(run)
+    assert (DONE.summary in first.plain, DONE.summary in last.plain) == (False, True)
+    assert world.runs.open_runs() == []
+
+
+def test_what_was_surely_refused_is_not_looked_up_before_it_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(world.calls("conversations.history"))
+    (run,) = world.begun(1)
+    with monkeypatch.context() as meanwhile:
+        refusing(world, meanwhile, "chat_postMessage", "not_in_channel")
+        world.look(10 * MINUTE)
+    assert len(world.calls("conversations.history")) == before
+    world.look(5 * MINUTE)
+    assert len(world.posts(run)) == 1
+
+
 SHUT: dict[str, dict[str, bool]] = {
     "archived": {"archived": True, "app": True},
     "removed": {"archived": False, "app": False},
@@ -257,6 +320,30 @@ def test_of_a_run_that_redis_has_lost_it_says_so_once(world: World) -> None:
         assert "Redis has lost its data" in post.plain
         assert "/swarm migrate kaditz" in post.plain
     assert len(world.calls()) - before <= 3
+
+
+def test_a_reporter_that_begins_after_redis_was_wiped_finds_what_was_going_on_and_says_so_once(redis: Redis) -> None:
+    with running() as workspace:
+        before = World(workspace, redis)
+        before.now = time.time()
+        going, over = before.begun(2)
+        before.tell(over, DONE)
+        before.look()
+        redis.flushall()
+        kept = World(workspace, redis)
+        kept.now = before.now
+        (fresh,) = kept.begun(1)
+        for _ in range(2):
+            after = World(workspace, redis, (OPS,))
+            after.now = kept.now
+            after.look(MINUTE)
+        (lost,) = after.posts(going)
+        assert "Redis has lost its data" in lost.plain
+        assert "/swarm migrate kaditz" in lost.plain
+        assert DONE.summary in after.posts(over)[0].plain
+        assert "forgotten" not in after.posts(fresh)[0].plain
+        edits = [call for call in after.calls("chat.update") if call["arguments"]["ts"] == lost.ts]
+        assert len(edits) == 1
 
 
 @pytest.mark.parametrize("place", ["fleet", "events"])

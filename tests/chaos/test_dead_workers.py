@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.chaos.conftest import World, stop
 from tests.figures import figure
 
 BOUND = 60.0  # seconds
+WITH_IT = 1.0  # seconds until a job is gone whose RQ worker was killed
 pytestmark = pytest.mark.timeout(180)
 
 
@@ -77,3 +79,19 @@ def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(world: World, fault:
     lost = world.sees(message, "died", BOUND)
     figure(f"{WHO[fault]} killed: told as lost after", f"{time.monotonic() - killed:.1f} s")
     assert "/swarm migrate connewitz" in lost.plain
+
+
+def test_a_job_dies_with_its_rq_worker(world: World) -> None:
+    """An orphan would go on changing its host."""
+    world.upgrading("connewitz")
+    worker, orphan = world.busy()
+    kill(worker)
+    world.soon(lambda: gone(orphan), WITH_IT)
+
+
+def gone(process: int) -> bool:
+    """A zombie has no words."""
+    try:
+        return not Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return True

@@ -23,6 +23,7 @@ from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.limit import Limit
 from bot.messages import Messages
+from bot.past import Past
 from bot.people import People
 from bot.reception import Reception
 from bot.record import Verdict
@@ -105,7 +106,8 @@ class Circle:
     def begin_reporter(self) -> None:
         runs = Runs(self.redis, self.clock, KEY, self.now)
         witness = Witness(self.slack, Audit(self.redis), runs, OPS, self.clock)
-        self.reporter = Reporter(runs, Messages(runs, self.slack, self.clock), witness, self.clock)
+        past = Past(self.slack, runs, (OPS,), self.clock)
+        self.reporter = Reporter(runs, Messages(runs, self.slack, self.clock), witness, past, self.clock)
 
     def deliver(self, delivery: Delivery, dies: Deaths = None) -> None:
         """As Slack does, which hears of it or does not."""

@@ -1,4 +1,4 @@
-"""Several children as one process: each works, a dead one is replaced, and none outlives the crew."""
+"""Several children as one process: each works, a dead one is replaced, none outlives the crew, and it does not spin."""
 
 import os
 import signal
@@ -24,6 +24,26 @@ def work():
     (folder / f"began-{os.getpid()}").touch()
     signal.sigwait([signal.SIGTERM])
     (folder / f"ended-{os.getpid()}").touch()
+
+sys.exit(crew.crew(2, work))
+"""
+
+
+BREAKING = """
+import os, signal, sys
+from pathlib import Path
+from jobs import crew
+
+crew.AGAIN = 0.05
+folder = Path(sys.argv[1])
+
+def work():
+    (folder / f"began-{os.getpid()}").touch()
+    try:
+        (folder / "works").touch(exist_ok=False)
+    except FileExistsError:
+        raise ValueError("why it broke") from None
+    signal.pause()
 
 sys.exit(crew.crew(2, work))
 """
@@ -87,3 +107,11 @@ def test_to_end_while_a_dead_child_is_being_replaced_is_to_end(crew: Crew) -> No
 def test_a_crew_that_is_killed_leaves_nobody_behind(crew: Crew) -> None:
     crew.process.kill()
     until(lambda: crew.pids("ended") == crew.pids("began"))
+
+
+def test_a_child_that_breaks_again_and_again_is_told_and_ends_the_crew_with_an_error(tmp_path: Path) -> None:
+    """The other one is told to end first."""
+    ended = subprocess.run([sys.executable, "-c", BREAKING, str(tmp_path)], capture_output=True, text=True, timeout=20)
+    assert ended.returncode == 1
+    assert (ended.stdout + ended.stderr).count("why it broke") == 5
+    assert len(list(tmp_path.glob("began-*"))) == 6

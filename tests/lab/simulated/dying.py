@@ -19,21 +19,21 @@ from jobs.ssh import SshShell
 from tests import streams
 
 
-def job(request: str, config: Path, socket: str, boundary: int) -> None:
-    """The process is gone when so many steps are done and told: before the next one, or before the last word."""
+def job(request: str, config: Path, socket: str, point: Point, times: int) -> None:
+    """The process is gone when it comes to the point after so many times, or before its last word."""
     asked, redis = decode_request(request), Redis(unix_socket_path=socket)
     journal = Journal(redis, streams.KEY, asked.run, asked.job, time.time)
-    fault.crossed = _dying(boundary)
+    fault.crossed = _dying(point, times)
     run.tell_all(asked, journal, lambda: _office(asked, journal, redis, settings.load(config)))
 
 
-def _dying(boundary: int) -> fault.Crossed:
-    begun: list[Point] = []
+def _dying(last: Point, times: int) -> fault.Crossed:
+    seen: list[Point] = []
 
     def crossed(point: Point) -> None:
-        if (point == "step.next" and len(begun) == boundary) or point == "job.ending":
+        if (point == last and seen.count(point) == times) or point == "job.ending":
             os.kill(os.getpid(), signal.SIGKILL)
-        begun.extend([point] if point == "step.next" else [])
+        seen.append(point)
 
     return crossed
 

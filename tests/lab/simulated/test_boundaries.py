@@ -6,12 +6,13 @@ The boundaries are the plan's own, as the run told it: before its first step, be
 import multiprocessing
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
+from imker.fault import Point
 from jobs import remote
 from jobs.contract import (
     Accept,
@@ -128,6 +129,37 @@ def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
     assert _steps(imker.does(command)) == ()
 
 
+@pytest.mark.parametrize(
+    ("failing", "point", "times"),
+    [
+        ("RestartEngine", "restart.asked", 0),  # of the old Engine; the new one refuses its options before
+        ("RestartEngine", "back.files", 0),
+        ("RestartEngine", "upgrade.begun", 1),  # the old package's
+        ("RestartEngine", "upgrade.over", 1),
+        ("RestartEngine", "back.package", 0),
+        ("UpgradeEngine", "upgrade.over", 0),
+    ],
+)
+def test_killed_on_its_way_back_a_host_is_put_back_by_the_next_job(
+    failing: str, point: Point, times: int, other: Callable[..., Fleet], redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In which the same fails again. When it does not any more, the host arrives."""
+    kind = Kind(Migrate("kaditz", "manager"))
+    monkeypatch.setattr("jobs.execute.restart.WITHIN", 0.2)
+    imker = Imker(other(FIRST, "kaditz", pace=AT_ONCE), redis)
+    _begin(imker, kind)
+    machine = imker.fleet["kaditz"]
+    was = _old(machine)
+    with monkeypatch.context() as broken:
+        _breaks(failing, machine.dockerd, broken)
+        _killed(imker, kind.command, (), point, times)
+        last = imker.does(kind.command)[-1]
+    assert last.outcome == "restored", last
+    assert _old(machine) == was
+    assert isinstance(imker.does(kind.command)[-1], Waiting)
+    assert _steps(imker.does(kind.command)) == ()
+
+
 @pytest.mark.parametrize("after", ["SwitchSource", "RewriteOptions", "UpgradeEngine", "PutOptionsBack"])
 def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
     after: str, other: Callable[..., Fleet], redis, monkeypatch: pytest.MonkeyPatch
@@ -182,16 +214,21 @@ def _story(imker: Imker, kind: Kind) -> list[tuple[str, ...]]:
 
 
 def _cut(imker: Imker, kind: Kind, job: int, boundary: int) -> tuple[str, ...]:
-    """The story up to that job, which is killed there; the steps that it has done. Then its locks' leases end."""
+    """The story up to that job, which is killed there; the steps that it has done."""
     command, approvals = kind.command, ()
     for _ in range(job):
         following = _following(kind, imker.does(command, *approvals)[-1])
         assert following
         command, *approvals = following
+    return _killed(imker, command, approvals, "step.next", boundary)
+
+
+def _killed(imker: Imker, command: Command, approvals: Sequence[Approval], point: Point, times: int) -> tuple[str, ...]:
+    """A job, when it comes to the point after so many times; the steps that it has done. Then its locks' leases end."""
     request = imker.asks(command, *approvals)
     socket = imker.redis.connection_pool.connection_kwargs["path"]
     config = imker.fleet.folder / "imker.toml"
-    process = FORK.Process(target=dying.job, args=(encode(request), config, socket, boundary))
+    process = FORK.Process(target=dying.job, args=(encode(request), config, socket, point, times))
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL

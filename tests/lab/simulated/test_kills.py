@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from jobs.contract import Migrate
+from jobs import remote
+from jobs.contract import Migrate, Planned
 from jobs.gather import wait_for
 from jobs.ssh import Output, SshShell
 from lab.chaos import invariants
@@ -36,7 +37,11 @@ def test_a_killed_job_is_gone_on_with(imker, monkeypatch: pytest.MonkeyPatch, nt
     imker.redis.flushall()  # the dead job's locks, whose leases would end by themselves
     unit = imker.fleet["tondi"].units
     assert wait_for(lambda: not unit.running("imker-upgrade.service"), 10, 0.02)
-    last = imker.does(Migrate("tondi", "manager"))[-1]
+    marked = remote.BEFORE in imker.fleet["tondi"].disk.texts
+    *told, last = imker.does(Migrate("tondi", "manager"))
+    findings = [finding for body in told if isinstance(body, Planned) for finding in body.findings]
+    before = [finding.text for finding in findings if finding.check == "run before"]
+    assert ["run run1 was the last" in text for text in before] == [True] * marked, "Redis has lost it, the host not"
     assert last.outcome == "done", last
     assert imker.does(Migrate("tondi", "manager"))[-1].outcome == "nothing"
     assert invariants.nothing_twice(history.deeds()) == []
