@@ -103,6 +103,7 @@ class Machine:
         for name, image, arguments in (*APPLICATIONS, *self.about.classic):
             self.add(name, image, arguments)
         self.dockerd.start()
+        self.dockerd.started = self.booted + 10
         for path, text in options.files(self.about, classic=True).items():
             self.disk.write(path, text)
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.simulated import apt
+from lab.simulated import apt, system
 from lab.simulated.machine import SOURCE, Machine
 from lab.simulated.said import Said
 from lab.simulated.units import Unit, Work
@@ -95,6 +95,7 @@ SCRIPTS = (
     Script("chmod --reference", write, "file"),
     Script("cp -p -- ", save, "file"),
     Script(".imker-*; do", copies),
+    Script("cat /proc/uptime", system.clocks),
     Script("part now date", conditions),
 )
 
