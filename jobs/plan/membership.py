@@ -1,11 +1,15 @@
 """A host's place in the swarm: what is left to do for it, and what to know before. Pure."""
 
+import re
+
 from jobs import quorum
 from jobs.contract import Finding, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Refusal
 from jobs.steps import Activate, AwaitReachable, CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
+
+CANDIDATE = re.compile(r"1\.12\.0-rc")
 
 
 def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
@@ -20,6 +24,8 @@ def is_manager(now: HostFacts, swarm: SwarmFacts) -> bool:
 def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
     if swarm.problem:
         return Refusal(f"the swarm cannot be asked: {swarm.problem}", "See /swarm nodes.")
+    if candidates := [node for node in swarm.nodes if CANDIDATE.match(node.engine)]:
+        return _candidates(candidates)
     node = own_node(now, swarm)
     if now.place.state not in ("inactive", "") and node is None:
         return Refusal(
@@ -35,6 +41,15 @@ def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tup
     return Refusal(
         f"there is no swarm yet, and {host.name} is to be a worker",
         f"Start it with a manager first: /swarm migrate {host.name} --manager, or another host.",
+    )
+
+
+def _candidates(nodes: list[Node]) -> Refusal:
+    """They knew no join tokens: who joined waited to be accepted, and released Engines do not speak with them."""
+    who = f"{', '.join(node.hostname for node in nodes)}: {', '.join(sorted({node.engine for node in nodes}))}"
+    return Refusal(
+        f"the swarm is of Docker's release candidates ({who}), which released ones cannot join",
+        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
     )
 
 

@@ -46,7 +46,7 @@ def candidates(machine: Machine, rest: list[str], stdin: str) -> Said:
     if machine.apt_fails:
         return Said(100, "", "E: Failed to fetch http://packages.invalid  404  Not Found\n")
     _, _, listed, installed, *packages = rest
-    offered = apt.offered(machine.world.age, stdin if listed else machine.disk.texts.get(SOURCE, ""))
+    offered = apt.offered(machine.age, stdin if listed else machine.disk.texts.get(SOURCE, ""))
     older = (one for one in offered.get(packages[0], []) if apt.older(one, installed))
     shown = "".join(apt.madison(offered, package) + "==\n" for package in packages)
     return Said(0, shown + "".join(f"{version}\n" for version in older))

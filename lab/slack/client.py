@@ -116,6 +116,11 @@ class Workspace:
     def fault(self, kind: str, **more: Any) -> None:
         self._post("/lab/fault", kind=kind, **more)
 
+    def faults(self) -> set[tuple[str, str]]:
+        """Kind and method of those that have not happened as often yet as they were asked for."""
+        told = self._http.get("/lab/faults").json()["set"]
+        return {(fault["kind"], fault["method"]) for fault in told}
+
     def clear_faults(self) -> None:
         self._post("/lab/fault", clear=True)
 

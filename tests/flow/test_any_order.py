@@ -30,13 +30,13 @@ from imker.chain import verify
 from imker.fault import OfBot, OfJob, OfReporter
 from jobs.facts import PENDING
 from jobs.gather import wait_for
+from lab.canaries import found, held_by
 from lab.chaos import invariants
 from lab.chaos.people import PRESSES
 from lab.simulated.dialect import Pace
 from lab.simulated.fleet import Fleet, named, running
 from lab.simulated.machine import Machine
 from lab.slack.client import Seen
-from tests.canaries import found, held_by
 from tests.flow.circle import Circle, Deaths
 
 ROLES = {"connewitz": "manager", "tondi": "manager", "lausen": "worker"}

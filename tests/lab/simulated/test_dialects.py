@@ -8,11 +8,11 @@ import pytest
 import requests
 
 from jobs import gather
-from jobs.contract import Accept, Approval, Migrate, Nodes
+from jobs.contract import Accept, Approval, Ended, Migrate, Nodes
 from jobs.engine import Engine
 from jobs.errors import EngineRefused, Unreachable
-from lab.simulated.fleet import Fleet
-from lab.simulated.refusals import Refused
+from lab.chaos import invariants
+from tests.lab.simulated.conftest import Imker
 
 
 @pytest.fixture
@@ -24,8 +24,6 @@ def swarmed(imker):
 
 
 def test_an_engine_before_swarm_mode_is_read_with_its_command_and_moved(other, redis) -> None:
-    from tests.lab.simulated.conftest import Imker
-
     imker = Imker(other("tondi", age="classic"), redis)
     with pytest.raises(Unreachable, match=r"below 1\.24"):
         Engine(imker.host("tondi"))
@@ -34,24 +32,48 @@ def test_an_engine_before_swarm_mode_is_read_with_its_command_and_moved(other, r
     assert Engine(imker.host("tondi")).version["Version"] == "26.1.5"
 
 
-def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(other) -> None:
-    fleet: Fleet = other("connewitz", "kaditz", age="rc")
-    swarm, (first, second) = fleet.world.swarm, fleet.world.machines.values()
-    for machine in (first, second):
-        machine.dockerd.cluster = False
-    swarm.init(first)
-    assert "JoinTokens" not in swarm.inspect(first)
-    body = {"RemoteAddrs": [f"{first.about.address}:2377"], "Manager": True}
-    swarm.join(second, body)
-    swarm.joined(second, body)
-    node = swarm.node_of(second)
-    assert swarm.info(second)["LocalNodeState"] == "pending"
-    with pytest.raises(Refused, match="Worker nodes can't be used"):
-        swarm.list(second)
-    spec = swarm.show(first, node.id)["Spec"]
-    assert spec["Membership"] == "pending"
-    swarm.update(first, node.id, node.index, {**spec, "Membership": "accepted"})
-    assert [shown["ManagerStatus"]["Reachability"] for shown in swarm.list(second)] == ["reachable", "reachable"]
+@pytest.fixture
+def candidates(other, redis) -> Imker:
+    """connewitz manages a swarm of release candidates, kaditz waits there to be accepted; tondi is in none."""
+    imker = Imker(other("connewitz", "kaditz", "tondi", age="rc"), redis)
+    assert _asked(imker, "connewitz", "POST", "/v1.24/swarm/init", {}).status_code == 200
+    body = {"RemoteAddrs": [f"{imker.host('connewitz').address}:2377"], "Manager": True}
+    assert _asked(imker, "kaditz", "POST", "/v1.24/swarm/join", body).status_code == 200
+    return imker
+
+
+def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(candidates) -> None:
+    def state() -> str:
+        return str(Engine(candidates.host("kaditz")).info()["Swarm"]["LocalNodeState"])
+
+    assert "JoinTokens" not in _asked(candidates, "connewitz", "GET", "/v1.24/swarm", None).json()
+    assert state() == "pending"
+    with pytest.raises(EngineRefused, match="Worker nodes can't be used"):
+        Engine(candidates.host("kaditz")).nodes()
+    manager = Engine(candidates.host("connewitz"))
+    (waits,) = [node for node in manager.nodes() if node["Spec"]["Membership"] == "pending"]
+    manager.change_node(waits["ID"], lambda spec: {**spec, "Membership": "accepted"})
+    assert state() == "active"
+    assert [node["ManagerStatus"]["Reachability"] for node in manager.nodes()] == ["reachable", "reachable"]
+
+
+@pytest.mark.parametrize("name", ["tondi", "connewitz"])
+@pytest.mark.parametrize("role", ["manager", "worker"])
+def test_a_swarm_of_release_candidates_is_refused_before_anything_is_changed(candidates, name: str, role) -> None:
+    last = candidates.does(Migrate(name, role))[-1]
+    assert last == Ended(
+        "refused",
+        "the swarm is of Docker's release candidates (connewitz, kaditz: 1.12.0-rc3), which released ones cannot join",
+        "Nothing was changed.",
+        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
+    )
+    deeds = candidates.fleet.world.history.deeds()
+    assert [deed for deed in invariants.changes(deeds) if deed.kind in invariants.CHANGING] == []
+
+
+def test_a_swarm_of_release_candidates_has_no_token_for_anybody(candidates) -> None:
+    with pytest.raises(EngineRefused, match="connewitz answers what no Engine does"):
+        Engine(candidates.host("connewitz")).worker_token()
 
 
 def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
