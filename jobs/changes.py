@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from jobs import approval, containers, daemon_options, plan, quorum, reads, steps
+from jobs import approval, containers, plan, quorum, reads, steps
 from jobs.contract import Began, Ended, Outcome, Role, Waiting
-from jobs.contract import Detail as DetailEvent
 from jobs.errors import JobError, Paused
 from jobs.facts import Node, SwarmFacts, place, upstream
 from jobs.gather import swarm as gather_swarm
@@ -22,10 +21,8 @@ def migrate(office: Office, name: str, role: Role | None, docker_group: bool) ->
         made = outlook.made
         if isinstance(made, Refusal):
             return office.refuse(made)
-        office.journal.tell(reads.plan_event(made))
-        if made.edits:
-            office.journal.tell(DetailEvent(f"{name}: what changes", daemon_options.diff(made.edits)))
-        if _blocked(office, made) or _asks(office, made):
+        reads.tell_plan(office, name, made)
+        if made.steps and (_blocked(office, made) or _asks(office, made)):
             return None
         office.journal.tell(containers.census("before", outlook.now))
         try:
@@ -112,13 +109,17 @@ def _conclude(office: Office, host: Host, outlook: reads.Outlook, made: Plan) ->
         office.journal.tell(
             containers.census("after", replace(outlook.now, engine=upstream(made.target), containers=after))
         )
-    if made.waits:
-        return office.journal.tell(_waiting(office, host))
     summary = f"{host.name} is in the swarm."
     missing = containers.missing(made.steps, after)
-    if missing:
-        return office.journal.tell(containers.ask(host, missing, summary))
     stopped = next((step.name for step in made.steps if isinstance(step, steps.StopStore)), "")
+    if stopped:
+        containers.tell_ports(office)
+    if made.waits:
+        also = (containers.not_back(host, missing), containers.unneeded(host, stopped))
+        return office.journal.tell(replace(_waiting(office, host), summary=" ".join(filter(None, also))))
+    if missing:
+        also = (summary, containers.unneeded(host, stopped))
+        return office.journal.tell(containers.ask(host, missing, " ".join(filter(None, also))))
     if stopped:
         return containers.offer_removal(office, host, stopped, summary)
     return _end(office, "done", summary)
@@ -157,4 +158,5 @@ def _host_of(office: Office, node: Node) -> Host:
     for host in office.inventory.values():
         if host.address == node.address:
             return office.allowed(host)
-    raise JobError(f"no host of the inventory has {node.address}, where node {node.id[:12]} is seen")
+    hint = "Give it to its host in imker.toml: [hosts.NAME] address."
+    raise JobError(f"no host of the inventory has {node.address}, where node {node.id[:12]} is seen", hint=hint)

@@ -3,11 +3,12 @@
 from typing import Literal
 
 from jobs import gather, plan, reads, steps
-from jobs.contract import Began, Census, ContainerRow, Detail, Ended, Waiting
+from jobs.contract import Began, Census, ContainerRow, Detail, Ended, RetireStore, StartContainers, Waiting
 from jobs.facts import Container, HostFacts
 from jobs.inventory import Host
 from jobs.office import Office
 from jobs.stepping import carry_out, locked
+from jobs.typed import typed
 
 PORTS = """\
 Nobody needs these any more, on no host; they can be closed:
@@ -37,8 +38,26 @@ def missing(plan_steps: tuple[steps.Step, ...], after: tuple[Container, ...]) ->
     return tuple(name for name in wanted if name not in running)
 
 
+def not_back(host: Host, names: tuple[str, ...]) -> str:
+    """ "" when there are none."""
+    return f"{_down(names)} Again: {typed(StartContainers(host.name, names))}." if names else ""
+
+
+def unneeded(host: Host, store: str) -> str:
+    """ "" when none was stopped."""
+    return (
+        f"{store} is stopped, and nobody needs it any more. Remove it: {typed(RetireStore(host.name))}."
+        if store
+        else ""
+    )
+
+
+def _down(names: tuple[str, ...]) -> str:
+    return f"These ran before and do not run now: {', '.join(names)}. The thread says why."
+
+
 def ask(host: Host, names: tuple[str, ...], summary: str) -> Waiting:
-    text = f"{summary} These ran before and do not run now: {', '.join(names)}. The thread says why."
+    text = f"{summary} {_down(names)}"
     return Waiting("containers", plan.fingerprint(names), host=host.name, names=names, summary=text)
 
 
@@ -78,11 +97,15 @@ def retire_store(office: Office, name: str) -> None:
         carry_out(office, host, (step,), (), lease)
     if isinstance(step, steps.RemoveStore):
         return office.journal.tell(Ended("done", f"{store.name} is gone from {name}; its volumes stay"))
+    tell_ports(office)
     return offer_removal(office, host, store.name, "")
 
 
-def offer_removal(office: Office, host: Host, store: str, summary: str) -> None:
+def tell_ports(office: Office) -> None:
     office.journal.tell(Detail("Ports, now that the classic Swarm is gone", PORTS))
+
+
+def offer_removal(office: Office, host: Host, store: str, summary: str) -> None:
     text = (
         f"{summary} {store} is stopped, and nobody needs it any more. Remove it? Its volumes stay either way.".lstrip()
     )

@@ -15,6 +15,7 @@ import requests
 from docker.api.client import APIClient
 from docker.errors import APIError, DockerException
 from docker.tls import TLSConfig
+from docker.utils import version_lt
 from requests.adapters import HTTPAdapter
 
 from jobs import facts
@@ -24,6 +25,7 @@ from jobs.lock import Mark
 
 JOIN = 30  # seconds: an Engine itself answers after 20 that its join goes on in the background
 FENCE = "imker.fence"  # label of the swarm itself: the mark of the latest run that may change who is in it
+OLDEST = "1.24"  # the API version of the first Engine with swarm mode, and the SDK's oldest
 LISTEN = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
 
 
@@ -62,14 +64,18 @@ class Engine:
     def __init__(self, host: Host, timeout: float = 10) -> None:
         self.host = host
         with _errors(host):
-            first = _client(host, "1.24", timeout)
+            first = _client(host, OLDEST, timeout)
             self.version: dict[str, Any] = _plain(first.version(api_version=False))
             facts.upstream(self.version["Version"])
-            self._api = _client(host, self.version["ApiVersion"], timeout)
+            self._old = version_lt(self.version["ApiVersion"], OLDEST)
+            self._api = first if self._old else _client(host, self.version["ApiVersion"], timeout)
 
     def info(self) -> dict[str, Any]:
+        """Of an Engine before swarm mode, too: asked without a version, as it knows none that the SDK speaks."""
         with _errors(self.host):
-            said: dict[str, Any] = _plain(self._api.info())
+            api: Any = self._api
+            old = self._old and api._result(api._get(api._url("/info", versioned_api=False)), json=True)
+            said: dict[str, Any] = _plain(old or api.info())
             facts.place(said)
             return said
 

@@ -4,7 +4,7 @@ JobError
 ├ Unreachable     SSH or the Engine did not answer       ├ TimedOut  waited for a state that did not come
 ├ CommandFailed   argv, exit code, tail of stderr        ├ LockHeld  by whom, since when, for what
 ├ EngineRefused   the Engine API said no                 ├ Drifted   the facts changed since they were approved
-└ Superseded      a later run has claimed the host
+├ Superseded      a later run has claimed the host       └ Broke     Imker itself
 """
 
 import time
@@ -19,11 +19,12 @@ class JobError(Exception):
     hint = ""
     state = ""
 
-    def __init__(self, summary: str, *, host: str = "", hint: str = "", check: str = "") -> None:
+    def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
         super().__init__(summary)
         self.summary = summary
         self.host = host
         self.hint = hint or self.hint
+        self.state = state or self.state
         self.check = check
 
 
@@ -87,6 +88,14 @@ class Superseded(JobError):
         )
         self.fence = fence
         self.state = f"What this run had done stays done; what comes next is run {run}'s."
+
+
+class Broke(JobError):
+    """Imker's own fault, raised from what it was: only the log has that, as it may hold anything."""
+
+    def __init__(self, host: str) -> None:
+        where = f" on {host}" if host else ""
+        super().__init__(f"Imker itself broke{where}; the RQ worker's log has the traceback", host=host)
 
 
 def _clock(since: float) -> str:

@@ -69,6 +69,7 @@ class HostFacts:
 
     `source`: the apt list's text; `upgrade`: ActiveState of Imker's upgrade unit ("" if there is none);
     `ran`: names of the containers that ran before the last restart, as noted on the host, None without a note;
+    `begun`: whether a migration before this one has noted what to go back to, and is not over;
     `api`: whether the Engine API answered over TLS from here.
     """
 
@@ -82,6 +83,7 @@ class HostFacts:
     options: OptionFiles = field(default_factory=lambda: OptionFiles(UnitFacts("", (), ()), {}))
     containers: tuple[Container, ...] = ()
     ran: tuple[str, ...] | None = None
+    begun: bool = False
     place: SwarmPlace = SwarmPlace()
     conditions: Conditions | None = None
 

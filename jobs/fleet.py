@@ -23,7 +23,7 @@ def roles(hosts: Sequence[Host], stores: frozenset[str], managing: frozenset[str
     `stores`: hosts with the key-value store; `managing`: those that are managers, or wait to be: who is one stays one.
     """
     named = {host.name for host in hosts if host.role == "manager"} or _proposed(hosts, stores, managing)
-    return {host.name: "manager" if host.name in named else "worker" for host in hosts}
+    return {host.name: "manager" if host.name in named | managing else "worker" for host in hosts}
 
 
 def order(hosts: Sequence[Host], wanted: Mapping[str, Role], stores: frozenset[str]) -> tuple[Host, ...]:

@@ -6,8 +6,20 @@ from contextlib import ExitStack
 from typing import TypeVar
 
 from jobs import fleet, gather, reads
-from jobs.contract import Began, Ended, FleetPlanned, Planned, Role, StepDone, StepLine, StepNote, StepStarted, Waiting
-from jobs.errors import JobError
+from jobs.contract import (
+    Began,
+    Ended,
+    FleetPlanned,
+    Planned,
+    Role,
+    StepDone,
+    StepFailed,
+    StepLine,
+    StepNote,
+    StepStarted,
+    Waiting,
+)
+from jobs.errors import Broke, JobError
 from jobs.facts import HostFacts, Node, SwarmFacts
 from jobs.inventory import Host
 from jobs.office import Office
@@ -41,7 +53,12 @@ def show_fleet(office: Office, without: tuple[str, ...]) -> None:
 
 def _step(office: Office, line: StepLine, work: Callable[[], Done]) -> Done:
     office.journal.tell(StepStarted(line.key))
-    done = work()
+    try:
+        done = work()
+    except Exception as failed:
+        summary = failed.summary if isinstance(failed, JobError) else Broke("").summary
+        office.journal.tell(StepFailed(line.key, summary))
+        raise
     office.journal.tell(StepDone(line.key))
     return done
 

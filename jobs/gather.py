@@ -55,6 +55,7 @@ def host(shell: Shell, about: Host, engine: EngineSection, connect: Connect) -> 
         options=options,
         containers=containers(shell) if running else (),
         ran=None if ran is None else tuple(ran.split()),
+        begun=remote.read(shell, remote.BEFORE) is not None,
         place=place if api or not running else _place_by_command(shell),
         conditions=_conditions(shell, about, options),
     )

@@ -13,7 +13,20 @@ from imker import signing
 from imker.fault import fault
 from imker.redaction import masked
 from imker.signing import Key
-from jobs.contract import BELL, Body, Ended, Event, Hold, Waiting, encode, events_key, events_of, hold_key, hold_of
+from jobs.contract import (
+    BELL,
+    Body,
+    Ended,
+    Event,
+    Hold,
+    StepStarted,
+    Waiting,
+    encode,
+    events_key,
+    events_of,
+    hold_key,
+    hold_of,
+)
 
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
 
@@ -49,10 +62,12 @@ class Journal:
         self._clock = clock
         self._also = also
         self._number = 0
+        self.stepped = False  # whether a step was begun
 
     def tell(self, body: Body) -> None:
         if isinstance(body, Ended | Waiting):
             fault("job.ending")
+        self.stepped = self.stepped or isinstance(body, StepStarted)
         self._number += 1
         event = Event(self._run, self._job, self._number, self._clock(), body)
         place = events_key(self._run)

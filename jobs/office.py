@@ -36,7 +36,7 @@ class Office:
         if name in self.inventory:
             return self.allowed(self.inventory[name])
         near = difflib.get_close_matches(name, self.inventory, 1)
-        hint = f"Did you mean {near[0]}?" if near else "/swarm hosts lists them."
+        hint = f"{f'Did you mean {near[0]}? ' if near else ''}/swarm hosts lists them."
         raise JobError(f"no host {name} in the inventory", hint=hint)
 
     def allowed(self, host: Host) -> Host:
@@ -44,7 +44,8 @@ class Office:
         if any(fnmatchcase(host.name, pattern) for pattern in self.request.within):
             return host
         allowed = ", ".join(self.request.within) or "none"
-        raise JobError(f"the right that was checked is for {allowed}, not for {host.name}", host=host.name)
+        summary = f"the right that was checked is for {allowed}, not for {host.name}"
+        raise JobError(summary, host=host.name, hint="/swarm help shows what you may do, and where.")
 
     def refuse(self, refusal: Refusal) -> None:
         if refusal.check:

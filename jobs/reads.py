@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from pydantic import TypeAdapter
 
-from jobs import daemon_options, gather, machine_store, plan, steps
-from jobs.contract import Began, Ended, Finding, HostRow, HostTable, NodeRow, NodeTable, Planned, Role
+from jobs import daemon_options, diffs, gather, machine_store, plan, steps
+from jobs.contract import Accept, Began, Ended, Finding, HostRow, HostTable, Migrate, NodeRow, NodeTable, Planned, Role
 from jobs.engine import Engine
 from jobs.errors import JobError
 from jobs.facts import HostFacts, Node, SwarmFacts, place
@@ -15,6 +15,7 @@ from jobs.inventory import Host, classic_swarm
 from jobs.office import Office
 from jobs.preflight import checks, ports
 from jobs.ssh import Shell
+from jobs.typed import typed
 
 LAST_NODES = "imker:nodes"  # the last node table, for when no manager answers
 _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
@@ -141,7 +142,8 @@ def plan_of(office: Office, host: Host, role: Role | None, docker_group: bool = 
         if failed.check:
             office.journal.tell(Planned((), (Finding(failed.check, "block", failed.summary, failed.hint),)))
         raise
-    made = planned(office, host, now, swarm, role or host.role, docker_group=docker_group, probes=probes)
+    wanted = role or plan.role_of(host, now, swarm)
+    made = planned(office, host, now, swarm, wanted, docker_group=docker_group, probes=probes)
     return Outlook(made, now, swarm)
 
 
@@ -226,11 +228,30 @@ def plan_event(made: plan.Plan) -> Planned:
 def show_plan(office: Office, name: str, role: Role | None, docker_group: bool) -> None:
     host = office.host(name)
     office.journal.tell(Began(name))
-    made = plan_of(office, host, role, docker_group).made
-    if isinstance(made, plan.Refusal):
-        return office.refuse(made)
+    outlook = plan_of(office, host, role, docker_group)
+    if isinstance(outlook.made, plan.Refusal):
+        return office.refuse(outlook.made)
+    tell_plan(office, name, outlook.made)
+    if not outlook.made.steps:
+        return office.journal.tell(Ended("nothing", f"nothing to do on {name}{_waits(outlook)}"))
+    return office.journal.tell(Ended("done", _what_next(outlook.made, typed(Migrate(name, role, docker_group)))))
+
+
+def tell_plan(office: Office, name: str, made: plan.Plan) -> None:
+    """In the run's message; whole diffs in its thread."""
     office.journal.tell(plan_event(made))
-    if made.steps:
-        summary = f"{len(made.steps)} steps; nothing was changed. Do it: /swarm migrate {name}"
-        return office.journal.tell(Ended("done", summary))
-    return office.journal.tell(Ended("nothing", f"nothing to do on {name}"))
+    for detail in diffs.details(name, made.edits):
+        office.journal.tell(detail)
+
+
+def _waits(outlook: Outlook) -> str:
+    node = plan.own_node(outlook.now, outlook.swarm)
+    return f": it waits to be accepted as a manager, {typed(Accept(node.id[:12]))}" if node and node.pending else ""
+
+
+def _what_next(made: plan.Plan, migrate: str) -> str:
+    summary = f"{len(made.steps)} steps; nothing was changed."
+    blocks = "; ".join(finding.text for finding in made.level("block"))
+    if blocks:
+        return f"{summary} {migrate} is refused until this is mended: {blocks}"
+    return f"{summary} Do it: {migrate}" + (", and then it waits to be accepted as a manager" if made.waits else "")

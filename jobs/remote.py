@@ -1,12 +1,13 @@
 """Files and transient units on a host, over any Shell. What is changed is saved beside itself first."""
 
-import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from jobs.facts import properties
 from jobs.ssh import Shell
 
 RAN = "/var/lib/imker/ran"  # names of the containers that ran before the Engine's restart
+BEFORE = "/var/lib/imker/before"  # what a migration that is not over goes back to: saved copies, old packages
 UPGRADE = "imker-upgrade.service"
 FENCE = "/var/lib/imker/fence"  # the mark of the latest run that may change this host
 BUSY, LATER = 75, 76  # exit codes of a refusal
@@ -23,15 +24,30 @@ if [ "$seen" != "$2 $3 $4" ]; then
 fi
 shift 5; exec "$@"
 """
-# A copy's name sorts by time; the copy keeps mode and owner, and is written before the file is.
-SAVE = 'if [ -e "$1" ]; then cp -p -- "$1" "$1.imker-$2"; fi'
-# tmp + mv: a reader sees the old text or the new, never a half; mode and owner stay.
+# A copy's name sorts by time; the copy keeps mode and owner, and is noted in $3 if that is to be, before the file is
+# written.
+SAVE = """
+set -e
+[ -e "$1" ] || exit 0
+cp -p -- "$1" "$1.imker-$2"
+[ -n "$3" ] || exit 0
+umask 022; mkdir -p -- "${3%/*}"; echo "$1.imker-$2" >> "$3"
+"""
+NOTE = 'set -e; umask 022; mkdir -p -- "${1%/*}"; printf "%s\\n" "$2" >> "$1"'
+# tmp + mv: a reader sees the old text or the new, never a half; mode and owner stay, and so does a link to the file.
 WRITE = """
 set -e
 umask 022; mkdir -p -- "$(dirname -- "$1")"
-cat > "$1.imker~"
-if [ -e "$1" ]; then chmod --reference="$1" "$1.imker~"; chown --reference="$1" "$1.imker~"; fi
-mv -f -- "$1.imker~" "$1"
+to=$(readlink -f -- "$1")
+cat > "$to.imker~"
+if [ -e "$to" ]; then chmod --reference="$to" "$to.imker~"; chown --reference="$to" "$to.imker~"; fi
+mv -f -- "$to.imker~" "$to"
+"""
+RESTORE = """
+set -e
+to=$(readlink -f -- "$2")
+cp -p -- "$1" "$to.imker~"
+mv -f -- "$to.imker~" "$to"
 """
 LIST = 'for copy in "$1".imker-*; do [ -e "$copy" ] && printf "%s\\n" "$copy"; done; true'
 
@@ -52,9 +68,9 @@ class UnitState:
 
 
 def read(shell: Shell, path: str) -> str | None:
-    """A file's text, None if there is no such file."""
+    """A file's text, None if there is no such file. What is no UTF-8 in it is written back as it was."""
     output = shell.run("cat", "--", path, sudo=True, check=False)
-    return output.stdout if output.code == 0 else None
+    return output.exact if output.code == 0 else None
 
 
 def saved_copies(shell: Shell, path: str) -> list[str]:
@@ -62,21 +78,32 @@ def saved_copies(shell: Shell, path: str) -> list[str]:
     return sorted(shell.run("sh", "-c", LIST, "imker", path, sudo=True).stdout.splitlines())
 
 
-def save(shell: Shell, path: str) -> None:
-    shell.run("sh", "-c", SAVE, "imker", path, stamp(), sudo=True)
+def save(shell: Shell, path: str, noted: bool) -> None:
+    """Copies a file beside itself. `noted`: as what to go back to."""
+    shell.run("sh", "-c", SAVE, "imker", path, stamp(), BEFORE if noted else "", sudo=True)
+
+
+def note(shell: Shell, path: str, line: str) -> None:
+    """Puts a line at a file's end."""
+    shell.run("sh", "-c", NOTE, "imker", path, line, sudo=True)
 
 
 def stamp() -> str:
-    """The end of a saved copy's name."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    """The end of a saved copy's name: no two within a second are one."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def write(shell: Shell, path: str, text: str) -> None:
     shell.run("sh", "-c", WRITE, "imker", path, sudo=True, stdin=text)
 
 
-def remove(shell: Shell, path: str) -> None:
-    shell.run("rm", "-f", "--", path, sudo=True)
+def restore(shell: Shell, copy: str, path: str) -> None:
+    """A saved copy in a file's place, byte for byte, with the copy's mode, owner and time."""
+    shell.run("sh", "-c", RESTORE, "imker", copy, path, sudo=True)
+
+
+def remove(shell: Shell, *paths: str) -> None:
+    shell.run("rm", "-f", "--", *paths, sudo=True)
 
 
 def packages(shell: Shell, *names: str) -> list[tuple[str, str, str]]:

@@ -14,16 +14,18 @@ import structlog
 
 from imker import audit, broker, signing
 from imker.audit import Audit
+from imker.config import ConfigError
 from imker.fault import fault
 from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
 from jobs.account import recording, turned_away
 from jobs.engine import Engine
-from jobs.errors import Cancelled, JobError
+from jobs.errors import Broke, Cancelled, JobError
 from jobs.execute.back import Restored
 from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office
 from jobs.ssh import SshShell
+from jobs.typed import typed
 
 log = structlog.get_logger()
 
@@ -62,14 +64,36 @@ def tell_all(request: contract.Request, journal: Journal, open_office: Callable[
     with structlog.contextvars.bound_contextvars(run=request.run, job=request.job):
         try:
             handle(request.command, open_office())
+        except Broke as broke:
+            log.exception("job broke")
+            journal.tell(_end(request, journal, broke))
         except JobError as failed:
             log.warning("job failed", summary=failed.summary)
-            journal.tell(contract.Ended(_outcome(failed), failed.summary, failed.state, failed.hint))
+            journal.tell(_end(request, journal, failed))
         except Exception:
             log.exception("job broke")
-            summary = "Imker itself broke; the RQ worker's log has the traceback"
-            hint = "What was done stays done. Ask again: a plan is made from what is true."
-            journal.tell(contract.Ended("failed", summary, hint=hint))
+            journal.tell(_end(request, journal, Broke(getattr(request.command, "host", ""))))
+
+
+def _end(request: contract.Request, journal: Journal, failed: JobError) -> contract.Ended:
+    """What failed, in what state that left things, and what to type next: whatever failed, and wherever."""
+    return contract.Ended(
+        _outcome(failed), failed.summary, failed.state or _state(request, journal), _hint(request, failed)
+    )
+
+
+def _state(request: contract.Request, journal: Journal) -> str:
+    if journal.stepped and contract.queue_of(request.command) == contract.CHANGES:
+        return "What was done stays done."
+    return "Nothing was changed." if request.job == 1 else "Nothing more was changed."
+
+
+def _hint(request: contract.Request, failed: JobError) -> str:
+    if "/swarm" in failed.hint:
+        return failed.hint
+    reads = contract.queue_of(request.command) == contract.READS
+    again = f"/swarm retry {request.run} goes on from what is true then."
+    return f"{failed.hint} {f'Again: {typed(request.command)}' if reads else again}".lstrip()
 
 
 def _outcome(failed: JobError) -> contract.Outcome:
@@ -109,6 +133,9 @@ def _office(request: contract.Request, journal: Journal, server: "redis.Redis") 
         return SshShell(host, loaded.inventory.known_hosts)
 
     # docker-machine's store is read anew: a migration before this one may have cleaned it.
-    known = inventory.load(loaded)
+    try:
+        known = inventory.load(loaded)
+    except ConfigError as wrong:
+        raise JobError("; ".join(wrong.lines), hint="Mend that on the RQ workers' machine.") from wrong
     tell_hosts(server, known)
     return Office(request, loaded, known, journal, server, shell, Engine)

@@ -21,13 +21,22 @@ from jobs.inventory import Host
 CONNECT, BANNER, AUTH, CHANNEL, KEEPALIVE = 10, 10, 15, 15, 15  # seconds
 UNHEARD = 30  # seconds until a connection whose packets nobody acknowledges is a lost one
 KEPT = 4 * 2**20  # bytes of a stream that are kept, the last ones
+EXACT = "surrogateescape"  # how bytes that are no UTF-8 come through a text
 
 
 @dataclass(frozen=True)
 class Output:
+    """`raw`: stdout as it came; in the texts, what is no UTF-8 is replaced."""
+
     code: int
     stdout: str
     stderr: str
+    raw: bytes | None = None
+
+    @property
+    def exact(self) -> str:
+        """stdout with nothing replaced: a surrogate for each byte that is no UTF-8. For files that are written back."""
+        return self.stdout if self.raw is None else self.raw.decode(errors=EXACT)
 
     def or_failed(self, host: str, what: str) -> "Output":
         """Raises CommandFailed on a bad exit."""
@@ -88,7 +97,9 @@ class SshShell:
     ) -> Output:
         line = shlex.join((*(("sudo", "-n", "--") if sudo else ()), *under, *argv))
         try:
-            output = _run(self._client, line, stdin.encode(), time.monotonic() + timeout)
+            output = _run(
+                self._client, line.encode(errors=EXACT), stdin.encode(errors=EXACT), time.monotonic() + timeout
+            )
         except (paramiko.SSHException, OSError, EOFError) as gone:
             raise self._lost(argv, str(gone)) from gone
         if output.code == -1:
@@ -197,7 +208,7 @@ def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachabl
     )
 
 
-def _run(client: paramiko.SSHClient, line: str, stdin: bytes, deadline: float) -> Output:
+def _run(client: paramiko.SSHClient, line: bytes, stdin: bytes, deadline: float) -> Output:
     transport = client.get_transport()
     if transport is None or not transport.is_active():
         raise paramiko.SSHException("the connection is closed")
@@ -208,7 +219,7 @@ def _run(client: paramiko.SSHClient, line: str, stdin: bytes, deadline: float) -
             channel.sendall(stdin)
         channel.shutdown_write()
         out, err = _drain(channel, deadline)
-        return Output(channel.recv_exit_status(), _text(out), _text(err))
+        return Output(channel.recv_exit_status(), _text(out), _text(err), bytes(out))
 
 
 def _drain(channel: paramiko.Channel, deadline: float) -> tuple[bytearray, bytearray]:

@@ -11,16 +11,18 @@ from contextlib import AbstractContextManager
 from imker.fault import fault
 from jobs import steps
 from jobs.contract import Detail, FileChanged, StepDone, StepFailed, StepNote, StepStarted
-from jobs.errors import Cancelled, Drifted, JobError, Paused
+from jobs.errors import Broke, Cancelled, Drifted, JobError, Paused
 from jobs.execute import execute, membership
+from jobs.execute.back import Down, Restored
 from jobs.execute.site import NoShell, Site
 from jobs.fence import Fenced, claimed
 from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
 from jobs.lock import Holder, Lease, held
 from jobs.office import Office
-from jobs.ssh import Shell
+from jobs.ssh import EXACT, Shell
 
+STAYS = (steps.RetireContainers, steps.StopStore, steps.AddToGroup)  # also on a host that is put back to what it was
 PATIENCE = 45  # seconds to wait for a lock: longer than the lease of a holder that died
 
 
@@ -53,15 +55,8 @@ def _each(
             _go_on(office)
             _do(office, step, site, lease, claim)
         except JobError as failed:
-            failed.state = failed.state or _left(site.host, plan_steps, number)
-            failed.hint = _hint(office, failed)
+            failed.state = _left(failed, site.host, plan_steps, number)
             raise
-
-
-def _hint(office: Office, failed: JobError) -> str:
-    if "/swarm" in failed.hint:
-        return failed.hint
-    return f"{failed.hint} /swarm retry {office.request.run} goes on from what is true then.".lstrip()
 
 
 def locked(office: Office, name: str, what: str) -> AbstractContextManager[Lease]:
@@ -93,6 +88,10 @@ def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Calla
     except JobError as failed:
         office.journal.tell(StepFailed(key, failed.summary))
         raise
+    except Exception as unforeseen:
+        broke = Broke(site.host.name)
+        office.journal.tell(StepFailed(key, broke.summary))
+        raise broke from unforeseen
     fault("step.done")
     office.journal.tell(StepDone(key, done))
 
@@ -116,11 +115,14 @@ def _check_none(office: Office, host: Host) -> None:
         raise Drifted("somebody started a swarm meanwhile; this host did not become a second one", host=host.name)
 
 
-def _left(host: Host, plan_steps: tuple[steps.Step, ...], failed: int) -> str:
-    """In what state a host is when a step fails: what was done stays done."""
+def _left(failed: JobError, host: Host, plan_steps: tuple[steps.Step, ...], number: int) -> str:
+    """In what state a host is when a step fails: what was done stays done, but for what was put back."""
     titles = [steps.describe(step).title for step in plan_steps]
-    done, rest = "; ".join(titles[:failed]) or "nothing", "; ".join(titles[failed:])
-    return f"{host.name} is left with this done: {done}. Not done: {rest}."
+    if isinstance(failed, Restored | Down):
+        stays = [title for title, step in zip(titles, plan_steps[:number], strict=False) if isinstance(step, STAYS)]
+        return f"{failed.state} Not taken back: {'; '.join(stays)}." if stays else failed.state
+    done, rest = "; ".join(titles[:number]) or "nothing", "; ".join(titles[number:])
+    return failed.state or f"{host.name} is left with this done: {done}. Not done: {rest}."
 
 
 def _noting(office: Office, key: str) -> Callable[[str], None]:
@@ -151,5 +153,5 @@ def _site(office: Office, host: Host, shell: Shell, managers: tuple[str, ...]) -
 
 def _changed(host: Host, path: str, before: str, after: str) -> FileChanged:
     """Digests: a file may hold what must not be kept elsewhere."""
-    old, new = (hashlib.sha256(text.encode()).hexdigest() if text else "" for text in (before, after))
+    old, new = (hashlib.sha256(text.encode(errors=EXACT)).hexdigest() if text else "" for text in (before, after))
     return FileChanged(host.name, path, old, new)

@@ -53,18 +53,21 @@ class PutOptionsBack:
 
 @dataclass(frozen=True)
 class RestartEngine:
-    """`ran`: containers to note as running before; `old_packages`: what to go back to, "name=version" each."""
+    """`ran`: containers to note as running before."""
 
     wanted: str
     ran: tuple[str, ...]
-    old_packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class StartContainers:
-    """Sees that what ran before runs again, and starts what does not."""
+    """Sees that what ran before runs again, and starts what does not.
+
+    `over`: whether a migration's changes to the Engine are over with it: there is nothing to go back to any more.
+    """
 
     names: tuple[str, ...]
+    over: bool = False
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from jobs.daemon_options.words import Word, words
 
 EXEC = "ExecStart"
 PREFIX = re.compile(r"[-@:+!|]*")
+SHELL = re.compile(r"(ba|da|k|z)?sh")
 
 
 @dataclass(frozen=True)
@@ -46,18 +47,28 @@ class Command:
         """The word that makes a daemon of `docker`, as before 1.12 there was no dockerd; flags may stand before it."""
         if self.program != "docker":
             return None
-        taken = {at for flag in self.flags for at in range(flag.first, flag.last + 1)}
-        plain = [at for at in range(self.first, len(self.words)) if at not in taken and self.words[at].text[:1] != "$"]
-        if plain:
-            return plain[0] if self.words[plain[0]].text == "daemon" else None
+        if self._plain:
+            return self._plain[0] if self.words[self._plain[0]].text == "daemon" else None
         return next((flag.first for flag in self.flags if flag.name in ("d", "daemon")), None)
 
     @property
     def options(self) -> tuple[Word, ...]:
-        """Its words without program and verb; () when another program, as a shell, makes them what the daemon gets."""
-        if self.program not in ("", "dockerd") and self.verb is None:
+        """Its words without program and verb; () when another program makes something else of them."""
+        if not (self.program in ("", "dockerd") or self.verb is not None or self._handed_on):
             return ()
         return tuple(word for at, word in enumerate(self.words) if at >= self.first and at != self.verb)
+
+    @property
+    def _plain(self) -> tuple[int, ...]:
+        """The words that are neither options nor variables."""
+        taken = {at for flag in self.flags for at in range(flag.first, flag.last + 1)}
+        after = range(self.first, len(self.words))
+        return tuple(at for at in after if at not in taken and self.words[at].text[:1] != "$")
+
+    @property
+    def _handed_on(self) -> bool:
+        """A script in the daemon's place, which is given nothing but options, starts it with them."""
+        return self.program != "docker" and not self._plain and not SHELL.fullmatch(self.program)
 
 
 def is_unit(text: str) -> bool:

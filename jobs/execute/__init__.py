@@ -31,7 +31,7 @@ def execute(step: steps.Step, site: Site) -> str:
             return options.put_back(site, path, wanted)
         case steps.RestartEngine():
             return restart.restart(site, step)
-        case steps.StartContainers(names):
-            return containers.start(site, names)
+        case steps.StartContainers(names, over):
+            return containers.start(site, names, over)
         case _:
             return membership.execute(step, site)

@@ -24,13 +24,14 @@ def remove_store(site: Site, name: str) -> str:
     return f"removed {name}; its volumes stay"
 
 
-def start(site: Site, names: tuple[str, ...]) -> str:
-    """Tries twice; what still does not run is named, and is no failure of the migration."""
+def start(site: Site, names: tuple[str, ...], over: bool) -> str:
+    """Tries twice; what still does not run is named, and is no failure of the migration. `over`: as of the step."""
     for _ in range(2):
         for name in _missing(site, names):
             site.shell.run("docker", "start", name, sudo=True, check=False, timeout=STOP)
     missing = _missing(site, names)
-    remote.remove(site.shell, remote.RAN)
+    if over:
+        remote.remove(site.shell, remote.RAN, remote.BEFORE)
     if not missing:
         return f"all {len(names)} run" if names else "none ran before"
     for name in missing:

@@ -6,7 +6,8 @@ from pathlib import Path
 from jobs import remote
 from jobs.daemon_options import FileEdit
 from jobs.daemon_options import put_back as merged
-from jobs.errors import Drifted
+from jobs.errors import Drifted, JobError
+from jobs.execute.back import keep
 from jobs.execute.site import Site
 
 
@@ -24,7 +25,14 @@ def apply(site: Site, edits: tuple[FileEdit, ...]) -> str:
 
 def clean_machine(site: Site, edit: FileEdit) -> str:
     """docker-machine's own file is on this side; it may hold secrets, and its copy is as private as it is."""
-    path = Path(edit.path)
+    try:
+        return _clean_machine(site, edit, Path(edit.path))
+    except OSError as wrong:
+        hint = "Let the RQ worker's user write there."
+        raise JobError(f"{edit.path}: {wrong.strerror}", host=site.host.name, hint=hint) from wrong
+
+
+def _clean_machine(site: Site, edit: FileEdit, path: Path) -> str:
     if path.read_text() != edit.before:
         raise Drifted(f"{path} was changed by somebody else meanwhile")
     shutil.copy2(path, path.with_name(f"{path.name}.imker-{remote.stamp()}"))
@@ -46,13 +54,6 @@ def put_back(site: Site, path: str, wanted: str) -> str:
 
 
 def replace(site: Site, path: str, before: str, after: str) -> None:
-    keep(site, path, before)
+    keep(site, path)
     site.changed(path, before, after)
     remote.write(site.shell, path, after)
-
-
-def keep(site: Site, path: str, before: str) -> None:
-    """Saves a file beside itself, once a job: the first copy is the one to go back to."""
-    if path not in site.saved:
-        remote.save(site.shell, path)
-        site.saved[path] = before

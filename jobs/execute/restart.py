@@ -1,10 +1,10 @@
 """The Engine's restart. Only an answer of the API over TLS counts; without one, the host gets its old state back."""
 
 from jobs import gather, remote
-from jobs.daemon_options import argv, cleaned_files
+from jobs.daemon_options import argv
 from jobs.errors import JobError
-from jobs.execute import containers
-from jobs.execute.back import Down, Restored, downgrade, restore
+from jobs.execute import back, containers
+from jobs.execute.back import Before, Down, Restored
 from jobs.execute.site import Site
 from jobs.facts import upstream
 from jobs.steps import RestartEngine
@@ -16,10 +16,11 @@ WITHIN = 60  # seconds from the restart to the first answer
 def restart(site: Site, step: RestartEngine) -> str:
     if step.ran or remote.read(site.shell, remote.RAN) is None:
         remote.write(site.shell, remote.RAN, "\n".join(step.ran))
-    if _valid(site) and _start(site, step.wanted):
+    valid = _valid(site)
+    if valid and _start(site, step.wanted):
         return f"{step.wanted} answers over TLS"
     _report(site)
-    raise _back(site, step)
+    raise _back(site, step, "did not come back" if valid else "refuses its options")
 
 
 def _valid(site: Site) -> bool:
@@ -51,23 +52,39 @@ def _report(site: Site) -> None:
     site.detail(f"the Engine on {site.host.name} did not come back", said)
 
 
-def _back(site: Site, step: RestartEngine) -> JobError:
+def _back(site: Site, step: RestartEngine, why: str) -> JobError:
     """Old files, old package, start; then, as old options may be what no Engine starts with, those cleaned."""
     site.note("no answer; putting the old state back")
+    old = back.before(site.shell)
+    package = bool(old.packages) and back.downgrade(site, old)
+    back.restore(site, old)
+    what, engine = _what(old, package), old.engine if package else ""
+    if _start(site, engine):
+        return _restored(site, step, why, what, engine, "its old options")
+    if back.clean(site, old) and _start(site, engine):
+        return _restored(site, step, why, what, engine, "its old options but the classic Swarm's")
     host = site.host.name
-    old = ""
-    if step.old_packages and downgrade(site, step.old_packages):
-        old = upstream(step.old_packages[0].split("=", 1)[1])
-    restore(site, site.saved)
-    if _start(site, old):
-        return _restored(site, step, "its old files are back, and it answers")
-    restore(site, cleaned_files(site.saved))
-    if _start(site, old):
-        return _restored(site, step, "the old one runs, without the classic options")
-    hint = f"On {host}: journalctl -u docker.service. The old files are beside the new ones, named .imker-…"
-    return Down(f"the Engine on {host} does not come back, with its old files neither", host=host, hint=hint)
+    copies = " The old files are beside the new ones, named .imker-…" if old.copies else ""
+    return Down(
+        f"the Engine on {host} {why}, and as it was it does not start either",
+        host=host,
+        state=f"Its Engine is down{what and '; '}{what}.",
+        hint=f"On {host}: journalctl -u docker.service.{copies}",
+    )
 
 
-def _restored(site: Site, step: RestartEngine, how: str) -> Restored:
-    run = containers.start(site, step.ran)
-    return Restored(f"the Engine {step.wanted} did not come back on {site.host.name}; {how}; containers: {run}")
+def _what(old: Before, package: bool) -> str:
+    back = [*(["files"] if old.copies else []), *(["package"] if package else [])]
+    return f"its old {' and '.join(back)} {'is' if back == ['package'] else 'are'} back" if back else ""
+
+
+def _restored(site: Site, step: RestartEngine, why: str, what: str, engine: str, options: str) -> Restored:
+    run = containers.start(site, step.ran, over=True)
+    host = site.host.name
+    again = f"{what or 'it was started again'}, and it answers"
+    return Restored(
+        f"the Engine {step.wanted} {why} on {host}; {again}; containers: {run}",
+        host=host,
+        state=f"{f'Engine {engine}' if engine else 'Its Engine'} runs there, with {options}.",
+        hint=f"The Engine's last words are in the thread; /swarm plan {host} shows what is left to do.",
+    )

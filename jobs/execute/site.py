@@ -1,4 +1,4 @@
-"""Where a step works: a host's shell and Engine, the swarm's managers, and what this job has saved so far."""
+"""Where a step works: a host's shell and Engine, the swarm's managers, and whom it tells."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,8 +28,7 @@ class Site:
     """`managers`: names of the hosts that manage the swarm, the best first; `note`: a running step's word to the run;
 
     `detail`: (title, text) for the run's thread; `changed`: (path, before, after) of a file, told before it is
-    written; `pool`: a new swarm's address pool; `saved`: path -> text of every
-    file this job changed, as it was.
+    written; `pool`: a new swarm's address pool; `kept`: paths of the files that this job has saved.
     """
 
     host: Host
@@ -41,7 +40,7 @@ class Site:
     changed: Callable[[str, str, str], None]
     pool: str
     managers: tuple[str, ...] = ()
-    saved: dict[str, str] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
 
     def engine(self) -> Engine:
         """A new client: the Engine may have been restarted, as another version, since the last one."""

@@ -2,45 +2,50 @@
 
 from jobs import remote
 from jobs.errors import CommandFailed, JobError
-from jobs.execute import options, packages
-from jobs.execute.back import Down, Restored, downgrade, restore
+from jobs.execute import back, packages
+from jobs.execute.back import Down, Restored
 from jobs.execute.site import Site
 from jobs.steps import UpgradeEngine
 
 
 def upgrade(site: Site, step: UpgradeEngine) -> str:
-    if step.conffile and (text := remote.read(site.shell, step.conffile)) is not None:
-        options.keep(site, step.conffile, text)
+    before = remote.read(site.shell, step.conffile) if step.conffile else None
+    if before is not None:
+        back.keep(site, step.conffile)
+    back.note(site, step.old_packages)
     try:
         packages.install(site, step.packages)
     except CommandFailed as failed:
-        raise _back(site, step, failed) from failed
+        raise _back(site, failed) from failed
     if step.conffile:
-        _tell_conffile(site, step.conffile)
+        _tell_conffile(site, step.conffile, before or "")
     return f"installed {', '.join(step.packages)}"
 
 
-def _tell_conffile(site: Site, path: str) -> None:
+def _tell_conffile(site: Site, path: str, before: str) -> None:
     """The package may have put its maintainer's file in the place of the one that was there."""
-    before, after = site.saved.get(path, ""), remote.read(site.shell, path) or ""
+    after = remote.read(site.shell, path) or ""
     if after != before:
         site.changed(path, before, after)
 
 
-def _back(site: Site, step: UpgradeEngine, failed: CommandFailed) -> JobError:
+def _back(site: Site, failed: CommandFailed) -> JobError:
     """The daemon still runs as it did: Debian's package does not restart it. Only disk and dpkg are to go back."""
     site.note("apt failed; putting the old state back")
-    touched = _installed(site, step) != dict(name.split("=", 1) for name in step.old_packages)
-    clean = not touched or downgrade(site, step.old_packages)
-    restore(site, site.saved)
+    old, host = back.before(site.shell), site.host.name
+    touched = _installed(site, old) != dict(name.split("=", 1) for name in old.packages)
+    clean = not touched or back.downgrade(site, old)
+    back.restore(site, old)
     if clean:
-        return Restored(f"{failed.summary}; the old files and package are back", host=site.host.name, hint=failed.hint)
+        remote.remove(site.shell, remote.BEFORE)
+        summary, state = f"{failed.summary}; the old files and package are back", "Its Engine was not restarted."
+        return Restored(summary, host=host, state=state, hint=failed.hint)
     left = site.shell.run("dpkg", "--audit", sudo=True, check=False).stdout.strip()
-    site.detail(f"dpkg on {site.host.name}", left or "dpkg --audit finds nothing")
+    site.detail(f"dpkg on {host}", left or "dpkg --audit finds nothing")
     summary = f"{failed.summary}; the old package does not go in again either, the old files are back"
-    return Down(summary, host=site.host.name, hint=failed.hint)
+    return Down(summary, host=host, state="Its Engine was not restarted.", hint=failed.hint)
 
 
-def _installed(site: Site, step: UpgradeEngine) -> dict[str, str]:
-    names = [name.split("=", 1)[0] for name in step.old_packages]
+def _installed(site: Site, old: back.Before) -> dict[str, str]:
+    names = [name.split("=", 1)[0] for name in old.packages]
     return {name: version for state, name, version in remote.packages(site.shell, *names) if state == "ii"}

@@ -2,7 +2,7 @@
 
 from jobs.plan.acceptance import acceptance, candidate, pending_node, quorum_after_one_more, rejection
 from jobs.plan.engine import CLASSIC, CONFFILE, target
-from jobs.plan.membership import own_node
+from jobs.plan.membership import own_node, role_of
 from jobs.plan.migration import migration
 from jobs.plan.model import Plan, Refusal, fingerprint
 
@@ -19,5 +19,6 @@ __all__ = [
     "pending_node",
     "quorum_after_one_more",
     "rejection",
+    "role_of",
     "target",
 ]

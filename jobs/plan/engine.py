@@ -47,7 +47,7 @@ def engine_steps(
     back = _back(now, rewrite, bool(upgrade))
     steps: tuple[Step, ...] = (*_retire(now, store_users), *switch, *options, *upgrade, *back)
     leaving = {step.name for step in steps if isinstance(step, StopStore)}
-    steps += _restart(now, package, wanted, leaving, bool(options or upgrade or back))
+    steps += _restart(now, wanted, leaving, bool(options or upgrade or back), bool(switch))
     findings = (
         engine.version(package, wanted),
         *engine.options(now.options, rewrite.findings),
@@ -100,16 +100,15 @@ def _after(rewrite: Rewrite, path: str, text: str) -> str:
     return next((edit.after for edit in rewrite.edits if edit.path == path), text)
 
 
-def _restart(now: HostFacts, package: Package, target: str, leaving: set[str], changed: bool) -> tuple[Step, ...]:
+def _restart(now: HostFacts, target: str, leaving: set[str], changed: bool, switched: bool) -> tuple[Step, ...]:
+    """Whatever noted what to go back to ends with the step that forgets it."""
     running = tuple(container.name for container in now.containers if container.running and not _classic(container))
     ran = tuple(name for name in (now.ran if now.ran is not None else running) if name not in leaving)
     old_engine = upstream(now.engine) != upstream(target)
     if changed or old_engine or now.stale or not now.api:
-        old = (package.old,) if package.installed != target or package.present else ()
-        restart: tuple[Step, ...] = (RestartEngine(upstream(target), ran, old),)
-    else:
-        restart = ()
-    return (*restart, StartContainers(ran)) if restart or now.ran is not None else ()
+        return (RestartEngine(upstream(target), ran), StartContainers(ran, over=True))
+    begun = switched or now.begun or now.ran is not None
+    return (StartContainers(ran, over=True),) if begun else ()
 
 
 def _classic(container: Container) -> bool:

@@ -3,11 +3,12 @@
 import re
 
 from jobs import quorum
-from jobs.contract import Finding, Role
+from jobs.contract import Accept, Finding, Migrate, Reject, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Refusal
 from jobs.steps import Activate, AwaitReachable, CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
+from jobs.typed import typed
 
 CANDIDATE = re.compile(r"1\.12\.0-rc")
 
@@ -19,6 +20,12 @@ def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
 def is_manager(now: HostFacts, swarm: SwarmFacts) -> bool:
     node = own_node(now, swarm)
     return bool(node and node.role == "manager")
+
+
+def role_of(host: Host, now: HostFacts, swarm: SwarmFacts) -> Role:
+    """What nobody said otherwise: the inventory's, but who manages, or waits to, stays so."""
+    node = own_node(now, swarm)
+    return "manager" if node and (node.pending or node.role == "manager") else host.role
 
 
 def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
@@ -33,14 +40,14 @@ def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tup
             f"On {host.name}: docker swarm leave, if nothing there is needed; then ask again.",
         )
     if node is not None:
-        return _member_steps(node, role)
+        return _stays(host, node, role) or _member_steps(node, role)
     if swarm.exists:
         return (JoinSwarm(True), MarkPending(), CheckNode()) if role == "manager" else (JoinSwarm(False), CheckNode())
     if role == "manager":
         return (InitSwarm(), CheckNode())
     return Refusal(
         f"there is no swarm yet, and {host.name} is to be a worker",
-        f"Start it with a manager first: /swarm migrate {host.name} --manager, or another host.",
+        f"Start it with a manager first: {typed(Migrate(host.name, 'manager'))}, or another host.",
     )
 
 
@@ -140,6 +147,18 @@ def _survives(managers: int, steps: tuple[Step, ...]) -> str:
     now = f"now {quorum.survives(managers)}" if managers else "no swarm yet"
     more = any(isinstance(step, InitSwarm | MarkPending) for step in steps)
     return f"{now}; with this one {quorum.survives(managers + 1)}" if more else f"{now}; that stays so"
+
+
+def _stays(host: Host, node: Node, role: Role) -> Refusal | None:
+    """Who manages, or waits to, is no worker by a migration."""
+    own = node.id[:12]
+    if role == "worker" == node.role and node.pending:
+        hint = f"{typed(Reject(own))} leaves it a worker; {typed(Accept(own))} makes it a manager."
+        return Refusal(f"{host.name} waits to be accepted as a manager", hint)
+    if role == "worker" != node.role:
+        hint = f"On another manager: docker node demote {own}; then {typed(Migrate(host.name, role))}."
+        return Refusal(f"{host.name} is a manager; Imker demotes none", hint)
+    return None
 
 
 def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:

@@ -25,9 +25,21 @@ class Script:
 
 
 def save(machine: Machine, rest: list[str], stdin: str) -> Said:
-    _, _, path, stamp = rest
+    _, _, path, stamp, before = rest
     if path in machine.disk.texts:
         machine.disk.copy(path, f"{path}.imker-{stamp}")
+        if before:
+            note(machine, [*rest[:2], before, f"{path}.imker-{stamp}"], stdin)
+    return Said()
+
+
+def note(machine: Machine, rest: list[str], stdin: str) -> Said:
+    machine.disk.write(rest[2], machine.disk.texts.get(rest[2], "") + f"{rest[3]}\n")
+    return Said()
+
+
+def restore(machine: Machine, rest: list[str], stdin: str) -> Said:
+    machine.disk.copy(rest[2], rest[3])
     return Said()
 
 
@@ -93,7 +105,9 @@ def _store(machine: Machine) -> str:
 SCRIPTS = (
     Script("apt-cache madison", candidates),
     Script("chmod --reference", write, "file"),
-    Script("cp -p -- ", save, "file"),
+    Script('echo "$1.imker-$2"', save, "file"),
+    Script('cp -p -- "$1" "$to', restore, "file"),
+    Script('printf "%s\\n" "$2" >> "$1"', note, "file"),
     Script(".imker-*; do", copies),
     Script("cat /proc/uptime", system.clocks),
     Script("part now date", conditions),

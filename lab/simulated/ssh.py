@@ -16,6 +16,7 @@ from lab.simulated.commands import typed
 from lab.simulated.machine import Machine
 
 USER, LOG = "geschke", "lab.simulated.ssh"
+EXACT = "surrogateescape"  # bytes that are no UTF-8 go to the disk and back as they are
 PIECE = 2**16  # bytes
 WAIT = 0.1  # seconds between two looks whether a silent host speaks again
 
@@ -61,17 +62,17 @@ class _Server(paramiko.ServerInterface):
         return common.OPEN_SUCCEEDED if kind == "session" else common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
-        work = (channel, command.decode(errors="replace"))
+        work = (channel, command.decode(errors=EXACT))
         threading.Thread(target=self._run, args=work, name=f"ssh {self._machine.name}", daemon=True).start()
         return True
 
     def _run(self, channel: paramiko.Channel, line: str) -> None:
         """Begins at the end of its input; goes on when its connection is gone, only nobody hears of it."""
-        stdin = channel.makefile("rb").read().decode(errors="replace")
+        stdin = channel.makefile("rb").read().decode(errors=EXACT)
         said = typed(self._machine, line, stdin, self._source)
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            _send(channel.sendall, said.out.encode())
-            _send(channel.sendall_stderr, said.err.encode())
+            _send(channel.sendall, said.out.encode(errors=EXACT))
+            _send(channel.sendall_stderr, said.err.encode(errors=EXACT))
             channel.send_exit_status(said.code)
             channel.shutdown_write()
             channel.close()

@@ -88,6 +88,13 @@ def test_slack_takes_every_message_and_no_host_can_ping(events: list[Event], sta
         assert [tag for tag in live if not tag.startswith("<!date^")] in ([], ["<@U01ALICE>"]), "only the asker's name"
 
 
+def test_what_a_later_job_says_again_is_not_said_again() -> None:
+    diff, other = contract.Detail("tondi: what changes", "-a\n+b"), contract.Detail("tondi: what changes", "-a\n+c")
+    bodies = (diff, diff, other)
+    events = [Event("k3fm9x2q", job, 1, float(job), body) for job, body in enumerate(bodies, 1)]
+    assert fold(RECORD, events, "running", 0.0).details == (("1-1", diff), ("3-1", other))
+
+
 def test_a_job_that_died_is_lost_and_one_that_ended_is_not() -> None:
     begun = numbered(
         [contract.Began(), contract.Planned((contract.StepLine("a", "Join the swarm"),)), contract.StepStarted("a")]

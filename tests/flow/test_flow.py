@@ -66,7 +66,9 @@ def test_a_failed_migration_says_what_where_and_what_next(workers: Flow) -> None
     message = workers.asked("/swarm migrate kaditz", "does not answer over SSH")
     assert message.text.startswith("❌")
     assert "kaditz (127.0.0.1)" in message.plain
+    assert "Nothing was changed." in message.plain
     assert "See that the host is up" in message.plain
+    assert f"/swarm retry {workers.run_of(message)}" in message.plain
 
 
 def test_one_message_is_edited_in_place_and_details_go_into_its_thread(flow: Flow) -> None:

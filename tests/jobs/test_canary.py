@@ -57,7 +57,8 @@ class Hosts:
 
     def run(self, *argv: str, stdin: str = "", **_: Any) -> Output:
         if argv[:2] == ("cat", "--"):
-            return Output(0, self.files[argv[2]], "")
+            text = self.files.get(argv[2])
+            return Output(int(text is None), text or "", "")
         if self.fault == "write" and stdin:
             raise CommandFailed("kaditz", "sh", 1, f"sh: cannot write {stdin}")
         if stdin:

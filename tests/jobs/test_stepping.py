@@ -10,7 +10,8 @@ from redis import Redis
 from imker.signing import Key
 from jobs import contract, stepping, steps
 from jobs.contract import Body, FileChanged, Hold, StepDone, StepFailed, StepNote, StepStarted
-from jobs.errors import Cancelled, Drifted, JobError, Paused
+from jobs.errors import Broke, Cancelled, Drifted, JobError, Paused
+from jobs.execute.back import Down, Restored
 from jobs.execute.site import Site
 from jobs.facts import Node, SwarmFacts
 from jobs.inventory import Host
@@ -137,7 +138,6 @@ def test_a_hold_lets_the_step_end_and_no_other_begin(
     assert held.value.summary == f"{words} by <@U02BOB>{whole}"
     done, rest = "; ".join(TITLES[: number + 1]), "; ".join(TITLES[number + 1 :])
     assert held.value.state == f"kaditz is left with this done: {done}. Not done: {rest}."
-    assert f"/swarm retry {RUN}" in held.value.hint
 
 
 def test_a_hold_before_the_first_step_changes_nothing(bench: Bench) -> None:
@@ -165,34 +165,51 @@ def test_the_word_that_was_said_last_counts_whichever_came_first(bench: Bench) -
 # --- failures ---------------------------------------------------------------------------------------------------------
 
 
-def failing(summary: str, hint: str = "") -> Work:
+def failing(summary: str) -> Work:
     def work(site: Site) -> str:
-        raise JobError(summary, hint=hint)
+        raise JobError(summary)
 
     return work
 
 
 def test_a_failing_step_is_told_with_the_state_the_host_is_left_in(bench: Bench) -> None:
-    bench.work[KEYS[1]] = failing("docker start failed", "Mend it.")
+    bench.work[KEYS[1]] = failing("docker start failed")
     with pytest.raises(JobError) as failed:
         bench.carries_out()
     assert bench.told()[-1] == StepFailed(KEYS[1], "docker start failed")
     assert bench.begun == KEYS[:2]
     assert failed.value.state.endswith(f"done: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}.")
-    assert failed.value.hint == f"Mend it. /swarm retry {RUN} goes on from what is true then."
 
 
-def test_an_error_that_knows_what_to_type_and_how_the_host_is_left_keeps_its_words(bench: Bench) -> None:
-    class Restored(JobError):
-        state = "It runs as before."
+def test_an_unforeseen_error_ends_its_step_too_and_its_own_words_stay_in_the_log(bench: Bench) -> None:
+    def work(site: Site) -> str:
+        raise PermissionError(13, "Permission denied", "/root/secret")
+
+    bench.work[KEYS[1]] = work
+    with pytest.raises(Broke) as failed:
+        bench.carries_out()
+    summary = "Imker itself broke on kaditz; the RQ worker's log has the traceback"
+    assert bench.told()[-1] == StepFailed(KEYS[1], summary)
+    assert failed.value.summary == summary
+    assert failed.value.state.endswith(f"done: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}.")
+
+
+@pytest.mark.parametrize("error", [Restored, Down])
+@pytest.mark.parametrize(
+    ("number", "stays"), [(0, ""), (1, f" Not taken back: {TITLES[0]}."), (2, f" Not taken back: {TITLES[0]}.")]
+)
+def test_of_a_host_that_was_put_back_only_what_stays_done_is_told(
+    bench: Bench, error: type[JobError], number: int, stays: str
+) -> None:
+    """The middle one of these steps is what is put back, or leaves nothing behind."""
 
     def work(site: Site) -> str:
-        raise Restored("it did not come back", hint="When it is back: /swarm migrate kaditz")
+        raise error("it did not come back", state="It runs as before.")
 
-    bench.work[KEYS[0]] = work
-    with pytest.raises(Restored) as failed:
+    bench.work[KEYS[number]] = work
+    with pytest.raises(error) as failed:
         bench.carries_out()
-    assert (failed.value.state, failed.value.hint) == ("It runs as before.", "When it is back: /swarm migrate kaditz")
+    assert failed.value.state == f"It runs as before.{stays}"
 
 
 def test_without_its_lock_no_step_begins(bench: Bench) -> None:

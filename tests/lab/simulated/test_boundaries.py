@@ -26,11 +26,14 @@ from jobs.contract import (
     Waiting,
     encode,
 )
+from jobs.daemon_options import cleaned_files
 from lab.chaos import invariants
 from lab.fleet import options
+from lab.simulated import apt
 from lab.simulated.dialect import OFFERED, Pace
+from lab.simulated.dockerd import Dockerd
 from lab.simulated.fleet import Fleet
-from lab.simulated.machine import Package
+from lab.simulated.machine import Machine, Package
 from tests.lab.simulated import dying
 from tests.lab.simulated.conftest import Imker
 
@@ -89,6 +92,84 @@ def test_killed_at_every_boundary_it_ends_as_if_nothing_had_been(
         assert kind.yes == "remove" or _steps(imker.does(kind.command)) == (), where
         assert invariants.nothing_twice(imker.fleet.world.history.deeds()) == [], where
     assert imker.fleet.world.history.unknown == []
+
+
+@pytest.mark.parametrize(
+    ("command", "failing", "state"),
+    [
+        (Migrate(FIRST, "manager"), "RestartEngine", "Engine 20.10.24 runs there, with its old options."),
+        (Migrate("kaditz", "manager"), "RestartEngine", "Engine 20.10.24 runs there, with its old options but"),
+        (Migrate("pirita", "worker"), "RestartEngine", "Engine 20.10.24 runs there, with its old options but"),
+        (Migrate("kaditz", "manager"), "UpgradeEngine", "Its Engine was not restarted."),
+    ],
+)
+def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
+    command: Migrate, failing: str, state: str, other: Callable[..., Fleet], redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By which nothing was changed, and nothing saved. Once it goes well, it ends as if nothing had been."""
+    kind, host = Kind(command, swarm=command.host != FIRST), command.host
+    monkeypatch.setattr("jobs.execute.restart.WITHIN", 0.2)
+    imker = Imker(other(*dict.fromkeys((FIRST, host)), pace=AT_ONCE), redis)
+    _begin(imker, kind)
+    was, whole, wanted = _old(imker.fleet[host]), _story(imker, kind)[0], _whole(imker.fleet[host].disk.texts)
+    for number in range(whole.index(failing) + 1):
+        _begin(imker, kind)
+        assert _cut(imker, kind, 0, number) == whole[:number]
+        with monkeypatch.context() as later:
+            _breaks(failing, imker.fleet[host].dockerd, later)
+            last = imker.does(command)[-1]
+        where = f"after {number} of {whole}: {last}"
+        assert last.outcome == "restored", where
+        assert "old files and package are back" in last.summary, where
+        assert last.state.startswith(state), where
+        assert _old(imker.fleet[host]) == was, where
+    imker.does(command)
+    assert _whole(imker.fleet[host].disk.texts) == wanted
+    assert _steps(imker.does(command)) == ()
+
+
+@pytest.mark.parametrize("after", ["SwitchSource", "RewriteOptions", "UpgradeEngine", "PutOptionsBack"])
+def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
+    after: str, other: Callable[..., Fleet], redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind = Kind(Migrate("kaditz", "manager"))
+    monkeypatch.setattr("jobs.execute.restart.WITHIN", 0.2)
+    imker = Imker(other(FIRST, "kaditz", pace=AT_ONCE), redis)
+    _begin(imker, kind)
+    whole = _story(imker, kind)[0]
+    _begin(imker, kind)
+    machine = imker.fleet["kaditz"]
+    was = _old(machine)
+    _cut(imker, kind, 0, whole.index(after) + 1)
+    own = machine.disk.texts[options.DEFAULTS] + "# somebody's own words\n"
+    machine.disk.write(options.DEFAULTS, own)
+    monkeypatch.setattr(remote, "stamp", lambda: LATER)
+    _breaks("RestartEngine", machine.dockerd, monkeypatch)
+    assert imker.does(kind.command)[-1].outcome == "restored"
+    kept = {path: text for path, text in machine.disk.texts.items() if path.startswith(f"{options.DEFAULTS}.imker-")}
+    assert own in kept.values()
+    if after != "SwitchSource":  # by then the file had not been changed: the words are what is gone back to
+        assert _old(machine) == was
+
+
+def _breaks(step: str, dockerd: Dockerd, patch: pytest.MonkeyPatch) -> None:
+    """The new Engine does not start, or does not go in; the old one does."""
+    refuses = dockerd.refusal
+    if step == "UpgradeEngine":
+        patch.setattr(apt, "_install", lambda *_: 100)
+    patch.setattr(dockerd, "refusal", lambda: "exec format" if dockerd.installed().startswith("26") else refuses())
+
+
+def _old(machine: Machine) -> dict[str, object]:
+    """What is to be as it was; the classic options are none that Debian's 20.10 starts with."""
+    files = {path: text for path, text in _whole(machine.disk.texts).items() if not path.endswith(".dpkg-old")}
+    names = {one.name: one.running for one in machine.containers.values() if not one.name.startswith("swarm-")}
+    return {
+        "files": cleaned_files(files),
+        "package": machine.packages["docker.io"],
+        "engine": (machine.dockerd.version, machine.dockerd.command_line, machine.dockerd.tls),
+        "containers": names,
+    }
 
 
 def _story(imker: Imker, kind: Kind) -> list[tuple[str, ...]]:

@@ -56,7 +56,7 @@ def test_who_may_be_left_out_has_to_be_known(imker) -> None:
     assert (ended.outcome, ended.summary, ended.hint) == (
         "failed",
         "no host tondy in the inventory",
-        "Did you mean tondi?",
+        "Did you mean tondi? /swarm hosts lists them.",
     )
 
 

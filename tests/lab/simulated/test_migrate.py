@@ -4,7 +4,22 @@ import time
 
 import pytest
 
-from jobs.contract import Accept, Approval, Ended, Hosts, HostTable, Migrate, Nodes, NodeTable, Waiting
+from bot import blocks, escape
+from jobs.contract import (
+    Accept,
+    Approval,
+    Detail,
+    Ended,
+    Hosts,
+    HostTable,
+    Migrate,
+    Nodes,
+    NodeTable,
+    PlanHost,
+    Planned,
+    StepFailed,
+    Waiting,
+)
 from lab.fleet.options import DEFAULTS, JSON
 
 
@@ -60,3 +75,140 @@ def test_hosts_are_shown_as_docker_machine_shows_them(imker, name: str) -> None:
     (table,) = [body for body in imker.does(Hosts()) if isinstance(body, HostTable)]
     row = next(row for row in table.rows if row.name == name)
     assert (row.state, row.docker, row.place, row.error) == ("Running", "v20.10.24", "", "")
+
+
+def test_what_is_no_utf8_in_a_hosts_files_stays_as_it_is_there_and_is_shown_as_unreadable(imker) -> None:
+    """A label of Latin-1, as an administrator of 2005 would type it; here a surrogate stands for its byte."""
+    disk = imker.fleet["tondi"].disk
+    before = disk.texts[DEFAULTS].replace("--cluster-store", "--label city=K\udcf6ln --cluster-store")
+    disk.write(DEFAULTS, before)
+    told = imker.does(Migrate("tondi", "manager"))
+    assert told[-1] == Ended("done", "tondi is in the swarm.")
+    assert "--label city=K\udcf6ln\n" in disk.texts[DEFAULTS]
+    assert "--label city=K\udcf6ln" in " ".join(imker.fleet["tondi"].dockerd.command_line)
+    saved = [text for path, text in disk.texts.items() if path.startswith(f"{DEFAULTS}.imker-")]
+    assert saved == [before]
+    assert [body.text for body in told if "city=K?ln" in getattr(body, "text", "")] != []
+
+
+# --- what is said at the end ------------------------------------------------------------------------------------------
+
+AGAIN = "These ran before and do not run now: web. The thread says why. Again: /swarm start {0} web."
+STORE = "consulnode01 is stopped, and nobody needs it any more. Remove it: /swarm retire lausen."
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "broken", "question", "says"),
+    [
+        ("tondi", "manager", True, "accept", AGAIN.format("tondi")),
+        ("tondi", "manager", False, "accept", ""),
+        ("lausen", "manager", True, "accept", f"{AGAIN.format('lausen')} {STORE}"),
+        ("lausen", "manager", False, "accept", STORE),
+        ("lausen", "worker", True, "containers", STORE),
+        ("lausen", "worker", False, "store", "lausen is in the swarm. consulnode01 is stopped"),
+        ("tondi", "worker", True, "containers", "These ran before and do not run now: web. The thread says why."),
+    ],
+)
+def test_of_a_manager_to_be_too_it_is_said_what_did_not_come_back_and_what_nobody_needs(
+    imker, name: str, role: str, broken: bool, question: str, says: str
+) -> None:
+    for first in ("connewitz", *(("tondi",) if name == "lausen" else ())):
+        imker.does(Migrate(first, "manager" if first == "connewitz" else "worker"))
+    imker.fleet[name].containers["web"].starts = not broken
+    told = imker.does(Migrate(name, role))
+    last = told[-1]
+    assert last.question == question, last
+    assert says in last.summary if says else last.summary == ""
+    assert [body.title for body in told if "Ports" in getattr(body, "title", "")] != [] or name != "lausen"
+
+
+def test_who_manages_or_waits_to_is_no_worker_by_a_migration(imker) -> None:
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    node = imker.does(Migrate("tondi", "manager"))[-1].candidate.node[:12]
+    for command in (Migrate("tondi", "worker"), PlanHost("tondi", "worker")):
+        assert imker.does(command)[-1] == Ended(
+            "refused", "tondi waits to be accepted as a manager", "Nothing was changed.",
+            f"/swarm reject {node} leaves it a worker; /swarm accept {node} makes it a manager.",
+        )  # fmt: skip
+    refused = imker.does(Migrate("connewitz", "worker"))[-1]
+    assert (refused.outcome, refused.summary) == ("refused", "connewitz is a manager; Imker demotes none")
+    assert "/swarm migrate connewitz --worker" in refused.hint
+
+
+def test_without_a_role_who_waits_is_asked_for_again_and_who_manages_stays_so(imker) -> None:
+    """Whatever the inventory says, or leaves unsaid."""
+    with (imker.fleet.folder / "imker.toml").open("r+") as file:
+        text = file.read().replace('role = "manager"', 'role = "worker"')
+        file.seek(0)
+        file.write(text)
+        file.truncate()
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    first = imker.does(Migrate("tondi", "manager"))[-1]
+    again = imker.does(Migrate("tondi"))[-1]
+    assert (again.question, again.fingerprint) == ("accept", first.fingerprint)
+    assert imker.does(Migrate("connewitz"))[-1].outcome == "nothing"
+    assert imker.does(PlanHost("tondi"))[-1] == Ended(
+        "nothing",
+        f"nothing to do on tondi: it waits to be accepted as a manager, /swarm accept {first.candidate.node[:12]}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "typed"),
+    [
+        (PlanHost("tondi", "manager", docker_group=True), "/swarm migrate tondi --manager --docker-group"),
+        (PlanHost("tondi", "worker"), "/swarm migrate tondi --worker"),
+        (PlanHost("tondi"), "/swarm migrate tondi"),
+    ],
+)
+@pytest.mark.parametrize("blocked", [False, True])
+def test_a_plan_ends_with_what_to_type_as_it_was_asked_or_with_what_stands_against_it(
+    imker, command: PlanHost, typed: str, blocked: bool
+) -> None:
+    imker.does(Migrate("connewitz", "manager"))
+    if blocked:
+        imker.fleet["tondi"].disk.write(JSON, "{")
+    last = imker.does(command)[-1]
+    assert last.outcome == "done"
+    if blocked:
+        assert f"nothing was changed. {typed} is refused until this is mended: {JSON} is not valid" in last.summary
+    else:
+        assert f"nothing was changed. Do it: {typed}" in last.summary
+        assert last.summary.endswith("waits to be accepted as a manager") == ("worker" not in typed)
+
+
+def test_a_long_diff_is_whole_in_the_thread(imker) -> None:
+    disk = imker.fleet["tondi"].disk
+    labels = "".join(f"--label number{number}={'x' * 60} --cluster-store-opt a{number}=b\n" for number in range(50))
+    disk.write(DEFAULTS, disk.texts[DEFAULTS].replace("--cluster-store", f"{labels}--cluster-store"))
+    told = imker.does(PlanHost("tondi", "manager"))
+    pieces = [body for body in told if isinstance(body, Detail)]
+    (plan,) = [body for body in told if isinstance(body, Planned)]
+    assert [piece.title for piece in pieces] == [
+        f"tondi: what changes in {DEFAULTS} ({number} of {len(pieces)})" for number in range(1, len(pieces) + 1)
+    ]
+    assert "".join(piece.text for piece in pieces) == plan.diff
+    assert len(pieces) == 4
+    for piece in pieces:
+        assert cut_nowhere(piece), piece.title
+
+
+def cut_nowhere(piece: Detail) -> bool:
+    shown = blocks.detail(piece).blocks[-1]["text"]["text"]
+    return shown.strip("`") == escape.code(piece.text)
+
+
+def test_a_store_that_may_not_be_written_says_so_in_its_step(imker, monkeypatch) -> None:
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+
+    def refuses(path: object, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("jobs.execute.options.shutil.copy2", refuses)
+    *_, step, last = imker.does(Migrate("tondi", "worker"))
+    assert isinstance(step, StepFailed)
+    assert step.key == "CleanMachine"
+    assert step.note == last.summary
+    assert last.summary.endswith("tondi/config.json: Permission denied")
+    assert "Not done: Take the classic Swarm out of docker-machine's store." in last.state
+    assert last.hint.startswith("Let the RQ worker's user write there. /swarm retry")
