@@ -126,7 +126,7 @@ class Chaos:
             self.wrong.append("no quorum in the end")
 
     def _again(self) -> None:
-        """All that is done is asked for once more: the first time, the host of the store may stop it, for all are in."""
+        """All is asked for once more, twice: the first time, the store may be stopped, as all are in now."""
         history, before = self.targets.fleet.world.history, 0
         for _ in range(2):
             before = len(invariants.changes(history.deeds()))
