@@ -55,7 +55,7 @@ class Workspace:
         self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def say(self, user: str, channel: str, text: str) -> dict[str, Any]:
-        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`, what was `delivered`."""
+        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`, `delivered`."""
         return self._post("/lab/say", user=user, channel=channel, text=text)
 
     def press(self, user: str, message: Seen, button: str, **forged: str) -> dict[str, Any]:
