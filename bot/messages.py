@@ -20,6 +20,7 @@ from imker.fault import fault
 
 log = structlog.get_logger()
 APART = 1.5  # seconds between two edits of one message
+AHEAD = 3600  # seconds that the bot's clock may be ahead of Slack's
 METADATA = "imker_run"
 
 
@@ -68,7 +69,7 @@ class Messages:
 
     def _found(self, channel: str, run: str, since: float) -> str:
         """A message of this run that was posted although its reply was lost, "" if there is none."""
-        posted = history(self._client, channel, since - 60)
+        posted = history(self._client, channel, since - AHEAD)
         return next((str(one["ts"]) for one in posted if payload(one, METADATA).get("run") == run), "")
 
     def _edit(self, run: str, message: Message, digest: str, posted: dict[str, str]) -> None:
