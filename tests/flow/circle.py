@@ -7,7 +7,7 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -42,8 +42,7 @@ from jobs.journal import Journal
 from jobs.office import Office
 from lab.simulated.fleet import Fleet
 from lab.slack.client import Seen
-from lab.slack.state import State
-from tests.flow.wires import Slack, Wire, client
+from tests.flow.wires import Clocked, Slack, Wire, client
 
 KEY = Key("circle-" * 10)
 OPS = "C01OPS"
@@ -84,7 +83,7 @@ class Circle:
         self.patch.setattr(stepping, "PATIENCE", 0)
         self.patch.setattr(restart, "WITHIN", START)
         self.patch.setattr(reception, "WebhookClient", self._webhook)
-        self.slack = Slack(_State(self.clock))
+        self.slack = Slack(Clocked(self.clock))
         self.bots, self.reporters = [self._bot(), self._bot()], [self._reporter(), self._reporter()]
 
     def clock(self) -> float:
@@ -243,18 +242,6 @@ class Circle:
                 heard.append(text)
 
         return Webhook()
-
-
-class _State(State):
-    """Slack's own clock goes with all others."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def ts(self) -> str:
-        self._last = max(self._clock(), self._last + 0.000001)
-        return f"{self._last:.6f}"
 
 
 def _nap(seconds: float) -> None:
