@@ -115,8 +115,8 @@ class Clocked(State):
     """A workspace whose own clock goes with all others. `clock`: UNIX seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        super().__init__()
         self._clock = clock
+        super().__init__()
 
     def ts(self) -> str:
         self._last = max(self._clock(), self._last + 0.000001)
