@@ -12,7 +12,7 @@ def card(view: RunView, waiting: Waiting) -> str:
     if waiting.candidate is None or waiting.quorum is None:
         return "It waits for a decision."
     parts = (
-        mrkdwn(waiting.summary),
+        f"Not done: {mrkdwn(waiting.refused)}. Nothing was changed; this is how it is now." if waiting.refused else "",
         f"*{mrkdwn(waiting.candidate.host)} waits to be accepted as a manager.*",
         _who(waiting.candidate),
         _survives(waiting.quorum),
@@ -22,12 +22,15 @@ def card(view: RunView, waiting: Waiting) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def alarms(record: RunRecord) -> tuple[str, ...]:
-    """Who accepted what they asked for themselves: that is never done quietly."""
+def alarms(record: RunRecord) -> tuple[tuple[int, str], ...]:
+    """Who accepted what they asked for themselves, and which job's question: that is never done quietly."""
     own = [one for one in (*record.decisions, *record.votes) if one.verdict == "accept" and one.by == record.asker]
     return tuple(
-        f"🚨 *Break-glass*: <@{one.by}> accepted at {clock(one.at)} what <@{record.asker}> asked for themselves. "
-        "`accept_own = true` in imker.toml allows it."
+        (
+            one.job,
+            f"🚨 *Break-glass*: <@{one.by}> accepted at {clock(one.at)} what <@{record.asker}> asked for themselves. "
+            "`accept_own = true` in imker.toml allows it.",
+        )
         for one in own
     )
 

@@ -1,5 +1,6 @@
 """The bot's private answers: what it says to who asked, and to nobody else. Pure."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -16,15 +17,27 @@ Mine = Mapping[str, tuple[str, ...]]  # the verbs that a person may use, each wi
 
 
 def misuse(wrong: Misuse, mine: Mine, hosts: Sequence[str]) -> Message:
-    shown = f", for example: {example(wrong.verb, mine, hosts)}" if wrong.verb else ""
-    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(wrong.usage + shown)}", "misuse")
+    return private(f"{mrkdwn(wrong.text)}\n{mrkdwn(_instead(wrong, mine, hosts))}", "misuse")
+
+
+def _instead(wrong: Misuse, mine: Mine, hosts: Sequence[str]) -> str:
+    if wrong.verb is None:
+        return wrong.usage
+    if wrong.unknown:
+        own = [*_theirs("plan", mine, hosts), *_theirs(wrong.verb.name, mine, hosts)]
+        near = difflib.get_close_matches(wrong.unknown, own, 1, cutoff=0.5)
+        return f"Did you mean /swarm {wrong.verb.name} {near[0]}?" if near else wrong.usage
+    return f"{wrong.usage}, for example: {example(wrong.verb, mine, hosts)}"
 
 
 def example(verb: Verb, mine: Mine, hosts: Sequence[str]) -> str:
     """With a host of theirs that the asker may do it to, if there is one."""
-    patterns = mine.get(verb.name, ())
-    own = (host for host in hosts if any(fnmatchcase(host, pattern) for pattern in patterns))
-    return f"/swarm {verb.example.format(host=next(own, 'HOST'))}"
+    return f"/swarm {verb.example.format(host=next(iter(_theirs(verb.name, mine, hosts)), 'HOST'))}"
+
+
+def _theirs(verb: str, mine: Mine, hosts: Sequence[str]) -> list[str]:
+    patterns = mine.get(verb, ())
+    return [host for host in hosts if any(fnmatchcase(host, pattern) for pattern in patterns)]
 
 
 def several(target: str, found: Sequence[RunRecord]) -> Message:
@@ -48,6 +61,15 @@ def checkup(found: Sequence[Finding]) -> Message:
 def note(text: str) -> Message:
     """A no to what is not there, or is over."""
     return private(text, "void")
+
+
+def too_often(most: int) -> Message:
+    lead = f"Not done: that is more than {most} commands and clicks of yours within a minute"
+    return private(f"{lead} ([slack] per_minute). Wait a minute; what you asked before goes on.", "often")
+
+
+def too_many(runs: int) -> Message:
+    return private(f"Not started: {runs} runs go on or wait already. /swarm status lists them; end some.", "often")
 
 
 def said(text: str) -> Message:

@@ -12,6 +12,7 @@ from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, Se
 from bot.desk import Desk
 from bot.doctor import examine
 from bot.inbox import Inbox
+from bot.limit import Limit
 from bot.listeners import register
 from bot.people import People
 from bot.reception import Reception
@@ -52,6 +53,6 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, Reception]:
     runs, people = Runs(redis, time.time, key), People(client, settings.rights.groups)
     record = Audit(redis, audit.key())
     desk = Desk(settings, runs, people, team, record, lambda: examine(settings, redis, client))
-    reception = Reception(desk, Inbox(redis, key, time.time), client)
+    reception = Reception(desk, Inbox(redis, key, time.time), client, Limit(settings.per_minute))
     register(app, reception)
     return app, reception

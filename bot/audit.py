@@ -1,6 +1,7 @@
 """`python -m bot audit verify` and `export`: whether the record is whole, and the record itself. Changes nothing.
 
-Exit status: 0 for a whole record, 1 for one that is not, 2 when it could not be looked at.
+Exit status: 0 for a whole record, 1 for one that is not, 2 when it could not be looked at, or compared with no head
+but its own: whoever rewrites the record rewrites that as well.
 """
 
 import argparse
@@ -29,7 +30,8 @@ def main(argv: list[str]) -> int:
         return 2
     if asked.what == "export":
         return _export(entries)
-    return _verify(entries, [*heads, *asked.head, *([] if asked.file else _posted())])
+    posted = None if asked.file else _posted()
+    return _verify(entries, [*heads, *asked.head, *(posted or ())], witnessed=posted is not None or bool(asked.head))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,26 +60,18 @@ def _source(file: Path | None) -> tuple[Iterator[Entry | None], list[Head]]:
     return record.entries(), [head] if head else []
 
 
-def _posted() -> list[Head]:
-    """Those in the channels, where the bot's own tokens and configuration are at hand."""
+def _posted() -> list[Head] | None:
+    """Those in all channels, by the bot's own tokens and configuration; None when not all could be read."""
     try:
         loaded = settings.load()
+        client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
+        return [head for channel in loaded.channels for head in heads_in(client, channel)]
     except ConfigError:
-        return _without("the bot's settings are not here", "the channels")
-    client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
-    return [head for channel in loaded.channels for head in _read(client, channel)]
-
-
-def _read(client: WebClient, channel: str) -> list[Head]:
-    try:
-        return heads_in(client, channel)
+        why = "the bot's settings are not here"
     except (SlackClientError, OSError) as failed:
-        return _without(str(failed), channel)
-
-
-def _without(why: str, where: str) -> list[Head]:
-    print(f"the heads in {where} could not be read ({why}); --head takes one", file=sys.stderr)
-    return []
+        why = str(failed)
+    print(f"the heads in the channels could not be read ({why})", file=sys.stderr)
+    return None
 
 
 def _export(entries: Iterator[Entry | None]) -> int:
@@ -90,7 +84,8 @@ def _export(entries: Iterator[Entry | None]) -> int:
     return 0 if whole else 1
 
 
-def _verify(entries: Iterator[Entry | None], heads: list[Head]) -> int:
+def _verify(entries: Iterator[Entry | None], heads: list[Head], *, witnessed: bool) -> int:
+    """`witnessed`: whether there is a head among them that people have read, or could have."""
     read = list(entries)
     key = audit.key()
     problems = chain.verify(read, heads, key)
@@ -102,5 +97,11 @@ def _verify(entries: Iterator[Entry | None], heads: list[Head]) -> int:
     last = read[-1] if read else None
     end = f", the last {last.hash}:{last.seq}" if last else ""
     signed = "" if key else "; without IMKER_AUDIT_KEY no signature was looked at"
+    if not witnessed:
+        print(f"whole in itself: {len(read)} entries{end}{signed}; but compared with no head that people have read, so")
+        print(
+            "that a cut end, or a record written anew, would not show: give one as the channel has it, --head HASH:SEQ"
+        )
+        return 2
     print(f"whole: {len(read)} entries{end}; compared with {len(heads)} heads{signed}")
     return 0

@@ -6,7 +6,7 @@ from bot import acceptance, tables, wording
 from bot.escape import code, cut, mrkdwn, plain
 from bot.kit import LINE, PART, SECTION, TEXT, Block, Message, button, clock, context, duration, rich, section, size
 from bot.progress import RunView, StepView, decided
-from jobs.contract import Detail, Ended, Finding, NodeTable, PlanHost
+from jobs.contract import Detail, Ended, Finding, NodeTable, PlanHost, Waiting
 
 FINDINGS, STEPS = 10, 25  # rows we show before "and N more"
 TASK, DIFF = 100, 2500  # characters: a task's title, a diff
@@ -19,6 +19,7 @@ BUTTONS = {  # by question: each button's label, verdict and style
     "start": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
     "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
     "containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
+    "stop": (("Stop it", "continue", "danger"), ("Leave it", "cancel", "")),
     "store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
 }
 
@@ -34,16 +35,25 @@ def render(view: RunView) -> Message:
 
 def _message(view: RunView, note: int) -> Message:
     blocks = [section(wording.headline(view)), context(asked(view))]
-    blocks += _plan(view, note) + findings(view.findings) + _diff(view) + _table(view) + question(view)
+    blocks += (
+        _plan(view, note)
+        + findings(view.findings, isinstance(view.record.command, PlanHost))
+        + _diff(view)
+        + _table(view)
+        + question(view)
+    )
     blocks += [context(wording.decision_line(decision)) for decision in view.decisions]
-    blocks += [section(line) for line in acceptance.alarms(view.record)]
-    if view.foreign is not None:
-        blocks.append(section(wording.foreign(view)))
-    if view.unsealed:
-        blocks.append(section(wording.unsealed()))
-    end = closing(view)
-    blocks += [section(end)] if end else []
-    return Message(_text(view, end), tuple(blocks))
+    last = _last_words(view)
+    blocks += [section(line) for line in last]
+    return Message(_text(view, last), tuple(blocks))
+
+
+def _last_words(view: RunView) -> list[str]:
+    """What is said aloud, what could not be read, and how it ended."""
+    words = [line for _, line in acceptance.alarms(view.record)]
+    words += [wording.foreign(view)] if view.foreign is not None else []
+    words += [wording.unsealed()] if view.unsealed else []
+    return [word for word in (*words, closing(view)) if word]
 
 
 def forgotten(view: RunView) -> Message:
@@ -97,8 +107,11 @@ def _outcome(step: StepView) -> str:
     return step.note + took if step.note or took else ""
 
 
-def findings(found: Sequence[Finding]) -> list[Block]:
-    """What warns and blocks, and what passed and is to be known, each with what to do; the rest in one line."""
+def findings(found: Sequence[Finding], whole: bool = True) -> list[Block]:
+    """What warns and blocks, and what passed and is to be known, each with what to do; the rest in one line.
+
+    `whole`: with the names of all that passed, as one reads them in a plan; while a host is moved they are in the way.
+    """
     weighty = [finding for finding in found if finding.level != "pass"]
     lines = [finding_line(finding) for finding in weighty[:FINDINGS]]
     if len(weighty) > FINDINGS:
@@ -107,13 +120,15 @@ def findings(found: Sequence[Finding]) -> list[Block]:
     lines += [finding_line(finding) for finding in notes[:FINDINGS]]
     passed = [finding.check for finding in found if finding.level == "pass"]
     if passed:
-        lines.append(f"✔️ {len(passed)} checks passed: {mrkdwn(', '.join(dict.fromkeys(passed)))}")
+        names = f": {mrkdwn(', '.join(dict.fromkeys(passed)))}" if whole else ""
+        lines.append(f"✔️ {len(passed)} checks passed{names}")
     return [section(cut("\n".join(lines), PART))] if lines else []
 
 
 def finding_line(finding: Finding) -> str:
     mark = {"pass": "ℹ️", "warn": "⚠️", "block": "⛔"}[finding.level]
-    return f"{mark} *{mrkdwn(finding.check)}*: {mrkdwn(finding.text)} {mrkdwn(finding.hint)}".rstrip()
+    stop = "" if not finding.hint or finding.text.endswith((".", "?", "!")) else "."
+    return f"{mark} *{mrkdwn(finding.check)}*: {mrkdwn(finding.text)}{stop} {mrkdwn(finding.hint)}".rstrip()
 
 
 def _diff(view: RunView) -> list[Block]:
@@ -147,14 +162,25 @@ def question(view: RunView) -> list[Block]:
     """The open question's words and buttons; a decided one has none."""
     if view.state != "waiting" or view.waiting is None or decided(view):
         return []
-    value, waiting = f"{view.record.run}:{view.record.jobs}", view.waiting
-    text = acceptance.card(view, waiting) if waiting.question == "accept" else mrkdwn(waiting.summary)
+    value, text = f"{view.record.run}:{view.record.jobs}", asks(view)
+    said = [section(text)] if text else []
     if view.expired:
-        return [section(cut(text, PART))]
-    labels = BUTTONS[waiting.question]
+        return said
+    labels = BUTTONS[view.waiting.question]
     buttons = [button(label, f"run.{verdict}", value, style) for label, verdict, style in labels]
-    said = [section(cut(text, PART))] if text else []
     return [*said, {"type": "actions", "block_id": "question", "elements": buttons}]
+
+
+def asks(view: RunView) -> str:
+    """The open question's words."""
+    waiting = view.waiting
+    if view.state != "waiting" or waiting is None or decided(view):
+        return ""
+    return cut(acceptance.card(view, waiting) if waiting.question == "accept" else _stands(waiting), PART)
+
+
+def _stands(waiting: Waiting) -> str:
+    return (f"Paused by <@{mrkdwn(waiting.by)}>. " if waiting.by else "") + mrkdwn(waiting.summary)
 
 
 def typed(view: RunView) -> str:
@@ -178,15 +204,26 @@ def closing(view: RunView) -> str:
 
 
 def ending(ended: Ended) -> str:
-    parts = (ended.summary, ended.state, ended.hint)
-    return cut("\n".join(mrkdwn(part) for part in parts if part), PART)
+    by = (
+        f" by <@{mrkdwn(ended.by)}>" if ended.by else ""
+    )  # an ID that Imker tells lives, one in a host's words does not
+    parts = (mrkdwn(ended.summary) + by, mrkdwn(ended.state), mrkdwn(ended.hint))
+    return cut("\n".join(part for part in parts if part), PART)
 
 
-def _text(view: RunView, end: str) -> str:
+def _text(view: RunView, last: Sequence[str]) -> str:
+    """All that the blocks show. What is too long loses lines of its middle: neither its question nor its end."""
     lines = [f"{wording.mark(view)} {mrkdwn(wording.title(view))}: {mrkdwn(wording.short(view))}"]
     lines += [f"{TASKS[step.state]}: {mrkdwn(step.title)}" for step in view.steps[:STEPS]]
     if view.table is not None:
         lines.append("```" + mrkdwn(tables.text(tables.of(view.table))) + "```")
     if isinstance(view.table, NodeTable):
         lines.append(_source(view.table, view.now))
-    return cut("\n".join(line for line in [*lines, typed(view), end] if line), TEXT)
+    lines += [finding_line(finding) for finding in view.findings if finding.level != "pass"][:FINDINGS]
+    return whole(lines, [asks(view), typed(view), *map(wording.decision_line, view.decisions), *last])
+
+
+def whole(lines: Sequence[str], last: Sequence[str]) -> str:
+    """A message's text that has room for its last words."""
+    end = cut("\n".join(line for line in last if line), TEXT)
+    return "\n".join(part for part in (cut("\n".join(lines), max(0, TEXT - len(end) - 1)), end) if part)

@@ -23,6 +23,7 @@ from imker.audit import Audit
 from imker.fault import fault
 from jobs.contract import Accept, Doctor, Finding, Hold, Reject
 
+MOST = 500  # runs that go on or wait, in all channels
 LOOKED, RECENT = 200, 12  # runs looked through; of those that are over, how many a status lists
 Examine = Callable[[], tuple[Finding, ...]]
 
@@ -49,7 +50,7 @@ class Desk:
         need = of_command(wanted)
         actor = self._people.actor(user, self._team, fresh=RIGHT_OF[need.verb] in ("change", "accept"))
         checked = self._authorized(actor, need, channel)
-        if isinstance(checked, Denied) and not isinstance(wanted, Decide):
+        if isinstance(checked, Denied) and not isinstance(wanted, Decide | Steer):
             return answer(answers.denied(checked))
         if isinstance(wanted, ShowHelp | ShowStatus | ShowAudit):
             self.minutes.asked(user, channel, delivery.id, f"/swarm {normalised(text).strip()}")
@@ -65,8 +66,8 @@ class Desk:
                 within = checked.within if isinstance(checked, Allowed) else ()
                 found = audit_table.about(self._audit.newest(), about, channel, within)
                 return answer(audit_table.shown(found, about))
-            case Steer(run, what):
-                return self._steer(actor, run, what, delivery, answer)
+            case Steer():
+                return self._steer(wanted, actor, checked, delivery, answer)
             case Decide():
                 return self._decide_typed(wanted, actor, checked, delivery, answer)
             case _:
@@ -98,6 +99,8 @@ class Desk:
         checked = self._authorized(actor, need, delivery.channel)
         if isinstance(checked, Denied):
             return answer(answers.denied(checked))
+        if len(self._runs.open_runs()) >= MOST:
+            return answer(answers.too_many(MOST))
         within = (need.host,) if need.host else checked.within
         record = RunRecord(
             run_id(delivery.id),
@@ -113,18 +116,23 @@ class Desk:
         self._runs.start(record, delivery.url)
         return None
 
-    def _steer(self, actor: Actor, run: str | None, what: Steering, delivery: Delivery, answer: Answer) -> None:
-        """Pause, resume, cancel, retry. What waits for a word gets it; what goes on is held between two steps."""
-        channel, before = delivery.channel, self._held_before(actor, what, delivery)
-        if before:
+    def _steer(
+        self, wanted: Steer, actor: Actor, checked: Allowed | Denied, delivery: Delivery, answer: Answer
+    ) -> None:
+        """What waits for a word gets it; what goes on is held between two steps. Who asked may call off."""
+        run, what, channel = wanted.run, wanted.what, delivery.channel
+        here, before = self._authorized(actor, Need("help"), channel), self._held_before(actor, what, delivery)
+        if before and isinstance(here, Allowed):
             return answer(answers.said(steering.later(before, what)))
-        record = self._runs.record(run) if run else self._only(channel, what)
-        if record is None or record.channel != channel:
+        found = self._runs.record(run) if run else self._only(channel, what)
+        record = found if found and found.channel == channel else None
+        own = record is not None and what == "cancel" and record.asker == actor.user
+        wrong = here if own else self._authorized(actor, Need(what, host_of(record)), channel) if record else checked
+        if isinstance(wrong, Denied):
+            return answer(answers.denied(wrong))
+        if record is None:
             which = f"There is no run {run} here." if run else f"Which run? There is not just one to {what} here."
             return answer(answers.note(f"{which} /swarm status lists them."))
-        checked = self._authorized(actor, Need(what, host_of(record)), channel)
-        if isinstance(checked, Denied) and not (what == "cancel" and record.asker == actor.user):
-            return answer(answers.denied(checked))
         match self._word(record, what):
             case steering.Start(command, text):
                 return self._start(command, actor, text, delivery, answer)

@@ -13,6 +13,7 @@ from jobs.contract import Approval, Ended, FleetPlanned, Hold, Leg, Migrate
 
 LegState = Literal["ahead", "going", "asking", "pending", "done", "failed", "cancelled"]
 State = Literal["planning", "asking", "going", "paused", "pending", "over"]
+AFTER = ("containers", "stop", "store")  # questions of a host that is in the swarm
 SETTLED = ("pending", "done")  # a manager that waits to be accepted keeps nobody waiting
 GOOD = 7 * DAY  # seconds from a start until nothing is begun for it any more: less than its hosts' jobs count as used
 
@@ -131,14 +132,16 @@ def conclusion(fleet: FleetView) -> Ended | None:
         workers = len(inside) - managers
         return Ended("done", f"{len(inside)} hosts moved: {managers} as managers, {workers} as workers.")
     again = f"/swarm retry {fleet.view.record.run} goes on from what is true then."
-    return Ended("failed" if fleet.of("failed") else "cancelled", _failure(fleet), _left(fleet), again)
+    why, by = _failure(fleet)
+    return Ended("failed" if fleet.of("failed") else "cancelled", why, _left(fleet), again, by)
 
 
-def _failure(fleet: FleetView) -> str:
+def _failure(fleet: FleetView) -> tuple[str, str]:
+    """And whose word it was, "" for nobody's."""
     failed = [f"{leg.leg.host}: {_why(leg.view)}" for leg in fleet.of("failed", "cancelled")]
     if failed or not fleet.hold or not fleet.held("cancel"):
-        return "; ".join(failed) or "it was started more than a week ago; nothing more is begun for that"
-    return f"cancelled by <@{fleet.hold.by}>"
+        return "; ".join(failed) or "it was started more than a week ago; nothing more is begun for that", ""
+    return "cancelled", fleet.hold.by
 
 
 def _why(view: RunView | None) -> str:
@@ -163,7 +166,7 @@ def _leg_state(view: RunView) -> LegState:
             return "failed"
         case "waiting":
             question = _question(view)
-            return "pending" if question == "accept" else "done" if question in ("containers", "store") else "asking"
+            return "pending" if question == "accept" else "done" if question in AFTER else "asking"
         case "over":
             return _over(view)
 
@@ -171,7 +174,7 @@ def _leg_state(view: RunView) -> LegState:
 def _over(view: RunView) -> LegState:
     """What did not come back, or a store that was kept, is told, and is no failure."""
     if view.ended is None:
-        return "done" if _question(view) in ("containers", "store") else "cancelled"
+        return "done" if _question(view) in AFTER else "cancelled"
     if view.ended.outcome == "cancelled":
         return "cancelled"
     return "done" if view.ended.outcome in ("done", "nothing") else "failed"

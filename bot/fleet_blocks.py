@@ -2,10 +2,10 @@
 
 from bot import blocks as one_run
 from bot import fleet, tables, wording
-from bot.blocks import asked, closing, ending, finding_line, findings, question, typed
+from bot.blocks import asked, asks, closing, ending, finding_line, findings, question, typed, whole
 from bot.escape import cut, mrkdwn
 from bot.fleet import FleetView, LegView, conclusion
-from bot.kit import PART, TEXT, Block, Message, context, duration, section
+from bot.kit import PART, Block, Message, context, duration, section
 from bot.progress import RunView, last_step
 from bot.tables import Table
 from bot.wording import decision_line, outcome_mark, outcome_words
@@ -33,12 +33,12 @@ def render(view: FleetView) -> Message:
     blocks += [tables.block(table)] if table.rows else []
     blocks += _legs_findings(view) if view.start is None else []
     blocks += findings(view.planned.findings) + question(view.view)
-    blocks += [context(decision_line(decision)) for decision in view.view.decisions] + _hold(view)
+    said = [*map(decision_line, view.view.decisions), *_hold(view)]
+    blocks += [context(line) for line in said]
     words = ending(end) if end and view.start else closing(view.view)
     blocks += [section(words)] if words else []
-    parts = (head, "```" + mrkdwn(tables.text(table)) + "```", typed(view.view), words)
-    text = "\n".join(part for part in parts if part)
-    return Message(cut(text, TEXT), tuple(blocks))
+    lines = (head, "```" + mrkdwn(tables.text(table)) + "```")
+    return Message(whole(lines, (asks(view.view), typed(view.view), *said, words)), tuple(blocks))
 
 
 def _headline(view: FleetView) -> str:
@@ -95,6 +95,6 @@ def _legs_findings(view: FleetView) -> list[Block]:
     return [section(cut("\n".join(lines), PART))] if lines else []
 
 
-def _hold(view: FleetView) -> list[Block]:
+def _hold(view: FleetView) -> list[str]:
     words = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled"}
-    return [context(f"{words[view.hold.what]} by <@{mrkdwn(view.hold.by)}>")] if view.hold else []
+    return [f"{words[view.hold.what]} by <@{mrkdwn(view.hold.by)}>"] if view.hold else []

@@ -52,11 +52,12 @@ class Decide:
 
 @dataclass(frozen=True)
 class Misuse:
-    """What is wrong, and what to type instead; `verb`: of which to show an example."""
+    """What is wrong, and what to type instead; `verb`: of an example; `unknown`: what is no host's name."""
 
     text: str
     usage: str
     verb: Verb | None = None
+    unknown: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,9 @@ def _host(verb: Verb, word: str, hosts: tuple[str, ...]) -> str | Misuse:
     name = word.lower().removesuffix(".")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
         return _usage(verb, "that is no host's name")
-    return _near_host(verb, name, hosts) if hosts and name not in hosts else name
+    if not hosts or name in hosts:
+        return name
+    return Misuse(f"There is no host {name} in the inventory.", "/swarm hosts lists them.", verb, name)
 
 
 def _fleet(words: list[str], hosts: tuple[str, ...]) -> Wanted | Misuse:
@@ -239,9 +242,3 @@ def _near_verb(word: str) -> Misuse:
     near = difflib.get_close_matches(word.lower(), BY_NAME, 1, cutoff=0.5)
     usage = f"Did you mean /swarm {near[0]}? {BY_NAME[near[0]].usage}" if near else "/swarm help lists what there is"
     return Misuse(f"There is no command {word[:40].rstrip('.?!')}.", usage)
-
-
-def _near_host(verb: Verb, name: str, hosts: tuple[str, ...]) -> Misuse:
-    near = difflib.get_close_matches(name, hosts, 1, cutoff=0.5)
-    usage = f"Did you mean /swarm {verb.name} {near[0]}?" if near else "/swarm hosts lists them."
-    return Misuse(f"There is no host {name[:63]} in the inventory.", usage)

@@ -4,6 +4,7 @@ In: a Bolt app and the signing secret. Out: an ASGI app. No request's content is
 TLS is the business of the proxy in front.
 """
 
+import asyncio
 import hashlib
 import re
 import socket
@@ -26,7 +27,7 @@ from starlette.routing import Route
 
 log = structlog.get_logger()
 PATH = "/slack/events"  # for commands, buttons and events alike
-LARGEST = 2**20  # bytes of a body
+LARGEST, SLOWEST = 2**20, 10.0  # bytes of a body, and seconds: nobody holds a place for longer who is not Slack
 STOP = 5  # seconds that requests under way have to end
 AT_ONCE = 100
 
@@ -51,12 +52,20 @@ def signed(secret: str, body: bytes, timestamp: str, signature: str, now: float)
 
 
 def build(
-    bolt: App, secret: str, first_seen: Callable[[str], bool], clock: Callable[[], float] = time.time
+    bolt: App,
+    secret: str,
+    first_seen: Callable[[str], bool],
+    clock: Callable[[], float] = time.time,
+    slowest: float = SLOWEST,
 ) -> Starlette:
-    """`first_seen`: whether a delivery is the first of its kind; `clock`: UNIX seconds."""
+    """`first_seen`: whether a delivery is the first of its kind; `clock`: UNIX seconds; `slowest`: seconds."""
 
     async def events(request: Request) -> Response:
-        body = await _body(request)
+        try:
+            async with asyncio.timeout(slowest):
+                body = await _body(request)
+        except TimeoutError:
+            return Response(status_code=408, headers={"connection": "close"})
         if body is None:
             return Response(status_code=413)
         timestamp, signature = (

@@ -10,7 +10,7 @@ from bot.escape import cut
 SECTION, PART, LINE = 2900, 1500, 300  # characters: of a section (3,000), of one part of a run's message, of a line
 TEXT = 3500  # characters of a message's text
 Block = dict[str, Any]
-Refusal = Literal["", "misuse", "denied", "void"]  # void: what was meant is not there, or is over
+Refusal = Literal["", "misuse", "denied", "void", "often"]  # void: what was meant is not there, or is over
 
 
 @dataclass(frozen=True)

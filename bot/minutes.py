@@ -44,7 +44,7 @@ class Minutes:
 
         def told(message: Message) -> None:
             if message.refusal:
-                said = {"text": text, "answer": message.text} if message.refusal != "misuse" else {}
+                said = {"text": text, "answer": message.text} if message.refusal not in ("misuse", "often") else {}
                 self._add(f"refused:{delivery}", "refused", who, channel, why=message.refusal, **said)
             answer(message)
 

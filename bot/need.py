@@ -13,6 +13,7 @@ ANSWERS: dict[str, tuple[str, tuple[Verdict, ...]]] = {  # a question: what a ye
     "start": ("migrate all", ("start",)),
     "resume": ("resume", ("continue",)),
     "containers": ("start", ("continue",)),
+    "stop": ("retire", ("continue",)),
     "store": ("retire", ("continue",)),
 }
 

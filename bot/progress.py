@@ -109,8 +109,8 @@ def _with(view: RunView, event: Event) -> RunView:
             return view
         case Examined(findings):
             return replace(view, findings=findings)
-        case Detail() as detail if any(detail == said for _, said in view.details):
-            return view  # a later job's, that a thread has already
+        case Detail() as detail if any(told == detail for _, told in view.details):
+            return view  # the next job of the run found the same
         case Detail() as detail:
             return replace(view, details=(*view.details, (f"{event.job}-{event.number}", detail)))
         case FleetPlanned() as fleet:

@@ -16,6 +16,7 @@ from bot.decisions import Forged
 from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
+from bot.limit import Limit
 from imker.audit import RecordBroken
 from imker.fault import fault
 from imker.outage import outage, refused
@@ -29,10 +30,11 @@ LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 class Reception:
     """Nothing slow stands before the acknowledgement."""
 
-    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient) -> None:
+    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient, limit: Limit) -> None:
         self._desk = desk
         self._inbox = inbox
         self._client = client
+        self._limit = limit
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is acknowledged first, and told after."""
@@ -51,6 +53,8 @@ class Reception:
     def take(self, delivery: Delivery) -> bool:
         """Whether it is written down; if not, who asked is told."""
         try:
+            if not self._in_bounds(delivery):
+                return False
             self._inbox.take(delivery)
             fault("inbox.taken")
         except RedisError as failed:
@@ -58,6 +62,14 @@ class Reception:
             self._answer(delivery)(answers.not_taken(outage(failed) or REFUSES, refused(failed)))
             return False
         return True
+
+    def _in_bounds(self, delivery: Delivery) -> bool:
+        """Whoever fills Redis would stop all others. Each is answered; the record has one of them a minute."""
+        judged, answer = self._limit.judge(delivery.user), self._answer(delivery)
+        if judged != "taken":
+            told = self._heard(delivery) if judged == "first" else answer
+            _guarded(lambda: told(answers.too_often(self._limit.most)), answer)
+        return judged == "taken"
 
     def catch_up(self) -> None:
         """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
@@ -96,10 +108,7 @@ class Reception:
 
     def _work(self, delivery: Delivery) -> None:
         """Raises RedisError."""
-        user, channel, text = delivery.user, delivery.channel, delivery.text
-        answer, desk = self._answer(delivery), self._desk
-        asked = f"/swarm {text}" if delivery.verdict is None else f"button {delivery.verdict} {text}"
-        heard = desk.minutes.heard(user, channel, delivery.id, asked, answer)
+        heard, desk = self._heard(delivery), self._desk
 
         def work() -> None:
             if delivery.verdict is None:
@@ -110,6 +119,13 @@ class Reception:
             self._inbox.done(delivery)
 
         _guarded(work, heard)
+
+    def _heard(self, delivery: Delivery) -> Answer:
+        """The answer, which the record keeps if it refuses."""
+        text = delivery.text
+        asked = f"/swarm {text}" if delivery.verdict is None else f"button {delivery.verdict} {text}"
+        answer = self._answer(delivery)
+        return self._desk.minutes.heard(delivery.user, delivery.channel, delivery.id, asked, answer)
 
     def _answer(self, delivery: Delivery) -> Answer:
         """To who asked, and to nobody else."""

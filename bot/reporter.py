@@ -122,6 +122,7 @@ class Reporter:
             shown = self._messages.show(view, message, over)
             if shown:
                 self._messages.details(view)
+                self._witness.accepted(view, self._runs.posted.of(run))
             if shown and over:
                 self._conclude(view, fleet)
                 return self._close(run)
@@ -149,7 +150,6 @@ class Reporter:
     def _conclude(self, view: RunView, fleet: FleetView | None) -> None:
         if fleet:
             self._messages.report(fleet)
-        self._witness.accepted(view, self._runs.posted.of(view.record.run))
         fault("run.closing")
 
     def _close(self, run: str) -> None:

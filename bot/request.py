@@ -38,4 +38,4 @@ def _following(command: contract.Command, waiting: Waiting, verdict: Verdict) ->
         return contract.Reject(node, remove=verdict == "remove")
     if waiting.question == "containers":
         return contract.StartContainers(waiting.host, waiting.names)
-    return contract.RetireStore(waiting.host) if waiting.question == "store" else command
+    return contract.RetireStore(waiting.host) if waiting.question in ("stop", "store") else command

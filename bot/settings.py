@@ -15,6 +15,7 @@ from imker import config, signing
 from imker.config import ConfigError
 
 SLACK = "https://slack.com/api/"
+PER_MINUTE = 30
 
 
 def _who(value: str) -> str:
@@ -65,10 +66,14 @@ class Section(BaseModel):
 
 
 class SlackSection(Section):
-    """`team`: the workspace (T…) that all the IDs are of; if it is named, no other's token is taken."""
+    """`team`: the workspace (T…) that all the IDs are of; if it is named, no other's token is taken. `per_minute`:
+
+    commands and clicks of one person.
+    """
 
     channels: tuple[Channel, ...] = ()
     team: Annotated[str, AfterValidator(_team)] = ""
+    per_minute: int = Field(default=PER_MINUTE, ge=1)
 
 
 class Rule(Section):
@@ -126,6 +131,7 @@ class Settings:
     channels: tuple[str, ...]
     rights: Rights
     team: str = ""
+    per_minute: int = PER_MINUTE
     http: tuple[str, int] | None = None
     signing_secret: SecretStr | None = None
 
@@ -152,6 +158,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         channels=file.slack.channels,
         rights=file.rights,
         team=file.slack.team,
+        per_minute=file.slack.per_minute,
         http=_listens(given["IMKER_HTTP"]),
         signing_secret=SecretStr(given["SLACK_SIGNING_SECRET"]) if given["SLACK_SIGNING_SECRET"] else None,
     )

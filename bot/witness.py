@@ -1,6 +1,7 @@
-"""Posts the record's head where everybody sees it: whoever rewrites the record cannot rewrite what people have read.
+"""Says in the channel what must not go unseen, each once: the record's head, which whoever rewrites the record cannot
+rewrite, and break-glass.
 
-After each acceptance in its run's thread; and when a day is over, once, in the first channel.
+Of a run, in its thread and in the channel at once: at each acceptance. When a day is over, in the first channel.
 """
 
 import time
@@ -9,6 +10,7 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from bot.acceptance import alarms
 from bot.kit import Message, private
 from bot.progress import RunView
 from bot.runs import Runs
@@ -16,7 +18,6 @@ from bot.thread import history, payload, post, replies
 from imker.audit import Audit
 from imker.chain import Head
 from imker.fault import fault
-from jobs.contract import Accept
 
 METADATA = "imker_head"
 THREADS = 40  # the newest, which Slack lets be read within a minute
@@ -42,32 +43,43 @@ class Witness:
             tried = kept.get("tried") == day
             self._runs.posted.remember_witness(tried=day)
             if not (tried and any(seen.where == _where(day) for seen in heads_in(self._client, self._channel))):
-                self._post(self._channel, "", day_over(day, head), head, day)
+                self._post(self._channel, day_over(day, head), _said(head, day))
         if kept.get("day") != today:
             self._runs.posted.remember_witness(day=today)
 
     def accepted(self, view: RunView, posted: dict[str, str]) -> None:
-        """`posted`: the run's message. Once, when what was accepted is done; looked up before a second try."""
-        head, run = self._audit.head(), view.record.run
-        if head and is_acceptance(view) and posted.get("ts") and "head" not in posted:
-            if "head tried" not in posted or not any(payload(one, METADATA) for one in replies(self._client, posted)):
-                self._runs.posted.remember(run, **{"head tried": "1"})
-                self._post(posted["channel"], posted["ts"], after_acceptance(head), head, "")
-                fault("head.posted")
-            self._runs.posted.remember(run, head=str(head.seq))
+        """`posted`: the run's message. A head is told when the job that the acceptance led to has begun: the record has
 
-    def _post(self, channel: str, thread: str, message: Message, head: Head, day: str) -> None:
-        said = {"seq": str(head.seq), "hash": head.hash, "day": day}
-        post(self._client, channel, message, METADATA, said, thread_ts=thread or None)
+        the decision by then.
+        """
+        for job, alarm in alarms(view.record):
+            self._once(view, posted, f"alarm {job}", alarm)
+        for made in view.decisions if view.state != "queued" else ():
+            if made.verdict == "accept":
+                self._once(view, posted, f"head {made.job}")
 
+    def _once(self, view: RunView, posted: dict[str, str], what: str, alarm: str = "") -> None:
+        """Noted before the first try, looked up before a second. Without an `alarm`: the head."""
+        run = view.record.run
+        if what in posted or not posted.get("ts") or (head := self._audit.head()) is None:
+            return
+        if f"{what} tried" not in posted or not self._heard(posted, what):
+            self._runs.posted.remember(run, **{f"{what} tried": "1"})
+            message, said = (private(alarm), {}) if alarm else (after_acceptance(head), _said(head, ""))
+            in_both = {"thread_ts": posted["ts"], "reply_broadcast": True}
+            self._post(posted["channel"], message, {"what": what, **said}, **in_both)
+            fault("head.posted")
+        self._runs.posted.remember(run, **{what: "1"})
 
-def is_acceptance(view: RunView) -> bool:
-    accepted = any(decision.verdict == "accept" for decision in view.decisions)
-    return accepted or isinstance(view.record.command, Accept)
+    def _heard(self, posted: dict[str, str], what: str) -> bool:
+        return any(payload(one, METADATA).get("what") == what for one in replies(self._client, posted))
+
+    def _post(self, channel: str, message: Message, said: dict[str, str], **more: Any) -> None:
+        post(self._client, channel, message, METADATA, said, **more)
 
 
 def day_over(day: str, head: Head) -> Message:
-    return private(f"📒 At the end of {day} the record had {head.seq} entries. {_proof(head)}")
+    return private(f"📒 {day} (UTC) is over. The record now has {head.seq} entries. {_proof(head)}")
 
 
 def after_acceptance(head: Head) -> Message:
@@ -82,7 +94,7 @@ def heads_in(client: WebClient, channel: str) -> list[Head]:
     for parent in parents:
         thread = replies(client, {"channel": channel, "ts": parent})
         posted += [one for one in thread if one.get("user") == me and one["ts"] != parent]
-    return [head for message in posted if (head := _told(payload(message, METADATA)))]
+    return list(dict.fromkeys(head for message in posted if (head := _told(payload(message, METADATA)))))
 
 
 def _told(said: dict[str, Any]) -> Head | None:
@@ -91,7 +103,11 @@ def _told(said: dict[str, Any]) -> Head | None:
 
 
 def _where(day: str) -> str:
-    return f"the channel at the end of {day}" if day else "the channel"
+    return f"the channel after {day}" if day else "the channel"
+
+
+def _said(head: Head, day: str) -> dict[str, str]:
+    return {"seq": str(head.seq), "hash": head.hash, "day": day}
 
 
 def _proof(head: Head) -> str:

@@ -35,9 +35,14 @@ WAITS = {
     "start": "planned: start?",
     "resume": "paused",
     "containers": "done, but not all containers run",
+    "stop": "done; stop the key-value store?",
     "store": "done; remove the key-value store?",
 }
-LEFT = {"containers": "done; some containers do not run", "store": "done; the key-value store is kept, stopped"}
+LEFT = {
+    "containers": "done; some containers do not run",
+    "stop": "done; the key-value store runs on",
+    "store": "done; the key-value store is kept, stopped",
+}
 DECISIONS = {
     "start": "Started",
     "accept": "Accepted",
@@ -153,6 +158,8 @@ def _declined(view: RunView) -> Ended:
         return Ended(
             "done", "", f"On {waiting.host} these do not run: {names}.", f"/swarm start {waiting.host} {names}"
         )
+    if waiting and waiting.question == "stop":
+        return Ended("done", "", f"It runs on {waiting.host}.", f"/swarm retire {waiting.host} stops it.")
     if waiting and waiting.question == "store":
         return Ended("done", "", f"It is stopped on {waiting.host}.", f"/swarm retire {waiting.host} removes it.")
     return Ended("cancelled", "", left(view), again(view))

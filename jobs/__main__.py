@@ -32,13 +32,13 @@ def main() -> int:
         return 2
     log.set_up()
     try:
-        _, known = inventory.configured()
+        loaded, known = inventory.configured()
         redis = broker.connect(os.environ.get("REDIS_URL"))
         signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    tell_hosts(redis, known)
+    tell_hosts(redis, known, loaded.rights)
     redis.close()
     return crew(prepare().fleet.parallel if queue == CHANGES else 1, lambda: _work(queue))
 

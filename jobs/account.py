@@ -73,7 +73,8 @@ def _said(event: Event, request: Request) -> Said | None:
             return "changed", {"path": path, "before": before, "after": after}
         case Waiting() as waiting:
             node = {"node": waiting.candidate.node} if waiting.candidate else {}
-            return "waits", {"question": waiting.question, "shown": waiting.fingerprint, **node}
+            why = {"refused": waiting.refused} if waiting.refused else {}
+            return "waits", {"question": waiting.question, "shown": waiting.fingerprint, **node, **why}
         case Ended(outcome):
             return "ended", {"outcome": outcome}
         case _:

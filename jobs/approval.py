@@ -16,7 +16,7 @@ def objection(request: Request, asked: Waiting | None, shown: str, rights: Right
     if asked is None or asked.asked is None:
         return "nobody was asked"
     if not rights.accept_own and request.asker in people:
-        return f"<@{request.asker}> asked for it, and may not accept it"
+        return "who asked for it may not accept it"
     if len(people) < rights.accept_count:
         return f"it takes {rights.accept_count} different people, and {len(people)} said yes"
     if not -GRACE <= between(asked.asked, now) <= rights.accept_within * 60 + GRACE:

@@ -2,33 +2,40 @@
 
 from dataclasses import replace
 
-from jobs import approval, containers, plan, quorum, reads, steps
+from jobs import approval, classic, containers, plan, quorum, retirement, steps, stores
 from jobs.contract import Began, Ended, Outcome, Role, Waiting
 from jobs.errors import JobError, Paused
+from jobs.execute.back import Restored
 from jobs.facts import Node, SwarmFacts, place, upstream
 from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
 from jobs.office import Office
+from jobs.outlook import Outlook, plan_event, plan_of, tell_plan
 from jobs.plan import Plan, Refusal
 from jobs.stepping import carry_out, change_membership, locked
+from jobs.stores import Idle
 
 
 def migrate(office: Office, name: str, role: Role | None, docker_group: bool) -> None:
     host = office.host(name)
     office.journal.tell(Began(name))
     with locked(office, f"host:{name}", f"migrate {name}") as lease:
-        outlook = reads.plan_of(office, host, role, docker_group)
+        outlook = plan_of(office, host, role, docker_group)
         made = outlook.made
         if isinstance(made, Refusal):
             return office.refuse(made)
-        reads.tell_plan(office, name, made)
+        tell_plan(office, name, made)
         if made.steps and (_blocked(office, made) or _asks(office, made)):
             return None
         office.journal.tell(containers.census("before", outlook.now))
         try:
             carry_out(office, host, made.steps, outlook.swarm.managers, lease)
         except Paused as paused:
-            return office.journal.tell(Waiting("resume", made.warned, summary=f"{paused.summary}. {paused.state}"))
+            whole = f"With its fleet: /swarm resume {paused.whole} goes on with all. " if paused.whole else ""
+            return office.journal.tell(Waiting("resume", made.warned, summary=whole + paused.state, by=paused.by))
+        except Restored as restored:
+            _work_again(office, host, outlook.swarm, made, restored)
+            raise
         return _conclude(office, host, outlook, made)
 
 
@@ -44,12 +51,15 @@ def accept(office: Office, prefix: str) -> None:
         host, waiting = _host_of(office, node), _shown(office, swarm, node)
         why = _objection(office, waiting)
         if why is not None:
-            return office.journal.tell(replace(waiting, summary=why))
-        office.journal.tell(reads.plan_event(made))
+            return office.journal.tell(replace(waiting, refused=why))
+        office.journal.tell(plan_event(made))
         change_membership(office, host, made.steps, swarm.managers, lease)
         after = gather_swarm(office.inventory, office.connect)
         managers = sum(seen.role == "manager" for seen in after.nodes)
-        return _end(office, "done", f"{node.hostname} is a manager now. {quorum.survives(managers)}.")
+        summary = f"{node.hostname} is a manager now. {quorum.survives(managers)}."
+        idle = stores.idle(office, host, (), (*host.stores, *host.former_stores))
+        runs = idle and idle.inside and not idle.store.stopped  # of one that is stopped somebody was asked already
+        return office.journal.tell(retirement.ask(idle, summary) if idle and runs else Ended("done", summary))
 
 
 def reject(office: Office, prefix: str, remove: bool) -> None:
@@ -61,7 +71,7 @@ def reject(office: Office, prefix: str, remove: bool) -> None:
             return office.refuse(made)
         node = _pending(swarm, prefix)
         host = _host_of(office, node)
-        office.journal.tell(reads.plan_event(made))
+        office.journal.tell(plan_event(made))
         change_membership(office, host, made.steps, swarm.managers, lease)
         left = "is out of the swarm" if remove else "stays in the swarm as a worker"
         return _end(office, "done", f"{node.hostname} {left}.")
@@ -93,36 +103,54 @@ def _objection(office: Office, waiting: Waiting) -> str | None:
     if not request.approvals:
         return ""
     asked = office.journal.question(request.job - 1)
-    why = approval.objection(request, asked, waiting.fingerprint, office.settings.rights, office.now())
-    return f"Not done: {why}. Nothing was changed; this is how it is now." if why else None
+    return approval.objection(request, asked, waiting.fingerprint, office.settings.rights, office.now()) or None
+
+
+def _work_again(office: Office, host: Host, swarm: SwarmFacts, made: Plan, restored: Restored) -> None:
+    """A node whose Engine is back as it was can do what it did."""
+    back = tuple(step for step in made.steps if isinstance(step, steps.Activate))
+    if not back:
+        return
+    try:
+        with locked(office, "swarm", f"let {host.name} have work again") as lease:
+            change_membership(office, host, back, swarm.managers, lease)
+    except JobError as failed:
+        restored.state = f"{restored.state} It has no work from the swarm yet: {failed.summary}.".lstrip()
 
 
 # --- concluding -----------------------------------------------------------------------------------------------------
 
 
-def _conclude(office: Office, host: Host, outlook: reads.Outlook, made: Plan) -> None:
+def _conclude(office: Office, host: Host, outlook: Outlook, made: Plan) -> None:
     """A manager-to-be waits for a person, and so does what did not come back, and a store that nobody needs."""
-    if not made.steps and not made.waits:
-        return _end(office, "nothing", f"nothing to do: {host.name} is in the swarm, on the wanted Engine")
     after = containers.look(office, host) if made.steps else outlook.now.containers
     if made.steps:
         office.journal.tell(
             containers.census("after", replace(outlook.now, engine=upstream(made.target), containers=after))
         )
+    named = classic.naming(host, outlook.now)
+    idle = stores.idle(office, host, after, (*named.now, *named.before))
+    if not made.steps and not made.waits:
+        summary = f"nothing to do: {host.name} is in the swarm, on the wanted Engine"
+        return office.journal.tell(Ended("nothing", summary, hint=retirement.later(idle)))
+    if idle and idle.inside:
+        retirement.tell_ports(office, idle)
+    return office.journal.tell(_question(office, host, outlook, made, containers.missing(made.steps, after), idle))
+
+
+def _question(
+    office: Office, host: Host, outlook: Outlook, made: Plan, missing: tuple[str, ...], idle: Idle | None
+) -> Waiting | Ended:
+    """One at a time; what might be asked as well is told with it."""
     summary = f"{host.name} is in the swarm."
-    missing = containers.missing(made.steps, after)
-    stopped = next((step.name for step in made.steps if isinstance(step, steps.StopStore)), "")
-    if stopped:
-        containers.tell_ports(office)
     if made.waits:
-        also = (containers.not_back(host, missing), containers.unneeded(host, stopped))
-        return office.journal.tell(replace(_waiting(office, host), summary=" ".join(filter(None, also))))
+        also = (containers.not_back(host, missing), retirement.later(idle))
+        return replace(_waiting(office, host), summary=" ".join(filter(None, also)))
     if missing:
-        also = (summary, containers.unneeded(host, stopped))
-        return office.journal.tell(containers.ask(host, missing, " ".join(filter(None, also))))
-    if stopped:
-        return containers.offer_removal(office, host, stopped, summary)
-    return _end(office, "done", summary)
+        return containers.ask(host, missing, f"{summary} {retirement.later(idle)}".rstrip())
+    if idle and idle.inside and outlook.now.place.state != "active":
+        return retirement.ask(idle, summary)
+    return Ended("done", summary, hint=retirement.later(idle))
 
 
 def _waiting(office: Office, host: Host) -> Waiting:

@@ -3,6 +3,7 @@
 `python -m jobs doctor` prints it; `/swarm doctor` shows it in a run's message.
 """
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +11,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from imker import audit
+from imker import audit, broker
 from imker.config import ConfigError
 from jobs import certificates, inventory
 from jobs.contract import Began, Ended, Examined, Finding
@@ -52,7 +53,7 @@ def main() -> int:
     try:
         loaded, hosts = inventory.configured()
         known = loaded.inventory.known_hosts
-        found = examine(hosts, known, lambda host: SshShell(host, known), Engine)
+        found = (_redis(), *examine(hosts, known, lambda host: SshShell(host, known), Engine))
     except ConfigError as wrong:
         found = tuple(
             Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in wrong.lines
@@ -60,6 +61,15 @@ def main() -> int:
     for finding in found:
         print(finding.line)
     return int(any(finding.level == "block" for finding in found))
+
+
+def _redis() -> Finding:
+    """An RQ worker does not start without it; what else it does not start without is in the configuration."""
+    try:
+        broker.connect(os.environ.get("REDIS_URL")).close()
+    except broker.NoRedis as away:
+        return Finding("redis", "block", str(away), "Without it nothing can be asked or done.")
+    return Finding("redis", "pass", "answers")
 
 
 def _fleet(hosts: Sequence[Host]) -> Iterator[Finding]:

@@ -124,6 +124,12 @@ class Engine:
         with _errors(self.host):
             self._api.remove_node(node, force=True)
 
+    def tasks(self, node: str) -> list[dict[str, Any]]:
+        """Of services, on that node, those that have ended too."""
+        with _errors(self.host):
+            api: Any = self._api
+            return list(api.tasks(filters={"node": node}))
+
     def change_node(self, node: str, change: Change) -> None:
         with _errors(self.host):
             _change(lambda: self._api.inspect_node(node), change, partial(self._api.update_node, node))

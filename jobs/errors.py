@@ -13,11 +13,13 @@ import time
 class JobError(Exception):
     """Base of all. `host` is "" when it is about no one host; `state`: in what state it was left, if that is known;
 
-    `check`: the name of the check before a migration that this answers, if it does.
+    `by`: whose word it was, a Slack user ID; `check`: the name of the check before a migration that this answers, if it
+    does.
     """
 
     hint = ""
     state = ""
+    by = ""
 
     def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
         super().__init__(summary)
@@ -55,11 +57,20 @@ class Drifted(JobError):
 
 
 class Paused(JobError):
-    """Somebody said so; what was done stays done."""
+    """Somebody said so; what was done stays done. `whole`: the fleet's run that was paused, "" for this one."""
+
+    def __init__(self, by: str, whole: str = "") -> None:
+        super().__init__("paused")
+        self.by = by
+        self.whole = whole
 
 
 class Cancelled(JobError):
     """As Paused, and for good."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__("cancelled")
+        self.by = by
 
 
 class LockHeld(JobError):

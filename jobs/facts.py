@@ -9,12 +9,17 @@ from typing import Any
 from jobs.daemon_options import OptionFiles, UnitFacts
 from jobs.preflight.conditions import Conditions
 
+TASK = "com.docker.swarm.task.id"  # container label
+DRAINED = "imker.drained"  # node label: has no work while Imker restarts its Engine
 PENDING = "imker.pending"  # node label: joined as a worker, waits to be accepted as a manager
 
 
 @dataclass(frozen=True)
 class Container:
-    """`restart`: the policy's name, "no" for none; `drives`: whether it has the Engine's own socket."""
+    """`restart`: the policy's name, "no" for none; `ports`: as `docker ps` writes them, or, on the host's own network,
+
+    those that its image names; `drives`: whether it has the Engine's own socket; `command`: its arguments.
+    """
 
     name: str
     image: str
@@ -23,11 +28,7 @@ class Container:
     networks: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     drives: bool = False
-
-    @property
-    def is_store(self) -> bool:
-        """Whether it is the classic Swarm's key-value store."""
-        return "consul" in self.image
+    command: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Node:
     manager: str
     engine: str
     pending: bool
+    drained: bool = False  # by Imker
 
 
 @dataclass(frozen=True)
@@ -131,20 +133,24 @@ def upstream(version: str) -> str:
 
 
 def containers(inspected: str) -> tuple[Container, ...]:
-    """From `docker inspect` of all containers; `[]` or nothing when there are none."""
-    return tuple(sorted(map(_container, json.loads(inspected or "[]")), key=lambda container: container.name))
+    """From `docker inspect` of all containers; `[]` or nothing when there are none. A service's are the swarm's own."""
+    seen = (one for one in json.loads(inspected or "[]") if TASK not in ((one.get("Config") or {}).get("Labels") or {}))
+    return tuple(sorted(map(_container, seen), key=lambda container: container.name))
 
 
 def _container(seen: Mapping[str, Any]) -> Container:
-    policy = (seen.get("HostConfig") or {}).get("RestartPolicy") or {}
+    config, hosts = seen.get("Config") or {}, seen.get("HostConfig") or {}
+    networks = tuple((seen.get("NetworkSettings") or {}).get("Networks") or ())
+    exposed = sorted(config.get("ExposedPorts") or {}) if networks == ("host",) else ()
     return Container(
         name=str(seen["Name"]).lstrip("/"),
-        image=str((seen.get("Config") or {}).get("Image", "")),
+        image=str(config.get("Image", "")),
         running=bool((seen.get("State") or {}).get("Running")),
-        restart=policy.get("Name") or "no",
-        networks=tuple((seen.get("NetworkSettings") or {}).get("Networks") or ()),
-        ports=tuple(_ports((seen.get("HostConfig") or {}).get("PortBindings") or {})),
+        restart=(hosts.get("RestartPolicy") or {}).get("Name") or "no",
+        networks=networks,
+        ports=(*_ports(hosts.get("PortBindings") or {}), *exposed),
         drives=any(_has_socket(str(mount.get("Source"))) for mount in seen.get("Mounts") or ()),
+        command=tuple(config.get("Cmd") or ()),
     )
 
 
@@ -154,10 +160,16 @@ def _has_socket(source: str) -> bool:
 
 
 def _ports(bindings: Mapping[str, Any]) -> list[str]:
-    """As `docker ps` writes them: "8080->80/tcp"."""
+    """As `docker ps` writes them: "8080->80/tcp", or "127.0.0.1:8080->80/tcp"."""
     return [
-        f"{host.get('HostPort', '')}->{inside}" for inside, hosts in sorted(bindings.items()) for host in hosts or ()
+        f"{_near(host.get('HostIp') or '')}{host.get('HostPort', '')}->{inside}"
+        for inside, hosts in sorted(bindings.items())
+        for host in hosts or ()
     ]
+
+
+def _near(address: str) -> str:
+    return f"{address}:" if address.strip("0.:") else ""
 
 
 def properties(shown: str) -> dict[str, str]:
@@ -203,4 +215,5 @@ def node(seen: Mapping[str, Any]) -> Node:
         manager="leader" if manager.get("Leader") else str(manager.get("Reachability") or ""),
         engine=str((description.get("Engine") or {}).get("EngineVersion", "")),
         pending=PENDING in (spec.get("Labels") or {}),
+        drained=DRAINED in (spec.get("Labels") or {}),
     )

@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TypeVar
 
-from jobs import fleet, gather, reads
+from jobs import fleet, gather, outlook, stores
+from jobs.classic import Store
 from jobs.contract import (
     Began,
     Ended,
@@ -44,9 +45,10 @@ def show_fleet(office: Office, without: tuple[str, ...]) -> None:
     office.journal.tell(Planned((LOOK, PROBE)))
     swarm = gather.swarm(office.inventory, office.connect)
     facts = _step(office, LOOK, lambda: _looked(office, hosts))
-    wanted = fleet.roles(hosts, _stores(facts), _managing(hosts, swarm))
+    found = _stores(office, hosts, facts)
+    wanted = fleet.roles(hosts, frozenset(found), fleet.managing(hosts, swarm), fleet.outside(hosts, swarm))
     probes = _step(office, PROBE, lambda: _probed(office, hosts, facts, wanted))
-    planned = _arranged(office, hosts, swarm, facts, probes, wanted)
+    planned = _arranged(office, hosts, swarm, facts, probes, wanted, found)
     office.journal.tell(planned)
     _conclude(office, planned)
 
@@ -142,17 +144,18 @@ def _arranged(
     facts: Facts,
     probes: Sequence[PortProbe],
     wanted: Mapping[str, Role],
+    kept: Mapping[str, Store],
 ) -> FleetPlanned:
-    stores = _stores(facts)
-    ordered = fleet.order(hosts, wanted, stores)
+    ordered = fleet.order(hosts, wanted, frozenset(kept), _leader(facts, swarm))
     plans: dict[str, Plan | Refusal] = {}
     ahead = swarm
     for number, host in enumerate(ordered):
         mine = tuple(probe for probe in probes if probe.caller == host.name)
         moving = frozenset(other.name for other in ordered[:number])  # by then they need the store no more
-        plans[host.name] = _planned(office, host, facts[host.name], ahead, wanted[host.name], mine, moving)
+        store = kept.get(host.name)
+        plans[host.name] = _planned(office, host, facts[host.name], ahead, wanted[host.name], store, mine, moving)
         ahead = _founded(ahead, host, plans[host.name])
-    return fleet.arrange(ordered, wanted, plans, swarm, stores, office.settings.fleet.parallel)
+    return fleet.arrange(ordered, wanted, plans, swarm, frozenset(kept), office.settings.fleet.parallel)
 
 
 def _planned(
@@ -161,12 +164,13 @@ def _planned(
     found: HostFacts | JobError,
     swarm: SwarmFacts,
     role: Role,
+    store: Store | None,
     probes: tuple[PortProbe, ...],
     moving: frozenset[str],
 ) -> Plan | Refusal:
     if isinstance(found, JobError):
         return Refusal(found.summary, found.hint, found.check)
-    return reads.planned(office, host, found, swarm, role, probes=probes, moving=moving)
+    return outlook.planned(office, host, found, swarm, role, store=store, probes=probes, moving=moving)
 
 
 def _founded(swarm: SwarmFacts, host: Host, made: Plan | Refusal) -> SwarmFacts:
@@ -177,11 +181,18 @@ def _founded(swarm: SwarmFacts, host: Host, made: Plan | Refusal) -> SwarmFacts:
     return SwarmFacts(host.name, (first,), (host.name,))
 
 
-def _stores(facts: Facts) -> frozenset[str]:
+def _stores(office: Office, hosts: Sequence[Host], facts: Facts) -> dict[str, Store]:
+    """Hosts that are left out may need one as well."""
     looked = {name: found for name, found in facts.items() if isinstance(found, HostFacts)}
-    return frozenset(name for name, found in looked.items() if any(one.is_store for one in found.containers))
+    found = (
+        (host.name, stores.find(office, host, looked[host.name].containers, looked))
+        for host in hosts
+        if host.name in looked
+    )
+    return {name: store for name, store in found if store}
 
 
-def _managing(hosts: Sequence[Host], swarm: SwarmFacts) -> frozenset[str]:
-    pending = {node.address for node in swarm.nodes if node.pending}
-    return frozenset(swarm.managers) | {host.name for host in hosts if host.address in pending}
+def _leader(facts: Facts, swarm: SwarmFacts) -> str:
+    leading = {node.id for node in swarm.nodes if node.manager == "leader"}
+    places = {name: found.place.node for name, found in facts.items() if isinstance(found, HostFacts)}
+    return next((name for name, node in places.items() if node in leading), "")

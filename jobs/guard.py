@@ -7,6 +7,7 @@ dead RQ worker leaves behind is found by any other within a minute, busy or not.
 import signal
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from redis.client import Pipeline
@@ -24,20 +25,16 @@ CLEARING = 15  # seconds that one RQ worker at a time may clear up
 SILENCE = 25  # seconds besides a beat's own after which an RQ worker counts as dead: no sooner than its locks end
 
 
-class Refused(Exception):
-    """A job names something that Imker's RQ workers do not run."""
-
-
 class GuardedJob(Job):
     """Reads of itself only what it may run; whatever else Redis holds of it is not looked at."""
 
     @property
     def func(self) -> Callable[..., Any]:
-        if self.func_name != JOB_FUNCTION or self._instance is not None:
-            raise Refused(f"this RQ worker runs {JOB_FUNCTION} only, not {self.func_name}")
-        from jobs.run import run
+        from jobs import run
 
-        return run
+        if self.func_name != JOB_FUNCTION or self._instance is not None:
+            return partial(run.turn_away, f"this RQ worker runs {JOB_FUNCTION} only, not {self.func_name}")
+        return run.run
 
     def restore(self, raw_data: Any) -> None:
         super().restore(raw_data)

@@ -5,7 +5,7 @@ In: Settings and the store's files. Out: Hosts by name. Only names found here ev
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from imker import config, signing
 from imker.config import ConfigError
-from jobs import settings
+from jobs import machine_store, settings
 from jobs.contract import Role
 from jobs.machine_store import Driver, HostOptions, Machine, Swarm
 from jobs.settings import HostSection, Settings
@@ -23,7 +23,8 @@ from jobs.settings import HostSection, Settings
 class Host:
     """`discovery`: the classic swarm's store as docker-machine knows it ("consul://…"), "" for a host in none.
 
-    `machine`: docker-machine's own file of it, None for a host that it does not know.
+    `stores`: all key-value stores that docker-machine names for it, `former_stores` those from before Imker cleaned
+    that; `machine`: docker-machine's own file of it, None for a host that it does not know.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Host:
     server: str = ""
     discovery: str = ""
     classic_master: bool = False
+    stores: tuple[str, ...] = ()
+    former_stores: tuple[str, ...] = ()
     machine: Path | None = None
 
 
@@ -108,7 +111,8 @@ def _from_store(store: Path | None) -> tuple[dict[str, Host], list[str]]:
 
 def _machine(path: Path) -> Host:
     """A machine as docker-machine wrote it; of its files only those beside its config are used."""
-    machine = Machine.model_validate_json(path.read_bytes())
+    text = path.read_text()
+    machine = Machine.model_validate_json(text)
     driver, swarm = machine.driver or Driver(), (machine.options or HostOptions()).swarm or Swarm()
     return Host(
         name=path.parent.name,
@@ -120,8 +124,14 @@ def _machine(path: Path) -> Host:
         driver=machine.driver_name or "-",
         discovery=swarm.discovery or "",
         classic_master=bool(swarm.master),
+        stores=machine_store.stores(text),
+        former_stores=tuple(url for copy in sorted(_copies(path)) for url in machine_store.stores(copy.read_text())),
         machine=path,
     )
+
+
+def _copies(config: Path) -> Iterable[Path]:
+    return config.parent.glob(f"{config.name}.imker-*")
 
 
 def _why(wrong: OSError | ValidationError) -> str:

@@ -1,16 +1,19 @@
-"""docker-machine's own file of a host: what Imker reads of it, and the file cleaned of the classic Swarm. Pure.
+"""docker-machine's own file of a host: what Imker reads of it, and the file cleaned of what no swarm's node may have.
 
-Cleaned, else docker-machine's tools bring the options back.
+Cleaned, else docker-machine's tools bring the options back. Pure.
 """
 
 import json
+import re
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError
 
 from jobs.daemon_options import FileEdit
 
-CLUSTER = ("cluster-store", "cluster-advertise")
+LEAVE = ("cluster-store", "cluster-advertise", "live-restore")  # beginnings of EngineOptions.ArbitraryFlags
+# As Go's encoding/json writes them.
+ESCAPED = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 NOT_IN_SWARM: dict[str, Any] = {"IsSwarm": False, "Discovery": "", "Agent": False, "Master": False}
 
 
@@ -26,7 +29,12 @@ class Swarm(BaseModel):
     master: bool | None = Field(None, alias="Master")
 
 
+class EngineOptions(BaseModel):
+    flags: list[str] | None = Field(None, alias="ArbitraryFlags")
+
+
 class HostOptions(BaseModel):
+    engine: EngineOptions | None = Field(None, alias="EngineOptions")
     swarm: Swarm | None = Field(None, alias="SwarmOptions")
 
 
@@ -39,14 +47,33 @@ class Machine(BaseModel):
 
 
 def residue(path: str, text: str) -> FileEdit | None:
-    """What the file should say instead; None when nothing of the classic Swarm is in it, or it is no JSON object."""
+    """What the file should say instead; None when there is nothing to clean, or it is no JSON object."""
     try:
         document = json.loads(text)
     except ValueError:
         return None
     if not isinstance(document, dict) or not _clean(document):
         return None
-    return FileEdit(path, text, json.dumps(document, indent=4))
+    return FileEdit(path, text, _written(document))
+
+
+def stores(text: str) -> tuple[str, ...]:
+    """URLs of the key-value stores that the file names; none if it is none of docker-machine's."""
+    try:
+        options = Machine.model_validate_json(text).options or HostOptions()
+    except ValidationError:
+        return ()
+    flags = (re.fullmatch(r"-*cluster-store[= ](.+)", flag) for flag in (options.engine or EngineOptions()).flags or ())
+    named = ((options.swarm or Swarm()).discovery, *(flag[1] for flag in flags if flag))
+    return tuple(dict.fromkeys(filter(None, named)))
+
+
+def _written(document: dict[str, Any]) -> str:
+    """As docker-machine writes it: what was not cleaned stays as it was, byte for byte."""
+    text = json.dumps(document, indent=4, ensure_ascii=False)
+    for character, escaped in ESCAPED.items():
+        text = text.replace(character, escaped)
+    return text
 
 
 def _clean(document: dict[str, Any]) -> bool:
@@ -57,7 +84,5 @@ def _clean(document: dict[str, Any]) -> bool:
     swarm.update({key: value for key, value in NOT_IN_SWARM.items() if key in swarm})
     driver.update({key: value for key, value in (("SwarmMaster", False), ("SwarmDiscovery", "")) if key in driver})
     if engine.get("ArbitraryFlags"):
-        engine["ArbitraryFlags"] = [
-            flag for flag in engine["ArbitraryFlags"] if not flag.lstrip("-").startswith(CLUSTER)
-        ]
+        engine["ArbitraryFlags"] = [flag for flag in engine["ArbitraryFlags"] if not flag.lstrip("-").startswith(LEAVE)]
     return json.dumps(document) != before

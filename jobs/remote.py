@@ -34,13 +34,15 @@ cp -p -- "$1" "$1.imker-$2"
 umask 022; mkdir -p -- "${3%/*}"; echo "$1.imker-$2" >> "$3"
 """
 NOTE = 'set -e; umask 022; mkdir -p -- "${1%/*}"; printf "%s\\n" "$2" >> "$1"'
-# tmp + mv: a reader sees the old text or the new, never a half; mode and owner stay, and so does a link to the file.
+# tmp + mv: a reader sees the old text or the new, never a half; mode and owner stay, and are there
+# before the text is; so does a link to the file.
 WRITE = """
 set -e
 umask 022; mkdir -p -- "$(dirname -- "$1")"
 to=$(readlink -f -- "$1")
+rm -f -- "$to.imker~"
+if [ -e "$to" ]; then cp -p -- "$to" "$to.imker~"; fi
 cat > "$to.imker~"
-if [ -e "$to" ]; then chmod --reference="$to" "$to.imker~"; chown --reference="$to" "$to.imker~"; fi
 mv -f -- "$to.imker~" "$to"
 """
 RESTORE = """

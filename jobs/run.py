@@ -8,15 +8,30 @@ import os
 import time
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import redis
 import structlog
+from redis.exceptions import RedisError
 
 from imker import audit, broker, signing
-from imker.audit import Audit
+from imker.audit import Audit, RecordBroken
 from imker.config import ConfigError
 from imker.fault import fault
-from jobs import changes, containers, contract, doctor, fleet_plan, gate, inventory, reads, settings
+from imker.outage import outage
+from jobs import (
+    changes,
+    containers,
+    contract,
+    doctor,
+    fleet_plan,
+    gate,
+    inventory,
+    outlook,
+    reads,
+    retirement,
+    settings,
+)
 from jobs.account import recording, turned_away
 from jobs.engine import Engine
 from jobs.errors import Broke, Cancelled, JobError
@@ -36,27 +51,43 @@ def prepare() -> settings.Settings:
     return settings.load()
 
 
-def tell_hosts(server: "redis.Redis", known: inventory.Inventory) -> None:
-    """The bot's own word for a near miss. At each start, and with each job: Redis may have been wiped."""
+def tell_hosts(server: "redis.Redis", known: inventory.Inventory, rights: settings.RightsSection) -> None:
+    """For the bot's near misses and its doctor. At each start, and with each job: Redis may have been wiped."""
     server.set(contract.INVENTORY, json.dumps(sorted(known)))
+    server.set(contract.ACCEPTING, rights.model_dump_json())
 
 
-def run(request_json: str, signature: object = "") -> None:
-    """Raises Refused and UnknownContract for what may not be; every other end is an event of the run."""
-    server = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
-    record = Audit(server, audit.key())
+def run(*arguments: Any, **_: Any) -> None:
+    """A request's JSON and its signature. Raises Refused and UnknownContract for what may not be, and the record keeps
+
+    that; every other end is an event of the run.
+    """
+    request_json, signature, *_more = *arguments, "", ""
+    server, record = _opened()
     fault("job.begun")
     key = signing.load()
     try:
         request = gate.admit(request_json, signature, key, server, time.time())
-    except gate.Refused as refused:
-        log.warning("job refused", summary=refused.summary)
-        record.append(turned_away(request_json, refused.summary))
+    except (gate.Refused, contract.UnknownContract) as refused:
+        log.warning("job refused", summary=str(refused))
+        record.append(turned_away(request_json, str(refused)))
         raise
     fault("job.admitted")
     journal = Journal(server, key, request.run, request.job, time.time, recording(record, request))
     tell_all(request, journal, lambda: _office(request, journal, server))
     fault("job.ended")
+
+
+def turn_away(why: str, *_: Any, **__: Any) -> None:
+    """Instead of a function that no RQ worker runs. Raises Refused, which the record keeps."""
+    log.warning("job refused", summary=why)
+    _opened()[1].append(turned_away("", why))
+    raise gate.Refused(why)
+
+
+def _opened() -> tuple["redis.Redis", Audit]:
+    server = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
+    return server, Audit(server, audit.key())
 
 
 def tell_all(request: contract.Request, journal: Journal, open_office: Callable[[], Office]) -> None:
@@ -70,15 +101,15 @@ def tell_all(request: contract.Request, journal: Journal, open_office: Callable[
         except JobError as failed:
             log.warning("job failed", summary=failed.summary)
             journal.tell(_end(request, journal, failed))
-        except Exception:
+        except Exception as broke:
             log.exception("job broke")
-            journal.tell(_end(request, journal, Broke(getattr(request.command, "host", ""))))
+            journal.tell(_end(request, journal, _blamed(broke, getattr(request.command, "host", ""))))
 
 
 def _end(request: contract.Request, journal: Journal, failed: JobError) -> contract.Ended:
     """What failed, in what state that left things, and what to type next: whatever failed, and wherever."""
     return contract.Ended(
-        _outcome(failed), failed.summary, failed.state or _state(request, journal), _hint(request, failed)
+        _outcome(failed), failed.summary, failed.state or _state(request, journal), _hint(request, failed), failed.by
     )
 
 
@@ -96,6 +127,20 @@ def _hint(request: contract.Request, failed: JobError) -> str:
     return f"{failed.hint} {f'Again: {typed(request.command)}' if reads else again}".lstrip()
 
 
+def _blamed(broke: Exception, host: str) -> JobError:
+    """What no host is to blame for, as what it is; Imker itself for all that is left."""
+    match broke:
+        case ConfigError():
+            return JobError("; ".join(broke.lines), hint="Mend that on the RQ workers' machine.")
+        case RecordBroken():
+            hint = "`python -m bot audit verify` says where it breaks."
+            return JobError("the record takes no entry, so that nothing more is done", hint=hint)
+        case RedisError():
+            return JobError(outage(broke) or "Redis refuses it; the RQ worker's log says why")
+        case _:
+            return Broke(host)
+
+
 def _outcome(failed: JobError) -> contract.Outcome:
     if isinstance(failed, Restored):
         return "restored"
@@ -109,7 +154,7 @@ def handle(command: contract.Command, office: Office) -> None:
         case contract.Nodes():
             reads.nodes(office)
         case contract.PlanHost(host, role, docker_group):
-            reads.show_plan(office, host, role, docker_group)
+            outlook.show_plan(office, host, role, docker_group)
         case contract.Migrate(host, role, docker_group):
             changes.migrate(office, host, role, docker_group)
         case contract.Accept(node):
@@ -123,7 +168,7 @@ def handle(command: contract.Command, office: Office) -> None:
         case contract.StartContainers(host, names):
             containers.start(office, host, names)
         case contract.RetireStore(host):
-            containers.retire_store(office, host)
+            retirement.retire_store(office, host)
 
 
 def _office(request: contract.Request, journal: Journal, server: "redis.Redis") -> Office:
@@ -133,9 +178,6 @@ def _office(request: contract.Request, journal: Journal, server: "redis.Redis") 
         return SshShell(host, loaded.inventory.known_hosts)
 
     # docker-machine's store is read anew: a migration before this one may have cleaned it.
-    try:
-        known = inventory.load(loaded)
-    except ConfigError as wrong:
-        raise JobError("; ".join(wrong.lines), hint="Mend that on the RQ workers' machine.") from wrong
-    tell_hosts(server, known)
+    known = inventory.load(loaded)
+    tell_hosts(server, known, loaded.rights)
     return Office(request, loaded, known, journal, server, shell, Engine)

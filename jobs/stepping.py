@@ -69,10 +69,9 @@ def _go_on(office: Office) -> None:
     for run in filter(None, (office.request.run, office.request.part_of)):
         hold = office.journal.held(run)
         if hold and hold.what == "cancel":
-            raise Cancelled(f"cancelled by <@{hold.by}>")
+            raise Cancelled(hold.by)
         if hold and hold.what == "pause":
-            others = "" if run == office.request.run else f", with its fleet: /swarm resume {run} goes on with all"
-            raise Paused(f"paused by <@{hold.by}>{others}")
+            raise Paused(hold.by, "" if run == office.request.run else run)
 
 
 def _do(office: Office, step: steps.Step, site: Site, lease: Lease, claim: Callable[[], None]) -> None:

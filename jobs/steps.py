@@ -124,8 +124,15 @@ class AwaitReachable:
 
 
 @dataclass(frozen=True)
+class DrainNode:
+    """Notes on the node that Imker drains it, and waits until the services' tasks have left it."""
+
+    node: str
+
+
+@dataclass(frozen=True)
 class Activate:
-    """Takes the pending mark off and lets the node have work."""
+    """Takes Imker's marks off and lets the node have work."""
 
     node: str
 
@@ -155,6 +162,7 @@ Step = (
     | RemoveStore
     | Promote
     | AwaitReachable
+    | DrainNode
     | Activate
     | LeaveSwarm
 )
@@ -188,7 +196,7 @@ def _words(step: Step) -> tuple[str, str]:
         case JoinSwarm(drained):
             return "Join the swarm", "as a worker, without work until it is accepted" if drained else "as a worker"
         case MarkPending():
-            return "Note that it waits to be accepted", ""
+            return "Mark the node as waiting to be accepted", ""
         case CheckNode():
             return "See the node Ready", ""
         case AddToGroup(user):
@@ -201,6 +209,8 @@ def _words(step: Step) -> tuple[str, str]:
             return "Promote the node to manager", node
         case AwaitReachable():
             return "See the manager Reachable", ""
+        case DrainNode():
+            return "Let the node have no work meanwhile", "services' tasks go to other nodes; other containers stay"
         case Activate():
             return "Let the node have work", ""
         case LeaveSwarm(node):

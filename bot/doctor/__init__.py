@@ -14,7 +14,7 @@ from bot.doctor import processes, rights, slack
 from bot.settings import Settings
 from imker import audit, broker
 from imker.config import ConfigError
-from jobs.contract import Finding
+from jobs.contract import ACCEPTING, Finding
 
 
 def examine(loaded: Settings, redis: "Redis", client: WebClient) -> tuple[Finding, ...]:
@@ -24,6 +24,7 @@ def examine(loaded: Settings, redis: "Redis", client: WebClient) -> tuple[Findin
         *slack.look(loaded, client),
         *processes.look(redis, own=loaded.redis_url is not None, signs=audit.key() is not None),
         *rights.look(loaded.rights, people),
+        *rights.compared(loaded.rights, processes.told(redis, ACCEPTING)),
     )
 
 

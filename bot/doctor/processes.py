@@ -8,8 +8,10 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from imker.audit import Audit
+from jobs import contract
 from jobs.contract import CHANGES, READS, Finding
 
+KEEPS = "keeps what was accepted"
 WANTED = {  # setting: its value, and what another one costs
     "appendonly": ("yes", "block", "what was accepted is lost with Redis' process"),
     "appendfsync": ("always", "warn", "the last second's commands are lost with Redis' process"),
@@ -26,6 +28,15 @@ def look(redis: "Redis", *, own: bool, signs: bool) -> tuple[Finding, ...]:
         return (Finding("redis", "block", text, "Nothing can be asked or done without it."),)
 
 
+def told(redis: "Redis", key: str) -> bytes | None:
+    """What the jobs left there for the bot; None while they have not, or Redis does not say."""
+    try:
+        kept = redis.get(key)
+    except RedisError:
+        return None
+    return kept if isinstance(kept, bytes) else None
+
+
 def judged(values: dict[str, str]) -> Iterator[Finding]:
     """`values`: what CONFIG GET told."""
     for name, (wanted, level, cost) in WANTED.items():
@@ -39,27 +50,50 @@ def _settings(redis: "Redis") -> Iterator[Finding]:
     try:
         told: Any = redis.config_get(*WANTED)
     except ResponseError:
-        wanted = ", ".join(f"{name} {value}" for name, (value, _, _) in WANTED.items())
-        yield Finding(
-            "redis", "warn", "does not tell its settings to this user", f"See for yourself that it has: {wanted}"
-        )
+        yield from _by_info(redis)
         return
     wrong = list(judged(told))
-    yield from wrong or [Finding("redis", "pass", "keeps what was accepted")]
+    yield from wrong or [Finding("redis", "pass", KEEPS)]
+
+
+def _by_info(redis: "Redis") -> Iterator[Finding]:
+    """What any of Imker's own users is told: all but `appendfsync`."""
+    try:
+        info: Any = redis.info()
+    except ResponseError:
+        wanted = ", ".join(f"{name} {value}" for name, (value, _, _) in WANTED.items())
+        hint = f"See for yourself that it has: {wanted}"
+        yield Finding("redis", "warn", "does not tell its settings to this user", hint)
+        return
+    values = {
+        "appendonly": "yes" if info.get("aof_enabled") else "no",
+        "appendfsync": "always",
+        "maxmemory-policy": str(info.get("maxmemory_policy", "")),
+    }
+    wrong = list(judged(values))
+    hint = "See for yourself that appendfsync is always; this user is not told."
+    yield from wrong or [Finding("redis", "pass", KEEPS, hint)]
 
 
 def _user(redis: "Redis", own: bool) -> Iterator[Finding]:
+    """By what it may do: whoever can read what is the jobs' alone can most likely write it, too."""
     if not own:
         return
     try:
-        name = str(redis.acl_whoami())
+        redis.get(contract.used_key("doctor", 1))
+    except NoPermissionError:
+        yield Finding("redis user", "pass", f"is {_name(redis)}, and is kept from what is the jobs'")
+        return
+    hint = "Give each process a user of its own: docs/redis.md says how."
+    yield Finding("redis user", "warn", f"is {_name(redis)}, who may do more than the bot needs", hint)
+
+
+def _name(redis: "Redis") -> str:
+    try:
+        told: Any = redis.acl_whoami()
     except ResponseError:
-        name = "one that may not ask who it is"
-    if name in ("default", "b'default'"):
-        hint = "Give the bot a user of its own: docs/security.md lists what it needs."
-        yield Finding("redis user", "warn", "is default, who may do everything", hint)
-    else:
-        yield Finding("redis user", "pass", f"is {name}")
+        return "one that may not ask who it is"
+    return told.decode() if isinstance(told, bytes) else str(told)
 
 
 def _workers(redis: "Redis") -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """Whether the configured rights can work: somebody may accept, and everybody named is known. Pure."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
@@ -20,6 +21,7 @@ WRONG: dict[Known, tuple[Literal["warn", "block"], str, str]] = {
     "untold": ("warn", "Slack did not tell who this is", "See that the scopes are all there, and ask again."),
 }
 
+BOTH = ("accept_own", "accept_count", "accept_within")  # which both sides' files hold
 RIGHTS: dict[Right, Literal["warn", "block"]] = {"read": "warn", "change": "block", "accept": "block"}
 
 
@@ -33,6 +35,19 @@ def look(rights: Rights, known: Mapping[str, Known]) -> tuple[Finding, ...]:
     wrong = [_wrong(who, known[who]) for who in named(rights) if known.get(who, "there") != "there"]
     found = [*wrong, *_holes(rights)]
     return tuple(found) or (Finding("rights", "pass", "somebody may ask, and somebody else may accept"),)
+
+
+def compared(rights: Rights, told: bytes | None) -> tuple[Finding, ...]:
+    """`told`: what an acceptance must be by the jobs' own file, as JSON; they judge each once more."""
+    own = {name: getattr(rights, name) for name in BOTH}
+    try:
+        theirs = json.loads(told or "{}")
+        other = [name for name in BOTH if name in theirs and theirs[name] != own[name]]
+    except (ValueError, TypeError):
+        return ()
+    text = ", ".join(f"{name} is {own[name]} here, {theirs[name]} there" for name in other)
+    hint = "Write the same into the imker.toml of both machines, and start both anew."
+    return (Finding("rights", "warn", f"the RQ workers have others: {text.lower()}", hint),) if other else ()
 
 
 def _wrong(who: str, known: Known) -> Finding:

@@ -23,6 +23,7 @@ from jobs.contract.asked import (
     queue_of,
 )
 from jobs.contract.names import (
+    ACCEPTING,
     BELL,
     CHANGES,
     CONTRACT,
@@ -62,6 +63,7 @@ from jobs.contract.told import (
 from jobs.contract.wire import Envelope, UnknownContract, decode_event, decode_request, encode, foreign
 
 __all__ = [
+    "ACCEPTING",
     "BELL",
     "CHANGES",
     "CONTRACT",

@@ -6,6 +6,7 @@ UNDERSTOOD = (CONTRACT,)  # and older ones, while what they say means the same h
 CHANGES, READS = "changes", "reads"  # RQ queues, one RQ worker process each
 JOB_FUNCTION = "jobs.run.run"  # the one function an RQ worker runs
 BELL = "imker:bell"  # pub/sub: a run's ID, whenever it has something new
+ACCEPTING = "imker:accepting"  # JSON of what an acceptance must be, as the jobs' side has it: for the doctor
 INVENTORY = "imker:inventory"  # JSON list of host names, for near misses; never what a right is decided by
 
 

@@ -133,7 +133,7 @@ class FleetPlanned:
     type: Literal["fleet_planned"] = "fleet_planned"
 
 
-Question = Literal["accept", "continue", "start", "resume", "containers", "store"]
+Question = Literal["accept", "continue", "start", "resume", "containers", "stop", "store"]
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,10 @@ class Waiting:
     """The job ended with a question for a person.
 
     accept: make the candidate a manager? · continue: go on despite warnings? · start: begin a fleet's migration? ·
-    resume: go on after a pause? · containers: start again `names` that ran on `host`? · store: remove it from `host`?
-    `summary`: what is so whatever the answer. To accept takes `needed` different people, within `seconds` of `asked`.
+    resume: go on after a pause? · containers: start again `names` that ran on `host`? · stop: the key-value store on
+    `host`, which nobody needs? · store: remove it, now that it is stopped?
+    `summary`: what is so whatever the answer; `by`: whose word it stopped for, a Slack user ID; `refused`: why a yes
+    was not enough, in Imker's own words. To accept takes `needed` different people, within `seconds` of `asked`.
     """
 
     question: Question
@@ -155,6 +157,8 @@ class Waiting:
     needed: int = 1
     asked: Moment | None = None
     seconds: float = 0.0
+    by: str = ""
+    refused: str = ""
     type: Literal["waiting"] = "waiting"
 
 
@@ -163,12 +167,16 @@ Outcome = Literal["done", "nothing", "refused", "failed", "restored", "cancelled
 
 @dataclass(frozen=True)
 class Ended:
-    """The job's last word. `state`: in what state the host was left; `hint`: what to type next."""
+    """The job's last word. `state`: in what state the host was left; `hint`: what to type next; `by`: whose word it
+
+    was, a Slack user ID.
+    """
 
     outcome: Outcome
     summary: str
     state: str = ""
     hint: str = ""
+    by: str = ""
     type: Literal["ended"] = "ended"
 
 

@@ -6,11 +6,12 @@ from imker.fault import fault
 from jobs import facts, gather, steps
 from jobs.errors import EngineRefused, TimedOut
 from jobs.execute.site import Site
-from jobs.facts import PENDING, Node
+from jobs.facts import DRAINED, PENDING, Node
 from jobs.lock import Mark
 
 Spec = dict[str, Any]
-JOIN, READY = 60, 60  # seconds
+JOIN, READY, LEAVE = 60, 60, 120  # seconds; the last for a node's tasks
+ENDED = ("complete", "shutdown", "failed", "rejected", "orphaned", "remove")  # a task's states after its work
 LEADERLESS = 20  # seconds that a swarm may be without a leader: a manager just promoted is to answer first
 
 
@@ -31,6 +32,8 @@ def execute(step: steps.Step, site: Site) -> str:
             return "promoted"
         case steps.AwaitReachable(node):
             return _await_reachable(site, node)
+        case steps.DrainNode(node):
+            return _drain(site, node)
         case steps.Activate(node):
             site.manager().change_node(node, _activated)
             return "active"
@@ -70,7 +73,7 @@ def _mark_pending(site: Site) -> str:
     site.manager().change_node(
         node, lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING: "manager"}}
     )
-    return "it waits"
+    return "marked"
 
 
 def _check(site: Site) -> str:
@@ -112,10 +115,26 @@ def _seen(site: Site, node: str) -> Node:
     return nodes[node]
 
 
+def _drain(site: Site, node: str) -> str:
+    """Tasks that take longer to stop are not waited for: the Engine's restart would stop them as well."""
+    site.manager().change_node(node, _drained)
+    if gather.wait_for(lambda: not _working(site, node), LEAVE):
+        return "no task of a service runs on it"
+    return f"after {LEAVE} s these still stop: {', '.join(_working(site, node))}"
+
+
+def _working(site: Site, node: str) -> list[str]:
+    return [task["ID"][:12] for task in site.manager().tasks(node) if task["Status"]["State"] not in ENDED]
+
+
+def _drained(spec: Spec) -> Spec:
+    return {**spec, "Labels": {**(spec.get("Labels") or {}), DRAINED: "true"}, "Availability": "drain"}
+
+
 def _promoted(spec: Spec) -> Spec:
     return {**spec, "Role": "manager"}
 
 
 def _activated(spec: Spec) -> Spec:
-    labels = {key: value for key, value in (spec.get("Labels") or {}).items() if key != PENDING}
+    labels = {key: value for key, value in (spec.get("Labels") or {}).items() if key not in (PENDING, DRAINED)}
     return {**spec, "Labels": labels, "Availability": "active"}

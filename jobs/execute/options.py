@@ -20,7 +20,8 @@ def apply(site: Site, edits: tuple[FileEdit, ...]) -> str:
                 f"{edit.path} on {site.host.name} was changed by somebody else meanwhile", host=site.host.name
             )
         replace(site, edit.path, text, edit.after)
-    return f"changed {', '.join(edit.path for edit in edits)}; saved beside each: the old one (.imker-…)"
+    old = "the old one is" if len(edits) == 1 else "the old ones are"
+    return f"changed {', '.join(edit.path for edit in edits)}; {old} beside it (.imker-…)"
 
 
 def clean_machine(site: Site, edit: FileEdit) -> str:
@@ -41,7 +42,7 @@ def _clean_machine(site: Site, edit: FileEdit, path: Path) -> str:
     shutil.copy2(path, fresh)
     fresh.write_text(edit.after)
     fresh.replace(path)
-    return f"cleaned {path.name}; saved beside it: the old one (.imker-…)"
+    return f"cleaned {path.name}; the old one is beside it (.imker-…)"
 
 
 def put_back(site: Site, path: str, wanted: str) -> str:

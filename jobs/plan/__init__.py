@@ -1,13 +1,12 @@
 """Plans, made from what is true now. Pure."""
 
 from jobs.plan.acceptance import acceptance, candidate, pending_node, quorum_after_one_more, rejection
-from jobs.plan.engine import CLASSIC, CONFFILE, target
+from jobs.plan.engine import CONFFILE, target
 from jobs.plan.membership import own_node, role_of
 from jobs.plan.migration import migration
 from jobs.plan.model import Plan, Refusal, fingerprint
 
 __all__ = [
-    "CLASSIC",
     "CONFFILE",
     "Plan",
     "Refusal",

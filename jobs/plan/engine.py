@@ -6,10 +6,11 @@ Pure. What is done already is not in it.
 from dataclasses import replace
 from fnmatch import fnmatch
 
-from jobs import daemon_options
+from jobs import classic, daemon_options
+from jobs.classic import Store
 from jobs.contract import Finding
 from jobs.daemon_options import FileEdit, OptionFiles, Rewrite
-from jobs.facts import Container, HostFacts, Package, upstream
+from jobs.facts import HostFacts, Package, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Plan, Refusal
 from jobs.preflight import engine
@@ -27,12 +28,11 @@ from jobs.steps import (
     UpgradeEngine,
 )
 
-CLASSIC = ("swarm-agent", "swarm-agent-master")  # docker-machine's names
 CONFFILE = "/etc/default/docker"
 
 
 def engine_steps(
-    host: Host, now: HostFacts, package: Package, goal: EngineSection, store_users: tuple[str, ...]
+    host: Host, now: HostFacts, package: Package, goal: EngineSection, store: Store | None
 ) -> Plan | Refusal:
     wanted = target(package, goal)
     if wanted is None:
@@ -45,14 +45,14 @@ def engine_steps(
     switch = (SwitchSource(FileEdit(str(goal.apt_list), now.source, source)),) if source != now.source else ()
     options = (RewriteOptions(rewrite.edits),) if rewrite.edits else ()
     back = _back(now, rewrite, bool(upgrade))
-    steps: tuple[Step, ...] = (*_retire(now, store_users), *switch, *options, *upgrade, *back)
-    leaving = {step.name for step in steps if isinstance(step, StopStore)}
+    steps: tuple[Step, ...] = (*_retire(now, store), *switch, *options, *upgrade, *back)
+    leaving = store.container.name if store and not store.users else ""
     steps += _restart(now, wanted, leaving, bool(options or upgrade or back), bool(switch))
     findings = (
         engine.version(package, wanted),
         *engine.options(now.options, rewrite.findings),
         *engine.api(host, now, _rewritten(now.options, rewrite, back)),
-        _store_finding(now, store_users),
+        _store_finding(now, store),
     )
     return Plan(steps, findings, rewrite.edits, target=wanted)
 
@@ -100,10 +100,10 @@ def _after(rewrite: Rewrite, path: str, text: str) -> str:
     return next((edit.after for edit in rewrite.edits if edit.path == path), text)
 
 
-def _restart(now: HostFacts, target: str, leaving: set[str], changed: bool, switched: bool) -> tuple[Step, ...]:
+def _restart(now: HostFacts, target: str, leaving: str, changed: bool, switched: bool) -> tuple[Step, ...]:
     """Whatever noted what to go back to ends with the step that forgets it."""
-    running = tuple(container.name for container in now.containers if container.running and not _classic(container))
-    ran = tuple(name for name in (now.ran if now.ran is not None else running) if name not in leaving)
+    running = tuple(one.name for one in now.containers if one.running and not classic.is_agent(one))
+    ran = tuple(name for name in (now.ran if now.ran is not None else running) if name != leaving)
     old_engine = upstream(now.engine) != upstream(target)
     if changed or old_engine or now.stale or not now.api:
         return (RestartEngine(upstream(target), ran), StartContainers(ran, over=True))
@@ -111,31 +111,21 @@ def _restart(now: HostFacts, target: str, leaving: set[str], changed: bool, swit
     return (StartContainers(ran, over=True),) if begun else ()
 
 
-def _classic(container: Container) -> bool:
-    return container.name in CLASSIC
-
-
-def _store(now: HostFacts) -> Container | None:
-    stores = (container for container in now.containers if container.is_store)
-    return next((store for store in stores if store.running or store.restart != "no"), None)
-
-
-def _retire(now: HostFacts, store_users: tuple[str, ...]) -> tuple[Step, ...]:
-    names = tuple(container.name for container in now.containers if _classic(container))
-    store = _store(now)
+def _retire(now: HostFacts, store: Store | None) -> tuple[Step, ...]:
+    names = tuple(one.name for one in now.containers if classic.is_agent(one))
     retire: tuple[Step, ...] = (RetireContainers(names),) if names else ()
-    return (*retire, StopStore(store.name)) if store and not store_users else retire
+    return (*retire, StopStore(store.container.name)) if store and not store.users and not store.stopped else retire
 
 
-def _store_finding(now: HostFacts, store_users: tuple[str, ...]) -> Finding:
-    store = _store(now)
-    if not store:
+def _store_finding(now: HostFacts, store: Store | None) -> Finding:
+    if not store or store.stopped:
         return Finding("key-value store", "pass", "none in use here")
-    if store_users:
-        text = f"{store.name} stays: {', '.join(store_users)} may still need it; it is away while the Engine restarts"
+    name = store.container.name
+    if store.users:
+        text = f"{name} stays: {', '.join(store.users)} may still need it; it is away while the Engine restarts"
         return Finding("key-value store", "pass", text, "Migrate them, then this host again.")
     strangers = ", ".join(now.conditions.store_peers) if now.conditions else ""
     if not strangers:
-        return Finding("key-value store", "pass", f"{store.name}: nobody needs it any more")
-    text = f"{store.name} is to be stopped, and {strangers} is connected to it"
+        return Finding("key-value store", "pass", f"{name}: nobody needs it any more")
+    text = f"{name} is to be stopped, and {strangers} is connected to it"
     return Finding("key-value store", "warn", text, "See what that is before it loses its store.")

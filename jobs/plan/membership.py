@@ -7,7 +7,17 @@ from jobs.contract import Accept, Finding, Migrate, Reject, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
 from jobs.plan.model import Refusal
-from jobs.steps import Activate, AwaitReachable, CheckNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, Step
+from jobs.steps import (
+    Activate,
+    AwaitReachable,
+    CheckNode,
+    DrainNode,
+    InitSwarm,
+    JoinSwarm,
+    MarkPending,
+    RestartEngine,
+    Step,
+)
 from jobs.typed import typed
 
 CANDIDATE = re.compile(r"1\.12\.0-rc")
@@ -58,6 +68,26 @@ def _candidates(nodes: list[Node]) -> Refusal:
         f"the swarm is of Docker's release candidates ({who}), which released ones cannot join",
         "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
     )
+
+
+def spared(now: HostFacts, swarm: SwarmFacts, engine: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The steps on a node's Engine, so that the swarm hardly sees its restart: drained before, verified after.
+
+    What somebody else has drained or paused stays so; where no other node could take the work, it stays.
+    """
+    node = own_node(now, swarm)
+    if node is None:
+        return engine
+    restarts = any(isinstance(step, RestartEngine) for step in engine)
+    others = [other for other in swarm.nodes if other != node and _takes_work(other)]
+    drain = (DrainNode(node.id),) if restarts and others and _takes_work(node) else ()
+    manages = (AwaitReachable(node.id),) if node.role == "manager" else ()
+    verify = (CheckNode(), *manages) if restarts else ()
+    return (*drain, *engine, *verify, *((Activate(node.id),) if drain or node.drained else ()))
+
+
+def _takes_work(node: Node) -> bool:
+    return node.state == "ready" and node.availability == "active"
 
 
 def swarm_findings(

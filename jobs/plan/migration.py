@@ -3,12 +3,13 @@
 A plan is made from the host as it is now, so what is done already is not in it: to resume is to plan again.
 """
 
+from jobs.classic import Store
 from jobs.contract import Finding, Role
 from jobs.daemon_options import FileEdit
 from jobs.facts import HostFacts, SwarmFacts
 from jobs.inventory import Host
 from jobs.plan.engine import engine_steps
-from jobs.plan.membership import is_manager, membership, swarm_findings
+from jobs.plan.membership import is_manager, membership, spared, swarm_findings
 from jobs.plan.model import Plan, Refusal
 from jobs.settings import EngineSection
 from jobs.steps import AddToGroup, CleanMachine, Step
@@ -21,14 +22,14 @@ def migration(
     role: Role,
     goal: EngineSection,
     *,
-    store_users: tuple[str, ...] = (),
+    store: Store | None = None,
     residue: FileEdit | None = None,
     docker_group: bool = False,
     checks: tuple[Finding, ...] = (),
 ) -> Plan | Refusal:
     """All that is left to do to have `host` in the swarm with its role, on the wanted Engine.
 
-    `store_users`: the other hosts that still need the key-value store on this one; `residue`: what docker-machine's
+    `store`: the key-value store on this host, with the other hosts that still need it; `residue`: what docker-machine's
     store still says of the classic Swarm; `docker_group`: whether to put the SSH user into it; `checks`: findings on
     the host's surroundings.
     """
@@ -38,13 +39,14 @@ def migration(
             "Install one, or name it: [engine] package.",
             "candidate version",
         )
-    engine = engine_steps(host, now, now.package, goal, store_users)
+    engine = engine_steps(host, now, now.package, goal, store)
     if isinstance(engine, Refusal):
         return engine
     join = membership(host, now, swarm, role)
     if isinstance(join, Refusal):
         return join
-    steps = (*_group(host, now, docker_group), *engine.steps, *join, *((CleanMachine(residue),) if residue else ()))
+    inside = dict.fromkeys((*spared(now, swarm, engine.steps), *join))  # what is left of an acceptance may be in both
+    steps = (*_group(host, now, docker_group), *inside, *((CleanMachine(residue),) if residue else ()))
     findings = (*checks, *engine.findings, *swarm_findings(host, now, swarm, steps, engine.target))
     waits = role == "manager" and swarm.exists and not is_manager(now, swarm)
     return Plan(steps, findings, engine.edits, waits, engine.target)

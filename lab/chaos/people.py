@@ -19,7 +19,14 @@ from lab.story import ALICE, BOB, OPS
 HEARD, UNHEARD = 60.0, 6.0  # seconds until somebody gives up on an acknowledged command; on one that was not
 IDLE = 3.0  # seconds with nothing to ask for until somebody looks at the nodes
 FINAL = {"✅": "done", "⚠": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
-PRESSES = (("Accept", BOB), ("Continue", ALICE), ("Resume", ALICE), ("Leave them", ALICE), ("Keep it", ALICE))
+PRESSES = (
+    ("Accept", BOB),
+    ("Continue", ALICE),
+    ("Resume", ALICE),
+    ("Leave them", ALICE),
+    ("Leave it", ALICE),
+    ("Keep it", ALICE),
+)
 Say = Callable[[str], None]
 Outcome = Literal["", "done", "refused", "failed", "lost"]
 

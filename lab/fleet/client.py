@@ -142,6 +142,7 @@ def _config(folder: Path, hosts: tuple[LabHost, ...]) -> str:
 # Written by the lab.
 [slack]
 channels = ["C01OPS"]
+per_minute = 1000
 
 [rights]
 read = ["*"]

@@ -97,6 +97,15 @@ def _remove(asked: Asked) -> Any:
         return _told(deed, lambda: asked.machine.world.swarm.remove(asked.machine, asked.caught[0], force))
 
 
+def _tasks(asked: Asked) -> Any:
+    """As if there were one service, with a task on each node that takes work."""
+    wanted = json.loads(asked.query["filters"])["node"]
+    drained = {
+        node["ID"]: node["Spec"]["Availability"] == "drain" for node in asked.machine.world.swarm.list(asked.machine)
+    }
+    return [{"ID": f"of-{node}", "Status": {"State": "shutdown" if drained[node] else "running"}} for node in wanted]
+
+
 def _told(deed: Any, work: Callable[[], Any]) -> Any:
     try:
         return work()
@@ -111,6 +120,7 @@ PATHS: tuple[tuple[str, str, Answer], ...] = (
     ("GET", "/info", lambda asked: docker.about(asked.machine)),
     ("GET", "/swarm", lambda asked: asked.machine.world.swarm.inspect(asked.machine)),
     ("GET", "/nodes", lambda asked: asked.machine.world.swarm.list(asked.machine)),
+    ("GET", "/tasks", _tasks),
     ("GET", "/nodes/([^/]+)", lambda asked: asked.machine.world.swarm.show(asked.machine, asked.caught[0])),
     ("POST", "/swarm/init", _init),
     ("POST", "/swarm/join", _join),
@@ -126,7 +136,7 @@ def answered(machine: Machine, method: str, target: str, body: bytes, source: st
     split = urlsplit(target)
     path = re.sub(r"^/v\d+\.\d+(?=/)", "", split.path)
     query = {name: values[-1] for name, values in parse_qs(split.query).items()}
-    swarm = path.startswith(("/swarm", "/nodes"))
+    swarm = path.startswith(("/swarm", "/nodes", "/tasks"))
     for verb, pattern, answer in PATHS:
         match = re.fullmatch(pattern, path)
         if verb != method or match is None or (swarm and number(machine.dockerd.version) < (1, 12)):

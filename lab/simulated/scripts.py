@@ -104,7 +104,7 @@ def _store(machine: Machine) -> str:
 
 SCRIPTS = (
     Script("apt-cache madison", candidates),
-    Script("chmod --reference", write, "file"),
+    Script('cat > "$to.imker~"', write, "file"),
     Script('echo "$1.imker-$2"', save, "file"),
     Script('cp -p -- "$1" "$to', restore, "file"),
     Script('printf "%s\\n" "$2" >> "$1"', note, "file"),

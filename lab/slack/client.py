@@ -128,6 +128,10 @@ class Workspace:
         """Archived, and whether the app is in it."""
         self._post("/lab/channel", channel=channel, archived=archived, app=app)
 
+    def group(self, group: str, *users: str) -> None:
+        """Who is in a user group from now on."""
+        self._post("/lab/group", group=group, users=users)
+
     def remove(self, message: Seen) -> None:
         self._post("/lab/remove", ts=message.ts)
 

@@ -25,7 +25,7 @@ class Control:
         self._state = slack.state
 
     def routes(self) -> list[BaseRoute]:
-        done = (self.say, self.press, self.submit, self.home, self.fault, self.channel, self.remove)
+        done = (self.say, self.press, self.submit, self.home, self.fault, self.channel, self.group, self.remove)
         read = (self.views, self.sees, self.told, self.people, self.faults)
         return [
             *(Route(f"/lab/{act.__name__}", self._answering(act), methods=["POST"]) for act in done),
@@ -95,6 +95,11 @@ class Control:
         """Somebody archives a channel, or takes the app out of it, or puts that right again."""
         self._state.tend(said["channel"], archived=said["archived"], app=said["app"])
         self._slack.changes.tell()
+        return {}
+
+    async def group(self, said: Said) -> Any:
+        """Somebody changes who is in a user group."""
+        self._state.groups[said["group"]]["users"] = said["users"]
         return {}
 
     async def remove(self, said: Said) -> Any:

@@ -12,11 +12,11 @@ MARK = "next_ts:"  # in a cursor, before the ts at which the next page begins
 
 
 def history(arguments: dict[str, Any], state: State) -> Answer:
-    """Newest first, without what stands in threads."""
+    """Newest first, without what stands in threads alone."""
     channel = state.within(arguments.get("channel", ""))["id"]
-    roots = [m for m in state.messages.values() if m.channel == channel and not m.to and not m.thread]
+    roots = [m for m in state.messages.values() if m.channel == channel and not m.to and m.in_channel]
     page, more = _page(_between(roots, arguments)[::-1], arguments, *HISTORY)
-    told = _true(arguments.get("include_all_metadata"))
+    told = true(arguments.get("include_all_metadata"))
     return {"messages": [{**m.as_slack(told), **_thread(m, state)} for m in page], **more}
 
 
@@ -26,7 +26,7 @@ def replies(arguments: dict[str, Any], state: State) -> Answer:
     parent = state.message(channel, state.thread(channel, {"thread_ts": arguments.get("ts") or "0"}))
     thread = [m for m in state.messages.values() if m.thread == parent.ts and not m.to]
     page, more = _page(_between(thread, arguments), arguments, *REPLIES)
-    told = _true(arguments.get("include_all_metadata"))
+    told = true(arguments.get("include_all_metadata"))
     first = {**parent.as_slack(told), **_thread(parent, state)}
     return {"messages": [first, *(m.as_slack(told) for m in page)], **more}
 
@@ -38,7 +38,7 @@ def _between(messages: list[Message], arguments: dict[str, Any]) -> list[Message
         latest = float(arguments.get("latest") or "inf")
     except ValueError as wrong:
         raise SlackRefuses("invalid_arguments") from wrong
-    ends = (oldest, latest) if _true(arguments.get("inclusive")) else ()
+    ends = (oldest, latest) if true(arguments.get("inclusive")) else ()
     return [m for m in messages if oldest < float(m.ts) < latest or float(m.ts) in ends]
 
 
@@ -71,6 +71,6 @@ def _thread(message: Message, state: State) -> dict[str, Any]:
     return {"thread_ts": message.ts, "reply_count": answers} if answers else {}
 
 
-def _true(value: Any) -> bool:
+def true(value: Any) -> bool:
     """Forms carry "true" and "1"."""
     return str(value).lower() in ("true", "1")

@@ -6,7 +6,7 @@ from typing import Any
 
 from lab.slack import channels, history, surfaces
 from lab.slack.blocks import EDITED, TEXT, problems
-from lab.slack.state import Message, ResponseUrl, SlackRefuses, State
+from lab.slack.state import BROADCAST, Message, ResponseUrl, SlackRefuses, State
 
 Arguments = dict[str, Any]
 Answer = dict[str, Any]
@@ -116,6 +116,7 @@ def _written(arguments: Arguments, state: State, channel: str) -> Message:
         raise SlackRefuses(code, response_metadata={"messages": [f"[ERROR] {line}" for line in wrong]})
     message = Message(state.ts(), channel, state.app["bot_user"], text[:TEXT], blocks)
     message.metadata, message.thread = arguments.get("metadata") or {}, state.thread(channel, arguments)
+    message.subtype = BROADCAST if message.thread and history.true(arguments.get("reply_broadcast")) else ""
     return message
 
 

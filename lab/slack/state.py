@@ -12,6 +12,7 @@ from lab.slack import manifest
 
 DEFAULT = Path(__file__).with_name("workspace.yaml")
 USES, MINUTES = 5, 30  # of a response_url
+BROADCAST = "thread_broadcast"  # of what answers in a thread, and stands in the channel as well
 TRIGGER = 3.0  # seconds a trigger_id is good for, once
 
 
@@ -44,6 +45,10 @@ class Message:
     metadata: dict[str, Any] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     reactions: list[str] = field(default_factory=list)
+
+    @property
+    def in_channel(self) -> bool:
+        return not self.thread or self.subtype == BROADCAST
 
     def as_slack(self, with_metadata: bool = False) -> dict[str, Any]:
         message: dict[str, Any] = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}

@@ -43,7 +43,7 @@ IDS = {
     "alice": "U01ALICE", "bob": "U02BOB", "carol": "U03CAROL", "erin": "U05ERIN", "frank": "U06FRANK",
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
-    "nobody": "", "sister": "U15SISTER", "ivan": "U16IVAN",
+    "nobody": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
 }  # fmt: skip
 TOLD: dict[str, dict[str, Any]] = {  # what users.info says besides the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
@@ -84,6 +84,7 @@ class Bench:
     moment: Moment = field(default_factory=lambda: Moment(1_795_440_000.0, "boot", 100.0))
     heard: list[Message] = field(default_factory=list)
     delivered: int = 0
+    salt: str = ""  # tells its runs from another bench's
 
     def __post_init__(self) -> None:
         self.redis.set(contract.INVENTORY, '["' + '","'.join(HOSTS) + '"]')
@@ -147,7 +148,9 @@ class Bench:
     def run(self, state: str, needed: int = 1) -> str:
         """A run in that state; its message is posted, and its first job has told what it would."""
         who, command, channel, bodies = STATES[state]
-        record = RunRecord(run_id(state), command, _text(command), IDS[who], channel, self.moment.wall, within=("*",))
+        record = RunRecord(
+            run_id(f"{self.salt}{state}"), command, _text(command), IDS[who], channel, self.moment.wall, within=("*",)
+        )
         self.runs.start(record)
         self.runs.posted.remember(record.run, ts=TS, channel=channel)
         asked = [
@@ -179,7 +182,12 @@ STATES: dict[str, State] = {
     "warned": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("continue", "f00d"))),
     "warned-lei": ("erin", Migrate("lei-1"), LEI, (Began("lei-1"), Waiting("continue", "f00d"))),
     "fleet": ("alice", MigrateAll(), OPS, (Began(), FLEET, Waiting("start", "f00d"))),
+    "stop": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("stop", "f00d", host="kaditz"))),
     "store": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("store", "f00d", host="kaditz"))),
+    "graces": ("grace", Migrate("lei-1"), OPS, (Began("lei-1"), Waiting("continue", "f00d"))),
+    "graces-running": ("grace", Migrate("lei-1"), OPS, (Began("lei-1"),)),
+    "guests": ("guest", Migrate("kaditz"), OPS, (Began("kaditz"),)),
+    "gones": ("gone", Migrate("kaditz"), OPS, (Began("kaditz"), Waiting("continue", "f00d"))),
     "running": ("alice", Migrate("kaditz"), OPS, (Began("kaditz"),)),
     "running-lei": ("alice", Migrate("lei-1"), LEI, (Began("lei-1"),)),
     "running-here": ("alice", Migrate("kaditz"), LEI, (Began("kaditz"),)),

@@ -44,7 +44,8 @@ MOVED: tuple[Body, ...] = (
     StepStarted("JoinSwarm"), StepDone("JoinSwarm"), Census("after", "x", "26.1.5", (WEB,)),
 )  # fmt: skip
 Word = Literal[
-    "ahead", "queued", "going", "continue", "resume", "pending", "done", "nothing", "containers", "store", "kept",
+    "ahead", "queued", "going", "continue", "resume", "pending", "done", "nothing", "containers",
+    "stop", "store", "kept",
     "failed", "refused", "restored", "lost", "cancelled", "declined",
 ]  # fmt: skip
 TOLD: dict[Word, tuple[Body, ...]] = {
@@ -56,6 +57,7 @@ TOLD: dict[Word, tuple[Body, ...]] = {
     "done": (*MOVED, Ended("done", "x is in the swarm.")),
     "nothing": (Began("x"), Ended("nothing", "nothing to do")),
     "containers": (*MOVED, Waiting("containers", "f00d", names=("batch",))),
+    "stop": (*MOVED, Waiting("stop", "f00d")),
     "store": (*MOVED, Waiting("store", "f00d")),
     "kept": (*MOVED, Waiting("store", "f00d")),
     "failed": (
@@ -66,7 +68,7 @@ TOLD: dict[Word, tuple[Body, ...]] = {
     "refused": (Began("x"), Ended("refused", "the disk is full")),
     "restored": (*BEGUN, Ended("restored", "the Engine did not come back")),
     "lost": BEGUN,
-    "cancelled": (*BEGUN, Ended("cancelled", "cancelled by <@U02BOB>")),
+    "cancelled": (*BEGUN, Ended("cancelled", "cancelled", by="U02BOB")),
     "declined": (Began("x"), Planned(STEPS, (WARNING,)), Waiting("continue", "f00d")),
 }
 ALL: tuple[Word, ...] = ("ahead", *TOLD)

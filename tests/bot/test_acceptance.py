@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from bot import blocks
+from bot.kit import TEXT, Message
 from bot.progress import fold
 from bot.record import Decision, RunRecord
 from imker.moment import Moment
-from jobs.contract import Began, Candidate, Event, Migrate, Quorum, Waiting
+from jobs.contract import Began, Candidate, Event, Migrate, Planned, Quorum, StepLine, Waiting
 
 ASKED = Moment(1_795_440_000.0, "boot", 100.0)
 CANDIDATE = Candidate("kaditz", "j8xsy2yb802b5ys0uvwhsouw1", "198.18.0.39", "KADITZ", "26.1.5")
@@ -17,10 +18,14 @@ RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", 
 BOBS = Decision(1, "accept", "U02BOB", ASKED.wall)
 
 
-def shown(record: RunRecord = RECORD, waiting: Waiting = WAITING, after: float = 0.0) -> str:
+def rendered(record: RunRecord = RECORD, waiting: Waiting = WAITING, after: float = 0.0) -> Message:
     events = (Event("k3fm9x2q", 1, 1, 0.0, Began("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, waiting))
     at = replace(ASKED, wall=ASKED.wall + after, since=ASKED.since + after)
-    message = blocks.render(fold(record, events, "over", at.wall, at))
+    return blocks.render(fold(record, events, "over", at.wall, at))
+
+
+def shown(record: RunRecord = RECORD, waiting: Waiting = WAITING, after: float = 0.0) -> str:
+    message = rendered(record, waiting, after)
     return f"{message.text}\n{message.blocks}"
 
 
@@ -70,7 +75,7 @@ def test_a_bot_on_another_machine_shows_it_by_its_own_clock_and_never_longer(
 
 
 def test_a_question_posed_again_says_why() -> None:
-    again = replace(WAITING, summary="Not done: it is no longer as it was shown. Nothing was changed.")
+    again = replace(WAITING, refused="it is no longer as it was shown")
     assert "Not done: it is no longer as it was shown." in shown(waiting=again)
 
 
@@ -78,4 +83,23 @@ def test_a_question_posed_again_says_why() -> None:
 @pytest.mark.parametrize("where", ["votes", "decisions"])
 def test_break_glass_is_never_quiet(by: str, loud: bool, where: str) -> None:
     record = replace(RECORD, **{where: (replace(BOBS, by=by),)})
-    assert ("🚨 *Break-glass*: <@U01ALICE> accepted" in shown(record)) is loud
+    message = rendered(record)
+    assert ("🚨 *Break-glass*: <@U01ALICE> accepted" in str(message.blocks)) is loud
+    assert ("🚨 *Break-glass*: <@U01ALICE> accepted" in message.text) is loud
+
+
+def test_the_text_alone_says_all_that_the_card_does_however_long_the_rest_is() -> None:
+    steps = Planned(tuple(StepLine(f"{number}", "A step with a long title " * 4) for number in range(40)))
+    events = [
+        Event("k3fm9x2q", 1, number, 0.0, body) for number, body in enumerate((Began("kaditz"), steps, WAITING), 1)
+    ]
+    text = blocks.render(fold(RECORD, events, "over", ASKED.wall, ASKED)).text
+    for says in (
+        "j8xsy2yb802b5ys0uvwhsouw1",
+        "198.18.0.39",
+        "then 3 managers: 1 may fail",
+        "Until <!date",
+        "`/swarm reject",
+    ):
+        assert says in text
+    assert len(text) <= TEXT

@@ -32,7 +32,7 @@ def test_the_table_is_long_enough_and_no_line_comes_twice() -> None:
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=name)
 def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
-    bench = Bench(redis, _file(attempt))
+    bench = Bench(redis, file_of(attempt))
     run = bench.run(attempt["state"], attempt.get("needed", 1)) if "state" in attempt else ""
     for who, verdict in attempt.get("first", ()):
         bench.clicks(who, f"{run}:1", verdict)
@@ -44,7 +44,7 @@ def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
     recorded = len(bench.recorded())
     _try(bench, attempt, run)
     (what, *_) = [fact.what for fact in bench.recorded()[recorded:]]
-    done = _done(bench, jobs, decisions)
+    done = done_by(bench, jobs, decisions)
     assert done == attempt.get("does", "nothing"), [message.text for message in bench.heard]
     assert what in ("asked", "decided", "held") or done == "nothing", "what went through is recorded as what it is"
     if "says" in attempt:
@@ -59,7 +59,7 @@ def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
         assert _taken(bench, fresh, attempt["job"]) is attempt["taken"]
 
 
-def _file(attempt: dict[str, Any]) -> File:
+def file_of(attempt: dict[str, Any]) -> File:
     file = configured(TABLE["config"])
     return file.model_copy(update={"rights": file.rights.model_copy(update=attempt.get("rights", {}))})
 
@@ -81,7 +81,7 @@ def _try(bench: Bench, attempt: dict[str, Any], run: str) -> None:
             bench.clicks(attempt["who"], value, attempt["clicks"], channel, attempt.get("message", TS))
 
 
-def _done(bench: Bench, jobs: dict[str, Request], decisions: set[str]) -> str:
+def done_by(bench: Bench, jobs: dict[str, Request], decisions: set[str]) -> str:
     """What came of it: the one job that was enqueued, a decision, a hold, or nothing."""
     fresh = [request for job, request in bench.requests().items() if job not in jobs]
     assert len(fresh) <= 1

@@ -162,7 +162,7 @@ def test_redis_settings(values: dict[str, str], expected: list[tuple[str, str]])
 def test_nobody_is_there(redis: Redis) -> None:
     assert short(processes.look(redis, own=True, signs=False)) == [
         ("pass", "redis", "keeps what was accepted"),
-        ("warn", "redis user", "is default, who may do everything"),
+        ("warn", "redis user", "is default, who may do more than the bot needs"),
         ("block", "RQ workers for changes", "none alive: what is asked stays queued"),
         ("block", "RQ workers for reads", "none alive: what is asked stays queued"),
         ("block", "reporter", "not alive: no message comes or changes"),
@@ -190,11 +190,42 @@ def test_a_redis_that_may_not_be_asked_and_one_that_stops() -> None:
     def refuse(*_: object) -> None:
         raise NoPermissionError("no permission")
 
-    closed: Any = SimpleNamespace(config_get=refuse, acl_whoami=refuse, smembers=refuse)
+    closed: Any = SimpleNamespace(config_get=refuse, acl_whoami=refuse, smembers=refuse, info=refuse)
     assert [level for level, _, _ in short(list(processes._settings(closed)))] == ["warn"]
     assert [level for level, _, _ in short(list(processes._workers(closed)))] == ["warn", "warn"]
     gone = Redis(unix_socket_path="/nonexistent")
     assert short(processes.look(gone, own=False, signs=True))[0][:2] == ("block", "redis")
+
+
+@pytest.mark.parametrize(
+    ("info", "level", "says"),
+    [
+        ({"aof_enabled": 1, "maxmemory_policy": "noeviction"}, "pass", "keeps what was accepted"),
+        ({"aof_enabled": 0, "maxmemory_policy": "noeviction"}, "block", "is no: what was accepted is lost"),
+        ({"aof_enabled": 1, "maxmemory_policy": "allkeys-lru"}, "block", "is allkeys-lru: when memory is short"),
+    ],
+)
+def test_settings_are_seen_without_the_right_to_ask_for_them(info: dict[str, Any], level: str, says: str) -> None:
+    def refuse(*_: object) -> None:
+        raise NoPermissionError("no permission")
+
+    closed: Any = SimpleNamespace(config_get=refuse, info=lambda: info)
+    (finding,) = processes._settings(closed)
+    assert (finding.level, says in finding.text, bool(finding.hint)) == (level, True, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (b'{"accept_own": false, "accept_count": 1, "accept_within": 30}', ""),
+        (b'{"accept_own": true, "accept_count": 2, "accept_within": 30}',
+         "the RQ workers have others: accept_own is false here, true there, accept_count is 1 here, 2 there"),
+        (None, ""), (b"{x", ""), (b"[]", ""), (b"7", ""), (b"\xff", ""),
+    ],
+)  # fmt: skip
+def test_what_both_sides_configure_is_compared(told: bytes | None, says: str) -> None:
+    found = rights.compared(Rights(read=("*",)), told)
+    assert [finding.text for finding in found] == [says] * bool(says)
 
 
 def test_a_line_for_the_terminal() -> None:

@@ -46,8 +46,8 @@ def test_the_plan_its_findings_and_the_question() -> None:
     ]
     said = words(PLANNED)
     assert "*Migrate the whole fleet*  planned: start?, 0 of 2 hosts" in said
-    assert "*tondi* ⚠️ *disk*: less than 2 GB left Make room." in said
-    assert "⚠️ *managers*: 2 managers: even Name one more." in said
+    assert "*tondi* ⚠️ *disk*: less than 2 GB left. Make room." in said
+    assert "⚠️ *managers*: 2 managers: even. Name one more." in said
     assert buttons(PLANNED) == ["Start", "Cancel"]
 
 

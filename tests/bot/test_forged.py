@@ -14,6 +14,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
 from bot.inbox import KEPT, LEFT, Delivery, Inbox
+from bot.limit import Limit
 from bot.messages import Messages
 from bot.reception import Reception
 from bot.record import DAY
@@ -297,7 +298,7 @@ def test_what_cannot_be_read_is_one_runs_trouble(world: World, sabotage: Callabl
 @pytest.mark.parametrize("sabotage", SABOTAGE.values(), ids=SABOTAGE)
 def test_and_nobody_is_met_with_silence(world: World, sabotage: Callable[[World, str], Any], typed: str) -> None:
     sabotage(world, world.run("pending"))
-    bot = Reception(world.desk, Inbox(world.redis, KEY, lambda: world.moment.wall), world.channel)  # type: ignore[arg-type]
+    bot = Reception(world.desk, Inbox(world.redis, KEY, lambda: world.moment.wall), world.channel, Limit(1000))  # type: ignore[arg-type]
     who = IDS["bob" if typed.startswith("accept") else "alice"]
     before = set(world.redis.keys("rq:job:*"))
     bot.receive(Delivery("command", "trigger.9", who, OPS, typed, "", world.moment.wall), lambda: None)  # type: ignore[arg-type]

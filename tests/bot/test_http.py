@@ -5,7 +5,10 @@ import gzip
 import hashlib
 import hmac
 import logging
+import socket
+import time
 import tomllib
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from slack_sdk import WebClient
 from bot import http
 from bot.runs import Runs
 from imker.signing import Key
+from lab.slack.running import free_port
 
 SECRET, NOW = "8f742231b10e8888abcd99yyyzzz85a5", 1795440000.0
 CASES = tomllib.loads((Path(__file__).parents[1] / "data/http.toml").read_text())["case"]
@@ -32,7 +36,7 @@ def sign(body: bytes, timestamp: str, secret: str = SECRET) -> str:
 
 
 class Port:
-    def __init__(self, first_seen: Any = lambda delivery: True) -> None:
+    def __init__(self, first_seen: Any = lambda delivery: True, slowest: float = http.SLOWEST) -> None:
         self.taken: list[str] = []
         bolt = App(
             client=WebClient(token="xoxb-lab", base_url="http://127.0.0.1:9/"),
@@ -46,7 +50,7 @@ class Port:
             self.taken.append(body.get("text", ""))
             ack()
 
-        self.asgi = http.build(bolt, SECRET, first_seen, lambda: NOW)
+        self.asgi = http.build(bolt, SECRET, first_seen, lambda: NOW, slowest)
 
     def request(self, method: str, path: str, **sent: Any) -> int:
         """Raises what the app raises."""
@@ -97,6 +101,28 @@ def test_a_body_of_a_megabyte_is_read_and_one_byte_more_is_not() -> None:
     assert port.post(start + b"x" * (http.LARGEST - len(start))) == 200
     assert port.post(start + b"x" * (http.LARGEST - len(start) + 1)) == 413
     assert len(port.taken) == 1
+
+
+def test_bodies_that_do_not_end_shut_the_port_to_nobody_for_long() -> None:
+    port, where = Port(slowest=0.5), ("127.0.0.1", free_port())
+    half = f"POST {http.PATH} HTTP/1.1\r\nHost: imker\r\nContent-Length: 9\r\n\r\nhalf".encode()
+    sent = {"x-slack-request-timestamp": str(int(NOW)), "x-slack-signature": sign(COMMAND.encode(), str(int(NOW)))}
+
+    def asked() -> int:
+        url, headers = f"http://127.0.0.1:{where[1]}{http.PATH}", {**sent, "content-type": FORM}
+        return httpx.post(url, content=COMMAND, headers=headers, trust_env=False).status_code
+
+    with http.served(port.asgi, where), ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(where)) for _ in range(http.AT_ONCE - 1)]
+        for one in slow:
+            one.sendall(half)
+        assert asked() == 503, "all places are taken"
+        assert slow[0].recv(100).startswith(b"HTTP/1.1 408")
+        deadline = time.monotonic() + 10
+        while (status := asked()) == 503 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert status == 200
+    assert port.taken == ["nodes"]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
 from bot.inbox import INBOX, KEPT, LEFT, Delivery, Inbox
+from bot.limit import Limit
 from bot.listeners import register
 from bot.reception import Reception
 from bot.runs import Runs
@@ -49,7 +50,7 @@ def inbox(redis: Redis, now: float, key: str = "x" * 64) -> Inbox:
 
 
 def reception(redis: Redis, bench: Bench, slack: Slack, now: float = AT + LEFT + 1) -> Reception:
-    return Reception(bench.desk, inbox(redis, now), slack)  # type: ignore[arg-type]
+    return Reception(bench.desk, inbox(redis, now), slack, Limit(1000))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("later", "left"), [(LEFT - 1, []), (LEFT + 1, [ASKED]), (-3600.0, [ASKED])])

@@ -44,7 +44,10 @@ PENDING = Waiting(
 )
 CONTAINERS = Waiting("containers", "f", host="kaditz", names=("web", "batch"))
 STORE = Waiting("store", "f", host="kaditz", names=("consul",))
+STOP = Waiting("stop", "f", host="kaditz", names=("consul",))
 WARNED = Waiting("continue", "f")
+CANCELLED = Ended("cancelled", "cancelled", by="U02BOB")
+PAUSED = Waiting("resume", "f", summary="Done: <@U03CAROL>.", by="U02BOB")
 
 
 def shown(*bodies: Body, rq: JobState = "over", said: Verdict | None = None, record: RunRecord = RECORD) -> Message:
@@ -60,9 +63,10 @@ ENDS = {
     "failed, hint": (shown(Began(), Ended("failed", "x", hint="See /swarm hosts.")), "x", NONE, "See /swarm hosts."),
     "restored": (shown(*BROKEN, Ended("restored", "dockerd fails", "Old files are back.")), "dockerd", "Old", RETRY),
     "refused": (shown(*PLANNED, Ended("refused", "the disk is full", hint="Make room.")), "full", NONE, RETRY),
-    "cancelled": (shown(*BROKEN, Ended("cancelled", "cancelled by <@U02BOB>")), "cancelled by", ONE_OF_TWO, RETRY),
+    "cancelled": (shown(*BROKEN, CANCELLED), "cancelled by <@U02BOB>", ONE_OF_TWO, RETRY),
     "declined": (shown(*PLANNED, WARNED, said="cancel"), "cancelled", NONE, RETRY),
     "left stopped": (shown(*DONE, CONTAINERS, said="cancel"), "do not run", "web batch", "/swarm start kaditz web"),
+    "store runs on": (shown(*DONE, STOP, said="cancel"), "runs on", "It runs on kaditz.", "/swarm retire kaditz stops"),
     "store kept": (shown(*DONE, STORE, said="cancel"), "is kept", "It is stopped on kaditz.", "/swarm retire kaditz"),
     "lost": (shown(*BROKEN, rq="lost"), "died after “Join” began", "may have gone on", TYPED),
     "unread": (shown(*BROKEN, Unread(2)), "cannot be read", "What was done stays done.", TYPED),
@@ -77,6 +81,14 @@ def test_it_says_what_where_how_it_was_left_and_what_to_type(end: str) -> None:
     for words in ("kaditz", *said):
         assert words in message.text
         assert words in str(message.blocks)
+
+
+def test_whose_word_it_was_is_a_name_and_what_a_host_says_is_none() -> None:
+    message = shown(*BROKEN, PAUSED)
+    hosts = shown(*BROKEN, Ended("failed", "<@U03CAROL> failed"))
+    for said in (message.text, str(message.blocks)):
+        assert "Paused by <@U02BOB>. Done: &lt;@U03CAROL&gt;." in said
+    assert "<@U03CAROL>" not in f"{message.text}{message.blocks}{hosts.text}{hosts.blocks}"
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -88,13 +88,6 @@ def test_slack_takes_every_message_and_no_host_can_ping(events: list[Event], sta
         assert [tag for tag in live if not tag.startswith("<!date^")] in ([], ["<@U01ALICE>"]), "only the asker's name"
 
 
-def test_what_a_later_job_says_again_is_not_said_again() -> None:
-    diff, other = contract.Detail("tondi: what changes", "-a\n+b"), contract.Detail("tondi: what changes", "-a\n+c")
-    bodies = (diff, diff, other)
-    events = [Event("k3fm9x2q", job, 1, float(job), body) for job, body in enumerate(bodies, 1)]
-    assert fold(RECORD, events, "running", 0.0).details == (("1-1", diff), ("3-1", other))
-
-
 def test_a_job_that_died_is_lost_and_one_that_ended_is_not() -> None:
     begun = numbered(
         [contract.Began(), contract.Planned((contract.StepLine("a", "Join the swarm"),)), contract.StepStarted("a")]
@@ -129,12 +122,19 @@ def test_tables_of_no_node_and_of_five_hundred() -> None:
     assert tables.left_out(shown) > 0
 
 
+def test_a_run_that_goes_on_does_not_say_the_same_again_in_its_thread() -> None:
+    diff, other = contract.Detail("kaditz: what changes", "- a"), contract.Detail("apt on kaditz", "- a")
+    told = [(1, 1, diff), (1, 2, other), (2, 1, diff)]
+    view = fold(RECORD, [Event("k3fm9x2q", job, n, float(job), body) for job, n, body in told], "running", 3.0)
+    assert view.details == (("1-1", diff), ("1-2", other))
+
+
 def test_what_passed_and_is_to_be_known_is_shown_with_what_to_do() -> None:
     note = contract.Finding("docker group", "pass", "geschke is not in it", "Let Imker add it: --docker-group")
     warned = contract.Finding("disk", "warn", "less than 2 GB left", "Make room.")
     (shown,) = blocks.findings((contract.Finding("clock", "pass", "agrees with ours"), note, warned))
     assert shown["text"]["text"].splitlines() == [
-        "⚠️ *disk*: less than 2 GB left Make room.",
-        "ℹ️ *docker group*: geschke is not in it Let Imker add it: --docker-group",
+        "⚠️ *disk*: less than 2 GB left. Make room.",
+        "ℹ️ *docker group*: geschke is not in it. Let Imker add it: --docker-group",
         "✔️ 2 checks passed: clock, docker group",
     ]

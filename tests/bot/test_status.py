@@ -79,6 +79,7 @@ def test_more_than_a_message_takes_are_counted(bench: Bench) -> None:
 ANSWERS = {
     "pending": ("Accept: `/swarm accept {run}`", "Reject: `/swarm reject {run}`"),
     "warned": ("Continue: `/swarm continue {run}`", "Cancel: `/swarm cancel {run}`"),
+    "stop": ("Stop it: `/swarm continue {run}`", "Leave it: `/swarm cancel {run}`"),
     "store": ("Remove it: `/swarm continue {run}`", "Keep it: `/swarm cancel {run}`"),
     "fleet": ("Start: by the button in the run's own message", "Cancel: `/swarm cancel {run}`"),
 }

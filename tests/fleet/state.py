@@ -29,6 +29,17 @@ def containers(host: str) -> Containers:
     return {row[0]: (row[1], row[2] if len(row) > 2 else "no") for row in found}
 
 
+def census(host: str) -> dict[str, tuple[str, ...]]:
+    """Name -> (state, restart policy, image, ports, networks) of every container, running or not."""
+    form = (
+        "{{.Name}}|{{.State.Status}}|{{.HostConfig.RestartPolicy.Name}}|{{.Config.Image}}|"
+        "{{json .HostConfig.PortBindings}}|{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
+    )
+    rows = on(host, "sh", "-c", f"docker inspect -f '{form}' $(docker ps -aq)").splitlines()
+    found = [line.lstrip("/").split("|") for line in rows]
+    return {name: (state, policy or "no", *rest) for name, state, policy, *rest in found}
+
+
 def left() -> list[str]:
     """Whatever of the lab is still on this machine; the finished base, and keys, may be."""
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "imker-lab" in line]

@@ -21,6 +21,7 @@ from rq.serializers import JSONSerializer
 from bot import reception
 from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
+from bot.limit import Limit
 from bot.messages import Messages
 from bot.people import People
 from bot.reception import Reception
@@ -120,7 +121,7 @@ class Circle:
         )  # fmt: skip
         people = People(self.slack, file.rights.groups)
         desk = Desk(own, self.runs, people, "T01IMKER", Audit(self.redis), lambda: ())
-        return Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack)
+        return Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack, Limit(1000))
 
     def _reporter(self) -> Reporter:
         runs = self.runs

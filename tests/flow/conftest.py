@@ -30,6 +30,7 @@ CANARIES = {  # keys of the environment, told apart from all else
 CONFIG = """
 [slack]
 channels = ["C01OPS"]
+per_minute = 1000
 [rights]
 read = ["*"]
 change = ["U01ALICE"]

@@ -17,7 +17,7 @@ def run(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.Comple
 def test_asked_in_slack_it_says_what_the_bot_and_what_the_jobs_need(workers: Flow) -> None:
     message = workers.asked("/swarm doctor", "checks of what the jobs need", seconds=60)
     assert "kaditz's SSH host key" in message.plain or "*SSH to kaditz*" in message.plain
-    assert "*host key of connewitz*: is not in known_hosts Check the key" in message.plain
+    assert "*host key of connewitz*: is not in known_hosts. Check the key" in message.plain
     own = workers.workspace.wait(ALICE, OPS, "What the bot itself needs")
     assert own.ephemeral
     assert "checks passed: bot token, app token, channel C01OPS, redis, RQ workers for changes" in own.plain
@@ -43,12 +43,21 @@ def test_the_bots_command_line_fails_only_when_something_does(workers: Flow, fol
 def test_the_jobs_command_line_names_each_host_that_does_not_answer(flow: Flow, folder: Path) -> None:
     answer = run(flow, folder, "jobs", "doctor")
     assert answer.returncode == 1
+    assert "pass  redis: answers" in answer.stdout
     for name in ("connewitz", "tondi", "kaditz", "lausen"):
         assert f"fail  SSH to {name}:" in answer.stdout
         assert f"fail  Engine of {name}:" in answer.stdout
     assert "Traceback" not in answer.stderr
     missing = run(flow, folder, "jobs", "doctor", IMKER_CONFIG="/nonexistent.toml")
     assert (missing.returncode, "fail  configuration: /nonexistent.toml: not there" in missing.stdout) == (1, True)
+
+
+def test_the_jobs_command_line_fails_where_an_rq_worker_would_not_start(flow: Flow, folder: Path) -> None:
+    url = f"unix://{folder}/redis/redis.sock"
+    unsigned = run(flow, folder, "jobs", "doctor", REDIS_URL=url, IMKER_SIGNING_KEY="")
+    assert (unsigned.returncode, "IMKER_SIGNING_KEY: missing" in unsigned.stdout) == (1, True)
+    away = run(flow, folder, "jobs", "doctor", REDIS_URL="redis://127.0.0.1:1", IMKER_SIGNING_KEY="k" * 64)
+    assert (away.returncode, "fail  redis: Redis does not answer" in away.stdout) == (1, True)
 
 
 def test_what_is_no_command_says_how_to_use_it(flow: Flow, folder: Path) -> None:

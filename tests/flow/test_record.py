@@ -37,8 +37,8 @@ def until(flow: Flow, after: int, number: int) -> list[Fact]:
     return facts
 
 
-def audit(flow: Flow, folder: Path, *argv: str) -> "subprocess.CompletedProcess[str]":
-    settings = environment(flow.workspace.url, folder / "imker.toml", folder / "redis")
+def audit(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    settings = {**environment(flow.workspace.url, folder / "imker.toml", folder / "redis"), **more}
     return subprocess.run(
         [sys.executable, "-m", "bot", "audit", *argv], env={**os.environ, **settings}, capture_output=True, text=True,
         timeout=60,
@@ -114,12 +114,15 @@ def test_the_table_is_private_and_can_be_asked_about_a_run(flow: Flow) -> None:
     assert "The newest 30 entries" in table.plain or len(rows) < 30
 
 
-def test_after_an_acceptance_the_head_is_in_the_thread_and_proves_the_record(flow: Flow, folder: Path) -> None:
+def test_at_an_acceptance_the_head_is_in_the_channel_and_proves_the_record(flow: Flow, folder: Path) -> None:
     run, message = waiting_run(flow)
     flow.workspace.press(BOB, message, "Accept")
     flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "Accepted by" in seen.plain)
-    flow.tell(run, Began(), Ended("done", "kaditz is a manager now."), job=2)
+    journal = flow.journal(run, 2)
+    journal.tell(Began())
     head = flow.workspace.wait(BOB, OPS, lambda seen: seen.thread == message.ts and "--head" in seen.plain)
+    assert head.raw["subtype"] == "thread_broadcast", "in the channel, while the job goes on"
+    journal.tell(Ended("done", "kaditz is a manager now."))
     flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "is a manager now" in seen.plain)
     shown = head.plain.split("--head ")[1].split("`")[0]
     answer = audit(flow, folder, "verify", "--head", shown)
@@ -140,10 +143,21 @@ def test_an_export_can_be_verified_elsewhere_and_shows_the_first_bad_entry(flow:
     assert [json.loads(line)["seq"] for line in lines] == list(range(1, len(lines) + 1))
     path = folder / "export.jsonl"
     path.write_text(export.stdout)
-    assert audit(flow, folder, "verify", "--file", str(path)).returncode == 0
+    end = json.loads(lines[-1])
+    whole = audit(flow, folder, "verify", "--file", str(path), "--head", f"{end['hash']}:{end['seq']}")
+    assert (whole.returncode, whole.stdout.startswith("whole: ")) == (0, True), whole
+    alone = audit(flow, folder, "verify", "--file", str(path))
+    assert (alone.returncode, alone.stdout.startswith("whole in itself: ")) == (2, True), alone
     path.write_text("\n".join([lines[0], lines[1].replace("U0", "U9"), *lines[2:]]))
     answer = audit(flow, folder, "verify", "--file", str(path))
     assert (answer.returncode, "entry 2 was changed" in answer.stdout.splitlines()[0]) == (1, True)
+
+
+@pytest.mark.parametrize("more", [{"SLACK_BOT_TOKEN": ""}, {"SLACK_API_URL": "http://127.0.0.1:1/api/"}])
+def test_without_the_channel_it_is_not_called_whole(flow: Flow, folder: Path, more: dict[str, str]) -> None:
+    answer = audit(flow, folder, "verify", **more)
+    assert (answer.returncode, "compared with no head that people have read" in answer.stdout) == (2, True), answer
+    assert "could not be read" in answer.stderr
 
 
 def test_a_cut_end_is_found_and_the_bot_goes_on(flow: Flow, folder: Path) -> None:

@@ -137,3 +137,11 @@ class Slack(WebClient):
             return methods.call(api_method, arguments, self.token or "", self.state)
         except SlackRefuses as refused:
             raise SlackApiError(api_method, {"ok": False, "error": refused.error, **refused.more}) from refused
+
+    def files_upload_v2(self, **given: Any) -> Any:
+        """slack_sdk's own goes over HTTP in the middle of it."""
+        told = {"filename": given["filename"], "length": len(given["content"])}
+        file = self.api_call("files.getUploadURLExternal", params=told)["file_id"]
+        self.state.files[file]["content"] = given["content"].encode()
+        where = {"channel_id": given["channel"], "thread_ts": given["thread_ts"], "files": [{"id": file}]}
+        return self.api_call("files.completeUploadExternal", params=where)

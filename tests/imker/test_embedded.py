@@ -126,6 +126,15 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(redis_folder: Path) -> None
     assert gone(new)
 
 
+def keeper_noticed(folder: Path) -> None:
+    """That nobody uses it any more: from then on it holds the users' lock itself, until its server has ended."""
+    deadline = time.monotonic() + 20
+    while (free := embedded._free(folder / "users")) is not None:
+        free.close()
+        assert time.monotonic() < deadline
+        time.sleep(0.3)  # longer than the keeper's own turns: it has to find the lock free
+
+
 def test_who_comes_while_it_stops_gets_a_new_one_with_all_that_was_kept(redis_folder: Path) -> None:
     folder = redis_folder / "stopping"
     first = user(folder)
@@ -133,6 +142,7 @@ def test_who_comes_while_it_stops_gets_a_new_one_with_all_that_was_kept(redis_fo
     os.kill(server, signal.SIGSTOP)
     first.kill()
     first.communicate()
+    keeper_noticed(folder)
     second = user(folder)
     time.sleep(1)
     assert alive(server), "the keeper waits for it"

@@ -38,6 +38,11 @@ def fact(body: Body, command: contract.Command, approvals: tuple[Approval, ...] 
             "waits",
             {"question": "accept", "shown": "f00d", "node": "j8xsy2yb"},
         ),
+        (
+            contract.Waiting("accept", "f00d", summary=SECRET, refused="it is no longer as it was shown"),
+            "waits",
+            {"question": "accept", "shown": "f00d", "refused": "it is no longer as it was shown"},
+        ),
         (contract.Ended("failed", SECRET, SECRET, SECRET), "ended", {"outcome": "failed"}),
     ],
     ids=lambda value: getattr(value, "type", ""),

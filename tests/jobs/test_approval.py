@@ -32,8 +32,8 @@ def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Moment:
     [
         (QUESTION, ONE, (BOB,), after(60), ""),
         (QUESTION, ONE, (), after(60), "takes 1 different people, and 0"),
-        (QUESTION, ONE, (ALICE,), after(60), "asked for it, and may not accept it"),
-        (QUESTION, ONE, (BOB, ALICE), after(60), "asked for it, and may not accept it"),
+        (QUESTION, ONE, (ALICE,), after(60), "who asked for it may not accept it"),
+        (QUESTION, ONE, (BOB, ALICE), after(60), "who asked for it may not accept it"),
         (QUESTION, OWN, (ALICE,), after(60), ""),
         (QUESTION, TWO, (BOB,), after(60), "takes 2 different people, and 1"),
         (QUESTION, TWO, (BOB, BOB), after(60), "takes 2 different people, and 1"),

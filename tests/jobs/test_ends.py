@@ -95,8 +95,12 @@ def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
     monkeypatch.setattr(run, "prepare", lambda: None)
     monkeypatch.setattr(run.inventory, "load", broken)
     request = Request("k3fm9x2q", 1, contract.Hosts(), "U01ALICE")
-    with pytest.raises(JobError, match=r"^machines/x/config\.json: no JSON; \[hosts\.y\]: no address$"):
-        run._office(request, Journal(redis, streams.KEY, request.run, 1, lambda: 7.0), redis)
+    journal = Journal(redis, streams.KEY, request.run, 1, lambda: 7.0)
+    run.tell_all(request, journal, lambda: run._office(request, journal, redis))
+    (event,) = journal.told()
+    assert isinstance(event.body, contract.Ended)
+    assert event.body.summary == "machines/x/config.json: no JSON; [hosts.y]: no address"
+    assert event.body.hint.startswith("Mend that on the RQ workers' machine.")
 
 
 @pytest.mark.parametrize("command", [*READS, *CHANGES, contract.MigrateAll(("tondi", "lausen"))], ids=typed)

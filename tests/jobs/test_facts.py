@@ -58,6 +58,23 @@ def test_a_property_that_comes_again_has_a_line_for_each() -> None:
             '[{"Name": "/proxy", "Mounts": [{"Source": "/srv"}, {"Source": "/run/docker.sock", "Destination": "/s"}]}]',
             (Container("proxy", "", False, "no", drives=True),),
         ),
+        ('[{"Name": "/web.1.x", "Config": {"Labels": {"com.docker.swarm.task.id": "t"}}}]', ()),
+        (
+            '[{"Name": "/c", "Config": {"Cmd": ["agent"], "Labels": {"a": "b"}}, "HostConfig": {"PortBindings": {'
+            '"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}, {"HostIp": "0.0.0.0", "HostPort": "80"}], '
+            '"53/udp": [{"HostIp": "", "HostPort": "53"}], "9/tcp": null}}}]',
+            (
+                Container(
+                    "c", "", False, "no", (), ("53->53/udp", "127.0.0.1:8080->80/tcp", "80->80/tcp"), command=("agent",)
+                ),
+            ),
+        ),
+        (
+            '[{"Name": "/c", "Config": {"ExposedPorts": {"8500/tcp": {}}},'
+            ' "NetworkSettings": {"Networks": {"host": {}}}}]',
+            (Container("c", "", False, "no", ("host",), ("8500/tcp",)),),
+        ),
+        ('[{"Name": "/c", "Config": {"ExposedPorts": {"8500/tcp": {}}}}]', (Container("c", "", False, "no"),)),
         (
             '[{"Name": "/proxy", "Mounts": [{"Type": "bind", "Source": "/var/run/", "Destination": "/host/run"}]}]',
             (Container("proxy", "", False, "no", drives=True),),

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from jobs import quorum
 from jobs.contract import Finding, FleetPlanned, Role
 from jobs.facts import SwarmFacts
-from jobs.fleet import arrange, order, roles
+from jobs.fleet import arrange, managing, order, outside, roles
 from jobs.inventory import Host
 from jobs.plan import Plan, Refusal
-from jobs.steps import CheckNode, InitSwarm, JoinSwarm, MarkPending
+from jobs.steps import CheckNode, DrainNode, InitSwarm, JoinSwarm, MarkPending
 from tests.jobs.world import manager
 
 NONE: frozenset[str] = frozenset()
@@ -79,6 +79,35 @@ def test_who_manages_already_is_proposed_again_when_nothing_tells_the_hosts_apar
     assert roles([replace(host, role="worker", discovery="") for host in hosts], NONE, managing) == before
 
 
+@pytest.mark.parametrize(
+    ("hosts", "inside", "besides", "wanted"),
+    [
+        ("abd", "ab", 1, "ab"),
+        ("abd", "a", 1, "ab"),
+        ("abd", "", 1, "ab"),
+        ("abd", "", 2, "a"),
+        ("abd", "", 3, ""),
+        ("ab", "", 1, "ab"),
+        ("a", "", 1, ""),
+        ("abd", "abd", 0, "abd"),
+        ("abd", "abd", 2, "abd"),
+    ],
+)
+def test_managers_that_are_left_out_this_time_count(hosts: str, inside: str, besides: int, wanted: str) -> None:
+    """`besides`: managers that are none of these hosts. Three in all; who is one stays one."""
+    found = roles([Host(name) for name in hosts], NONE, frozenset(inside), besides)
+    assert "".join(name for name, role in found.items() if role == "manager") == wanted
+
+
+def test_who_of_a_swarm_is_among_the_hosts() -> None:
+    nodes = (manager("m0"), replace(manager("m1"), address="198.18.0.2"), replace(manager("p"), address="198.18.0.3"))
+    pending = replace(nodes[2], role="worker", manager="", pending=True)
+    swarm = SwarmFacts("m0", (*nodes[:2], pending), ("m0",))
+    hosts = [Host("m0", "198.18.0.9"), Host("a", "198.18.0.3"), Host("b", "198.18.0.4")]
+    assert managing(hosts, swarm) == {"m0", "a"}
+    assert outside(hosts, swarm) == 1
+
+
 # --- in which order ---------------------------------------------------------------------------------------------------
 
 
@@ -117,6 +146,11 @@ def test_who_was_in_no_old_swarm_has_the_least_to_lose_and_goes_first() -> None:
     assert [host.name for host in order(hosts, roles(hosts, NONE, NONE), frozenset("c"))] == ["b", "a", "c"]
 
 
+def test_a_swarms_leader_goes_last_of_its_managers_and_before_the_workers() -> None:
+    hosts = [Host(name, role="manager" if name in "abc" else "worker") for name in "abcde"]
+    assert "".join(host.name for host in order(hosts, roles(hosts, NONE, NONE), NONE, "a")) == "bcade"
+
+
 @given(inventories(), st.booleans(), st.data())
 def test_waves(hosts: list[Host], exists: bool, draw: st.DataObject) -> None:
     """The canary is alone, so is each manager and each store's host; of one wave are workers only."""
@@ -140,6 +174,14 @@ def test_workers_in_a_row_are_one_wave(hosts: list[Host], draw: st.DataObject) -
     for number in range(2, len(legs)):
         if together[number - 1] and together[number]:
             assert legs[number - 1].wave == legs[number].wave
+
+
+def test_workers_that_are_in_the_swarm_already_are_upgraded_one_by_one() -> None:
+    hosts = [Host("m", role="manager"), *(Host(name) for name in "abc")]
+    upgraded = Plan((DrainNode("n"), CheckNode()), target=TARGET)
+    plans = {"m": NOTHING, "a": upgraded, "b": upgraded, "c": WORKER}
+    made = arrange(hosts, roles(hosts, NONE, NONE), plans, swarm_of(1), NONE, 2)
+    assert [(leg.host, leg.wave) for leg in made.legs] == [("a", 0), ("b", 1), ("c", 2)]
 
 
 # --- what the swarm survives -----------------------------------------------------------------------------------------
@@ -223,6 +265,14 @@ def test_managers_that_are_even_in_number_or_share_a_server_are_told(
     found = arranged(named(*servers)).findings
     assert [finding.level for finding in found] == ["warn"] * len(words)
     assert all(finding.text.startswith(text) for finding, text in zip(found, words, strict=True))
+
+
+def test_a_manager_that_is_left_out_counts_among_them() -> None:
+    hosts = named("s1", "s2")
+    wanted = roles(hosts, NONE, NONE)
+    nodes = tuple(manager(name) for name in ("m0", "m1", "left-out"))
+    swarm = SwarmFacts("m0", nodes, ("m0", "m1"))
+    assert arrange(hosts, wanted, dict.fromkeys(wanted, NOTHING), swarm, NONE, 2).findings == ()
 
 
 def test_one_version_before_the_first_host_is_touched() -> None:

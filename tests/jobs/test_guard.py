@@ -28,6 +28,12 @@ def enqueue(redis: Redis, function: str, argument: str, webhooks: list[Webhook] 
     return queue.enqueue(function, args=(argument,), job_id="victim", webhooks=webhooks)
 
 
+@pytest.fixture(autouse=True)
+def own(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where what is turned away is recorded."""
+    monkeypatch.setenv("REDIS_URL", f"unix://{redis.connection_pool.connection_kwargs['path']}?db=0")
+
+
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the one function was called with."""

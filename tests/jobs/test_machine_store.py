@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.machine_store import residue
+from jobs.machine_store import residue, stores
 
 CLEAN: dict[str, Any] = {
     "ConfigVersion": 3,
@@ -37,6 +37,7 @@ LEFT: list[tuple[tuple[str, ...], object]] = [
             "log-driver=json-file",
             "--cluster-advertise=eth0:2376",
             "cluster-store-opt kv.cacertfile=/etc/docker/ca.pem",
+            "live-restore",
         ],
     ),
 ]
@@ -86,6 +87,36 @@ def test_all_of_them_leave_everything_else_and_its_order_stay_and_once_is_enough
 )
 def test_where_nothing_of_it_is_nothing_is_written(text: str) -> None:
     assert residue("config.json", text) is None
+
+
+def test_what_is_not_cleaned_is_written_as_docker_machine_wrote_it() -> None:
+    """Go's encoding/json: four spaces, no newline at the end, and its own escapes."""
+    left = (("HostOptions", "SwarmOptions", "IsSwarm"), True)
+    noted = (("Note",), "Zürich <ops@example.org> & \u2028")
+    text = dirty(left, noted)
+    go = json.dumps(json.loads(text), indent=4, ensure_ascii=False)
+    for character, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028")):
+        go = go.replace(character, escaped)
+    edit = residue("config.json", go)
+    assert edit is not None
+    assert edit.after == go.replace('"IsSwarm": true', '"IsSwarm": false')
+
+
+@pytest.mark.parametrize(
+    ("text", "urls"),
+    [
+        (dirty(*LEFT), ["consul://198.18.0.64:8500"]),
+        (dirty(LEFT[6]), ["consul://198.18.0.64:8500"]),
+        (dirty((LEFT[6][0], ["--cluster-store consul://x"])), ["consul://x"]),
+        (dirty((LEFT[6][0], ["cluster-store-opt=a"])), []),
+        (dirty(), []),
+        ('{"HostOptions": null}', []),
+        ("[]", []),
+        ("{", []),
+    ],
+)
+def test_the_stores_that_it_names(text: str, urls: list[str]) -> None:
+    assert list(stores(text)) == urls
 
 
 def test_no_key_is_added_that_the_file_did_not_have() -> None:

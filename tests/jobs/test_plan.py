@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import plan, quorum, steps
+from jobs import classic, plan, quorum, steps
+from jobs.classic import Naming
 from jobs.contract import Role
 from jobs.daemon_options import UnitFacts
 from jobs.facts import Container, Node, Package, upstream
@@ -34,7 +35,9 @@ PACKAGED = {
 }
 
 
-CONSUL = Container("consulnode01", "progrium/consul:latest", True, "always")
+CONSUL = Container("consulnode01", "progrium/consul:latest", True, "always", (), ("8500->8500/tcp",))
+EXPORTER = Container("aa-metrics", "prom/consul-exporter", True, "always", (), ("9107->9107/tcp",))
+NAMED = (Naming("tondi", before=("consul://198.18.0.39:8500",)),)
 
 
 def host(
@@ -49,13 +52,14 @@ def host(
         source=SOURCE,
         files=files if whole else {**PACKAGED, **files},
         unit=UnitFacts(fragment, (), () if whole else ("-/etc/default/docker",)),
-        containers=(*app, *(simulated.classic() if agents else ()), *((CONSUL,) if store else ())),
+        containers=(*app, *(simulated.classic() if agents else ()), *((CONSUL, EXPORTER) if store else ())),
         nodes=tuple(swarm),
     )
 
 
 def planned(world: World, role: Role) -> Plan:
-    made = plan.migration(KADITZ, world.host(), world.swarm(), role, GOAL)
+    store = classic.store(KADITZ, world.containers, NAMED)
+    made = plan.migration(KADITZ, world.host(), world.swarm(), role, GOAL, store=store)
     assert isinstance(made, Plan), made
     return made
 
@@ -107,7 +111,8 @@ def test_no_prefix_leaves_fewer_reachable_managers_than_quorum_needs(world: Worl
 @given(worlds)
 def test_what_ran_runs_and_the_options_lose_only_the_classic_swarm(world: World) -> None:
     end = finished(world, "manager")
-    assert {c.name for c in end.containers if c.running} == {"web", "once"}
+    assert {c.name for c in end.containers if c.running} - {EXPORTER.name} == {"web", "once"}
+    assert [c for c in end.containers if c == EXPORTER] == [c for c in world.containers if c == EXPORTER]
     text = "".join(end.files.values())
     assert "cluster-" not in text
     if any("tlsverify" in old for old in world.files.values()):
@@ -168,6 +173,62 @@ def test_a_node_that_the_host_was_before_is_told(ghost: Node, says: str) -> None
     world = host({}, OLD, agents=False, swarm=(*SWARMS[1], ghost))
     found = [finding for finding in planned(world, "worker").findings if finding.check == "old nodes"]
     assert [says in finding.hint for finding in found] == ([True] if says else [])
+
+
+# --- a node of a swarm is upgraded ------------------------------------------------------------------------------------
+
+OWN = Node(simulated.OWN, "kaditz", KADITZ.address, "worker", "active", "ready", "", "20.10.24", False)
+OTHER = Node("other", "pirita", "198.18.0.72", "worker", "active", "ready", "", "20.10.24", False)
+
+
+def inside(*nodes: Node, installed: str = OLD, stale: bool = True) -> World:
+    world = host({}, installed, agents=False, swarm=(*SWARMS[1], *nodes))
+    return replace(world, joined=True, stale=stale)
+
+
+SPARED: dict[str, tuple[World, list[str]]] = {
+    "a worker": (inside(OWN, OTHER), ["DrainNode", "CheckNode", "Activate"]),
+    "a manager": (
+        inside(replace(OWN, role="manager", manager="reachable")),
+        ["DrainNode", "CheckNode", "AwaitReachable", "Activate"],
+    ),
+    "drained by somebody": (inside(replace(OWN, availability="drain")), ["CheckNode"]),
+    "paused by somebody": (inside(replace(OWN, availability="pause")), ["CheckNode"]),
+    "no other takes work": (
+        replace(inside(OWN), nodes=(replace(SWARMS[1][0], availability="drain"), OWN)), ["CheckNode"]
+    ),
+    "a job died after it was drained": (
+        inside(replace(OWN, availability="drain", drained=True)), ["CheckNode", "Activate"]
+    ),
+    "a job died before it had work again": (
+        inside(replace(OWN, availability="drain", drained=True), installed=NEW, stale=False), ["Activate"]
+    ),
+    "nothing to restart": (inside(OWN, installed=NEW, stale=False), []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SPARED)
+def test_a_node_has_no_work_while_its_engine_restarts_and_is_verified_before_it_has_again(case: str) -> None:
+    world, wanted = SPARED[case]
+    role: Role = (
+        "manager" if any(node.id == simulated.OWN and node.role == "manager" for node in world.nodes) else "worker"
+    )
+    names = [type(step).__name__ for step in planned(world, role).steps]
+    membership = ("DrainNode", "CheckNode", "AwaitReachable", "Activate")
+    assert [name for name in names if name in membership] == wanted
+    if "DrainNode" in names:
+        assert names.index("DrainNode") < names.index("UpgradeEngine") < names.index("CheckNode")
+
+
+@given(st.data())
+def test_an_upgrade_in_the_swarm_that_is_cut_anywhere_ends_with_the_node_at_work(data: st.DataObject) -> None:
+    world = inside(OWN, OTHER)
+    whole = planned(world, "worker").steps
+    for step in whole[: data.draw(st.integers(0, len(whole)))]:
+        world = apply(step, world)
+    end = finished(world, "worker")
+    assert next(node for node in end.nodes if node.id == simulated.OWN) == OWN
+    assert planned(end, "worker").steps == ()
 
 
 def test_no_candidate_is_refused_before_anything_is_touched() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,31 @@ def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "lib/imker/before"
     monkeypatch.setattr(remote, "BEFORE", str(path))
     return path
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["clean", "after a crash"])
+@pytest.mark.parametrize(("mode", "wanted"), [(0o600, 0o600), (0o640, 0o640), (None, 0o644)])
+def test_the_new_text_is_at_no_moment_more_open_than_the_old(
+    tmp_path: Path, mode: int | None, wanted: int, left: bool
+) -> None:
+    path, fresh = tmp_path / "docker.json", tmp_path / "docker.json.imker~"
+    if mode is not None:
+        path.write_text("old")
+        path.chmod(mode)
+    if left:
+        fresh.write_text("of a run that died")
+        fresh.chmod(0o666)
+    with subprocess.Popen(["sh", "-c", remote.WRITE, "imker", str(path)], stdin=subprocess.PIPE, text=True) as writing:
+        assert writing.stdin
+        writing.stdin.write("a secret")
+        writing.stdin.flush()
+        deadline = time.monotonic() + 10
+        while not fresh.exists() or fresh.read_text() != "a secret":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert fresh.stat().st_mode & 0o777 == wanted
+        assert mode is None or path.read_text() == "old"
+    assert (path.read_text(), path.stat().st_mode & 0o777, fresh.exists()) == ("a secret", wanted, False)
 
 
 @pytest.fixture(params=["file", "link", "link to a link"])

@@ -6,9 +6,10 @@ It is simulated: it knows what each step does to what a plan is made from, and n
 from dataclasses import dataclass, replace
 
 from jobs import daemon_options, steps
+from jobs.classic import AGENTS
 from jobs.daemon_options import OptionFiles, UnitFacts
 from jobs.facts import Container, HostFacts, Node, Package, SwarmFacts, SwarmPlace, upstream
-from jobs.plan import CLASSIC, CONFFILE
+from jobs.plan import CONFFILE
 
 OWN, MAINTAINERS = "node-of-the-host", "# maintainer's file\n#DOCKER_OPTS=\n"
 
@@ -59,7 +60,12 @@ def apply(step: steps.Step, world: World) -> World:
         case steps.RetireContainers(names):
             return replace(world, containers=tuple(c for c in world.containers if c.name not in names))
         case steps.StopStore(name):
-            return replace(world, containers=tuple(_stopped(c) if c.name == name else c for c in world.containers))
+            return replace(
+                world,
+                containers=tuple(
+                    replace(c, running=False, restart="no") if c.name == name else c for c in world.containers
+                ),
+            )
         case steps.SwitchSource(edit):
             assert world.source == edit.before
             return replace(world, source=edit.after)
@@ -96,8 +102,10 @@ def _member(step: steps.Step, world: World) -> World:
             return _changed(world, pending=True)
         case steps.Promote():
             return _changed(world, role="manager", manager="reachable")
+        case steps.DrainNode():
+            return _changed(world, drained=True, availability="drain")
         case steps.Activate():
-            return _changed(world, pending=False, availability="active")
+            return _changed(world, pending=False, drained=False, availability="active")
         case steps.LeaveSwarm():
             return replace(world, joined=False, nodes=tuple(node for node in world.nodes if node.id != OWN))
         case _:
@@ -115,8 +123,8 @@ def _written(world: World, files: dict[str, str]) -> World:
 
 
 def _stopped(container: Container) -> Container:
-    return replace(container, running=False, restart="no" if "consul" in container.image else container.restart)
+    return replace(container, running=False)
 
 
 def classic() -> tuple[Container, ...]:
-    return tuple(Container(name, "swarm:1.2.3", True, "always") for name in CLASSIC)
+    return tuple(Container(name, "swarm:1.2.3", True, "always") for name in AGENTS)

@@ -117,7 +117,7 @@ async function draw() {
   const messages = [...seen, ...own].sort((one, other) => one.ts - other.ts);
   const list = $("messages"), atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
   const there = new Set(messages.map((message) => message.ts));
-  const roots = messages.filter((message) => !there.has(message.thread_ts));
+  const roots = messages.filter((message) => !there.has(message.thread_ts) || message.subtype === "thread_broadcast");
   place(list, roots, (message) => messages.filter((reply) => reply.thread_ts === message.ts));
   list.classList.toggle("empty", !roots.length);
   if (atEnd) list.scrollTop = list.scrollHeight;
