@@ -26,7 +26,7 @@ class Swarm:
         self.id = ""
         self.nodes = Nodes()
         self.autolock = False  # a manager that comes back waits for the key
-        self.joining: set[str] = set()
+        self.joining: dict[str, dict[str, Any]] = {}  # by host, what it was told to join with
         self.tokens: dict[str, str] = {}
         self._leader = ""
         self.labels: dict[str, str] = {}
@@ -54,6 +54,7 @@ class Swarm:
             if node is not None:
                 node.engine = machine.dockerd.version
                 node.locked = self.autolock and node.role == "manager"
+            self.joined(machine)
 
     def ghost(self, machine: "Machine") -> None:
         """A fault: what remains when a host left by force and joined again."""
@@ -140,12 +141,13 @@ class Swarm:
             self._remote(body.get("RemoteAddrs") or [])
             if not accepts_membership(machine.dockerd.version):
                 tokens.role_of(self.tokens, body.get("JoinToken", ""))
-            self.joining.add(machine.name)
+            self.joining[machine.name] = body
 
-    def joined(self, machine: "Machine", body: dict[str, Any]) -> None:
+    def joined(self, machine: "Machine") -> None:
+        """A daemon that is down goes on with its join when it is back."""
         with self.mutex:
-            self.joining.discard(machine.name)
-            if not machine.dockerd.version:
+            body = self.joining.pop(machine.name, None) if machine.dockerd.version else None
+            if body is None:
                 return
             address = str(body.get("AdvertiseAddr") or machine.about.address)
             node = self._add(machine, machine.name, address, machine.dockerd.version)
@@ -159,8 +161,10 @@ class Swarm:
     def leave(self, machine: "Machine", force: bool) -> None:
         with self.mutex:
             node = self.nodes.of(machine)
-            if node is None:
+            if node is None and self.joining.pop(machine.name, None) is None:
                 raise Refused(503, "This node is not part of a swarm")
+            if node is None:
+                return
             if node.role == "manager" and not force:
                 raise Refused(503, LEAVING + "Use `--force` to ignore this message.")
             node.machine, node.locked = None, False

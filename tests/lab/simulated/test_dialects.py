@@ -122,6 +122,18 @@ def test_a_join_that_takes_longer_than_the_engines_patience_arrives_all_the_same
     assert "continue in the background" in join.said
 
 
+def test_a_daemon_that_restarts_while_it_joins_goes_on_with_it(imker) -> None:
+    world = imker.fleet.world
+    world.swarm.init(imker.fleet["tondi"])
+    world.slow_joins.add("connewitz")
+    manager, joins = imker.host("tondi"), Engine(imker.host("connewitz"))
+    with pytest.raises(EngineRefused, match="Timeout was reached"):
+        joins.join(manager.address, Engine(manager).worker_token(), "active")
+    assert joins.info()["Swarm"]["LocalNodeState"] == "pending"
+    assert imker.fleet["connewitz"].dockerd.restart()
+    assert joins.info()["Swarm"]["LocalNodeState"] == "active"
+
+
 def test_a_join_is_waited_for_longer_than_other_answers(imker) -> None:
     assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
     imker.fleet.world.slow_joins.add("tondi")
