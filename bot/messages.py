@@ -23,6 +23,7 @@ from imker.fault import fault
 
 log = structlog.get_logger()
 APART = 1.5  # seconds between two edits of one message
+AHEAD = 3600  # seconds that the bot's clock may be ahead of Slack's
 METADATA = "imker_run"
 UNFIT = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 PLAIN = 1000  # characters of either end of a text, which Slack takes whatever is in it
@@ -82,7 +83,7 @@ class Messages:
 
     def _found(self, channel: str, run: str, since: float) -> str:
         """A message of this run that was posted although its reply was lost, "" if there is none."""
-        posted = history(self._client, channel, since - 60)
+        posted = history(self._client, channel, since - AHEAD)
         return next((str(one["ts"]) for one in posted if payload(one, METADATA).get("run") == run), "")
 
     def _edit(self, view: RunView, message: Message, over: bool, digest: str, posted: dict[str, str]) -> None:

@@ -31,6 +31,8 @@ class Connect(Protocol):
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
 HOSTNAME = "/proc/sys/kernel/hostname"
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
+# In one command: what passes between two looks would count as time that the daemon has run longer.
+CLOCKS = "date +%s.%N; cat /proc/uptime"
 MATCHING = 'for file in $1; do [ -e "$file" ] && printf "%s\\n" "$file"; done; true'
 
 
@@ -183,8 +185,8 @@ def _saved(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
 def _changed_since_start(shell: Shell, options: OptionFiles, unit: dict[str, str]) -> bool:
     """Whether a file with options is younger than the daemon. Both by the host's own clock."""
     started = int(unit.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
-    now, uptime = shell.run("date", "+%s.%N").stdout, shell.run("cat", "/proc/uptime").stdout
-    began = float(now) - float(uptime.split()[0]) + started
+    now, uptime = shell.run("sh", "-c", CLOCKS).stdout.split()[:2]
+    began = float(now) - float(uptime) + started
     times = shell.run("stat", "-c", "%.Y", "--", *options.files, sudo=True).stdout.split() if options.files else []
     return any(float(changed) > began for changed in times)
 

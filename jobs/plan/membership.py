@@ -1,5 +1,7 @@
 """A host's place in the swarm: what is left to do for it, and what to know before. Pure."""
 
+import re
+
 from jobs import quorum
 from jobs.contract import Accept, Finding, Migrate, Reject, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
@@ -17,6 +19,8 @@ from jobs.steps import (
     Step,
 )
 from jobs.typed import typed
+
+CANDIDATE = re.compile(r"1\.12\.0-rc")
 
 
 def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
@@ -37,6 +41,8 @@ def role_of(host: Host, now: HostFacts, swarm: SwarmFacts) -> Role:
 def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
     if swarm.problem:
         return Refusal(f"the swarm cannot be asked: {swarm.problem}", "See /swarm nodes.")
+    if candidates := [node for node in swarm.nodes if CANDIDATE.match(node.engine)]:
+        return _candidates(candidates)
     node = own_node(now, swarm)
     if now.place.state not in ("inactive", "") and node is None:
         return Refusal(
@@ -52,6 +58,15 @@ def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tup
     return Refusal(
         f"there is no swarm yet, and {host.name} is to be a worker",
         f"Start it with a manager first: {typed(Migrate(host.name, 'manager'))}, or another host.",
+    )
+
+
+def _candidates(nodes: list[Node]) -> Refusal:
+    """They knew no join tokens: who joined waited to be accepted, and released Engines do not speak with them."""
+    who = f"{', '.join(node.hostname for node in nodes)}: {', '.join(sorted({node.engine for node in nodes}))}"
+    return Refusal(
+        f"the swarm is of Docker's release candidates ({who}), which released ones cannot join",
+        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
     )
 
 

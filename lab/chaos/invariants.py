@@ -10,7 +10,21 @@ from lab.simulated.history import Deed
 from lab.slack.client import Seen
 
 CHANGING = ("file", "unit", "restart", "containers", "group")
+SWARM = ("init", "join", "leave", "promote", "demote", "node")
 PROBE = "imker-probe"  # a look, although it starts a unit for it
+
+
+def changes(deeds: Sequence[Deed]) -> list[Deed]:
+    """What was done to hosts and to the swarm, looks left out."""
+    return [deed for deed in deeds if deed.kind in (*CHANGING, *SWARM) and PROBE not in deed.what]
+
+
+def again_is_nothing(deeds: Sequence[Deed], before: int) -> list[str]:
+    """Nothing was changed after the first so many changes, when all had arrived."""
+    return [
+        f"asked again, {deed.host} was changed once more (fence {deed.fence}, {deed.source}): {deed.kind}, {deed.what}"
+        for deed in changes(deeds)[before:]
+    ]
 
 
 def one_answer_each(asked: Sequence[Asked], runs: Mapping[str, Run]) -> list[str]:

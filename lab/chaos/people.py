@@ -18,7 +18,7 @@ from lab.story import ALICE, BOB, OPS
 
 HEARD, UNHEARD = 60.0, 6.0  # seconds until somebody gives up on an acknowledged command; on one that was not
 IDLE = 3.0  # seconds with nothing to ask for until somebody looks at the nodes
-FINAL = {"✅": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
+FINAL = {"✅": "done", "⚠": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
 PRESSES = (
     ("Accept", BOB),
     ("Continue", ALICE),

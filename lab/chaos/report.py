@@ -10,7 +10,10 @@ COLUMNS = ("fault", "times", "runs under way", "done", "refused", "failed", "los
 
 @dataclass(frozen=True)
 class Hit:
-    """A fault that hit `what` at `at` (monotonic), and the IDs of the runs that were under way then."""
+    """A fault that hit `what` at `at` (monotonic), and the IDs of the runs that it could disturb: those under way then,
+
+    on that host if it was a host's.
+    """
 
     fault: str
     what: str

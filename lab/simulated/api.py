@@ -54,14 +54,14 @@ def _join(asked: Asked) -> Any:
             deed.said = TIMEOUT
             raise Refused(500, TIMEOUT)
         time.sleep(world.pace.join)
-        world.swarm.joined(machine, asked.body)
+        world.swarm.joined(machine)
     return None
 
 
 def _join_late(unit: Unit, asked: Asked) -> int:
     pace = asked.machine.world.pace
     if unit.pause(pace.join_patience + 10 * pace.join):
-        asked.machine.world.swarm.joined(asked.machine, asked.body)
+        asked.machine.world.swarm.joined(asked.machine)
     asked.machine.units.stop(unit.name)
     return 0
 

@@ -40,7 +40,7 @@ def upgrade(machine: "Machine", wanted: Sequence[str]) -> Work:
         if machine.apt_fails:
             unit.output.append("E: Failed to fetch http://packages.invalid  404  Not Found")
             return 100
-        known = offered(machine.world.age, machine.disk.texts.get(SOURCE, ""))
+        known = offered(machine.age, machine.disk.texts.get(SOURCE, ""))
         fresh = [(name, version) for name, version in map(_split, wanted) if not _installed(machine, name, version)]
         for name, version in fresh:
             if version not in known.get(name, []):

@@ -27,7 +27,10 @@ OFFERED: dict[Age, dict[str, dict[str, str]]] = {
         "main": {"docker.io": "1.11.2~ds1-1"},
         "experimental": {"docker.io": "26.1.5+dfsg1-9+lab1", "docker-cli": "26.1.5+dfsg1-9"},
     },
-    "rc": {"main": {"docker.io": "1.12.0~rc3-1"}, "experimental": {"docker.io": "1.12.0~rc3-1"}},
+    "rc": {
+        "main": {"docker.io": "1.12.0~rc3-1"},
+        "experimental": {"docker.io": "26.1.5+dfsg1-9+lab1", "docker-cli": "26.1.5+dfsg1-9"},
+    },
 }
 
 

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 SERVICE, JSON = "/etc/systemd/system/docker.service", "/etc/docker/daemon.json"
 PACKAGED, DROP_INS = "/lib/systemd/system/docker.service", "/etc/systemd/system/docker.service.d/"
 CLUSTER = ("cluster-store", "cluster-advertise", "cluster-store-opt", "cluster-store-opts")
+BROKEN = "failed to start daemon: exec format error"
 ALIASES = {"H": "hosts", "host": "hosts", "label": "labels"}
 
 
 class Dockerd:
-    """`version`: the running Engine's, "" while it is down; `starts`: False is a fault, a daemon that never starts."""
+    """`version`: the running Engine's, "" while it is down; `failing`: a fault, so many starts come to nothing."""
 
     def __init__(self, machine: "Machine") -> None:
         self._machine = machine
@@ -32,7 +33,7 @@ class Dockerd:
         self.command_line: tuple[str, ...] = ()
         self.live_restore = False
         self.cluster = False
-        self.starts = True
+        self.failing = 0
 
     def installed(self) -> str:
         return engine_of(self._machine.packages["docker.io"].version)
@@ -51,14 +52,15 @@ class Dockerd:
         """Why the installed daemon would not start with what is on the disk; "" when it would."""
         found = effective(self.options())
         version = self.installed()
-        if not self.starts or self._machine.packages["docker.io"].state == "iU":
-            return "failed to start daemon: exec format error"
+        if self._machine.packages["docker.io"].state == "iU":
+            return BROKEN
         return _unknown(found, version) or _twice(found) or _labels(found, version) or self._incompatible(found)
 
     def start(self) -> bool:
         """Whether it runs then. What stands in its way is in the journal."""
         machine = self._machine
-        why = self.refusal()
+        why = self.refusal() or (BROKEN if self.failing else "")
+        self.failing = max(0, self.failing - 1)
         if why:
             machine.log("docker.service", why)
             return False

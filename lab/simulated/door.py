@@ -50,6 +50,10 @@ class Door:
                 caller.shutdown(socket.SHUT_RDWR)
                 caller.close()
 
+    def callers(self) -> int:
+        with self._lock:
+            return len(self._callers)
+
     def _accept(self, listener: socket.socket) -> None:
         while True:
             try:

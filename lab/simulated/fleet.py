@@ -7,7 +7,7 @@ import signal
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -43,12 +43,17 @@ class Fleet:
     """`folder` gets what a user of Imker would have: imker.toml, docker-machine/, known_hosts, ssh/."""
 
     def __init__(
-        self, hosts: Iterable[LabHost], folder: Path, network: int, pace: Pace | None = None, age: Age = "2016"
+        self,
+        hosts: Iterable[LabHost],
+        folder: Path,
+        network: int,
+        pace: Pace | None = None,
+        ages: Sequence[Age] = ("2016",),
     ) -> None:
         self.hosts = tuple(_at(host, network) for host in hosts)
         self.folder = folder
         self._keys = folder / "keys" / str(network)  # certificates name addresses
-        self._pace, self._age = pace, age
+        self._pace, self._ages = pace, ages
         client.make_keys(self.hosts, self._keys)
         client.write(folder, self.hosts, self._keys)
         self._doors: dict[str, tuple[Door, Door]] = {}
@@ -58,9 +63,10 @@ class Fleet:
     def __getitem__(self, name: str) -> Machine:
         return self.world.machines[name]
 
-    def reset(self) -> None:
+    def reset(self, ages: Sequence[Age] = ()) -> None:
         """All hosts anew, in the state of 2016, at the same addresses; docker-machine's store as well."""
         self.close()
+        self._ages = ages or self._ages
         client.write(self.folder, self.hosts, self._keys)
         self.world = self._begin()
 
@@ -80,19 +86,24 @@ class Fleet:
         self.world.history.note(name, "fault", "SSH cut")
         self._doors[name][0].cut()
 
+    def connected(self) -> list[str]:
+        """Names of the hosts that somebody is connected to by SSH."""
+        return [name for name, (shell, _) in self._doors.items() if shell.callers()]
+
     def black_hole(self, name: str, silent: bool = True) -> None:
         """The host accepts connections and says nothing, over SSH and over TLS, until it is told otherwise."""
         self.world.history.note(name, "fault", "black hole" if silent else "speaks again")
         self[name].silent.set() if silent else self[name].silent.clear()
 
-    def reboot(self, name: str) -> None:
+    def reboot(self, name: str, seconds: float | None = None) -> None:
+        """`seconds`: how long it is away, if not as long as it takes to boot."""
         self.world.history.note(name, "fault", "reboot")
-        self[name].reboot()
+        self[name].reboot(self.world.pace.boot if seconds is None else seconds)
 
     # --- ---
 
     def _begin(self) -> World:
-        world = World(self.hosts, {host.name: self._files(host) for host in self.hosts}, self._pace, self._age)
+        world = World(self.hosts, {host.name: self._files(host) for host in self.hosts}, self._pace, self._ages)
         for machine in world.machines.values():
             self._connect(machine)
         return world
@@ -118,11 +129,11 @@ class Fleet:
 
 
 @contextmanager
-def running(hosts: Iterable[LabHost], folder: Path, pace: Pace | None = None, age: Age = "2016") -> Iterator[Fleet]:
+def running(hosts: Iterable[LabHost], folder: Path, pace: Pace | None = None, *ages: Age) -> Iterator[Fleet]:
     """Hosts on a network of their own, for as long as somebody needs them."""
     with ExitStack() as stack:
         network = stack.enter_context(_network())
-        fleet = Fleet(hosts, folder, network, pace, age)
+        fleet = Fleet(hosts, folder, network, pace, ages or ("2016",))
         stack.callback(fleet.close)
         yield fleet
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lab.fleet import options
 from lab.fleet.hosts import APPLICATIONS, LabHost
-from lab.simulated.dialect import OFFERED
+from lab.simulated.dialect import OFFERED, Age
 from lab.simulated.dockerd import Dockerd
 from lab.simulated.units import Units
 
@@ -72,9 +72,10 @@ class Disk:
 class Machine:
     """`listening`, `power`: called with True and False as the Engine's TLS port and the host come and go."""
 
-    def __init__(self, about: LabHost, world: "World", tls: dict[str, str]) -> None:
+    def __init__(self, about: LabHost, world: "World", tls: dict[str, str], age: Age) -> None:
         self.about = about
         self.world = world
+        self.age = age
         self.lock = threading.RLock()
         self.fence = threading.Lock()  # of /var/lib/imker, held by the command that changes the host
         self.listening: Callable[[bool], None] = lambda open_: None
@@ -87,7 +88,7 @@ class Machine:
         self.disk = Disk()
         self.units = Units()
         self.journal: dict[str, list[str]] = {}
-        self.packages = {name: Package(version) for name, version in OFFERED[world.age]["main"].items()}
+        self.packages = {name: Package(version) for name, version in OFFERED[age]["main"].items()}
         self.containers: dict[str, Container] = {}
         self.dockerd = Dockerd(self)
         self._ids = itertools.count(1)
@@ -103,6 +104,7 @@ class Machine:
         for name, image, arguments in (*APPLICATIONS, *self.about.classic):
             self.add(name, image, arguments)
         self.dockerd.start()
+        self.dockerd.started = self.booted + 10
         for path, text in options.files(self.about, classic=True).items():
             self.disk.write(path, text)
 
@@ -121,17 +123,17 @@ class Machine:
     def log(self, unit: str, line: str) -> None:
         self.journal.setdefault(unit, []).append(line)
 
-    def reboot(self) -> None:
-        """Power off, and on again after a while. What apt was doing stays half done."""
+    def reboot(self, seconds: float) -> None:
+        """Power off, and on again after so long. What apt was doing stays half done."""
         with self.lock:
             self.up = False
             self.units.power_off()
             self.dockerd.stop()
             self.power(False)
-        threading.Thread(target=self._boot, name=f"boot {self.name}", daemon=True).start()
+        threading.Thread(target=self._boot, args=(seconds,), name=f"boot {self.name}", daemon=True).start()
 
-    def _boot(self) -> None:
-        time.sleep(self.world.pace.boot)
+    def _boot(self, seconds: float) -> None:
+        time.sleep(seconds)
         with self.lock:
             self.booted = time.time()
             self.up = True

@@ -20,6 +20,7 @@ TIMEOUT = (
     "Timeout was reached before node joined. The attempt to join the swarm will continue in the background. Use the "
     '"docker info" command to see the current swarm status of your node.'
 )
+UNREACHED = 'rpc error: code = Unavailable desc = connection error: desc = "connect: connection refused"'
 LEAVING = "You are attempting to leave the swarm on a node that is participating as a manager. "
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.simulated import apt
+from lab.simulated import apt, system
 from lab.simulated.machine import SOURCE, Machine
 from lab.simulated.said import Said
 from lab.simulated.units import Unit, Work
@@ -58,7 +58,7 @@ def candidates(machine: Machine, rest: list[str], stdin: str) -> Said:
     if machine.apt_fails:
         return Said(100, "", "E: Failed to fetch http://packages.invalid  404  Not Found\n")
     _, _, listed, installed, *packages = rest
-    offered = apt.offered(machine.world.age, stdin if listed else machine.disk.texts.get(SOURCE, ""))
+    offered = apt.offered(machine.age, stdin if listed else machine.disk.texts.get(SOURCE, ""))
     older = (one for one in offered.get(packages[0], []) if apt.older(one, installed))
     shown = "".join(apt.madison(offered, package) + "==\n" for package in packages)
     return Said(0, shown + "".join(f"{version}\n" for version in older))
@@ -109,6 +109,7 @@ SCRIPTS = (
     Script('cp -p -- "$1" "$to', restore, "file"),
     Script('printf "%s\\n" "$2" >> "$1"', note, "file"),
     Script(".imker-*; do", copies),
+    Script("cat /proc/uptime", system.clocks),
     Script("part now date", conditions),
 )
 

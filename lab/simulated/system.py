@@ -1,5 +1,6 @@
 """Files, units and packages of a simulated host, as its own tools tell of them and change them."""
 
+import math
 import time
 
 from lab.simulated.machine import Machine
@@ -19,16 +20,16 @@ def cat(machine: Machine, rest: list[str], stdin: str) -> Said:
 
 
 def _proc(machine: Machine, path: str) -> str | None:
-    if path == "/proc/uptime":
-        return f"{time.time() - machine.booted:.2f} 0.00\n"
     daemon = machine.dockerd
     if daemon.version and path == f"/proc/{daemon.pid}/cmdline":
         return "".join(f"{word}\0" for word in daemon.command_line)
     return None
 
 
-def date(machine: Machine, rest: list[str], stdin: str) -> Said:
-    return Said(0, f"{time.time():.9f}\n")
+def clocks(machine: Machine, rest: list[str], stdin: str) -> Said:
+    """The wall clock's time, and the uptime, of which the kernel leaves out what is less than a hundredth."""
+    now = time.time()
+    return Said(0, f"{now:.9f}\n{math.floor((now - machine.booted) * 100) / 100:.2f} 0.00\n")
 
 
 def stat(machine: Machine, rest: list[str], stdin: str) -> Said:

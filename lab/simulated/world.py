@@ -1,6 +1,7 @@
 """All simulated hosts with the swarm they share and the history of what was done to them. State; no sockets here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import cycle
 
 from lab.fleet.hosts import LabHost
 from lab.simulated.dialect import Age, Pace
@@ -10,14 +11,22 @@ from lab.simulated.swarm import Swarm
 
 
 class World:
-    """`tls`: by host name, the files of /etc/docker that its daemon serves with."""
+    """`tls`: by host name, the files of /etc/docker that its daemon serves with; `ages`: of one host after the other's
+
+    Engine, from the first again when there are more hosts.
+    """
 
     def __init__(
-        self, hosts: Iterable[LabHost], tls: Mapping[str, dict[str, str]], pace: Pace | None = None, age: Age = "2016"
+        self,
+        hosts: Iterable[LabHost],
+        tls: Mapping[str, dict[str, str]],
+        pace: Pace | None = None,
+        ages: Sequence[Age] = ("2016",),
     ) -> None:
         self.pace = pace or Pace()
-        self.age: Age = age
         self.history = History()
         self.swarm = Swarm()
         self.slow_joins: set[str] = set()  # a fault: names of hosts whose join goes on after the Engine's patience
-        self.machines = {host.name: Machine(host, self, tls.get(host.name, {})) for host in hosts}
+        self.machines = {
+            host.name: Machine(host, self, tls.get(host.name, {}), age) for host, age in zip(hosts, cycle(ages))
+        }

@@ -55,7 +55,7 @@ class Workspace:
         self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def say(self, user: str, channel: str, text: str) -> dict[str, Any]:
-        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`."""
+        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`, `delivered`."""
         return self._post("/lab/say", user=user, channel=channel, text=text)
 
     def press(self, user: str, message: Seen, button: str, **forged: str) -> dict[str, Any]:
@@ -115,6 +115,11 @@ class Workspace:
 
     def fault(self, kind: str, **more: Any) -> None:
         self._post("/lab/fault", kind=kind, **more)
+
+    def faults(self) -> set[tuple[str, str]]:
+        """Kind and method of those that have not happened as often yet as they were asked for."""
+        told = self._http.get("/lab/faults").json()["set"]
+        return {(fault["kind"], fault["method"]) for fault in told}
 
     def clear_faults(self) -> None:
         self._post("/lab/fault", clear=True)

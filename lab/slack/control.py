@@ -119,7 +119,7 @@ class Control:
     async def _delivered(self, kind: str, payload: Said) -> Said:
         answer = await self._slack.sockets.deliver(kind, payload)
         self._slack.changes.tell()
-        return answer
+        return {**answer, "delivered": payload}
 
     def _answering(self, act: Callable[[Said], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
         async def answer(request: Request) -> Response:

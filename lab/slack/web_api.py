@@ -69,10 +69,12 @@ class WebApi:
         if url is None or url.used >= USES or time.time() - url.made > MINUTES * 60:
             return JSONResponse({"ok": False, "error": "used_url"}, status_code=404)
         url.used += 1
+        said = await _said(request)
         try:
-            methods.respond(await _said(request), url, self._state)
+            methods.respond(said, url, self._state)
         except SlackRefuses as refused:
             return JSONResponse({"ok": False, "error": refused.error}, status_code=400)
+        self._slack.note("response", {**said, "key": request.path_params["key"]}, "ok")
         self._slack.changes.tell()
         return JSONResponse({"ok": True})
 

@@ -283,6 +283,14 @@ def test_let_in_again_the_message_becomes_true(world: World, how: str) -> None:
     assert "[in_progress] step 0" in post.plain
 
 
+def test_a_lost_reply_is_looked_up_although_the_bots_clock_is_almost_an_hour_ahead(world: World) -> None:
+    world.now = time.time() + 3500
+    (run,) = world.begun(1)
+    world.workspace.fault("drop_reply", method="chat.postMessage")
+    world.look(10)
+    assert len(world.posts(run)) == 1
+
+
 @pytest.mark.parametrize("details", [0, 2])
 def test_a_message_that_somebody_deleted_comes_again_with_all_that_belongs_to_it(world: World, details: int) -> None:
     (run,) = world.begun(1)

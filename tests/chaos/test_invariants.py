@@ -1,8 +1,8 @@
-"""What is checked of a fence, checked: a history that goes down is seen, and one that only looks so is not."""
+"""What is checked, checked: a history that went wrong is seen, and one that only looks so is not."""
 
 import pytest
 
-from lab.chaos.invariants import fence_never_goes_down
+from lab.chaos.invariants import again_is_nothing, fence_never_goes_down
 from lab.simulated.history import Deed
 
 
@@ -26,3 +26,16 @@ def deed(
 )
 def test_it_never_goes_down(deeds: list[Deed], found: list[str]) -> None:
     assert fence_never_goes_down(deeds) == found
+
+
+@pytest.mark.parametrize(
+    ("later", "found"),
+    [
+        ([], []),
+        ([deed(5, 3, kind="fault"), deed(5, 3, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
+        ([deed(7, 3)], ["asked again, tondi was changed once more (fence 7, 127.0.0.1:4): file, sh -c"]),
+        ([deed(0, 3, kind="join")], ["asked again, tondi was changed once more (fence 0, 127.0.0.1:4): join, sh -c"]),
+    ],
+)
+def test_asking_again_is_nothing(later: list[Deed], found: list[str]) -> None:
+    assert again_is_nothing([deed(3, 1), deed(3, 2, kind="init"), *later], 2) == found

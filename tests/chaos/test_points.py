@@ -25,6 +25,7 @@ from lab.simulated.machine import Machine, Package
 from lab.simulated.units import Unit
 from lab.slack.client import Seen, Workspace
 from lab.story import ALICE, BOB, OPS
+from tests.figures import figure
 
 QUICK = Pace(upgrade=0.3, restart=0.05, boot=0.5, join=0.05)
 AT_ONCE = 6  # runs under way
@@ -84,6 +85,7 @@ class Deaths:
         return next((pid for pid in found if not Path(f"/proc/{pid}").exists()), 0)
 
 
+@pytest.mark.figures
 @pytest.mark.timeout(600)
 def test_a_death_at_each_point_breaks_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.chaos.people.UNHEARD", 1.0)
@@ -107,6 +109,7 @@ def test_a_death_at_each_point_breaks_no_promise(tmp_path: Path, monkeypatch: py
         wrong = [*deaths.wrong, *invariants.nothing_twice(targets.fleet.world.history.deeds())]
         wrong += invariants.no_doubled_posts(targets.workspace.sees(ALICE, OPS))
         assert wrong == [], "\n".join(wrong) + log.read_text()[-5000:]
+    figure("points at which a process was killed", f"{len(set(deaths.died) & set(POINTS))} of {len(POINTS)}")
     assert sorted(deaths.died) == sorted(POINTS)
     killed = [
         ended for ended in targets.processes.by_itself if ended in ("bot ended with -9", "reporter ended with -9")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.canaries import found, held_by
 from lab.fleet import fleet
 from lab.fleet.hosts import LabHost
 from lab.fleet.options import DEFAULTS
@@ -19,7 +20,6 @@ from lab.imker import Processes, environment
 from lab.slack.client import Seen
 from lab.slack.running import running
 from lab.story import ALICE, BOB, OPS
-from tests.canaries import found, held_by
 from tests.fleet.imkers import Imker, below, on, wait_for
 from tests.redis_users import server, start_each, url
 

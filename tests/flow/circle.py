@@ -36,19 +36,21 @@ from imker.audit import Audit
 from imker.fault import Point
 from imker.moment import Moment
 from imker.signing import Key
-from jobs import contract, engine, inventory, run, settings
+from jobs import contract, engine, inventory, run, settings, stepping
 from jobs.contract import Request
+from jobs.execute import restart
 from jobs.inventory import Host
 from jobs.journal import Journal
 from jobs.office import Office
 from lab.simulated.fleet import Fleet
 from lab.slack.client import Seen
-from lab.slack.state import State
-from tests.flow.wires import Slack, Wire, client
+from tests.flow.wires import Clocked, Slack, Wire, client
 
 KEY = Key("circle-" * 10)
 OPS = "C01OPS"
 _sleep, NAP = time.sleep, 0.003  # seconds: nothing here takes longer than that
+LEASE = 30.0  # seconds, after which the locks of who died are free
+START = 1  # seconds that an Engine has to answer after its restart: it does at once, or not at all
 Deaths = tuple[Point, int] | None  # where a process dies, when it has come there so many times before; None for never
 
 
@@ -65,6 +67,8 @@ class Circle:
     private: dict[str, list[str]] = field(default_factory=dict)  # by delivery: what was answered to it alone
     acked: dict[str, Delivery] = field(default_factory=dict)
     cut_in: int | None = None  # commands until an SSH connection is lost
+    left: dict[bytes, Any] = field(default_factory=dict)  # locks whose holder died
+    missed: list[Job] = field(default_factory=list)  # jobs that died, and RQ does not know
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
@@ -78,10 +82,11 @@ class Circle:
         self.patch.setattr(engine, "_client", client(lambda: self.fleet.world.machines))
         self.patch.setattr(run, "_office", self._office)
         self.patch.setattr(time, "sleep", _nap)
+        self.patch.setattr(stepping, "PATIENCE", 0)
+        self.patch.setattr(restart, "WITHIN", START)
         self.patch.setattr(reception, "WebhookClient", self._webhook)
-        self.slack = Slack(State())
-        self.begin_bot()
-        self.begin_reporter()
+        self.slack = Slack(Clocked(self.clock))
+        self.bots, self.reporters = [self._bot(), self._bot()], [self._reporter(), self._reporter()]
 
     def clock(self) -> float:
         return time.time() + self.ahead
@@ -90,26 +95,42 @@ class Circle:
         real = moment.now()
         return replace(real, wall=real.wall + self.ahead, since=real.since + self.ahead)
 
-    # --- the processes ---
+    def passes(self, seconds: float) -> None:
+        """Time. Leases end in it, and RQ workers that are gone are missed."""
+        self.ahead += seconds
+        if seconds >= LEASE:
+            self.miss()
 
-    def begin_bot(self) -> None:
+    def miss(self) -> None:
+        for key in self.left:
+            self.redis.delete(key)
+        for job in self.missed:
+            job.set_status(JobStatus.FAILED)
+        self.left, self.missed = {}, []
+
+    # --- the processes: two bots and two reporters, of which each may be made anew ---
+
+    @property
+    def runs(self) -> Runs:
+        return Runs(self.redis, self.clock, KEY, self.now)
+
+    def _bot(self) -> Reception:
         file = config.load(File, self.fleet.folder / "imker.toml")
         own = Settings(
             bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
             channels=file.slack.channels, rights=file.rights, team="T01IMKER",
         )  # fmt: skip
-        self.runs = Runs(self.redis, self.clock, KEY, self.now)
         people = People(self.slack, file.rights.groups)
         desk = Desk(own, self.runs, people, "T01IMKER", Audit(self.redis), lambda: ())
-        self.bot = Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack, Limit(1000))
+        return Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack, Limit(1000))
 
-    def begin_reporter(self) -> None:
-        runs = Runs(self.redis, self.clock, KEY, self.now)
+    def _reporter(self) -> Reporter:
+        runs = self.runs
         witness = Witness(self.slack, Audit(self.redis), runs, OPS, self.clock)
         past = Past(self.slack, runs, (OPS,), self.clock)
-        self.reporter = Reporter(runs, Messages(runs, self.slack, self.clock), witness, past, self.clock)
+        return Reporter(runs, Messages(runs, self.slack, self.clock), witness, past, self.clock)
 
-    def deliver(self, delivery: Delivery, dies: Deaths = None) -> None:
+    def deliver(self, delivery: Delivery, dies: Deaths = None, which: int = 0) -> None:
         """As Slack does, which hears of it or does not."""
         with self._mortal(dies) as dead:
 
@@ -117,40 +138,41 @@ class Circle:
                 if not dead:
                     self.acked[delivery.id] = delivery
 
-            self.bot.receive(delivery, ack)  # type: ignore[arg-type]
+            self.bots[which].receive(delivery, ack)  # type: ignore[arg-type]
         if dead:
-            self.begin_bot()
+            self.bots[which] = self._bot()
 
-    def catch_up(self, dies: Deaths = None) -> None:
+    def catch_up(self, dies: Deaths = None, which: int = 0) -> None:
         with self._mortal(dies) as dead:
-            self.bot.catch_up()
+            self.bots[which].catch_up()
         if dead:
-            self.begin_bot()
+            self.bots[which] = self._bot()
 
-    def report(self, dies: Deaths = None) -> None:
+    def report(self, dies: Deaths = None, which: int = 0) -> None:
         with self._mortal(dies) as dead:
-            self.reporter.look()
+            self.reporters[which].look()
         if dead:
-            self.begin_reporter()
+            self.reporters[which] = self._reporter()
 
     def work(self, queue: str, dies: Deaths = None, cut: int | None = None) -> bool:
-        """The next job, if there is one. One that is killed is noticed, and its locks' leases end."""
+        """The next job, if there is one. One that is killed keeps its locks, and RQ knows nothing, for a while."""
         name: Any = self.redis.lpop(f"rq:queue:{queue}")
         if name is None:
             return False
         job = Job.fetch(name.decode(), self.redis, JSONSerializer)
         job.set_status(JobStatus.STARTED)
-        ended, self.cut_in = JobStatus.FAILED, cut
-        with self._mortal(dies):
+        self.cut_in = cut
+        with self._mortal(dies) as dead:
             try:
                 run.run(*job.args)
-                ended = JobStatus.FINISHED
+                job.set_status(JobStatus.FINISHED)
             except Exception:
-                ended = JobStatus.FAILED
+                job.set_status(JobStatus.FAILED)
         self.cut_in = None
-        job.set_status(ended)
-        for lock in self.redis.keys("lock:*"):
-            self.redis.delete(lock)
+        if dead:
+            self.missed.append(job)
+            for lock, holder in self.left.items():
+                self.redis.set(lock, holder)
         return True
 
     def kill_redis(self) -> None:
@@ -180,8 +202,6 @@ class Circle:
         known = f"delivery.{next(self._numbers)}"
         return Delivery(kind, known, who, OPS, text, known, self.clock())
 
-    # --- ---
-
     @contextmanager
     def _mortal(self, dies: Deaths) -> Iterator[list[Point]]:
         """Whoever comes to the point dies there: no further word of theirs counts."""
@@ -192,6 +212,7 @@ class Circle:
             came.append(point)
             if dies == (point, came.count(point) - 1):
                 dead.append(point)
+                self.left |= {lock: self.redis.get(lock) for lock in self.redis.keys("lock:*")}
                 raise Killed(point)
 
         fault.crossed = crossed if dies is not None else None

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobs.contract import Began, Candidate, Detail, Ended, Planned, Quorum, StepFailed, StepLine, StepStarted, Waiting
+from lab.canaries import found, held_by, written
 from lab.imker import environment
-from tests.canaries import found, held_by, written
 from tests.flow.conftest import ALICE, BOB, CANARIES, CAROL, OPS, Flow
 
 JOIN, PROXY = "SWMTKN-1-canary0a1b2c3d4e5f-canary6a7b8c9d", "canary-proxy-password-77"

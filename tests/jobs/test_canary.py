@@ -26,8 +26,8 @@ from jobs.office import Office
 from jobs.settings import Settings
 from jobs.ssh import Output
 from jobs.stepping import carry_out
+from lab.canaries import found, held_by, written
 from tests import streams
-from tests.canaries import found, held_by, written
 
 TOKEN = "SWMTKN-1-canary7f3a9c1e5b2d8f4a6c0e-canary2b4d6f8a"
 PROXY = "canary-proxy-password-91c3"

@@ -91,4 +91,4 @@ def other(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
     from contextlib import ExitStack
 
     with ExitStack() as stack:
-        yield lambda *names, **how: stack.enter_context(running(named(names), tmp_path, **{"pace": QUICK, **how}))
+        yield lambda *names, pace=QUICK, age="2016": stack.enter_context(running(named(names), tmp_path, pace, age))

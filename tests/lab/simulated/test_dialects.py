@@ -11,8 +11,7 @@ from jobs import gather
 from jobs.contract import Accept, Approval, Ended, Hosts, Migrate, Nodes
 from jobs.engine import Engine
 from jobs.errors import EngineRefused
-from lab.simulated.fleet import Fleet
-from lab.simulated.refusals import Refused
+from lab.chaos import invariants
 from tests.lab.simulated.conftest import Imker
 
 
@@ -36,24 +35,48 @@ def test_an_engine_before_swarm_mode_is_shown_asked_and_moved(other, redis) -> N
     assert Engine(imker.host("tondi")).version["Version"] == "26.1.5"
 
 
-def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(other) -> None:
-    fleet: Fleet = other("connewitz", "kaditz", age="rc")
-    swarm, (first, second) = fleet.world.swarm, fleet.world.machines.values()
-    for machine in (first, second):
-        machine.dockerd.cluster = False
-    swarm.init(first)
-    assert "JoinTokens" not in swarm.inspect(first)
-    body = {"RemoteAddrs": [f"{first.about.address}:2377"], "Manager": True}
-    swarm.join(second, body)
-    swarm.joined(second, body)
-    node = swarm.node_of(second)
-    assert swarm.info(second)["LocalNodeState"] == "pending"
-    with pytest.raises(Refused, match="Worker nodes can't be used"):
-        swarm.list(second)
-    spec = swarm.show(first, node.id)["Spec"]
-    assert spec["Membership"] == "pending"
-    swarm.update(first, node.id, node.index, {**spec, "Membership": "accepted"})
-    assert [shown["ManagerStatus"]["Reachability"] for shown in swarm.list(second)] == ["reachable", "reachable"]
+@pytest.fixture
+def candidates(other, redis) -> Imker:
+    """connewitz manages a swarm of release candidates, kaditz waits there to be accepted; tondi is in none."""
+    imker = Imker(other("connewitz", "kaditz", "tondi", age="rc"), redis)
+    assert _asked(imker, "connewitz", "POST", "/v1.24/swarm/init", {}).status_code == 200
+    body = {"RemoteAddrs": [f"{imker.host('connewitz').address}:2377"], "Manager": True}
+    assert _asked(imker, "kaditz", "POST", "/v1.24/swarm/join", body).status_code == 200
+    return imker
+
+
+def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(candidates) -> None:
+    def state() -> str:
+        return str(Engine(candidates.host("kaditz")).info()["Swarm"]["LocalNodeState"])
+
+    assert "JoinTokens" not in _asked(candidates, "connewitz", "GET", "/v1.24/swarm", None).json()
+    assert state() == "pending"
+    with pytest.raises(EngineRefused, match="Worker nodes can't be used"):
+        Engine(candidates.host("kaditz")).nodes()
+    manager = Engine(candidates.host("connewitz"))
+    (waits,) = [node for node in manager.nodes() if node["Spec"]["Membership"] == "pending"]
+    manager.change_node(waits["ID"], lambda spec: {**spec, "Membership": "accepted"})
+    assert state() == "active"
+    assert [node["ManagerStatus"]["Reachability"] for node in manager.nodes()] == ["reachable", "reachable"]
+
+
+@pytest.mark.parametrize("name", ["tondi", "connewitz"])
+@pytest.mark.parametrize("role", ["manager", "worker"])
+def test_a_swarm_of_release_candidates_is_refused_before_anything_is_changed(candidates, name: str, role) -> None:
+    last = candidates.does(Migrate(name, role))[-1]
+    assert last == Ended(
+        "refused",
+        "the swarm is of Docker's release candidates (connewitz, kaditz: 1.12.0-rc3), which released ones cannot join",
+        "Nothing was changed.",
+        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
+    )
+    deeds = candidates.fleet.world.history.deeds()
+    assert [deed for deed in invariants.changes(deeds) if deed.kind in invariants.CHANGING] == []
+
+
+def test_a_swarm_of_release_candidates_has_no_token_for_anybody(candidates) -> None:
+    with pytest.raises(EngineRefused, match="connewitz answers what no Engine does"):
+        Engine(candidates.host("connewitz")).worker_token()
 
 
 def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
@@ -97,6 +120,18 @@ def test_a_join_that_takes_longer_than_the_engines_patience_arrives_all_the_same
     assert imker.does(Migrate("tondi", "worker"))[-1].outcome == "done"
     (join,) = imker.fleet.world.history.deeds("join", "tondi")
     assert "continue in the background" in join.said
+
+
+def test_a_daemon_that_restarts_while_it_joins_goes_on_with_it(imker) -> None:
+    world = imker.fleet.world
+    world.swarm.init(imker.fleet["tondi"])
+    world.slow_joins.add("connewitz")
+    manager, joins = imker.host("tondi"), Engine(imker.host("connewitz"))
+    with pytest.raises(EngineRefused, match="Timeout was reached"):
+        joins.join(manager.address, Engine(manager).worker_token(), "active")
+    assert joins.info()["Swarm"]["LocalNodeState"] == "pending"
+    assert imker.fleet["connewitz"].dockerd.restart()
+    assert joins.info()["Swarm"]["LocalNodeState"] == "active"
 
 
 def test_a_join_is_waited_for_longer_than_other_answers(imker) -> None:

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from jobs import gather
 from jobs.contract import Detail, Migrate
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, Unreachable
 from jobs.gather import wait_for
 from jobs.inventory import Host
-from jobs.ssh import SshShell
+from jobs.ssh import Output, SshShell
 from lab.fleet.options import DEFAULTS
 
 UPGRADE = "imker-upgrade.service"
@@ -166,6 +167,21 @@ def test_a_daemon_that_does_not_start_gives_the_host_its_old_state_back(imker, m
     assert last.outcome == "restored", last
     assert Engine(imker.host("tondi")).version["Version"] == "20.10.24"
     assert "cluster-store" not in machine.disk.texts[DEFAULTS], "Debian's 20.10 does not start with it"
+
+
+def test_over_a_slow_connection_a_daemon_is_as_young_as_it_is(imker) -> None:
+    """Else asking again would restart an Engine that has all its options."""
+
+    class Slow(SshShell):
+        def run(self, *argv: str, **how) -> Output:
+            time.sleep(0.1)
+            return super().run(*argv, **how)
+
+    machine, host = imker.fleet["tondi"], imker.host("tondi")
+    for began, stale in ((0.05, False), (-0.05, True)):
+        machine.dockerd.started = max(machine.disk.changed.values()) + began
+        with Slow(host, imker.settings.inventory.known_hosts) as shell:
+            assert gather.host(shell, host, imker.settings.engine, Engine).stale is stale
 
 
 def test_what_no_host_understands_exits_127_and_is_noted(imker) -> None:

@@ -32,18 +32,18 @@ def found(secrets: Iterable[str], where: str) -> list[str]:
     return [secret for secret in secrets if secret in where or secret[: max(12, len(secret) // 2)] in where]
 
 
-def _values(redis: Redis, key: bytes) -> Iterator[Any]:
+def _values(redis: Any, key: bytes) -> Iterator[Any]:
     match redis.type(key):
         case b"string":
             yield redis.get(key)
         case b"hash":
-            yield from (part for pair in redis.hgetall(key).items() for part in pair)  # type: ignore[union-attr]
+            yield from (part for pair in redis.hgetall(key).items() for part in pair)
         case b"list":
-            yield from redis.lrange(key, 0, -1)  # type: ignore[misc]
+            yield from redis.lrange(key, 0, -1)
         case b"set":
-            yield from redis.smembers(key)  # type: ignore[misc]
+            yield from redis.smembers(key)
         case b"zset":
-            yield from redis.zrange(key, 0, -1)  # type: ignore[misc]
+            yield from redis.zrange(key, 0, -1)
         case b"stream":
             yield from (part for _, entry in redis.xrange(key) for pair in entry.items() for part in pair)
 

@@ -1,0 +1,35 @@
+"""Slack posts a run's message, and its reply is lost: what was heard is looked up, and not posted again."""
+
+import os
+import re
+from collections import Counter
+
+import pytest
+
+from tests.figures import figure
+from tests.flow.conftest import ALICE, CAROL, OPS, Flow
+
+LOST = 100 if "FIGURES" in os.environ else 10
+RUN = re.compile(r"run `(\w+)`")
+
+
+@pytest.mark.figures
+@pytest.mark.timeout(600)
+def test_no_message_is_posted_twice_whatever_replies_are_lost(flow: Flow) -> None:
+    before = len(_runs(flow))
+    flow.workspace.fault("drop_reply", method="chat.postMessage", times=LOST)
+    for _ in range(LOST):
+        assert flow.workspace.say(CAROL, OPS, "/swarm nodes")["acked"]
+    flow.workspace.wait(ALICE, OPS, lambda seen: len(_runs(flow)) >= before + LOST, 300)
+    flow.await_true(lambda: not flow.workspace.faults())
+    flow.asked("/swarm nodes", "run `", seconds=60)
+    runs = _runs(flow)
+    doubled = [run for run, times in runs.items() if times > 1]
+    figure(f"posts doubled, of {LOST} replies lost", str(len(doubled)))
+    assert (doubled, len(runs)) == ([], before + LOST + 1)
+
+
+def _runs(flow: Flow) -> Counter[str]:
+    """How many messages each has."""
+    seen = (message for message in flow.workspace.sees(ALICE, OPS) if not message.thread and not message.ephemeral)
+    return Counter(found[1] for message in seen if (found := RUN.search(message.plain)))
