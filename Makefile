@@ -54,7 +54,7 @@ test: lint browser ## all tests but those that keep real hosts busy for minutes 
 	$(VENV)/bin/python -m pytest -m "not long"
 
 .PHONY: figures
-figures: $(STAMP) ## the figures of docs/reliability.md, and as root docs/lab.md, measured anew: ten minutes
+figures: $(STAMP) ## the figures of docs/reliability.md, and as root docs/lab.md, measured anew: half an hour
 	@mkdir -p .lab && rm -f .lab/figures
 	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/bot tests/chaos tests/flow tests/lab tests/fleet
 	@cat .lab/figures
