@@ -73,7 +73,7 @@ class Fleet:
     def close(self) -> None:
         for machine in self.world.machines.values():
             machine.silent.clear()
-            machine.units.power_off()
+            machine.scrap()
         for doors in self._doors.values():
             for door in doors:
                 door.shut()

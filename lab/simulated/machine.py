@@ -82,6 +82,7 @@ class Machine:
         self.power: Callable[[bool], None] = lambda on: None
         self.up = True
         self.silent = threading.Event()  # a fault: accepts, and says nothing
+        self.scrapped = threading.Event()
         self.apt_fails = False
         self.groups = {"geschke", "sudo"}
         self.booted = time.time() - 3600
@@ -132,9 +133,17 @@ class Machine:
             self.power(False)
         threading.Thread(target=self._boot, args=(seconds,), name=f"boot {self.name}", daemon=True).start()
 
-    def _boot(self, seconds: float) -> None:
-        time.sleep(seconds)
+    def scrap(self) -> None:
+        """For good: if it is away, it does not come back."""
         with self.lock:
+            self.scrapped.set()
+            self.units.power_off()
+
+    def _boot(self, seconds: float) -> None:
+        self.scrapped.wait(seconds)
+        with self.lock:
+            if self.scrapped.is_set():
+                return
             self.booted = time.time()
             self.up = True
             self.power(True)
