@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from jobs import approval, classic, containers, plan, quorum, retirement, steps, stores
-from jobs.contract import Began, Ended, Outcome, Role, Waiting
+from jobs.contract import Began, Ended, Migrate, Outcome, Role, Waiting
 from jobs.errors import JobError, Paused
 from jobs.execute.back import Restored
 from jobs.facts import Node, SwarmFacts, place, upstream
@@ -14,6 +14,7 @@ from jobs.outlook import Outlook, plan_event, plan_of, tell_plan
 from jobs.plan import Plan, Refusal
 from jobs.stepping import carry_out, change_membership, locked
 from jobs.stores import Idle
+from jobs.typed import typed
 
 
 def migrate(office: Office, name: str, role: Role | None, docker_group: bool) -> None:
@@ -156,7 +157,13 @@ def _question(
 def _waiting(office: Office, host: Host) -> Waiting:
     swarm = gather_swarm(office.inventory, office.connect)
     own = place(office.connect(host).info()).node
-    return _shown(office, swarm, next(seen for seen in swarm.nodes if seen.id == own))
+    node = next((seen for seen in swarm.nodes if seen.id == own), None)
+    if node is None:
+        why = swarm.problem or "no manager knows its node"
+        state = f"{host.name} is in the swarm, without work, and nobody is asked to accept it yet."
+        hint = f"{typed(Migrate(host.name, 'manager'))} asks, once the swarm can be asked."
+        raise JobError(f"the swarm cannot be asked: {why}", host=host.name, hint=hint, state=state)
+    return _shown(office, swarm, node)
 
 
 def _shown(office: Office, swarm: SwarmFacts, node: Node) -> Waiting:

@@ -7,7 +7,7 @@ import docker
 import pytest
 import requests
 
-from jobs import gather
+from jobs import containers, gather
 from jobs.contract import Accept, Approval, Ended, Hosts, Migrate, Nodes
 from jobs.engine import Engine
 from jobs.errors import EngineRefused
@@ -99,6 +99,24 @@ def test_without_quorum_nothing_is_told_nor_changed(swarmed) -> None:
     assert "does not have a leader" in json.dumps([str(body) for body in swarmed.does(Nodes())])
     swarmed.fleet["lausen"].dockerd.start()
     assert len(Engine(swarmed.host("connewitz")).nodes()) == 3
+
+
+def test_a_swarm_that_falls_silent_before_its_question_leaves_it_to_be_asked_again(imker, monkeypatch) -> None:
+    assert imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    swarm, look = imker.fleet.world.swarm, containers.look
+    connewitz = imker.fleet["connewitz"]
+
+    def locked(*given):
+        swarm.lock(connewitz)
+        return look(*given)
+
+    monkeypatch.setattr(containers, "look", locked)
+    last = imker.does(Migrate("tondi", "manager"))[-1]
+    assert (last.outcome, "connewitz is locked" in last.summary) == ("failed", True), last
+    assert "tondi is in the swarm, without work" in last.state
+    assert "/swarm migrate tondi --manager asks" in last.hint
+    swarm.unlock(connewitz)
+    assert imker.does(Migrate("tondi", "manager"))[-1].question == "accept"
 
 
 def test_a_locked_manager_says_so_after_its_restart(swarmed) -> None:
