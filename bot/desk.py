@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot import answers, audit_table, objections, status, steering
-from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, normalised, parse
+from bot.grammar import Decide, Misuse, ShowAudit, ShowHelp, ShowStatus, Steer, Wanted, parse
 from bot.inbox import Delivery
 from bot.kit import Answer, Message
 from bot.minutes import Minutes
@@ -18,6 +18,7 @@ from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_an
 from bot.record import Decision, RunRecord, Verdict, run_id
 from bot.runs import Runs
 from bot.settings import Settings
+from bot.spelling import normalised
 from bot.steering import Steering
 from imker.audit import Audit
 from imker.fault import fault

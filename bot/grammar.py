@@ -2,11 +2,11 @@
 
 import difflib
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
 from bot.record import Verdict
+from bot.spelling import normalised
 from bot.verbs import BY_NAME, Verb
 from jobs.contract import (
     Command,
@@ -22,7 +22,6 @@ from jobs.contract import (
 )
 
 LONGEST = 300  # characters of a command; nobody types more
-DASHES = "\u2010-\u2015\u2212\ufe58\ufe63\uff0d"  # what phones and word processors make of a hyphen, or of two
 
 
 @dataclass(frozen=True)
@@ -86,19 +85,6 @@ def parse(text: str, *, hosts: tuple[str, ...] = ()) -> Wanted | Misuse:
     arguments = [word for word in words[1:] if not word.startswith("-")]
     flags = [_flag(verb, word) for word in words[1:] if word.startswith("-")]
     return _build(verb, arguments, flags, hosts)
-
-
-def normalised(text: str) -> str:
-    """As typed on a phone or linked by Slack, to what was meant. A leading mention of the bot goes, and `/swarm`."""
-    text = unicodedata.normalize("NFC", text)
-    text = re.sub(r"^\s*<@[UW][A-Z0-9]+(?:\|[^>]*)?>[\s:,]*", "", text)
-    text = re.sub(r"^\s*/?swarm(?!\S)", "", text, flags=re.IGNORECASE)
-    text = re.sub(r"<(?:https?|mailto|ssh):[^|>]*\|([^>]*)>", r"\1", text)
-    text = re.sub(r"<(?:https?://)?([^|>@!#\s]*?)/?>", r"\1", text)
-    text = re.sub("[\u200b-\u200f\u2060\ufeff]", "", text)
-    text = re.sub("[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]", "", text)
-    text = re.sub(rf"(?<=\w)[{DASHES}](?=\w)", "-", text)
-    return re.sub(rf"(?<!\S)(?=[-{DASHES}\s]*(?:--|[{DASHES}]))[-{DASHES}][-{DASHES}\s]*(?=\w)", "--", text)
 
 
 def _flag(verb: Verb, word: str) -> str:

@@ -111,7 +111,7 @@ def _from_store(store: Path | None) -> tuple[dict[str, Host], list[str]]:
 
 def _machine(path: Path) -> Host:
     """A machine as docker-machine wrote it; of its files only those beside its config are used."""
-    text = path.read_text()
+    text = path.read_bytes()
     machine = Machine.model_validate_json(text)
     driver, swarm = machine.driver or Driver(), (machine.options or HostOptions()).swarm or Swarm()
     return Host(
@@ -124,8 +124,10 @@ def _machine(path: Path) -> Host:
         driver=machine.driver_name or "-",
         discovery=swarm.discovery or "",
         classic_master=bool(swarm.master),
-        stores=machine_store.stores(text),
-        former_stores=tuple(url for copy in sorted(_copies(path)) for url in machine_store.stores(copy.read_text())),
+        stores=machine_store.stores(text.decode()),
+        former_stores=tuple(
+            url for copy in sorted(_copies(path)) for url in machine_store.stores(copy.read_text(errors="replace"))
+        ),
         machine=path,
     )
 

@@ -1,12 +1,14 @@
 import tomllib
 from pathlib import Path
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.answers import example
-from bot.grammar import Misuse, ShowHelp, normalised, parse
+from bot.grammar import Misuse, ShowHelp, parse
+from bot.spelling import normalised
 from bot.verbs import VERBS, Verb
 
 HOSTS = ("connewitz", "kaditz", "lausen", "lei-1", "tondi")
@@ -32,6 +34,7 @@ def test_every_example_is_understood(verb: Verb) -> None:
     assert not isinstance(parse(example(verb, {verb.name: ("*",)}, HOSTS), hosts=HOSTS), Misuse)
 
 
+@hypothesis.example("<<>>\u20100")
 @given(st.text(alphabet="-\u2010\u2014\u2212 \u200b./swarm<@U0>", max_size=80))
 def test_what_is_understood_is_understood_again(text: str) -> None:
     """What was typed is kept as it was understood, and shown to be typed again."""
