@@ -145,7 +145,7 @@ def _day_over(workspace: Workspace, deaths: Deaths) -> None:
     deaths.processes.redis.hset("audit:posted", "day", "2016-07-01")
     deaths.awaited("day.posted")
     _until(lambda: deaths.processes.redis.hget("audit:posted", "day") != b"2016-07-01")
-    assert len([seen for seen in workspace.sees(ALICE, OPS) if "At the end of 2016-07-01" in seen.text]) == 1
+    assert len([seen for seen in workspace.sees(ALICE, OPS) if "2016-07-01 (UTC) is over" in seen.text]) == 1
 
 
 def _out_again(workspace: Workspace, deaths: Deaths, fleet: Fleet) -> None:
