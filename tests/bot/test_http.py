@@ -104,7 +104,7 @@ def test_a_body_of_a_megabyte_is_read_and_one_byte_more_is_not() -> None:
 
 
 def test_bodies_that_do_not_end_shut_the_port_to_nobody_for_long() -> None:
-    port, where = Port(slowest=0.5), ("127.0.0.1", free_port())
+    port, where = Port(slowest=3), ("127.0.0.1", free_port())
     half = f"POST {http.PATH} HTTP/1.1\r\nHost: imker\r\nContent-Length: 9\r\n\r\nhalf".encode()
     sent = {"x-slack-request-timestamp": str(int(NOW)), "x-slack-signature": sign(COMMAND.encode(), str(int(NOW)))}
 
