@@ -23,7 +23,7 @@ def swarmed(imker: Imker) -> None:
         swarm.join(
             machine, {"RemoteAddrs": [f"{imker.host(MANAGERS[0]).address}:2377"], "JoinToken": token(imker, name)}
         )
-        swarm.joined(machine, {"JoinToken": token(imker, name)})
+        swarm.joined(machine)
 
 
 def token(imker: Imker, name: str) -> str:
