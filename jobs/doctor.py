@@ -20,7 +20,8 @@ from jobs.errors import CommandFailed, JobError
 from jobs.gather import Connect
 from jobs.inventory import Host, Inventory
 from jobs.office import Office
-from jobs.ssh import Shell, SshShell, knows
+from jobs.shell import Shell
+from jobs.ssh import SshShell, knows
 
 AT_ONCE = 16  # hosts looked at
 OpenShell = Callable[[Host], AbstractContextManager[Shell]]

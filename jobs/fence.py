@@ -11,7 +11,7 @@ from dataclasses import replace
 from jobs import remote
 from jobs.errors import JobError, Superseded, Unreachable
 from jobs.lock import Lease, Mark
-from jobs.ssh import Output, Shell
+from jobs.shell import Output, Shell
 
 CLAIM, COMMAND = 60, 25  # seconds to wait for another's command to end: at a run's or step's begin, and within one
 SAID = re.compile(r"^imker-fence (?:busy|later) (.*)$", re.MULTILINE)

@@ -27,7 +27,7 @@ from jobs.office import Office
 from jobs.plan import Plan, Refusal, fingerprint
 from jobs.preflight import ports
 from jobs.preflight.ports import PortProbe
-from jobs.ssh import Shell
+from jobs.shell import Shell
 
 AT_ONCE = 8  # hosts looked at
 LOOK = StepLine("Look", "Look at every host")

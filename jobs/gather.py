@@ -19,7 +19,7 @@ from jobs.inventory import Host, Inventory
 from jobs.lock import Mark
 from jobs.preflight import candidates, conditions
 from jobs.settings import EngineSection
-from jobs.ssh import Shell
+from jobs.shell import Shell
 
 
 class Connect(Protocol):

@@ -17,7 +17,7 @@ from jobs.inventory import Host, Inventory
 from jobs.journal import Journal
 from jobs.plan import Refusal
 from jobs.settings import Settings
-from jobs.ssh import Shell
+from jobs.shell import Shell
 
 
 @dataclass(frozen=True)

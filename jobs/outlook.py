@@ -14,7 +14,7 @@ from jobs.facts import HostFacts, SwarmFacts
 from jobs.inventory import Host
 from jobs.office import Office
 from jobs.preflight import checks, ports
-from jobs.ssh import Shell
+from jobs.shell import Shell
 from jobs.typed import typed
 
 

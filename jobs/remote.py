@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from jobs.facts import properties
-from jobs.ssh import Shell
+from jobs.shell import Shell
 
 RAN = "/var/lib/imker/ran"  # names of the containers that ran before the Engine's restart
 BEFORE = "/var/lib/imker/before"  # what a migration that is not over goes back to: saved copies, old packages

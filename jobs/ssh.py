@@ -9,42 +9,20 @@ import socket
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from jobs.errors import CommandFailed, Unreachable
+from jobs.errors import Unreachable
 from jobs.inventory import Host
+from jobs.shell import EXACT, Output
 
 CONNECT, BANNER, AUTH, CHANNEL, BEAT = 10, 10, 15, 15, 15  # seconds
 UNHEARD = 30  # seconds until a connection that nobody acknowledges or answers on is a lost one
 KEPT = 4 * 2**20  # bytes of a stream that are kept, the last ones
-EXACT = "surrogateescape"  # how bytes that are no UTF-8 come through a text
-
-
-@dataclass(frozen=True)
-class Output:
-    """`raw`: stdout as it came; in the texts, what is no UTF-8 is replaced."""
-
-    code: int
-    stdout: str
-    stderr: str
-    raw: bytes | None = None
-
-    @property
-    def exact(self) -> str:
-        """stdout with nothing replaced: a surrogate for each byte that is no UTF-8. For files that are written back."""
-        return self.stdout if self.raw is None else self.raw.decode(errors=EXACT)
-
-    def or_failed(self, host: str, what: str) -> "Output":
-        """Raises CommandFailed on a bad exit."""
-        if self.code:
-            raise CommandFailed(host, what, self.code, self.stderr or self.stdout)
-        return self
 
 
 def knows(known_hosts: Path, host: Host) -> bool:
@@ -52,28 +30,6 @@ def knows(known_hosts: Path, host: Host) -> bool:
     keys = paramiko.HostKeys(str(known_hosts))
     name = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
     return keys.lookup(name) is not None
-
-
-class Shell(Protocol):
-    """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt.
-
-    `under`: the program that argv is run by; whatever fails is still told of argv.
-    """
-
-    @property
-    def host(self) -> str: ...
-
-    def run(
-        self,
-        *argv: str,
-        sudo: bool = False,
-        stdin: str = "",
-        check: bool = True,
-        timeout: float = 60,
-        under: tuple[str, ...] = (),
-    ) -> Output: ...
-
-    def reconnect(self) -> None: ...
 
 
 class SshShell:

@@ -20,7 +20,7 @@ from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
 from jobs.lock import Holder, Lease, held
 from jobs.office import Office
-from jobs.ssh import EXACT, Shell
+from jobs.shell import EXACT, Shell
 
 STAYS = (steps.RetireContainers, steps.StopStore, steps.AddToGroup)  # also on a host that is put back to what it was
 PATIENCE = 45  # seconds to wait for a lock: longer than the lease of a holder that died

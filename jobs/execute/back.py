@@ -13,7 +13,7 @@ from jobs.errors import JobError
 from jobs.execute import packages
 from jobs.execute.site import Site
 from jobs.facts import upstream
-from jobs.ssh import Shell
+from jobs.shell import Shell
 
 
 class Restored(JobError):

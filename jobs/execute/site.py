@@ -7,7 +7,7 @@ from jobs.engine import Engine
 from jobs.errors import JobError, Unreachable
 from jobs.gather import Connect
 from jobs.inventory import Host, Inventory
-from jobs.ssh import Output, Shell
+from jobs.shell import Output, Shell
 
 
 class NoShell:

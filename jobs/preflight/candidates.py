@@ -9,8 +9,8 @@ from jobs import facts, remote
 from jobs.errors import CommandFailed
 from jobs.facts import Package
 from jobs.settings import EngineSection
+from jobs.shell import Shell
 from jobs.sources import switched
-from jobs.ssh import Shell
 
 CLIS = {
     "docker-ce": "docker-ce-cli",

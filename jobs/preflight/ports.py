@@ -12,7 +12,7 @@ from types import MappingProxyType
 from jobs import remote
 from jobs.contract import Finding
 from jobs.errors import JobError
-from jobs.ssh import Shell
+from jobs.shell import Shell
 
 UNIT = "imker-probe.service"
 PORTS = (("tcp", 2377), ("tcp", 7946), ("udp", 7946), ("udp", 4789))

@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackApiError
 
 from jobs.errors import Unreachable
 from jobs.inventory import Host
-from jobs.ssh import Output
+from jobs.shell import Output
 from lab.simulated import api
 from lab.simulated.commands import typed
 from lab.simulated.machine import Machine
@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 
 
 class Wire:
-    """A jobs.ssh.Shell. `cut`: asked after each command whether the connection is lost just then: the host has heard,
+    """A jobs.shell.Shell. `cut`: asked after each command whether the connection is lost just then: the host has heard,
 
     and nobody hears of it.
     """

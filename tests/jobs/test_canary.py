@@ -24,7 +24,7 @@ from jobs.journal import Journal
 from jobs.lock import Lease, Mark
 from jobs.office import Office
 from jobs.settings import Settings
-from jobs.ssh import Output
+from jobs.shell import Output
 from jobs.stepping import carry_out
 from lab.canaries import found, held_by, written
 from tests import streams

@@ -15,7 +15,7 @@ from jobs.engine import FENCE, _marked
 from jobs.errors import CommandFailed, JobError, Superseded, Unreachable
 from jobs.fence import Fenced, claimed
 from jobs.lock import Holder, Lease, Mark, held
-from jobs.ssh import Output
+from jobs.shell import Output
 
 OLD, NEW = Mark(7, "oldrun", 1_795_440_000.0), Mark(8, "newrun", 1_795_440_060.0)
 ALICE = Holder("k3fm9x2q", "U01ALICE", "migrate kaditz", 1_795_440_000.5)

@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs import gather
 from jobs.daemon_options import argv
-from jobs.ssh import Output
+from jobs.shell import Output
 
 
 class Disk:

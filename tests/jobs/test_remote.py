@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs import remote
-from jobs.ssh import EXACT, Output
+from jobs.shell import EXACT, Output
 
 LATIN = "# für Köln\n".encode("latin-1")
 

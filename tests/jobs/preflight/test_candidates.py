@@ -8,7 +8,7 @@ import pytest
 from jobs.facts import Package
 from jobs.preflight.candidates import CANDIDATES, package
 from jobs.settings import Component, EngineSection
-from jobs.ssh import Output
+from jobs.shell import Output
 
 OFFERED = {
     "docker.io": ("26.1.5+dfsg1-9", "20.10.24+dfsg1-1"),

@@ -13,7 +13,7 @@ from jobs.contract import Level
 from jobs.errors import CommandFailed, Unreachable
 from jobs.preflight import ports
 from jobs.preflight.ports import CALL, LISTEN, PORTS, Listening, PortProbe, findings
-from jobs.ssh import Output
+from jobs.shell import Output
 
 WORD = "0123456789abcdef"
 

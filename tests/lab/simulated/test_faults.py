@@ -13,7 +13,8 @@ from jobs.engine import Engine
 from jobs.errors import CommandFailed, Unreachable
 from jobs.gather import wait_for
 from jobs.inventory import Host
-from jobs.ssh import Output, SshShell
+from jobs.shell import Output
+from jobs.ssh import SshShell
 from lab.fleet.options import DEFAULTS
 
 UPGRADE = "imker-upgrade.service"

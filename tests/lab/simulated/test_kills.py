@@ -8,7 +8,8 @@ import pytest
 from jobs import remote
 from jobs.contract import Migrate, Planned
 from jobs.gather import wait_for
-from jobs.ssh import Output, SshShell
+from jobs.shell import Output
+from jobs.ssh import SshShell
 from lab.chaos import invariants
 
 CHANGES = 14  # over SSH, in tondi's migration
