@@ -81,8 +81,9 @@ def test_no_planted_secret_is_anywhere_it_should_not_be(workers: Flow, folder: P
         "the log": (folder / "log").read_text(),
         "what was printed": printed,
         "the channel": _json([message for message in shown if not message["ephemeral"]]),
-        "what is said in private": _json([message for message in shown if message["ephemeral"]]),
-        "what Slack was called with": _json(slack.calls()),
+        "what is said in private": _json([message for message in shown if message["ephemeral"]])
+        + _json(slack.calls("response")),
+        "what Slack was called with": _json([call for call in slack.calls() if call["method"] != "response"]),
         "command lines": lines,
     }
     there = {place: found(secrets, text) for place, text in seen.items()}

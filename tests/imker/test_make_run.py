@@ -30,7 +30,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
         (tmp_path / name).touch(mode=0o600)
     (tmp_path / "imker.toml").write_text(TEXT.format(folder=tmp_path))
     own = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "IMKER_CONFIG": str(tmp_path / "imker.toml")}
-    return {**os.environ, **own}
+    around = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return {**around, **own}
 
 
 def run(environment: dict[str, str], *argv: str) -> "subprocess.CompletedProcess[str]":
