@@ -18,7 +18,7 @@ hosts = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
 app.add_typer(hosts, name="fleet")
 imitations = typer.Typer(no_args_is_help=True, help="Hosts that are simulated, and reached over real sockets.")
 app.add_typer(imitations, name="simulated")
-Names = Annotated[list[str] | None, typer.Argument(help="Hosts' names; all eight without any.")]
+Names = Annotated[list[str] | None, typer.Argument(help="Hosts' names.")]
 
 
 @hosts.command()

@@ -2,7 +2,9 @@
 
 import os
 import platform
+import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,6 +29,7 @@ Hosts = tuple[tuple[LabHost, ...], Path]  # and the folder with the client's sid
 def demo(names: tuple[str, ...], stay: bool, port: int) -> int:
     """`names`: hosts of the lab; `stay`: leave all running until Ctrl-C. Raises LabError where it cannot be."""
     _expect_free(port)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as with Ctrl-C, all that was started is ended
     began = time.monotonic()
     with (
         _hosts(names) as (hosts, client),

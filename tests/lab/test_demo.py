@@ -72,3 +72,18 @@ def test_it_boots_nothing_where_the_channels_address_is_taken() -> None:
 def test_it_stays_only_when_asked_to(stay: str, stays: bool) -> None:
     done = subprocess.run([*MAKE, "-n", "demo", f"STAY={stay}"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ("--stay" in done.stdout) == stays
+
+
+def test_what_is_left_running_ends_when_it_is_told_to() -> None:
+    port = free_port()
+    argv = [sys.executable, "-m", "lab", "demo", "connewitz", "--stay", "--port", str(port)]
+    settings = {**os.environ, "HOSTS_SIMULATED": "1", "PYTHONUNBUFFERED": "1"}
+    staying = subprocess.Popen(argv, env=settings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert staying.stdout is not None
+    assert any("All is left running" in line for line in staying.stdout)
+    socket.create_connection(("127.0.0.1", port)).close()
+    staying.terminate()
+    staying.communicate(timeout=60)
+    assert staying.returncode == 143
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port))
