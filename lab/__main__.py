@@ -23,7 +23,7 @@ Names = Annotated[list[str] | None, typer.Argument(help="Hosts' names.")]
 
 @hosts.command()
 def up(names: Names = None) -> None:
-    """Boot hosts in the state of 2016, and write the client's side to .lab/."""
+    """Boot hosts in the state of 2016, all eight without names, and write the client's side to .lab/."""
     fleet.up(names or (), say=typer.echo)
     typer.echo(f"the client's side is in {fleet.CLIENT}/: imker.toml, docker-machine/, known_hosts, ssh/")
 
