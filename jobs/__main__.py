@@ -7,10 +7,12 @@ import os
 import sys
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 
 from imker import broker, log, signing
 from imker.config import ConfigError
+from imker.outage import outage
 from jobs import doctor, inventory
 from jobs.contract import CHANGES, READS
 from jobs.crew import crew
@@ -38,7 +40,11 @@ def main() -> int:
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
-    tell_hosts(redis, known, loaded.rights)
+    try:
+        tell_hosts(redis, known, loaded.rights)
+    except RedisError as failed:
+        print(f"{outage(failed) or failed}; start again when that is mended", file=sys.stderr)
+        return 1
     redis.close()
     return crew(prepare().fleet.parallel if queue == CHANGES else 1, lambda: _work(queue))
 

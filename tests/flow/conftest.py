@@ -121,12 +121,12 @@ def workers(flow: Flow, folder: Path) -> Flow:
     for name in ("changes", "reads"):
         flow.redis.delete(f"rq:queue:{name}")
         flow.processes.start(name)
-    _await(lambda: _idle(flow.redis) >= 2, folder / "log")
+    _await(lambda: _idle(flow.redis) >= 3, folder / "log")
     return flow
 
 
 def _idle(redis: Redis) -> int:
-    """How many RQ workers of this Redis wait for a job."""
+    """How many RQ workers of this Redis wait for a job: two of `changes` and one of `reads`, when all do."""
     return sum(redis.hget(name, "state") == b"idle" for name in redis.smembers("rq:workers"))
 
 

@@ -41,7 +41,7 @@ def flow(folder: Path, server: Server) -> Iterator[Flow]:
         stack.callback(processes.stop)
         for name in ("bot", "reporter", "changes", "reads"):
             processes.start(name)
-        _await(lambda: workspace.sockets() > 0 and _idle(server.redis) >= 2, folder / "log")
+        _await(lambda: workspace.sockets() > 0 and _idle(server.redis) >= 3, folder / "log")
         yield Flow(workspace, processes, server.redis, port, Key(CANARIES["IMKER_SIGNING_KEY"]))
 
 
