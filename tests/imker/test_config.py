@@ -7,23 +7,9 @@ import pytest
 from bot import settings as bot_settings
 from imker.config import ConfigError
 from jobs import inventory
+from tests.imker_toml import GOOD, HOST
 
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
-GOOD = """
-[slack]
-channels = ["C01OPS"]
-[rights]
-change = ["U01ALICE"]
-accept = ["U02BOB"]
-"""
-HOST = """
-[inventory]
-known_hosts = "{folder}/known_hosts"
-[hosts.kaditz]
-address = "198.18.0.39"
-ssh_key = "{folder}/key"
-tls = "{folder}"
-"""
 LIST, TABLE = 'a list is wanted, such as ["…"]', "a table is wanted, { key = … }"
 
 

@@ -7,20 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.imker_toml import GOOD, HOST
+
 ROOT = Path(__file__).parents[2]
-TEXT = """
-[slack]
-channels = ["C01OPS"]
-[rights]
-change = ["U01ALICE"]
-accept = ["U02BOB"]
-[inventory]
-known_hosts = "{folder}/known_hosts"
-[hosts.kaditz]
-address = "198.18.0.39"
-ssh_key = "{folder}/key"
-tls = "{folder}"
-"""
 
 
 @pytest.fixture
@@ -28,7 +17,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     """A user's own, all right."""
     for name in ("known_hosts", "key", "ca.pem", "cert.pem", "key.pem"):
         (tmp_path / name).touch(mode=0o600)
-    (tmp_path / "imker.toml").write_text(TEXT.format(folder=tmp_path))
+    (tmp_path / "imker.toml").write_text((GOOD + HOST).format(folder=tmp_path))
     own = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1", "IMKER_CONFIG": str(tmp_path / "imker.toml")}
     around = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return {**around, **own}
