@@ -1,13 +1,17 @@
-"""Compare all that people read with the files in `__snapshots__`. Regenerate: `pytest tests/golden --snapshot-update`."""
+"""Compare all that people read with `__snapshots__`. Regenerate: `pytest tests/golden --snapshot-update`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from redis import Redis
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from tests.golden import surfaces_bot, surfaces_runs
+from lab.fleet.certificates import authority, issued
+from lab.slack.client import Workspace
+from lab.slack.running import running
+from tests.golden import surfaces_bot, surfaces_cli, surfaces_errors, surfaces_jobs, surfaces_runs
 
 Shown = Callable[[str], None]
 
@@ -25,6 +29,30 @@ def shown(snapshot: SnapshotAssertion) -> Shown:
         assert text == snapshot(extension_class=TextFile)
 
     return compare
+
+
+@pytest.fixture
+def redis_url(redis: Redis) -> str:
+    return f"unix://{redis.connection_pool.connection_kwargs['path']}"
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Path:
+    """A client's certificates, as docker-machine keeps them."""
+    folder = tmp_path / "tls"
+    folder.mkdir()
+    ca = authority("test")
+    client = issued(ca, "client")
+    for name, text in (("ca.pem", ca.pem), ("cert.pem", client.pem), ("key.pem", client.key_pem)):
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    return folder
 
 
 def test_help(redis: Redis, shown: Shown) -> None:
@@ -65,3 +93,43 @@ def test_fleet_states(shown: Shown) -> None:
 
 def test_fleet_report(shown: Shown) -> None:
     shown(surfaces_runs.fleet_report())
+
+
+def test_step_titles(shown: Shown) -> None:
+    shown(surfaces_jobs.step_titles())
+
+
+def test_findings(shown: Shown) -> None:
+    shown(surfaces_jobs.findings())
+
+
+def test_job_refusals(redis: Redis, shown: Shown) -> None:
+    shown(surfaces_jobs.refusals(redis))
+
+
+def test_job_errors(redis: Redis, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+    shown(surfaces_errors.errors(redis, monkeypatch))
+
+
+def test_job_ends(redis: Redis, shown: Shown) -> None:
+    shown(surfaces_errors.ends(redis))
+
+
+def test_command_lines(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+    shown(surfaces_cli.command_lines(tmp_path, redis_url, monkeypatch))
+
+
+def test_audit_command_line(tmp_path: Path, redis: Redis, redis_url: str, shown: Shown) -> None:
+    shown(surfaces_cli.audit(tmp_path, redis, redis_url))
+
+
+def test_configuration(tmp_path: Path, shown: Shown) -> None:
+    shown(surfaces_cli.configuration(tmp_path))
+
+
+def test_bot_doctor(redis: Redis, workspace: Workspace, shown: Shown) -> None:
+    shown(surfaces_cli.bot_doctor(redis, workspace))
+
+
+def test_jobs_doctor(tmp_path: Path, tls: Path, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+    shown(surfaces_cli.jobs_doctor(tmp_path, tls, monkeypatch))

@@ -1,0 +1,63 @@
+"""Run the product's command lines in this process, and lay out what they print."""
+
+import contextlib
+import io
+import logging
+import runpy
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Mapping
+
+import pytest
+import structlog
+
+from tests.golden.page import section
+
+COLUMNS = "120"
+
+
+def run(line: str, environment: Mapping[str, str], *hidden: tuple[str, str]) -> str:
+    """Run `python -m LINE` with only this environment. `hidden`: texts that differ each time, and their stand-ins."""
+    out, err = io.StringIO(), io.StringIO()
+    with _undone(environment), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        module, *arguments = line.split()
+        status = _status(module, arguments)
+    printed = [*(f"  {text}" for text in out.getvalue().splitlines()), *(f"! {text}" for text in err.getvalue().splitlines())]
+    return shown(f"$ python -m {line}", printed, status, *hidden)
+
+
+def shown(title: str, printed: list[str], status: int, *hidden: tuple[str, str]) -> str:
+    text = section(title, *(line.rstrip() for line in printed), f"exit status {status}")
+    for real, stand_in in hidden:
+        text = text.replace(real, stand_in)
+    return text
+
+
+def _status(module: str, arguments: list[str]) -> int:
+    sys.argv = [module, *arguments]
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as over:
+        return over.code if isinstance(over.code, int) else int(bool(over.code))
+    return 0
+
+
+@contextlib.contextmanager
+def _undone(environment: Mapping[str, str]) -> Iterator[None]:
+    """Take back what a command line does to its process: the environment, the log, and the signal handlers."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    root, configured = logging.getLogger(), structlog.get_config()
+    kept, level = root.handlers[:], root.level
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # runpy runs again what is imported already
+        patch.setattr(sys, "argv", sys.argv)
+        for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "REDIS_URL", "IMKER_SIGNING_KEY", "IMKER_AUDIT_KEY", "IMKER_CONFIG"):
+            patch.delenv(name, raising=False)
+        for name, value in {"COLUMNS": COLUMNS, "NO_COLOR": "1", **environment}.items():
+            patch.setenv(name, value)
+        yield
+    structlog.configure(**configured)
+    root.handlers[:], root.level = kept, level
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
