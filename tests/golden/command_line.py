@@ -3,11 +3,12 @@
 import contextlib
 import io
 import logging
+import os
 import runpy
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 import structlog
@@ -17,21 +18,23 @@ from tests.golden.page import section
 COLUMNS = "120"
 
 
-def run(line: str, environment: Mapping[str, str], *hidden: tuple[str, str]) -> str:
+def run(line: str, environment: Mapping[str, str], *hidden: tuple[str, str], note: str = "") -> str:
     """Run `python -m LINE` with only this environment. `hidden`: texts that differ each time, and their stand-ins."""
     out, err = io.StringIO(), io.StringIO()
     with _undone(environment), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         module, *arguments = line.split()
         status = _status(module, arguments)
-    printed = [*(f"  {text}" for text in out.getvalue().splitlines()), *(f"! {text}" for text in err.getvalue().splitlines())]
-    return shown(f"$ python -m {line}", printed, status, *hidden)
+    printed = [f"  {text}" for text in out.getvalue().splitlines()]
+    printed += [f"! {text}" for text in err.getvalue().splitlines()]
+    title = f"$ python -m {line}".rstrip() + (f"  ({note})" if note else "")
+    stable = [_stable(text, hidden) for text in (title, *printed)]
+    return section(*stable, f"exit status {status}")
 
 
-def shown(title: str, printed: list[str], status: int, *hidden: tuple[str, str]) -> str:
-    text = section(title, *(line.rstrip() for line in printed), f"exit status {status}")
+def _stable(text: str, hidden: Iterable[tuple[str, str]]) -> str:
     for real, stand_in in hidden:
         text = text.replace(real, stand_in)
-    return text
+    return text.rstrip()
 
 
 def _status(module: str, arguments: list[str]) -> int:
@@ -52,8 +55,8 @@ def _undone(environment: Mapping[str, str]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # runpy runs again what is imported already
         patch.setattr(sys, "argv", sys.argv)
-        for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "REDIS_URL", "IMKER_SIGNING_KEY", "IMKER_AUDIT_KEY", "IMKER_CONFIG"):
-            patch.delenv(name, raising=False)
+        for name in [name for name in os.environ if name.startswith(("SLACK_", "IMKER_", "REDIS_"))]:
+            patch.delenv(name)
         for name, value in {"COLUMNS": COLUMNS, "NO_COLOR": "1", **environment}.items():
             patch.setenv(name, value)
         yield

@@ -36,6 +36,8 @@ AT = 1_795_440_000.0
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
 AUDIT_KEY = "a" * 64
 ONCE = Retry(NoBackoff(), 0)
+JOBS_LINES = ("jobs check", "jobs changes", "jobs doctor")
+AWAY = ("bot", "bot.reporter", "bot doctor", "bot audit verify", "jobs reads")
 
 
 # --- command lines --------------------------------------------------------------------------------------------------
@@ -45,22 +47,19 @@ def command_lines(folder: Path, redis_url: str, patch: pytest.MonkeyPatch) -> st
     patch.setattr("imker.broker.PATIENCE", 0)
     patch.setattr("imker.broker.Retry", lambda *_: ONCE)
     good, wrong = _files(folder)
-    hidden = (str(folder), "FOLDER"), (redis_url, "REDIS_URL")
+    known = str(Path("~/.ssh/known_hosts").expanduser())
+    hidden = (str(folder), "FOLDER"), (redis_url, "REDIS_URL"), (known, "KNOWN_HOSTS")
     right = {**TOKENS, "IMKER_CONFIG": str(good), "REDIS_URL": redis_url, "IMKER_SIGNING_KEY": "k" * 64}
     bad = {"IMKER_CONFIG": str(wrong), "REDIS_URL": redis_url, "IMKER_SIGNING_KEY": "short"}
-    none = {**bad, "IMKER_CONFIG": str(folder / "none.toml")}
-    away = {**right, "REDIS_URL": "redis://127.0.0.1:9"}
-    unheard = {**right, "SLACK_API_URL": "http://127.0.0.1:9/"}
-    lines = [
-        *(run(line, {}, *hidden) for line in ("bot --help", "bot frobnicate", "jobs --help", "jobs")),
-        run("bot check", right, *hidden), run("jobs check", right, *hidden),
-        *(run(line, bad, *hidden) for line in ("bot check", "bot", "bot.reporter", "bot doctor")),
-        *(run(line, bad, *hidden) for line in ("jobs check", "jobs changes", "jobs doctor")),
-        *(run(line, none, *hidden) for line in ("bot check", "jobs check")),
-        *(run(line, away, *hidden) for line in ("bot", "bot.reporter", "bot doctor", "bot audit verify", "jobs reads")),
-        run("bot", unheard, *hidden),
-    ]  # fmt: skip
-    return page(*lines)
+    environments: dict[str, tuple[dict[str, str], tuple[str, ...]]] = {
+        "": ({}, ("bot --help", "bot frobnicate", "jobs --help", "jobs")),
+        "a right configuration": (right, ("bot check", "jobs check")),
+        "a wrong configuration": (bad, ("bot check", "bot", "bot.reporter", "bot doctor", *JOBS_LINES)),
+        "no configuration": ({**bad, "IMKER_CONFIG": str(folder / "none.toml")}, ("bot check", "jobs check")),
+        "Redis is away": ({**right, "REDIS_URL": "redis://127.0.0.1:9"}, AWAY),
+        "Slack is away": ({**right, "SLACK_API_URL": "http://127.0.0.1:9/"}, ("bot",)),
+    }
+    return page(*(run(line, given, *hidden, note=note) for note, (given, lines) in environments.items() for line in lines))
 
 
 def _files(folder: Path) -> tuple[Path, Path]:
@@ -101,7 +100,7 @@ def audit(folder: Path, redis: Redis, redis_url: str) -> str:
     keyed = {"IMKER_AUDIT_KEY": AUDIT_KEY}
     hidden = ((str(folder), "FOLDER"), (redis_url, "REDIS_URL"))
     files = [run(f"bot audit verify --file {folder}/{name}", {}, *hidden) for name in texts]
-    signed = [run(f"bot audit verify --file {folder}/{name}", keyed, *hidden, ("verify", "verify (with a key)"))
+    signed = [run(f"bot audit verify --file {folder}/{name}", keyed, *hidden, note="with a key")
               for name in ("whole", "signed", "unsigned-end")]  # fmt: skip
     compared = [run(f"bot audit verify --file {folder}/whole --head {head}", {}, *hidden) for head in heads]
     usage = [run(f"bot audit {line}", {}) for line in ("", "--help", "verify --help", "export --help")]
@@ -120,7 +119,7 @@ def _of_redis(redis: Redis, environment: dict[str, str], hidden: Iterable[tuple[
     yield run(f"bot audit verify --head {head.hash}:{head.seq}", where, *hidden)
     yield run("bot audit export", where, *hidden)
     redis.xdel("audit", "3-0")
-    yield run("bot audit verify", where, *hidden, ("verify", "verify (an entry was deleted)"))
+    yield run("bot audit verify", where, *hidden, note="an entry was deleted")
 
 
 def _facts(text: str) -> list[Fact]:
@@ -245,7 +244,7 @@ def _closed() -> list[Finding]:
 
 
 def _slack(workspace: Workspace) -> dict[str, Iterable[Finding]]:
-    away = WebClient(token="xoxb-lab", base_url="http://127.0.0.1:9/", timeout=2)
+    away = WebClient(token="xoxb-lab", base_url="http://127.0.0.1:9/", retry_handlers=[])
 
     def client(token: str) -> WebClient:
         return WebClient(token=token, base_url=f"{workspace.url}/api/")

@@ -237,7 +237,7 @@ def _raise(failed: JobError) -> Any:
 
 
 def _jobs(redis: Redis) -> Iterator[str]:
-    made = _office(redis, Migrate("kaditz"), ("lei-*",))
+    made = office(redis, Migrate("kaditz"), ("lei-*",))
     yield from _raised("an unknown host", lambda: made.host("kadits"))
     yield from _raised("a host of nobody", lambda: made.host("nowhere"))
     yield from _raised("a host out of the right", lambda: made.host("kaditz"))
@@ -256,7 +256,7 @@ def _left_behind() -> Iterator[str]:
             failed.state = "" if title == "a failure" else failed.state
 
 
-def _office(redis: Redis, command: contract.Command, within: tuple[str, ...] = ("*",)) -> Office:
+def office(redis: Redis, command: contract.Command, within: tuple[str, ...] = ("*",)) -> Office:
     request = Request("k3fm9x2q", 1, command, "U01ALICE", within=within)
     journal = Journal(redis, streams.KEY, request.run, 1, lambda: AT)
     return Office(request, Settings(), {"kaditz": KADITZ, "tondi": TONDI}, journal, redis, lambda _: _raise(JobError("no shell")), _connect)  # type: ignore[arg-type, return-value]

@@ -11,7 +11,7 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from lab.fleet.certificates import authority, issued
 from lab.slack.client import Workspace
 from lab.slack.running import running
-from tests.golden import surfaces_bot, surfaces_cli, surfaces_errors, surfaces_jobs, surfaces_runs
+from tests.golden import surfaces_bot, surfaces_cli, surfaces_errors, surfaces_jobs, surfaces_outcomes, surfaces_runs
 
 Shown = Callable[[str], None]
 
@@ -133,3 +133,11 @@ def test_bot_doctor(redis: Redis, workspace: Workspace, shown: Shown) -> None:
 
 def test_jobs_doctor(tmp_path: Path, tls: Path, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
     shown(surfaces_cli.jobs_doctor(tmp_path, tls, monkeypatch))
+
+
+def test_step_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+    shown(surfaces_outcomes.step_outcomes(tmp_path, monkeypatch))
+
+
+def test_results(redis: Redis, shown: Shown) -> None:
+    shown(surfaces_outcomes.results(redis))
