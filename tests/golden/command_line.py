@@ -25,7 +25,7 @@ def run(line: str, environment: Mapping[str, str], *hidden: tuple[str, str], not
         module, *arguments = line.split()
         status = _status(module, arguments)
     printed = [f"  {text}" for text in out.getvalue().splitlines()]
-    printed += [f"! {text}" for text in err.getvalue().splitlines()]
+    printed += [f"! {text}" for text in err.getvalue().splitlines() if " slack_" not in text]  # not what the SDK logs
     title = f"$ python -m {line}".rstrip() + (f"  ({note})" if note else "")
     stable = [_stable(text, hidden) for text in (title, *printed)]
     return section(*stable, f"exit status {status}")

@@ -1,7 +1,7 @@
-"""How jobs fail: each class of error, what each edge says, and how the job ends. Text per surface."""
+"""How jobs fail: each class of error, and what each edge says. Text per surface."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,38 +11,26 @@ import pytest
 import requests
 from docker.errors import APIError
 from redis import Redis
-from redis.exceptions import OutOfMemoryError, ResponseError
 
-from imker.audit import RecordBroken
-from imker.config import ConfigError
-from jobs import contract, engine, gate, gather, remote, run, ssh, stepping
-from jobs.contract import Accept, Ended, Migrate, Nodes, Request, StartContainers, StepStarted
-from jobs.errors import Cancelled, CommandFailed, JobError, Superseded
+from jobs import engine, gather, remote, ssh, stepping
+from jobs.contract import Migrate
+from jobs.errors import CommandFailed, JobError
 from jobs.execute import execute, membership, options, packages, restart, upgrade
 from jobs.execute.site import Site
-from jobs.facts import Container
 from jobs.inventory import Host
-from jobs.journal import Journal
 from jobs.lock import Holder, Mark, held
-from jobs.office import Office
 from jobs.settings import Settings
-from jobs.shell import Output
-from jobs.steps import AwaitReachable, CheckNode, InitSwarm, JoinSwarm, RestartEngine, RetireContainers, UpgradeEngine
 from jobs.stepping import locked
-from tests import streams
+from jobs.steps import AwaitReachable, CheckNode, InitSwarm, JoinSwarm, RestartEngine, RetireContainers, UpgradeEngine
 from tests.golden.page import page, section
-
-KADITZ = Host("kaditz", "198.18.0.39", "geschke", ssh_key=Path("/k/id_rsa"), tls=Path("/c"))
-TONDI = Host("tondi", "198.18.0.73")
-AT, NODE = 1_795_440_000.0, "j8xsy2yb802b5ys0uvwhsouw1"
-Told = Callable[..., Any]
+from tests.golden.scripted import AT, KADITZ, NODE, TONDI, Scripted, connect_to, fail, failure, office, raised
 
 
 def errors(redis: Redis, patch: pytest.MonkeyPatch) -> str:
     """Every class of error with an example of its words, then what each edge says."""
     patch.setattr(gather, "wait_for", lambda true, *_: true())
     made = {kind.__name__: _made(kind) for kind in _kinds(JobError)}
-    classes = section("every class of error", *(line for name, one in made.items() for line in _shown(name, one)))
+    classes = section("every class of error", *(line for name, one in made.items() for line in failure(name, one)))
     edges = {"SSH": _ssh(), "the Engine API": _engine(), "a step": _steps(), "a job": _jobs(redis)}
     return page(classes, *(section(f"what {title} says", *lines) for title, lines in edges.items()))
 
@@ -60,23 +48,6 @@ def _made(kind: type[JobError]) -> JobError:
     return kind(*(values.get(one.name, f"({one.name})") for one in wanted if one.kind is one.POSITIONAL_OR_KEYWORD))
 
 
-def _shown(title: str, failed: JobError) -> Iterator[str]:
-    yield f"  {title}" + (f"  (check: {failed.check})" if failed.check else "")
-    parts = {"summary": failed.summary, "state": failed.state, "hint": failed.hint, "by": failed.by}
-    yield from (f"    {name + ':':9}{text}" for name, text in parts.items() if text)
-
-
-def _raised(title: str, act: Told) -> Iterator[str]:
-    """Return the error that `act` raises, or what it returns."""
-    try:
-        yield f"  {title}: {act()}"
-    except JobError as failed:
-        yield from _shown(title, failed)
-
-
-# --- edges ----------------------------------------------------------------------------------------------------------
-
-
 def _ssh() -> list[str]:
     known = Path("/k/known_hosts")
     key = paramiko.RSAKey.generate(1024)
@@ -87,24 +58,27 @@ def _ssh() -> list[str]:
         "no answer": TimeoutError(),
         "refused": ConnectionRefusedError("Connection refused"),
     }
-    lines = [line for title, cause in causes.items() for line in _shown(title, ssh._unreachable(KADITZ, known, cause))]
-    return [*lines, *_raised("no key file", lambda: ssh.SshShell(KADITZ, known)), *_raised("no sudo", _no_sudo)]
+    lines = [line for title, cause in causes.items() for line in failure(title, ssh._unreachable(KADITZ, known, cause))]
+    return [*lines, *raised("no key file", lambda: ssh.SshShell(KADITZ, known)), *raised("no sudo", _no_sudo)]
 
 
 def _no_sudo() -> object:
-    return gather.host(Scripted({"true": (1, "sudo: a password is required")}), KADITZ, Settings().engine, _connect)
+    return gather.host(Scripted({"true": (1, "sudo: a password is required")}), KADITZ, Settings().engine, connect_to)
 
 
 def _engine() -> Iterator[str]:
     causes: dict[str, Exception] = {
-        "refused": requests.ConnectionError("Connection refused"), "a wrong certificate": OSError("certificate verify failed"),
-        "timed out": requests.Timeout("timed out"), "anything else": OSError("(why)"),
-        "a no": APIError("no", explanation="(what the Engine says)"), "nonsense": KeyError("x"),
-    }  # fmt: skip
+        "refused": requests.ConnectionError("Connection refused"),
+        "a wrong certificate": OSError("certificate verify failed"),
+        "timed out": requests.Timeout("timed out"),
+        "anything else": OSError("(why)"),
+        "a no": APIError("no", explanation="(what the Engine says)"),
+        "nonsense": KeyError("x"),
+    }
     for title, cause in causes.items():
-        yield from _raised(title, partial(_within, engine._errors(KADITZ), cause))
+        yield from raised(title, partial(_within, engine._errors(KADITZ), cause))
     taken = {"Labels": {engine.FENCE: "4 latr2222 1795440060.000000"}}
-    yield from _raised("a later run", lambda: engine._marked(Mark(3, "k3fm9x2q", AT), taken))
+    yield from raised("a later run", lambda: engine._marked(Mark(3, "k3fm9x2q", AT), taken))
 
 
 def _within(context: Any, cause: Exception) -> None:
@@ -112,56 +86,24 @@ def _within(context: Any, cause: Exception) -> None:
         raise cause
 
 
-class Scripted:
-    """A shell that answers each program with an exit code and a text, 0 and "" for all others."""
-
-    host = "kaditz"
-
-    def __init__(self, answers: dict[str, tuple[int, str]]) -> None:
-        self._answers = answers
-
-    def run(self, *argv: str, check: bool = True, **_: object) -> Output:
-        line = " ".join(argv)
-        code, text = next((said for start, said in self._answers.items() if line.startswith(start)), (0, ""))
-        said = Output(code, "" if code else text, text if code else "")
-        return said.or_failed(self.host, argv[0]) if check else said
-
-    def reconnect(self) -> None:
-        pass
-
-
-class Answering:
-    """An Engine of one version, and a swarm without the host's node."""
-
-    version = {"Version": "20.10.24"}  # noqa: RUF012
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-
-    def info(self) -> dict[str, Any]:
-        return {"Swarm": {"LocalNodeState": "pending", "NodeID": NODE}}
-
-    def nodes(self) -> list[dict[str, Any]]:
-        return []
-
-    def join(self, *_: object) -> None:
-        pass
-
-    def worker_token(self) -> str:
-        return "(secret)"
-
-
-def _connect(host: Host, timeout: float = 10) -> Any:
-    return Answering(host)
-
-
 BEFORE = "cat -- /var/lib/imker/before"
 NOTED = "/etc/default/docker.imker-1\ndocker.io=20.10.24\n"
 
 
-def _site(answers: dict[str, tuple[int, str]], managers: tuple[str, ...] = ("tondi",), connect: Any = _connect) -> Site:
-    return Site(KADITZ, Scripted(answers), {"kaditz": KADITZ, "tondi": TONDI}, connect, lambda _: None, lambda *_: None,
-                lambda *_: None, "10.0.0.0/8", managers)  # fmt: skip
+def _site(
+    answers: dict[str, tuple[int, str]], managers: tuple[str, ...] = ("tondi",), connect: Any = connect_to
+) -> Site:
+    return Site(
+        KADITZ,
+        Scripted(answers),
+        {"kaditz": KADITZ, "tondi": TONDI},
+        connect,
+        lambda _: None,
+        lambda *_: None,
+        lambda *_: None,
+        "10.0.0.0/8",
+        managers,
+    )
 
 
 def _away(host: Host, timeout: float = 10) -> Any:
@@ -172,9 +114,9 @@ def _steps() -> Iterator[str]:
     yield from _restarts()
     yield from _upgrades()
     edit = options.FileEdit("/etc/default/docker", "old", "new")
-    yield from _raised("a file that changed", lambda: options.apply(_site({}), (edit,)))
-    yield from _raised("no manager", lambda: _site({}, connect=_away).manager())
-    yield from _raised("an unknown node", lambda: membership._seen(_site({}), NODE))
+    yield from raised("a file that changed", lambda: options.apply(_site({}), (edit,)))
+    yield from raised("no manager", lambda: _site({}, connect=_away).manager())
+    yield from raised("an unknown node", lambda: membership._seen(_site({}), NODE))
     yield from _timeouts()
 
 
@@ -183,11 +125,11 @@ def _timeouts() -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gather, "wait_for", lambda *_: False)
         for step in (JoinSwarm(False), CheckNode(), AwaitReachable(NODE)):
-            yield from _raised(type(step).__name__, partial(execute, step, _site({})))
+            yield from raised(type(step).__name__, partial(execute, step, _site({})))
         patch.setattr(packages, "LONGEST", 0)
-        yield from _raised("an upgrade that takes too long", partial(packages.install, _site({}), ("docker.io=26.1.5",)))
+        yield from raised("an upgrade that takes too long", partial(packages.install, _site({}), ("docker.io=26.1.5",)))
         patch.setattr(packages, "_follow", lambda *_: remote.UnitState("", "", 0))
-        yield from _raised("an upgrade cut short", partial(packages.install, _site({}), ("docker.io=26.1.5",)))
+        yield from raised("an upgrade cut short", partial(packages.install, _site({}), ("docker.io=26.1.5",)))
 
 
 RESTARTS: dict[str, tuple[dict[str, tuple[int, str]], tuple[bool, ...]]] = {  # answers, and whether each start works
@@ -202,7 +144,7 @@ RESTARTS: dict[str, tuple[dict[str, tuple[int, str]], tuple[bool, ...]]] = {  # 
 
 def _restarts() -> Iterator[str]:
     for title, (answers, starts) in RESTARTS.items():
-        yield from _raised(title, partial(_restarted, answers, iter(starts), "without" in title))
+        yield from raised(title, partial(_restarted, answers, iter(starts), "without" in title))
 
 
 def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], cleaned: bool) -> str:
@@ -216,34 +158,32 @@ def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], clea
 
 def _upgrades() -> Iterator[str]:
     step = UpgradeEngine(("docker.io=26.1.5",), "26.1.5", "", ("docker.io=20.10.24",))
-    failed = CommandFailed("kaditz", "apt-get install", 100, "E: (why)", hint="Mend what apt says on kaditz; the thread has it.")
+    failed = CommandFailed(
+        "kaditz", "apt-get install", 100, "E: (why)", hint="Mend what apt says on kaditz; the thread has it."
+    )
     for title, back in (("apt failed", True), ("apt failed, and the rollback", False)):
-        yield from _raised(title, partial(_upgraded, step, failed, back))
-    yield from _raised("a host that is away", lambda: _raise(packages._away(_site({}))))
+        yield from raised(title, partial(_upgraded, step, failed, back))
+    yield from raised("a host that is away", lambda: fail(packages._away(_site({}))))
 
 
 def _upgraded(step: UpgradeEngine, failed: CommandFailed, back: bool) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packages, "install", lambda *_: _raise(failed))
+        patch.setattr(packages, "install", lambda *_: fail(failed))
         patch.setattr(upgrade.back, "downgrade", lambda *_: back)
         return upgrade.upgrade(_site({BEFORE: (0, NOTED)}), step)
 
 
-def _raise(failed: JobError) -> Any:
-    raise failed
-
-
-# --- jobs -----------------------------------------------------------------------------------------------------------
-
-
 def _jobs(redis: Redis) -> Iterator[str]:
     made = office(redis, Migrate("kaditz"), ("lei-*",))
-    yield from _raised("an unknown host", lambda: made.host("kadits"))
-    yield from _raised("a host of nobody", lambda: made.host("nowhere"))
-    yield from _raised("a host out of the right", lambda: made.host("kaditz"))
-    with held(redis, "host:kaditz", Holder("latr2222", "U02BOB", "migrate kaditz", AT)), pytest.MonkeyPatch.context() as patch:
+    yield from raised("an unknown host", lambda: made.host("kadits"))
+    yield from raised("a host of nobody", lambda: made.host("nowhere"))
+    yield from raised("a host out of the right", lambda: made.host("kaditz"))
+    with (
+        held(redis, "host:kaditz", Holder("latr2222", "U02BOB", "migrate kaditz", AT)),
+        pytest.MonkeyPatch.context() as patch,
+    ):
         patch.setattr(stepping, "PATIENCE", 0)
-        yield from _raised("a locked host", lambda: locked(made, "host:kaditz", "migrate kaditz").__enter__())
+        yield from raised("a locked host", lambda: locked(made, "host:kaditz", "migrate kaditz").__enter__())
     yield from _left_behind()
 
 
@@ -254,45 +194,3 @@ def _left_behind() -> Iterator[str]:
         for number in (0, 1, 2):
             yield f"  the state after {title} in step {number + 1}: {stepping._left(failed, KADITZ, plan, number)}"
             failed.state = "" if title == "a failure" else failed.state
-
-
-def office(redis: Redis, command: contract.Command, within: tuple[str, ...] = ("*",)) -> Office:
-    request = Request("k3fm9x2q", 1, command, "U01ALICE", within=within)
-    journal = Journal(redis, streams.KEY, request.run, 1, lambda: AT)
-    return Office(request, Settings(), {"kaditz": KADITZ, "tondi": TONDI}, journal, redis, lambda _: _raise(JobError("no shell")), _connect)  # type: ignore[arg-type, return-value]
-
-
-def ends(redis: Redis) -> str:
-    """How a job ends that failed: for a read and a change, at once and after a step."""
-    causes: dict[str, Exception] = {
-        "any error": JobError("(why)"), "an error with a hint": JobError("(why)", hint="(its hint)"),
-        "an error with a command": JobError("(why)", hint="See /swarm hosts."),
-        "an error of the configuration": ConfigError(["(line 1)", "(line 2)"]), "a broken audit log": RecordBroken("no"),
-        "a full Redis": OutOfMemoryError("no"), "a Redis that refuses": ResponseError("ERR odd"),
-        "anything else": RuntimeError("no"), "a later run": Superseded("kaditz", 8, "latr2222", AT),
-        "a rollback": restart.Restored("(why)", state="(the old state)"), "a cancelled run": Cancelled("U02BOB"),
-        "a refused job": gate.Refused("(why)"),
-    }  # fmt: skip
-    commands: tuple[contract.Command, ...] = (Nodes(), Migrate("kaditz"))
-    pages = [section(f"{title}: {command.type}", *_ended(redis, command, failed))
-             for title, failed in causes.items() for command in commands]  # fmt: skip
-    stepped = section("any error: accept, after a step", *_ended(redis, Accept("abc"), JobError("(why)"), stepped=True))
-    later = section("any error: start, its second job", *_ended(redis, StartContainers("kaditz", ("web",)), JobError("(why)"), job=2))
-    return page(*pages, stepped, later)
-
-
-def _ended(redis: Redis, command: contract.Command, failed: Exception, *, job: int = 1, stepped: bool = False) -> list[str]:
-    redis.flushall()
-    request = Request("k3fm9x2q", job, command, "U01ALICE")
-    journal = Journal(redis, streams.KEY, request.run, job, lambda: AT)
-
-    def fails() -> Any:
-        if stepped:
-            journal.tell(StepStarted("Promote"))
-        raise failed
-
-    run.tell_all(request, journal, fails)
-    last = streams.told(redis, request.run)[-1]
-    assert isinstance(last, Ended)
-    parts = {"outcome": last.outcome, "summary": last.summary, "state": last.state, "hint": last.hint, "by": last.by}
-    return [f"  {name + ':':9}{text}" for name, text in parts.items() if text]

@@ -32,7 +32,7 @@ from jobs.inventory import Host
 from jobs.steps import describe
 from jobs.stores import Idle
 from tests.golden.page import page, section
-from tests.golden.surfaces_errors import KADITZ, NODE, TONDI, Scripted, office
+from tests.golden.scripted import KADITZ, NODE, TONDI, Scripted, office
 from tests.jobs.test_accepting import BOB, Case
 from tests.jobs.test_reads import FakeSwarm
 from tests.jobs.test_reads import told as read_told
@@ -63,7 +63,7 @@ class Ready:
         return "(secret)"
 
     def __getattr__(self, name: str) -> Any:
-        assert name in ("init", "join", "leave", "remove_node", "change_node"), name
+        assert name in ("init", "join", "leave", "remove_node", "change_node", "claim"), name
         return lambda *_: None
 
 
@@ -85,23 +85,48 @@ def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
 def _cases() -> tuple[tuple[steps.Step, dict[str, tuple[int, str]]], ...]:
     old = {"cat -- /etc/default/docker": (0, "old")}
     return (
-        (steps.RetireContainers(("swarm-agent", "swarm-agent-master")), {}), (steps.StopStore("consul"), {}),
-        (steps.RemoveStore("consul"), {}), (steps.AddToGroup("geschke"), {}), (steps.SwitchSource(EDIT), old),
-        (steps.RewriteOptions((EDIT,)), old), (steps.UpgradeEngine(("docker.io=26.1.5", "docker-cli=26.1.5"), "26.1.5"), {}),
-        (steps.PutOptionsBack("/etc/default/docker", "DOCKER_OPTS=-D\n"), {}), (steps.PutOptionsBack("/x", ""), {}),
+        (steps.RetireContainers(("swarm-agent", "swarm-agent-master")), {}),
+        (steps.StopStore("consul"), {}),
+        (steps.RemoveStore("consul"), {}),
+        (steps.AddToGroup("geschke"), {}),
+        (steps.SwitchSource(EDIT), old),
+        (steps.RewriteOptions((EDIT,)), old),
+        (steps.UpgradeEngine(("docker.io=26.1.5", "docker-cli=26.1.5"), "26.1.5"), {}),
+        (steps.PutOptionsBack("/etc/default/docker", "DOCKER_OPTS=-D\n"), {}),
+        (steps.PutOptionsBack("/x", ""), {}),
         (steps.RestartEngine("26.1.5", ("web",)), {}),
-        (steps.StartContainers(("web",)), {"docker ps": (0, "web")}), (steps.StartContainers(()), {}),
+        (steps.StartContainers(("web",)), {"docker ps": (0, "web")}),
+        (steps.StartContainers(()), {}),
         (steps.StartContainers(("web", "batch")), {"docker start": (1, "(why)")}),
-        (steps.InitSwarm(), {}), (steps.JoinSwarm(True), {}), (steps.MarkPending(), {}), (steps.CheckNode(), {}),
-        (steps.Promote(NODE), {}), (steps.AwaitReachable(NODE), {}), (steps.DrainNode(NODE), {}),
-        (steps.Activate(NODE), {}), (steps.LeaveSwarm(NODE), {}),
-    )  # fmt: skip
+        (steps.InitSwarm(), {}),
+        (steps.JoinSwarm(True), {}),
+        (steps.MarkPending(), {}),
+        (steps.CheckNode(), {}),
+        (steps.Promote(NODE), {}),
+        (steps.AwaitReachable(NODE), {}),
+        (steps.DrainNode(NODE), {}),
+        (steps.Activate(NODE), {}),
+        (steps.LeaveSwarm(NODE), {}),
+    )
 
 
 def _done(step: steps.Step, answers: dict[str, tuple[int, str]], connect: Any = Ready) -> list[str]:
     details: list[str] = []
-    site = Site(KADITZ, Scripted(answers), {"kaditz": KADITZ, "tondi": TONDI}, connect, lambda _: None,
-                lambda title, _: details.append(f"    in the thread: {title}"), lambda *_: None, "10.0.0.0/8", ("tondi",))  # fmt: skip
+
+    def note(title: str) -> None:
+        details.append(f"    in the thread: {title}")
+
+    site = Site(
+        KADITZ,
+        Scripted(answers),
+        {"kaditz": KADITZ, "tondi": TONDI},
+        connect,
+        lambda _: None,
+        lambda title, _: note(title),
+        lambda *_: None,
+        "10.0.0.0/8",
+        ("tondi",),
+    )
     with pytest.MonkeyPatch.context() as patch:
         if isinstance(step, steps.LeaveSwarm):
             patch.setattr(gather, "wait_for", lambda *_: True)
@@ -115,9 +140,13 @@ def _done(step: steps.Step, answers: dict[str, tuple[int, str]], connect: Any = 
 def results(redis: Redis) -> str:
     """What a command says at its end, or asks."""
     pages = {
-        "a plan": _plans(), "containers that do not run": _containers(), "an unused key-value store": _stores(redis),
-        "accept and reject": _members(redis), "nodes and hosts": _reads(redis), "a fleet's plan": _fleets(redis),
-    }  # fmt: skip
+        "a plan": _plans(),
+        "containers that do not run": _containers(),
+        "an unused key-value store": _stores(redis),
+        "accept and reject": _members(redis),
+        "nodes and hosts": _reads(redis),
+        "a fleet's plan": _fleets(redis),
+    }
     return page(*(section(title, *lines) for title, lines in pages.items()))
 
 
@@ -141,10 +170,10 @@ def _stores(redis: Redis) -> Iterator[str]:
     for container in (CONSUL, STOPPED):
         made = office(redis, MigrateAll())
         retirement.tell_ports(made, Idle(KADITZ, Store(container), inside=True))
-        yield from _told(made.journal.told()[-1:])
+        yield from told(made.journal.told()[-1:])
 
 
-def _told(events: Any) -> Iterator[str]:
+def told(events: Any) -> Iterator[str]:
     for event in events:
         match event.body:
             case Ended() as ended:
@@ -157,7 +186,7 @@ def _told(events: Any) -> Iterator[str]:
 
 
 def _bodies(bodies: Any) -> Iterator[str]:
-    yield from _told([type("Event", (), {"body": body}) for body in bodies])
+    yield from told([type("Event", (), {"body": body}) for body in bodies])
 
 
 def _members(redis: Redis) -> Iterator[str]:
@@ -175,9 +204,11 @@ def _members(redis: Redis) -> Iterator[str]:
 
 def _reads(redis: Redis) -> Iterator[str]:
     swarms = {
-        "all answer": FakeSwarm(), "none answers": FakeSwarm(away={"connewitz", "tondi", "kaditz"}),
-        "no swarm": FakeSwarm(members=(), managers=()), "no leader": FakeSwarm(leaderless=True),
-    }  # fmt: skip
+        "all answer": FakeSwarm(),
+        "none answers": FakeSwarm(away={"connewitz", "tondi", "kaditz"}),
+        "no swarm": FakeSwarm(members=(), managers=()),
+        "no leader": FakeSwarm(leaderless=True),
+    }
     for title, swarm in swarms.items():
         for command in (Nodes(), Hosts()):
             redis.flushall()
@@ -191,10 +222,12 @@ def _fleets(redis: Redis) -> Iterator[str]:
     lines: tuple[StepLine, ...] = (fleet_plan.LOOK, fleet_plan.PROBE)
     yield from (f"  step: {line.title}" for line in lines)
     for planned in (
-        FleetPlanned((leg,)), FleetPlanned((replace(leg, findings=(block,)),)), FleetPlanned((leg,), findings=(block,)),
+        FleetPlanned((leg,)),
+        FleetPlanned((replace(leg, findings=(block,)),)),
+        FleetPlanned((leg,), findings=(block,)),
         FleetPlanned((), ("kaditz", "tondi")),
-    ):  # fmt: skip
+    ):
         redis.flushall()
         made = office(redis, MigrateAll())
         fleet_plan._conclude(made, planned)
-        yield from _told(made.journal.told())
+        yield from told(made.journal.told())

@@ -1,16 +1,14 @@
 """A run's message in every state, of one host and of a fleet, its thread, and the report file. Text per surface."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
-from bot import blocks, fleet_blocks, witness
-from bot.fleet import FleetView
+from bot import blocks, witness
 from bot.kit import Message
 from bot.messages import mark
 from bot.progress import fold
 from bot.record import DAY, Decision, JobState, RunRecord, Verdict
-from bot.report import report
 from imker.chain import Head
 from imker.moment import Moment
 from jobs.contract import (
@@ -49,7 +47,7 @@ from jobs.contract import (
     Waiting,
 )
 from jobs.contract.told import Outcome, Question
-from tests.bot.fleets import ALL, WARNING, Word, fleet, leg
+from tests.bot.fleets import WARNING
 from tests.golden.page import message, page, section
 
 AT = 1_795_440_000.0
@@ -84,7 +82,7 @@ COMMANDS: tuple[Command, ...] = (
 )  # fmt: skip
 
 
-def _run(
+def run_message(
     *bodies: Body,
     rq: JobState = "over",
     said: Sequence[Verdict] = (),
@@ -98,30 +96,30 @@ def _run(
     return blocks.render(fold(replace(record, decisions=decisions), events, rq, at.wall, at))
 
 
-def _page(shown: dict[str, Message]) -> str:
+def messages(shown: dict[str, Message]) -> str:
     return page(*(section(title, message(one.text, one.blocks)) for title, one in shown.items()))
 
 
 def run_states() -> str:
     assert set(QUESTIONS) == set(get_args(Question))
-    return _page({**_open(), **_questions(), **_acceptances(), **_ends(), **_declined(), **_strange()})
+    return messages({**_open(), **_questions(), **_acceptances(), **_ends(), **_declined(), **_strange()})
 
 
 def _open() -> dict[str, Message]:
     failed = (*HALF, StepNote("b", "its note"))
     return {
-        "queued": _run(rq="queued"),
-        "running, before the plan": _run(Began("kaditz"), rq="running"),
-        "running, a step": _run(*failed, rq="running"),
-        "running, part of a fleet": _run(*HALF, rq="running", record=replace(RECORD, part_of="f7wq2p8a")),
-        "running, 26 steps and 11 warnings": _run(
+        "queued": run_message(rq="queued"),
+        "running, before the plan": run_message(Began("kaditz"), rq="running"),
+        "running, a step": run_message(*failed, rq="running"),
+        "running, part of a fleet": run_message(*HALF, rq="running", record=replace(RECORD, part_of="f7wq2p8a")),
+        "running, 26 steps and 11 warnings": run_message(
             Began(), Planned(tuple(StepLine(str(n), f"Step {n}") for n in range(26)), (WARNING,) * 11), rq="running"
         ),
     }
 
 
 def _questions() -> dict[str, Message]:
-    return {f"waiting: {name}": _run(Began("kaditz"), waiting) for name, waiting in QUESTIONS.items()}
+    return {f"waiting: {name}": run_message(Began("kaditz"), waiting) for name, waiting in QUESTIONS.items()}
 
 
 def _acceptances() -> dict[str, Message]:
@@ -129,53 +127,59 @@ def _acceptances() -> dict[str, Message]:
     own = replace(RECORD, votes=(Decision(1, "accept", "U01ALICE", AT + 30),))
     late = Moment(AT + 4000, "boot", 4100.0)
     return {
-        "waiting: accept, refused before": _run(Began(), refused),
-        "waiting: accept, two people": _run(Began(), replace(PENDING, needed=2)),
-        "waiting: accept, one of two, the requester": _run(Began(), replace(PENDING, needed=2), record=own),
-        "waiting: accept, one manager, then two": _run(Began(), replace(PENDING, quorum=Quorum(1, 0, 2, 0))),
-        "waiting: accept, without a limit": _run(Began(), replace(PENDING, asked=None)),
-        "waiting: accept, of an unknown node": _run(Began(), replace(PENDING, candidate=None)),
-        "expired": _run(Began(), PENDING, at=late),
-        "accepted by the requester": _run(Began(), rq="queued", said=("accept",), by="U01ALICE"),
+        "waiting: accept, refused before": run_message(Began(), refused),
+        "waiting: accept, two people": run_message(Began(), replace(PENDING, needed=2)),
+        "waiting: accept, one of two, the requester": run_message(Began(), replace(PENDING, needed=2), record=own),
+        "waiting: accept, one manager, then two": run_message(Began(), replace(PENDING, quorum=Quorum(1, 0, 2, 0))),
+        "waiting: accept, without a limit": run_message(Began(), replace(PENDING, asked=None)),
+        "waiting: accept, of an unknown node": run_message(Began(), replace(PENDING, candidate=None)),
+        "expired": run_message(Began(), PENDING, at=late),
+        "accepted by the requester": run_message(Began(), rq="queued", said=("accept",), by="U01ALICE"),
     }
 
 
 def _ends() -> dict[str, Message]:
     outcomes: dict[Outcome, Message] = {
-        "done": _run(*WHOLE, Ended("done", "(the result)", hint="(the hint)")),
-        "nothing": _run(Began(), Ended("nothing", "(the result)")),
-        "refused": _run(Began(), Planned((), (BLOCK, WARNING)), Ended("refused", "(why)", "(the state)", "(the hint)")),
-        "failed": _run(*HALF, StepFailed("b", "(why)"), Ended("failed", "(why)", "(the state)", "(the hint)")),
-        "restored": _run(*HALF, Ended("restored", "(why)", "(the state)", "(the hint)")),
-        "cancelled": _run(*HALF, Ended("cancelled", "cancelled", by="U02BOB")),
+        "done": run_message(*WHOLE, Ended("done", "(the result)", hint="(the hint)")),
+        "nothing": run_message(Began(), Ended("nothing", "(the result)")),
+        "refused": run_message(
+            Began(), Planned((), (BLOCK, WARNING)), Ended("refused", "(why)", "(the state)", "(the hint)")
+        ),
+        "failed": run_message(*HALF, StepFailed("b", "(why)"), Ended("failed", "(why)", "(the state)", "(the hint)")),
+        "restored": run_message(*HALF, Ended("restored", "(why)", "(the state)", "(the hint)")),
+        "cancelled": run_message(*HALF, Ended("cancelled", "cancelled", by="U02BOB")),
     }
     assert set(outcomes) == set(get_args(Outcome))
     more = {
-        "failed, without a state and a hint": _run(*HALF, Ended("failed", "(why)")),
-        "failed before any step": _run(Began(), Ended("failed", "(why)")),
-        "failed, part of a fleet": _run(*HALF, Ended("failed", "(why)"), record=replace(RECORD, part_of="f7wq2p8a")),
+        "failed, without a state and a hint": run_message(*HALF, Ended("failed", "(why)")),
+        "failed before any step": run_message(Began(), Ended("failed", "(why)")),
+        "failed, part of a fleet": run_message(
+            *HALF, Ended("failed", "(why)"), record=replace(RECORD, part_of="f7wq2p8a")
+        ),
     }
     return {**outcomes, **more}
 
 
 def _declined() -> dict[str, Message]:
     verdicts: dict[Question, Verdict] = {"accept": "reject"}
-    no = {f"{name}, answered no": _run(Began(), waiting, said=(verdicts.get(name, "cancel"),))
+    no = {f"{name}, answered no": run_message(Began(), waiting, said=(verdicts.get(name, "cancel"),))
           for name, waiting in QUESTIONS.items()}  # fmt: skip
-    all_of = {f"decision: {verdict}": _run(Began(), rq="queued", said=(verdict,)) for verdict in get_args(Verdict)}
+    all_of = {
+        f"decision: {verdict}": run_message(Began(), rq="queued", said=(verdict,)) for verdict in get_args(Verdict)
+    }
     return {**no, **all_of}
 
 
 def _strange() -> dict[str, Message]:
     gone = Moment(AT + 2 * DAY, "boot", 2 * DAY)
     return {
-        "lost, in a step": _run(*HALF, rq="lost"),
-        "lost, before its first step": _run(Began("kaditz"), rq="lost"),
-        "lost, never begun within a day": _run(rq="lost", at=gone),
-        "another protocol, running": _run(*HALF, Unread(2), rq="running"),
-        "another protocol, over": _run(*HALF, Unread(2)),
-        "unsigned events, running": _run(*HALF, Unsealed(), rq="running"),
-        "unsigned events, lost": _run(Unsealed(), rq="lost"),
+        "lost, in a step": run_message(*HALF, rq="lost"),
+        "lost, before its first step": run_message(Began("kaditz"), rq="lost"),
+        "lost, never begun within a day": run_message(rq="lost", at=gone),
+        "another protocol, running": run_message(*HALF, Unread(2), rq="running"),
+        "another protocol, over": run_message(*HALF, Unread(2)),
+        "unsigned events, running": run_message(*HALF, Unsealed(), rq="running"),
+        "unsigned events, lost": run_message(Unsealed(), rq="lost"),
         "forgotten": blocks.forgotten(mark(RECORD, over=True)),
     }
 
@@ -183,10 +187,13 @@ def _strange() -> dict[str, Message]:
 def command_messages() -> str:
     """Every command's title, and the messages that show tables, a plan or findings."""
     titles = {
-        f"title: {command.type}": _run(rq="queued", record=replace(RECORD, command=command)) for command in COMMANDS
+        f"title: {command.type}": run_message(rq="queued", record=replace(RECORD, command=command))
+        for command in COMMANDS
     }
-    titles["title: reject, remove"] = _run(rq="queued", record=replace(RECORD, command=Reject("j8xsy2yb802b", True)))
-    return _page({**titles, **_tables(), **_plans()})
+    titles["title: reject, remove"] = run_message(
+        rq="queued", record=replace(RECORD, command=Reject("j8xsy2yb802b", True))
+    )
+    return messages({**titles, **_tables(), **_plans()})
 
 
 def _tables() -> dict[str, Message]:
@@ -199,19 +206,26 @@ def _tables() -> dict[str, Message]:
         HostRow("tondi", "generic", "Unknown", "tcp://198.18.0.73:2376", "", "Unknown", "", "(why)"),
     )
     asked = replace(RECORD, command=Nodes(), text="nodes")
+    stale = NodeTable("connewitz", AT - 300, nodes, "(why)")
     many = tuple(replace(nodes[1], id=f"{n:025}") for n in range(120))
     return {
-        "nodes": _run(Began(), NodeTable("connewitz", AT, nodes), Ended("done", "2 nodes"), record=asked),
-        "nodes, stale": _run(Began(), NodeTable("connewitz", AT - 300, nodes, "(why)"), Ended("done", "2 nodes"), record=asked),
+        "nodes": run_message(Began(), NodeTable("connewitz", AT, nodes), Ended("done", "2 nodes"), record=asked),
+        "nodes, stale": run_message(Began(), stale, Ended("done", "2 nodes"), record=asked),
         "nodes, the first line of 120": _last_line(NodeTable("connewitz", AT, many)),
-        "hosts": _run(Began(), HostTable(hosts), Ended("done", "2 hosts, 1 without an answer"),
-                      record=replace(RECORD, command=Hosts(), text="hosts")),
-    }  # fmt: skip
+        "hosts": run_message(
+            Began(),
+            HostTable(hosts),
+            Ended("done", "2 hosts, 1 without an answer"),
+            record=replace(RECORD, command=Hosts(), text="hosts"),
+        ),
+    }
 
 
 def _last_line(table: NodeTable) -> Message:
     """Without its rows."""
-    made = _run(Began(), table, Ended("done", "120 nodes"), record=replace(RECORD, command=Nodes(), text="nodes"))
+    made = run_message(
+        Began(), table, Ended("done", "120 nodes"), record=replace(RECORD, command=Nodes(), text="nodes")
+    )
     return Message("(as above)", tuple(block for block in made.blocks if block["type"] != "table"))
 
 
@@ -219,72 +233,10 @@ def _plans() -> dict[str, Message]:
     plan, doctor = replace(RECORD, command=PlanHost("kaditz"), text="plan kaditz"), replace(RECORD, command=Doctor())
     found = (PASS, NOTE, WARNING, BLOCK)
     return {
-        "plan": _run(Began(), Planned(STEPS, found, "- old\n+ new"), Ended("done", "(the result)"), record=plan),
-        "doctor": _run(Began(), Examined(found), Ended("done", "(the result)"), record=doctor),
+        "plan": run_message(Began(), Planned(STEPS, found, "- old\n+ new"), Ended("done", "(the result)"), record=plan),
+        "doctor": run_message(Began(), Examined(found), Ended("done", "(the result)"), record=doctor),
         "a reply in the thread": blocks.detail(Detail("(its title)", "(its text)")),
         "a reply in the thread without text": blocks.detail(Detail("(its title)", "")),
         "a checkpoint after an acceptance": witness.after_acceptance(Head(12, "f" * 64)),
         "a checkpoint of a day": witness.day_over("2026-11-23", Head(12, "f" * 64)),
     }
-
-
-# --- fleets ---------------------------------------------------------------------------------------------------------
-
-
-def _whole(*words: Word, **how: object) -> FleetView:
-    """A fleet with a host in each of these states."""
-    roles = [(leg(f"h{number}", "worker" if number else "manager", number), word) for number, word in enumerate(words)]
-    return fleet(roles, **how)  # type: ignore[arg-type]
-
-
-def fleet_states() -> str:
-    managers = Finding("managers", "warn", "2 managers: an even number", "Give one host less.")
-    planned = [(leg("connewitz", "manager"), "ahead"), (leg("tondi", "worker", 1, WARNING, BLOCK), "ahead")]
-    views = {
-        "planned": fleet(planned, started=False, done=("kaditz",), findings=(managers,)),  # type: ignore[arg-type]
-        "every state of a host": _whole(*ALL),
-        "running": _whole("done", "going", "ahead"),
-        "a host has a question": _whole("done", "continue", "ahead"),
-        "paused": _whole("done", "resume", "ahead", hold="pause"),
-        "resumed": _whole("done", "going", "ahead", hold="resume"),
-        "cancelled": _whole("done", "cancelled", "ahead", hold="cancel"),
-        "cancelled before the next host": _whole("done", "ahead", hold="cancel"),
-        "all moved, managers pending": _whole("pending", "done"),
-        "done": _whole("done", "done", "nothing"),
-        "failed": _whole("done", "failed", "ahead"),
-        "failed, one pending": _whole("pending", "failed", "ahead"),
-        "lost": _whole("done", "lost", "ahead"),
-        "declined": _whole("done", "declined", "ahead"),
-        "started a week ago": _aged(_whole("done", "ahead")),
-    }
-    shown = {title: fleet_blocks.render(view) for title, view in views.items()}
-    return _page({**shown, **_before_start()})
-
-
-def _aged(view: FleetView) -> FleetView:
-    return replace(view, view=replace(view.view, now=AT + 8 * DAY))
-
-
-def _before_start() -> dict[str, Message]:
-    record = replace(RECORD, command=MigrateAll(), text="migrate all")
-    made = fleet([(leg("connewitz", "manager"), "ahead")], started=False)
-    said = replace(made.view, record=replace(made.view.record, decisions=(Decision(1, "cancel", "U02BOB", AT + 40),)))
-    return {
-        "planning": _run(Began(), rq="running", record=record),
-        "cancelled before the start": fleet_blocks.render(
-            replace(made, view=replace(said, state="over", decisions=said.record.decisions))
-        ),
-        "many hosts": _without_rows([(leg(f"host-{number:03}", "worker", number), "ahead") for number in range(110)]),
-    }
-
-
-def _without_rows(legs: Iterable[tuple[object, Word]]) -> Message:
-    made = fleet_blocks.render(fleet(list(legs), started=False))  # type: ignore[arg-type]
-    text = "\n".join(line for line in made.text.splitlines() if "host-" not in line)
-    return Message(text, tuple(block for block in made.blocks if block["type"] != "table"))
-
-
-def fleet_report() -> str:
-    failed = fleet([(leg("a", "manager"), "done"), (leg("b", "worker", 1), "failed"), (leg("c", "worker", 2), "ahead")],
-                   done=("kaditz",))  # fmt: skip
-    return page(report(failed), report(_whole("going", "containers")))

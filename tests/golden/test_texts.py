@@ -11,7 +11,22 @@ from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from lab.fleet.certificates import authority, issued
 from lab.slack.client import Workspace
 from lab.slack.running import running
-from tests.golden import surfaces_bot, surfaces_cli, surfaces_errors, surfaces_jobs, surfaces_outcomes, surfaces_runs
+from tests.golden import (
+    surfaces_changes,
+    surfaces_cli,
+    surfaces_configuration,
+    surfaces_doctor,
+    surfaces_ends,
+    surfaces_errors,
+    surfaces_findings,
+    surfaces_fleets,
+    surfaces_outcomes,
+    surfaces_private,
+    surfaces_refusals,
+    surfaces_replies,
+    surfaces_runs,
+    surfaces_status,
+)
 
 Shown = Callable[[str], None]
 
@@ -36,7 +51,7 @@ def redis_url(redis: Redis) -> str:
     return f"unix://{redis.connection_pool.connection_kwargs['path']}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
     with running() as started:
         yield started
@@ -56,27 +71,27 @@ def tls(tmp_path: Path) -> Path:
 
 
 def test_help(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_bot.help_texts(redis))
+    shown(surfaces_replies.help_texts(redis))
 
 
 def test_refusals(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_bot.refusals(redis))
+    shown(surfaces_replies.refusals(redis))
 
 
 def test_usage_errors(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_bot.usage_errors(redis))
+    shown(surfaces_replies.usage_errors(redis))
 
 
 def test_private_replies(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_bot.private_replies(redis))
+    shown(surfaces_private.private_replies(redis))
 
 
 def test_status(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_bot.status(redis))
+    shown(surfaces_status.status(redis))
 
 
 def test_audit_table(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_bot.audit(redis))
+    shown(surfaces_status.audit(redis))
 
 
 def test_run_states(shown: Shown) -> None:
@@ -88,23 +103,23 @@ def test_command_messages(shown: Shown) -> None:
 
 
 def test_fleet_states(shown: Shown) -> None:
-    shown(surfaces_runs.fleet_states())
+    shown(surfaces_fleets.fleet_states())
 
 
 def test_fleet_report(shown: Shown) -> None:
-    shown(surfaces_runs.fleet_report())
+    shown(surfaces_fleets.fleet_report())
 
 
 def test_step_titles(shown: Shown) -> None:
-    shown(surfaces_jobs.step_titles())
+    shown(surfaces_findings.step_titles())
 
 
 def test_findings(shown: Shown) -> None:
-    shown(surfaces_jobs.findings())
+    shown(surfaces_findings.findings())
 
 
 def test_job_refusals(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_jobs.refusals(redis))
+    shown(surfaces_refusals.refusals(redis))
 
 
 def test_job_errors(redis: Redis, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
@@ -112,11 +127,13 @@ def test_job_errors(redis: Redis, monkeypatch: pytest.MonkeyPatch, shown: Shown)
 
 
 def test_job_ends(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_errors.ends(redis))
+    shown(surfaces_ends.ends(redis))
 
 
-def test_command_lines(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
-    shown(surfaces_cli.command_lines(tmp_path, redis_url, monkeypatch))
+def test_command_lines(
+    tmp_path: Path, redis_url: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, shown: Shown
+) -> None:
+    shown(surfaces_cli.command_lines(tmp_path, redis_url, workspace.url, monkeypatch))
 
 
 def test_audit_command_line(tmp_path: Path, redis: Redis, redis_url: str, shown: Shown) -> None:
@@ -124,15 +141,15 @@ def test_audit_command_line(tmp_path: Path, redis: Redis, redis_url: str, shown:
 
 
 def test_configuration(tmp_path: Path, shown: Shown) -> None:
-    shown(surfaces_cli.configuration(tmp_path))
+    shown(surfaces_configuration.configuration(tmp_path))
 
 
 def test_bot_doctor(redis: Redis, workspace: Workspace, shown: Shown) -> None:
-    shown(surfaces_cli.bot_doctor(redis, workspace))
+    shown(surfaces_doctor.bot_doctor(redis, workspace))
 
 
 def test_jobs_doctor(tmp_path: Path, tls: Path, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
-    shown(surfaces_cli.jobs_doctor(tmp_path, tls, monkeypatch))
+    shown(surfaces_doctor.jobs_doctor(tmp_path, tls, monkeypatch))
 
 
 def test_step_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
@@ -141,3 +158,7 @@ def test_step_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: S
 
 def test_results(redis: Redis, shown: Shown) -> None:
     shown(surfaces_outcomes.results(redis))
+
+
+def test_changes(redis: Redis, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
+    shown(surfaces_changes.changed(redis, monkeypatch))
