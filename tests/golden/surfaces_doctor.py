@@ -119,6 +119,9 @@ def jobs_doctor(folder: Path, tls: Path, patch: pytest.MonkeyPatch) -> str:
 
     twins = [Host("a", "198.18.0.1", role="manager"), Host("b", "198.18.0.1", role="manager")]
     patch.delenv("IMKER_AUDIT_KEY", raising=False)
+    patch.setenv("REDIS_URL", "redis://127.0.0.1:9")
+    patch.setattr("imker.broker.PATIENCE", 0)
+    patch.setattr("imker.broker.Retry", lambda *_: ONCE)
     pages = {
         "all is well": looked(Fleet()),
         "a host that is away": looked(Fleet(away=("kaditz",))),
@@ -126,6 +129,7 @@ def jobs_doctor(folder: Path, tls: Path, patch: pytest.MonkeyPatch) -> str:
         "an unknown host key": looked(Fleet(), unknown),
         "no known_hosts": looked(Fleet(), folder / "none"),
         "the inventory": doctor.fleet(twins),
+        "Redis is away": [doctor._redis()],
         **_certificates(folder, tls),
     }
     text = page(

@@ -4,6 +4,7 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import OutOfMemoryError, ResponseError
+from structlog.testing import capture_logs
 
 from imker.audit import RecordBroken
 from imker.config import ConfigError
@@ -59,7 +60,8 @@ def _ended(
             journal.tell(StepStarted("Promote"))
         raise failed
 
-    run.tell_all(request, journal, fails)
+    with capture_logs():
+        run.tell_all(request, journal, fails)
     last = streams.told(redis, request.run)[-1]
     assert isinstance(last, Ended)
     parts = {"outcome": last.outcome, "summary": last.summary, "state": last.state, "hint": last.hint, "by": last.by}

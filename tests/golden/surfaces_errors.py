@@ -14,7 +14,7 @@ from redis import Redis
 
 from jobs import engine, gather, remote, ssh, stepping
 from jobs.contract import Migrate
-from jobs.errors import CommandFailed, JobError
+from jobs.errors import JobError
 from jobs.execute import execute, membership, options, packages, restart, upgrade
 from jobs.execute.site import Site
 from jobs.inventory import Host
@@ -59,7 +59,15 @@ def _ssh() -> list[str]:
         "refused": ConnectionRefusedError("Connection refused"),
     }
     lines = [line for title, cause in causes.items() for line in failure(title, ssh._unreachable(KADITZ, known, cause))]
+    for why in (TypeError(), ValueError()):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(paramiko.PKey, "from_path", partial(_raise_it, why))
+            lines += raised(f"a key file with {type(why).__name__}", lambda: ssh.SshShell(KADITZ, known))
     return [*lines, *raised("no key file", lambda: ssh.SshShell(KADITZ, known)), *raised("no sudo", _no_sudo)]
+
+
+def _raise_it(failed: Exception, *_: object) -> None:
+    raise failed
 
 
 def _no_sudo() -> object:
@@ -90,19 +98,19 @@ BEFORE = "cat -- /var/lib/imker/before"
 NOTED = "/etc/default/docker.imker-1\ndocker.io=20.10.24\n"
 
 
-def _site(
-    answers: dict[str, tuple[int, str]], managers: tuple[str, ...] = ("tondi",), connect: Any = connect_to
-) -> Site:
+def _site(answers: dict[str, tuple[int, str]], said: list[str] | None = None, *, connect: Any = connect_to) -> Site:
+    """Make a scripted host of which `said` takes the notes, and the titles of what goes into the thread."""
+    told = [] if said is None else said
     return Site(
         KADITZ,
         Scripted(answers),
         {"kaditz": KADITZ, "tondi": TONDI},
         connect,
-        lambda _: None,
-        lambda *_: None,
+        lambda text: told.append(f"    note:    {text}"),
+        lambda title, _: told.append(f"    thread:  {title}"),
         lambda *_: None,
         "10.0.0.0/8",
-        managers,
+        ("tondi",),
     )
 
 
@@ -115,6 +123,8 @@ def _steps() -> Iterator[str]:
     yield from _upgrades()
     edit = options.FileEdit("/etc/default/docker", "old", "new")
     yield from raised("a file that changed", lambda: options.apply(_site({}), (edit,)))
+    missing = options.FileEdit("/none/config.json", "old", "new")
+    yield from raised("docker-machine's file that is gone", lambda: options.clean_machine(_site({}), missing))
     yield from raised("no manager", lambda: _site({}, connect=_away).manager())
     yield from raised("an unknown node", lambda: membership._seen(_site({}), NODE))
     yield from _timeouts()
@@ -129,7 +139,9 @@ def _timeouts() -> Iterator[str]:
         patch.setattr(packages, "LONGEST", 0)
         yield from raised("an upgrade that takes too long", partial(packages.install, _site({}), ("docker.io=26.1.5",)))
         patch.setattr(packages, "_follow", lambda *_: remote.UnitState("", "", 0))
-        yield from raised("an upgrade cut short", partial(packages.install, _site({}), ("docker.io=26.1.5",)))
+        said: list[str] = []
+        yield from raised("an upgrade cut short", partial(packages.install, _site({}, said), ("docker.io=26.1.5",)))
+        yield from said[:1]
 
 
 RESTARTS: dict[str, tuple[dict[str, tuple[int, str]], tuple[bool, ...]]] = {  # answers, and whether each start works
@@ -144,33 +156,40 @@ RESTARTS: dict[str, tuple[dict[str, tuple[int, str]], tuple[bool, ...]]] = {  # 
 
 def _restarts() -> Iterator[str]:
     for title, (answers, starts) in RESTARTS.items():
-        yield from raised(title, partial(_restarted, answers, iter(starts), "without" in title))
+        said: list[str] = []
+        yield from raised(title, partial(_restarted, answers, iter(starts), "without" in title, said))
+        yield from said
 
 
-def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], cleaned: bool) -> str:
+def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], cleaned: bool, said: list[str]) -> str:
     """Restart an Engine that starts only as `starts` says."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(restart, "_start", lambda *_: next(starts))
         patch.setattr(restart.back, "clean", lambda *_: cleaned)
         patch.setattr(packages, "install", lambda *_: None)
-        return restart.restart(_site({**answers, "docker ps": (0, "web")}), RestartEngine("26.1.5", ("web",)))
+        return restart.restart(_site({**answers, "docker ps": (0, "web")}, said), RestartEngine("26.1.5", ("web",)))
 
 
 def _upgrades() -> Iterator[str]:
-    step = UpgradeEngine(("docker.io=26.1.5",), "26.1.5", "", ("docker.io=20.10.24",))
-    failed = CommandFailed(
-        "kaditz", "apt-get install", 100, "E: (why)", hint="Mend what apt says on kaditz; the thread has it."
-    )
     for title, back in (("apt failed", True), ("apt failed, and the rollback", False)):
-        yield from raised(title, partial(_upgraded, step, failed, back))
+        said: list[str] = []
+        yield from raised(title, partial(_upgraded, back, said))
+        yield from said
     yield from raised("a host that is away", lambda: fail(packages._away(_site({}))))
-
-
-def _upgraded(step: UpgradeEngine, failed: CommandFailed, back: bool) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packages, "install", lambda *_: fail(failed))
+        patch.setattr("time.sleep", lambda _: None)
+        lost: list[str] = []
+        packages._reconnect(_site({}, lost))
+    yield from ("  a lost connection", *lost)
+
+
+def _upgraded(back: bool, said: list[str]) -> str:
+    step = UpgradeEngine(("docker.io=26.1.5",), "26.1.5", "", ("docker.io=20.10.24",))
+    ended = remote.UnitState("active", "exited", 100, packages._about(step.packages))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packages, "_follow", lambda *_: ended)
         patch.setattr(upgrade.back, "downgrade", lambda *_: back)
-        return upgrade.upgrade(_site({BEFORE: (0, NOTED)}), step)
+        return upgrade.upgrade(_site({BEFORE: (0, NOTED), "journalctl": (0, "E: (why)")}, said), step)
 
 
 def _jobs(redis: Redis) -> Iterator[str]:

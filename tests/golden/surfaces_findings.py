@@ -84,9 +84,10 @@ def _surroundings() -> Iterator[Finding]:
 
 
 def _options() -> Iterator[Finding]:
-    for case in (case for case in HOSTS if case.name != "clash-of-every-kind"):  # the same words for each option
+    for case in HOSTS:
         files, facts = host_files(case)
-        yield from daemon_options.rewrite(files, str(facts["target"])).findings
+        if facts["findings"] and case.name != "clash-of-every-kind":  # the same words for each option
+            yield from daemon_options.rewrite(files, str(facts["target"])).findings
 
 
 UNIT = "/lib/systemd/system/docker.service"

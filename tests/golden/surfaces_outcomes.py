@@ -9,7 +9,7 @@ from typing import Any, get_args
 import pytest
 from redis import Redis
 
-from jobs import containers, fleet_plan, gather, outlook, plan, retirement, steps
+from jobs import containers, diffs, fleet_plan, gather, outlook, plan, retirement, steps
 from jobs.classic import Store
 from jobs.contract import (
     Detail,
@@ -90,7 +90,7 @@ def _cases() -> tuple[tuple[steps.Step, dict[str, tuple[int, str]]], ...]:
         (steps.RemoveStore("consul"), {}),
         (steps.AddToGroup("geschke"), {}),
         (steps.SwitchSource(EDIT), old),
-        (steps.RewriteOptions((EDIT,)), old),
+        (steps.RewriteOptions((EDIT, EDIT)), old),
         (steps.UpgradeEngine(("docker.io=26.1.5", "docker-cli=26.1.5"), "26.1.5"), {}),
         (steps.PutOptionsBack("/etc/default/docker", "DOCKER_OPTS=-D\n"), {}),
         (steps.PutOptionsBack("/x", ""), {}),
@@ -155,6 +155,7 @@ def _plans() -> Iterator[str]:
     three = (steps.CheckNode(),) * 3
     for made in (plan.Plan(three), plan.Plan(three, waits=True), plan.Plan(three, (block, block))):
         yield f"  {outlook._what_next(made, '/swarm migrate kaditz')}"
+    yield from _bodies(diffs.details("kaditz", (EDIT,)))
 
 
 def _containers() -> Iterator[str]:
