@@ -49,6 +49,7 @@ def up(names: Iterable[str] = (), say: Say = print, folder: Path = CLIENT) -> tu
     """Boots the hosts that do not run yet, in the state of 2016, and writes the client's side for all that run."""
     hosts = named(names)
     with _alone():
+        _expect_possible(say)
         _make([host for host in hosts if machine.state(host.name) != "running"], folder, say)
     return hosts
 
@@ -58,6 +59,7 @@ def begin(names: Iterable[str] = (), say: Say = print) -> tuple[LabHost, ...]:
     hosts = named(names)
     with _alone():
         _expect_none_running()
+        _expect_possible(say)
         if left := machine.known():
             _end(left)
         try:
@@ -81,6 +83,7 @@ def reset(names: Iterable[str], say: Say = print) -> None:
     """Puts hosts into the state of 2016, whatever has become of them."""
     hosts = named(names)
     with _alone():
+        _expect_possible(say)
         _make(list(hosts), CLIENT, say)
 
 
@@ -100,10 +103,14 @@ def status() -> tuple[HostStatus, ...]:
     return tuple(HostStatus(name, BY_NAME[name].address, machine.state(name)) for name in names)
 
 
-def _make(hosts: list[LabHost], folder: Path, say: Say) -> None:
-    """These hosts anew, and what all need."""
+def _expect_possible(say: Say) -> None:
+    """Raise LabError for what stands in the way, before anything of the lab is changed."""
     base.install_tools(say)
     network.expect_free()
+
+
+def _make(hosts: list[LabHost], folder: Path, say: Say) -> None:
+    """These hosts anew, and what all need."""
     names = [host.name for host in hosts]
     with _ended_if_interrupted(names):
         built = base.ready(say)
