@@ -5,8 +5,10 @@ STAMP := $(VENV)/.installed
 HONCHO = PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho
 
 $(STAMP): pyproject.toml constraints.txt
-	python3 -m venv $(VENV)
-	$(VENV)/bin/pip install -q -c constraints.txt -e '.[dev]'
+	python3 -m venv --clear $(VENV)
+	$(VENV)/bin/pip download -q --no-deps --require-hashes -r constraints.txt -d $(VENV)/wheels
+	$(VENV)/bin/pip install -q --no-index --find-links $(VENV)/wheels -e '.[dev]'
+	rm -r $(VENV)/wheels
 	touch $@
 
 .PHONY: help
@@ -15,6 +17,14 @@ help: ## what there is
 
 .PHONY: setup
 setup: $(STAMP) ## the environment, in .venv
+
+.PHONY: pins
+pins: ## the newest versions and their hashes, in constraints.txt
+	python3 -m venv --clear .pins && .pins/bin/pip install -q pip-tools
+	printf 'async-timeout\nsetuptools\n' | .pins/bin/pip-compile -q --upgrade --extra dev --generate-hashes --allow-unsafe \
+		--strip-extras --no-annotate --no-header --no-emit-options -o .pins/all pyproject.toml -
+	{ head -n 2 constraints.txt; sed '/^#/d; /^$$/d; /^imker @/d' .pins/all; } > .pins/new
+	mv .pins/new constraints.txt && rm -r .pins
 
 .PHONY: lint
 lint: $(STAMP) ## format, lint, types, import rules

@@ -55,6 +55,7 @@ class Runs:
         if response_url:
             self._redis.set(f"{_key(record.run)}:answer", response_url, ex=ANSWERABLE)
         self._redis.zadd(RECENT, {record.run: record.asked_at})
+        self._redis.zremrangebyscore(RECENT, 0, self._clock() - KEPT)
         self._redis.sadd(OPEN, record.run)
         fault("run.opened")
         self.enqueue(record)

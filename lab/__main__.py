@@ -12,6 +12,7 @@ import typer
 from lab.fleet import fleet
 from lab.fleet.client import KEYS
 from lab.fleet.shell import LabError
+from lab.signals import end_in_order
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 hosts = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
@@ -117,6 +118,7 @@ def chaos(number: int = 500, seed: int = 0, hosts: int = 8, log: Path = Path(".l
 
 
 def main() -> None:
+    end_in_order()
     try:
         app()
     except LabError as failed:

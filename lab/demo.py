@@ -2,9 +2,7 @@
 
 import os
 import platform
-import signal
 import socket
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,7 +27,6 @@ Hosts = tuple[tuple[LabHost, ...], Path]  # and the folder with the client's sid
 def demo(names: tuple[str, ...], stay: bool, port: int) -> int:
     """`names`: hosts of the lab; `stay`: leave all running until Ctrl-C. Raises LabError where it cannot be."""
     _expect_free(port)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as with Ctrl-C, all that was started is ended
     began = time.monotonic()
     with (
         _hosts(names) as (hosts, client),
@@ -78,11 +75,8 @@ def _simulated() -> str:
 
 @contextmanager
 def _real(names: tuple[str, ...]) -> Iterator[Hosts]:
-    hosts = fleet.named(names)
-    if fleet.status():
-        fleet.down()
+    hosts = fleet.begin(names)
     try:
-        fleet.up([host.name for host in hosts])
         yield hosts, fleet.CLIENT
     finally:
         fleet.down()

@@ -7,7 +7,10 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+
+from imker.process import end_with_parent
 
 STOP = 15  # seconds a process has to end
 
@@ -24,7 +27,11 @@ class Processes:
         words = procfile()[name].split()
         with self.log.open("ab") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, *words[1:]], env={**os.environ, **self.environment}, stdout=log, stderr=log
+                [sys.executable, *words[1:]],
+                env={**os.environ, **self.environment},
+                stdout=log,
+                stderr=log,
+                preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
             )
 
     def kill(self, name: str) -> None:

@@ -31,8 +31,9 @@ class Supervised:
 
     def stop(self) -> None:
         self._over.set()
-        self._thread.join()
-        self.processes.stop()
+        with self._lock:
+            self.processes.stop()
+        self._thread.join()  # last: the processes that it started end with it
         self.redis.close()
 
     def kill(self, name: str) -> str:
@@ -67,6 +68,8 @@ class Supervised:
     def _watch(self) -> None:
         while not self._over.wait(AGAIN):
             with self._lock:
+                if self._over.is_set():
+                    return
                 for name, process in list(self.processes.running.items()):
                     if process.poll() is not None:
                         self.by_itself.append(f"{name} ended with {process.returncode}")

@@ -15,7 +15,7 @@ TOOLS = ("debootstrap", "systemd-nspawn", "dpkg-scanpackages", "ssh-keygen", "ip
 
 def ready(say: Say) -> Path:
     """The folder with `root/`, `repository/` and `image.tar`; built when its recipe changed."""
-    _tools(say)
+    install_tools(say)
     clear()
     folder = _folder()
     if not folder.exists():
@@ -50,7 +50,7 @@ def _folder() -> Path:
     return CACHE / digest(Path(recipe.__file__).read_text())
 
 
-def _tools(say: Say) -> None:
+def install_tools(say: Say) -> None:
     if all(map(shutil.which, TOOLS)):
         return
     if not shutil.which("apt-get"):

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import platform
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from lab.fleet import base, client, legacy, machine, network
+from lab import signals
+from lab.fleet import base, client, legacy, limits, machine, network
 from lab.fleet.hosts import BY_NAME, FLEET, LabHost
 from lab.fleet.shell import STATE, LabError, Say
 
@@ -47,7 +49,24 @@ def up(names: Iterable[str] = (), say: Say = print, folder: Path = CLIENT) -> tu
     """Boots the hosts that do not run yet, in the state of 2016, and writes the client's side for all that run."""
     hosts = named(names)
     with _alone():
+        _expect_possible(say)
         _make([host for host in hosts if machine.state(host.name) != "running"], folder, say)
+    return hosts
+
+
+def begin(names: Iterable[str] = (), say: Say = print) -> tuple[LabHost, ...]:
+    """Boot hosts where none runs yet. Raise LabError where one does: that lab belongs to another command."""
+    hosts = named(names)
+    with _alone():
+        _expect_none_running()
+        _expect_possible(say)
+        if left := machine.known():
+            _end(left)
+        try:
+            _make(list(hosts), CLIENT, say)
+        except BaseException:
+            _end(machine.known())
+            raise
     return hosts
 
 
@@ -55,10 +74,7 @@ def down(say: Say = print) -> None:
     """Ends all hosts and removes all that the lab made, also what a killed one left. Names what cannot be ended."""
     with _alone():
         names = machine.known()
-        _parallel(machine.kill, names)
-        _parallel(machine.forget, names)
-        network.down()
-        base.clear()
+        _end(names)
         _expect_gone(names)
     say(f"down: {', '.join(names) or 'nothing was up'}")
 
@@ -67,6 +83,7 @@ def reset(names: Iterable[str], say: Say = print) -> None:
     """Puts hosts into the state of 2016, whatever has become of them."""
     hosts = named(names)
     with _alone():
+        _expect_possible(say)
         _make(list(hosts), CLIENT, say)
 
 
@@ -86,18 +103,56 @@ def status() -> tuple[HostStatus, ...]:
     return tuple(HostStatus(name, BY_NAME[name].address, machine.state(name)) for name in names)
 
 
+def _expect_possible(say: Say) -> None:
+    """Raise LabError for what stands in the way, before anything of the lab is changed."""
+    base.install_tools(say)
+    network.expect_free()
+
+
 def _make(hosts: list[LabHost], folder: Path, say: Say) -> None:
     """These hosts anew, and what all need."""
-    built = base.ready(say)
     names = [host.name for host in hosts]
+    with _ended_if_interrupted(names):
+        built = base.ready(say)
+        _remove(names)
+        _expect_gone(names)
+        limits.raise_limit()
+        network.up()
+        network.serve(built / "repository")
+        client.make_keys(hosts)
+        _boot(hosts, built, say)
+        client.write(folder, _running())
+
+
+@contextmanager
+def _ended_if_interrupted(names: list[str]) -> Iterator[None]:
+    """On Ctrl-C, SIGTERM or SIGHUP, end the hosts that are being made. Those that ran before stay."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        _end(names)
+        raise
+
+
+def _end(names: list[str]) -> None:
+    """End and remove hosts, and with the last of them the network and what a build has left."""
+    with signals.deferred():
+        _remove(names)
+        if not set(machine.known()) - set(names):
+            network.down()
+            limits.restore_limit()
+        base.clear()
+
+
+def _remove(names: list[str]) -> None:
     _parallel(machine.kill, names)
     _parallel(machine.forget, names)
-    _expect_gone(names)
-    network.up()
-    network.serve(built / "repository")
-    client.make_keys(hosts)
-    _boot(hosts, built, say)
-    client.write(folder, _running())
+
+
+def _expect_none_running() -> None:
+    running = ", ".join(f"{host.name} ({host.address})" for host in status() if host.state == "running")
+    if running:
+        raise LabError(f"a lab is running: {running}. It was left as it is. End it first: make fleet-down")
 
 
 def _expect_gone(names: list[str]) -> None:
@@ -130,8 +185,12 @@ def _settle(host: LabHost, say: Say) -> None:
 
 
 def _parallel(work: Callable[[Item], None], items: Iterable[Item]) -> None:
-    with ThreadPoolExecutor(max_workers=16) as pool:
+    """Wait for all, also when one failed; not when this process is to end: what it began is ended by whoever called."""
+    pool = ThreadPoolExecutor(max_workers=16)
+    try:
         list(pool.map(work, items))
+    finally:
+        pool.shutdown(wait=not isinstance(sys.exception(), KeyboardInterrupt | SystemExit), cancel_futures=True)
 
 
 def _needs_root() -> None:

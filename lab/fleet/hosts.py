@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 BRIDGE, GATEWAY, NETWORK = "imker0", "198.18.0.1", "198.18.0.0/24"
-REPOSITORY = f"http://{GATEWAY}:8800/"
+PORT = 8800  # of the apt repository, on the gateway's address
+REPOSITORY = f"http://{GATEWAY}:{PORT}/"
 
 Place = Literal["defaults", "unit", "drop-in", "json"]
 

@@ -113,6 +113,8 @@ def await_up(name: str) -> None:
             up = enter(name, "systemctl", "is-active", "ssh.service", "docker.service")
             if up.stdout.split() == ["active", "active"]:
                 return
+        if not disk(name).exists():
+            raise LabError(f"{name} was ended before it was up")
         time.sleep(0.2)
     tail = (disk(name) / "console").read_text(errors="replace").splitlines()[-3:]
     raise LabError(f"{name} is not up after {PATIENCE} s: {' / '.join(tail)}")

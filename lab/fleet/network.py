@@ -1,16 +1,55 @@
 """The lab's own network: one bridge, one small web server for apt. Nothing else is reached through it."""
 
 import contextlib
+import json
 import os
 import signal
+import socket
 import sys
 import time
+from collections.abc import Iterable
+from ipaddress import ip_network
 from pathlib import Path
 
-from lab.fleet.hosts import BRIDGE, GATEWAY
-from lab.fleet.shell import launch, sh
+from lab.fleet import firewall
+from lab.fleet.hosts import BRIDGE, GATEWAY, NETWORK, PORT
+from lab.fleet.shell import LabError, launch, sh
 
-INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")  # root of all hosts shares it; 128 is too few
+IP_FREEBIND = 15  # of linux/in.h: binds to an address that this machine does not have yet
+DEFAULT_BITS = 7  # longest prefix of a default route: VPNs split it into 0.0.0.0/1 and 128.0.0.0/1 or smaller parts
+
+
+def expect_free() -> None:
+    """Raise LabError where this machine uses the lab's addresses or port already. Changes nothing."""
+    used = overlapping(json.loads(sh("ip", "-4", "-json", "route", "show", "table", "all")))
+    if used:
+        raise LabError(f"{NETWORK} is in use on this machine: {', '.join(used)}. The lab's hosts need these addresses.")
+    if not servers():
+        _expect_port_free()
+
+
+def overlapping(routes: Iterable[dict[str, str]]) -> list[str]:
+    """Return the routes into the lab's network that are not its own, except default routes. Pure."""
+    found = []
+    for route in routes:
+        name = f"{route['dst']} dev {route.get('dev', 'none')}"
+        network = ip_network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
+        if route.get("dev") != BRIDGE and network.prefixlen > DEFAULT_BITS and network.overlaps(ip_network(NETWORK)):
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _expect_port_free() -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        try:
+            probe.bind((GATEWAY, PORT))
+        except OSError as taken:
+            raise LabError(
+                f"port {PORT} is in use on this machine: the lab serves its apt repository at {GATEWAY}:{PORT}. "
+                f"End what listens there: ss -ltnp 'sport = {PORT}'"
+            ) from taken
 
 
 def up() -> None:
@@ -18,12 +57,12 @@ def up() -> None:
         sh("ip", "link", "add", BRIDGE, "type", "bridge")
     sh("ip", "addr", "replace", f"{GATEWAY}/24", "dev", BRIDGE)
     sh("ip", "link", "set", BRIDGE, "up")
-    if int(INOTIFY.read_text()) < 1024:
-        INOTIFY.write_text("1024")
+    firewall.open_bridge()
 
 
 def down() -> None:
     _end_servers()
+    firewall.close_bridge()
     sh("ip", "link", "del", BRIDGE, check=False)
 
 
@@ -31,20 +70,22 @@ def serve(repository: Path) -> None:
     """The apt repository, on the bridge's address alone, instead of an older one."""
     _end_servers(but=str(repository))
     if not servers():
-        argv = (sys.executable, "-m", "http.server", "8800", "--bind", GATEWAY, "--directory", str(repository))
+        argv = (sys.executable, "-m", "http.server", str(PORT), "--bind", GATEWAY, "--directory", str(repository))
         launch(*argv, output=Path("/dev/null"))
 
 
 def servers() -> dict[int, str]:
-    """PID -> folder of the lab's web server, also of one that a killed lab left."""
+    """PID -> folder of the lab's web server in this network namespace, also of one that a killed lab left."""
     found = {}
+    here = Path("/proc/self/ns/net").readlink()
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
             try:
                 words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+                namespace = (process / "ns/net").readlink()
             except OSError:
                 continue  # it ended while we looked
-            if "http.server" in words and GATEWAY in words:
+            if "http.server" in words and GATEWAY in words and here == namespace:
                 found[int(process.name)] = words[words.index("--directory") + 1]
     return found
 

@@ -1,15 +1,19 @@
 """The stand-in as a process of its own, for as long as a test or the demo needs it."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx
 
+from imker.process import end_with_parent
 from lab.slack.client import Workspace
 
 START = 15  # seconds
@@ -21,7 +25,9 @@ def running(port: int = 0, config: Path | None = None) -> Iterator[Workspace]:
     port = port or free_port()
     more = ["--config", str(config)] if config else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab", "slack", "--port", str(port), *more], stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "lab", "slack", "--port", str(port), *more],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
     )
     workspace = Workspace(f"http://127.0.0.1:{port}")
     try:

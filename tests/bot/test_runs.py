@@ -5,8 +5,8 @@ from redis import Redis
 
 from bot.decisions import Forged
 from bot.minutes import Minutes
-from bot.record import Decision, RunRecord
-from bot.runs import OPEN, Runs
+from bot.record import KEPT, Decision, RunRecord
+from bot.runs import OPEN, RECENT, Runs
 from imker import signing
 from imker.signing import Key
 from jobs.contract import Hold, Migrate
@@ -113,3 +113,9 @@ def test_a_pause_whose_bot_died_over_it_is_answered_as_done_by_the_next(bench: B
     assert "pauses after the step it is in" in first.text
     assert second == first
     assert [fact.what for fact in bench.recorded() if fact.what == "held"] == ["held"]
+
+
+def test_the_list_of_recent_runs_does_not_grow_for_ever(bench: Bench) -> None:
+    bench.redis.zadd(RECENT, {"old": bench.moment.wall - KEPT - 1, "kept": bench.moment.wall - KEPT + 60})
+    run = bench.run("pending")
+    assert bench.redis.zrange(RECENT, 0, -1) == [b"kept", run.encode()]

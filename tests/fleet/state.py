@@ -1,7 +1,9 @@
 """What the lab promises of real hosts: the state of 2016, and, after `down`, nothing."""
 
+import subprocess
 from pathlib import Path
 
+from lab.fleet import limits
 from lab.fleet.hosts import BRIDGE
 from lab.fleet.shell import CACHE, STATE
 from tests.fleet.imkers import on
@@ -47,7 +49,13 @@ def left() -> list[str]:
     groups = [str(folder / "imker-lab") for folder in hierarchies if (folder / "imker-lab").exists()]
     links = [path.name for path in Path("/sys/class/net").iterdir() if path.name == BRIDGE or path.name[:3] == "vb-"]
     folders = [*map(str, CACHE.glob("*.unfinished")), *map(str, (STATE / "hosts").glob("*"))]
-    return [*mounts, *groups, *links, *folders, *_processes()]
+    limit = [str(limits.BEFORE)] if limits.BEFORE.exists() else []
+    return [*mounts, *groups, *links, *folders, *limit, *_rules(), *_processes()]
+
+
+def _rules() -> list[str]:
+    said = subprocess.run(["iptables", "-w", "-S"], capture_output=True, text=True, check=True).stdout
+    return [rule for rule in said.splitlines() if BRIDGE in rule]
 
 
 def _processes() -> list[str]:

@@ -1,14 +1,19 @@
 """The lab keeps its promises: real hosts in the state of 2016, and nothing left behind."""
 
+import signal
 import ssl
+import subprocess
+import sys
+import time
 import urllib.request
 
 import paramiko
 import pytest
 
-from lab.fleet import fleet, machine
+from lab.fleet import fleet, limits, machine
 from lab.fleet.hosts import LabHost
 from lab.fleet.options import DEFAULTS
+from lab.slack.running import free_port
 from tests.fleet.conftest import THREE
 from tests.fleet.state import OF_2016, containers, left
 
@@ -88,10 +93,46 @@ def test_an_up_brings_back_a_host_that_lost_power_and_leaves_the_others(hosts: t
     assert [machine.leader(name) for name in THREE if name != "tondi"] == others
 
 
+def lab(*argv: str) -> "subprocess.Popen[str]":
+    words = [sys.executable, "-m", "lab", *argv]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_second_demo_leaves_a_running_lab_alone(hosts: tuple[LabHost, ...]) -> None:
+    before = [machine.leader(name) for name in THREE]
+    demo = lab("demo", "kaditz", "--port", str(free_port()))
+    said, _ = demo.communicate(timeout=60)
+    assert demo.returncode == 1
+    assert "a lab is running: connewitz (198.18.0.60), lausen (198.18.0.64), tondi (198.18.0.73)." in said
+    assert "End it first: make fleet-down" in said
+    assert [machine.leader(name) for name in THREE] == before
+    assert "kaditz" not in machine.known()
+
+
+def test_an_up_whose_terminal_closes_ends_what_it_began_and_leaves_the_others(hosts: tuple[LabHost, ...]) -> None:
+    before = [machine.leader(name) for name in THREE]
+    up = lab("fleet", "up", "kaditz")
+    deadline = time.monotonic() + 60
+    while machine.leader("kaditz") is None and time.monotonic() < deadline:
+        time.sleep(0.05)
+    up.send_signal(signal.SIGHUP)
+    said, _ = up.communicate(timeout=60)
+    assert up.returncode == 129, said
+    assert "kaditz" not in machine.known()
+    assert [machine.leader(name) for name in THREE] == before
+
+
 def test_down_leaves_nothing_and_a_reset_needs_nothing(hosts: tuple[LabHost, ...]) -> None:
     fleet.down()
     assert left() == []
     assert fleet.status() == ()
+    limit = limits.INOTIFY.read_text()
+    limits.INOTIFY.write_text("200")
+    fleet.reset(THREE)
+    assert limits.INOTIFY.read_text() == "1024\n"
+    fleet.down()
+    assert limits.INOTIFY.read_text() == "200\n"
+    limits.INOTIFY.write_text(limit)
     fleet.reset(THREE)
     assert all('"Version":"20.10' in engine(host) for host in hosts)
     assert {host.state for host in fleet.status()} == {"running"}

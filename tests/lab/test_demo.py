@@ -1,10 +1,15 @@
 """`make demo` as somebody types it, on simulated hosts: what is in the terminal, and the exit status."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -74,16 +79,63 @@ def test_it_stays_only_when_asked_to(stay: str, stays: bool) -> None:
     assert ("--stay" in done.stdout) == stays
 
 
-def test_what_is_left_running_ends_when_it_is_told_to() -> None:
-    port = free_port()
+def staying(port: int, mark: str) -> "subprocess.Popen[str]":
+    """Start a demo on simulated hosts, and wait until it only stays. `mark`: to find what it started."""
     argv = [sys.executable, "-m", "lab", "demo", "connewitz", "--stay", "--port", str(port)]
-    settings = {**os.environ, "HOSTS_SIMULATED": "1", "PYTHONUNBUFFERED": "1"}
-    staying = subprocess.Popen(argv, env=settings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert staying.stdout is not None
-    assert any("All is left running" in line for line in staying.stdout)
-    socket.create_connection(("127.0.0.1", port)).close()
-    staying.terminate()
-    staying.communicate(timeout=60)
-    assert staying.returncode == 143
+    settings = {**os.environ, "HOSTS_SIMULATED": "1", "PYTHONUNBUFFERED": "1", "IMKER_TEST_MARK": mark}
+    demo = subprocess.Popen(argv, env=settings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert demo.stdout is not None
+    assert any("All is left running" in line for line in demo.stdout)
+    return demo
+
+
+def started(mark: str) -> dict[int, str]:
+    """Return PID and command line of all processes that have the mark in their environment."""
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or belongs to somebody else
+            if f"IMKER_TEST_MARK={mark}".encode() in (process / "environ").read_bytes():
+                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+    return found
+
+
+@pytest.fixture
+def mark() -> Iterator[str]:
+    """Return a mark for a demo; end whatever has it after the test."""
+    mark = uuid4().hex
+    yield mark
+    for pid in started(mark):
+        os.kill(pid, signal.SIGKILL)
+
+
+def left_after(mark: str, seconds: float) -> list[str]:
+    """Return the command lines of what is left when the time is over."""
+    deadline = time.monotonic() + seconds
+    while (left := started(mark)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return list(left.values())
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_whose_terminal_closes_ends_all_that_it_started(
+    signum: signal.Signals, mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    port = free_port()
+    demo = staying(port, mark)
+    assert len(started(mark)) > 6, "the demo, Slack, four processes, Redis"
+    demo.send_signal(signum)
+    demo.communicate(timeout=60)
+    assert demo.returncode == 128 + signum
+    assert left_after(mark, 10) == []
+    assert list(tmp_path.glob("imker-demo-*")) == []
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
+
+
+def test_a_demo_that_is_killed_leaves_no_process(mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    demo = staying(free_port(), mark)
+    demo.kill()
+    demo.communicate(timeout=60)
+    assert left_after(mark, 30) == []

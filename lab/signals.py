@@ -1,0 +1,36 @@
+"""What SIGTERM and a closed terminal (SIGHUP) do to a command of the lab."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+
+
+def end_in_order() -> None:
+    """Make both signals end this process as Ctrl-C does, with all that it started. `nohup` stays in force."""
+    for signum in ENDING:
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, _end)
+
+
+@contextmanager
+def deferred() -> Iterator[None]:
+    """Let a cleanup run to its end; a signal that arrives meanwhile takes effect after it."""
+    arrived: list[int] = []
+    before = {signum: signal.signal(signum, lambda number, _: arrived.append(number)) for signum in ENDING}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+        for number in arrived[:1]:
+            signal.raise_signal(number)
+
+
+def _end(signum: int, frame: FrameType | None) -> None:
+    for other in ENDING:
+        signal.signal(other, signal.SIG_IGN)  # a closed terminal sends more than one
+    sys.exit(128 + signum)
