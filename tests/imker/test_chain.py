@@ -113,14 +113,37 @@ def test_any_one_field_that_differs_is_found(number: int, data: st.DataObject) -
     assert verify([*entries[:at], new, *entries[at + 1 :]], [head_of(entries)])
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", "x", "[]", "{}", '{"fact": 1}', encode(chained(1)[0]).replace('"seq":1', '"seq":"1"'),
-     encode(chained(1)[0]).replace('"seq":1', '"more":1,"seq":1'), encode(chained(1)[0]).replace('"kaditz"', "7"),
-     *(re.sub('"at":[0-9.]+', f'"at":{at}', encode(chained(1)[0])) for at in ("NaN", "1e999"))],
-)  # fmt: skip
+ONE = encode(chained(1)[0])
+
+
+def with_field(name: str, value: str) -> str:
+    """Return an entry's JSON with another value of one field."""
+    return re.sub(f'"{name}":("[^"]*"|[0-9.]+)', lambda _: f'"{name}":{value}', ONE, count=1)
+
+
+@pytest.mark.parametrize("text", ["", "x", "[]", "{}", "null", "true", "{}{}", "\xff", '{"fact": 1}'])
 def test_what_is_no_entry(text: str) -> None:
     assert decode(text) is None
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"fact":' * 50_000, "9" * 100_000])
+def test_json_that_is_deep_or_long_stops_no_reader(text: str) -> None:
+    assert decode(text) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("seq", value) for value in ('"1"', "true", "1.0", "0", "-1", "9" * 4000, '1,"more":1')),
+        *(("at", value) for value in ("NaN", "1e999", "1e300", "-1", "true", '"1"')),
+        *((name, value) for name in ("hash", "prev", "mac") for value in (r'"\ud800"', '"ab"', '"A"', "7", "null")),
+        *(("hash", '""'), ("prev", '""'), ("host", "7"), ("who", "null")),
+        *(("outcome", value) for value in ("7", "null", "[]", "{}")),
+    ],
+)
+def test_no_entry_has_fields_of_other_types_or_without_bounds(name: str, value: str) -> None:
+    assert with_field(name, value) != ONE
+    assert decode(with_field(name, value)) is None
 
 
 def test_the_hash_is_over_canonical_json() -> None:
