@@ -82,14 +82,14 @@ class Audit:
     def entries(self) -> Iterator[Entry | None]:
         """All, oldest first; None for what is no entry."""
         start = "-"
-        while page := self._page(self._redis.xrange(STREAM, start, "+", PAGE)):
+        while page := self._page(self._redis.xrange, start, "+"):
             yield from (entry for _, entry in page)
             start = f"({page[-1][0]}"
 
     def newest(self) -> Iterator[Entry]:
         """All that can be read, newest first."""
         end = "+"
-        while page := self._page(self._redis.xrevrange(STREAM, end, "-", PAGE)):
+        while page := self._page(self._redis.xrevrange, end, "-"):
             yield from (entry for _, entry in page if entry)
             end = f"({page[-1][0]}"
 
@@ -102,8 +102,13 @@ class Audit:
         except ResponseError as refused:
             _give_up(refused)
 
-    def _page(self, found: Any) -> list[tuple[str, Entry | None]]:
-        return [(number.decode(), _entry(fields)) for number, fields in found]
+    def _page(self, ask: Callable[..., Any], start: str, end: str) -> list[tuple[str, Entry | None]]:
+        try:
+            return [(number.decode(), _entry(fields)) for number, fields in ask(STREAM, start, end, PAGE)]
+        except ResponseError as refused:
+            if str(refused).startswith("WRONGTYPE"):
+                _give_up(refused)
+            raise
 
 
 def _entry(fields: Mapping[bytes, bytes]) -> Entry | None:
@@ -128,4 +133,4 @@ def _give_up(refused: ResponseError) -> NoReturn:
     """Raise an outage as it is: a full disk breaks no record."""
     if outage(refused):
         raise refused
-    raise RecordBroken(f"nothing can be added to the record: {refused}") from refused
+    raise RecordBroken(f"nothing can be added to the record, or read: {refused}") from refused

@@ -77,24 +77,38 @@ def holds(entry: Entry, fact: Fact, key: bytes | None = None) -> bool:
 
 
 def verify(
-    entries: Iterable[Entry | None], heads: Iterable[Head] = (), key: bytes | None = None
+    entries: Iterable[Entry | None], heads: Iterable[Head] = (), key: bytes | None = None, unsigned_until: int = 0
 ) -> tuple[Problem, ...]:
-    """All that is wrong, the first bad entry first; None stands for what could not be read as an entry."""
+    """Return all that is wrong; None stands for what could not be read as an entry.
+
+    `unsigned_until`: the last entry from before there was a key; with a key, each one behind it has to be signed.
+    """
     seen: dict[int, str] = {}
     problems: list[Problem] = []
-    last, signed = Head(0, START), False
+    last, signed, unsigned = Head(0, START), False, list[int]()
     for entry in entries:
         if entry is None:
             problems.append(Problem(last.seq + 1, f"what stands after entry {last.seq} is no entry"))
             continue
         problems += _wrong(last, entry, key, signed)
         signed = signed or bool(entry.mac)
+        if key and not signed and entry.seq > unsigned_until:
+            unsigned.append(entry.seq)
         seen[entry.seq] = entry.hash
         last = Head(entry.seq, entry.hash)
-    if key and seen and not signed:
-        problems.append(Problem(1, "a key is set, and no entry is signed with any"))
+    if unsigned:
+        problems.append(Problem(unsigned[0], _unsigned(unsigned, signed)))
     problems += [problem for head in heads if (problem := _against(head, last, seen))]
     return tuple(problems)
+
+
+def _unsigned(seqs: list[int], signed: bool) -> str:
+    if not signed:
+        return f"a key is set, and no entry is signed with it: {seqs[0]} to {seqs[-1]}"
+    return (
+        f"entries {seqs[0]} to {seqs[-1]} are not signed: somebody without the key wrote them, or they are older than "
+        f"the key. If you know that they are older, run this with --unsigned-until {seqs[-1]}"
+    )
 
 
 def encode(entry: Entry) -> str:

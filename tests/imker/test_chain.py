@@ -84,9 +84,19 @@ def test_without_the_key_nobody_writes_another_story(made: object, seq: int, say
 def test_a_key_may_be_set_later() -> None:
     first = chained(3)
     signed = rewritten(first[-1], chained(6)[3:], KEY)
-    assert verify([*first, *signed], key=KEY) == ()
+    assert verify([*first, *signed], key=KEY, unsigned_until=3) == ()
     edited = [replace(first[0], at=1.0), *first[1:], *signed]
-    assert verify(edited, key=KEY)[0].seq == 1
+    assert verify(edited, key=KEY, unsigned_until=3)[0].seq == 1
+
+
+@pytest.mark.parametrize(
+    ("until", "says"), [(0, "entries 1 to 3 are not signed"), (2, "entries 3 to 3 are not signed")]
+)
+def test_what_was_written_before_there_was_a_key_has_to_be_named(until: int, says: str) -> None:
+    """Whoever wipes the log and writes another, without the key, leaves the same."""
+    first = chained(3)
+    (problem,) = verify([*first, *rewritten(first[-1], chained(6)[3:], KEY)], key=KEY, unsigned_until=until)
+    assert (problem.seq, problem.text.startswith(says)) == (until + 1, True)
 
 
 @given(st.text(), st.dictionaries(st.text(), st.text()), st.floats(0, 1e11))
