@@ -1,37 +1,52 @@
-"""`python -m bot audit verify` and `export`: whether the record is whole, and the record itself. Changes nothing.
+"""`python -m bot audit verify` and `export`: check the audit log, and print it. Changes nothing.
 
-Exit status: 0 for a whole record, 1 for one that is not, 2 when it could not be looked at, or compared with no head
-but its own: whoever rewrites the record rewrites that as well.
+Exit status of `verify`: 0 only if the log is whole, signed with the key, and a head that people could read was found
+and matches; 1 if it was tampered with; 2 if it is whole in itself, or could not be read. Whoever rewrites the log in
+Redis rewrites the head there as well, and posts no other in the channel.
 """
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from http.client import HTTPException
 from pathlib import Path
 
+from redis.exceptions import RedisError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
 from bot import settings
 from bot.witness import heads_in
 from imker import audit, broker, chain
-from imker.audit import Audit
-from imker.chain import Entry, Head
+from imker.audit import Audit, RecordBroken
+from imker.chain import Entry, Head, Problem
 from imker.config import ConfigError
+
+SHOWN = 20  # problems that are printed
+Entries = Sequence[Entry | None]
 
 
 def main(argv: list[str]) -> int:
     asked = _parser().parse_args(argv)
     try:
-        entries, heads = _source(asked.file)
-    except (broker.NoRedis, OSError) as wrong:
+        entries, heads, broken = _read(asked.file)
+    except RecordBroken as broke:
+        print(broke)
+        print("NOT WHOLE: it cannot be read as a log")
+        return 1
+    except (broker.NoRedis, RedisError, OSError) as wrong:
         print(wrong, file=sys.stderr)
         return 2
     if asked.what == "export":
         return _export(entries)
-    posted = None if asked.file else _posted()
-    return _verify(entries, [*heads, *asked.head, *(posted or ())], witnessed=posted is not None or bool(asked.head))
+    witnessed = [*asked.head, *(() if asked.file else _posted())]
+    key = audit.key()
+    problems = (*broken, *chain.verify(entries, [*heads, *witnessed], key, asked.unsigned_until))
+    if problems:
+        return _tampered(problems)
+    return _whole([entry for entry in entries if entry], witnessed, signed=key is not None)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,68 +55,90 @@ def _parser() -> argparse.ArgumentParser:
     verify = what.add_parser("verify", help="whether nothing was changed, left out, moved or cut off")
     verify.add_argument("--head", action="append", default=[], type=_head, metavar="HASH:SEQ", help="as in the channel")
     verify.add_argument("--file", type=Path, help="an export, instead of Redis")
+    verify.add_argument(
+        "--unsigned-until",
+        type=int,
+        default=0,
+        metavar="SEQ",
+        help="the last entry from before IMKER_AUDIT_KEY was set",
+    )
     export = what.add_parser("export", help="all entries, a line of JSON each, oldest first")
     export.set_defaults(file=None)
     return parser
 
 
 def _head(text: str) -> Head:
-    digest, _, seq = text.partition(":")
-    if len(digest) != 64 or not seq.isdigit():
+    if not re.fullmatch(r"[0-9A-Fa-f]{64}:[0-9]{1,16}", text):
         raise argparse.ArgumentTypeError("HASH:SEQ, as the channel shows it")
+    digest, _, seq = text.partition(":")
     return Head(int(seq), digest.lower(), "the head you gave")
 
 
-def _source(file: Path | None) -> tuple[Iterator[Entry | None], list[Head]]:
+def _read(file: Path | None) -> tuple[Entries, list[Head], list[Problem]]:
+    """Return the entries, Redis' own head, and what is wrong with that. Raises RecordBroken, RedisError, OSError."""
     if file:
-        return (chain.decode(line) for line in file.read_text().splitlines()), []
+        return [chain.decode(line) for line in file.read_bytes().splitlines()], [], []
     record = Audit(broker.connect(os.environ.get("REDIS_URL") or None))
-    head = record.head()
-    return record.entries(), [head] if head else []
+    before, entries, after = record.head(), list(record.entries()), record.head()
+    last = next((entry.seq for entry in reversed(entries) if entry), 0)
+    behind = Problem(last, f"the head in Redis tells of entry {after.seq if after else 0}, and the last is {last}")
+    return entries, [before] if before else [], [behind] if last > (after.seq if after else 0) else []
 
 
-def _posted() -> list[Head] | None:
-    """Those in all channels, by the bot's own tokens and configuration; None when not all could be read."""
+def _posted() -> list[Head]:
+    """Return those in all channels, read with the bot's own token and configuration; none if not all can be read."""
     try:
         loaded = settings.load()
         client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
         return [head for channel in loaded.channels for head in heads_in(client, channel)]
     except ConfigError:
         why = "the bot's settings are not here"
-    except (SlackClientError, OSError) as failed:
+    except (SlackClientError, OSError, HTTPException) as failed:
         why = str(failed)
     print(f"the heads in the channels could not be read ({why})", file=sys.stderr)
-    return None
+    return []
 
 
-def _export(entries: Iterator[Entry | None]) -> int:
+def _export(entries: Entries) -> int:
     """What is no entry is left out, and makes the exit status 1."""
-    whole = True
     for entry in entries:
-        whole = whole and entry is not None
         if entry:
             print(chain.encode(entry))
-    return 0 if whole else 1
+    return 0 if all(entries) else 1
 
 
-def _verify(entries: Iterator[Entry | None], heads: list[Head], *, witnessed: bool) -> int:
-    """`witnessed`: whether there is a head among them that people have read, or could have."""
-    read = list(entries)
-    key = audit.key()
-    problems = chain.verify(read, heads, key)
-    for problem in problems:
+def _tampered(problems: Sequence[Problem]) -> int:
+    for problem in problems[:SHOWN]:
         print(problem.text)
-    if problems:
-        print(f"NOT WHOLE: {len(problems)} wrong, the first at entry {problems[0].seq}")
-        return 1
-    last = read[-1] if read else None
-    end = f", the last {last.hash}:{last.seq}" if last else ""
-    signed = "" if key else "; without IMKER_AUDIT_KEY no signature was looked at"
-    if not witnessed:
-        print(f"whole in itself: {len(read)} entries{end}{signed}; but compared with no head that people have read, so")
-        print(
-            "that a cut end, or a record written anew, would not show: give one as the channel has it, --head HASH:SEQ"
-        )
+    if len(problems) > SHOWN:
+        print(f"… and {len(problems) - SHOWN} more")
+    print(f"NOT WHOLE: {len(problems)} wrong, the first at entry {min(problem.seq for problem in problems)}")
+    return 1
+
+
+def _whole(entries: Sequence[Entry], witnessed: Sequence[Head], *, signed: bool) -> int:
+    """Print what the log is compared with. `witnessed`: heads that people have read, or could have."""
+    end = f", the last {entries[-1].hash}:{entries[-1].seq}" if entries else ""
+    doubts = list(_doubts(entries, witnessed, signed))
+    if doubts:
+        print(f"whole in itself: {len(entries)} entries{end}; but {'; and '.join(doubts)}")
         return 2
-    print(f"whole: {len(read)} entries{end}; compared with {len(heads)} heads{signed}")
+    first = next(entry.seq for entry in entries if entry.mac)
+    newest = max(head.seq for head in witnessed)
+    print(
+        f"whole: {len(entries)} entries{end}; signed from entry {first} on; "
+        f"{len(set(witnessed))} heads that people could read match, the newest of entry {newest}"
+    )
     return 0
+
+
+def _doubts(entries: Sequence[Entry], witnessed: Sequence[Head], signed: bool) -> Iterator[str]:
+    if not signed:
+        yield "without IMKER_AUDIT_KEY no signature was checked: whoever writes to Redis can write such a log"
+    elif not any(entry.mac for entry in entries):
+        yield "no entry is signed yet"
+    if not witnessed:
+        yield (
+            "compared with no head that people have read, so that a cut end, or a log written again, would not show: "
+            "give one as the channel has it, --head HASH:SEQ"
+        )

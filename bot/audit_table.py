@@ -15,7 +15,7 @@ HEADER = ("AT (UTC)", "WHO", "WHAT", "RUN", "HOST", "DETAILS")
 
 
 def about(entries: Iterable[Entry], who: str | None, channel: str, within: Sequence[str]) -> list[Entry]:
-    """The newest that are about this host, user or run; all, without one. `entries`: newest first.
+    """Return the newest that are about this host, user or run, or about anything. `entries`: newest first.
 
     As with `/swarm status`: of this channel. `within`: patterns of the hosts that the reader may read of; what is
     about no one host takes "*".
@@ -26,7 +26,7 @@ def about(entries: Iterable[Entry], who: str | None, channel: str, within: Seque
 
 def shown(entries: list[Entry], who: str | None) -> Message:
     if not entries:
-        return private(f"The record has nothing on {who}." if who else "The record is empty.")
+        return private(f"The audit log has nothing{f' on {who}' if who else ''} that you may read here.")
     table = Table(HEADER, tuple(map(_row, entries)))
     lead = f"The newest {len(entries)} entries" + (f" on {who}" if who else "")
     lines = (

@@ -14,7 +14,7 @@ from bot.kit import Answer, Message
 from bot.minutes import Minutes
 from bot.need import Need, host_of, of_command
 from bot.people import People
-from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may
+from bot.policy import RIGHT_OF, Actor, Allowed, Denied, authorize, authorize_answer, may, outsider
 from bot.record import Decision, RunRecord, Verdict, run_id
 from bot.runs import Runs
 from bot.settings import Settings
@@ -37,7 +37,7 @@ class Desk:
     ) -> None:
         self._audit = audit
         self._examine = examine
-        self.minutes = Minutes(audit)
+        self.minutes = Minutes(audit, self._outsider)
         self._settings = settings
         self._runs = runs
         self._people = people
@@ -90,6 +90,9 @@ class Desk:
         if isinstance(here, Denied):
             return replace(answers.denied(here), refusal="misuse")
         return answers.misuse(wrong, self._mine(actor, channel), self._runs.hosts())
+
+    def _outsider(self, user: str) -> str:
+        return outsider(self._settings.rights, self._people.actor(user, self._team, fresh=False))
 
     def _mine(self, actor: Actor, channel: str) -> answers.Mine:
         return may(self._settings.rights, self._settings.channels, actor, channel)

@@ -25,11 +25,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from bot import connections
+
 log = structlog.get_logger()
 PATH = "/slack/events"  # for commands, buttons and events alike
-LARGEST, SLOWEST = 2**20, 10.0  # bytes of a body, and seconds: nobody holds a place for longer who is not Slack
+LARGEST, SLOWEST = 2**20, 10.0  # bytes of a body; seconds from the connection to the end of its request
 STOP = 5  # seconds that requests under way have to end
-AT_ONCE = 100
+AT_ONCE = 100  # requests that Slack signed; of others none is worked on
 
 
 class _At(Clock):
@@ -56,16 +58,13 @@ def build(
     secret: str,
     first_seen: Callable[[str], bool],
     clock: Callable[[], float] = time.time,
-    slowest: float = SLOWEST,
+    at_once: int = AT_ONCE,
 ) -> Starlette:
-    """`first_seen`: whether a delivery is the first of its kind; `clock`: UNIX seconds; `slowest`: seconds."""
+    """`first_seen`: whether a delivery is the first of its kind; `clock`: UNIX seconds; `at_once`: signed requests."""
+    places = asyncio.Semaphore(at_once)
 
     async def events(request: Request) -> Response:
-        try:
-            async with asyncio.timeout(slowest):
-                body = await _body(request)
-        except TimeoutError:
-            return Response(status_code=408, headers={"connection": "close"})
+        body = await _body(request)
         if body is None:
             return Response(status_code=413)
         timestamp, signature = (
@@ -74,20 +73,26 @@ def build(
         understood = _understood(request, body) if signed(secret, body, timestamp, signature, clock()) else None
         if understood is None:
             return Response(status_code=401)
-        return await run_in_threadpool(_answered, bolt, understood, lambda: first_seen(_digest(signature)))
+        if places.locked():
+            return Response(status_code=503)
+        async with places:
+            return await run_in_threadpool(_answered, bolt, understood, lambda: first_seen(_digest(signature)))
 
     return Starlette(routes=[Route(PATH, events, methods=["POST"])])
 
 
 @contextmanager
-def served(app: Starlette, where: tuple[str, int]) -> Iterator[threading.Thread]:
-    """For as long as it lasts; the thread lives while requests are taken. Raises OSError when the port is taken."""
+def served(app: Starlette, where: tuple[str, int], slowest: float = SLOWEST) -> Iterator[threading.Thread]:
+    """Serve for as long as it lasts; the thread lives while requests are taken. Raises OSError for a used port.
+
+    `slowest`: seconds from a connection to the end of its request.
+    """
     host, port = where
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, limit_concurrency=AT_ONCE, lifespan="off",
-            timeout_graceful_shutdown=STOP,
+            app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
+            http=connections.within(slowest), headers=connections.HEADERS, timeout_graceful_shutdown=STOP,
         )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

@@ -32,7 +32,7 @@ def of_command(wanted: Wanted) -> Need:
         case ShowStatus():
             return Need("status")
         case ShowAudit():
-            return Need("audit", EVERY)
+            return Need("audit")
         case Steer(_, what):
             return Need(what)
         case Decide(_, verdict):

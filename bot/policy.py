@@ -73,6 +73,15 @@ def authorize_answer(
     return answer
 
 
+def outsider(rights: Rights, actor: Actor) -> str:
+    """Return what kind of person without any right, anywhere, this is; "" for people with one."""
+    if actor.kind not in ("member", "untold"):
+        return actor.kind
+    by_name = any(actor.user in rule.who for rule in rights.rules)
+    known = actor.kind == "member" and any(_names(rule, actor) for rule in rights.rules)
+    return "" if by_name or known else "unnamed" if actor.kind == "member" else "untold"
+
+
 def may(rights: Rights, channels: tuple[str, ...], actor: Actor, channel: str) -> Mapping[str, tuple[str, ...]]:
     """The verbs that a person may use here, each with the patterns of the hosts it is for: what help shows."""
     needs = [Need(name, EVERY if name in FLEET_WIDE else ANY) for name in RIGHT_OF]

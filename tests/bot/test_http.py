@@ -6,9 +6,10 @@ import hashlib
 import hmac
 import logging
 import socket
+import threading
 import time
 import tomllib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from slack_bolt import App
 from slack_bolt.authorization import AuthorizeResult
 from slack_sdk import WebClient
 
-from bot import http
+from bot import connections, http
 from bot.runs import Runs
 from imker.signing import Key
 from lab.slack.running import free_port
@@ -36,9 +37,9 @@ def sign(body: bytes, timestamp: str, secret: str = SECRET) -> str:
 
 
 class Port:
-    def __init__(self, first_seen: Any = lambda delivery: True, slowest: float = http.SLOWEST) -> None:
+    def __init__(self, first_seen: Any = lambda delivery: True) -> None:
         self.taken: list[str] = []
-        bolt = App(
+        self.bolt = bolt = App(
             client=WebClient(token="xoxb-lab", base_url="http://127.0.0.1:9/"),
             authorize=lambda: AuthorizeResult(enterprise_id=None, team_id="T01", bot_token="xoxb-lab"),
             token_verification_enabled=False,
@@ -50,7 +51,7 @@ class Port:
             self.taken.append(body.get("text", ""))
             ack()
 
-        self.asgi = http.build(bolt, SECRET, first_seen, lambda: NOW, slowest)
+        self.asgi = http.build(bolt, SECRET, first_seen, lambda: NOW)
 
     def request(self, method: str, path: str, **sent: Any) -> int:
         """Raises what the app raises."""
@@ -103,26 +104,127 @@ def test_a_body_of_a_megabyte_is_read_and_one_byte_more_is_not() -> None:
     assert len(port.taken) == 1
 
 
-def test_bodies_that_do_not_end_shut_the_port_to_nobody_for_long() -> None:
-    port, where = Port(slowest=3), ("127.0.0.1", free_port())
-    half = f"POST {http.PATH} HTTP/1.1\r\nHost: imker\r\nContent-Length: 9\r\n\r\nhalf".encode()
-    sent = {"x-slack-request-timestamp": str(int(NOW)), "x-slack-signature": sign(COMMAND.encode(), str(int(NOW)))}
+HEAD = f"POST {http.PATH} HTTP/1.1\r\nHost: imker\r\nContent-Length: 900000\r\n\r\n".encode()
+HALF = {
+    "nothing": b"",
+    "half a first line": b"POST /sla",
+    "half a head": HEAD[:-2],
+    "half a body": HEAD + b"half",
+    "half a chunked body": HEAD.replace(b"Content-Length: 900000", b"Transfer-Encoding: chunked") + b"9\r\nhalf",
+    "a head that waits to be asked for the body": HEAD[:-2] + b"Expect: 100-continue\r\n\r\n",
+    "half a request to nowhere": HEAD.replace(http.PATH.encode(), b"/x")[:-2],
+    "an upgrade": HEAD[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+}
 
-    def asked() -> int:
-        url, headers = f"http://127.0.0.1:{where[1]}{http.PATH}", {**sent, "content-type": FORM}
+
+class Served:
+    """The port as Slack and others reach it."""
+
+    def __init__(self, slowest: float) -> None:
+        self.port, self.where, self._slowest = Port(), ("127.0.0.1", free_port()), slowest
+
+    def __enter__(self) -> "Served":
+        self._stack = ExitStack()
+        self._stack.enter_context(http.served(self.port.asgi, self.where, self._slowest))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def half_sent(self, data: bytes) -> socket.socket:
+        one = self._stack.enter_context(socket.create_connection(self.where))
+        one.sendall(data)
+        one.settimeout(10)
+        return one
+
+    def ask(self) -> int:
+        """Ask as Slack does."""
+        sent = {"x-slack-request-timestamp": str(int(NOW)), "x-slack-signature": sign(COMMAND.encode(), str(int(NOW)))}
+        url, headers = f"http://127.0.0.1:{self.where[1]}{http.PATH}", {**sent, "content-type": FORM}
         return httpx.post(url, content=COMMAND, headers=headers, trust_env=False).status_code
 
-    with http.served(port.asgi, where), ExitStack() as stack:
-        slow = [stack.enter_context(socket.create_connection(where)) for _ in range(http.AT_ONCE - 1)]
+
+def until_closed(one: socket.socket) -> bytes:
+    """Return all that the server still says; raises TimeoutError where it goes on waiting."""
+    said = b""
+    with suppress(ConnectionResetError):
+        while part := one.recv(4096):
+            said += part
+    return said
+
+
+@pytest.mark.parametrize("half", HALF)
+def test_a_request_that_does_not_end_keeps_nobody_out_and_is_closed(half: str) -> None:
+    with Served(slowest=1.5) as served:
+        begun = time.monotonic()
+        slow = [served.half_sent(HALF[half]) for _ in range(http.AT_ONCE + 20)]
+        assert [served.ask() for _ in range(3)] == [200] * 3
+        asked = time.monotonic()
         for one in slow:
-            one.sendall(half)
-        assert asked() == 503, "all places are taken"
-        assert slow[0].recv(100).startswith(b"HTTP/1.1 408")
-        deadline = time.monotonic() + 10
-        while (status := asked()) == 503 and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert status == 200
-    assert port.taken == ["nodes"]
+            until_closed(one)
+        assert time.monotonic() - begun < 1.5 + 3
+        assert asked - begun < 1.5, "Slack was answered while they were open"
+    assert served.port.taken == ["nodes"] * 3
+
+
+def test_a_byte_now_and_then_wins_no_time() -> None:
+    with Served(slowest=1.5) as served:
+        one, begun = served.half_sent(HALF["half a body"]), time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() - begun < 5:
+                one.sendall(b"x")
+                time.sleep(0.1)
+        assert time.monotonic() - begun < 4
+
+
+def test_who_sent_half_a_request_is_told_why_it_ends() -> None:
+    with Served(slowest=0.5) as served:
+        assert until_closed(served.half_sent(HALF["half a head"])).startswith(b"HTTP/1.1 408 ")
+        assert until_closed(served.half_sent(HALF["half a body"])).startswith(b"HTTP/1.1 408 ")
+
+
+def test_after_a_whole_request_no_half_one_waits_for_ever() -> None:
+    whole = f"GET {http.PATH} HTTP/1.1\r\nHost: imker\r\n\r\n".encode()
+    with Served(slowest=1.5) as served:
+        answer = until_closed(served.half_sent(whole + HALF["half a head"]))
+        assert answer.startswith(b"HTTP/1.1 405 ")
+        assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_of_more_than_it_can_keep_open_the_oldest_goes() -> None:
+    with Served(slowest=60) as served:
+        slow = [served.half_sent(HALF["half a head"]) for _ in range(connections.WAITING + 10)]
+        assert served.ask() == 200
+        assert all(until_closed(one) is not None for one in slow[:10])
+        slow[-1].settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            slow[-1].recv(1)
+
+
+def test_bodies_that_do_not_end_fill_no_memory() -> None:
+    """What all of them together have sent is bounded; the oldest goes, and Slack's own comes in."""
+    with Served(slowest=60) as served:
+        slow = [served.half_sent(HEAD + b"x" * 800_000) for _ in range(connections.ROOM // 800_000 + 10)]
+        assert served.ask() == 200
+        assert all(until_closed(one) is not None for one in slow[:5])
+
+
+def test_more_signed_requests_than_it_can_work_on_are_told_to_come_again() -> None:
+    """By what is under way, not by who is connected."""
+    port, going, over = Port(), threading.Semaphore(0), threading.Event()
+    port.asgi = http.build(port.bolt, SECRET, lambda _: bool(going.release()) or over.wait(20), lambda: NOW, at_once=2)
+
+    async def asked() -> list[int]:
+        body, stamp = COMMAND.encode(), str(int(NOW))
+        headers = {"x-slack-request-timestamp": stamp, "x-slack-signature": sign(body, stamp), "content-type": FORM}
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(port.asgi), base_url="http://imker") as client:
+            first = [asyncio.create_task(client.post(http.PATH, content=body, headers=headers)) for _ in range(2)]
+            await asyncio.to_thread(lambda: [going.acquire(timeout=20) for _ in first])
+            third = await client.post(http.PATH, content=body, headers=headers)
+            over.set()
+            return [third.status_code, *[(await one).status_code for one in first]]
+
+    assert asyncio.run(asked()) == [503, 200, 200]
 
 
 @pytest.mark.parametrize(

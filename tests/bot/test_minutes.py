@@ -145,6 +145,6 @@ def test_a_changed_file_is_told_by_the_beginnings_of_its_digests() -> None:
     assert rows[1][5] == {"type": "raw_text", "text": "<!channel> no, denied"}, "raw text: no mention comes alive"
 
 
-def test_an_empty_record_says_so() -> None:
+def test_a_record_without_anything_to_read_says_so() -> None:
     assert "nothing on kaditz" in audit_table.shown([], "kaditz").text
-    assert "is empty" in audit_table.shown([], None).text
+    assert "nothing that you may read here" in audit_table.shown([], None).text

@@ -27,7 +27,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        argv = [str(embedded._program()), "--port", "0", "--unixsocket", f"{self._folder}/own.sock"]
+        argv = [str(embedded.program()), "--port", "0", "--unixsocket", f"{self._folder}/own.sock"]
         kept = ["--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", self._fsync, "--save", ""]
         # What Python ignores stays ignored: a file that may not grow is then an error to the server, and not its end.
         self.process = subprocess.Popen([*argv, *kept], stdout=subprocess.DEVNULL, restore_signals=False)

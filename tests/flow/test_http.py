@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,7 +23,8 @@ SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 
 class Listening:
     def __init__(self, port: int, redis: Redis, log: Path) -> None:
-        self.url, self.redis, self.log = f"http://127.0.0.1:{port}/slack/events", redis, log
+        self.where, self.redis, self.log = ("127.0.0.1", port), redis, log
+        self.url = f"http://127.0.0.1:{port}/slack/events"
 
     def post(self, trigger: str, text: str, at: float | None = None, secret: str = SECRET) -> int:
         form = {"command": "/swarm", "text": text, "user_id": ALICE, "channel_id": OPS, "team_id": "T01LAB"}
@@ -91,3 +93,26 @@ def test_what_slack_did_not_sign_is_refused_and_not_logged(listening: Listening)
     log = listening.log.read_text()
     assert "lausen-is-secret" not in log
     assert "Traceback" not in log
+
+
+def test_five_hundred_half_sent_requests_keep_slack_out_at_no_time(listening: Listening) -> None:
+    """Each is closed within ten seconds, and meanwhile what Slack signs is answered in time."""
+    before, slowest, number = listening.runs(), 0.0, 0
+    head = b"POST /slack/events HTTP/1.1\r\nHost: imker\r\nContent-Length: 9000\r\n\r\n"
+    with ExitStack() as stack:
+        begun = time.monotonic()
+        slow = [stack.enter_context(socket.create_connection(listening.where)) for _ in range(500)]
+        for at, one in enumerate(slow):
+            one.sendall((b"", b"POST /sla", head[:-2], head + b"half")[at % 4])
+        while time.monotonic() - begun < 9:
+            asked, number = time.monotonic(), number + 1
+            assert listening.post(f"t.half.{number}", "migrate kaditz") == 200
+            slowest = max(slowest, time.monotonic() - asked)
+            time.sleep(0.5)
+        for one in slow:
+            one.settimeout(max(0.1, begun + 20 - time.monotonic()))
+            while one.recv(4096):
+                pass
+    assert time.monotonic() - begun < 20
+    assert slowest < 3, "Slack waits no longer"
+    runs_become(listening, before + number)

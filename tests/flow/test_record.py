@@ -14,7 +14,7 @@ from imker.chain import Fact
 from jobs.contract import Began, Candidate, Ended, Quorum, Waiting
 from lab.imker import environment
 from lab.slack.client import Seen
-from tests.flow.conftest import ALICE, BOB, CAROL, OPS, Flow
+from tests.flow.conftest import ALICE, BOB, CANARIES, CAROL, OPS, Flow
 
 NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 WAITING = Waiting("accept", "f00d", Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5"), Quorum(2, 0, 3, 1))
@@ -38,7 +38,7 @@ def until(flow: Flow, after: int, number: int) -> list[Fact]:
 
 
 def audit(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.CompletedProcess[str]":
-    settings = {**environment(flow.workspace.url, folder / "imker.toml", folder / "redis"), **more}
+    settings = {**environment(flow.workspace.url, folder / "imker.toml", folder / "redis"), **CANARIES, **more}
     return subprocess.run(
         [sys.executable, "-m", "bot", "audit", *argv], env={**os.environ, **settings}, capture_output=True, text=True,
         timeout=60,

@@ -14,6 +14,7 @@ UNITS = {path.stem.removeprefix("imker-"): path for path in Path("deploy").glob(
 CURRENT = "/opt/imker/current"
 EACH = {
     "Restart": "always",
+    "RestartSec": "5",
     "KillMode": "mixed",
     "NoNewPrivileges": "yes",
     "ProtectSystem": "strict",
