@@ -19,6 +19,8 @@ from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
 from bot.limit import Limit
+from bot.response_url import accepted
+from bot.settings import SLACK
 from imker.audit import RecordBroken
 from imker.fault import fault
 from imker.outage import outage, refused
@@ -33,14 +35,16 @@ LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 class Reception:
     """Nothing slow stands before the acknowledgement."""
 
-    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient, limit: Limit) -> None:
+    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient, limit: Limit, api_url: str = SLACK) -> None:
         self._desk = desk
         self._inbox = inbox
         self._client = client
         self._limit = limit
+        self._api_url = api_url
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is told that this is no promise yet."""
+        delivery = replace(delivery, url=accepted(delivery.url, self._api_url))
         fault("inbox.heard")
         late = threading.Timer(LATEST, partial(ack, UNSURE) if delivery.kind == "command" else ack)
         late.start()
@@ -142,8 +146,8 @@ class Reception:
 
         def send(message: Message) -> None:
             blocks_of = list(message.blocks)
-            if delivery.url:
-                WebhookClient(delivery.url).send(
+            if url := accepted(delivery.url, self._api_url):
+                WebhookClient(url).send(
                     text=message.text, blocks=blocks_of, response_type="ephemeral", replace_original=False
                 )
             else:

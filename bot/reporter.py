@@ -27,6 +27,7 @@ from bot.lease import Lease
 from bot.messages import Messages
 from bot.past import Past
 from bot.patience import SHUT_OUT, Patience, code
+from bot.posted import Marks
 from bot.progress import RunView
 from bot.runs import Runs
 from bot.witness import Witness
@@ -65,7 +66,7 @@ class Reporter:
         self._past = past
         self._clock = clock
         self._patience = patience or Patience()
-        self._open: dict[str, tuple[RunView, dict[str, str]]] = {}  # as last looked at, and where it was posted
+        self._open: dict[str, tuple[RunView, Marks]] = {}  # as last looked at, and where it was posted
         self._broken: dict[str, str] = {}  # what could not be looked at, and why: said once
 
     def look(self, leads: Callable[[], bool] = lambda: True) -> None:
@@ -146,11 +147,19 @@ class Reporter:
             self._open[run] = view, posted
         return None
 
-    def _place(self, run: str) -> dict[str, str] | None:
-        """What was posted of it; None when Redis was wiped in the middle of this look, and the next finds no run."""
-        _, known = self._open.get(run, (None, {}))
+    def _place(self, run: str) -> Marks | None:
+        """What was posted of it; None when Redis was wiped in the middle of this look, and the next finds no run.
+
+        Where somebody deleted or overwrote that alone, this reporter still knows it.
+        """
+        _, known = self._open.get(run, (None, Marks()))
         posted = self._runs.posted.of(run)
-        return None if "ts" in known and "ts" not in posted else posted
+        if "ts" not in known or "ts" in posted:
+            return posted
+        if self._runs.record(run) is None:
+            return None
+        self._runs.posted.remember(run, **known)
+        return known
 
     def _conclude(self, view: RunView, fleet: FleetView | None) -> None:
         if fleet:
@@ -228,7 +237,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, lambda *_: over.set())
     runs = Runs(redis, time.time, key)
     witness = Witness(client, Audit(redis, audit.key()), runs, next(iter(loaded.channels), ""))
-    serve(Reporter(runs, Messages(runs, client), witness, Past(client, runs, loaded.channels)), redis, over)
+    messages = Messages(runs, client, api_url=loaded.api_url)
+    serve(Reporter(runs, messages, witness, Past(client, runs, loaded.channels)), redis, over)
     return 0
 
 

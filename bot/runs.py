@@ -22,6 +22,7 @@ from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
 from bot.request import request_of
 from imker import moment, signing
 from imker.fault import fault
+from imker.forgery import passed_over
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
@@ -44,7 +45,7 @@ class Runs:
         self._key = key
         self._now = now
         self._decisions = Decisions(redis, key)
-        self.posted = Posted(redis)
+        self.posted = Posted(redis, key)
 
     # --- starting and deciding ---
 
@@ -53,7 +54,8 @@ class Runs:
         fresh = self._keep(_key(record.run), _RECORD.dump_json(record))
         fault("run.kept")
         if response_url:
-            self._redis.set(f"{_key(record.run)}:answer", response_url, ex=ANSWERABLE)
+            place = _answer_key(record.run)
+            self._redis.set(place, signing.seal(self._key, place, response_url), ex=ANSWERABLE)
         self._redis.zadd(RECENT, {record.run: record.asked_at})
         self._redis.sadd(OPEN, record.run)
         fault("run.opened")
@@ -115,8 +117,12 @@ class Runs:
 
     def answer_url(self, run: str) -> str:
         """Where its asker can be answered in private, once: "" when that is not known, or was used."""
-        kept = self._redis.get(f"{_key(run)}:answer")
-        return kept.decode() if isinstance(kept, bytes) else ""
+        place = _answer_key(run)
+        kept = self._redis.get(place)
+        url = signing.opened(self._key, place, kept)
+        if url is None and kept is not None:
+            passed_over(place, "a response_url")
+        return url or ""
 
     def close(self, run: str) -> None:
         self._redis.srem(OPEN, run)
@@ -207,9 +213,9 @@ class Runs:
 
     def hosts(self) -> tuple[str, ...]:
         """The inventory's names as the jobs' side last told them; none, if what stands there is none of its."""
-        kept = self._redis.get(contract.INVENTORY)
+        kept = signing.opened(self._key, contract.INVENTORY, self._redis.get(contract.INVENTORY))
         try:
-            return _HOSTS.validate_json(kept) if isinstance(kept, bytes) else ()
+            return _HOSTS.validate_json(kept) if kept is not None else ()
         except ValidationError:
             return ()
 
@@ -237,3 +243,7 @@ class Runs:
 
 def _key(run: str) -> str:
     return f"bot:run:{run}"
+
+
+def _answer_key(run: str) -> str:
+    return f"{_key(run)}:answer"

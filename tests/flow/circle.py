@@ -36,7 +36,7 @@ from imker.audit import Audit
 from imker.fault import Point
 from imker.moment import Moment
 from imker.signing import Key
-from jobs import contract, engine, inventory, run, settings, stepping
+from jobs import engine, inventory, run, settings, stepping
 from jobs.contract import Request
 from jobs.execute import restart
 from jobs.inventory import Host
@@ -75,7 +75,7 @@ class Circle:
         self.redis.flushall()
         self.fleet.reset()
         loaded = settings.load(self.fleet.folder / "imker.toml")
-        self.redis.set(contract.INVENTORY, '["' + '","'.join(inventory.load(loaded)) + '"]')
+        run.tell_hosts(self.redis, KEY, inventory.load(loaded), loaded.rights)
         path = self.redis.connection_pool.connection_kwargs["path"]
         self.patch.setenv("REDIS_URL", f"unix://{path}?db=0")
         self.patch.setenv("IMKER_SIGNING_KEY", "circle-" * 10)
@@ -200,7 +200,7 @@ class Circle:
 
     def _delivery(self, kind: Any, who: str, text: str) -> Delivery:
         known = f"delivery.{next(self._numbers)}"
-        return Delivery(kind, known, who, OPS, text, known, self.clock())
+        return Delivery(kind, known, who, OPS, text, f"https://hooks.slack.com/{known}", self.clock())
 
     @contextmanager
     def _mortal(self, dies: Deaths) -> Iterator[list[Point]]:
@@ -238,7 +238,7 @@ class Circle:
         return self.cut_in == 0
 
     def _webhook(self, url: str) -> Any:
-        heard = self.private.setdefault(url, [])
+        heard = self.private.setdefault(url.removeprefix("https://hooks.slack.com/"), [])
 
         class Webhook:
             def send(self, text: str = "", **_: Any) -> None:
