@@ -41,6 +41,7 @@ class Reception:
         self._client = client
         self._limit = limit
         self._api_url = api_url
+        self._in_hand: set[str] = set()  # deliveries that this process has taken and not finished
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is told that this is no promise yet."""
@@ -58,13 +59,15 @@ class Reception:
             self.deal_with(delivery)
 
     def take(self, delivery: Delivery) -> bool:
-        """Whether it is written down; if not, who asked is told."""
+        """Whether it is written down; if not, who asked is told. From now on `deal_with` has it, and not `catch_up`."""
         try:
             if not self._in_bounds(delivery):
                 return False
+            self._in_hand.add(delivery.id)
             self._inbox.take(delivery)
             fault("inbox.taken")
         except RedisError as failed:
+            self._in_hand.discard(delivery.id)
             log.warning("could not be written down", delivery=delivery.id, error=str(failed))
             self._answer(delivery)(answers.not_taken(outage(failed) or REFUSES, refused(failed)))
             return False
@@ -79,10 +82,14 @@ class Reception:
         return judged == "taken"
 
     def catch_up(self) -> None:
-        """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
+        """What a bot that died has left; asked for now and then. What breaks here would break each bot after it.
+
+        What this bot is still at is left to it, until it is late.
+        """
         try:
             for delivery in self._inbox.left():
-                self._again(delivery)
+                if delivery.id not in self._in_hand or self._inbox.late(delivery):
+                    self._again(delivery)
         except RedisError as failed:
             log.warning("could not catch up", error=str(failed))
 
@@ -119,6 +126,8 @@ class Reception:
             self._answer(delivery)(answers.kept(why) if why else answers.note(f"Not done: {REFUSES}."))
         except Exception:
             self._broke(delivery)
+        finally:
+            self._in_hand.discard(delivery.id)
 
     def _work(self, delivery: Delivery) -> None:
         """Raises RedisError."""
