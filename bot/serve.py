@@ -111,7 +111,7 @@ def hearing(
 
 
 def _watch(ways: list[Hears], reception: Reception, over: threading.Event) -> int:
-    """0 when told to stop; 1 when a way in is deaf. What another bot left is handled meanwhile, however slow Slack is."""
+    """0 when told to stop; 1 when a way in is deaf. What another bot left is handled meanwhile."""
     ended = threading.Event()
     threading.Thread(target=_catch_up, args=(reception, ended), name="catch up", daemon=True).start()
     try:
