@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from bot import answers
-from bot.decisions import Forged
+from bot.decisions import Forged, Newer
 from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
@@ -181,6 +181,10 @@ def _guarded(work: Callable[[], None], answer: Answer) -> None:
     """A command that could not be recorded is refused in words; it was not started."""
     try:
         work()
+    except Newer as newer:
+        answer(
+            answers.note(f"Not done: {newer}. Nothing was changed. Upgrade the bot and the reporter, and ask again.")
+        )
     except Forged as forged:
         log.warning("forged", what=str(forged))
         answer(answers.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))

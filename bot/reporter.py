@@ -21,7 +21,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry import RetryHandler
 
 from bot import fleet_blocks, settings
-from bot.decisions import Forged
+from bot.decisions import Forged, Newer
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
 from bot.lease import Lease
 from bot.messages import Messages
@@ -82,8 +82,12 @@ class Reporter:
         """Raises RedisError when Redis is away. What stands there and cannot be read is one run's trouble alone."""
         try:
             work()
+        except Newer:
+            pass  # the log has it; it stays there for the version that wrote it
         except Forged as forged:
-            logger.warning("forged", about=about, what=str(forged))
+            if self._broken.get(about) != str(forged):
+                logger.warning("forged", about=about, what=str(forged))
+            self._broken[about] = str(forged)
         except Exception as failed:
             if isinstance(failed, RedisError) and outage(failed):
                 raise

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
 from bot import holds, queue
-from bot.decisions import Decisions, Forged
+from bot.decisions import Decisions, Forged, understood
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
 from bot.progress import RunView, fold, nodes_told, pending
@@ -144,7 +144,7 @@ class Runs:
         kept = signing.opened(self._key, _key(run), self._redis.get(_key(run)))
         if kept is None:
             return None
-        record = _RECORD.validate_json(kept)
+        record = understood(_RECORD, _key(run), kept)
         while made := self._decisions.made(run, record.jobs):
             if made[-1].verdict == "accept" and len(made) < self._needed(run, record.jobs):
                 return replace(record, votes=made)
@@ -204,7 +204,7 @@ class Runs:
         return self._readable(run.decode(errors="replace") for run in runs)
 
     def _readable(self, runs: Iterable[str]) -> list[RunRecord]:
-        """One that somebody forged a decision of keeps no other from being found."""
+        """One that somebody forged a decision of, or another version wrote, keeps no other from being found."""
         found = []
         for run in runs:
             with suppress(Forged):

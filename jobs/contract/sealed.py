@@ -7,10 +7,10 @@ passed over, and the log says so once.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from imker import signing
-from imker.forgery import passed_over
+from imker.forgery import passed_over, unreadable
 from imker.signing import Key
 from jobs.contract.asked import Hold
 from jobs.contract.names import events_key, hold_key
@@ -36,9 +36,13 @@ def hold_of(run: str, words: Iterable[tuple[Any, float]], key: Key) -> tuple[Hol
     """The first that opens, and its score. `words`: with their scores, the newest first."""
     for sealed, score in words:
         text = signing.opened(key, place := _place(run, score), sealed)
-        if text is not None:
+        if text is None:
+            passed_over(place, "a hold")
+            continue
+        try:
             return _HOLD.validate_json(text), score
-        passed_over(place, "a hold")
+        except ValidationError:
+            unreadable(place)
     return None
 
 
