@@ -90,7 +90,7 @@ class Runs:
 
     def enqueue(self, record: RunRecord) -> None:
         """The run's last job; that RQ has it already is as good. A pause that it comes after holds no more."""
-        answered = self._answered(record)
+        answered = self.answered(record)
         if answered and answered.question == "resume":
             last = record.decisions[-1]
             holds.keep(self._redis, self._key, record.run, Hold("resume", last.by, last.at))
@@ -225,7 +225,7 @@ class Runs:
         """For good, and sealed: what others write there, however well they know how, is nobody's command."""
         return bool(self._redis.set(key, signing.seal(self._key, key, text.decode()), nx=True, ex=KEPT))
 
-    def _answered(self, record: RunRecord) -> Waiting | None:
+    def answered(self, record: RunRecord) -> Waiting | None:
         """The question that the run's last job follows from; None for its first. Raises Forged."""
         if record.jobs == 1:
             return None
