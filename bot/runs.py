@@ -57,6 +57,7 @@ class Runs:
             place = _answer_key(record.run)
             self._redis.set(place, signing.seal(self._key, place, response_url), ex=ANSWERABLE)
         self._redis.zadd(RECENT, {record.run: record.asked_at})
+        self._redis.zremrangebyscore(RECENT, "-inf", self._clock() - KEPT)
         self._redis.sadd(OPEN, record.run)
         fault("run.opened")
         self.enqueue(record)

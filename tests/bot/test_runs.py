@@ -5,8 +5,8 @@ from redis import Redis
 
 from bot.decisions import Forged
 from bot.minutes import Minutes
-from bot.record import Decision, RunRecord
-from bot.runs import OPEN, Runs
+from bot.record import KEPT, Decision, RunRecord
+from bot.runs import OPEN, RECENT, Runs
 from imker import signing
 from imker.signing import Key
 from jobs.contract import Hold, Migrate
@@ -113,3 +113,14 @@ def test_a_pause_whose_bot_died_over_it_is_answered_as_done_by_the_next(bench: B
     assert "pauses after the step it is in" in first.text
     assert second == first
     assert [fact.what for fact in bench.recorded() if fact.what == "held"] == ["held"]
+
+
+def test_the_list_of_the_last_runs_is_as_long_as_they_are_kept(bench: Bench) -> None:
+    """A Redis that forgets nothing would fill up."""
+    bench.types("alice", "migrate kaditz")
+    bench.later(KEPT + 1)
+    bench.types("alice", "migrate tondi")
+    (left,) = bench.redis.zrange(RECENT, 0, -1)
+    record = bench.runs.record(left.decode())
+    assert record
+    assert record.text == "migrate tondi"

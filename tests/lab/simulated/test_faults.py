@@ -207,6 +207,15 @@ def test_a_changed_host_key_is_refused(imker, tmp_path) -> None:
         SshShell(host, known)
 
 
+def test_an_unknown_host_key_is_refused_with_the_command_that_shows_it(imker, tmp_path) -> None:
+    known = tmp_path / "known_hosts"
+    known.touch()
+    host: Host = imker.host("connewitz")
+    with pytest.raises(Unreachable, match="host key is unknown") as refused:
+        SshShell(host, known)
+    assert f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known}" in refused.value.hint
+
+
 @pytest.mark.parametrize("shape", ["PEM", "RFC4716"])  # docker-machine's own, and today's
 def test_a_key_that_is_refused_says_so_and_what_may_be_the_matter(imker, tmp_path, shape: str) -> None:
     made = ("ssh-keygen", "-q", "-t", "rsa", "-m", shape, "-N", "", "-f", str(tmp_path / "id_rsa"))
