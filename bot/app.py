@@ -52,7 +52,8 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, Reception]:
     key = signing.load()
     runs, people = Runs(redis, time.time, key), People(client, settings.rights.groups)
     record = Audit(redis, audit.key())
-    desk = Desk(settings, runs, people, team, record, lambda: examine(settings, redis, client))
-    reception = Reception(desk, Inbox(redis, key, time.time), client, Limit(settings.per_minute))
+    desk = Desk(settings, runs, people, team, record, lambda: examine(settings, redis, client, key))
+    inbox, limit = Inbox(redis, key, time.time), Limit(settings.per_minute)
+    reception = Reception(desk, inbox, client, limit, settings.api_url)
     register(app, reception)
     return app, reception

@@ -1,17 +1,34 @@
 """What people decided, as Redis keeps it: each answer sealed, in its place under the question, once and for good."""
 
-from pydantic import TypeAdapter
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
 from bot.record import KEPT, Decision
 from imker import signing
+from imker.forgery import unreadable
 from imker.signing import Key
 
+Value = TypeVar("Value")
 _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 
 class Forged(Exception):
     """Redis holds a decision that Imker did not write, or that another key signed, or that answers something else."""
+
+
+class Newer(Forged):
+    """Redis holds what another version of Imker signed, and this one does not understand."""
+
+
+def understood(adapter: TypeAdapter[Value], place: str, text: str) -> Value:
+    """Return the value of a signed text. Raises Newer; the log has that once."""
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as wrong:
+        unreadable(place)
+        raise Newer(f"{place} was written by another version of Imker") from wrong
 
 
 class Decisions:
@@ -39,7 +56,7 @@ class Decisions:
         kept = signing.opened(self._key, key, self._redis.get(key))
         if kept is None:
             raise Forged(f"{key} was not written by Imker")
-        return _DECISION.validate_json(kept)
+        return understood(_DECISION, key, kept)
 
 
 def _key(run: str, job: int, place: int) -> str:

@@ -104,8 +104,8 @@ def steered(fleet: FleetView) -> tuple[tuple[RunView, Decision], ...]:
     verdict: Literal["continue", "cancel"] = "continue" if fleet.hold.what == "resume" else "cancel"
     asking = ((leg.view, leg.view.waiting) for leg in fleet.of("asking") if leg.view and leg.view.waiting)
     paused = ((view, waiting.fingerprint) for view, waiting in asking if waiting.question == "resume")
-    by, at = fleet.hold.by, fleet.hold.at
-    return tuple((view, Decision(view.record.jobs, verdict, by, at, shown)) for view, shown in paused)
+    by, at, why = fleet.hold.by, fleet.hold.at, fleet.hold.why
+    return tuple((view, Decision(view.record.jobs, verdict, by, at, shown, why)) for view, shown in paused)
 
 
 def state(fleet: FleetView) -> State:
@@ -120,6 +120,11 @@ def state(fleet: FleetView) -> State:
     if fleet.of("ahead"):
         return "paused" if fleet.held("pause") else "going"
     return "pending" if fleet.of("pending") else "over"
+
+
+def goes_on(fleet: FleetView) -> bool:
+    """Return whether a host is being moved, or still may be."""
+    return state(fleet) != "over" and bool(fleet.of("ahead", "going", "asking"))
 
 
 def conclusion(fleet: FleetView) -> Ended | None:
@@ -141,7 +146,7 @@ def _failure(fleet: FleetView) -> tuple[str, str]:
     failed = [f"{leg.leg.host}: {_why(leg.view)}" for leg in fleet.of("failed", "cancelled")]
     if failed or not fleet.hold or not fleet.held("cancel"):
         return "; ".join(failed) or "it was started more than a week ago; nothing more is begun for that", ""
-    return "cancelled", fleet.hold.by
+    return f"cancelled: {fleet.hold.why}" if fleet.hold.why else "cancelled", fleet.hold.by
 
 
 def _why(view: RunView | None) -> str:

@@ -99,4 +99,7 @@ def _legs_findings(view: FleetView) -> list[Block]:
 
 def _hold(view: FleetView) -> list[str]:
     words = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled"}
-    return [f"{words[view.hold.what]} by <@{mrkdwn(view.hold.by)}>"] if view.hold else []
+    if view.hold is None:
+        return []
+    by = f" by <@{mrkdwn(view.hold.by)}>" if view.hold.by else ""
+    return [f"{words[view.hold.what]}{by}" + (f": {mrkdwn(view.hold.why)}" if view.hold.why else "")]

@@ -5,12 +5,14 @@ then, and a question takes one answer.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import TypeAdapter
 from redis import Redis
 
+from bot.decisions import Newer, understood
 from bot.record import DAY, Verdict
 from imker import signing
 from imker.signing import Key
@@ -63,17 +65,20 @@ class Inbox:
 
     def left(self) -> list[Delivery]:
         """Those that somebody took and did not finish."""
-        found, known = [], self._redis.smembers(INBOX)
+        found: list[Delivery] = []
+        known = self._redis.smembers(INBOX)
         for name in (one.decode(errors="replace") for one in known):  # type: ignore[union-attr]
             place = f"{INBOX}:{name}"
             kept = signing.opened(self._key, place, self._redis.get(place))
             if kept is None:
                 self._redis.srem(INBOX, name)
                 continue
-            delivery = _DELIVERY.validate_json(kept)
-            age = self._clock() - delivery.at  # negative: somebody set the clock back
-            if age > KEPT:  # somebody put it there again
-                self.done(delivery)
-            elif abs(age) > LEFT:
-                found.append(delivery)
-        return found
+            with suppress(Newer):  # it stays there for the version that wrote it
+                found.append(understood(_DELIVERY, place, kept))
+        return [delivery for delivery in found if self._is_left(delivery)]
+
+    def _is_left(self, delivery: Delivery) -> bool:
+        age = self._clock() - delivery.at  # negative: somebody set the clock back
+        if age > KEPT:  # somebody put it there again
+            self.done(delivery)
+        return abs(age) > LEFT and age <= KEPT

@@ -17,8 +17,10 @@ from bot.patience import code, untaken
 from bot.progress import RunView
 from bot.record import RunRecord
 from bot.report import report as written
+from bot.response_url import accepted
 from bot.runs import Runs
-from bot.thread import edit, history, payload, post, replies
+from bot.settings import SLACK
+from bot.thread import edit, history, own, post, replies
 from imker.fault import fault
 
 log = structlog.get_logger()
@@ -30,13 +32,16 @@ PLAIN = 1000  # characters of either end of a text, which Slack takes whatever i
 
 
 class Messages:
-    """Raises what the client raises; a look later tries again. `clock`: seconds, monotonic."""
+    """Raises what the client raises; a look later tries again. `clock`: seconds, monotonic; `api_url`: Slack's."""
 
-    def __init__(self, runs: Runs, client: WebClient, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, runs: Runs, client: WebClient, clock: Callable[[], float] = time.monotonic, api_url: str = SLACK
+    ) -> None:
         self._runs = runs
         self._posted = runs.posted
         self._client = client
         self._clock = clock
+        self._api_url = api_url
         self._edited: dict[str, float] = {}
 
     def show(self, view: RunView, message: Message, over: bool) -> bool:
@@ -44,15 +49,15 @@ class Messages:
         run = view.record.run
         digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
         posted = self._posted.of(run)
-        if posted.get("digest") == digest:
+        if "ts" in posted and posted.get("digest") == digest:
             return True
         if not over and self._clock() - self._edited.get(run, 0) < APART:
             return False
         self._edited[run] = self._clock()
         if "ts" not in posted:
-            self._post(view, message, over, digest, tried="tried" in posted)
+            self._post(view, message, over, digest, tried=posted.tried("tried"))
         else:
-            self._edit(view, message, over, digest, posted)
+            self._edit(view, message, over, digest, posted["ts"])
         return True
 
     def _post(self, view: RunView, message: Message, over: bool, digest: str, *, tried: bool) -> None:
@@ -60,8 +65,8 @@ class Messages:
         run, channel = view.record.run, view.record.channel
         ts = self._found(channel, run, view.record.asked_at) if tried else ""
         if ts:  # it was heard, and says what was true then
-            self._posted.remember(run, ts=ts, channel=channel)
-            return self._edit(view, message, over, digest, {"ts": ts, "channel": channel})
+            self._posted.remember(run, ts=ts)
+            return self._edit(view, message, over, digest, ts)
         self._posted.remember(run, tried="1")
         fault("message.tried")
         try:
@@ -71,7 +76,7 @@ class Messages:
                 self._posted.untried(run)
             raise
         fault("message.posted")
-        self._posted.remember(run, ts=ts, channel=channel, digest=digest)
+        self._posted.remember(run, ts=ts, digest=digest)
         return None
 
     def _sent(self, view: RunView, message: Message, over: bool) -> str:
@@ -83,43 +88,43 @@ class Messages:
 
     def _found(self, channel: str, run: str, since: float) -> str:
         """A message of this run that was posted although its reply was lost, "" if there is none."""
-        posted = history(self._client, channel, since - AHEAD)
-        return next((str(one["ts"]) for one in posted if payload(one, METADATA).get("run") == run), "")
+        told = own(self._client, history(self._client, channel, since - AHEAD), METADATA)
+        return next((str(one["ts"]) for one, said in told if said.get("run") == run), "")
 
-    def _edit(self, view: RunView, message: Message, over: bool, digest: str, posted: dict[str, str]) -> None:
-        self._update(posted, view, message, over)
+    def _edit(self, view: RunView, message: Message, over: bool, digest: str, ts: str) -> None:
+        self._update(ts, view, message, over)
         fault("message.edited")
         self._posted.remember(view.record.run, digest=digest)
 
-    def _update(self, posted: dict[str, str], view: RunView, message: Message, over: bool) -> None:
+    def _update(self, ts: str, view: RunView, message: Message, over: bool) -> None:
         def send(fit: Message) -> str:
-            edit(self._client, posted["channel"], posted["ts"], fit, METADATA, mark(view.record, over))
-            return posted["ts"]
+            edit(self._client, view.record.channel, ts, fit, METADATA, mark(view.record, over))
+            return ts
 
         _fitting(send, message)
 
     def details(self, view: RunView) -> None:
         """Each once, in the message's thread."""
-        posted = self._posted.of(view.record.run)
+        posted, channel = self._posted.of(view.record.run), view.record.channel
         for key, shown in view.details:
             if f"detail:{key}" in posted or not posted.get("ts"):
                 continue
-            if f"tried:{key}" not in posted or not self._heard(posted, key):
+            if not posted.tried(f"tried:{key}") or not self._heard(channel, posted["ts"], key):
                 self._posted.remember(view.record.run, **{f"tried:{key}": "1"})
-                self._reply(posted, key, blocks.detail(shown))
+                self._reply(channel, posted["ts"], key, blocks.detail(shown))
                 fault("reply.posted")
             self._posted.remember(view.record.run, **{f"detail:{key}": "1"})
 
-    def _reply(self, posted: dict[str, str], key: str, message: Message) -> None:
+    def _reply(self, channel: str, thread: str, key: str, message: Message) -> None:
         def send(fit: Message) -> str:
-            said, thread = {"detail": key}, posted["ts"]
-            return post(self._client, posted["channel"], fit, METADATA, said, thread_ts=thread)
+            return post(self._client, channel, fit, METADATA, {"detail": key}, thread_ts=thread)
 
         _fitting(send, message)
 
-    def _heard(self, posted: dict[str, str], key: str) -> bool:
+    def _heard(self, channel: str, thread: str, key: str) -> bool:
         """Whether a detail is in the thread although its post's reply was lost."""
-        return any(payload(reply, METADATA).get("detail") == key for reply in replies(self._client, posted))
+        told = own(self._client, replies(self._client, channel, thread), METADATA)
+        return any(said.get("detail") == key for _, said in told)
 
     def privately(self, view: RunView, message: Message, over: bool) -> None:
         """To the asker alone, where the channel takes no messages: when that is first found out, and at the end."""
@@ -130,7 +135,7 @@ class Messages:
         self._posted.remember(run, privately=when)
         fault("private.noted")
         log.warning("the channel takes no messages", run=run, channel=view.record.channel, says=message.text)
-        if url:
+        if url := accepted(url, self._api_url):
             lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"
             WebhookClient(url).send(text=lead + message.text, response_type="ephemeral")
 
@@ -138,28 +143,30 @@ class Messages:
         """Says of a run that Redis has lost that it did. `posted`: where its message stood, if there was one."""
         message = blocks.forgotten(mark(view.record, over=True))
         if posted.get("ts"):
-            self._update(posted, view, message, True)
+            self._update(posted["ts"], view, message, True)
         else:
             self._sent(view, message, True)
 
     def report(self, fleet: FleetView) -> None:
         """As a file in the thread, once."""
-        run = fleet.view.record.run
+        run, channel = fleet.view.record.run, fleet.view.record.channel
         posted = self._posted.of(run)
         if fleet.start is None or "report" in posted or not posted.get("ts"):
             return
         name = f"imker-{run}.md"
-        if "report tried" not in posted or not self._has_file(posted, name):
+        if not posted.tried("report tried") or not self._has_file(channel, posted["ts"], name):
             self._posted.remember(run, **{"report tried": "1"})
             self._client.files_upload_v2(
-                content=written(fleet), filename=name, title=name, channel=posted["channel"], thread_ts=posted["ts"]
+                content=written(fleet), filename=name, title=name, channel=channel, thread_ts=posted["ts"]
             )
             fault("report.posted")
         self._posted.remember(run, report="1")
 
-    def _has_file(self, posted: dict[str, str], name: str) -> bool:
+    def _has_file(self, channel: str, thread: str, name: str) -> bool:
         """Whether an upload whose reply was lost was heard."""
-        files = (file for reply in replies(self._client, posted) for file in reply.get("files") or [])
+        me = self._client.auth_test()["user_id"]
+        told = (reply for reply in replies(self._client, channel, thread) if reply.get("user") == me)
+        files = (file for reply in told for file in reply.get("files") or [])
         return any(file.get("name") == name for file in files)
 
 

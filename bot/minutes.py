@@ -55,6 +55,12 @@ class Minutes:
     def held(self, who: str, record: RunRecord, delivery: str, what: str) -> None:
         self._add(f"held:{delivery}", "held", who, record.channel, record.run, verdict=what)
 
+    def stopped(self, record: RunRecord, why: str) -> None:
+        """Imker itself stops a run."""
+        self._add(
+            f"stopped:{record.run}:{record.jobs}", "held", "", record.channel, record.run, verdict="cancel", why=why
+        )
+
     def heard(self, who: str, channel: str, delivery: str, text: str, answer: Answer) -> Answer:
         """The same answer; a refusal is recorded first."""
 

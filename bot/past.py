@@ -16,7 +16,7 @@ from bot.decisions import Forged
 from bot.messages import METADATA
 from bot.record import DAY
 from bot.runs import Runs
-from bot.thread import edit, history, payload
+from bot.thread import edit, history, own
 
 log = structlog.get_logger()
 REFUSED = 200  # Slack's status when it answers with a no, which asking again does not change
@@ -45,11 +45,20 @@ class Past:
             self._channels.pop(0)
 
     def _look(self, channel: str) -> None:
-        for message in list(history(self._client, channel, self._clock() - DAY)):
-            told = {name: str(value) for name, value in payload(message, METADATA).items()}
+        messages = list(history(self._client, channel, self._clock() - DAY))
+        for message, said in own(self._client, messages, METADATA):
+            told = {name: str(value) for name, value in said.items()}
             if told.get("over") == "no" and self._is_lost(told.get("run", "")):
-                said = {**told, "over": "yes"}
-                edit(self._client, channel, str(message["ts"]), blocks.forgotten(told), METADATA, said)
+                self._say(channel, str(message["ts"]), told)
+
+    def _say(self, channel: str, ts: str, told: dict[str, str]) -> None:
+        """One that Slack does not let be edited keeps no other from being found."""
+        try:
+            edit(self._client, channel, ts, blocks.forgotten(told), METADATA, {**told, "over": "yes"})
+        except SlackApiError as refused:
+            if refused.response.status_code != REFUSED:
+                raise
+            log.warning("could not say that a run is forgotten", channel=channel, ts=ts, error=str(refused))
 
     def _is_lost(self, run: str) -> bool:
         with suppress(Forged):

@@ -14,11 +14,13 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from bot import answers
-from bot.decisions import Forged
+from bot.decisions import Forged, Newer
 from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.kit import Answer, Message
 from bot.limit import Limit
+from bot.response_url import accepted
+from bot.settings import SLACK
 from imker.audit import RecordBroken
 from imker.fault import fault
 from imker.outage import outage, refused
@@ -33,14 +35,17 @@ LATEST = 2.0  # seconds until Slack is told at the latest that it was heard
 class Reception:
     """Nothing slow stands before the acknowledgement."""
 
-    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient, limit: Limit) -> None:
+    def __init__(self, desk: Desk, inbox: Inbox, client: WebClient, limit: Limit, api_url: str = SLACK) -> None:
         self._desk = desk
         self._inbox = inbox
         self._client = client
         self._limit = limit
+        self._api_url = api_url
+        self._in_hand: set[str] = set()  # deliveries that this process has taken and not finished
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is told that this is no promise yet."""
+        delivery = replace(delivery, url=accepted(delivery.url, self._api_url))
         fault("inbox.heard")
         late = threading.Timer(LATEST, partial(ack, UNSURE) if delivery.kind == "command" else ack)
         late.start()
@@ -54,13 +59,15 @@ class Reception:
             self.deal_with(delivery)
 
     def take(self, delivery: Delivery) -> bool:
-        """Whether it is written down; if not, who asked is told."""
+        """Whether it is written down; if not, who asked is told. From now on `deal_with` has it, and not `catch_up`."""
         try:
             if not self._in_bounds(delivery):
                 return False
+            self._in_hand.add(delivery.id)
             self._inbox.take(delivery)
             fault("inbox.taken")
         except RedisError as failed:
+            self._in_hand.discard(delivery.id)
             log.warning("could not be written down", delivery=delivery.id, error=str(failed))
             self._answer(delivery)(answers.not_taken(outage(failed) or REFUSES, refused(failed)))
             return False
@@ -75,11 +82,15 @@ class Reception:
         return judged == "taken"
 
     def catch_up(self) -> None:
-        """What a bot that died has left; asked for now and then. What breaks here would break each bot after it."""
+        """What a bot that died has left; asked for now and then. What breaks here would break each bot after it.
+
+        What this bot is still at is left to it, until it is late.
+        """
         try:
             self._desk.minutes.write_counts()
             for delivery in self._inbox.left():
-                self._again(delivery)
+                if delivery.id not in self._in_hand or self._inbox.late(delivery):
+                    self._again(delivery)
         except (RedisError, RecordBroken) as failed:
             log.warning("could not catch up", error=str(failed))
 
@@ -116,6 +127,8 @@ class Reception:
             self._answer(delivery)(answers.kept(why) if why else answers.note(f"Not done: {REFUSES}."))
         except Exception:
             self._broke(delivery)
+        finally:
+            self._in_hand.discard(delivery.id)
 
     def _work(self, delivery: Delivery) -> None:
         """Raises RedisError."""
@@ -143,8 +156,8 @@ class Reception:
 
         def send(message: Message) -> None:
             blocks_of = list(message.blocks)
-            if delivery.url:
-                WebhookClient(delivery.url).send(
+            if url := accepted(delivery.url, self._api_url):
+                WebhookClient(url).send(
                     text=message.text, blocks=blocks_of, response_type="ephemeral", replace_original=False
                 )
             else:
@@ -169,6 +182,10 @@ def _guarded(work: Callable[[], None], answer: Answer) -> None:
     """A command that could not be recorded is refused in words; it was not started."""
     try:
         work()
+    except Newer as newer:
+        answer(
+            answers.note(f"Not done: {newer}. Nothing was changed. Upgrade the bot and the reporter, and ask again.")
+        )
     except Forged as forged:
         log.warning("forged", what=str(forged))
         answer(answers.note(f"Not done: {forged}. Nothing was changed; ask anew, and see who can write to Redis."))

@@ -18,9 +18,9 @@ JobState = Literal["queued", "running", "over", "lost"]  # lost: RQ knows of no 
 
 @dataclass(frozen=True)
 class Decision:
-    """A person's answer to what job `job` of the run asked. `by`: Slack user ID; `at`: UNIX seconds.
+    """A person's answer to what job `job` of the run asked. `by`: Slack user ID, "" for Imker itself, which says `why`;
 
-    `shown`: the fingerprint of the question that was answered.
+    `at`: UNIX seconds; `shown`: the fingerprint of the question that was answered.
     """
 
     job: int
@@ -28,6 +28,7 @@ class Decision:
     by: str
     at: float
     shown: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,31 +11,31 @@ import time
 from collections.abc import Callable
 from functools import partial
 from http.client import HTTPException
-from typing import Any
 
 import structlog
-from redis import Redis
 from redis.exceptions import RedisError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry import RetryHandler
 
 from bot import fleet_blocks, settings
-from bot.decisions import Forged
+from bot.decisions import Forged, Newer
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
-from bot.lease import Lease
 from bot.messages import Messages
+from bot.minutes import Minutes
 from bot.past import Past
 from bot.patience import SHUT_OUT, Patience, code
+from bot.posted import Marks
 from bot.progress import RunView
+from bot.revocation import Revocation
 from bot.runs import Runs
+from bot.serving import serve
 from bot.witness import Witness
 from imker import audit, broker, log, signing
 from imker.audit import Audit
 from imker.config import ConfigError
 from imker.fault import fault
 from imker.outage import outage
-from jobs.contract import BELL
 
 TICK = 1.5  # seconds between looks
 HEALED = 5.0  # seconds after which a record without a job is enqueued again
@@ -47,8 +47,11 @@ HEAD, PAST = "the record's head", "runs of before"  # what patience is had with,
 logger = structlog.get_logger()
 
 
+Stops = Callable[[RunView, FleetView | None], bool]
+
+
 class Reporter:
-    """`clock`: UNIX seconds."""
+    """`clock`: UNIX seconds; `stops`: whether a run was just cancelled because of its people's rights."""
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class Reporter:
         past: Past,
         clock: Callable[[], float] = time.time,
         patience: Patience | None = None,
+        stops: Stops = lambda view, fleet: False,
     ) -> None:
         self._runs = runs
         self._messages = messages
@@ -65,7 +69,8 @@ class Reporter:
         self._past = past
         self._clock = clock
         self._patience = patience or Patience()
-        self._open: dict[str, tuple[RunView, dict[str, str]]] = {}  # as last looked at, and where it was posted
+        self._stops = stops
+        self._open: dict[str, tuple[RunView, Marks]] = {}  # as last looked at, and where it was posted
         self._broken: dict[str, str] = {}  # what could not be looked at, and why: said once
 
     def look(self, leads: Callable[[], bool] = lambda: True) -> None:
@@ -81,8 +86,12 @@ class Reporter:
         """Raises RedisError when Redis is away. What stands there and cannot be read is one run's trouble alone."""
         try:
             work()
+        except Newer:
+            pass  # the log has it; it stays there for the version that wrote it
         except Forged as forged:
-            logger.warning("forged", about=about, what=str(forged))
+            if self._broken.get(about) != str(forged):
+                logger.warning("forged", about=about, what=str(forged))
+            self._broken[about] = str(forged)
         except Exception as failed:
             if isinstance(failed, RedisError) and outage(failed):
                 raise
@@ -114,6 +123,8 @@ class Reporter:
             self._runs.enqueue(record)
         view = self._runs.view(record)
         fleet = self._runs.fleet(view)
+        if self._stops(view, fleet):
+            return None  # the bell rings: the next look shows it
         if fleet:
             self._conduct(fleet)
         return self._trying(partial(self._tell, view, fleet), run)
@@ -146,11 +157,19 @@ class Reporter:
             self._open[run] = view, posted
         return None
 
-    def _place(self, run: str) -> dict[str, str] | None:
-        """What was posted of it; None when Redis was wiped in the middle of this look, and the next finds no run."""
-        _, known = self._open.get(run, (None, {}))
+    def _place(self, run: str) -> Marks | None:
+        """What was posted of it; None when Redis was wiped in the middle of this look, and the next finds no run.
+
+        Where somebody deleted or overwrote that alone, this reporter still knows it.
+        """
+        _, known = self._open.get(run, (None, Marks()))
         posted = self._runs.posted.of(run)
-        return None if "ts" in known and "ts" not in posted else posted
+        if "ts" not in known or "ts" in posted:
+            return posted
+        if self._runs.record(run) is None:
+            return None
+        self._runs.posted.remember(run, **known)
+        return known
 
     def _conclude(self, view: RunView, fleet: FleetView | None) -> None:
         if fleet:
@@ -187,30 +206,6 @@ class Reporter:
         return any(event.job == job for event in self._runs.events(run))
 
 
-def serve(reporter: Reporter, redis: "Redis", over: threading.Event) -> None:
-    """One reporter at a time looks; a second stands by, and takes over when the first is gone."""
-    bell = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-    lease = Lease(redis, over)
-    while not over.is_set():
-        try:
-            if not bell.subscribed:
-                bell.subscribe(BELL)
-            if lease.mine():
-                reporter.look(lease.mine)
-            _await(bell)
-        except RedisError as failed:
-            logger.warning("Redis does not answer", error=str(failed))
-            over.wait(TICK)
-    lease.give_up()
-
-
-def _await(bell: Any) -> None:
-    """Until the bell rings, or a tick; all rings since count as one."""
-    if bell.get_message(timeout=TICK):
-        while bell.get_message(timeout=0):
-            pass
-
-
 def main() -> int:
     log.set_up()
     try:
@@ -227,8 +222,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: over.set())
     signal.signal(signal.SIGINT, lambda *_: over.set())
     runs = Runs(redis, time.time, key)
-    witness = Witness(client, Audit(redis, audit.key()), runs, next(iter(loaded.channels), ""))
-    serve(Reporter(runs, Messages(runs, client), witness, Past(client, runs, loaded.channels)), redis, over)
+    record = Audit(redis, audit.key())
+    witness = Witness(client, record, runs, next(iter(loaded.channels), ""))
+    messages, past = Messages(runs, client, api_url=loaded.api_url), Past(client, runs, loaded.channels)
+    revocation = Revocation(loaded, client, runs, Minutes(record))
+    reporter = Reporter(runs, messages, witness, past, stops=revocation.stops)
+    serve(reporter.look, redis, over, TICK)
     return 0
 
 

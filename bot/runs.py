@@ -14,7 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
 from bot import holds, queue
-from bot.decisions import Decisions, Forged
+from bot.decisions import Decisions, Forged, understood
 from bot.fleet import FleetView, fleet_of, leg_run
 from bot.posted import Posted
 from bot.progress import RunView, fold, nodes_told, pending
@@ -22,6 +22,7 @@ from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
 from bot.request import request_of
 from imker import moment, signing
 from imker.fault import fault
+from imker.forgery import passed_over
 from imker.moment import Moment
 from imker.signing import Key
 from jobs import contract
@@ -44,7 +45,7 @@ class Runs:
         self._key = key
         self._now = now
         self._decisions = Decisions(redis, key)
-        self.posted = Posted(redis)
+        self.posted = Posted(redis, key)
 
     # --- starting and deciding ---
 
@@ -53,9 +54,10 @@ class Runs:
         fresh = self._keep(_key(record.run), _RECORD.dump_json(record))
         fault("run.kept")
         if response_url:
-            self._redis.set(f"{_key(record.run)}:answer", response_url, ex=ANSWERABLE)
+            place = _answer_key(record.run)
+            self._redis.set(place, signing.seal(self._key, place, response_url), ex=ANSWERABLE)
         self._redis.zadd(RECENT, {record.run: record.asked_at})
-        self._redis.zremrangebyscore(RECENT, 0, self._clock() - KEPT)
+        self._redis.zremrangebyscore(RECENT, "-inf", self._clock() - KEPT)
         self._redis.sadd(OPEN, record.run)
         fault("run.opened")
         self.enqueue(record)
@@ -89,7 +91,7 @@ class Runs:
 
     def enqueue(self, record: RunRecord) -> None:
         """The run's last job; that RQ has it already is as good. A pause that it comes after holds no more."""
-        answered = self._answered(record)
+        answered = self.answered(record)
         if answered and answered.question == "resume":
             last = record.decisions[-1]
             holds.keep(self._redis, self._key, record.run, Hold("resume", last.by, last.at))
@@ -116,8 +118,12 @@ class Runs:
 
     def answer_url(self, run: str) -> str:
         """Where its asker can be answered in private, once: "" when that is not known, or was used."""
-        kept = self._redis.get(f"{_key(run)}:answer")
-        return kept.decode() if isinstance(kept, bytes) else ""
+        place = _answer_key(run)
+        kept = self._redis.get(place)
+        url = signing.opened(self._key, place, kept)
+        if url is None and kept is not None:
+            passed_over(place, "a response_url")
+        return url or ""
 
     def close(self, run: str) -> None:
         self._redis.srem(OPEN, run)
@@ -139,7 +145,7 @@ class Runs:
         kept = signing.opened(self._key, _key(run), self._redis.get(_key(run)))
         if kept is None:
             return None
-        record = _RECORD.validate_json(kept)
+        record = understood(_RECORD, _key(run), kept)
         while made := self._decisions.made(run, record.jobs):
             if made[-1].verdict == "accept" and len(made) < self._needed(run, record.jobs):
                 return replace(record, votes=made)
@@ -199,7 +205,7 @@ class Runs:
         return self._readable(run.decode(errors="replace") for run in runs)
 
     def _readable(self, runs: Iterable[str]) -> list[RunRecord]:
-        """One that somebody forged a decision of keeps no other from being found."""
+        """One that somebody forged a decision of, or another version wrote, keeps no other from being found."""
         found = []
         for run in runs:
             with suppress(Forged):
@@ -208,9 +214,9 @@ class Runs:
 
     def hosts(self) -> tuple[str, ...]:
         """The inventory's names as the jobs' side last told them; none, if what stands there is none of its."""
-        kept = self._redis.get(contract.INVENTORY)
+        kept = signing.opened(self._key, contract.INVENTORY, self._redis.get(contract.INVENTORY))
         try:
-            return _HOSTS.validate_json(kept) if isinstance(kept, bytes) else ()
+            return _HOSTS.validate_json(kept) if kept is not None else ()
         except ValidationError:
             return ()
 
@@ -220,7 +226,7 @@ class Runs:
         """For good, and sealed: what others write there, however well they know how, is nobody's command."""
         return bool(self._redis.set(key, signing.seal(self._key, key, text.decode()), nx=True, ex=KEPT))
 
-    def _answered(self, record: RunRecord) -> Waiting | None:
+    def answered(self, record: RunRecord) -> Waiting | None:
         """The question that the run's last job follows from; None for its first. Raises Forged."""
         if record.jobs == 1:
             return None
@@ -238,3 +244,7 @@ class Runs:
 
 def _key(run: str) -> str:
     return f"bot:run:{run}"
+
+
+def _answer_key(run: str) -> str:
+    return f"{_key(run)}:answer"

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from http.client import HTTPException
 from typing import Any
 
+import structlog
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk.errors import SlackApiError
@@ -23,6 +24,7 @@ from imker.config import ConfigError
 AT_ONCE, PING = 20, 3  # envelopes at once; seconds
 DEAF = 20.0  # seconds without a pong after which a connection counts as deaf
 GONE = 600.0  # seconds without a connection, which the SDK tries to make all the while
+logger = structlog.get_logger()
 Hears = Callable[[], str]  # "" while it hears; else why it does not
 
 
@@ -109,11 +111,28 @@ def hearing(
 
 
 def _watch(ways: list[Hears], reception: Reception, over: threading.Event) -> int:
-    """0 when told to stop; 1 when a way in is deaf. Between looks, what another bot left is dealt with."""
+    """0 when told to stop; 1 when a way in is deaf. What another bot left is handled meanwhile."""
+    ended = threading.Event()
+    threading.Thread(target=_catch_up, args=(reception, ended), name="catch up", daemon=True).start()
+    try:
+        return _until_deaf(ways, over)
+    finally:
+        ended.set()
+
+
+def _until_deaf(ways: list[Hears], over: threading.Event) -> int:
     while not over.wait(1):
-        reception.catch_up()
         deaf = next(filter(None, (hears() for hears in ways)), "")
         if deaf:
             print(f"{deaf}; ending, to be started again", file=sys.stderr)
             return 1
     return 0
+
+
+def _catch_up(reception: Reception, ended: threading.Event) -> None:
+    """Handle what another bot left, once a second. Nothing that breaks ends this."""
+    while not ended.wait(1):
+        try:
+            reception.catch_up()
+        except Exception:
+            logger.exception("could not catch up")

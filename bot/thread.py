@@ -1,6 +1,6 @@
 """Messages with a mark in their metadata: posted, and looked up before one is posted again whose reply was lost."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -31,9 +31,9 @@ def history(client: WebClient, channel: str, oldest: float = 0) -> Iterator[dict
     return _paged(partial(client.conversations_history, channel=channel, oldest=str(oldest) if oldest else None))
 
 
-def replies(client: WebClient, posted: dict[str, str]) -> Iterator[dict[str, Any]]:
-    """What is in a thread, and what it answers. `posted`: the run's message, its "channel" and "ts"."""
-    return _paged(partial(client.conversations_replies, channel=posted["channel"], ts=posted["ts"]))
+def replies(client: WebClient, channel: str, ts: str) -> Iterator[dict[str, Any]]:
+    """What is in a thread, and what it answers."""
+    return _paged(partial(client.conversations_replies, channel=channel, ts=ts))
 
 
 def _paged(ask: Callable[..., Any]) -> Iterator[dict[str, Any]]:
@@ -46,7 +46,25 @@ def _paged(ask: Callable[..., Any]) -> Iterator[dict[str, Any]]:
             return
 
 
+def own(
+    client: WebClient, messages: Iterable[dict[str, Any]], kind: str
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Yield each message of the bot's own with metadata of this kind, and what that says.
+
+    Any app can post such metadata into the channel. Slack is asked who the bot is only when something is found.
+    """
+    me = ""
+    for message in messages:
+        if said := payload(message, kind):
+            me = me or str(client.auth_test()["user_id"])
+            if message.get("user") == me:
+                yield message, said
+
+
 def payload(message: dict[str, Any], kind: str) -> dict[str, Any]:
-    """What the bot put into a message's metadata of this kind, nothing if there is none."""
-    metadata = message.get("metadata") or {}
-    return (metadata.get("event_payload") or {}) if metadata.get("event_type") == kind else {}
+    """What is in a message's metadata of this kind, whoever posted it; nothing if there is none."""
+    metadata = message.get("metadata")
+    if not isinstance(metadata, dict) or metadata.get("event_type") != kind:
+        return {}
+    said = metadata.get("event_payload")
+    return said if isinstance(said, dict) else {}

@@ -122,7 +122,9 @@ def short(view: RunView) -> str:
 
 
 def decision_line(decision: Decision) -> str:
-    return f"{DECISIONS[decision.verdict]} by <@{decision.by}> at {clock(decision.at)}"
+    by = f" by <@{decision.by}>" if decision.by else ""
+    why = f": {mrkdwn(decision.why)}" if decision.why else ""
+    return f"{DECISIONS[decision.verdict]}{by} at {clock(decision.at)}{why}"
 
 
 def foreign(view: RunView) -> str:

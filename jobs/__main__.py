@@ -36,12 +36,12 @@ def main() -> int:
     try:
         loaded, known = inventory.configured()
         redis = broker.connect(os.environ.get("REDIS_URL"))
-        signing.load()
+        key = signing.load()
     except (ConfigError, broker.NoRedis) as wrong:
         print(wrong, file=sys.stderr)
         return 2
     try:
-        tell_hosts(redis, known, loaded.rights)
+        tell_hosts(redis, key, known, loaded.rights)
     except RedisError as failed:
         print(f"{outage(failed) or failed}; start again when that is mended", file=sys.stderr)
         return 1

@@ -68,8 +68,8 @@ class Paused(JobError):
 class Cancelled(JobError):
     """As Paused, and for good."""
 
-    def __init__(self, by: str) -> None:
-        super().__init__("cancelled")
+    def __init__(self, by: str, why: str = "") -> None:
+        super().__init__(f"cancelled: {why}" if why else "cancelled")
         self.by = by
 
 

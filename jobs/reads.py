@@ -61,14 +61,14 @@ def nodes(office: Office) -> None:
         return
     office.journal.tell(table)
     if not table.stale:
-        office.redis.set(LAST_NODES, _TABLE.dump_json(table))
+        office.journal.keep(LAST_NODES, _TABLE.dump_json(table).decode())
     office.journal.tell(Ended("done", f"{len(table.rows)} nodes"))
 
 
 def _last(office: Office) -> NodeTable | None:
-    kept = office.redis.get(LAST_NODES)
+    kept = office.journal.kept(LAST_NODES)
     try:
-        return _TABLE.validate_json(kept) if isinstance(kept, bytes | str) else None
+        return _TABLE.validate_json(kept) if kept is not None else None
     except ValueError:
         return None
 

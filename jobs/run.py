@@ -51,10 +51,13 @@ def prepare() -> settings.Settings:
     return settings.load()
 
 
-def tell_hosts(server: "redis.Redis", known: inventory.Inventory, rights: settings.RightsSection) -> None:
+def tell_hosts(
+    server: "redis.Redis", key: signing.Key, known: inventory.Inventory, rights: settings.RightsSection
+) -> None:
     """For the bot's near misses and its doctor. At each start, and with each job: Redis may have been wiped."""
-    server.set(contract.INVENTORY, json.dumps(sorted(known)))
-    server.set(contract.ACCEPTING, rights.model_dump_json())
+    told = {contract.INVENTORY: json.dumps(sorted(known)), contract.ACCEPTING: rights.model_dump_json()}
+    for place, text in told.items():
+        server.set(place, signing.seal(key, place, text))
 
 
 def run(*arguments: Any, **_: Any) -> None:
@@ -179,5 +182,5 @@ def _office(request: contract.Request, journal: Journal, server: "redis.Redis") 
 
     # docker-machine's store is read anew: a migration before this one may have cleaned it.
     known = inventory.load(loaded)
-    tell_hosts(server, known, loaded.rights)
+    tell_hosts(server, signing.load(), known, loaded.rights)
     return Office(request, loaded, known, journal, server, shell, Engine)

@@ -158,8 +158,8 @@ def _unreachable(host: Host, known_hosts: Path, failed: Exception) -> Unreachabl
         return Unreachable(
             f"{host.name}'s SSH host key is unknown",
             host=host.name,
-            hint="Check the key on its console, then add it: "
-            f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known_hosts}",
+            hint=f"Check the key on its console, then add it: ssh-keyscan -p {host.ssh_port} {host.address} "
+            f">> {known_hosts}",
             check="host key",
         )
     if isinstance(failed, paramiko.AuthenticationException):

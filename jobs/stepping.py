@@ -69,7 +69,7 @@ def _go_on(office: Office) -> None:
     for run in filter(None, (office.request.run, office.request.part_of)):
         hold = office.journal.held(run)
         if hold and hold.what == "cancel":
-            raise Cancelled(hold.by)
+            raise Cancelled(hold.by, hold.why)
         if hold and hold.what == "pause":
             raise Paused(hold.by, "" if run == office.request.run else run)
 

@@ -12,19 +12,20 @@ from slack_sdk import WebClient
 from bot import settings
 from bot.doctor import processes, rights, slack
 from bot.settings import Settings
-from imker import audit, broker
+from imker import audit, broker, signing
 from imker.config import ConfigError
+from imker.signing import Key
 from jobs.contract import ACCEPTING, Finding
 
 
-def examine(loaded: Settings, redis: "Redis", client: WebClient) -> tuple[Finding, ...]:
+def examine(loaded: Settings, redis: "Redis", client: WebClient, key: Key) -> tuple[Finding, ...]:
     named = rights.named(loaded.rights)
     people = slack.people(client, named)
     return (
         *slack.look(loaded, client),
         *processes.look(redis, own=loaded.redis_url is not None, signs=audit.key() is not None),
         *rights.look(loaded.rights, people),
-        *rights.compared(loaded.rights, processes.told(redis, ACCEPTING)),
+        *rights.compared(loaded.rights, processes.told(redis, key, ACCEPTING)),
     )
 
 
@@ -33,7 +34,7 @@ def main() -> int:
     try:
         loaded = settings.load()
         client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
-        found = examine(loaded, broker.connect(loaded.redis_url), client)
+        found = examine(loaded, broker.connect(loaded.redis_url), client, signing.load())
     except ConfigError as wrong:
         found = tuple(
             Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in wrong.lines

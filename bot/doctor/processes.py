@@ -7,7 +7,9 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from imker import signing
 from imker.audit import Audit
+from imker.signing import Key
 from jobs import contract
 from jobs.contract import CHANGES, READS, Finding
 
@@ -28,13 +30,12 @@ def look(redis: "Redis", *, own: bool, signs: bool) -> tuple[Finding, ...]:
         return (Finding("redis", "block", text, "Nothing can be asked or done without it."),)
 
 
-def told(redis: "Redis", key: str) -> bytes | None:
+def told(redis: "Redis", key: Key, place: str) -> str | None:
     """What the jobs left there for the bot; None while they have not, or Redis does not say."""
     try:
-        kept = redis.get(key)
+        return signing.opened(key, place, redis.get(place))
     except RedisError:
         return None
-    return kept if isinstance(kept, bytes) else None
 
 
 def judged(values: dict[str, str]) -> Iterator[Finding]:

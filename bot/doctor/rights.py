@@ -37,7 +37,7 @@ def look(rights: Rights, known: Mapping[str, Known]) -> tuple[Finding, ...]:
     return tuple(found) or (Finding("rights", "pass", "somebody may ask, and somebody else may accept"),)
 
 
-def compared(rights: Rights, told: bytes | None) -> tuple[Finding, ...]:
+def compared(rights: Rights, told: str | None) -> tuple[Finding, ...]:
     """`told`: what an acceptance must be by the jobs' own file, as JSON; they judge each once more."""
     own = {name: getattr(rights, name) for name in BOTH}
     try:

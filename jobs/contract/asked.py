@@ -95,11 +95,12 @@ def queue_of(command: Command) -> str:
 
 @dataclass(frozen=True)
 class Hold:
-    """`by`: Slack user ID; `at`: UNIX seconds."""
+    """`by`: Slack user ID, "" for Imker itself, which says `why`; `at`: UNIX seconds."""
 
     what: Literal["pause", "cancel", "resume"]
     by: str
     at: float
+    why: str = ""
 
 
 @dataclass(frozen=True)

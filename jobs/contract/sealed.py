@@ -5,20 +5,18 @@ passed over, and the log says so once.
 """
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from typing import Any
 
-import structlog
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from imker import signing
+from imker.forgery import passed_over, unreadable
 from imker.signing import Key
 from jobs.contract.asked import Hold
 from jobs.contract.names import events_key, hold_key
 from jobs.contract.told import Event, Unsealed
 from jobs.contract.wire import event_of
 
-log = structlog.get_logger()
 _HOLD: TypeAdapter[Hold] = TypeAdapter(Hold)
 
 
@@ -38,9 +36,13 @@ def hold_of(run: str, words: Iterable[tuple[Any, float]], key: Key) -> tuple[Hol
     """The first that opens, and its score. `words`: with their scores, the newest first."""
     for sealed, score in words:
         text = signing.opened(key, place := _place(run, score), sealed)
-        if text is not None:
+        if text is None:
+            passed_over(place, "a hold")
+            continue
+        try:
             return _HOLD.validate_json(text), score
-        _passed_over(place, "a hold")
+        except ValidationError:
+            unreadable(place)
     return None
 
 
@@ -48,15 +50,9 @@ def _event(place: str, number: str, sealed: object, key: Key) -> Event | None:
     text = signing.opened(key, place, sealed)
     event = None if text is None else event_of(text)
     if event is None:
-        _passed_over(place, number)
+        passed_over(place, number)
     return event
 
 
 def _place(run: str, score: float) -> str:
     return f"{hold_key(run)} {score!r}"
-
-
-@lru_cache(maxsize=10_000)
-def _passed_over(place: str, what: str) -> None:
-    """Once a process: a run is looked at again and again."""
-    log.warning("passed over: this was not written by Imker, or with another key", place=place, what=what)

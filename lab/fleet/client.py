@@ -11,14 +11,18 @@ from pathlib import Path
 from lab.fleet.certificates import Signed, authority, issued
 from lab.fleet.hosts import LabHost
 from lab.fleet.options import LABELS
-from lab.fleet.shell import STATE, sh
+from lab.fleet.shell import STATE, LabError, sh
 
 KEYS = STATE / "keys"
+HEADER, MARK = "# Written by the lab.", ".imker-lab"  # the first line of the lab's imker.toml; a file in its folder
+WRITTEN = ("imker.toml", "docker-machine", "known_hosts", "ssh")
 
 
 def write(folder: Path, hosts: Iterable[LabHost], keys: Path = KEYS) -> None:
-    """Everything for these hosts; what stood there before is replaced."""
+    """Everything for these hosts; what the lab wrote there before is replaced. Raises LabError for what it did not."""
+    check(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / MARK).touch()
     hosts = tuple(hosts)
     shutil.rmtree(folder / "docker-machine", ignore_errors=True)
     _secret(folder / "ssh/id_ed25519", (keys / "ssh/id_ed25519").read_text())
@@ -26,6 +30,17 @@ def write(folder: Path, hosts: Iterable[LabHost], keys: Path = KEYS) -> None:
         _machine(folder / "docker-machine", host, keys)
     (folder / "known_hosts").write_text("".join(_known(host, keys) for host in hosts))
     (folder / "imker.toml").write_text(_config(folder.resolve(), hosts))
+
+
+def check(folder: Path) -> None:
+    """Raise LabError when somebody else's files would be replaced, such as the store of a real docker-machine."""
+    config = folder / "imker.toml"
+    lab_config = config.exists() and config.read_text(errors="replace").startswith(HEADER)
+    own = (folder / MARK).exists() or lab_config
+    theirs = [name for name in WRITTEN if (folder / name).exists() and not own]
+    theirs += ["imker.toml"] if config.exists() and not lab_config and own else []
+    if theirs:
+        raise LabError(f"{folder} has {', '.join(theirs)}, which the lab did not write; name another folder")
 
 
 def make_keys(hosts: Iterable[LabHost], keys: Path = KEYS) -> None:
@@ -139,7 +154,7 @@ def _document(store: Path, host: LabHost) -> dict[str, object]:
 def _config(folder: Path, hosts: tuple[LabHost, ...]) -> str:
     sections = "".join(map(_section, hosts))
     return f"""\
-# Written by the lab.
+{HEADER}
 [slack]
 channels = ["C01OPS"]
 per_minute = 1000

@@ -54,6 +54,7 @@ class Fleet:
         self.folder = folder
         self._keys = folder / "keys" / str(network)  # certificates name addresses
         self._pace, self._ages = pace, ages
+        client.check(folder)
         client.make_keys(self.hosts, self._keys)
         client.write(folder, self.hosts, self._keys)
         self._doors: dict[str, tuple[Door, Door]] = {}

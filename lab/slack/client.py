@@ -54,9 +54,12 @@ class Workspace:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
-    def say(self, user: str, channel: str, text: str) -> dict[str, Any]:
-        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`, `delivered`."""
-        return self._post("/lab/say", user=user, channel=channel, text=text)
+    def say(self, user: str, channel: str, text: str, **more: Any) -> dict[str, Any]:
+        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`, `delivered`.
+
+        `more`: a mention's `metadata`.
+        """
+        return self._post("/lab/say", user=user, channel=channel, text=text, **more)
 
     def press(self, user: str, message: Seen, button: str, **forged: str) -> dict[str, Any]:
         """A button of `message` as it was seen; raises httpx.HTTPStatusError when the user sees it no more."""

@@ -37,7 +37,7 @@ class Control:
         user, channel, text = said["user"], said["channel"], str(said["text"])
         if text.startswith("/"):
             return await self._delivered("slash_commands", people.command(self._state, user, channel, text))
-        payload = people.mention(self._state, user, channel, text)
+        payload = people.mention(self._state, user, channel, text, said.get("metadata") or {})
         self._slack.changes.tell()
         hears = self._state.app["bot_user"] in self._state.channels[channel]["members"]
         return await self._told(payload) if hears else UNHEARD

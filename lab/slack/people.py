@@ -26,10 +26,10 @@ def command(state: State, user: str, channel: str, text: str) -> Payload:
     }  # fmt: skip
 
 
-def mention(state: State, user: str, channel: str, text: str) -> Payload:
-    """It stands in the channel, whether the app hears of it or not."""
+def mention(state: State, user: str, channel: str, text: str, metadata: Payload) -> Payload:
+    """It stands in the channel, whether the app hears of it or not. `metadata`: as another app could add it."""
     _present(state, user, channel)
-    said = Message(state.ts(), channel, user, f"<@{state.app['bot_user']}> {text}")
+    said = Message(state.ts(), channel, user, f"<@{state.app['bot_user']}> {text}", metadata=metadata)
     state.post(said)
     return _event(state, {"type": "app_mention", "user": user, "channel": channel, "ts": said.ts, "text": said.text})
 

@@ -1,5 +1,6 @@
 """The real Desk, policy and Runs over a real Redis, with simulated people. What jobs would tell, the tests tell."""
 
+import json
 import tomllib
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ from bot.people import People
 from bot.record import RunRecord, Verdict, run_id
 from bot.runs import Runs
 from bot.settings import File, Settings
+from imker import signing
 from imker.audit import Audit
 from imker.chain import Fact, verify
 from imker.moment import Moment
@@ -87,7 +89,7 @@ class Bench:
     salt: str = ""  # tells its runs from another bench's
 
     def __post_init__(self) -> None:
-        self.redis.set(contract.INVENTORY, '["' + '","'.join(HOSTS) + '"]')
+        self.knows(json.dumps(HOSTS))
         self.runs = Runs(self.redis, lambda: self.moment.wall, KEY, lambda: self.moment)
         settings = Settings(
             bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
@@ -95,6 +97,10 @@ class Bench:
         )  # fmt: skip
         people = People(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.desk = Desk(settings, self.runs, people, TEAM, Audit(self.redis), lambda: ())
+
+    def knows(self, hosts: str) -> None:
+        """The jobs' side told these; the text, as it would be signed."""
+        self.redis.set(contract.INVENTORY, signing.seal(KEY, contract.INVENTORY, hosts))
 
     def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
         self.delivered += 1

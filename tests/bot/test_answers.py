@@ -51,7 +51,15 @@ def test_without_an_inventory_they_are_of_none(bench: Bench) -> None:
 
 @pytest.mark.parametrize("kept", ["{x", "", "1", '{"a": 1}', "[1, 2]", "\x00"])
 def test_an_inventory_that_is_none_of_ours_counts_as_none(bench: Bench, kept: str) -> None:
-    bench.redis.set(INVENTORY, kept)
+    bench.knows(kept)
+    bench.types("alice", "plan kaditz")
+    assert bench.heard == []
+    assert [request.command.type for request in bench.requests().values()] == ["plan"]
+
+
+def test_a_forged_inventory_makes_no_host_unknown(bench: Bench) -> None:
+    """Whoever writes to Redis would have every command refused."""
+    bench.redis.set(INVENTORY, '["evil"]')
     bench.types("alice", "plan kaditz")
     assert bench.heard == []
     assert [request.command.type for request in bench.requests().values()] == ["plan"]

@@ -217,13 +217,13 @@ def test_settings_are_seen_without_the_right_to_ask_for_them(info: dict[str, Any
 @pytest.mark.parametrize(
     ("told", "says"),
     [
-        (b'{"accept_own": false, "accept_count": 1, "accept_within": 30}', ""),
-        (b'{"accept_own": true, "accept_count": 2, "accept_within": 30}',
+        ('{"accept_own": false, "accept_count": 1, "accept_within": 30}', ""),
+        ('{"accept_own": true, "accept_count": 2, "accept_within": 30}',
          "the RQ workers have others: accept_own is false here, true there, accept_count is 1 here, 2 there"),
-        (None, ""), (b"{x", ""), (b"[]", ""), (b"7", ""), (b"\xff", ""),
+        (None, ""), ("{x", ""), ("[]", ""), ("7", ""), ("\ufffd", ""),
     ],
 )  # fmt: skip
-def test_what_both_sides_configure_is_compared(told: bytes | None, says: str) -> None:
+def test_what_both_sides_configure_is_compared(told: str | None, says: str) -> None:
     found = rights.compared(Rights(read=("*",)), told)
     assert [finding.text for finding in found] == [says] * bool(says)
 

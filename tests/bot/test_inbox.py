@@ -92,7 +92,7 @@ def test_a_refusal_that_died_with_its_bot_is_still_told_to_its_asker_alone(redis
 @pytest.mark.parametrize(
     ("asked", "what"),
     [
-        (replace(ASKED, url="https://answer"), "`/swarm migrate kaditz`"),
+        (replace(ASKED, url="https://hooks.slack.com/answer"), "`/swarm migrate kaditz`"),
         (replace(ASKED, kind="click", verdict="accept", text="1-1"), "your button"),
     ],
 )

@@ -61,7 +61,7 @@ class World:
             for _ in range(number)
         ]
         for record in records:
-            self.runs.start(record, "https://answer")
+            self.runs.start(record, "https://hooks.slack.com/answer")
             self.tell(record.run, Began("kaditz"), Planned(STEPS))
         return [record.run for record in records]
 

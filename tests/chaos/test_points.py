@@ -13,6 +13,7 @@ from typing import get_args
 
 import pytest
 
+from bot.posted import Posted
 from imker.fault import POINTS, OfBot, OfJob, OfReporter, Point
 from lab.chaos import invariants
 from lab.chaos.chaos import Chaos, world
@@ -26,6 +27,7 @@ from lab.simulated.units import Unit
 from lab.slack.client import Seen, Workspace
 from lab.story import ALICE, BOB, OPS
 from tests.figures import figure
+from tests.streams import kept_key
 
 QUICK = Pace(upgrade=0.3, restart=0.05, boot=0.5, join=0.05)
 AT_ONCE = 6  # runs under way
@@ -141,10 +143,11 @@ def _fleet(workspace: Workspace, deaths: Deaths) -> None:
 
 
 def _day_over(workspace: Workspace, deaths: Deaths) -> None:
+    posted = Posted(deaths.processes.redis, kept_key(deaths.processes.redis))
     deaths.arm("day.posted")
-    deaths.processes.redis.hset("audit:posted", "day", "2016-07-01")
+    posted.remember_witness(day="2016-07-01")
     deaths.awaited("day.posted")
-    _until(lambda: deaths.processes.redis.hget("audit:posted", "day") != b"2016-07-01")
+    _until(lambda: posted.witnessed()["day"] != "2016-07-01")
     assert len([seen for seen in workspace.sees(ALICE, OPS) if "2016-07-01 (UTC) is over" in seen.text]) == 1
 
 

@@ -23,11 +23,13 @@ from bot.desk import Desk
 from bot.inbox import Delivery, Inbox
 from bot.limit import Limit
 from bot.messages import Messages
+from bot.minutes import Minutes
 from bot.past import Past
 from bot.people import People
 from bot.reception import Reception
 from bot.record import Verdict
 from bot.reporter import Reporter
+from bot.revocation import Revocation
 from bot.runs import Runs
 from bot.settings import File, Settings
 from bot.witness import Witness
@@ -36,7 +38,7 @@ from imker.audit import Audit
 from imker.fault import Point
 from imker.moment import Moment
 from imker.signing import Key
-from jobs import contract, engine, inventory, run, settings, stepping
+from jobs import engine, inventory, run, settings, stepping
 from jobs.contract import Request
 from jobs.execute import restart
 from jobs.inventory import Host
@@ -75,7 +77,7 @@ class Circle:
         self.redis.flushall()
         self.fleet.reset()
         loaded = settings.load(self.fleet.folder / "imker.toml")
-        self.redis.set(contract.INVENTORY, '["' + '","'.join(inventory.load(loaded)) + '"]')
+        run.tell_hosts(self.redis, KEY, inventory.load(loaded), loaded.rights)
         path = self.redis.connection_pool.connection_kwargs["path"]
         self.patch.setenv("REDIS_URL", f"unix://{path}?db=0")
         self.patch.setenv("IMKER_SIGNING_KEY", "circle-" * 10)
@@ -115,20 +117,29 @@ class Circle:
         return Runs(self.redis, self.clock, KEY, self.now)
 
     def _bot(self) -> Reception:
+        own = self._settings()
+        people = People(self.slack, own.rights.groups)
+        desk = Desk(own, self.runs, people, "T01IMKER", Audit(self.redis), lambda: ())
+        return Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack, Limit(1000))
+
+    def _settings(self) -> Settings:
         file = config.load(File, self.fleet.folder / "imker.toml")
-        own = Settings(
+        return Settings(
             bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
             channels=file.slack.channels, rights=file.rights, team="T01IMKER",
         )  # fmt: skip
-        people = People(self.slack, file.rights.groups)
-        desk = Desk(own, self.runs, people, "T01IMKER", Audit(self.redis), lambda: ())
-        return Reception(desk, Inbox(self.redis, KEY, self.clock), self.slack, Limit(1000))
+
+    def restart_reporters(self) -> None:
+        """With the configuration as it is now."""
+        self.reporters = [self._reporter() for _ in self.reporters]
 
     def _reporter(self) -> Reporter:
         runs = self.runs
         witness = Witness(self.slack, Audit(self.redis), runs, OPS, self.clock)
         past = Past(self.slack, runs, (OPS,), self.clock)
-        return Reporter(runs, Messages(runs, self.slack, self.clock), witness, past, self.clock)
+        messages, minutes = Messages(runs, self.slack, self.clock), Minutes(Audit(self.redis))
+        revocation = Revocation(self._settings(), self.slack, runs, minutes, self.clock, self.clock)
+        return Reporter(runs, messages, witness, past, self.clock, stops=revocation.stops)
 
     def deliver(self, delivery: Delivery, dies: Deaths = None, which: int = 0) -> None:
         """As Slack does, which hears of it or does not."""
@@ -200,7 +211,7 @@ class Circle:
 
     def _delivery(self, kind: Any, who: str, text: str) -> Delivery:
         known = f"delivery.{next(self._numbers)}"
-        return Delivery(kind, known, who, OPS, text, known, self.clock())
+        return Delivery(kind, known, who, OPS, text, f"https://hooks.slack.com/{known}", self.clock())
 
     @contextmanager
     def _mortal(self, dies: Deaths) -> Iterator[list[Point]]:
@@ -238,7 +249,7 @@ class Circle:
         return self.cut_in == 0
 
     def _webhook(self, url: str) -> Any:
-        heard = self.private.setdefault(url, [])
+        heard = self.private.setdefault(url.removeprefix("https://hooks.slack.com/"), [])
 
         class Webhook:
             def send(self, text: str = "", **_: Any) -> None:

@@ -113,3 +113,27 @@ def test_a_canary_that_fails_stops_all_and_a_retry_begins_with_it(circle: Circle
     circle.fleet["connewitz"].apt_fails = False
     again = started(circle, f"retry {run}")
     assert "2 hosts moved" in ends(circle, again)
+
+
+def test_whoever_started_it_is_taken_out_of_the_configuration(circle: Circle) -> None:
+    """And the reporters are started again: the host that is being moved ends its step, and no further one begins."""
+    run = started(circle, "migrate all")
+    circle.work("changes")
+    file = circle.fleet.folder / "imker.toml"
+    file.write_text(file.read_text().replace('change = ["U01ALICE"]', 'change = ["U02BOB"]'))
+    circle.restart_reporters()
+    end = ends(circle, run)
+    assert begun(circle, run) == ["connewitz"]
+    assert inside(circle) == {"connewitz"}
+    assert "the person who asked for it no longer has the right" in end
+    assert "In the swarm: connewitz. Not begun: lausen." in end
+
+
+def test_a_host_that_waits_in_the_queue_is_not_touched_then(circle: Circle) -> None:
+    run = started(circle, "migrate all")
+    file = circle.fleet.folder / "imker.toml"
+    file.write_text(file.read_text().replace('change = ["U01ALICE"]', 'change = ["U02BOB"]'))
+    circle.restart_reporters()
+    end = ends(circle, run)
+    assert (begun(circle, run), inside(circle)) == (["connewitz"], set())
+    assert "Not begun: lausen" in end

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from imker import signing
 from jobs import contract, reads
 from jobs.contract import Ended, HostTable, NodeTable, Request
 from jobs.errors import EngineRefused, Unreachable
@@ -106,10 +107,18 @@ def test_who_answered_last_is_asked_first_and_alone(redis: Redis) -> None:
     assert again.asked == ["connewitz"]
 
 
-@pytest.mark.parametrize("kept", ["garbage", b"\xff", "{}", '{"asked":"tondi","taken_at":1e300,"rows":[]}'])
-def test_a_last_table_that_cannot_be_read_is_none(redis: Redis, kept: Any) -> None:
-    redis.set(reads.LAST_NODES, kept)
+@pytest.mark.parametrize("kept", ["garbage", "{}", '{"asked":"tondi","taken_at":1e300,"rows":[]}'])
+def test_a_last_table_that_cannot_be_read_is_none(redis: Redis, kept: str) -> None:
+    redis.set(reads.LAST_NODES, signing.seal(streams.KEY, reads.LAST_NODES, kept))
     assert table(told(redis, FakeSwarm())).asked == "connewitz"
+
+
+@pytest.mark.parametrize("forged", [b"\xff", '{"asked":"tondi","taken_at":1.0,"rows":[]}'])
+def test_a_forged_last_table_is_never_shown(redis: Redis, forged: Any) -> None:
+    """Whoever writes to Redis would show it as soon as no manager answers."""
+    redis.set(reads.LAST_NODES, forged)
+    shown = told(redis, FakeSwarm(away=set(NAMES)))
+    assert not [one for one in shown if isinstance(one, NodeTable)]
 
 
 def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:

@@ -207,13 +207,13 @@ def test_a_changed_host_key_is_refused(imker, tmp_path) -> None:
         SshShell(host, known)
 
 
-def test_an_unknown_host_key_names_the_command_with_the_hosts_port(imker, tmp_path) -> None:
+def test_an_unknown_host_key_is_refused_with_the_command_that_shows_it(imker, tmp_path) -> None:
     known = tmp_path / "known_hosts"
     known.touch()
     host: Host = imker.host("connewitz")
-    with pytest.raises(Unreachable, match="SSH host key is unknown") as refused:
+    with pytest.raises(Unreachable, match="host key is unknown") as refused:
         SshShell(host, known)
-    assert f"ssh-keyscan -p 2222 {host.address} >> {known}" in refused.value.hint
+    assert f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known}" in refused.value.hint
 
 
 @pytest.mark.parametrize("shape", ["PEM", "RFC4716"])  # docker-machine's own, and today's
