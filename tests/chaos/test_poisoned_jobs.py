@@ -72,6 +72,19 @@ def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[World, Red
     figure(f"poisoned jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
 
 
+def test_a_running_job_that_somebody_calls_failed_is_told_as_done_in_the_end(users: tuple[World, Redis]) -> None:
+    world, bot = users
+    world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=8.0)
+    message = world.upgrading("connewitz")
+    run = message.plain.split("run `")[1].split("`")[0]
+    bot.hset(f"rq:job:{run}-1", "status", "failed")
+    lost = world.sees(message, "RQ reports that the job failed")
+    assert "died" not in lost.plain
+    done = world.sees(message, "connewitz is in the swarm", 60)
+    assert done.text.startswith("✅")
+    assert "RQ reports" not in done.plain
+
+
 def _workers(world: World) -> list[int]:
     return [worker for name in ("changes", "reads") for worker in children(world.processes.running[name].pid)]
 
