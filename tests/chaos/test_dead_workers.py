@@ -11,7 +11,7 @@ import pytest
 
 from lab.chaos.processes import children
 from lab.slack.client import Seen
-from tests.chaos.conftest import World, stop
+from tests.chaos.conftest import UPGRADE, World, stop
 from tests.figures import figure
 
 BOUND = 60.0  # seconds
@@ -79,7 +79,7 @@ def test_a_job_that_was_popped_and_not_begun_goes_to_another_rq_worker(world: Wo
     world.soon(lambda: world.redis.llen("rq:queue:changes:intermediate"))
     kill(*victims)
     killed = time.monotonic()
-    world.sees(message, "Upgrade the Engine…", BOUND)
+    world.soon(lambda: world.fleet["connewitz"].units.running(UPGRADE), BOUND)
     figure("RQ workers killed before they began a job: begun after", f"{time.monotonic() - killed:.1f} s")
     world.sees(message, "is in the swarm")
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -33,8 +35,7 @@ pytestmark = pytest.mark.timeout(300)
 def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[World, Redis]]:
     """Each process as its own Redis user, and a client with the bot's password."""
     with ExitStack() as stack:
-        folder = redis_folder / "u"
-        folder.mkdir()
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="u-", dir=redis_folder)))
         admin = stack.enter_context(server(folder))
         fleet = stack.enter_context(running(named(NAMES), folder / "client", Pace(restart=0.05, boot=0.5, join=0.05)))
         workspace = stack.enter_context(slack_running())
@@ -69,6 +70,7 @@ def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[World, Red
     assert len(dropped) == poisoner.written
     assert [line for line in _logged(world) if line["level"] in ("error", "critical")] == []
     assert "Traceback" not in world.processes.log.read_text()
+    assert world.redis.acl_log() == []
     figure(f"poisoned jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
 
 
@@ -83,6 +85,14 @@ def test_a_running_job_that_somebody_calls_failed_is_told_as_done_in_the_end(use
     done = world.sees(message, "connewitz is in the swarm", 60)
     assert done.text.startswith("✅")
     assert "RQ reports" not in done.plain
+
+
+def test_a_dead_rq_worker_is_missed_by_the_others_with_the_rights_that_they_have(users: tuple[World, Redis]) -> None:
+    world, _ = users
+    message = world.upgrading("connewitz")
+    os.kill(world.busy()[0], signal.SIGKILL)
+    world.sees(message, "RQ reports that the job failed", 60)
+    assert world.redis.acl_log() == []
 
 
 def _workers(world: World) -> list[int]:
