@@ -152,7 +152,7 @@ def _failure(fleet: FleetView) -> tuple[str, str]:
 def _why(view: RunView | None) -> str:
     if view and view.ended:
         return view.ended.summary
-    return "its RQ worker died" if view and view.state == "lost" else "cancelled"
+    return "RQ reports that its job failed" if view and view.state == "lost" else "cancelled"
 
 
 def _left(fleet: FleetView) -> str:

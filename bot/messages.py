@@ -11,7 +11,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot import blocks
-from bot.fleet import FleetView
+from bot.fleet import FleetView, conclusion
 from bot.kit import Message
 from bot.patience import code, untaken
 from bot.progress import RunView
@@ -148,19 +148,22 @@ class Messages:
             self._sent(view, message, True)
 
     def report(self, fleet: FleetView) -> None:
-        """As a file in the thread, once."""
+        """As a file in the thread, once for each end that it came to."""
         run, channel = fleet.view.record.run, fleet.view.record.channel
         posted = self._posted.of(run)
-        if fleet.start is None or "report" in posted or not posted.get("ts"):
+        end = hashlib.sha256(repr(conclusion(fleet)).encode()).hexdigest()[:8]
+        known = f"report {end}"  # a fleet that goes on after all comes to another end
+        if fleet.start is None or known in posted or not posted.get("ts"):
             return
-        name = f"imker-{run}.md"
-        if not posted.tried("report tried") or not self._has_file(channel, posted["ts"], name):
-            self._posted.remember(run, **{"report tried": "1"})
+        before = any(key.startswith("report ") for key in posted if key != f"{known} tried")
+        name = f"imker-{run}-corrected.md" if before else f"imker-{run}.md"
+        if not posted.tried(f"{known} tried") or not self._has_file(channel, posted["ts"], name):
+            self._posted.remember(run, **{f"{known} tried": "1"})
             self._client.files_upload_v2(
                 content=written(fleet), filename=name, title=name, channel=channel, thread_ts=posted["ts"]
             )
             fault("report.posted")
-        self._posted.remember(run, report="1")
+        self._posted.remember(run, **{known: "1"})
 
     def _has_file(self, channel: str, thread: str, name: str) -> bool:
         """Whether an upload whose reply was lost was heard."""

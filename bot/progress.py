@@ -78,8 +78,12 @@ def fold(
     """
     ordered = sorted({(event.job, event.number): event for event in events}.values(), key=lambda e: (e.job, e.number))
     view = RunView(record, "queued", now, decisions=record.decisions)
+    ended: set[int] = set()  # jobs that told their outcome, which is a job's last event
     for event in ordered:
-        view = _with(view, event)
+        if event.job not in ended or isinstance(event.body, Unread):
+            view = _with(view, event)
+        if isinstance(event.body, Ended | Waiting):
+            ended.add(event.job)
     state = _state(view, ordered, job_state)
     expired = state == "waiting" and _expired(view.waiting, at)
     return replace(view, state=state, steps=_stopped(view, state), expired=expired)

@@ -18,7 +18,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.http_retry import RetryHandler
 
-from bot import fleet_blocks, settings
+from bot import fleet_blocks, second_look, settings
 from bot.decisions import Forged, Newer
 from bot.fleet import FleetView, leg_record, next_legs, state, steered
 from bot.messages import Messages
@@ -42,7 +42,7 @@ HEALED = 5.0  # seconds after which a record without a job is enqueued again
 SLACK = 10  # seconds that Slack may take to answer
 GONE = ("message_not_found", "cant_update_message", "thread_not_found")
 CLOSED = "edit_window_closed"  # a workspace may not let messages be edited any more: what comes to rest is said anew
-HEAD, PAST = "the record's head", "runs of before"  # what patience is had with, besides runs
+HEAD, PAST, LOST = "the record's head", "runs of before", "lost runs"  # what is looked at besides open runs
 
 logger = structlog.get_logger()
 
@@ -75,12 +75,17 @@ class Reporter:
 
     def look(self, leads: Callable[[], bool] = lambda: True) -> None:
         """Every open run once, while this reporter `leads`. What fails for one keeps none of the others waiting."""
+        self._guarded(self._look_again, LOST)
         for run in dict.fromkeys((*self._runs.open_runs(), *self._open)):
             if not leads():
                 return
             self._guarded(partial(self._report, run), run)
         self._guarded(partial(self._trying, self._witness.daily, HEAD), HEAD)
         self._guarded(partial(self._trying, self._past.tell, PAST), PAST)
+
+    def _look_again(self) -> None:
+        for run, until in self._runs.lost.kept():
+            self._guarded(partial(second_look.again, self._runs, run, until, self._clock()), run)
 
     def _guarded(self, work: Callable[[], None], about: str) -> None:
         """Raises RedisError when Redis is away. What stands there and cannot be read is one run's trouble alone."""
@@ -130,6 +135,7 @@ class Reporter:
         return self._trying(partial(self._tell, view, fleet), run)
 
     def _tell(self, view: RunView, fleet: FleetView | None) -> None:
+        second_look.later(self._runs, view)
         run, message = view.record.run, fleet_blocks.shown(view, fleet)
         if self._place(run) is None:
             return None

@@ -16,6 +16,7 @@ from redis import Redis
 from bot import holds, queue
 from bot.decisions import Decisions, Forged, understood
 from bot.fleet import FleetView, fleet_of, leg_run
+from bot.lost import Lost
 from bot.posted import Posted
 from bot.progress import RunView, fold, nodes_told, pending
 from bot.record import DAY, KEPT, LAST, Decision, JobState, RunRecord
@@ -46,6 +47,7 @@ class Runs:
         self._now = now
         self._decisions = Decisions(redis, key)
         self.posted = Posted(redis, key)
+        self.lost = Lost(redis)
 
     # --- starting and deciding ---
 
@@ -127,6 +129,9 @@ class Runs:
 
     def close(self, run: str) -> None:
         self._redis.srem(OPEN, run)
+
+    def reopen(self, run: str) -> None:
+        self._redis.sadd(OPEN, run)
 
     # --- looking ---
 
@@ -238,8 +243,8 @@ class Runs:
 
     def _asked(self, run: str, job: int) -> Waiting | None:
         """The question that this job of the run ended with."""
-        questions = [event.body for event in self.events(run) if event.job == job and isinstance(event.body, Waiting)]
-        return questions[-1] if questions else None
+        outcome = contract.outcome_of(self.events(run), job)
+        return outcome if isinstance(outcome, Waiting) else None
 
 
 def _key(run: str) -> str:

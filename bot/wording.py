@@ -188,7 +188,8 @@ def lost(view: RunView) -> str:
         return f"Nothing was begun within a day, and nothing is any more.\n{again} asks anew."
     where = f"after “{mrkdwn(step.title)}” began" if step else "before its first step"
     return (
-        f"The RQ worker died {where}; what was done stays done, and what ran on the host may have gone on.\n"
+        f"RQ reports that the job failed {where}; what was done stays done, and what ran on the host may have gone on. "
+        f"If the job still ends, this message will say how.\n"
         f"{again} plans from what is true then, and does only what is left."
     )
 

@@ -25,7 +25,7 @@ def set_up() -> None:
         structlog.processors.format_exc_info,
         _redact,
     ]
-    structlog.configure([*shared, renderer], logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure([*shared, renderer], logger_factory=structlog.WriteLoggerFactory(sys.stderr))
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Redacting("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

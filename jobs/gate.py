@@ -3,6 +3,8 @@
 In: the job's text and signature. Out: the Request, or Refused, in words. It knows nothing of what is asked.
 """
 
+import uuid
+
 from redis import Redis
 
 from imker.signing import Key
@@ -35,12 +37,18 @@ def admit(text: str, signature: object, key: Key, redis: Redis, clock: float) ->
         _tell(envelope, refused, key, redis, clock)
         raise refused from unknown
     why = _why_not(request, text, signature, key, clock)
-    if not why and not redis.set(contract.used_key(request.run, request.job), clock, nx=True, ex=KEPT):
+    if not why and not _first(redis, contract.used_key(request.run, request.job), clock):
         raise Refused(f"job {request.job} of run {request.run} was taken up before; it is not done twice")
     if why:
         _tell(request, Refused(why), key, redis, clock)
         raise Refused(why)
     return request
+
+
+def _first(redis: Redis, key: str, clock: float) -> bool:
+    """Whether nobody took the request up before. A write repeated after a lost reply finds its own value."""
+    mine = f"{clock} {uuid.uuid4().hex}"
+    return bool(redis.set(key, mine, nx=True, ex=KEPT)) or redis.get(key) == mine.encode()
 
 
 def _why_not(request: Request, text: str, signature: object, key: Key, clock: float) -> str:

@@ -1,7 +1,7 @@
 """What an RQ worker may run: one function, no callbacks, no webhooks. RQ itself would import any name found in a job.
 
 A job's process ends with its RQ worker: an orphan would go on changing a host while another takes its place. And what a
-dead RQ worker leaves behind is found by any other within a minute, busy or not.
+dead RQ worker leaves behind is found by any other within a minute, busy or not. Nothing that stands in Redis ends one.
 """
 
 import signal
@@ -10,36 +10,38 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+import structlog
+from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import RedisError
 from rq import Queue, Worker, worker_registration
+from rq.exceptions import DequeueTimeout, NoSuchJobError, StopRequested
 from rq.executions import Execution
 from rq.intermediate_queue import IntermediateQueue
-from rq.job import Job
+from rq.job import Job, JobStatus
+from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.utils import now
 
+from imker.outage import outage
 from imker.process import end_with_parent
-from jobs.contract import JOB_FUNCTION
+from jobs.guarded_job import ID, GuardedJob
 
 FOUND = timedelta(seconds=10)  # after which a job that was popped and is not begun was popped by one that is dead now
 CLEARING = 15  # seconds that one RQ worker at a time may clear up
 SILENCE = 25  # seconds besides a beat's own after which an RQ worker counts as dead: no sooner than its locks end
+DROPPED_KEPT = 24 * 3600  # seconds
+DROP = """
+if redis.call('lrem', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+if redis.call('type', KEYS[2]).ok == 'hash' then redis.call('hset', KEYS[2], 'status', 'failed') end
+redis.call('expire', KEYS[2], ARGV[2])
+return 1
+"""
+PUT_BACK = """
+if redis.call('lrem', KEYS[1], 1, ARGV[1]) == 1 then redis.call('lpush', KEYS[2], ARGV[1]) end
+redis.call('del', KEYS[3])
+"""
 
-
-class GuardedJob(Job):
-    """Reads of itself only what it may run; whatever else Redis holds of it is not looked at."""
-
-    @property
-    def func(self) -> Callable[..., Any]:
-        from jobs import run
-
-        if self.func_name != JOB_FUNCTION or self._instance is not None:
-            return partial(run.turn_away, f"this RQ worker runs {JOB_FUNCTION} only, not {self.func_name}")
-        return run.run
-
-    def restore(self, raw_data: Any) -> None:
-        super().restore(raw_data)
-        self._success_callback_name = self._failure_callback_name = self._stopped_callback_name = None
-        self.webhooks = []
+log = structlog.get_logger()
 
 
 class Popped(IntermediateQueue):
@@ -49,6 +51,28 @@ class Popped(IntermediateQueue):
         """RQ's own waits a minute longer."""
         seen = self.get_first_seen(job_id)
         return seen is not None and now() - seen > FOUND
+
+    def cleanup(self, worker: Any, queue: Queue) -> None:
+        """Give the jobs of dead RQ workers to others, and drop what is no job."""
+        assert isinstance(queue, GuardedQueue)
+        names: Any = self.connection.lrange(self.key, 0, -1)
+        for name in names:
+            try:
+                self._found(queue.job_of(name), worker, queue)
+            except NoSuchJobError as none:
+                queue.drop(name, str(none))
+
+    def _found(self, job: GuardedJob, worker: Any, queue: Queue) -> None:
+        if job.id in queue.started_job_registry or self.set_first_seen(job.id):
+            return
+        if not self.should_be_cleaned_up(job.id):
+            return
+        if job.get_status(refresh=False) is JobStatus.QUEUED:
+            keys = (self.key, queue.key, self.get_first_seen_key(job.id))
+            self.connection.eval(PUT_BACK, 3, *keys, job.id)
+        else:
+            worker.handle_job_failure(job, queue, exc_string="popped, and never begun")
+            self.remove(job.id)
 
 
 class GuardedQueue(Queue):
@@ -61,6 +85,51 @@ class GuardedQueue(Queue):
     @property
     def intermediate_queue(self) -> Popped:
         return Popped(self.key, connection=self.connection)
+
+    @classmethod
+    def dequeue_any(cls, queues: Any, timeout: int | None, connection: "Redis", *_: Any, **__: Any) -> Any:
+        """Take the next job. Raises DequeueTimeout when it is none: then the RQ worker's beat and maintenance have
+
+        their turn, however many of these there are.
+        """
+        (queue,) = queues
+        taken = cls.lmove(connection, queue.key, timeout)
+        if taken is None:
+            return None
+        try:
+            return queue.job_of(taken[1]), queue
+        except NoSuchJobError as none:
+            queue.drop(taken[1], str(none))
+            raise DequeueTimeout(timeout, queue.key) from none
+
+    def job_of(self, name: bytes) -> GuardedJob:
+        """Return the job of that ID. Raises NoSuchJobError."""
+        try:
+            job = GuardedJob.fetch(name.decode(), self.connection, self.serializer)
+        except UnicodeDecodeError as wrong:
+            raise NoSuchJobError("not an ID of a job") from wrong
+        if job.origin != self.name:
+            raise NoSuchJobError("of another queue")
+        return job
+
+    def drop(self, name: bytes, why: str) -> None:
+        """Forget a popped ID that is no job's, and log it: of several RQ workers that find it, one does."""
+        known = ID.fullmatch(name.decode(errors="replace"))
+        key = Job.key_for(name.decode()) if known else f"{self.key}:none"
+        if self.connection.eval(DROP, 2, self.intermediate_queue_key, key, name, str(DROPPED_KEPT)):
+            log.warning("dropped: not a job that Imker wrote", queue=self.name, job=repr(name[:64]), why=why)
+
+    def move_dependents_to_ready(self, *_: Any, **__: Any) -> dict[str, list[str]]:
+        """No job of Imker's has dependents, whatever Redis says."""
+        return {}
+
+    def enqueue_dependents(self, *_: Any, **__: Any) -> None:  # type: ignore[override]
+        """No job of Imker's has dependents, whatever Redis says."""
+
+
+class Started(StartedJobRegistry):
+    def get_queue(self) -> GuardedQueue:
+        return GuardedQueue(self.name, connection=self.connection, serializer=self.serializer)
 
 
 class GuardedWorker(Worker):
@@ -78,12 +147,45 @@ class GuardedWorker(Worker):
         worker_registration.register(self, pipeline)
 
     def maintain_heartbeats(self, job: Job, execution: Execution) -> None:
-        """While all RQ workers are busy, RQ itself looks after no dead one."""
-        super().maintain_heartbeats(job, execution)
+        """While all RQ workers are busy, RQ itself looks after no dead one. Raises RedisError when Redis is away."""
+        try:
+            super().maintain_heartbeats(job, execution)
+        except RedisError as failed:
+            if outage(failed):
+                raise
+            log.exception("Redis refuses a running job's heartbeat", job=job.id)
         if self.should_run_maintenance_tasks:
-            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+            self.run_maintenance_tasks()
+
+    def run_maintenance_tasks(self) -> None:
+        """Clean up after dead RQ workers. A failure is logged: none may end this RQ worker, or its job."""
+        self.last_cleaned_at = now()  # type: ignore[assignment]
+        for queue in self.queues:
+            assert isinstance(queue, GuardedQueue)
+            _attempt(partial(self._clean, queue))
+
+    def _clean(self, queue: GuardedQueue) -> None:
+        if not queue.acquire_maintenance_lock():
+            return
+        for registry in (FinishedJobRegistry, FailedJobRegistry, Started):
+            _attempt(registry(queue=queue, job_class=GuardedJob).cleanup)
+        _attempt(partial(worker_registration.clean_worker_registry, queue))
+        _attempt(partial(queue.intermediate_queue.cleanup, self, queue))
+        queue.release_maintenance_lock()  # type: ignore[no-untyped-call]
 
     def setup_work_horse_signals(self) -> None:
         super().setup_work_horse_signals()  # type: ignore[no-untyped-call]
         assert self.pid is not None
         end_with_parent(signal.SIGKILL, self.pid)
+
+
+def _attempt(task: Callable[[], object]) -> None:
+    try:
+        task()
+    except StopRequested:  # a signal to end came in the middle of it
+        raise
+    except Exception as failed:
+        if isinstance(failed, RedisError) and outage(failed):
+            log.warning("maintenance waits for Redis", error=str(failed))
+        else:
+            log.exception("maintenance failed")

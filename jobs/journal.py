@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from redis import Redis
 
 from imker import signing
@@ -26,8 +27,10 @@ from jobs.contract import (
     events_of,
     hold_key,
     hold_of,
+    outcome_of,
 )
 
+log = structlog.get_logger()
 KEPT = 30 * 24 * 3600  # seconds a run's events are kept
 
 
@@ -43,7 +46,8 @@ def _nobody(_: Event) -> None:
 class Journal:
     """`key`: what events are sealed with; `clock`: UNIX seconds; `also`: who hears of each event besides.
 
-    An event keeps its number when the client repeats a write: readers drop the second.
+    An event keeps its number when the client repeats a write: readers drop the second. A job's first outcome is its
+    last event: one whose write failed may be in Redis all the same, and is written again instead of another.
     """
 
     def __init__(
@@ -62,25 +66,38 @@ class Journal:
         self._clock = clock
         self._also = also
         self._number = 0
+        self._outcome: Event | None = None  # that a write was tried of
+        self._over = False  # whether that is told, and whoever hears of it besides has it
         self.stepped = False  # whether a step was begun
 
     def tell(self, body: Body) -> None:
-        if isinstance(body, Ended | Waiting):
-            fault("job.ending")
+        if self._over:
+            log.warning("not told: the job has told its outcome", run=self._run, job=self._job, type=body.type)
+            return
         self.stepped = self.stepped or isinstance(body, StepStarted)
+        event = self._outcome or self._next(body)
+        if isinstance(event.body, Ended | Waiting):
+            fault("job.ending")
+            self._outcome = event
+        self._write(event)
+        self._also(event)
+        self._over = self._outcome is not None
+
+    def _next(self, body: Body) -> Event:
         self._number += 1
-        event = Event(self._run, self._job, self._number, self._clock(), body)
+        return Event(self._run, self._job, self._number, self._clock(), body)
+
+    def _write(self, event: Event) -> None:
         place = events_key(self._run)
         self._redis.xadd(place, {"event": signing.seal(self._key, place, _safe(event))})
         self._redis.expire(place, KEPT)
         self._redis.publish(BELL, self._run)
         fault("event.told")
-        self._also(event)
 
     def question(self, job: int) -> Waiting | None:
         """What that job of the run ended with, if it was a question."""
-        asked = [event.body for event in self.told() if event.job == job]
-        return asked[-1] if asked and isinstance(asked[-1], Waiting) else None
+        outcome = outcome_of(self.told(), job)
+        return outcome if isinstance(outcome, Waiting) else None
 
     def told(self) -> tuple[Event, ...]:
         """All of the run so far."""

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 
+import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -31,6 +32,8 @@ if tonumber(redis.call('get', KEYS[2]) or '0') < tonumber(ARGV[2]) then redis.ca
 return redis.call('incr', KEYS[2])
 """
 RELEASED = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"""
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def held(
     def above(number: int) -> int:
         return int(str(redis.eval(ABOVE, 2, key, fence, value, str(number))))
 
-    taken, over = Lease(Mark(int(redis.incr(fence)), holder.run, holder.since), above), threading.Event()
+    taken, over = Lease(Mark(_numbered(redis, fence, key, value), holder.run, holder.since), above), threading.Event()
 
     def renewed() -> bool:
         return bool(redis.eval(RENEWED, 1, key, value, str(int(lease * 1000))))
@@ -100,7 +103,24 @@ def held(
     finally:
         over.set()
         renewer.join()
+        _release(redis, key, value)
+
+
+def _numbered(redis: Redis, fence: str, key: str, value: str) -> int:
+    """Count the holders of a lock just taken. Raises RedisError, and gives the lock back then."""
+    try:
+        return int(redis.incr(fence))
+    except RedisError:
+        _release(redis, key, value)
+        raise
+
+
+def _release(redis: Redis, key: str, value: str) -> None:
+    """Give a lock back. One that Redis does not take back ends with its lease: what was done under it stays done."""
+    try:
         redis.eval(RELEASED, 1, key, value)
+    except RedisError as failed:
+        log.warning("a lock is not given back, and ends with its lease", lock=key, error=str(failed))
 
 
 def _acquire(redis: Redis, key: str, value: str, name: str, lease: float, deadline: float) -> float:

@@ -59,6 +59,7 @@ from jobs.contract.told import (
     Unread,
     Unsealed,
     Waiting,
+    outcome_of,
 )
 from jobs.contract.wire import Envelope, UnknownContract, decode_event, decode_request, encode, foreign
 
@@ -126,6 +127,7 @@ __all__ = [
     "hold_key",
     "hold_of",
     "job_id",
+    "outcome_of",
     "queue_of",
     "sealed_hold",
     "used_key",

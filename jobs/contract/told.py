@@ -1,5 +1,6 @@
 """What the jobs tell: the events of a run, in order."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -227,3 +228,10 @@ class Event:
     at: Unix
     body: Body
     contract: int = CONTRACT
+
+
+def outcome_of(events: Iterable[Event], job: int) -> Ended | Waiting | None:
+    """Return how that job of the run ended: the first outcome that it told, as a job has but one."""
+    told = {event.number: event.body for event in events if event.job == job}
+    ends = (told[number] for number in sorted(told))
+    return next((body for body in ends if isinstance(body, Ended | Waiting)), None)

@@ -179,7 +179,7 @@ def test_all_moved() -> None:
     ("word", "outcome", "why"),
     [
         ("failed", "failed", "a: apt-get install failed"),
-        ("lost", "failed", "a: its RQ worker died"),
+        ("lost", "failed", "a: RQ reports that its job failed"),
         ("cancelled", "cancelled", "a: cancelled"),
         ("declined", "cancelled", "a: cancelled"),
     ],

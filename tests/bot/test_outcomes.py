@@ -69,7 +69,7 @@ ENDS = {
     "left stopped": (shown(*DONE, CONTAINERS, said="cancel"), "do not run", "web batch", "/swarm start kaditz web"),
     "store runs on": (shown(*DONE, STOP, said="cancel"), "runs on", "It runs on kaditz.", "/swarm retire kaditz stops"),
     "store kept": (shown(*DONE, STORE, said="cancel"), "is kept", "It is stopped on kaditz.", "/swarm retire kaditz"),
-    "lost": (shown(*BROKEN, rq="lost"), "died after “Join” began", "may have gone on", TYPED),
+    "lost": (shown(*BROKEN, rq="lost"), "job failed after “Join” began", "may have gone on", TYPED),
     "unread": (shown(*BROKEN, Unread(2)), "cannot be read", "What was done stays done.", TYPED),
     "expired": (shown(*DONE, PENDING), "not accepted in time", "it stays a worker", "/swarm accept k3fm9x2q"),
     "forgotten": (blocks.forgotten(mark(RECORD, over=True)), "has lost its data", "may still go on", TYPED),

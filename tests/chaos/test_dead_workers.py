@@ -11,7 +11,7 @@ import pytest
 
 from lab.chaos.processes import children
 from lab.slack.client import Seen
-from tests.chaos.conftest import World, stop
+from tests.chaos.conftest import UPGRADE, World, stop
 from tests.figures import figure
 
 BOUND = 60.0  # seconds
@@ -53,21 +53,10 @@ def everything(world: World) -> Seen:
     return message
 
 
-def popped(world: World) -> Seen:
-    """Between the queue and the first word: Redis has given the job away, and nobody has begun it."""
-    victims = world.workers()
-    stop(*victims)
-    _, message = world.asks("/swarm migrate connewitz")
-    world.soon(lambda: world.redis.llen("rq:queue:changes:intermediate"))
-    kill(*victims)
-    return message
-
-
 WHO = {
     job: "a job",
     worker: "an RQ worker, all others busy,",
     everything: "all RQ workers and the job",
-    popped: "a job on its way to an RQ worker",
 }
 
 
@@ -76,9 +65,23 @@ WHO = {
 def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(world: World, fault: Callable[[World], Seen]) -> None:
     message = fault(world)
     killed = time.monotonic()
-    lost = world.sees(message, "died", BOUND)
+    lost = world.sees(message, "RQ reports that the job failed", BOUND)
     figure(f"{WHO[fault]} killed: told as lost after", f"{time.monotonic() - killed:.1f} s")
     assert "/swarm migrate connewitz" in lost.plain
+
+
+@pytest.mark.figures
+def test_a_job_that_was_popped_and_not_begun_goes_to_another_rq_worker(world: World) -> None:
+    """Between the queue and the first word: Redis has given the job away, and nobody has begun it."""
+    victims = world.workers()
+    stop(*victims)
+    _, message = world.asks("/swarm migrate connewitz")
+    world.soon(lambda: world.redis.llen("rq:queue:changes:intermediate"))
+    kill(*victims)
+    killed = time.monotonic()
+    world.soon(lambda: world.fleet["connewitz"].units.running(UPGRADE), BOUND)
+    figure("RQ workers killed before they began a job: begun after", f"{time.monotonic() - killed:.1f} s")
+    world.sees(message, "is in the swarm")
 
 
 def test_a_job_dies_with_its_rq_worker(world: World) -> None:

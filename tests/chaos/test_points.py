@@ -163,7 +163,7 @@ def _out_again(workspace: Workspace, deaths: Deaths, fleet: Fleet) -> None:
     _said(workspace, f"/swarm reject {node} --remove", BOB)
     deaths.awaited("swarm.left")
     deaths.free()
-    workspace.wait(ALICE, OPS, lambda seen: seen.ts == asked.ts and "died" in seen.plain, 60)
+    workspace.wait(ALICE, OPS, lambda seen: seen.ts == asked.ts and "the job failed" in seen.plain, 60)
     _said(workspace, f"/swarm reject {node} --remove", BOB)
     workspace.wait(ALICE, OPS, "is out of the swarm", 60)
     assert node not in fleet.world.swarm.nodes
@@ -177,7 +177,7 @@ def _put_back(workspace: Workspace, deaths: Deaths, host: str, point: Point) -> 
         run = _asked(workspace, f"/swarm migrate {host} --worker")
         deaths.awaited(point)
     deaths.free()
-    workspace.wait(ALICE, OPS, lambda seen: f"run `{run}`" in seen.plain and "died" in seen.plain, 60)
+    workspace.wait(ALICE, OPS, lambda seen: f"run `{run}`" in seen.plain and "the job failed" in seen.plain, 60)
     _said(workspace, f"/swarm retry {run}")
     workspace.wait(ALICE, OPS, f"{host} is in the swarm", 60)
 

@@ -113,7 +113,7 @@ def retried(imker: Imker) -> Seen:
     imker.begins(message, "UpgradeEngine")
     imker.kill_rq_workers()
     run = message.plain.split("run `")[1].split("`")[0]
-    imker.says(message, "The RQ worker died")
+    imker.says(message, "RQ reports that the job failed")
     return imker.asks(f"/swarm retry {run}")
 
 

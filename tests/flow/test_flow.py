@@ -262,7 +262,7 @@ def test_a_job_that_is_killed_is_told_as_lost(workers: Flow) -> None:
         assert accepted, "the job speaks to the silent host"
         run = workers.run_of(message)
         _kill_job(workers, run)
-        lost = workers.workspace.wait(ALICE, OPS, lambda seen: seen.ts == message.ts and "died" in seen.plain)
+        lost = workers.workspace.wait(ALICE, OPS, lambda seen: seen.ts == message.ts and "the job failed" in seen.plain)
         for connection in accepted:
             connection.close()
     assert "/swarm migrate kaditz" in lost.plain

@@ -32,7 +32,8 @@ REFUSED = [
     "PUBLISH rq:pubsub:worker {}", "PUBLISH elsewhere x", "PSUBSCRIBE *", "SUBSCRIBE rq:pubsub:worker",
     "LRANGE rq:queue:changes 0 -1", "LPUSH rq:queue:changes x", "LPOP rq:queue:changes", "LREM rq:queue:changes 0 x",
     "DEL rq:queue:changes", "RPUSH rq:queue:other x", "RPUSH rq:queue:changes:intermediate x", "RPUSH rq:job:x y",
-    "DEL rq:job:x", "RENAME rq:job:x bot:x", "RESTORE rq:job:x 0 x", "SET rq:job:x y", "HSET rq:worker:x state idle",
+    "DEL rq:job:k3fm9x2q-1", "HGETALL rq:job:k3fm9x2q-1", "HSET rq:job:k3fm9x2q-1:dependents x y",
+    "RENAME rq:job:x bot:x", "RESTORE rq:job:x 0 x", "SET rq:job:x y", "HSET rq:worker:x state idle",
     "SADD rq:workers x", "ZADD rq:failed:changes 0 x", "HGETALL rq:worker:x", "SMEMBERS rq:workers",
     "XADD run:k3fm9x2q:events * event x", "DEL run:k3fm9x2q:events", "XTRIM run:k3fm9x2q:events MAXLEN 0",
     "XDEL run:k3fm9x2q:events 0-1", "SET run:k3fm9x2q:events x", "EXPIRE run:k3fm9x2q:events 0",
@@ -123,7 +124,8 @@ def test_the_default_user_is_off(folder: Path, admin: Redis) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["FLUSHALL", "KEYS *", "CONFIG GET *", "SET bot:run:x y", "SHUTDOWN", "ACL LIST", "DEL audit", "SET audit x",
+    ["FLUSHALL", "KEYS *", "SCAN 0", "RANDOMKEY", "DBSIZE", "CLIENT LIST",
+     "CONFIG GET *", "SET bot:run:x y", "SHUTDOWN", "ACL LIST", "DEL audit", "SET audit x",
      "XTRIM audit MAXLEN 0", "XDEL audit 0-1", "EXPIRE audit 0", "RENAME audit run:x", "DEL audit:head",
      "SET audit:head x", "DEL audit:id:x", "HSET audit:posted day x", "COPY audit run:x"],
 )  # fmt: skip
@@ -157,11 +159,11 @@ def test_what_they_can_do_to_the_record_shows(folder: Path, admin: Redis, role: 
 def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redis, role: str) -> None:
     with Redis.from_url(url(folder, role)) as redis:
         runs = Runs(redis, lambda: 1.0, Key(KEY))
-        name = f"r{role}"
+        name, other = f"run{role:5.5}".replace(" ", "x"), f"oth{role:5.5}".replace(" ", "x")
         runs.start(
             RunRecord(name, Migrate("kaditz"), "migrate kaditz", "U01", OPS, 1.0, within=("kaditz",)), "http://x"
         )
-        runs.start(RunRecord(f"{name}2", Nodes(), "nodes", "U01", OPS, 1.0, within=("*",)))
+        runs.start(RunRecord(other, Nodes(), "nodes", "U01", OPS, 1.0, within=("*",)))
         waiting = Waiting(
             "accept", "f", Candidate("kaditz", "n", "a", "h", "26"), Quorum(2, 0, 3, 1), asked=moment.now()
         )
@@ -173,9 +175,12 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
         runs.decide(record, Decision(1, "accept", "U02", 2.0, "f"))
         runs.hold(name, contract.Hold("pause", "U01", 1.0))
         runs.posted.remember(name, ts="1", channel=OPS)
+        runs.posted.untried(name)
         runs.posted.forget(name)
+        runs.lost.keep(name, 1.0)
+        runs.lost.forget(name)
         assert (runs.held(name), runs.posted.of(name), runs.answer_url(name), runs.hosts()) is not None
-        assert {name, f"{name}2"} <= {record.run for record in runs.recent(10)}
+        assert {name, other} <= {record.run for record in runs.recent(10)}
         runs.close(name)
         assert {b"%s-2" % name.encode()} <= set(admin.lrange("rq:queue:changes", 0, -1))
     for key in ("rq:queue:changes", "rq:queue:reads", "bot:open"):

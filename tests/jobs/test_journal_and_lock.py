@@ -54,6 +54,7 @@ def test_what_others_write_is_nobodys_word(redis: Redis) -> None:
     for entry in entries:
         redis.xadd(contract.events_key("k3fm9x2q"), entry)  # type: ignore[arg-type]
     assert journal.question(1) == asked
+    text = contract.encode(contract.Event("k3fm9x2q", 1, 1, 7.0, contract.Waiting("accept", "evil")))
     redis.xadd(contract.events_key("k3fm9x2q"), streams.entry("k3fm9x2q", text))  # type: ignore[arg-type]
     assert journal.question(1) == contract.Waiting("accept", "evil"), "what is sealed is read"
 

@@ -1,0 +1,109 @@
+"""With the bot's Redis password: jobs that no RQ worker can do, one after another, while a host is migrated."""
+
+import json
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from jobs.contract import Ended
+from lab.chaos.processes import children
+from lab.imker import Processes, environment
+from lab.simulated.dialect import Pace
+from lab.simulated.fleet import named, running
+from lab.slack.running import running as slack_running
+from tests import streams
+from tests.chaos.conftest import NAMES, World
+from tests.figures import figure
+from tests.poison import Poisoner
+from tests.redis_users import server, start_each, url
+
+SECONDS = 120 if "FIGURES" in os.environ else 20
+APART = 0.05  # seconds between two pairs of jobs
+MOST = 80 * 2**20  # bytes that an RQ worker may grow by
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture
+def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[World, Redis]]:
+    """Each process as its own Redis user, and a client with the bot's password."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="u-", dir=redis_folder)))
+        admin = stack.enter_context(server(folder))
+        fleet = stack.enter_context(running(named(NAMES), folder / "client", Pace(restart=0.05, boot=0.5, join=0.05)))
+        workspace = stack.enter_context(slack_running())
+        settings = environment(workspace.url, folder / "client/imker.toml", folder / "redis")
+        processes = Processes({**settings, "IMKER_SIGNING_KEY": "k" * 64}, tmp_path / "log")
+        stack.callback(processes.stop)
+        start_each(processes, folder)
+        world = World(workspace, processes, fleet, admin)
+        world.soon(lambda: workspace.sockets() > 0 and len(admin.smembers("rq:workers")) == 3)
+        with Redis.from_url(url(folder, "bot")) as bot:
+            yield world, bot
+
+
+@pytest.mark.figures
+def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[World, Redis]) -> None:
+    world, bot = users
+    world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=SECONDS - 5.0)
+    message = world.upgrading("connewitz")
+    before, largest = _workers(world), max(map(_resident, _workers(world)))
+    poisoner, until = Poisoner(bot, world.redis), time.monotonic() + SECONDS
+    while time.monotonic() < until:
+        poisoner.next()
+        time.sleep(APART)
+    world.sees(message, "is in the swarm", 60)
+    world.soon(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*s")))
+    world.soon(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*:intermediate")))
+    run = message.plain.split("run `")[1].split("`")[0]
+    assert [body.outcome for body in streams.told(world.redis, run) if isinstance(body, Ended)] == ["done"]
+    assert _workers(world) == before, "none ended"
+    assert max(map(_resident, before)) < largest + MOST
+    dropped = [line for line in _logged(world) if line["event"].startswith("dropped")]
+    assert len(dropped) == poisoner.written
+    assert [line for line in _logged(world) if line["level"] in ("error", "critical")] == []
+    assert "Traceback" not in world.processes.log.read_text()
+    assert world.redis.acl_log() == []
+    figure(f"poisoned jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
+
+
+def test_a_running_job_that_somebody_calls_failed_is_told_as_done_in_the_end(users: tuple[World, Redis]) -> None:
+    world, bot = users
+    world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=8.0)
+    message = world.upgrading("connewitz")
+    run = message.plain.split("run `")[1].split("`")[0]
+    bot.hset(f"rq:job:{run}-1", "status", "failed")
+    lost = world.sees(message, "RQ reports that the job failed")
+    assert "died" not in lost.plain
+    done = world.sees(message, "connewitz is in the swarm", 60)
+    assert done.text.startswith("✅")
+    assert "RQ reports" not in done.plain
+
+
+def test_a_dead_rq_worker_is_missed_by_the_others_with_the_rights_that_they_have(users: tuple[World, Redis]) -> None:
+    world, _ = users
+    message = world.upgrading("connewitz")
+    os.kill(world.busy()[0], signal.SIGKILL)
+    world.sees(message, "RQ reports that the job failed", 60)
+    assert world.redis.acl_log() == []
+
+
+def _workers(world: World) -> list[int]:
+    return [worker for name in ("changes", "reads") for worker in children(world.processes.running[name].pid)]
+
+
+def _resident(process: int) -> int:
+    """Bytes of memory that it had at most."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+
+
+def _logged(world: World) -> list[dict[str, str]]:
+    return [json.loads(line) for line in world.processes.log.read_text().splitlines() if line.startswith("{")]
