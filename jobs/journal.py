@@ -87,6 +87,14 @@ class Journal:
         entries: Any = self._redis.xrange(events_key(self._run))
         return events_of(self._run, entries, self._key)
 
+    def remember(self, place: str, text: str) -> None:
+        """Sign a text for its place and keep it there."""
+        self._redis.set(place, signing.seal(self._key, place, text))
+
+    def remembered(self, place: str) -> str | None:
+        """Return what was signed for this place; None for anything else."""
+        return signing.opened(self._key, place, self._redis.get(place))
+
     def held(self, run: str) -> Hold | None:
         """The newest word that people said of a run."""
         words: Any = self._redis.zrevrange(hold_key(run), 0, -1, withscores=True)

@@ -96,6 +96,7 @@ class Swarm:
                 "LocalNodeState": "active" if node.membership == "accepted" else "pending",
                 "ControlAvailable": node.manages,
                 "Error": "",
+                "RemoteManagers": [{"NodeID": one.id, "Addr": f"{one.address}:2377"} for one in self.nodes.managers()],
                 **(cluster if node.manages and self.nodes.quorum() else {}),
             }
 
