@@ -9,6 +9,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from imker import config
 
+
+def _ipv4(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise ValueError("must be an IPv4 address") from None
+
+
+Address = Annotated[str, AfterValidator(_ipv4)]
 HomePath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
 
 
@@ -28,7 +37,7 @@ class HostSection(Section):
     """
 
     address: str | None = None
-    swarm_address: Annotated[str, AfterValidator(lambda address: str(IPv4Address(address)))] | None = None
+    swarm_address: Address | None = None
     ssh_user: str | None = None
     ssh_port: int | None = Field(default=None, ge=1, le=65535)
     ssh_key: HomePath | None = None

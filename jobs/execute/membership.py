@@ -123,8 +123,9 @@ def _seen(site: Site, node: str) -> Node:
 
 
 def _change(site: Site, node: str, change: Callable[[Spec], Spec]) -> None:
-    """Change a node of this host, and no other host's."""
-    _seen(site, node)
+    """Change a node of this host, and no other host's. Right after a join the managers have no address of it yet."""
+    if not gather.wait_for(lambda: bool(_seen(site, node)), LEADERLESS):
+        _seen(site, node)  # the error says why not
     site.manager().change_node(node, change)
 
 

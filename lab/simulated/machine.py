@@ -84,6 +84,7 @@ class Machine:
         self.silent = threading.Event()  # a fault: accepts, and says nothing
         self.scrapped = threading.Event()
         self.apt_fails = False
+        self.second = ""  # the address of a second interface
         self.groups = {"geschke", "sudo"}
         self.booted = time.time() - 3600
         self.disk = Disk()

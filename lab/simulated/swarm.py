@@ -124,12 +124,12 @@ class Swarm:
 
     # --- what is changed ---
 
-    def init(self, machine: "Machine") -> str:
+    def init(self, machine: "Machine", advertise: str = "") -> str:
         with self.mutex:
             self._outside(machine)
             self.id, self.nodes, self.labels = secrets.token_hex(12), Nodes(), {}
             self.tokens = tokens.made()
-            node = self._add(machine, machine.name, machine.about.address, machine.dockerd.version)
+            node = self._add(machine, machine.name, advertise or machine.about.address, machine.dockerd.version)
             node.role = "manager"
             return node.id
 

@@ -212,7 +212,8 @@ def test_a_host_that_claims_anothers_node_id_once_it_has_joined_does_nothing_to_
             attack.liars["tondi"] = Liar({"NodeID": attack.node("lausen")})
 
     monkeypatch.setattr(swarm, "joined", then_lies)
-    monkeypatch.setattr("jobs.execute.membership.READY", 2)
+    for name in ("READY", "LEADERLESS"):
+        monkeypatch.setattr(f"jobs.execute.membership.{name}", 2)
     last = attack.imker.does(Migrate("tondi", role))[-1]
     assert isinstance(last, Ended)
     assert last.outcome == "failed"
@@ -249,3 +250,55 @@ About = Callable[[Machine], dict[str, Any]]
 
 def _with_id_of(one: str, other: str, about: About) -> About:
     return lambda machine: {**about(machine), **({"ID": one} if machine.name == other else {})}
+
+
+# --- a host whose swarm traffic uses another interface ----------------------------------------------------------------
+
+
+@pytest.fixture
+def two_interfaces(attack: Attack) -> Attack:
+    """connewitz and lausen joined by hand, over an interface that the inventory does not name."""
+    for name in ("connewitz", "lausen"):
+        joined(attack, name, "manager" if name == "connewitz" else "worker")
+    for name in ("connewitz", "lausen"):
+        swarm_node = attack.fleet.world.swarm.node_of(attack.fleet[name])
+        assert swarm_node is not None
+        swarm_node.address = attack.fleet[name].second = second(attack, name)
+    return attack
+
+
+def second(attack: Attack, name: str) -> str:
+    return attack.address(name).replace(".0.", ".1.", 1)
+
+
+def named(attack: Attack, name: str) -> None:
+    path = attack.fleet.folder / "imker.toml"
+    line = f'[hosts.{name}]\nswarm_address = "{second(attack, name)}"\n'
+    path.write_text(path.read_text().replace(f"[hosts.{name}]\n", line))
+
+
+def test_a_node_seen_on_another_interface_is_refused_with_the_line_to_add(two_interfaces: Attack) -> None:
+    for name in ("connewitz", "lausen"):
+        line = f'[hosts.{name}] swarm_address = "{second(two_interfaces, name)}"'
+        refused(two_interfaces.imker.does(Migrate("lausen", "worker")), line)
+        named(two_interfaces, name)
+    assert two_interfaces.imker.does(Migrate("lausen", "worker"))[-1].outcome == "nothing"
+
+
+def test_a_host_joins_with_its_swarm_address_through_the_managers(two_interfaces: Attack) -> None:
+    for name in ("connewitz", "lausen", "tondi"):
+        named(two_interfaces, name)
+    two_interfaces.fleet["tondi"].second = second(two_interfaces, "tondi")
+    assert two_interfaces.imker.does(Migrate("tondi", "worker"))[-1].outcome == "done"
+    ((_, body),) = two_interfaces.joins
+    assert body["AdvertiseAddr"] == second(two_interfaces, "tondi")
+    assert body["RemoteAddrs"] == [f"{second(two_interfaces, 'connewitz')}:2377"]
+
+
+def test_a_swarm_begins_with_the_swarm_address(attack: Attack) -> None:
+    named(attack, "connewitz")
+    attack.fleet["connewitz"].second = second(attack, "connewitz")
+    assert attack.imker.does(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    node = attack.fleet.world.swarm.node_of(attack.fleet["connewitz"])
+    assert node is not None
+    assert node.address == second(attack, "connewitz")
