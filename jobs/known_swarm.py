@@ -24,6 +24,14 @@ def look(office: Office) -> SwarmFacts:
     return swarm
 
 
+def look_at_managers(office: Office) -> SwarmFacts:
+    """Ask the known managers alone, which takes no answer of any other host. Nothing, if they are not as they were."""
+    known = _known(office)
+    managers = {name: office.inventory[name] for name in known.managers if name in office.inventory}
+    swarm = gather.swarm(managers, office.connect, known)
+    return swarm if swarm.cluster == known.cluster else SwarmFacts()
+
+
 def _known(office: Office) -> Known:
     text = office.journal.remembered(KEY)
     try:

@@ -57,7 +57,7 @@ def nodes(office: Office) -> None:
     """Show the nodes as the managers list them; else the last table with its age and the reason."""
     office.journal.tell(Began())
     last = _last(office)
-    table = _asked(office, last)
+    table = _asked(known_swarm.look_at_managers(office)) or _asked_all(office, last)
     if table is None:
         return
     office.journal.tell(table)
@@ -74,10 +74,14 @@ def _last(office: Office) -> NodeTable | None:
         return None
 
 
-def _asked(office: Office, last: NodeTable | None) -> NodeTable | None:
+def _asked(swarm: SwarmFacts) -> NodeTable | None:
+    return _table(swarm.asked, swarm.places[swarm.asked].node, swarm.nodes) if swarm.asked else None
+
+
+def _asked_all(office: Office, last: NodeTable | None) -> NodeTable | None:
     swarm = known_swarm.look(office)
-    if swarm.asked:
-        return _table(swarm.asked, swarm.places[swarm.asked].node, swarm.nodes)
+    if table := _asked(swarm):
+        return table
     reason = swarm.problem or (f"no answer from {', '.join(swarm.silent)}" if swarm.silent else "")
     if last is not None and reason:
         return NodeTable(last.asked, last.taken_at, last.rows, stale=reason)

@@ -1,6 +1,5 @@
 """Scripts that are run on a simulated host, known by a stretch of their text, and what they come to on its state."""
 
-import hashlib
 import ipaddress
 import itertools
 import time
@@ -72,7 +71,7 @@ def conditions(machine: Machine, rest: list[str], stdin: str) -> Said:
     docker = bool(machine.dockerd.version)
     sections = {
         "now": f"{time.time():.9f}\n",
-        "machine": f"{hashlib.md5(machine.name.encode()).hexdigest()}\n",
+        "machine": f"{machine.machine_id}\n",
         "init": "systemd\n",
         "disk": f"Filesystem 1B-blocks Used Available Capacity Mounted on\n/dev/vda {40 * GIB} {GIB} {39 * GIB} 3% /\n",
         "broken": "".join(f"{one.state}  {name}\n" for name, one in machine.packages.items() if one.state != "ii"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobs.contract import Body, Ended, Hosts, HostTable, Migrate, MigrateAll, Nodes, NodeTable
+from jobs.contract import Body, Ended, FleetPlanned, Hosts, HostTable, Migrate, MigrateAll, Nodes, NodeTable
 from lab.simulated import docker, scripts
 from lab.simulated.fleet import Fleet
 from lab.simulated.machine import Machine
@@ -171,7 +171,7 @@ def test_an_impostor_does_not_show_its_nodes_as_the_swarms(attack: Attack) -> No
     assert any(isinstance(body, NodeTable) for body in attack.imker.does(Nodes()))
     attack.says_it_manages("connewitz", attack.node("tondi"), "")
     (table,) = [body for body in attack.imker.does(Nodes()) if isinstance(body, NodeTable)]
-    assert "connewitz" in table.stale
+    assert (table.asked, table.stale) == ("tondi", "")
     assert [row.hostname for row in table.rows] == ["tondi"]
 
 
@@ -243,6 +243,16 @@ def test_hosts_with_one_engine_id_are_refused_before_they_join(attack: Attack, m
     refused(attack.imker.does(Migrate("tondi", "worker")), "tondi", "lausen", "Engine ID")
     refused(attack.imker.does(MigrateAll(())), "tondi", "lausen")
     assert attack.joins == []
+
+
+def test_hosts_with_one_machine_id_are_refused_in_a_fleets_plan(attack: Attack) -> None:
+    attack.fleet["tondi"].machine_id = attack.fleet["lausen"].machine_id
+    told = attack.imker.does(MigrateAll(()))
+    refused(told)
+    (planned,) = [body for body in told if isinstance(body, FleetPlanned)]
+    (found,) = [finding for finding in planned.findings if finding.level == "block"]
+    assert found.check == "machine ID"
+    assert found.text == "lausen, tondi have the same machine ID: copies of one disk"
 
 
 About = Callable[[Machine], dict[str, Any]]
