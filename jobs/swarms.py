@@ -7,7 +7,7 @@ or "". The known managers are the hosts of the inventory that say they manage. T
 - each list has every known manager as a manager, at the address that the inventory has for it;
 - more hosts name one of them as their manager than name only others: an impostor that answers while the true managers
   are down is contradicted by their workers;
-- no manager of another swarm, known from before, is down.
+- one of them was known before; or those known before answer, and manage no swarm any more.
 
 One that contradicts the others stops all of them: a person has to say which swarm is the right one.
 """
@@ -51,7 +51,7 @@ def _problems(hosts: Inventory, places: Places, lists: Lists, known: Known) -> I
     yield _apart(listing, lists)
     yield _strangers({hosts[name]: place for name, place in managers.items() if name not in lists}, lists)
     yield _outvoted(hosts, places, listing)
-    yield _replaced(hosts, places, managers, known)
+    yield _replaced(hosts, places, listing, known)
 
 
 def without_manager(inside: Mapping[str, str]) -> str:
@@ -161,15 +161,15 @@ def _names(worker: SwarmPlace, listing: Mapping[Host, SwarmPlace]) -> bool:
     )
 
 
-def _replaced(hosts: Inventory, places: Places, managers: Places, known: Known) -> str:
-    """The swarm known from before is given up when its managers answer, and say that they are in it no more."""
-    clusters = {place.cluster for place in managers.values() if place.cluster}
+def _replaced(hosts: Inventory, places: Places, listing: Mapping[Host, SwarmPlace], known: Known) -> str:
+    """Return what is wrong where no known manager is among those that list nodes, and one does not answer."""
+    goes_on = any(host.name in known.managers and place.cluster == known.cluster for host, place in listing.items())
     down = [name for name in known.managers if name in hosts and name not in places]
-    if not clusters or known.cluster in ("", *clusters) or not down:
+    if not listing or goes_on or not down:
         return ""
-    here, before = f"{_and(list(managers))} in {_and(sorted(clusters))}", f"{_and(down)}, last seen in {known.cluster}"
-    todo = "Bring back what does not answer; or take it out of imker.toml, if it is gone for good"
-    return f"two swarms: {here}; without an answer now, {before}. {todo}"
+    said = f"unknown manager: {_group(list(listing), listing)}. Known, and without an answer: {_and(down)}"
+    todo = "Bring back what does not answer; or, if it is gone for good, take it out of imker.toml"
+    return f"{said} in {known.cluster}. {todo}"
 
 
 def _and(names: Sequence[str]) -> str:

@@ -163,15 +163,18 @@ ALONE = {"cluster": "its own"}
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        (Said().manager("alpha", "alpha", **ALONE), "alpha in its own; without an answer now, connewitz and tondi"),
-        (Said().manager("alpha", "alpha", **ALONE).outside("tondi"), "without an answer now, connewitz, last seen in"),
+        (Said().manager("alpha", "alpha", **ALONE), "unknown manager: alpha in its own. Known, and without an answer: connewitz and tondi"),
+        (Said().manager("alpha", "alpha"), "alpha in ours. Known, and without an answer: connewitz and tondi"),
+        (Said().manager("tondi", "tondi alpha").manager("alpha", "tondi alpha"), ""),
+        (Said().manager("alpha", "alpha", **ALONE).outside("tondi"), "without an answer: connewitz in ours"),
         (Said().manager("alpha", "alpha", **ALONE).outside("connewitz", "tondi"), ""),
         (Said().manager("tondi", "tondi", **ALONE).outside("connewitz"), ""),
         (Said().manager("tondi", "tondi"), ""),
         (Said().outside("alpha"), ""),
     ],
     ids=[
-        "its managers are down", "one is down", "all have left", "begun anew by one of them", "still there", "no swarm"
+        "its managers are down", "its managers are down, and its ID is known", "a new manager beside a known one",
+        "one is down", "all have left", "begun anew by one of them", "still there", "no swarm"
     ],
 )  # fmt: skip
 def test_a_swarm_known_before_is_not_replaced_while_its_managers_are_down(said: Said, words: str) -> None:

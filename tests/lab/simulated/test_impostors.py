@@ -158,10 +158,14 @@ def test_an_impostor_that_answers_while_the_true_manager_is_down_is_contradicted
     assert attack.joins == []
 
 
-def test_an_impostor_that_answers_alone_is_refused_while_the_manager_known_before_is_down(attack: Attack) -> None:
+@pytest.mark.parametrize("cluster", ["its own", "the true one's"])
+def test_an_impostor_that_answers_alone_is_refused_while_the_manager_known_before_is_down(
+    attack: Attack, cluster: str
+) -> None:
     joined(attack, "tondi", "manager")
     attack.fleet["tondi"].dockerd.stop()
-    attack.says_it_manages("connewitz", "node-of-the-attacker", "theirs")
+    cluster = "theirs" if cluster == "its own" else attack.fleet.world.swarm.id
+    attack.says_it_manages("connewitz", "node-of-the-attacker", cluster)
     refused(attack.imker.does(Migrate("lausen", "worker")), "connewitz", "tondi")
     assert attack.joins == []
 
