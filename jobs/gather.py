@@ -91,13 +91,14 @@ def swarm(inventory: Inventory, connect: Connect, known: Known = Known()) -> Swa
         heard = dict(zip(managers, pool.map(lambda name: _seen_by(inventory[name], connect), managers), strict=True))
     silent = tuple(name for name in inventory if name not in places)
     lists = {name: seen for name, seen in heard.items() if not isinstance(seen, JobError)}
+    places |= {name: replace(places[name], cluster=seen.cluster) for name, seen in lists.items()}
     problem = swarms.disagreement(inventory, places, {name: seen.nodes for name, seen in lists.items()}, known)
     if problem:
         return SwarmFacts(silent=silent, problem=problem, places=places)
     if lists:
         asked, seen = next(iter(lists.items()))
         ordered = (asked, *(other for other in managers if other != asked))
-        return replace(seen, managers=ordered, silent=silent, places=places, cluster=places[asked].cluster)
+        return replace(seen, managers=ordered, silent=silent, places=places)
     inside = {name: place.state for name, place in places.items() if place.state not in ("", "inactive")}
     failed = [seen.summary for seen in heard.values() if isinstance(seen, JobError)]
     problem = failed[-1] if failed else swarms.without_manager(inside) if inside else ""
@@ -105,10 +106,11 @@ def swarm(inventory: Inventory, connect: Connect, known: Known = Known()) -> Swa
 
 
 def _seen_by(about: Host, connect: Connect) -> SwarmFacts | JobError:
-    """The swarm as one manager tells it."""
+    """The swarm as one manager tells it. It names its cluster only once it has a leader, as the nodes: asked after."""
     try:
         engine = connect(about)
-        return SwarmFacts(about.name, node_list(engine), autolock=engine.autolock())
+        nodes, autolock = node_list(engine), engine.autolock()
+        return SwarmFacts(about.name, nodes, autolock=autolock, cluster=facts.place(engine.info()).cluster)
     except JobError as failed:
         return failed
 

@@ -1,13 +1,13 @@
 """Decide whether what the hosts say of their swarms is true of one swarm, and who manages it. Pure.
 
 In: each host's own word on its place, and the nodes that those list who say they manage. Out: what is wrong, in words,
-or "". The known managers are the hosts of the inventory that say they manage. They are asked only if
+or "". The hosts that say they manage are asked only if
 
 - each names its cluster, which is the same for all, and no two of them name one node;
-- each list has every known manager as a manager, at the address that the inventory has for it;
+- each one's list has all of them as managers, at the addresses that the inventory has for them;
 - more hosts name one of them as their manager than name only others: an impostor that answers while the true managers
   are down is contradicted by their workers;
-- one of them was known before; or those known before answer, and manage no swarm any more.
+- one of them is known from an earlier look; or those that are known answer, and manage the swarm no more.
 
 One that contradicts the others stops all of them: a person has to say which swarm is the right one.
 """
@@ -38,7 +38,7 @@ class Known:
 
 
 def disagreement(hosts: Inventory, places: Places, lists: Lists, known: Known = Known()) -> str:
-    """Return why no manager may be asked, "" if they agree. `lists`: the nodes that each known manager lists."""
+    """Return why no manager may be asked, "" if they agree. `lists`: the nodes, by whoever says it manages them."""
     return next(filter(None, _problems(hosts, places, lists, known)), "")
 
 

@@ -130,6 +130,17 @@ def test_managers_that_agree_are_asked(managers: dict[str, tuple[str, str | None
     assert (swarm.problem, swarm.asked, swarm.managers) == ("", manages[0], manages)
 
 
+def test_a_manager_that_gets_its_leader_between_two_questions_names_its_cluster() -> None:
+    class Late(Manager):
+        def nodes(self) -> list[dict[str, Any]]:
+            self.cluster = "ours"
+            return super().nodes()
+
+    late: Any = Late("tondi", "", "tondi")
+    swarm = gather.swarm({"tondi": Host("tondi", ADDRESSES["tondi"])}, lambda host, timeout=10: late)
+    assert (swarm.problem, swarm.cluster) == ("", "ours")
+
+
 VERSION = {"Version": "26.1.5", "ApiVersion": "1.45"}
 ODD: list[tuple[str, Any]] = [
     ("version", {}), ("version", None), ("version", []), ("version", "26"), ("version", {**VERSION, "Version": None}),

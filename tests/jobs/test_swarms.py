@@ -158,25 +158,22 @@ def test_an_impostor_does_not_get_its_own_address_for_a_manager_suggested() -> N
 
 KNOWN = Known("ours", ("connewitz", "tondi"))
 ALONE = {"cluster": "its own"}
+REMEMBERED: dict[str, tuple[Said, str]] = {
+    "its managers are down": (
+        Said().manager("alpha", "alpha", **ALONE),
+        "unknown manager: alpha in its own. Known, and without an answer: connewitz and tondi in ours.",
+    ),
+    "its managers are down, and its ID is known": (Said().manager("alpha", "alpha"), "unknown manager: alpha in ours."),
+    "one is down": (Said().manager("alpha", "alpha", **ALONE).outside("tondi"), "without an answer: connewitz in ours"),
+    "a new manager beside a known one": (Said().manager("tondi", "tondi alpha").manager("alpha", "tondi alpha"), ""),
+    "all have left": (Said().manager("alpha", "alpha", **ALONE).outside("connewitz", "tondi"), ""),
+    "begun anew by one of them": (Said().manager("tondi", "tondi", **ALONE).outside("connewitz"), ""),
+    "still there": (Said().manager("tondi", "tondi"), ""),
+    "no swarm": (Said().outside("alpha"), ""),
+}
 
 
-@pytest.mark.parametrize(
-    ("said", "words"),
-    [
-        (Said().manager("alpha", "alpha", **ALONE), "unknown manager: alpha in its own. Known, and without an answer: connewitz and tondi"),
-        (Said().manager("alpha", "alpha"), "alpha in ours. Known, and without an answer: connewitz and tondi"),
-        (Said().manager("tondi", "tondi alpha").manager("alpha", "tondi alpha"), ""),
-        (Said().manager("alpha", "alpha", **ALONE).outside("tondi"), "without an answer: connewitz in ours"),
-        (Said().manager("alpha", "alpha", **ALONE).outside("connewitz", "tondi"), ""),
-        (Said().manager("tondi", "tondi", **ALONE).outside("connewitz"), ""),
-        (Said().manager("tondi", "tondi"), ""),
-        (Said().outside("alpha"), ""),
-    ],
-    ids=[
-        "its managers are down", "its managers are down, and its ID is known", "a new manager beside a known one",
-        "one is down", "all have left", "begun anew by one of them", "still there", "no swarm"
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("said", "words"), REMEMBERED.values(), ids=REMEMBERED)
 def test_a_swarm_known_before_is_not_replaced_while_its_managers_are_down(said: Said, words: str) -> None:
     assert words in said.problem(KNOWN)
     assert bool(said.problem(KNOWN)) == bool(words)
