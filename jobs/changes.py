@@ -7,10 +7,11 @@ from jobs.contract import Began, Ended, Migrate, Outcome, Role, Waiting
 from jobs.errors import JobError, Paused
 from jobs.execute.back import Restored
 from jobs.facts import Node, SwarmFacts, place, upstream
-from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
+from jobs.known_swarm import look as gather_swarm
 from jobs.office import Office
 from jobs.outlook import Outlook, plan_event, plan_of, tell_plan
+from jobs.own_node import hosts_at, own_node
 from jobs.plan import Plan, Refusal
 from jobs.stepping import carry_out, change_membership, locked
 from jobs.stores import Idle
@@ -44,7 +45,7 @@ def accept(office: Office, prefix: str) -> None:
     """Promotes what enough people said yes to, if all is as they were shown; else asks, and says why it asks again."""
     office.journal.tell(Began())
     with locked(office, "swarm", f"accept {prefix}") as lease:
-        swarm = gather_swarm(office.inventory, office.connect)
+        swarm = gather_swarm(office)
         made = plan.acceptance(swarm, prefix)
         if isinstance(made, Refusal):
             return office.refuse(made)
@@ -55,7 +56,7 @@ def accept(office: Office, prefix: str) -> None:
             return office.journal.tell(replace(waiting, refused=why))
         office.journal.tell(plan_event(made))
         change_membership(office, host, made.steps, swarm.managers, lease)
-        after = gather_swarm(office.inventory, office.connect)
+        after = gather_swarm(office)
         managers = sum(seen.role == "manager" for seen in after.nodes)
         summary = f"{node.hostname} is a manager now. {quorum.survives(managers)}."
         idle = stores.idle(office, host, (), (*host.stores, *host.former_stores))
@@ -66,7 +67,7 @@ def accept(office: Office, prefix: str) -> None:
 def reject(office: Office, prefix: str, remove: bool) -> None:
     office.journal.tell(Began())
     with locked(office, "swarm", f"reject {prefix}") as lease:
-        swarm = gather_swarm(office.inventory, office.connect)
+        swarm = gather_swarm(office)
         made = plan.rejection(swarm, prefix, remove)
         if isinstance(made, Refusal):
             return office.refuse(made)
@@ -155,11 +156,11 @@ def _question(
 
 
 def _waiting(office: Office, host: Host) -> Waiting:
-    swarm = gather_swarm(office.inventory, office.connect)
-    own = place(office.connect(host).info()).node
-    node = next((seen for seen in swarm.nodes if seen.id == own), None)
+    swarm = gather_swarm(office)
+    own = place(office.connect(host).info())
+    node = own_node(host, own, swarm.nodes)
     if node is None:
-        why = swarm.problem or "no manager knows its node"
+        why = swarm.problem or f"no manager sees its node at {host.advertise_address}"
         state = f"{host.name} is in the swarm, without work, and nobody is asked to accept it yet."
         hint = f"{typed(Migrate(host.name, 'manager'))} asks, once the swarm can be asked."
         raise JobError(f"the swarm cannot be asked: {why}", host=host.name, hint=hint, state=state)
@@ -190,8 +191,9 @@ def _pending(swarm: SwarmFacts, prefix: str) -> Node:
 
 def _host_of(office: Office, node: Node) -> Host:
     """The inventory's host behind a node: by the address a manager observed, never by the name the node claims."""
-    for host in office.inventory.values():
-        if host.address == node.address:
-            return office.allowed(host)
-    hint = "Give it to its host in imker.toml: [hosts.NAME] address."
-    raise JobError(f"no host of the inventory has {node.address}, where node {node.id[:12]} is seen", hint=hint)
+    hosts = hosts_at(node, office.inventory)
+    if len(hosts) == 1:
+        return office.allowed(hosts[0])
+    have = f"{', '.join(host.name for host in hosts)} have" if hosts else "no host of the inventory has"
+    hint = "Give it to its host in imker.toml: [hosts.NAME] address, or swarm_address."
+    raise JobError(f"{have} {node.address}, where node {node.id[:12]} is seen", hint=hint)

@@ -100,7 +100,7 @@ class Engine:
         """`pool`: the network that overlay networks are cut from; it cannot be changed later."""
         with _errors(self.host):
             self._api.init_swarm(
-                advertise_addr=self.host.address, listen_addr=LISTEN, default_addr_pool=[pool], subnet_size=24
+                advertise_addr=self.host.advertise_address, listen_addr=LISTEN, default_addr_pool=[pool], subnet_size=24
             )
 
     def join(self, manager: str, token: Secret, availability: str) -> None:
@@ -108,7 +108,7 @@ class Engine:
         body = {
             "RemoteAddrs": [f"{manager}:2377"],
             "ListenAddr": LISTEN,
-            "AdvertiseAddr": self.host.address,
+            "AdvertiseAddr": self.host.advertise_address,
             "JoinToken": token.value,
             "Availability": availability,
         }

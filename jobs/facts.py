@@ -56,12 +56,17 @@ class Package:
 
 @dataclass(frozen=True)
 class SwarmPlace:
-    """A host's own word on its place: `state`, its LocalNodeState, is "inactive", "active", "pending"…"""
+    """A host's own word on its place: `state`, its LocalNodeState, is "inactive", "active", "pending"…
+
+    `remotes`: (node ID, address) of each manager that it names; the ID is "" right after a join. `engine`: Engine ID.
+    """
 
     state: str = "inactive"
     node: str = ""
     manager: bool = False
     cluster: str = ""
+    remotes: tuple[tuple[str, str], ...] = ()
+    engine: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,10 @@ class HostFacts:
 
 @dataclass(frozen=True)
 class Node:
-    """A node as a manager sees it. `manager`: "leader", "reachable", "unreachable", or "" for a worker."""
+    """A node as a manager sees it. `manager`: "leader", "reachable", "unreachable", or "" for a worker.
+
+    `address`: where the managers reach it. They set it, not the node.
+    """
 
     id: str
     hostname: str
@@ -111,7 +119,8 @@ class SwarmFacts:
 
     `managers`: names of the inventory's hosts that manage it, the one asked first. `silent`: hosts that did not answer.
 
-    `problem`: why nobody could be asked; `autolock`: whether a restarted manager waits for a key.
+    `problem`: why nobody could be asked; `autolock`: whether a restarted manager waits for a key; `places`: each host's
+    own word, by name; `cluster`: the swarm's ID.
     """
 
     asked: str = ""
@@ -120,6 +129,8 @@ class SwarmFacts:
     silent: tuple[str, ...] = ()
     problem: str = ""
     autolock: bool = False
+    places: Mapping[str, SwarmPlace] = field(default_factory=dict)
+    cluster: str = ""
 
     @property
     def exists(self) -> bool:
@@ -199,7 +210,16 @@ def place(info: Mapping[str, Any]) -> SwarmPlace:
         node=str(swarm.get("NodeID") or ""),
         manager=bool(swarm.get("ControlAvailable")),
         cluster=str((swarm.get("Cluster") or {}).get("ID") or ""),
+        remotes=tuple(
+            (str(peer.get("NodeID") or ""), _host_part(peer.get("Addr"))) for peer in swarm.get("RemoteManagers") or ()
+        ),
+        engine=str(info.get("ID") or ""),
     )
+
+
+def _host_part(address: object) -> str:
+    """Return "198.18.0.60" for "198.18.0.60:2377"."""
+    return str(address or "").rpartition(":")[0].strip("[]")
 
 
 def node(seen: Mapping[str, Any]) -> Node:
@@ -208,7 +228,8 @@ def node(seen: Mapping[str, Any]) -> Node:
     return Node(
         id=str(seen["ID"]),
         hostname=str(description.get("Hostname", "")),
-        address=str(status.get("Addr", "")),
+        # A leader's own Status.Addr may be 0.0.0.0; the other managers dial this one before they let a manager in.
+        address=_host_part(manager.get("Addr")) or str(status.get("Addr") or ""),
         role=str(spec.get("Role", "")),
         availability=str(spec.get("Availability", "")),
         state=str(status.get("State", "")),

@@ -21,7 +21,7 @@ MANAGERS = 3  # proposed when the inventory names none: one may fail
 def managing(hosts: Iterable[Host], swarm: SwarmFacts) -> frozenset[str]:
     """Those of the hosts that are managers, or wait to be."""
     at = {node.address for node in _managers_of(swarm)}
-    return frozenset(host.name for host in hosts if host.name in swarm.managers or host.address in at)
+    return frozenset(host.name for host in hosts if host.name in swarm.managers or host.advertise_address in at)
 
 
 def outside(hosts: Iterable[Host], swarm: SwarmFacts) -> int:

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TypeVar
 
-from jobs import fleet, gather, outlook, stores
+from jobs import fleet, gather, known_swarm, outlook, stores
 from jobs.classic import Store
 from jobs.contract import (
     Began,
@@ -24,6 +25,7 @@ from jobs.errors import Broke, JobError
 from jobs.facts import HostFacts, Node, SwarmFacts
 from jobs.inventory import Host
 from jobs.office import Office
+from jobs.own_node import copies, own_node
 from jobs.plan import Plan, Refusal, fingerprint
 from jobs.preflight import ports
 from jobs.preflight.ports import PortProbe
@@ -43,7 +45,7 @@ def show_fleet(office: Office, without: tuple[str, ...]) -> None:
         office.host(name)
     hosts = [host for host in office.inventory.values() if host.name not in without]
     office.journal.tell(Planned((LOOK, PROBE)))
-    swarm = gather.swarm(office.inventory, office.connect)
+    swarm = known_swarm.look(office)
     facts = _step(office, LOOK, lambda: _looked(office, hosts))
     found = _stores(office, hosts, facts)
     wanted = fleet.roles(hosts, frozenset(found), fleet.managing(hosts, swarm), fleet.outside(hosts, swarm))
@@ -131,7 +133,7 @@ def _outside(found: HostFacts | JobError) -> bool:
 def _targets(number: int, hosts: Sequence[Host], managers: Sequence[Host]) -> dict[str, str]:
     own, neighbour = hosts[number], hosts[(number + 1) % len(hosts)]
     near = hosts if own in managers else (*managers, neighbour)
-    return {host.name: host.address for host in near if host != own}
+    return {host.name: host.advertise_address for host in near if host != own}
 
 
 # --- planning ------------------------------------------------------------------------------------------------------
@@ -146,7 +148,7 @@ def _arranged(
     wanted: Mapping[str, Role],
     kept: Mapping[str, Store],
 ) -> FleetPlanned:
-    ordered = fleet.order(hosts, wanted, frozenset(kept), _leader(facts, swarm))
+    ordered = fleet.order(hosts, wanted, frozenset(kept), _leader(hosts, facts, swarm))
     plans: dict[str, Plan | Refusal] = {}
     ahead = swarm
     for number, host in enumerate(ordered):
@@ -155,7 +157,13 @@ def _arranged(
         store = kept.get(host.name)
         plans[host.name] = _planned(office, host, facts[host.name], ahead, wanted[host.name], store, mine, moving)
         ahead = _founded(ahead, host, plans[host.name])
-    return fleet.arrange(ordered, wanted, plans, swarm, frozenset(kept), office.settings.fleet.parallel)
+    made = fleet.arrange(ordered, wanted, plans, swarm, frozenset(kept), office.settings.fleet.parallel)
+    return replace(made, findings=(*made.findings, *copies(_machine_ids(facts))))
+
+
+def _machine_ids(facts: Facts) -> dict[str, str]:
+    looked = {name: found.conditions for name, found in facts.items() if isinstance(found, HostFacts)}
+    return {name: seen.machine for name, seen in looked.items() if seen}
 
 
 def _planned(
@@ -177,8 +185,9 @@ def _founded(swarm: SwarmFacts, host: Host, made: Plan | Refusal) -> SwarmFacts:
     """The swarm as it will be once the first manager has started it: those after it are planned to join."""
     if swarm.exists or swarm.problem or isinstance(made, Refusal):
         return swarm
-    first = Node("-", host.name, host.address, "manager", "active", "ready", "leader", made.target, False)
-    return SwarmFacts(host.name, (first,), (host.name,))
+    address = host.advertise_address
+    first = Node("-", host.name, address, "manager", "active", "ready", "leader", made.target, False)
+    return replace(swarm, asked=host.name, nodes=(first,), managers=(host.name,))
 
 
 def _stores(office: Office, hosts: Sequence[Host], facts: Facts) -> dict[str, Store]:
@@ -192,7 +201,7 @@ def _stores(office: Office, hosts: Sequence[Host], facts: Facts) -> dict[str, St
     return {name: store for name, store in found if store}
 
 
-def _leader(facts: Facts, swarm: SwarmFacts) -> str:
-    leading = {node.id for node in swarm.nodes if node.manager == "leader"}
-    places = {name: found.place.node for name, found in facts.items() if isinstance(found, HostFacts)}
-    return next((name for name, node in places.items() if node in leading), "")
+def _leader(hosts: Sequence[Host], facts: Facts, swarm: SwarmFacts) -> str:
+    leading = [node for node in swarm.nodes if node.manager == "leader"]
+    looked = [(host, found) for host in hosts if isinstance(found := facts[host.name], HostFacts)]
+    return next((host.name for host, found in looked if own_node(host, found.place, leading)), "")

@@ -20,6 +20,7 @@ from jobs.lock import Mark
 from jobs.preflight import candidates, conditions
 from jobs.settings import EngineSection
 from jobs.shell import Shell
+from jobs.swarms import Known
 
 
 class Connect(Protocol):
@@ -78,31 +79,38 @@ def _conditions(shell: Shell, about: Host, options: OptionFiles) -> conditions.C
     return conditions.read(said.stdout, began)
 
 
-def swarm(inventory: Inventory, connect: Connect) -> SwarmFacts:
-    """Asks every host for its place, and all managers for the nodes: they have to agree who manages."""
+def swarm(inventory: Inventory, connect: Connect, known: Known = Known()) -> SwarmFacts:  # noqa: B008
+    """Ask every host for its place, and all managers for the nodes: they have to agree who manages.
+
+    `known`: the swarm as it was asked before.
+    """
     with ThreadPoolExecutor(max_workers=16) as pool:
-        places = dict(zip(inventory, pool.map(lambda about: _place(about, connect), inventory.values()), strict=True))
-        managers = {name: place for name, place in places.items() if place and place.manager}
+        said = dict(zip(inventory, pool.map(lambda about: _place(about, connect), inventory.values()), strict=True))
+        places = {name: place for name, place in said.items() if place}
+        managers = {name: place for name, place in places.items() if place.manager}
         heard = dict(zip(managers, pool.map(lambda name: _seen_by(inventory[name], connect), managers), strict=True))
-    silent = tuple(name for name, place in places.items() if place is None)
+    silent = tuple(name for name in inventory if name not in places)
     lists = {name: seen for name, seen in heard.items() if not isinstance(seen, JobError)}
-    problem = swarms.more_than_one(managers, {name: seen.nodes for name, seen in lists.items()})
+    places |= {name: replace(places[name], cluster=seen.cluster) for name, seen in lists.items()}
+    problem = swarms.disagreement(inventory, places, {name: seen.nodes for name, seen in lists.items()}, known)
     if problem:
-        return SwarmFacts(silent=silent, problem=problem)
+        return SwarmFacts(silent=silent, problem=problem, places=places)
     if lists:
         asked, seen = next(iter(lists.items()))
-        return replace(seen, managers=(asked, *(other for other in managers if other != asked)), silent=silent)
-    inside = {name: place.state for name, place in places.items() if place and place.state not in ("", "inactive")}
+        ordered = (asked, *(other for other in managers if other != asked))
+        return replace(seen, managers=ordered, silent=silent, places=places)
+    inside = {name: place.state for name, place in places.items() if place.state not in ("", "inactive")}
     failed = [seen.summary for seen in heard.values() if isinstance(seen, JobError)]
     problem = failed[-1] if failed else swarms.without_manager(inside) if inside else ""
-    return SwarmFacts(managers=tuple(managers), silent=silent, problem=problem)
+    return SwarmFacts(managers=tuple(managers), silent=silent, problem=problem, places=places)
 
 
 def _seen_by(about: Host, connect: Connect) -> SwarmFacts | JobError:
-    """The swarm as one manager tells it."""
+    """The swarm as one manager tells it. It names its cluster only once it has a leader, as the nodes: asked after."""
     try:
         engine = connect(about)
-        return SwarmFacts(about.name, node_list(engine), autolock=engine.autolock())
+        nodes, autolock = node_list(engine), engine.autolock()
+        return SwarmFacts(about.name, nodes, autolock=autolock, cluster=facts.place(engine.info()).cluster)
     except JobError as failed:
         return failed
 

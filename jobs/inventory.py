@@ -24,7 +24,8 @@ class Host:
     """`discovery`: the classic swarm's store as docker-machine knows it ("consul://…"), "" for a host in none.
 
     `stores`: all key-value stores that docker-machine names for it, `former_stores` those from before Imker cleaned
-    that; `machine`: docker-machine's own file of it, None for a host that it does not know.
+    that; `machine`: docker-machine's own file of it, None for a host that it does not know; `swarm_address`: the
+    address of its swarm traffic, "" where that is `address`.
     """
 
     name: str
@@ -42,6 +43,12 @@ class Host:
     stores: tuple[str, ...] = ()
     former_stores: tuple[str, ...] = ()
     machine: Path | None = None
+    swarm_address: str = ""
+
+    @property
+    def advertise_address(self) -> str:
+        """Return the address at which the other nodes of a swarm reach this host."""
+        return self.swarm_address or self.address
 
 
 Inventory = Mapping[str, Host]
@@ -85,7 +92,19 @@ def _read(loaded: Settings) -> tuple[Inventory, tuple[str, ...]]:
         problems.append("[hosts]: none; name docker-machine's store in [inventory] docker_machine, or [hosts.NAME]")
     ordered = dict(sorted(hosts.items()))
     judged = [host for host in ordered.values() if host.address or not broken]  # else the store may have its address
-    return ordered, (*problems, *(line for host in judged for line in _problems(host)))
+    return ordered, (*problems, *(line for host in judged for line in _problems(host)), *_shared(ordered))
+
+
+def _shared(hosts: Inventory) -> Iterable[str]:
+    """Refuse a swarm address that is also another host's: a node belongs to the host at its address."""
+    for host in hosts.values():
+        others = [other.name for other in hosts.values() if other != host and host.swarm_address in _addresses(other)]
+        if host.swarm_address and others:
+            yield f"[hosts.{host.name}] swarm_address: {host.swarm_address} is the address of {', '.join(others)}"
+
+
+def _addresses(host: Host) -> tuple[str, str]:
+    return host.address, host.swarm_address
 
 
 def _known_hosts(path: Path) -> list[str]:

@@ -6,13 +6,14 @@ In: the office, a host. Out: an Outlook, and the events that tell it. Nothing is
 import time
 from dataclasses import dataclass, replace
 
-from jobs import daemon_options, diffs, gather, machine_store, plan, steps, stores
+from jobs import daemon_options, diffs, gather, known_swarm, machine_store, plan, steps, stores
 from jobs.classic import Store
 from jobs.contract import Accept, Began, Ended, Finding, Migrate, Planned, Role
 from jobs.errors import JobError
 from jobs.facts import HostFacts, SwarmFacts
 from jobs.inventory import Host
 from jobs.office import Office
+from jobs.own_node import own_node
 from jobs.preflight import checks, ports
 from jobs.shell import Shell
 from jobs.typed import typed
@@ -29,7 +30,7 @@ class Outlook:
 
 def plan_of(office: Office, host: Host, role: Role | None, docker_group: bool = False) -> Outlook:
     """What no look gets past is told as the check that it is."""
-    swarm = gather.swarm(office.inventory, office.connect)
+    swarm = known_swarm.look(office)
     try:
         with office.shell(host) as shell:
             now = gather.host(shell, host, office.settings.engine, office.connect)
@@ -82,8 +83,8 @@ def _probes(office: Office, shell: Shell, now: HostFacts, swarm: SwarmFacts) -> 
     manager, own = office.inventory[swarm.managers[0]], office.inventory[now.name]
     try:
         with office.shell(manager) as other, ports.Listening((shell,)) as listening:
-            there = listening.called(shell, {manager.name: manager.address}, frozenset({manager.name}))
-            return (*there, *listening.called(other, {own.name: own.address}))
+            there = listening.called(shell, {manager.name: manager.advertise_address}, frozenset({manager.name}))
+            return (*there, *listening.called(other, {own.name: own.advertise_address}))
     except JobError as lost:
         return (ports.PortProbe(own.name, manager.name, untried=lost.summary),)
 
@@ -115,7 +116,7 @@ def show_plan(office: Office, name: str, role: Role | None, docker_group: bool) 
         return office.refuse(outlook.made)
     tell_plan(office, name, outlook.made)
     if not outlook.made.steps:
-        return office.journal.tell(Ended("nothing", f"nothing to do on {name}{_waits(outlook)}"))
+        return office.journal.tell(Ended("nothing", f"nothing to do on {name}{_waits(host, outlook)}"))
     return office.journal.tell(Ended("done", _what_next(outlook.made, typed(Migrate(name, role, docker_group)))))
 
 
@@ -126,8 +127,8 @@ def tell_plan(office: Office, name: str, made: plan.Plan) -> None:
         office.journal.tell(detail)
 
 
-def _waits(outlook: Outlook) -> str:
-    node = plan.own_node(outlook.now, outlook.swarm)
+def _waits(host: Host, outlook: Outlook) -> str:
+    node = own_node(host, outlook.now.place, outlook.swarm.nodes)
     return f": it waits to be accepted as a manager, {typed(Accept(node.id[:12]))}" if node and node.pending else ""
 
 

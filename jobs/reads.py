@@ -5,13 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import TypeAdapter
 
-from jobs import gather
+from jobs import known_swarm
 from jobs.contract import Began, Ended, HostRow, HostTable, NodeRow, NodeTable
 from jobs.engine import Engine
 from jobs.errors import JobError
 from jobs.facts import Node, SwarmFacts, place
 from jobs.inventory import Host, classic_swarm
 from jobs.office import Office
+from jobs.own_node import own_node
 
 LAST_NODES = "imker:nodes"  # the last node table, for when no manager answers
 _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
@@ -23,7 +24,7 @@ _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 def hosts(office: Office) -> None:
     """A row for every host of the inventory, asked in parallel; one that does not answer is a row with its error."""
     office.journal.tell(Began())
-    swarm = gather.swarm(office.inventory, office.connect)
+    swarm = known_swarm.look(office)
     with ThreadPoolExecutor(max_workers=16) as pool:
         rows = tuple(pool.map(lambda host: _row(office, host, swarm), office.inventory.values()))
     office.journal.tell(HostTable(rows))
@@ -34,16 +35,16 @@ def hosts(office: Office) -> None:
 def _row(office: Office, host: Host, swarm: SwarmFacts) -> HostRow:
     try:
         engine = office.connect(host)
-        state, version, where, error = "Running", f"v{engine.version['Version']}", _place(engine, swarm), ""
+        state, version, where, error = "Running", f"v{engine.version['Version']}", _place(host, engine, swarm), ""
     except JobError as failed:
         state, version, where, error = "Unknown", "Unknown", "", failed.summary
     url = f"tcp://{host.address}:{host.engine_port}"
     return HostRow(host.name, host.driver, state, url, classic_swarm(host, office.inventory), version, where, error)
 
 
-def _place(engine: Engine, swarm: SwarmFacts) -> str:
+def _place(host: Host, engine: Engine, swarm: SwarmFacts) -> str:
     own = place(engine.info())
-    node = next((node for node in swarm.nodes if node.id == own.node), None)
+    node = own_node(host, own, swarm.nodes)
     if node is None:
         return "" if own.state == "inactive" else own.state
     return "pending" if node.pending else {"leader": "leader", "": "worker"}.get(node.manager, "manager")
@@ -53,10 +54,10 @@ def _place(engine: Engine, swarm: SwarmFacts) -> str:
 
 
 def nodes(office: Office) -> None:
-    """The managers in turn until one answers; else the last table with its age and the reason."""
+    """Show the nodes as the managers list them; else the last table with its age and the reason."""
     office.journal.tell(Began())
     last = _last(office)
-    table = _asked_first(office, last) or _asked_all(office, last)
+    table = _asked(known_swarm.look_at_managers(office)) or _asked_all(office, last)
     if table is None:
         return
     office.journal.tell(table)
@@ -73,22 +74,14 @@ def _last(office: Office) -> NodeTable | None:
         return None
 
 
-def _asked_first(office: Office, last: NodeTable | None) -> NodeTable | None:
-    """Who answered last time is asked first, and alone: most often that is all it takes."""
-    if last is None or last.asked not in office.inventory:
-        return None
-    try:
-        engine = office.connect(office.inventory[last.asked])
-        return _table(last.asked, place(engine.info()).node, gather.node_list(engine))
-    except JobError:
-        return None
+def _asked(swarm: SwarmFacts) -> NodeTable | None:
+    return _table(swarm.asked, swarm.places[swarm.asked].node, swarm.nodes) if swarm.asked else None
 
 
 def _asked_all(office: Office, last: NodeTable | None) -> NodeTable | None:
-    swarm = gather.swarm(office.inventory, office.connect)
-    if swarm.asked:
-        own = place(office.connect(office.inventory[swarm.asked]).info()).node
-        return _table(swarm.asked, own, swarm.nodes)
+    swarm = known_swarm.look(office)
+    if table := _asked(swarm):
+        return table
     reason = swarm.problem or (f"no answer from {', '.join(swarm.silent)}" if swarm.silent else "")
     if last is not None and reason:
         return NodeTable(last.asked, last.taken_at, last.rows, stale=reason)

@@ -1,7 +1,7 @@
 """The jobs' part of `imker.toml`: the inventory, the hosts, the engine. Values; read once at the start."""
 
 import os
-from ipaddress import IPv4Network
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +9,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from imker import config
 
+
+def _ipv4(text: str) -> str:
+    try:
+        return str(IPv4Address(text))
+    except ValueError:
+        raise ValueError("must be an IPv4 address") from None
+
+
+Address = Annotated[str, AfterValidator(_ipv4)]
 HomePath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
 
 
@@ -22,9 +31,13 @@ class InventorySection(Section):
 
 
 class HostSection(Section):
-    """Adds to, or overrides, what docker-machine's store says. `tls`: the folder with ca.pem, cert.pem, key.pem."""
+    """Adds to, or overrides, what docker-machine's store says. `tls`: the folder with ca.pem, cert.pem, key.pem.
+
+    `swarm_address`: the address of its swarm traffic, where that is another one than `address`.
+    """
 
     address: str | None = None
+    swarm_address: Address | None = None
     ssh_user: str | None = None
     ssh_port: int | None = Field(default=None, ge=1, le=65535)
     ssh_key: HomePath | None = None

@@ -16,8 +16,8 @@ from jobs.execute import execute, membership
 from jobs.execute.back import Down, Restored
 from jobs.execute.site import NoShell, Site
 from jobs.fence import Fenced, claimed
-from jobs.gather import swarm as gather_swarm
 from jobs.inventory import Host
+from jobs.known_swarm import look as gather_swarm
 from jobs.lock import Holder, Lease, held
 from jobs.office import Office
 from jobs.shell import EXACT, Shell
@@ -102,14 +102,16 @@ def _alone(office: Office, step: steps.Step, site: Site) -> str:
     with locked(office, "swarm", f"{steps.describe(step).title}, {site.host.name}") as lease:
         if isinstance(step, steps.JoinSwarm):
             claimed(lease, lambda mark: membership.claim(site, mark))
-        else:
-            _check_none(office, site.host)
-        return execute(step, site)
+            return execute(step, site)
+        _check_none(office, site.host)
+        done = execute(step, site)
+        gather_swarm(office)  # it is known from now on
+        return done
 
 
 def _check_none(office: Office, host: Host) -> None:
     """Raises Drifted where a swarm came to be since the plan was made."""
-    there = gather_swarm(office.inventory, office.connect)
+    there = gather_swarm(office)
     if there.exists or there.problem:
         raise Drifted("somebody started a swarm meanwhile; this host did not become a second one", host=host.name)
 

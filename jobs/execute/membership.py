@@ -1,5 +1,6 @@
 """The host's place in the swarm. The manager token is never fetched: a manager is a worker that was promoted."""
 
+from collections.abc import Callable
 from typing import Any
 
 from imker.fault import fault
@@ -8,6 +9,7 @@ from jobs.errors import EngineRefused, TimedOut
 from jobs.execute.site import Site
 from jobs.facts import DRAINED, PENDING, Node
 from jobs.lock import Mark
+from jobs.own_node import is_at, misplaced
 
 Spec = dict[str, Any]
 JOIN, READY, LEAVE = 60, 60, 120  # seconds; the last for a node's tasks
@@ -28,14 +30,14 @@ def execute(step: steps.Step, site: Site) -> str:
         case steps.CheckNode():
             return _check(site)
         case steps.Promote(node):
-            site.manager().change_node(node, _promoted)
+            _change(site, node, _promoted)
             return "promoted"
         case steps.AwaitReachable(node):
             return _await_reachable(site, node)
         case steps.DrainNode(node):
             return _drain(site, node)
         case steps.Activate(node):
-            site.manager().change_node(node, _activated)
+            _change(site, node, _activated)
             return "active"
         case steps.LeaveSwarm(node):
             return _leave(site, node)
@@ -58,7 +60,7 @@ def _join(site: Site, availability: str) -> str:
     """A join that times out goes on in the background: the Engine's own word on its state is what counts."""
     manager = site.manager()
     try:
-        site.engine().join(manager.host.address, manager.worker_token(), availability)
+        site.engine().join(manager.host.advertise_address, manager.worker_token(), availability)
     except EngineRefused as refused:
         if "Timeout was reached" not in refused.summary:
             raise
@@ -69,9 +71,8 @@ def _join(site: Site, availability: str) -> str:
 
 
 def _mark_pending(site: Site) -> str:
-    node = _place(site).node
-    site.manager().change_node(
-        node, lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING: "manager"}}
+    _change(
+        site, _place(site).node, lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING: "manager"}}
     )
     return "marked"
 
@@ -79,6 +80,7 @@ def _mark_pending(site: Site) -> str:
 def _check(site: Site) -> str:
     node = _place(site).node
     if not gather.wait_for(lambda: _seen(site, node).state == "ready", READY):
+        _seen(site, node)  # the error says why not, where the node is another host's
         raise TimedOut(f"the managers do not see {site.host.name} ready after {READY} s", host=site.host.name)
     return f"node {node[:12]} is Ready"
 
@@ -110,15 +112,26 @@ def _place(site: Site) -> facts.SwarmPlace:
 
 
 def _seen(site: Site, node: str) -> Node:
+    """Return the node as a manager sees it. Raise EngineRefused where that is not at this host's address."""
     nodes = {seen.id: seen for seen in gather.node_list(site.manager())}
     if node not in nodes:
         raise EngineRefused(f"the managers know no node {node}", host=site.host.name)
+    if not is_at(site.host, nodes[node]):
+        wrong, hint = misplaced(site.host, nodes[node].address)
+        raise EngineRefused(f"node {node[:12]} is not {site.host.name}'s: {wrong}", host=site.host.name, hint=hint)
     return nodes[node]
+
+
+def _change(site: Site, node: str, change: Callable[[Spec], Spec]) -> None:
+    """Change a node of this host, and no other host's. Right after a join the managers have no address of it yet."""
+    if not gather.wait_for(lambda: bool(_seen(site, node)), LEADERLESS):
+        _seen(site, node)  # the error says why not
+    site.manager().change_node(node, change)
 
 
 def _drain(site: Site, node: str) -> str:
     """Tasks that take longer to stop are not waited for: the Engine's restart would stop them as well."""
-    site.manager().change_node(node, _drained)
+    _change(site, node, _drained)
     if gather.wait_for(lambda: not _working(site, node), LEAVE):
         return "no task of a service runs on it"
     return f"after {LEAVE} s these still stop: {', '.join(_working(site, node))}"

@@ -2,7 +2,7 @@
 
 from jobs.plan.acceptance import acceptance, candidate, pending_node, quorum_after_one_more, rejection
 from jobs.plan.engine import CONFFILE, target
-from jobs.plan.membership import own_node, role_of
+from jobs.plan.membership import role_of
 from jobs.plan.migration import migration
 from jobs.plan.model import Plan, Refusal, fingerprint
 
@@ -14,7 +14,6 @@ __all__ = [
     "candidate",
     "fingerprint",
     "migration",
-    "own_node",
     "pending_node",
     "quorum_after_one_more",
     "rejection",

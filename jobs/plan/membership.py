@@ -6,6 +6,7 @@ from jobs import quorum
 from jobs.contract import Accept, Finding, Migrate, Reject, Role
 from jobs.facts import HostFacts, Node, SwarmFacts, upstream
 from jobs.inventory import Host
+from jobs.own_node import objection, own_node
 from jobs.plan.model import Refusal
 from jobs.steps import (
     Activate,
@@ -23,18 +24,14 @@ from jobs.typed import typed
 CANDIDATE = re.compile(r"1\.12\.0-rc")
 
 
-def own_node(now: HostFacts, swarm: SwarmFacts) -> Node | None:
-    return next((node for node in swarm.nodes if node.id == now.place.node), None)
-
-
-def is_manager(now: HostFacts, swarm: SwarmFacts) -> bool:
-    node = own_node(now, swarm)
+def is_manager(host: Host, now: HostFacts, swarm: SwarmFacts) -> bool:
+    node = own_node(host, now.place, swarm.nodes)
     return bool(node and node.role == "manager")
 
 
 def role_of(host: Host, now: HostFacts, swarm: SwarmFacts) -> Role:
     """What nobody said otherwise: the inventory's, but who manages, or waits to, stays so."""
-    node = own_node(now, swarm)
+    node = own_node(host, now.place, swarm.nodes)
     return "manager" if node and (node.pending or node.role == "manager") else host.role
 
 
@@ -43,7 +40,9 @@ def membership(host: Host, now: HostFacts, swarm: SwarmFacts, role: Role) -> tup
         return Refusal(f"the swarm cannot be asked: {swarm.problem}", "See /swarm nodes.")
     if candidates := [node for node in swarm.nodes if CANDIDATE.match(node.engine)]:
         return _candidates(candidates)
-    node = own_node(now, swarm)
+    if against := objection(host, now.place, swarm):
+        return Refusal(against.text, against.hint, against.check)
+    node = own_node(host, now.place, swarm.nodes)
     if now.place.state not in ("inactive", "") and node is None:
         return Refusal(
             f"{host.name} is in a swarm already ({now.place.state}), but in none that this inventory's managers know",
@@ -70,12 +69,12 @@ def _candidates(nodes: list[Node]) -> Refusal:
     )
 
 
-def spared(now: HostFacts, swarm: SwarmFacts, engine: tuple[Step, ...]) -> tuple[Step, ...]:
+def spared(host: Host, now: HostFacts, swarm: SwarmFacts, engine: tuple[Step, ...]) -> tuple[Step, ...]:
     """The steps on a node's Engine, so that the swarm hardly sees its restart: drained before, verified after.
 
     What somebody else has drained or paused stays so; where no other node could take the work, it stays.
     """
-    node = own_node(now, swarm)
+    node = own_node(host, now.place, swarm.nodes)
     if node is None:
         return engine
     restarts = any(isinstance(step, RestartEngine) for step in engine)
@@ -97,9 +96,9 @@ def swarm_findings(
     return (
         *_silent(host, swarm, steps),
         *_ghosts(host, now, swarm),
-        *_versions(now, swarm, target),
-        _autolock(now, swarm, steps),
-        _quorum(now, swarm, steps),
+        *_versions(host, now, swarm, target),
+        _autolock(host, now, swarm, steps),
+        _quorum(host, now, swarm, steps),
     )
 
 
@@ -116,11 +115,11 @@ def _silent(host: Host, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Fin
 
 def _ghosts(host: Host, now: HostFacts, swarm: SwarmFacts) -> tuple[Finding, ...]:
     """A host that left and comes again is a new node; the old entry stays on the list, as a manager it even counts."""
-    own = (host.name, host.address)
+    own, node = (host.name, host.advertise_address), own_node(host, now.place, swarm.nodes)
     old = [
-        node
-        for node in swarm.nodes
-        if node.state == "down" and node.id != now.place.node and (node.hostname in own or node.address in own)
+        other
+        for other in swarm.nodes
+        if other.state == "down" and other != node and (other.hostname in own or other.address in own)
     ]
     if not old:
         return ()
@@ -130,9 +129,10 @@ def _ghosts(host: Host, now: HostFacts, swarm: SwarmFacts) -> tuple[Finding, ...
     return (Finding("old nodes", "pass", text, f"Once it is in again, on a manager: {first}docker node rm {ids}"),)
 
 
-def _versions(now: HostFacts, swarm: SwarmFacts, target: str) -> tuple[Finding, ...]:
+def _versions(host: Host, now: HostFacts, swarm: SwarmFacts, target: str) -> tuple[Finding, ...]:
     """Mixed versions in one swarm have broken ingress, and managers that do not understand each other."""
-    others = {upstream(node.engine) for node in swarm.nodes if node.id != now.place.node} - {upstream(target), ""}
+    own = own_node(host, now.place, swarm.nodes)
+    others = {upstream(node.engine) for node in swarm.nodes if node != own} - {upstream(target), ""}
     if not others:
         return (Finding("engine versions", "pass", f"all on {upstream(target)}"),)
     text = f"nodes of the swarm run {', '.join(sorted(others))}; this host would run {upstream(target)}"
@@ -141,15 +141,15 @@ def _versions(now: HostFacts, swarm: SwarmFacts, target: str) -> tuple[Finding, 
     )
 
 
-def _restarts(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> bool:
+def _restarts(host: Host, now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> bool:
     """A manager that restarts is away for a while: the others have to be enough, and its keys at hand."""
-    return is_manager(now, swarm) and any(isinstance(step, RestartEngine) for step in steps)
+    return is_manager(host, now, swarm) and any(isinstance(step, RestartEngine) for step in steps)
 
 
-def _autolock(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
+def _autolock(host: Host, now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
     if not swarm.autolock:
         return Finding("autolock", "pass", "off" if swarm.exists else "no swarm yet, and it starts unlocked")
-    if not _restarts(now, swarm, steps):
+    if not _restarts(host, now, swarm, steps):
         hint = "A manager asks for the unlock key after each restart: docker swarm unlock"
         return Finding("autolock", "pass", "the swarm is locked; nothing here needs its key", hint)
     text = "the swarm is locked: after its restart this manager waits for the unlock key"
@@ -157,10 +157,10 @@ def _autolock(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Fin
     return Finding("autolock", "block", text, hint)
 
 
-def _quorum(now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
+def _quorum(host: Host, now: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
     """Now and after, and what is left meanwhile."""
     managers = [node for node in swarm.nodes if node.role == "manager"]
-    if not _restarts(now, swarm, steps):
+    if not _restarts(host, now, swarm, steps):
         return Finding("quorum", "pass", _survives(len(managers), steps))
     away = [node.hostname for node in managers if node.manager not in ("leader", "reachable")]
     left = len(managers) - len(away) - 1

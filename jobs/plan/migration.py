@@ -45,10 +45,11 @@ def migration(
     join = membership(host, now, swarm, role)
     if isinstance(join, Refusal):
         return join
-    inside = dict.fromkeys((*spared(now, swarm, engine.steps), *join))  # what is left of an acceptance may be in both
+    # What is left of an acceptance may be in both.
+    inside = dict.fromkeys((*spared(host, now, swarm, engine.steps), *join))
     steps = (*_group(host, now, docker_group), *inside, *((CleanMachine(residue),) if residue else ()))
     findings = (*checks, *engine.findings, *swarm_findings(host, now, swarm, steps, engine.target))
-    waits = role == "manager" and swarm.exists and not is_manager(now, swarm)
+    waits = role == "manager" and swarm.exists and not is_manager(host, now, swarm)
     return Plan(steps, findings, engine.edits, waits, engine.target)
 
 

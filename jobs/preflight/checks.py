@@ -179,14 +179,14 @@ def _changes(now: HostFacts, target: str) -> Iterator[Finding]:
 
 
 def _network(host: Host, seen: Conditions, pool: str) -> Iterator[Finding]:
-    mtu = dict(seen.networks).get(host.address)
+    address = host.advertise_address
+    mtu = dict(seen.networks).get(address)
     if mtu is None and seen.networks:
-        text = f"{host.address} is on none of {host.name}'s interfaces; other nodes would be told to look for it there"
-        yield Finding("address", "block", text, f"Set [hosts.{host.name}] address to one that the host has.")
+        text = f"{address} is on none of {host.name}'s interfaces; other nodes would be told to look for it there"
+        hint = f"Set [hosts.{host.name}] address, or swarm_address, to one that the host has."
+        yield Finding("address", "block", text, hint)
     else:
-        yield Finding(
-            "address", "pass", f"{host.address} is the host's own" if mtu is not None else "could not be read"
-        )
+        yield Finding("address", "pass", f"{address} is the host's own" if mtu is not None else "could not be read")
     if mtu and mtu < OVERLAY_MTU:
         text = f"the link's MTU is {mtu}; overlay networks assume 1500, and big packets would be lost"
         hint = f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}, ingress anew with it too."

@@ -12,6 +12,7 @@ TLS_FILES = ("tlscert", "tlskey", "tlscacert")  # the options whose values the s
 SCRIPT = r"""
 part() { echo "==$1"; shift; timeout 10 "$@" 2>/dev/null || true; }
 part now date +%s.%N
+part machine cat /etc/machine-id
 part init cat /proc/1/comm
 part disk df -PB1 / /var/lib/docker /var/cache/apt/archives
 part broken sh -c 'dpkg-query -W -f "\${db:Status-Abbrev} \${Package}\n" | grep -v "^[a-z][inc] "'
@@ -44,7 +45,8 @@ class Conditions:
     `networks`: address -> its link's MTU; `routes`: networks the host reaches other than by default;
     `overlays`: overlay networks of a classic store; `store_peers`: addresses connected to a store here;
     `expires`: UNIX seconds when the Engine's server certificate ends, None when there is none to read;
-    `unread`: files named by the TLS options that cannot be read; `socket`: whether systemd listens on TCP for Docker.
+    `unread`: files named by the TLS options that cannot be read; `socket`: whether systemd listens on TCP for Docker;
+    `machine`: its machine ID.
     """
 
     offset: float = 0.0
@@ -63,6 +65,7 @@ class Conditions:
     expires: float | None = None
     unread: tuple[str, ...] = ()
     socket: bool = False
+    machine: str = ""
 
 
 def read(printed: str, asked_at: float) -> Conditions:
@@ -86,6 +89,7 @@ def read(printed: str, asked_at: float) -> Conditions:
         expires=_expiry(parts["certificate"]),
         unread=tuple(parts["unread"].splitlines()),
         socket=bool(re.search(r":\d+ \(Stream\)", parts["socket"])),
+        machine=parts["machine"].strip()[:64],
     )
 
 

@@ -40,7 +40,8 @@ Answer = Callable[[Asked], Any]
 
 def _init(asked: Asked) -> Any:
     with asked.machine.world.history.deed(asked.machine.name, "init", "swarm init", asked.source) as deed:
-        return _told(deed, lambda: asked.machine.world.swarm.init(asked.machine))
+        advertise = str(asked.body.get("AdvertiseAddr") or "")
+        return _told(deed, lambda: asked.machine.world.swarm.init(asked.machine, advertise))
 
 
 def _join(asked: Asked) -> Any:

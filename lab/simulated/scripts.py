@@ -71,11 +71,14 @@ def conditions(machine: Machine, rest: list[str], stdin: str) -> Said:
     docker = bool(machine.dockerd.version)
     sections = {
         "now": f"{time.time():.9f}\n",
+        "machine": f"{machine.machine_id}\n",
         "init": "systemd\n",
         "disk": f"Filesystem 1B-blocks Used Available Capacity Mounted on\n/dev/vda {40 * GIB} {GIB} {39 * GIB} 3% /\n",
         "broken": "".join(f"{one.state}  {name}\n" for name, one in machine.packages.items() if one.state != "ii"),
-        "addresses": f"1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet {address}/16 scope global eth0\n",
-        "links": "1: lo: <LOOPBACK,UP> mtu 65536 state UNKNOWN\n2: eth0: <BROADCAST,UP> mtu 1500 state UP\n",
+        "addresses": f"1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet {address}/16 scope global eth0\n"
+        + (f"3: eth1    inet {machine.second}/24 scope global eth1\n" if machine.second else ""),
+        "links": "1: lo: <LOOPBACK,UP> mtu 65536 state UNKNOWN\n2: eth0: <BROADCAST,UP> mtu 1500 state UP\n"
+        "3: eth1: <BROADCAST,UP> mtu 1500 state UP\n",
         "routes": f"{network} dev eth0 proto kernel scope link src {address}\n",
         "groups": " ".join(sorted(machine.groups)) + "\n",
         "driver": "overlay2\n" if docker else "",
@@ -158,7 +161,7 @@ def call_ports(machine: Machine, rest: list[str], stdin: str) -> Said:
 
 def _port(machine: Machine, word: str, address: str, port: str) -> str:
     world = machine.world
-    target = next((one for one in world.machines.values() if one.about.address == address), None)
+    target = next((one for one in world.machines.values() if address in (one.about.address, one.second)), None)
     if target is None or not target.up or target.silent.is_set():
         return "closed"
     node = world.swarm.node_of(target)

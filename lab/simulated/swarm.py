@@ -96,6 +96,7 @@ class Swarm:
                 "LocalNodeState": "active" if node.membership == "accepted" else "pending",
                 "ControlAvailable": node.manages,
                 "Error": "",
+                "RemoteManagers": [{"NodeID": one.id, "Addr": f"{one.address}:2377"} for one in self.nodes.managers()],
                 **(cluster if node.manages and self.nodes.quorum() else {}),
             }
 
@@ -123,12 +124,12 @@ class Swarm:
 
     # --- what is changed ---
 
-    def init(self, machine: "Machine") -> str:
+    def init(self, machine: "Machine", advertise: str = "") -> str:
         with self.mutex:
             self._outside(machine)
             self.id, self.nodes, self.labels = secrets.token_hex(12), Nodes(), {}
             self.tokens = tokens.made()
-            node = self._add(machine, machine.name, machine.about.address, machine.dockerd.version)
+            node = self._add(machine, machine.name, advertise or machine.about.address, machine.dockerd.version)
             node.role = "manager"
             return node.id
 

@@ -48,7 +48,9 @@ class Engine:
 
     def info(self) -> dict[str, Any]:
         manages = self.host.name in self.swarm.managers
-        return {"Swarm": {"LocalNodeState": "active", "NodeID": f"id-{self.host.name}", "ControlAvailable": manages}}
+        cluster = {"Cluster": {"ID": "ours"}} if manages else {}
+        place = {"LocalNodeState": "active", "NodeID": f"id-{self.host.name}", "ControlAvailable": manages}
+        return {"Swarm": {**place, **cluster}}
 
     def autolock(self) -> bool:
         return False

@@ -71,12 +71,17 @@ class Manager:
     def nodes(self) -> list[dict[str, Any]]:
         if self.knows is None:
             raise EngineRefused("The swarm does not have a leader")
-        return [{"ID": name, "Spec": {"Role": "manager"}} for name in self.knows.split()]
+        return [
+            {"ID": name, "Spec": {"Role": "manager"}, "Status": {"Addr": ADDRESSES[name]}}
+            for name in self.knows.split()
+        ]
 
     def autolock(self) -> bool:
         return False
 
 
+NAMES = ("alpha", "connewitz", "lausen", "tondi", "zeta")
+ADDRESSES = {name: f"198.18.0.{number}" for number, name in enumerate(NAMES, 1)}
 ONE = {"connewitz": ("ours", "connewitz tondi"), "tondi": ("ours", "connewitz tondi")}
 ROGUES: dict[str, tuple[str, str | None]] = {
     "a swarm of its own": ("its own", "alpha"),
@@ -91,7 +96,7 @@ def asked(managers: dict[str, tuple[str, str | None]]) -> gather.SwarmFacts:
     def connect(host: Host, timeout: float = 10) -> Any:
         return Manager(host.name, *managers[host.name])
 
-    return gather.swarm({name: Host(name) for name in managers}, connect)
+    return gather.swarm({name: Host(name, ADDRESSES[name]) for name in managers}, connect)
 
 
 @pytest.mark.parametrize("rogue", ROGUES.values(), ids=ROGUES)
@@ -101,7 +106,7 @@ def test_a_host_that_says_it_manages_is_not_believed_alone(name: str, rogue: tup
     swarm = asked(
         {**ONE, name: (cluster, knows and knows.replace("alpha", name))} if name > "c" else {name: rogue, **ONE}
     )
-    assert swarm.problem.startswith("two swarms: ")
+    assert swarm.problem.startswith("two swarms: " if cluster or not knows else "a swarm without a cluster ID")
     assert (name in swarm.problem, "docker swarm leave --force" in swarm.problem) == (True, True)
     assert (swarm.exists, swarm.asked, swarm.managers) == (False, "", ())
     refusals = [
@@ -117,12 +122,23 @@ def test_a_host_that_says_it_manages_is_not_believed_alone(name: str, rogue: tup
     [
         (ONE, ("connewitz", "tondi")),
         ({**ONE, "connewitz": ("", None)}, ("tondi", "connewitz")),  # it has lost its leader, and so its list
-        ({"connewitz": ("", "connewitz"), "lausen": ("", None)}, ("connewitz", "lausen")),
+        ({"connewitz": ("ours", "connewitz lausen"), "lausen": ("", None)}, ("connewitz", "lausen")),
     ],
 )
 def test_managers_that_agree_are_asked(managers: dict[str, tuple[str, str | None]], manages: tuple[str, ...]) -> None:
     swarm = asked(managers)
     assert (swarm.problem, swarm.asked, swarm.managers) == ("", manages[0], manages)
+
+
+def test_a_manager_that_gets_its_leader_between_two_questions_names_its_cluster() -> None:
+    class Late(Manager):
+        def nodes(self) -> list[dict[str, Any]]:
+            self.cluster = "ours"
+            return super().nodes()
+
+    late: Any = Late("tondi", "", "tondi")
+    swarm = gather.swarm({"tondi": Host("tondi", ADDRESSES["tondi"])}, lambda host, timeout=10: late)
+    assert (swarm.problem, swarm.cluster) == ("", "ours")
 
 
 VERSION = {"Version": "26.1.5", "ApiVersion": "1.45"}
@@ -133,17 +149,19 @@ ODD: list[tuple[str, Any]] = [
     ("info", {"Swarm": {"Cluster": "x"}}), ("info", {"Swarm": {"Cluster": [1]}}),
     ("nodes", None), ("nodes", {"a": 1}), ("nodes", "x"), ("nodes", [{}]), ("nodes", [None]),
     ("nodes", [{"ID": "a", "Spec": "x"}]), ("nodes", [{"ID": "a", "Status": [1]}]),
+    ("info", {"Swarm": {"RemoteManagers": "x"}}), ("info", {"Swarm": {"RemoteManagers": [1]}}),
+    ("nodes", [{"ID": "a", "ManagerStatus": "x"}]),
     ("inspect_swarm", None), ("inspect_swarm", {}), ("inspect_swarm", {"Spec": "x"}),
 ]  # fmt: skip
 
 
 class Api:
-    """What the SDK hands on: whatever JSON a host answers with."""
+    """What the SDK hands on: whatever JSON a host answers with. Both hosts of the swarm are managers."""
 
-    def __init__(self, call: str = "", answer: Any = None) -> None:
-        inside = {"Swarm": {"LocalNodeState": "active", "NodeID": "a", "ControlAvailable": True}}
-        self.answers = {"version": VERSION, "info": inside, "nodes": [{"ID": "a", "Spec": {"Role": "manager"}}],
-                        "inspect_swarm": {"Spec": {}}}  # fmt: skip
+    def __init__(self, name: str, call: str = "", answer: Any = None) -> None:
+        inside = {"LocalNodeState": "active", "NodeID": name, "ControlAvailable": True, "Cluster": {"ID": "ours"}}
+        nodes = [{"ID": one, "Spec": {"Role": "manager"}, "Status": {"Addr": one}} for one in ("odd", "tondi")]
+        self.answers = {"version": VERSION, "info": {"Swarm": inside}, "nodes": nodes, "inspect_swarm": {"Spec": {}}}
         self.answers |= {call: answer} if call else {}
 
     def version(self, api_version: bool) -> Any:
@@ -160,7 +178,7 @@ def all_of(connected: engine.Engine) -> tuple[Any, ...]:
 @pytest.mark.parametrize(("call", "answer"), ODD, ids=str)
 def test_an_odd_answer_of_one_host_is_that_hosts_alone(monkeypatch: pytest.MonkeyPatch, call: str, answer: Any) -> None:
     hosts = {name: Host(name, name, tls=Path()) for name in ("odd", "tondi")}
-    apis = {"odd": Api(call, answer), "tondi": Api()}
+    apis = {"odd": Api("odd", call, answer), "tondi": Api("tondi")}
     monkeypatch.setattr(engine, "_client", lambda host, version, timeout: apis[host.name])
     swarm = gather.swarm(hosts, engine.Engine)
     assert (swarm.asked, swarm.problem) == ("tondi", "")
@@ -169,6 +187,6 @@ def test_an_odd_answer_of_one_host_is_that_hosts_alone(monkeypatch: pytest.Monke
 
 
 def test_half_a_character_is_written_as_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
-    api = Api("version", {**VERSION, "Version": "\ud800"})
+    api = Api("odd", "version", {**VERSION, "Version": "\ud800"})
     monkeypatch.setattr(engine, "_client", lambda host, version, timeout: api)
     assert engine.Engine(Host("odd", "odd", tls=Path())).version["Version"] == "?"

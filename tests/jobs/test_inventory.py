@@ -1,9 +1,11 @@
 """docker-machine's store, as docker-machine writes it and as the lab does."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from imker.config import ConfigError
 from jobs import inventory, settings
 from lab.fleet import client
 from lab.fleet.hosts import FLEET
@@ -42,6 +44,25 @@ def test_the_swarm_column_is_docker_machines(store: Path) -> None:
         "miltitz": "miltitz (master)",
         **dict.fromkeys(("kaditz", "lindenau", "pirita", "tolkewitz", "tondi"), "miltitz"),
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ('swarm_address = "10.0.0.39"', ""),
+        ('swarm_address = "eth1"', "[hosts.kaditz] swarm_address: must be an IPv4 address"),
+        ('swarm_address = "198.18.0.73"', "[hosts.kaditz] swarm_address: 198.18.0.73 is the address of tondi"),
+    ],
+)
+def test_a_swarm_address_is_an_address_of_its_own(store: Path, tmp_path: Path, line: str, wrong: str) -> None:
+    text = (store / "imker.toml").read_text().replace("[hosts.kaditz]\n", f"[hosts.kaditz]\n{line}\n")
+    (tmp_path / "imker.toml").write_text(text)
+    if not wrong:
+        kaditz = inventory.load(settings.load(tmp_path / "imker.toml"))["kaditz"]
+        assert (kaditz.address, kaditz.advertise_address) == ("198.18.0.39", "10.0.0.39")
+        return
+    with pytest.raises(ConfigError, match=re.escape(wrong)):
+        inventory.load(settings.load(tmp_path / "imker.toml"))
 
 
 def test_secrets_are_the_users_alone(store: Path) -> None:

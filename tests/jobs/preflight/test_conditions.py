@@ -53,6 +53,8 @@ CASES = [
     ("now", f"{NOW - 90:.9f}\n", "offset", -90.0),
     ("now", "", "offset", 0.0),
     ("now", "date: not found\n", "offset", 0.0),
+    ("machine", "9f86d081884c7d659a2feaa0c55ad015\n", "machine", "9f86d081884c7d659a2feaa0c55ad015"),
+    ("machine", "", "machine", ""),
     ("init", "systemd\n", "init", "systemd"),
     ("init", "init\n", "init", "init"),
     ("init", "", "init", "unknown"),
