@@ -14,6 +14,7 @@ from tests import streams
 from tests.golden.page import page, section
 from tests.golden.surfaces_findings import LEADER, ONE, PACKAGE, WORKER, host, planned
 from tests.jobs.preflight.test_checks import NOW
+from tests.jobs.test_swarms import ATTACKS
 from tests.jobs.world import OWN, manager
 
 
@@ -86,11 +87,9 @@ def _approvals() -> list[str]:
 
 
 def _problems() -> list[str]:
-    places = {"connewitz": SwarmPlace("active", "a", True, "c1"), "tondi": SwarmPlace("active", "b", True, "c2")}
-    same = {name: replace(place, cluster="") for name, place in places.items()}
-    texts = [swarms.more_than_one(places, {}), swarms.more_than_one(same, {"connewitz": (), "tondi": ()})]
+    disagreements = [case.problem() for case, _ in ATTACKS.values()]
     states = ("locked", "error", "pending", "active")
-    return [_pair(text) for text in (*texts, *(swarms.without_manager({"kaditz": state}) for state in states))]
+    return [_pair(text) for text in (*disagreements, *(swarms.without_manager({"kaditz": state}) for state in states))]
 
 
 def _jobs(redis: Redis) -> list[str]:
