@@ -37,7 +37,7 @@ class Desk:
     ) -> None:
         self._audit = audit
         self._examine = examine
-        self.minutes = Minutes(audit, self._outsider)
+        self.minutes = Minutes(audit, self.outsider)
         self._settings = settings
         self._runs = runs
         self._people = people
@@ -91,7 +91,8 @@ class Desk:
             return replace(answers.denied(here), refusal="misuse")
         return answers.misuse(wrong, self._mine(actor, channel), self._runs.hosts())
 
-    def _outsider(self, user: str) -> str:
+    def outsider(self, user: str) -> str:
+        """Return what kind of person without any right this is, "" for people with one."""
         return outsider(self._settings.rights, self._people.actor(user, self._team, fresh=False))
 
     def _mine(self, actor: Actor, channel: str) -> answers.Mine:

@@ -79,7 +79,8 @@ def outsider(rights: Rights, actor: Actor) -> str:
         return actor.kind
     by_name = any(actor.user in rule.who for rule in rights.rules)
     known = actor.kind == "member" and any(_names(rule, actor) for rule in rights.rules)
-    return "" if by_name or known else "unnamed" if actor.kind == "member" else "untold"
+    told = actor.kind == "member" and actor.groups is not None
+    return "" if by_name or known else "unnamed" if told else "untold"
 
 
 def may(rights: Rights, channels: tuple[str, ...], actor: Actor, channel: str) -> Mapping[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from imker import signing
-from imker.audit import Audit
+from imker.audit import Audit, RecordBroken
 from imker.signing import Key
 from jobs import contract
 from jobs.contract import CHANGES, READS, Finding
@@ -119,10 +119,12 @@ def _reporter(redis: "Redis") -> Finding:
 
 def _record(redis: "Redis", signs: bool) -> Finding:
     """Only its end: all of it is for `audit verify`."""
-    record = Audit(redis)
-    head, last = record.head(), next(record.newest(), None)
+    record, hint = Audit(redis), "python -m bot audit verify says where it breaks."
+    try:
+        head, last = record.head(), next(record.newest(), None)
+    except RecordBroken as broken:
+        return Finding("record", "block", str(broken), hint)
     if (head and (head.seq, head.hash)) != (last and (last.seq, last.hash)):
-        hint = "python -m bot audit verify says where it breaks."
         return Finding("record", "block", "its head is not its last entry", hint)
     if not signs:
         hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reporter and the jobs."

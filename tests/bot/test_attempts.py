@@ -38,7 +38,7 @@ def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
         bench.clicks(who, f"{run}:1", verdict)
     assert bench.heard == [], "what comes first is allowed"
     bench.later(attempt.get("after", 0), attempt.get("clock", 0))
-    _change_groups(bench, attempt.get("groups", ""))
+    change_groups(bench, attempt.get("groups", ""))
     jobs, decisions = bench.requests(), bench.decisions()
     before = {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")}
     recorded = len(bench.recorded())
@@ -64,7 +64,7 @@ def file_of(attempt: dict[str, Any]) -> File:
     return file.model_copy(update={"rights": file.rights.model_copy(update=attempt.get("rights", {}))})
 
 
-def _change_groups(bench: Bench, change: str) -> None:
+def change_groups(bench: Bench, change: str) -> None:
     if change == "unreadable":
         bench.slack.groups = None
     elif change:

@@ -186,6 +186,13 @@ def test_a_record_that_was_tampered_with(redis: Redis) -> None:
     assert ("block", "record", "its head is not its last entry") in short(processes.look(redis, own=False, signs=True))
 
 
+@pytest.mark.parametrize("key", ["audit", "audit:head"])
+def test_a_record_that_is_none_ends_no_check(redis: Redis, key: str) -> None:
+    redis.set(key, "x")
+    found = short(processes.look(redis, own=False, signs=True))
+    assert [level for level, check, _ in found if check == "record"] == ["block"]
+
+
 def test_a_redis_that_may_not_be_asked_and_one_that_stops() -> None:
     def refuse(*_: object) -> None:
         raise NoPermissionError("no permission")

@@ -154,27 +154,30 @@ def until_closed(one: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("half", HALF)
-def test_a_request_that_does_not_end_keeps_nobody_out_and_is_closed(half: str) -> None:
-    with Served(slowest=1.5) as served:
-        begun = time.monotonic()
-        slow = [served.half_sent(HALF[half]) for _ in range(http.AT_ONCE + 20)]
+def test_requests_that_do_not_end_keep_nobody_out(half: str) -> None:
+    with Served(slowest=60) as served:
+        for _ in range(http.AT_ONCE + 20):
+            served.half_sent(HALF[half])
         assert [served.ask() for _ in range(3)] == [200] * 3
-        asked = time.monotonic()
-        for one in slow:
-            until_closed(one)
-        assert time.monotonic() - begun < 1.5 + 3
-        assert asked - begun < 1.5, "Slack was answered while they were open"
     assert served.port.taken == ["nodes"] * 3
+
+
+@pytest.mark.parametrize("half", HALF)
+def test_a_request_that_does_not_end_is_closed(half: str) -> None:
+    with Served(slowest=0.5) as served:
+        begun = time.monotonic()
+        until_closed(served.half_sent(HALF[half]))
+        assert time.monotonic() - begun < 5, "and not by uvicorn's end"
 
 
 def test_a_byte_now_and_then_wins_no_time() -> None:
     with Served(slowest=1.5) as served:
         one, begun = served.half_sent(HALF["half a body"]), time.monotonic()
         with suppress(OSError):
-            while time.monotonic() - begun < 5:
+            while time.monotonic() - begun < 20:
                 one.sendall(b"x")
                 time.sleep(0.1)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 10
 
 
 def test_who_sent_half_a_request_is_told_why_it_ends() -> None:

@@ -69,6 +69,8 @@ def accepted(flow: Flow) -> None:
     shown = flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and bool(seen.buttons))
     flow.workspace.press(BOB, shown, "Accept")
     flow.workspace.wait(BOB, OPS, lambda seen: seen.ts == message.ts and "Accepted by" in seen.plain)
+    flow.journal(run, 2).tell(Began("tondi"))
+    flow.workspace.wait(BOB, OPS, lambda seen: seen.thread == message.ts and "--head" in seen.plain)
 
 
 @pytest.mark.timeout(300)
