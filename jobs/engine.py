@@ -4,6 +4,7 @@ In: a Host. Out: plain values, or an error of jobs.errors. After an Engine's res
 """
 
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,18 +15,19 @@ from typing import Any
 import requests
 from docker.api.client import APIClient
 from docker.errors import APIError, DockerException
-from docker.tls import TLSConfig
 from docker.utils import version_lt
-from requests.adapters import HTTPAdapter
 
+from imker.text import one_line
 from jobs import facts
 from jobs.errors import EngineRefused, Superseded, Unreachable
 from jobs.inventory import Host
 from jobs.lock import Mark
+from jobs.transport import EngineAdapter, NotAnEngine
 
 JOIN = 30  # seconds: an Engine itself answers after 20 that its join goes on in the background
 FENCE = "imker.fence"  # label of the swarm itself: the mark of the latest run that may change who is in it
 OLDEST = "1.24"  # the API version of the first Engine with swarm mode, and the SDK's oldest
+STRANGE = "answers what no Engine does"
 LISTEN = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
 
 
@@ -44,22 +46,8 @@ class Secret:
     __str__ = __repr__
 
 
-class _LenientAdapter(HTTPAdapter):
-    """docker-machine's certificates have no key identifiers, which Python 3.13 asks for; all else is checked."""
-
-    def __init__(self, host: Host) -> None:
-        assert host.tls is not None
-        self._context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
-        self._context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-        self._context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
-        return super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-
-
 class Engine:
-    """One Engine's API. `timeout`: seconds for each call. Connecting asks for its API version."""
+    """One Engine's API. `timeout`: seconds for each call, whole. Connecting asks for its API version."""
 
     def __init__(self, host: Host, timeout: float = 10) -> None:
         self.host = host
@@ -67,8 +55,9 @@ class Engine:
             first = _client(host, OLDEST, timeout)
             self.version: dict[str, Any] = _plain(first.version(api_version=False))
             facts.upstream(self.version["Version"])
-            self._old = version_lt(self.version["ApiVersion"], OLDEST)
-            self._api = first if self._old else _client(host, self.version["ApiVersion"], timeout)
+            speaks = _api_version(self.version["ApiVersion"])
+            self._old = version_lt(speaks, OLDEST)
+            self._api = first if self._old else _client(host, speaks, timeout)
 
     def info(self) -> dict[str, Any]:
         """Of an Engine before swarm mode, too: asked without a version, as it knows none that the SDK speaks."""
@@ -164,18 +153,28 @@ def _marked(mark: Mark, spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def _client(host: Host, version: str, timeout: float) -> APIClient:
-    assert host.tls is not None
-    tls = TLSConfig(
-        client_cert=(str(host.tls / "cert.pem"), str(host.tls / "key.pem")),
-        ca_cert=str(host.tls / "ca.pem"),
-        verify=True,
-    )
     base_url = f"https://{host.address}:{host.engine_port}"
-    client = APIClient(base_url=base_url, version=version, tls=tls, timeout=timeout)  # type: ignore[arg-type]
+    client = APIClient(base_url=base_url, version=version, tls=True, timeout=timeout)  # type: ignore[arg-type]
     client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the fleet's own CA
     client.proxies = {}
-    client.mount("https://", _LenientAdapter(host))
+    client.mount("https://", EngineAdapter(_context(host)))
     return client
+
+
+def _context(host: Host) -> ssl.SSLContext:
+    """docker-machine's certificates have no key identifiers, which Python 3.13 asks for; all else is checked."""
+    assert host.tls is not None
+    context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
+    return context
+
+
+def _api_version(said: str) -> str:
+    """Raise ValueError for what could not stand in a path as it is."""
+    if not re.fullmatch(r"1\.[0-9]{1,3}", said):
+        raise ValueError("no API version")
+    return said
 
 
 def _plain(said: Any) -> Any:
@@ -188,14 +187,18 @@ def _errors(host: Host) -> Iterator[None]:
     try:
         yield
     except APIError as refused:
-        said = str(refused.explanation or refused)
-        raise EngineRefused(f"{host.name}'s Engine says: {said.strip()}", host=host.name) from refused
+        said = one_line(str(refused.explanation or refused))
+        raise EngineRefused(f"{host.name}'s Engine says: {said}", host=host.name) from refused
+    except NotAnEngine as strange:
+        raise EngineRefused(f"{host.name} {STRANGE}: {strange}", host=host.name) from strange
+    except requests.exceptions.InvalidJSONError as strange:
+        raise EngineRefused(f"{host.name} {STRANGE}: no JSON", host=host.name) from strange
     except (requests.RequestException, DockerException, OSError) as gone:
         raise Unreachable(
             f"{host.name}'s Engine does not answer on {host.address}:{host.engine_port}: {_why(gone)}", host=host.name
         ) from gone
-    except (KeyError, TypeError, ValueError, AttributeError) as strange:
-        raise EngineRefused(f"{host.name} answers what no Engine does", host=host.name) from strange
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as strange:
+        raise EngineRefused(f"{host.name} {STRANGE}", host=host.name) from strange
 
 
 def _why(gone: Exception) -> str:
@@ -209,4 +212,4 @@ def _why(gone: Exception) -> str:
     ):
         if word in str(gone):
             return word.lower()
-    return str(gone) or type(gone).__name__
+    return one_line(str(gone)) or type(gone).__name__
