@@ -5,12 +5,12 @@ In: a shell, an Engine, the inventory. Out: the values of jobs.facts. What the o
 
 import re
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from jobs import facts, remote, swarms
+from jobs.at_once import at_once
 from jobs.daemon_options import OptionFiles, UnitFacts, assignments, config_file, effective
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
@@ -28,6 +28,17 @@ class Connect(Protocol):
     def __call__(self, host: Host, timeout: float = 10) -> Engine: ...
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a host's Engine says. `swarm`: of a manager, the swarm as it sees it, or why it does not show it."""
+
+    engine: Engine
+    place: SwarmPlace
+    swarm: SwarmFacts | JobError | None
+
+
+Answers = Mapping[str, Answer | JobError]
+PLANNING = 10.0  # seconds for all that is asked of all hosts, whatever one of them does
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
 HOSTNAME = "/proc/sys/kernel/hostname"
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
@@ -78,12 +89,30 @@ def _conditions(shell: Shell, about: Host, options: OptionFiles) -> conditions.C
     return conditions.read(said.stdout, began)
 
 
-def swarm(inventory: Inventory, connect: Connect) -> SwarmFacts:
-    """Asks every host for its place, and all managers for the nodes: they have to agree who manages."""
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        places = dict(zip(inventory, pool.map(lambda about: _place(about, connect), inventory.values()), strict=True))
-        managers = {name: place for name, place in places.items() if place and place.manager}
-        heard = dict(zip(managers, pool.map(lambda name: _seen_by(inventory[name], connect), managers), strict=True))
+def ask(inventory: Inventory, connect: Connect, seconds: float = PLANNING) -> Answers:
+    """Ask all hosts' Engines at the same time. A host that has not answered all after `seconds` is unreachable."""
+    told = at_once(lambda about: _asked(about, connect), inventory, seconds)
+    late = f"'s Engine does not answer within {seconds:g} s"
+    return {name: told.get(name, Unreachable(f"{name}{late}", host=name)) for name in inventory}
+
+
+def _asked(about: Host, connect: Connect) -> Answer | JobError:
+    try:
+        engine = connect(about)
+        place = facts.place(engine.info())
+    except (Unreachable, EngineRefused) as failed:
+        return failed
+    return Answer(engine, place, _seen_by(about, engine) if place.manager else None)
+
+
+def swarm(inventory: Inventory, connect: Connect, answers: Answers | None = None) -> SwarmFacts:
+    """Asks every host for its place, and all managers for the nodes: they have to agree who manages.
+
+    `answers`: theirs, where they were asked already."""
+    told = answers or ask(inventory, connect)
+    places = {name: answer.place if isinstance(answer, Answer) else None for name, answer in told.items()}
+    managers = {name: place for name, place in places.items() if place and place.manager}
+    heard = {name: answer.swarm for name, answer in told.items() if isinstance(answer, Answer) and answer.swarm}
     silent = tuple(name for name, place in places.items() if place is None)
     lists = {name: seen for name, seen in heard.items() if not isinstance(seen, JobError)}
     problem = swarms.more_than_one(managers, {name: seen.nodes for name, seen in lists.items()})
@@ -98,10 +127,9 @@ def swarm(inventory: Inventory, connect: Connect) -> SwarmFacts:
     return SwarmFacts(managers=tuple(managers), silent=silent, problem=problem)
 
 
-def _seen_by(about: Host, connect: Connect) -> SwarmFacts | JobError:
+def _seen_by(about: Host, engine: Engine) -> SwarmFacts | JobError:
     """The swarm as one manager tells it."""
     try:
-        engine = connect(about)
         return SwarmFacts(about.name, node_list(engine), autolock=engine.autolock())
     except JobError as failed:
         return failed
@@ -109,13 +137,6 @@ def _seen_by(about: Host, connect: Connect) -> SwarmFacts | JobError:
 
 def node_list(engine: Engine) -> tuple[Node, ...]:
     return tuple(sorted(map(facts.node, engine.nodes()), key=lambda node: (node.hostname, node.id)))
-
-
-def _place(about: Host, connect: Connect) -> SwarmPlace | None:
-    try:
-        return facts.place(connect(about).info())
-    except (Unreachable, EngineRefused):
-        return None
 
 
 def _check_sudo(shell: Shell, about: Host) -> None:

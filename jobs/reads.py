@@ -1,19 +1,18 @@
 """What there is to look at: the hosts, the nodes. Nothing is changed."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import TypeAdapter
 
 from jobs import gather
 from jobs.contract import Began, Ended, HostRow, HostTable, NodeRow, NodeTable
-from jobs.engine import Engine
 from jobs.errors import JobError
-from jobs.facts import Node, SwarmFacts, place
+from jobs.facts import Node, SwarmFacts
 from jobs.inventory import Host, classic_swarm
 from jobs.office import Office
 
 LAST_NODES = "imker:nodes"  # the last node table, for when no manager answers
+FIRST, ALL = 1.0, 3.5  # seconds for who answered last, and then for all: a table is there within 5
 _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 
 
@@ -23,26 +22,25 @@ _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 def hosts(office: Office) -> None:
     """A row for every host of the inventory, asked in parallel; one that does not answer is a row with its error."""
     office.journal.tell(Began())
-    swarm = gather.swarm(office.inventory, office.connect)
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        rows = tuple(pool.map(lambda host: _row(office, host, swarm), office.inventory.values()))
+    answers = gather.ask(office.inventory, office.connect, ALL)
+    swarm = gather.swarm(office.inventory, office.connect, answers)
+    rows = tuple(_row(office, host, swarm, answers[host.name]) for host in office.inventory.values())
     office.journal.tell(HostTable(rows))
     away = sum(bool(row.error) for row in rows)
     office.journal.tell(Ended("done", f"{len(rows)} hosts" + (f", {away} without an answer" if away else "")))
 
 
-def _row(office: Office, host: Host, swarm: SwarmFacts) -> HostRow:
-    try:
-        engine = office.connect(host)
-        state, version, where, error = "Running", f"v{engine.version['Version']}", _place(engine, swarm), ""
-    except JobError as failed:
-        state, version, where, error = "Unknown", "Unknown", "", failed.summary
+def _row(office: Office, host: Host, swarm: SwarmFacts, answer: gather.Answer | JobError) -> HostRow:
+    if isinstance(answer, JobError):
+        state, version, where, error = "Unknown", "Unknown", "", answer.summary
+    else:
+        state, version, where, error = "Running", f"v{answer.engine.version['Version']}", _place(answer, swarm), ""
     url = f"tcp://{host.address}:{host.engine_port}"
     return HostRow(host.name, host.driver, state, url, classic_swarm(host, office.inventory), version, where, error)
 
 
-def _place(engine: Engine, swarm: SwarmFacts) -> str:
-    own = place(engine.info())
+def _place(answer: gather.Answer, swarm: SwarmFacts) -> str:
+    own = answer.place
     node = next((node for node in swarm.nodes if node.id == own.node), None)
     if node is None:
         return "" if own.state == "inactive" else own.state
@@ -77,18 +75,18 @@ def _asked_first(office: Office, last: NodeTable | None) -> NodeTable | None:
     """Who answered last time is asked first, and alone: most often that is all it takes."""
     if last is None or last.asked not in office.inventory:
         return None
-    try:
-        engine = office.connect(office.inventory[last.asked])
-        return _table(last.asked, place(engine.info()).node, gather.node_list(engine))
-    except JobError:
+    (answer,) = gather.ask({last.asked: office.inventory[last.asked]}, office.connect, FIRST).values()
+    if isinstance(answer, JobError) or not isinstance(answer.swarm, SwarmFacts):
         return None
+    return _table(last.asked, answer.place.node, answer.swarm.nodes)
 
 
 def _asked_all(office: Office, last: NodeTable | None) -> NodeTable | None:
-    swarm = gather.swarm(office.inventory, office.connect)
-    if swarm.asked:
-        own = place(office.connect(office.inventory[swarm.asked]).info()).node
-        return _table(swarm.asked, own, swarm.nodes)
+    answers = gather.ask(office.inventory, office.connect, ALL)
+    swarm = gather.swarm(office.inventory, office.connect, answers)
+    asked = answers.get(swarm.asked)
+    if isinstance(asked, gather.Answer):
+        return _table(swarm.asked, asked.place.node, swarm.nodes)
     reason = swarm.problem or (f"no answer from {', '.join(swarm.silent)}" if swarm.silent else "")
     if last is not None and reason:
         return NodeTable(last.asked, last.taken_at, last.rows, stale=reason)

@@ -59,7 +59,8 @@ class EngineAdapter(BaseAdapter):
         with _errors(request), _connected(request, self._context, time.monotonic() + timeout) as connection:
             headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
             connection.request(request.method or "GET", request.path_url, request.body, headers)
-            return _checked(request, connection.getresponse())
+            with connection.getresponse() as answer:
+                return _checked(request, answer)
 
     def close(self) -> None:
         """Do nothing: no connection outlives its call."""
