@@ -18,7 +18,7 @@ from docker.errors import APIError, DockerException
 from docker.utils import version_lt
 
 from imker.text import one_line
-from jobs import facts
+from jobs import facts, specs
 from jobs.errors import EngineRefused, Superseded, Unreachable
 from jobs.inventory import Host
 from jobs.lock import Mark
@@ -28,6 +28,8 @@ JOIN = 30  # seconds: an Engine itself answers after 20 that its join goes on in
 FENCE = "imker.fence"  # label of the swarm itself: the mark of the latest run that may change who is in it
 OLDEST = "1.24"  # the API version of the first Engine with swarm mode, and the SDK's oldest
 STRANGE = "answers what no Engine does"
+TOKEN = re.compile(r"SWMTKN-[0-9A-Za-z-]{1,200}")
+NODES = 5000
 LISTEN = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
 
 
@@ -53,9 +55,10 @@ class Engine:
         self.host = host
         with _errors(host):
             first = _client(host, OLDEST, timeout)
-            self.version: dict[str, Any] = _plain(first.version(api_version=False))
-            facts.upstream(self.version["Version"])
-            speaks = _api_version(self.version["ApiVersion"])
+            said = _plain(first.version(api_version=False))
+            facts.upstream(said["Version"])
+            self.version = {"Version": one_line(said["Version"], facts.WORD)}
+            speaks = _api_version(said["ApiVersion"])
             self._old = version_lt(speaks, OLDEST)
             self._api = first if self._old else _client(host, speaks, timeout)
 
@@ -71,13 +74,20 @@ class Engine:
     def nodes(self) -> list[dict[str, Any]]:
         with _errors(self.host):
             said: list[dict[str, Any]] = _plain(self._api.nodes())
+            if len(said) > NODES:
+                raise EngineRefused(
+                    f"{self.host.name} names {len(said)} nodes, which no swarm has", host=self.host.name
+                )
             for node in said:
                 facts.node(node)
             return said
 
     def worker_token(self) -> Secret:
         with _errors(self.host):
-            return Secret(self._api.inspect_swarm()["JoinTokens"]["Worker"])
+            token = self._api.inspect_swarm()["JoinTokens"]["Worker"]
+            if not isinstance(token, str) or not TOKEN.fullmatch(token):
+                raise EngineRefused(f"{self.host.name} shows no join token", host=self.host.name)
+            return Secret(token)
 
     def autolock(self) -> bool:
         """Whether a manager that restarts waits for the swarm's unlock key."""
@@ -111,37 +121,52 @@ class Engine:
 
     def remove_node(self, node: str) -> None:
         with _errors(self.host):
-            self._api.remove_node(node, force=True)
+            self._api.remove_node(_node_id(node), force=True)
 
     def tasks(self, node: str) -> list[dict[str, Any]]:
         """Of services, on that node, those that have ended too."""
         with _errors(self.host):
             api: Any = self._api
-            return list(api.tasks(filters={"node": node}))
+            return list(api.tasks(filters={"node": _node_id(node)}))
 
     def change_node(self, node: str, change: Change) -> None:
         with _errors(self.host):
-            _change(lambda: self._api.inspect_node(node), change, partial(self._api.update_node, node))
+            known = _node_id(node)
+            write = partial(self._api.update_node, known)
+            _change(lambda: self._api.inspect_node(known), specs.node, change, write)
 
     def claim(self, mark: Mark) -> None:
         """For all managers: it is kept where the nodes are. Raises Superseded when another's number is as high."""
         with _errors(self.host):
-            _change(self._api.inspect_swarm, partial(_marked, mark), self._api.update_swarm)
+            _change(self._api.inspect_swarm, specs.swarm, partial(_marked, mark), self._api.update_swarm)
 
 
-def _change(read: Callable[[], Any], change: Change, write: Callable[[int, Any], Any]) -> None:
-    """Read, change, write with the version index; again when somebody was faster. No change, no write."""
+def _change(
+    read: Callable[[], Any], built: Callable[[Any], specs.Spec], change: Change, write: Callable[[int, Any], Any]
+) -> None:
+    """Read, build the Spec again, change, write with the version index; again when somebody was faster.
+
+    No change, no write. What an Engine shows is never written back as it is.
+    """
     for attempt in range(5):
         seen = read()
-        wanted = change(seen["Spec"])
-        if wanted == seen["Spec"]:
+        now = built(seen["Spec"])
+        wanted = change(now)
+        if wanted == now:
             return
         try:
-            write(seen["Version"]["Index"], wanted)
+            write(specs.index(seen), wanted)
             return
         except APIError as refused:
             if "out of sequence" not in str(refused) or attempt == 4:
                 raise
+
+
+def _node_id(said: str) -> str:
+    """A host says itself which node it is, and an ID stands in the path of what a manager is asked."""
+    if not facts.ID.fullmatch(said):
+        raise EngineRefused(f"{one_line(said, 40) or 'nothing'} is no node ID", hint="See /swarm nodes.")
+    return said
 
 
 def _marked(mark: Mark, spec: dict[str, Any]) -> dict[str, Any]:

@@ -222,7 +222,10 @@ def _over_tls(about: Host, connect: Connect) -> tuple[SwarmPlace, str, bool]:
 
 def _place_by_command(shell: Shell) -> SwarmPlace:
     said = shell.run("docker", "info", "--format", "{{json .}}", sudo=True, check=False)
-    return facts.place_of_text(said.stdout) if said.code == 0 else SwarmPlace()
+    try:
+        return facts.place_of_text(said.stdout) if said.code == 0 else SwarmPlace()
+    except (ValueError, TypeError, AttributeError, RecursionError) as strange:
+        raise EngineRefused(f"{shell.host}'s docker info is none", host=shell.host) from strange
 
 
 def _running_version(shell: Shell) -> str:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import socket
 import ssl
 import threading
@@ -28,6 +29,7 @@ class Fleet:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.asked: list[str] = []  # "NAME METHOD PATH" of each request that a server has read
+        self.bodies: list[bytes] = []  # of those requests that had one
         self._servers: list[socket.socket] = []
         for name, text in _certificates().items():
             (folder / name).write_text(text)
@@ -70,6 +72,12 @@ class Fleet:
             if not more:
                 return ""
             read += more
+        head, _, body = read.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)content-length: (\d+)", head)
+        while length and len(body) < int(length[1]):
+            body += spoken.recv(65536)
+        if body:
+            self.bodies.append(body)
         method, path, _ = read.split(b"\r\n", 1)[0].decode().split(" ")
         self.asked.append(f"{name} {method} {path}")
         return f"{method} {path}"
@@ -152,7 +160,7 @@ def honest(
 
     def serve(spoken: ssl.SSLSocket, target: str) -> None:
         path = target.split(" ")[1]
-        plain = path.removeprefix("/v1.45").removeprefix("/v1.24")
+        plain = path.removeprefix("/v1.45").removeprefix("/v1.24").partition("?")[0]
         instead = (but or {}).get(plain)
         return instead(spoken, target) if instead else answer(spoken, json.dumps(answers[plain]).encode())
 
