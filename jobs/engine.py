@@ -19,13 +19,13 @@ from docker.utils import version_lt
 
 from imker.text import one_line
 from jobs import facts, specs
-from jobs.errors import EngineRefused, Superseded, Unreachable
+from jobs.errors import EngineRefused, Unreachable
 from jobs.inventory import Host
 from jobs.lock import Mark
+from jobs.swarm_label import marked, unmarked
 from jobs.transport import EngineAdapter, NotAnEngine
 
 JOIN = 30  # seconds: an Engine itself answers after 20 that its join goes on in the background
-FENCE = "imker.fence"  # label of the swarm itself: the mark of the latest run that may change who is in it
 OLDEST = "1.24"  # the API version of the first Engine with swarm mode, and the SDK's oldest
 STRANGE = "answers what no Engine does"
 TOKEN = re.compile(r"SWMTKN-[0-9A-Za-z-]{1,200}")
@@ -138,7 +138,14 @@ class Engine:
     def claim(self, mark: Mark) -> None:
         """For all managers: it is kept where the nodes are. Raises Superseded when another's number is as high."""
         with _errors(self.host):
-            _change(self._api.inspect_swarm, specs.swarm, partial(_marked, mark), self._api.update_swarm)
+            _change(self._api.inspect_swarm, specs.swarm, partial(marked, mark), self._api.update_swarm)
+
+    def repair_claim(self) -> tuple[str, ...]:
+        """Take a broken fencing number off the swarm; return what was taken off."""
+        taken: list[str] = []
+        with _errors(self.host):
+            _change(self._api.inspect_swarm, specs.swarm, partial(unmarked, taken), self._api.update_swarm)
+        return tuple(taken[-1:])
 
 
 def _change(
@@ -167,14 +174,6 @@ def _node_id(said: str) -> str:
     if not facts.ID.fullmatch(said):
         raise EngineRefused(f"{one_line(said, 40) or 'nothing'} is no node ID", hint="See /swarm nodes.")
     return said
-
-
-def _marked(mark: Mark, spec: dict[str, Any]) -> dict[str, Any]:
-    labels = spec.get("Labels") or {}
-    there = Mark.of(labels.get(FENCE, ""))
-    if there.words != mark.words and there.number >= mark.number:
-        raise Superseded("the swarm", there.number, there.run, there.since)
-    return {**spec, "Labels": {**labels, FENCE: " ".join(mark.words)}}
 
 
 def _client(host: Host, version: str, timeout: float) -> APIClient:

@@ -4,10 +4,13 @@ JobError
 ├ Unreachable     SSH or the Engine did not answer       ├ TimedOut  waited for a state that did not come
 ├ CommandFailed   argv, exit code, tail of stderr        ├ LockHeld  by whom, since when, for what
 ├ EngineRefused   the Engine API said no                 ├ Drifted   the facts changed since they were approved
-├ Superseded      a later run has claimed the host       └ Broke     Imker itself
+├ Superseded      a later run has claimed the host       ├ Broke     Imker itself
+└ BrokenFence     a fencing number that is none
 """
 
 import time
+
+from imker.text import one_line
 
 
 class JobError(Exception):
@@ -99,6 +102,16 @@ class Superseded(JobError):
         )
         self.fence = fence
         self.state = f"What this run had done stays done; what comes next is run {run}'s."
+
+
+class BrokenFence(JobError):
+    """A fencing number that no run can have, where a run claims. `of`: the host's name, or "swarm", for the repair."""
+
+    def __init__(self, where: str, said: str, of: str) -> None:
+        super().__init__(
+            f"{where} has a fencing number that no run has: {one_line(said, 60)}",
+            hint=f"Check that no run is under way: /swarm status. On the RQ workers' machine: python -m jobs repair {of}",
+        )
 
 
 class Broke(JobError):

@@ -106,9 +106,7 @@ def _asked(about: Host, connect: Connect) -> Answer | JobError:
 
 
 def swarm(inventory: Inventory, connect: Connect, answers: Answers | None = None) -> SwarmFacts:
-    """Asks every host for its place, and all managers for the nodes: they have to agree who manages.
-
-    `answers`: theirs, where they were asked already."""
+    """All hosts' places and all managers' nodes: they have to agree. `answers`: theirs, if they were asked already."""
     told = answers or ask(inventory, connect)
     places = {name: answer.place if isinstance(answer, Answer) else None for name, answer in told.items()}
     managers = {name: place for name, place in places.items() if place and place.manager}

@@ -1,4 +1,4 @@
-"""What is written to the swarm is built from known keys with checked values, whatever a host shows or says of itself."""
+"""What is written to the swarm is built from known keys with checked values, whatever a host shows."""
 
 import json
 import re
@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from jobs import specs
-from jobs.engine import FENCE, Engine
+from jobs.engine import Engine
 from jobs.errors import EngineRefused
 from jobs.lock import Mark
+from jobs.swarm_label import FENCE
 from tests.jobs import hostile
 from tests.jobs.hostile import honest, says
 
