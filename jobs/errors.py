@@ -12,12 +12,14 @@ import time
 
 from imker.text import one_line
 
+LONGEST = 2000  # characters of each text
+
 
 class JobError(Exception):
-    """Base of all. `host` is "" when it is about no one host; `state`: in what state it was left, if that is known;
+    """Base of all, harmless to show whatever a host said. `host` is "" when it is about no one host.
 
-    `by`: whose word it was, a Slack user ID; `check`: the name of the check before a migration that this answers, if it
-    does.
+    `state`: in what state it was left, if that is known; `by`: whose word it was, a Slack user ID; `check`: the name of
+    the check before a migration that this answers, if it does.
     """
 
     hint = ""
@@ -25,11 +27,11 @@ class JobError(Exception):
     by = ""
 
     def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
-        super().__init__(summary)
-        self.summary = summary
+        self.summary = one_line(summary, LONGEST)
+        super().__init__(self.summary)
         self.host = host
-        self.hint = hint or self.hint
-        self.state = state or self.state
+        self.hint = one_line(hint, LONGEST) or self.hint
+        self.state = one_line(state, LONGEST) or self.state
         self.check = check
 
 
@@ -110,7 +112,7 @@ class BrokenFence(JobError):
     def __init__(self, where: str, said: str, of: str) -> None:
         super().__init__(
             f"{where} has a fencing number that no run has: {one_line(said, 60)}",
-            hint=f"Check that no run is under way: /swarm status. On the RQ workers' machine: python -m jobs repair {of}",
+            hint=f"Check that no run is on it: /swarm status. On the RQ workers' machine: python -m jobs repair {of}",
         )
 
 

@@ -118,9 +118,30 @@ def _holder(text: str) -> str:
 
 
 def _networks(addresses: str, links: str) -> tuple[tuple[str, int], ...]:
-    mtu = {name: int(size) for name, size in re.findall(r"^\d+: ([^:@\s]+)[^:]*:.* mtu (\d+)", links, re.MULTILINE)}
-    found = re.findall(r"^\d+: (\S+)\s+inet6? ([0-9a-fA-F.:]+)(?:/\d+| peer )", addresses, re.MULTILINE)
+    """Read line by line, word by word: a host decides how long both texts are."""
+    mtu = dict(filter(None, map(_link, links.splitlines())))
+    found = filter(None, map(_address, addresses.splitlines()))
     return tuple((address, mtu.get(name, 0)) for name, address in found)
+
+
+def _link(line: str) -> tuple[str, int] | None:
+    """`2: eth0@if7: <BROADCAST,UP> mtu 1500 …`: its name and its MTU."""
+    words = line.split()
+    at = words.index("mtu") + 1 if "mtu" in words else len(words)
+    if at >= len(words) or not re.fullmatch(r"[0-9]{1,9}", words[at]):
+        return None
+    return words[1].partition("@")[0].rstrip(":"), int(words[at])
+
+
+def _address(line: str) -> tuple[str, str] | None:
+    """`2: eth0    inet 198.18.0.39/24 …`, or `… inet 10.0.0.1 peer 10.0.0.2/32 …`: the link's name and the address."""
+    words = line.split()
+    if len(words) < 4 or words[2] not in ("inet", "inet6"):
+        return None
+    address, _, length = words[3].partition("/")
+    peer = words[4:5] == ["peer"]
+    good = re.fullmatch(r"[0-9a-fA-F.:]{1,45}", address) and (length.isdecimal() or peer)
+    return (words[1], address) if good else None
 
 
 def _routes(text: str) -> list[str]:
