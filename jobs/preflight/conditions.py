@@ -79,7 +79,7 @@ def read(printed: str, asked_at: float) -> Conditions:
         routes=tuple(_routes(parts["routes"])),
         groups=tuple(parts["groups"].split()),
         driver=parts["driver"].strip(),
-        overlays=tuple(line.split()[1] for line in parts["overlays"].splitlines() if line.startswith("global ")),
+        overlays=tuple(words[1] for words in _words(parts["overlays"]) if words[0] == "global" and len(words) > 1),
         iptables=(re.findall(r"\((\w+)\)", parts["iptables"]) or [""])[0],
         legacy_tables=bool(parts["legacy"].strip()),
         store_peers=tuple(sorted(set(_peers(parts["store"])))),
@@ -96,14 +96,18 @@ def _parts(printed: str) -> dict[str, str]:
     return {name: named.get(name, "") for name in wanted}
 
 
+def _words(text: str) -> list[list[str]]:
+    return [words for line in text.splitlines() if (words := line.split())]
+
+
 def _number(text: str) -> float:
-    found = re.fullmatch(r"\d+(\.\d+)?", text.strip())
+    found = re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text.strip())
     return float(found[0]) if found else 0.0
 
 
 def _free(df: str) -> int | None:
     rows = [line.split() for line in df.splitlines()[1:]]
-    free = [int(row[3]) for row in rows if len(row) >= 6 and row[3].isdigit()]
+    free = [int(row[3]) for row in rows if len(row) >= 6 and re.fullmatch(r"[0-9]{1,18}", row[3])]
     return min(free) if free else None
 
 
@@ -172,7 +176,6 @@ def _bare(address: str) -> str:
 
 def _expiry(pem: str) -> float | None:
     try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
+        return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
     except ValueError:
         return None
-    return certificate.not_valid_after_utc.timestamp()
