@@ -2,13 +2,9 @@
 
 import re
 
-ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[@-_]")
-CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+from imker.text import cut, plain
 
-
-def plain(text: str) -> str:
-    """For plain_text and raw_text: no colours, no control characters, nothing that turns the direction of reading."""
-    return CONTROL.sub("", ANSI.sub("", text))
+__all__ = ["code", "cut", "mrkdwn", "plain"]
 
 
 def mrkdwn(text: str) -> str:
@@ -25,7 +21,3 @@ def code(text: str) -> str:
 
 def _inert(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…" if longest else ""

@@ -18,9 +18,15 @@ def normalised(text: str) -> str:
 
 def _simplified(text: str) -> str:
     """Links to their names; no quotes nor invisible characters; hyphens of all kinds to those of flags and names."""
-    text = re.sub(r"<(?:https?|mailto|ssh):[^|>]*\|([^>]*)>", r"\1", text)
-    text = re.sub(r"<(?:https?://)?([^|>@!#\s]*?)/?>", r"\1", text)
+    text = re.sub(r"<(?:https?|mailto|ssh):[^<|>]*\|([^<>]*)>", r"\1", text)
+    text = re.sub(r"<(?:https?://)?([^<|>@!#\s]*?)/?>", r"\1", text)
     text = re.sub("[\u200b-\u200f\u2060\ufeff]", "", text)
     text = unicodedata.normalize("NFC", re.sub("[\"'`\u2018\u2019\u201c\u201d\u201e\u00ab\u00bb]", "", text))
     text = re.sub(rf"(?<=\w)[{DASHES}](?=\w)", "-", text)
-    return re.sub(rf"(?<!\S)(?=[-{DASHES}\s]*(?:--|[{DASHES}]))[-{DASHES}][-{DASHES}\s]*(?=\w)", "--", text)
+    return re.sub(rf"(?<!\S)[-{DASHES}][-{DASHES}\s]*", _two, text)
+
+
+def _two(run: re.Match[str]) -> str:
+    """Return two hyphens for a run of dashes, but for a single hyphen, before a word. A run is matched whole: once."""
+    more = "--" in run[0] or re.search(f"[{DASHES}]", run[0])
+    return "--" if more and re.match(r"\w", run.string[run.end() : run.end() + 1]) else run[0]

@@ -8,6 +8,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from imker.redaction import masked, redacted
+from imker.text import plain
 
 
 def set_up() -> None:
@@ -33,8 +34,18 @@ def set_up() -> None:
 
 class _Redacting(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        """A message of several lines, as a traceback is, cannot pass for several messages."""
+        return plain(redacted(super().format(record))).replace("\n", "\n    ")
 
 
 def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {key: masked(value) for key, value in event.items()}
+    return {key: _plain(masked(value)) for key, value in event.items()}
+
+
+def _plain(value: Any) -> Any:
+    """The JSON renderer escapes control characters, the one for a terminal does not."""
+    if isinstance(value, dict):
+        return {_plain(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return plain(value) if isinstance(value, str) else value

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 MASK = "…"
+KEPT, HALF = 2**18, 1000  # characters of a text that are kept, and of its end that a secret may take
 LONG = 200  # characters of a secret on one line
 NAMES = (
     r"(?:token|secret|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|(?<![a-z])auth(?![a-z])"
@@ -23,7 +24,10 @@ RULES = tuple(
         (r"SWMTKN-[\w-]+|SWMKEY-[\w-]+|xox[a-z]-[\w-]+|xapp-[\w-]+", ""),
         (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\Z)", ""),
         # A user and a password before a host, with a scheme and without one; a password may hold @, / and '.
-        (rf"(:(?:\\?/){{2}})(?:[^\s\"/@]{{0,64}}:(?:\\\"|[^\s\"]){{0,{LONG}}}|[^/\s@\"']{{1,{LONG}}})(?=@)", r"\1"),
+        (
+            rf"(:(?:\\?/){{2}})(?=[^\s@]{{0,270}}+@)(?:[^\s\"/@:]{{0,64}}:(?:\\\"|[^\s\"]){{0,{LONG}}}|[^/\s@\"']{{1,{LONG}}})(?=@)",
+            r"\1",
+        ),
         (rf"(?<![^\s\"'`=,;|&<(\[{{])(//)?[\w.%+~-]{{1,64}}:(?!\\?/)[^\s\"…]{{1,{LONG}}}(?=@(?!sha\d+:))", r"\1"),
         # A value behind a name that says what it is: quoted with its name, behind = or :, or behind a flag.
         (rf"(\"[\w.-]{{0,40}}{NAMES}=)(?![\"'\\])[^\"\n]{{0,{LONG}}}", r"\1"),
@@ -35,6 +39,9 @@ RULES = tuple(
 
 
 def redacted(text: str) -> str:
+    """Mask secrets. Of a long text only the beginning is left, without the end, which may be half of a secret."""
+    if len(text) > KEPT:
+        return redacted(text[: KEPT - 1])[:-HALF] + MASK
     for pattern, kept in RULES:
         text = pattern.sub(kept, text)
     return text

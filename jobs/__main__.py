@@ -1,6 +1,7 @@
 """`python -m jobs changes` or `reads`: an RQ worker for one queue. Checks the configuration before it takes a job.
 
 `python -m jobs doctor` looks at all that the jobs need, and says what to do; `check` at the configuration alone.
+`repair` takes away a fencing number that no run can have.
 """
 
 import os
@@ -13,7 +14,7 @@ from rq.serializers import JSONSerializer
 from imker import broker, log, signing
 from imker.config import ConfigError
 from imker.outage import outage
-from jobs import doctor, inventory
+from jobs import doctor, inventory, repair
 from jobs.contract import CHANGES, READS
 from jobs.crew import crew
 from jobs.guard import GuardedQueue, GuardedWorker
@@ -23,6 +24,8 @@ TTL, MAINTENANCE, MONITORING = 30, 10, 5  # seconds: a dead RQ worker is noticed
 
 
 def main() -> int:
+    if sys.argv[1:2] == ["repair"] and len(sys.argv) == 3:
+        return repair.main(sys.argv[2])
     queue = sys.argv[1] if len(sys.argv) == 2 else ""
     if queue == "doctor":
         log.set_up()
@@ -30,7 +33,7 @@ def main() -> int:
     if queue == "check":
         return _check()
     if queue not in (CHANGES, READS):
-        print(f"usage: python -m jobs {CHANGES}|{READS}|check|doctor", file=sys.stderr)
+        print(f"usage: python -m jobs {CHANGES}|{READS}|check|doctor|repair HOST|repair swarm", file=sys.stderr)
         return 2
     log.set_up()
     try:

@@ -4,6 +4,7 @@ In: a Host. Out: plain values, or an error of jobs.errors. After an Engine's res
 """
 
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,18 +15,21 @@ from typing import Any
 import requests
 from docker.api.client import APIClient
 from docker.errors import APIError, DockerException
-from docker.tls import TLSConfig
 from docker.utils import version_lt
-from requests.adapters import HTTPAdapter
 
-from jobs import facts
-from jobs.errors import EngineRefused, Superseded, Unreachable
+from imker.text import one_line
+from jobs import facts, specs
+from jobs.errors import EngineRefused, Unreachable
 from jobs.inventory import Host
 from jobs.lock import Mark
+from jobs.swarm_label import marked, unmarked
+from jobs.transport import EngineAdapter, NotAnEngine
 
 JOIN = 30  # seconds: an Engine itself answers after 20 that its join goes on in the background
-FENCE = "imker.fence"  # label of the swarm itself: the mark of the latest run that may change who is in it
 OLDEST = "1.24"  # the API version of the first Engine with swarm mode, and the SDK's oldest
+STRANGE = "answers what no Engine does"
+TOKEN = re.compile(r"SWMTKN-[0-9A-Za-z-]{1,200}")
+NODES = 5000
 LISTEN = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
 
 
@@ -44,31 +48,19 @@ class Secret:
     __str__ = __repr__
 
 
-class _LenientAdapter(HTTPAdapter):
-    """docker-machine's certificates have no key identifiers, which Python 3.13 asks for; all else is checked."""
-
-    def __init__(self, host: Host) -> None:
-        assert host.tls is not None
-        self._context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
-        self._context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-        self._context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
-        super().__init__()
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> Any:
-        return super().init_poolmanager(*args, **kwargs, ssl_context=self._context)
-
-
 class Engine:
-    """One Engine's API. `timeout`: seconds for each call. Connecting asks for its API version."""
+    """One Engine's API. `timeout`: seconds for each call, whole. Connecting asks for its API version."""
 
     def __init__(self, host: Host, timeout: float = 10) -> None:
         self.host = host
         with _errors(host):
             first = _client(host, OLDEST, timeout)
-            self.version: dict[str, Any] = _plain(first.version(api_version=False))
-            facts.upstream(self.version["Version"])
-            self._old = version_lt(self.version["ApiVersion"], OLDEST)
-            self._api = first if self._old else _client(host, self.version["ApiVersion"], timeout)
+            said = _plain(first.version(api_version=False))
+            facts.upstream(said["Version"])
+            self.version = {"Version": one_line(said["Version"], facts.WORD)}
+            speaks = _api_version(said["ApiVersion"])
+            self._old = version_lt(speaks, OLDEST)
+            self._api = first if self._old else _client(host, speaks, timeout)
 
     def info(self) -> dict[str, Any]:
         """Of an Engine before swarm mode, too: asked without a version, as it knows none that the SDK speaks."""
@@ -82,13 +74,20 @@ class Engine:
     def nodes(self) -> list[dict[str, Any]]:
         with _errors(self.host):
             said: list[dict[str, Any]] = _plain(self._api.nodes())
+            if len(said) > NODES:
+                raise EngineRefused(
+                    f"{self.host.name} names {len(said)} nodes, which no swarm has", host=self.host.name
+                )
             for node in said:
                 facts.node(node)
             return said
 
     def worker_token(self) -> Secret:
         with _errors(self.host):
-            return Secret(self._api.inspect_swarm()["JoinTokens"]["Worker"])
+            token = self._api.inspect_swarm()["JoinTokens"]["Worker"]
+            if not isinstance(token, str) or not TOKEN.fullmatch(token):
+                raise EngineRefused(f"{self.host.name} shows no join token", host=self.host.name)
+            return Secret(token)
 
     def autolock(self) -> bool:
         """Whether a manager that restarts waits for the swarm's unlock key."""
@@ -122,60 +121,84 @@ class Engine:
 
     def remove_node(self, node: str) -> None:
         with _errors(self.host):
-            self._api.remove_node(node, force=True)
+            self._api.remove_node(_node_id(node), force=True)
 
     def tasks(self, node: str) -> list[dict[str, Any]]:
         """Of services, on that node, those that have ended too."""
         with _errors(self.host):
             api: Any = self._api
-            return list(api.tasks(filters={"node": node}))
+            return list(api.tasks(filters={"node": _node_id(node)}))
 
     def change_node(self, node: str, change: Change) -> None:
         with _errors(self.host):
-            _change(lambda: self._api.inspect_node(node), change, partial(self._api.update_node, node))
+            known = _node_id(node)
+            write = partial(self._api.update_node, known)
+            _change(lambda: self._api.inspect_node(known), specs.node, change, write)
 
     def claim(self, mark: Mark) -> None:
         """For all managers: it is kept where the nodes are. Raises Superseded when another's number is as high."""
         with _errors(self.host):
-            _change(self._api.inspect_swarm, partial(_marked, mark), self._api.update_swarm)
+            _change(self._api.inspect_swarm, specs.swarm, partial(marked, mark), self._api.update_swarm)
+
+    def repair_claim(self) -> tuple[str, ...]:
+        """Take a broken fencing number off the swarm; return what was taken off."""
+        taken: list[str] = []
+        with _errors(self.host):
+            _change(self._api.inspect_swarm, specs.swarm, partial(unmarked, taken), self._api.update_swarm)
+        return tuple(taken[-1:])
 
 
-def _change(read: Callable[[], Any], change: Change, write: Callable[[int, Any], Any]) -> None:
-    """Read, change, write with the version index; again when somebody was faster. No change, no write."""
+def _change(
+    read: Callable[[], Any], built: Callable[[Any], specs.Spec], change: Change, write: Callable[[int, Any], Any]
+) -> None:
+    """Read, build the Spec again, change, write with the version index; again when somebody was faster.
+
+    No change, no write. What an Engine shows is never written back as it is.
+    """
     for attempt in range(5):
         seen = read()
-        wanted = change(seen["Spec"])
-        if wanted == seen["Spec"]:
+        now = built(seen["Spec"])
+        wanted = change(now)
+        if wanted == now:
             return
         try:
-            write(seen["Version"]["Index"], wanted)
+            write(specs.index(seen), wanted)
             return
         except APIError as refused:
             if "out of sequence" not in str(refused) or attempt == 4:
                 raise
 
 
-def _marked(mark: Mark, spec: dict[str, Any]) -> dict[str, Any]:
-    labels = spec.get("Labels") or {}
-    there = Mark.of(labels.get(FENCE, ""))
-    if there.words != mark.words and there.number >= mark.number:
-        raise Superseded("the swarm", there.number, there.run, there.since)
-    return {**spec, "Labels": {**labels, FENCE: " ".join(mark.words)}}
+def _node_id(said: str) -> str:
+    """A host says itself which node it is, and an ID stands in the path of what a manager is asked."""
+    if not facts.ID.fullmatch(said):
+        raise EngineRefused(f"{one_line(said, 40) or 'nothing'} is no node ID", hint="See /swarm nodes.")
+    return said
 
 
 def _client(host: Host, version: str, timeout: float) -> APIClient:
-    assert host.tls is not None
-    tls = TLSConfig(
-        client_cert=(str(host.tls / "cert.pem"), str(host.tls / "key.pem")),
-        ca_cert=str(host.tls / "ca.pem"),
-        verify=True,
-    )
     base_url = f"https://{host.address}:{host.engine_port}"
-    client = APIClient(base_url=base_url, version=version, tls=tls, timeout=timeout)  # type: ignore[arg-type]
+    client = APIClient(base_url=base_url, version=version, tls=True, timeout=timeout)  # type: ignore[arg-type]
     client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the fleet's own CA
     client.proxies = {}
-    client.mount("https://", _LenientAdapter(host))
+    client.mount("https://", EngineAdapter(_context(host)))
     return client
+
+
+def _context(host: Host) -> ssl.SSLContext:
+    """docker-machine's certificates have no key identifiers, which Python 3.13 asks for; all else is checked."""
+    assert host.tls is not None
+    context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
+    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
+    context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
+    return context
+
+
+def _api_version(said: str) -> str:
+    """Raise ValueError for what could not stand in a path as it is."""
+    if not re.fullmatch(r"1\.[0-9]{1,3}", said):
+        raise ValueError("no API version")
+    return said
 
 
 def _plain(said: Any) -> Any:
@@ -188,14 +211,18 @@ def _errors(host: Host) -> Iterator[None]:
     try:
         yield
     except APIError as refused:
-        said = str(refused.explanation or refused)
-        raise EngineRefused(f"{host.name}'s Engine says: {said.strip()}", host=host.name) from refused
+        said = one_line(str(refused.explanation or refused))
+        raise EngineRefused(f"{host.name}'s Engine says: {said}", host=host.name) from refused
+    except NotAnEngine as strange:
+        raise EngineRefused(f"{host.name} {STRANGE}: {strange}", host=host.name) from strange
+    except requests.exceptions.InvalidJSONError as strange:
+        raise EngineRefused(f"{host.name} {STRANGE}: no JSON", host=host.name) from strange
     except (requests.RequestException, DockerException, OSError) as gone:
         raise Unreachable(
             f"{host.name}'s Engine does not answer on {host.address}:{host.engine_port}: {_why(gone)}", host=host.name
         ) from gone
-    except (KeyError, TypeError, ValueError, AttributeError) as strange:
-        raise EngineRefused(f"{host.name} answers what no Engine does", host=host.name) from strange
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as strange:
+        raise EngineRefused(f"{host.name} {STRANGE}", host=host.name) from strange
 
 
 def _why(gone: Exception) -> str:
@@ -209,4 +236,4 @@ def _why(gone: Exception) -> str:
     ):
         if word in str(gone):
             return word.lower()
-    return str(gone) or type(gone).__name__
+    return one_line(str(gone)) or type(gone).__name__

@@ -4,17 +4,22 @@ JobError
 ├ Unreachable     SSH or the Engine did not answer       ├ TimedOut  waited for a state that did not come
 ├ CommandFailed   argv, exit code, tail of stderr        ├ LockHeld  by whom, since when, for what
 ├ EngineRefused   the Engine API said no                 ├ Drifted   the facts changed since they were approved
-├ Superseded      a later run has claimed the host       └ Broke     Imker itself
+├ Superseded      a later run has claimed the host       ├ Broke     Imker itself
+└ BrokenFence     a fencing number that is none
 """
 
 import time
 
+from imker.text import one_line
+
+LONGEST = 2000  # characters of each text
+
 
 class JobError(Exception):
-    """Base of all. `host` is "" when it is about no one host; `state`: in what state it was left, if that is known;
+    """Base of all, harmless to show whatever a host said. `host` is "" when it is about no one host.
 
-    `by`: whose word it was, a Slack user ID; `check`: the name of the check before a migration that this answers, if it
-    does.
+    `state`: in what state it was left, if that is known; `by`: whose word it was, a Slack user ID; `check`: the name of
+    the check before a migration that this answers, if it does.
     """
 
     hint = ""
@@ -22,11 +27,11 @@ class JobError(Exception):
     by = ""
 
     def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
-        super().__init__(summary)
-        self.summary = summary
+        self.summary = one_line(summary, LONGEST)
+        super().__init__(self.summary)
         self.host = host
-        self.hint = hint or self.hint
-        self.state = state or self.state
+        self.hint = one_line(hint, LONGEST) or self.hint
+        self.state = one_line(state, LONGEST) or self.state
         self.check = check
 
 
@@ -99,6 +104,16 @@ class Superseded(JobError):
         )
         self.fence = fence
         self.state = f"What this run had done stays done; what comes next is run {run}'s."
+
+
+class BrokenFence(JobError):
+    """A fencing number that no run can have, where a run claims. `of`: the host's name, or "swarm", for the repair."""
+
+    def __init__(self, where: str, said: str, of: str) -> None:
+        super().__init__(
+            f"{where} has a fencing number that no run has: {one_line(said, 60)}",
+            hint=f"Check that no run is on it: /swarm status. On the RQ workers' machine: python -m jobs repair {of}",
+        )
 
 
 class Broke(JobError):

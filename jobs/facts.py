@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from imker.text import one_line
 from jobs.daemon_options import OptionFiles, UnitFacts
 from jobs.preflight.conditions import Conditions
 
+ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a node; Docker's have 25 characters
+WORD = 128  # characters of a name, a state, an address that a host says
 TASK = "com.docker.swarm.task.id"  # container label
 DRAINED = "imker.drained"  # node label: has no work while Imker restarts its Engine
 PENDING = "imker.pending"  # node label: joined as a worker, waits to be accepted as a manager
@@ -139,7 +142,7 @@ class SwarmFacts:
 
 def upstream(version: str) -> str:
     """The Engine's own version in a package's: "5:27.3.1-1~debian" and "27.3.1+dfsg1" are both 27.3.1; "" if none."""
-    found = re.match(r"(?:\d+:)?v?(\d+(?:\.\d+)*)", version)
+    found = re.match(r"(?:[0-9]{1,9}:)?v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,9})", version)
     return found.group(1) if found else ""
 
 
@@ -204,37 +207,52 @@ def place_of_text(info_json: str) -> SwarmPlace:
 
 
 def place(info: Mapping[str, Any]) -> SwarmPlace:
+    """Raise ValueError for a node ID that is none."""
     swarm = info.get("Swarm") or {}
     return SwarmPlace(
-        state=str(swarm.get("LocalNodeState") or "inactive"),
-        node=str(swarm.get("NodeID") or ""),
+        state=_word(swarm.get("LocalNodeState")) or "inactive",
+        node=_node_id(swarm.get("NodeID") or ""),
         manager=bool(swarm.get("ControlAvailable")),
-        cluster=str((swarm.get("Cluster") or {}).get("ID") or ""),
-        remotes=tuple(
-            (str(peer.get("NodeID") or ""), _host_part(peer.get("Addr"))) for peer in swarm.get("RemoteManagers") or ()
-        ),
-        engine=str(info.get("ID") or ""),
+        cluster=_word((swarm.get("Cluster") or {}).get("ID")),
+        remotes=tuple((_word(peer.get("NodeID")), _host_part(peer.get("Addr"))) for peer in _peers(swarm)),
+        engine=_word(info.get("ID")),
     )
 
 
 def _host_part(address: object) -> str:
     """Return "198.18.0.60" for "198.18.0.60:2377"."""
-    return str(address or "").rpartition(":")[0].strip("[]")
+    return _word(address).rpartition(":")[0].strip("[]")
+
+
+def _peers(swarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the managers that a host names, the first hundred."""
+    return list(swarm.get("RemoteManagers") or ())[:100]
 
 
 def node(seen: Mapping[str, Any]) -> Node:
+    """Raise ValueError for a node ID that is none."""
     spec, description = seen.get("Spec") or {}, seen.get("Description") or {}
     status, manager = seen.get("Status") or {}, seen.get("ManagerStatus") or {}
     return Node(
-        id=str(seen["ID"]),
-        hostname=str(description.get("Hostname", "")),
+        id=_node_id(seen["ID"]),
+        hostname=_word(description.get("Hostname")),
         # A leader's own Status.Addr may be 0.0.0.0; the other managers dial this one before they let a manager in.
-        address=_host_part(manager.get("Addr")) or str(status.get("Addr") or ""),
-        role=str(spec.get("Role", "")),
-        availability=str(spec.get("Availability", "")),
-        state=str(status.get("State", "")),
-        manager="leader" if manager.get("Leader") else str(manager.get("Reachability") or ""),
-        engine=str((description.get("Engine") or {}).get("EngineVersion", "")),
+        address=_host_part(manager.get("Addr")) or _word(status.get("Addr")),
+        role=_word(spec.get("Role")),
+        availability=_word(spec.get("Availability")),
+        state=_word(status.get("State")),
+        manager="leader" if manager.get("Leader") else _word(manager.get("Reachability")),
+        engine=_word((description.get("Engine") or {}).get("EngineVersion")),
         pending=PENDING in (spec.get("Labels") or {}),
         drained=DRAINED in (spec.get("Labels") or {}),
     )
+
+
+def _word(said: Any) -> str:
+    return one_line(str(said or ""), WORD)
+
+
+def _node_id(said: Any) -> str:
+    if said != "" and not ID.fullmatch(said):
+        raise ValueError("no node ID")
+    return str(said)

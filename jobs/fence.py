@@ -9,12 +9,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobs import remote
-from jobs.errors import JobError, Superseded, Unreachable
+from jobs.errors import BrokenFence, JobError, Superseded, Unreachable
 from jobs.lock import Lease, Mark
 from jobs.shell import Output, Shell
 
 CLAIM, COMMAND = 60, 25  # seconds to wait for another's command to end: at a run's or step's begin, and within one
-SAID = re.compile(r"^imker-fence (?:busy|later) (.*)$", re.MULTILINE)
+SAID = re.compile(r"^imker-fence (?:busy|later|broken) (.{0,200})", re.MULTILINE)
 
 
 def claimed(lease: Lease, claim: Callable[[Mark], None]) -> Mark:
@@ -74,7 +74,9 @@ class Fenced:
     def _as_root(self, argv: tuple[str, ...], wait: int, stdin: str = "", timeout: float = 20) -> Output:
         under = (*self._under, str(wait))
         said = self._shell.run(*argv, sudo=True, stdin=stdin, check=False, timeout=timeout + wait, under=under)
-        spoken = SAID.search(said.stderr) if said.code in (remote.BUSY, remote.LATER) else None
+        spoken = SAID.search(said.stderr) if said.code in (remote.BUSY, remote.LATER, remote.BROKEN) else None
+        if spoken is not None and said.code == remote.BROKEN:
+            raise BrokenFence(self.host, spoken[1], self.host)
         if spoken is not None:
             raise self._refused(said.code, Mark.of(spoken[1]), wait)
         return said

@@ -5,12 +5,12 @@ In: a shell, an Engine, the inventory. Out: the values of jobs.facts. What the o
 
 import re
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from jobs import facts, remote, swarms
+from jobs.at_once import at_once
 from jobs.daemon_options import OptionFiles, UnitFacts, assignments, config_file, effective
 from jobs.engine import Engine
 from jobs.errors import CommandFailed, EngineRefused, JobError, Unreachable
@@ -29,6 +29,17 @@ class Connect(Protocol):
     def __call__(self, host: Host, timeout: float = 10) -> Engine: ...
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What a host's Engine says. `swarm`: of a manager, the swarm as it sees it, or why it does not show it."""
+
+    engine: Engine
+    place: SwarmPlace
+    swarm: SwarmFacts | JobError | None
+
+
+Answers = Mapping[str, Answer | JobError]
+PLANNING = 10.0  # seconds for all that is asked of all hosts, whatever one of them does
 ALWAYS_READ = ("/etc/default/docker", "/etc/docker/daemon.json")
 HOSTNAME = "/proc/sys/kernel/hostname"
 UNIT = ("FragmentPath", "DropInPaths", "EnvironmentFiles", "ExecMainStartTimestampMonotonic", "MainPID", "ActiveState")
@@ -79,16 +90,36 @@ def _conditions(shell: Shell, about: Host, options: OptionFiles) -> conditions.C
     return conditions.read(said.stdout, began)
 
 
-def swarm(inventory: Inventory, connect: Connect, known: Known = Known()) -> SwarmFacts:  # noqa: B008
-    """Ask every host for its place, and all managers for the nodes: they have to agree who manages.
+def ask(inventory: Inventory, connect: Connect, seconds: float = PLANNING) -> Answers:
+    """Ask all hosts' Engines at the same time. A host that has not answered all after `seconds` is unreachable."""
+    told = at_once(lambda about: _asked(about, connect), inventory, seconds)
+    late = f"'s Engine does not answer within {seconds:g} s"
+    return {name: told.get(name, Unreachable(f"{name}{late}", host=name)) for name in inventory}
 
-    `known`: the swarm as it was asked before.
+
+def _asked(about: Host, connect: Connect) -> Answer | JobError:
+    try:
+        engine = connect(about)
+        place = facts.place(engine.info())
+    except (Unreachable, EngineRefused) as failed:
+        return failed
+    return Answer(engine, place, _seen_by(about, engine) if place.manager else None)
+
+
+def swarm(
+    inventory: Inventory,
+    connect: Connect,
+    known: Known = Known(),  # noqa: B008
+    answers: Answers | None = None,
+) -> SwarmFacts:
+    """Compare all hosts' places and all managers' nodes: they have to agree who manages.
+
+    `known`: the swarm as it was asked before; `answers`: the hosts' answers, if they were asked already.
     """
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        said = dict(zip(inventory, pool.map(lambda about: _place(about, connect), inventory.values()), strict=True))
-        places = {name: place for name, place in said.items() if place}
-        managers = {name: place for name, place in places.items() if place.manager}
-        heard = dict(zip(managers, pool.map(lambda name: _seen_by(inventory[name], connect), managers), strict=True))
+    told = answers or ask(inventory, connect)
+    places = {name: answer.place for name, answer in told.items() if isinstance(answer, Answer)}
+    managers = {name: place for name, place in places.items() if place.manager}
+    heard = {name: answer.swarm for name, answer in told.items() if isinstance(answer, Answer) and answer.swarm}
     silent = tuple(name for name in inventory if name not in places)
     lists = {name: seen for name, seen in heard.items() if not isinstance(seen, JobError)}
     places |= {name: replace(places[name], cluster=seen.cluster) for name, seen in lists.items()}
@@ -105,10 +136,9 @@ def swarm(inventory: Inventory, connect: Connect, known: Known = Known()) -> Swa
     return SwarmFacts(managers=tuple(managers), silent=silent, problem=problem, places=places)
 
 
-def _seen_by(about: Host, connect: Connect) -> SwarmFacts | JobError:
+def _seen_by(about: Host, engine: Engine) -> SwarmFacts | JobError:
     """The swarm as one manager tells it. It names its cluster only once it has a leader, as the nodes: asked after."""
     try:
-        engine = connect(about)
         nodes, autolock = node_list(engine), engine.autolock()
         return SwarmFacts(about.name, nodes, autolock=autolock, cluster=facts.place(engine.info()).cluster)
     except JobError as failed:
@@ -117,13 +147,6 @@ def _seen_by(about: Host, connect: Connect) -> SwarmFacts | JobError:
 
 def node_list(engine: Engine) -> tuple[Node, ...]:
     return tuple(sorted(map(facts.node, engine.nodes()), key=lambda node: (node.hostname, node.id)))
-
-
-def _place(about: Host, connect: Connect) -> SwarmPlace | None:
-    try:
-        return facts.place(connect(about).info())
-    except (Unreachable, EngineRefused):
-        return None
 
 
 def _check_sudo(shell: Shell, about: Host) -> None:
@@ -209,7 +232,10 @@ def _over_tls(about: Host, connect: Connect) -> tuple[SwarmPlace, str, bool]:
 
 def _place_by_command(shell: Shell) -> SwarmPlace:
     said = shell.run("docker", "info", "--format", "{{json .}}", sudo=True, check=False)
-    return facts.place_of_text(said.stdout) if said.code == 0 else SwarmPlace()
+    try:
+        return facts.place_of_text(said.stdout) if said.code == 0 else SwarmPlace()
+    except (ValueError, TypeError, AttributeError, RecursionError) as strange:
+        raise EngineRefused(f"{shell.host}'s docker info is none", host=shell.host) from strange
 
 
 def _running_version(shell: Shell) -> str:

@@ -15,20 +15,22 @@ KEY = "imker:swarm"
 _KNOWN: TypeAdapter[Known] = TypeAdapter(Known)
 
 
-def look(office: Office) -> SwarmFacts:
+def look(office: Office, answers: gather.Answers | None = None) -> SwarmFacts:
+    """Return the swarm, and remember which one it is. `answers`: the hosts' answers, if they were asked already."""
     known = _known(office)
-    swarm = gather.swarm(office.inventory, office.connect, known)
+    swarm = gather.swarm(office.inventory, office.connect, known, answers)
     now = Known(swarm.cluster, swarm.managers)
     if swarm.cluster and now != known:
         office.journal.keep(KEY, _KNOWN.dump_json(now).decode())
     return swarm
 
 
-def look_at_managers(office: Office) -> SwarmFacts:
-    """Ask the known managers alone, which takes no answer of any other host. Nothing, if they are not as they were."""
+def look_at_managers(office: Office, seconds: float) -> SwarmFacts:
+    """Ask the known managers alone, for `seconds`, and no other host. Return nothing if they are not as they were."""
     known = _known(office)
     managers = {name: office.inventory[name] for name in known.managers if name in office.inventory}
-    swarm = gather.swarm(managers, office.connect, known)
+    answers = gather.ask(managers, office.connect, seconds)
+    swarm = gather.swarm(managers, office.connect, known, answers)
     return swarm if swarm.cluster == known.cluster else SwarmFacts()
 
 

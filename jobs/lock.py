@@ -12,22 +12,39 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
 from imker.fault import fault
-from jobs.errors import LockHeld
+from jobs.errors import BrokenFence, LockHeld
 
-MARK = re.compile(r"\d+ \S+ \d+\.\d+")
+MOST = 2**53 - 1  # the highest fencing number: Lua counts no higher without an error
+MARK = re.compile(r"(?P<number>[0-9]+)(?: (?P<run>[A-Za-z0-9_-]{1,64}) (?P<since>[0-9]{1,12}\.[0-9]{1,9})\Z| |\Z)")
+DIGITS, BROKEN = 16, -1
 LEASE, RENEW, PAUSE = 30.0, 10.0, 0.5  # seconds
 RENEWED = (
     """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0"""
 )
+# Whether a key holds what is no number, or one too high to be counted on from.
+CHECK = f"""
+local function broken(key)
+  local seen = redis.pcall('get', key)
+  if type(seen) == 'table' then return true end
+  if not seen or seen == '0' then return false end
+  return not string.find(seen, '^[1-9]%d*$') or #seen > 16 or tonumber(seen) >= {MOST}
+end
+"""
+NEXT = f"""{CHECK}
+if broken(KEYS[1]) then return {BROKEN} end
+return redis.call('incr', KEYS[1])
+"""
 # A number above one that a host showed, only for who holds the lock: a Redis that lost its data counts from 1 again.
-ABOVE = """
+ABOVE = f"""{CHECK}
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+if broken(KEYS[2]) then return {BROKEN} end
 if tonumber(redis.call('get', KEYS[2]) or '0') < tonumber(ARGV[2]) then redis.call('set', KEYS[2], ARGV[2]) end
 return redis.call('incr', KEYS[2])
 """
@@ -58,11 +75,18 @@ class Mark:
     def words(self) -> tuple[str, str, str]:
         return str(self.number), self.run, f"{self.since:.6f}"
 
+    @property
+    def broken(self) -> bool:
+        return not 0 <= self.number <= MOST
+
     @staticmethod
     def of(text: str) -> "Mark":
-        """Of its words with spaces between; 0 of what is none."""
-        number, run, since = text.split() if MARK.fullmatch(text) else ("0", "", "0")
-        return Mark(int(number), run, float(since))
+        """Return 0 for what is none. A number counts whatever follows it, as on a host; one too high is `broken`."""
+        found = MARK.match(text)
+        if not found:
+            return Mark(0, "", 0)
+        number = int(found["number"]) if len(found["number"]) <= DIGITS else MOST + 1
+        return Mark(number, found["run"] or "unknown", float(found["since"] or 0))
 
 
 @dataclass(frozen=True)
@@ -84,35 +108,27 @@ def held(
     """Raises LockHeld when another holder still has it after `wait` seconds."""
     key, value = f"lock:{name}", json.dumps({**asdict(holder), "token": uuid.uuid4().hex})
     since = _acquire(redis, key, value, name, lease, time.monotonic() + wait)
-    fence = f"fence:{name}"
+    fence, over = f"fence:{name}", threading.Event()
 
     def above(number: int) -> int:
-        return int(str(redis.eval(ABOVE, 2, key, fence, value, str(number))))
-
-    taken, over = Lease(Mark(_numbered(redis, fence, key, value), holder.run, holder.since), above), threading.Event()
+        return _counted(name, redis.eval(ABOVE, 2, key, fence, value, str(number)))
 
     def renewed() -> bool:
         return bool(redis.eval(RENEWED, 1, key, value, str(int(lease * 1000))))
 
-    renewal = (renewed, lease, renew, since + lease, taken.lost, over)
-    renewer = threading.Thread(target=_renew, args=renewal, daemon=True)
-    renewer.start()
-    fault("job.locked")
     try:
-        yield taken
+        taken = Lease(Mark(_counted(name, redis.eval(NEXT, 1, fence)), holder.run, holder.since), above)
+        renewal = (renewed, lease, renew, since + lease, taken.lost, over)
+        renewer = threading.Thread(target=_renew, args=renewal, daemon=True)
+        renewer.start()
+        fault("job.locked")
+        try:
+            yield taken
+        finally:
+            over.set()
+            renewer.join()
     finally:
-        over.set()
-        renewer.join()
         _release(redis, key, value)
-
-
-def _numbered(redis: Redis, fence: str, key: str, value: str) -> int:
-    """Count the holders of a lock just taken. Raises RedisError, and gives the lock back then."""
-    try:
-        return int(redis.incr(fence))
-    except RedisError:
-        _release(redis, key, value)
-        raise
 
 
 def _release(redis: Redis, key: str, value: str) -> None:
@@ -121,6 +137,14 @@ def _release(redis: Redis, key: str, value: str) -> None:
         redis.eval(RELEASED, 1, key, value)
     except RedisError as failed:
         log.warning("a lock is not given back, and ends with its lease", lock=key, error=str(failed))
+
+
+def _counted(name: str, said: Any) -> int:
+    """Raise BrokenFence for a count that cannot go on."""
+    number = int(said)
+    if number == BROKEN:
+        raise BrokenFence(f"Redis' key fence:{name}", "what its value is", name.removeprefix("host:"))
+    return number
 
 
 def _acquire(redis: Redis, key: str, value: str, name: str, lease: float, deadline: float) -> float:

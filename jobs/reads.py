@@ -1,20 +1,19 @@
 """What there is to look at: the hosts, the nodes. Nothing is changed."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import TypeAdapter
 
-from jobs import known_swarm
+from jobs import gather, known_swarm
 from jobs.contract import Began, Ended, HostRow, HostTable, NodeRow, NodeTable
-from jobs.engine import Engine
 from jobs.errors import JobError
-from jobs.facts import Node, SwarmFacts, place
+from jobs.facts import Node, SwarmFacts
 from jobs.inventory import Host, classic_swarm
 from jobs.office import Office
 from jobs.own_node import own_node
 
 LAST_NODES = "imker:nodes"  # the last node table, for when no manager answers
+FIRST, ALL = 1.0, 3.5  # seconds for the known managers, and then for all hosts: a table is there within 5
 _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 
 
@@ -24,26 +23,30 @@ _TABLE: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 def hosts(office: Office) -> None:
     """A row for every host of the inventory, asked in parallel; one that does not answer is a row with its error."""
     office.journal.tell(Began())
-    swarm = known_swarm.look(office)
-    with ThreadPoolExecutor(max_workers=16) as pool:
-        rows = tuple(pool.map(lambda host: _row(office, host, swarm), office.inventory.values()))
+    answers = gather.ask(office.inventory, office.connect, ALL)
+    swarm = known_swarm.look(office, answers)
+    rows = tuple(_row(office, host, swarm, answers[host.name]) for host in office.inventory.values())
     office.journal.tell(HostTable(rows))
     away = sum(bool(row.error) for row in rows)
     office.journal.tell(Ended("done", f"{len(rows)} hosts" + (f", {away} without an answer" if away else "")))
 
 
-def _row(office: Office, host: Host, swarm: SwarmFacts) -> HostRow:
-    try:
-        engine = office.connect(host)
-        state, version, where, error = "Running", f"v{engine.version['Version']}", _place(host, engine, swarm), ""
-    except JobError as failed:
-        state, version, where, error = "Unknown", "Unknown", "", failed.summary
+def _row(office: Office, host: Host, swarm: SwarmFacts, answer: gather.Answer | JobError) -> HostRow:
+    if isinstance(answer, JobError):
+        state, version, where, error = "Unknown", "Unknown", "", answer.summary
+    else:
+        state, version, where, error = (
+            "Running",
+            f"v{answer.engine.version['Version']}",
+            _place(host, answer, swarm),
+            "",
+        )
     url = f"tcp://{host.address}:{host.engine_port}"
     return HostRow(host.name, host.driver, state, url, classic_swarm(host, office.inventory), version, where, error)
 
 
-def _place(host: Host, engine: Engine, swarm: SwarmFacts) -> str:
-    own = place(engine.info())
+def _place(host: Host, answer: gather.Answer, swarm: SwarmFacts) -> str:
+    own = answer.place
     node = own_node(host, own, swarm.nodes)
     if node is None:
         return "" if own.state == "inactive" else own.state
@@ -57,7 +60,7 @@ def nodes(office: Office) -> None:
     """Show the nodes as the managers list them; else the last table with its age and the reason."""
     office.journal.tell(Began())
     last = _last(office)
-    table = _asked(known_swarm.look_at_managers(office)) or _asked_all(office, last)
+    table = _asked(known_swarm.look_at_managers(office, FIRST)) or _asked_all(office, last)
     if table is None:
         return
     office.journal.tell(table)
@@ -79,7 +82,7 @@ def _asked(swarm: SwarmFacts) -> NodeTable | None:
 
 
 def _asked_all(office: Office, last: NodeTable | None) -> NodeTable | None:
-    swarm = known_swarm.look(office)
+    swarm = known_swarm.look(office, gather.ask(office.inventory, office.connect, ALL))
     if table := _asked(swarm):
         return table
     reason = swarm.problem or (f"no answer from {', '.join(swarm.silent)}" if swarm.silent else "")

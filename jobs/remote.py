@@ -3,23 +3,29 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from jobs.errors import JobError
 from jobs.facts import properties
+from jobs.lock import MOST
 from jobs.shell import Shell
 
 RAN = "/var/lib/imker/ran"  # names of the containers that ran before the Engine's restart
 BEFORE = "/var/lib/imker/before"  # what a migration that is not over goes back to: saved copies, old packages
 UPGRADE = "imker-upgrade.service"
+LARGEST = 2**16  # characters of a file
 FENCE = "/var/lib/imker/fence"  # the mark of the latest run that may change this host
-BUSY, LATER = 75, 76  # exit codes of a refusal
+BUSY, LATER, BROKEN = 75, 76, 77  # exit codes of a refusal
 # Runs a command for the mark $2 $3 $4 (number, run, since), if no other's number is as high. The lock is kept until the
 # command ends: two runs' changes never overlap, whatever has become of their connections. $5: seconds to wait for it.
+# What is no number counts as 0; of one too high, `[` itself would fail, and the lower mark take its place.
 FENCED = f"""
 set -e
 umask 022; mkdir -p -- "${{1%/*}}"; exec 9<"${{1%/*}}"
-flock -w "$5" 9 || {{ echo "imker-fence busy $(cat -- "$1" 2>/dev/null)" >&2; exit {BUSY}; }}
-seen=$(cat -- "$1" 2>/dev/null || true); number=${{seen%% *}}
+flock -w "$5" 9 || {{ echo "imker-fence busy $(head -c 200 -- "$1" 2>/dev/null)" >&2; exit {BUSY}; }}
+seen=$(head -c 200 -- "$1" 2>/dev/null || true); number=${{seen%% *}}
+case $number in ''|*[!0-9]*) number=0 ;; esac
 if [ "$seen" != "$2 $3 $4" ]; then
-  if [ "${{number:-0}}" -ge "$2" ]; then echo "imker-fence later $seen" >&2; exit {LATER}; fi
+  if [ "${{#number}}" -gt 16 ] || [ "$number" -gt {MOST} ]; then echo "imker-fence broken $seen" >&2; exit {BROKEN}; fi
+  if [ "$number" -ge "$2" ]; then echo "imker-fence later $seen" >&2; exit {LATER}; fi
   echo "$2 $3 $4" >"$1~"; mv -f -- "$1~" "$1"
 fi
 shift 5; exec "$@"
@@ -70,8 +76,17 @@ class UnitState:
 
 
 def read(shell: Shell, path: str) -> str | None:
-    """A file's text, None if there is no such file. What is no UTF-8 in it is written back as it was."""
+    """A file's text, None if there is no such file. What is no UTF-8 in it is written back as it was.
+
+    Raises JobError for a file that is too large to be one of options: it would be read in pieces, or for hours."""
     output = shell.run("cat", "--", path, sudo=True, check=False)
+    if output.code == 0 and len(output.exact) > LARGEST:
+        raise JobError(
+            f"{path} on {shell.host} is larger than {LARGEST // 1024} KB",
+            host=shell.host,
+            hint=f"Look at it on {shell.host}: Imker reads no options from a file of that size. Then plan again.",
+            check="host files",
+        )
     return output.exact if output.code == 0 else None
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from imker.text import one_line
 from jobs.contract.asked import Role
 
 Level = Literal["pass", "warn", "block"]
@@ -19,9 +20,10 @@ class Finding:
 
     @property
     def line(self) -> str:
-        """For a terminal."""
+        """For a terminal: one line, and one for the hint."""
         word = "fail" if self.level == "block" else self.level
-        return f"{word}  {self.check}: {self.text}" + (f"\n      {self.hint}" if self.hint else "")
+        said, hint = one_line(f"{self.check}: {self.text}", 2000), one_line(self.hint, 2000)
+        return f"{word}  {said}" + (f"\n      {hint}" if hint else "")
 
 
 @dataclass(frozen=True)

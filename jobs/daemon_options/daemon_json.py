@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.daemon_options.flags import DATA_ROOT, LEAVE
@@ -37,10 +37,7 @@ def rewritten(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], .
     """(text, dropped, mapped); a text that is no JSON object stays as it is: a finding says so."""
     if not isinstance(parsed(text), dict) or not text.strip("\ufeff \t\r\n"):
         return text, (), ()
-    dropped: tuple[str, ...] = ()
-    while gone := [at for at, member in enumerate(_members(text)) if member.key in GONE]:
-        text, key = _without(text, gone[0])
-        dropped += (key,)
+    text, dropped = _without(text)
     old = [member for member in _members(text) if member.key == "graph"]
     if not old or DATA_ROOT in parsed(text):
         return text, dropped, ()
@@ -48,15 +45,21 @@ def rewritten(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], .
     return renamed, dropped, (("graph", DATA_ROOT),) * len(old)
 
 
-def _without(text: str, at: int) -> tuple[str, str]:
-    """The member number `at` is cut out, with the comma that no longer divides anything."""
-    members = tuple(_members(text))
-    start, end = members[at].start, members[at].end
-    if at + 1 < len(members):
-        end = members[at + 1].start
-    else:
-        start = members[at - 1].end if at else text.index("{") + 1
-    return text[:start] + text[end:], members[at].key
+def _without(text: str) -> tuple[str, tuple[str, ...]]:
+    """The members that leave are cut out, each with the comma that no longer divides anything; from the end."""
+    members = list(_members(text))
+    gone = [at for at, member in enumerate(members) if member.key in GONE]
+    dropped = tuple(members[at].key for at in gone)
+    for at in reversed(gone):
+        start, end = members[at].start, members[at].end
+        if at + 1 < len(members):
+            end = members[at + 1].start
+            members[at + 1] = replace(members[at + 1], start=start)
+        else:
+            start = members[at - 1].end if at else text.index("{") + 1
+        text = text[:start] + text[end:]
+        del members[at]
+    return text, dropped
 
 
 def _members(text: str) -> Iterator[Member]:

@@ -7,7 +7,7 @@ import re
 
 from jobs.daemon_options.traced import Place, Traced, traced
 
-KEY = re.compile(r"^[ \t]*(?:export[ \t]+)?(?P<key>[^#;\s=][^=\r\n]*?)[ \t]*=", re.MULTILINE)
+KEY = re.compile(r"^[ \t]*(?:export[ \t]+)?(?P<key>[^#;\s=][^=\r\n]*)=", re.MULTILINE)
 VALID = re.compile(r"[A-Za-z_]\w*\+?")
 # Quotes count where a value begins, or a further part of it; behind anything else they are plain characters.
 QUOTED = re.compile(r"""(?P<soft>"(?:[^"\\]|\\.)*(?:"|\\?\Z))|(?P<hard>'[^']*(?:'|\Z))|(?P<blank>[ \t]+)""", re.DOTALL)
@@ -20,8 +20,9 @@ def assignments(text: str) -> tuple[Place, ...]:
     found, place = [], 0
     while match := KEY.search(text, place):
         value, place = _value(text, match.end())
-        if VALID.fullmatch(match["key"]):
-            found.append(Place(match["key"], value, match.start(), place))
+        key = match["key"].rstrip(" \t")
+        if VALID.fullmatch(key):
+            found.append(Place(key, value, match.start(), place))
     return tuple(found)
 
 
@@ -47,10 +48,12 @@ def _value(text: str, place: int) -> tuple[Traced, int]:
 
 
 def _characters(value: Traced, form: re.Pattern[str], text: str, start: int, end: int) -> Traced:
+    said, spans = list(value.text), list(value.spans)
     for part in form.finditer(text, start, end):
         span = part.span()
         if part["kept"] or part["plain"]:
-            value += Traced(part["kept"] or part["plain"], (span,))
-        elif part["eaten"] and value.text[-1:] in (" ", "\t"):
-            value = value[:-1] + Traced(value.text[-1], ((value.spans[-1][0], span[1]),))  # so that they leave together
-    return value
+            said.append(part["kept"] or part["plain"])
+            spans.append(span)
+        elif part["eaten"] and said and said[-1] in " \t":
+            spans[-1] = (spans[-1][0], span[1])  # so that they leave together
+    return Traced("".join(said), tuple(spans))

@@ -13,14 +13,15 @@ from jobs.daemon_options.environment_file import assignments
 from jobs.daemon_options.flags import LEAVE
 from jobs.daemon_options.model import OptionFiles
 
+SHOWN = 50  # lines that are still wrong: one of them is enough to stop
 LEAVING = re.compile(rf"(?<![\w-])--?({'|'.join(LEAVE)})(?![\w-])")
-OLD = re.compile(r"\bdocker[\"']?\s+(?:-\S+\s+)*(?:daemon|-d)(?!\S)|(?<![\w-])(?:-g|--?graph)(?![\w-])")
+OLD = re.compile(r"\bdocker[\"']?\s+(?:-\S+\s+){0,50}(?:daemon|-d)(?!\S)|(?<![\w-])(?:-g|--?graph)(?![\w-])")
 
 
 def findings(options: OptionFiles, after: Mapping[str, str], *, stale: bool) -> tuple[Finding, ...]:
     """`after`: the files as they are to be; `stale`: the running daemon had others."""
     lines = [found for path, text in after.items() for found in _lines(path, text)]
-    left = (_finding(*found) for found in sorted(set(lines)))
+    left = (_finding(*found) for found in sorted(set(lines))[:SHOWN])
     return (*left, *_comments(options, after), *(() if stale else _running(options)))
 
 

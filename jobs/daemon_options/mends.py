@@ -8,6 +8,8 @@ from jobs.daemon_options.flags import DATA_ROOT, GRAPH, LEAVE, Flag
 from jobs.daemon_options.traced import Edit
 from jobs.daemon_options.words import Word, without
 
+MOST = 40  # in one file: each is looked for in the whole text again, and a host decides how many there are
+
 
 @dataclass(frozen=True)
 class Mend:

@@ -6,7 +6,7 @@ from jobs.daemon_options import daemon_json
 from jobs.daemon_options.commands import commands, is_unit
 from jobs.daemon_options.environment_file import assignments, variables
 from jobs.daemon_options.findings import findings
-from jobs.daemon_options.mends import mends
+from jobs.daemon_options.mends import MOST, mends
 from jobs.daemon_options.model import FileEdit, OptionFiles, Rewrite
 from jobs.daemon_options.traced import Place, edited
 
@@ -65,10 +65,13 @@ def _file(path: str, text: str) -> Changes:
 
 
 def _commands(text: str) -> Changes:
-    """One mend after the other, each on the text as it then is, until there is none."""
+    """One mend after the other, each on the text as it then is, until there is none; what is left then is a finding."""
     dropped: tuple[str, ...] = ()
     mapped: tuple[tuple[str, str], ...] = ()
-    while mend := next((mend for command in commands(text) for mend in mends(command)), None):
+    for _ in range(MOST):
+        mend = next((mend for command in commands(text) for mend in mends(command)), None)
+        if mend is None:
+            break
         text = edited(text, mend.edits)
         dropped, mapped = dropped + mend.dropped, mapped + mend.mapped
     return text, dropped, mapped

@@ -82,7 +82,7 @@ def read(printed: str, asked_at: float) -> Conditions:
         routes=tuple(_routes(parts["routes"])),
         groups=tuple(parts["groups"].split()),
         driver=parts["driver"].strip(),
-        overlays=tuple(line.split()[1] for line in parts["overlays"].splitlines() if line.startswith("global ")),
+        overlays=tuple(words[1] for words in _words(parts["overlays"]) if words[0] == "global" and len(words) > 1),
         iptables=(re.findall(r"\((\w+)\)", parts["iptables"]) or [""])[0],
         legacy_tables=bool(parts["legacy"].strip()),
         store_peers=tuple(sorted(set(_peers(parts["store"])))),
@@ -100,14 +100,18 @@ def _parts(printed: str) -> dict[str, str]:
     return {name: named.get(name, "") for name in wanted}
 
 
+def _words(text: str) -> list[list[str]]:
+    return [words for line in text.splitlines() if (words := line.split())]
+
+
 def _number(text: str) -> float:
-    found = re.fullmatch(r"\d+(\.\d+)?", text.strip())
+    found = re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", text.strip())
     return float(found[0]) if found else 0.0
 
 
 def _free(df: str) -> int | None:
     rows = [line.split() for line in df.splitlines()[1:]]
-    free = [int(row[3]) for row in rows if len(row) >= 6 and row[3].isdigit()]
+    free = [int(row[3]) for row in rows if len(row) >= 6 and re.fullmatch(r"[0-9]{1,18}", row[3])]
     return min(free) if free else None
 
 
@@ -122,9 +126,30 @@ def _holder(text: str) -> str:
 
 
 def _networks(addresses: str, links: str) -> tuple[tuple[str, int], ...]:
-    mtu = {name: int(size) for name, size in re.findall(r"^\d+: ([^:@\s]+)[^:]*:.* mtu (\d+)", links, re.MULTILINE)}
-    found = re.findall(r"^\d+: (\S+)\s+inet6? ([0-9a-fA-F.:]+)(?:/\d+| peer )", addresses, re.MULTILINE)
+    """Read line by line, word by word: a host decides how long both texts are."""
+    mtu = dict(filter(None, map(_link, links.splitlines())))
+    found = filter(None, map(_address, addresses.splitlines()))
     return tuple((address, mtu.get(name, 0)) for name, address in found)
+
+
+def _link(line: str) -> tuple[str, int] | None:
+    """`2: eth0@if7: <BROADCAST,UP> mtu 1500 …`: its name and its MTU."""
+    words = line.split()
+    at = words.index("mtu") + 1 if "mtu" in words else len(words)
+    if at >= len(words) or not re.fullmatch(r"[0-9]{1,9}", words[at]):
+        return None
+    return words[1].partition("@")[0].rstrip(":"), int(words[at])
+
+
+def _address(line: str) -> tuple[str, str] | None:
+    """`2: eth0    inet 198.18.0.39/24 …`, or `… inet 10.0.0.1 peer 10.0.0.2/32 …`: the link's name and the address."""
+    words = line.split()
+    if len(words) < 4 or words[2] not in ("inet", "inet6"):
+        return None
+    address, _, length = words[3].partition("/")
+    peer = words[4:5] == ["peer"]
+    good = re.fullmatch(r"[0-9a-fA-F.:]{1,45}", address) and (length.isdecimal() or peer)
+    return (words[1], address) if good else None
 
 
 def _routes(text: str) -> list[str]:
@@ -155,7 +180,6 @@ def _bare(address: str) -> str:
 
 def _expiry(pem: str) -> float | None:
     try:
-        certificate = x509.load_pem_x509_certificate(pem.encode())
+        return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
     except ValueError:
         return None
-    return certificate.not_valid_after_utc.timestamp()

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -95,3 +96,22 @@ def test_a_diff_masks_secrets(secret: str) -> None:
     shown = daemon_options.diff((FileEdit("/etc/default/docker", f"{secret}\n", f"{secret} more\n"),))
     assert "HUNTER2" not in shown
     assert "more" in shown
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/etc/default/docker", 'DOCKER_OPTS="' + "--cluster-store=a " * 3000 + '"\n'),
+        ("/lib/systemd/system/docker.service", "[Service]\nExecStart=/usr/bin/dockerd " + "--cluster-store=a " * 3000),
+        ("/etc/docker/daemon.json", "{" + '"cluster-store":"",' * 3000 + '"a":1}'),
+        ("/etc/default/docker", "A=" + '""' * 30000),
+        ("/etc/default/docker", "A=" + "a" * 60000),
+    ],
+    ids=["a variable", "a unit", "daemon.json", "quotes", "one long value"],
+)
+def test_a_file_made_to_keep_imker_busy_is_read_in_seconds(path: str, text: str) -> None:
+    began = time.process_time()
+    made = rewrite(OptionFiles(UnitFacts("", (), ()), {path: text}), "26.1.5")
+    assert time.process_time() - began < 20
+    assert any(finding.level == "block" for finding in made.findings) is ("--cluster-store" in text)
+    assert path.endswith(".json") is ([edit.after for edit in made.edits] == ['{"a":1}'])

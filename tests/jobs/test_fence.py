@@ -11,11 +11,11 @@ import pytest
 from redis import Redis
 
 from jobs import remote
-from jobs.engine import FENCE, _marked
 from jobs.errors import CommandFailed, JobError, Superseded, Unreachable
 from jobs.fence import Fenced, claimed
 from jobs.lock import Holder, Lease, Mark, held
 from jobs.shell import Output
+from jobs.swarm_label import FENCE, marked
 
 OLD, NEW = Mark(7, "oldrun", 1_795_440_000.0), Mark(8, "newrun", 1_795_440_060.0)
 ALICE = Holder("k3fm9x2q", "U01ALICE", "migrate kaditz", 1_795_440_000.5)
@@ -92,28 +92,28 @@ def test_a_later_run_keeps_the_older_one_out_in_words(fence: Path, tmp_path: Pat
 )
 def test_the_host_and_the_swarm_judge_alike(fence: Path, there: Mark, mine: Mark, passes: bool) -> None:
     fenced(there).claim()
-    spec = _marked(there, {"Name": "default"})
+    spec = marked(there, {"Name": "default"})
     if passes:
         fenced(mine).claim()
-        assert _marked(mine, spec) == {"Name": "default", "Labels": {FENCE: " ".join(mine.words)}}
+        assert marked(mine, spec) == {"Name": "default", "Labels": {FENCE: " ".join(mine.words)}}
     else:
         with pytest.raises(Superseded, match="kaditz refuses"):
             fenced(mine).claim()
         with pytest.raises(Superseded, match="the swarm refuses"):
-            _marked(mine, spec)
+            marked(mine, spec)
 
 
 def test_the_swarms_other_labels_stay_and_a_mark_that_is_none_counts_for_nothing() -> None:
     spec = {"Labels": {"team": "ops", FENCE: "by hand"}}
-    assert _marked(OLD, spec) == {"Labels": {"team": "ops", FENCE: "7 oldrun 1795440000.000000"}}
+    assert marked(OLD, spec) == {"Labels": {"team": "ops", FENCE: "7 oldrun 1795440000.000000"}}
 
 
 def test_a_holder_is_not_in_its_own_way(fence: Path) -> None:
     mark = Mark(3, "r", 1_795_440_000.123_456_7)
     for _ in range(2):
         fenced(mark).claim()
-    spec = _marked(mark, {})
-    assert _marked(mark, spec) == spec
+    spec = marked(mark, {})
+    assert marked(mark, spec) == spec
 
 
 def test_a_later_run_waits_for_the_command_that_still_runs(fence: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import datetime
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,24 @@ def test_no_text_breaks_the_reading(text: str) -> None:
 @given(st.sampled_from([line.split()[1] for line in SCRIPT.splitlines() if line.startswith("part ")]), st.text())
 def test_no_tools_words_break_the_reading(section: str, text: str) -> None:
     assert isinstance(read(printed(**{section: text + "\n"}), NOW), Conditions)
+
+
+HOSTILE = {
+    "links": "1: " + "a" * 4_000_000,
+    "addresses": "1: aaaa " * 500_000,
+    "disk": "x\n/dev/sda1 1 1 " + "9" * 5000 + " 1% /\n/dev/sdb1 1 1 \u00b2 1% /",
+    "now": "9" * 4_000_000,
+    "overlays": "global \n" * 100_000,
+    "certificate": "-----BEGIN CERTIFICATE-----\n" * 100_000,
+    "store": "a " * 2_000_000,
+    "routes": "dev br-" * 500_000,
+    "socket": ":1" * 2_000_000,
+}
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_a_host_that_prints_what_no_tool_does_is_read_in_seconds(part: str) -> None:
+    began = time.process_time()
+    seen = read(f"=={part}\n{HOSTILE[part]}\n==end\nend\n", 1.0)
+    assert time.process_time() - began < 10
+    assert (seen.free, seen.networks, seen.expires, seen.overlays) == (None, (), None, ())
