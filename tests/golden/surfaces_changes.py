@@ -172,4 +172,4 @@ def _others(redis: Redis) -> Iterator[str]:
         "apt that cannot be asked", lambda: candidates.package(Scripted(answers), "deb x", EngineSection())
     )
     seen = Outlook(plan.Plan(()), replace(FACTS, place=SwarmPlace("active", NODE)), SwarmFacts("tondi", (PENDING,)))
-    yield f"  a plan of a pending manager: nothing to do on kaditz{outlook._waits(seen)}"
+    yield f"  a plan of a pending manager: nothing to do on kaditz{outlook._waits(KADITZ, seen)}"

@@ -5,13 +5,14 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from bot.progress import fold
 from bot.record import RunRecord
 from imker.audit import RecordBroken
 from jobs import contract, run
 from jobs.contract import Began, Body, Detail, Ended, Event, Migrate, Request, Waiting
+from jobs.errors import BrokenFence
 from jobs.journal import Journal
 from jobs.lock import Holder, held
 from tests import streams
@@ -118,7 +119,7 @@ def test_of_two_that_stand_in_redis_all_the_same_the_first_counts(redis: Redis, 
 
 def test_a_lock_whose_holders_cannot_be_counted_is_given_back_at_once(redis: Redis) -> None:
     redis.set("fence:swarm", "x")
-    with pytest.raises(ResponseError), held(redis, "swarm", HOLDER):
+    with pytest.raises(BrokenFence), held(redis, "swarm", HOLDER):
         raise AssertionError("held")
     assert not redis.exists("lock:swarm"), "it was left for half a minute"
 
