@@ -44,7 +44,7 @@ def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[World, Redis]]:
         stack.callback(processes.stop)
         start_each(processes, folder)
         world = World(workspace, processes, fleet, admin)
-        world.soon(lambda: workspace.sockets() > 0 and len(admin.smembers("rq:workers")) == 3)
+        world.soon(lambda: workspace.sockets() > 0 and len(admin.smembers("rq:workers")) == 3, 90)
         with Redis.from_url(url(folder, "bot")) as bot:
             yield world, bot
 
