@@ -54,7 +54,13 @@ class Ready:
         return {"Swarm": {"LocalNodeState": "active", "NodeID": NODE}}
 
     def nodes(self) -> list[dict[str, Any]]:
-        return [{"ID": NODE, "Status": {"State": "ready", "Addr": KADITZ.address}, "ManagerStatus": {"Reachability": "reachable"}}]
+        return [
+            {
+                "ID": NODE,
+                "Status": {"State": "ready", "Addr": KADITZ.address},
+                "ManagerStatus": {"Reachability": "reachable"},
+            }
+        ]
 
     def tasks(self, _: str) -> list[dict[str, Any]]:
         return [{"ID": task, "Status": {"State": "running"}} for task in self._tasks]
