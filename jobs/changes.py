@@ -6,12 +6,12 @@ from jobs import approval, classic, containers, plan, quorum, retirement, steps,
 from jobs.contract import Began, Ended, Migrate, Outcome, Role, Waiting
 from jobs.errors import JobError, Paused
 from jobs.execute.back import Restored
-from jobs.facts import Node, SwarmFacts, place, upstream
+from jobs.facts import Node, SwarmFacts, SwarmPlace, place, upstream
 from jobs.inventory import Host
 from jobs.known_swarm import look as gather_swarm
 from jobs.office import Office
 from jobs.outlook import Outlook, plan_event, plan_of, tell_plan
-from jobs.own_node import hosts_at, own_node
+from jobs.own_node import hosts_at, not_its, own_node
 from jobs.plan import Plan, Refusal
 from jobs.stepping import carry_out, change_membership, locked
 from jobs.stores import Idle
@@ -50,7 +50,7 @@ def accept(office: Office, prefix: str) -> None:
         if isinstance(made, Refusal):
             return office.refuse(made)
         node = _pending(swarm, prefix)
-        host, waiting = _host_of(office, node), _shown(office, swarm, node)
+        host, waiting = _host_of(office, swarm, node), _shown(office, swarm, node)
         why = _objection(office, waiting)
         if why is not None:
             return office.journal.tell(replace(waiting, refused=why))
@@ -72,7 +72,7 @@ def reject(office: Office, prefix: str, remove: bool) -> None:
         if isinstance(made, Refusal):
             return office.refuse(made)
         node = _pending(swarm, prefix)
-        host = _host_of(office, node)
+        host = _host_of(office, swarm, node)
         office.journal.tell(plan_event(made))
         change_membership(office, host, made.steps, swarm.managers, lease)
         left = "is out of the swarm" if remove else "stays in the swarm as a worker"
@@ -170,7 +170,7 @@ def _waiting(office: Office, host: Host) -> Waiting:
 def _shown(office: Office, swarm: SwarmFacts, node: Node) -> Waiting:
     """The question, with the digest of all that a yes is of: who it is, where it is seen, what follows."""
     rights = office.settings.rights
-    candidate = plan.candidate(_host_of(office, node), node)
+    candidate = plan.candidate(_host_of(office, swarm, node), node)
     numbers = plan.quorum_after_one_more(swarm)
     digest = plan.fingerprint(candidate, numbers, plan.acceptance(swarm, node.id))
     return Waiting(
@@ -189,11 +189,19 @@ def _pending(swarm: SwarmFacts, prefix: str) -> Node:
     return node
 
 
-def _host_of(office: Office, node: Node) -> Host:
-    """The inventory's host behind a node: by the address a manager observed, never by the name the node claims."""
+def _host_of(office: Office, swarm: SwarmFacts, node: Node) -> Host:
+    """The inventory's host behind a node: by the address a manager observed, never by the name the node claims.
+
+    The host itself may be down. If it answers, it has to say the same, but for a node that is gone.
+    """
     hosts = hosts_at(node, office.inventory)
-    if len(hosts) == 1:
-        return office.allowed(hosts[0])
-    have = f"{', '.join(host.name for host in hosts)} have" if hosts else "no host of the inventory has"
-    hint = "Give it to its host in imker.toml: [hosts.NAME] address, or swarm_address."
-    raise JobError(f"{have} {node.address}, where node {node.id[:12]} is seen", hint=hint)
+    if len(hosts) != 1:
+        have = f"{', '.join(host.name for host in hosts)} have" if hosts else "no host of the inventory has"
+        hint = "Give it to its host in imker.toml: [hosts.NAME] address, or swarm_address."
+        raise JobError(f"{have} {node.address}, where node {node.id[:12]} is seen", hint=hint)
+    host = office.allowed(hosts[0])
+    place = swarm.places.get(host.name, SwarmPlace(node=node.id))
+    found = not_its(host, place, node, swarm) if node.state != "down" else None
+    if found:
+        raise JobError(found.text, host=host.name, hint=found.hint)
+    return host

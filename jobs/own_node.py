@@ -43,6 +43,16 @@ def objection(host: Host, place: SwarmPlace, swarm: SwarmFacts) -> Finding | Non
     return _misplaced(host, node) if node else None
 
 
+def not_its(host: Host, place: SwarmPlace, node: Node, swarm: SwarmFacts) -> Finding | None:
+    """Return why a node that is seen at the host's address is not the host's: it, or another host, says otherwise."""
+    if place.node == node.id:
+        return objection(host, place, swarm)
+    says = f"says it is node {place.node[:12]}" if place.node else "says it is in no swarm"
+    text = f"node {node.id[:12]} is seen at {host.name}'s address, and {host.name} {says}"
+    hint = f"If the node is gone for good, on a manager: docker node rm --force {node.id[:12]}"
+    return Finding("node ID", "block", text, hint)
+
+
 def copies(machine_ids: Mapping[str, str]) -> tuple[Finding, ...]:
     """Return a finding for hosts with one machine ID. `machine_ids`: by host."""
     hint = "On each copy: rm /etc/machine-id; systemd-machine-id-setup; then a reboot. Or leave them out: --without."

@@ -93,16 +93,19 @@ def _await_reachable(site: Site, node: str) -> str:
 
 def _leave(site: Site, node: str) -> str:
     """The host leaves by itself when it can; a host that is away is taken off the managers' list all the same."""
-    gather.wait_for(lambda: _left(site), 10)
+    gather.wait_for(lambda: _left(site, node), 10)
     gather.wait_for(lambda: _seen(site, node).state == "down", READY)
     fault("swarm.left")
+    _seen(site, node)  # raises for another host's
     site.manager().remove_node(node)
     return "left, and removed from the list of nodes"
 
 
-def _left(site: Site) -> bool:
+def _left(site: Site, node: str) -> bool:
+    """Have the host leave the swarm, unless it is another node there by now."""
     engine = site.engine()
-    if facts.place(engine.info()).state != "inactive":
+    place = facts.place(engine.info())
+    if place.state != "inactive" and place.node in ("", node):
         engine.leave()
     return True
 

@@ -35,6 +35,7 @@ class Swarm:
     claims: str = "kaditz"
     marks: list[Mark] = field(default_factory=list)
     address: str = ADDRESSES["kaditz"]
+    liar: str = ""  # a host that says it is kaditz's node
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
         return Engine(host, self)
@@ -49,7 +50,8 @@ class Engine:
     def info(self) -> dict[str, Any]:
         manages = self.host.name in self.swarm.managers
         cluster = {"Cluster": {"ID": "ours"}} if manages else {}
-        place = {"LocalNodeState": "active", "NodeID": f"id-{self.host.name}", "ControlAvailable": manages}
+        node = "kaditz" if self.host.name == self.swarm.liar else self.host.name
+        place = {"LocalNodeState": "active", "NodeID": f"id-{node}", "ControlAvailable": manages}
         return {"Swarm": {**place, **cluster}}
 
     def autolock(self) -> bool:
@@ -149,7 +151,6 @@ def test_it_asks_first_then_does_and_once(case: Case) -> None:
 
 
 DRIFTS: dict[str, Any] = {
-    "another address": lambda case: setattr(case.swarm, "address", ADDRESSES["tondi"]),
     "another name": lambda case: setattr(case.swarm, "claims", "connewitz"),
     "a manager less": lambda case: case.swarm.managers.remove("tondi"),
     "half an hour": lambda case: case.later(1802),
@@ -170,6 +171,30 @@ def test_what_is_no_longer_as_shown_is_asked_anew_with_the_reason(case: Case, dr
     assert not case.promoted
     case.accept(BOB, within=within)
     assert case.promoted, "and the new question can be answered"
+
+
+SAYS = {"tondi's address": "node id-kaditz is seen at tondi's address, and tondi says it is node id-tondi",
+        "no host's address": "no host of the inventory has 10.0.0.1, where node id-kaditz is seen"}  # fmt: skip
+
+
+@pytest.mark.parametrize("at", SAYS)
+def test_a_node_that_is_seen_at_another_address_is_not_accepted(case: Case, at: str) -> None:
+    case.accept()
+    case.swarm.address = ADDRESSES["tondi"] if at == "tondi's address" else "10.0.0.1"
+    for command in (Accept("id-kaditz"), Reject("id-kaditz")):
+        with pytest.raises(JobError, match=SAYS[at]):
+            case.does(command, (Approval(BOB, case.asked.fingerprint, 0.0),), ("*",))
+    assert case.swarm.spec["Labels"] == {PENDING: "manager"}
+    assert not case.promoted
+
+
+def test_a_node_that_two_hosts_say_they_are_is_not_accepted(case: Case) -> None:
+    case.accept()
+    case.swarm.liar = "tondi"
+    case.swarm.managers.remove("tondi")
+    with pytest.raises(JobError, match="kaditz and tondi both say they are node id-kaditz"):
+        case.accept(BOB, within=("*",))
+    assert not case.promoted
 
 
 @pytest.mark.parametrize(

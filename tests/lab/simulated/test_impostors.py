@@ -6,7 +6,19 @@ from typing import Any
 
 import pytest
 
-from jobs.contract import Body, Ended, FleetPlanned, Hosts, HostTable, Migrate, MigrateAll, Nodes, NodeTable
+from jobs.contract import (
+    Body,
+    Ended,
+    FleetPlanned,
+    Hosts,
+    HostTable,
+    Migrate,
+    MigrateAll,
+    Nodes,
+    NodeTable,
+    Reject,
+    Waiting,
+)
 from lab.simulated import docker, scripts
 from lab.simulated.fleet import Fleet
 from lab.simulated.machine import Machine
@@ -230,6 +242,19 @@ def test_a_host_that_claims_anothers_node_id_is_not_shown_with_its_place(victim:
     (table,) = [body for body in victim.imker.does(Hosts()) if isinstance(body, HostTable)]
     places = {row.name: row.place for row in table.rows}
     assert (places["lausen"], places["tondi"]) == ("worker", "active")
+
+
+def test_a_rejected_node_that_its_host_has_left_for_another_is_removed_and_the_other_stays(attack: Attack) -> None:
+    joined(attack, "connewitz", "manager")
+    waiting = attack.imker.does(Migrate("tondi", "manager"))[-1]
+    assert isinstance(waiting, Waiting)
+    swarm, tondi = attack.fleet.world.swarm, attack.fleet["tondi"]
+    old = swarm.nodes[attack.node("tondi")]
+    old.machine = None
+    new = swarm._add(tondi, "tondi", attack.address("tondi"), tondi.dockerd.version)
+    assert attack.imker.does(Reject(old.id, remove=True))[-1].outcome == "done"
+    assert old.id not in swarm.nodes
+    assert swarm.node_of(tondi) is new
 
 
 def test_a_copy_of_a_nodes_disk_is_refused_with_both_names(victim: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
