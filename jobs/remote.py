@@ -85,7 +85,7 @@ def read(shell: Shell, path: str) -> str | None:
             f"{path} on {shell.host} is larger than {LARGEST // 1024} KB",
             host=shell.host,
             hint=f"Look at it on {shell.host}: Imker reads no options from a file of that size. Then plan again.",
-            check="host files",
+            check="options not understood",
         )
     return output.exact if output.code == 0 else None
 

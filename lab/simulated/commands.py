@@ -12,6 +12,7 @@ from lab.simulated import docker, scripts, system
 from lab.simulated.machine import Machine
 from lab.simulated.said import Said
 
+HIGHEST = 2**53 - 1  # number of a fence
 FENCED = "imker-fence"  # in the script that a command is run under
 
 
@@ -73,6 +74,8 @@ def _fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Said
         return Said(75, "", f"imker-fence busy {machine.disk.texts.get(path, '')}")
     try:
         seen = machine.disk.texts.get(path, "0").split()
+        if int(seen[0]) > HIGHEST:
+            return Said(77, "", f"imker-fence broken {' '.join(seen)}\n")
         if seen != mine and int(seen[0]) >= int(mine[0]):
             return Said(76, "", f"imker-fence later {' '.join(seen)}\n")
         machine.disk.write(path, " ".join(mine) + "\n")

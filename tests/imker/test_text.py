@@ -91,4 +91,4 @@ def test_a_file_that_is_too_large_to_be_one_of_options_is_not_read() -> None:
     assert remote.read(Says("x" * remote.LARGEST), "/etc/default/docker") == "x" * remote.LARGEST
     with pytest.raises(JobError, match="/etc/default/docker on tondi is larger than 64 KB") as failed:
         remote.read(Says("x" * (remote.LARGEST + 1)), "/etc/default/docker")
-    assert failed.value.check == "host files"
+    assert failed.value.check == "options not understood"

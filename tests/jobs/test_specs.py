@@ -133,3 +133,14 @@ def test_a_join_token_that_is_none_goes_to_no_host(fleet: hostile.Fleet, token: 
     shown = json.dumps({"JoinTokens": {"Worker": token}}).encode()
     with pytest.raises(EngineRefused, match="tondi shows no join token"):
         manager(fleet, "/swarm", shown).worker_token()
+
+
+def test_only_a_broken_fencing_number_is_taken_off_the_swarm(fleet: hostile.Fleet) -> None:
+    labels = {"team": "ops", FENCE: "99999999999999999999 x 1.0"}
+    shown = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, "Labels": labels}}).encode()
+    (taken,) = manager(fleet, "/swarm", shown).repair_claim()
+    assert taken == f"label {FENCE} of the swarm: 99999999999999999999 x 1.0"
+    assert [json.loads(body) for body in fleet.bodies] == [REAL]
+    whole = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, "Labels": {FENCE: " ".join(MARK.words)}}}).encode()
+    assert manager(fleet, "/swarm", whole).repair_claim() == ()
+    assert len(fleet.bodies) == 1

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobs import stepping, steps
+from jobs import repair, stepping, steps
 from jobs.contract import Accept, Approval, Command, Ended, Migrate, StepFailed, Waiting
 from lab.chaos import invariants
 
@@ -78,3 +78,27 @@ def assert_sound(imker) -> None:
     assert invariants.fence_never_goes_down(deeds) == []
     assert invariants.nothing_twice(deeds) == []
     assert [deed for deed in deeds if deed.fence] != []
+
+
+def test_a_broken_number_in_the_swarm_stops_the_next_run_in_words_until_it_is_repaired(imker) -> None:
+    imker.does(Migrate("connewitz", "manager"))
+    imker.fleet.world.swarm.labels = {"imker.fence": "99999999999999999999 x 1.0"}
+    last = imker.does(Migrate("lausen", "worker"))[-1]
+    assert (last.outcome, last.summary) == (
+        "failed",
+        "the swarm has a fencing number that no run has: 99999999999999999999 x 1.0",
+    )
+    assert "python -m jobs repair swarm" in last.hint
+    assert list(imker.redis.scan_iter("lock:*")) == []
+    assert len(repair._of_swarm(imker.inventory)) == 1
+    assert imker.does(Migrate("lausen", "worker"))[-1].outcome == "done"
+
+
+def test_a_broken_number_on_a_host_stops_its_next_run_in_words_until_it_is_repaired(imker) -> None:
+    imker.does(Migrate("connewitz", "manager"))
+    imker.fleet["lausen"].disk.texts["/var/lib/imker/fence"] = "99999999999999999999 x 1.0\n"
+    last = imker.does(Migrate("lausen", "worker"))[-1]
+    assert (last.outcome, "lausen has a fencing number that no run has" in last.summary) == ("failed", True), last
+    with imker.shell(imker.host("lausen")) as shell:
+        assert len(repair.on_host(shell)) == 1
+    assert imker.does(Migrate("lausen", "worker"))[-1].outcome == "done"
