@@ -166,7 +166,7 @@ def _others(redis: Redis) -> Iterator[str]:
     lost = ssh.SshShell._lost(SimpleNamespace(host="kaditz"), ("apt-get", "update"), "(why)")  # type: ignore[arg-type]
     yield f"  a lost connection: {lost.summary}"
     elsewhere = replace(PENDING, address="198.18.0.99")
-    yield from raised("a node of no host", lambda: changes._host_of(made, elsewhere))
+    yield from raised("a node of no host", lambda: changes._host_of(made, SwarmFacts("tondi", (elsewhere,)), elsewhere))
     answers = {"dpkg-query": (0, "ii |docker.io|20.10.24\n"), "sh -c": (100, "E: (why)")}
     yield from raised(
         "apt that cannot be asked", lambda: candidates.package(Scripted(answers), "deb x", EngineSection())

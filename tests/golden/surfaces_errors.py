@@ -12,7 +12,7 @@ import requests
 from docker.errors import APIError
 from redis import Redis
 
-from jobs import engine, gather, remote, ssh, stepping
+from jobs import engine, gather, remote, ssh, stepping, swarm_label
 from jobs.contract import Migrate
 from jobs.errors import JobError
 from jobs.execute import execute, membership, options, packages, restart, upgrade
@@ -85,8 +85,8 @@ def _engine() -> Iterator[str]:
     }
     for title, cause in causes.items():
         yield from raised(title, partial(_within, engine._errors(KADITZ), cause))
-    taken = {"Labels": {engine.FENCE: "4 latr2222 1795440060.000000"}}
-    yield from raised("a later run", lambda: engine._marked(Mark(3, "k3fm9x2q", AT), taken))
+    taken = {"Labels": {swarm_label.FENCE: "4 latr2222 1795440060.000000"}}
+    yield from raised("a later run", lambda: swarm_label.marked(Mark(3, "k3fm9x2q", AT), taken))
 
 
 def _within(context: Any, cause: Exception) -> None:

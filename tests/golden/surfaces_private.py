@@ -16,6 +16,7 @@ from bot.decisions import Forged
 from bot.inbox import LATE, LEFT, Delivery, Inbox
 from bot.limit import Limit
 from bot.messages import Messages
+from imker import signing
 from imker.audit import RecordBroken
 from jobs.contract import Candidate, Quorum, Waiting
 from tests.bot.desk import IDS, KEY, NODE, Bench
@@ -73,7 +74,8 @@ def _shut_out(redis: Redis) -> str:
     """The reply where the bot may not write into the channel."""
     made, sent = bench(redis), list[str]()
     run = made.run("running")
-    redis.set(f"bot:run:{run}:answer", "https://answer")
+    place = f"bot:run:{run}:answer"
+    redis.set(place, signing.seal(KEY, place, "https://hooks.slack.com/commands/answer"))
     record = made.runs.record(run)
     assert record is not None
     with pytest.MonkeyPatch.context() as patch:
