@@ -66,13 +66,13 @@ test: lint browser ## all tests but those that keep real hosts busy for minutes 
 .PHONY: figures
 figures: $(STAMP) ## the figures of docs/reliability.md, and as root docs/lab.md, measured anew: half an hour
 	@mkdir -p .lab && rm -f .lab/figures
-	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/bot tests/chaos tests/flow tests/lab tests/fleet
+	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/unit/bot tests/chaos tests/integration tests/lab tests/e2e
 	@cat .lab/figures
 
 .PHONY: test-fast
 test-fast: lint ## the tests that need no processes: a few seconds
-	$(VENV)/bin/python -m pytest tests/bot tests/jobs tests/lab/slack/test_blocks.py
+	$(VENV)/bin/python -m pytest tests/unit/bot tests/unit/jobs tests/lab/slack/test_validate_message.py
 
 .PHONY: test-fleet
 test-fleet: $(STAMP) ## as root: real hosts with real faults, 15 minutes
-	$(VENV)/bin/python -m pytest tests/fleet
+	$(VENV)/bin/python -m pytest tests/e2e

@@ -4,7 +4,7 @@ configuration alone.
 
 import sys
 
-from bot import audit, doctor, serve, settings
+from bot import audit_cli, doctor, serve, settings
 from imker.config import ConfigError
 
 USAGE = "usage: python -m bot [check | doctor | audit verify | audit export]"
@@ -15,7 +15,7 @@ def main(argv: list[str]) -> int:
         case []:
             return serve.main()
         case ["audit", *rest]:
-            return audit.main(rest)
+            return audit_cli.main(rest)
         case ["check"]:
             return check()
         case ["doctor"]:
@@ -29,8 +29,8 @@ def check() -> int:
     """All that is wrong with the configuration, a line each."""
     try:
         settings.load()
-    except ConfigError as wrong:
-        print(wrong)
+    except ConfigError as error:
+        print(error)
         return 2
     return 0
 

@@ -10,15 +10,15 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from bot.verbs import VERBS, Right
+from bot.commands.table import COMMANDS, Right
 from imker import config, signing
 from imker.config import ConfigError
 
-SLACK = "https://slack.com/api/"
-PER_MINUTE = 30
+SLACK_API_URL = "https://slack.com/api/"
+DEFAULT_PER_MINUTE = 30
 
 
-def _who(value: str) -> str:
+def _principal(value: str) -> str:
     """Names and addresses never decide: they can be changed by whoever bears them."""
     if value == "*" or re.fullmatch(r"[UWS][A-Z0-9]{2,}", value):
         return value
@@ -39,14 +39,16 @@ def _channel(value: str) -> str:
     raise ValueError(f"{value!r} is no Slack channel ID (C…); copy it from the channel's details")
 
 
-Who = Annotated[str, AfterValidator(_who)]
+Principal = Annotated[str, AfterValidator(_principal)]
 
 
 def _verb(value: str) -> str:
     if value in VERB_NAMES:
         return value
-    near = difflib.get_close_matches(value, VERB_NAMES, 1)
-    raise ValueError(f"{value!r} is no verb of /swarm help" + (f"; did you mean {near[0]!r}?" if near else ""))
+    suggestions = difflib.get_close_matches(value, VERB_NAMES, 1)
+    raise ValueError(
+        f"{value!r} is no verb of /swarm help" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
+    )
 
 
 def _pattern(value: str) -> str:
@@ -58,7 +60,7 @@ def _pattern(value: str) -> str:
 Channel = Annotated[str, AfterValidator(_channel)]
 VerbName = Annotated[str, AfterValidator(_verb)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-VERB_NAMES = tuple(dict.fromkeys([*(verb.name for verb in VERBS if " " not in verb.name), "read", "change"]))
+VERB_NAMES = tuple(dict.fromkeys([*(verb.name for verb in COMMANDS if " " not in verb.name), "read", "change"]))
 
 
 class Section(BaseModel):
@@ -73,7 +75,7 @@ class SlackSection(Section):
 
     channels: tuple[Channel, ...] = ()
     team: Annotated[str, AfterValidator(_team)] = ""
-    per_minute: int = Field(default=PER_MINUTE, ge=1)
+    per_minute: int = Field(default=DEFAULT_PER_MINUTE, ge=1)
 
 
 class Rule(Section):
@@ -81,7 +83,7 @@ class Rule(Section):
     none is named.
     """
 
-    who: tuple[Who, ...]
+    who: tuple[Principal, ...]
     verbs: tuple[VerbName, ...]
     hosts: tuple[Pattern, ...] = ("*",)
     channels: tuple[Channel, ...] = ()
@@ -90,9 +92,9 @@ class Rule(Section):
 class Rights(Section):
     """Who may do what; nobody is in a list that is not written. Of the last two, the RQ workers' side has the say."""
 
-    read: tuple[Who, ...] = ()
-    change: tuple[Who, ...] = ()
-    accept: tuple[Who, ...] = ()
+    read: tuple[Principal, ...] = ()
+    change: tuple[Principal, ...] = ()
+    accept: tuple[Principal, ...] = ()
     accept_own: bool = False
     accept_count: int = Field(default=1, ge=1, le=5)
     accept_within: int = Field(default=30, ge=1, le=24 * 60)  # minutes
@@ -102,17 +104,17 @@ class Rights(Section):
     def rules(self) -> tuple[Rule, ...]:
         """All of it as rules: a list opens its right on every host, in every channel."""
         lists = {"read": self.read, "change": self.change, "accept": self.accept}
-        return (*(Rule(who=who, verbs=(name,)) for name, who in lists.items() if who), *self.rule)
+        return (*(Rule(who=members, verbs=(name,)) for name, members in lists.items() if members), *self.rule)
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The user groups that are named anywhere."""
-        return tuple(dict.fromkeys(who for rule in self.rules for who in rule.who if who.startswith("S")))
+        return tuple(dict.fromkeys(member for rule in self.rules for member in rule.who if member.startswith("S")))
 
     def holders(self, right: Right) -> set[str]:
         """Everybody to whom a rule opens something of this right."""
-        verbs = {right, *(verb.name for verb in VERBS if verb.right == right)}
-        return {who for rule in self.rules if verbs & set(rule.verbs) for who in rule.who}
+        verbs = {right, *(verb.name for verb in COMMANDS if verb.right == right)}
+        return {holder for rule in self.rules if verbs & set(rule.verbs) for holder in rule.who}
 
 
 class File(Section):
@@ -131,7 +133,7 @@ class Settings:
     channels: tuple[str, ...]
     rights: Rights
     team: str = ""
-    per_minute: int = PER_MINUTE
+    per_minute: int = DEFAULT_PER_MINUTE
     http: tuple[str, int] | None = None
     signing_secret: SecretStr | None = None
 
@@ -140,72 +142,74 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Raises ConfigError with a line for each thing wrong, in the file and in the environment."""
     problems: list[str] = []
     names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "IMKER_HTTP")
-    given = {name: environment.get(name, "").strip() for name in names}
-    problems += [*_token_problems(given), *_http_problems(given), *filter(None, [signing.trouble(environment)])]
+    values = {name: environment.get(name, "").strip() for name in names}
+    problems += [*_token_problems(values), *_http_problems(values), *filter(None, [signing.key_problem(environment)])]
     file = File()
     try:
-        file, wrong = config.read(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
-        problems += [*wrong, *_file_problems(file, wrong)]
+        file, file_problems = config.read_partial(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
+        problems += [*file_problems, *_file_problems(file, file_problems)]
     except ConfigError as unreadable:
         problems += unreadable.lines
     if problems:
         raise ConfigError(problems)
     return Settings(
-        bot_token=SecretStr(given["SLACK_BOT_TOKEN"]),
-        app_token=SecretStr(given["SLACK_APP_TOKEN"]) if given["SLACK_APP_TOKEN"] else None,
-        api_url=environment.get("SLACK_API_URL") or SLACK,
+        bot_token=SecretStr(values["SLACK_BOT_TOKEN"]),
+        app_token=SecretStr(values["SLACK_APP_TOKEN"]) if values["SLACK_APP_TOKEN"] else None,
+        api_url=environment.get("SLACK_API_URL") or SLACK_API_URL,
         redis_url=environment.get("REDIS_URL") or None,
         channels=file.slack.channels,
         rights=file.rights,
         team=file.slack.team,
         per_minute=file.slack.per_minute,
-        http=_listens(given["IMKER_HTTP"]),
-        signing_secret=SecretStr(given["SLACK_SIGNING_SECRET"]) if given["SLACK_SIGNING_SECRET"] else None,
+        http=_host_port(values["IMKER_HTTP"]),
+        signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )
 
 
-def _listens(where: str) -> tuple[str, int] | None:
-    host, _, port = where.rpartition(":")
+def _host_port(address: str) -> tuple[str, int] | None:
+    host, _, port = address.rpartition(":")
     good = re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) and host and 0 < int(port) < 65536
     return (host.strip("[]"), int(port)) if good else None
 
 
-def _http_problems(given: Mapping[str, str]) -> list[str]:
+def _http_problems(environment: Mapping[str, str]) -> list[str]:
     """HTTP is asked for by IMKER_HTTP; whoever listens must be able to tell Slack from others."""
-    if not given["IMKER_HTTP"]:
+    if not environment["IMKER_HTTP"]:
         return []
     problems = []
-    if _listens(given["IMKER_HTTP"]) is None:
-        problems.append(f"IMKER_HTTP: {given['IMKER_HTTP']!r} is not HOST:PORT, such as 127.0.0.1:8080")
-    if not given["SLACK_SIGNING_SECRET"]:
+    if _host_port(environment["IMKER_HTTP"]) is None:
+        problems.append(f"IMKER_HTTP: {environment['IMKER_HTTP']!r} is not HOST:PORT, such as 127.0.0.1:8080")
+    if not environment["SLACK_SIGNING_SECRET"]:
         problems.append("SLACK_SIGNING_SECRET: missing; the signing secret, in the app's Basic Information")
     return problems
 
 
 def _token_problems(tokens: Mapping[str, str]) -> list[str]:
-    wanted = {"SLACK_BOT_TOKEN": ("xoxb-", "the bot token"), "SLACK_APP_TOKEN": ("xapp-", "the app-level token")}
+    expected = {"SLACK_BOT_TOKEN": ("xoxb-", "the bot token"), "SLACK_APP_TOKEN": ("xapp-", "the app-level token")}
     problems = []
-    for name, (prefix, what) in wanted.items():
+    for name, (prefix, description) in expected.items():
         if name == "SLACK_APP_TOKEN" and not tokens[name] and tokens["IMKER_HTTP"]:
             continue  # HTTP alone
         if not tokens[name]:
-            problems.append(f"{name}: missing; {what}, {prefix}…")
+            problems.append(f"{name}: missing; {description}, {prefix}…")
         elif not tokens[name].startswith(prefix):
-            problems.append(f"{name}: does not begin with {prefix}; {what} is wanted (are the two swapped?)")
+            problems.append(f"{name}: does not begin with {prefix}; {description} is wanted (are the two swapped?)")
     return problems
 
 
-def _file_problems(file: File, told: tuple[str, ...]) -> list[str]:
+def _file_problems(file: File, problems: tuple[str, ...]) -> list[str]:
     """What is well written, and could never work; of a section that something is `told` of, nothing more."""
     sections = {"[slack]": _channel_problems(file), "[rights]": _rights_problems(file.rights)}
-    return [line for name, lines in sections.items() for line in lines if not any(name in wrong for wrong in told)]
+    return [
+        line for name, lines in sections.items() for line in lines if not any(name in problem for problem in problems)
+    ]
 
 
 def _channel_problems(file: File) -> list[str]:
     if not file.slack.channels:
         return ["[slack] channels: none; name a channel's ID (C…): commands are taken nowhere else"]
-    named = {channel for rule in file.rights.rule for channel in rule.channels}
-    strangers = sorted(named - set(file.slack.channels))
+    channels = {channel for rule in file.rights.rule for channel in rule.channels}
+    strangers = sorted(channels - set(file.slack.channels))
     return [
         f"[[rights.rule]] channels: no commands are taken in {name}; add it to [slack] channels" for name in strangers
     ]
@@ -216,7 +220,7 @@ def _rights_problems(rights: Rights) -> list[str]:
     askers, accepters = rights.holders("change"), rights.holders("accept")
     if not rights.rules:
         return ["[rights]: nobody is named; name who may read, change and accept"]
-    if any(who == "*" or who.startswith("S") for who in accepters):
+    if any(accepter == "*" or accepter.startswith("S") for accepter in accepters):
         return []
     others = [accepters if rights.accept_own else accepters - {asker} for asker in askers]
     if not askers or any(len(each) >= rights.accept_count for each in others):

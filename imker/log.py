@@ -7,11 +7,11 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
-from imker.redaction import masked, redacted
-from imker.text import plain
+from imker.redaction import redact, redact_value
+from imker.text import strip_control
 
 
-def set_up() -> None:
+def configure_logging() -> None:
     """For a whole process, the libraries' own logging included."""
     # Never with local variables in a traceback: they hold what must not be told.
     renderer: Any = (
@@ -24,22 +24,22 @@ def set_up() -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _redact,
+        _redact_event,
     ]
     structlog.configure([*shared, renderer], logger_factory=structlog.WriteLoggerFactory(sys.stderr))
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Redacting("%(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(_RedactingFormatter("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
-class _Redacting(logging.Formatter):
+class _RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """A message of several lines, as a traceback is, cannot pass for several messages."""
-        return plain(redacted(super().format(record))).replace("\n", "\n    ")
+        return strip_control(redact(super().format(record))).replace("\n", "\n    ")
 
 
-def _redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {key: _plain(masked(value)) for key, value in event.items()}
+def _redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return {key: _plain(redact_value(value)) for key, value in event.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -48,4 +48,4 @@ def _plain(value: Any) -> Any:
         return {_plain(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
-    return plain(value) if isinstance(value, str) else value
+    return strip_control(value) if isinstance(value, str) else value

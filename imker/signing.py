@@ -11,14 +11,14 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from imker import embedded
+from imker import embedded_redis
 from imker.config import ConfigError
 
-VARIABLE, SHORTEST = "IMKER_SIGNING_KEY", 32  # characters
-MAKE = "make one with: openssl rand -hex 32"
+KEY_VARIABLE, MIN_KEY_LENGTH = "IMKER_SIGNING_KEY", 32  # characters
+GENERATE_KEY_HINT = "make one with: openssl rand -hex 32"
 
 
-class Key:
+class SigningKey:
     """Prints as nothing that could be told."""
 
     def __init__(self, secret: str) -> None:
@@ -27,57 +27,59 @@ class Key:
     def sign(self, text: str) -> str:
         return hmac.new(self._secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
-    def signed(self, text: str, signature: str) -> bool:
+    def verify(self, text: str, signature: str) -> bool:
         return hmac.compare_digest(self.sign(text).encode(), signature.encode(errors="surrogatepass"))
 
 
-def seal(key: Key, place: str, text: str) -> str:
+def sign_for(key: SigningKey, place: str, text: str) -> str:
     """The text with its signature before it, good only where it is put."""
-    return f"{key.sign(_placed(place, text))} {text}"
+    return f"{key.sign(_bind_to_place(place, text))} {text}"
 
 
-def opened(key: Key, place: str, sealed: object) -> str | None:
+def open_signed(key: SigningKey, place: str, signed_text: object) -> str | None:
     """What was sealed for this place; None for anything else."""
-    if not isinstance(sealed, bytes):
+    if not isinstance(signed_text, bytes):
         return None
-    signature, _, text = sealed.decode(errors="replace").partition(" ")
-    return text if key.signed(_placed(place, text), signature) else None
+    signature, _, text = signed_text.decode(errors="replace").partition(" ")
+    return text if key.verify(_bind_to_place(place, text), signature) else None
 
 
-def _placed(place: str, text: str) -> str:
+def _bind_to_place(place: str, text: str) -> str:
     return f"{place}\n{text}"
 
 
-def load(environment: Mapping[str, str] = os.environ) -> Key:
+def load_signing_key(environment: Mapping[str, str] = os.environ) -> SigningKey:
     """Raises ConfigError in one line; OSError where the embedded server has no place."""
-    problem = trouble(environment)
+    problem = key_problem(environment)
     if problem:
         raise ConfigError([problem])
-    return Key(environment.get(VARIABLE, "").strip() or _kept(embedded.home() / "signing.key"))
+    return SigningKey(
+        environment.get(KEY_VARIABLE, "").strip() or _read_or_create_key(embedded_redis.state_dir() / "signing.key")
+    )
 
 
-def trouble(environment: Mapping[str, str]) -> str:
+def key_problem(environment: Mapping[str, str]) -> str:
     """What is wrong with the key, in a line, "" for nothing."""
-    key = environment.get(VARIABLE, "").strip()
+    key = environment.get(KEY_VARIABLE, "").strip()
     if not key and environment.get("REDIS_URL"):
-        return f"{VARIABLE}: missing; with REDIS_URL the bot, the reporter and the RQ workers share one; {MAKE}"
-    if key and len(key) < SHORTEST:
-        return f"{VARIABLE}: too short; at least {SHORTEST} characters; {MAKE}"
+        return f"{KEY_VARIABLE}: missing; with REDIS_URL the bot, the reconciler and the RQ workers share one; {GENERATE_KEY_HINT}"
+    if key and len(key) < MIN_KEY_LENGTH:
+        return f"{KEY_VARIABLE}: too short; at least {MIN_KEY_LENGTH} characters; {GENERATE_KEY_HINT}"
     return ""
 
 
-def _kept(path: Path) -> str:
+def _read_or_create_key(path: Path) -> str:
     """Whoever comes first makes it; it appears whole or not at all."""
     if not path.exists():
-        fresh = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-        fresh.touch(mode=0o600)
-        fresh.write_text(secrets.token_hex(32))
+        new_path = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
+        new_path.touch(mode=0o600)
+        new_path.write_text(secrets.token_hex(32))
         try:
-            path.hardlink_to(fresh)
+            path.hardlink_to(new_path)
         except FileExistsError:
             pass
         finally:
-            fresh.unlink()
+            new_path.unlink()
     if path.stat().st_mode & 0o077:
         raise ConfigError([f"{path}: can be read by others; chmod 600 {path}, or delete it to have a new one made"])
     return path.read_text()

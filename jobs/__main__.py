@@ -11,16 +11,22 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq.serializers import JSONSerializer
 
-from imker import broker, log, signing
+from imker import log, redis_connection, signing
 from imker.config import ConfigError
-from imker.outage import outage
-from jobs import doctor, inventory, repair
-from jobs.contract import CHANGES, READS
-from jobs.crew import crew
-from jobs.guard import GuardedQueue, GuardedWorker
-from jobs.run import prepare, tell_hosts
+from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
+from imker.redis_errors import unavailable_reason
+from jobs import repair
+from jobs.handlers import doctor
+from jobs.inventory import hosts
+from jobs.run import publish_inventory, settings_once
+from jobs.worker.dead_workers import ImkerQueue, ImkerWorker
+from jobs.worker.pool import run_pool
 
-TTL, MAINTENANCE, MONITORING = 30, 10, 5  # seconds: a dead RQ worker is noticed within a minute
+WORKER_TTL, MAINTENANCE_INTERVAL, MONITORING_INTERVAL = (
+    30,
+    10,
+    5,
+)  # seconds: a dead RQ worker is noticed within a minute
 
 
 def main() -> int:
@@ -28,49 +34,52 @@ def main() -> int:
         return repair.main(sys.argv[2])
     queue = sys.argv[1] if len(sys.argv) == 2 else ""
     if queue == "doctor":
-        log.set_up()
-        return doctor.main()
+        log.configure_logging()
+        return doctor.run_doctor()
     if queue == "check":
-        return _check()
-    if queue not in (CHANGES, READS):
-        print(f"usage: python -m jobs {CHANGES}|{READS}|check|doctor|repair HOST|repair swarm", file=sys.stderr)
+        return _check_configuration()
+    if queue not in (CHANGES_QUEUE, READS_QUEUE):
+        print(
+            f"usage: python -m jobs {CHANGES_QUEUE}|{READS_QUEUE}|check|doctor|repair HOST|repair swarm",
+            file=sys.stderr,
+        )
         return 2
-    log.set_up()
+    log.configure_logging()
     try:
-        loaded, known = inventory.configured()
-        redis = broker.connect(os.environ.get("REDIS_URL"))
-        key = signing.load()
-    except (ConfigError, broker.NoRedis) as wrong:
-        print(wrong, file=sys.stderr)
+        configuration, inventory_hosts = hosts.load_checked()
+        redis = redis_connection.connect(os.environ.get("REDIS_URL"))
+        key = signing.load_signing_key()
+    except (ConfigError, redis_connection.RedisUnavailable) as configuration_error:
+        print(configuration_error, file=sys.stderr)
         return 2
     try:
-        tell_hosts(redis, key, known, loaded.rights)
-    except RedisError as failed:
-        print(f"{outage(failed) or failed}; start again when that is mended", file=sys.stderr)
+        publish_inventory(redis, key, inventory_hosts, configuration.rights)
+    except RedisError as redis_error:
+        print(f"{unavailable_reason(redis_error) or redis_error}; start again when that is mended", file=sys.stderr)
         return 1
     redis.close()
-    return crew(prepare().fleet.parallel if queue == CHANGES else 1, lambda: _work(queue))
+    return run_pool(settings_once().fleet.parallel if queue == CHANGES_QUEUE else 1, lambda: _run_worker(queue))
 
 
-def _check() -> int:
+def _check_configuration() -> int:
     """All that is wrong with the configuration, a line each."""
     try:
-        inventory.configured()
-    except ConfigError as wrong:
-        print(wrong)
+        hosts.load_checked()
+    except ConfigError as error:
+        print(error)
         return 2
     return 0
 
 
-def _work(queue: str) -> None:
-    redis: Redis = broker.connect(os.environ.get("REDIS_URL"), broker.PATIENT)
-    worker = GuardedWorker(
-        [GuardedQueue(queue, connection=redis, serializer=JSONSerializer)],
+def _run_worker(queue: str) -> None:
+    redis: Redis = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
+    worker = ImkerWorker(
+        [ImkerQueue(queue, connection=redis, serializer=JSONSerializer)],
         connection=redis,
         serializer=JSONSerializer,
-        worker_ttl=TTL,
-        maintenance_interval=MAINTENANCE,
-        job_monitoring_interval=MONITORING,
+        worker_ttl=WORKER_TTL,
+        maintenance_interval=MAINTENANCE_INTERVAL,
+        job_monitoring_interval=MONITORING_INTERVAL,
     )
     worker.log_job_description = False
     worker.work(logging_level="WARNING")

@@ -24,7 +24,7 @@ class JobError(Exception):
 
     hint = ""
     state = ""
-    by = ""
+    user = ""
 
     def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
         self.summary = one_line(summary, LONGEST)
@@ -42,9 +42,9 @@ class Unreachable(JobError):
 class CommandFailed(JobError):
     """`stderr` is the tail of what the command said; `code` its exit status."""
 
-    def __init__(self, host: str, what: str, code: int, stderr: str, *, hint: str = "", check: str = "") -> None:
-        said = stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        super().__init__(f"{what} failed on {host} (exit {code}): {said[0]}", host=host, hint=hint, check=check)
+    def __init__(self, host: str, command: str, code: int, stderr: str, *, hint: str = "", check: str = "") -> None:
+        last_line = stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        super().__init__(f"{command} failed on {host} (exit {code}): {last_line[0]}", host=host, hint=hint, check=check)
         self.code = code
         self.stderr = stderr
 
@@ -57,38 +57,38 @@ class TimedOut(JobError):
     pass
 
 
-class Drifted(JobError):
+class StateChanged(JobError):
     hint = "Ask again to see what is true now."
 
 
 class Paused(JobError):
     """Somebody said so; what was done stays done. `whole`: the fleet's run that was paused, "" for this one."""
 
-    def __init__(self, by: str, whole: str = "") -> None:
+    def __init__(self, user: str, parent_run: str = "") -> None:
         super().__init__("paused")
-        self.by = by
-        self.whole = whole
+        self.user = user
+        self.parent_run = parent_run
 
 
 class Cancelled(JobError):
     """As Paused, and for good."""
 
-    def __init__(self, by: str, why: str = "") -> None:
+    def __init__(self, user: str, why: str = "") -> None:
         super().__init__(f"cancelled: {why}" if why else "cancelled")
-        self.by = by
+        self.user = user
 
 
 class LockHeld(JobError):
     """`name`: what is locked; `since`: UNIX seconds."""
 
-    def __init__(self, name: str, holder: str, since: float, what: str) -> None:
+    def __init__(self, name: str, holder: str, since: float, purpose: str) -> None:
         super().__init__(
-            f"{name} is being changed by run {holder} since {_clock(since)} UTC ({what})",
+            f"{name} is being changed by run {holder} since {_format_time(since)} UTC ({purpose})",
             hint=f"/swarm status {holder} shows how far it is; ask again when it is over.",
         )
         self.holder = holder
         self.since = since
-        self.what = what
+        self.purpose = purpose
 
 
 class Superseded(JobError):
@@ -97,32 +97,32 @@ class Superseded(JobError):
     `fence`: that run's number, `since`: when it took it, UNIX seconds.
     """
 
-    def __init__(self, where: str, fence: int, run: str, since: float) -> None:
+    def __init__(self, place: str, token_number: int, run: str, since: float) -> None:
         super().__init__(
-            f"{where} refuses this run's changes: run {run} has it since {_clock(since)} UTC (fence {fence})",
+            f"{place} refuses this run's changes: run {run} has it since {_format_time(since)} UTC (fence {token_number})",
             hint=f"/swarm status {run} shows how far it is; ask again when it is over.",
         )
-        self.fence = fence
+        self.token_number = token_number
         self.state = f"What this run had done stays done; what comes next is run {run}'s."
 
 
-class BrokenFence(JobError):
+class BrokenFencingToken(JobError):
     """A fencing number that no run can have, where a run claims. `of`: the host's name, or "swarm", for the repair."""
 
-    def __init__(self, where: str, said: str, of: str) -> None:
+    def __init__(self, where: str, value: str, lock_name: str) -> None:
         super().__init__(
-            f"{where} has a fencing number that no run has: {one_line(said, 60)}",
-            hint=f"Check that no run is on it: /swarm status. On the RQ workers' machine: python -m jobs repair {of}",
+            f"{where} has a fencing number that no run has: {one_line(value, 60)}",
+            hint=f"Check that no run is on it: /swarm status. On the RQ workers' machine: python -m jobs repair {lock_name}",
         )
 
 
-class Broke(JobError):
+class InternalError(JobError):
     """Imker's own fault, raised from what it was: only the log has that, as it may hold anything."""
 
     def __init__(self, host: str) -> None:
-        where = f" on {host}" if host else ""
-        super().__init__(f"Imker itself broke{where}; the RQ worker's log has the traceback", host=host)
+        place = f" on {host}" if host else ""
+        super().__init__(f"Imker itself broke{place}; the RQ worker's log has the traceback", host=host)
 
 
-def _clock(since: float) -> str:
+def _format_time(since: float) -> str:
     return time.strftime("%H:%M:%S", time.gmtime(since))

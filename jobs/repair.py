@@ -5,63 +5,66 @@ from typing import Any
 
 from redis import Redis
 
-from imker import broker
+from imker import redis_connection
 from imker.config import ConfigError
 from imker.text import one_line
-from jobs import gather, inventory, remote
-from jobs.engine import Engine
+from jobs.connectors import fenced_shell, files
+from jobs.connectors.engine import Engine
+from jobs.connectors.shell import Shell
+from jobs.connectors.ssh import SshShell
 from jobs.errors import JobError
-from jobs.inventory import Inventory
-from jobs.lock import BROKEN, CHECK, Mark
+from jobs.gather.swarm import gather_swarm
+from jobs.inventory.hosts import load_checked
+from jobs.inventory.model import Inventory
+from jobs.locking.fencing_token import BROKEN_COUNT, FencingToken
+from jobs.locking.lease import CHECK
 from jobs.settings import Settings
-from jobs.shell import Shell
-from jobs.ssh import SshShell
 
 SWARM = "swarm"
-IN_REDIS = f"""{CHECK}
-if broken(KEYS[1]) then redis.call('del', KEYS[1]) return {BROKEN} end
+REDIS_SCRIPT = f"""{CHECK}
+if broken(KEYS[1]) then redis.call('del', KEYS[1]) return {BROKEN_COUNT} end
 return 0
 """
 
 
-def main(of: str) -> int:
+def main(lock_name: str) -> int:
     """Return 0 when no broken number is left."""
     try:
-        loaded, hosts = inventory.configured()
-        if of != SWARM and of not in hosts:
-            raise JobError(f"{of} is no host of the inventory")
-        taken = _all(of, loaded, hosts)
-    except (ConfigError, broker.NoRedis, JobError) as failed:
+        loaded, hosts = load_checked()
+        if lock_name != SWARM and lock_name not in hosts:
+            raise JobError(f"{lock_name} is no host of the inventory")
+        taken = _repair(lock_name, loaded, hosts)
+    except (ConfigError, redis_connection.RedisUnavailable, JobError) as failed:
         print(one_line(str(failed), 2000))
         return 1
     print("\n".join(f"removed: {one}" for one in taken) or "no broken fencing number")
     return 0
 
 
-def _all(of: str, loaded: Settings, hosts: Inventory) -> tuple[str, ...]:
-    name = SWARM if of == SWARM else f"host:{of}"
-    taken = in_redis(broker.connect(os.environ.get("REDIS_URL")), name)
-    if of == SWARM:
-        return (*taken, *_of_swarm(hosts))
-    with SshShell(hosts[of], loaded.inventory.known_hosts) as shell:
-        return (*taken, *on_host(shell))
+def _repair(lock_name: str, loaded: Settings, hosts: Inventory) -> tuple[str, ...]:
+    name = SWARM if lock_name == SWARM else f"host:{lock_name}"
+    taken = repair_in_redis(redis_connection.connect(os.environ.get("REDIS_URL")), name)
+    if lock_name == SWARM:
+        return (*taken, *_repair_swarm(hosts))
+    with SshShell(hosts[lock_name], loaded.inventory.known_hosts) as shell:
+        return (*taken, *repair_on_host(shell))
 
 
-def in_redis(redis: Redis, name: str) -> tuple[str, ...]:
-    said: Any = redis.eval(IN_REDIS, 1, f"fence:{name}")
-    return (f"Redis' key fence:{name}",) if int(said) == BROKEN else ()
+def repair_in_redis(redis: Redis, name: str) -> tuple[str, ...]:
+    said: Any = redis.eval(REDIS_SCRIPT, 1, f"fence:{name}")
+    return (f"Redis' key fence:{name}",) if int(said) == BROKEN_COUNT else ()
 
 
-def on_host(shell: Shell) -> tuple[str, ...]:
-    seen = (remote.read(shell, remote.FENCE) or "").strip()
-    if not Mark.of(seen).broken:
+def repair_on_host(shell: Shell) -> tuple[str, ...]:
+    seen = (files.read_file(shell, fenced_shell.FENCE_FILE) or "").strip()
+    if not FencingToken.parse(seen).broken:
         return ()
-    remote.remove(shell, remote.FENCE)
-    return (f"{remote.FENCE} on {shell.host}: {one_line(seen, 60)}",)
+    files.remove_files(shell, fenced_shell.FENCE_FILE)
+    return (f"{fenced_shell.FENCE_FILE} on {shell.host}: {one_line(seen, 60)}",)
 
 
-def _of_swarm(hosts: Inventory) -> tuple[str, ...]:
-    swarm = gather.swarm(hosts, Engine)
-    if not swarm.asked:
+def _repair_swarm(hosts: Inventory) -> tuple[str, ...]:
+    swarm = gather_swarm(hosts, Engine)
+    if not swarm.answered_by:
         raise JobError(swarm.problem or "there is no swarm")
-    return Engine(hosts[swarm.asked]).repair_claim()
+    return Engine(hosts[swarm.answered_by]).repair_claim()

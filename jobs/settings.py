@@ -46,7 +46,7 @@ class HostSection(Section):
     server: str = ""
 
 
-class Component(Section):
+class AptComponent(Section):
     before: str = Field(alias="from")
     after: str = Field(alias="to")
 
@@ -57,7 +57,7 @@ class EngineSection(Section):
     package: str | None = None
     version: str | None = None
     apt_list: Path = Path("/etc/apt/sources.list.d/docker.list")
-    apt_component: Component | None = None
+    apt_component: AptComponent | None = None
 
 
 class FleetSection(Section):
@@ -84,15 +84,15 @@ class Settings(Section):
     fleet: FleetSection = FleetSection()
 
 
-def load(path: Path | None = None) -> Settings:
+def load_settings(path: Path | None = None) -> Settings:
     """Raises imker.config.ConfigError, with a line for each thing wrong. Default: IMKER_CONFIG, or imker.toml."""
-    return config.load(Settings, path or _default())
+    return config.load_config(Settings, path or _default_path())
 
 
-def read(path: Path | None = None) -> tuple[Settings, tuple[str, ...]]:
+def read_settings(path: Path | None = None) -> tuple[Settings, tuple[str, ...]]:
     """What is right, and a line for each thing that is not. Raises ConfigError for a file that cannot be read."""
-    return config.read(Settings, path or _default())
+    return config.read_partial(Settings, path or _default_path())
 
 
-def _default() -> Path:
+def _default_path() -> Path:
     return Path(os.environ.get("IMKER_CONFIG", "imker.toml"))

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from jobs.contract import StepLine
+from imker.protocol.values import StepLine
 from jobs.daemon_options import FileEdit
 
 
 @dataclass(frozen=True)
-class RetireContainers:
+class RemoveClassicContainers:
     """Removes the classic Swarm's own containers, by name."""
 
     names: tuple[str, ...]
@@ -21,7 +21,7 @@ class StopStore:
 
 
 @dataclass(frozen=True)
-class SwitchSource:
+class SwitchAptSource:
     edit: FileEdit
 
 
@@ -38,36 +38,36 @@ class UpgradeEngine:
     """
 
     packages: tuple[str, ...]
-    wanted: str
+    target_version: str
     conffile: str = ""
     old_packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class PutOptionsBack:
+class RestoreOptions:
     """Into the maintainer's file go the options that stood in the one it replaced. `wanted`: that file, cleaned."""
 
     path: str
-    wanted: str
+    options_text: str
 
 
 @dataclass(frozen=True)
 class RestartEngine:
     """`ran`: containers to note as running before."""
 
-    wanted: str
-    ran: tuple[str, ...]
+    target_version: str
+    previously_running: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class StartContainers:
+class EnsureContainersRunning:
     """Sees that what ran before runs again, and starts what does not.
 
     `over`: whether a migration's changes to the Engine are over with it: there is nothing to go back to any more.
     """
 
     names: tuple[str, ...]
-    over: bool = False
+    ends_migration: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class InitSwarm:
 class JoinSwarm:
     """Joins as a worker. `drained`: gets no work until it is accepted as a manager."""
 
-    drained: bool
+    drain: bool
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class MarkPending:
 
 
 @dataclass(frozen=True)
-class CheckNode:
+class WaitForReady:
     """Waits until a manager sees the node Ready."""
 
 
@@ -100,7 +100,7 @@ class AddToGroup:
 
 
 @dataclass(frozen=True)
-class CleanMachine:
+class CleanDockerMachineConfig:
     """Takes the classic Swarm out of docker-machine's own file on this side, so that no tool brings it back."""
 
     edit: FileEdit
@@ -114,12 +114,12 @@ class RemoveStore:
 
 
 @dataclass(frozen=True)
-class Promote:
+class PromoteNode:
     node: str
 
 
 @dataclass(frozen=True)
-class AwaitReachable:
+class WaitForReachable:
     node: str
 
 
@@ -131,7 +131,7 @@ class DrainNode:
 
 
 @dataclass(frozen=True)
-class Activate:
+class ActivateNode:
     """Takes Imker's marks off and lets the node have work."""
 
     node: str
@@ -145,73 +145,73 @@ class LeaveSwarm:
 
 
 Step = (
-    RetireContainers
+    RemoveClassicContainers
     | StopStore
-    | SwitchSource
+    | SwitchAptSource
     | RewriteOptions
     | UpgradeEngine
-    | PutOptionsBack
+    | RestoreOptions
     | RestartEngine
-    | StartContainers
+    | EnsureContainersRunning
     | InitSwarm
     | JoinSwarm
     | MarkPending
-    | CheckNode
+    | WaitForReady
     | AddToGroup
-    | CleanMachine
+    | CleanDockerMachineConfig
     | RemoveStore
-    | Promote
-    | AwaitReachable
+    | PromoteNode
+    | WaitForReachable
     | DrainNode
-    | Activate
+    | ActivateNode
     | LeaveSwarm
 )
 
 
-def describe(step: Step) -> StepLine:
-    title, detail = _words(step)
+def describe_step(step: Step) -> StepLine:
+    title, detail = _title_and_detail(step)
     return StepLine(key=type(step).__name__, title=title, detail=detail)
 
 
-def _words(step: Step) -> tuple[str, str]:
+def _title_and_detail(step: Step) -> tuple[str, str]:
     match step:
-        case RetireContainers(names):
+        case RemoveClassicContainers(names):
             return "Retire the classic Swarm's containers", ", ".join(names)
         case StopStore(name):
             return "Stop the key-value store", f"{name}; its data stays"
-        case SwitchSource(edit):
+        case SwitchAptSource(edit):
             return "Switch the apt source", edit.path
         case RewriteOptions(edits):
             return "Take the classic Swarm out of the daemon's options", ", ".join(edit.path for edit in edits)
-        case UpgradeEngine(packages, wanted):
-            return f"Upgrade the Engine to {wanted}", ", ".join(packages)
-        case PutOptionsBack(path):
+        case UpgradeEngine(packages, target_version):
+            return f"Upgrade the Engine to {target_version}", ", ".join(packages)
+        case RestoreOptions(path):
             return "Put the daemon's options back", path
-        case RestartEngine(wanted):
-            return "Restart the Engine and see it answer over TLS", wanted
-        case StartContainers(names):
+        case RestartEngine(target_version):
+            return "Restart the Engine and see it answer over TLS", target_version
+        case EnsureContainersRunning(names):
             return "See the containers run again", ", ".join(names)
         case InitSwarm():
             return "Start the swarm", "as its first manager"
-        case JoinSwarm(drained):
-            return "Join the swarm", "as a worker, without work until it is accepted" if drained else "as a worker"
+        case JoinSwarm(drain):
+            return "Join the swarm", "as a worker, without work until it is accepted" if drain else "as a worker"
         case MarkPending():
             return "Mark the node as waiting to be accepted", ""
-        case CheckNode():
+        case WaitForReady():
             return "See the node Ready", ""
         case AddToGroup(user):
             return "Add the SSH user to the group docker", user
-        case CleanMachine(edit):
+        case CleanDockerMachineConfig(edit):
             return "Take the classic Swarm out of docker-machine's store", edit.path
         case RemoveStore(name):
             return "Remove the key-value store", name
-        case Promote(node):
+        case PromoteNode(node):
             return "Promote the node to manager", node
-        case AwaitReachable():
+        case WaitForReachable():
             return "See the manager Reachable", ""
         case DrainNode():
             return "Let the node have no work meanwhile", "services' tasks go to other nodes; other containers stay"
-        case Activate():
+        case ActivateNode():
             return "Let the node have work", ""
         case LeaveSwarm(node):
             return "Take the node out of the swarm", node

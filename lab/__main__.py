@@ -10,107 +10,111 @@ from typing import Annotated
 import typer
 
 from lab.fleet import fleet
-from lab.fleet.client import KEYS
+from lab.fleet.client_files import KEYS_DIR
 from lab.fleet.shell import LabError
 from lab.signals import end_in_order
 
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
-hosts = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
-app.add_typer(hosts, name="fleet")
-imitations = typer.Typer(no_args_is_help=True, help="Hosts that are simulated, and reached over real sockets.")
-app.add_typer(imitations, name="simulated")
-Names = Annotated[list[str] | None, typer.Argument(help="Hosts' names.")]
+fleet_app = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
+app.add_typer(fleet_app, name="fleet")
+simulated_app = typer.Typer(no_args_is_help=True, help="Hosts that are simulated, and reached over real sockets.")
+app.add_typer(simulated_app, name="simulated")
+HostNames = Annotated[list[str] | None, typer.Argument(help="Hosts' names.")]
 
 
-@hosts.command()
-def up(names: Names = None) -> None:
+@fleet_app.command()
+def up(names: HostNames = None) -> None:
     """Boot hosts in the state of 2016, all eight without names, and write the client's side to .lab/."""
     fleet.up(names or (), say=typer.echo)
-    typer.echo(f"the client's side is in {fleet.CLIENT}/: imker.toml, docker-machine/, known_hosts, ssh/")
+    typer.echo(f"the client's side is in {fleet.CLIENT_DIR}/: imker.toml, docker-machine/, known_hosts, ssh/")
 
 
-@hosts.command()
+@fleet_app.command()
 def down() -> None:
     """End all hosts; nothing is left."""
     fleet.down(say=typer.echo)
 
 
-@hosts.command()
+@fleet_app.command()
 def status() -> None:
     """What runs."""
-    for host in (found := fleet.status()):
+    for host in (statuses := fleet.status()):
         typer.echo(f"{host.name:<12} {host.address:<15} {host.state}")
-    if not found:
+    if not statuses:
         typer.echo("nothing is up")
 
 
-@hosts.command()
+@fleet_app.command()
 def reset(names: Annotated[list[str], typer.Argument()]) -> None:
     """Put hosts into the state of 2016, whatever has become of them."""
     fleet.reset(names, say=typer.echo)
 
 
-@hosts.command()
+@fleet_app.command()
 def reboot(names: Annotated[list[str], typer.Argument()]) -> None:
     """Power off and on, with the same disk."""
     fleet.reboot(names, say=typer.echo)
 
 
-@hosts.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@fleet_app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def ssh(name: str, command: Annotated[list[str] | None, typer.Argument()] = None) -> None:
     """A shell, or a command, as geschke on a host."""
-    (host,) = fleet.present([name])
-    options = [f"-oUserKnownHostsFile={fleet.CLIENT}/known_hosts", "-oStrictHostKeyChecking=yes", "-oLogLevel=ERROR"]
-    key = ["-i", str(KEYS / "ssh/id_ed25519")]
+    (host,) = fleet.require_booted([name])
+    options = [
+        f"-oUserKnownHostsFile={fleet.CLIENT_DIR}/known_hosts",
+        "-oStrictHostKeyChecking=yes",
+        "-oLogLevel=ERROR",
+    ]
+    key = ["-i", str(KEYS_DIR / "ssh/id_ed25519")]
     sys.exit(subprocess.call(["ssh", *options, *key, f"geschke@{host.address}", *(command or ())]))
 
 
-@imitations.callback()
+@simulated_app.callback()
 def _() -> None:
     """So that `up` is a command's name, now that there is but one."""
 
 
-@imitations.command("up")
+@simulated_app.command("up")
 def up_simulated(
     names: Annotated[list[str] | None, typer.Argument(help="A number of hosts, or their names.")] = None,
-    folder: Annotated[Path, typer.Option(help="Gets the client's side: imker.toml and the rest.")] = fleet.CLIENT
+    folder: Annotated[Path, typer.Option(help="Gets the client's side: imker.toml and the rest.")] = fleet.CLIENT_DIR
     / "simulated",
 ) -> None:
     """Simulated hosts on loopback, without root, until Ctrl-C or SIGTERM."""
-    from lab.simulated.fleet import stay
+    from lab.simulated.fleet import run_until_signal
 
     number = int(names[0]) if names and len(names) == 1 and names[0].isdigit() else 0
-    stay(() if number else tuple(names or ()), number, folder, say=typer.echo)
+    run_until_signal(() if number else tuple(names or ()), number, folder, say=typer.echo)
 
 
 @app.command()
 def slack(port: int = 8899, config: Path | None = None) -> None:
     """The stand-in for Slack, on loopback."""
     from lab.slack.server import serve
-    from lab.slack.state import NoWorkspace
+    from lab.slack.state import InvalidWorkspace
 
     try:
         serve(port, config, say=typer.echo)
-    except NoWorkspace as wrong:
-        raise LabError(str(wrong)) from wrong
-    except OSError as taken:
-        raise LabError(f"port {port}: {os.strerror(taken.errno or 0)}; another one: --port N") from taken
+    except InvalidWorkspace as error:
+        raise LabError(str(error)) from error
+    except OSError as os_error:
+        raise LabError(f"port {port}: {os.strerror(os_error.errno or 0)}; another one: --port N") from os_error
 
 
 @app.command()
-def demo(names: Names = None, stay: bool = False, port: int = 8899) -> None:
+def demo(names: HostNames = None, stay: bool = False, port: int = 8899) -> None:
     """The whole story on real hosts, or, without root, simulated ones; `all` for eight, three without names."""
-    from lab.demo import THREE
+    from lab.demo import DEFAULT_HOSTS
     from lab.demo import demo as play
 
-    chosen = () if names == ["all"] else tuple(names or THREE)
-    sys.exit(play(chosen, stay, port))
+    host_names = () if names == ["all"] else tuple(names or DEFAULT_HOSTS)
+    sys.exit(play(host_names, stay, port))
 
 
 @app.command()
 def chaos(number: int = 500, seed: int = 0, hosts: int = 8, log: Path = Path(".lab/chaos.log")) -> None:
     """Random faults on real processes and simulated hosts, then a check of what happened. No seed: a new one."""
-    from lab.chaos.chaos import chaos as play
+    from lab.chaos.runner import run_chaos as play
 
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
@@ -121,8 +125,8 @@ def main() -> None:
     end_in_order()
     try:
         app()
-    except LabError as failed:
-        typer.echo(f"lab: {failed}", err=True)
+    except LabError as error:
+        typer.echo(f"lab: {error}", err=True)
         sys.exit(1)
 
 

@@ -12,59 +12,59 @@ from pathlib import Path
 from lab.fleet import fleet
 from lab.fleet.hosts import LabHost
 from lab.fleet.shell import LabError
-from lab.imker import Processes, environment, imker
+from lab.processes import Processes, imker_environment, run_imker
 from lab.simulated import fleet as simulated
 from lab.slack.client import Workspace
-from lab.slack.running import running
+from lab.slack.server_process import run_fake_slack
 from lab.story import Story, StoryFailed
 
-CONNECT = 60  # seconds; a busy machine starts four processes slowly
-FEW = 3  # hosts that are moved one by one; more with one command
-THREE = ("connewitz", "tondi", "lausen")
-Hosts = tuple[tuple[LabHost, ...], Path]  # and the folder with the client's side
+CONNECT_TIMEOUT = 60  # seconds; a busy machine starts four processes slowly
+MAX_SINGLE_MIGRATIONS = 3  # hosts that are moved one by one; more with one command
+DEFAULT_HOSTS = ("connewitz", "tondi", "lausen")
+HostsAndClientDir = tuple[tuple[LabHost, ...], Path]  # and the folder with the client's side
 
 
 def demo(names: tuple[str, ...], stay: bool, port: int) -> int:
     """`names`: hosts of the lab; `stay`: leave all running until Ctrl-C. Raises LabError where it cannot be."""
-    _expect_free(port)
-    began = time.monotonic()
+    _require_free_port(port)
+    started_at = time.monotonic()
     with (
-        _hosts(names) as (hosts, client),
+        _start_hosts(names) as (hosts, client),
         tempfile.TemporaryDirectory(prefix="imker-demo-") as folder,
-        running(port) as workspace,
+        run_fake_slack(port) as workspace,
     ):
-        settings = environment(workspace.url, client.resolve() / "imker.toml", Path(folder))
+        settings = imker_environment(workspace.url, client.resolve() / "imker.toml", Path(folder))
         log = client / "imker.log"
         log.unlink(missing_ok=True)
-        with imker(settings, log) as processes:
+        with run_imker(settings, log) as processes:
             print(f"\nThe channel: {workspace.url}/    Imker's log: {log}")
-            code = _played(Story(workspace), hosts, processes)
-            print(f"\nThe story took {time.monotonic() - began:.0f} s. The channel: {workspace.url}/")
+            code = _play_story(Story(workspace), hosts, processes)
+            print(f"\nThe story took {time.monotonic() - started_at:.0f} s. The channel: {workspace.url}/")
             if stay:
-                _stay()
+                _wait_for_interrupt()
             return code
 
 
-def _expect_free(port: int) -> None:
+def _require_free_port(port: int) -> None:
     """Before anything is booted: another demo may have the channel's address."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
-    except OSError as taken:
+    except OSError as error:
         raise LabError(
             f"port {port} is taken, by another demo? End that one, or choose: make demo DEMO_PORT=8900"
-        ) from taken
+        ) from error
 
 
-def _hosts(names: tuple[str, ...]) -> AbstractContextManager[Hosts]:
+def _start_hosts(names: tuple[str, ...]) -> AbstractContextManager[HostsAndClientDir]:
     """Real ones where they can be; else simulated, which is said, never hidden."""
-    why = _simulated()
-    if not why:
-        return _real(names)
-    print(f"These hosts are SIMULATED ({why}): real SSH and Engine API, and a small state machine behind them.")
-    return _imitated(names)
+    reason = _simulation_reason()
+    if not reason:
+        return _real_hosts(names)
+    print(f"These hosts are SIMULATED ({reason}): real SSH and Engine API, and a small state machine behind them.")
+    return _simulated_hosts(names)
 
 
-def _simulated() -> str:
+def _simulation_reason() -> str:
     """Why, "" when hosts are to be real."""
     if os.environ.get("HOSTS_SIMULATED") == "1":
         return "HOSTS_SIMULATED=1"
@@ -74,42 +74,42 @@ def _simulated() -> str:
 
 
 @contextmanager
-def _real(names: tuple[str, ...]) -> Iterator[Hosts]:
+def _real_hosts(names: tuple[str, ...]) -> Iterator[HostsAndClientDir]:
     hosts = fleet.begin(names)
     try:
-        yield hosts, fleet.CLIENT
+        yield hosts, fleet.CLIENT_DIR
     finally:
         fleet.down()
 
 
 @contextmanager
-def _imitated(names: tuple[str, ...]) -> Iterator[Hosts]:
-    client = fleet.CLIENT / "simulated"
-    with simulated.running(simulated.named(names), client) as up:
-        yield up.hosts, client
+def _simulated_hosts(names: tuple[str, ...]) -> Iterator[HostsAndClientDir]:
+    client = fleet.CLIENT_DIR / "simulated"
+    with simulated.run_fleet(simulated.select_hosts(names), client) as fleet_running:
+        yield fleet_running.hosts, client
 
 
-def _played(story: Story, hosts: tuple[LabHost, ...], processes: Processes) -> int:
+def _play_story(story: Story, hosts: tuple[LabHost, ...], processes: Processes) -> int:
     try:
-        _connected(story.workspace, processes)
-        story.fleet(hosts) if len(hosts) > FEW else story.play(hosts)
-    except (StoryFailed, TimeoutError) as failed:
-        print(f"\nThe story went otherwise: {failed}")
+        _wait_for_bot(story.workspace, processes)
+        story.play_fleet(hosts) if len(hosts) > MAX_SINGLE_MIGRATIONS else story.play_migrations(hosts)
+    except (StoryFailed, TimeoutError) as error:
+        print(f"\nThe story went otherwise: {error}")
         return 1
     print("\nThe swarm is as the story says.")
     return 0
 
 
-def _connected(workspace: Workspace, processes: Processes) -> None:
-    deadline = time.monotonic() + CONNECT
-    while not workspace.sockets():
-        if processes.running["bot"].poll() is not None or time.monotonic() > deadline:
-            last = "".join(f"\n  {line}" for line in processes.log.read_text().splitlines()[-5:])
-            raise StoryFailed(f"the bot did not connect. Imker's last words:{last}")
+def _wait_for_bot(workspace: Workspace, processes: Processes) -> None:
+    deadline = time.monotonic() + CONNECT_TIMEOUT
+    while not workspace.connection_count():
+        if processes.by_name["bot"].poll() is not None or time.monotonic() > deadline:
+            last_lines = "".join(f"\n  {line}" for line in processes.log.read_text().splitlines()[-5:])
+            raise StoryFailed(f"the bot did not connect. Imker's last words:{last_lines}")
         time.sleep(0.1)
 
 
-def _stay() -> None:
+def _wait_for_interrupt() -> None:
     print("All is left running to play with; Ctrl-C ends it.")
     try:
         while True:

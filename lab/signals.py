@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-ENDING = (signal.SIGTERM, signal.SIGHUP)
+END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def end_in_order() -> None:
     """Make both signals end this process as Ctrl-C does, with all that it started. `nohup` stays in force."""
-    for signum in ENDING:
+    for signum in END_SIGNALS:
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, _end)
 
@@ -20,7 +20,7 @@ def end_in_order() -> None:
 def deferred() -> Iterator[None]:
     """Let a cleanup run to its end; a signal that arrives meanwhile takes effect after it."""
     arrived: list[int] = []
-    before = {signum: signal.signal(signum, lambda number, _: arrived.append(number)) for signum in ENDING}
+    before = {signum: signal.signal(signum, lambda number, _: arrived.append(number)) for signum in END_SIGNALS}
     try:
         yield
     finally:
@@ -31,6 +31,6 @@ def deferred() -> Iterator[None]:
 
 
 def _end(signum: int, frame: FrameType | None) -> None:
-    for other in ENDING:
+    for other in END_SIGNALS:
         signal.signal(other, signal.SIG_IGN)  # a closed terminal sends more than one
     sys.exit(128 + signum)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
-from imker import embedded
-from tests import keeper
+from imker.embedded_redis import _user_locks, start_or_join
+from tests.support.embedded_redis import wait_until_ended
 
 # A law is none the less one on a machine that is busy: how long an example takes is not what is tested.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,14 +30,14 @@ def redis_folder() -> Iterator[Path]:
 def server(redis_folder: Path) -> Iterator[Redis]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMKER_STATE", str(redis_folder))
-        client = Redis.from_url(embedded.ensure())
+        client = Redis.from_url(start_or_join())
     deadline = time.monotonic() + 10
     while not (redis_folder / "redis.sock").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     yield client
     client.close()
-    embedded._used.pop(redis_folder).close()
-    keeper.ended(redis_folder)
+    _user_locks.pop(redis_folder).close()
+    wait_until_ended(redis_folder)
 
 
 @pytest.fixture

@@ -12,39 +12,42 @@ from slack_sdk import WebClient
 from bot import settings
 from bot.doctor import processes, rights, slack
 from bot.settings import Settings
-from imker import audit, broker, signing
+from imker import audit_log, redis_connection, signing
 from imker.config import ConfigError
-from imker.signing import Key
-from jobs.contract import ACCEPTING, Finding
+from imker.protocol.values import Finding
+from imker.protocol.version import ACCEPTANCE_RULES_KEY
+from imker.signing import SigningKey
 
 
-def examine(loaded: Settings, redis: "Redis", client: WebClient, key: Key) -> tuple[Finding, ...]:
-    named = rights.named(loaded.rights)
-    people = slack.people(client, named)
+def run_checks(loaded: Settings, redis: "Redis", client: WebClient, key: SigningKey) -> tuple[Finding, ...]:
+    names = rights.named_users(loaded.rights)
+    people = slack.classify_names(client, names)
     return (
-        *slack.look(loaded, client),
-        *processes.look(redis, own=loaded.redis_url is not None, signs=audit.key() is not None),
-        *rights.look(loaded.rights, people),
-        *rights.compared(loaded.rights, processes.told(redis, key, ACCEPTING)),
+        *slack.check(loaded, client),
+        *processes.check(redis, is_embedded=loaded.redis_url is not None, signs=audit_log.read_audit_key() is not None),
+        *rights.check(loaded.rights, people),
+        *rights.compare_acceptance_rules(loaded.rights, processes.read_key(redis, key, ACCEPTANCE_RULES_KEY)),
     )
 
 
 def main() -> int:
     """0 when nothing fails, warnings or not."""
     try:
-        loaded = settings.load()
-        client = WebClient(token=loaded.bot_token.get_secret_value(), base_url=loaded.api_url)
-        found = examine(loaded, broker.connect(loaded.redis_url), client, signing.load())
-    except ConfigError as wrong:
-        found = tuple(
-            Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in wrong.lines
+        configuration = settings.load()
+        client = WebClient(token=configuration.bot_token.get_secret_value(), base_url=configuration.api_url)
+        findings = run_checks(
+            configuration, redis_connection.connect(configuration.redis_url), client, signing.load_signing_key()
         )
-    except broker.NoRedis as away:
-        where = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
-        found = (Finding("redis", "block", str(away), f"Without {where} nothing can be asked or done."),)
-    for finding in found:
-        print(finding.line)
-    return int(any(finding.level == "block" for finding in found))
+    except ConfigError as error:
+        findings = tuple(
+            Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in error.lines
+        )
+    except redis_connection.RedisUnavailable as redis_error:
+        server = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
+        findings = (Finding("redis", "block", str(redis_error), f"Without {server} nothing can be asked or done."),)
+    for finding in findings:
+        print(finding.as_text)
+    return int(any(finding.level == "block" for finding in findings))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.doctor.rights import Known
 from bot.settings import Settings
-from jobs.contract import Finding
+from imker.protocol.values import Finding
 
 OAUTH = "in the app's OAuth & Permissions, then install it again"
 ARCHIVED = ("channel_archive", "group_archive")  # of a message: what somebody did to the channel
@@ -21,49 +21,51 @@ CHANNEL = {
 }
 
 
-def look(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
+def check(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
     tokens = [_bot_token(client)]
     if loaded.app_token:
         tokens.append(_app_token(client, loaded.app_token.get_secret_value()))
     return (*tokens, *(_channel(client, channel) for channel in loaded.channels))
 
 
-def people(client: WebClient, named: Iterable[str]) -> dict[str, Known]:
+def classify_names(client: WebClient, names: Iterable[str]) -> dict[str, Known]:
     """What Slack knows of each user and group ID."""
-    return {who: _group(client, who) if who.startswith("S") else _user(client, who) for who in named}
+    return {name: _group(client, name) if name.startswith("S") else _user(client, name) for name in names}
 
 
-def wanted_scopes() -> frozenset[str]:
+def required_scopes() -> frozenset[str]:
     manifest = yaml.safe_load(resources.files("bot").joinpath("manifest.yaml").read_text())
     return frozenset(manifest["oauth_config"]["scopes"]["bot"])
 
 
-def judged_scopes(granted: str | None) -> Finding:
+def check_scopes(granted: str | None) -> Finding:
     """`granted`: as Slack's header lists them, None if it does not."""
     if granted is None:
         return Finding("scopes", "warn", "Slack did not say which there are", "See them " + OAUTH.split(",")[0] + ".")
-    missing = wanted_scopes() - set(granted.replace(" ", "").split(","))
+    missing = required_scopes() - set(granted.replace(" ", "").split(","))
     if missing:
         return Finding("scopes", "block", f"missing: {', '.join(sorted(missing))}", f"Add them {OAUTH}.")
     return Finding("scopes", "pass", "all that bot/manifest.yaml lists")
 
 
 def _bot_token(client: WebClient) -> Finding:
-    def asked() -> Finding:
+    def check_token() -> Finding:
         answer = client.auth_test()
-        scopes = judged_scopes(next((v for k, v in answer.headers.items() if k.lower() == "x-oauth-scopes"), None))
-        known = Finding("bot token", "pass", f"of {answer['user_id']} in {answer['team_id']}, {scopes.text}")
-        return known if scopes.level == "pass" else scopes
+        scopes = check_scopes(next((v for k, v in answer.headers.items() if k.lower() == "x-oauth-scopes"), None))
+        result = Finding("bot token", "pass", f"of {answer['user_id']} in {answer['team_id']}, {scopes.text}")
+        return result if scopes.level == "pass" else scopes
 
-    return _tried("bot token", asked, "Put the bot token (xoxb-…) of OAuth & Permissions into SLACK_BOT_TOKEN.")
+    return _attempt("bot token", check_token, "Put the bot token (xoxb-…) of OAuth & Permissions into SLACK_BOT_TOKEN.")
 
 
 def _app_token(client: WebClient, token: str) -> Finding:
-    def asked() -> Finding:
+    def check_token() -> Finding:
         client.apps_connections_open(app_token=token)
         return Finding("app token", "pass", "opens Socket Mode")
 
-    return _tried("app token", asked, "Make one with connections:write in Basic Information; it is SLACK_APP_TOKEN.")
+    return _attempt(
+        "app token", check_token, "Make one with connections:write in Basic Information; it is SLACK_APP_TOKEN."
+    )
 
 
 def _channel(client: WebClient, channel: str) -> Finding:
@@ -73,11 +75,11 @@ def _channel(client: WebClient, channel: str) -> Finding:
     """
     try:
         last = client.conversations_history(channel=channel, limit=1)["messages"]
-    except SlackApiError as refused:
-        error = refused.response["error"]
+    except SlackApiError as slack_error:
+        error = slack_error.response["error"]
         return Finding(f"channel {channel}", "block", error, CHANNEL.get(error, f"Slack's word for it is {error}."))
-    except (SlackClientError, OSError) as failed:
-        return _unanswered(f"channel {channel}", failed)
+    except (SlackClientError, OSError) as network_error:
+        return _no_response(f"channel {channel}", network_error)
     if last and last[0].get("subtype") in ARCHIVED:
         return Finding(f"channel {channel}", "block", "is_archived", CHANNEL["is_archived"])
     return Finding(f"channel {channel}", "pass", "the bot is in it")
@@ -85,35 +87,33 @@ def _channel(client: WebClient, channel: str) -> Finding:
 
 def _user(client: WebClient, user: str) -> Known:
     try:
-        told: dict[str, Any] = client.users_info(user=user)["user"]
-    except SlackApiError as refused:
-        return "unknown" if refused.response["error"] == "user_not_found" else "untold"
+        profile: dict[str, Any] = client.users_info(user=user)["user"]
+    except SlackApiError as error:
+        return "unknown" if error.response["error"] == "user_not_found" else "untold"
     except (SlackClientError, OSError):
         return "untold"
-    if told.get("deleted"):
+    if profile.get("deleted"):
         return "deactivated"
-    return "refused" if any(told.get(kind) for kind in ("is_bot", "is_restricted", "is_stranger")) else "there"
+    return "refused" if any(profile.get(kind) for kind in ("is_bot", "is_restricted", "is_stranger")) else "there"
 
 
 def _group(client: WebClient, group: str) -> Known:
     try:
         return "there" if client.usergroups_users_list(usergroup=group)["users"] else "empty"
-    except SlackApiError as refused:
-        return "unknown" if refused.response["error"] in ("no_such_subteam", "subteam_not_found") else "untold"
+    except SlackApiError as error:
+        return "unknown" if error.response["error"] in ("no_such_subteam", "subteam_not_found") else "untold"
     except (SlackClientError, OSError):
         return "untold"
 
 
-def _tried(check: str, ask: Callable[[], Finding], hint: str) -> Finding:
+def _attempt(check: str, ask: Callable[[], Finding], hint: str) -> Finding:
     try:
         return ask()
-    except SlackApiError as refused:
-        return Finding(check, "block", f"Slack refuses it: {refused.response['error']}", hint)
-    except (SlackClientError, OSError) as failed:
-        return _unanswered(check, failed)
+    except SlackApiError as slack_error:
+        return Finding(check, "block", f"Slack refuses it: {slack_error.response['error']}", hint)
+    except (SlackClientError, OSError) as network_error:
+        return _no_response(check, network_error)
 
 
-def _unanswered(check: str, failed: Exception) -> Finding:
-    return Finding(
-        check, "block", f"no answer from Slack ({type(failed).__name__})", "See that slack.com is reachable."
-    )
+def _no_response(check: str, error: Exception) -> Finding:
+    return Finding(check, "block", f"no answer from Slack ({type(error).__name__})", "See that slack.com is reachable.")

@@ -4,7 +4,7 @@ from jobs.daemon_options.diff import diff
 from jobs.daemon_options.effective import argv, config_file, effective, listens_tcp
 from jobs.daemon_options.environment_file import variables as assignments
 from jobs.daemon_options.model import FileEdit, Option, OptionFiles, Rewrite, UnitFacts
-from jobs.daemon_options.rewrite import cleaned, cleaned_files, put_back, rewrite
+from jobs.daemon_options.rewrite import clean_files, clean_variables, merge_variables, rewrite
 
 __all__ = [
     "FileEdit",
@@ -14,12 +14,12 @@ __all__ = [
     "UnitFacts",
     "argv",
     "assignments",
-    "cleaned",
-    "cleaned_files",
+    "clean_files",
+    "clean_variables",
     "config_file",
     "diff",
     "effective",
     "listens_tcp",
-    "put_back",
+    "merge_variables",
     "rewrite",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from jobs.daemon_options.environment_file import assignments
 from jobs.daemon_options.flags import Flag, flags
-from jobs.daemon_options.traced import Place, Traced
+from jobs.daemon_options.mapped_text import Entry, MappedText
 from jobs.daemon_options.unit_file import directives
 from jobs.daemon_options.words import Word, words
 
@@ -22,7 +22,7 @@ class Command:
     """`name`: ExecStart or a variable's; `at`: where it begins in the file; the words are those of `outer`."""
 
     name: str
-    outer: Traced
+    outer: MappedText
     words: tuple[Word, ...]
     at: int
 
@@ -35,8 +35,8 @@ class Command:
     @property
     def first(self) -> int:
         """The first word that is an option, or the verb."""
-        named = bool(self.program) and "@" in PREFIX.match(self.words[0].text)[0]  # type: ignore[index]
-        return (2 if named else 1) if self.program else 0
+        has_name_argument = bool(self.program) and "@" in PREFIX.match(self.words[0].text)[0]  # type: ignore[index]
+        return (2 if has_name_argument else 1) if self.program else 0
 
     @property
     def flags(self) -> tuple[Flag, ...]:
@@ -61,9 +61,9 @@ class Command:
     @property
     def _plain(self) -> tuple[int, ...]:
         """The words that are neither options nor variables."""
-        taken = {at for flag in self.flags for at in range(flag.first, flag.last + 1)}
+        flag_positions = {at for flag in self.flags for at in range(flag.first, flag.last + 1)}
         after = range(self.first, len(self.words))
-        return tuple(at for at in after if at not in taken and self.words[at].text[:1] != "$")
+        return tuple(at for at in after if at not in flag_positions and self.words[at].text[:1] != "$")
 
     @property
     def _handed_on(self) -> bool:
@@ -82,14 +82,14 @@ def commands(text: str) -> tuple[Command, ...]:
     return tuple(command for place in directives(text) for command in _of_directive(place))
 
 
-def _of_directive(place: Place) -> tuple[Command, ...]:
-    if place.name == EXEC:
-        return (Command(EXEC, place.value, words(place.value, codes=True), place.start),)
-    if place.name != "Environment":
+def _of_directive(entry: Entry) -> tuple[Command, ...]:
+    if entry.name == EXEC:
+        return (Command(EXEC, entry.value, words(entry.value, codes=True), entry.start),)
+    if entry.name != "Environment":
         return ()
-    pairs = [(word.text.partition("=")[0], word) for word in words(place.value, codes=True) if "=" in word.text]
-    return tuple(_variable(name, word.value[len(name) + 1 :], place.start) for name, word in pairs)
+    pairs = [(word.text.partition("=")[0], word) for word in words(entry.value, codes=True) if "=" in word.text]
+    return tuple(_variable(name, word.value[len(name) + 1 :], entry.start) for name, word in pairs)
 
 
-def _variable(name: str, value: Traced, at: int) -> Command:
+def _variable(name: str, value: MappedText, at: int) -> Command:
     return Command(name, value, words(value, codes=False), at)

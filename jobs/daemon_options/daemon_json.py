@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from jobs.daemon_options.flags import DATA_ROOT, LEAVE
-from jobs.daemon_options.traced import edited
+from jobs.daemon_options.flags import DATA_ROOT, REMOVED_OPTIONS
+from jobs.daemon_options.mapped_text import edited
 
 PATH = "/etc/docker/daemon.json"
-GONE = (*LEAVE, "cluster-store-opts")
+GONE = (*REMOVED_OPTIONS, "cluster-store-opts")
 SPACE = re.compile(r"[\ufeff \t\r\n]*")
 DECODER = json.JSONDecoder()
 

@@ -2,14 +2,14 @@
 
 import difflib
 
-from imker.redaction import redacted
+from imker.redaction import redact
 from jobs.daemon_options.model import FileEdit
 
 
 def diff(edits: tuple[FileEdit, ...]) -> str:
-    return "\n".join(_one(edit) for edit in edits)
+    return "\n".join(_diff_edit(edit) for edit in edits)
 
 
-def _one(edit: FileEdit) -> str:
-    before, after = redacted(edit.before).splitlines(), redacted(edit.after).splitlines()
+def _diff_edit(edit: FileEdit) -> str:
+    before, after = redact(edit.before).splitlines(), redact(edit.after).splitlines()
     return "\n".join(difflib.unified_diff(before, after, edit.path, edit.path, n=0, lineterm=""))

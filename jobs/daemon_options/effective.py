@@ -7,8 +7,8 @@ from jobs.daemon_options import daemon_json
 from jobs.daemon_options.commands import EXEC, Command, commands, is_unit
 from jobs.daemon_options.environment_file import variables
 from jobs.daemon_options.flags import flags
+from jobs.daemon_options.mapped_text import map_text
 from jobs.daemon_options.model import Option, OptionFiles
-from jobs.daemon_options.traced import traced
 from jobs.daemon_options.words import words
 
 Given = tuple[str, str]  # a word or a value, and its file
@@ -16,22 +16,22 @@ Given = tuple[str, str]  # a word or a value, and its file
 
 def effective(options: OptionFiles) -> tuple[Option, ...]:
     """From the command that systemd would run, its variables put in, and from daemon.json."""
-    given = _given(options)
-    found = flags([word for word, _ in given])
+    words_and_files = _expanded_words(options)
+    parsed_flags = flags([word for word, _ in words_and_files])
     path = config_file(options)
     json = _from_json(path, options.files.get(path, ""))
-    return (*(Option(flag.name, flag.value, given[flag.first][1]) for flag in found), *json)
+    return (*(Option(flag.name, flag.value, words_and_files[flag.first][1]) for flag in parsed_flags), *json)
 
 
 def argv(options: OptionFiles) -> tuple[str, ...]:
     """The flags that the daemon's next start would have, variables put in; without the program's name."""
-    return tuple(word for word, _ in _given(options))
+    return tuple(word for word, _ in _expanded_words(options))
 
 
 def config_file(options: OptionFiles) -> str:
     """daemon.json's path, or what is said to be read instead."""
-    found = flags(argv(options))
-    return next((flag.value for flag in found if flag.name == "config-file" and flag.value), daemon_json.PATH)
+    parsed_flags = flags(argv(options))
+    return next((flag.value for flag in parsed_flags if flag.name == "config-file" and flag.value), daemon_json.PATH)
 
 
 def listens_tcp(options: OptionFiles) -> bool:
@@ -41,14 +41,14 @@ def listens_tcp(options: OptionFiles) -> bool:
 
 def command(options: OptionFiles) -> tuple[Command | None, str]:
     """(ExecStart, its file): the last that is not reset, the unit first and its drop-ins in order."""
-    found: tuple[Command | None, str] = (None, "")
-    for path, one in _in_unit(options):
-        if one.name == EXEC:
-            found = (one, path) if one.words else (None, "")
-    return found
+    latest: tuple[Command | None, str] = (None, "")
+    for path, candidate in _in_unit(options):
+        if candidate.name == EXEC:
+            latest = (candidate, path) if candidate.words else (None, "")
+    return latest
 
 
-def readers(options: OptionFiles) -> frozenset[str]:
+def used_environment_files(options: OptionFiles) -> frozenset[str]:
     """The environment files that the unit really reads *and* uses: those with a variable its command names."""
     start, _ = command(options)
     used = set(re.findall(r"\$\{?(\w+)", start.outer.text if start else ""))
@@ -56,50 +56,50 @@ def readers(options: OptionFiles) -> frozenset[str]:
     return frozenset(path for path in paths if used & variables(options.files.get(path, "")).keys())
 
 
-def _given(options: OptionFiles) -> list[Given]:
+def _expanded_words(options: OptionFiles) -> list[Given]:
     start, path = command(options)
     values = _environment(options)
-    found: list[Given] = []
+    expanded: list[Given] = []
     for word in start.options if start else ():
-        found += _put_in(_specified(word.text, options.hostname), path, values)
-    return found
+        expanded += _put_in(_specified(word.text, options.hostname), path, values)
+    return expanded
 
 
 def _put_in(word: str, path: str, values: dict[str, Given]) -> list[Given]:
     """$NAME, a word of its own, is split into words; ${NAME} is put in where it stands; $$ is a dollar."""
     if re.fullmatch(r"\$\w+", word):
         value, file = values.get(word[1:], ("", path))
-        return [(inner.text, file) for inner in words(traced(value, 0, len(value)), codes=False)]
-    said = re.sub(r"\$(?:\$|\{(\w+)\})", lambda name: values.get(name[1], ("", ""))[0] if name[1] else "$", word)
-    return [(said, path)]
+        return [(inner.text, file) for inner in words(map_text(value, 0, len(value)), codes=False)]
+    expanded = re.sub(r"\$(?:\$|\{(\w+)\})", lambda name: values.get(name[1], ("", ""))[0] if name[1] else "$", word)
+    return [(expanded, path)]
 
 
 def _environment(options: OptionFiles) -> dict[str, Given]:
     """The unit's own variables, then its environment files'; the last of two wins."""
-    found: dict[str, Given] = {}
-    for path, one in _in_unit(options):
-        if one.name != EXEC:
-            found[one.name] = (_specified(one.outer.text, options.hostname), path)
+    variables_by_name: dict[str, Given] = {}
+    for path, assignment in _in_unit(options):
+        if assignment.name != EXEC:
+            variables_by_name[assignment.name] = (_specified(assignment.outer.text, options.hostname), path)
     for file in options.unit.environment_files:
         path = file.lstrip("-")
-        found |= {name: (value, path) for name, value in variables(options.files.get(path, "")).items()}
-    return found
+        variables_by_name |= {name: (value, path) for name, value in variables(options.files.get(path, "")).items()}
+    return variables_by_name
 
 
 def _in_unit(options: OptionFiles) -> Iterator[tuple[str, Command]]:
     for path in (options.unit.fragment_path, *options.unit.drop_in_paths):
         text = options.files.get(path, "")
-        yield from ((path, one) for one in (commands(text) if is_unit(text) else ()))
+        yield from ((path, item) for item in (commands(text) if is_unit(text) else ()))
 
 
 def _specified(text: str, hostname: str) -> str:
     """systemd's specifiers, as far as they are known here: the others stay as they are."""
-    known = {"%": "%", "n": "docker.service", "N": "docker", "p": "docker", "i": "", "H": hostname}
-    return re.sub(r"%(.)", lambda found: known.get(found[1], found[0]), text)
+    values = {"%": "%", "n": "docker.service", "N": "docker", "p": "docker", "i": "", "H": hostname}
+    return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), text)
 
 
 def _from_json(path: str, text: str) -> Iterator[Option]:
     document = daemon_json.parsed(text)
     for name, value in document.items() if isinstance(document, dict) else ():
-        for given in value if isinstance(value, list) and value else [value]:
-            yield Option(name, str(given), path, in_json=True)
+        for item in value if isinstance(value, list) and value else [value]:
+            yield Option(name, str(item), path, in_json=True)

@@ -5,7 +5,7 @@ Two things are read as a shell does, which some hosts' init scripts still are: `
 
 import re
 
-from jobs.daemon_options.traced import Place, Traced, traced
+from jobs.daemon_options.mapped_text import Entry, MappedText, map_text
 
 KEY = re.compile(r"^[ \t]*(?:export[ \t]+)?(?P<key>[^#;\s=][^=\r\n]*)=", re.MULTILINE)
 VALID = re.compile(r"[A-Za-z_]\w*\+?")
@@ -16,14 +16,14 @@ LINE = re.compile(r"(?:\\\r?\n|\\?[^\r\n])*")  # with its continuation lines
 SOFT = re.compile(r"""\\(?P<kept>["\\`$])|(?P<eaten>\\\r?\n)|(?P<plain>.)""", re.DOTALL)
 
 
-def assignments(text: str) -> tuple[Place, ...]:
-    found, place = [], 0
+def assignments(text: str) -> tuple[Entry, ...]:
+    places, place = [], 0
     while match := KEY.search(text, place):
         value, place = _value(text, match.end())
         key = match["key"].rstrip(" \t")
         if VALID.fullmatch(key):
-            found.append(Place(key, value, match.start(), place))
-    return tuple(found)
+            places.append(Entry(key, value, match.start(), place))
+    return tuple(places)
 
 
 def variables(text: str) -> dict[str, str]:
@@ -31,23 +31,23 @@ def variables(text: str) -> dict[str, str]:
     return {place.name: place.value.text for place in assignments(text)}
 
 
-def _value(text: str, place: int) -> tuple[Traced, int]:
+def _value(text: str, place: int) -> tuple[MappedText, int]:
     """The value, and where its last line ends."""
-    value = Traced()
+    value = MappedText()
     while part := QUOTED.match(text, place):
         if part["soft"]:
             value = _characters(value, SOFT, text, place + 1, part.end() - part[0].endswith('"', 1))
         elif part["hard"]:
-            value += traced(text, place + 1, part.end() - part[0].endswith("'", 1))
+            value += map_text(text, place + 1, part.end() - part[0].endswith("'", 1))
         place = part.end()
-    sure = len(value.text)
+    certain_length = len(value.text)
     end = LINE.match(text, place).end()  # type: ignore[union-attr]
     value = _characters(value, REST, text, place, end)
-    kept = sure + len(value.text[sure:].rstrip(" \t"))
-    return value[:kept], end
+    value_length = certain_length + len(value.text[certain_length:].rstrip(" \t"))
+    return value[:value_length], end
 
 
-def _characters(value: Traced, form: re.Pattern[str], text: str, start: int, end: int) -> Traced:
+def _characters(value: MappedText, form: re.Pattern[str], text: str, start: int, end: int) -> MappedText:
     said, spans = list(value.text), list(value.spans)
     for part in form.finditer(text, start, end):
         span = part.span()
@@ -56,4 +56,4 @@ def _characters(value: Traced, form: re.Pattern[str], text: str, start: int, end
             spans.append(span)
         elif part["eaten"] and said and said[-1] in " \t":
             spans[-1] = (spans[-1][0], span[1])  # so that they leave together
-    return Traced("".join(said), tuple(spans))
+    return MappedText("".join(said), tuple(spans))

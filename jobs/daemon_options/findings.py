@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
-from jobs.contract import Finding
-from jobs.daemon_options import clashes, leftovers
+from imker.protocol.values import Finding
+from jobs.daemon_options import conflicts, leftovers
 from jobs.daemon_options.daemon_json import parsed
-from jobs.daemon_options.effective import config_file, effective, readers
+from jobs.daemon_options.effective import config_file, effective, used_environment_files
 from jobs.daemon_options.environment_file import variables
 from jobs.daemon_options.flags import key
 from jobs.daemon_options.model import Option, OptionFiles
@@ -22,26 +22,26 @@ REMOVED = {
     "api-cors-header": 27,
 }
 OWN_LABELS = ("com.docker.", "io.docker.", "org.dockerproject.")  # nobody else's since 20.10
-TLS_SAID_OFF = 27  # first Engine that does not start with TLS said to be off and a TCP port for others
+TLS_OFF_REFUSED_SINCE = 27  # first Engine that does not start with TLS said to be off and a TCP port for others
 
 
-def findings(
-    options: OptionFiles, after: Mapping[str, str], target_version: str, *, stale: bool
+def find_problems(
+    options: OptionFiles, files_after: Mapping[str, str], target_version: str, *, options_changed: bool
 ) -> tuple[Finding, ...]:
     """`after`: the files as they are to be; `stale`: whether the running daemon had others than those of now."""
-    before, found = effective(options), effective(replace(options, files=after))
+    before, options_after = effective(options), effective(replace(options, files=files_after))
     major = int(target_version.split(".")[0] or 0) if target_version[:1].isdigit() else 0
     return (
         *_json(options),
-        *leftovers.findings(options, after, stale=stale),
-        *_driver(found, major),
-        *_removed(found, major),
-        *clashes.findings(found, major),
-        *_labels(found),
-        *_tls(found, major),
+        *leftovers.find_leftovers(options, files_after, options_changed=options_changed),
+        *_driver(options_after, major),
+        *_removed(options_after, major),
+        *conflicts.find_conflicts(options_after, major),
+        *_labels(options_after),
+        *_tls(options_after, major),
         *_live_restore(before),
-        *_firewall(found),
-        *_unread(options),
+        *_firewall(options_after),
+        *_unread_files(options),
     )
 
 
@@ -54,28 +54,32 @@ def _json(options: OptionFiles) -> tuple[Finding, ...]:
     return (Finding("daemon.json", "block", f"{path} is not valid JSON; no Engine starts with it", hint),)
 
 
-def _driver(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
-    drivers = {option.value for option in found if key(option.name) == "storage-driver"}
-    gone = sorted(driver for driver in drivers if major >= REMOVED_DRIVERS.get(driver, major + 1))
+def _driver(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+    drivers = {option.value for option in options_found if key(option.name) == "storage-driver"}
+    removed_drivers = sorted(driver for driver in drivers if major >= REMOVED_DRIVERS.get(driver, major + 1))
     hint = "Move the images and containers to overlay2 first, or choose an older [engine] version."
     return tuple(
-        Finding("storage driver", "block", f"Engine {major} has no storage driver {driver}", hint) for driver in gone
+        Finding("storage driver", "block", f"Engine {major} has no storage driver {driver}", hint)
+        for driver in removed_drivers
     )
 
 
-def _removed(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
-    gone = sorted({key(option.name) for option in found if major >= REMOVED.get(key(option.name), major + 1)})
+def _removed(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+    removed_options = sorted(
+        {key(option.name) for option in options_found if major >= REMOVED.get(key(option.name), major + 1)}
+    )
     hint = "Take it out, on the host, or choose an older [engine] version."
     return tuple(
-        Finding("removed options", "block", f"Engine {major} does not start with {name}", hint) for name in gone
+        Finding("removed options", "block", f"Engine {major} does not start with {name}", hint)
+        for name in removed_options
     )
 
 
-def _labels(found: tuple[Option, ...]) -> tuple[Finding, ...]:
-    labels = {option.value for option in found if key(option.name) == "labels"}
+def _labels(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
+    labels = {option.value for option in options_found if key(option.name) == "labels"}
     counted = Counter(label.split("=", 1)[0] for label in labels)
     hint = "Keep one of them: newer Engines refuse two values for one label."
-    own = "Give it another name: no Engine since 20.10 starts with it."
+    rename_hint = "Give it another name: no Engine since 20.10 starts with it."
     return (
         *(
             Finding("labels", "block", f"label {name} has {number} values", hint)
@@ -83,17 +87,23 @@ def _labels(found: tuple[Option, ...]) -> tuple[Finding, ...]:
             if number > 1
         ),
         *(
-            Finding("labels", "block", f"label {name} has a name that is Docker's own", own)
+            Finding("labels", "block", f"label {name} has a name that is Docker's own", rename_hint)
             for name in counted
             if name.startswith(OWN_LABELS)
         ),
     )
 
 
-def _tls(found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
-    off = [option.name for option in found if option.name in ("tls", "tlsverify") and option.value.lower() == "false"]
-    ports = [option.value for option in found if option.name in ("H", "host", "hosts") and _for_others(option.value)]
-    if major < TLS_SAID_OFF or not off or not ports:
+def _tls(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+    off = [
+        option.name
+        for option in options_found
+        if option.name in ("tls", "tlsverify") and option.value.lower() == "false"
+    ]
+    ports = [
+        option.value for option in options_found if option.name in ("H", "host", "hosts") and _for_others(option.value)
+    ]
+    if major < TLS_OFF_REFUSED_SINCE or not off or not ports:
         return ()
     text = f"{', '.join(off)} is said to be false, and {ports[0]} is open to others: Engine {major} does not start so"
     return (Finding("TLS", "block", text, "Set tlsverify, with tlscacert, tlscert and tlskey; Imker needs it too."),)
@@ -103,23 +113,23 @@ def _for_others(listens: str) -> bool:
     return listens.startswith("tcp://") and not listens.startswith(("tcp://127.", "tcp://localhost", "tcp://[::1]"))
 
 
-def _live_restore(found: tuple[Option, ...]) -> tuple[Finding, ...]:
-    if not any(option.name == "live-restore" and option.value.lower() != "false" for option in found):
+def _live_restore(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
+    if not any(option.name == "live-restore" and option.value.lower() != "false" for option in options_found):
         return ()
     text = "live-restore leaves the options, as swarm mode needs: from now on containers stop with the Engine"
     return (Finding("live-restore", "pass", text),)
 
 
-def _firewall(found: tuple[Option, ...]) -> tuple[Finding, ...]:
-    if not any(option.name == "firewall-backend" and option.value == "nftables" for option in found):
+def _firewall(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
+    if not any(option.name == "firewall-backend" and option.value == "nftables" for option in options_found):
         return ()
     text = "firewall-backend nftables does not go with swarm mode"
     return (Finding("firewall backend", "block", text, "Use iptables for it."),)
 
 
-def _unread(options: OptionFiles) -> tuple[Finding, ...]:
+def _unread_files(options: OptionFiles) -> tuple[Finding, ...]:
     """/etc/default/docker is read by some packages' units only: options that nobody reads surprise people."""
     path = "/etc/default/docker"
-    idle = "DOCKER_OPTS" in variables(options.files.get(path, "")) and path not in readers(options)
+    idle = "DOCKER_OPTS" in variables(options.files.get(path, "")) and path not in used_environment_files(options)
     text = f"{path} sets DOCKER_OPTS, which the unit does not use"
     return (Finding("options without a reader", "pass", text),) if idle and options.unit.fragment_path else ()

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 # Flags without a value of their own; all others take the next word when there is no "=".
-_ALONE = """D debug tls tlsverify live-restore experimental icc ip-forward ip-forward-no-drop ip-masq iptables ip6tables
+_BOOLEAN_FLAGS = """D debug tls tlsverify live-restore experimental icc ip-forward ip-forward-no-drop ip-masq iptables ip6tables
 ipv6 selinux-enabled userland-proxy raw-logs init no-new-privileges disable-legacy-registry validate rootless r restart
 api-enable-cors cri-containerd allow-direct-routing d daemon"""
-ALONE = frozenset(_ALONE.split())
+BOOLEAN_FLAGS = frozenset(_BOOLEAN_FLAGS.split())
 SHORT = frozenset("HgGlpsbe")  # those with a value, which may follow without a gap
 CLUSTER = ("cluster-store-opt", "cluster-store", "cluster-advertise")
-LEAVE = (*CLUSTER, "live-restore")
+REMOVED_OPTIONS = (*CLUSTER, "live-restore")
 DATA_ROOT = "data-root"
 GRAPH = ("g", "graph")
 # Flag -> daemon.json's key, where they differ.
@@ -78,6 +78,6 @@ def _flag(word: str, following: str) -> tuple[str, str, int]:
     if word[1] in SHORT and word[2:3] not in ("", "="):
         return word[1], word[2:], 0
     name, has_value, value = word.lstrip("-").partition("=")
-    if has_value or name in ALONE or following.startswith("-"):
+    if has_value or name in BOOLEAN_FLAGS or following.startswith("-"):
         return name, value, 0
     return name, following, 1

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jobs.contract import Finding
+from imker.protocol.values import Finding
 
 
 @dataclass(frozen=True)

@@ -5,52 +5,52 @@ import re
 from jobs.daemon_options import daemon_json
 from jobs.daemon_options.commands import commands, is_unit
 from jobs.daemon_options.environment_file import assignments, variables
-from jobs.daemon_options.findings import findings
-from jobs.daemon_options.mends import MOST, mends
+from jobs.daemon_options.findings import find_problems
+from jobs.daemon_options.fixes import MOST, find_fixes
+from jobs.daemon_options.mapped_text import Entry, edited
 from jobs.daemon_options.model import FileEdit, OptionFiles, Rewrite
-from jobs.daemon_options.traced import Place, edited
 
 Changes = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]  # text, dropped, mapped
 MOUNTS = re.compile(r"^[ \t]*MountFlags[ \t]*=[ \t]*slave[ \t]*\r?\n", re.MULTILINE)
 
 
-def rewrite(options: OptionFiles, target_version: str, *, stale: bool = False) -> Rewrite:
+def rewrite(options: OptionFiles, target_version: str, *, options_changed: bool = False) -> Rewrite:
     """For the Engine `target_version` ("26.1.5"). Every file that could be read at a start is cleaned.
 
     `stale`: the files changed since the daemon was started, so that its command line says nothing of them."""
-    done = {path: _file(path, text) for path, text in options.files.items()}
-    after = {path: text for path, (text, _, _) in done.items()}
+    rewritten = {path: _file(path, text) for path, text in options.files.items()}
+    after = {path: text for path, (text, _, _) in rewritten.items()}
     return Rewrite(
         edits=tuple(FileEdit(path, text, after[path]) for path, text in options.files.items() if text != after[path]),
-        dropped=tuple(flag for _, dropped, _ in done.values() for flag in dropped),
-        mapped=tuple(pair for _, _, mapped in done.values() for pair in mapped),
-        findings=findings(options, after, target_version, stale=stale),
+        dropped=tuple(flag for _, dropped, _ in rewritten.values() for flag in dropped),
+        mapped=tuple(pair for _, _, mapped in rewritten.values() for pair in mapped),
+        findings=find_problems(options, after, target_version, options_changed=options_changed),
     )
 
 
-def cleaned(text: str) -> str:
+def clean_variables(text: str) -> str:
     """An environment file's text without the classic Swarm's options."""
     return _commands(text)[0]
 
 
-def cleaned_files(files: dict[str, str]) -> dict[str, str]:
+def clean_files(files: dict[str, str]) -> dict[str, str]:
     return {path: _file(path, text)[0] for path, text in files.items()}
 
 
-def put_back(maintainers: str, wanted: str) -> str:
+def merge_variables(maintainers: str, own_text: str) -> str:
     """The maintainer's text with the assignments of `wanted` that it lacks or has otherwise; all else as it is."""
-    have, want = variables(maintainers), variables(wanted)
-    missing = [place for place in assignments(wanted) if have.get(place.name) != want[place.name]]
+    current_values, target_values = variables(maintainers), variables(own_text)
+    missing = [place for place in assignments(own_text) if current_values.get(place.name) != target_values[place.name]]
     if not missing:
         return maintainers
-    lines = dict.fromkeys(_line(wanted, place) for place in missing)
-    gap = "" if maintainers.endswith("\n") or not maintainers else "\n"
-    return maintainers + gap + "".join(lines)
+    lines = dict.fromkeys(_line(own_text, place) for place in missing)
+    separator = "" if maintainers.endswith("\n") or not maintainers else "\n"
+    return maintainers + separator + "".join(lines)
 
 
-def _line(text: str, place: Place) -> str:
-    end = text.find("\n", place.end)
-    return text[place.start :] + "\n" if end < 0 else text[place.start : end + 1]
+def _line(text: str, entry: Entry) -> str:
+    end = text.find("\n", entry.end)
+    return text[entry.start :] + "\n" if end < 0 else text[entry.start : end + 1]
 
 
 def _file(path: str, text: str) -> Changes:
@@ -69,9 +69,9 @@ def _commands(text: str) -> Changes:
     dropped: tuple[str, ...] = ()
     mapped: tuple[tuple[str, str], ...] = ()
     for _ in range(MOST):
-        mend = next((mend for command in commands(text) for mend in mends(command)), None)
-        if mend is None:
+        fix = next((fix for command in commands(text) for fix in find_fixes(command)), None)
+        if fix is None:
             break
-        text = edited(text, mend.edits)
-        dropped, mapped = dropped + mend.dropped, mapped + mend.mapped
+        text = edited(text, fix.edits)
+        dropped, mapped = dropped + fix.dropped, mapped + fix.mapped
     return text, dropped, mapped

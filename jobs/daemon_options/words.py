@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from jobs.daemon_options.traced import Edit, Traced
+from jobs.daemon_options.mapped_text import Edit, MappedText
 
 WORD = re.compile(
     r"""(?:\\.|"(?:[^"\\]|\\.)*(?:"|\\?\Z)|'(?:[^'\\]|\\.)*(?:'|\\?\Z)|[^ \t\r\n\\"']|\\\Z)+""", re.DOTALL
@@ -19,7 +19,7 @@ CODES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": 
 class Word:
     """`value`: without quotes, escapes undone; `start`, `end`: where it is written in its text."""
 
-    value: Traced
+    value: MappedText
     start: int
     end: int
 
@@ -28,31 +28,31 @@ class Word:
         return self.value.text
 
 
-def words(outer: Traced, *, codes: bool) -> tuple[Word, ...]:
+def words(outer: MappedText, *, codes: bool) -> tuple[Word, ...]:
     r"""`codes`: whether \x20 is a space, as in a unit; in a variable a backslash only keeps what follows it."""
-    found = (match.span() for match in WORD.finditer(outer.text))
-    return tuple(Word(_value(outer, start, end, codes), start, end) for start, end in found)
+    spans = (match.span() for match in WORD.finditer(outer.text))
+    return tuple(Word(_value(outer, start, end, codes), start, end) for start, end in spans)
 
 
-def without(outer: Traced, found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
+def without(outer: MappedText, words_found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
     """Takes the words `first` to `last` out, with the gap before them, or behind.
 
     With comments on both sides only their own line goes: a comment must not come to stand behind something."""
-    start, end = found[first].start, found[last].end
-    before = found[first - 1].end if first else 0
-    after = found[last + 1].start if last + 1 < len(found) else end
-    plain = outer[before : start + 1].whole
-    if plain and (first or after == end):
+    start, end = words_found[first].start, words_found[last].end
+    before = words_found[first - 1].end if first else 0
+    after = words_found[last + 1].start if last + 1 < len(words_found) else end
+    is_contiguous = outer[before : start + 1].is_contiguous
+    if is_contiguous and (first or after == end):
         start = before
-    elif after > end and outer[end - 1 : after + 1].whole:
+    elif after > end and outer[end - 1 : after + 1].is_contiguous:
         end = after
-    elif not plain:
-        start = next(at for at in range(before, start + 1) if outer[at : start + 1].whole)
-        end = next(at for at in range(after, end - 1, -1) if outer[end - 1 : at].whole)
-    return outer[start:end].removed()
+    elif not is_contiguous:
+        start = next(at for at in range(before, start + 1) if outer[at : start + 1].is_contiguous)
+        end = next(at for at in range(after, end - 1, -1) if outer[end - 1 : at].is_contiguous)
+    return outer[start:end].removal_edits()
 
 
-def _value(outer: Traced, start: int, end: int, codes: bool) -> Traced:
+def _value(outer: MappedText, start: int, end: int, codes: bool) -> MappedText:
     quote, text, spans = "", "", []
     for part in PART.finditer(outer.text, start, end):
         if part["mark"] and quote in ("", part["mark"]):
@@ -61,7 +61,7 @@ def _value(outer: Traced, start: int, end: int, codes: bool) -> Traced:
         new = _undone(part["code"], codes) if part["code"] else part[0]
         text += new
         spans += [(outer.spans[part.start()][0], outer.spans[part.end() - 1][1])] * len(new)
-    return Traced(text, tuple(spans))
+    return MappedText(text, tuple(spans))
 
 
 def _undone(code: str, codes: bool) -> str:

@@ -4,34 +4,34 @@ In: a Step and a Site. Out: a line on what was done, or a JobError. What is to b
 """
 
 from jobs import steps
-from jobs.execute import containers, membership, options, restart, upgrade
-from jobs.execute.site import Site
+from jobs.execute import containers, files, membership, restart, upgrade
+from jobs.execute.target import StepTarget
 
 
-def execute(step: steps.Step, site: Site) -> str:
+def execute_step(step: steps.Step, target: StepTarget) -> str:
     match step:
-        case steps.RetireContainers(names):
-            return containers.retire(site, names)
+        case steps.RemoveClassicContainers(names):
+            return containers.remove_classic_containers(target, names)
         case steps.StopStore(name):
-            return containers.stop_store(site, name)
+            return containers.stop_store(target, name)
         case steps.RemoveStore(name):
-            return containers.remove_store(site, name)
+            return containers.remove_store(target, name)
         case steps.AddToGroup(user):
-            site.shell.run("usermod", "-aG", "docker", "--", user, sudo=True)
+            target.shell.run("usermod", "-aG", "docker", "--", user, sudo=True)
             return f"{user} may use docker from the next login on"
-        case steps.CleanMachine(edit):
-            return options.clean_machine(site, edit)
-        case steps.SwitchSource(edit):
-            return options.apply(site, (edit,))
+        case steps.CleanDockerMachineConfig(edit):
+            return files.clean_machine_config(target, edit)
+        case steps.SwitchAptSource(edit):
+            return files.apply_edits(target, (edit,))
         case steps.RewriteOptions(edits):
-            return options.apply(site, edits)
+            return files.apply_edits(target, edits)
         case steps.UpgradeEngine():
-            return upgrade.upgrade(site, step)
-        case steps.PutOptionsBack(path, wanted):
-            return options.put_back(site, path, wanted)
+            return upgrade.upgrade_engine(target, step)
+        case steps.RestoreOptions(path, options_text):
+            return files.restore_options(target, path, options_text)
         case steps.RestartEngine():
-            return restart.restart(site, step)
-        case steps.StartContainers(names, over):
-            return containers.start(site, names, over)
+            return restart.restart_engine(target, step)
+        case steps.EnsureContainersRunning(names, over):
+            return containers.ensure_running(target, names, over)
         case _:
-            return membership.execute(step, site)
+            return membership.execute_membership_step(step, target)

@@ -1,91 +1,104 @@
 """The Engine's restart. Only an answer of the API over TLS counts; without one, the host gets its old state back."""
 
-from imker.fault import fault
-from jobs import gather, remote
+from imker.failpoints import failpoint
+from jobs.connectors import files
 from jobs.daemon_options import argv
 from jobs.errors import JobError
-from jobs.execute import back, containers
-from jobs.execute.back import Before, Down, Restored
-from jobs.execute.site import Site
-from jobs.facts import upstream
+from jobs.execute import containers, polling, rollback
+from jobs.execute.rollback import RollbackFailed, RollbackPoint, RolledBack
+from jobs.execute.target import StepTarget
+from jobs.facts.packages import parse_engine_version
+from jobs.gather import options
 from jobs.steps import RestartEngine
 
 UNITS = ("docker.service", "docker.socket")
-WITHIN = 60  # seconds from the restart to the first answer
+ANSWER_TIMEOUT = 60  # seconds from the restart to the first answer
 
 
-def restart(site: Site, step: RestartEngine) -> str:
-    if step.ran or remote.read(site.shell, remote.RAN) is None:
-        remote.write(site.shell, remote.RAN, "\n".join(step.ran))
-    valid = _valid(site)
-    if valid and _start(site, step.wanted):
-        return f"{step.wanted} answers over TLS"
-    _report(site)
-    raise _back(site, step, "did not come back" if valid else "refuses its options")
+def restart_engine(target: StepTarget, step: RestartEngine) -> str:
+    if step.previously_running or files.read_file(target.shell, files.RUNNING_CONTAINERS_FILE) is None:
+        files.write_file(target.shell, files.RUNNING_CONTAINERS_FILE, "\n".join(step.previously_running))
+    valid = _options_are_valid(target)
+    if valid and _start_engine(target, step.target_version):
+        return f"{step.target_version} answers over TLS"
+    _report_failure(target)
+    raise _roll_back(target, step, "did not come back" if valid else "refuses its options")
 
 
-def _valid(site: Site) -> bool:
+def _options_are_valid(target: StepTarget) -> bool:
     """Engines since 23.0 check their options without starting: what they refuse costs the running one nothing."""
-    flags = argv(gather.options(site.shell))
-    said = site.shell.run("timeout", "20", "dockerd", "--validate", *flags, sudo=True, check=False)
-    if said.code == 0 or "unknown flag: --validate" in said.stderr or "flag provided but not defined" in said.stderr:
+    flags = argv(options.read_options(target.shell))
+    output = target.shell.run("timeout", "20", "dockerd", "--validate", *flags, sudo=True, check=False)
+    if (
+        output.code == 0
+        or "unknown flag: --validate" in output.stderr
+        or "flag provided but not defined" in output.stderr
+    ):
         return True
-    site.detail(f"the Engine on {site.host.name} refuses its options", said.stderr[-2000:])
+    target.on_output(f"the Engine on {target.host.name} refuses its options", output.stderr[-2000:])
     return False
 
 
-def _start(site: Site, wanted: str) -> bool:
-    shell = site.shell
+def _start_engine(target: StepTarget, version: str) -> bool:
+    shell = target.shell
     shell.run("systemctl", "daemon-reload", sudo=True)
     shell.run("systemctl", "reset-failed", *UNITS, sudo=True, check=False)
     # Its exit status says little: a daemon that dies after 60 ms counts as started.
     shell.run("systemctl", "restart", "docker.service", sudo=True, check=False, timeout=180)
-    fault("restart.asked")
-    return gather.wait_for(lambda: wanted in ("", _version(site)), WITHIN)
+    failpoint("restart.asked")
+    return polling.wait_for(lambda: version in ("", _answering_version(target)), ANSWER_TIMEOUT)
 
 
-def _version(site: Site) -> str:
+def _answering_version(target: StepTarget) -> str:
     """A connection made while the socket changes hands hangs: hence short ones, each anew."""
-    return upstream(str(site.connect(site.host, timeout=2).version["Version"]))
+    return parse_engine_version(str(target.engine_factory(target.host, timeout=2).version["Version"]))
 
 
-def _report(site: Site) -> None:
-    said = site.shell.run("journalctl", "-u", "docker.service", "-o", "cat", "-n", "30", "--no-pager", sudo=True).stdout
-    site.detail(f"the Engine on {site.host.name} did not come back", said)
+def _report_failure(target: StepTarget) -> None:
+    journal = target.shell.run(
+        "journalctl", "-u", "docker.service", "-o", "cat", "-n", "30", "--no-pager", sudo=True
+    ).stdout
+    target.on_output(f"the Engine on {target.host.name} did not come back", journal)
 
 
-def _back(site: Site, step: RestartEngine, why: str) -> JobError:
+def _roll_back(target: StepTarget, step: RestartEngine, reason: str) -> JobError:
     """Old files, old package, start; then, as old options may be what no Engine starts with, those cleaned."""
-    site.note("no answer; putting the old state back")
-    old = back.before(site.shell)
-    package = bool(old.packages) and back.downgrade(site, old)
-    back.restore(site, old)
-    what, engine = _what(old, package), old.engine if package else ""
-    if _start(site, engine):
-        return _restored(site, step, why, what, engine, "its old options")
-    if back.clean(site, old) and _start(site, engine):
-        return _restored(site, step, why, what, engine, "its old options but the classic Swarm's")
-    host = site.host.name
+    target.on_progress("no answer; putting the old state back")
+    old = rollback.load_rollback_point(target.shell)
+    package = bool(old.packages) and rollback.downgrade_package(target, old)
+    rollback.restore_files(target, old)
+    restored_text, engine = _describe_restored(old, package), old.engine_version if package else ""
+    if _start_engine(target, engine):
+        return _rolled_back(target, step, reason, restored_text, engine, "its old options")
+    if rollback.remove_classic_options(target, old) and _start_engine(target, engine):
+        return _rolled_back(target, step, reason, restored_text, engine, "its old options but the classic Swarm's")
+    host = target.host.name
     copies = " The old files are beside the new ones, named .imker-…" if old.copies else ""
-    return Down(
-        f"the Engine on {host} {why}, and as it was it does not start either",
+    return RollbackFailed(
+        f"the Engine on {host} {reason}, and as it was it does not start either",
         host=host,
-        state=f"Its Engine is down{what and '; '}{what}.",
+        state=f"Its Engine is down{restored_text and '; '}{restored_text}.",
         hint=f"On {host}: journalctl -u docker.service.{copies}",
     )
 
 
-def _what(old: Before, package: bool) -> str:
-    back = [*(["files"] if old.copies else []), *(["package"] if package else [])]
-    return f"its old {' and '.join(back)} {'is' if back == ['package'] else 'are'} back" if back else ""
+def _describe_restored(point: RollbackPoint, package: bool) -> str:
+    restored_parts = [*(["files"] if point.copies else []), *(["package"] if package else [])]
+    return (
+        f"its old {' and '.join(restored_parts)} {'is' if restored_parts == ['package'] else 'are'} back"
+        if restored_parts
+        else ""
+    )
 
 
-def _restored(site: Site, step: RestartEngine, why: str, what: str, engine: str, options: str) -> Restored:
-    run = containers.start(site, step.ran, over=True)
-    host = site.host.name
-    again = f"{what or 'it was started again'}, and it answers"
-    return Restored(
-        f"the Engine {step.wanted} {why} on {host}; {again}; containers: {run}",
+def _rolled_back(
+    target: StepTarget, step: RestartEngine, reason: str, restored: str, engine: str, options: str
+) -> RolledBack:
+    run = containers.ensure_running(target, step.previously_running, ends_migration=True)
+    host = target.host.name
+    summary = f"{restored or 'it was started again'}, and it answers"
+    return RolledBack(
+        f"the Engine {step.target_version} {reason} on {host}; {summary}; containers: {run}",
         host=host,
         state=f"{f'Engine {engine}' if engine else 'Its Engine'} runs there, with {options}.",
         hint=f"The Engine's last words are in the thread; /swarm plan {host} shows what is left to do.",

@@ -1,51 +1,51 @@
 """The Engine's upgrade; when apt cannot do it, the host goes back to what it was."""
 
-from jobs import remote
+from jobs.connectors import dpkg, files
 from jobs.errors import CommandFailed, JobError
-from jobs.execute import back, packages
-from jobs.execute.back import Down, Restored
-from jobs.execute.site import Site
+from jobs.execute import packages, rollback
+from jobs.execute.rollback import RollbackFailed, RolledBack
+from jobs.execute.target import StepTarget
 from jobs.steps import UpgradeEngine
 
 
-def upgrade(site: Site, step: UpgradeEngine) -> str:
-    before = remote.read(site.shell, step.conffile) if step.conffile else None
+def upgrade_engine(target: StepTarget, step: UpgradeEngine) -> str:
+    before = files.read_file(target.shell, step.conffile) if step.conffile else None
     if before is not None:
-        back.keep(site, step.conffile)
-    back.note(site, step.old_packages)
+        rollback.back_up(target, step.conffile)
+    rollback.record_packages(target, step.old_packages)
     try:
-        packages.install(site, step.packages)
-    except CommandFailed as failed:
-        raise _back(site, failed) from failed
+        packages.install_packages(target, step.packages)
+    except CommandFailed as error:
+        raise _roll_back(target, error) from error
     if step.conffile:
-        _tell_conffile(site, step.conffile, before or "")
+        _report_conffile(target, step.conffile, before or "")
     return f"installed {', '.join(step.packages)}"
 
 
-def _tell_conffile(site: Site, path: str, before: str) -> None:
+def _report_conffile(target: StepTarget, path: str, before: str) -> None:
     """The package may have put its maintainer's file in the place of the one that was there."""
-    after = remote.read(site.shell, path) or ""
+    after = files.read_file(target.shell, path) or ""
     if after != before:
-        site.changed(path, before, after)
+        target.on_file_change(path, before, after)
 
 
-def _back(site: Site, failed: CommandFailed) -> JobError:
+def _roll_back(target: StepTarget, error: CommandFailed) -> JobError:
     """The daemon still runs as it did: Debian's package does not restart it. Only disk and dpkg are to go back."""
-    site.note("apt failed; putting the old state back")
-    old, host = back.before(site.shell), site.host.name
-    touched = _installed(site, old) != dict(name.split("=", 1) for name in old.packages)
-    clean = not touched or back.downgrade(site, old)
-    back.restore(site, old)
+    target.on_progress("apt failed; putting the old state back")
+    old, host = rollback.load_rollback_point(target.shell), target.host.name
+    touched = _installed_versions(target, old) != dict(name.split("=", 1) for name in old.packages)
+    clean = not touched or rollback.downgrade_package(target, old)
+    rollback.restore_files(target, old)
     if clean:
-        remote.remove(site.shell, remote.BEFORE)
-        summary, state = f"{failed.summary}; the old files and package are back", "Its Engine was not restarted."
-        return Restored(summary, host=host, state=state, hint=failed.hint)
-    left = site.shell.run("dpkg", "--audit", sudo=True, check=False).stdout.strip()
-    site.detail(f"dpkg on {host}", left or "dpkg --audit finds nothing")
-    summary = f"{failed.summary}; the old package does not go in again either, the old files are back"
-    return Down(summary, host=host, state="Its Engine was not restarted.", hint=failed.hint)
+        files.remove_files(target.shell, files.ROLLBACK_FILE)
+        summary, state = f"{error.summary}; the old files and package are back", "Its Engine was not restarted."
+        return RolledBack(summary, host=host, state=state, hint=error.hint)
+    audit = target.shell.run("dpkg", "--audit", sudo=True, check=False).stdout.strip()
+    target.on_output(f"dpkg on {host}", audit or "dpkg --audit finds nothing")
+    summary = f"{error.summary}; the old package does not go in again either, the old files are back"
+    return RollbackFailed(summary, host=host, state="Its Engine was not restarted.", hint=error.hint)
 
 
-def _installed(site: Site, old: back.Before) -> dict[str, str]:
-    names = [name.split("=", 1)[0] for name in old.packages]
-    return {name: version for state, name, version in remote.packages(site.shell, *names) if state == "ii"}
+def _installed_versions(target: StepTarget, point: rollback.RollbackPoint) -> dict[str, str]:
+    names = [name.split("=", 1)[0] for name in point.packages]
+    return {name: version for state, name, version in dpkg.query_packages(target.shell, *names) if state == "ii"}

@@ -1,22 +1,28 @@
 """Plans, made from what is true now. Pure."""
 
-from jobs.plan.acceptance import acceptance, candidate, pending_node, quorum_after_one_more, rejection
-from jobs.plan.engine import CONFFILE, target
-from jobs.plan.membership import role_of
-from jobs.plan.migration import migration
-from jobs.plan.model import Plan, Refusal, fingerprint
+from jobs.plan.acceptance import (
+    build_candidate,
+    find_pending_node,
+    plan_acceptance,
+    plan_rejection,
+    quorum_with_one_more,
+)
+from jobs.plan.engine import CONFFILE, choose_version
+from jobs.plan.membership import effective_role
+from jobs.plan.migration import plan_migration
+from jobs.plan.model import Plan, Refusal, compute_fingerprint
 
 __all__ = [
     "CONFFILE",
     "Plan",
     "Refusal",
-    "acceptance",
-    "candidate",
-    "fingerprint",
-    "migration",
-    "pending_node",
-    "quorum_after_one_more",
-    "rejection",
-    "role_of",
-    "target",
+    "build_candidate",
+    "choose_version",
+    "compute_fingerprint",
+    "effective_role",
+    "find_pending_node",
+    "plan_acceptance",
+    "plan_migration",
+    "plan_rejection",
+    "quorum_with_one_more",
 ]

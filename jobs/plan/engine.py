@@ -6,134 +6,168 @@ Pure. What is done already is not in it.
 from dataclasses import replace
 from fnmatch import fnmatch
 
-from jobs import classic, daemon_options
-from jobs.classic import Store
-from jobs.contract import Finding
-from jobs.daemon_options import FileEdit, OptionFiles, Rewrite
-from jobs.facts import HostFacts, Package, upstream
-from jobs.inventory import Host
+from imker.protocol.values import Finding
+from jobs import daemon_options
+from jobs.checks import engine
+from jobs.daemon_options import FileEdit, OptionFiles, Rewrite, environment_file
+from jobs.facts import classic_swarm
+from jobs.facts.apt_source import switch_component
+from jobs.facts.classic_swarm import KeyValueStore
+from jobs.facts.host import HostFacts
+from jobs.facts.packages import Package, parse_engine_version
+from jobs.inventory.model import Host
 from jobs.plan.model import Plan, Refusal
-from jobs.preflight import engine
 from jobs.settings import EngineSection
-from jobs.sources import switched
 from jobs.steps import (
-    PutOptionsBack,
+    EnsureContainersRunning,
+    RemoveClassicContainers,
     RestartEngine,
-    RetireContainers,
+    RestoreOptions,
     RewriteOptions,
-    StartContainers,
     Step,
     StopStore,
-    SwitchSource,
+    SwitchAptSource,
     UpgradeEngine,
 )
 
 CONFFILE = "/etc/default/docker"
 
 
-def engine_steps(
-    host: Host, now: HostFacts, package: Package, goal: EngineSection, store: Store | None
+def plan_engine(
+    host: Host, facts: HostFacts, package: Package, engine_settings: EngineSection, store: KeyValueStore | None
 ) -> Plan | Refusal:
-    wanted = target(package, goal)
-    if wanted is None:
+    target_engine = choose_version(package, engine_settings)
+    if target_engine is None:
         offered = ", ".join(package.candidates) or "none"
-        summary = f"apt on {host.name} offers no {package.name} {goal.version or ''}".rstrip() + f": {offered}"
+        summary = (
+            f"apt on {host.name} offers no {package.name} {engine_settings.version or ''}".rstrip() + f": {offered}"
+        )
         return Refusal(summary, check="candidate version")
-    rewrite = daemon_options.rewrite(now.options, upstream(wanted), stale=now.stale)
-    upgrade = _upgrade(now, package, wanted, rewrite)
-    source = switched(now.source, goal.apt_component)
-    switch = (SwitchSource(FileEdit(str(goal.apt_list), now.source, source)),) if source != now.source else ()
-    options = (RewriteOptions(rewrite.edits),) if rewrite.edits else ()
-    back = _back(now, rewrite, bool(upgrade))
-    steps: tuple[Step, ...] = (*_retire(now, store), *switch, *options, *upgrade, *back)
-    leaving = store.container.name if store and not store.users else ""
-    steps += _restart(now, wanted, leaving, bool(options or upgrade or back), bool(switch))
-    findings = (
-        engine.version(package, wanted),
-        *engine.options(now.options, rewrite.findings),
-        *engine.api(host, now, _rewritten(now.options, rewrite, back)),
-        _store_finding(now, store),
-        *_begun(now),
+    rewrite = daemon_options.rewrite(
+        facts.options, parse_engine_version(target_engine), options_changed=facts.options_changed
     )
-    return Plan(steps, findings, rewrite.edits, target=wanted)
+    upgrade = _upgrade_step(facts, package, target_engine, rewrite)
+    source = switch_component(facts.apt_source, engine_settings.apt_component)
+    switch = (
+        (SwitchAptSource(FileEdit(str(engine_settings.apt_list), facts.apt_source, source)),)
+        if source != facts.apt_source
+        else ()
+    )
+    options = (RewriteOptions(rewrite.edits),) if rewrite.edits else ()
+    restore_steps = _restore_step(facts, rewrite, bool(upgrade))
+    steps: tuple[Step, ...] = (*_remove_classic_steps(facts, store), *switch, *options, *upgrade, *restore_steps)
+    leaving = store.container.name if store and not store.users else ""
+    steps += _restart_steps(facts, target_engine, leaving, bool(options or upgrade or restore_steps), bool(switch))
+    findings = (
+        engine.check_version(package, target_engine),
+        *engine.check_options(facts.options, rewrite.findings),
+        *engine.check_api(host, facts, _options_after(facts.options, rewrite, restore_steps)),
+        _store_finding(facts, store),
+        *_unfinished_run_finding(facts),
+    )
+    return Plan(steps, findings, rewrite.edits, target_version=target_engine)
 
 
-def _begun(now: HostFacts) -> tuple[Finding, ...]:
+def _unfinished_run_finding(facts: HostFacts) -> tuple[Finding, ...]:
     """Shown, though it passes, also where no run of that ID is known any more."""
-    if not now.begun:
+    if not facts.unfinished_run:
         return ()
-    text = f"a migration was begun here and is not over; run {now.begun} was the last to change this host"
+    text = f"a migration was begun here and is not over; run {facts.unfinished_run} was the last to change this host"
     return (Finding("run before", "pass", text, "This goes on from there."),)
 
 
-def target(package: Package, goal: EngineSection) -> str | None:
+def choose_version(package: Package, engine_settings: EngineSection) -> str | None:
     """The newest that fits, of what is installed and what apt offers; one older than what is installed comes last."""
-    installed = () if package.present else (package.installed,)
-    newer = tuple(version for version in package.candidates if version not in package.older)
-    ordered = (*newer, *installed, *package.older)
-    return next((version for version in ordered if _fits(version, goal.version)), None)
+    installed = () if package.replaces else (package.installed,)
+    newer = tuple(version for version in package.candidates if version not in package.downgrades)
+    ordered = (*newer, *installed, *package.downgrades)
+    return next((version for version in ordered if _matches_pattern(version, engine_settings.version)), None)
 
 
-def _fits(version: str, pattern: str | None) -> bool:
+def _matches_pattern(version: str, pattern: str | None) -> bool:
     return pattern is None or fnmatch(version, pattern) or fnmatch(version.split(":", 1)[-1], pattern)
 
 
-def _upgrade(now: HostFacts, package: Package, target: str, rewrite: Rewrite) -> tuple[UpgradeEngine, ...]:
-    whole = package.installed == target and package.state == "ii" and not package.present
-    if whole and now.upgrade not in ("activating", "active"):
+def _upgrade_step(
+    facts: HostFacts, package: Package, target_version: str, rewrite: Rewrite
+) -> tuple[UpgradeEngine, ...]:
+    is_complete = package.installed == target_version and package.state == "ii" and not package.replaces
+    if is_complete and facts.upgrade_state not in ("activating", "active"):
         return ()
-    cli = [f"{package.cli}={version}" for version in package.cli_candidates if upstream(version) == upstream(target)]
-    conffile = CONFFILE if CONFFILE in now.options.files else ""
-    return (UpgradeEngine((f"{package.name}={target}", *cli[:1]), upstream(target), conffile, (package.old,)),)
+    cli = [
+        f"{package.cli_package}={version}"
+        for version in package.cli_candidates
+        if parse_engine_version(version) == parse_engine_version(target_version)
+    ]
+    conffile = CONFFILE if CONFFILE in facts.options.files else ""
+    return (
+        UpgradeEngine(
+            (f"{package.name}={target_version}", *cli[:1]),
+            parse_engine_version(target_version),
+            conffile,
+            (package.installed_spec,),
+        ),
+    )
 
 
-def _back(now: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[PutOptionsBack, ...]:
+def _restore_step(facts: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[RestoreOptions, ...]:
     """The conffile's options return after an upgrade that replaces it, or has replaced it while nobody followed."""
-    text = _after(rewrite, CONFFILE, now.options.files.get(CONFFILE, ""))
-    if upgrading and daemon_options.assignments(text):
-        return (PutOptionsBack(CONFFILE, text),)
-    saved = now.options.saved.get(CONFFILE, "")
-    lost = set(daemon_options.assignments(saved)) - set(daemon_options.assignments(text))
-    if not lost:
+    text = _text_after(rewrite, CONFFILE, facts.options.files.get(CONFFILE, ""))
+    if upgrading and environment_file.variables(text):
+        return (RestoreOptions(CONFFILE, text),)
+    saved = facts.options.saved.get(CONFFILE, "")
+    lost_names = set(environment_file.variables(saved)) - set(environment_file.variables(text))
+    if not lost_names:
         return ()
-    return (PutOptionsBack(CONFFILE, daemon_options.cleaned(saved)),)
+    return (RestoreOptions(CONFFILE, daemon_options.clean_variables(saved)),)
 
 
-def _rewritten(options: OptionFiles, rewrite: Rewrite, back: tuple[PutOptionsBack, ...]) -> OptionFiles:
+def _options_after(options: OptionFiles, rewrite: Rewrite, restore_step: tuple[RestoreOptions, ...]) -> OptionFiles:
     """The options as they are after all steps."""
-    edited = {edit.path: edit.after for edit in rewrite.edits} | {step.path: step.wanted for step in back}
+    edited = {edit.path: edit.after for edit in rewrite.edits} | {step.path: step.options_text for step in restore_step}
     return replace(options, files={**options.files, **edited})
 
 
-def _after(rewrite: Rewrite, path: str, text: str) -> str:
+def _text_after(rewrite: Rewrite, path: str, text: str) -> str:
     return next((edit.after for edit in rewrite.edits if edit.path == path), text)
 
 
-def _restart(now: HostFacts, target: str, leaving: str, changed: bool, switched: bool) -> tuple[Step, ...]:
+def _restart_steps(
+    facts: HostFacts, target_version: str, stopped_store: str, changed: bool, source_switched: bool
+) -> tuple[Step, ...]:
     """Whatever noted what to go back to ends with the step that forgets it."""
-    running = tuple(one.name for one in now.containers if one.running and not classic.is_agent(one))
-    ran = tuple(name for name in (now.ran if now.ran is not None else running) if name != leaving)
-    old_engine = upstream(now.engine) != upstream(target)
-    if changed or old_engine or now.stale or not now.api:
-        return (RestartEngine(upstream(target), ran), StartContainers(ran, over=True))
-    begun = switched or bool(now.begun) or now.ran is not None
-    return (StartContainers(ran, over=True),) if begun else ()
+    running = tuple(
+        container.name for container in facts.containers if container.running and not classic_swarm.is_agent(container)
+    )
+    ran = tuple(
+        name
+        for name in (facts.previously_running if facts.previously_running is not None else running)
+        if name != stopped_store
+    )
+    old_engine = parse_engine_version(facts.engine_version) != parse_engine_version(target_version)
+    if changed or old_engine or facts.options_changed or not facts.api_reachable:
+        return (
+            RestartEngine(parse_engine_version(target_version), ran),
+            EnsureContainersRunning(ran, ends_migration=True),
+        )
+    has_started = source_switched or bool(facts.unfinished_run) or facts.previously_running is not None
+    return (EnsureContainersRunning(ran, ends_migration=True),) if has_started else ()
 
 
-def _retire(now: HostFacts, store: Store | None) -> tuple[Step, ...]:
-    names = tuple(one.name for one in now.containers if classic.is_agent(one))
-    retire: tuple[Step, ...] = (RetireContainers(names),) if names else ()
+def _remove_classic_steps(facts: HostFacts, store: KeyValueStore | None) -> tuple[Step, ...]:
+    names = tuple(container.name for container in facts.containers if classic_swarm.is_agent(container))
+    retire: tuple[Step, ...] = (RemoveClassicContainers(names),) if names else ()
     return (*retire, StopStore(store.container.name)) if store and not store.users and not store.stopped else retire
 
 
-def _store_finding(now: HostFacts, store: Store | None) -> Finding:
+def _store_finding(facts: HostFacts, store: KeyValueStore | None) -> Finding:
     if not store or store.stopped:
         return Finding("key-value store", "pass", "none in use here")
     name = store.container.name
     if store.users:
         text = f"{name} stays: {', '.join(store.users)} may still need it; it is away while the Engine restarts"
         return Finding("key-value store", "pass", text, "Migrate them, then this host again.")
-    strangers = ", ".join(now.conditions.store_peers) if now.conditions else ""
+    strangers = ", ".join(facts.environment.store_peers) if facts.environment else ""
     if not strangers:
         return Finding("key-value store", "pass", f"{name}: nobody needs it any more")
     text = f"{name} is to be stopped, and {strangers} is connected to it"

@@ -3,27 +3,31 @@
 A plan is made from the host as it is now, so what is done already is not in it: to resume is to plan again.
 """
 
-from jobs.classic import Store
-from jobs.contract import Finding, Role
+from imker.protocol.commands import Role
+from imker.protocol.values import Finding
+from jobs.checks.swarm import check_swarm
 from jobs.daemon_options import FileEdit
-from jobs.facts import HostFacts, SwarmFacts
-from jobs.inventory import Host
-from jobs.plan.engine import engine_steps
-from jobs.plan.membership import is_manager, membership, spared, swarm_findings
+from jobs.facts.classic_swarm import KeyValueStore
+from jobs.facts.host import HostFacts
+from jobs.facts.own_node import is_manager
+from jobs.facts.swarm import SwarmFacts
+from jobs.inventory.model import Host
+from jobs.plan.engine import plan_engine
+from jobs.plan.membership import plan_membership, with_drain
 from jobs.plan.model import Plan, Refusal
 from jobs.settings import EngineSection
-from jobs.steps import AddToGroup, CleanMachine, Step
+from jobs.steps import AddToGroup, CleanDockerMachineConfig, Step
 
 
-def migration(
+def plan_migration(
     host: Host,
-    now: HostFacts,
+    facts: HostFacts,
     swarm: SwarmFacts,
     role: Role,
-    goal: EngineSection,
+    engine_settings: EngineSection,
     *,
-    store: Store | None = None,
-    residue: FileEdit | None = None,
+    store: KeyValueStore | None = None,
+    machine_cleanup: FileEdit | None = None,
     docker_group: bool = False,
     checks: tuple[Finding, ...] = (),
 ) -> Plan | Refusal:
@@ -33,26 +37,30 @@ def migration(
     store still says of the classic Swarm; `docker_group`: whether to put the SSH user into it; `checks`: findings on
     the host's surroundings.
     """
-    if now.package is None:
+    if facts.package is None:
         return Refusal(
             f"{host.name} has no Engine package that apt knows",
             "Install one, or name it: [engine] package.",
             "candidate version",
         )
-    engine = engine_steps(host, now, now.package, goal, store)
+    engine = plan_engine(host, facts, facts.package, engine_settings, store)
     if isinstance(engine, Refusal):
         return engine
-    join = membership(host, now, swarm, role)
+    join = plan_membership(host, facts, swarm, role)
     if isinstance(join, Refusal):
         return join
     # What is left of an acceptance may be in both.
-    inside = dict.fromkeys((*spared(host, now, swarm, engine.steps), *join))
-    steps = (*_group(host, now, docker_group), *inside, *((CleanMachine(residue),) if residue else ()))
-    findings = (*checks, *engine.findings, *swarm_findings(host, now, swarm, steps, engine.target))
-    waits = role == "manager" and swarm.exists and not is_manager(host, now, swarm)
-    return Plan(steps, findings, engine.edits, waits, engine.target)
+    inside = dict.fromkeys((*with_drain(host, facts, swarm, engine.steps), *join))
+    steps = (
+        *_group_steps(host, facts, docker_group),
+        *inside,
+        *((CleanDockerMachineConfig(machine_cleanup),) if machine_cleanup else ()),
+    )
+    findings = (*checks, *engine.findings, *check_swarm(host, facts, swarm, steps, engine.target_version))
+    waits = role == "manager" and swarm.exists and not is_manager(host, facts, swarm)
+    return Plan(steps, findings, engine.edits, waits, engine.target_version)
 
 
-def _group(host: Host, now: HostFacts, wanted: bool) -> tuple[Step, ...]:
-    groups = now.conditions.groups if now.conditions else ()
-    return (AddToGroup(host.ssh_user),) if wanted and "docker" not in groups else ()
+def _group_steps(host: Host, facts: HostFacts, docker_group: bool) -> tuple[Step, ...]:
+    groups = facts.environment.user_groups if facts.environment else ()
+    return (AddToGroup(host.ssh_user),) if docker_group and "docker" not in groups else ()

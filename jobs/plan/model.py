@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
-from jobs.contract import Finding
+from imker.protocol.values import Finding
 from jobs.daemon_options import FileEdit
 from jobs.steps import Step
 
@@ -18,19 +18,19 @@ class Plan:
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
     edits: tuple[FileEdit, ...] = ()
-    waits: bool = False
-    target: str = ""
+    needs_acceptance: bool = False
+    target_version: str = ""
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint(self.steps, self.warned)
+        return compute_fingerprint(self.steps, self.warnings_fingerprint)
 
     @property
-    def warned(self) -> str:
+    def warnings_fingerprint(self) -> str:
         """The same for the same warnings, whatever is left to do: what a yes to a whole fleet's plan is bound to."""
-        return fingerprint(self.level("warn"))
+        return compute_fingerprint(self.findings_of_level("warn"))
 
-    def level(self, level: str) -> tuple[Finding, ...]:
+    def findings_of_level(self, level: str) -> tuple[Finding, ...]:
         return tuple(finding for finding in self.findings if finding.level == level)
 
 
@@ -47,6 +47,6 @@ class Refusal:
         return Finding(self.check or "plan", "block", self.summary, self.hint)
 
 
-def fingerprint(*shown: object) -> str:
+def compute_fingerprint(*values: object) -> str:
     """The same for the same values: what a person's yes is bound to."""
-    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:16]

@@ -8,29 +8,29 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.chaos.processes import Supervised
+from lab.chaos.supervisor import Supervisor
 from lab.simulated.fleet import Fleet
 from lab.simulated.machine import Machine
 from lab.simulated.nodes import Node
 from lab.slack.client import Workspace
 
-BLACK_HOLE, NO_APT, LOCKED, AWAY = 2.0, 1.0, 2.0, 3.0  # seconds
+SILENCE_SECONDS, APT_FAILURE_SECONDS, LOCK_SECONDS, REBOOT_SECONDS = 2.0, 1.0, 2.0, 3.0  # seconds
 
 
 @dataclass(frozen=True)
 class Targets:
     """All that can break."""
 
-    processes: Supervised
+    processes: Supervisor
     workspace: Workspace
     fleet: Fleet
 
 
-Break = Callable[[Targets, random.Random], str]
+InjectFault = Callable[[Targets, random.Random], str]
 
 
 @dataclass(frozen=True)
-class OfSlack:
+class SlackFault:
     """It waits for the next call: until that came, another of the kind would hit nothing."""
 
     kind: str
@@ -38,131 +38,146 @@ class OfSlack:
     times: int = 1
     seconds: float = 1.0
 
-    def __call__(self, at: Targets, chance: random.Random) -> str:
-        if self.waits(at.workspace):
+    def __call__(self, targets: Targets, rng: random.Random) -> str:
+        if self.is_pending(targets.workspace):
             return ""
-        at.workspace.fault(self.kind, method=self.method, times=self.times, seconds=self.seconds)
+        targets.workspace.set_fault(self.kind, method=self.method, times=self.times, seconds=self.seconds)
         return self.method
 
-    def waits(self, workspace: Workspace) -> bool:
-        return (self.kind, self.method) in workspace.faults()
+    def is_pending(self, workspace: Workspace) -> bool:
+        return (self.kind, self.method) in workspace.pending_faults()
 
 
-def _disconnect(at: Targets, chance: random.Random) -> str:
-    connections = at.workspace.sockets()
-    at.workspace.fault("disconnect")
+def _disconnect(targets: Targets, rng: random.Random) -> str:
+    connections = targets.workspace.connection_count()
+    targets.workspace.set_fault("disconnect")
     return f"{connections} connections" if connections else ""
 
 
-def _one(at: Targets, chance: random.Random, fits: Callable[[Machine], object]) -> Machine | None:
+def _pick_host(targets: Targets, rng: random.Random, is_eligible: Callable[[Machine], object]) -> Machine | None:
     """One of the hosts that fit, rather one that somebody is connected to."""
-    found = [machine for machine in at.fleet.world.machines.values() if fits(machine)]
-    busy = [machine for machine in found if machine.name in at.fleet.connected()]
-    return chance.choice(busy or found) if found else None
+    candidates = [machine for machine in targets.fleet.world.machines.values() if is_eligible(machine)]
+    busy = [machine for machine in candidates if machine.name in targets.fleet.connected_hosts()]
+    return rng.choice(busy or candidates) if candidates else None
 
 
-def _host(fits: Callable[[Targets, Machine], object], does: Callable[[Targets, Machine], object]) -> Break:
+def _host_fault(
+    is_eligible: Callable[[Targets, Machine], object], inject: Callable[[Targets, Machine], object]
+) -> InjectFault:
     """A fault of one host of those that fit."""
 
-    def fault(at: Targets, chance: random.Random) -> str:
-        machine = _one(at, chance, lambda machine: fits(at, machine))
+    def fault(targets: Targets, rng: random.Random) -> str:
+        machine = _pick_host(targets, rng, lambda machine: is_eligible(targets, machine))
         if machine is None:
             return ""
-        does(at, machine)
+        inject(targets, machine)
         return machine.name
 
     return fault
 
 
-def _later(seconds: float, does: Callable[..., object], *arguments: object) -> None:
-    timer = threading.Timer(seconds, does, arguments)
+def _after(seconds: float, action: Callable[..., object], *arguments: object) -> None:
+    timer = threading.Timer(seconds, action, arguments)
     timer.daemon = True
     timer.start()
 
 
-def _silent(at: Targets, machine: Machine) -> None:
-    at.fleet.black_hole(machine.name)
-    _later(BLACK_HOLE, at.fleet.black_hole, machine.name, False)
+def _silence(targets: Targets, machine: Machine) -> None:
+    targets.fleet.set_silent(machine.name)
+    _after(SILENCE_SECONDS, targets.fleet.set_silent, machine.name, False)
 
 
-def _no_apt(at: Targets, machine: Machine) -> None:
+def _break_apt(targets: Targets, machine: Machine) -> None:
     machine.apt_fails = True
-    _later(NO_APT, setattr, machine, "apt_fails", False)
+    _after(APT_FAILURE_SECONDS, setattr, machine, "apt_fails", False)
 
 
-def _locked(at: Targets, machine: Machine) -> None:
-    swarm = at.fleet.world.swarm
-    swarm.lock(machine)
-    _later(LOCKED, swarm.unlock, machine)
+def _lock_manager(targets: Targets, machine: Machine) -> None:
+    swarm = targets.fleet.world.swarm
+    swarm.lock_manager(machine)
+    _after(LOCK_SECONDS, swarm.unlock_manager, machine)
 
 
-def _no_quorum(at: Targets, chance: random.Random) -> str:
+def _lose_quorum(targets: Targets, rng: random.Random) -> str:
     """Managers' hosts go until too few are left, and are back later."""
-    nodes, gone = at.fleet.world.swarm.nodes, []
+    nodes, rebooted = targets.fleet.world.swarm.nodes, []
     for node in nodes.managers():
-        if node.machine and nodes.quorum():
-            at.fleet.reboot(node.machine.name, AWAY)
-            gone.append(node.machine.name)
-    return ", ".join(gone)
+        if node.machine and nodes.has_quorum():
+            targets.fleet.reboot(node.machine.name, REBOOT_SECONDS)
+            rebooted.append(node.machine.name)
+    return ", ".join(rebooted)
 
 
-def _node(at: Targets, machine: Machine) -> Node | None:
-    return at.fleet.world.swarm.node_of(machine)
+def _node_of(targets: Targets, machine: Machine) -> Node | None:
+    return targets.fleet.world.swarm.node_of(machine)
 
 
-def _has_ghost(at: Targets, machine: Machine) -> bool:
-    nodes = list(at.fleet.world.swarm.nodes.values())
+def _has_ghost(targets: Targets, machine: Machine) -> bool:
+    nodes = list(targets.fleet.world.swarm.nodes.values())
     return any(node.hostname == machine.name and node.machine is None for node in nodes)
 
 
-def _may_be_locked(at: Targets, machine: Machine) -> bool:
-    node = _node(at, machine)
-    return node is not None and node.manages and node.answers
+def _can_be_locked(targets: Targets, machine: Machine) -> bool:
+    node = _node_of(targets, machine)
+    return node is not None and node.is_manager and node.is_reachable
 
 
-FAULTS: dict[str, Break] = {
-    "bot killed": lambda at, chance: at.processes.kill("bot"),
-    "reporter killed": lambda at, chance: at.processes.kill("reporter"),
-    "RQ workers' crew killed": lambda at, chance: at.processes.kill("changes"),
-    "reading RQ worker killed": lambda at, chance: at.processes.kill("reads"),
-    "RQ worker killed": lambda at, chance: at.processes.kill_worker(),
-    "job killed": lambda at, chance: at.processes.kill_job(),
-    "Redis killed": lambda at, chance: at.processes.kill_redis(),
-    "Slack: 429": OfSlack("ratelimited", times=3),
-    "Slack: 5xx": OfSlack("server_error", times=3),
-    "Slack: post's reply lost": OfSlack("drop_reply", "chat.postMessage"),
-    "Slack: edit's reply lost": OfSlack("drop_reply", "chat.update"),
-    "Slack: slow": OfSlack("latency", times=5),
-    "Slack: envelope repeated": OfSlack("repeat", "socket"),
+FAULTS: dict[str, InjectFault] = {
+    "bot killed": lambda targets, rng: targets.processes.kill("bot"),
+    "reconciler killed": lambda targets, rng: targets.processes.kill("reconciler"),
+    "RQ workers' crew killed": lambda targets, rng: targets.processes.kill("changes"),
+    "reading RQ worker killed": lambda targets, rng: targets.processes.kill("reads"),
+    "RQ worker killed": lambda targets, rng: targets.processes.kill_worker(),
+    "job killed": lambda targets, rng: targets.processes.kill_job(),
+    "Redis killed": lambda targets, rng: targets.processes.kill_redis(),
+    "Slack: 429": SlackFault("ratelimited", times=3),
+    "Slack: 5xx": SlackFault("server_error", times=3),
+    "Slack: post's reply lost": SlackFault("drop_reply", "chat.postMessage"),
+    "Slack: edit's reply lost": SlackFault("drop_reply", "chat.update"),
+    "Slack: slow": SlackFault("latency", times=5),
+    "Slack: envelope repeated": SlackFault("repeat", "socket"),
     "Slack: disconnected": _disconnect,
-    "SSH cut": _host(lambda at, one: one.name in at.fleet.connected(), lambda at, one: at.fleet.cut(one.name)),
-    "host rebooted": _host(lambda at, one: one.up, lambda at, one: at.fleet.reboot(one.name)),
-    "host silent": _host(lambda at, one: one.name in at.fleet.connected() and not one.silent.is_set(), _silent),
-    "apt fails": _host(lambda at, one: not one.apt_fails and _node(at, one) is None, _no_apt),
-    "join goes on after Engine's no": _host(
-        lambda at, one: _node(at, one) is None and one.name not in at.fleet.world.slow_joins,
-        lambda at, one: at.fleet.world.slow_joins.add(one.name),
+    "SSH cut": _host_fault(
+        lambda targets, machine: machine.name in targets.fleet.connected_hosts(),
+        lambda targets, machine: targets.fleet.reset_ssh(machine.name),
     ),
-    "ghost of a node": _host(
-        lambda at, one: _node(at, one) and not _has_ghost(at, one), lambda at, one: at.fleet.world.swarm.ghost(one)
+    "host rebooted": _host_fault(
+        lambda targets, machine: machine.is_up, lambda targets, machine: targets.fleet.reboot(machine.name)
     ),
-    "drained by somebody else": _host(
-        lambda at, one: (node := _node(at, one)) and node.availability == "active",
-        lambda at, one: at.fleet.world.swarm.drain(one),
+    "host silent": _host_fault(
+        lambda targets, machine: machine.name in targets.fleet.connected_hosts() and not machine.silent.is_set(),
+        _silence,
     ),
-    "manager locked, unlocked later": _host(_may_be_locked, _locked),
-    "no quorum, back later": _no_quorum,
+    "apt fails": _host_fault(
+        lambda targets, machine: not machine.apt_fails and _node_of(targets, machine) is None, _break_apt
+    ),
+    "join goes on after Engine's no": _host_fault(
+        lambda targets, machine: (
+            _node_of(targets, machine) is None and machine.name not in targets.fleet.world.slow_joins
+        ),
+        lambda targets, machine: targets.fleet.world.slow_joins.add(machine.name),
+    ),
+    "ghost of a node": _host_fault(
+        lambda targets, machine: _node_of(targets, machine) and not _has_ghost(targets, machine),
+        lambda targets, machine: targets.fleet.world.swarm.add_ghost(machine),
+    ),
+    "drained by somebody else": _host_fault(
+        lambda targets, machine: (node := _node_of(targets, machine)) and node.availability == "active",
+        lambda targets, machine: targets.fleet.world.swarm.drain(machine),
+    ),
+    "manager locked, unlocked later": _host_fault(_can_be_locked, _lock_manager),
+    "no quorum, back later": _lose_quorum,
 }
 
 
-def waiting(workspace: Workspace) -> list[str]:
+def pending_slack_faults(workspace: Workspace) -> list[str]:
     """Names of Slack's faults that nobody has come to yet."""
-    return [name for name, fault in FAULTS.items() if isinstance(fault, OfSlack) and fault.waits(workspace)]
+    return [name for name, fault in FAULTS.items() if isinstance(fault, SlackFault) and fault.is_pending(workspace)]
 
 
-def chosen(number: int, seed: int) -> list[str]:
+def choose_faults(number: int, seed: int) -> list[str]:
     """Names of so many faults, the same for the same seed; each kind about as often as the others."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     names = list(FAULTS)
-    rounds = [chance.sample(names, len(names)) for _ in range(number // len(names) + 1)]
+    rounds = [rng.sample(names, len(names)) for _ in range(number // len(names) + 1)]
     return [name for round_ in rounds for name in round_][:number]

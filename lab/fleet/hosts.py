@@ -7,7 +7,7 @@ BRIDGE, GATEWAY, NETWORK = "imker0", "198.18.0.1", "198.18.0.0/24"
 PORT = 8800  # of the apt repository, on the gateway's address
 REPOSITORY = f"http://{GATEWAY}:{PORT}/"
 
-Place = Literal["defaults", "unit", "drop-in", "json"]
+OptionsPlace = Literal["defaults", "unit", "drop-in", "json"]
 
 
 @dataclass(frozen=True)
@@ -16,15 +16,15 @@ class LabHost:
 
     name: str
     number: int
-    options: Place
-    swarm: Literal["", "member", "master", "store"]
+    options_place: OptionsPlace
+    classic_role: Literal["", "member", "master", "store"]
     server: str
     role: Literal["manager", "worker"] = "worker"
     live_restore: bool = False
     mount_flags: bool = False
     network: str = "198.18.0"
     ssh_port: int = 22
-    store: str = "198.18.0.64"  # lausen's address: it has the key-value store
+    store_address: str = "198.18.0.64"  # lausen's address: it has the key-value store
 
     @property
     def address(self) -> str:
@@ -32,23 +32,23 @@ class LabHost:
 
     @property
     def store_url(self) -> str:
-        return f"consul://{self.store}:8500"
+        return f"consul://{self.store_address}:8500"
 
     @property
-    def cluster(self) -> dict[str, str]:
+    def cluster_options(self) -> dict[str, str]:
         return {"cluster-store": self.store_url, "cluster-advertise": "eth0:2376"}
 
     @property
-    def in_swarm(self) -> bool:
-        return self.swarm in ("member", "master")
+    def in_classic_swarm(self) -> bool:
+        return self.classic_role in ("member", "master")
 
     @property
-    def classic(self) -> tuple[tuple[str, str, str], ...]:
+    def classic_containers(self) -> tuple[tuple[str, str, str], ...]:
         """(name, image, arguments of docker run) of the classic Swarm's own containers."""
         agent = ("swarm-agent", "swarm:1.2.3", "--restart=always")
         master = ("swarm-agent-master", "swarm:1.2.3", "--restart=always -p 3376:3376")
         consul = ("consulnode01", "progrium/consul:latest", "--restart=always -p 8500:8500")
-        return {"": (), "member": (agent,), "master": (agent, master), "store": (consul,)}[self.swarm]
+        return {"": (), "member": (agent,), "master": (agent, master), "store": (consul,)}[self.classic_role]
 
 
 FLEET = (

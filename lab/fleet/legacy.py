@@ -7,51 +7,62 @@ them, nor does an Engine of today. That is how people find such fleets: the next
 import base64
 from pathlib import Path
 
-from lab.fleet import options
-from lab.fleet.client import KEYS, host_key
+from lab.fleet import daemon_option_files
+from lab.fleet.client_files import KEYS_DIR, host_key_path
 from lab.fleet.hosts import APPLICATIONS, BY_NAME, IMAGES, REPOSITORY, LabHost
 
 # Until dockerd has taken the socket over from systemd, a client that connects hangs: hence short tries.
-AWAIT = "for try in $(seq 100); do timeout 1 docker version >/dev/null 2>&1 && break; sleep 0.1; done"
+WAIT_FOR_DOCKER = "for try in $(seq 100); do timeout 1 docker version >/dev/null 2>&1 && break; sleep 0.1; done"
 
 
-def before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
+def files_before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
     """path -> (text, mode) of what is on the disk when the host boots, the options still without the old swarm."""
-    key = (KEYS / "ssh/id_ed25519.pub").read_text()
-    names = "".join(f"{other.address} {other.name}\n" for other in BY_NAME.values())
+    key = (KEYS_DIR / "ssh/id_ed25519.pub").read_text()
+    hosts_lines = "".join(f"{other.address} {other.name}\n" for other in BY_NAME.values())
     network = f"[Match]\nName=host0\n[Network]\nAddress={host.address}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
     source = f"deb [trusted=yes] {REPOSITORY} bookworm main\n"
     tls = {"ca.pem": "ca.pem", "server.pem": f"{host.name}/server.pem", "server-key.pem": f"{host.name}/server-key.pem"}
     return {
         "/etc/hostname": (f"{host.name}\n", 0o644),
-        "/etc/hosts": (f"127.0.0.1 localhost\n{names}", 0o644),
+        "/etc/hosts": (f"127.0.0.1 localhost\n{hosts_lines}", 0o644),
         "/etc/machine-id": ("", 0o444),
         "/etc/systemd/network/10-host0.network": (network, 0o644),
         "/etc/apt/sources.list.d/docker.list": (source, 0o644),
-        "/etc/ssh/ssh_host_ed25519_key": (host_key(host).read_text(), 0o600),
-        "/etc/ssh/ssh_host_ed25519_key.pub": (host_key(host).with_suffix(".pub").read_text(), 0o644),
+        "/etc/ssh/ssh_host_ed25519_key": (host_key_path(host).read_text(), 0o600),
+        "/etc/ssh/ssh_host_ed25519_key.pub": (host_key_path(host).with_suffix(".pub").read_text(), 0o644),
         "/home/geschke/.ssh/authorized_keys": (key, 0o644),
-        **{f"/etc/docker/{name}": ((KEYS / source).read_text(), 0o600) for name, source in tls.items()},
-        **{path: (text, 0o644) for path, text in options.files(host, classic=False).items()},
+        **{f"/etc/docker/{name}": ((KEYS_DIR / source).read_text(), 0o600) for name, source in tls.items()},
+        **{path: (text, 0o644) for path, text in daemon_option_files.option_files(host, classic=False).items()},
     }
 
 
-def script(host: LabHost) -> str:
+def setup_script(host: LabHost) -> str:
     """What is run on the booted host: the image under its names, the containers, then the options of 2016."""
-    tags = "\n".join(f"docker tag {IMAGES[0]} {image}" for image in IMAGES[1:])
-    runs = "\n".join(
+    tag_commands = "\n".join(f"docker tag {IMAGES[0]} {image}" for image in IMAGES[1:])
+    run_commands = "\n".join(
         f"docker run -d --name {name} {arguments} {image} /stand-in >/dev/null"
-        for name, image, arguments in (*APPLICATIONS, *host.classic)
+        for name, image, arguments in (*APPLICATIONS, *host.classic_containers)
     )
-    writes = "\n".join(
+    write_commands = "\n".join(
         f"mkdir -p $(dirname {path}); echo {base64.b64encode(text.encode()).decode()} | base64 -d > {path}"
-        for path, text in options.files(host, classic=True).items()
+        for path, text in daemon_option_files.option_files(host, classic=True).items()
     )
-    load = f"docker import - {IMAGES[0]} < /image.tar >/dev/null"
-    return "\n".join(("set -e", AWAIT, load, tags, runs, writes, "systemctl daemon-reload", ""))
+    load_command = f"docker import - {IMAGES[0]} < /image.tar >/dev/null"
+    return "\n".join(
+        (
+            "set -e",
+            WAIT_FOR_DOCKER,
+            load_command,
+            tag_commands,
+            run_commands,
+            write_commands,
+            "systemctl daemon-reload",
+            "",
+        )
+    )
 
 
-def place(root: Path, files: dict[str, tuple[str, int]], image: Path) -> None:
+def write_files(root: Path, files: dict[str, tuple[str, int]], image: Path) -> None:
     for path, (text, mode) in files.items():
         target = root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,23 +2,23 @@
 
 from pathlib import Path
 
-from lab.fleet.shell import STATE
+from lab.fleet.shell import STATE_DIR
 
-INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
-ENOUGH = 1024  # for 16 hosts; the kernel's default is 128
-BEFORE = STATE / "max_user_instances"  # the value to put back, also after a lab that was killed
+INOTIFY_LIMIT = Path("/proc/sys/fs/inotify/max_user_instances")
+NEEDED_INSTANCES = 1024  # for 16 hosts; the kernel's default is 128
+SAVED_LIMIT = STATE_DIR / "max_user_instances"  # the value to put back, also after a lab that was killed
 
 
 def raise_limit() -> None:
-    now = int(INOTIFY.read_text())
-    if now < ENOUGH:
-        BEFORE.write_text(str(now))
-        INOTIFY.write_text(str(ENOUGH))
+    now = int(INOTIFY_LIMIT.read_text())
+    if now < NEEDED_INSTANCES:
+        SAVED_LIMIT.write_text(str(now))
+        INOTIFY_LIMIT.write_text(str(NEEDED_INSTANCES))
 
 
 def restore_limit() -> None:
     """Put the limit back, unless somebody else has set it since."""
-    if BEFORE.exists():
-        if int(INOTIFY.read_text()) == ENOUGH:
-            INOTIFY.write_text(BEFORE.read_text())
-        BEFORE.unlink()
+    if SAVED_LIMIT.exists():
+        if int(INOTIFY_LIMIT.read_text()) == NEEDED_INSTANCES:
+            INOTIFY_LIMIT.write_text(SAVED_LIMIT.read_text())
+        SAVED_LIMIT.unlink()

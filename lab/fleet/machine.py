@@ -13,35 +13,35 @@ from typing import Literal
 
 from lab.fleet import cgroups
 from lab.fleet.hosts import BRIDGE, LabHost
-from lab.fleet.shell import STATE, LabError, launch, remove, sh
+from lab.fleet.shell import STATE_DIR, LabError, launch_detached, remove_tree, sh
 
-PATIENCE = 30  # seconds a boot may take
-State = Literal["running", "half-made", "off"]
-
-
-def disk(name: str) -> Path:
-    return STATE / "hosts" / name
+BOOT_TIMEOUT = 30  # seconds a boot may take
+MachineState = Literal["running", "half-made", "off"]
 
 
-def settled(name: str) -> Path:
+def disk_dir(name: str) -> Path:
+    return STATE_DIR / "hosts" / name
+
+
+def ready_marker(name: str) -> Path:
     """Exists once the host has been brought into the state of 2016: without it the lab was killed over it."""
-    return disk(name) / "settled"
+    return disk_dir(name) / "settled"
 
 
-def state(name: str) -> State:
-    if leader(name) is None:
+def machine_state(name: str) -> MachineState:
+    if init_pid(name) is None:
         return "off"
-    return "running" if settled(name).exists() else "half-made"
+    return "running" if ready_marker(name).exists() else "half-made"
 
 
-def made(name: str) -> bool:
+def can_boot(name: str) -> bool:
     """Whether the host has a disk that it can be booted from again."""
-    return settled(name).exists() and os.path.ismount(disk(name) / "root")
+    return ready_marker(name).exists() and os.path.ismount(disk_dir(name) / "root")
 
 
-def mount(base: Path, name: str) -> Path:
+def mount_root(base: Path, name: str) -> Path:
     """The host's root: its own layer over the base. Returns where it is mounted."""
-    home = disk(name)
+    home = disk_dir(name)
     for part in ("upper", "work", "root", "docker", "containerd"):
         (home / part).mkdir(parents=True, exist_ok=True)
     root = home / "root"
@@ -51,9 +51,9 @@ def mount(base: Path, name: str) -> Path:
     return root
 
 
-def boot(host: LabHost) -> None:
+def boot_host(host: LabHost) -> None:
     """Starts systemd in the host's root, in a session and a cgroup of its own."""
-    home = disk(host.name)
+    home = disk_dir(host.name)
     nspawn = [
         *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-M", host.name, "-D", str(home / "root")),
         *(f"--network-bridge={BRIDGE}", "--boot", "--capability=all", "--system-call-filter=@keyring bpf"),
@@ -61,12 +61,12 @@ def boot(host: LabHost) -> None:
         f"--bind={home / 'docker'}:/var/lib/docker",
         f"--bind={home / 'containerd'}:/var/lib/containerd",
     ]
-    launch(*nspawn, output=home / "console", group=host.name)
+    launch_detached(*nspawn, output=home / "console", group=host.name)
 
 
-def leader(name: str) -> int | None:
+def init_pid(name: str) -> int | None:
     """The PID of the host's systemd as seen from here, None when it does not run."""
-    root = str(disk(name) / "root")
+    root = str(disk_dir(name) / "root")
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
@@ -80,9 +80,9 @@ def leader(name: str) -> int | None:
     return None
 
 
-def enter(name: str, *argv: str, stdin: str = "", timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+def run_on_host(name: str, *argv: str, stdin: str = "", timeout: float = 120) -> "subprocess.CompletedProcess[str]":
     """Runs argv as root on the host, without SSH."""
-    pid = leader(name)
+    pid = init_pid(name)
     if pid is None:
         raise LabError(f"{name} does not run")
     nsenter = ["nsenter", "-t", str(pid), "-a", "--", *argv]
@@ -93,50 +93,50 @@ def enter(name: str, *argv: str, stdin: str = "", timeout: float = 120) -> "subp
     }
     try:
         return subprocess.run(nsenter, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment)
-    except subprocess.TimeoutExpired as late:
-        raise LabError(f"{name}: {argv[0]} did not end within {timeout} s") from late
+    except subprocess.TimeoutExpired as error:
+        raise LabError(f"{name}: {argv[0]} did not end within {timeout} s") from error
 
 
-def black_hole(name: str, dark: bool = True) -> None:
+def drop_packets(name: str, drop: bool = True) -> None:
     """Drops every packet to and from the host, in its own network, until told otherwise: nobody hears of it."""
-    for chain, way in (("INPUT", "-i"), ("OUTPUT", "-o")):
-        done = enter(name, "iptables", "-I" if dark else "-D", chain, way, "host0", "-j", "DROP")
-        if done.returncode:
-            raise LabError(f"{name}: {done.stderr.strip()}")
+    for chain, interface_flag in (("INPUT", "-i"), ("OUTPUT", "-o")):
+        result = run_on_host(name, "iptables", "-I" if drop else "-D", chain, interface_flag, "host0", "-j", "DROP")
+        if result.returncode:
+            raise LabError(f"{name}: {result.stderr.strip()}")
 
 
-def await_up(name: str) -> None:
+def wait_until_up(name: str) -> None:
     """Until systemd takes orders and sshd listens."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + BOOT_TIMEOUT
     while time.monotonic() < deadline:
         with contextlib.suppress(LabError):  # it does not run yet
-            up = enter(name, "systemctl", "is-active", "ssh.service", "docker.service")
-            if up.stdout.split() == ["active", "active"]:
+            result = run_on_host(name, "systemctl", "is-active", "ssh.service", "docker.service")
+            if result.stdout.split() == ["active", "active"]:
                 return
-        if not disk(name).exists():
+        if not disk_dir(name).exists():
             raise LabError(f"{name} was ended before it was up")
         time.sleep(0.2)
-    tail = (disk(name) / "console").read_text(errors="replace").splitlines()[-3:]
-    raise LabError(f"{name} is not up after {PATIENCE} s: {' / '.join(tail)}")
+    tail = (disk_dir(name) / "console").read_text(errors="replace").splitlines()[-3:]
+    raise LabError(f"{name} is not up after {BOOT_TIMEOUT} s: {' / '.join(tail)}")
 
 
-def kill(name: str) -> None:
+def kill_host(name: str) -> None:
     """Ends the host's systemd, and with it all that runs there; waits until its cgroup is empty."""
-    pid = leader(name)
+    pid = init_pid(name)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    cgroups.end(name)
+    cgroups.kill_group(name)
     # The kernel takes a dead namespace's link away when it finds the time; the next boot wants its name at once.
     sh("ip", "link", "del", f"vb-{name}", check=False)
 
 
-def forget(name: str) -> None:
+def remove_host(name: str) -> None:
     """Unmounts and removes the host's disk and its cgroups; what cannot go stays, and is `known`."""
-    remove(disk(name))
-    cgroups.remove(name)
+    remove_tree(disk_dir(name))
+    cgroups.remove_group(name)
 
 
-def known() -> list[str]:
+def existing_names() -> list[str]:
     """Every host there is something of on this machine: a disk, or a cgroup that a killed lab left."""
-    return sorted({path.name for path in (STATE / "hosts").glob("*")} | cgroups.names())
+    return sorted({path.name for path in (STATE_DIR / "hosts").glob("*")} | cgroups.group_names())

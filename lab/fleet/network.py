@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lab.fleet import firewall
 from lab.fleet.hosts import BRIDGE, GATEWAY, NETWORK, PORT
-from lab.fleet.shell import LabError, launch, sh
+from lab.fleet.shell import LabError, launch_detached, sh
 
 IP_FREEBIND = 15  # of linux/in.h: binds to an address that this machine does not have yet
 DEFAULT_BITS = 7  # longest prefix of a default route: VPNs split it into 0.0.0.0/1 and 128.0.0.0/1 or smaller parts
@@ -24,7 +24,7 @@ def expect_free() -> None:
     used = overlapping(json.loads(sh("ip", "-4", "-json", "route", "show", "table", "all")))
     if used:
         raise LabError(f"{NETWORK} is in use on this machine: {', '.join(used)}. The lab's hosts need these addresses.")
-    if not servers():
+    if not repository_servers():
         _expect_port_free()
 
 
@@ -52,7 +52,7 @@ def _expect_port_free() -> None:
             ) from taken
 
 
-def up() -> None:
+def create_network() -> None:
     if not Path(f"/sys/class/net/{BRIDGE}").exists():
         sh("ip", "link", "add", BRIDGE, "type", "bridge")
     sh("ip", "addr", "replace", f"{GATEWAY}/24", "dev", BRIDGE)
@@ -60,23 +60,23 @@ def up() -> None:
     firewall.open_bridge()
 
 
-def down() -> None:
-    _end_servers()
+def remove_network() -> None:
+    _stop_servers()
     firewall.close_bridge()
     sh("ip", "link", "del", BRIDGE, check=False)
 
 
-def serve(repository: Path) -> None:
+def serve_repository(repository: Path) -> None:
     """The apt repository, on the bridge's address alone, instead of an older one."""
-    _end_servers(but=str(repository))
-    if not servers():
+    _stop_servers(except_folder=str(repository))
+    if not repository_servers():
         argv = (sys.executable, "-m", "http.server", str(PORT), "--bind", GATEWAY, "--directory", str(repository))
-        launch(*argv, output=Path("/dev/null"))
+        launch_detached(*argv, output=Path("/dev/null"))
 
 
-def servers() -> dict[int, str]:
+def repository_servers() -> dict[int, str]:
     """PID -> folder of the lab's web server in this network namespace, also of one that a killed lab left."""
-    found = {}
+    folders = {}
     here = Path("/proc/self/ns/net").readlink()
     for process in Path("/proc").iterdir():
         if process.name.isdigit():
@@ -86,13 +86,13 @@ def servers() -> dict[int, str]:
             except OSError:
                 continue  # it ended while we looked
             if "http.server" in words and GATEWAY in words and here == namespace:
-                found[int(process.name)] = words[words.index("--directory") + 1]
-    return found
+                folders[int(process.name)] = words[words.index("--directory") + 1]
+    return folders
 
 
-def _end_servers(but: str = "") -> None:
-    while wrong := [pid for pid, folder in servers().items() if folder != but]:
-        for pid in wrong:
+def _stop_servers(except_folder: str = "") -> None:
+    while stale := [pid for pid, folder in repository_servers().items() if folder != except_folder]:
+        for pid in stale:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         time.sleep(0.02)

@@ -3,94 +3,98 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lab.simulated.dialect import OFFERED, Age, engine_of, number
-from lab.simulated.machine import CONFFILE, MAINTAINERS, NEWER, SOURCE, Package
+from lab.simulated.engine_versions import PACKAGE_VERSIONS, EngineAge, engine_version, major_minor
+from lab.simulated.machine import APT_SOURCE_PATH, CONFFILE, NEW_CONFFILE_TEXT, OLD_CONFFILE_TEXT, Package
 from lab.simulated.units import Unit, Work
 
 if TYPE_CHECKING:
     from lab.simulated.machine import Machine
 
 
-def offered(age: Age, source: str) -> dict[str, list[str]]:
+def offered_versions(age: EngineAge, source: str) -> dict[str, list[str]]:
     """Package -> versions, newest first, of the components that a source's text names."""
-    found: dict[str, list[str]] = {}
-    for component, packages in OFFERED[age].items():
+    versions: dict[str, list[str]] = {}
+    for component, packages in PACKAGE_VERSIONS[age].items():
         if any(component in line.split()[3:] for line in source.splitlines() if line.startswith("deb ")):
             for name, version in packages.items():
-                found[name] = [version, *found.get(name, [])]
-    return found
+                versions[name] = [version, *versions.get(name, [])]
+    return versions
 
 
-def madison(offered: dict[str, list[str]], package: str) -> str:
-    versions = offered.get(package, [])
+def render_madison(versions_by_package: dict[str, list[str]], package: str) -> str:
+    versions = versions_by_package.get(package, [])
     return "".join(f" {package} | {version} | http://packages.invalid bookworm Packages\n" for version in versions)
 
 
-def older(version: str, than: str) -> bool:
+def is_older(version: str, than: str) -> bool:
     """By the Engine's version, as far as the simulated ones differ."""
-    return number(engine_of(version)) < number(engine_of(than))
+    return major_minor(engine_version(version)) < major_minor(engine_version(than))
 
 
-def upgrade(machine: "Machine", wanted: Sequence[str]) -> Work:
+def upgrade_work(machine: "Machine", requirements: Sequence[str]) -> Work:
     """`wanted`: "name=version" each. Half-way the package is unpacked and not configured, as dpkg leaves it."""
 
     def work(unit: Unit) -> int:
-        _finish(machine)
+        _finish_configuration(machine)
         unit.output.append("Reading package lists...")
         if machine.apt_fails:
             unit.output.append("E: Failed to fetch http://packages.invalid  404  Not Found")
             return 100
-        known = offered(machine.age, machine.disk.texts.get(SOURCE, ""))
-        fresh = [(name, version) for name, version in map(_split, wanted) if not _installed(machine, name, version)]
-        for name, version in fresh:
-            if version not in known.get(name, []):
+        available = offered_versions(machine.age, machine.disk.texts.get(APT_SOURCE_PATH, ""))
+        pending = [
+            (name, version)
+            for name, version in map(_parse_requirement, requirements)
+            if not _is_installed(machine, name, version)
+        ]
+        for name, version in pending:
+            if version not in available.get(name, []):
                 unit.output.append(f"E: Version '{version}' for '{name}' was not found")
                 return 100
-        return _install(machine, unit, fresh) if fresh else 0
+        return _install_packages(machine, unit, pending) if pending else 0
 
     return work
 
 
-def _install(machine: "Machine", unit: Unit, fresh: Sequence[tuple[str, str]]) -> int:
+def _install_packages(machine: "Machine", unit: Unit, pending: Sequence[tuple[str, str]]) -> int:
     half = machine.world.pace.upgrade / 2
-    if not unit.pause(half):
+    if not unit.wait(half):
         return 143
-    for name, version in fresh:
+    for name, version in pending:
         unit.output.append(f"Unpacking {name} ({version}) ...")
         machine.packages[name] = Package(version, "iU")
-    if not unit.pause(half):
+    if not unit.wait(half):
         return 143
-    _finish(machine)
-    for name, version in fresh:
+    _finish_configuration(machine)
+    for name, version in pending:
         unit.output.append(f"Setting up {name} ({version}) ...")
-        machine.world.history.note(machine.name, "installed", f"{name}={version}")
+        machine.world.history.record_event(machine.name, "installed", f"{name}={version}")
     return 0
 
 
-def _split(word: str) -> tuple[str, str]:
-    name, _, version = word.partition("=")
+def _parse_requirement(requirement: str) -> tuple[str, str]:
+    name, _, version = requirement.partition("=")
     return name, version
 
 
-def _installed(machine: "Machine", name: str, version: str) -> bool:
+def _is_installed(machine: "Machine", name: str, version: str) -> bool:
     package = machine.packages.get(name)
     return package is not None and package.version == version
 
 
-def _finish(machine: "Machine") -> None:
+def _finish_configuration(machine: "Machine") -> None:
     """What is half-configured is finished, the maintainer's conffile taken. The daemon is not restarted."""
     with machine.lock:
         for name, package in machine.packages.items():
             if package.state == "iU":
                 package.state = "ii"
                 if name == "docker.io":
-                    _conffile(machine, engine_of(package.version))
+                    _replace_conffile(machine, engine_version(package.version))
 
 
-def _conffile(machine: "Machine", version: str) -> None:
+def _replace_conffile(machine: "Machine", version: str) -> None:
     """The newer package's own file differs from the older's: that is when dpkg takes the maintainer's."""
-    shipped = NEWER if version.startswith("26") else MAINTAINERS
+    shipped = NEW_CONFFILE_TEXT if version.startswith("26") else OLD_CONFFILE_TEXT
     text = machine.disk.texts.get(CONFFILE, "")
-    if shipped != text and (shipped == NEWER or text == NEWER):
+    if shipped != text and (shipped == NEW_CONFFILE_TEXT or text == NEW_CONFFILE_TEXT):
         machine.disk.write(f"{CONFFILE}.dpkg-old", text)
         machine.disk.write(CONFFILE, shipped)

@@ -8,110 +8,114 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.simulated import docker, scripts, system
+from lab.simulated import docker_cli, scripts, system_tools
 from lab.simulated.machine import Machine
-from lab.simulated.said import Said
+from lab.simulated.output import Output
 
 HIGHEST = 2**53 - 1  # number of a fence
-FENCED = "imker-fence"  # in the script that a command is run under
+FENCE_MARKER = "imker-fence"  # in the script that a command is run under
 
 
 @dataclass(frozen=True)
 class Rule:
     """`starts`: how argv begins; `kind`: of the deed, "" for no change; `slow`: others may go on meanwhile."""
 
-    starts: tuple[str, ...]
-    does: Callable[[Machine, list[str], str], Said]
+    prefix: tuple[str, ...]
+    handler: Callable[[Machine, list[str], str], Output]
     kind: str = ""
     slow: bool = False
 
 
 RULES = (
-    Rule(("true",), system.nothing),
-    Rule(("cat", "--"), system.cat),
-    Rule(("cat",), system.cat),
-    Rule(("stat", "-c", "%.Y", "--"), system.stat),
-    Rule(("rm", "-f", "--"), system.remove, "file"),
-    Rule(("usermod", "-aG", "docker", "--"), system.add_to_docker, "group"),
-    Rule(("systemctl", "show"), system.show),
-    Rule(("systemctl", "stop"), system.stop, "unit"),
-    Rule(("systemctl", "reset-failed"), system.reset_failed),
-    Rule(("systemctl", "daemon-reload"), system.nothing),
-    Rule(("systemctl", "restart", "docker.service"), system.restart, "restart", slow=True),
-    Rule(("systemd-run",), scripts.systemd_run, "unit"),
-    Rule(("journalctl", "-u"), system.journal),
-    Rule(("dpkg-query", "-W"), system.dpkg_query),
-    Rule(("dpkg", "--audit"), system.dpkg_audit),
-    Rule(("timeout",), lambda machine, rest, stdin: perform(machine, rest[1:], stdin)),
-    Rule(("dockerd", "--validate"), docker.validate),
-    Rule(("docker", "ps"), docker.ps),
-    Rule(("docker", "inspect"), docker.inspect),
-    Rule(("docker", "info"), docker.info),
-    Rule(("docker", "version"), docker.version),
-    Rule(("docker", "logs"), docker.logs),
-    Rule(("docker", "rm"), docker.remove, "containers"),
-    Rule(("docker", "stop"), docker.stop, "containers"),
-    Rule(("docker", "start"), docker.start, "containers"),
-    Rule(("docker", "update"), docker.update, "containers"),
-    Rule(("perl", "-e"), scripts.call_ports),
+    Rule(("true",), system_tools.do_nothing),
+    Rule(("cat", "--"), system_tools.print_file),
+    Rule(("cat",), system_tools.print_file),
+    Rule(("stat", "-c", "%.Y", "--"), system_tools.print_mtimes),
+    Rule(("rm", "-f", "--"), system_tools.remove_files, "file"),
+    Rule(("usermod", "-aG", "docker", "--"), system_tools.add_to_docker, "group"),
+    Rule(("systemctl", "show"), system_tools.show_unit),
+    Rule(("systemctl", "stop"), system_tools.stop_units, "unit"),
+    Rule(("systemctl", "reset-failed"), system_tools.reset_failed),
+    Rule(("systemctl", "daemon-reload"), system_tools.do_nothing),
+    Rule(("systemctl", "restart", "docker.service"), system_tools.restart_docker, "restart", slow=True),
+    Rule(("systemd-run",), scripts.start_transient_unit, "unit"),
+    Rule(("journalctl", "-u"), system_tools.print_journal),
+    Rule(("dpkg-query", "-W"), system_tools.dpkg_query),
+    Rule(("dpkg", "--audit"), system_tools.dpkg_audit),
+    Rule(("timeout",), lambda machine, rest, stdin: run_words(machine, rest[1:], stdin)),
+    Rule(("dockerd", "--validate"), docker_cli.validate_options),
+    Rule(("docker", "ps"), docker_cli.list_containers),
+    Rule(("docker", "inspect"), docker_cli.inspect_containers),
+    Rule(("docker", "info"), docker_cli.show_info),
+    Rule(("docker", "version"), docker_cli.show_version),
+    Rule(("docker", "logs"), docker_cli.show_logs),
+    Rule(("docker", "rm"), docker_cli.remove_containers, "containers"),
+    Rule(("docker", "stop"), docker_cli.stop_containers, "containers"),
+    Rule(("docker", "start"), docker_cli.start_containers, "containers"),
+    Rule(("docker", "update"), docker_cli.update_restart_policy, "containers"),
+    Rule(("perl", "-e"), scripts.probe_ports),
 )
 
 
-def typed(machine: Machine, line: str, stdin: str, source: str) -> Said:
+def run_line(machine: Machine, line: str, stdin: str, source: str) -> Output:
     """A line as it comes over SSH. `source`: the connection."""
     words = shlex.split(line)
     if words[:3] == ["sudo", "-n", "--"]:
         words = words[3:]
-    if words[:2] == ["sh", "-c"] and FENCED in words[2]:
-        return _fenced(machine, words, stdin, source)
-    return _typed(machine, words, stdin, source)
+    if words[:2] == ["sh", "-c"] and FENCE_MARKER in words[2]:
+        return _run_fenced(machine, words, stdin, source)
+    return _run_recorded(machine, words, stdin, source)
 
 
-def _fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Said:
+def _run_fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Output:
     """Runs a command for a mark, if no other's number on the host is as high; one at a time."""
-    path, *mine, wait = words[4:9]
-    if not machine.fence.acquire(timeout=float(wait)):
-        return Said(75, "", f"imker-fence busy {machine.disk.texts.get(path, '')}")
+    path, *claim, wait = words[4:9]
+    if not machine.fence_lock.acquire(timeout=float(wait)):
+        return Output(75, "", f"imker-fence busy {machine.disk.texts.get(path, '')}")
     try:
-        seen = machine.disk.texts.get(path, "0").split()
-        if int(seen[0]) > HIGHEST:
-            return Said(77, "", f"imker-fence broken {' '.join(seen)}\n")
-        if seen != mine and int(seen[0]) >= int(mine[0]):
-            return Said(76, "", f"imker-fence later {' '.join(seen)}\n")
-        machine.disk.write(path, " ".join(mine) + "\n")
-        return _typed(machine, words[9:], stdin, source, int(mine[0]))
+        current_claim = machine.disk.texts.get(path, "0").split()
+        if int(current_claim[0]) > HIGHEST:
+            return Output(77, "", f"imker-fence broken {' '.join(current_claim)}\n")
+        if current_claim != claim and int(current_claim[0]) >= int(claim[0]):
+            return Output(76, "", f"imker-fence later {' '.join(current_claim)}\n")
+        machine.disk.write(path, " ".join(claim) + "\n")
+        return _run_recorded(machine, words[9:], stdin, source, int(claim[0]))
     finally:
-        machine.fence.release()
+        machine.fence_lock.release()
 
 
-def _typed(machine: Machine, words: list[str], stdin: str, source: str, fence: int = 0) -> Said:
-    rule = _rule(words)
+def _run_recorded(machine: Machine, words: list[str], stdin: str, source: str, token: int = 0) -> Output:
+    rule = _find_rule(words)
     if rule is None:
         line = shlex.join(words)
-        machine.world.history.not_known(machine.name, line)
-        return Said(127, "", f"{words[0] if words else ''}: command not found\n")
+        machine.world.history.record_unknown(machine.name, line)
+        return Output(127, "", f"{words[0] if words else ''}: command not found\n")
     if not rule.kind:
-        return _done(rule, machine, words, stdin)
-    with machine.world.history.deed(machine.name, rule.kind, shlex.join(words)[:200], source, fence) as deed:
-        said = _done(rule, machine, words, stdin)
-        deed.said = said.err.strip()[-200:] if said.code else ""
-        return said
+        return _run_rule(rule, machine, words, stdin)
+    with machine.world.history.record_action(machine.name, rule.kind, shlex.join(words)[:200], source, token) as action:
+        output = _run_rule(rule, machine, words, stdin)
+        action.error = output.stderr.strip()[-200:] if output.exit_status else ""
+        return output
 
 
-def _done(rule: Rule, machine: Machine, words: list[str], stdin: str) -> Said:
+def _run_rule(rule: Rule, machine: Machine, words: list[str], stdin: str) -> Output:
     with contextlib.nullcontext() if rule.slow else machine.lock:
-        return rule.does(machine, words[len(rule.starts) :], stdin)
+        return rule.handler(machine, words[len(rule.prefix) :], stdin)
 
 
-def perform(machine: Machine, words: list[str], stdin: str) -> Said:
-    rule = _rule(words)
-    return rule.does(machine, words[len(rule.starts) :], stdin) if rule else Said(127, "", "command not found\n")
+def run_words(machine: Machine, words: list[str], stdin: str) -> Output:
+    rule = _find_rule(words)
+    return rule.handler(machine, words[len(rule.prefix) :], stdin) if rule else Output(127, "", "command not found\n")
 
 
-def _rule(words: list[str]) -> Rule | None:
+def _find_rule(words: list[str]) -> Rule | None:
     if words[:2] == ["sh", "-c"] and len(words) > 2:
         return next(
-            (Rule(("sh", "-c"), script.does, script.kind) for script in scripts.SCRIPTS if script.has in words[2]),
+            (
+                Rule(("sh", "-c"), script.handler, script.kind)
+                for script in scripts.SCRIPTS
+                if script.marker in words[2]
+            ),
             None,
         )
-    return next((rule for rule in RULES if tuple(words[: len(rule.starts)]) == rule.starts), None)
+    return next((rule for rule in RULES if tuple(words[: len(rule.prefix)]) == rule.prefix), None)

@@ -13,30 +13,30 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from lab.fleet import client
+from lab.fleet import client_files
+from lab.fleet.daemon_option_files import TLS_PATHS
 from lab.fleet.hosts import BY_NAME, FLEET, LabHost
-from lab.fleet.options import TLS
 from lab.fleet.shell import LabError
-from lab.simulated import api, ssh
-from lab.simulated.dialect import Age, Pace
-from lab.simulated.door import Door
+from lab.simulated import engine_api, ssh_server
+from lab.simulated.engine_versions import EngineAge, Pace
+from lab.simulated.listening_socket import ListeningSocket
 from lab.simulated.machine import Machine
 from lab.simulated.world import World
 
-SSH, ENGINE = 2222, 2376
-NETWORKS = range(18, 250)  # 127.X.0.0/16, the first that no other simulated fleet of this machine has
+SSH_PORT, ENGINE_PORT = 2222, 2376
+NETWORK_RANGE = range(18, 250)  # 127.X.0.0/16, the first that no other simulated fleet of this machine has
 
 
-def named(names: Iterable[str], number: int = 0) -> tuple[LabHost, ...]:
+def select_hosts(names: Iterable[str], number: int = 0) -> tuple[LabHost, ...]:
     """The lab's hosts of these names; or so many of them, the write-up's first, then as many more as it takes."""
-    wanted = tuple(names)
-    strangers = [name for name in wanted if name not in BY_NAME]
-    if strangers:
-        raise LabError(f"no such host: {', '.join(strangers)}; there are {', '.join(BY_NAME)}")
-    if wanted:
-        return tuple(BY_NAME[name] for name in wanted)
-    more = (LabHost(f"extra{n}", 100 + n, "defaults", "member", f"server-{n % 3 + 1}") for n in range(1, number))
-    return (FLEET + tuple(more))[: number or len(FLEET)]
+    host_names = tuple(names)
+    unknown_names = [name for name in host_names if name not in BY_NAME]
+    if unknown_names:
+        raise LabError(f"no such host: {', '.join(unknown_names)}; there are {', '.join(BY_NAME)}")
+    if host_names:
+        return tuple(BY_NAME[name] for name in host_names)
+    extra_hosts = (LabHost(f"extra{n}", 100 + n, "defaults", "member", f"server-{n % 3 + 1}") for n in range(1, number))
+    return (FLEET + tuple(extra_hosts))[: number or len(FLEET)]
 
 
 class Fleet:
@@ -48,117 +48,125 @@ class Fleet:
         folder: Path,
         network: int,
         pace: Pace | None = None,
-        ages: Sequence[Age] = ("2016",),
+        ages: Sequence[EngineAge] = ("2016",),
     ) -> None:
-        self.hosts = tuple(_at(host, network) for host in hosts)
+        self.hosts = tuple(_on_loopback(host, network) for host in hosts)
         self.folder = folder
         self._keys = folder / "keys" / str(network)  # certificates name addresses
         self._pace, self._ages = pace, ages
-        client.check(folder)
-        client.make_keys(self.hosts, self._keys)
-        client.write(folder, self.hosts, self._keys)
-        self._doors: dict[str, tuple[Door, Door]] = {}
-        self._contexts = {host.name: self._context(host) for host in self.hosts}
-        self.world = self._begin()
+        client_files.check(folder)
+        client_files.ensure_keys(self.hosts, self._keys)
+        client_files.write_client_files(folder, self.hosts, self._keys)
+        self._sockets: dict[str, tuple[ListeningSocket, ListeningSocket]] = {}
+        self._tls_contexts = {host.name: self._create_tls_context(host) for host in self.hosts}
+        self.world = self._create_world()
 
     def __getitem__(self, name: str) -> Machine:
         return self.world.machines[name]
 
-    def reset(self, ages: Sequence[Age] = ()) -> None:
+    def reset(self, ages: Sequence[EngineAge] = ()) -> None:
         """All hosts anew, in the state of 2016, at the same addresses; docker-machine's store as well."""
         self.close()
         self._ages = ages or self._ages
-        client.write(self.folder, self.hosts, self._keys)
-        self.world = self._begin()
+        client_files.write_client_files(self.folder, self.hosts, self._keys)
+        self.world = self._create_world()
 
     def close(self) -> None:
         for machine in self.world.machines.values():
             machine.silent.clear()
-            machine.scrap()
-        for doors in self._doors.values():
-            for door in doors:
-                door.shut()
-                door.cut()
+            machine.discard()
+        for sockets in self._sockets.values():
+            for listener in sockets:
+                listener.close()
+                listener.reset_connections()
 
     # --- faults on demand ---
 
-    def cut(self, name: str) -> None:
+    def reset_ssh(self, name: str) -> None:
         """Resets every SSH connection to a host; what it was doing there goes on."""
-        self.world.history.note(name, "fault", "SSH cut")
-        self._doors[name][0].cut()
+        self.world.history.record_event(name, "fault", "SSH cut")
+        self._sockets[name][0].reset_connections()
 
-    def connected(self) -> list[str]:
+    def connected_hosts(self) -> list[str]:
         """Names of the hosts that somebody is connected to by SSH."""
-        return [name for name, (shell, _) in self._doors.items() if shell.callers()]
+        return [name for name, (shell, _) in self._sockets.items() if shell.connection_count()]
 
-    def black_hole(self, name: str, silent: bool = True) -> None:
+    def set_silent(self, name: str, silent: bool = True) -> None:
         """The host accepts connections and says nothing, over SSH and over TLS, until it is told otherwise."""
-        self.world.history.note(name, "fault", "black hole" if silent else "speaks again")
+        self.world.history.record_event(name, "fault", "black hole" if silent else "speaks again")
         self[name].silent.set() if silent else self[name].silent.clear()
 
     def reboot(self, name: str, seconds: float | None = None) -> None:
         """`seconds`: how long it is away, if not as long as it takes to boot."""
-        self.world.history.note(name, "fault", "reboot")
+        self.world.history.record_event(name, "fault", "reboot")
         self[name].reboot(self.world.pace.boot if seconds is None else seconds)
 
     # --- ---
 
-    def _begin(self) -> World:
-        world = World(self.hosts, {host.name: self._files(host) for host in self.hosts}, self._pace, self._ages)
+    def _create_world(self) -> World:
+        world = World(self.hosts, {host.name: self._tls_files(host) for host in self.hosts}, self._pace, self._ages)
         for machine in world.machines.values():
-            self._connect(machine)
+            self._open_sockets(machine)
         return world
 
-    def _connect(self, machine: Machine) -> None:
-        about, keys = machine.about, self._keys
-        host_key, user_key = client.host_key(about, keys), keys / "ssh/id_ed25519"
-        shell = Door(about.address, SSH, partial(ssh.serve, machine, host_key, user_key))
-        engine = Door(about.address, ENGINE, partial(api.serve, machine, self._contexts[about.name]))
-        self._doors[about.name] = (shell, engine)
-        machine.listening = lambda listens: engine.open() if listens else _gone(engine)
-        machine.power = lambda on: shell.open() if on else _gone(shell)
+    def _open_sockets(self, machine: Machine) -> None:
+        lab_host, keys = machine.lab_host, self._keys
+        host_key, user_key = client_files.host_key_path(lab_host, keys), keys / "ssh/id_ed25519"
+        shell = ListeningSocket(
+            lab_host.address, SSH_PORT, partial(ssh_server.serve_connection, machine, host_key, user_key)
+        )
+        engine = ListeningSocket(
+            lab_host.address,
+            ENGINE_PORT,
+            partial(engine_api.serve_connection, machine, self._tls_contexts[lab_host.name]),
+        )
+        self._sockets[lab_host.name] = (shell, engine)
+        machine.on_tls_change = lambda listens: engine.open() if listens else _close_socket(engine)
+        machine.on_power_change = lambda on: shell.open() if on else _close_socket(shell)
         shell.open()
-        machine.listening(machine.dockerd.tls)
+        machine.on_tls_change(machine.dockerd.tls)
 
-    def _files(self, host: LabHost) -> dict[str, str]:
+    def _tls_files(self, host: LabHost) -> dict[str, str]:
         sources = {"tlscacert": "ca.pem", "tlscert": f"{host.name}/server.pem", "tlskey": f"{host.name}/server-key.pem"}
-        return {TLS[option]: (self._keys / source).read_text() for option, source in sources.items()}
+        return {TLS_PATHS[option]: (self._keys / source).read_text() for option, source in sources.items()}
 
-    def _context(self, host: LabHost) -> ssl.SSLContext:
-        own = self._keys / host.name
-        return api.context(str(own / "server.pem"), str(own / "server-key.pem"), str(self._keys / "ca.pem"))
+    def _create_tls_context(self, host: LabHost) -> ssl.SSLContext:
+        host_keys = self._keys / host.name
+        return engine_api.tls_context(
+            str(host_keys / "server.pem"), str(host_keys / "server-key.pem"), str(self._keys / "ca.pem")
+        )
 
 
 @contextmanager
-def running(hosts: Iterable[LabHost], folder: Path, pace: Pace | None = None, *ages: Age) -> Iterator[Fleet]:
+def run_fleet(hosts: Iterable[LabHost], folder: Path, pace: Pace | None = None, *ages: EngineAge) -> Iterator[Fleet]:
     """Hosts on a network of their own, for as long as somebody needs them."""
     with ExitStack() as stack:
-        network = stack.enter_context(_network())
+        network = stack.enter_context(_reserve_network())
         fleet = Fleet(hosts, folder, network, pace, ages or ("2016",))
         stack.callback(fleet.close)
         yield fleet
 
 
-def stay(names: tuple[str, ...], number: int, folder: Path, say: Callable[[str], None]) -> None:
+def run_until_signal(names: tuple[str, ...], number: int, folder: Path, say: Callable[[str], None]) -> None:
     """Hosts until SIGTERM or Ctrl-C. What no host understood is told at the end."""
-    over = threading.Event()
+    stop_requested = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signum, lambda *_: over.set())
-    with running(named(names, number), folder) as fleet:
+        signal.signal(signum, lambda *_: stop_requested.set())
+    with run_fleet(select_hosts(names, number), folder) as fleet:
         for host in fleet.hosts:
             say(f"{host.name:<12} {host.address:<15} simulated")
         say(f"the client's side is in {folder}/: imker.toml, docker-machine/, known_hosts, ssh/")
-        over.wait()
-        for line in fleet.world.history.unknown:
+        stop_requested.wait()
+        for line in fleet.world.history.unknown_requests:
             say(f"not understood: {line}")
 
 
 @contextmanager
-def _network() -> Iterator[int]:
+def _reserve_network() -> Iterator[int]:
     """A free 127.X.0.0/16; a socket at its first address keeps others away."""
-    for network in NETWORKS:
+    for network in NETWORK_RANGE:
         try:
-            claim = socket.create_server((f"127.{network}.0.1", ENGINE))
+            claim = socket.create_server((f"127.{network}.0.1", ENGINE_PORT))
         except OSError:
             continue
         with claim:
@@ -167,13 +175,13 @@ def _network() -> Iterator[int]:
     raise LabError("no loopback address besides 127.0.0.1 can be had here: simulated hosts need Linux's 127.0.0.0/8")
 
 
-def _gone(door: Door) -> None:
-    door.shut()
-    door.cut()
+def _close_socket(listener: ListeningSocket) -> None:
+    listener.close()
+    listener.reset_connections()
 
 
-def _at(host: LabHost, network: int) -> LabHost:
+def _on_loopback(host: LabHost, network: int) -> LabHost:
     """On loopback, keeping its number; those past 250 go on in the next third byte."""
     third, last = divmod(host.number, 250)
     store = f"127.{network}.0.64"
-    return replace(host, network=f"127.{network}.{third}", number=last, ssh_port=SSH, store=store)
+    return replace(host, network=f"127.{network}.{third}", number=last, ssh_port=SSH_PORT, store_address=store)

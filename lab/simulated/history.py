@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Deed:
+class Action:
     """`began`, `ended`: by the monotonic clock, `ended` 0 while it goes on; `source`: the connection, "" for a fault.
 
     `kind`: what it does, such as "file", "unit", "join"; `said`: how it ended, "" for well; `fence`: the number that
@@ -20,45 +20,45 @@ class Deed:
 
     host: str
     kind: str
-    what: str
+    detail: str
     source: str
-    began: float
-    ended: float = 0.0
-    said: str = ""
-    fence: int = 0
+    started_at: float
+    ended_at: float = 0.0
+    error: str = ""
+    token: int = 0
 
 
 class History:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._deeds: list[Deed] = []
-        self._unknown: list[str] = []
+        self._actions: list[Action] = []
+        self._unknown_requests: list[str] = []
 
     @contextmanager
-    def deed(self, host: str, kind: str, what: str, source: str, fence: int = 0) -> Iterator[Deed]:
-        deed = Deed(host, kind, what, source, time.monotonic(), fence=fence)
+    def record_action(self, host: str, kind: str, detail: str, source: str, token: int = 0) -> Iterator[Action]:
+        action = Action(host, kind, detail, source, time.monotonic(), token=token)
         with self._lock:
-            self._deeds.append(deed)
+            self._actions.append(action)
         try:
-            yield deed
+            yield action
         finally:
-            deed.ended = time.monotonic()
+            action.ended_at = time.monotonic()
 
-    def note(self, host: str, kind: str, what: str) -> None:
+    def record_event(self, host: str, kind: str, detail: str) -> None:
         """What nobody asked for over a connection: a fault, or what a host does by itself."""
-        with self.deed(host, kind, what, ""):
+        with self.record_action(host, kind, detail, ""):
             pass
 
-    def not_known(self, host: str, what: str) -> None:
+    def record_unknown(self, host: str, request: str) -> None:
         with self._lock:
-            self._unknown.append(f"{host}: {what}")
+            self._unknown_requests.append(f"{host}: {request}")
 
-    def deeds(self, kind: str = "", host: str = "") -> list[Deed]:
+    def actions(self, kind: str = "", host: str = "") -> list[Action]:
         with self._lock:
-            return [deed for deed in self._deeds if kind in ("", deed.kind) and host in ("", deed.host)]
+            return [action for action in self._actions if kind in ("", action.kind) and host in ("", action.host)]
 
     @property
-    def unknown(self) -> list[str]:
+    def unknown_requests(self) -> list[str]:
         """Commands and calls that no simulated host understands: there should be none."""
         with self._lock:
-            return list(self._unknown)
+            return list(self._unknown_requests)

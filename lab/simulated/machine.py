@@ -11,20 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lab.fleet import options
+from lab.fleet import daemon_option_files
 from lab.fleet.hosts import APPLICATIONS, LabHost
-from lab.simulated.dialect import OFFERED, Age
 from lab.simulated.dockerd import Dockerd
+from lab.simulated.engine_versions import PACKAGE_VERSIONS, EngineAge
 from lab.simulated.units import Units
 
 if TYPE_CHECKING:
     from lab.simulated.world import World
 
-SOURCE = "/etc/apt/sources.list.d/docker.list"
-CONFFILE, PACKAGED = "/etc/default/docker", "/lib/systemd/system/docker.service"
-MAINTAINERS = '# Docker Upstart and SysVinit configuration file\n#DOCKER_OPTS="--dns 8.8.8.8"\n'
-NEWER = MAINTAINERS + "# Use of this file is deprecated upstream; see also /etc/docker/daemon.json.\n"
-UNIT = (
+APT_SOURCE_PATH = "/etc/apt/sources.list.d/docker.list"
+CONFFILE, PACKAGED_UNIT_PATH = "/etc/default/docker", "/lib/systemd/system/docker.service"
+OLD_CONFFILE_TEXT = '# Docker Upstart and SysVinit configuration file\n#DOCKER_OPTS="--dns 8.8.8.8"\n'
+NEW_CONFFILE_TEXT = OLD_CONFFILE_TEXT + "# Use of this file is deprecated upstream; see also /etc/docker/daemon.json.\n"
+UNIT_TEXT = (
     "[Unit]\nAfter=network-online.target docker.socket\n[Service]\nType=notify\nEnvironmentFile=-/etc/default/docker\n"
     "ExecStart=/usr/sbin/dockerd -H fd:// $DOCKER_OPTS\n"
 )
@@ -40,7 +40,7 @@ class Container:
     restart: str
     ports: tuple[str, ...] = ()
     running: bool = True
-    starts: bool = True  # a fault: one that does not start any more
+    can_start: bool = True  # a fault: one that does not start any more
 
 
 @dataclass
@@ -54,64 +54,64 @@ class Disk:
     """path -> text, and when it was last written, UNIX seconds."""
 
     texts: dict[str, str] = field(default_factory=dict)
-    changed: dict[str, float] = field(default_factory=dict)
+    modified_at: dict[str, float] = field(default_factory=dict)
 
     def write(self, path: str, text: str) -> None:
         self.texts[path] = text
-        self.changed[path] = time.time()
+        self.modified_at[path] = time.time()
 
     def copy(self, path: str, to: str) -> None:
         """As `cp -p`: with its time."""
-        self.texts[to], self.changed[to] = self.texts[path], self.changed[path]
+        self.texts[to], self.modified_at[to] = self.texts[path], self.modified_at[path]
 
     def remove(self, path: str) -> None:
         self.texts.pop(path, None)
-        self.changed.pop(path, None)
+        self.modified_at.pop(path, None)
 
 
 class Machine:
     """`listening`, `power`: called with True and False as the Engine's TLS port and the host come and go."""
 
-    def __init__(self, about: LabHost, world: "World", tls: dict[str, str], age: Age) -> None:
-        self.about = about
+    def __init__(self, lab_host: LabHost, world: "World", tls: dict[str, str], age: EngineAge) -> None:
+        self.lab_host = lab_host
         self.world = world
         self.age = age
         self.lock = threading.RLock()
-        self.fence = threading.Lock()  # of /var/lib/imker, held by the command that changes the host
-        self.listening: Callable[[bool], None] = lambda open_: None
-        self.power: Callable[[bool], None] = lambda on: None
-        self.up = True
+        self.fence_lock = threading.Lock()  # of /var/lib/imker, held by the command that changes the host
+        self.on_tls_change: Callable[[bool], None] = lambda open_: None
+        self.on_power_change: Callable[[bool], None] = lambda on: None
+        self.is_up = True
         self.silent = threading.Event()  # a fault: accepts, and says nothing
-        self.scrapped = threading.Event()
+        self.discarded = threading.Event()
         self.apt_fails = False
         self.second = ""  # the address of a second interface
-        self.machine_id = hashlib.sha256(about.name.encode()).hexdigest()[:32]
+        self.machine_id = hashlib.sha256(lab_host.name.encode()).hexdigest()[:32]
         self.groups = {"geschke", "sudo"}
-        self.booted = time.time() - 3600
+        self.booted_at = time.time() - 3600
         self.disk = Disk()
         self.units = Units()
         self.journal: dict[str, list[str]] = {}
-        self.packages = {name: Package(version) for name, version in OFFERED[age]["main"].items()}
+        self.packages = {name: Package(version) for name, version in PACKAGE_VERSIONS[age]["main"].items()}
         self.containers: dict[str, Container] = {}
         self.dockerd = Dockerd(self)
         self._ids = itertools.count(1)
-        self._state_of_2016(tls)
+        self._install_legacy_state(tls)
 
-    def _state_of_2016(self, tls: dict[str, str]) -> None:
+    def _install_legacy_state(self, tls: dict[str, str]) -> None:
         """The daemon runs without the cluster flags, and they stand on the disk."""
-        for path, text in {PACKAGED: UNIT, CONFFILE: MAINTAINERS, **tls}.items():
+        for path, text in {PACKAGED_UNIT_PATH: UNIT_TEXT, CONFFILE: OLD_CONFFILE_TEXT, **tls}.items():
             self.disk.write(path, text)
-        self.disk.write(SOURCE, "deb [trusted=yes] http://packages.invalid/ bookworm main\n")
-        for path, text in options.files(self.about, classic=False).items():
+        self.disk.write(APT_SOURCE_PATH, "deb [trusted=yes] http://packages.invalid/ bookworm main\n")
+        for path, text in daemon_option_files.option_files(self.lab_host, classic=False).items():
             self.disk.write(path, text)
-        for name, image, arguments in (*APPLICATIONS, *self.about.classic):
-            self.add(name, image, arguments)
+        for name, image, arguments in (*APPLICATIONS, *self.lab_host.classic_containers):
+            self.add_container(name, image, arguments)
         self.dockerd.start()
-        self.dockerd.started = self.booted + 10
-        for path, text in options.files(self.about, classic=True).items():
+        self.dockerd.started_at = self.booted_at + 10
+        for path, text in daemon_option_files.option_files(self.lab_host, classic=True).items():
             self.disk.write(path, text)
 
-    def add(self, name: str, image: str, arguments: str) -> None:
+    def add_container(self, name: str, image: str, arguments: str) -> None:
         """A container as `docker run` with these arguments would make it."""
         words = arguments.split()
         restart = next((word.split("=")[1] for word in words if word.startswith("--restart=")), "no")
@@ -121,7 +121,7 @@ class Machine:
 
     @property
     def name(self) -> str:
-        return self.about.name
+        return self.lab_host.name
 
     def log(self, unit: str, line: str) -> None:
         self.journal.setdefault(unit, []).append(line)
@@ -129,24 +129,24 @@ class Machine:
     def reboot(self, seconds: float) -> None:
         """Power off, and on again after so long. What apt was doing stays half done."""
         with self.lock:
-            self.up = False
+            self.is_up = False
             self.units.power_off()
             self.dockerd.stop()
-            self.power(False)
+            self.on_power_change(False)
         threading.Thread(target=self._boot, args=(seconds,), name=f"boot {self.name}", daemon=True).start()
 
-    def scrap(self) -> None:
+    def discard(self) -> None:
         """For good: if it is away, it does not come back."""
         with self.lock:
-            self.scrapped.set()
+            self.discarded.set()
             self.units.power_off()
 
     def _boot(self, seconds: float) -> None:
-        self.scrapped.wait(seconds)
+        self.discarded.wait(seconds)
         with self.lock:
-            if self.scrapped.is_set():
+            if self.discarded.is_set():
                 return
-            self.booted = time.time()
-            self.up = True
-            self.power(True)
+            self.booted_at = time.time()
+            self.is_up = True
+            self.on_power_change(True)
             self.dockerd.start()

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from lab.simulated.dialect import accepts_membership
-from lab.simulated.refusals import Refused
+from lab.simulated.engine_errors import EngineError
+from lab.simulated.engine_versions import accepts_membership
 
 if TYPE_CHECKING:
     from lab.simulated.machine import Machine
@@ -18,65 +18,71 @@ class Node:
     id: str
     hostname: str
     address: str
-    engine: str
+    engine_version: str
     machine: "Machine | None"
     role: str = "worker"
     availability: str = "active"
     membership: str = "accepted"
     labels: dict[str, str] = field(default_factory=dict)
-    index: int = 1
-    locked: bool = False
+    version_index: int = 1
+    is_locked: bool = False
 
     @property
-    def manages(self) -> bool:
+    def is_manager(self) -> bool:
         return self.role == "manager" and self.membership == "accepted"
 
     @property
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
         host = self.machine
-        return bool(host and host.up and host.dockerd.version and not host.silent.is_set()) and not self.locked
+        return bool(host and host.is_up and host.dockerd.version and not host.silent.is_set()) and not self.is_locked
 
 
 class Nodes(dict[str, Node]):
     """By ID."""
 
-    def of(self, machine: "Machine") -> Node | None:
+    def of_machine(self, machine: "Machine") -> Node | None:
         return next((node for node in self.values() if node.machine is machine), None)
 
-    def found(self, key: str) -> Node:
+    def find(self, key: str) -> Node:
         """By the beginning of its ID. Raises Refused."""
-        found = [node for node in self.values() if node.id.startswith(key)]
-        if len(found) != 1:
-            raise Refused(404, f"node {key} not found")
-        return found[0]
+        matches = [node for node in self.values() if node.id.startswith(key)]
+        if len(matches) != 1:
+            raise EngineError(404, f"node {key} not found")
+        return matches[0]
 
     def managers(self) -> list[Node]:
-        return [node for node in self.values() if node.manages]
+        return [node for node in self.values() if node.is_manager]
 
-    def quorum(self) -> bool:
+    def has_quorum(self) -> bool:
         managers = self.managers()
-        return sum(node.answers for node in managers) >= len(managers) // 2 + 1
+        return sum(node.is_reachable for node in managers) >= len(managers) // 2 + 1
 
-    def at(self, addresses: Iterable[str]) -> Node | None:
+    def manager_at(self, addresses: Iterable[str]) -> Node | None:
         """The first manager that answers at one of these, each with its port."""
         hosts = [address.rpartition(":")[0] for address in addresses]
-        return next((node for host in hosts for node in self.managers() if node.address == host and node.answers), None)
+        return next(
+            (node for host in hosts for node in self.managers() if node.address == host and node.is_reachable), None
+        )
 
 
-def shown(node: Node, leads: bool) -> dict[str, Any]:
+def node_to_api(node: Node, is_leader: bool) -> dict[str, Any]:
     """As the Engine API gives it."""
     spec: dict[str, Any] = {"Role": node.role, "Availability": node.availability, "Labels": dict(node.labels)}
     manager: dict[str, Any] = {}
-    if accepts_membership(node.engine):
+    if accepts_membership(node.engine_version):
         spec["Membership"] = node.membership
-    if node.manages:
-        reachability = "reachable" if node.answers else "unreachable"
-        manager = {"Addr": f"{node.address}:2377", "Reachability": reachability, **({"Leader": True} if leads else {})}
+    if node.is_manager:
+        reachability = "reachable" if node.is_reachable else "unreachable"
+        manager = {
+            "Addr": f"{node.address}:2377",
+            "Reachability": reachability,
+            **({"Leader": True} if is_leader else {}),
+        }
     return {
         "ID": node.id,
-        "Version": {"Index": node.index},
+        "Version": {"Index": node.version_index},
         "Spec": spec,
-        "Description": {"Hostname": node.hostname, "Engine": {"EngineVersion": node.engine}},
-        "Status": {"State": "ready" if node.answers else "down", "Addr": node.address},
+        "Description": {"Hostname": node.hostname, "Engine": {"EngineVersion": node.engine_version}},
+        "Status": {"State": "ready" if node.is_reachable else "down", "Addr": node.address},
         **({"ManagerStatus": manager} if manager else {}),
     }

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.simulated import apt, system
-from lab.simulated.machine import SOURCE, Machine
-from lab.simulated.said import Said
+from lab.simulated import apt, system_tools
+from lab.simulated.machine import APT_SOURCE_PATH, Machine
+from lab.simulated.output import Output
 from lab.simulated.units import Unit, Work
 
-UPGRADE, LISTEN = "apt-get -q install", "IO::Select"
+UPGRADE_MARKER, LISTEN_MARKER = "apt-get -q install", "IO::Select"
 GIB = 2**30
 
 
@@ -19,54 +19,58 @@ GIB = 2**30
 class Script:
     """`has`: what its text contains, and no other's before it; `does` gets argv from the script on."""
 
-    has: str
-    does: Callable[[Machine, list[str], str], Said]
+    marker: str
+    handler: Callable[[Machine, list[str], str], Output]
     kind: str = ""
 
 
-def save(machine: Machine, rest: list[str], stdin: str) -> Said:
-    _, _, path, stamp, before = rest
+def save_copy(machine: Machine, rest: list[str], stdin: str) -> Output:
+    _, _, path, stamp, log_path = rest
     if path in machine.disk.texts:
         machine.disk.copy(path, f"{path}.imker-{stamp}")
-        if before:
-            note(machine, [*rest[:2], before, f"{path}.imker-{stamp}"], stdin)
-    return Said()
+        if log_path:
+            append_line(machine, [*rest[:2], log_path, f"{path}.imker-{stamp}"], stdin)
+    return Output()
 
 
-def note(machine: Machine, rest: list[str], stdin: str) -> Said:
+def append_line(machine: Machine, rest: list[str], stdin: str) -> Output:
     machine.disk.write(rest[2], machine.disk.texts.get(rest[2], "") + f"{rest[3]}\n")
-    return Said()
+    return Output()
 
 
-def restore(machine: Machine, rest: list[str], stdin: str) -> Said:
+def restore_copy(machine: Machine, rest: list[str], stdin: str) -> Output:
     machine.disk.copy(rest[2], rest[3])
-    return Said()
+    return Output()
 
 
-def write(machine: Machine, rest: list[str], stdin: str) -> Said:
+def write_file(machine: Machine, rest: list[str], stdin: str) -> Output:
     machine.disk.write(rest[2], stdin)
-    return Said()
+    return Output()
 
 
-def copies(machine: Machine, rest: list[str], stdin: str) -> Said:
-    found = sorted(path for path in machine.disk.texts if path.startswith(f"{rest[2]}.imker-"))
-    return Said(0, "".join(f"{path}\n" for path in found))
+def list_copies(machine: Machine, rest: list[str], stdin: str) -> Output:
+    paths = sorted(path for path in machine.disk.texts if path.startswith(f"{rest[2]}.imker-"))
+    return Output(0, "".join(f"{path}\n" for path in paths))
 
 
-def candidates(machine: Machine, rest: list[str], stdin: str) -> Said:
+def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
     """Each package's versions, then those of the first that are older than the installed one."""
     if machine.apt_fails:
-        return Said(100, "", "E: Failed to fetch http://packages.invalid  404  Not Found\n")
-    _, _, listed, installed, *packages = rest
-    offered = apt.offered(machine.age, stdin if listed else machine.disk.texts.get(SOURCE, ""))
-    older = (one for one in offered.get(packages[0], []) if apt.older(one, installed))
-    shown = "".join(apt.madison(offered, package) + "==\n" for package in packages)
-    return Said(0, shown + "".join(f"{version}\n" for version in older))
+        return Output(100, "", "E: Failed to fetch http://packages.invalid  404  Not Found\n")
+    _, _, has_source, installed, *packages = rest
+    versions_by_package = apt.offered_versions(
+        machine.age, stdin if has_source else machine.disk.texts.get(APT_SOURCE_PATH, "")
+    )
+    older_versions = (
+        candidate for candidate in versions_by_package.get(packages[0], []) if apt.is_older(candidate, installed)
+    )
+    madison = "".join(apt.render_madison(versions_by_package, package) + "==\n" for package in packages)
+    return Output(0, madison + "".join(f"{version}\n" for version in older_versions))
 
 
-def conditions(machine: Machine, rest: list[str], stdin: str) -> Said:
+def show_conditions(machine: Machine, rest: list[str], stdin: str) -> Output:
     """The host's surroundings, section by section, in each tool's own words."""
-    address = machine.about.address
+    address = machine.lab_host.address
     network = ipaddress.ip_network(f"{address}/16", strict=False)
     docker = bool(machine.dockerd.version)
     sections = {
@@ -74,7 +78,9 @@ def conditions(machine: Machine, rest: list[str], stdin: str) -> Said:
         "machine": f"{machine.machine_id}\n",
         "init": "systemd\n",
         "disk": f"Filesystem 1B-blocks Used Available Capacity Mounted on\n/dev/vda {40 * GIB} {GIB} {39 * GIB} 3% /\n",
-        "broken": "".join(f"{one.state}  {name}\n" for name, one in machine.packages.items() if one.state != "ii"),
+        "broken": "".join(
+            f"{package.state}  {name}\n" for name, package in machine.packages.items() if package.state != "ii"
+        ),
         "addresses": f"1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet {address}/16 scope global eth0\n"
         + (f"3: eth1    inet {machine.second}/24 scope global eth1\n" if machine.second else ""),
         "links": "1: lo: <LOOPBACK,UP> mtu 65536 state UNKNOWN\n2: eth0: <BROADCAST,UP> mtu 1500 state UP\n"
@@ -85,87 +91,96 @@ def conditions(machine: Machine, rest: list[str], stdin: str) -> Said:
         "overlays": "",
         "iptables": "iptables v1.8.9 (nf_tables)\n",
         "legacy": "",
-        "store": _store(machine),
-        "locks": "4711 apt-get\n" if machine.units.running("imker-upgrade.service") else "",
+        "store": _store_connections(machine),
+        "locks": "4711 apt-get\n" if machine.units.is_running("imker-upgrade.service") else "",
         "certificate": machine.disk.texts.get(rest[3] if len(rest) > 3 else "", ""),
         "end": "end\n",
     }
-    return Said(0, "".join(f"=={name}\n{text}" for name, text in sections.items()))
+    return Output(0, "".join(f"=={name}\n{text}" for name, text in sections.items()))
 
 
-def _store(machine: Machine) -> str:
+def _store_connections(machine: Machine) -> str:
     """Connections to the key-value store here: those of the agents that still run."""
     if "consulnode01" not in machine.containers or not machine.containers["consulnode01"].running:
         return ""
     agents = (
-        other.about.address
+        other.lab_host.address
         for other in machine.world.machines.values()
         if other.dockerd.version and (agent := other.containers.get("swarm-agent")) and agent.running
     )
-    return "".join(f"0 0 {machine.about.address}:8500 {address}:40000\n" for address in agents)
+    return "".join(f"0 0 {machine.lab_host.address}:8500 {address}:40000\n" for address in agents)
 
 
 SCRIPTS = (
-    Script("apt-cache madison", candidates),
-    Script('cat > "$to.imker~"', write, "file"),
-    Script('echo "$1.imker-$2"', save, "file"),
-    Script('cp -p -- "$1" "$to', restore, "file"),
-    Script('printf "%s\\n" "$2" >> "$1"', note, "file"),
-    Script(".imker-*; do", copies),
-    Script("cat /proc/uptime", system.clocks),
-    Script("part now date", conditions),
+    Script("apt-cache madison", show_candidates),
+    Script('cat > "$to.imker~"', write_file, "file"),
+    Script('echo "$1.imker-$2"', save_copy, "file"),
+    Script('cp -p -- "$1" "$to', restore_copy, "file"),
+    Script('printf "%s\\n" "$2" >> "$1"', append_line, "file"),
+    Script(".imker-*; do", list_copies),
+    Script("cat /proc/uptime", system_tools.print_clocks),
+    Script("part now date", show_conditions),
 )
 
 
 # --- programs under systemd, and Perl's ------------------------------------------------------------------------------
 
 
-def systemd_run(machine: Machine, rest: list[str], stdin: str) -> Said:
-    given = dict(word.removeprefix("--").split("=", 1) for word in rest if word.startswith("--") and "=" in word)
-    name, about = given["unit"], given.get("description", "")
+def start_transient_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
+    settings = dict(word.removeprefix("--").split("=", 1) for word in rest if word.startswith("--") and "=" in word)
+    name, description = settings["unit"], settings.get("description", "")
     argv = [word.replace("$$", "$") for word in itertools.dropwhile(lambda word: word.startswith("--"), rest)]
-    work = _work(machine, argv)
+    work = _unit_work(machine, argv)
     if work is None:
-        machine.world.history.not_known(machine.name, f"systemd-run {' '.join(argv)[:200]}")
-        return Said(127, "", "no such program on a simulated host\n")
-    if not machine.units.start(name, work, about):
-        return Said(1, "", f"Failed to start transient service unit: Unit {name} was already loaded.\n")
-    return Said(0, "", f"Running as unit: {name}\n")
+        machine.world.history.record_unknown(machine.name, f"systemd-run {' '.join(argv)[:200]}")
+        return Output(127, "", "no such program on a simulated host\n")
+    if not machine.units.start(name, work, description):
+        return Output(1, "", f"Failed to start transient service unit: Unit {name} was already loaded.\n")
+    return Output(0, "", f"Running as unit: {name}\n")
 
 
-def _work(machine: Machine, argv: list[str]) -> Work | None:
-    if argv[:2] == ["sh", "-c"] and UPGRADE in argv[2]:
-        return apt.upgrade(machine, argv[4:])
-    if argv[:2] == ["perl", "-e"] and LISTEN in argv[2] and "Listen" in argv[2]:
-        return _listening(argv[3])
+def _unit_work(machine: Machine, argv: list[str]) -> Work | None:
+    if argv[:2] == ["sh", "-c"] and UPGRADE_MARKER in argv[2]:
+        return apt.upgrade_work(machine, argv[4:])
+    if argv[:2] == ["perl", "-e"] and LISTEN_MARKER in argv[2] and "Listen" in argv[2]:
+        return _listen_work(argv[3])
     return None
 
 
-def _listening(word: str) -> Work:
+def _listen_work(word: str) -> Work:
     """It answers every caller with its word, for 120 s."""
 
     def work(unit: Unit) -> int:
         unit.output.append(word)
-        unit.pause(120)
+        unit.wait(120)
         return 0
 
     return work
 
 
-def call_ports(machine: Machine, rest: list[str], stdin: str) -> Said:
+def probe_ports(machine: Machine, rest: list[str], stdin: str) -> Output:
     """`kind,address,port` each: open to a listener's word, taken by an Engine in the swarm, or closed."""
     word, targets = rest[1], [target.split(",") for target in rest[2:]]
-    lines = (f"{kind},{address},{port} {_port(machine, word, address, port)}\n" for kind, address, port in targets)
-    return Said(0, "".join(lines))
+    lines = (
+        f"{kind},{address},{port} {_port_state(machine, word, address, port)}\n" for kind, address, port in targets
+    )
+    return Output(0, "".join(lines))
 
 
-def _port(machine: Machine, word: str, address: str, port: str) -> str:
+def _port_state(machine: Machine, word: str, address: str, port: str) -> str:
     world = machine.world
-    target = next((one for one in world.machines.values() if address in (one.about.address, one.second)), None)
-    if target is None or not target.up or target.silent.is_set():
+    target = next(
+        (
+            machine_at
+            for machine_at in world.machines.values()
+            if address in (machine_at.lab_host.address, machine_at.second)
+        ),
+        None,
+    )
+    if target is None or not target.is_up or target.silent.is_set():
         return "closed"
     node = world.swarm.node_of(target)
     if node is not None and target.dockerd.version and (port != "2377" or node.role == "manager"):
         return "taken"
     unit = target.units.get("imker-probe.service")
-    return "open" if unit and unit.sub == "running" and word in unit.output else "closed"
+    return "open" if unit and unit.sub_state == "running" and word in unit.output else "closed"

@@ -9,10 +9,19 @@ import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from lab.simulated import tokens
-from lab.simulated.dialect import accepts_membership
-from lab.simulated.nodes import Node, Nodes, shown
-from lab.simulated.refusals import ALREADY, LEADERLESS, LEAVING, LOCKED, OUTSIDE, UNREACHED, WORKER, Refused
+from lab.simulated import join_tokens
+from lab.simulated.engine_errors import (
+    ALREADY_IN_SWARM,
+    CONNECTION_REFUSED,
+    MANAGER_IS_LEAVING,
+    NO_LEADER,
+    NOT_A_MANAGER,
+    NOT_IN_SWARM,
+    SWARM_LOCKED,
+    EngineError,
+)
+from lab.simulated.engine_versions import accepts_membership
+from lab.simulated.nodes import Node, Nodes, node_to_api
 
 if TYPE_CHECKING:
     from lab.simulated.machine import Machine
@@ -26,220 +35,226 @@ class Swarm:
         self.id = ""
         self.nodes = Nodes()
         self.autolock = False  # a manager that comes back waits for the key
-        self.joining: dict[str, dict[str, Any]] = {}  # by host, what it was told to join with
+        self.pending_joins: dict[str, dict[str, Any]] = {}  # by host, what it was told to join with
         self.tokens: dict[str, str] = {}
         self._leader = ""
         self.labels: dict[str, str] = {}
-        self.index = 10
+        self.version_index = 10
         self._indices = itertools.count(11)
 
     # --- what is true, and what becomes true by itself ---
 
     def node_of(self, machine: "Machine") -> Node | None:
         with self.mutex:
-            return self.nodes.of(machine)
+            return self.nodes.of_machine(machine)
 
     def leader(self) -> str:
         """A node's ID, "" without quorum; the next manager when the last leader is away."""
-        if not self.nodes.quorum():
+        if not self.nodes.has_quorum():
             return ""
-        if self._leader not in self.nodes or not self.nodes[self._leader].answers:
-            self._leader = next(node.id for node in self.nodes.managers() if node.answers)
+        if self._leader not in self.nodes or not self.nodes[self._leader].is_reachable:
+            self._leader = next(node.id for node in self.nodes.managers() if node.is_reachable)
         return self._leader
 
-    def came_back(self, machine: "Machine") -> None:
+    def daemon_started(self, machine: "Machine") -> None:
         """A daemon has started: with autolock, a manager waits for the key."""
         with self.mutex:
-            node = self.nodes.of(machine)
+            node = self.nodes.of_machine(machine)
             if node is not None:
-                node.engine = machine.dockerd.version
-                node.locked = self.autolock and node.role == "manager"
-            self.joined(machine)
+                node.engine_version = machine.dockerd.version
+                node.is_locked = self.autolock and node.role == "manager"
+            self.finish_join(machine)
 
-    def ghost(self, machine: "Machine") -> None:
+    def add_ghost(self, machine: "Machine") -> None:
         """A fault: what remains when a host left by force and joined again."""
         with self.mutex:
-            self._add(None, machine.name, machine.about.address, machine.dockerd.version)
+            self._add_node(None, machine.name, machine.lab_host.address, machine.dockerd.version)
 
     def drain(self, machine: "Machine") -> bool:
         """By somebody else, at a manager's own prompt; whether there was a node to drain."""
         with self.mutex:
-            node = self.nodes.of(machine)
+            node = self.nodes.of_machine(machine)
             if node is None or node.availability == "drain":
                 return False
-            node.availability, node.index = "drain", next(self._indices)
+            node.availability, node.version_index = "drain", next(self._indices)
             return True
 
-    def lock(self, machine: "Machine") -> bool:
+    def lock_manager(self, machine: "Machine") -> bool:
         """A fault: its manager came back without its key; whether there is one here to be locked."""
         with self.mutex:
-            node = self.nodes.of(machine)
-            if node is None or not node.manages or node.locked:
+            node = self.nodes.of_machine(machine)
+            if node is None or not node.is_manager or node.is_locked:
                 return False
-            node.locked = True
+            node.is_locked = True
             return True
 
     # --- what is asked ---
 
-    def info(self, machine: "Machine") -> dict[str, Any]:
+    def local_info(self, machine: "Machine") -> dict[str, Any]:
         with self.mutex:
-            node = self.nodes.of(machine)
-            if node and node.locked:
+            node = self.nodes.of_machine(machine)
+            if node and node.is_locked:
                 return {"NodeID": "", "LocalNodeState": "locked", "ControlAvailable": False, "Error": ""}
             if node is None:
-                state = "pending" if machine.name in self.joining else "inactive"
+                state = "pending" if machine.name in self.pending_joins else "inactive"
                 return {"NodeID": "", "NodeAddr": "", "LocalNodeState": state, "ControlAvailable": False, "Error": ""}
             cluster = {"Cluster": {"ID": self.id}, "Nodes": len(self.nodes), "Managers": len(self.nodes.managers())}
             return {
                 "NodeID": node.id,
                 "NodeAddr": node.address,
                 "LocalNodeState": "active" if node.membership == "accepted" else "pending",
-                "ControlAvailable": node.manages,
+                "ControlAvailable": node.is_manager,
                 "Error": "",
                 "RemoteManagers": [{"NodeID": one.id, "Addr": f"{one.address}:2377"} for one in self.nodes.managers()],
-                **(cluster if node.manages and self.nodes.quorum() else {}),
+                **(cluster if node.is_manager and self.nodes.has_quorum() else {}),
             }
 
     def inspect(self, machine: "Machine") -> dict[str, Any]:
         with self.mutex:
-            self._manager(machine)
+            self._require_manager(machine)
             spec = {
                 "Name": "default",
                 "Labels": dict(self.labels),
                 "EncryptionConfig": {"AutoLockManagers": self.autolock},
             }
-            joins = {} if accepts_membership(machine.dockerd.version) else {"JoinTokens": dict(self.tokens)}
-            return {"ID": self.id, "Version": {"Index": self.index}, "Spec": spec, **joins}
+            join_tokens_field = {} if accepts_membership(machine.dockerd.version) else {"JoinTokens": dict(self.tokens)}
+            return {"ID": self.id, "Version": {"Index": self.version_index}, "Spec": spec, **join_tokens_field}
 
-    def list(self, machine: "Machine") -> "list[dict[str, Any]]":
+    def list_nodes(self, machine: "Machine") -> "list[dict[str, Any]]":
         with self.mutex:
-            self._manager(machine)
-            return [shown(node, node.id == self.leader()) for node in self.nodes.values()]
+            self._require_manager(machine)
+            return [node_to_api(node, node.id == self.leader()) for node in self.nodes.values()]
 
-    def show(self, machine: "Machine", key: str) -> dict[str, Any]:
+    def show_node(self, machine: "Machine", key: str) -> dict[str, Any]:
         with self.mutex:
-            self._manager(machine)
-            node = self.nodes.found(key)
-            return shown(node, node.id == self.leader())
+            self._require_manager(machine)
+            node = self.nodes.find(key)
+            return node_to_api(node, node.id == self.leader())
 
     # --- what is changed ---
 
     def init(self, machine: "Machine", advertise: str = "") -> str:
         with self.mutex:
-            self._outside(machine)
+            self._require_outside(machine)
             self.id, self.nodes, self.labels = secrets.token_hex(12), Nodes(), {}
-            self.tokens = tokens.made()
-            node = self._add(machine, machine.name, advertise or machine.about.address, machine.dockerd.version)
+            self.tokens = join_tokens.create_tokens()
+            node = self._add_node(machine, machine.name, advertise or machine.lab_host.address, machine.dockerd.version)
             node.role = "manager"
             return node.id
 
     def join(self, machine: "Machine", body: dict[str, Any]) -> None:
         """Raises Refused before anything has changed; the rest is `joined`."""
         with self.mutex:
-            self._outside(machine)
-            if machine.name in self.joining:
-                raise Refused(503, ALREADY)
-            self._remote(body.get("RemoteAddrs") or [])
+            self._require_outside(machine)
+            if machine.name in self.pending_joins:
+                raise EngineError(503, ALREADY_IN_SWARM)
+            self._require_remote_manager(body.get("RemoteAddrs") or [])
             if not accepts_membership(machine.dockerd.version):
-                tokens.role_of(self.tokens, body.get("JoinToken", ""))
-            self.joining[machine.name] = body
+                join_tokens.role_for_token(self.tokens, body.get("JoinToken", ""))
+            self.pending_joins[machine.name] = body
 
-    def joined(self, machine: "Machine") -> None:
+    def finish_join(self, machine: "Machine") -> None:
         """A daemon that is down goes on with its join when it is back."""
         with self.mutex:
-            body = self.joining.pop(machine.name, None) if machine.dockerd.version else None
+            body = self.pending_joins.pop(machine.name, None) if machine.dockerd.version else None
             if body is None:
                 return
-            address = str(body.get("AdvertiseAddr") or machine.about.address)
-            node = self._add(machine, machine.name, address, machine.dockerd.version)
+            address = str(body.get("AdvertiseAddr") or machine.lab_host.address)
+            node = self._add_node(machine, machine.name, address, machine.dockerd.version)
             node.availability = str(body.get("Availability") or "active")
             if accepts_membership(machine.dockerd.version):
                 node.role = "manager" if body.get("Manager") else "worker"
                 node.membership = "pending" if body.get("Manager") else "accepted"
             else:
-                node.role = tokens.role_of(self.tokens, body.get("JoinToken", ""))
+                node.role = join_tokens.role_for_token(self.tokens, body.get("JoinToken", ""))
 
     def leave(self, machine: "Machine", force: bool) -> None:
         with self.mutex:
-            node = self.nodes.of(machine)
-            if node is None and self.joining.pop(machine.name, None) is None:
-                raise Refused(503, "This node is not part of a swarm")
+            node = self.nodes.of_machine(machine)
+            if node is None and self.pending_joins.pop(machine.name, None) is None:
+                raise EngineError(503, "This node is not part of a swarm")
             if node is None:
                 return
             if node.role == "manager" and not force:
-                raise Refused(503, LEAVING + "Use `--force` to ignore this message.")
-            node.machine, node.locked = None, False
+                raise EngineError(503, MANAGER_IS_LEAVING + "Use `--force` to ignore this message.")
+            node.machine, node.is_locked = None, False
 
-    def update(self, machine: "Machine", key: str, index: int, spec: dict[str, Any]) -> tuple[Node, str]:
+    def update_node(self, machine: "Machine", key: str, index: int, spec: dict[str, Any]) -> tuple[Node, str]:
         """The node, and the role it had. Demotion takes its place at once; on real managers it takes a while."""
         with self.mutex:
-            self._manager(machine)
-            node = self.nodes.found(key)
-            if index != node.index:
-                raise Refused(500, "rpc error: code = Unknown desc = update out of sequence")
-            was = node.role
-            if was == "manager" and spec["Role"] == "worker" and len(self.nodes.managers()) == 1:
-                raise Refused(412, "rpc error: code = FailedPrecondition desc = attempting to demote the last manager")
+            self._require_manager(machine)
+            node = self.nodes.find(key)
+            if index != node.version_index:
+                raise EngineError(500, "rpc error: code = Unknown desc = update out of sequence")
+            old_role = node.role
+            if old_role == "manager" and spec["Role"] == "worker" and len(self.nodes.managers()) == 1:
+                raise EngineError(
+                    412, "rpc error: code = FailedPrecondition desc = attempting to demote the last manager"
+                )
             node.role, node.availability = spec["Role"], spec["Availability"]
             node.labels = dict(spec.get("Labels") or {})
             node.membership = spec.get("Membership") or "accepted"
-            node.index = next(self._indices)
-            return node, was
+            node.version_index = next(self._indices)
+            return node, old_role
 
-    def remove(self, machine: "Machine", key: str, force: bool) -> None:
+    def remove_node(self, machine: "Machine", key: str, force: bool) -> None:
         with self.mutex:
-            self._manager(machine)
-            node = self.nodes.found(key)
+            self._require_manager(machine)
+            node = self.nodes.find(key)
             if node.role == "manager":
-                why = "is a cluster manager and is a member of the raft cluster. It must be demoted to worker"
-                raise Refused(400, f"rpc error: code = FailedPrecondition desc = node {node.id} {why} before removal")
-            if node.answers and not force:
-                why = f"node {node.id} is not down and can't be removed"
-                raise Refused(400, f"rpc error: code = FailedPrecondition desc = {why}")
+                reason = "is a cluster manager and is a member of the raft cluster. It must be demoted to worker"
+                raise EngineError(
+                    400, f"rpc error: code = FailedPrecondition desc = node {node.id} {reason} before removal"
+                )
+            if node.is_reachable and not force:
+                reason = f"node {node.id} is not down and can't be removed"
+                raise EngineError(400, f"rpc error: code = FailedPrecondition desc = {reason}")
             del self.nodes[node.id]
 
-    def configure(self, machine: "Machine", index: int, labels: dict[str, str]) -> None:
+    def set_labels(self, machine: "Machine", index: int, labels: dict[str, str]) -> None:
         """The swarm's own labels."""
         with self.mutex:
-            self._manager(machine)
-            if index != self.index:
-                raise Refused(500, "rpc error: code = Unknown desc = update out of sequence")
-            self.labels, self.index = labels, next(self._indices)
+            self._require_manager(machine)
+            if index != self.version_index:
+                raise EngineError(500, "rpc error: code = Unknown desc = update out of sequence")
+            self.labels, self.version_index = labels, next(self._indices)
 
-    def unlock(self, machine: "Machine") -> None:
+    def unlock_manager(self, machine: "Machine") -> None:
         with self.mutex:
-            node = self.nodes.of(machine)
+            node = self.nodes.of_machine(machine)
             if node is not None:
-                node.locked = False
+                node.is_locked = False
 
     # --- ---
 
-    def _add(self, machine: "Machine | None", hostname: str, address: str, engine: str) -> Node:
-        node = Node(secrets.token_hex(13)[:25], hostname, address, engine, machine, index=next(self._indices))
+    def _add_node(self, machine: "Machine | None", hostname: str, address: str, engine: str) -> Node:
+        node = Node(secrets.token_hex(13)[:25], hostname, address, engine, machine, version_index=next(self._indices))
         self.nodes[node.id] = node
         return node
 
-    def _outside(self, machine: "Machine") -> None:
-        if self.nodes.of(machine) is not None:
-            raise Refused(503, ALREADY)
-        what = "--cluster-store and --cluster-advertise" if machine.dockerd.cluster else "--live-restore"
-        if machine.dockerd.cluster or machine.dockerd.live_restore:
-            verb = "configurations are" if machine.dockerd.cluster else "configuration is"
-            raise Refused(500, f"{what} daemon {verb} incompatible with swarm mode")
+    def _require_outside(self, machine: "Machine") -> None:
+        if self.nodes.of_machine(machine) is not None:
+            raise EngineError(503, ALREADY_IN_SWARM)
+        options_text = (
+            "--cluster-store and --cluster-advertise" if machine.dockerd.has_cluster_options else "--live-restore"
+        )
+        if machine.dockerd.has_cluster_options or machine.dockerd.live_restore:
+            verb = "configurations are" if machine.dockerd.has_cluster_options else "configuration is"
+            raise EngineError(500, f"{options_text} daemon {verb} incompatible with swarm mode")
 
-    def _manager(self, machine: "Machine") -> None:
-        node = self.nodes.of(machine)
+    def _require_manager(self, machine: "Machine") -> None:
+        node = self.nodes.of_machine(machine)
         if node is None:
-            raise Refused(503, OUTSIDE)
-        if node.locked:
-            raise Refused(503, LOCKED)
-        if not node.manages:
-            raise Refused(503, WORKER)
-        if not self.nodes.quorum():
-            raise Refused(500, LEADERLESS)
+            raise EngineError(503, NOT_IN_SWARM)
+        if node.is_locked:
+            raise EngineError(503, SWARM_LOCKED)
+        if not node.is_manager:
+            raise EngineError(503, NOT_A_MANAGER)
+        if not self.nodes.has_quorum():
+            raise EngineError(500, NO_LEADER)
 
-    def _remote(self, addresses: Iterable[str]) -> None:
-        if self.nodes.at(addresses) is None:
-            raise Refused(500, UNREACHED)
-        if not self.nodes.quorum():
-            raise Refused(500, LEADERLESS)
+    def _require_remote_manager(self, addresses: Iterable[str]) -> None:
+        if self.nodes.manager_at(addresses) is None:
+            raise EngineError(500, CONNECTION_REFUSED)
+        if not self.nodes.has_quorum():
+            raise EngineError(500, NO_LEADER)

@@ -10,16 +10,16 @@ class Unit:
     """`about`: its description; `code`: its exit status once it has ended; `over`: set when it is to end."""
 
     name: str
-    about: str = ""
-    active: str = "active"
-    sub: str = "running"
-    code: int = 0
+    description: str = ""
+    active_state: str = "active"
+    sub_state: str = "running"
+    exit_status: int = 0
     output: list[str] = field(default_factory=list)
-    over: threading.Event = field(default_factory=threading.Event)
+    stop_requested: threading.Event = field(default_factory=threading.Event)
 
-    def pause(self, seconds: float) -> bool:
+    def wait(self, seconds: float) -> bool:
         """Whether it may go on after so long."""
-        return not self.over.wait(seconds)
+        return not self.stop_requested.wait(seconds)
 
 
 Work = Callable[[Unit], int]
@@ -32,12 +32,12 @@ class Units:
         self._lock = threading.Lock()
         self._units: dict[str, Unit] = {}
 
-    def start(self, name: str, work: Work, about: str = "") -> bool:
+    def start(self, name: str, work: Work, description: str = "") -> bool:
         """False when there is one of this name already."""
         with self._lock:
             if name in self._units:
                 return False
-            unit = self._units[name] = Unit(name, about)
+            unit = self._units[name] = Unit(name, description)
         threading.Thread(target=self._run, args=(unit, work), name=name, daemon=True).start()
         return True
 
@@ -45,25 +45,25 @@ class Units:
         with self._lock:
             return self._units.get(name)
 
-    def running(self, name: str) -> bool:
+    def is_running(self, name: str) -> bool:
         unit = self.get(name)
-        return unit is not None and unit.sub == "running"
+        return unit is not None and unit.sub_state == "running"
 
     def stop(self, name: str) -> bool:
         """Ends it; a failed one stays known as such."""
         unit = self.get(name)
         if unit is None:
             return False
-        unit.over.set()
+        unit.stop_requested.set()
         with self._lock:
-            if unit.active != "failed":
+            if unit.active_state != "failed":
                 self._units.pop(name, None)
         return True
 
     def reset_failed(self, name: str) -> bool:
         with self._lock:
             unit = self._units.get(name)
-            if unit is not None and unit.active == "failed":
+            if unit is not None and unit.active_state == "failed":
                 del self._units[name]
             return unit is not None
 
@@ -72,9 +72,9 @@ class Units:
         with self._lock:
             units, self._units = list(self._units.values()), {}
         for unit in units:
-            unit.over.set()
+            unit.stop_requested.set()
 
     def _run(self, unit: Unit, work: Work) -> None:
-        unit.code = work(unit)
+        unit.exit_status = work(unit)
         with self._lock:
-            unit.active, unit.sub = ("failed", "failed") if unit.code else ("active", "exited")
+            unit.active_state, unit.sub_state = ("failed", "failed") if unit.exit_status else ("active", "exited")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
 
 from lab.fleet.hosts import LabHost
-from lab.simulated.dialect import Age, Pace
+from lab.simulated.engine_versions import EngineAge, Pace
 from lab.simulated.history import History
 from lab.simulated.machine import Machine
 from lab.simulated.swarm import Swarm
@@ -21,7 +21,7 @@ class World:
         hosts: Iterable[LabHost],
         tls: Mapping[str, dict[str, str]],
         pace: Pace | None = None,
-        ages: Sequence[Age] = ("2016",),
+        ages: Sequence[EngineAge] = ("2016",),
     ) -> None:
         self.pace = pace or Pace()
         self.history = History()

@@ -2,52 +2,56 @@
 
 from typing import Any
 
-from lab.slack.state import SlackRefuses, State
+from lab.slack.state import SlackError, SlackState
 
 Answer = dict[str, Any]
 
 
-def info(arguments: dict[str, Any], state: State) -> Answer:
-    return {"channel": _told(_found(arguments, state), state)}
+def channel_info(arguments: dict[str, Any], state: SlackState) -> Answer:
+    return {"channel": _describe_channel(_find_channel(arguments, state), state)}
 
 
-def listed(arguments: dict[str, Any], state: State) -> Answer:
-    return {"channels": [_told(one, state) for one in state.channels.values() if not one.get("is_im")]}
+def list_channels(arguments: dict[str, Any], state: SlackState) -> Answer:
+    return {
+        "channels": [
+            _describe_channel(channel, state) for channel in state.channels.values() if not channel.get("is_im")
+        ]
+    }
 
 
-def members(arguments: dict[str, Any], state: State) -> Answer:
-    return {"members": state.within(arguments.get("channel", ""))["members"]}
+def list_members(arguments: dict[str, Any], state: SlackState) -> Answer:
+    return {"members": state.joined_channel(arguments.get("channel", ""))["members"]}
 
 
-def join(arguments: dict[str, Any], state: State) -> Answer:
+def join_channel(arguments: dict[str, Any], state: SlackState) -> Answer:
     """Whoever is in already stays in, and is told so."""
-    channel, me = _found(arguments, state), state.app["bot_user"]
+    channel, bot_user = _find_channel(arguments, state), state.app["bot_user"]
     if channel.get("is_archived"):
-        raise SlackRefuses("is_archived")
-    if me in channel["members"]:
-        return {"channel": _told(channel, state), "warning": "already_in_channel"}
-    channel["members"].append(me)
-    return {"channel": _told(channel, state)}
+        raise SlackError("is_archived")
+    if bot_user in channel["members"]:
+        return {"channel": _describe_channel(channel, state), "warning": "already_in_channel"}
+    channel["members"].append(bot_user)
+    return {"channel": _describe_channel(channel, state)}
 
 
-def leave(arguments: dict[str, Any], state: State) -> Answer:
-    channel, me = _found(arguments, state), state.app["bot_user"]
+def leave_channel(arguments: dict[str, Any], state: SlackState) -> Answer:
+    channel, bot_user = _find_channel(arguments, state), state.app["bot_user"]
     if channel.get("is_archived"):
-        raise SlackRefuses("is_archived")
-    if me not in channel["members"]:
+        raise SlackError("is_archived")
+    if bot_user not in channel["members"]:
         return {"not_in_channel": True}
-    channel["members"].remove(me)
+    channel["members"].remove(bot_user)
     return {}
 
 
-def _found(arguments: dict[str, Any], state: State) -> dict[str, Any]:
-    found: dict[str, Any] | None = state.channels.get(arguments.get("channel", ""))
-    if found is None:
-        raise SlackRefuses("channel_not_found")
-    return found
+def _find_channel(arguments: dict[str, Any], state: SlackState) -> dict[str, Any]:
+    channel: dict[str, Any] | None = state.channels.get(arguments.get("channel", ""))
+    if channel is None:
+        raise SlackError("channel_not_found")
+    return channel
 
 
-def _told(channel: dict[str, Any], state: State) -> Answer:
+def _describe_channel(channel: dict[str, Any], state: SlackState) -> Answer:
     archived = bool(channel.get("is_archived"))
     member = state.app["bot_user"] in channel["members"]
     return {"id": channel["id"], "name": channel["name"], "is_member": member, "is_archived": archived}

@@ -9,7 +9,7 @@ import httpx
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisibleMessage:
     """A message as a user sees it."""
 
     raw: dict[str, Any]
@@ -27,13 +27,13 @@ class Seen:
         return bool(self.raw["ephemeral"])
 
     @property
-    def thread(self) -> str:
+    def thread_ts(self) -> str:
         return str(self.raw.get("thread_ts", ""))
 
     @property
-    def plain(self) -> str:
+    def plain_text(self) -> str:
         """All words of the blocks, as a person reads them from top to bottom."""
-        return "\n".join(line for block in self.raw["blocks"] for line in _words(block))
+        return "\n".join(line for block in self.raw["blocks"] for line in _texts(block))
 
     @property
     def buttons(self) -> list[str]:
@@ -61,36 +61,45 @@ class Workspace:
         """
         return self._post("/lab/say", user=user, channel=channel, text=text, **more)
 
-    def press(self, user: str, message: Seen, button: str, **forged: str) -> dict[str, Any]:
+    def press(self, user: str, message: VisibleMessage, button: str, **forged: str) -> dict[str, Any]:
         """A button of `message` as it was seen; raises httpx.HTTPStatusError when the user sees it no more."""
         return self._post(
             "/lab/press", user=user, ts=message.ts, action_id=message.actions.get(button, ""), forged=forged
         )
 
-    def press_in(self, user: str, view: dict[str, Any], action_id: str) -> dict[str, Any]:
+    def press_in_view(self, user: str, view: dict[str, Any], action_id: str) -> dict[str, Any]:
         """A button of a modal or of the home tab, one of `views`."""
         return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id)
 
-    def sees(self, user: str, channel: str) -> list[Seen]:
+    def visible_messages(self, user: str, channel: str) -> list[VisibleMessage]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
-        return [Seen(raw) for raw in answer.raise_for_status().json()]
+        return [VisibleMessage(raw) for raw in answer.raise_for_status().json()]
 
-    def wait(
-        self, user: str, channel: str, what: str | Callable[[Seen], bool], seconds: float = 10, after: str = ""
-    ) -> Seen:
+    def wait_for_message(
+        self,
+        user: str,
+        channel: str,
+        expected: str | Callable[[VisibleMessage], bool],
+        seconds: float = 10,
+        after: str = "",
+    ) -> VisibleMessage:
         """The newest message that says it, once there is one. `after`: only younger ones than this ts."""
 
-        def fits(message: Seen) -> bool:
-            return what in f"{message.text}\n{message.plain}" if isinstance(what, str) else what(message)
+        def matches(message: VisibleMessage) -> bool:
+            return (
+                expected in f"{message.text}\n{message.plain_text}" if isinstance(expected, str) else expected(message)
+            )
 
         deadline = time.monotonic() + seconds
         while True:
-            messages = [m for m in self.sees(user, channel) if m.ts > after and fits(m)]
+            messages = [
+                visible for visible in self.visible_messages(user, channel) if visible.ts > after and matches(visible)
+            ]
             if messages:
                 return messages[-1]
             if time.monotonic() > deadline:
-                last = "\n---\n".join(message.plain for message in self.sees(user, channel)[-4:])
-                raise TimeoutError(f"{user} does not see {what!r} within {seconds} s; the last messages:\n{last}")
+                recent = "\n---\n".join(message.plain_text for message in self.visible_messages(user, channel)[-4:])
+                raise TimeoutError(f"{user} does not see {expected!r} within {seconds} s; the last messages:\n{recent}")
             time.sleep(0.05)
 
     def submit(self, user: str, view_id: str, values: dict[str, Any]) -> dict[str, Any]:
@@ -106,56 +115,56 @@ class Workspace:
 
     def calls(self, method: str = "") -> list[dict[str, Any]]:
         """What the app called so far."""
-        told = self._http.get("/lab/told").json()["calls"]
-        return [call for call in told if not method or call["method"] == method]
+        recorded = self._http.get("/lab/told").json()["calls"]
+        return [call for call in recorded if not method or call["method"] == method]
 
-    def sockets(self) -> int:
+    def connection_count(self) -> int:
         return int(self._http.get("/lab/told").json()["sockets"])
 
-    def pongs(self) -> int:
+    def pong_count(self) -> int:
         """How many pings of the app's were answered."""
         return int(self._http.get("/lab/told").json()["pongs"])
 
-    def fault(self, kind: str, **more: Any) -> None:
+    def set_fault(self, kind: str, **more: Any) -> None:
         self._post("/lab/fault", kind=kind, **more)
 
-    def faults(self) -> set[tuple[str, str]]:
+    def pending_faults(self) -> set[tuple[str, str]]:
         """Kind and method of those that have not happened as often yet as they were asked for."""
-        told = self._http.get("/lab/faults").json()["set"]
-        return {(fault["kind"], fault["method"]) for fault in told}
+        pending = self._http.get("/lab/faults").json()["set"]
+        return {(fault["kind"], fault["method"]) for fault in pending}
 
     def clear_faults(self) -> None:
         self._post("/lab/fault", clear=True)
 
-    def channel(self, channel: str, *, archived: bool = False, app: bool = True) -> None:
+    def set_channel(self, channel: str, *, archived: bool = False, app: bool = True) -> None:
         """Archived, and whether the app is in it."""
         self._post("/lab/channel", channel=channel, archived=archived, app=app)
 
-    def group(self, group: str, *users: str) -> None:
+    def set_group(self, group: str, *users: str) -> None:
         """Who is in a user group from now on."""
         self._post("/lab/group", group=group, users=users)
 
-    def remove(self, message: Seen) -> None:
+    def delete_message(self, message: VisibleMessage) -> None:
         self._post("/lab/remove", ts=message.ts)
 
     def close(self) -> None:
         self._http.close()
 
-    def _post(self, path: str, **said: Any) -> dict[str, Any]:
-        return dict(self._http.post(path, json=said).raise_for_status().json())
+    def _post(self, path: str, **payload: Any) -> dict[str, Any]:
+        return dict(self._http.post(path, json=payload).raise_for_status().json())
 
 
-def _words(block: Any) -> list[str]:
+def _texts(block: Any) -> list[str]:
     """Texts in reading order; a table row is one line."""
     if isinstance(block, list):
-        return [line for inner in block for line in _words(inner)]
+        return [line for inner in block for line in _texts(inner)]
     if not isinstance(block, dict):
         return []
     if block.get("type") == "table":
         return ["  ".join(cell.get("text", "") for cell in row) for row in block["rows"]]
     if isinstance(block.get("text"), str):
         return [block["text"]]
-    own = [f"[{block['status']}] {block['title']}"] if block.get("type") == "task_card" else []
-    own += [block["title"]] if block.get("type") == "plan" else []
+    lines = [f"[{block['status']}] {block['title']}"] if block.get("type") == "task_card" else []
+    lines += [block["title"]] if block.get("type") == "plan" else []
     inner = (block.get(key) for key in ("text", "elements", "fields", "tasks", "details", "output"))
-    return own + [line for value in inner for line in _words(value)]
+    return lines + [line for value in inner for line in _texts(value)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Kind = Literal["ratelimited", "server_error", "drop_reply", "latency", "away", "repeat", "late", "deaf"]
+FaultKind = Literal["ratelimited", "server_error", "drop_reply", "latency", "away", "repeat", "late", "deaf"]
 
 
 @dataclass
@@ -13,41 +13,41 @@ class Fault:
     for all; `times` left, -1 until it is cleared; `seconds`: Retry-After, the latency, or how late. Raises ValueError.
     """
 
-    kind: Kind
+    kind: FaultKind
     method: str = "*"
     times: int = 1
     seconds: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise ValueError(f"there is no fault {self.kind}, but {', '.join(get_args(Kind))}, disconnect, deafen")
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(f"there is no fault {self.kind}, but {', '.join(get_args(FaultKind))}, disconnect, deafen")
         if not isinstance(self.times, int) or self.times == 0 or not self.seconds >= 0:
             raise ValueError("times is a number of times, or -1; seconds are 0 or more")
 
 
 class Faults:
     def __init__(self) -> None:
-        self._set: list[Fault] = []
+        self._active: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        self._set.append(fault)
+        self._active.append(fault)
 
     def clear(self) -> None:
-        self._set.clear()
+        self._active.clear()
 
-    def all(self) -> list[Fault]:
-        return list(self._set)
+    def list_all(self) -> list[Fault]:
+        return list(self._active)
 
-    def on(self, method: str, kind: Kind) -> bool:
+    def is_active(self, method: str, kind: FaultKind) -> bool:
         """Whether it is set, without using it up."""
-        return any(fault.kind == kind and fault.method in ("*", method) for fault in self._set)
+        return any(fault.kind == kind and fault.method in ("*", method) for fault in self._active)
 
-    def take(self, method: str, *kinds: Kind) -> Fault | None:
+    def consume(self, method: str, *kinds: FaultKind) -> Fault | None:
         """The first of these kinds that is set for the method; it counts as used."""
-        for fault in self._set:
+        for fault in self._active:
             if fault.kind in kinds and fault.method in ("*", method):
                 fault.times -= 1
                 if fault.times == 0:
-                    self._set.remove(fault)
+                    self._active.remove(fault)
                 return fault
         return None

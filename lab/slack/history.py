@@ -4,73 +4,86 @@ import base64
 import binascii
 from typing import Any
 
-from lab.slack.state import Message, SlackRefuses, State
+from lab.slack.state import Message, SlackError, SlackState
 
 Answer = dict[str, Any]
-HISTORY, REPLIES = (100, 999), (1000, 1000)  # a page's messages: without a limit, and at most
-MARK = "next_ts:"  # in a cursor, before the ts at which the next page begins
+HISTORY_LIMITS, REPLIES_LIMITS = (100, 999), (1000, 1000)  # a page's messages: without a limit, and at most
+CURSOR_PREFIX = "next_ts:"  # in a cursor, before the ts at which the next page begins
 
 
-def history(arguments: dict[str, Any], state: State) -> Answer:
+def channel_history(arguments: dict[str, Any], state: SlackState) -> Answer:
     """Newest first, without what stands in threads alone."""
-    channel = state.within(arguments.get("channel", ""))["id"]
-    roots = [m for m in state.messages.values() if m.channel == channel and not m.to and m.in_channel]
-    page, more = _page(_between(roots, arguments)[::-1], arguments, *HISTORY)
-    told = true(arguments.get("include_all_metadata"))
-    return {"messages": [{**m.as_slack(told), **_thread(m, state)} for m in page], **more}
+    channel = state.joined_channel(arguments.get("channel", ""))["id"]
+    roots = [
+        message
+        for message in state.messages.values()
+        if message.channel == channel and not message.only_user and message.in_channel
+    ]
+    page, page_fields = _paginate(_filter_by_time(roots, arguments)[::-1], arguments, *HISTORY_LIMITS)
+    with_metadata = is_true(arguments.get("include_all_metadata"))
+    return {
+        "messages": [{**message.as_slack(with_metadata), **_thread_fields(message, state)} for message in page],
+        **page_fields,
+    }
 
 
-def replies(arguments: dict[str, Any], state: State) -> Answer:
+def thread_replies(arguments: dict[str, Any], state: SlackState) -> Answer:
     """Oldest first; what is answered leads each page."""
-    channel = state.within(arguments.get("channel", ""))["id"]
-    parent = state.message(channel, state.thread(channel, {"thread_ts": arguments.get("ts") or "0"}))
-    thread = [m for m in state.messages.values() if m.thread == parent.ts and not m.to]
-    page, more = _page(_between(thread, arguments), arguments, *REPLIES)
-    told = true(arguments.get("include_all_metadata"))
-    first = {**parent.as_slack(told), **_thread(parent, state)}
-    return {"messages": [first, *(m.as_slack(told) for m in page)], **more}
+    channel = state.joined_channel(arguments.get("channel", ""))["id"]
+    parent = state.find_message(channel, state.resolve_thread(channel, {"thread_ts": arguments.get("ts") or "0"}))
+    thread = [
+        message for message in state.messages.values() if message.thread_ts == parent.ts and not message.only_user
+    ]
+    page, page_fields = _paginate(_filter_by_time(thread, arguments), arguments, *REPLIES_LIMITS)
+    with_metadata = is_true(arguments.get("include_all_metadata"))
+    first = {**parent.as_slack(with_metadata), **_thread_fields(parent, state)}
+    return {"messages": [first, *(message.as_slack(with_metadata) for message in page)], **page_fields}
 
 
-def _between(messages: list[Message], arguments: dict[str, Any]) -> list[Message]:
+def _filter_by_time(messages: list[Message], arguments: dict[str, Any]) -> list[Message]:
     """Without those at `oldest` and `latest` themselves, unless the app wants them."""
     try:
         oldest = float(arguments.get("oldest") or 0)
         latest = float(arguments.get("latest") or "inf")
-    except ValueError as wrong:
-        raise SlackRefuses("invalid_arguments") from wrong
-    ends = (oldest, latest) if true(arguments.get("inclusive")) else ()
-    return [m for m in messages if oldest < float(m.ts) < latest or float(m.ts) in ends]
+    except ValueError as error:
+        raise SlackError("invalid_arguments") from error
+    included_bounds = (oldest, latest) if is_true(arguments.get("inclusive")) else ()
+    return [
+        message for message in messages if oldest < float(message.ts) < latest or float(message.ts) in included_bounds
+    ]
 
 
-def _page(messages: list[Message], arguments: dict[str, Any], usual: int, most: int) -> tuple[list[Message], Answer]:
+def _paginate(
+    messages: list[Message], arguments: dict[str, Any], default_limit: int, max_limit: int
+) -> tuple[list[Message], Answer]:
     """From where the cursor points, and what tells of the next page."""
-    limit = str(arguments.get("limit") or usual)
-    if not limit.isdigit() or not 1 <= int(limit) <= most:
-        raise SlackRefuses("invalid_limit")
-    begin = _begin(messages, str(arguments.get("cursor") or ""))
+    limit = str(arguments.get("limit") or default_limit)
+    if not limit.isdigit() or not 1 <= int(limit) <= max_limit:
+        raise SlackError("invalid_limit")
+    begin = _page_start(messages, str(arguments.get("cursor") or ""))
     end = begin + int(limit)
-    cursor = base64.b64encode(f"{MARK}{messages[end].ts}".encode()).decode() if end < len(messages) else ""
+    cursor = base64.b64encode(f"{CURSOR_PREFIX}{messages[end].ts}".encode()).decode() if end < len(messages) else ""
     return messages[begin:end], {"has_more": bool(cursor), "response_metadata": {"next_cursor": cursor}}
 
 
-def _begin(messages: list[Message], cursor: str) -> int:
+def _page_start(messages: list[Message], cursor: str) -> int:
     """A message that is gone in the meantime counts as if it were there."""
     if not cursor:
         return 0
     try:
-        at = float(base64.b64decode(cursor, validate=True).decode().removeprefix(MARK))
-    except (binascii.Error, ValueError) as wrong:
-        raise SlackRefuses("invalid_cursor") from wrong
-    falling = len(messages) > 1 and messages[0].ts > messages[-1].ts
-    return sum(float(m.ts) > at if falling else float(m.ts) < at for m in messages)
+        position = float(base64.b64decode(cursor, validate=True).decode().removeprefix(CURSOR_PREFIX))
+    except (binascii.Error, ValueError) as error:
+        raise SlackError("invalid_cursor") from error
+    newest_first = len(messages) > 1 and messages[0].ts > messages[-1].ts
+    return sum(float(message.ts) > position if newest_first else float(message.ts) < position for message in messages)
 
 
-def _thread(message: Message, state: State) -> dict[str, Any]:
+def _thread_fields(message: Message, state: SlackState) -> dict[str, Any]:
     """Of a message that was answered, how often."""
-    answers = sum(reply.thread == message.ts and not reply.to for reply in state.messages.values())
-    return {"thread_ts": message.ts, "reply_count": answers} if answers else {}
+    reply_count = sum(reply.thread_ts == message.ts and not reply.only_user for reply in state.messages.values())
+    return {"thread_ts": message.ts, "reply_count": reply_count} if reply_count else {}
 
 
-def true(value: Any) -> bool:
+def is_true(value: Any) -> bool:
     """Forms carry "true" and "1"."""
     return str(value).lower() in ("true", "1")

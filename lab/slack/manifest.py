@@ -14,7 +14,7 @@ class Manifest:
     interactive: bool
 
 
-def read(path: Path) -> Manifest:
+def read_manifest(path: Path) -> Manifest:
     document = yaml.safe_load(path.read_text())
     settings = document.get("settings", {})
     return Manifest(

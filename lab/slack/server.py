@@ -12,35 +12,35 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from lab.slack.control import Control
-from lab.slack.live import Live
-from lab.slack.standin import StandIn
+from lab.slack.control_api import ControlApi
+from lab.slack.fake_slack import FakeSlack
 from lab.slack.web_api import WebApi
+from lab.slack.web_page import WebPage
 
 
-def build(slack: StandIn) -> Starlette:
-    routes = [*WebApi(slack).routes(), *Control(slack).routes(), *Live(slack).routes()]
-    return Starlette(routes=[*routes, WebSocketRoute("/socket", slack.sockets.serve)])
+def build_app(slack: FakeSlack) -> Starlette:
+    routes = [*WebApi(slack).routes(), *ControlApi(slack).routes(), *WebPage(slack).routes()]
+    return Starlette(routes=[*routes, WebSocketRoute("/socket", slack.socket_mode.serve)])
 
 
 def serve(port: int, config: Path | None = None, say: Callable[[str], None] = print) -> None:
     """Until SIGTERM or Ctrl-C. Raises OSError when the port is taken, NoWorkspace when the file is none."""
-    slack = StandIn(config)
+    slack = FakeSlack(config)
 
     class Connection(WebSocketsSansIOProtocol):
         """One that does not answer pings while it is to be deaf."""
 
         def handle_ping(self) -> None:
-            if slack.sockets.hears(self.client):
-                slack.sockets.pongs += 1
+            if slack.socket_mode.can_receive(self.client):
+                slack.socket_mode.pong_count += 1
                 super().handle_ping()
             else:
                 self.conn.data_to_send()  # the pong, which would go out with whatever comes next
 
-    listening = socket.create_server(("127.0.0.1", port))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listener = socket.create_server(("127.0.0.1", port))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     say(f"The channel: {url}/    For Imker: SLACK_API_URL={url}/api/")
-    serving = uvicorn.Config(
-        build(slack), log_level="critical", timeout_graceful_shutdown=1, ws=Connection, ws_ping_interval=None
+    server_config = uvicorn.Config(
+        build_app(slack), log_level="critical", timeout_graceful_shutdown=1, ws=Connection, ws_ping_interval=None
     )
-    uvicorn.Server(serving).run(sockets=[listening])
+    uvicorn.Server(server_config).run(sockets=[listener])

@@ -10,23 +10,23 @@ import yaml
 
 from lab.slack import manifest
 
-DEFAULT = Path(__file__).with_name("workspace.yaml")
-USES, MINUTES = 5, 30  # of a response_url
-BROADCAST = "thread_broadcast"  # of what answers in a thread, and stands in the channel as well
-TRIGGER = 3.0  # seconds a trigger_id is good for, once
+DEFAULT_CONFIG = Path(__file__).with_name("workspace.yaml")
+RESPONSE_URL_USES, RESPONSE_URL_MINUTES = 5, 30  # of a response_url
+BROADCAST_SUBTYPE = "thread_broadcast"  # of what answers in a thread, and stands in the channel as well
+TRIGGER_TTL = 3.0  # seconds a trigger_id is good for, once
 
 
-class NoWorkspace(Exception):
+class InvalidWorkspace(Exception):
     """The file, and what is wrong with it."""
 
 
-class SlackRefuses(Exception):
+class SlackError(Exception):
     """Slack's own error code, and what goes with it."""
 
     def __init__(self, error: str, **more: Any) -> None:
         super().__init__(error)
         self.error = error
-        self.more = more
+        self.fields = more
 
 
 @dataclass
@@ -38,37 +38,37 @@ class Message:
     user: str
     text: str
     blocks: list[dict[str, Any]] = field(default_factory=list)
-    to: str = ""
-    thread: str = ""
+    only_user: str = ""
+    thread_ts: str = ""
     subtype: str = ""
-    edited: bool = False
+    is_edited: bool = False
     metadata: dict[str, Any] = field(default_factory=dict)
     files: list[dict[str, Any]] = field(default_factory=list)
     reactions: list[str] = field(default_factory=list)
 
     @property
     def in_channel(self) -> bool:
-        return not self.thread or self.subtype == BROADCAST
+        return not self.thread_ts or self.subtype == BROADCAST_SUBTYPE
 
     def as_slack(self, with_metadata: bool = False) -> dict[str, Any]:
         message: dict[str, Any] = {"type": "message", "ts": self.ts, "user": self.user, "text": self.text}
         message["blocks"] = self.blocks
         if self.subtype:
             message["subtype"] = self.subtype
-        if self.thread:
-            message["thread_ts"] = self.thread
+        if self.thread_ts:
+            message["thread_ts"] = self.thread_ts
         if self.files:
             message["files"] = self.files
         if self.reactions:
             message["reactions"] = [{"name": name, "count": 1} for name in self.reactions]
-        if self.edited:
+        if self.is_edited:
             message["edited"] = {"user": self.user, "ts": self.ts}
         if with_metadata and self.metadata:
             message["metadata"] = self.metadata
         return message
 
-    def as_seen(self) -> dict[str, Any]:
-        return {**self.as_slack(), "channel": self.channel, "ephemeral": bool(self.to)}
+    def as_visible(self) -> dict[str, Any]:
+        return {**self.as_slack(), "channel": self.channel, "ephemeral": bool(self.only_user)}
 
 
 @dataclass
@@ -77,53 +77,53 @@ class ResponseUrl:
 
     user: str
     channel: str
-    message: str
-    made: float
-    used: int = 0
+    message_ts: str
+    created_at: float
+    use_count: int = 0
 
 
 @dataclass
 class Trigger:
     user: str
-    made: float
-    used: bool = False
+    created_at: float
+    is_used: bool = False
 
 
-class State:
+class SlackState:
     """`config`: of the team; paths in it are relative to it. Raises NoWorkspace."""
 
     def __init__(self, config: Path | None = None) -> None:
-        path = config or DEFAULT
+        path = config or DEFAULT_CONFIG
         try:
-            self._read(yaml.safe_load(path.read_text()), path.parent)
-        except OSError as failed:
-            raise NoWorkspace(f"{failed.filename}: {failed.strerror}") from failed
-        except (yaml.YAMLError, AttributeError, KeyError, TypeError) as failed:
-            raise NoWorkspace(f"{path}: no workspace: {' '.join(repr(failed).split())}") from failed
+            self._load(yaml.safe_load(path.read_text()), path.parent)
+        except OSError as error:
+            raise InvalidWorkspace(f"{error.filename}: {error.strerror}") from error
+        except (yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+            raise InvalidWorkspace(f"{path}: no workspace: {' '.join(repr(error).split())}") from error
         self.messages: dict[str, Message] = {}
-        self.urls: dict[str, ResponseUrl] = {}
+        self.response_urls: dict[str, ResponseUrl] = {}
         self.triggers: dict[str, Trigger] = {}
         self.views: dict[str, dict[str, Any]] = {}
         self.files: dict[str, dict[str, Any]] = {}
-        self.base = ""  # where this server is reached
+        self.base_url = ""  # where this server is reached
         self._ids = itertools.count(1)
-        self._last = 0.0
+        self._last_ts = 0.0
         for channel in self.channels.values():
             if channel.get("is_archived"):
-                self._marked(channel)
+                self._post_archive_notice(channel)
 
-    def _read(self, document: dict[str, Any], folder: Path) -> None:
+    def _load(self, document: dict[str, Any], folder: Path) -> None:
         self.team: dict[str, Any] = document["team"]
         self.app: dict[str, Any] = document["app"]
         self.users = {user["id"]: {"team_id": self.team["id"], **user} for user in document["users"]}
         self.groups = {group["id"]: group for group in document["groups"]}
         self.channels: dict[str, dict[str, Any]] = {channel["id"]: channel for channel in document["channels"]}
-        self.manifest = manifest.read(folder / self.app["manifest"])
+        self.manifest = manifest.read_manifest(folder / self.app["manifest"])
 
-    def ts(self) -> str:
+    def new_ts(self) -> str:
         """Slack's timestamps are IDs: no two are the same, and they grow."""
-        self._last = max(time.time(), self._last + 0.000001)
-        return f"{self._last:.6f}"
+        self._last_ts = max(time.time(), self._last_ts + 0.000001)
+        return f"{self._last_ts:.6f}"
 
     def new_id(self, prefix: str) -> str:
         return f"{prefix}{next(self._ids):08d}"
@@ -136,60 +136,64 @@ class State:
     def post(self, message: Message) -> None:
         self.messages[message.ts] = message
 
-    def within(self, channel: Any) -> dict[str, Any]:
+    def joined_channel(self, channel: Any) -> dict[str, Any]:
         """One that the app is in. A user's ID stands for their direct messages with it."""
-        found = self.channels.get(str(channel)) or self._direct(str(channel))
-        if found is None:
-            raise SlackRefuses("channel_not_found")
-        if self.app["bot_user"] not in found["members"]:
-            raise SlackRefuses("is_archived" if found.get("is_archived") else "not_in_channel")
-        return found
+        joined = self.channels.get(str(channel)) or self._direct_channel(str(channel))
+        if joined is None:
+            raise SlackError("channel_not_found")
+        if self.app["bot_user"] not in joined["members"]:
+            raise SlackError("is_archived" if joined.get("is_archived") else "not_in_channel")
+        return joined
 
-    def channel(self, channel: Any) -> dict[str, Any]:
+    def writable_channel(self, channel: Any) -> dict[str, Any]:
         """One that the app may write into."""
-        found = self.within(channel)
-        if found.get("is_archived"):
-            raise SlackRefuses("is_archived")
-        return found
+        joined = self.joined_channel(channel)
+        if joined.get("is_archived"):
+            raise SlackError("is_archived")
+        return joined
 
-    def _direct(self, user: str) -> dict[str, Any] | None:
-        known = self.users.get(user.removeprefix("D"))
-        if known is None or known.get("is_bot") or known.get("deleted"):
+    def _direct_channel(self, user: str) -> dict[str, Any] | None:
+        profile = self.users.get(user.removeprefix("D"))
+        if profile is None or profile.get("is_bot") or profile.get("deleted"):
             return None
-        members = [self.app["bot_user"], known["id"]]
-        made: dict[str, Any] = {"name": "directmessage", "members": members, "is_im": True}
-        return self.channels.setdefault(f"D{known['id']}", {"id": f"D{known['id']}", **made})
+        members = [self.app["bot_user"], profile["id"]]
+        fields: dict[str, Any] = {"name": "directmessage", "members": members, "is_im": True}
+        return self.channels.setdefault(f"D{profile['id']}", {"id": f"D{profile['id']}", **fields})
 
-    def tend(self, channel: str, *, archived: bool, app: bool) -> None:
+    def update_channel(self, channel: str, *, archived: bool, app: bool) -> None:
         """`app`: whether it is a member."""
-        found, me = self.channels[channel], self.app["bot_user"]
-        if archived != bool(found.get("is_archived")):
-            found["is_archived"] = archived
-            self._marked(found)
-        found["members"] = [member for member in found["members"] if member != me] + [me] * app
+        details, bot_user = self.channels[channel], self.app["bot_user"]
+        if archived != bool(details.get("is_archived")):
+            details["is_archived"] = archived
+            self._post_archive_notice(details)
+        details["members"] = [member for member in details["members"] if member != bot_user] + [bot_user] * app
 
-    def _marked(self, channel: dict[str, Any]) -> None:
+    def _post_archive_notice(self, channel: dict[str, Any]) -> None:
         """A channel's history says when somebody archived it or brought it back."""
-        what = "archive" if channel["is_archived"] else "unarchive"
-        who = next((user for user in channel["members"] if user != self.app["bot_user"]), "")
-        self.post(Message(self.ts(), channel["id"], who, f"{what}d the channel", subtype=f"channel_{what}"))
+        verb = "archive" if channel["is_archived"] else "unarchive"
+        user_id = next((user for user in channel["members"] if user != self.app["bot_user"]), "")
+        self.post(Message(self.new_ts(), channel["id"], user_id, f"{verb}d the channel", subtype=f"channel_{verb}"))
 
-    def message(self, channel: str, ts: str) -> Message:
-        found = self.messages.get(ts)
-        if found is None or found.channel != channel or found.to:
-            raise SlackRefuses("message_not_found")
-        return found
+    def find_message(self, channel: str, ts: str) -> Message:
+        message = self.messages.get(ts)
+        if message is None or message.channel != channel or message.only_user:
+            raise SlackError("message_not_found")
+        return message
 
-    def thread(self, channel: str, arguments: dict[str, Any]) -> str:
+    def resolve_thread(self, channel: str, arguments: dict[str, Any]) -> str:
         """The ts of what is to be answered, "" for none."""
         ts = str(arguments.get("thread_ts") or "")
-        found = self.messages.get(ts)
-        if ts and (found is None or found.channel != channel or found.to):
-            raise SlackRefuses("thread_not_found")
+        parent = self.messages.get(ts)
+        if ts and (parent is None or parent.channel != channel or parent.only_user):
+            raise SlackError("thread_not_found")
         return ts
 
-    def seen_by(self, user: str, channel: str) -> list[Message]:
+    def messages_visible_to(self, user: str, channel: str) -> list[Message]:
         """What a user sees in a channel, threads included, oldest first."""
         if channel not in self.channels or user not in self.channels[channel]["members"]:
             return []
-        return [m for m in self.messages.values() if m.channel == channel and m.to in ("", user)]
+        return [
+            message
+            for message in self.messages.values()
+            if message.channel == channel and message.only_user in ("", user)
+        ]

@@ -10,10 +10,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from lab.slack import methods
-from lab.slack.standin import StandIn
-from lab.slack.state import MINUTES, USES, SlackRefuses
+from lab.slack.fake_slack import FakeSlack
+from lab.slack.state import RESPONSE_URL_MINUTES, RESPONSE_URL_USES, SlackError
 
-MALFORMED = {  # what is structured, and Slack's word for one that is no JSON
+MALFORMED_ERRORS = {  # what is structured, and Slack's word for one that is no JSON
     "blocks": "invalid_blocks_format",
     "metadata": "invalid_metadata_format",
     "view": "invalid_arguments",
@@ -23,85 +23,89 @@ MALFORMED = {  # what is structured, and Slack's word for one that is no JSON
 
 
 class WebApi:
-    def __init__(self, slack: StandIn) -> None:
+    def __init__(self, slack: FakeSlack) -> None:
         self._slack = slack
         self._state = slack.state
 
     def routes(self) -> list[BaseRoute]:
         return [
-            Route("/api/{method}", self.api, methods=["GET", "POST"]),
-            Route("/response/{key}", self.respond, methods=["POST"]),
-            Route("/upload/{file}", self.upload, methods=["POST"]),
+            Route("/api/{method}", self.call_method, methods=["GET", "POST"]),
+            Route("/response/{key}", self.use_response_url, methods=["POST"]),
+            Route("/upload/{file}", self.upload_file, methods=["POST"]),
         ]
 
-    async def api(self, request: Request) -> Response:
+    async def call_method(self, request: Request) -> Response:
         method = request.path_params["method"]
-        self._state.base = str(request.base_url).rstrip("/")
+        self._state.base_url = str(request.base_url).rstrip("/")
         try:
-            arguments, token = await _arguments(request)
-        except SlackRefuses as refused:
-            return self._answered(method, {}, {"ok": False, "error": refused.error})
-        wrong = await self._fault(method)
-        if wrong is not None:
-            self._slack.note(method, arguments, wrong.status_code)
-            self._slack.changes.tell()
-            return wrong
+            arguments, token = await _parse_arguments(request)
+        except SlackError as error:
+            return self._reply(method, {}, {"ok": False, "error": error.error})
+        fault_response = await self._fault_response(method)
+        if fault_response is not None:
+            self._slack.record_call(method, arguments, fault_response.status_code)
+            self._slack.changes.notify()
+            return fault_response
         try:
-            answer: dict[str, Any] = {"ok": True, **methods.call(method, arguments, token, self._state)}
-        except SlackRefuses as refused:
-            answer = {"ok": False, "error": refused.error, **refused.more}
+            answer: dict[str, Any] = {"ok": True, **methods.call_method(method, arguments, token, self._state)}
+        except SlackError as error:
+            answer = {"ok": False, "error": error.error, **error.fields}
         if method == "apps.connections.open" and answer["ok"]:
             answer["url"] = str(request.base_url).replace("http", "ws", 1) + "socket"
-        return self._answered(method, arguments, answer)
+        return self._reply(method, arguments, answer)
 
-    def _answered(self, method: str, arguments: dict[str, Any], answer: dict[str, Any]) -> Response:
-        self._slack.note(method, arguments, answer.get("error", "ok"))
-        self._slack.changes.tell()
-        if self._slack.faults.take(method, "drop_reply"):
-            return _cut_off()
+    def _reply(self, method: str, arguments: dict[str, Any], answer: dict[str, Any]) -> Response:
+        self._slack.record_call(method, arguments, answer.get("error", "ok"))
+        self._slack.changes.notify()
+        if self._slack.faults.consume(method, "drop_reply"):
+            return _truncated_response()
         return JSONResponse(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self._state.manifest.scopes))})
 
-    async def respond(self, request: Request) -> Response:
+    async def use_response_url(self, request: Request) -> Response:
         """A response_url: five uses in half an hour, seen by the one who acted unless the app says otherwise."""
-        if self._slack.faults.take("response", "away"):
-            return _cut_off()
-        url = self._state.urls.get(request.path_params["key"])
-        if url is None or url.used >= USES or time.time() - url.made > MINUTES * 60:
+        if self._slack.faults.consume("response", "away"):
+            return _truncated_response()
+        url = self._state.response_urls.get(request.path_params["key"])
+        if (
+            url is None
+            or url.use_count >= RESPONSE_URL_USES
+            or time.time() - url.created_at > RESPONSE_URL_MINUTES * 60
+        ):
             return JSONResponse({"ok": False, "error": "used_url"}, status_code=404)
-        url.used += 1
-        said = await _said(request)
+        url.use_count += 1
+        payload = await _parse_json(request)
         try:
-            methods.respond(said, url, self._state)
-        except SlackRefuses as refused:
-            return JSONResponse({"ok": False, "error": refused.error}, status_code=400)
-        self._slack.note("response", {**said, "key": request.path_params["key"]}, "ok")
-        self._slack.changes.tell()
+            methods.respond_to_url(payload, url, self._state)
+        except SlackError as error:
+            return JSONResponse({"ok": False, "error": error.error}, status_code=400)
+        self._slack.record_call("response", {**payload, "key": request.path_params["key"]}, "ok")
+        self._slack.changes.notify()
         return JSONResponse({"ok": True})
 
-    async def upload(self, request: Request) -> Response:
+    async def upload_file(self, request: Request) -> Response:
         """The bytes themselves, as files upload v2 sends them: bare, whatever their Content-Type says."""
-        if self._slack.faults.take("upload", "away"):
-            return _cut_off()
+        if self._slack.faults.consume("upload", "away"):
+            return _truncated_response()
         file = self._state.files.get(request.path_params["file"])
         if file is None:
             return Response("", status_code=404)
         file["content"] = await request.body()
         return Response("OK")
 
-    async def _fault(self, method: str) -> Response | None:
-        slow = self._slack.faults.take(method, "latency")
-        if slow:
-            await asyncio.sleep(slow.seconds)
-        wrong = self._slack.faults.take(method, "ratelimited", "server_error", "away")
-        if wrong is None:
+    async def _fault_response(self, method: str) -> Response | None:
+        latency = self._slack.faults.consume(method, "latency")
+        if latency:
+            await asyncio.sleep(latency.seconds)
+        fault = self._slack.faults.consume(method, "ratelimited", "server_error", "away")
+        if fault is None:
             return None
-        if wrong.kind == "ratelimited":
-            headers = {"Retry-After": str(int(wrong.seconds))}
+        if fault.kind == "ratelimited":
+            headers = {"Retry-After": str(int(fault.seconds))}
             return JSONResponse({"ok": False, "error": "ratelimited"}, status_code=429, headers=headers)
-        return Response("", status_code=503) if wrong.kind == "server_error" else _cut_off()
+        return Response("", status_code=503) if fault.kind == "server_error" else _truncated_response()
 
 
-def _cut_off() -> Response:
+def _truncated_response() -> Response:
     """A reply that never comes whole: the connection ends in the middle of it."""
 
     async def nothing() -> Any:
@@ -111,34 +115,34 @@ def _cut_off() -> Response:
     return StreamingResponse(nothing(), headers={"Content-Length": "1000"})
 
 
-async def _arguments(request: Request) -> tuple[dict[str, Any], str]:
+async def _parse_arguments(request: Request) -> tuple[dict[str, Any], str]:
     """slack_sdk sends some methods as JSON and some as forms, in which blocks are JSON in a string."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     if "json" in request.headers.get("content-type", ""):
-        given = await _said(request)
+        fields = await _parse_json(request)
     else:
-        given = {**request.query_params, **{key: str(value) for key, value in (await request.form()).items()}}
-    arguments = {key: _decoded(key, value) for key, value in given.items()}
+        fields = {**request.query_params, **{key: str(value) for key, value in (await request.form()).items()}}
+    arguments = {key: _decode_argument(key, value) for key, value in fields.items()}
     return arguments, token or str(arguments.pop("token", ""))
 
 
-async def _said(request: Request) -> dict[str, Any]:
+async def _parse_json(request: Request) -> dict[str, Any]:
     try:
-        said = json.loads(await request.body() or b"{}")
-    except ValueError as wrong:
-        raise SlackRefuses("invalid_json") from wrong
-    if not isinstance(said, dict):
-        raise SlackRefuses("json_not_object")
-    return said
+        payload = json.loads(await request.body() or b"{}")
+    except ValueError as error:
+        raise SlackError("invalid_json") from error
+    if not isinstance(payload, dict):
+        raise SlackError("json_not_object")
+    return payload
 
 
-def _decoded(key: str, value: Any) -> Any:
+def _decode_argument(key: str, value: Any) -> Any:
     """Only what is structured may be; it may come as JSON in a string everywhere."""
-    if key not in MALFORMED:
+    if key not in MALFORMED_ERRORS:
         if isinstance(value, dict | list):
-            raise SlackRefuses("invalid_arguments")
+            raise SlackError("invalid_arguments")
         return value
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError as wrong:
-        raise SlackRefuses(MALFORMED[key]) from wrong
+    except ValueError as error:
+        raise SlackError(MALFORMED_ERRORS[key]) from error

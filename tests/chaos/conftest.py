@@ -12,22 +12,22 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs.contract import Body
-from lab.chaos.processes import children
-from lab.imker import Processes, environment, procfile
-from lab.simulated.dialect import Pace
-from lab.simulated.fleet import Fleet, named, running
-from lab.slack.client import Seen, Workspace
-from lab.slack.running import running as slack_running
+from imker.protocol.events import EventBody
+from lab.chaos.supervisor import child_pids
+from lab.processes import Processes, imker_environment, read_procfile
+from lab.simulated.engine_versions import Pace
+from lab.simulated.fleet import Fleet, run_fleet, select_hosts
+from lab.slack.client import VisibleMessage, Workspace
+from lab.slack.server_process import run_fake_slack as slack_running
 from lab.story import ALICE, OPS
-from tests import streams
+from tests.support import streams
 
 NAMES = ("connewitz", "tondi", "lausen")
 UPGRADE = "imker-upgrade.service"
 
 
 @dataclass
-class World:
+class ChaosWorld:
     """`pace` of the hosts may be changed by a test."""
 
     workspace: Workspace
@@ -35,81 +35,81 @@ class World:
     fleet: Fleet
     redis: Redis
 
-    def asks(self, text: str) -> tuple[str, Seen]:
+    def send_command(self, text: str) -> tuple[str, VisibleMessage]:
         """A command, its run and its message."""
-        before = max((seen.ts for seen in self.workspace.sees(ALICE, OPS)), default="")
+        before = max((visible.ts for visible in self.workspace.visible_messages(ALICE, OPS)), default="")
         assert self.workspace.say(ALICE, OPS, text)["acked"]
-        message = self.workspace.wait(ALICE, OPS, "run `", 20, after=before)
-        return message.plain.split("run `")[1].split("`")[0], message
+        message = self.workspace.wait_for_message(ALICE, OPS, "run `", 20, after=before)
+        return message.plain_text.split("run `")[1].split("`")[0], message
 
-    def sees(self, message: Seen, text: str, seconds: float = 30) -> Seen:
+    def wait_for_text(self, message: VisibleMessage, text: str, seconds: float = 30) -> VisibleMessage:
         """That message, once it says so."""
 
-        def fits(seen: Seen) -> bool:
-            return seen.ts == message.ts and text in f"{seen.text}{seen.plain}"
+        def fits(visible: VisibleMessage) -> bool:
+            return visible.ts == message.ts and text in f"{visible.text}{visible.plain_text}"
 
-        return self.workspace.wait(ALICE, OPS, fits, seconds)
+        return self.workspace.wait_for_message(ALICE, OPS, fits, seconds)
 
-    def told(self, run: str) -> list[Body]:
-        return streams.told(self.redis, run, streams.kept_key(self.redis))
+    def event_bodies(self, run: str) -> list[EventBody]:
+        return streams.event_bodies(self.redis, run, streams.embedded_signing_key(self.redis))
 
-    def upgrading(self, name: str) -> Seen:
+    def start_upgrade(self, name: str) -> VisibleMessage:
         """Asks for a host's migration, and waits until its upgrade runs there."""
-        _, message = self.asks(f"/swarm migrate {name}")
-        self.soon(lambda: self.fleet[name].units.running(UPGRADE))
+        _, message = self.send_command(f"/swarm migrate {name}")
+        self.wait_until(lambda: self.fleet[name].units.is_running(UPGRADE))
         return message
 
     def workers(self) -> list[int]:
-        return children(self.processes.running["changes"].pid)
+        return child_pids(self.processes.by_name["changes"].pid)
 
-    def busy(self) -> tuple[int, int]:
+    def busy_worker(self) -> tuple[int, int]:
         """The RQ worker that changes hosts and has a job, and the job's process."""
-        self.soon(lambda: any(map(children, self.workers())))
-        return next((worker, job) for worker in self.workers() for job in children(worker))
+        self.wait_until(lambda: any(map(child_pids, self.workers())))
+        return next((worker, job) for worker in self.workers() for job in child_pids(worker))
 
-    def soon(self, true: Callable[[], object], seconds: float = 30) -> None:
+    def wait_until(self, true: Callable[[], object], seconds: float = 30) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, self.processes.log.read_text()[-3000:]
             time.sleep(0.02)
 
-    def begun(self, name: str, unit: str = UPGRADE) -> int:
+    def unit_starts(self, name: str, unit: str = UPGRADE) -> int:
         """How many times a unit was started on a host."""
-        deeds = self.fleet.world.history.deeds("unit", name)
-        return len([deed for deed in deeds if "systemd-run" in deed.what and unit in deed.what and not deed.said])
+        deeds = self.fleet.world.history.actions("unit", name)
+        return len([deed for deed in deeds if "systemd-run" in deed.detail and unit in deed.detail and not deed.error])
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(tmp_path: Path) -> Iterator[ChaosWorld]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-w-")))
         pace = Pace(upgrade=3.0, restart=0.05, boot=0.5, join=0.05)
-        fleet = stack.enter_context(running(named(NAMES), folder / "client", pace))
+        fleet = stack.enter_context(run_fleet(select_hosts(NAMES), folder / "client", pace))
         workspace = stack.enter_context(slack_running())
-        settings = environment(workspace.url, folder / "client/imker.toml", folder / "redis")
+        settings = imker_environment(workspace.url, folder / "client/imker.toml", folder / "redis")
         processes = Processes(settings, tmp_path / "log")
         stack.callback(processes.stop)
-        for name in procfile():
+        for name in read_procfile():
             processes.start(name)
         redis = Redis(unix_socket_path=str(folder / "redis/redis.sock"))
         stack.callback(redis.close)
-        made = World(workspace, processes, fleet, redis)
-        made.soon(lambda: workspace.sockets() > 0 and len(_idle(folder, redis)) == 3)
-        yield made
+        world_value = ChaosWorld(workspace, processes, fleet, redis)
+        world_value.wait_until(lambda: workspace.connection_count() > 0 and len(_idle_workers(folder, redis)) == 3)
+        yield world_value
 
 
-def _idle(folder: Path, redis: Redis) -> list[bytes]:
+def _idle_workers(folder: Path, redis: Redis) -> list[bytes]:
     """RQ workers that wait for a job."""
     if not (folder / "redis/redis.sock").exists():
         return []
     return [name for name in redis.smembers("rq:workers") if redis.hget(name, "state") == b"idle"]
 
 
-def stop(*processes: int) -> None:
+def suspend(*processes: int) -> None:
     for process in processes:
         os.kill(process, signal.SIGSTOP)
 
 
-def go_on(*processes: int) -> None:
+def resume(*processes: int) -> None:
     for process in processes:
         os.kill(process, signal.SIGCONT)

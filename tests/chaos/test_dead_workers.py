@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lab.chaos.processes import children
-from lab.slack.client import Seen
-from tests.chaos.conftest import UPGRADE, World, stop
-from tests.figures import figure
+from lab.chaos.supervisor import child_pids
+from lab.slack.client import VisibleMessage
+from tests.chaos.conftest import UPGRADE, ChaosWorld, suspend
+from tests.support.figures import record_figure
 
 BOUND = 60.0  # seconds
 WITH_IT = 1.0  # seconds until a job is gone whose RQ worker was killed
@@ -24,29 +24,29 @@ def kill(*processes: int) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def job(world: World) -> Seen:
-    message = world.upgrading("connewitz")
-    kill(world.busy()[1])
+def job(world: ChaosWorld) -> VisibleMessage:
+    message = world.start_upgrade("connewitz")
+    kill(world.busy_worker()[1])
     return message
 
 
-def worker(world: World) -> Seen:
+def worker(world: ChaosWorld) -> VisibleMessage:
     """While all others are busy, and the one in its place is at once."""
     world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=2 * BOUND)
-    message = world.upgrading("connewitz")
-    victim = world.busy()[0]
-    world.upgrading("tondi")
-    world.asks("/swarm migrate lausen --manager")
+    message = world.start_upgrade("connewitz")
+    victim = world.busy_worker()[0]
+    world.start_upgrade("tondi")
+    world.send_command("/swarm migrate lausen --manager")
     kill(victim)
-    world.soon(lambda: len(list(filter(children, world.workers()))) == 2 and victim not in world.workers())
+    world.wait_until(lambda: len(list(filter(child_pids, world.workers()))) == 2 and victim not in world.workers())
     return message
 
 
-def everything(world: World) -> Seen:
+def everything(world: ChaosWorld) -> VisibleMessage:
     """The crew, its RQ workers and the job, as when the power goes; somebody starts them again."""
-    message = world.upgrading("connewitz")
-    victims = [*world.workers(), world.busy()[1]]
-    stop(*victims)
+    message = world.start_upgrade("connewitz")
+    victims = [*world.workers(), world.busy_worker()[1]]
+    suspend(*victims)
     kill(*victims)
     world.processes.kill("changes")
     world.processes.start("changes")
@@ -62,34 +62,36 @@ WHO = {
 
 @pytest.mark.figures
 @pytest.mark.parametrize("fault", WHO)
-def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(world: World, fault: Callable[[World], Seen]) -> None:
+def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(
+    world: ChaosWorld, fault: Callable[[ChaosWorld], VisibleMessage]
+) -> None:
     message = fault(world)
     killed = time.monotonic()
-    lost = world.sees(message, "RQ reports that the job failed", BOUND)
-    figure(f"{WHO[fault]} killed: told as lost after", f"{time.monotonic() - killed:.1f} s")
-    assert "/swarm migrate connewitz" in lost.plain
+    lost = world.wait_for_text(message, "RQ reports that the job failed", BOUND)
+    record_figure(f"{WHO[fault]} killed: told as lost after", f"{time.monotonic() - killed:.1f} s")
+    assert "/swarm migrate connewitz" in lost.plain_text
 
 
 @pytest.mark.figures
-def test_a_job_that_was_popped_and_not_begun_goes_to_another_rq_worker(world: World) -> None:
+def test_a_job_that_was_popped_and_not_begun_goes_to_another_rq_worker(world: ChaosWorld) -> None:
     """Between the queue and the first word: Redis has given the job away, and nobody has begun it."""
     victims = world.workers()
-    stop(*victims)
-    _, message = world.asks("/swarm migrate connewitz")
-    world.soon(lambda: world.redis.llen("rq:queue:changes:intermediate"))
+    suspend(*victims)
+    _, message = world.send_command("/swarm migrate connewitz")
+    world.wait_until(lambda: world.redis.llen("rq:queue:changes:intermediate"))
     kill(*victims)
     killed = time.monotonic()
-    world.soon(lambda: world.fleet["connewitz"].units.running(UPGRADE), BOUND)
-    figure("RQ workers killed before they began a job: begun after", f"{time.monotonic() - killed:.1f} s")
-    world.sees(message, "is in the swarm")
+    world.wait_until(lambda: world.fleet["connewitz"].units.is_running(UPGRADE), BOUND)
+    record_figure("RQ workers killed before they began a job: begun after", f"{time.monotonic() - killed:.1f} s")
+    world.wait_for_text(message, "is in the swarm")
 
 
-def test_a_job_dies_with_its_rq_worker(world: World) -> None:
+def test_a_job_dies_with_its_rq_worker(world: ChaosWorld) -> None:
     """An orphan would go on changing its host."""
-    world.upgrading("connewitz")
-    worker, orphan = world.busy()
+    world.start_upgrade("connewitz")
+    worker, orphan = world.busy_worker()
     kill(worker)
-    world.soon(lambda: gone(orphan), WITH_IT)
+    world.wait_until(lambda: gone(orphan), WITH_IT)
 
 
 def gone(process: int) -> bool:

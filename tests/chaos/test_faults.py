@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from lab.chaos.faults import FAULTS, Targets
-from lab.simulated.dialect import Pace
-from lab.simulated.fleet import Fleet, named, running
+from lab.simulated.engine_versions import Pace
+from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 
 NOBODY: Any = None
 OF_A_SWARM = (
@@ -18,7 +18,7 @@ OF_A_SWARM = (
 
 @pytest.fixture
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
-    with running(named(("connewitz",)), tmp_path_factory.mktemp("faults"), Pace(boot=0)) as fleet:
+    with run_fleet(select_hosts(("connewitz",)), tmp_path_factory.mktemp("faults"), Pace(boot=0)) as fleet:
         yield fleet
 
 
@@ -44,10 +44,10 @@ class Slack:
     def __init__(self) -> None:
         self.waiting: set[tuple[str, str]] = set()
 
-    def faults(self) -> set[tuple[str, str]]:
+    def pending_faults(self) -> set[tuple[str, str]]:
         return self.waiting
 
-    def fault(self, kind: str, method: str, **_: Any) -> None:
+    def set_fault(self, kind: str, method: str, **_: Any) -> None:
         self.waiting.add((kind, method))
 
 

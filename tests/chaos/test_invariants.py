@@ -2,18 +2,18 @@
 
 import pytest
 
-from lab.chaos.invariants import again_is_nothing, fence_never_goes_down
-from lab.simulated.history import Deed
+from lab.chaos.invariants import fencing_token_never_decreases, nothing_changed_again
+from lab.simulated.history import Action
 
 
 def deed(
     fence: int, began: float, host: str = "tondi", kind: str = "file", source: str = "127.0.0.1:4", **how: str
-) -> Deed:
-    return Deed(host, kind, how.get("what", "sh -c"), source, began, began, fence=fence)
+) -> Action:
+    return Action(host, kind, how.get("what", "sh -c"), source, began, began, token=fence)
 
 
 @pytest.mark.parametrize(
-    ("deeds", "found"),
+    ("deeds", "expected_count"),
     [
         ([deed(3, 1), deed(3, 2), deed(5, 3)], []),
         ([deed(5, 3), deed(3, 1)], []),  # told in another order than done
@@ -24,12 +24,12 @@ def deed(
         ([deed(5, 1), deed(0, 2, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
     ],
 )
-def test_it_never_goes_down(deeds: list[Deed], found: list[str]) -> None:
-    assert fence_never_goes_down(deeds) == found
+def test_it_never_goes_down(deeds: list[Action], expected_count: list[str]) -> None:
+    assert fencing_token_never_decreases(deeds) == expected_count
 
 
 @pytest.mark.parametrize(
-    ("later", "found"),
+    ("later", "expected_count"),
     [
         ([], []),
         ([deed(5, 3, kind="fault"), deed(5, 3, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
@@ -37,5 +37,5 @@ def test_it_never_goes_down(deeds: list[Deed], found: list[str]) -> None:
         ([deed(0, 3, kind="join")], ["asked again, tondi was changed once more (fence 0, 127.0.0.1:4): join, sh -c"]),
     ],
 )
-def test_asking_again_is_nothing(later: list[Deed], found: list[str]) -> None:
-    assert again_is_nothing([deed(3, 1), deed(3, 2, kind="init"), *later], 2) == found
+def test_asking_again_is_nothing(later: list[Action], expected_count: list[str]) -> None:
+    assert nothing_changed_again([deed(3, 1), deed(3, 2, kind="init"), *later], 2) == expected_count

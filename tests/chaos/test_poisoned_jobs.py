@@ -13,17 +13,17 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobs.contract import Ended
-from lab.chaos.processes import children
-from lab.imker import Processes, environment
-from lab.simulated.dialect import Pace
-from lab.simulated.fleet import named, running
-from lab.slack.running import running as slack_running
-from tests import streams
-from tests.chaos.conftest import NAMES, World
-from tests.figures import figure
-from tests.poison import Poisoner
-from tests.redis_users import server, start_each, url
+from imker.protocol.events import JobFinished
+from lab.chaos.supervisor import child_pids
+from lab.processes import Processes, imker_environment
+from lab.simulated.engine_versions import Pace
+from lab.simulated.fleet import run_fleet, select_hosts
+from lab.slack.server_process import run_fake_slack as slack_running
+from tests.chaos.conftest import NAMES, ChaosWorld
+from tests.support import streams
+from tests.support.figures import record_figure
+from tests.support.poisoned_jobs import Poisoner
+from tests.support.redis_users import run_server, start_each, user_url
 
 SECONDS = 120 if "FIGURES" in os.environ else 20
 APART = 0.05  # seconds between two pairs of jobs
@@ -32,38 +32,42 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[World, Redis]]:
+def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[ChaosWorld, Redis]]:
     """Each process as its own Redis user, and a client with the bot's password."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="u-", dir=redis_folder)))
-        admin = stack.enter_context(server(folder))
-        fleet = stack.enter_context(running(named(NAMES), folder / "client", Pace(restart=0.05, boot=0.5, join=0.05)))
+        admin = stack.enter_context(run_server(folder))
+        fleet = stack.enter_context(
+            run_fleet(select_hosts(NAMES), folder / "client", Pace(restart=0.05, boot=0.5, join=0.05))
+        )
         workspace = stack.enter_context(slack_running())
-        settings = environment(workspace.url, folder / "client/imker.toml", folder / "redis")
+        settings = imker_environment(workspace.url, folder / "client/imker.toml", folder / "redis")
         processes = Processes({**settings, "IMKER_SIGNING_KEY": "k" * 64}, tmp_path / "log")
         stack.callback(processes.stop)
         start_each(processes, folder)
-        world = World(workspace, processes, fleet, admin)
-        world.soon(lambda: workspace.sockets() > 0 and len(admin.smembers("rq:workers")) == 3, 90)
-        with Redis.from_url(url(folder, "bot")) as bot:
+        world = ChaosWorld(workspace, processes, fleet, admin)
+        world.wait_until(lambda: workspace.connection_count() > 0 and len(admin.smembers("rq:workers")) == 3, 90)
+        with Redis.from_url(user_url(folder, "bot")) as bot:
             yield world, bot
 
 
 @pytest.mark.figures
-def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[World, Redis]) -> None:
+def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[ChaosWorld, Redis]) -> None:
     world, bot = users
     world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=SECONDS - 5.0)
-    message = world.upgrading("connewitz")
+    message = world.start_upgrade("connewitz")
     before, largest = _workers(world), max(map(_resident, _workers(world)))
     poisoner, until = Poisoner(bot, world.redis), time.monotonic() + SECONDS
     while time.monotonic() < until:
         poisoner.next()
         time.sleep(APART)
-    world.sees(message, "is in the swarm", 60)
-    world.soon(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*s")))
-    world.soon(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*:intermediate")))
-    run = message.plain.split("run `")[1].split("`")[0]
-    assert [body.outcome for body in streams.told(world.redis, run) if isinstance(body, Ended)] == ["done"]
+    world.wait_for_text(message, "is in the swarm", 60)
+    world.wait_until(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*s")))
+    world.wait_until(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*:intermediate")))
+    run = message.plain_text.split("run `")[1].split("`")[0]
+    assert [body.outcome for body in streams.event_bodies(world.redis, run) if isinstance(body, JobFinished)] == [
+        "done"
+    ]
     assert _workers(world) == before, "none ended"
     assert max(map(_resident, before)) < largest + MOST
     dropped = [line for line in _logged(world) if line["event"].startswith("dropped")]
@@ -71,32 +75,34 @@ def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[World, Red
     assert [line for line in _logged(world) if line["level"] in ("error", "critical")] == []
     assert "Traceback" not in world.processes.log.read_text()
     assert world.redis.acl_log() == []
-    figure(f"poisoned jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
+    record_figure(f"poisoned jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
 
 
-def test_a_running_job_that_somebody_calls_failed_is_told_as_done_in_the_end(users: tuple[World, Redis]) -> None:
+def test_a_running_job_that_somebody_calls_failed_is_told_as_done_in_the_end(users: tuple[ChaosWorld, Redis]) -> None:
     world, bot = users
     world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=8.0)
-    message = world.upgrading("connewitz")
-    run = message.plain.split("run `")[1].split("`")[0]
+    message = world.start_upgrade("connewitz")
+    run = message.plain_text.split("run `")[1].split("`")[0]
     bot.hset(f"rq:job:{run}-1", "status", "failed")
-    lost = world.sees(message, "RQ reports that the job failed")
-    assert "died" not in lost.plain
-    done = world.sees(message, "connewitz is in the swarm", 60)
+    lost = world.wait_for_text(message, "RQ reports that the job failed")
+    assert "died" not in lost.plain_text
+    done = world.wait_for_text(message, "connewitz is in the swarm", 60)
     assert done.text.startswith("✅")
-    assert "RQ reports" not in done.plain
+    assert "RQ reports" not in done.plain_text
 
 
-def test_a_dead_rq_worker_is_missed_by_the_others_with_the_rights_that_they_have(users: tuple[World, Redis]) -> None:
+def test_a_dead_rq_worker_is_missed_by_the_others_with_the_rights_that_they_have(
+    users: tuple[ChaosWorld, Redis],
+) -> None:
     world, _ = users
-    message = world.upgrading("connewitz")
-    os.kill(world.busy()[0], signal.SIGKILL)
-    world.sees(message, "RQ reports that the job failed", 60)
+    message = world.start_upgrade("connewitz")
+    os.kill(world.busy_worker()[0], signal.SIGKILL)
+    world.wait_for_text(message, "RQ reports that the job failed", 60)
     assert world.redis.acl_log() == []
 
 
-def _workers(world: World) -> list[int]:
-    return [worker for name in ("changes", "reads") for worker in children(world.processes.running[name].pid)]
+def _workers(world: ChaosWorld) -> list[int]:
+    return [worker for name in ("changes", "reads") for worker in child_pids(world.processes.by_name[name].pid)]
 
 
 def _resident(process: int) -> int:
@@ -105,5 +111,5 @@ def _resident(process: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _logged(world: World) -> list[dict[str, str]]:
+def _logged(world: ChaosWorld) -> list[dict[str, str]]:
     return [json.loads(line) for line in world.processes.log.read_text().splitlines() if line.startswith("{")]

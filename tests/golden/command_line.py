@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import pytest
 import structlog
 
-from tests.golden.page import section
+from tests.golden.text_layout import section
 
 COLUMNS = "120"
 
@@ -21,17 +21,17 @@ COLUMNS = "120"
 def run(line: str, environment: Mapping[str, str], *hidden: tuple[str, str], note: str = "") -> str:
     """Run `python -m LINE` with only this environment. `hidden`: texts that differ each time, and their stand-ins."""
     out, err = io.StringIO(), io.StringIO()
-    with _undone(environment), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    with _restored_process(environment), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         module, *arguments = line.split()
         status = _status(module, arguments)
     printed = [f"  {text}" for text in out.getvalue().splitlines()]
     printed += [f"! {text}" for text in err.getvalue().splitlines() if " slack_" not in text]  # not what the SDK logs
     title = f"$ python -m {line}".rstrip() + (f"  ({note})" if note else "")
-    stable = [_stable(text, hidden) for text in (title, *printed)]
+    stable = [_mask(text, hidden) for text in (title, *printed)]
     return section(*stable, f"exit status {status}")
 
 
-def _stable(text: str, hidden: Iterable[tuple[str, str]]) -> str:
+def _mask(text: str, hidden: Iterable[tuple[str, str]]) -> str:
     for real, stand_in in hidden:
         text = text.replace(real, stand_in)
     return text.rstrip()
@@ -47,11 +47,11 @@ def _status(module: str, arguments: list[str]) -> int:
 
 
 @contextlib.contextmanager
-def _undone(environment: Mapping[str, str]) -> Iterator[None]:
+def _restored_process(environment: Mapping[str, str]) -> Iterator[None]:
     """Take back what a command line does to its process: the environment, the log, and the signal handlers."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     root, configured = logging.getLogger(), structlog.get_config()
-    kept, level = root.handlers[:], root.level
+    saved_handlers, level = root.handlers[:], root.level
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # runpy runs again what is imported already
         patch.setattr(sys, "argv", sys.argv)
@@ -61,6 +61,6 @@ def _undone(environment: Mapping[str, str]) -> Iterator[None]:
             patch.setenv(name, value)
         yield
     structlog.configure(**configured)
-    root.handlers[:], root.level = kept, level
+    root.handlers[:], root.level = saved_handlers, level
     for number, handler in handlers.items():
         signal.signal(number, handler)

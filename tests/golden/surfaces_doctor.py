@@ -16,46 +16,53 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 
-from bot import answers
 from bot.doctor import processes, rights, slack
+from bot.messages import responses
 from bot.settings import Rights, Settings
-from imker.audit import Audit
-from imker.chain import Fact
-from jobs import certificates, doctor
-from jobs.contract import Finding
-from jobs.inventory import Host
+from imker.audit_log import AuditLog
+from imker.hash_chain import AuditFact
+from imker.protocol.values import Finding
+from jobs.handlers import doctor
+from jobs.inventory import certificates
+from jobs.inventory.model import Host
 from lab.slack.client import Workspace
-from tests.golden.page import message, page, section
-from tests.jobs.test_doctor import KEY as HOST_KEY
-from tests.jobs.test_doctor import Fleet
+from tests.golden.text_layout import message, page, section
+from tests.unit.jobs.handlers.test_doctor import KEY as HOST_KEY
+from tests.unit.jobs.handlers.test_doctor import Fleet
 
 ONCE = Retry(NoBackoff(), 0)
 
 
 def bot_doctor(redis: Redis, workspace: Workspace) -> str:
-    bare = processes.look(redis, own=True, signs=False)
-    known: tuple[rights.Known, ...] = get_args(rights.Known)
-    people = {f"U0{kind.upper()}": kind for kind in known}
+    bare = processes.check(redis, is_embedded=True, signs=False)
+    statuses: tuple[rights.Known, ...] = get_args(rights.Known)
+    people = {f"U0{kind.upper()}": kind for kind in statuses}
     pages = {
         "no process runs": bare,
         "all is well": _well(redis),
         "the audit log was cut": _cut(redis),
-        "Redis settings": list(processes.judged({})),
-        "Redis is away": processes.look(Redis(unix_socket_path="/nonexistent", retry=ONCE), own=False, signs=True),
+        "Redis settings": list(processes.check_settings({})),
+        "Redis is away": processes.check(
+            Redis(unix_socket_path="/nonexistent", retry=ONCE), is_embedded=False, signs=True
+        ),
         "a Redis that may not be asked": _closed(),
-        "people and groups": rights.look(Rights(read=("*",), change=tuple(people), accept=("*",)), people),
-        "no rights": rights.look(Rights(), {}),
-        "rights": rights.look(Rights(read=("*",), change=("U01",), accept=("U02",)), {}),
-        "other settings of the RQ workers": rights.compared(Rights(), b'{"accept_own": true, "accept_count": 2}'),
+        "people and groups": rights.check(Rights(read=("*",), change=tuple(people), accept=("*",)), people),
+        "no rights": rights.check(Rights(), {}),
+        "rights": rights.check(Rights(read=("*",), change=("U01",), accept=("U02",)), {}),
+        "other settings of the RQ workers": rights.compare_acceptance_rules(
+            Rights(), b'{"accept_own": true, "accept_count": 2}'
+        ),
         **_slack(workspace),
     }
     replies = {"/swarm doctor, all well": _well(redis), "/swarm doctor, with findings": bare}
-    shown = [
-        section(title, *(f"  {line}" for one in found for line in one.line.splitlines()))
-        for title, found in pages.items()
+    sections = [
+        section(title, *(f"  {line}" for item in matches for line in item.as_text.splitlines()))
+        for title, matches in pages.items()
     ]
-    told = {title: answers.checkup(tuple(found)) for title, found in replies.items()}
-    return page(*shown, *(section(title, message(said.text, said.blocks)) for title, said in told.items()))
+    replies_by_title = {title: responses.doctor_report(tuple(matches)) for title, matches in replies.items()}
+    return page(
+        *sections, *(section(title, message(reply.text, reply.blocks)) for title, reply in replies_by_title.items())
+    )
 
 
 def _well(redis: Redis) -> tuple[Finding, ...]:
@@ -63,15 +70,15 @@ def _well(redis: Redis) -> tuple[Finding, ...]:
     for queue in ("changes", "reads"):
         at = Queue(queue, connection=redis, serializer=JSONSerializer)
         Worker([at], connection=redis, serializer=JSONSerializer).register_birth()
-    redis.set("bot:reporter", "me")
-    Audit(redis).append(Fact("1", "asked"))
-    return processes.look(redis, own=False, signs=True)
+    redis.set("bot:reconciler", "me")
+    AuditLog(redis).append(AuditFact("1", "asked"))
+    return processes.check(redis, is_embedded=False, signs=True)
 
 
 def _cut(redis: Redis) -> list[Finding]:
-    Audit(redis).append(Fact("2", "asked"))
+    AuditLog(redis).append(AuditFact("2", "asked"))
     redis.xdel("audit", "2-0")
-    return [found for found in processes.look(redis, own=False, signs=True) if found.level != "pass"]
+    return [matches for matches in processes.check(redis, is_embedded=False, signs=True) if matches.level != "pass"]
 
 
 def _closed() -> list[Finding]:
@@ -79,12 +86,12 @@ def _closed() -> list[Finding]:
         raise NoPermissionError("no permission")
 
     closed: Any = SimpleNamespace(config_get=refuse, acl_whoami=refuse, smembers=refuse, info=refuse, get=refuse)
-    told: Any = SimpleNamespace(
+    redis_like: Any = SimpleNamespace(
         **{**vars(closed), "info": lambda: {"aof_enabled": 1, "maxmemory_policy": "noeviction"}}
     )
     return [
         *processes._settings(closed),
-        *processes._settings(told),
+        *processes._settings(redis_like),
         *processes._user(closed, True),
         *processes._workers(closed),
     ]
@@ -101,41 +108,41 @@ def _slack(workspace: Workspace) -> dict[str, Iterable[Finding]]:
 
     channels = ("C01OPS", "C02DEV", "C03OLD", "C09NONE")
     return {
-        "Slack": slack.look(loaded(channels), client("xoxb-lab")),
-        "Slack with wrong tokens": slack.look(loaded((), "xapp-wrong"), client("xoxb-wrong")),
-        "Slack that does not answer": slack.look(loaded(("C01OPS",)), away),
-        "scopes": [slack.judged_scopes(None), slack.judged_scopes("commands,chat:write")],
+        "Slack": slack.check(loaded(channels), client("xoxb-lab")),
+        "Slack with wrong tokens": slack.check(loaded((), "xapp-wrong"), client("xoxb-wrong")),
+        "Slack that does not answer": slack.check(loaded(("C01OPS",)), away),
+        "scopes": [slack.check_scopes(None), slack.check_scopes("commands,chat:write")],
     }
 
 
 def jobs_doctor(folder: Path, tls: Path, patch: pytest.MonkeyPatch) -> str:
-    known, unknown = folder / "known", folder / "unknown"
-    known.write_text(f"198.18.0.39 {HOST_KEY}\n")
+    known_file, unknown = folder / "known", folder / "unknown"
+    known_file.write_text(f"198.18.0.39 {HOST_KEY}\n")
     unknown.write_text(f"198.18.0.1 {HOST_KEY}\n")
     kaditz = Host("kaditz", "198.18.0.39", "geschke", tls=tls)
 
-    def looked(fleet: Fleet, file: Path = known) -> tuple[Finding, ...]:
-        return doctor.examine({"kaditz": kaditz}, file, fleet.shell, fleet.connect)
+    def run_doctor(fleet: Fleet, file: Path = known_file) -> tuple[Finding, ...]:
+        return doctor.run_checks({"kaditz": kaditz}, file, fleet.shell, fleet.connect)
 
     twins = [Host("a", "198.18.0.1", role="manager"), Host("b", "198.18.0.1", role="manager")]
     patch.delenv("IMKER_AUDIT_KEY", raising=False)
     patch.setenv("REDIS_URL", "redis://127.0.0.1:9")
-    patch.setattr("imker.broker.PATIENCE", 0)
-    patch.setattr("imker.broker.Retry", lambda *_: ONCE)
+    patch.setattr("imker.redis_connection.STARTUP_TIMEOUT", 0)
+    patch.setattr("imker.redis_connection.Retry", lambda *_: ONCE)
     pages = {
-        "all is well": looked(Fleet()),
-        "a host that is away": looked(Fleet(away=("kaditz",))),
-        "no sudo": looked(Fleet(no_sudo=("kaditz",))),
-        "an unknown host key": looked(Fleet(), unknown),
-        "no known_hosts": looked(Fleet(), folder / "none"),
-        "the inventory": doctor.fleet(twins),
-        "Redis is away": [doctor._redis()],
+        "all is well": run_doctor(Fleet()),
+        "a host that is away": run_doctor(Fleet(away=("kaditz",))),
+        "no sudo": run_doctor(Fleet(no_sudo=("kaditz",))),
+        "an unknown host key": run_doctor(Fleet(), unknown),
+        "no known_hosts": run_doctor(Fleet(), folder / "none"),
+        "the inventory": doctor.check_inventory(twins),
+        "Redis is away": [doctor._check_redis()],
         **_certificates(folder, tls),
     }
     text = page(
         *(
-            section(title, *(f"  {line}" for one in found for line in one.line.splitlines()))
-            for title, found in pages.items()
+            section(title, *(f"  {line}" for item in matches for line in item.as_text.splitlines()))
+            for title, matches in pages.items()
         )
     )
     text = text.replace(str(folder), "FOLDER").replace(str(tls), "TLS")
@@ -145,20 +152,20 @@ def jobs_doctor(folder: Path, tls: Path, patch: pytest.MonkeyPatch) -> str:
 def _certificates(folder: Path, tls: Path) -> dict[str, Iterable[Finding]]:
     from datetime import UTC, datetime, timedelta
 
-    from lab.fleet.certificates import DAYS, authority
+    from lab.fleet.certificates import VALIDITY_DAYS, create_authority
 
     now, other = datetime.now(UTC), folder / "other"
     other.mkdir()
     for name in ("ca.pem", "cert.pem", "key.pem"):
         (other / name).write_text((tls / name).read_text())
-    (other / "key.pem").write_text(authority("another").key_pem)
-    days = {"soon to end": DAYS - 29, "ended": DAYS + 1, "not begun": -1}
+    (other / "key.pem").write_text(create_authority("another").key_pem)
+    days = {"soon to end": VALIDITY_DAYS - 29, "ended": VALIDITY_DAYS + 1, "not begun": -1}
     dated = {
-        f"certificates, {title}": certificates.look("kaditz", tls, now + timedelta(days=day))
+        f"certificates, {title}": certificates.check_certificates("kaditz", tls, now + timedelta(days=day))
         for title, day in days.items()
     }
     return {
         **dated,
-        "another key, for all to read": certificates.look("kaditz", other, now),
-        "no certificates": certificates.look("kaditz", folder / "none", now),
+        "another key, for all to read": certificates.check_certificates("kaditz", other, now),
+        "no certificates": certificates.check_certificates("kaditz", folder / "none", now),
     }

@@ -12,44 +12,76 @@ import requests
 from docker.errors import APIError
 from redis import Redis
 
-from jobs import engine, gather, remote, ssh, stepping, swarm_label
-from jobs.contract import Migrate
+from imker.protocol.commands import Migrate
+from jobs.connectors import engine, ssh, swarm_label, systemd
+from jobs.daemon_options import model
 from jobs.errors import JobError
-from jobs.execute import execute, membership, options, packages, restart, upgrade
-from jobs.execute.site import Site
-from jobs.inventory import Host
-from jobs.lock import Holder, Mark, held
+from jobs.execute import execute_step, files, membership, packages, polling, restart, rollback, runner, upgrade
+from jobs.execute.runner import hold_lock
+from jobs.execute.target import StepTarget
+from jobs.gather import host
+from jobs.inventory.model import Host
+from jobs.locking.fencing_token import FencingToken
+from jobs.locking.lease import LockHolder, acquire_lock
 from jobs.settings import Settings
-from jobs.stepping import locked
-from jobs.steps import AwaitReachable, CheckNode, InitSwarm, JoinSwarm, RestartEngine, RetireContainers, UpgradeEngine
-from tests.golden.page import page, section
-from tests.golden.scripted import AT, KADITZ, NODE, TONDI, Scripted, connect_to, fail, failure, office, raised
+from jobs.steps import (
+    InitSwarm,
+    JoinSwarm,
+    RemoveClassicContainers,
+    RestartEngine,
+    UpgradeEngine,
+    WaitForReachable,
+    WaitForReady,
+)
+from tests.golden.scripted_host import (
+    AT,
+    KADITZ,
+    NODE,
+    TONDI,
+    ScriptedShell,
+    connect_to,
+    error_text,
+    fail,
+    failure_lines,
+    office,
+)
+from tests.golden.text_layout import page, section
 
 
 def errors(redis: Redis, patch: pytest.MonkeyPatch) -> str:
     """Every class of error with an example of its words, then what each edge says."""
-    patch.setattr(gather, "wait_for", lambda true, *_: true())
-    made = {kind.__name__: _made(kind) for kind in _kinds(JobError)}
-    classes = section("every class of error", *(line for name, one in made.items() for line in failure(name, one)))
+    patch.setattr(polling, "wait_for", lambda true, *_: true())
+    errors_by_name = {kind.__name__: _create_error(kind) for kind in _kinds(JobError)}
+    classes = section(
+        "every class of error", *(line for name, item in errors_by_name.items() for line in failure_lines(name, item))
+    )
     edges = {"SSH": _ssh(), "the Engine API": _engine(), "a step": _steps(), "a job": _jobs(redis)}
     return page(classes, *(section(f"what {title} says", *lines) for title, lines in edges.items()))
 
 
 def _kinds(base: type[JobError]) -> list[type[JobError]]:
-    own = (one for one in base.__subclasses__() if not one.__module__.startswith("tests"))
-    found = [base, *(kind for one in own for kind in _kinds(one))]
-    return sorted(found, key=lambda kind: kind.__name__)
+    subclasses = (subclass for subclass in base.__subclasses__() if not subclass.__module__.startswith("tests"))
+    kinds = [base, *(kind for subclass in subclasses for kind in _kinds(subclass))]
+    return sorted(kinds, key=lambda kind: kind.__name__)
 
 
-def _made(kind: type[JobError]) -> JobError:
+def _create_error(kind: type[JobError]) -> JobError:
     """Make an error with something for each parameter that has no default."""
     values: dict[str, Any] = {"code": 1, "fence": 8, "since": AT, "host": "kaditz"}
-    wanted = [one for one in inspect.signature(kind).parameters.values() if one.default is one.empty]
-    return kind(*(values.get(one.name, f"({one.name})") for one in wanted if one.kind is one.POSITIONAL_OR_KEYWORD))
+    required = [
+        parameter for parameter in inspect.signature(kind).parameters.values() if parameter.default is parameter.empty
+    ]
+    return kind(
+        *(
+            values.get(parameter.name, f"({parameter.name})")
+            for parameter in required
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        )
+    )
 
 
 def _ssh() -> list[str]:
-    known = Path("/k/known_hosts")
+    known_hosts = Path("/k/known_hosts")
     key = paramiko.RSAKey.generate(1024)
     causes: dict[str, Exception] = {
         "another host key": paramiko.BadHostKeyException("kaditz", key, key),
@@ -58,12 +90,20 @@ def _ssh() -> list[str]:
         "no answer": TimeoutError(),
         "refused": ConnectionRefusedError("Connection refused"),
     }
-    lines = [line for title, cause in causes.items() for line in failure(title, ssh._unreachable(KADITZ, known, cause))]
+    lines = [
+        line
+        for title, cause in causes.items()
+        for line in failure_lines(title, ssh._unreachable_error(KADITZ, known_hosts, cause))
+    ]
     for why in (TypeError(), ValueError()):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(paramiko.PKey, "from_path", partial(_raise_it, why))
-            lines += raised(f"a key file with {type(why).__name__}", lambda: ssh.SshShell(KADITZ, known))
-    return [*lines, *raised("no key file", lambda: ssh.SshShell(KADITZ, known)), *raised("no sudo", _no_sudo)]
+            lines += error_text(f"a key file with {type(why).__name__}", lambda: ssh.SshShell(KADITZ, known_hosts))
+    return [
+        *lines,
+        *error_text("no key file", lambda: ssh.SshShell(KADITZ, known_hosts)),
+        *error_text("no sudo", _no_sudo),
+    ]
 
 
 def _raise_it(failed: Exception, *_: object) -> None:
@@ -71,7 +111,9 @@ def _raise_it(failed: Exception, *_: object) -> None:
 
 
 def _no_sudo() -> object:
-    return gather.host(Scripted({"true": (1, "sudo: a password is required")}), KADITZ, Settings().engine, connect_to)
+    return host.gather_host(
+        ScriptedShell({"true": (1, "sudo: a password is required")}), KADITZ, Settings().engine, connect_to
+    )
 
 
 def _engine() -> Iterator[str]:
@@ -84,9 +126,9 @@ def _engine() -> Iterator[str]:
         "nonsense": KeyError("x"),
     }
     for title, cause in causes.items():
-        yield from raised(title, partial(_within, engine._errors(KADITZ), cause))
-    taken = {"Labels": {swarm_label.FENCE: "4 latr2222 1795440060.000000"}}
-    yield from raised("a later run", lambda: swarm_label.marked(Mark(3, "k3fm9x2q", AT), taken))
+        yield from error_text(title, partial(_within, engine._translate_errors(KADITZ), cause))
+    later_labels = {"Labels": {swarm_label.FENCE_LABEL: "4 latr2222 1795440060.000000"}}
+    yield from error_text("a later run", lambda: swarm_label.with_token(FencingToken(3, "k3fm9x2q", AT), later_labels))
 
 
 def _within(context: Any, cause: Exception) -> None:
@@ -98,16 +140,18 @@ BEFORE = "cat -- /var/lib/imker/before"
 NOTED = "/etc/default/docker.imker-1\ndocker.io=20.10.24\n"
 
 
-def _site(answers: dict[str, tuple[int, str]], said: list[str] | None = None, *, connect: Any = connect_to) -> Site:
+def _site(
+    answers: dict[str, tuple[int, str]], notes: list[str] | None = None, *, connect: Any = connect_to
+) -> StepTarget:
     """Make a scripted host of which `said` takes the notes, and the titles of what goes into the thread."""
-    told = [] if said is None else said
-    return Site(
+    collected = [] if notes is None else notes
+    return StepTarget(
         KADITZ,
-        Scripted(answers),
+        ScriptedShell(answers),
         {"kaditz": KADITZ, "tondi": TONDI},
         connect,
-        lambda text: told.append(f"    note:    {text}"),
-        lambda title, _: told.append(f"    thread:  {title}"),
+        lambda text: collected.append(f"    note:    {text}"),
+        lambda title, _: collected.append(f"    thread:  {title}"),
         lambda *_: None,
         "10.0.0.0/8",
         ("tondi",),
@@ -121,27 +165,31 @@ def _away(host: Host, timeout: float = 10) -> Any:
 def _steps() -> Iterator[str]:
     yield from _restarts()
     yield from _upgrades()
-    edit = options.FileEdit("/etc/default/docker", "old", "new")
-    yield from raised("a file that changed", lambda: options.apply(_site({}), (edit,)))
-    missing = options.FileEdit("/none/config.json", "old", "new")
-    yield from raised("docker-machine's file that is gone", lambda: options.clean_machine(_site({}), missing))
-    yield from raised("no manager", lambda: _site({}, connect=_away).manager())
-    yield from raised("an unknown node", lambda: membership._seen(_site({}), NODE))
+    edit = model.FileEdit("/etc/default/docker", "old", "new")
+    yield from error_text("a file that changed", lambda: files.apply_edits(_site({}), (edit,)))
+    missing = model.FileEdit("/none/config.json", "old", "new")
+    yield from error_text("docker-machine's file that is gone", lambda: files.clean_machine_config(_site({}), missing))
+    yield from error_text("no manager", lambda: _site({}, connect=_away).connect_manager())
+    yield from error_text("an unknown node", lambda: membership._find_node(_site({}), NODE))
     yield from _timeouts()
 
 
 def _timeouts() -> Iterator[str]:
     """What is waited for and does not come."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gather, "wait_for", lambda *_: False)
-        for step in (JoinSwarm(False), CheckNode(), AwaitReachable(NODE)):
-            yield from raised(type(step).__name__, partial(execute, step, _site({})))
-        patch.setattr(packages, "LONGEST", 0)
-        yield from raised("an upgrade that takes too long", partial(packages.install, _site({}), ("docker.io=26.1.5",)))
-        patch.setattr(packages, "_follow", lambda *_: remote.UnitState("", "", 0))
-        said: list[str] = []
-        yield from raised("an upgrade cut short", partial(packages.install, _site({}, said), ("docker.io=26.1.5",)))
-        yield from said[:1]
+        patch.setattr(polling, "wait_for", lambda *_: False)
+        for step in (JoinSwarm(False), WaitForReady(), WaitForReachable(NODE)):
+            yield from error_text(type(step).__name__, partial(execute_step, step, _site({})))
+        patch.setattr(packages, "UPGRADE_TIMEOUT", 0)
+        yield from error_text(
+            "an upgrade that takes too long", partial(packages.install_packages, _site({}), ("docker.io=26.1.5",))
+        )
+        patch.setattr(packages, "_follow_unit", lambda *_: systemd.UnitState("", "", 0))
+        notes: list[str] = []
+        yield from error_text(
+            "an upgrade cut short", partial(packages.install_packages, _site({}, notes), ("docker.io=26.1.5",))
+        )
+        yield from notes[:1]
 
 
 RESTARTS: dict[str, tuple[dict[str, tuple[int, str]], tuple[bool, ...]]] = {  # answers, and whether each start works
@@ -156,26 +204,28 @@ RESTARTS: dict[str, tuple[dict[str, tuple[int, str]], tuple[bool, ...]]] = {  # 
 
 def _restarts() -> Iterator[str]:
     for title, (answers, starts) in RESTARTS.items():
-        said: list[str] = []
-        yield from raised(title, partial(_restarted, answers, iter(starts), "without" in title, said))
-        yield from said
+        notes: list[str] = []
+        yield from error_text(title, partial(_restarted, answers, iter(starts), "without" in title, notes))
+        yield from notes
 
 
-def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], cleaned: bool, said: list[str]) -> str:
+def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], cleaned: bool, notes: list[str]) -> str:
     """Restart an Engine that starts only as `starts` says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(restart, "_start", lambda *_: next(starts))
-        patch.setattr(restart.back, "clean", lambda *_: cleaned)
-        patch.setattr(packages, "install", lambda *_: None)
-        return restart.restart(_site({**answers, "docker ps": (0, "web")}, said), RestartEngine("26.1.5", ("web",)))
+        patch.setattr(restart, "_start_engine", lambda *_: next(starts))
+        patch.setattr(rollback, "remove_classic_options", lambda *_: cleaned)
+        patch.setattr(packages, "install_packages", lambda *_: None)
+        return restart.restart_engine(
+            _site({**answers, "docker ps": (0, "web")}, notes), RestartEngine("26.1.5", ("web",))
+        )
 
 
 def _upgrades() -> Iterator[str]:
-    for title, back in (("apt failed", True), ("apt failed, and the rollback", False)):
-        said: list[str] = []
-        yield from raised(title, partial(_upgraded, back, said))
-        yield from said
-    yield from raised("a host that is away", lambda: fail(packages._away(_site({}))))
+    for title, rolled_back in (("apt failed", True), ("apt failed, and the rollback", False)):
+        notes: list[str] = []
+        yield from error_text(title, partial(_upgraded, rolled_back, notes))
+        yield from notes
+    yield from error_text("a host that is away", lambda: fail(packages._unreachable_error(_site({}))))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("time.sleep", lambda _: None)
         lost: list[str] = []
@@ -183,33 +233,33 @@ def _upgrades() -> Iterator[str]:
     yield from ("  a lost connection", *lost)
 
 
-def _upgraded(back: bool, said: list[str]) -> str:
+def _upgraded(rolled_back: bool, notes: list[str]) -> str:
     step = UpgradeEngine(("docker.io=26.1.5",), "26.1.5", "", ("docker.io=20.10.24",))
-    ended = remote.UnitState("active", "exited", 100, packages._about(step.packages))
+    ended = systemd.UnitState("active", "exited", 100, packages._unit_description(step.packages))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packages, "_follow", lambda *_: ended)
-        patch.setattr(upgrade.back, "downgrade", lambda *_: back)
-        return upgrade.upgrade(_site({BEFORE: (0, NOTED), "journalctl": (0, "E: (why)")}, said), step)
+        patch.setattr(packages, "_follow_unit", lambda *_: ended)
+        patch.setattr(rollback, "downgrade_package", lambda *_: rolled_back)
+        return upgrade.upgrade_engine(_site({BEFORE: (0, NOTED), "journalctl": (0, "E: (why)")}, notes), step)
 
 
 def _jobs(redis: Redis) -> Iterator[str]:
-    made = office(redis, Migrate("kaditz"), ("lei-*",))
-    yield from raised("an unknown host", lambda: made.host("kadits"))
-    yield from raised("a host of nobody", lambda: made.host("nowhere"))
-    yield from raised("a host out of the right", lambda: made.host("kaditz"))
+    context = office(redis, Migrate("kaditz"), ("lei-*",))
+    yield from error_text("an unknown host", lambda: context.find_host("kadits"))
+    yield from error_text("a host of nobody", lambda: context.find_host("nowhere"))
+    yield from error_text("a host out of the right", lambda: context.find_host("kaditz"))
     with (
-        held(redis, "host:kaditz", Holder("latr2222", "U02BOB", "migrate kaditz", AT)),
+        acquire_lock(redis, "host:kaditz", LockHolder("latr2222", "U02BOB", "migrate kaditz", AT)),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(stepping, "PATIENCE", 0)
-        yield from raised("a locked host", lambda: locked(made, "host:kaditz", "migrate kaditz").__enter__())
+        patch.setattr(runner, "LOCK_TIMEOUT", 0)
+        yield from error_text("a locked host", lambda: hold_lock(context, "host:kaditz", "migrate kaditz").__enter__())
     yield from _left_behind()
 
 
 def _left_behind() -> Iterator[str]:
-    plan = (RetireContainers(("swarm-agent",)), InitSwarm(), JoinSwarm(True))
-    failures = {"a failure": JobError("(why)"), "a rollback": restart.Restored("(why)", state="(the old state)")}
+    plan = (RemoveClassicContainers(("swarm-agent",)), InitSwarm(), JoinSwarm(True))
+    failures = {"a failure": JobError("(why)"), "a rollback": rollback.RolledBack("(why)", state="(the old state)")}
     for title, failed in failures.items():
         for number in (0, 1, 2):
-            yield f"  the state after {title} in step {number + 1}: {stepping._left(failed, KADITZ, plan, number)}"
+            yield f"  the state after {title} in step {number + 1}: {runner._describe_remaining(failed, KADITZ, plan, number)}"
             failed.state = "" if title == "a failure" else failed.state

@@ -3,81 +3,89 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot import fleet_blocks
-from bot.fleet import FleetView
-from bot.kit import Message
-from bot.record import DAY, Decision
-from bot.report import report
-from jobs.contract import (
-    Began,
-    Census,
-    Finding,
-    MigrateAll,
-)
-from tests.bot.fleets import ALL, WARNING, WEB, Word, fleet, leg
-from tests.golden.page import page
+from bot.messages import fleet_message
+from bot.messages.block_kit import Message
+from bot.messages.fleet_report import render_report
+from bot.records import DAY, Decision
+from bot.state.fleet_state import FleetState
+from imker.protocol.commands import MigrateAll
+from imker.protocol.events import ContainerSnapshot, JobStarted
+from imker.protocol.values import Finding
 from tests.golden.surfaces_runs import AT, BLOCK, RECORD, messages, run_message
+from tests.golden.text_layout import page
+from tests.support.fleet_states import ALL, WARNING, WEB, Word, build_fleet, host_plan
 
 
-def _whole(*words: Word, **how: object) -> FleetView:
+def _fleet_of(*words: Word, **how: object) -> FleetState:
     """A fleet with a host in each of these states."""
-    roles = [(leg(f"h{number}", "worker" if number else "manager", number), word) for number, word in enumerate(words)]
-    return fleet(roles, **how)  # type: ignore[arg-type]
+    roles = [
+        (host_plan(f"h{number}", "worker" if number else "manager", number), word) for number, word in enumerate(words)
+    ]
+    return build_fleet(roles, **how)  # type: ignore[arg-type]
 
 
 def fleet_states() -> str:
     managers = Finding("managers", "warn", "2 managers: an even number", "Give one host less.")
-    planned = [(leg("connewitz", "manager"), "ahead"), (leg("tondi", "worker", 1, WARNING, BLOCK), "ahead")]
+    host_plans = [
+        (host_plan("connewitz", "manager"), "ahead"),
+        (host_plan("tondi", "worker", 1, WARNING, BLOCK), "ahead"),
+    ]
     views = {
-        "planned": fleet(planned, started=False, done=("kaditz",), findings=(managers,)),  # type: ignore[arg-type]
-        "every state of a host": _whole(*ALL),
-        "running": _whole("done", "going", "ahead"),
-        "a host has a question": _whole("done", "continue", "ahead"),
-        "paused": _whole("done", "resume", "ahead", hold="pause"),
-        "resumed": _whole("done", "going", "ahead", hold="resume"),
-        "cancelled": _whole("done", "cancelled", "ahead", hold="cancel"),
-        "cancelled before the next host": _whole("done", "ahead", hold="cancel"),
-        "all moved, managers pending": _whole("pending", "done"),
-        "done": _whole("done", "done", "nothing"),
-        "failed": _whole("done", "failed", "ahead"),
-        "failed, one pending": _whole("pending", "failed", "ahead"),
-        "lost": _whole("done", "lost", "ahead"),
-        "declined": _whole("done", "declined", "ahead"),
-        "started a week ago": _aged(_whole("done", "ahead")),
+        "planned": build_fleet(host_plans, started=False, result=("kaditz",), findings=(managers,)),  # type: ignore[arg-type]
+        "every state of a host": _fleet_of(*ALL),
+        "running": _fleet_of("done", "going", "ahead"),
+        "a host has a question": _fleet_of("done", "continue", "ahead"),
+        "paused": _fleet_of("done", "resume", "ahead", hold="pause"),
+        "resumed": _fleet_of("done", "going", "ahead", hold="resume"),
+        "cancelled": _fleet_of("done", "cancelled", "ahead", hold="cancel"),
+        "cancelled before the next host": _fleet_of("done", "ahead", hold="cancel"),
+        "all moved, managers pending": _fleet_of("pending", "done"),
+        "done": _fleet_of("done", "done", "nothing"),
+        "failed": _fleet_of("done", "failed", "ahead"),
+        "failed, one pending": _fleet_of("pending", "failed", "ahead"),
+        "lost": _fleet_of("done", "lost", "ahead"),
+        "declined": _fleet_of("done", "declined", "ahead"),
+        "started a week ago": _aged(_fleet_of("done", "ahead")),
     }
-    shown = {title: fleet_blocks.render(view) for title, view in views.items()}
-    return messages({**shown, **_before_start()})
+    messages_by_title = {title: fleet_message.render(view) for title, view in views.items()}
+    return messages({**messages_by_title, **_before_start()})
 
 
-def _aged(view: FleetView) -> FleetView:
-    return replace(view, view=replace(view.view, now=AT + 8 * DAY))
+def _aged(view: FleetState) -> FleetState:
+    return replace(view, run=replace(view.run, now=AT + 8 * DAY))
 
 
 def _before_start() -> dict[str, Message]:
-    record = replace(RECORD, command=MigrateAll(), text="migrate all")
-    made = fleet([(leg("connewitz", "manager"), "ahead")], started=False)
-    said = replace(made.view, record=replace(made.view.record, decisions=(Decision(1, "cancel", "U02BOB", AT + 40),)))
+    record = replace(RECORD, command=MigrateAll(), command_text="migrate all")
+    fleet_state = build_fleet([(host_plan("connewitz", "manager"), "ahead")], started=False)
+    cancelled_run = replace(
+        fleet_state.run, record=replace(fleet_state.run.record, decisions=(Decision(1, "cancel", "U02BOB", AT + 40),))
+    )
     return {
-        "planning": run_message(Began(), rq="running", record=record),
-        "cancelled before the start": fleet_blocks.render(
-            replace(made, view=replace(said, state="over", decisions=said.record.decisions))
+        "planning": run_message(JobStarted(), rq="running", record=record),
+        "cancelled before the start": fleet_message.render(
+            replace(fleet_state, run=replace(cancelled_run, status="over", decisions=cancelled_run.record.decisions))
         ),
-        "many hosts": _without_rows([(leg(f"host-{number:03}", "worker", number), "ahead") for number in range(110)]),
+        "many hosts": _without_rows(
+            [(host_plan(f"host-{number:03}", "worker", number), "ahead") for number in range(110)]
+        ),
     }
 
 
 def _without_rows(legs: Iterable[tuple[object, Word]]) -> Message:
-    made = fleet_blocks.render(fleet(list(legs), started=False))  # type: ignore[arg-type]
-    text = "\n".join(line for line in made.text.splitlines() if "host-" not in line)
-    return Message(text, tuple(block for block in made.blocks if block["type"] != "table"))
+    rendered = fleet_message.render(build_fleet(list(legs), started=False))  # type: ignore[arg-type]
+    text = "\n".join(line for line in rendered.text.splitlines() if "host-" not in line)
+    return Message(text, tuple(block for block in rendered.blocks if block["type"] != "table"))
 
 
 def fleet_report() -> str:
-    failed = fleet([(leg("a", "manager"), "done"), (leg("b", "worker", 1), "failed"), (leg("c", "worker", 2), "ahead")],
-                   done=("kaditz",))  # fmt: skip
-    stopped = Census("after", "x", "26.1.5", (replace(WEB, running=False),))
-    down = _whole("done")
-    run = down.legs[0].view
+    failed = build_fleet([(host_plan("a", "manager"), "done"), (host_plan("b", "worker", 1), "failed"), (host_plan("c", "worker", 2), "ahead")],
+                   result=("kaditz",))  # fmt: skip
+    stopped = ContainerSnapshot("after", "x", "26.1.5", (replace(WEB, running=False),))
+    down = _fleet_of("done")
+    run = down.hosts[0].run
     assert run is not None
-    down = replace(down, legs=(replace(down.legs[0], view=replace(run, censuses=(*run.censuses, stopped))),))
-    return page(report(failed), report(_whole("going", "containers")), report(down))
+    down = replace(
+        down, hosts=(replace(down.hosts[0], run=replace(run, container_snapshots=(*run.container_snapshots, stopped))),)
+    )
+    return page(render_report(failed), render_report(_fleet_of("going", "containers")), render_report(down))

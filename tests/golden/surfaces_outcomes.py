@@ -9,37 +9,30 @@ from typing import Any, get_args
 import pytest
 from redis import Redis
 
-from jobs import containers, diffs, fleet_plan, gather, outlook, plan, retirement, steps
-from jobs.classic import Store
-from jobs.contract import (
-    Detail,
-    Ended,
-    Finding,
-    FleetPlanned,
-    Hosts,
-    Leg,
-    MigrateAll,
-    Nodes,
-    Reject,
-    StepLine,
-    Waiting,
-)
+from imker.protocol.commands import ListHosts, ListNodes, MigrateAll, Reject
+from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, ThreadDetail
+from imker.protocol.values import Finding, HostPlan, StepLine
+from jobs import steps
 from jobs.daemon_options import FileEdit
-from jobs.execute import execute, restart
-from jobs.execute.site import Site
-from jobs.facts import Container
-from jobs.inventory import Host
-from jobs.steps import describe
-from jobs.stores import Idle
-from tests.golden.page import page, section
-from tests.golden.scripted import KADITZ, NODE, TONDI, Scripted, office
-from tests.jobs.test_accepting import BOB, Case
-from tests.jobs.test_reads import FakeSwarm
-from tests.jobs.test_reads import told as read_told
+from jobs.execute import execute_step, polling, restart
+from jobs.execute.target import StepTarget
+from jobs.facts.classic_swarm import KeyValueStore
+from jobs.facts.containers import Container
+from jobs.gather.key_value_stores import UnusedStore
+from jobs.handlers import containers, fleet, key_value_store, plan_events
+from jobs.handlers.plan import _summarize
+from jobs.inventory.model import Host
+from jobs.plan import Plan
+from jobs.steps import describe_step
+from tests.golden.scripted_host import KADITZ, NODE, TONDI, ScriptedShell, office
+from tests.golden.text_layout import page, section
+from tests.unit.jobs.handlers.test_accept import BOB, Case
+from tests.unit.jobs.handlers.test_nodes import FakeSwarm
+from tests.unit.jobs.handlers.test_nodes import run_read as read_told
 
 EDIT = FileEdit("/etc/default/docker", "old", "new")
 CONSUL = Container("consul", "consul", True, "always", (), ("8500->8500/tcp",))
-STOPPED = replace(CONSUL, running=False, restart="no")
+STOPPED = replace(CONSUL, running=False, restart_policy="no")
 
 
 class Ready:
@@ -75,56 +68,56 @@ class Ready:
 
 def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
     """What each step says when it is done, and what it puts into the thread."""
-    patch.setattr(gather, "wait_for", lambda true, *_: true())
-    patch.setattr(restart, "_start", lambda *_: True)
-    patch.setattr("jobs.execute.packages.install", lambda *_: None)
+    patch.setattr(polling, "wait_for", lambda true, *_: true())
+    patch.setattr(restart, "_start_engine", lambda *_: True)
+    patch.setattr("jobs.execute.packages.install_packages", lambda *_: None)
     machine = folder / "config.json"
     machine.write_text("old")
-    cases = (*_cases(), (steps.CleanMachine(FileEdit(str(machine), "old", "new")), {}))
+    cases = (*_cases(), (steps.CleanDockerMachineConfig(FileEdit(str(machine), "old", "new")), {}))
     assert {type(step) for step, _ in cases} == set(get_args(steps.Step))
-    lines = [line for step, answers in cases for line in _done(step, answers)]
+    lines = [line for step, answers in cases for line in _run_step(step, answers)]
     slow = partial(Ready, tasks=("task-1", "task-2"))
-    lines += _done(steps.DrainNode(NODE), {}, slow)
+    lines += _run_step(steps.DrainNode(NODE), {}, slow)
     return page(section("what each step says when it is done", *lines))
 
 
 def _cases() -> tuple[tuple[steps.Step, dict[str, tuple[int, str]]], ...]:
     old = {"cat -- /etc/default/docker": (0, "old")}
     return (
-        (steps.RetireContainers(("swarm-agent", "swarm-agent-master")), {}),
+        (steps.RemoveClassicContainers(("swarm-agent", "swarm-agent-master")), {}),
         (steps.StopStore("consul"), {}),
         (steps.RemoveStore("consul"), {}),
         (steps.AddToGroup("geschke"), {}),
-        (steps.SwitchSource(EDIT), old),
+        (steps.SwitchAptSource(EDIT), old),
         (steps.RewriteOptions((EDIT, EDIT)), old),
         (steps.UpgradeEngine(("docker.io=26.1.5", "docker-cli=26.1.5"), "26.1.5"), {}),
-        (steps.PutOptionsBack("/etc/default/docker", "DOCKER_OPTS=-D\n"), {}),
-        (steps.PutOptionsBack("/x", ""), {}),
+        (steps.RestoreOptions("/etc/default/docker", "DOCKER_OPTS=-D\n"), {}),
+        (steps.RestoreOptions("/x", ""), {}),
         (steps.RestartEngine("26.1.5", ("web",)), {}),
-        (steps.StartContainers(("web",)), {"docker ps": (0, "web")}),
-        (steps.StartContainers(()), {}),
-        (steps.StartContainers(("web", "batch")), {"docker start": (1, "(why)")}),
+        (steps.EnsureContainersRunning(("web",)), {"docker ps": (0, "web")}),
+        (steps.EnsureContainersRunning(()), {}),
+        (steps.EnsureContainersRunning(("web", "batch")), {"docker start": (1, "(why)")}),
         (steps.InitSwarm(), {}),
         (steps.JoinSwarm(True), {}),
         (steps.MarkPending(), {}),
-        (steps.CheckNode(), {}),
-        (steps.Promote(NODE), {}),
-        (steps.AwaitReachable(NODE), {}),
+        (steps.WaitForReady(), {}),
+        (steps.PromoteNode(NODE), {}),
+        (steps.WaitForReachable(NODE), {}),
         (steps.DrainNode(NODE), {}),
-        (steps.Activate(NODE), {}),
+        (steps.ActivateNode(NODE), {}),
         (steps.LeaveSwarm(NODE), {}),
     )
 
 
-def _done(step: steps.Step, answers: dict[str, tuple[int, str]], connect: Any = Ready) -> list[str]:
+def _run_step(step: steps.Step, answers: dict[str, tuple[int, str]], connect: Any = Ready) -> list[str]:
     details: list[str] = []
 
     def note(title: str) -> None:
         details.append(f"    in the thread: {title}")
 
-    site = Site(
+    site = StepTarget(
         KADITZ,
-        Scripted(answers),
+        ScriptedShell(answers),
         {"kaditz": KADITZ, "tondi": TONDI},
         connect,
         lambda _: None,
@@ -135,9 +128,9 @@ def _done(step: steps.Step, answers: dict[str, tuple[int, str]], connect: Any = 
     )
     with pytest.MonkeyPatch.context() as patch:
         if isinstance(step, steps.LeaveSwarm):
-            patch.setattr(gather, "wait_for", lambda *_: True)
-        outcome = execute(step, site)
-    return [f"  {describe(step).title}: {outcome}", *details]
+            patch.setattr(polling, "wait_for", lambda *_: True)
+        outcome = execute_step(step, site)
+    return [f"  {describe_step(step).title}: {outcome}", *details]
 
 
 # --- commands -------------------------------------------------------------------------------------------------------
@@ -158,54 +151,60 @@ def results(redis: Redis) -> str:
 
 def _plans() -> Iterator[str]:
     block = Finding("disk", "block", "(what blocks)")
-    three = (steps.CheckNode(),) * 3
-    for made in (plan.Plan(three), plan.Plan(three, waits=True), plan.Plan(three, (block, block))):
-        yield f"  {outlook._what_next(made, '/swarm migrate kaditz')}"
-    yield from _bodies(diffs.details("kaditz", (EDIT,)))
+    three = (steps.WaitForReady(),) * 3
+    for candidate in (Plan(three), Plan(three, needs_acceptance=True), Plan(three, (block, block))):
+        yield f"  {_summarize(candidate, '/swarm migrate kaditz')}"
+    yield from _bodies(plan_events.diff_details("kaditz", (EDIT,)))
 
 
 def _containers() -> Iterator[str]:
-    yield f"  {containers.ask(KADITZ, ('web', 'batch'), '(before it)').summary}"
-    yield f"  {containers.not_back(KADITZ, ('web', 'batch'))}"
+    yield f"  {containers.start_question(KADITZ, ('web', 'batch'), '(before it)').summary}"
+    yield f"  {containers.not_running_text(KADITZ, ('web', 'batch'))}"
 
 
 def _stores(redis: Redis) -> Iterator[str]:
     for container in (CONSUL, STOPPED):
         for inside in (True, False):
-            idle = Idle(KADITZ, Store(container), inside)
-            yield from (f"  {text}" for text in (retirement.ask(idle, "(before it)").summary, retirement.later(idle)))
+            idle = UnusedStore(KADITZ, KeyValueStore(container), inside)
+            yield from (
+                f"  {text}"
+                for text in (
+                    key_value_store.removal_question(idle, "(before it)").summary,
+                    key_value_store.removal_hint(idle),
+                )
+            )
     for container in (CONSUL, STOPPED):
-        made = office(redis, MigrateAll())
-        retirement.tell_ports(made, Idle(KADITZ, Store(container), inside=True))
-        yield from told(made.journal.told()[-1:])
+        context = office(redis, MigrateAll())
+        key_value_store.report_ports(context, UnusedStore(KADITZ, KeyValueStore(container), in_swarm=True))
+        yield from event_lines(context.events.read_events()[-1:])
 
 
-def told(events: Any) -> Iterator[str]:
+def event_lines(events: Any) -> Iterator[str]:
     for event in events:
         match event.body:
-            case Ended() as ended:
+            case JobFinished() as ended:
                 yield f"  {ended.outcome}: {ended.summary}"
                 yield from (f"    {text}" for text in (ended.state, ended.hint) if text)
-            case Waiting() as waiting:
-                yield f"  asks {waiting.question}: {waiting.summary or waiting.refused or '(no summary)'}"
-            case Detail(title, text):
+            case DecisionRequested() as waiting:
+                yield f"  asks {waiting.question}: {waiting.summary or waiting.approval_problem or '(no summary)'}"
+            case ThreadDetail(title, text):
                 yield from (f"  in the thread: {title}", *(f"    {line}" for line in text.splitlines()))
 
 
 def _bodies(bodies: Any) -> Iterator[str]:
-    yield from told([type("Event", (), {"body": body}) for body in bodies])
+    yield from event_lines([type("Event", (), {"body": body}) for body in bodies])
 
 
 def _members(redis: Redis) -> Iterator[str]:
     for remove in (False, True):
         redis.flushall()
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("jobs.execute.membership._leave", lambda *_: "left")
+            patch.setattr("jobs.execute.membership._remove_node", lambda *_: "left")
             yield from _bodies(Case(redis).does(Reject("id-kaditz", remove)))
     redis.flushall()
     case = Case(redis)
     case.accept()
-    yield from _bodies(case.accept(BOB, shown="other"))
+    yield from _bodies(case.accept(BOB, fingerprint="other"))
     yield from _bodies(case.accept(BOB))
 
 
@@ -217,7 +216,7 @@ def _reads(redis: Redis) -> Iterator[str]:
         "no leader": FakeSwarm(leaderless=True),
     }
     for title, swarm in swarms.items():
-        for command in (Nodes(), Hosts()):
+        for command in (ListNodes(), ListHosts()):
             redis.flushall()
             yield f"  -- {command.type}, {title}"
             yield from _bodies(read_told(redis, swarm, command))
@@ -225,8 +224,8 @@ def _reads(redis: Redis) -> Iterator[str]:
 
 def _fleets(redis: Redis) -> Iterator[str]:
     block = Finding("disk", "block", "(what blocks)", "(what to do)")
-    leg = Leg("kaditz", "worker", 3, 0, "1 manager: none may fail")
-    lines: tuple[StepLine, ...] = (fleet_plan.LOOK, fleet_plan.PROBE)
+    leg = HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail")
+    lines: tuple[StepLine, ...] = (fleet.GATHER_STEP, fleet.PROBE_STEP)
     yield from (f"  step: {line.title}" for line in lines)
     for planned in (
         FleetPlanned((leg,)),
@@ -235,6 +234,6 @@ def _fleets(redis: Redis) -> Iterator[str]:
         FleetPlanned((), ("kaditz", "tondi")),
     ):
         redis.flushall()
-        made = office(redis, MigrateAll())
-        fleet_plan._conclude(made, planned)
-        yield from told(made.journal.told())
+        context = office(redis, MigrateAll())
+        fleet._finish(context, planned)
+        yield from event_lines(context.events.read_events())

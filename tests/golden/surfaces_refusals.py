@@ -4,29 +4,32 @@ from dataclasses import replace
 
 from redis import Redis
 
-from imker.moment import Moment
-from jobs import approval, contract, gate, plan, swarms
-from jobs.contract import Approval, Migrate, Request, Waiting
-from jobs.facts import SwarmFacts, SwarmPlace
-from jobs.plan import Refusal
+from imker.clock import Timestamp
+from imker.protocol import codec
+from imker.protocol.commands import Approval, Migrate, Request
+from imker.protocol.events import DecisionRequested
+from jobs import admission, plan
+from jobs.facts import swarm_agreement
+from jobs.facts.swarm import SwarmFacts, SwarmMembership
+from jobs.plan import Refusal, approvals
 from jobs.settings import RightsSection
-from tests import streams
-from tests.golden.page import page, section
-from tests.golden.surfaces_findings import LEADER, ONE, PACKAGE, WORKER, host, planned
-from tests.jobs.preflight.test_checks import NOW
-from tests.jobs.test_swarms import ATTACKS
-from tests.jobs.world import OWN, manager
+from tests.golden.surfaces_findings import LEADER, ONE, PACKAGE, WORKER, host, plan_host
+from tests.golden.text_layout import page, section
+from tests.support import streams
+from tests.support.planner_world import OWN_NODE_ID, manager_node
+from tests.unit.jobs.checks.test_host import NOW
+from tests.unit.jobs.facts.test_swarm_agreement import ATTACKS
 
 
 def refusals(redis: Redis) -> str:
     lines = {"a plan": _plans(), "an acceptance or a rejection": _members(), "an approval": _approvals()}
     more = {"two swarms, or none that answers": _problems(), "an RQ job": _jobs(redis)}
-    return page(*(section(f"refusals of {title}", *found) for title, found in {**lines, **more}.items()))
+    return page(*(section(f"refusals of {title}", *matches) for title, matches in {**lines, **more}.items()))
 
 
-def _refused(made: plan.Plan | Refusal) -> str:
-    assert isinstance(made, Refusal), made
-    return _pair(made.summary, made.hint) + (f"\n     check: {made.check}" if made.check else "")
+def _refused(result: plan.Plan | Refusal) -> str:
+    assert isinstance(result, Refusal), result
+    return _pair(result.summary, result.hint) + (f"\n     check: {result.check}" if result.check else "")
 
 
 def _pair(text: str, hint: str = "") -> str:
@@ -35,53 +38,58 @@ def _pair(text: str, hint: str = "") -> str:
 
 def _plans() -> list[str]:
     pending = replace(WORKER, pending=True)
-    member = host(place=SwarmPlace("active", OWN))
-    candidate = replace(LEADER, engine="1.12.0-rc2")
-    made = (
-        planned(host(package=None)),
-        planned(host(), version="99*"),
-        planned(host(package=replace(PACKAGE, candidates=())), version="9"),
-        planned(host(), SwarmFacts(problem="(why)")),
-        planned(host(), replace(ONE, nodes=(candidate,))),
-        planned(member),
-        planned(host(), SwarmFacts()),
-        planned(member, replace(ONE, nodes=(LEADER, pending))),
-        planned(member, replace(ONE, nodes=(LEADER, replace(WORKER, role="manager", manager="reachable")))),
+    member = host(place=SwarmMembership("active", OWN_NODE_ID))
+    candidate = replace(LEADER, engine_version="1.12.0-rc2")
+    plans = (
+        plan_host(host(package=None)),
+        plan_host(host(), version="99*"),
+        plan_host(host(package=replace(PACKAGE, candidates=())), version="9"),
+        plan_host(host(), SwarmFacts(problem="(why)")),
+        plan_host(host(), replace(ONE, nodes=(candidate,))),
+        plan_host(member),
+        plan_host(host(), SwarmFacts()),
+        plan_host(member, replace(ONE, nodes=(LEADER, pending))),
+        plan_host(member, replace(ONE, nodes=(LEADER, replace(WORKER, role="manager", manager_status="reachable")))),
     )
-    return [_refused(one) for one in made]
+    return [_refused(item) for item in plans]
 
 
 def _members() -> list[str]:
     pending = replace(WORKER, pending=True)
-    away = replace(manager("tondi"), manager="unreachable")
+    away = replace(manager_node("tondi"), manager_status="unreachable")
     swarm = replace(ONE, nodes=(LEADER, away, pending))
     late = replace(ONE, nodes=(LEADER, replace(pending, role="manager")))
-    two = replace(ONE, nodes=(LEADER, pending, replace(pending, id=f"{OWN}-2", hostname="lausen")))
-    made = (
-        plan.acceptance(SwarmFacts(problem="(why)"), OWN),
-        plan.acceptance(ONE, OWN),
-        plan.acceptance(two, OWN[:4]),
-        plan.acceptance(swarm, OWN),
-        plan.rejection(late, OWN, False),
+    two = replace(ONE, nodes=(LEADER, pending, replace(pending, id=f"{OWN_NODE_ID}-2", hostname="lausen")))
+    plans = (
+        plan.plan_acceptance(SwarmFacts(problem="(why)"), OWN_NODE_ID),
+        plan.plan_acceptance(ONE, OWN_NODE_ID),
+        plan.plan_acceptance(two, OWN_NODE_ID[:4]),
+        plan.plan_acceptance(swarm, OWN_NODE_ID),
+        plan.plan_rejection(late, OWN_NODE_ID, False),
     )
-    return [_refused(one) for one in made]
+    return [_refused(item) for item in plans]
 
 
 def _approvals() -> list[str]:
-    asked = Waiting("accept", "shown", asked=Moment(NOW, "boot", 100.0))
+    question = DecisionRequested("accept", "shown", asked_at=Timestamp(NOW, "boot", 100.0))
     bob, alice = Approval("U02BOB", "shown", NOW), Approval("U01ALICE", "shown", NOW)
-    at, rights = Moment(NOW + 60, "boot", 160.0), RightsSection()
+    at, rights = Timestamp(NOW + 60, "boot", 160.0), RightsSection()
 
-    def said(*yes: Approval, asked: Waiting | None = asked, rights: RightsSection = rights, now: Moment = at) -> str:
+    def problem_text(
+        *yes: Approval,
+        question: DecisionRequested | None = question,
+        rights: RightsSection = rights,
+        now: Timestamp = at,
+    ) -> str:
         request = Request("k3fm9x2q", 2, Migrate("kaditz"), "U01ALICE", yes)
-        return approval.objection(request, asked, "shown", rights, now)
+        return approvals.find_approval_problem(request, answered_question, "shown", rights, now)
 
     texts = (
-        said(bob, asked=None),
-        said(alice),
-        said(bob, rights=RightsSection(accept_count=2)),
-        said(bob, now=replace(at, since=4000.0)),
-        said(replace(bob, fingerprint="other")),
+        problem_text(bob, asked=None),
+        problem_text(alice),
+        problem_text(bob, rights=RightsSection(accept_count=2)),
+        problem_text(bob, now=replace(at, boot_seconds=4000.0)),
+        problem_text(replace(bob, fingerprint="other")),
     )
     return [_pair(text) for text in texts]
 
@@ -89,13 +97,16 @@ def _approvals() -> list[str]:
 def _problems() -> list[str]:
     disagreements = [case.problem() for case, _ in ATTACKS.values()]
     states = ("locked", "error", "pending", "active")
-    return [_pair(text) for text in (*disagreements, *(swarms.without_manager({"kaditz": state}) for state in states))]
+    return [
+        _pair(text)
+        for text in (*disagreements, *(swarm_agreement.explain_unreachable({"kaditz": state}) for state in states))
+    ]
 
 
 def _jobs(redis: Redis) -> list[str]:
-    request = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE", expires=NOW + 60)
-    text = contract.encode(request)
-    old = contract.encode(replace(request, expires=NOW - 1))
+    request = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE", expires_at=NOW + 60)
+    text = codec.encode_message(request)
+    old = codec.encode_message(replace(request, expires_at=NOW - 1))
     newer, older = (text.replace('"contract": 1', f'"contract": {version}') for version in (99, 0))
     key, right = streams.KEY, streams.KEY.sign(text)
     tries = [
@@ -109,14 +120,14 @@ def _jobs(redis: Redis) -> list[str]:
         (text, right),
         ("no JSON", ""),
     ]
-    return [line for one in tries if (line := _admitted(redis, *one))]
+    return [line for item in tries if (line := _admitted(redis, *item))]
 
 
 def _admitted(redis: Redis, text: str, signature: str) -> str:
     try:
-        gate.admit(text, signature, streams.KEY, redis, NOW)
-    except gate.Refused as refused:
+        admission.admit(text, signature, streams.KEY, redis, NOW)
+    except admission.JobRejected as refused:
         return _pair(refused.summary, refused.hint)
-    except contract.UnknownContract as unknown:
+    except codec.UnsupportedVersion as unknown:
         return _pair(str(unknown))
     return ""

@@ -5,19 +5,19 @@ from typing import Any, get_args
 
 from redis import Redis
 
-from bot.policy import REFUSED, Kind
-from bot.verbs import VERBS
-from tests.bot.desk import IDS, Bench, SimulatedSlack
-from tests.golden.page import page
-from tests.golden.people import PEOPLE, RIGHTS, bench, replies, reply
+from bot.auth.policy import REFUSAL_TEXT, Kind
+from bot.commands.table import COMMANDS
+from tests.golden.private_replies import PEOPLE, RIGHTS, create_harness, replies, reply
+from tests.golden.text_layout import page
+from tests.support.bot_harness import IDS, BotHarness, FakeUsersApi
 
 
 def help_texts(redis: Redis) -> str:
-    shown = [reply(bench(redis), f"{who} ({may}): /swarm help", "types", who, "help")
+    sections = [reply(create_harness(redis), f"{who} ({may}): /swarm help", "types", who, "help")
              for who, may in PEOPLE.items()]  # fmt: skip
-    empty = bench(redis)
+    empty = create_harness(redis)
     empty.redis.delete("imker:inventory")
-    return page(*shown, reply(empty, "alice, while no host is known: /swarm", "types", "alice", ""))
+    return page(*sections, reply(empty, "alice, while no host is known: /swarm", "types", "alice", ""))
 
 
 # --- refusals -------------------------------------------------------------------------------------------------------
@@ -28,60 +28,65 @@ KINDS: dict[Kind, str] = {
 
 
 def refusals(redis: Redis) -> str:
-    assert set(KINDS) == set(REFUSED) == set(get_args(Kind)) - {"member"}
-    kinds = [reply(_silent(bench(redis), who), f"{who} ({kind}): /swarm nodes", "types", who, "nodes")
+    assert set(KINDS) == set(REFUSAL_TEXT) == set(get_args(Kind)) - {"member"}
+    kinds = [reply(_silent(create_harness(redis), who), f"{who} ({kind}): /swarm nodes", "types", who, "nodes")
              for kind, who in KINDS.items()]  # fmt: skip
-    elsewhere = replies(bench(redis), ("alice", "nodes"), channel="C09ELSE")
-    nowhere = replies(bench(redis, RIGHTS.replace('["C01OPS", "C04LEI"]', "[]")), ("alice", "nodes"))
-    rights = [line for verb in VERBS if verb.right for line in replies(bench(redis), ("heidi", _typed(verb.example)))]
-    hosts = replies(bench(redis), ("erin", "migrate kaditz"), ("erin", "migrate all"), ("erin", "hosts"))
-    groups = bench(redis)
+    elsewhere = replies(create_harness(redis), ("alice", "nodes"), channel="C09ELSE")
+    nowhere = replies(create_harness(redis, RIGHTS.replace('["C01OPS", "C04LEI"]', "[]")), ("alice", "nodes"))
+    rights = [
+        line
+        for verb in COMMANDS
+        if verb.right
+        for line in replies(create_harness(redis), ("heidi", _fill_example(verb.example)))
+    ]
+    hosts = replies(create_harness(redis), ("erin", "migrate kaditz"), ("erin", "migrate all"), ("erin", "hosts"))
+    groups = create_harness(redis)
     groups.slack.groups = None
     unknown = replies(groups, ("heidi", "migrate kaditz"))
     return page(*kinds, *elsewhere, *nowhere, *rights, *hosts, *unknown, *_answers_refused(redis))
 
 
-def _typed(example: str) -> str:
+def _fill_example(example: str) -> str:
     return example.format(host="kaditz")
 
 
-def _silent(made: Bench, who: str) -> Bench:
+def _silent(harness: BotHarness, who: str) -> BotHarness:
     """Let Slack say nothing of `grace`."""
 
-    class Silent(SimulatedSlack):
+    class Silent(FakeUsersApi):
         def users_info(self, user: str) -> dict[str, Any]:
             if user == IDS["grace"]:
                 raise OSError("no answer")
             return super().users_info(user)
 
-    return Bench(made.redis, made.file, Silent()) if who == "grace" else made
+    return BotHarness(harness.redis, harness.file, Silent()) if who == "grace" else harness
 
 
 def _answers_refused(redis: Redis) -> Iterator[str]:
     """Answers to questions: without the right, one's own, too late, twice, and of another question."""
     for state in ("pending", "warned", "fleet", "stop", "store"):
-        made = bench(redis)
-        run = made.run(state)
-        yield reply(made, f"heidi presses a button of run {state}", "clicks", "heidi", f"{run}:1", _yes(state))
-    made = bench(redis)
-    run = made.run("pending")
-    yield reply(made, "alice accepts what alice asked for", "clicks", "alice", f"{run}:1", "accept")
-    yield reply(made, "bob answers another question", "clicks", "bob", f"{run}:1", "start")
-    yield reply(made, "bob asks again before it expired", "clicks", "bob", f"{run}:1", "again")
-    yield reply(made, "bob presses a button of no message", "clicks", "bob", f"{run}:1", "accept", message="1")
-    yield reply(made, "bob types continue", "types", "bob", f"continue {run}")
-    made.later(1801)
-    yield reply(made, "bob accepts after it expired", "clicks", "bob", f"{run}:1", "accept")
-    made = bench(redis)
-    run = made.run("pending", needed=2)
-    yield reply(made, "bob accepts, the first of two", "clicks", "bob", f"{run}:1", "accept")
-    yield reply(made, "bob accepts again, of two", "clicks", "bob", f"{run}:1", "accept")
-    made = bench(redis)
-    run = made.run("warned")
-    yield reply(made, "bob continues", "clicks", "bob", f"{run}:1", "continue")
-    yield reply(made, "dave continues the same", "clicks", "dave", f"{run}:1", "continue")
-    running = made.run("running")
-    yield reply(made, "bob answers a run that asks nothing", "clicks", "bob", f"{running}:1", "continue")
+        harness = create_harness(redis)
+        run = harness.create_run(state)
+        yield reply(harness, f"heidi presses a button of run {state}", "clicks", "heidi", f"{run}:1", _yes(state))
+    harness = create_harness(redis)
+    run = harness.create_run("pending")
+    yield reply(harness, "alice accepts what alice asked for", "clicks", "alice", f"{run}:1", "accept")
+    yield reply(harness, "bob answers another question", "clicks", "bob", f"{run}:1", "start")
+    yield reply(harness, "bob asks again before it expired", "clicks", "bob", f"{run}:1", "again")
+    yield reply(harness, "bob presses a button of no message", "clicks", "bob", f"{run}:1", "accept", message="1")
+    yield reply(harness, "bob types continue", "types", "bob", f"continue {run}")
+    harness.advance_clock(1801)
+    yield reply(harness, "bob accepts after it expired", "clicks", "bob", f"{run}:1", "accept")
+    harness = create_harness(redis)
+    run = harness.create_run("pending", needed=2)
+    yield reply(harness, "bob accepts, the first of two", "clicks", "bob", f"{run}:1", "accept")
+    yield reply(harness, "bob accepts again, of two", "clicks", "bob", f"{run}:1", "accept")
+    harness = create_harness(redis)
+    run = harness.create_run("warned")
+    yield reply(harness, "bob continues", "clicks", "bob", f"{run}:1", "continue")
+    yield reply(harness, "dave continues the same", "clicks", "dave", f"{run}:1", "continue")
+    running = harness.create_run("running")
+    yield reply(harness, "bob answers a run that asks nothing", "clicks", "bob", f"{running}:1", "continue")
 
 
 def _yes(state: str) -> Any:
@@ -103,10 +108,10 @@ MISTYPED = (
 
 
 def usage_errors(redis: Redis) -> str:
-    made = bench(redis)
+    harness = create_harness(redis)
     named = [(text if len(text) < 50 else "(301 characters)", text) for text in MISTYPED]
-    shown = [reply(made, f"alice: /swarm {name}", "types", "alice", text) for name, text in named]
+    sections = [reply(harness, f"alice: /swarm {name}", "types", "alice", text) for name, text in named]
     denied = replies(
-        made, ("guest", "frobnicate"), ("erin", "migrate kadits"), ("erin", "migrate lei-3"), ("erin", "plan")
+        harness, ("guest", "frobnicate"), ("erin", "migrate kadits"), ("erin", "migrate lei-3"), ("erin", "plan")
     )
-    return page(*shown, *denied)
+    return page(*sections, *denied)

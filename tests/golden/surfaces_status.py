@@ -4,52 +4,58 @@ from typing import get_args
 
 from redis import Redis
 
-from bot import audit_table
-from imker import chain
-from imker.chain import Fact, Head
-from tests.bot.desk import NODE, Bench
-from tests.bot.desk import STATES as RUNS
-from tests.golden.page import page, section
-from tests.golden.people import AT, bench, plain, replies, reply
+from bot.messages import audit_table
+from imker import hash_chain
+from imker.hash_chain import AuditFact, Head
+from tests.golden.private_replies import AT, create_harness, plain, replies, reply
+from tests.golden.text_layout import page, section
+from tests.support.bot_harness import NODE, BotHarness
+from tests.support.bot_harness import SCENARIOS as RUNS
 
 STATES = ("running", "pending", "warned", "fleet", "stop", "store", "over", "daves")
 
 
 def status(redis: Redis) -> str:
-    made = bench(redis)
-    empty = replies(made, ("alice", "status"), ("alice", "status k3fm9x2q"))
-    runs = {state: _waiting(made, state) for state in STATES}
-    made.later(90)
-    listed = replies(made, ("alice", "status"), ("dave", "status"), ("erin", "status"))
-    one = [
-        reply(made, f"alice: /swarm status RUN, {state}", "types", "alice", f"status {run}")
+    harness = create_harness(redis)
+    empty = replies(harness, ("alice", "status"), ("alice", "status k3fm9x2q"))
+    runs = {state: _waiting(harness, state) for state in STATES}
+    harness.advance_clock(90)
+    listed = replies(harness, ("alice", "status"), ("dave", "status"), ("erin", "status"))
+    item = [
+        reply(harness, f"alice: /swarm status RUN, {state}", "types", "alice", f"status {run}")
         for state, run in runs.items()
     ]
-    many = bench(redis)
+    many = create_harness(redis)
     for number in range(18):
         many.salt = str(number)
-        many.run("running")
-    return page(*empty, *listed, *one, *(f"{text}\n(18 runs)" for text in replies(many, ("alice", "status"))))
+        many.create_run("running")
+    return page(*empty, *listed, *item, *(f"{text}\n(18 runs)" for text in replies(many, ("alice", "status"))))
 
 
-def _waiting(made: Bench, state: str) -> str:
+def _waiting(harness: BotHarness, state: str) -> str:
     """Start a run in that state. Only the question of acceptance has a limit in time."""
-    run = made.run(state)
+    run = harness.create_run(state)
     if "pending" not in state and state != "daves":
-        made.redis.delete(f"run:{run}:events")
-        made.tell(run, *RUNS[state][3])
+        harness.redis.delete(f"run:{run}:events")
+        harness.emit(run, *RUNS[state][3])
     return run
 
 
 FACTS = (
-    Fact("1", "asked", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"text": "/swarm migrate kaditz"}),
-    Fact(
-        "2", "refused", "U08DAVE", "C01OPS", said={"why": "denied", "text": "/swarm migrate all", "answer": "Not done"}
+    AuditFact("1", "asked", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"text": "/swarm migrate kaditz"}),
+    AuditFact(
+        "2",
+        "refused",
+        "U08DAVE",
+        "C01OPS",
+        details={"why": "denied", "text": "/swarm migrate all", "answer": "Not done"},
     ),
-    Fact("3", "refused", "U08DAVE", "C01OPS", said={"why": "misuse"}),
-    Fact("4", "began", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"command": "migrate", "job": "1"}),
-    Fact("5", "step", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"step": "JoinSwarm", "outcome": "done", "job": "1"}),
-    Fact(
+    AuditFact("3", "refused", "U08DAVE", "C01OPS", details={"why": "misuse"}),
+    AuditFact("4", "began", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"command": "migrate", "job": "1"}),
+    AuditFact(
+        "5", "step", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"step": "JoinSwarm", "outcome": "done", "job": "1"}
+    ),
+    AuditFact(
         "6",
         "changed",
         "U01ALICE",
@@ -58,8 +64,10 @@ FACTS = (
         "kaditz",
         {"path": "/etc/default/docker", "before": "a" * 64, "after": "b" * 64, "job": "1"},
     ),
-    Fact("7", "changed", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"path": "/x", "before": "", "after": "b" * 64}),
-    Fact(
+    AuditFact(
+        "7", "changed", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"path": "/x", "before": "", "after": "b" * 64}
+    ),
+    AuditFact(
         "8",
         "waits",
         "U01ALICE",
@@ -68,9 +76,9 @@ FACTS = (
         "kaditz",
         {"question": "accept", "shown": "f00d", "node": NODE, "refused": "it is no longer as it was shown", "job": "1"},
     ),
-    Fact("9", "decided", "U02BOB", "C01OPS", "k3fm9x2q", "kaditz", {"verdict": "accept", "job": "1"}),
-    Fact("10", "held", "U02BOB", "C01OPS", "k3fm9x2q", said={"verdict": "pause"}),
-    Fact(
+    AuditFact("9", "decided", "U02BOB", "C01OPS", "k3fm9x2q", "kaditz", {"verdict": "accept", "job": "1"}),
+    AuditFact("10", "held", "U02BOB", "C01OPS", "k3fm9x2q", details={"verdict": "pause"}),
+    AuditFact(
         "11",
         "began",
         "U01ALICE",
@@ -79,29 +87,29 @@ FACTS = (
         "kaditz",
         {"command": "accept", "approved": "U02BOB", "shown": "f00d", "node": NODE, "job": "2"},
     ),
-    Fact(
+    AuditFact(
         "12",
         "refused",
         run="k3fm9x2q",
         host="kaditz",
-        said={"why": "turned away", "answer": "it expired", "claims": "U01ALICE", "command": "migrate"},
+        details={"why": "turned away", "answer": "it expired", "claims": "U01ALICE", "command": "migrate"},
     ),
-    Fact("13", "ended", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done", "job": "2"}),
+    AuditFact("13", "ended", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done", "job": "2"}),
 )
 
 
 def audit(redis: Redis) -> str:
-    assert {fact.what for fact in FACTS} == set(get_args(chain.What))
+    assert {fact.kind for fact in FACTS} == set(get_args(hash_chain.EntryKind))
     entries, head = [], None
     for number, fact in enumerate(FACTS):
-        entries.append(chain.link(head, fact, AT + number))
+        entries.append(hash_chain.append_to(head, fact, AT + number))
         head = Head(entries[-1].seq, entries[-1].hash)
     tables = {
-        "/swarm audit": audit_table.shown(entries[::-1], None),
-        "/swarm audit kaditz": audit_table.shown(
-            audit_table.about(entries[::-1], "kaditz", "C01OPS", ("*",)), "kaditz"
+        "/swarm audit": audit_table.render_table(entries[::-1], None),
+        "/swarm audit kaditz": audit_table.render_table(
+            audit_table.filter_entries(entries[::-1], "kaditz", "C01OPS", ("*",)), "kaditz"
         ),
-        "/swarm audit, none yet": audit_table.shown([], None),
-        "/swarm audit tondi, none of it": audit_table.shown([], "tondi"),
+        "/swarm audit, none yet": audit_table.render_table([], None),
+        "/swarm audit tondi, none of it": audit_table.render_table([], "tondi"),
     }
-    return page(*(section(title, *plain(shown)) for title, shown in tables.items()))
+    return page(*(section(title, *plain(table)) for title, table in tables.items()))

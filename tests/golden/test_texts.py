@@ -8,27 +8,27 @@ from redis import Redis
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 
-from lab.fleet.certificates import authority, issued
+from lab.fleet.certificates import create_authority, issue_certificate
 from lab.slack.client import Workspace
-from lab.slack.running import running
+from lab.slack.server_process import run_fake_slack
 from tests.golden import (
-    surfaces_changes,
     surfaces_cli,
     surfaces_configuration,
     surfaces_doctor,
-    surfaces_ends,
     surfaces_errors,
     surfaces_findings,
     surfaces_fleets,
+    surfaces_host_changes,
+    surfaces_job_failures,
     surfaces_outcomes,
-    surfaces_private,
+    surfaces_receiver,
     surfaces_refusals,
     surfaces_replies,
     surfaces_runs,
     surfaces_status,
 )
 
-Shown = Callable[[str], None]
+CheckSnapshot = Callable[[str], None]
 
 
 class TextFile(SingleFileSnapshotExtension):
@@ -39,7 +39,7 @@ class TextFile(SingleFileSnapshotExtension):
 
 
 @pytest.fixture
-def shown(snapshot: SnapshotAssertion) -> Shown:
+def check_snapshot(snapshot: SnapshotAssertion) -> CheckSnapshot:
     def compare(text: str) -> None:
         assert text == snapshot(extension_class=TextFile)
 
@@ -53,7 +53,7 @@ def redis_url(redis: Redis) -> str:
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Workspace]:
-    with running() as started:
+    with run_fake_slack() as started:
         yield started
 
 
@@ -62,103 +62,103 @@ def tls(tmp_path: Path) -> Path:
     """A client's certificates, as docker-machine keeps them."""
     folder = tmp_path / "tls"
     folder.mkdir()
-    ca = authority("test")
-    client = issued(ca, "client")
+    ca = create_authority("test")
+    client = issue_certificate(ca, "client")
     for name, text in (("ca.pem", ca.pem), ("cert.pem", client.pem), ("key.pem", client.key_pem)):
         (folder / name).write_text(text)
         (folder / name).chmod(0o600)
     return folder
 
 
-def test_help(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_replies.help_texts(redis))
+def test_help(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_replies.help_texts(redis))
 
 
-def test_refusals(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_replies.refusals(redis))
+def test_refusals(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_replies.refusals(redis))
 
 
-def test_usage_errors(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_replies.usage_errors(redis))
+def test_usage_errors(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_replies.usage_errors(redis))
 
 
-def test_private_replies(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_private.private_replies(redis))
+def test_private_replies(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_receiver.private_replies(redis))
 
 
-def test_status(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_status.status(redis))
+def test_status(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_status.status(redis))
 
 
-def test_audit_table(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_status.audit(redis))
+def test_audit_table(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_status.audit(redis))
 
 
-def test_run_states(shown: Shown) -> None:
-    shown(surfaces_runs.run_states())
+def test_run_states(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_runs.run_states())
 
 
-def test_command_messages(shown: Shown) -> None:
-    shown(surfaces_runs.command_messages())
+def test_command_messages(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_runs.command_messages())
 
 
-def test_fleet_states(shown: Shown) -> None:
-    shown(surfaces_fleets.fleet_states())
+def test_fleet_states(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_fleets.fleet_states())
 
 
-def test_fleet_report(shown: Shown) -> None:
-    shown(surfaces_fleets.fleet_report())
+def test_fleet_report(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_fleets.fleet_report())
 
 
-def test_step_titles(shown: Shown) -> None:
-    shown(surfaces_findings.step_titles())
+def test_step_titles(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_findings.step_titles())
 
 
-def test_findings(shown: Shown) -> None:
-    shown(surfaces_findings.findings())
+def test_findings(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_findings.findings())
 
 
-def test_job_refusals(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_refusals.refusals(redis))
+def test_job_refusals(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_refusals.refusals(redis))
 
 
-def test_job_errors(redis: Redis, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
-    shown(surfaces_errors.errors(redis, monkeypatch))
+def test_job_errors(redis: Redis, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_errors.errors(redis, monkeypatch))
 
 
-def test_job_ends(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_ends.ends(redis))
+def test_job_ends(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_job_failures.ends(redis))
 
 
 def test_command_lines(
-    tmp_path: Path, redis_url: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, shown: Shown
+    tmp_path: Path, redis_url: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot
 ) -> None:
-    shown(surfaces_cli.command_lines(tmp_path, redis_url, workspace.url, monkeypatch))
+    check_snapshot(surfaces_cli.command_lines(tmp_path, redis_url, workspace.url, monkeypatch))
 
 
-def test_audit_command_line(tmp_path: Path, redis: Redis, redis_url: str, shown: Shown) -> None:
-    shown(surfaces_cli.audit(tmp_path, redis, redis_url))
+def test_audit_command_line(tmp_path: Path, redis: Redis, redis_url: str, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_cli.audit(tmp_path, redis, redis_url))
 
 
-def test_configuration(tmp_path: Path, shown: Shown) -> None:
-    shown(surfaces_configuration.configuration(tmp_path))
+def test_configuration(tmp_path: Path, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_configuration.configuration(tmp_path))
 
 
-def test_bot_doctor(redis: Redis, workspace: Workspace, shown: Shown) -> None:
-    shown(surfaces_doctor.bot_doctor(redis, workspace))
+def test_bot_doctor(redis: Redis, workspace: Workspace, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_doctor.bot_doctor(redis, workspace))
 
 
-def test_jobs_doctor(tmp_path: Path, tls: Path, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
-    shown(surfaces_doctor.jobs_doctor(tmp_path, tls, monkeypatch))
+def test_jobs_doctor(tmp_path: Path, tls: Path, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_doctor.jobs_doctor(tmp_path, tls, monkeypatch))
 
 
-def test_step_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
-    shown(surfaces_outcomes.step_outcomes(tmp_path, monkeypatch))
+def test_step_outcomes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_outcomes.step_outcomes(tmp_path, monkeypatch))
 
 
-def test_results(redis: Redis, shown: Shown) -> None:
-    shown(surfaces_outcomes.results(redis))
+def test_results(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_outcomes.results(redis))
 
 
-def test_changes(redis: Redis, monkeypatch: pytest.MonkeyPatch, shown: Shown) -> None:
-    shown(surfaces_changes.changed(redis, monkeypatch))
+def test_changes(redis: Redis, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_host_changes.changed(redis, monkeypatch))

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from lab.slack.running import free_port
+from lab.slack.server_process import free_port
 
 ROOT = Path(__file__).parents[2]
 MAKE = ("make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed")  # in the environment that runs this
@@ -22,16 +22,16 @@ MAKE = ("make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed")  # in th
 def demo(port: int, **more: str) -> tuple[bool, str]:
     """Whether it ended well, and what it said."""
     settings = {**os.environ, "HOSTS_SIMULATED": "1", "DEMO_PORT": str(port), **more}
-    done = subprocess.run([*MAKE, "demo"], env=settings, cwd=ROOT, capture_output=True, text=True, timeout=110)
-    assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-    return done.returncode == 0, done.stdout + done.stderr
+    result = subprocess.run([*MAKE, "demo"], env=settings, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    assert "Traceback" not in result.stdout + result.stderr, result.stdout + result.stderr
+    return result.returncode == 0, result.stdout + result.stderr
 
 
 def test_it_ends_well_when_the_swarm_is_as_the_story_says() -> None:
-    well, said = demo(free_port())
-    assert well, said
-    assert "These hosts are SIMULATED" in said
-    lines = [" ".join(line.split()) for line in said.splitlines()]
+    well, output = demo(free_port())
+    assert well, output
+    assert "These hosts are SIMULATED" in output
+    lines = [" ".join(line.split()) for line in output.splitlines()]
     for line in (
         "alice: /swarm migrate connewitz --manager",
         "[Accept] [Reject]",
@@ -39,7 +39,7 @@ def test_it_ends_well_when_the_swarm_is_as_the_story_says() -> None:
         "ID HOSTNAME MEMBERSHIP STATUS AVAILABILITY MANAGER STATUS ENGINE",
         "The swarm is as the story says.",
     ):
-        assert line in lines, said
+        assert line in lines, output
 
 
 def a_job_dies(folder: Path) -> dict[str, str]:
@@ -60,23 +60,23 @@ def nothing_starts(_: Path) -> dict[str, str]:
 )
 def test_it_does_not_when_the_story_goes_otherwise(tmp_path: Path, trouble: object, says: str) -> None:
     assert callable(trouble)
-    well, said = demo(free_port(), **trouble(tmp_path))
-    assert (well, says in said) == (False, True), said
+    well, output = demo(free_port(), **trouble(tmp_path))
+    assert (well, says in output) == (False, True), output
 
 
 def test_it_boots_nothing_where_the_channels_address_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        well, said = demo(port)
+        well, output = demo(port)
     assert not well
-    assert f"lab: port {port} is taken, by another demo?" in said
-    assert "SIMULATED" not in said
+    assert f"lab: port {port} is taken, by another demo?" in output
+    assert "SIMULATED" not in output
 
 
 @pytest.mark.parametrize(("stay", "stays"), [("1", True), ("0", False), ("", False)])
 def test_it_stays_only_when_asked_to(stay: str, stays: bool) -> None:
-    done = subprocess.run([*MAKE, "-n", "demo", f"STAY={stay}"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert ("--stay" in done.stdout) == stays
+    result = subprocess.run([*MAKE, "-n", "demo", f"STAY={stay}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ("--stay" in result.stdout) == stays
 
 
 def staying(port: int, mark: str) -> "subprocess.Popen[str]":

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lab import terminal
-from lab.slack.client import Seen
+from lab.slack.client import VisibleMessage
 
 
 def cells(*texts: str) -> list[dict[str, str]]:
@@ -32,7 +32,7 @@ def section(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("block", "shown"),
+    ("block", "expected_text"),
     [
         (section("⏳ *Hosts*  queued\nby <@U01ALICE> at <!date^1^{time_secs}|08:47 UTC>, &lt;3 &amp; `x`"),
          ["⏳ Hosts  queued", "by @alice at 08:47 UTC, <3 & `x`"]),
@@ -47,5 +47,5 @@ def section(text: str) -> dict[str, Any]:
          ["[Yes]  [No]"]),
     ],
 )  # fmt: skip
-def test_a_block(block: dict[str, Any], shown: list[str]) -> None:
-    assert terminal.lines(Seen({"ts": "1", "text": "", "blocks": [block]})) == shown
+def test_a_block(block: dict[str, Any], expected_text: list[str]) -> None:
+    assert terminal.render_lines(VisibleMessage({"ts": "1", "text": "", "blocks": [block]})) == expected_text

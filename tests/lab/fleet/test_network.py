@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.fleet import base
+from lab.fleet import base_image
 
 pytestmark = pytest.mark.skipif(
     platform.system() != "Linux" or os.geteuid() != 0, reason="network namespaces need Linux and root: sudo make test"
@@ -50,7 +50,7 @@ def connect() -> bool:
 @pytest.fixture
 def machine() -> Iterator[None]:
     """Start a machine with Docker's firewall and two hosts without a cable."""
-    base.install_tools(print)
+    base_image.install_tools(print)
     for namespace in (MACHINE, *HOSTS):
         run("ip", "netns", "add", namespace)
     server = None

@@ -9,20 +9,20 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from lab.slack.client import Workspace
-from tests.lab.slack.listening import Heard, actions, button, client, listening, until, workspace
+from tests.support.bolt_app import ReceivedEvents, actions, button, run_app, start_workspace, wait_until, web_client
 
 ALICE, BOB, OPS = "U01ALICE", "U02BOB", "C01OPS"
 
 
 @pytest.fixture(scope="module")
 def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with workspace(tmp_path_factory.mktemp("slack")) as started:
+    with start_workspace(tmp_path_factory.mktemp("slack")) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def heard(slack: Workspace) -> Iterator[Heard]:
-    with listening(slack) as app:
+def received(slack: Workspace) -> Iterator[ReceivedEvents]:
+    with run_app(slack) as app:
         yield app
 
 
@@ -35,153 +35,161 @@ def _well(slack: Workspace) -> Iterator[None]:
 # --- what people do ------------------------------------------------------------------------------------------------
 
 
-def test_a_button_is_pressed(slack: Workspace, heard: Heard) -> None:
+def test_a_button_is_pressed(slack: Workspace, received: ReceivedEvents) -> None:
     row = [actions(button("Accept", "run.accept", "k3fm9x2q:1"))]
-    ts = heard.client.chat_postMessage(channel=OPS, text="accept?", blocks=row)["ts"]
-    message = slack.wait(BOB, OPS, lambda seen: seen.ts == ts)
+    ts = received.client.chat_postMessage(channel=OPS, text="accept?", blocks=row)["ts"]
+    message = slack.wait_for_message(BOB, OPS, lambda visible: visible.ts == ts)
     assert slack.press(BOB, message, "Accept")["acked"]
-    assert ("run.accept", BOB, "k3fm9x2q:1") in heard.what
+    assert ("run.accept", BOB, "k3fm9x2q:1") in received.events
     assert slack.press(BOB, message, "Accept", value="forged")["acked"]
-    assert heard.what[-1] == ("run.accept", BOB, "forged")
+    assert received.events[-1] == ("run.accept", BOB, "forged")
 
 
-@pytest.mark.parametrize(("action", "left"), [("run.replace", ["decided"]), ("run.delete", [])])
+@pytest.mark.parametrize(("action", "remaining"), [("run.replace", ["decided"]), ("run.delete", [])])
 def test_a_press_may_replace_or_delete_the_message(
-    slack: Workspace, heard: Heard, action: str, left: list[str]
+    slack: Workspace, received: ReceivedEvents, action: str, remaining: list[str]
 ) -> None:
-    posted = heard.client.chat_postMessage(channel=OPS, text="decide", blocks=[actions(button("Go", action))])
-    message = slack.wait(ALICE, OPS, lambda seen: seen.ts == posted["ts"])
+    response = received.client.chat_postMessage(channel=OPS, text="decide", blocks=[actions(button("Go", action))])
+    message = slack.wait_for_message(ALICE, OPS, lambda visible: visible.ts == response["ts"])
     slack.press(ALICE, message, "Go")
 
     def now() -> list[str]:
-        return [seen.text for seen in slack.sees(BOB, OPS) if seen.ts == posted["ts"]]
+        return [current.text for current in slack.visible_messages(BOB, OPS) if current.ts == response["ts"]]
 
-    until(lambda: now() == left)
+    wait_until(lambda: now() == remaining)
 
 
-def test_a_modal_is_opened_pressed_and_submitted_and_is_then_gone(slack: Workspace, heard: Heard) -> None:
+def test_a_modal_is_opened_pressed_and_submitted_and_is_then_gone(slack: Workspace, received: ReceivedEvents) -> None:
     assert slack.say(ALICE, OPS, "/swarm modal")["acked"]
-    until(lambda: slack.views(ALICE))
+    wait_until(lambda: slack.views(ALICE))
     (view,) = slack.views(ALICE)
     with pytest.raises(httpx.HTTPStatusError):
         slack.submit(BOB, view["id"], {})
-    assert slack.press_in(ALICE, view, "view.more")["acked"]
-    assert heard.what[-1][:2] == ("view.more", ALICE)
+    assert slack.press_in_view(ALICE, view, "view.more")["acked"]
+    assert received.events[-1][:2] == ("view.more", ALICE)
     short, long = ({"b": {"a": {"value": value}}} for value in ("short", "because"))
     assert slack.submit(ALICE, view["id"], short)["payload"]["errors"] == {"b": "say more"}
     assert slack.submit(ALICE, view["id"], long)["payload"] == {}
-    until(lambda: heard.what[-1] == ("submitted", ALICE, "because"))
+    wait_until(lambda: received.events[-1] == ("submitted", ALICE, "because"))
     assert slack.views(ALICE) == []
     with pytest.raises(SlackApiError, match="exchanged_trigger_id"):
-        heard.client.views_open(trigger_id=heard.triggers[-1], view={})
+        received.client.views_open(trigger_id=received.triggers[-1], view={})
 
 
-def test_the_home_tab_is_published_and_its_button_pressed(slack: Workspace, heard: Heard) -> None:
+def test_the_home_tab_is_published_and_its_button_pressed(slack: Workspace, received: ReceivedEvents) -> None:
     slack.open_home(BOB)
-    until(lambda: [view["type"] for view in slack.views(BOB)] == ["home"])
-    assert slack.press_in(BOB, slack.views(BOB)[0], "view.refresh")["acked"]
-    assert heard.what[-1][:2] == ("view.refresh", BOB)
+    wait_until(lambda: [view["type"] for view in slack.views(BOB)] == ["home"])
+    assert slack.press_in_view(BOB, slack.views(BOB)[0], "view.refresh")["acked"]
+    assert received.events[-1][:2] == ("view.refresh", BOB)
 
 
-def test_a_mention_stands_in_the_channel_and_is_answered_in_its_thread(slack: Workspace, heard: Heard) -> None:
+def test_a_mention_stands_in_the_channel_and_is_answered_in_its_thread(
+    slack: Workspace, received: ReceivedEvents
+) -> None:
     assert slack.say(ALICE, OPS, "nodes, please")["acked"]
-    said = slack.wait(BOB, OPS, "nodes, please")
-    assert said.raw["user"] == ALICE
-    until(lambda: any(seen.thread == said.ts and seen.text == "yes?" for seen in slack.sees(BOB, OPS)))
+    message = slack.wait_for_message(BOB, OPS, "nodes, please")
+    assert message.raw["user"] == ALICE
+    wait_until(
+        lambda: any(
+            visible.thread_ts == message.ts and visible.text == "yes?" for visible in slack.visible_messages(BOB, OPS)
+        )
+    )
 
 
-def test_a_response_url_takes_five_answers(slack: Workspace, heard: Heard) -> None:
+def test_a_response_url_takes_five_answers(slack: Workspace, received: ReceivedEvents) -> None:
     slack.say(ALICE, OPS, "/swarm six times")
-    until(lambda: heard.statuses == [200] * 5 + [404])
-    assert slack.wait(ALICE, OPS, "answer 4").ephemeral
+    wait_until(lambda: received.statuses == [200] * 5 + [404])
+    assert slack.wait_for_message(ALICE, OPS, "answer 4").ephemeral
 
 
 # --- faults --------------------------------------------------------------------------------------------------------
 
 
-def test_an_envelope_comes_three_times_and_late(slack: Workspace, heard: Heard) -> None:
-    slack.fault("repeat", method="socket")
+def test_an_envelope_comes_three_times_and_late(slack: Workspace, received: ReceivedEvents) -> None:
+    slack.set_fault("repeat", method="socket")
     slack.say(ALICE, OPS, "/swarm again")
-    until(lambda: heard.count("again") == 3)
-    slack.fault("late", method="socket", seconds=0.5)
+    wait_until(lambda: received.count("again") == 3)
+    slack.set_fault("late", method="socket", seconds=0.5)
     began = time.monotonic()
     assert slack.say(ALICE, OPS, "/swarm late")["acked"]
     assert time.monotonic() - began > 0.5
-    assert heard.count("late") == 1
+    assert received.count("late") == 1
 
 
-def test_an_envelope_comes_on_two_connections(slack: Workspace, heard: Heard) -> None:
-    with listening(slack) as other:
-        slack.fault("repeat", method="socket")
+def test_an_envelope_comes_on_two_connections(slack: Workspace, received: ReceivedEvents) -> None:
+    with run_app(slack) as other:
+        slack.set_fault("repeat", method="socket")
         slack.say(ALICE, OPS, "/swarm to both")
-        until(lambda: heard.count("to both") + other.count("to both") == 3)
-        assert heard.count("to both")
+        wait_until(lambda: received.count("to both") + other.count("to both") == 3)
+        assert received.count("to both")
         assert other.count("to both")
-    until(lambda: slack.sockets() == 1)
+    wait_until(lambda: slack.connection_count() == 1)
 
 
-def test_a_refreshed_connection_is_made_anew(slack: Workspace, heard: Heard) -> None:
-    before = heard.handler.client.current_session.session_id
-    slack.fault("disconnect", reason="refresh_requested")
-    until(lambda: heard.handler.client.current_session.session_id != before)
-    until(lambda: slack.say(ALICE, OPS, "/swarm still there")["acked"])
-    until(lambda: heard.count("still there"))
-    assert slack.sockets() == 1
+def test_a_refreshed_connection_is_made_anew(slack: Workspace, received: ReceivedEvents) -> None:
+    before = received.handler.client.current_session.session_id
+    slack.set_fault("disconnect", reason="refresh_requested")
+    wait_until(lambda: received.handler.client.current_session.session_id != before)
+    wait_until(lambda: slack.say(ALICE, OPS, "/swarm still there")["acked"])
+    wait_until(lambda: received.count("still there"))
+    assert slack.connection_count() == 1
 
 
-def test_a_deaf_connection_gets_no_pong(slack: Workspace, heard: Heard) -> None:
-    slack.fault("deaf", method="socket", times=-1)
-    with listening(slack) as other:
+def test_a_deaf_connection_gets_no_pong(slack: Workspace, received: ReceivedEvents) -> None:
+    slack.set_fault("deaf", method="socket", times=-1)
+    with run_app(slack) as other:
         time.sleep(2.5)
         assert other.handler.client.current_session.last_ping_pong_time is None
         slack.clear_faults()
-        until(lambda: other.handler.client.current_session.last_ping_pong_time is not None)
-    until(lambda: slack.sockets() == 1)
+        wait_until(lambda: other.handler.client.current_session.last_ping_pong_time is not None)
+    wait_until(lambda: slack.connection_count() == 1)
 
 
-def test_slack_away_altogether_and_back(slack: Workspace, heard: Heard) -> None:
+def test_slack_away_altogether_and_back(slack: Workspace, received: ReceivedEvents) -> None:
     """Web API, response URLs, files' bytes and Socket Mode: nothing is left of it, and all comes back."""
-    app = client(slack, retry_handlers=[])
+    app = web_client(slack, retry_handlers=[])
     file = app.files_getUploadURLExternal(filename="report.txt", length=4)["upload_url"]
-    before = len(slack.sees(ALICE, OPS))
-    slack.fault("away", times=-1)
-    until(lambda: slack.sockets() == 0)
+    before = len(slack.visible_messages(ALICE, OPS))
+    slack.set_fault("away", times=-1)
+    wait_until(lambda: slack.connection_count() == 0)
     with pytest.raises(Exception, match=r"IncompleteRead|closed|reset"):
         app.auth_test()
     for address in (file, f"{slack.url}/response/any"):
         with pytest.raises(httpx.TransportError):
             httpx.post(address, json={"text": "x"}, trust_env=False)
     time.sleep(1.5)
-    assert slack.sockets() == 0, "who connects is refused"
-    said = slack.say(ALICE, OPS, "/swarm into the void")
-    assert (said["acked"], said["seconds"], said["payload"]) == (False, 0.0, {})
-    assert len(slack.sees(ALICE, OPS)) == before
+    assert slack.connection_count() == 0, "who connects is refused"
+    delivery = slack.say(ALICE, OPS, "/swarm into the void")
+    assert (delivery["acked"], delivery["seconds"], delivery["payload"]) == (False, 0.0, {})
+    assert len(slack.visible_messages(ALICE, OPS)) == before
     slack.clear_faults()
     assert app.auth_test()["ok"]
-    until(lambda: slack.say(ALICE, OPS, "/swarm back")["acked"])
-    assert heard.count("into the void") == 0
+    wait_until(lambda: slack.say(ALICE, OPS, "/swarm back")["acked"])
+    assert received.count("into the void") == 0
 
 
 # --- files, reactions, channels ------------------------------------------------------------------------------------
 
 
 def test_a_file_and_a_reaction(slack: Workspace) -> None:
-    app, text = client(slack), "who asked, who accepted"
+    app, text = web_client(slack), "who asked, who accepted"
     ts = app.chat_postMessage(channel=OPS, text="the report")["ts"]
     app.files_upload_v2(channel=OPS, content=text, filename="report.txt", thread_ts=ts)
-    reply = slack.wait(ALICE, OPS, lambda seen: seen.thread == ts)
+    reply = slack.wait_for_message(ALICE, OPS, lambda message: message.thread_ts == ts)
     (file,) = reply.raw["files"]
     assert (file["name"], file["size"]) == ("report.txt", len(text))
     assert httpx.get(file["url_private"], trust_env=False).text == text
     app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
-    assert slack.wait(ALICE, OPS, lambda seen: seen.ts == ts).raw["reactions"] == [{"name": "eyes", "count": 1}]
+    assert slack.wait_for_message(ALICE, OPS, lambda message: message.ts == ts).raw["reactions"] == [
+        {"name": "eyes", "count": 1}
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "error"), [("eyes", "already_reacted"), ("", "no_reaction"), ("no such:name", "invalid_name")]
 )
 def test_a_reaction_that_slack_refuses(slack: Workspace, name: str, error: str) -> None:
-    app = client(slack)
+    app = web_client(slack)
     ts = app.chat_postMessage(channel=OPS, text="look")["ts"]
     app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
     with pytest.raises(SlackApiError, match=error):
@@ -189,13 +197,13 @@ def test_a_reaction_that_slack_refuses(slack: Workspace, name: str, error: str) 
 
 
 def test_a_channel_is_joined_and_left(slack: Workspace) -> None:
-    app, dev = client(slack), "C02DEV"
+    app, dev = web_client(slack), "C02DEV"
     with pytest.raises(SlackApiError, match="not_in_channel"):
         app.chat_postMessage(channel=dev, text="let me in")
     assert app.conversations_join(channel=dev)["channel"]["is_member"]
     assert app.conversations_join(channel=dev)["warning"] == "already_in_channel"
     assert app.chat_postMessage(channel=dev, text="here I am")["ok"]
-    assert [one["id"] for one in app.conversations_list()["channels"] if one["is_archived"]] == ["C03OLD"]
+    assert [item["id"] for item in app.conversations_list()["channels"] if item["is_archived"]] == ["C03OLD"]
     assert app.conversations_leave(channel=dev)["ok"]
     assert not app.conversations_info(channel=dev)["channel"]["is_member"]
     with pytest.raises(SlackApiError, match="is_archived"):
@@ -229,13 +237,13 @@ INPUT = {"type": "input", "label": text(1), "element": {"type": "plain_text_inpu
         ({"callback_id": "x" * 255}, {"callback_id": "x" * 256}, "too long"),
     ],
 )
-def test_a_modal_has_limits(slack: Workspace, heard: Heard, good: Any, bad: Any, why: str) -> None:
+def test_a_modal_has_limits(slack: Workspace, received: ReceivedEvents, good: Any, bad: Any, why: str) -> None:
     plain = {"type": "modal", "title": text(1), "blocks": [SECTION]}
     slack.say(ALICE, OPS, "/swarm modal")
-    until(lambda: slack.views(ALICE))
+    wait_until(lambda: slack.views(ALICE))
     view = slack.views(ALICE)[-1]["id"]
-    assert heard.client.views_update(view_id=view, view={**plain, **good})["ok"]
+    assert received.client.views_update(view_id=view, view={**plain, **good})["ok"]
     with pytest.raises(SlackApiError) as refused:
-        heard.client.views_update(view_id=view, view={**plain, **bad})
+        received.client.views_update(view_id=view, view={**plain, **bad})
     assert refused.value.response["error"] == "invalid_arguments"
     assert why in str(refused.value.response["response_metadata"]["messages"])

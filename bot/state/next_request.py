@@ -1,0 +1,41 @@
+"""The job that a run's record asks for: what was typed, or what follows from a decision. Pure."""
+
+from dataclasses import replace
+
+from bot.records import Choice, RunRecord, target_host
+from imker.protocol import commands
+from imker.protocol.commands import Approval, Request
+from imker.protocol.events import DecisionRequested
+
+
+def next_request(record: RunRecord, question: DecisionRequested | None) -> Request:
+    """A run's first job is what was asked; each further one follows from the decision on the question `answered`."""
+    first = Request(
+        record.run, 1, record.command, record.requester, record.approvals, record.parent_run, record.allowed_hosts,
+        channel=record.channel,
+    )  # fmt: skip
+    if record.job_count == 1:
+        return first
+    assert question is not None, "a decision answers a question"
+    last = record.decisions[-1]
+    approvals = tuple(
+        Approval(decision.user, question.fingerprint, decision.decided_at)
+        for decision in record.decisions
+        if decision.job == last.job and decision.choice == last.choice != "again"
+    )
+    command = _follow_up_command(record.command, question, last.choice)
+    return replace(
+        first, job=record.job_count, command=command, approvals=approvals, allowed_hosts=(target_host(record, question),)
+    )  # fmt: skip
+
+
+def _follow_up_command(command: commands.Command, question: DecisionRequested, choice: Choice) -> commands.Command:
+    """What a decision leads to: what was asked about, or the same command again."""
+    node = question.candidate.node if question.candidate else ""
+    if choice in ("accept", "again"):
+        return commands.Accept(node)
+    if choice in ("reject", "remove"):
+        return commands.Reject(node, remove=choice == "remove")
+    if question.question == "containers":
+        return commands.StartContainers(question.host, question.names)
+    return commands.RetireStore(question.host) if question.question in ("stop", "store") else command

@@ -1,0 +1,138 @@
+"""The record in Redis: a stream that is only ever appended to, and its head beside it. The only writer of both.
+
+Bot and jobs append at the same time: an entry is linked to the head that was read, and taken only if that still is
+the head. A repeat after a lost reply, or of what Slack delivers twice, is known by its fact's ID, and adds nothing.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from imker import hash_chain
+from imker.hash_chain import AuditFact, Entry, Head
+from imker.redis_errors import unavailable_reason
+
+STREAM_KEY, HEAD_KEY = "audit", "audit:head"
+DEDUPE_TTL = 7 * 24 * 3600  # seconds a fact's ID is known: longer than anybody repeats anything
+PAGE_SIZE, MAX_APPEND_TRIES = 500, 500  # entries read at once; times that others may come first
+# Returns {"known", number, fields} for the entry that the fact's ID points at, unless that is ARGV[7], which the writer
+# has read and does not believe; {"added"}; or {"late"} when the head is another by now. A false ID stops nothing.
+APPEND_SCRIPT = """
+local known = redis.pcall('get', KEYS[3])
+if type(known) == 'string' and #known < 17 and string.match(known, '^%d+$') and known ~= ARGV[7] then
+  local found = redis.call('xrange', KEYS[1], known .. '-0', known .. '-0')[1]
+  if found then return {'known', known, found[2]} end
+end
+local head = redis.call('hmget', KEYS[2], 'seq', 'hash')
+if (head[1] or '0') ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then return {'late'} end
+redis.call('xadd', KEYS[1], ARGV[3] .. '-0', 'entry', ARGV[5])
+redis.call('hset', KEYS[2], 'seq', ARGV[3], 'hash', ARGV[4])
+redis.call('set', KEYS[3], ARGV[3], 'ex', ARGV[6])
+return {'added'}
+"""
+
+
+class AuditLogBroken(Exception):
+    """Nothing can be added: what is in Redis is not a record that goes on."""
+
+
+def read_audit_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
+    return environment.get("IMKER_AUDIT_KEY", "").encode() or None
+
+
+class AuditLog:
+    """`clock`: UNIX seconds; `key`: of the entries' HMAC."""
+
+    def __init__(self, redis: "Redis", key: bytes | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._redis = redis
+        self._key = key
+        self._clock = clock
+
+    def append(self, fact: AuditFact) -> int:
+        """Add the fact and return its number, the one it had if it is there already. Raises RecordBroken, RedisError.
+
+        Only the entry itself shows that it is there: anybody who writes to Redis can set a fact's ID.
+        """
+        disbelieved = b""
+        for _ in range(MAX_APPEND_TRIES):
+            head = self.head()
+            entry = hash_chain.append_to(head, fact, self._clock(), self._key)
+            answer, *found = self._try_append(head, entry, disbelieved)
+            if answer == b"added":
+                return entry.seq
+            if answer == b"known":
+                disbelieved, fields = found
+                if (there := _parse_entry(_pairs(fields))) and hash_chain.entry_holds(there, fact, self._key):
+                    return there.seq
+        raise AuditLogBroken(f"others came first {MAX_APPEND_TRIES} times; nothing was recorded")
+
+    def head(self) -> Head | None:
+        """Raises RecordBroken for what is no head."""
+        try:
+            fields: Any = self._redis.hgetall(HEAD_KEY)
+        except ResponseError as refused:
+            _raise_broken(refused)
+        return _parse_head(fields) if fields else None
+
+    def entries(self) -> Iterator[Entry | None]:
+        """All, oldest first; None for what is no entry."""
+        start = "-"
+        while page := self._decode_page(self._redis.xrange, start, "+"):
+            yield from (entry for _, entry in page)
+            start = f"({page[-1][0]}"
+
+    def newest_first(self) -> Iterator[Entry]:
+        """All that can be read, newest first."""
+        end = "+"
+        while page := self._decode_page(self._redis.xrevrange, end, "-"):
+            yield from (entry for _, entry in page if entry)
+            end = f"({page[-1][0]}"
+
+    def _try_append(self, head: Head | None, entry: Entry, disbelieved: bytes) -> list[Any]:
+        keys = (STREAM_KEY, HEAD_KEY, f"audit:id:{entry.fact.id}")
+        before = (str(head.seq), head.hash) if head else ("0", "")
+        values = (*before, str(entry.seq), entry.hash, hash_chain.encode_entry(entry), str(DEDUPE_TTL), disbelieved)
+        try:
+            return list(self._redis.eval(APPEND_SCRIPT, 3, *keys, *values))
+        except ResponseError as error:
+            _raise_broken(error)
+
+    def _decode_page(self, ask: Callable[..., Any], start: str, end: str) -> list[tuple[str, Entry | None]]:
+        try:
+            return [
+                (number.decode(), _parse_entry(fields)) for number, fields in ask(STREAM_KEY, start, end, PAGE_SIZE)
+            ]
+        except ResponseError as refused:
+            if str(refused).startswith("WRONGTYPE"):
+                _raise_broken(refused)
+            raise
+
+
+def _parse_entry(fields: Mapping[bytes, bytes]) -> Entry | None:
+    """Return None for fields that are not one entry alone."""
+    return hash_chain.decode_entry(fields[b"entry"]) if fields.keys() == {b"entry"} else None
+
+
+def _pairs(fields: list[bytes]) -> dict[bytes, bytes]:
+    """Return what a script has of an entry's fields; nothing if one is there twice."""
+    pairs = dict(zip(fields[::2], fields[1::2], strict=True))
+    return pairs if 2 * len(pairs) == len(fields) else {}
+
+
+def _parse_head(kept: Mapping[bytes, bytes]) -> Head:
+    seq, digest = kept.get(b"seq", b""), kept.get(b"hash", b"")
+    if not re.fullmatch(rb"[1-9][0-9]{0,15}", seq) or not re.fullmatch(rb"[0-9a-f]{64}", digest):
+        raise AuditLogBroken(f"nothing can be added to the record: {HEAD_KEY} in Redis is no head")
+    return Head(int(seq), digest.decode(), "the head in Redis")
+
+
+def _raise_broken(refused: ResponseError) -> NoReturn:
+    """Raise an outage as it is: a full disk breaks no record."""
+    if unavailable_reason(refused):
+        raise refused
+    raise AuditLogBroken(f"nothing can be added to the record, or read: {refused}") from refused

@@ -1,0 +1,11 @@
+"""Ask dpkg on a host."""
+
+from jobs.connectors.shell import Shell
+
+
+def query_packages(shell: Shell, *names: str) -> list[tuple[str, str, str]]:
+    """(dpkg's state, name, version) of those of these packages that dpkg knows a version of."""
+    form = "${db:Status-Abbrev}|${Package}|${Version}\n"
+    output = shell.run("dpkg-query", "-W", "-f", form, *names, check=False).stdout
+    rows = (tuple(part.strip() for part in line.split("|")) for line in output.splitlines())
+    return [(row[0], row[1], row[2]) for row in rows if len(row) == 3 and row[2]]

@@ -1,0 +1,149 @@
+"""HTTPS to an Engine: one connection for each call, one deadline for all of it, one size limit, and no redirects.
+
+In: a prepared request of `requests`. Out: its response, whole. A host may answer whatever it likes, at whatever pace.
+"""
+
+import math
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import BaseAdapter
+from requests.structures import CaseInsensitiveDict
+
+from imker.text import one_line
+
+MAX_BODY_BYTES = 16 * 2**20  # bytes of a body
+CHUNK_BYTES = 2**16
+JSON_TYPE = "application/json"
+
+
+class NotAnEngine(requests.RequestException):
+    """The host answered what no Engine does."""
+
+
+class _Socket(ssl.SSLSocket):
+    """A TLS socket whose reads and writes all end at `deadline`, however often a few bytes arrive before it."""
+
+    deadline = math.inf  # by the monotonic clock
+
+    def read(self, len: int = 1024, buffer: Any = None) -> Any:
+        self._apply_deadline()
+        return super().read(len, buffer)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        self._apply_deadline()
+        return super().send(data, flags)
+
+    def _apply_deadline(self) -> None:
+        if self.deadline < math.inf:
+            self.settimeout(_remaining_seconds(self.deadline))
+
+
+class EngineAdapter(BaseAdapter):
+    """Send requests to one Engine, for a `requests` session."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__()
+        self._context = context
+        self._context.sslsocket_class = _Socket
+
+    def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> requests.Response:
+        """`timeout`: seconds from the first packet to the last byte of the answer."""
+        with (
+            _translate_errors(request),
+            _open_connection(request, self._context, time.monotonic() + timeout) as connection,
+        ):
+            headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
+            connection.request(request.method or "GET", request.path_url, request.body, headers)
+            with connection.getresponse() as answer:
+                return _check_response(request, answer)
+
+    def close(self) -> None:
+        """Do nothing: no connection outlives its call."""
+
+
+@contextmanager
+def _open_connection(
+    request: requests.PreparedRequest, context: ssl.SSLContext, deadline: float
+) -> Iterator[HTTPSConnection]:
+    to = urlsplit(request.url or "")
+    connection = HTTPSConnection(str(to.hostname), to.port, context=context)
+    plain = socket.create_connection((str(to.hostname), to.port or 443), _remaining_seconds(deadline))
+    try:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(_remaining_seconds(deadline))  # for the whole handshake
+        secured = context.wrap_socket(plain, server_hostname=str(to.hostname))
+    except BaseException:
+        plain.close()
+        raise
+    assert isinstance(secured, _Socket)
+    secured.deadline, connection.sock = deadline, secured
+    try:
+        yield connection
+    finally:
+        connection.close()
+        secured.close()
+
+
+def _remaining_seconds(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    return left
+
+
+def _check_response(request: requests.PreparedRequest, answer: HTTPResponse) -> requests.Response:
+    if 300 <= answer.status < 400:
+        where = one_line(answer.getheader("Location") or "nowhere")
+        raise NotAnEngine(f"a redirect ({answer.status}) to {where}, which Imker does not follow")
+    if not 200 <= answer.status < 300 and not 400 <= answer.status < 600:
+        raise NotAnEngine(f"status {answer.status}")
+    body, form = _read_body(answer), (answer.getheader("Content-Type") or "").split(";")[0].strip().lower()
+    if body and answer.status < 300 and form != JSON_TYPE:
+        raise NotAnEngine(f"{one_line(form) or 'no content type'} in the place of {JSON_TYPE}")
+    return _build_response(request, answer, body)
+
+
+def _read_body(answer: HTTPResponse) -> bytes:
+    coding = answer.getheader("Content-Encoding") or "identity"
+    if coding.lower() != "identity":
+        raise NotAnEngine(f"a body in the encoding {one_line(coding)}, which was not asked for")
+    body = bytearray()
+    while more := answer.read(CHUNK_BYTES):
+        body += more
+        if len(body) > MAX_BODY_BYTES:
+            raise NotAnEngine(f"more than {MAX_BODY_BYTES // 2**20} MB")
+    if answer.length:
+        raise NotAnEngine("less than it says")
+    return bytes(body)
+
+
+def _build_response(request: requests.PreparedRequest, answer: HTTPResponse, body: bytes) -> requests.Response:
+    made = requests.Response()
+    made.status_code, made.reason, made.url, made.request = answer.status, answer.reason, request.url or "", request
+    made.headers = CaseInsensitiveDict(answer.getheaders())
+    made.encoding = "utf-8"  # never guessed: that takes a time which the host decides on
+    made._content = body
+    return made
+
+
+@contextmanager
+def _translate_errors(request: requests.PreparedRequest) -> Iterator[None]:
+    """Raise what a caller of `requests` expects."""
+    try:
+        yield
+    except TimeoutError as late:
+        raise requests.Timeout("timed out", request=request) from late
+    except HTTPException as strange:
+        raise NotAnEngine(one_line(f"no HTTP ({type(strange).__name__})"), request=request) from strange
+    except OSError as gone:
+        if isinstance(gone, requests.RequestException):
+            raise
+        raise requests.ConnectionError(str(gone), request=request) from gone

@@ -1,0 +1,226 @@
+"""A shell on a host: the only place that knows paramiko, and the only one that quotes a remote command.
+
+In: a Host and argv. Out: Output, or an error of jobs.errors. Every call ends by its deadline.
+"""
+
+import select
+import shlex
+import socket
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import paramiko
+from paramiko.pkey import UnknownKeyType
+
+from jobs.connectors.shell import LOSSLESS_ERRORS, Output
+from jobs.errors import Unreachable
+from jobs.inventory.model import Host
+
+CONNECT_TIMEOUT, BANNER_TIMEOUT, AUTH_TIMEOUT, CHANNEL_TIMEOUT, KEEPALIVE_INTERVAL = 10, 10, 15, 15, 15  # seconds
+DEAD_AFTER = 30  # seconds until a connection that nobody acknowledges or answers on is a lost one
+MAX_OUTPUT = 4 * 2**20  # bytes of a stream that are kept, the last ones
+
+
+def has_host_key(known_hosts: Path, host: Host) -> bool:
+    """Whether the file has a key for the host. Raises OSError when it cannot be read."""
+    keys = paramiko.HostKeys(str(known_hosts))
+    name = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
+    return keys.lookup(name) is not None
+
+
+class SshShell:
+    """Shell over SSH. Raises Unreachable on anything that leaves the outcome unknown, CommandFailed on a bad exit."""
+
+    def __init__(self, host: Host, known_hosts: Path) -> None:
+        self._host = host
+        self._known_hosts = known_hosts
+        self._client = self._connect()
+
+    @property
+    def host(self) -> str:
+        return self._host.name
+
+    def run(
+        self,
+        *argv: str,
+        sudo: bool = False,
+        stdin: str = "",
+        check: bool = True,
+        timeout: float = 60,
+        wrapper: tuple[str, ...] = (),
+    ) -> Output:
+        line = shlex.join((*(("sudo", "-n", "--") if sudo else ()), *wrapper, *argv))
+        try:
+            output = _run_command(
+                self._client,
+                line.encode(errors=LOSSLESS_ERRORS),
+                stdin.encode(errors=LOSSLESS_ERRORS),
+                time.monotonic() + timeout,
+            )
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise self._lost_error(argv, str(error) or "it answers no more") from error
+        if output.code == -1:
+            raise self._lost_error(argv, "the connection was lost")
+        return output.check(self.host, argv[0]) if check else output
+
+    def reconnect(self) -> None:
+        self._client.close()
+        self._client = self._connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def _lost_error(self, argv: tuple[str, ...], reason: str) -> Unreachable:
+        return Unreachable(f"lost {self.host} during {argv[0]}, outcome not known: {reason}", host=self.host)
+
+    def _connect(self) -> paramiko.SSHClient:
+        host, key, client = self._host, _load_key(self._host), paramiko.SSHClient()
+        client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        try:
+            client.load_host_keys(str(self._known_hosts))
+            client.connect(
+                host.address,
+                port=host.ssh_port,
+                username=host.ssh_user,
+                pkey=key,
+                allow_agent=False,
+                look_for_keys=False,
+                timeout=CONNECT_TIMEOUT,
+                banner_timeout=BANNER_TIMEOUT,
+                auth_timeout=AUTH_TIMEOUT,
+                channel_timeout=CHANNEL_TIMEOUT,
+            )
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            client.close()
+            raise _unreachable_error(host, self._known_hosts, error) from error
+        transport = client.get_transport()
+        assert transport is not None
+        _set_socket_options(transport.sock)
+        threading.Thread(target=_keepalive, args=(transport,), name=f"beat {host.name}", daemon=True).start()
+        return client
+
+
+def _keepalive(transport: paramiko.Transport) -> None:
+    """Asks the host itself now and then, and ends a connection on which it does not answer: its kernel may live on."""
+    while transport.is_active():
+        timeout_timer = threading.Timer(DEAD_AFTER, transport.close)
+        timeout_timer.start()
+        with suppress(paramiko.SSHException, OSError, EOFError):
+            transport.global_request("keepalive@openssh.com", wait=True)
+        timeout_timer.cancel()
+        transport.join(KEEPALIVE_INTERVAL)
+
+
+def _load_key(host: Host) -> paramiko.PKey:
+    """Read here: paramiko's own guesses at what a file is would hide that the host refused it."""
+    assert host.ssh_key is not None
+    try:
+        return paramiko.PKey.from_path(host.ssh_key)
+    except TypeError:
+        reason = "it has a passphrase"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, paramiko.SSHException, UnknownKeyType):
+        reason = "it is no private key of a known kind"
+    raise Unreachable(
+        f"{host.name} cannot be reached with the SSH key {host.ssh_key}: {reason}",
+        host=host.name,
+        hint="It is to be one as ssh-keygen makes it, without a passphrase.",
+        check="SSH",
+    )
+
+
+def _set_socket_options(connection: Any) -> None:
+    """Each command is a few small packets: without the first, 40 ms of waiting for the last one's acknowledgement.
+
+    Without the second, a line that swallows all packets is noticed only when a command's own time is over.
+    """
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER * 1000)
+
+
+def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unreachable:
+    if isinstance(error, paramiko.BadHostKeyException):
+        return Unreachable(
+            f"{host.name}'s SSH host key is not the one in {known_hosts.name}",
+            host=host.name,
+            hint="If the host was set up anew, check its key on its console and replace the line; if not, why?",
+            check="host key",
+        )
+    if "not found in known_hosts" in str(error):
+        return Unreachable(
+            f"{host.name}'s SSH host key is unknown",
+            host=host.name,
+            hint=f"Check the key on its console, then add it: ssh-keyscan -p {host.ssh_port} {host.address} "
+            f">> {known_hosts}",
+            check="host key",
+        )
+    if isinstance(error, paramiko.AuthenticationException):
+        return Unreachable(
+            f"{host.name} refuses {host.ssh_user}'s SSH key",
+            host=host.name,
+            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}. If it is there, and is RSA: "
+            "OpenSSH before 7.2 does not know how it is used today; an Ed25519 key goes.",
+            check="SSH",
+        )
+    return Unreachable(
+        f"{host.name} ({host.address}) does not answer over SSH: {error or 'no reply in time'}",
+        host=host.name,
+        hint="See that the host is up and that its SSH port is open from here.",
+        check="SSH",
+    )
+
+
+def _run_command(client: paramiko.SSHClient, line: bytes, stdin: bytes, deadline: float) -> Output:
+    transport = client.get_transport()
+    if transport is None or not transport.is_active():
+        raise paramiko.SSHException("the connection is closed")
+    with transport.open_session(timeout=CHANNEL_TIMEOUT) as channel:
+        channel.settimeout(max(1.0, deadline - time.monotonic()))
+        channel.exec_command(line)
+        if stdin:
+            channel.sendall(stdin)
+        channel.shutdown_write()
+        out, err = _read_output(channel, deadline)
+        return Output(channel.recv_exit_status(), _decode(out), _decode(err), bytes(out))
+
+
+def _read_output(channel: paramiko.Channel, deadline: float) -> tuple[bytearray, bytearray]:
+    """Both streams together, until the command is over: reading one while the other fills would hang."""
+    out, err = bytearray(), bytearray()
+    readable = select.poll()  # select itself knows no descriptor above 1023
+    readable.register(channel, select.POLLIN)
+    while not _is_finished(channel):
+        remaining = deadline - time.monotonic()
+        if remaining <= 0:
+            raise paramiko.SSHException("no end of it in time")
+        readable.poll(min(remaining, 0.2) * 1000)
+        while channel.recv_ready():
+            _append_tail(out, channel.recv(65536))
+        while channel.recv_stderr_ready():
+            _append_tail(err, channel.recv_stderr(65536))
+    return out, err
+
+
+def _is_finished(channel: paramiko.Channel) -> bool:
+    is_drained = not channel.recv_ready() and not channel.recv_stderr_ready()
+    return is_drained and channel.exit_status_ready() and bool(channel.eof_received or channel.closed)
+
+
+def _append_tail(tail: bytearray, chunk: bytes) -> None:
+    tail += chunk
+    del tail[:-MAX_OUTPUT]
+
+
+def _decode(raw: bytearray) -> str:
+    return raw.decode(errors="replace")

@@ -1,0 +1,52 @@
+"""What has to change in one command: each flag that leaves, each old name, the old verb. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jobs.daemon_options.commands import Command
+from jobs.daemon_options.flags import DATA_ROOT, GRAPH, REMOVED_OPTIONS, Flag
+from jobs.daemon_options.mapped_text import Edit
+from jobs.daemon_options.words import Word, without
+
+MOST = 40  # in one file: each is looked for in the whole text again, and a host decides how many there are
+
+
+@dataclass(frozen=True)
+class Fix:
+    edits: tuple[Edit, ...]
+    dropped: tuple[str, ...] = ()
+    mapped: tuple[tuple[str, str], ...] = ()
+
+
+def find_fixes(command: Command) -> Iterator[Fix]:
+    for flag in command.flags:
+        if flag.name in REMOVED_OPTIONS:
+            yield _dropped(command, flag)
+        elif flag.name in GRAPH:
+            yield from _renamed(command.words[flag.first], flag.name)
+    yield from _verb(command)
+
+
+def _dropped(command: Command, flag: Flag) -> Fix:
+    last = flag.first if flag.name == "live-restore" else flag.last
+    source_text = command.outer.text[command.words[flag.first].start : command.words[last].end]
+    return Fix(tuple(without(command.outer, command.words, flag.first, last)), (source_text,))
+
+
+def _renamed(word: Word, name: str) -> Iterator[Fix]:
+    """`-g` and `--graph` have been `--data-root` since 17.05, and are gone since 23.0."""
+    end = word.text.index(name) + len(name)
+    old, glued = word.value[:end], word.text[end : end + 1] not in ("", "=")
+    if old.is_contiguous:
+        new = f"--{DATA_ROOT}=" if glued else f"--{DATA_ROOT}"
+        yield Fix(((old.spans[0][0], old.spans[-1][1], new),), mapped=((old.text, f"--{DATA_ROOT}"),))
+
+
+def _verb(command: Command) -> Iterator[Fix]:
+    """`docker daemon` and `docker -d` have been `dockerd` since 1.12, and are gone since 17.06 at the latest."""
+    if command.verb is None:
+        return
+    ends = (word.value.spans[-1][1] for word in command.words[: command.first] if word.text.endswith("docker"))
+    removal = without(command.outer, command.words, command.verb, command.verb)
+    verb = command.words[command.verb].text
+    yield Fix((*((end, end, "d") for end in ends), *removal), mapped=((f"docker {verb}", "dockerd"),))

@@ -1,0 +1,91 @@
+"""What a job does, into the record: each step at both ends, each file, each end. Events in, facts out.
+
+A fact holds names and digests, never a text from a host: what a host says may hold what must not be kept.
+"""
+
+import uuid
+from collections.abc import Callable
+
+from imker.audit_log import AuditLog
+from imker.hash_chain import AuditFact, EntryKind
+from imker.protocol.codec import UnsupportedVersion, decode_request
+from imker.protocol.commands import Request
+from imker.protocol.events import (
+    DecisionRequested,
+    Event,
+    FileChanged,
+    JobFinished,
+    JobStarted,
+    StepDone,
+    StepFailed,
+    StepStarted,
+)
+
+KindAndDetails = tuple[EntryKind, dict[str, str]]
+
+
+def audit_listener(audit: AuditLog, request: Request) -> Callable[[Event], None]:
+    """Takes a job's events, in their order, and records those that count."""
+    attempt = uuid.uuid4().hex[:8]  # a job that runs again tells the same numbers, of other doings
+
+    def record(event: Event) -> None:
+        fact = fact_for_event(event, request, attempt)
+        if fact:
+            audit.append(fact)
+
+    return record
+
+
+def fact_for_event(event: Event, request: Request, attempt: str) -> AuditFact | None:
+    """None for what shows, and does nothing."""
+    kind_and_details = _kind_and_details(event, request)
+    if kind_and_details is None:
+        return None
+    kind, details = kind_and_details
+    number = f"{event.run}-{event.job}-{event.number}-{attempt}"
+    host = getattr(event.body, "host", "") or getattr(request.command, "host", "")
+    return AuditFact(
+        number, kind, request.requester, request.channel, request.run, host, {**details, "job": str(request.job)}
+    )
+
+
+def fact_for_rejection(request_json: str, reason: str) -> AuditFact:
+    """A job that was not taken up. Whoever wrote it may have put anybody's name there: it is told as a claim."""
+    fact_id = f"turned-away:{uuid.uuid4().hex}"
+    try:
+        request = decode_request(request_json)
+    except UnsupportedVersion:
+        return AuditFact(fact_id, "refused", details={"why": "turned away", "answer": reason})
+    details = {"why": "turned away", "answer": reason, "claims": request.requester, "command": request.command.type}
+    return AuditFact(fact_id, "refused", run=request.run, host=getattr(request.command, "host", ""), details=details)
+
+
+def _kind_and_details(event: Event, request: Request) -> KindAndDetails | None:
+    match event.body:
+        case JobStarted():
+            return "began", {"command": request.command.type, **_approval_details(request)}
+        case StepStarted(key):
+            return "step", {"step": key, "outcome": "began"}
+        case StepDone(key):
+            return "step", {"step": key, "outcome": "done"}
+        case StepFailed(key):
+            return "step", {"step": key, "outcome": "failed"}
+        case FileChanged(_, path, before, after):
+            return "changed", {"path": path, "before": before, "after": after}
+        case DecisionRequested() as waiting:
+            node = {"node": waiting.candidate.node} if waiting.candidate else {}
+            refusal = {"refused": waiting.approval_problem} if waiting.approval_problem else {}
+            return "waits", {"question": waiting.question, "shown": waiting.fingerprint, **node, **refusal}
+        case JobFinished(outcome):
+            return "ended", {"outcome": outcome}
+        case _:
+            return None
+
+
+def _approval_details(request: Request) -> dict[str, str]:
+    """Whose yes it is that the job acts on, and to what."""
+    node = {"node": node} if (node := getattr(request.command, "node", "")) else {}
+    if not request.approvals:
+        return node
+    by = ", ".join(approval.user for approval in request.approvals)
+    return {**node, "approved": by, "shown": request.approvals[0].fingerprint}

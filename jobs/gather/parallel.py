@@ -1,0 +1,18 @@
+"""Do the same for many hosts at the same time, within one deadline. A host that takes longer is left behind."""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
+MAX_THREADS = 64
+
+
+def run_in_parallel(work: Callable[[Item], Done], items: Mapping[str, Item], seconds: float) -> dict[str, Done]:
+    """Return the results that are there after `seconds`. What still runs then ends by its own deadlines."""
+    pool = ThreadPoolExecutor(max_workers=MAX_THREADS)
+    running = {name: pool.submit(work, item) for name, item in items.items()}
+    done, _ = wait(running.values(), timeout=seconds)
+    pool.shutdown(wait=False, cancel_futures=True)
+    return {name: future.result() for name, future in running.items() if future in done}

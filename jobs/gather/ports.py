@@ -1,0 +1,107 @@
+"""Probe the swarm's ports between hosts: a listener on one, a caller on the other, both ways."""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
+
+from jobs.connectors import systemd
+from jobs.connectors.shell import Shell
+from jobs.errors import JobError
+from jobs.facts.ports import SWARM_PORTS, PortProbe, Probes
+
+PROBE_UNIT = "imker-probe.service"
+MAX_PARALLEL_HOSTS = 8  # hosts
+# Perl is there on every Debian and Ubuntu. It answers each caller with the word it was given; 120 s, then it ends.
+LISTENER_SCRIPT = r"""
+use strict; use IO::Socket::INET; use IO::Select; my ($word, @ports) = @ARGV; my $set = IO::Select->new; my %udp;
+for (@ports) { my ($kind, $port) = split /:/;
+  my @more = $kind eq 'tcp' ? (Listen => 20, ReuseAddr => 1) : ();
+  my $socket = IO::Socket::INET->new(Proto => $kind, LocalPort => $port, @more) or next;
+  $udp{$socket} = 1 if $kind eq 'udp'; $set->add($socket); }
+my $end = time + 120;
+while (time < $end) { for my $socket ($set->can_read(1)) {
+  if ($udp{$socket}) { my $from = $socket->recv(my $said, 64); $socket->send($word, 0, $from) if defined $from; }
+  else { my $caller = $socket->accept or next; print $caller $word; close $caller; } } }
+"""
+# All ports at once, three times at most, 2 s each: a listener may be a moment late, and a datagram may get lost.
+# What is connected and says nothing is somebody else's; what is not connected by then is closed.
+CALLER_SCRIPT = r"""
+use strict; use IO::Socket::INET; use IO::Select; my ($word, @targets) = @ARGV; my %found;
+for my $try (1 .. 3) { my @left = grep { !$found{$_} } @targets or last; my %asked;
+  my $set = IO::Select->new; select undef, undef, undef, 0.3 if $try > 1;
+  for my $target (@left) { my ($kind, $address, $port) = split /,/, $target;
+    my $socket = IO::Socket::INET->new(Proto => $kind, PeerAddr => $address, PeerPort => $port, Blocking => 0) or next;
+    $socket->send('imker?') if $kind eq 'udp'; $asked{$socket} = $target; $set->add($socket); }
+  my $end = time + 2;
+  while ($set->count && (my $left = $end - time) > 0) { for my $socket ($set->can_read($left)) {
+    $socket->recv(my $said, 64); $set->remove($socket);
+    if ($said eq $word) { $found{$asked{$socket}} = 'open' }
+    elsif ($asked{$socket} =~ /^tcp/ && $socket->connected) { $found{$asked{$socket}} = 'taken' } } }
+  for ($set->handles) { $found{$asked{$_}} = 'taken' if $asked{$_} =~ /^tcp/ && $_->connected } }
+print "$_ ", $found{$_} || 'closed', "\n" for @targets;
+"""
+
+
+class PortListeners:
+    """Listeners on hosts, from entering to leaving. What is held by an Engine is left to it.
+
+    `deaf`: name -> why there is none; what is closed there says nothing.
+    """
+
+    def __init__(self, shells: Sequence[Shell], failed: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._shells = shells
+        self._nonce = secrets.token_hex(8)
+        self._failed = dict(failed)
+
+    def __enter__(self) -> "PortListeners":
+        self._on_all_hosts(self._start)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._on_all_hosts(lambda shell: systemd.reset_unit(shell, PROBE_UNIT))
+
+    def _start(self, shell: Shell) -> None:
+        systemd.reset_unit(shell, PROBE_UNIT)
+        ports = [f"{kind}:{port}" for kind, port in SWARM_PORTS]
+        systemd.start_program(
+            shell, PROBE_UNIT, "Imker: are the ports open?", "perl", "-e", LISTENER_SCRIPT, self._nonce, *ports
+        )
+
+    def _on_all_hosts(self, work: Callable[[Shell], None]) -> None:
+        def tried(shell: Shell) -> None:
+            try:
+                work(shell)
+            except JobError as error:
+                self._failed.setdefault(shell.host, error.summary)
+
+        with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
+            list(pool.map(tried, self._shells))
+
+    def probe(self, shell: Shell, targets: Mapping[str, str], used_by_engine: frozenset[str] = frozenset()) -> Probes:
+        """Every port of `targets` (name -> address), called. `held`: names whose Engine is in a swarm already."""
+        untested = tuple(
+            PortProbe(shell.host, name, error=self._failed[name]) for name in targets if name in self._failed
+        )
+        testable = {name: address for name, address in targets.items() if name not in self._failed}
+        try:
+            return (*untested, *_probe_targets(shell, self._nonce, testable, used_by_engine))
+        except JobError as error:
+            return (*untested, *(PortProbe(shell.host, name, error=error.summary) for name in testable))
+
+
+def _probe_targets(shell: Shell, nonce: str, targets: Mapping[str, str], used_by_engine: frozenset[str]) -> Probes:
+    pairs = [
+        (name, kind, address, port)
+        for name, address in targets.items()
+        for kind, port in SWARM_PORTS
+        if name not in used_by_engine or kind == "tcp"
+    ]
+    lines = [f"{kind},{address},{port}" for _, kind, address, port in pairs]
+    states = dict(
+        line.rsplit(" ", 1) for line in shell.run("perl", "-e", CALLER_SCRIPT, nonce, *lines).stdout.splitlines()
+    )
+    return tuple(
+        PortProbe(shell.host, name, kind, port, states.get(line, "closed") != "closed", states.get(line) == "taken")
+        for (name, kind, _, port), line in zip(pairs, lines, strict=True)
+    )

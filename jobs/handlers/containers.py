@@ -1,0 +1,77 @@
+"""Commands about a host's containers: the census, and those that did not come back."""
+
+from typing import Literal
+
+from imker.protocol.command_text import format_command
+from imker.protocol.commands import StartContainers
+from imker.protocol.events import ContainerSnapshot, DecisionRequested, JobFinished, JobStarted
+from imker.protocol.values import ContainerRow
+from jobs import plan, steps
+from jobs.context import JobContext
+from jobs.execute.runner import hold_lock, run_host_steps
+from jobs.facts.containers import Container
+from jobs.facts.host import HostFacts
+from jobs.gather.host import read_containers
+from jobs.handlers import plan_events
+from jobs.inventory.model import Host
+
+
+def snapshot_containers(phase: Literal["before", "after"], facts: HostFacts) -> ContainerSnapshot:
+    rows = (
+        ContainerRow(
+            container.name,
+            container.image,
+            container.running,
+            container.restart_policy,
+            container.ports,
+            container.networks,
+        )
+        for container in facts.containers
+    )
+    return ContainerSnapshot(phase, facts.name, facts.engine_version, tuple(rows))
+
+
+def gather_containers(context: JobContext, host: Host) -> tuple[Container, ...]:
+    with context.open_shell(host) as shell:
+        return read_containers(shell)
+
+
+def find_not_running(plan_steps: tuple[steps.Step, ...], after: tuple[Container, ...]) -> tuple[str, ...]:
+    """Of the containers that a plan saw running before, those that do not run now."""
+    expected = [name for step in plan_steps if isinstance(step, steps.EnsureContainersRunning) for name in step.names]
+    running = {container.name for container in after if container.running}
+    return tuple(name for name in expected if name not in running)
+
+
+def not_running_text(host: Host, names: tuple[str, ...]) -> str:
+    """ "" when there are none."""
+    return f"{_down_text(names)} Again: {format_command(StartContainers(host.name, names))}." if names else ""
+
+
+def _down_text(names: tuple[str, ...]) -> str:
+    return f"These ran before and do not run now: {', '.join(names)}. The thread says why."
+
+
+def start_question(host: Host, names: tuple[str, ...], summary: str) -> DecisionRequested:
+    text = f"{summary} {_down_text(names)}"
+    return DecisionRequested("containers", plan.compute_fingerprint(names), host=host.name, names=names, summary=text)
+
+
+def start_containers(context: JobContext, name: str, names: tuple[str, ...]) -> None:
+    """Starts containers by name; what still does not run is asked about again."""
+    host = context.find_host(name)
+    context.events.emit(JobStarted(name))
+    with hold_lock(context, f"host:{name}", f"start containers on {name}") as lease:
+        existing = {item.name for item in gather_containers(context, host)}
+        unknown_names = [item for item in names if item not in existing]
+        if unknown_names:
+            return context.report_refusal(
+                plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", "Nothing was started.")
+            )
+        step = steps.EnsureContainersRunning(names)
+        context.events.emit(plan_events.build_plan_event(plan.Plan((step,))))
+        run_host_steps(context, host, (step,), (), lease)
+        not_running = find_not_running((step,), gather_containers(context, host))
+    if not_running:
+        return context.events.emit(start_question(host, not_running, f"Tried again on {name}."))
+    return context.events.emit(JobFinished("done", f"all run on {name}: {', '.join(names)}"))

@@ -1,0 +1,142 @@
+"""What the jobs need, looked at: inventory, keys, certificates, and whether each host answers. Changes nothing.
+
+`python -m jobs doctor` prints it; `/swarm doctor` shows it in a run's message.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from imker import audit_log, redis_connection
+from imker.config import ConfigError
+from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
+from imker.protocol.values import Finding
+from jobs.connectors.engine import Engine, EngineFactory
+from jobs.connectors.shell import Shell
+from jobs.connectors.ssh import SshShell, has_host_key
+from jobs.context import JobContext
+from jobs.errors import CommandFailed, JobError
+from jobs.inventory import certificates
+from jobs.inventory.hosts import load_checked
+from jobs.inventory.model import Host, Inventory
+
+MAX_PARALLEL_HOSTS = 16  # hosts looked at
+ShellOpener = Callable[[Host], AbstractContextManager[Shell]]
+
+
+def run_checks(
+    hosts: Inventory, known_hosts: Path, open_shell: ShellOpener, engine_factory: EngineFactory
+) -> tuple[Finding, ...]:
+    with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
+        each = pool.map(
+            lambda host: (
+                *_check_files(host, known_hosts),
+                _check_ssh(host, open_shell),
+                _check_engine(host, engine_factory),
+            ),
+            hosts.values(),
+        )
+        return (
+            *check_inventory(list(hosts.values())),
+            *(finding for item in each for finding in item),
+            *_check_audit_key(),
+        )
+
+
+def check_inventory(hosts: Sequence[Host]) -> tuple[Finding, ...]:
+    """What is wrong with the inventory as a whole."""
+    return tuple(_find_inventory_problems(hosts)) or (Finding("inventory", "pass", f"{len(hosts)} hosts"),)
+
+
+def show_doctor(context: JobContext) -> None:
+    context.events.emit(JobStarted())
+    findings = run_checks(
+        context.inventory, context.settings.inventory.known_hosts, context.open_shell, context.engine_factory
+    )
+    context.events.emit(ChecksCompleted(findings))
+    count = Counter(finding.level for finding in findings)
+    counts_text = [f"{count['block']} fail", f"{count['warn']} warn", f"{count['pass']} pass"]
+    context.events.emit(JobFinished("done", f"{len(findings)} checks of what the jobs need: {', '.join(counts_text)}"))
+
+
+def run_doctor() -> int:
+    """0 when nothing fails, warnings or not."""
+    try:
+        configuration, hosts = load_checked()
+        known_hosts = configuration.inventory.known_hosts
+        findings = (_check_redis(), *run_checks(hosts, known_hosts, lambda host: SshShell(host, known_hosts), Engine))
+    except ConfigError as error:
+        findings = tuple(
+            Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in error.lines
+        )
+    for finding in findings:
+        print(finding.as_text)
+    return int(any(finding.level == "block" for finding in findings))
+
+
+def _check_redis() -> Finding:
+    """An RQ worker does not start without it; what else it does not start without is in the configuration."""
+    try:
+        redis_connection.connect(os.environ.get("REDIS_URL")).close()
+    except redis_connection.RedisUnavailable as error:
+        return Finding("redis", "block", str(error), "Without it nothing can be asked or done.")
+    return Finding("redis", "pass", "answers")
+
+
+def _find_inventory_problems(hosts: Sequence[Host]) -> Iterator[Finding]:
+    for address, number in Counter(host.address for host in hosts if host.address).items():
+        if number > 1 and len({host.ssh_port for host in hosts if host.address == address}) < number:
+            names = ", ".join(host.name for host in hosts if host.address == address)
+            yield Finding("inventory", "block", f"{names} have one address, {address}", "Correct [hosts.NAME] address.")
+    managers = [host.name for host in hosts if host.role == "manager"]
+    if managers and len(managers) % 2 == 0:
+        text = f"{len(managers)} managers ({', '.join(managers)}): no more may fail than with {len(managers) - 1}"
+        yield Finding("inventory", "warn", text, "Make it an odd number.")
+
+
+def _check_files(host: Host, known_hosts: Path) -> Iterator[Finding]:
+    try:
+        is_known = has_host_key(known_hosts, host)
+    except OSError as error:
+        is_known = False
+        yield Finding("known_hosts", "block", f"{known_hosts}: {error.strerror}", "Name another in [inventory].")
+    if not is_known:
+        hint = (
+            f"Check the key on its console, then add it: ssh-keyscan -p {host.ssh_port} {host.address} >> {known_hosts}"
+        )
+        yield Finding(f"host key of {host.name}", "block", "is not in known_hosts", hint)
+    if host.tls:
+        yield from certificates.check_certificates(host.name, host.tls, datetime.now(UTC))
+
+
+def _check_ssh(host: Host, open_shell: ShellOpener) -> Finding:
+    check = f"SSH to {host.name}"
+    try:
+        with open_shell(host) as connection:
+            connection.run("true", sudo=True, timeout=20)
+    except CommandFailed as error:
+        hint = f"Give {host.ssh_user} passwordless sudo on {host.name}."
+        return Finding(check, "block", f"no sudo: {error.summary}", hint)
+    except JobError as error:
+        return Finding(check, "block", error.summary, error.hint)
+    return Finding(check, "pass", "answers, with sudo")
+
+
+def _check_engine(host: Host, engine_factory: EngineFactory) -> Finding:
+    check = f"Engine of {host.name}"
+    try:
+        return Finding(check, "pass", str(engine_factory(host).version["Version"]))
+    except JobError as error:
+        hint = error.hint or f"On {host.name}: systemctl status docker; does it listen on TCP {host.engine_port}?"
+        return Finding(check, "block", error.summary, hint)
+
+
+def _check_audit_key() -> tuple[Finding, ...]:
+    if audit_log.read_audit_key():
+        return ()
+    hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reconciler and the jobs."
+    return (Finding("record", "warn", "the jobs' entries are not signed", hint),)

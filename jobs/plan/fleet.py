@@ -1,0 +1,161 @@
+"""A whole fleet's migration, arranged: who becomes what, in which order, and what the swarm survives after each. Pure.
+
+The first host is a canary. Managers follow one at a time, then the workers, several at once; the host of the
+key-value store comes last, when nobody needs the store any more, unless the swarm cannot begin without it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+
+from imker.protocol.commands import Role
+from imker.protocol.events import FleetPlanned
+from imker.protocol.values import Finding, HostPlan
+from jobs.facts import quorum
+from jobs.facts.packages import parse_engine_version
+from jobs.facts.swarm import Node, SwarmFacts
+from jobs.inventory.model import Host
+from jobs.plan import Plan, Refusal
+from jobs.steps import DrainNode
+
+DEFAULT_MANAGERS = 3  # proposed when the inventory names none: one may fail
+
+
+def current_managers(hosts: Iterable[Host], swarm: SwarmFacts) -> frozenset[str]:
+    """Those of the hosts that are managers, or wait to be."""
+    at = {node.address for node in _managers_and_pending(swarm)}
+    return frozenset(host.name for host in hosts if host.name in swarm.managers or host.advertise_address in at)
+
+
+def other_managers(hosts: Iterable[Host], swarm: SwarmFacts) -> int:
+    """How many managers the swarm has, or is to have, besides these hosts: such as are left out this time."""
+    return max(0, len(_managers_and_pending(swarm)) - len(current_managers(hosts, swarm)))
+
+
+def assign_roles(
+    hosts: Sequence[Host], stores: frozenset[str], current: frozenset[str], others: int = 0
+) -> dict[str, Role]:
+    """As the inventory says; if it names no manager, an odd number of them, each on a server of its own.
+
+    `stores`: hosts with the key-value store; `managing`, `outside`: as the functions of that name tell; who is a
+    manager stays one.
+    """
+    manager_names = {host.name for host in hosts if host.role == "manager"} or _propose_managers(
+        hosts, stores, current, others
+    )
+    return {host.name: "manager" if host.name in manager_names | current else "worker" for host in hosts}
+
+
+def order_hosts(
+    hosts: Sequence[Host], roles: Mapping[str, Role], stores: frozenset[str], leader: str = ""
+) -> tuple[Host, ...]:
+    """A first manager that was in no classic swarm has the least to lose. Without one, no worker could join.
+
+    Where there is a swarm already, its leader comes last among the managers: each that restarts costs an election else.
+    """
+
+    def place(host: Host) -> tuple[bool, bool, bool, str]:
+        return roles[host.name] == "worker", host.name == leader, bool(host.discovery), host.name
+
+    first = min(hosts, key=lambda host: (roles[host.name] == "worker", host.name in stores, place(host)), default=None)
+    return tuple(sorted(hosts, key=lambda host: (host != first, host.name in stores, place(host))))
+
+
+def arrange_fleet(
+    hosts: Sequence[Host],
+    roles: Mapping[str, Role],
+    plans: Mapping[str, Plan | Refusal],
+    swarm: SwarmFacts,
+    stores: frozenset[str],
+    parallel: int,
+) -> FleetPlanned:
+    """`ordered` as `order` gives it; `parallel`: workers at once."""
+    todo = [host for host in hosts if not _is_done(plans[host.name])]
+    managers = accumulate(
+        (_joins_as_manager(roles[host.name], plans[host.name], swarm) for host in todo),
+        initial=sum(node.role == "manager" for node in swarm.nodes),
+    )
+    legs = [
+        _host_plan(host, roles[host.name], plans[host.name], wave, number)
+        for host, wave, number in zip(
+            todo, _assign_waves(todo, roles, stores | _draining_hosts(plans)), list(managers)[1:], strict=True
+        )
+    ]
+    finished = tuple(host.name for host in hosts if host not in todo)
+    findings = (*_check_managers(hosts, roles, other_managers(hosts, swarm)), *_check_versions(plans))
+    return FleetPlanned(tuple(legs), finished, findings, parallel)
+
+
+def _managers_and_pending(swarm: SwarmFacts) -> tuple[Node, ...]:
+    return tuple(node for node in swarm.nodes if node.role == "manager" or node.pending)
+
+
+def _propose_managers(hosts: Sequence[Host], stores: frozenset[str], current: frozenset[str], others: int) -> set[str]:
+    """The first host of each server, as many as make an odd number with those outside."""
+
+    def place(host: Host) -> tuple[bool, bool, bool, str]:
+        return host.name not in current, host.name in stores, bool(host.discovery), host.name
+
+    first: dict[str, str] = {}
+    for host in sorted(hosts, key=place):
+        first.setdefault(host.server or host.name, host.name)
+    number = min(DEFAULT_MANAGERS, len(first) + others)
+    return set(list(first.values())[: max(0, number - (number % 2 == 0) - others)])
+
+
+def _is_done(plan: Plan | Refusal) -> bool:
+    return isinstance(plan, Plan) and not plan.steps and not plan.needs_acceptance
+
+
+def _joins_as_manager(role: Role, plan: Plan | Refusal, swarm: SwarmFacts) -> int:
+    founds = isinstance(plan, Plan) and not plan.needs_acceptance and not swarm.exists
+    return int(role == "manager" and isinstance(plan, Plan) and (plan.needs_acceptance or founds))
+
+
+def _draining_hosts(plans: Mapping[str, Plan | Refusal]) -> frozenset[str]:
+    """Nodes of a swarm are upgraded one by one: somebody has to do their work meanwhile."""
+    viable = ((name, viable) for name, viable in plans.items() if isinstance(viable, Plan))
+    return frozenset(name for name, plan in viable if any(isinstance(step, DrainNode) for step in plan.steps))
+
+
+def _assign_waves(hosts: Iterable[Host], roles: Mapping[str, Role], exclusive: frozenset[str]) -> list[int]:
+    """Legs of one wave may go on together: only workers do, never those that are to be `alone`, nor the canary."""
+    waves: list[int] = []
+    together = False
+    for host in hosts:
+        apart = roles[host.name] == "manager" or host.name in exclusive or not waves
+        waves.append((waves[-1] if waves else -1) + int(apart or not together))
+        together = not apart
+    return waves
+
+
+def _host_plan(host: Host, role: Role, plan: Plan | Refusal, wave: int, managers: int) -> HostPlan:
+    if isinstance(plan, Refusal):
+        return HostPlan(host.name, role, 0, wave, "", findings=(plan.finding,))
+    weighty = tuple(finding for finding in plan.findings if finding.level != "pass")
+    return HostPlan(
+        host.name, role, len(plan.steps), wave, quorum.describe_tolerance(managers), plan.warnings_fingerprint, weighty
+    )
+
+
+def _check_managers(hosts: Sequence[Host], roles: Mapping[str, Role], others: int) -> tuple[Finding, ...]:
+    managers = [host for host in hosts if roles[host.name] == "manager"]
+    shared = [server for server, number in Counter(host.server for host in managers).items() if server and number > 1]
+    findings = []
+    number = len(managers) + others
+    if number % 2 == 0:
+        text = f"{number} managers: an even number survives no more than {max(number - 1, 0)}"
+        findings.append(Finding("managers", "warn", text, 'Give one host more, or one less, role = "manager".'))
+    if shared:
+        text = f"more than one manager on {', '.join(shared)}: they fail together"
+        findings.append(Finding("managers", "warn", text, "Spread them: one manager a physical server."))
+    return tuple(findings)
+
+
+def _check_versions(plans: Mapping[str, Plan | Refusal]) -> tuple[Finding, ...]:
+    """One version before the first host is touched: mixed ones have broken swarms."""
+    targets = Counter(parse_engine_version(plan.target_version) for plan in plans.values() if isinstance(plan, Plan))
+    if len(targets) < 2:
+        return ()
+    text = "apt would bring different Engines: " + ", ".join(f"{name} on {n}" for name, n in sorted(targets.items()))
+    return (Finding("engine versions", "block", text, "Name one that all offer: [engine] version."),)

@@ -1,0 +1,224 @@
+"""`make chaos`: so many random faults while people go on working; then what happened is checked. Exit status 1 if it
+went against an invariant.
+
+A generation of hosts, of Engines of three ages, goes into swarm mode; when all are in, the next begins anew, until the
+faults are used up. Then everything is let heal, and the last generation has to arrive as well.
+"""
+
+import random
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from imker.audit_log import AuditLog
+from imker.hash_chain import verify
+from lab.chaos import invariants
+from lab.chaos.faults import FAULTS, Targets, choose_faults, pending_slack_faults
+from lab.chaos.report import InjectedFault, render_table
+from lab.chaos.supervisor import Supervisor
+from lab.chaos.users import ObservedRun, SimulatedUsers
+from lab.fleet.hosts import LabHost
+from lab.processes import Processes, imker_environment
+from lab.secret_scanner import dump_redis, find_leaks
+from lab.simulated.engine_versions import EngineAge, Pace
+from lab.simulated.fleet import Fleet, select_hosts
+from lab.simulated.fleet import run_fleet as hosts_running
+from lab.simulated.machine import CONFFILE
+from lab.slack.client import Workspace
+from lab.slack.server_process import run_fake_slack as slack_running
+from lab.story import ALICE, OPS
+
+PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1, join_timeout=2.0)
+ENGINE_AGES: tuple[EngineAge, ...] = ("2016", "classic", "rc")  # one host's Engine after the other's
+FAULT_INTERVAL = (0.4, 2.0)  # seconds between two faults
+RECOVERY_TIMEOUT = 240.0  # seconds after the last fault in which all has to be over
+INTERNAL_ERROR_TEXT = "Imker itself broke"
+POLL_INTERVAL = 0.3  # seconds between people's looks at the channel
+Say = Callable[[str], None]
+
+
+@dataclass
+class ChaosRun:
+    """A world that breaks: what is in it, and what is kept of it for the checks."""
+
+    targets: Targets
+    users: SimulatedUsers
+    seed: int
+    fault_interval: tuple[float, float]
+    say: Say
+    secrets: set[str] = field(default_factory=lambda: {"xoxb-lab", "xapp-lab"})
+    hits: list[InjectedFault] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    generations: int = 1
+    _generation_lock: threading.Lock = field(
+        default_factory=threading.Lock
+    )  # held while there is a new generation to be made
+
+    def run(self, inject: Callable[[], None]) -> None:
+        """Until `breaking`, beside people's doings, has broken all it has to break, and all has healed."""
+        breaker = threading.Thread(target=inject, name="faults")
+        self._plant_secrets()
+        self.users.start_generation(self.targets.fleet.hosts)
+        breaker.start()
+        while breaker.is_alive():
+            self._poll()
+            if self.users.is_idle:
+                self._start_generation()
+        self._drop_unused_faults()
+        self._wait_for_recovery()
+        self._migrate_again()
+        self._check_hosts()
+        self._check_channel()
+        self._check_audit_log()
+
+    def inject_faults(self, names: Sequence[str]) -> None:
+        """Fault after fault; one that finds nothing to hit gives way to the next that does."""
+        rng = random.Random(self.seed)
+        for number, name in enumerate(names, 1):
+            time.sleep(rng.uniform(*self.fault_interval))
+            with self._generation_lock:
+                order = [name, *rng.sample(list(FAULTS), len(FAULTS))]
+                hit = next((kind, target) for kind in order if (target := FAULTS[kind](self.targets, rng)))
+                self.hits.append(InjectedFault(*hit, time.monotonic(), self._affected_runs(hit[1])))
+            self.say(f"{number:4}  {hit[0]:<31} {hit[1]}")
+
+    def _affected_runs(self, target: str) -> tuple[str, ...]:
+        hosts = set(target.split(", ")) & set(self.targets.fleet.world.machines)
+        return tuple(run.run for run in self.users.open_runs() if not hosts or run.host in hosts)
+
+    def _drop_unused_faults(self) -> None:
+        """Of Slack's faults, what nobody came to has hit nothing."""
+        for kind in pending_slack_faults(self.targets.workspace):
+            latest_hit = next((hit for hit in reversed(self.hits) if hit.fault == kind), None)
+            if latest_hit:
+                self.hits.remove(latest_hit)
+        self.targets.workspace.clear_faults()
+
+    def _plant_secrets(self) -> None:
+        """Secrets where hosts have some, for Imker not to pass on."""
+        for machine in self.targets.fleet.world.machines.values():
+            canary = f"canary-{machine.name}-{self.generations}"
+            self.secrets.add(canary)
+            text = machine.disk.texts[CONFFILE]
+            machine.disk.write(CONFFILE, f'{text}export http_proxy="http://imker:{canary}@127.0.0.1:3128/"\n')
+
+    def _poll(self) -> None:
+        self.users.poll_channel()
+        time.sleep(POLL_INTERVAL)
+
+    def _start_generation(self) -> None:
+        with self._generation_lock:
+            self._check_hosts()
+            self.targets.fleet.reset(
+                ENGINE_AGES[self.generations % len(ENGINE_AGES) :] + ENGINE_AGES[: self.generations % len(ENGINE_AGES)]
+            )
+            self.generations += 1
+            self._plant_secrets()
+        self.users.start_generation(self.targets.fleet.hosts)
+
+    def _wait_for_recovery(self) -> None:
+        deadline = time.monotonic() + RECOVERY_TIMEOUT
+        while not self.users.is_idle and time.monotonic() < deadline:
+            self._poll()
+        if self.users.remaining_hosts:
+            self.violations.append(
+                f"not in the swarm in the end: {', '.join(host.name for host in self.users.remaining_hosts)}"
+            )
+        if not self.targets.fleet.world.swarm.nodes.has_quorum():
+            self.violations.append("no quorum in the end")
+
+    def _migrate_again(self) -> None:
+        """All is asked for once more, twice: the first time, the store may be stopped, as all are in now."""
+        history, changes_before = self.targets.fleet.world.history, 0
+        for _ in range(2):
+            changes_before = len(invariants.changes_in(history.actions()))
+            self.users.start_generation(self.targets.fleet.hosts)
+            self._wait_for_recovery()
+        self.violations += invariants.nothing_changed_again(history.actions(), changes_before)
+
+    def _check_hosts(self) -> None:
+        world = self.targets.fleet.world
+        deeds = world.history.actions()
+        self.violations += invariants.no_concurrent_changes(deeds) + invariants.nothing_done_twice(deeds)
+        self.violations += invariants.fencing_token_never_decreases(deeds)
+        self.violations += invariants.no_manager_without_approval(deeds, self.users.approved_at)
+        self.violations += [f"not understood by a host: {line}" for line in world.history.unknown_requests]
+        self.secrets |= set(world.swarm.tokens.values())
+
+    def _check_channel(self) -> None:
+        self.violations += invariants.each_command_answered_once(self.users.sent_commands, self.users.runs)
+        self.violations += [
+            f"Imker broke: run {run.run}" for run in self.users.runs.values() if INTERNAL_ERROR_TEXT in run.text
+        ]
+        self.violations += invariants.no_duplicate_posts(self.targets.workspace.visible_messages(ALICE, OPS))
+
+    def _check_audit_log(self) -> None:
+        """The record is whole, and no secret is in Redis, in a log or in the channel."""
+        redis = self.targets.processes.redis
+        self.violations += [f"the record: {problem}" for problem in verify(AuditLog(redis).entries())]
+        channel_text = "\n".join(str(visible.raw) for visible in self.targets.workspace.visible_messages(ALICE, OPS))
+        log = self.targets.processes.processes.log.read_text(errors="replace")
+        for place, text in (("Redis", dump_redis(redis)), ("a log", log), ("the channel", channel_text)):
+            self.violations += [f"a secret is in {place}: {secret}" for secret in find_leaks(self.secrets, text)]
+
+
+def run_chaos(
+    number: int,
+    seed: int,
+    hosts: int,
+    log: Path,
+    fault_interval: tuple[float, float] = FAULT_INTERVAL,
+    say: Say = print,
+) -> int:
+    """`log`: where Imker's processes write; `hosts`: how many a generation has; `apart`: seconds between faults."""
+    started_at = time.monotonic()
+    say(f"{number} faults, SEED={seed}, {hosts} simulated hosts; Imker's log: {log}")
+    with start_world(select_hosts((), hosts), log) as targets:
+        chaos_run = ChaosRun(targets, SimulatedUsers(targets.workspace, say=say), seed, fault_interval, say)
+        chaos_run.run(lambda: chaos_run.inject_faults(choose_faults(number, seed)))
+    say(render_table(chaos_run.hits, chaos_run.users.runs))
+    say(_summary(chaos_run, time.monotonic() - started_at))
+    for line in chaos_run.violations:
+        say(f"VIOLATED: {line}")
+    return 1 if chaos_run.violations else 0
+
+
+def _summary(chaos_run: ChaosRun, seconds: float) -> str:
+    runs: list[ObservedRun] = list(chaos_run.users.runs.values())
+    ends = {outcome: sum(run.outcome == outcome for run in runs) for outcome in ("done", "refused", "failed", "lost")}
+    acked = sum(sent.acked for sent in chaos_run.users.sent_commands)
+    duration = f"{seconds:.0f} s, {chaos_run.generations} generations of hosts"
+    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in ends.items())
+    notes = "".join(f"\nnote: {line}" for line in chaos_run.targets.processes.unexpected_exits)
+    return f"{notes}\n{acked} commands acknowledged, {len(runs)} runs: {outcomes}. {duration}. {len(chaos_run.violations)} violations."
+
+
+@contextmanager
+def start_world(
+    hosts: Iterable[LabHost],
+    log: Path,
+    pace: Pace = PACE,
+    config: str = "",
+    extra_environment: Mapping[str, str] | None = None,
+) -> Iterator[Targets]:
+    """`config`: what stands in imker.toml besides; `more`: of the processes' environment."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-c-")))
+        fleet: Fleet = stack.enter_context(hosts_running(hosts, folder / "client", pace, *ENGINE_AGES))
+        with (folder / "client/imker.toml").open("a") as file:
+            file.write(config)
+        workspace: Workspace = stack.enter_context(slack_running())
+        settings = imker_environment(workspace.url, folder / "client/imker.toml", folder / "redis")
+        supervised = Supervisor(Processes({**settings, **(extra_environment or {})}, log), folder / "redis")
+        stack.callback(supervised.stop)
+        supervised.start()
+        deadline = time.monotonic() + 30
+        while not workspace.connection_count():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"the bot did not connect; see {log}")
+            time.sleep(0.1)
+        yield Targets(supervised, workspace, fleet)

@@ -1,0 +1,180 @@
+"""People in the channel while things break: they type, wait for the answer, press what is asked, and ask again.
+
+In: what the channel shows. Out: what they typed and pressed, and how each run ended. They know nothing of what is done
+to the processes, to Redis or to the hosts.
+"""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import httpx
+
+from lab.fleet.hosts import LabHost
+from lab.slack.client import VisibleMessage, Workspace
+from lab.story import ALICE, BOB, OPS
+
+ACKED_TIMEOUT, UNACKED_TIMEOUT = (
+    60.0,
+    6.0,
+)  # seconds until somebody gives up on an acknowledged command; on one that was not
+IDLE_SECONDS = 3.0  # seconds with nothing to ask for until somebody looks at the nodes
+OUTCOME_BY_EMOJI = {"✅": "done", "⚠": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
+BUTTON_PRESSES = (
+    ("Accept", BOB),
+    ("Continue", ALICE),
+    ("Resume", ALICE),
+    ("Leave them", ALICE),
+    ("Leave it", ALICE),
+    ("Keep it", ALICE),
+)
+Say = Callable[[str], None]
+Outcome = Literal["", "done", "refused", "failed", "lost"]
+
+
+@dataclass
+class SentCommand:
+    """A command. `acked`: whether Slack heard of it in time; `answer`: what was said, in private or as a run."""
+
+    text: str
+    sent_at: float
+    acked: bool
+    answer: str = ""
+
+
+@dataclass
+class ObservedRun:
+    """A run's message as it was last seen. `began`, `ended`: by the monotonic clock, `ended` 0 while it goes on."""
+
+    run: str
+    host: str
+    started_at: float
+    text: str = ""
+    outcome: Outcome = ""
+    ended_at: float = 0.0
+
+
+@dataclass
+class SimulatedUsers:
+    """Two: Alice changes, Bob accepts. `left`: hosts that are still to go; `moved`: how many are in the swarm."""
+
+    workspace: Workspace
+    remaining_hosts: list[LabHost] = field(default_factory=list)
+    sent_commands: list[SentCommand] = field(default_factory=list)
+    runs: dict[str, ObservedRun] = field(default_factory=dict)
+    migrated_count: int = 0
+    approved_at: dict[str, float] = field(default_factory=dict)  # node -> when it was accepted first
+    say: Say = print
+    max_parallel_runs: int = 3  # runs that are under way at a time
+    _awaiting_answer: tuple[SentCommand, LabHost | None] | None = None
+    _private_timestamps: set[str] = field(default_factory=set)
+
+    def start_generation(self, hosts: Sequence[LabHost]) -> None:
+        self.remaining_hosts, self.migrated_count = list(hosts), 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is asked, nothing goes on, nothing is left to do."""
+        return not self.remaining_hosts and not self.open_runs() and self._awaiting_answer is None
+
+    def open_runs(self) -> list[ObservedRun]:
+        return [run for run in self.runs.values() if not run.outcome]
+
+    def poll_channel(self) -> None:
+        """Once: see what is new, press what is asked, type the next command if it is time for one."""
+        messages = self.workspace.visible_messages(ALICE, OPS)
+        for message in messages:
+            if message.ephemeral:
+                self._read_private_reply(message)
+            elif not message.thread_ts and (run_match := re.search(r"run `(\w+)`", message.plain_text)):
+                self._follow_run(run_match[1], message)
+        self._give_up_waiting()
+        if self._awaiting_answer is None and len(self.open_runs()) < self.max_parallel_runs:
+            self._send_next_command()
+
+    def send_command(self, text: str, host: LabHost | None = None) -> None:
+        sent = SentCommand(text, time.monotonic(), acked=False)
+        self.sent_commands.append(sent)
+        self._awaiting_answer = (sent, host)
+        try:
+            response = self.workspace.say(ALICE, OPS, text)
+            sent.acked = bool(response["acked"])
+            if response["payload"].get("text"):  # an acknowledgement may hold the answer itself
+                sent.answer, self._awaiting_answer = response["payload"]["text"], None
+        except httpx.HTTPError:
+            sent.acked = False  # Slack itself cut the line: nobody knows whether it was heard
+        self.say(f"        {text}{'' if sent.acked else ': not acknowledged'}")
+
+    def _send_next_command(self) -> None:
+        """Managers until the first host is in, then any; while none can be asked for, somebody looks at the nodes."""
+        busy = {run.host for run in self.open_runs()}
+        ready_hosts = [
+            host
+            for host in self.remaining_hosts
+            if host.name not in busy and (self.migrated_count or host.role == "manager")
+        ]
+        if ready_hosts:
+            self.send_command(f"/swarm migrate {ready_hosts[0].name} --{ready_hosts[0].role}", ready_hosts[0])
+        elif (
+            self.remaining_hosts and "" not in busy and time.monotonic() - self.sent_commands[-1].sent_at > IDLE_SECONDS
+        ):
+            self.send_command("/swarm nodes")
+
+    def _follow_run(self, run: str, message: VisibleMessage) -> None:
+        if run not in self.runs:
+            host_match = re.search(r"\*Migrate (\w+)\*", message.plain_text)
+            self.runs[run] = ObservedRun(run, host_match[1] if host_match else "", time.monotonic())
+            self._match_answer(run, self.runs[run].host)
+        observed = self.runs[run]
+        observed.text = message.plain_text
+        outcome = OUTCOME_BY_EMOJI.get(message.text[:1], "")
+        if outcome and not observed.outcome:
+            observed.ended_at = time.monotonic()
+            self.say(
+                f"        run {run} {observed.host or 'nodes'}: {outcome}, {observed.ended_at - observed.started_at:.1f} s"
+            )
+            self._finish_run(observed, outcome == "done")
+        observed.outcome = outcome  # type: ignore[assignment]
+        if not outcome and message.buttons:
+            self._press_buttons(message)
+
+    def _match_answer(self, run: str, host: str) -> None:
+        """The command that is waited for, if this is its run; else one that was not acknowledged, and heard."""
+        if self._awaiting_answer and host == (self._awaiting_answer[1].name if self._awaiting_answer[1] else ""):
+            self._awaiting_answer[0].answer = run
+            self._awaiting_answer = None
+
+    def _finish_run(self, run: ObservedRun, succeeded: bool) -> None:
+        if succeeded and ("in the swarm" in run.text or "is a manager now" in run.text):
+            remaining = [host for host in self.remaining_hosts if host.name != run.host]
+            self.migrated_count += len(self.remaining_hosts) - len(remaining)
+            self.remaining_hosts = remaining
+
+    def _press_buttons(self, message: VisibleMessage) -> None:
+        for label, user in BUTTON_PRESSES:
+            if label in message.buttons:
+                node = re.search(r"sees node `(\w+)`", message.plain_text)
+                if label == "Accept" and node:
+                    self.approved_at.setdefault(node[1], time.monotonic())
+                try:
+                    self.workspace.press(user, message, label)
+                except httpx.HTTPError:
+                    return  # somebody was faster, or the line was cut: the next look shows it
+
+    def _read_private_reply(self, message: VisibleMessage) -> None:
+        if message.ts in self._private_timestamps:
+            return
+        self._private_timestamps.add(message.ts)
+        self.say(f"        in private: {message.text[:80]}")
+        if self._awaiting_answer and "decided already" not in message.text:
+            self._awaiting_answer[0].answer = message.text
+            self._awaiting_answer = None
+
+    def _give_up_waiting(self) -> None:
+        if self._awaiting_answer is None:
+            return
+        sent = self._awaiting_answer[0]
+        if time.monotonic() - sent.sent_at > (ACKED_TIMEOUT if sent.acked else UNACKED_TIMEOUT):
+            self._awaiting_answer = None

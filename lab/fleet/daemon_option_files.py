@@ -1,0 +1,74 @@
+"""A host's daemon options as files, the way docker-machine of several ages wrote them. Pure."""
+
+import json
+
+from lab.fleet.hosts import LabHost
+
+LISTEN_ADDRESSES = ("tcp://0.0.0.0:2376", "unix:///var/run/docker.sock")
+TLS_PATHS = {
+    "tlscacert": "/etc/docker/ca.pem",
+    "tlscert": "/etc/docker/server.pem",
+    "tlskey": "/etc/docker/server-key.pem",
+}
+LABELS = ("instance=large", "provider=generic")
+DEFAULTS_PATH, UNIT_PATH = "/etc/default/docker", "/etc/systemd/system/docker.service"
+DROP_IN_PATH, DAEMON_JSON_PATH = "/etc/systemd/system/docker.service.d/10-machine.conf", "/etc/docker/daemon.json"
+
+
+def option_files(host: LabHost, classic: bool) -> dict[str, str]:
+    """path -> text; with `classic`, what belongs to the old swarm stands in it too, as on the disk of 2016."""
+    cluster = host.cluster_options if classic and host.in_classic_swarm else {}
+    renderers = {
+        "defaults": lambda: {DEFAULTS_PATH: _defaults_text(cluster)},
+        "unit": lambda: {UNIT_PATH: _unit_text(cluster, classic and host.mount_flags)},
+        "drop-in": lambda: {DROP_IN_PATH: _drop_in_text(cluster)},
+        "json": lambda: {
+            DAEMON_JSON_PATH: _daemon_json_text(cluster, classic and host.live_restore),
+            DROP_IN_PATH: _bare_drop_in_text(),
+        },
+    }
+    return renderers[host.options_place]()
+
+
+def _flags(cluster: dict[str, str]) -> list[str]:
+    tls = ["--tlsverify", *(f"--{name} {path}" for name, path in TLS_PATHS.items())]
+    listen = [f"-H {address}" for address in LISTEN_ADDRESSES]
+    return [
+        *listen,
+        *tls,
+        *(f"--label {label}" for label in LABELS),
+        *(f"--{key}={value}" for key, value in cluster.items()),
+    ]
+
+
+def _defaults_text(cluster: dict[str, str]) -> str:
+    lines = "\n".join(_flags(cluster))
+    return f"# Docker Upstart and SysVinit configuration file\n\nDOCKER_OPTS='\n{lines}\n'\n"
+
+
+def _unit_text(cluster: dict[str, str], mount_flags: bool) -> str:
+    """docker-machine before 0.10: all on one line; the unit shadows the packaged one."""
+    slave = "MountFlags=slave\n" if mount_flags else ""
+    return (
+        "[Unit]\nDescription=Docker Application Container Engine\nAfter=network.target docker.socket\n"
+        "Requires=docker.socket\n\n[Service]\n"
+        f"ExecStart=/usr/sbin/dockerd {' '.join(_flags(cluster))}\n"
+        f"{slave}LimitNOFILE=1048576\nLimitNPROC=1048576\nLimitCORE=infinity\n"
+        "Environment=\n\n[Install]\nWantedBy=multi-user.target\n"
+    )
+
+
+def _drop_in_text(cluster: dict[str, str]) -> str:
+    return f"[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd {' '.join(_flags(cluster))} \nEnvironment=\n"
+
+
+def _bare_drop_in_text() -> str:
+    """With `hosts` in daemon.json no -H may stand on the command line."""
+    return "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd\n"
+
+
+def _daemon_json_text(cluster: dict[str, str], live_restore: bool) -> str:
+    document = {"hosts": list(LISTEN_ADDRESSES), "tlsverify": True, **TLS_PATHS, "labels": list(LABELS), **cluster}
+    if live_restore:
+        document["live-restore"] = True
+    return json.dumps(document, indent=2) + "\n"

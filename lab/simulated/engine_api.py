@@ -1,0 +1,228 @@
+"""A simulated host's Engine API over TLS: the known paths, each with what it answers. All else is a 404, and noted.
+
+A client without the fleet's certificate does not get as far as a request.
+"""
+
+import contextlib
+import json
+import re
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from lab.simulated import docker_cli
+from lab.simulated.engine_errors import JOIN_TIMED_OUT, EngineError
+from lab.simulated.engine_versions import major_minor
+from lab.simulated.machine import Machine
+from lab.simulated.units import Unit
+
+HANDSHAKE_TIMEOUT, POLL_INTERVAL = 10, 0.1  # seconds
+
+
+@dataclass(frozen=True)
+class ApiRequest:
+    """A request: what the path's pattern caught, its query, its body, and the connection it came by."""
+
+    machine: Machine
+    path_groups: tuple[str, ...]
+    query: dict[str, str]
+    body: dict[str, Any]
+    source: str
+
+
+RequestHandler = Callable[[ApiRequest], Any]
+
+
+def _init_swarm(request: ApiRequest) -> Any:
+    with request.machine.world.history.record_action(
+        request.machine.name, "init", "swarm init", request.source
+    ) as action:
+        advertise = str(request.body.get("AdvertiseAddr") or "")
+        return _record_error(action, lambda: request.machine.world.swarm.init(request.machine, advertise))
+
+
+def _join_swarm(request: ApiRequest) -> Any:
+    """With the fault, the Engine's patience ends before the join does, which goes on in the background."""
+    machine, world = request.machine, request.machine.world
+    with world.history.record_action(machine.name, "join", "swarm join", request.source) as action:
+        _record_error(action, lambda: world.swarm.join(machine, request.body))
+        if machine.name in world.slow_joins:
+            machine.units.start("join-in-the-background", lambda unit: _finish_join_late(unit, request))
+            time.sleep(world.pace.join_timeout)
+            action.error = JOIN_TIMED_OUT
+            raise EngineError(500, JOIN_TIMED_OUT)
+        time.sleep(world.pace.join)
+        world.swarm.finish_join(machine)
+    return None
+
+
+def _finish_join_late(unit: Unit, request: ApiRequest) -> int:
+    pace = request.machine.world.pace
+    if unit.wait(pace.join_timeout + 10 * pace.join):
+        request.machine.world.swarm.finish_join(request.machine)
+    request.machine.units.stop(unit.name)
+    return 0
+
+
+def _leave_swarm(request: ApiRequest) -> Any:
+    force = request.query.get("force", "").lower() in ("1", "true")
+    with request.machine.world.history.record_action(
+        request.machine.name, "leave", "swarm leave", request.source
+    ) as action:
+        return _record_error(action, lambda: request.machine.world.swarm.leave(request.machine, force))
+
+
+def _update_node(request: ApiRequest) -> Any:
+    """A promotion is a deed of its own kind: none may be without an acceptance."""
+    swarm, index = request.machine.world.swarm, int(request.query.get("version", "-1"))
+    with request.machine.world.history.record_action(
+        request.machine.name, "node", f"update {request.path_groups[0]}", request.source
+    ) as action:
+        node, old_role = _record_error(
+            action, lambda: swarm.update_node(request.machine, request.path_groups[0], index, request.body)
+        )
+        if old_role != node.role:
+            action.kind, action.detail = ("promote" if node.role == "manager" else "demote"), node.id
+    return None
+
+
+def _update_swarm(request: ApiRequest) -> Any:
+    swarm, index = request.machine.world.swarm, int(request.query.get("version", "-1"))
+    with request.machine.world.history.record_action(
+        request.machine.name, "swarm", "update the swarm", request.source
+    ) as action:
+        return _record_error(
+            action, lambda: swarm.set_labels(request.machine, index, dict(request.body.get("Labels") or {}))
+        )
+
+
+def _remove_node(request: ApiRequest) -> Any:
+    force = request.query.get("force", "").lower() in ("1", "true")
+    detail = f"remove {request.path_groups[0]}"
+    with request.machine.world.history.record_action(request.machine.name, "node", detail, request.source) as action:
+        return _record_error(
+            action, lambda: request.machine.world.swarm.remove_node(request.machine, request.path_groups[0], force)
+        )
+
+
+def _list_tasks(request: ApiRequest) -> Any:
+    """As if there were one service, with a task on each node that takes work."""
+    node_ids = json.loads(request.query["filters"])["node"]
+    is_drained = {
+        node["ID"]: node["Spec"]["Availability"] == "drain"
+        for node in request.machine.world.swarm.list_nodes(request.machine)
+    }
+    return [
+        {"ID": f"of-{node}", "Status": {"State": "shutdown" if is_drained[node] else "running"}} for node in node_ids
+    ]
+
+
+def _record_error(action: Any, work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except EngineError as error:
+        action.said = error.message
+        raise
+
+
+ROUTES: tuple[tuple[str, str, RequestHandler], ...] = (
+    ("GET", "/_ping", lambda request: "OK"),
+    ("GET", "/version", lambda request: docker_cli.engine_versions_of(request.machine)),
+    ("GET", "/info", lambda request: docker_cli.engine_info(request.machine)),
+    ("GET", "/swarm", lambda request: request.machine.world.swarm.inspect(request.machine)),
+    ("GET", "/nodes", lambda request: request.machine.world.swarm.list_nodes(request.machine)),
+    ("GET", "/tasks", _list_tasks),
+    (
+        "GET",
+        "/nodes/([^/]+)",
+        lambda request: request.machine.world.swarm.show_node(request.machine, request.path_groups[0]),
+    ),
+    ("POST", "/swarm/init", _init_swarm),
+    ("POST", "/swarm/join", _join_swarm),
+    ("POST", "/swarm/leave", _leave_swarm),
+    ("POST", "/swarm/update", _update_swarm),
+    ("POST", "/nodes/([^/]+)/update", _update_node),
+    ("DELETE", "/nodes/([^/]+)", _remove_node),
+)
+
+
+def handle_request(machine: Machine, method: str, target: str, body: bytes, source: str) -> tuple[int, Any]:
+    """(status, JSON value); a path without swarm mode is unknown to an Engine that has none."""
+    split = urlsplit(target)
+    path = re.sub(r"^/v\d+\.\d+(?=/)", "", split.path)
+    query = {name: values[-1] for name, values in parse_qs(split.query).items()}
+    needs_swarm_mode = path.startswith(("/swarm", "/nodes", "/tasks"))
+    for verb, pattern, handler in ROUTES:
+        match = re.fullmatch(pattern, path)
+        if verb != method or match is None or (needs_swarm_mode and major_minor(machine.dockerd.version) < (1, 12)):
+            continue
+        try:
+            payload = json.loads(body) if body else {}
+            return 200, handler(ApiRequest(machine, match.groups(), query, payload, source))
+        except EngineError as error:
+            return error.status, {"message": error.message}
+    machine.world.history.record_unknown(machine.name, f"{method} {target}")
+    return 404, {"message": "page not found"}
+
+
+def tls_context(certificate: str, key: str, authority: str) -> ssl.SSLContext:
+    """Files' paths; only clients with a certificate of the authority's are let in."""
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    tls.load_verify_locations(authority)
+    tls.verify_mode = ssl.CERT_REQUIRED
+    return tls
+
+
+def serve_connection(machine: Machine, tls: ssl.SSLContext, connection: socket.socket, source: str) -> None:
+    """One connection, until it ends."""
+    _wait_while_silent(machine)
+    with contextlib.suppress(OSError):
+        connection.settimeout(HANDSHAKE_TIMEOUT)
+        # A copy: the door keeps the socket itself, to cut it.
+        tls_socket = tls.wrap_socket(connection.dup(), server_side=True)
+        tls_socket.settimeout(None)
+        with tls_socket:
+            _Handler(machine, tls_socket, source)
+
+
+def _wait_while_silent(machine: Machine) -> None:
+    """Returns when the host is not silent any more."""
+    while machine.silent.is_set():
+        time.sleep(POLL_INTERVAL)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def __init__(self, machine: Machine, tls_socket: ssl.SSLSocket, source: str) -> None:
+        self._machine = machine
+        self._source = source
+        super().__init__(tls_socket, source, None)  # type: ignore[arg-type]
+
+    def _respond(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        _wait_while_silent(self._machine)
+        with self._machine.lock if self.command == "GET" else contextlib.nullcontext():
+            if not self._machine.dockerd.version:
+                self.close_connection = True  # it went down with the question on its way
+                return
+            status, value = handle_request(self._machine, self.command, self.path, body, self._source)
+        _wait_while_silent(self._machine)
+        text = value if isinstance(value, str) and self.path.endswith("_ping") else json.dumps(value)
+        data = b"" if value is None else text.encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = do_DELETE = _respond
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nobody reads them: the history has what matters."""

@@ -1,0 +1,61 @@
+"""What the simulated Engines of several ages are and say. Values; pure."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+EngineAge = Literal[
+    "2016", "classic", "rc"
+]  # Debian 12's 20.10; 1.11 without swarm mode; 1.12-rc, with its own membership
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds that things take: shorter than on hosts, and never nothing."""
+
+    upgrade: float = 1.0
+    restart: float = 0.1
+    boot: float = 1.0
+    join: float = 0.1
+    join_timeout: float = 20.0  # after which the Engine answers, and the join goes on
+
+
+# Package versions that apt offers, by the component of the source they are in.
+PACKAGE_VERSIONS: dict[EngineAge, dict[str, dict[str, str]]] = {
+    "2016": {
+        "main": {"docker.io": "20.10.24+dfsg1-1+deb12u1"},
+        "experimental": {"docker.io": "26.1.5+dfsg1-9+lab1", "docker-cli": "26.1.5+dfsg1-9"},
+    },
+    "classic": {
+        "main": {"docker.io": "1.11.2~ds1-1"},
+        "experimental": {"docker.io": "26.1.5+dfsg1-9+lab1", "docker-cli": "26.1.5+dfsg1-9"},
+    },
+    "rc": {
+        "main": {"docker.io": "1.12.0~rc3-1"},
+        "experimental": {"docker.io": "26.1.5+dfsg1-9+lab1", "docker-cli": "26.1.5+dfsg1-9"},
+    },
+}
+
+
+def engine_version(package: str) -> str:
+    """The Engine's own version in its package's: "1.12.0~rc3-1" is 1.12.0-rc3."""
+    return package.removeprefix("5:").split("+")[0].split("~ds")[0].removesuffix("-1").replace("~rc", "-rc")
+
+
+def major_minor(version: str) -> tuple[int, int]:
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
+def api_version(version: str) -> str:
+    """Each Engine's API version."""
+    table = {(1, 11): "1.23", (1, 12): "1.24", (20, 10): "1.41", (26, 1): "1.45"}
+    return table[major_minor(version)]
+
+
+def has_swarm(version: str) -> bool:
+    return major_minor(version) >= (1, 12)
+
+
+def accepts_membership(version: str) -> bool:
+    """Only 1.12's release candidates let a node wait to be accepted."""
+    return version.startswith("1.12.0-rc")

@@ -1,0 +1,101 @@
+"""A simulated host's SSH server: its own host key, one user with one key, commands without a terminal."""
+
+import contextlib
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import paramiko
+from paramiko import common
+
+from lab.simulated.commands import run_line
+from lab.simulated.machine import Machine
+
+LOGIN_USER, LOG_CHANNEL = "geschke", "lab.simulated.ssh_server"
+BYTE_ERRORS = "surrogateescape"  # bytes that are no UTF-8 go to the disk and back as they are
+CHUNK_SIZE = 2**16  # bytes
+POLL_INTERVAL = 0.1  # seconds between two looks whether a silent host speaks again
+
+
+class SilenceableSocket:
+    """A caller's socket that falls silent with its host: nothing comes, nothing goes, and nobody is told."""
+
+    def __init__(self, connection: socket.socket, silent: threading.Event) -> None:
+        self._socket = connection
+        self._silent = silent
+
+    def recv(self, size: int) -> bytes:
+        self._raise_if_silent()
+        return self._socket.recv(size)
+
+    def send(self, data: bytes) -> int:
+        self._raise_if_silent()
+        return self._socket.send(data)
+
+    def _raise_if_silent(self) -> None:
+        if self._silent.is_set():
+            time.sleep(POLL_INTERVAL)
+            raise TimeoutError
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+class _Server(paramiko.ServerInterface):
+    def __init__(self, machine: Machine, key: paramiko.PKey, source: str) -> None:
+        self._machine = machine
+        self._key = key
+        self._source = source
+
+    def get_allowed_auths(self, username: str) -> str:
+        return "publickey"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        is_authorized = username == LOGIN_USER and key == self._key
+        return common.AUTH_SUCCESSFUL if is_authorized else common.AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return common.OPEN_SUCCEEDED if kind == "session" else common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        work = (channel, command.decode(errors=BYTE_ERRORS))
+        threading.Thread(target=self._run, args=work, name=f"ssh {self._machine.name}", daemon=True).start()
+        return True
+
+    def _run(self, channel: paramiko.Channel, line: str) -> None:
+        """Begins at the end of its input; goes on when its connection is gone, only nobody hears of it."""
+        stdin = channel.makefile("rb").read().decode(errors=BYTE_ERRORS)
+        output = run_line(self._machine, line, stdin, self._source)
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            _send_chunks(channel.sendall, output.stdout.encode(errors=BYTE_ERRORS))
+            _send_chunks(channel.sendall_stderr, output.stderr.encode(errors=BYTE_ERRORS))
+            channel.send_exit_status(output.exit_status)
+            channel.shutdown_write()
+            channel.close()
+
+
+def _send_chunks(sendall: Callable[[bytes], None], data: bytes) -> None:
+    """Piece by piece: paramiko copies what is left for every packet."""
+    for start in range(0, len(data), CHUNK_SIZE):
+        sendall(data[start : start + CHUNK_SIZE])
+
+
+def serve_connection(machine: Machine, host_key: Path, user_key: Path, connection: socket.socket, source: str) -> None:
+    """One connection, until it ends."""
+    transport = paramiko.Transport(SilenceableSocket(connection, machine.silent))  # type: ignore[arg-type]
+    logging.getLogger(LOG_CHANNEL).setLevel(logging.CRITICAL)  # a cut is no news: it was asked for
+    transport.set_log_channel(LOG_CHANNEL)
+    transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(host_key)))
+    key = paramiko.Ed25519Key.from_private_key_file(str(user_key))
+    negotiated = threading.Event()
+    try:
+        transport.start_server(negotiated, _Server(machine, key, source))
+        transport.join()
+    except (paramiko.SSHException, OSError, EOFError):
+        return
+    finally:
+        transport.close()

@@ -1,0 +1,136 @@
+"""Files, units and packages of a simulated host, as its own tools tell of them and change them."""
+
+import math
+import time
+
+from lab.simulated.machine import Machine
+from lab.simulated.output import Output
+
+DOCKER_UNITS = ("docker.service", "docker.socket")
+
+
+def do_nothing(machine: Machine, rest: list[str], stdin: str) -> Output:
+    return Output()
+
+
+def print_file(machine: Machine, rest: list[str], stdin: str) -> Output:
+    path = rest[0]
+    text = _proc_file(machine, path) if path.startswith("/proc/") else machine.disk.texts.get(path)
+    return Output(1, "", f"cat: {path}: No such file or directory\n") if text is None else Output(0, text)
+
+
+def _proc_file(machine: Machine, path: str) -> str | None:
+    daemon = machine.dockerd
+    if daemon.version and path == f"/proc/{daemon.pid}/cmdline":
+        return "".join(f"{word}\0" for word in daemon.command_line)
+    return None
+
+
+def print_clocks(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """The wall clock's time, and the uptime, of which the kernel leaves out what is less than a hundredth."""
+    now = time.time()
+    return Output(0, f"{now:.9f}\n{math.floor((now - machine.booted_at) * 100) / 100:.2f} 0.00\n")
+
+
+def print_mtimes(machine: Machine, rest: list[str], stdin: str) -> Output:
+    missing = [path for path in rest if path not in machine.disk.texts]
+    lines = "".join(f"{machine.disk.modified_at[path]:.9f}\n" for path in rest if path not in missing)
+    return Output(1 if missing else 0, lines, "".join(f"stat: cannot statx '{path}'\n" for path in missing))
+
+
+def remove_files(machine: Machine, rest: list[str], stdin: str) -> Output:
+    for path in rest:
+        machine.disk.remove(path)
+    return Output()
+
+
+def add_to_docker(machine: Machine, rest: list[str], stdin: str) -> Output:
+    machine.groups.add("docker")
+    return Output()
+
+
+# --- units ---------------------------------------------------------------------------------------------------------
+
+
+def show_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
+    name, keys = rest[0], [word.removeprefix("-p") for word in rest[1:]]
+    facts = _docker_properties(machine) if name == "docker.service" else _transient_properties(machine, name)
+    return Output(0, "".join(f"{key}={facts.get(key, '')}\n" for key in keys))
+
+
+def _docker_properties(machine: Machine) -> dict[str, str]:
+    daemon, unit = machine.dockerd, machine.dockerd.unit_facts()
+    files = [
+        f"{file.lstrip('-')} (ignore_errors={'yes' if file.startswith('-') else 'no'})"
+        for file in unit.environment_files
+    ]
+    since_boot = int((daemon.started_at - machine.booted_at) * 1e6)
+    return {
+        "LoadState": "loaded",
+        "FragmentPath": unit.fragment_path,
+        "DropInPaths": " ".join(unit.drop_in_paths),
+        "EnvironmentFiles": "\nEnvironmentFiles=".join(files),
+        "ExecMainStartTimestampMonotonic": str(since_boot if daemon.version else 0),
+        "MainPID": str(daemon.pid if daemon.version else 0),
+        "ActiveState": "active" if daemon.version else "failed",
+        "SubState": "running" if daemon.version else "failed",
+        "ExecMainStatus": "0" if daemon.version else "1",
+    }
+
+
+def _transient_properties(machine: Machine, name: str) -> dict[str, str]:
+    unit = machine.units.get(name)
+    if unit is None:
+        return {"LoadState": "not-found", "ActiveState": "inactive", "SubState": "dead", "ExecMainStatus": "0"}
+    return {
+        "LoadState": "loaded",
+        "Description": unit.description,
+        "ActiveState": unit.active_state,
+        "SubState": unit.sub_state,
+        "ExecMainStatus": str(unit.exit_status),
+    }
+
+
+def stop_units(machine: Machine, rest: list[str], stdin: str) -> Output:
+    missing = [name for name in rest if not machine.units.stop(name)]
+    return Output(5, "", f"Failed to stop {missing[0]}: Unit {missing[0]} not loaded.\n") if missing else Output()
+
+
+def reset_failed(machine: Machine, rest: list[str], stdin: str) -> Output:
+    missing = [name for name in rest if name not in DOCKER_UNITS and not machine.units.reset_failed(name)]
+    return Output(1, "", f"Failed to reset failed state of unit {missing[0]}\n") if missing else Output()
+
+
+def restart_docker(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """A unit of docker-machine's own has no Type=notify: systemd then counts a daemon that dies at once as started."""
+    started_daemon = machine.dockerd.restart()
+    is_custom_unit = machine.dockerd.unit_facts().fragment_path.startswith("/etc/")
+    return Output() if started_daemon or is_custom_unit else Output(1, "", "Job for docker.service failed.\n")
+
+
+def print_journal(machine: Machine, rest: list[str], stdin: str) -> Output:
+    name, number = rest[0], int(rest[rest.index("-n") + 1])
+    unit = machine.units.get(name)
+    lines = unit.output if unit else machine.journal.get(name, [])
+    return Output(0, "".join(f"{line}\n" for line in lines[-number:]))
+
+
+# --- packages ------------------------------------------------------------------------------------------------------
+
+
+def dpkg_query(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """With the one format that is asked for: status, name, version."""
+    names = rest[rest.index("-f") + 2 :]
+    packages = {name: machine.packages[name] for name in names if name in machine.packages}
+    lines = "".join(f"{package.state} |{name}|{package.version}\n" for name, package in packages.items())
+    return Output(
+        0 if len(packages) == len(names) else 1, lines, "dpkg-query: no packages found\n" if not packages else ""
+    )
+
+
+def dpkg_audit(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Words of dpkg's own about each package that is not finished."""
+    unfinished = [name for name, package in machine.packages.items() if package.state != "ii"]
+    return Output(
+        0, f"The following packages have been unpacked but not yet configured.\n {unfinished}\n" if unfinished else ""
+    )

@@ -1,0 +1,141 @@
+"""What people and tests do: say, press, submit, see; and what they ask to go wrong. Each handler takes what was said
+
+and returns what is answered; what Slack would not let people do is a 409, what makes no sense a 400.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from lab.slack import user_actions, views_and_files
+from lab.slack.fake_slack import FakeSlack
+from lab.slack.faults import Fault
+from lab.slack.state import SlackError
+
+Arguments = dict[str, Any]
+NOT_DELIVERED = {"acked": False, "seconds": 0.0, "payload": {}}
+
+
+class ControlApi:
+    def __init__(self, slack: FakeSlack) -> None:
+        self._slack = slack
+        self._state = slack.state
+
+    def routes(self) -> list[BaseRoute]:
+        actions = (self.say, self.press, self.submit, self.home, self.fault, self.channel, self.group, self.remove)
+        queries = (self.views, self.sees, self.calls, self.people, self.faults)
+        return [
+            *(Route(f"/lab/{action.__name__}", self._endpoint(action), methods=["POST"]) for action in actions),
+            *(Route(f"/lab/{query.__name__}", self._endpoint(query)) for query in queries),
+        ]
+
+    async def say(self, arguments: Arguments) -> Any:
+        """A slash command, or, without a slash, a mention, of which the app hears where it is."""
+        user, channel, text = arguments["user"], arguments["channel"], str(arguments["text"])
+        if text.startswith("/"):
+            return await self._deliver("slash_commands", user_actions.type_command(self._state, user, channel, text))
+        payload = user_actions.mention_bot(self._state, user, channel, text, arguments.get("metadata") or {})
+        self._slack.changes.notify()
+        is_member = self._state.app["bot_user"] in self._state.channels[channel]["members"]
+        return await self._send_event(payload) if is_member else NOT_DELIVERED
+
+    async def press(self, arguments: Arguments) -> Any:
+        """Of a message, or of a view."""
+        if "view_id" in arguments:
+            payload = user_actions.press_in_view(
+                self._state, arguments["user"], arguments["view_id"], arguments["action_id"]
+            )
+        else:
+            payload = user_actions.press_button(self._state, arguments["user"], arguments["ts"], arguments["action_id"])
+        payload["actions"][0].update(arguments.get("forged") or {})
+        return await self._send_interactive(payload)
+
+    async def submit(self, arguments: Arguments) -> Any:
+        payload = user_actions.submit_view(
+            self._state, arguments["user"], arguments["view_id"], arguments.get("values") or {}
+        )
+        answer = await self._send_interactive(payload)
+        if answer["acked"]:
+            views_and_files.handle_submission(arguments["view_id"], answer["payload"], self._state)
+        return answer
+
+    async def home(self, arguments: Arguments) -> Any:
+        return await self._send_event(user_actions.open_home(self._state, arguments["user"]))
+
+    async def views(self, arguments: Arguments) -> Any:
+        return [view for view in self._state.views.values() if view["user"] == arguments["user"]]
+
+    async def sees(self, arguments: Arguments) -> Any:
+        return [
+            message.as_visible() for message in self._state.messages_visible_to(arguments["user"], arguments["channel"])
+        ]
+
+    async def fault(self, arguments: Arguments) -> Any:
+        faults, sockets = self._slack.faults, self._slack.socket_mode
+        if arguments.get("clear"):
+            faults.clear()
+        elif arguments["kind"] == "disconnect":
+            await sockets.disconnect(arguments.get("reason", "refresh_requested"))
+        elif arguments["kind"] == "deafen":
+            sockets.deafen()
+        else:
+            faults.add(Fault(**arguments))
+            await sockets.cut_if_away()
+        self._slack.changes.notify()
+        return await self.faults(arguments)
+
+    async def faults(self, arguments: Arguments) -> Any:
+        return {"set": [vars(fault) for fault in self._slack.faults.list_all()]}
+
+    async def calls(self, arguments: Arguments) -> Any:
+        sockets = self._slack.socket_mode
+        return {"calls": self._slack.calls, "sockets": sockets.connection_count, "pongs": sockets.pong_count}
+
+    async def people(self, arguments: Arguments) -> Any:
+        return {"users": list(self._state.users.values()), "channels": list(self._state.channels.values())}
+
+    async def channel(self, arguments: Arguments) -> Any:
+        """Somebody archives a channel, or takes the app out of it, or puts that right again."""
+        self._state.update_channel(arguments["channel"], archived=arguments["archived"], app=arguments["app"])
+        self._slack.changes.notify()
+        return {}
+
+    async def group(self, arguments: Arguments) -> Any:
+        """Somebody changes who is in a user group."""
+        self._state.groups[arguments["group"]]["users"] = arguments["users"]
+        return {}
+
+    async def remove(self, arguments: Arguments) -> Any:
+        """A user deletes a message."""
+        self._state.messages.pop(arguments["ts"], None)
+        self._slack.changes.notify()
+        return {}
+
+    async def _send_event(self, payload: Arguments) -> Arguments:
+        """An event: the app hears of those it subscribed to."""
+        is_subscribed = payload["event"]["type"] in self._state.manifest.events
+        return await self._deliver("events_api", payload) if is_subscribed else NOT_DELIVERED
+
+    async def _send_interactive(self, payload: Arguments) -> Arguments:
+        return await self._deliver("interactive", payload) if self._state.manifest.interactive else NOT_DELIVERED
+
+    async def _deliver(self, kind: str, payload: Arguments) -> Arguments:
+        answer = await self._slack.socket_mode.deliver(kind, payload)
+        self._slack.changes.notify()
+        return {**answer, "delivered": payload}
+
+    def _endpoint(self, handler: Callable[[Arguments], Awaitable[Any]]) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            self._state.base_url = str(request.base_url).rstrip("/")
+            try:
+                arguments = await request.json() if request.method == "POST" else dict(request.query_params)
+                return JSONResponse(await handler(arguments))
+            except SlackError as slack_error:
+                return JSONResponse({"error": slack_error.error}, status_code=409)
+            except (KeyError, TypeError, ValueError) as error:
+                return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
+
+        return answer

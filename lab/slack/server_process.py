@@ -1,0 +1,56 @@
+"""The stand-in as a process of its own, for as long as a test or the demo needs it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import httpx
+
+from imker.process import end_with_parent
+from lab.slack.client import Workspace
+
+START_TIMEOUT = 15  # seconds
+
+
+@contextmanager
+def run_fake_slack(port: int = 0, config: Path | None = None) -> Iterator[Workspace]:
+    """On a free port unless one is given."""
+    port = port or free_port()
+    config_arguments = ["--config", str(config)] if config else []
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lab", "slack", "--port", str(port), *config_arguments],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
+    )
+    workspace = Workspace(f"http://127.0.0.1:{port}")
+    try:
+        _wait_until_ready(workspace, process)
+        yield workspace
+    finally:
+        workspace.close()
+        process.terminate()
+        process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_ready(workspace: Workspace, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            workspace.calls()
+            return
+        except httpx.TransportError:
+            time.sleep(0.05)
+    raise RuntimeError("the stand-in for Slack did not start")

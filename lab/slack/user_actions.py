@@ -1,0 +1,132 @@
+"""What people do in Slack: type a command, mention the bot, press a button. Builds the payloads as Slack does.
+
+Raises SlackRefuses where Slack does not let them.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from lab.slack.state import Message, ResponseUrl, SlackError, SlackState
+
+Payload = dict[str, Any]
+
+
+def type_command(state: SlackState, user: str, channel: str, text: str) -> Payload:
+    """`text` begins with the slash command itself."""
+    _require_member(state, user, channel)
+    verb, _, rest = text.partition(" ")
+    if verb not in state.manifest.commands:
+        raise SlackError("no_such_command")
+    return {
+        "token": "legacy", "team_id": state.users[user]["team_id"], "team_domain": state.team["name"],
+        "api_app_id": state.app["id"], "user_id": user, "user_name": state.users[user]["name"], "channel_id": channel,
+        "channel_name": state.channels[channel]["name"], "command": verb, "text": rest,
+        "trigger_id": state.new_trigger(user), "response_url": create_response_url(state, user, channel, ""),
+    }  # fmt: skip
+
+
+def mention_bot(state: SlackState, user: str, channel: str, text: str, metadata: Payload) -> Payload:
+    """It stands in the channel, whether the app hears of it or not. `metadata`: as another app could add it."""
+    _require_member(state, user, channel)
+    message = Message(state.new_ts(), channel, user, f"<@{state.app['bot_user']}> {text}", metadata=metadata)
+    state.post(message)
+    return _event_payload(
+        state, {"type": "app_mention", "user": user, "channel": channel, "ts": message.ts, "text": message.text}
+    )
+
+
+def press_button(state: SlackState, user: str, ts: str, action_id: str) -> Payload:
+    """Refuses a button that is not there, or that this user does not see."""
+    message = state.messages.get(ts)
+    if message is None or message not in state.messages_visible_to(user, message.channel):
+        raise SlackError("message_not_found")
+    return {
+        **_block_actions(state, user, message.blocks, action_id),
+        "channel": {"id": message.channel, "name": state.channels[message.channel]["name"]},
+        "container": {"type": "message", "message_ts": ts, "channel_id": message.channel},
+        "message": message.as_slack(), "response_url": create_response_url(state, user, message.channel, ts),
+    }  # fmt: skip
+
+
+def press_in_view(state: SlackState, user: str, view_id: str, action_id: str) -> Payload:
+    """A button of a modal, or of the home tab."""
+    view = _find_view(state, user, view_id)
+    container = {"type": "view", "view_id": view_id}
+    return {**_block_actions(state, user, view["blocks"], action_id), "container": container, "view": view}
+
+
+def submit_view(state: SlackState, user: str, view_id: str, values: dict[str, Any]) -> Payload:
+    view = {**_find_view(state, user, view_id), "state": {"values": values}}
+    return {"type": "view_submission", **_actor_fields(state, user), "view": view, "response_urls": []}
+
+
+def open_home(state: SlackState, user: str) -> Payload:
+    _require_active(state, user)
+    event = {"type": "app_home_opened", "user": user, "tab": "home", "channel": f"D{user}", "event_ts": state.new_ts()}
+    return _event_payload(state, event)
+
+
+def create_response_url(state: SlackState, user: str, channel: str, ts: str) -> str:
+    key = state.new_id("R")
+    state.response_urls[key] = ResponseUrl(user, channel, ts, time.time())
+    return f"{state.base_url}/response/{key}"
+
+
+def _require_active(state: SlackState, user: str) -> None:
+    if user not in state.users:
+        raise SlackError("user_not_found")
+    if state.users[user].get("deleted"):
+        raise SlackError("account_inactive")
+
+
+def _require_member(state: SlackState, user: str, channel: str) -> None:
+    """People write where they are, and where that is allowed."""
+    _require_active(state, user)
+    if channel not in state.channels:
+        raise SlackError("channel_not_found")
+    if user not in state.channels[channel]["members"]:
+        raise SlackError("not_in_channel")
+    if state.channels[channel].get("is_archived"):
+        raise SlackError("is_archived")
+
+
+def _event_payload(state: SlackState, event: Payload) -> Payload:
+    return {
+        "type": "event_callback", "team_id": state.team["id"], "api_app_id": state.app["id"],
+        "event_id": state.new_id("Ev"), "event_time": int(time.time()), "event": event,
+    }  # fmt: skip
+
+
+def _actor_fields(state: SlackState, user: str) -> Payload:
+    _require_active(state, user)
+    profile = state.users[user]
+    return {
+        "team": {"id": profile["team_id"]}, "api_app_id": state.app["id"], "trigger_id": state.new_trigger(user),
+        "user": {"id": user, "username": profile["name"], "team_id": profile["team_id"]},
+    }  # fmt: skip
+
+
+def _block_actions(state: SlackState, user: str, blocks: list[Payload], action_id: str) -> Payload:
+    buttons = ({"block_id": block.get("block_id", ""), **button} for block in blocks for button in _find_buttons(block))
+    action = next((button for button in buttons if button.get("action_id") == action_id), None)
+    if action is None:
+        raise SlackError("no_such_button")
+    return {"type": "block_actions", **_actor_fields(state, user), "actions": [{**action, "action_ts": state.new_ts()}]}
+
+
+def _find_buttons(part: Any) -> Iterator[Payload]:
+    """Wherever they stand: in a row, beside a section, on a card."""
+    if isinstance(part, dict) and part.get("type") == "button":
+        yield part
+    elif isinstance(part, dict | list):
+        for inner in part.values() if isinstance(part, dict) else part:
+            yield from _find_buttons(inner)
+
+
+def _find_view(state: SlackState, user: str, view_id: str) -> Payload:
+    """One that this user sees."""
+    view = state.views.get(view_id)
+    if view is None or view["user"] != user:
+        raise SlackError("no_such_view")
+    return view

@@ -1,0 +1,191 @@
+"""The story with all of it on: rules, two people's yes, signatures, a Redis user a process, and secrets planted."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.fleet import fleet
+from lab.fleet.daemon_option_files import DEFAULTS_PATH
+from lab.fleet.hosts import LabHost
+from lab.processes import Processes, imker_environment
+from lab.secret_scanner import dump_redis, find_leaks
+from lab.slack.client import VisibleMessage
+from lab.slack.server_process import run_fake_slack
+from lab.story import ALICE, BOB, OPS
+from tests.e2e.support.deployment import Deployment, descendant_pids, run_on, wait_until
+from tests.support.redis_users import run_server, start_each, user_url
+
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
+CAROL = "U03CAROL"
+PROXY = "canary-proxy-password-5d1e"
+KEYS = {"IMKER_AUDIT_KEY": "canary-audit-key-77b0c4", "IMKER_SIGNING_KEY": "canary-signing-key-41f8-0123456789abcdef"}
+RIGHTS = """
+[rights]
+read = ["S01OPS"]
+accept = ["U02BOB", "U03CAROL"]
+accept_count = 2
+accept_within = 5
+[[rights.rule]]
+who = ["U01ALICE"]
+verbs = ["change"]
+hosts = ["connewitz", "tondi"]
+channels = ["C01OPS"]
+"""
+
+
+@contextmanager
+def all_on() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
+    """An Imker, and the environment of its bot for commands beside it."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-a-")))
+        config, client = folder / "imker.toml", fleet.CLIENT_DIR.resolve() / "imker.toml"
+        before, rest = client.read_text().split("[rights]")
+        config.write_text(f"{before}{RIGHTS}\n[inventory]{rest.split('[inventory]')[1]}")
+        slack = stack.enter_context(run_fake_slack())
+        redis = stack.enter_context(run_server(folder))
+        processes = Processes({**imker_environment(slack.url, config, folder / "redis"), **KEYS}, folder / "log")
+        stack.callback(processes.stop)
+        start_each(processes, folder)
+        wait_until(lambda: slack.connection_count() > 0)
+        yield Deployment(slack, processes, folder / "log", redis), {
+            **os.environ, **processes.environment, "REDIS_URL": user_url(folder, "bot"),
+        }  # fmt: skip
+
+
+def refused(imker: Deployment, user: str, text: str, words: str) -> None:
+    """In private, and no run comes of it."""
+    before = imker.redis.keys("bot:run:*")
+    assert imker.workspace.say(user, OPS, text)["acked"]
+    assert imker.workspace.wait_for_message(
+        user, OPS, lambda message: message.ephemeral and words in message.plain_text, 15
+    )
+    assert imker.redis.keys("bot:run:*") == before
+
+
+def wait_for_reply(imker: Deployment, user: str, words: str) -> None:
+    assert imker.workspace.wait_for_message(
+        user, OPS, lambda message: message.ephemeral and words in message.plain_text, 15
+    )
+
+
+def test_the_story_with_all_of_it_on(legacy: tuple[LabHost, ...]) -> None:
+    run_on("tondi", "tee", "-a", DEFAULTS_PATH, stdin=f"export http_proxy=http://imker:{PROXY}@198.18.0.1:3128/\n")
+    with all_on() as (imker, beside):
+        refused(imker, BOB, "/swarm migrate connewitz", "it takes the right `change` to migrate connewitz")
+        refused(imker, ALICE, "/swarm migrate lausen", "it takes the right `change` to migrate lausen")
+        refused(imker, CAROL, "/swarm nodes", "it takes the right `read`")
+        imker.wait_for_text(imker.send_command("/swarm migrate connewitz --manager"), "is in the swarm")
+        apt_fails(imker)
+        message = imker.wait_for_text(retried(imker), "waits to be accepted as a manager.")
+        accepted_by_two(imker, message)
+        assert PROXY in run_on("tondi", "cat", DEFAULTS_PATH), "it is the host's own, and stays there"
+        lines = "".join(map(command_lines, (process.pid for process in imker.processes.by_name.values())))
+        printed = recorded(imker, beside, message)
+        places = {
+            "Redis": dump_redis(imker.redis),
+            "the log": imker.log.read_text(),
+            "Slack": json.dumps(
+                [visible.raw for user in (ALICE, BOB, CAROL) for visible in imker.workspace.visible_messages(user, OPS)]
+            ),
+            "what was printed": printed,
+            "command lines": lines,
+        }
+        assert {place: find_leaks(planted(imker), text) for place, text in places.items()} == {
+            place: [] for place in places
+        }
+        assert all(len(text) > 50 for text in places.values()), "there was something to look through"
+        assert imker.redis.acl_log() == [], "nobody lacked a right"
+        assert "Traceback" not in imker.log.read_text()
+
+
+def apt_fails(imker: Deployment) -> None:
+    """A repository with a password in its address, which is away: apt says so in its own words."""
+    private = "/etc/apt/sources.list.d/private.list"
+    run_on(
+        "tondi", "tee", private, stdin=f"deb [trusted=yes] http://imker:{PROXY}@198.18.0.1:3128/debian stable main\n"
+    )
+    failed = imker.wait_until_finished(imker.send_command("/swarm migrate tondi --manager"))
+    assert failed.text[:1] in "❌🚫", failed.plain_text
+    run_on("tondi", "rm", private)
+
+
+def retried(imker: Deployment) -> VisibleMessage:
+    """The RQ worker dies in the middle of the upgrade; the same is asked for again."""
+    message = imker.send_command("/swarm migrate tondi --manager")
+    imker.wait_for_step(message, "UpgradeEngine")
+    imker.kill_rq_workers()
+    run = message.plain_text.split("run `")[1].split("`")[0]
+    imker.wait_for_text(message, "RQ reports that the job failed")
+    return imker.send_command(f"/swarm retry {run}")
+
+
+def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
+    """Not by who asked, and not by one person twice."""
+    imker.wait_until(message, lambda visible: "Accept" in visible.buttons)
+    imker.press_button(ALICE, message, "Accept")
+    wait_for_reply(imker, ALICE, "it takes the right `accept`")
+    imker.press_button(BOB, message, "Accept")
+    imker.wait_for_text(message, f"1 of 2 said yes: <@{BOB}>")
+    imker.press_button(BOB, message, "Accept")
+    wait_for_reply(imker, BOB, "it takes somebody else as well")
+    assert "Pending" in imker.wait_until_finished(imker.send_command("/swarm nodes")).plain_text, (
+        "one yes makes no manager"
+    )
+    run = message.plain_text.split("run `")[1].split("`")[0]
+    assert imker.workspace.say(CAROL, OPS, f"/swarm accept {run}")["acked"]
+    result = imker.wait_for_text(message, "is a manager now").plain_text
+    assert all(f"Accepted by <@{user}>" in result for user in (BOB, CAROL)), result
+
+
+def recorded(imker: Deployment, beside: Mapping[str, str], message: VisibleMessage) -> str:
+    """The record is whole, up to the head that the channel has seen, and tells who did what."""
+    wait_until(lambda: "audit verify --head" in imker.thread_text(message))
+    head = re.findall(r"--head ([0-9a-f]{64}:[0-9]+)", imker.thread_text(message))[-1]
+    verified = command(beside, "verify", "--head", head)
+    exported = command(beside, "export")
+    facts = [json.loads(line)["fact"] for line in exported.splitlines()]
+    whats = {fact["what"] for fact in facts}
+    assert {"asked", "refused", "decided", "began", "step", "changed", "waits", "ended"} <= whats, whats
+    decided = [(fact["who"], fact["said"]["verdict"]) for fact in facts if fact["what"] == "decided"]
+    assert decided == [(BOB, "accept"), (CAROL, "accept")]
+    assert any(
+        fact["host"] == "tondi" and DEFAULTS_PATH in str(fact["said"]) for fact in facts if fact["what"] == "changed"
+    )
+    return verified + exported
+
+
+def command(beside: Mapping[str, str], *argv: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-m", "bot", "audit", *argv], env=beside, capture_output=True, text=True, timeout=60
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
+
+
+def planted(imker: Deployment) -> tuple[str, ...]:
+    """Tokens, keys, lines from the middle of the keys' files, the swarm's own tokens, and the proxy's password."""
+    client = fleet.CLIENT_DIR.resolve()
+    files = (client / "ssh/id_ed25519", client / "docker-machine/machines/tondi/key.pem")
+    tokens = [
+        run_on("connewitz", "docker", "swarm", "join-token", "-q", role).strip() for role in ("worker", "manager")
+    ]
+    return (
+        "xoxb-lab",
+        "xapp-lab",
+        PROXY,
+        *KEYS.values(),
+        *(file.read_text().splitlines()[3] for file in files),
+        *tokens,
+    )
+
+
+def command_lines(pid: int) -> str:
+    return "\n".join(Path(f"/proc/{item}/cmdline").read_bytes().decode() for item in [pid, *descendant_pids(pid)])

@@ -1,0 +1,57 @@
+"""The lab's own figures, on a machine that does nothing else: `make figures` prints them, docs/lab.md shows them."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab.fleet import base_image, fleet
+from lab.fleet.hosts import BY_NAME, LabHost
+from lab.fleet.shell import CACHE_DIR
+from tests.e2e.conftest import HOST_NAMES
+from tests.e2e.support.deployment import run_on
+from tests.e2e.support.expected_state import lab_leftovers
+from tests.e2e.test_lab_killed import killed_when
+from tests.support.figures import record_figure
+
+pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.figures, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def nothing_up(hosts: tuple[LabHost, ...]) -> Iterator[None]:
+    fleet.down()
+    yield
+    fleet.down()
+    fleet.up(HOST_NAMES)
+
+
+def test_the_first_build_also_after_one_that_was_killed() -> None:
+    shutil.rmtree(CACHE_DIR)
+    killed_when(lambda: "/imker-lab/" in Path("/proc/self/mounts").read_text())  # debootstrap is at it
+    assert lab_leftovers()
+    fleet.down()
+    assert lab_leftovers() == []
+    took = seconds(lambda: base_image.ensure_base(print))
+    record_figure("the lab's first build", f"{took:.0f} s")
+    assert took <= 180
+
+
+@pytest.mark.parametrize(("number", "promised"), [(3, 12), (8, 20), (16, 40)])
+def test_up_reset_and_down(number: int, promised: float) -> None:
+    names = [*BY_NAME][:number]
+    up = seconds(lambda: fleet.up(names))
+    for name in names:
+        assert run_on(name, "docker", "version", "-f", "{{.Server.Version}}").startswith("20.10")
+    reset = seconds(lambda: fleet.reset(["tondi"]))
+    down = seconds(fleet.down)
+    assert lab_leftovers() == []
+    record_figure(f"{number} hosts: up, reset of one, down", f"{up:.1f} s, {reset:.1f} s, {down:.1f} s")
+    assert (up <= promised, reset <= 6, down <= 8) == (True, True, True), (up, reset, down)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began

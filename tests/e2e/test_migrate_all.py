@@ -1,0 +1,107 @@
+"""The whole fleet with one command, typed and pressed as people would: containers as before, and then nothing to do."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from jobs.connectors import fenced_shell
+from jobs.locking.fencing_token import FencingToken
+from lab.fleet import fleet, machine
+from lab.fleet.hosts import FLEET, LabHost
+from lab.slack.client import VisibleMessage
+from lab.story import ALICE, BOB, OPS, Story
+from tests.e2e.conftest import HOST_NAMES
+from tests.e2e.support.deployment import Deployment, run_on, start_deployment
+from tests.e2e.support.expected_state import container_details
+
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(600)]
+EIGHT = tuple(host.name for host in FLEET)
+Census = dict[str, tuple[str, ...]]
+CLASSIC = {"swarm-agent", "swarm-agent-master"}
+STORE = "consulnode01"
+LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + swarm_label.FENCE + '"}}'
+
+
+@pytest.fixture
+def moving(hosts: tuple[LabHost, ...], request: pytest.FixtureRequest) -> Iterator[tuple[LabHost, ...]]:
+    """Hosts of these names in the state of 2016; afterwards there are three again, whatever has become of them."""
+    fleet.reset(HOST_NAMES)
+    yield fleet.up(request.param)
+    if request.param != HOST_NAMES:
+        fleet.down()
+        fleet.up(HOST_NAMES)
+
+
+@pytest.fixture
+def imker(moving: tuple[LabHost, ...]) -> Iterator[Deployment]:
+    with start_deployment() as started:
+        yield started
+
+
+@pytest.mark.parametrize(
+    "moving",
+    [pytest.param(HOST_NAMES, id="three"), pytest.param(EIGHT, id="eight", marks=pytest.mark.long)],
+    indirect=True,
+)
+def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Deployment, moving: tuple[LabHost, ...]) -> None:
+    before = {host.name: container_details(host.name) for host in moving}
+    Story(imker.workspace).play_fleet(moving)  # Start, Accept under each manager, the node table, "nothing to do"
+    after = {host.name: container_details(host.name) for host in moving}
+    assert after == {name: as_promised(matches) for name, matches in before.items()}
+    managers = {host.name for host in moving if host.role == "manager"}
+    assert {host.name for host in moving if is_manager(host.name)} == managers
+    assert before["lausen"][STORE][:2] == ("running", "always"), "there was something to leave"
+    assert all('"6379"' in matches["cache"][3] and matches["cache"][4] == "bridge " for matches in before.values())
+    moved = channel(imker, "Migrate the whole fleet")[0]
+    assert f"{len(moving)} hosts moved: {len(managers)} as managers" in moved.plain_text
+    assert started_in_order(imker, moving)
+    approved = channel(imker, f"Accepted by <@{BOB}>")
+    assert len(approved) == len(managers) - 1, "all but the first, which started the swarm"
+    assert all(refuses_an_older_run(host.name) for host in moving)
+    assert FencingToken.parse(run_on("connewitz", "docker", "info", "-f", LABEL).strip()).number >= len(moving) - 1, (
+        "a join each"
+    )
+
+
+def as_promised(before: Census) -> Census:
+    """The classic Swarm's own are gone; its store is stopped and kept; every other is as it was."""
+    remaining = {name: message for name, message in before.items() if name not in CLASSIC}
+    return {name: ("exited", "no", *message[2:]) if name == STORE else message for name, message in remaining.items()}
+
+
+def refuses_an_older_run(host: str) -> bool:
+    stale = FencingToken(0, "stale", 1.0)
+    words = (
+        "sh",
+        "-c",
+        fenced_shell.FENCE_SCRIPT,
+        "imker",
+        fenced_shell.FENCE_FILE,
+        *stale.as_words,
+        "1",
+        "touch",
+        "/tmp/stale",
+    )
+    result = machine.run_on_host(host, *words)
+    assert result.stderr.startswith("imker-fence later "), result.stderr
+    return result.returncode == fenced_shell.SUPERSEDED_EXIT and run_on(host, "sh", "-c", "ls /tmp/stale || true") == ""
+
+
+def is_manager(host: str) -> bool:
+    return run_on(host, "docker", "info", "-f", "{{.Swarm.ControlAvailable}}").strip() == "true"
+
+
+def channel(imker: Deployment, words: str) -> list[VisibleMessage]:
+    return [message for message in imker.workspace.visible_messages(ALICE, OPS) if words in message.plain_text]
+
+
+def started_in_order(imker: Deployment, moving: tuple[LabHost, ...]) -> bool:
+    """The canary, managers one at a time, then the workers, the store's host last."""
+    heads = [
+        message.plain_text
+        for message in imker.workspace.visible_messages(ALICE, OPS)
+        if not message.thread_ts and " of `" in message.plain_text
+    ]
+    began = [host.name for head in heads for host in moving if f" {host.name}" in head.splitlines()[0]]
+    roles = [host.role for name in began for host in moving if host.name == name]
+    return began[0] == "connewitz" and roles == sorted(roles) and began[-1] == "lausen"

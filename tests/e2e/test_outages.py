@@ -1,0 +1,88 @@
+"""Lines, Redis and the leader go away in the middle of a migration: told truly, in time, and gone on with after."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from imker.protocol.events import JobFinished
+from jobs.connectors import files
+from lab.fleet import fleet, machine
+from tests.e2e.support.deployment import Deployment, is_upgrading, run_on, wait_until
+from tests.e2e.support.host import HOST, MIGRATE, assert_migrated
+
+pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(500)]
+TOLD = 90  # seconds within which a person knows that a host is not heard of
+LEADER = "connewitz"
+
+
+def unpacking() -> bool:
+    """apt has all it needs from elsewhere, and dpkg is at the Engine's package."""
+    return is_upgrading(HOST) and " upgrade docker.io" in run_on(HOST, "cat", "/var/log/dpkg.log")
+
+
+def restarting() -> bool:
+    """The step's own first command is done; a line lost before that leaves nothing unknown."""
+    return machine.run_on_host(HOST, "test", "-e", files.RUNNING_CONTAINERS_FILE).returncode == 0
+
+
+@pytest.mark.parametrize(("step", "going_on"), [("UpgradeEngine", unpacking), ("RestartEngine", restarting)])
+def test_a_black_hole(imker: Deployment, step: str, going_on: Callable[[], bool]) -> None:
+    message = imker.send_command(MIGRATE)
+    imker.wait_for_step(message, step)
+    wait_until(going_on)
+    machine.drop_packets(HOST)
+    began = time.monotonic()
+    failed = imker.wait_until_finished(message)
+    assert time.monotonic() - began < TOLD
+    assert failed.text.startswith("❌"), failed.plain_text
+    assert "outcome not known" in failed.plain_text
+    assert "/swarm" in failed.plain_text.splitlines()[-1], "what to type when it is back"
+    wait_until(lambda: not is_upgrading(HOST))  # it went on there by itself
+    machine.drop_packets(HOST, drop=False)
+    again = imker.wait_until_finished(imker.send_command(f"/swarm retry {imker.run_id_of(message)}"))
+    assert again.text.startswith("✅"), again.plain_text
+    assert_migrated()
+
+
+def test_redis_is_killed_during_the_upgrade(imker: Deployment) -> None:
+    message = imker.send_command(MIGRATE)
+    wait_until(lambda: is_upgrading(HOST))
+    before = int(imker.redis.info("server")["process_id"])
+    os.kill(before, signal.SIGKILL)
+    result = imker.wait_until_finished(message)
+    assert result.text.startswith("✅"), result.plain_text
+    assert int(imker.redis.info("server")["process_id"]) != before
+    ends = [body for body in imker.event_bodies(imker.run_id_of(message)) if isinstance(body, JobFinished)]
+    assert ends == [JobFinished("done", f"{HOST} is in the swarm.")], "one end"
+    assert_migrated()
+
+
+@pytest.fixture
+def swarm(imker: Deployment) -> Iterator[None]:
+    """One that the leader has started; afterwards it is as it was."""
+    assert imker.wait_until_finished(imker.send_command(f"/swarm migrate {LEADER} --manager")).text.startswith("✅")
+    yield
+    fleet.reset([LEADER])
+
+
+@pytest.mark.usefixtures("swarm")
+def test_the_leader_dies_during_a_join(imker: Deployment) -> None:
+    """Its port for joining is shut first, so that the join is on its way for certain when it dies."""
+    message = imker.send_command(f"/swarm migrate {HOST} --worker")
+    imker.wait_for_step(message, "RestartEngine")
+    run_on(LEADER, "iptables", "-I", "INPUT", "-p", "tcp", "--dport", "2377", "-j", "DROP")
+    imker.wait_for_step(message, "JoinSwarm")
+    machine.kill_host(LEADER)
+    failed = imker.wait_until_finished(message)
+    assert failed.text.startswith("❌"), failed.plain_text
+    assert f"{HOST} is left with this done:" in failed.plain_text
+    assert "Not done: Join the swarm" in failed.plain_text
+    fleet.reboot([LEADER])
+    again = imker.wait_until_finished(imker.send_command(f"/swarm retry {imker.run_id_of(message)}"))
+    assert again.text.startswith("✅"), again.plain_text
+    assert_migrated()
+    nodes = imker.wait_until_finished(imker.send_command("/swarm nodes")).plain_text
+    assert nodes.count(HOST) == 1, "no ghost is left of the join that failed"

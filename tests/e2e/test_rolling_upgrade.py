@@ -1,0 +1,56 @@
+"""A node that is in swarm mode already, on an older Engine: its tasks move, it is upgraded, and works again."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.fleet import fleet
+from lab.fleet.hosts import BY_NAME, IMAGES
+from lab.story import ALICE
+from tests.e2e.support.deployment import Deployment, run_on, wait_until
+from tests.e2e.support.host import CONTAINERS, HOST, engine_version, running_containers
+
+pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(500)]
+LEADER = "connewitz"
+HIVE = ("docker", "service", "create", "--detach", "--no-resolve-image", "--replicas", "4", "--name", "hive")
+
+
+@pytest.fixture
+def swarm(imker: Deployment) -> Iterator[None]:
+    """Somebody else's, with a service; afterwards its leader is as it was."""
+    address = BY_NAME[LEADER].address
+    run_on(LEADER, "docker", "swarm", "init", "--advertise-addr", address)
+    token = run_on(LEADER, "docker", "swarm", "join-token", "-q", "worker").strip()
+    run_on(HOST, "docker", "swarm", "join", "--token", token, f"{address}:2377")
+    run_on(LEADER, *HIVE, IMAGES[0], "/stand-in")
+    wait_until(lambda: len(tasks(HOST)) == 2)
+    yield
+    fleet.reset([LEADER])
+
+
+@pytest.mark.usefixtures("swarm")
+def test_a_worker_of_20_10(imker: Deployment) -> None:
+    before = running_containers() - {"swarm-agent"} - set(tasks(HOST))
+    message = imker.send_command(f"/swarm migrate {HOST} --worker")
+    imker.wait_for_text(message, "has warnings: continue?")
+    imker.press_button(ALICE, message, "Continue")
+    imker.wait_for_step(message, "UpgradeEngine")
+    assert (tasks(HOST), len(tasks(LEADER))) == ([], 4)
+    assert node("{{.Spec.Availability}}") == "drain"
+    result = imker.wait_until_finished(message)
+    assert result.text.startswith("✅"), result.plain_text
+    assert "no task of a service runs on it" in result.plain_text
+    assert engine_version().startswith("26.1")
+    assert running_containers() == before >= CONTAINERS
+    assert (node("{{.Spec.Availability}} {{.Status.State}}"), node("{{json .Spec.Labels}}")) == ("active ready", "{}")
+    run_on(LEADER, "docker", "service", "scale", "--detach", "hive=8")
+    wait_until(lambda: bool(tasks(HOST)))
+
+
+def tasks(host: str) -> list[str]:
+    """Names of the containers of the service's tasks that run there."""
+    return run_on(host, "docker", "ps", "--filter", "label=com.docker.swarm.task.id", "--format", "{{.Names}}").split()
+
+
+def node(form: str) -> str:
+    return run_on(LEADER, "docker", "node", "inspect", HOST, "--format", form).strip()

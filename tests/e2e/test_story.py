@@ -1,0 +1,76 @@
+"""The story, on real hosts: what somebody types in the channel, and what becomes of the hosts."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.fleet import machine
+from lab.fleet.daemon_option_files import DAEMON_JSON_PATH, DEFAULTS_PATH
+from lab.fleet.hosts import LabHost
+from lab.slack.client import Workspace
+from lab.story import ALICE, OPS, Story
+from tests.e2e.support.deployment import run_on, start_deployment
+
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
+
+
+@pytest.fixture
+def workspace(legacy: tuple[LabHost, ...]) -> Iterator[Workspace]:
+    """A new Imker in a new Slack, over hosts of 2016."""
+    with start_deployment() as imker:
+        yield imker.workspace
+
+
+def test_three_hosts_go_from_the_classic_swarm_into_swarm_mode(
+    workspace: Workspace, legacy: tuple[LabHost, ...]
+) -> None:
+    story = Story(workspace)
+    story.play_migrations(legacy)
+    _hosts_are_as_promised()
+    for host in legacy:
+        again = story.run_command(f"/swarm migrate {host.name}", "nothing to do")
+        assert not again.buttons
+    assert "SWMTKN" not in "".join(message.plain_text for message in workspace.visible_messages(ALICE, OPS))
+
+
+def _hosts_are_as_promised() -> None:
+    for name in ("connewitz", "tondi", "lausen"):
+        assert run_on(name, "docker", "version", "--format", "{{.Server.Version}}").startswith("26.1")
+        running = run_on(name, "docker", "ps", "--format", "{{.Names}}").split()
+        assert {"web", "batch", "cache"} <= set(running)
+        assert not {"swarm-agent", "swarm-agent-master", "consulnode01"} & set(running)
+        assert "experimental" in run_on(name, "cat", "/etc/apt/sources.list.d/docker.list")
+        assert run_on(name, "docker", "info", "--format", "{{.Swarm.LocalNodeState}}").strip() == "active"
+    options = run_on("tondi", "cat", DEFAULTS_PATH)
+    assert "cluster-" not in options
+    assert "--tlsverify" in options
+    assert "--label instance=large" in options
+    assert "deprecated upstream" in options, "the maintainer's file, with the options put back"
+    saved = run_on("tondi", "sh", "-c", f"cat {DEFAULTS_PATH}.imker-*")
+    assert "--cluster-store=consul://198.18.0.64:8500" in saved
+    assert "live-restore" not in run_on("lausen", "cat", DAEMON_JSON_PATH)
+    assert run_on("lausen", "docker", "ps", "-a", "--format", "{{.Names}}").count("consulnode01") == 1, "its data stays"
+
+
+def test_an_engine_that_does_not_come_back_gets_its_old_state_back(
+    workspace: Workspace, legacy: tuple[LabHost, ...]
+) -> None:
+    """connewitz' new Engine will not start, for a reason that no plan can see: a dockerd that ends at once."""
+    version = "$(dpkg-query -W -f '${Version}' docker.io)"
+    broken = f'#!/bin/sh\ncase {version} in 26*) exit 1;; esac\nexec /usr/sbin/dockerd "$@"\n'
+    machine.run_on_host(
+        "connewitz", "sh", "-c", "cat > /usr/local/bin/wrapped; chmod +x /usr/local/bin/wrapped", stdin=broken
+    )
+    unit = "/etc/systemd/system/docker.service"
+    machine.run_on_host(
+        "connewitz", "sed", "-i", "s#ExecStart=/usr/sbin/dockerd#ExecStart=/usr/local/bin/wrapped#", unit
+    )
+    before = run_on("connewitz", "cat", unit)
+    workspace.say(ALICE, OPS, "/swarm migrate connewitz --manager")
+    message = workspace.wait_for_message(ALICE, OPS, lambda visible: visible.text.startswith("❌"), 300)
+    assert "did not come back" in message.plain_text
+    assert "[error] Restart the Engine" in message.plain_text
+    assert run_on("connewitz", "docker", "version", "--format", "{{.Server.Version}}").startswith("20.10")
+    assert run_on("connewitz", "cat", unit) == before
+    assert "main" in run_on("connewitz", "cat", "/etc/apt/sources.list.d/docker.list").split()
+    assert {"web", "cache", "batch"} <= set(run_on("connewitz", "docker", "ps", "--format", "{{.Names}}").split())

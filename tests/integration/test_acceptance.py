@@ -1,0 +1,92 @@
+"""Acceptance in the channel, over the real processes: two people, a time that ends, and jobs that nobody signed."""
+
+import json
+
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from imker import clock
+from imker.protocol import codec, version
+from imker.protocol.commands import Migrate, Request
+from imker.protocol.events import DecisionRequested, JobFinished, JobStarted
+from imker.protocol.values import Candidate, Quorum
+from lab.slack.client import VisibleMessage
+from tests.integration.conftest import ALICE, BOB, CAROL, OPS, Flow
+
+NODE = "j8xsy2yb802b5ys0uvwhsouw1"
+
+
+def waiting_run(flow: Flow, *, needed: int = 1, seconds: float = 1800.0) -> tuple[str, VisibleMessage]:
+    """A migration that has come to its question; the job is played by the test."""
+    message = flow.send_command("/swarm migrate kaditz", "queued")
+    run = flow.run_id_of(message)
+    candidate = Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5")
+    question = DecisionRequested(
+        "accept",
+        "f00d",
+        candidate,
+        Quorum(2, 0, 3, 1),
+        "kaditz",
+        required_approvals=needed,
+        asked_at=clock.take_timestamp(),
+        valid_seconds=seconds,
+    )
+    flow.emit(run, JobStarted("kaditz"), question)
+    return run, flow.workspace.wait_for_message(
+        BOB, OPS, lambda visible: visible.ts == message.ts and bool(visible.buttons)
+    )
+
+
+def until(flow: Flow, message: VisibleMessage, says: str) -> VisibleMessage:
+    return flow.workspace.wait_for_message(
+        BOB, OPS, lambda visible: visible.ts == message.ts and says in visible.plain_text
+    )
+
+
+def queued(flow: Flow, run: str, job: int) -> dict[str, object]:
+    text, signature = Job.fetch(f"{run}-{job}", flow.redis, JSONSerializer).args
+    assert flow.key.verify(text, signature)
+    return dict(json.loads(text))
+
+
+def test_where_it_takes_two_the_card_counts_them(flow: Flow) -> None:
+    run, message = waiting_run(flow, needed=2)
+    flow.workspace.press(BOB, message, "Accept")
+    once = until(flow, message, "1 of 2 said yes: <@U02BOB>")
+    flow.workspace.press(BOB, once, "Accept")
+    flow.workspace.wait_for_message(
+        BOB, OPS, lambda visible: visible.ephemeral and "it takes somebody else as well" in visible.plain_text
+    )
+    assert not Job.exists(f"{run}-2", flow.redis)
+    flow.workspace.press(CAROL, once, "Accept")
+    flow.workspace.wait_for_message(
+        CAROL, OPS, lambda visible: visible.ephemeral and "it takes the right `accept`" in visible.plain_text
+    )
+    flow.workspace.press(BOB, once, "Reject")
+    until(flow, message, "Rejected")
+    assert queued(flow, run, 2)["command"] == {"type": "reject", "node": NODE, "remove": False}
+
+
+def test_when_its_time_is_over_the_card_says_so_and_accept_asks_anew(flow: Flow) -> None:
+    run, message = waiting_run(flow, seconds=2.0)
+    over = until(flow, message, "asks anew")
+    assert over.buttons == []
+    flow.workspace.say(BOB, OPS, f"/swarm accept {run}")
+    until(flow, message, "Asked anew by <@U02BOB>")
+    request = queued(flow, run, 2)
+    assert (request["command"], request["approvals"]) == ({"type": "accept", "node": NODE}, [])
+
+
+def test_a_job_that_nobody_signed_is_refused_in_words(workers: Flow) -> None:
+    queue = Queue("changes", connection=workers.redis, serializer=JSONSerializer)
+    request = Request("forgedrn", 1, Migrate("kaditz"), ALICE, expires_at=clock.take_timestamp().unix + 60)
+    for number, signature in enumerate(("", "0" * 64)):
+        job = queue.enqueue(
+            version.JOB_FUNCTION, args=(codec.encode_message(request), signature), job_id=f"forged-{number}"
+        )
+        workers.wait_until(lambda job=job: job.get_status(refresh=True).value == "failed")  # type: ignore[misc]
+    (event,) = workers.events("forgedrn")
+    assert isinstance(event.body, JobFinished)
+    assert event.body.outcome == "refused"
+    assert "not signed" in event.body.summary

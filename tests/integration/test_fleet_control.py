@@ -1,0 +1,143 @@
+"""A fleet that is paused, resumed, cancelled and retried, as a whole or by the run of one of its hosts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from bot.state.fleet_state import host_run_id
+from imker.protocol.events import FleetPlanned
+from lab.simulated.engine_versions import Pace
+from lab.simulated.fleet import run_fleet, select_hosts
+from tests.support.in_process_stack import InProcessStack
+
+ALICE = "U01ALICE"
+HOSTS = ("connewitz", "lausen")
+
+
+@pytest.fixture
+def circle(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcessStack]:
+    with run_fleet(select_hosts(HOSTS), tmp_path, Pace(upgrade=0, restart=0, boot=0, join=0)) as fleet:
+        yield InProcessStack(redis, fleet, monkeypatch)
+
+
+def says(circle: InProcessStack, text: str) -> None:
+    circle.deliver(circle.type_command(ALICE, text))
+
+
+def started(circle: InProcessStack, text: str) -> str:
+    """The fleet's run; its canary is queued."""
+    before = circle.runs.open_runs()
+    says(circle, text)
+    (run,) = set(circle.runs.open_runs()) - set(before)
+    circle.run_job("reads")
+    circle.reconcile()
+    view = circle.runs.run_state(circle.runs.record(run))  # type: ignore[arg-type]
+    message = next(message for message in circle.visible_messages() if f"run `{run}`" in message.plain_text)
+    circle.deliver(circle.press_button(ALICE, message, f"{run}:{view.record.job_count}", "start"))
+    circle.reconcile()
+    return run
+
+
+def ends(circle: InProcessStack, run: str) -> str:
+    """All works until nothing is left to do."""
+    for _ in range(9):
+        circle.reconcile()
+        circle.run_job("changes")
+    circle.clock_offset += 15
+    circle.reconcile()
+    return next(
+        message.plain_text
+        for message in circle.visible_messages()
+        if "whole fleet" in message.plain_text and f"run `{run}`" in message.plain_text
+    )
+
+
+def started_hosts(circle: InProcessStack, run: str) -> list[str]:
+    return [host for host in HOSTS if circle.runs.record(host_run_id(run, host))]
+
+
+def inside(circle: InProcessStack) -> set[str]:
+    return {node.hostname for node in circle.fleet.world.swarm.nodes.values()}
+
+
+def legs(circle: InProcessStack, run: str) -> list[str]:
+    plan = circle.runs.run_state(circle.runs.record(run)).fleet  # type: ignore[arg-type]
+    assert isinstance(plan, FleetPlanned)
+    return [leg.host for leg in plan.host_plans]
+
+
+@pytest.mark.parametrize("whole_fleet", [True, False], ids=["the fleet", "a host's own run"])
+def test_paused_and_resumed(circle: InProcessStack, whole_fleet: bool) -> None:
+    run = started(circle, "migrate all")
+    hold = run if whole_fleet else host_run_id(run, "connewitz")
+    says(circle, f"pause {hold}")
+    assert ("paused" if whole_fleet else "a host has a question") in ends(circle, run)
+    assert (started_hosts(circle, run), inside(circle)) == (["connewitz"], set())
+    circle.clock_offset = 0
+    says(circle, f"resume {hold}")
+    assert "2 hosts moved: 1 as managers, 1 as workers." in ends(circle, run)
+    assert inside(circle) == set(HOSTS)
+
+
+def test_a_host_paused_by_itself_and_then_with_its_fleet_goes_on_with_all(circle: InProcessStack) -> None:
+    run = started(circle, "migrate all")
+    says(circle, f"pause {host_run_id(run, 'connewitz')}")
+    circle.run_job("changes")
+    says(circle, f"pause {run}")
+    assert "paused" in ends(circle, run)
+    says(circle, f"resume {run}")
+    assert "2 hosts moved" in ends(circle, run)
+
+
+def test_cancelled_in_the_middle_and_retried_only_the_rest_is_done(circle: InProcessStack) -> None:
+    run = started(circle, "migrate all")
+    circle.run_job("changes")
+    circle.reconcile()
+    assert started_hosts(circle, run) == ["connewitz", "lausen"]
+    says(circle, f"cancel {run}")
+    end = ends(circle, run)
+    assert "cancelled, 1 of 2 hosts" in end
+    assert "In the swarm: connewitz. Not begun: none." in end
+    assert inside(circle) == {"connewitz"}
+    again = started(circle, f"retry {run}")
+    assert legs(circle, again) == ["lausen"]
+    assert "1 hosts moved" in ends(circle, again)
+    assert inside(circle) == set(HOSTS)
+
+
+def test_a_canary_that_fails_stops_all_and_a_retry_begins_with_it(circle: InProcessStack) -> None:
+    run = started(circle, "migrate all")
+    circle.fleet["connewitz"].apt_fails = True
+    end = ends(circle, run)
+    assert "In the swarm: none. Not begun: lausen." in end
+    assert f"/swarm retry {run} goes on" in end
+    assert started_hosts(circle, run) == ["connewitz"]
+    circle.fleet["connewitz"].apt_fails = False
+    again = started(circle, f"retry {run}")
+    assert "2 hosts moved" in ends(circle, again)
+
+
+def test_whoever_started_it_is_taken_out_of_the_configuration(circle: InProcessStack) -> None:
+    """And the reconcilers are started again: the host that is being moved ends its step, and no further one begins."""
+    run = started(circle, "migrate all")
+    circle.run_job("changes")
+    file = circle.fleet.folder / "imker.toml"
+    file.write_text(file.read_text().replace('change = ["U01ALICE"]', 'change = ["U02BOB"]'))
+    circle.restart_reporters()
+    end = ends(circle, run)
+    assert started_hosts(circle, run) == ["connewitz"]
+    assert inside(circle) == {"connewitz"}
+    assert "the person who asked for it no longer has the right" in end
+    assert "In the swarm: connewitz. Not begun: lausen." in end
+
+
+def test_a_host_that_waits_in_the_queue_is_not_touched_then(circle: InProcessStack) -> None:
+    run = started(circle, "migrate all")
+    file = circle.fleet.folder / "imker.toml"
+    file.write_text(file.read_text().replace('change = ["U01ALICE"]', 'change = ["U02BOB"]'))
+    circle.restart_reporters()
+    end = ends(circle, run)
+    assert (started_hosts(circle, run), inside(circle)) == (["connewitz"], set())
+    assert "Not begun: lausen" in end

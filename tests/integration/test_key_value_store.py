@@ -1,0 +1,45 @@
+"""The key-value store's end by two clicks, from the last member's message."""
+
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from lab.simulated.engine_versions import Pace
+from lab.simulated.fleet import run_fleet, select_hosts
+from tests.support.in_process_stack import InProcessStack
+
+ALICE, STORE = "U01ALICE", "consulnode01"
+
+
+def test_stopped_by_a_first_click_removed_by_a_second(
+    redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with run_fleet(
+        select_hosts(("connewitz", "lausen", "tondi")), tmp_path, Pace(upgrade=0, restart=0, boot=0, join=0)
+    ) as fleet:
+        circle = InProcessStack(redis, fleet, monkeypatch)
+        for arguments in ("connewitz --manager", "lausen", "tondi --worker"):
+            circle.deliver(circle.type_command(ALICE, f"migrate {arguments}"))
+            circle.run_job("changes")
+            circle.reconcile()
+        (run,) = circle.runs.open_runs()
+        store = fleet["lausen"].containers[STORE]
+
+        def press(label: str, job: int) -> str:
+            circle.clock_offset += 3
+            circle.reconcile()
+            (message,) = [message for message in circle.visible_messages() if label in message.buttons]
+            circle.deliver(circle.press_button(ALICE, message, f"{run}:{job}", "continue"))
+            circle.run_job("changes")
+            circle.clock_offset += 3
+            circle.reconcile()
+            return next(
+                message.plain_text for message in circle.visible_messages() if f"run `{run}`" in message.plain_text
+            )
+
+        assert store.running
+        assert "Remove it?" in press("Stop it", 1)
+        assert (store.running, STORE in fleet["lausen"].containers) == (False, True)
+        assert "consulnode01 is gone from lausen; its volumes stay" in press("Remove it", 2)
+        assert STORE not in fleet["lausen"].containers

@@ -1,0 +1,177 @@
+"""Each write that the client repeats when its reply is lost: done once, and known by its writer as its own.
+
+The table of docs/reliability.md, line by line.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from bot.handlers.delivery import Delivery
+from bot.listeners.inbox import Inbox
+from bot.reconciler.leader_election import LeaderElection
+from bot.records import Decision, RunRecord
+from bot.runs import holds, queue
+from bot.runs.decisions import DecisionStore
+from bot.runs.lost_runs import LostRuns
+from bot.runs.store import RunStore
+from bot.state.next_request import next_request
+from imker import redis_connection
+from imker.audit_log import AuditLog
+from imker.hash_chain import AuditFact, verify
+from imker.protocol import codec
+from imker.protocol.commands import Hold, Migrate, Request
+from imker.protocol.events import JobStarted
+from jobs import admission
+from jobs.events.writer import EventWriter
+from jobs.locking.lease import LockHolder, acquire_lock
+from tests.support import streams
+from tests.support.cutting_proxy import Cutter, cutting
+
+KEY, NOW = streams.KEY, 1_795_440_000.0
+ALICE = LockHolder("k3fm9x2q", "U01ALICE", "migrate kaditz", NOW)
+RECORD = RunRecord(
+    "k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", NOW, allowed_hosts=("kaditz",)
+)
+YES = Decision(1, "accept", "U02BOB", NOW, "f00d")
+TYPED = Delivery("command", "delivery", "U01ALICE", "C01OPS", "nodes", "", NOW - 60)
+
+
+def runs(redis: Redis) -> RunStore:
+    return RunStore(redis, lambda: NOW, KEY)
+
+
+def taken_up(redis: Redis) -> bool:
+    request = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE", allowed_hosts=("kaditz",), expires_at=NOW + 60)
+    text = codec.encode_message(request)
+    return admission.admit(text, KEY.sign(text), KEY, redis, NOW) == request
+
+
+def told(redis: Redis) -> bool:
+    EventWriter(redis, KEY, "k3fm9x2q", 1, lambda: NOW).emit(JobStarted("kaditz"))
+    return [event.number for event in streams.read_events(redis, "k3fm9x2q")] in ([1], [1, 1])
+
+
+def locked(redis: Redis) -> bool:
+    with acquire_lock(redis, "swarm", ALICE) as lease:
+        return not lease.lost.is_set()
+
+
+def renewed(redis: Redis) -> bool:
+    with acquire_lock(redis, "swarm", ALICE, lease_seconds=30, renew_interval=0.05) as lease:
+        time.sleep(0.5)
+        return not lease.lost.is_set()
+
+
+def counted_on(redis: Redis) -> bool:
+    with acquire_lock(redis, "swarm", ALICE) as lease:
+        return lease.raise_token_above(70) > 70
+
+
+def free_again(redis: Redis) -> bool:
+    return locked(redis) and not redis.exists("lock:swarm")
+
+
+def recorded(redis: Redis) -> bool:
+    audit = AuditLog(redis)
+    number = audit.append(AuditFact("asked:1", "asked"))
+    return (number, len(list(audit.entries())), verify(audit.entries())) == (1, 1, ())
+
+
+def enqueued(redis: Redis) -> bool:
+    queue.enqueue(redis, next_request(RECORD, None), KEY)
+    return redis.lrange("rq:queue:changes", 0, -1) == [b"k3fm9x2q-1"]
+
+
+def started(redis: Redis) -> bool:
+    runs(redis).start(RECORD)
+    return runs(redis).record("k3fm9x2q") == RECORD and enqueued(redis)
+
+
+def decided(redis: Redis) -> bool:
+    return DecisionStore(redis, KEY).write_once("k3fm9x2q", YES, 1) == YES
+
+
+def paused(redis: Redis) -> bool:
+    holds.add(redis, KEY, "k3fm9x2q", hold := Hold("pause", "U01ALICE", NOW))
+    return holds.current(redis, KEY, "k3fm9x2q") == hold and redis.zcard("run:k3fm9x2q:hold") == 1
+
+
+def leads(redis: Redis) -> bool:
+    lease, deadline = LeaderElection(redis, over := threading.Event()), time.monotonic() + 6
+    while not lease.is_leader() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    over.set()
+    return lease.is_leader()
+
+
+def first(redis: Redis) -> bool:
+    return runs(redis).claim_delivery("delivery") and not runs(redis).claim_delivery("delivery")
+
+
+def heard(redis: Redis) -> bool:
+    inbox = Inbox(redis, KEY, lambda: NOW)
+    inbox.add(TYPED)
+    return inbox.abandoned() == [TYPED]
+
+
+def struck_off(redis: Redis) -> bool:
+    inbox = Inbox(redis, KEY, lambda: NOW)
+    inbox.add(TYPED)
+    inbox.remove(TYPED)
+    return inbox.abandoned() == []
+
+
+def opened_and_closed(redis: Redis) -> bool:
+    runs(redis).reopen("k3fm9x2q")
+    opened = runs(redis).open_runs()
+    runs(redis).close("k3fm9x2q")
+    return (opened, runs(redis).open_runs()) == (["k3fm9x2q"], [])
+
+
+def looked_at_again(redis: Redis) -> bool:
+    LostRuns(redis).add("k3fm9x2q", NOW)
+    kept = LostRuns(redis).all()
+    LostRuns(redis).remove("k3fm9x2q")
+    return (kept, LostRuns(redis).all()) == ([("k3fm9x2q", NOW)], [])
+
+
+WRITES: list[tuple[Callable[[Redis], bool], bytes]] = [
+    (taken_up, b"imker:used"), (told, b"xadd"), (told, b"expire"), (told, b"publish"),
+    (locked, b"lock:swarm"), (locked, b"incr"), (renewed, b"pexpire"), (counted_on, b"tonumber"),
+    (free_again, b"call('del'"), (recorded, b"audit:id"), (enqueued, b"rq:job:k3fm9x2q-1"), (enqueued, b"sadd"),
+    (started, b"bot:run:k3fm9x2q\r\n$"), (started, b"bot:recent"), (started, b"bot:open"),
+    (decided, b":decision:"), (paused, b"zadd"), (leads, b"bot:reconciler"), (first, b"bot:seen"),
+    (heard, b"bot:inbox:"), (heard, b"sadd"), (struck_off, b"del"), (struck_off, b"srem"),
+    (opened_and_closed, b"sadd"), (opened_and_closed, b"srem"), (looked_at_again, b"zadd"), (looked_at_again, b"zrem"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def cutter(redis: Redis) -> Iterator[Cutter]:
+    with cutting(Path(redis.connection_pool.connection_kwargs["path"])) as made:
+        yield made
+
+
+@pytest.mark.parametrize(("write", "word"), WRITES, ids=lambda value: getattr(value, "__name__", None) or str(value))
+def test_a_write_whose_reply_is_lost_is_known_by_its_writer(
+    redis: Redis, cutter: Cutter, write: Callable[[Redis], bool], word: bytes
+) -> None:
+    queue.enqueue(redis, next_request(RECORD, None), KEY)  # the server knows RQ's script from now on
+    redis.delete("rq:queue:changes", "rq:job:k3fm9x2q-1")
+    with redis_connection.connect(cutter.url) as client:
+        cutter.cut_after(word)
+        assert write(client)
+    assert cutter.cuts == 1
+
+
+def test_what_was_posted_is_noted_once(redis: Redis, cutter: Cutter) -> None:
+    with redis_connection.connect(cutter.url) as client:
+        cutter.cut_after(b"hset")
+        runs(client).posted_messages.update("k3fm9x2q", ts="1", channel="C01OPS")
+        assert runs(client).posted_messages.get("k3fm9x2q") == {"ts": "1", "channel": "C01OPS"}
+    assert cutter.cuts == 1

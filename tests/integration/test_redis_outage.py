@@ -1,0 +1,140 @@
+"""A Redis that takes nothing, is away, or has lost all: refused in words, nothing half done, and then it goes on."""
+
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from imker.protocol import version
+from imker.signing import SigningKey
+from lab.processes import Processes, imker_environment
+from lab.slack.server_process import free_port
+from lab.slack.server_process import run_fake_slack as slack_running
+from tests.integration.conftest import ALICE, CANARIES, OPS, Flow, _idle_worker_count, _wait_until, _write_config
+from tests.support import redis_server
+from tests.support.figures import record_figure
+from tests.support.redis_server import RedisServer
+
+AWAY, LONGER = 6.0, 9.0  # seconds; an RQ worker speaks to Redis every five
+Broken = Callable[[RedisServer], None]
+
+
+@pytest.fixture(scope="module")
+def server(folder: Path) -> Iterator[RedisServer]:
+    with redis_server.run_redis(folder / "own") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def flow(folder: Path, server: RedisServer) -> Iterator[Flow]:
+    """All four processes, with a Redis of the test's own."""
+    port = free_port()
+    config = _write_config(folder, port)
+    with ExitStack() as stack:
+        workspace = stack.enter_context(slack_running())
+        environment_values = {
+            **imker_environment(workspace.url, config, folder / "redis"),
+            **CANARIES,
+            "REDIS_URL": server.url,
+        }
+        processes = Processes(environment_values, folder / "log")
+        stack.callback(processes.stop)
+        for name in ("bot", "reconciler", "changes", "reads"):
+            processes.start(name)
+        _wait_until(lambda: workspace.connection_count() > 0 and _idle_worker_count(server.redis) >= 3, folder / "log")
+        yield Flow(workspace, processes, server.redis, port, SigningKey(CANARIES["IMKER_SIGNING_KEY"]))
+
+
+def works(flow: Flow, seconds: float = 30) -> None:
+    """A command goes all the way round."""
+    assert "4 without an answer" in flow.send_command("/swarm hosts", "without an answer", seconds=seconds).plain_text
+
+
+STATES: list[tuple[str, Broken, Broken]] = [
+    ("Redis is full: its maxmemory is reached", RedisServer.fill_memory, RedisServer.make_room),
+    ("Redis is read-only: it is another's replica", RedisServer.replicate, RedisServer.lead),
+    ("Redis has too few replicas to take anything", RedisServer.miss_replicas, RedisServer.need_none),
+    ("Redis cannot write to its disk; it may be full", RedisServer.fill_disk, RedisServer.empty_disk),
+    ("Redis does not answer", RedisServer.kill, RedisServer.start),
+]
+
+
+@pytest.mark.parametrize(("says", "breaks", "heals"), STATES, ids=[says for says, _, _ in STATES])
+def test_a_command_is_refused_in_words_and_nothing_is_half_begun(
+    flow: Flow, server: RedisServer, says: str, breaks: Broken, heals: Broken
+) -> None:
+    recent_count = flow.redis.zcard("bot:recent")
+    pids = {name: process.pid for name, process in flow.processes.by_name.items()}
+    breaks(server)
+    refused = flow.send_command("/swarm migrate kaditz", f"Not started: {says}")
+    assert refused.ephemeral
+    heals(server)
+    works(flow)
+    assert flow.redis.zcard("bot:recent") == recent_count + 1
+    assert flow.redis.scard("bot:inbox") == 0
+    assert {name: process.pid for name, process in flow.processes.by_name.items() if process.poll() is None} == pids
+
+
+@pytest.mark.figures
+def test_after_it_was_away_all_works_within_thirty_seconds(flow: Flow, server: RedisServer) -> None:
+    """The longer the RQ workers wait for it in vain, the longer RQ itself would let them sleep."""
+    server.kill()
+    time.sleep(AWAY)
+    server.start()
+    began = time.monotonic()
+    while True:
+        try:
+            works(flow, 5)
+            break
+        except TimeoutError:
+            assert time.monotonic() - began < 30
+    record_figure(
+        "Redis back -> a command goes all the way round", f"{time.monotonic() - began:.1f} s, after {AWAY:.0f} s away"
+    )
+
+
+def test_a_job_outlives_a_redis_that_is_away(flow: Flow, server: RedisServer) -> None:
+    """It waits for a host meanwhile, and tells how that ended when Redis is back; its RQ worker waits as well."""
+    with socket.create_server(("127.0.0.1", flow.port)) as silent:
+        message = flow.send_command("/swarm migrate kaditz", "looking at what is true")
+        connection, _ = silent.accept()
+        server.kill()
+        time.sleep(LONGER)
+        server.start()
+        connection.close()
+    ended = flow.workspace.wait_for_message(
+        ALICE, OPS, lambda visible: visible.ts == message.ts and bool(re.match("[❌❓]", visible.text)), 60
+    )
+    assert "does not answer over SSH" in ended.plain_text
+
+
+def test_wiped_under_a_run_it_is_said_and_nobody_stumbles(flow: Flow, folder: Path) -> None:
+    pids = {name: process.pid for name, process in flow.processes.by_name.items()}
+    before = len((folder / "log").read_text())
+    with socket.create_server(("127.0.0.1", flow.port)) as silent:
+        message = flow.send_command("/swarm migrate kaditz", "looking at what is true")
+        connection, _ = silent.accept()
+        waiting = flow.send_command("/swarm migrate lausen", "queued")
+        flow.redis.flushall()
+        for lost in (message, waiting):
+            lost_message = flow.workspace.wait_for_message(
+                ALICE, OPS, lambda visible, ts=lost.ts: visible.ts == ts and "has lost its data" in visible.plain_text
+            )
+            assert "/swarm migrate" in lost_message.plain_text
+            assert lost_message.buttons == []
+        connection.close()
+    works(flow)
+    flow.wait_until(lambda: flow.redis.scard("rq:workers") >= 2)
+    assert flow.redis.get(version.INVENTORY_KEY)
+    posts = [
+        visible
+        for visible in flow.workspace.visible_messages(ALICE, OPS)
+        if flow.run_id_of(message) in visible.plain_text
+    ]
+    assert len(posts) == 1
+    assert not re.findall(r"^Traceback|^ERROR rq|\"exception\":", (folder / "log").read_text()[before:], re.MULTILINE)
+    assert {name: process.pid for name, process in flow.processes.by_name.items() if process.poll() is None} == pids

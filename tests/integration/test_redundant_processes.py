@@ -1,0 +1,74 @@
+"""Two bots and two reconcilers side by side: each command once, each message once, and one takes over from the other."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.reconciler.leader_election import LEASE_SECONDS, RENEW_SECONDS
+from imker.protocol.events import JobFinished, JobStarted
+from lab.processes import Processes
+from tests.integration.conftest import ALICE, OPS, Flow, _wait_until
+from tests.support.figures import record_figure
+
+DONE = JobFinished("nothing", "nothing to do")
+
+
+@pytest.fixture
+def second(flow: Flow, folder: Path) -> Iterator[Processes]:
+    """A bot and a reconciler more, begun when the first lead."""
+    flow.wait_until(lambda: bool(flow.redis.get("bot:reconciler")))
+    processes = Processes(flow.processes.environment, flow.processes.log)
+    for name in ("bot", "reconciler"):
+        if flow.processes.by_name[name].poll() is not None:
+            flow.processes.start(name)
+        processes.start(name)
+    _wait_until(lambda: flow.workspace.connection_count() == 2, folder / "log")
+    yield processes
+    processes.stop()
+
+
+def posts(flow: Flow, run: str) -> int:
+    return sum(f"run `{run}`" in message.plain_text for message in flow.workspace.visible_messages(ALICE, OPS))
+
+
+def test_one_envelope_on_two_connections_is_one_run(flow: Flow, second: Processes) -> None:
+    runs = flow.redis.zcard("bot:recent")
+    for number in range(1, 6):
+        flow.workspace.set_fault("repeat", method="socket")
+        run = flow.run_id_of(flow.send_command("/swarm migrate tondi", "queued"))
+        flow.emit(run, JobStarted("tondi"), DONE)
+        flow.workspace.wait_for_message(
+            ALICE, OPS, lambda message, run=run: run in message.plain_text and DONE.summary in message.plain_text
+        )
+        assert flow.redis.zcard("bot:recent") == runs + number
+        assert posts(flow, run) == 1
+        assert len(flow.redis.keys(f"rq:job:{run}-*")) == 1
+
+
+def test_a_slack_that_is_slower_than_the_lease_gets_no_second_post(flow: Flow, second: Processes) -> None:
+    """The first reconciler waits for Slack all the while; the second must not take that for its end."""
+    flow.workspace.set_fault("latency", method="chat.postMessage", seconds=LEASE_SECONDS + 1.5)
+    run = flow.run_id_of(flow.send_command("/swarm migrate tondi", "queued", seconds=30))
+    flow.emit(run, JobStarted("tondi"), DONE)
+    flow.workspace.wait_for_message(
+        ALICE, OPS, lambda message: run in message.plain_text and DONE.summary in message.plain_text, 30
+    )
+    assert posts(flow, run) == 1
+    assert len([call for call in flow.workspace.calls("chat.postMessage") if run in str(call["arguments"])]) == 1
+
+
+@pytest.mark.figures
+def test_a_bot_and_a_reporter_that_are_killed_are_replaced_by_the_others(flow: Flow, second: Processes) -> None:
+    for name in ("bot", "reconciler"):
+        flow.processes.kill(name)
+    began = time.monotonic()
+    flow.wait_until(lambda: flow.workspace.say(ALICE, OPS, "/swarm migrate lausen")["acked"])
+    record_figure("bot killed -> the other takes a command", f"{time.monotonic() - began:.1f} s")
+    message = flow.workspace.wait_for_message(ALICE, OPS, "Migrate lausen", 30)
+    record_figure("reconciler killed -> the other's first post", f"{time.monotonic() - began:.1f} s")
+    assert time.monotonic() - began < LEASE_SECONDS + RENEW_SECONDS + 5
+    assert posts(flow, flow.run_id_of(message)) == 1
+    for name in ("bot", "reconciler"):
+        flow.processes.start(name)

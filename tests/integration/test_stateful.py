@@ -1,0 +1,179 @@
+"""Whatever happens, in whatever order, no promise is broken, and in the end each command has its one final message.
+
+People command, click and come too late; Slack delivers twice; two bots, two reconcilers, jobs and Redis die, and it takes
+a while until a dead job is missed and its locks are free; connections are cut; apt and Engines fail; hosts are rebooted
+and drained by others. Each process is killed at a point of imker.fault, any of them.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import get_args
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
+from redis import Redis
+
+from imker.failpoints import BotFailpoint, JobFailpoint, ReconcilerFailpoint
+from lab.simulated.engine_versions import Pace
+from lab.simulated.fleet import Fleet, run_fleet, select_hosts
+from tests.support.figures import record_figure
+from tests.support.in_process_stack import KillPoint
+from tests.support.invariants import CheckedScenario
+from tests.support.scenario import ALICE, BOB, CAROL, ROLES
+
+AT_ONCE = Pace(upgrade=0, restart=0, boot=0, join=0)
+EXPIRY = 1900.0  # seconds, after which a question is too old
+SOON = 12.0  # seconds after which a bot has looked for what another left
+MANY = "FIGURES" in os.environ  # stories that nobody has heard yet; else the same ones each time
+STORIES = 100 if MANY else 24
+hosts = st.sampled_from(sorted(ROLES))
+number_of, either = st.integers(0, 5), st.integers(0, 1)
+bots, reconcilers, jobs = (
+    st.sampled_from([*[None] * spared, *((point, number) for point in get_args(side) for number in range(times))])
+    for side, times, spared in ((BotFailpoint, 1, 8), (ReconcilerFailpoint, 1, 2), (JobFailpoint, 4, 20))
+)  # `spared`: so many times rather than each point nobody dies
+
+
+class AnyOrder(CheckedScenario):
+    @initialize(moved=st.integers(0, 2))
+    def begin(self, moved: int) -> None:
+        """With no swarm yet, with its first manager, or with a manager-to-be that waits."""
+        for host in ("connewitz", "tondi")[:moved]:
+            self.migrate(host, None, False)
+            self.work_and_report(None, None, None)
+
+    # --- people ---
+
+    @rule(host=hosts, dies=bots, again=st.booleans())
+    def migrate(self, host: str, dies: KillPoint, again: bool) -> None:
+        self.deliver(self.stack.type_command(ALICE, f"migrate {host} --{ROLES[host]}"), dies, again)
+
+    @rule(dies=bots, again=st.booleans())
+    def nodes(self, dies: KillPoint, again: bool) -> None:
+        self.deliver(self.stack.type_command(CAROL, "nodes"), dies, again)
+
+    @precondition(lambda self: self.runs())
+    @rule(what=st.sampled_from(["pause", "resume", "cancel", "retry", "status"]), number=number_of, dies=bots)
+    def steer(self, what: str, number: int, dies: KillPoint) -> None:
+        self.deliver(
+            self.stack.type_command(ALICE, f"{what} {self.recent_runs()[number % len(self.recent_runs())]}"), dies
+        )
+
+    @precondition(lambda self: self.buttons())
+    @rule(number=number_of, who=st.sampled_from([ALICE, BOB]), dies=bots, again=st.booleans(), twice=st.booleans())
+    def press(self, number: int, who: str, dies: KillPoint, again: bool, twice: bool) -> None:
+        button = self.find_buttons()[number % len(self.find_buttons())]
+        for _ in range(1 + twice):
+            self.press_button(who, button, dies, again)
+
+    @precondition(lambda self: self.buttons())
+    @rule(dies=jobs)
+    def answer_and_work(self, dies: KillPoint) -> None:
+        self.answer_questions()
+        self.stack.run_job("changes", dies)
+
+    @precondition(lambda self: self.seen_buttons)
+    @rule(number=number_of, who=st.sampled_from([ALICE, BOB]))
+    def press_what_is_old(self, number: int, who: str) -> None:
+        self.press_button(who, self.seen_buttons[number % len(self.seen_buttons)])
+
+    @precondition(lambda self: self.runs())
+    @rule(number=number_of, who=st.sampled_from([ALICE, BOB]), word=st.sampled_from(["accept", "reject"]), dies=bots)
+    def decide_by_typing(self, number: int, who: str, word: str, dies: KillPoint) -> None:
+        run = self.recent_runs()[number % len(self.recent_runs())]
+        for message in self.stack.visible_messages():
+            if word == "accept" and f"run `{run}`" in message.plain_text:
+                self.record_approval(who, message)
+        self.deliver(self.stack.type_command(who, f"{word} {run}"), dies)
+
+    @rule(seconds=st.sampled_from([2.0, 12.0, 60.0, EXPIRY]))
+    def time_passes(self, seconds: float) -> None:
+        """What a dead bot left is kept for as long as Slack can be answered; another looks well before that is over."""
+        self.stack.advance_clock(min(seconds, SOON))
+        if seconds > SOON:
+            self.stack.recover()
+            self.stack.advance_clock(seconds - SOON)
+
+    # --- processes ---
+
+    @rule(queue=st.sampled_from(["changes", "changes", "reads"]), dies=jobs, cut=st.none() | st.integers(1, 60))
+    def work(self, queue: str, dies: KillPoint, cut: int | None) -> None:
+        self.stack.run_job(queue, dies, cut)
+
+    @rule(dies=jobs, cut=st.none() | st.integers(1, 60), then=reconcilers)
+    def work_and_report(self, dies: KillPoint, cut: int | None, then: KillPoint) -> None:
+        self.stack.run_job("changes", dies, cut)
+        self.stack.reconcile(then)
+
+    @rule(dies=reconcilers, which=either)
+    def report(self, dies: KillPoint, which: int = 0) -> None:
+        self.stack.reconcile(dies, which)
+
+    @rule(dies=bots, which=either)
+    def catch_up(self, dies: KillPoint, which: int = 0) -> None:
+        self.stack.recover(dies, which)
+
+    @rule()
+    def who_died_is_missed(self) -> None:
+        self.stack.expire_locks()
+
+    @rule()
+    def redis_dies(self) -> None:
+        self.stack.kill_redis()
+
+    # --- hosts ---
+
+    @rule(host=hosts)
+    def reboot(self, host: str) -> None:
+        """Its Engine may not come back: what stands on its disk is of 2016."""
+        self.stack.fleet[host].dockerd.failures_left = 0  # systemd starts it again until it runs
+        self.stack.fleet.reboot(host)
+        assert self.wait_until_up(host)
+
+    @rule(host=hosts, fails=st.booleans())
+    def apt_fails(self, host: str, fails: bool) -> None:
+        self.stack.fleet[host].apt_fails = fails
+
+    @rule(host=hosts, times=st.integers(0, 3))
+    def engine_fails(self, host: str, times: int) -> None:
+        """At its next starts: the new one's, the old one's with its old files, and with clean ones."""
+        self.stack.fleet[host].dockerd.failures_left = times
+
+    @rule(host=hosts)
+    def drained_by_somebody_else(self, host: str) -> None:
+        self.stack.fleet.world.swarm.drain(self.stack.fleet[host])
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with run_fleet(select_hosts(ROLES), tmp_path_factory.mktemp("any-order"), AT_ONCE) as fleet:
+        yield fleet
+
+
+@pytest.mark.figures
+@pytest.mark.timeout(3600 if MANY else 300)
+def test_in_any_order_no_promise_is_broken(redis: Redis, fleet: Fleet) -> None:
+    how = settings(
+        max_examples=STORIES,
+        stateful_step_count=30,
+        deadline=None,
+        derandomize=not MANY,
+        phases=[Phase.generate],  # a shorter story would be told by minutes of trying
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(lambda: AnyOrder(redis, fleet), settings=how)
+    record_figure("stories in any order in which a promise was broken", f"0 of {STORIES}")
+
+
+def test_a_question_that_is_asked_anew_outlives_the_bot_that_was_told_so(redis: Redis, fleet: Fleet) -> None:
+    """A run whose question came of age is not looked at any more: who dies before it is, leaves it to the next."""
+    story = AnyOrder(redis, fleet)
+    story.begin(2)
+    story.time_passes(EXPIRY)
+    story.report(None)
+    assert story.stack.runs.open_runs() == []
+    run = story.recent_runs()[0]
+    story.stack.deliver(story.stack.type_command(BOB, f"accept {run}"), ("decision.kept", 0))
+    story.teardown()

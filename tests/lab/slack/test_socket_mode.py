@@ -1,0 +1,113 @@
+"""Envelopes and changes among connections that are just closing: none is lost, nothing is kept for ever."""
+
+import asyncio
+from typing import Any
+
+from lab.slack.change_notifier import ChangeNotifier
+from lab.slack.faults import Fault, Faults
+from lab.slack.socket_mode import SocketMode
+
+
+class Connection:
+    """A starlette WebSocket, as far as Sockets speaks to one. `closing`: it takes no more."""
+
+    def __init__(self, port: int, *, closing: bool = False) -> None:
+        self.client = type("Address", (), {"host": "127.0.0.1", "port": port})
+        self.incoming: asyncio.Queue[Any] = asyncio.Queue()
+        self.closing, self.closed, self.sent = closing, False, []
+
+    async def accept(self) -> None: ...
+
+    async def close(self) -> None:
+        self.closed = True
+        self.incoming.put_nowait(RuntimeError("closed"))
+        if self.closing:
+            raise RuntimeError("it is closed already")
+
+    async def send_json(self, value: dict[str, Any]) -> None:
+        if self.closing and value["type"] != "hello":
+            raise RuntimeError("it is closing")
+        self.sent.append(value["type"])
+        if "envelope_id" in value:
+            self.incoming.put_nowait({"envelope_id": value["envelope_id"], "payload": {"port": self.client.port}})
+
+    async def receive_json(self) -> Any:
+        message = await self.incoming.get()
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+
+async def _served(sockets: SocketMode, *connections: Connection) -> list[asyncio.Task[None]]:
+    tasks = [asyncio.create_task(sockets.serve(connection)) for connection in connections]  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    return tasks
+
+
+def test_a_connection_that_is_closing_is_passed_over() -> None:
+    async def play() -> None:
+        sockets, good = SocketMode(Faults()), Connection(3)
+        await _served(sockets, Connection(1, closing=True), Connection(2, closing=True), good)
+        answers = [await sockets.deliver("interactive", {}) for _ in range(3)]
+        assert [answer["payload"] for answer in answers] == [{"port": 3}] * 3
+        assert sockets.connection_count == 1
+        assert sockets._acks == {}, "nothing is kept of what is over"
+
+    asyncio.run(play())
+
+
+def test_all_are_refreshed_though_one_is_closing() -> None:
+    async def play() -> None:
+        sockets, all_ = SocketMode(Faults()), [Connection(1, closing=True), Connection(2), Connection(3)]
+        await asyncio.gather(*await _served(sockets, *all_), sockets.disconnect("refresh_requested"))
+        assert all(item.closed for item in all_)
+        assert [item.sent for item in all_] == [["hello"], ["hello", "disconnect"], ["hello", "disconnect"]]
+        assert sockets.connection_count == 0
+
+    asyncio.run(play())
+
+
+def test_a_port_is_deaf_no_longer_than_its_connection() -> None:
+    async def play() -> None:
+        sockets, item = SocketMode(Faults()), Connection(1)
+        (task,) = await _served(sockets, item)
+        sockets.deafen()
+        assert not sockets.can_receive(("127.0.0.1", 1))
+        await item.close()
+        await task
+        assert sockets.can_receive(("127.0.0.1", 1))
+
+    asyncio.run(play())
+
+
+def test_away_cuts_and_refuses() -> None:
+    async def play() -> None:
+        faults = Faults()
+        sockets, before, after = SocketMode(faults), Connection(1), Connection(2)
+        await _served(sockets, before)
+        faults.add(Fault("away", method="chat.update"))
+        await sockets.cut_if_away()
+        assert not before.closed, "one method is not all of Slack"
+        faults.add(Fault("away", times=-1))
+        await sockets.cut_if_away()
+        await _served(sockets, after)
+        assert (before.closed, after.closed, after.sent) == (True, True, [])
+        assert not (await sockets.deliver("interactive", {}))["acked"]
+
+    asyncio.run(play())
+
+
+def test_a_change_between_two_looks_is_not_lost() -> None:
+    async def play() -> None:
+        changes = ChangeNotifier()
+        message = await changes.wait_for_change(-1, 5)
+        changes.notify()
+        changes.notify()
+        assert await asyncio.wait_for(changes.wait_for_change(message, 60), 1) == 2
+        waiting = asyncio.create_task(changes.wait_for_change(2, 60))
+        await asyncio.sleep(0)
+        changes.notify()
+        assert await asyncio.wait_for(waiting, 1) == 3
+        assert await changes.wait_for_change(3, 0.01) == 3
+
+    asyncio.run(play())

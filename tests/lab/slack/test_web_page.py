@@ -1,0 +1,332 @@
+"""The page in a real browser: what is typed and pressed reaches an app; what is said is shown, to whom it is for."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from slack_sdk import WebClient
+from websockets.sync.client import ClientConnection, connect
+
+from lab.slack.client import Workspace
+from lab.slack.server_process import free_port
+from lab.slack.validate_message import BLOCK_TYPES
+from tests.support.bolt_app import actions, button, run_app, start_workspace, wait_until, web_client
+
+pytestmark = pytest.mark.browser
+OPS = "C01OPS"
+QUIET = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+class Page:
+    """A tab, driven over the browser's own protocol."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._number = 0
+
+    def call(self, method: str, **params: Any) -> dict[str, Any]:
+        self._number += 1
+        self._connection.send(json.dumps({"id": self._number, "method": method, "params": params}))
+        while True:
+            answer = json.loads(self._connection.recv(timeout=20))
+            if answer.get("id") == self._number:
+                assert "error" not in answer, answer
+                return dict(answer["result"])
+
+    def js(self, expression: str) -> Any:
+        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in result, result
+        return result["result"].get("value")
+
+    def wait(self, expression: str) -> None:
+        deadline = time.monotonic() + 10
+        while not self.js(f"Boolean({expression})"):
+            assert time.monotonic() < deadline, self.js("document.body.innerText")
+            time.sleep(0.05)
+
+    def act_as(self, user: str) -> None:
+        self.js(f"document.getElementById('user').value = '{user}'; document.getElementById('user').onchange()")
+
+    def type(self, text: str) -> None:
+        """With the keyboard alone."""
+        self.js("document.getElementById('text').focus()")
+        self.call("Input.insertText", text=text)
+        self.key("Enter", 13, "\r")
+
+    def key(self, name: str, code: int, text: str = "") -> None:
+        for kind in ("keyDown", "keyUp"):
+            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, text=text)
+
+
+@pytest.fixture(scope="module")
+def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    with start_workspace(tmp_path_factory.mktemp("slack")) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def page(slack: Workspace) -> Iterator[Page]:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        pytest.skip("no Chromium here; apt-get install chromium")
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="imker-b-") as profile:
+        argv = [browser, *QUIET, f"--user-data-dir={profile}", f"--remote-debugging-port={port}", f"{slack.url}/"]
+        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            with connect(_tab(port, slack.url), max_size=None) as connection:
+                yield Page(connection)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _tab(port: int, url: str) -> str:
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            tabs = httpx.get(f"http://127.0.0.1:{port}/json", trust_env=False).json()
+            urls = [tab["webSocketDebuggerUrl"] for tab in tabs if tab["url"].startswith(url)]
+            if urls:
+                return str(urls[0])
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "the browser did not start"
+        time.sleep(0.1)
+
+
+@pytest.fixture
+def app(slack: Workspace) -> WebClient:
+    return web_client(slack)
+
+
+@pytest.fixture(autouse=True)
+def _as_alice(slack: Workspace, request: pytest.FixtureRequest) -> Iterator[None]:
+    """At a desk; nothing is wrong."""
+    page: Page = request.getfixturevalue("page")
+    page.call("Emulation.clearDeviceMetricsOverride")
+    page.wait("document.querySelectorAll('#user option').length > 3")
+    page.act_as("U01ALICE")
+    yield
+    slack.clear_faults()
+
+
+def article(ts: str) -> str:
+    """The message's element, in the browser."""
+    return f"[...document.querySelectorAll('main > article')].find((one) => one.dataset.ts === '{ts}')"
+
+
+def section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+
+
+# --- typed and pressed, and the app hears of it --------------------------------------------------------------------
+
+
+def test_a_command_is_typed(page: Page, slack: Workspace) -> None:
+    with run_app(slack) as received:
+        page.type("/swarm nodes")
+        wait_until(lambda: ("command", "U01ALICE", "nodes") in received.events)
+        page.wait("document.getElementById('text').value === ''")
+
+
+def test_a_button_is_pressed_with_the_keyboard(page: Page, slack: Workspace, app: WebClient) -> None:
+    row = [actions(button("Accept", "run.accept", "x:1"))]
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=row)["ts"]
+    page.wait(f"{article(ts)}?.querySelector('.actions button')")
+    with run_app(slack) as received:
+        page.js(f"{article(ts)}.querySelector('.actions button').focus()")
+        page.key("Enter", 13, "\r")
+        wait_until(lambda: ("run.accept", "U01ALICE", "x:1") in received.events)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected_text"),
+    [
+        ("/swarm nodes", "/swarm: the app did not respond."),
+        ("/swarms nodes", "That is not a valid command."),
+    ],
+)
+def test_what_comes_to_nothing_is_said_to_who_typed_it(page: Page, command: str, expected_text: str) -> None:
+    page.type(command)
+    page.wait(f"document.querySelector('article.private:last-child')?.innerText.includes('{expected_text}')")
+    page.act_as("U02BOB")
+    page.wait(f"!document.body.innerText.includes('{expected_text}')")
+
+
+def test_a_button_that_nobody_hears_and_one_that_is_gone(page: Page, slack: Workspace, app: WebClient) -> None:
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=[actions(button("Accept", "run.accept"))])["ts"]
+    page.wait(f"{article(ts)}?.querySelector('.actions button')")
+    page.js(f"window.kept = {article(ts)}.querySelector('.actions button'); kept.click()")
+    page.wait("document.body.innerText.includes('“Accept”: the app did not respond.')")
+    app.chat_delete(channel=OPS, ts=ts)
+    page.wait(f"!({article(ts)})")
+    page.js("kept.click()")
+    page.wait("document.body.innerText.includes('This message is gone.')")
+
+
+# --- what is shown -------------------------------------------------------------------------------------------------
+
+
+def test_a_message_is_edited_in_place(page: Page, app: WebClient) -> None:
+    task = {"type": "task_card", "task_id": "1", "title": "Join the swarm", "status": "in_progress"}
+    plan = [{"type": "plan", "block_id": "plan", "title": "0 of 1 steps", "tasks": [task]}]
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=plan)["ts"]
+    page.wait(f"{article(ts)}?.querySelectorAll('.task.in_progress').length === 1")
+    task["status"] = "complete"
+    app.chat_update(channel=OPS, ts=ts, text="x", blocks=plan)
+    page.wait(f"{article(ts)}.querySelectorAll('.task.complete').length === 1")
+    assert page.js(f"{article(ts)}.querySelectorAll('.task.in_progress').length") == 0
+    assert "(edited)" in page.js(f"{article(ts)}.innerText")
+
+
+def test_a_thread_is_drawn_as_messages_with_their_files_and_reactions(page: Page, app: WebClient) -> None:
+    ts = app.chat_postMessage(channel=OPS, text="the fleet")["ts"]
+    reply = app.chat_postMessage(channel=OPS, text="words *alone*", thread_ts=ts)["ts"]
+    app.files_upload_v2(channel=OPS, content="# Migration of the fleet", filename="imker-x.md", thread_ts=ts)
+    app.chat_postEphemeral(channel=OPS, user="U01ALICE", text="a word in private", thread_ts=ts)
+    page.wait(f"{article(ts)}?.querySelectorAll('.thread > article').length === 3")
+    page.js(f"{article(ts)}.querySelector('.thread').open = true")
+    html = page.js(f"{article(ts)}.querySelector('.thread').innerText")
+    assert all(part in html for part in ("3 replies", "imker", "words alone", "imker-x.md, 24 bytes", "only visible"))
+    page.js(f"{article(ts)}.querySelector('.file').open = true")
+    page.wait(f"{article(ts)}.querySelector('.file pre').textContent === '# Migration of the fleet'")
+    assert page.js(f"fetch({article(ts)}.querySelector('.file a').href).then((one) => one.text())").startswith("# Mig")
+    app.chat_update(channel=OPS, ts=reply, text="other words")
+    page.wait(f"{article(ts)}.innerText.includes('other words')")
+    assert page.js(f"{article(ts)}.querySelector('.file').open"), "what was unfolded stays so"
+
+
+def test_a_reaction_is_shown(page: Page, app: WebClient) -> None:
+    ts = app.chat_postMessage(channel=OPS, text="look")["ts"]
+    app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
+    page.wait(f"{article(ts)}?.querySelector('.reactions')?.innerText === '👀 1'")
+
+
+def test_hosts_text_is_never_markup(page: Page, app: WebClient) -> None:
+    cell = {"type": "raw_text", "text": "<img src=x onerror='document.title=1'>"}
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=[{"type": "table", "rows": [[cell], [cell]]}])["ts"]
+    page.wait(f"{article(ts)}?.querySelectorAll('td, th').length === 2")
+    assert page.js("document.querySelectorAll('td img, th img').length") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "markup"),
+    [
+        ("*bold* _italic_ ~gone~ `code`", "<b>bold</b> <i>italic</i> <s>gone</s> <code>code</code>"),
+        ("snake_case_name 2*3*4", "snake_case_name 2*3*4"),
+        ("&lt;b&gt; &amp;amp;", "&lt;b&gt; &amp;amp;"),
+        ("```a *b*\n&lt;c&gt;```", "<pre>a *b*\n&lt;c&gt;</pre>"),
+        ("<@U01ALICE> <#C01OPS>", '<b class="mention">@alice</b> <b class="mention">#ops</b>'),
+        (
+            "<https://x.org/?a=1&amp;b|see>",
+            '<a href="https://x.org/?a=1&amp;b" target="_blank" rel="noreferrer">see</a>',
+        ),
+        ("<javascript:alert(1)|see>", "see"),
+        (":white_check_mark: :nosuch: 12:30:45", "✅ :nosuch: 12:30:45"),
+    ],
+)
+def test_mrkdwn(page: Page, text: str, markup: str) -> None:
+    html = f"import('/static/text.js').then((text) => text.mrkdwn({json.dumps(text)}).innerHTML)"
+    assert page.js(html) == markup
+
+
+WORDS = {"type": "plain_text", "text": "words"}
+RICH = {
+    "type": "rich_text",
+    "elements": [{"type": "rich_text_section", "elements": [{"type": "text", "text": "words"}]}],
+}
+ROWS = [[{"type": "raw_text", "text": "words"}], [RICH]]
+TASK = {"type": "task_card", "task_id": "1", "title": "words", "status": "complete", "details": RICH}
+EACH: dict[str, dict[str, Any]] = {
+    "section": {"fields": [WORDS], "accessory": button("words", "a")},
+    "context": {"elements": [WORDS, {"type": "image", "image_url": "/x", "alt_text": "x"}]},
+    "actions": {"elements": [button("words", "a"), {"type": "static_select"}]},
+    "divider": {},
+    "header": {"text": WORDS},
+    "image": {"image_url": "/x", "alt_text": "x", "title": WORDS},
+    "rich_text": RICH,
+    "input": {"label": WORDS, "element": {"type": "plain_text_input"}},
+    "table": {"rows": ROWS},
+    "data_table": {"rows": ROWS, "caption": "words"},
+    "plan": {"title": "words", "tasks": [TASK]},
+    "task_card": TASK,
+    "container": {"title": WORDS, "child_blocks": [{"type": "header", "text": WORDS}]},
+    "markdown": {"text": "words"},
+    "data_visualization": {},
+    "card": {"title": WORDS, "body": WORDS, "actions": [button("words", "a")]},
+    "alert": {"text": WORDS},
+}
+
+
+@pytest.mark.parametrize("kind", BLOCK_TYPES)
+def test_every_block_is_drawn(page: Page, kind: str) -> None:
+    block = json.dumps({**EACH[kind], "type": kind})
+    html = page.js(f"import('/static/blocks.js').then(({{ drawn }}) => drawn({block}).outerHTML)")
+    assert "not drawn here" not in html
+    assert "words" in html or kind in ("divider", "data_visualization")
+
+
+def test_a_block_that_cannot_be_drawn_keeps_nothing_else_from_it(page: Page, app: WebClient) -> None:
+    odd = {"type": "rich_text", "elements": [{"type": "rich_text_section"}]}
+    fields = {"type": "section", "fields": [{"type": "mrkdwn", "text": "a *field*"}]}
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=[odd, fields])["ts"]
+    page.wait(f"{article(ts)}?.innerText.includes('(rich_text: not drawn here)')")
+    assert "a field" in page.js(f"{article(ts)}.innerText")
+
+
+def test_a_private_reply_is_not_shown_to_another(page: Page, app: WebClient) -> None:
+    app.chat_postEphemeral(channel=OPS, user="U01ALICE", text="for alice alone")
+    page.wait("document.body.innerText.includes('for alice alone')")
+    page.act_as("U02BOB")
+    page.wait("!document.body.innerText.includes('for alice alone')")
+
+
+# --- where one is, and what is on ----------------------------------------------------------------------------------
+
+
+def test_focus_stays_whatever_comes_in(page: Page, app: WebClient) -> None:
+    blocks = [section("one"), actions(button("Accept", "run.accept"), button("Reject", "run.reject"))]
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=blocks)["ts"]
+    page.wait(f"{article(ts)}?.querySelectorAll('button').length === 2")
+    page.js(f"window.before = {article(ts)}; before.querySelectorAll('button')[1].focus()")
+    other = app.chat_postMessage(channel=OPS, text="another message")["ts"]
+    page.wait(article(other))
+    assert page.js(f"before === {article(ts)}"), "what did not change is not drawn, nor read out, again"
+    app.chat_update(channel=OPS, ts=ts, text="x", blocks=[section("two"), blocks[1]])
+    page.wait(f"{article(ts)}.innerText.includes('two')")
+    assert page.js("document.activeElement.textContent") == "Reject"
+
+
+def test_the_menu_says_which_faults_are_on(page: Page, slack: Workspace, app: WebClient) -> None:
+    page.js("document.getElementById('faults').open = true")
+    page.js("[...document.querySelectorAll('menu button')].find((b) => b.textContent.includes('503')).click()")
+    page.wait("document.getElementById('fault-summary').textContent === 'Faults (1 on)'")
+    assert page.js("document.querySelector('menu button.on').textContent") == "503 for three calls (on, 3 left)"
+    assert httpx.post(f"{slack.url}/api/auth.test", trust_env=False).status_code == 503
+    page.wait("document.querySelector('menu button.on').textContent.includes('2 left')")
+    page.key("Escape", 27)
+    assert not page.js("document.getElementById('faults').open")
+    slack.clear_faults()
+    page.wait("document.getElementById('fault-summary').textContent === 'Faults'")
+
+
+def test_on_a_phone_nothing_sticks_out(page: Page, app: WebClient) -> None:
+    row = [{"type": "raw_text", "text": "a wide cell " * 5}] * 6
+    app.chat_postMessage(channel=OPS, text="x", blocks=[{"type": "table", "rows": [row]}, section("x" * 300)])
+    page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)
+    page.js("document.getElementById('faults').open = true")
+    boxes = "[...document.querySelectorAll('header *, menu, menu button, article, .body, form, #text')]"
+    page.wait(
+        f"{boxes}.every((one) => {{ const b = one.getBoundingClientRect(); return b.left >= 0 && b.right <= 390; }})"
+    )
+    assert page.js("document.documentElement.scrollWidth") == 390
+    page.js("document.getElementById('faults').open = false")

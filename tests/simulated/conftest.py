@@ -1,0 +1,98 @@
+"""Simulated hosts on loopback, and the product's jobs in this process, over their real SSH and Engine clients."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from imker.protocol.commands import Approval, Command, Request
+from imker.protocol.events import EventBody
+from jobs import settings
+from jobs.connectors.engine import Engine
+from jobs.connectors.ssh import SshShell
+from jobs.context import JobContext
+from jobs.events.writer import EventWriter
+from jobs.inventory import hosts
+from jobs.inventory.model import Host
+from jobs.run import run_handler
+from lab.simulated.engine_versions import Pace
+from lab.simulated.fleet import Fleet, run_fleet, select_hosts
+from tests.support import streams
+
+FAST_PACE = Pace(upgrade=0.2, restart=0.02, boot=0.2, join=0.02, join_timeout=0.5)
+HOST_NAMES = ("connewitz", "tondi", "lausen")
+
+
+@dataclass
+class JobRunner:
+    """What the RQ workers do, here and now. `run` counts on by itself."""
+
+    fleet: Fleet
+    redis: Redis
+    run: int = 0
+    job: int = 0
+
+    def run_job(self, command: Command, *approvals: Approval) -> list[EventBody]:
+        """All that the job told, the last word last: a new run's first, or, with approvals, the last run's next."""
+        request = self.build_request(command, *approvals)
+        journal = EventWriter(self.redis, streams.KEY, request.run, request.job, time.time)
+        run_handler(request, journal, lambda: self.open_context(request, journal))
+        return self.event_bodies(request)
+
+    def build_request(self, command: Command, *approvals: Approval) -> Request:
+        self.run, self.job = (self.run, self.job + 1) if approvals else (self.run + 1, 1)
+        return Request(f"run{self.run}", self.job, command, "U01ALICE", approvals)
+
+    def event_bodies(self, request: Request) -> list[EventBody]:
+        return streams.event_bodies(self.redis, request.run, job=request.job)
+
+    def open_context(self, request: Request, journal: EventWriter) -> JobContext:
+        loaded = self.settings
+        return JobContext(request, loaded, self.inventory, journal, self.redis, self.shell, Engine)
+
+    @property
+    def settings(self) -> settings.Settings:
+        return settings.load_settings(self.fleet.folder / "imker.toml")
+
+    @property
+    def inventory(self) -> inventory.Inventory:
+        return hosts.load_inventory(self.settings)
+
+    def host(self, name: str) -> Host:
+        return self.inventory[name]
+
+    def shell(self, host: Host) -> SshShell:
+        return SshShell(host, self.settings.inventory.known_hosts)
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    with run_fleet(select_hosts(HOST_NAMES), tmp_path_factory.mktemp("simulated"), FAST_PACE) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def fleet(everything: Fleet) -> Iterator[Fleet]:
+    """In the state of 2016, whatever the last test did; what no host understands fails the test."""
+    everything.reset()
+    yield everything
+    assert everything.world.history.unknown_requests == []
+
+
+@pytest.fixture
+def imker(fleet: Fleet, redis: Redis) -> JobRunner:
+    return JobRunner(fleet, redis)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
+    """Fleets of another age or pace."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield lambda *names, pace=FAST_PACE, age="2016": stack.enter_context(
+            run_fleet(select_hosts(names), tmp_path, pace, age)
+        )

@@ -1,0 +1,150 @@
+"""The named checks, as a plan on simulated hosts tells them: all of them, whatever the host is to become."""
+
+from collections import Counter
+
+import pytest
+
+from imker.protocol.commands import Migrate, MigrateAll, PlanHost
+from imker.protocol.events import FleetPlanned, Planned
+from jobs.connectors.ssh import SshShell
+from jobs.errors import Unreachable
+from jobs.inventory.model import Host
+from lab.fleet.daemon_option_files import DEFAULTS_PATH
+from lab.simulated.commands import run_line
+from lab.simulated.machine import Machine
+from lab.simulated.output import Output
+from tests.simulated.conftest import JobRunner
+
+NAMES = {
+    "SSH", "sudo", "host key", "clock", "disk", "init system", "apt lock", "dpkg", "candidate version",
+    "engine versions", "storage driver", "live-restore", "firewall backend", "options given twice", "labels",
+    "options without a reader", "Engine API", "TLS certificate", "restart policies", "classic overlay networks",
+    "key-value store", "address", "ports", "address pool", "MTU", "iptables", "docker group", "autolock", "quorum",
+}  # fmt: skip
+
+
+def findings_by_check(events: list) -> dict[str, list]:
+    """The last plan's findings, by name."""
+    findings = [body for body in events if isinstance(body, Planned)][-1].findings
+    return {
+        check: [finding for finding in findings if finding.check == check]
+        for check in {finding.check for finding in findings}
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "host", "role", "quorum"),
+    [
+        ((), "connewitz", "manager", "no swarm yet; with this one 1 manager: none may fail"),
+        (("connewitz",), "tondi", "manager", "now 1 manager: none may fail; with this one 2 managers: none may fail"),
+        (("connewitz",), "tondi", "worker", "now 1 manager: none may fail; that stays so"),
+        (("connewitz",), "connewitz", "manager", "now 1 manager: none may fail; that stays so"),
+    ],
+)
+def test_every_check_is_named_in_every_plan(
+    imker: JobRunner, before: tuple[str, ...], host: str, role: str, quorum: str
+) -> None:
+    for name in before:
+        assert imker.run_job(Migrate(name, "manager"))[-1].outcome == "done"
+    by_check = findings_by_check(imker.run_job(PlanHost(host, role)))
+    assert set(by_check) >= NAMES
+    assert {item.level for ones in by_check.values() for item in ones} == {"pass"}
+    assert by_check["quorum"][0].text[: len(quorum)] == quorum
+
+
+def without_sudo(machine: Machine, line: str, *rest: str) -> Output:
+    return (
+        Output(1, "", "sudo: a password is required\n") if line.startswith("sudo ") else run_line(machine, line, *rest)
+    )
+
+
+@pytest.mark.parametrize(
+    ("fault", "check", "says"),
+    [
+        ("key", "host key", "tondi's SSH host key is not the one in known_hosts"),
+        ("off", "SSH", "tondi (127."),
+        ("sudo", "sudo", "geschke may not use sudo on tondi"),
+        ("apt", "candidate version", "asking apt for the new Engine failed on tondi"),
+    ],
+)
+def test_what_no_look_gets_past_is_told_as_its_check(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch, fault: str, check: str, says: str
+) -> None:
+    machine, known_hosts = imker.fleet["tondi"], imker.settings.inventory.known_hosts
+    text = known_hosts.read_text()
+    match fault:
+        case "key":
+            keys = [line.split()[2] for line in text.splitlines()]
+            lines = zip(text.splitlines(), keys[1:] + keys[:1], strict=True)
+            known_hosts.write_text("".join(f"{line.rsplit(' ', 1)[0]} {key}\n" for line, key in lines))
+        case "off":
+            machine.on_power_change(False)
+        case "sudo":
+            monkeypatch.setattr("lab.simulated.ssh_server.run_line", without_sudo)
+        case "apt":
+            machine.apt_fails = True
+    try:
+        events = imker.run_job(PlanHost("tondi", "manager"))
+    finally:
+        known_hosts.write_text(text)
+    (finding,) = findings_by_check(events)[check]
+    assert (finding.level, finding.text[: len(says)]) == ("block", says)
+    assert finding.hint
+    assert events[-1].outcome == "failed"
+
+
+def test_a_fleets_plan_names_the_check_too(imker: JobRunner) -> None:
+    imker.fleet["tondi"].apt_fails = True
+    (fleet_plan,) = [body for body in imker.run_job(MigrateAll()) if isinstance(body, FleetPlanned)]
+    blocks = [
+        (leg.host, finding.check)
+        for leg in fleet_plan.host_plans
+        for finding in leg.findings
+        if finding.level == "block"
+    ]
+    assert blocks == [("tondi", "candidate version")]
+
+
+def test_a_manager_that_ssh_does_not_reach_is_no_failed_plan(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The swarm answers; only the ports to it cannot be tried."""
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    enter = imker.shell
+    monkeypatch.setattr(imker, "shell", lambda host: away(host) if host.name == "connewitz" else enter(host))
+    events = imker.run_job(PlanHost("tondi", "worker"))
+    (ports,) = findings_by_check(events)["ports"]
+    assert (ports.level, ports.text) == ("warn", "could not be tried, tondi to connewitz: connewitz is away")
+    assert events[-1].outcome == "done"
+
+
+def test_a_host_that_is_lost_between_look_and_probe_stops_no_fleets_plan(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter, entry_counts = imker.shell, Counter()
+
+    def second_fails(host: Host) -> SshShell:
+        entry_counts[host.name] += 1
+        return away(host) if host.name == "tondi" and entry_counts["tondi"] == 2 else enter(host)
+
+    monkeypatch.setattr(imker, "shell", second_fails)
+    (matches,) = [body for body in imker.run_job(MigrateAll()) if isinstance(body, FleetPlanned)]
+    ports = {
+        leg.host: [finding.text for finding in leg.findings if finding.check == "ports"] for leg in matches.host_plans
+    }
+    assert ports["connewitz"] == ["could not be tried, connewitz to tondi: tondi is away"]
+
+
+def test_an_engine_with_its_socket_alone_is_left_alone(imker: JobRunner) -> None:
+    """It would be upgraded, and nobody could tell whether it came back."""
+    machine = imker.fleet["tondi"]
+    machine.disk.texts[DEFAULTS_PATH] = "DOCKER_OPTS='-H unix:///var/run/docker.sock'\n"
+    machine.dockerd.restart()
+    events = imker.run_job(PlanHost("tondi", "manager"))
+    assert [item.level for item in findings_by_check(events)["Engine API"]] == ["block"]
+    last = imker.run_job(Migrate("tondi", "manager"))[-1]
+    assert (last.outcome, last.state) == ("refused", "Nothing was changed.")
+    assert machine.dockerd.version == "20.10.24"
+    assert "swarm-agent" in machine.containers
+
+
+def away(host: Host) -> SshShell:
+    raise Unreachable(f"{host.name} is away", host=host.name)

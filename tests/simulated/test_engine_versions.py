@@ -1,0 +1,208 @@
+"""What Engines of several ages and swarms in trouble say, asked by the product's own clients over real sockets."""
+
+import json
+import time
+from collections.abc import Callable
+
+import docker
+import pytest
+import requests
+from redis import Redis
+
+from imker.protocol.commands import Accept, Approval, ListHosts, ListNodes, Migrate
+from imker.protocol.events import JobFinished
+from jobs.connectors.engine import Engine
+from jobs.errors import EngineRefused
+from jobs.gather import swarm
+from jobs.handlers import containers
+from lab.chaos import invariants
+from lab.simulated.fleet import Fleet
+from tests.simulated.conftest import JobRunner
+
+
+@pytest.fixture
+def swarmed(imker: JobRunner):
+    """connewitz manages, tondi works."""
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    assert imker.run_job(Migrate("tondi", "worker"))[-1].outcome == "done"
+    return imker
+
+
+def test_an_engine_before_swarm_mode_is_shown_asked_and_moved(other: Callable[..., Fleet], redis: Redis) -> None:
+    """The write-up's own. The SDK speaks no version of the API that it knows."""
+    imker = JobRunner(other("tondi", "kaditz", age="classic"), redis)
+    table, ended = imker.run_job(ListHosts())[1:]
+    assert [(row.state, row.docker, row.node_role, row.error) for row in table.rows] == [
+        ("Running", "v1.11.2", "", "")
+    ] * 2
+    assert ended == JobFinished("done", "2 hosts")
+    assert "there is no swarm yet" in imker.run_job(ListNodes())[-1].summary
+    last = imker.run_job(Migrate("tondi", "manager"))[-1]
+    assert last.outcome == "done", last
+    assert Engine(imker.host("tondi")).version["Version"] == "26.1.5"
+
+
+@pytest.fixture
+def candidates(other: Callable[..., Fleet], redis: Redis) -> JobRunner:
+    """connewitz manages a swarm of release candidates, kaditz waits there to be accepted; tondi is in none."""
+    imker = JobRunner(other("connewitz", "kaditz", "tondi", age="rc"), redis)
+    assert _call_engine(imker, "connewitz", "POST", "/v1.24/swarm/init", {}).status_code == 200
+    body = {"RemoteAddrs": [f"{imker.host('connewitz').address}:2377"], "Manager": True}
+    assert _call_engine(imker, "kaditz", "POST", "/v1.24/swarm/join", body).status_code == 200
+    return imker
+
+
+def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(candidates: JobRunner) -> None:
+    def state() -> str:
+        return str(Engine(candidates.host("kaditz")).info()["Swarm"]["LocalNodeState"])
+
+    assert "JoinTokens" not in _call_engine(candidates, "connewitz", "GET", "/v1.24/swarm", None).json()
+    assert state() == "pending"
+    with pytest.raises(EngineRefused, match="Worker nodes can't be used"):
+        Engine(candidates.host("kaditz")).nodes()
+    manager = Engine(candidates.host("connewitz"))
+    (waits,) = [node for node in manager.nodes() if node["Spec"]["Membership"] == "pending"]
+    manager.change_node(waits["ID"], lambda spec: {**spec, "Membership": "accepted"})
+    assert state() == "active"
+    assert [node["ManagerStatus"]["Reachability"] for node in manager.nodes()] == ["reachable", "reachable"]
+
+
+@pytest.mark.parametrize("name", ["tondi", "connewitz"])
+@pytest.mark.parametrize("role", ["manager", "worker"])
+def test_a_swarm_of_release_candidates_is_refused_before_anything_is_changed(
+    candidates: JobRunner, name: str, role
+) -> None:
+    last = candidates.run_job(Migrate(name, role))[-1]
+    assert last == JobFinished(
+        "refused",
+        "the swarm is of Docker's release candidates (connewitz, kaditz: 1.12.0-rc3), which released ones cannot join",
+        "Nothing was changed.",
+        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
+    )
+    deeds = candidates.fleet.world.history.actions()
+    assert [deed for deed in invariants.changes_in(deeds) if deed.kind in invariants.HOST_CHANGES] == []
+
+
+def test_a_swarm_of_release_candidates_has_no_token_for_anybody(candidates: JobRunner) -> None:
+    with pytest.raises(EngineRefused, match="connewitz answers what no Engine does"):
+        Engine(candidates.host("connewitz")).worker_token()
+
+
+def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
+    swarmed.fleet.world.swarm.add_ghost(swarmed.fleet["tondi"])
+    nodes = swarm.list_nodes(Engine(swarmed.host("connewitz")))
+    assert sorted((node.hostname, node.state) for node in nodes) == [
+        ("connewitz", "ready"),
+        ("tondi", "down"),
+        ("tondi", "ready"),
+    ]
+    assert swarmed.does(Migrate("tondi", "worker"))[-1].outcome == "nothing"
+
+
+def test_without_quorum_nothing_is_told_nor_changed(swarmed) -> None:
+    waiting = swarmed.does(Migrate("lausen", "manager"))[-1]
+    swarmed.does(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))
+    swarmed.fleet["lausen"].dockerd.stop()
+    with pytest.raises(EngineRefused, match="The swarm does not have a leader"):
+        Engine(swarmed.host("connewitz")).nodes()
+    assert "does not have a leader" in json.dumps([str(body) for body in swarmed.does(ListNodes())])
+    swarmed.fleet["lausen"].dockerd.start()
+    assert len(Engine(swarmed.host("connewitz")).nodes()) == 3
+
+
+def test_a_swarm_that_falls_silent_before_its_question_leaves_it_to_be_asked_again(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    swarm, look = imker.fleet.world.swarm, containers.gather_containers
+    connewitz = imker.fleet["connewitz"]
+
+    def locked(*arguments):
+        swarm.lock_manager(connewitz)
+        return look(*arguments)
+
+    monkeypatch.setattr(containers, "gather_containers", locked)
+    last = imker.run_job(Migrate("tondi", "manager"))[-1]
+    assert (last.outcome, "connewitz is locked" in last.summary) == ("failed", True), last
+    assert "tondi is in the swarm, without work" in last.state
+    assert "/swarm migrate tondi --manager asks" in last.hint
+    swarm.unlock_manager(connewitz)
+    assert imker.run_job(Migrate("tondi", "manager"))[-1].question == "accept"
+
+
+def test_a_locked_manager_says_so_after_its_restart(swarmed) -> None:
+    swarm = swarmed.fleet.world.swarm
+    swarm.autolock = True
+    assert Engine(swarmed.host("connewitz")).autolock()
+    swarmed.fleet["connewitz"].dockerd.restart()
+    engine = Engine(swarmed.host("connewitz"))
+    assert engine.info()["Swarm"]["LocalNodeState"] == "locked"
+    with pytest.raises(EngineRefused, match="needs to be unlocked"):
+        engine.nodes()
+    swarm.unlock_manager(swarmed.fleet["connewitz"])
+    assert len(engine.nodes()) == 2
+
+
+def test_a_join_that_takes_longer_than_the_engines_patience_arrives_all_the_same(imker: JobRunner) -> None:
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    imker.fleet.world.slow_joins.add("tondi")
+    assert imker.run_job(Migrate("tondi", "worker"))[-1].outcome == "done"
+    (join,) = imker.fleet.world.history.actions("join", "tondi")
+    assert "continue in the background" in join.error
+
+
+def test_a_daemon_that_restarts_while_it_joins_goes_on_with_it(imker: JobRunner) -> None:
+    world = imker.fleet.world
+    world.swarm.init(imker.fleet["tondi"])
+    world.slow_joins.add("connewitz")
+    manager, joins = imker.host("tondi"), Engine(imker.host("connewitz"))
+    with pytest.raises(EngineRefused, match="Timeout was reached"):
+        joins.join(manager.address, Engine(manager).worker_token(), "active")
+    assert joins.info()["Swarm"]["LocalNodeState"] == "pending"
+    assert imker.fleet["connewitz"].dockerd.restart()
+    assert joins.info()["Swarm"]["LocalNodeState"] == "active"
+
+
+def test_a_join_is_waited_for_longer_than_other_answers(imker: JobRunner) -> None:
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    imker.fleet.world.slow_joins.add("tondi")
+    manager = imker.host("connewitz")
+    with pytest.raises(EngineRefused, match="Timeout was reached"):
+        Engine(imker.host("tondi"), timeout=0.3).join(manager.address, Engine(manager).worker_token(), "active")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "says"),
+    [
+        ("GET", "/v1.41/swarm", None, 503, 'Use "docker swarm init" or "docker swarm join"'),
+        ("GET", "/_ping", None, 200, "OK"),
+        ("POST", "/v1.41/swarm/leave", {}, 503, "not part of a swarm"),
+        ("POST", "/v1.41/swarm/init", {}, 500, "--live-restore daemon configuration is incompatible"),
+    ],
+)
+def test_the_api_speaks_as_engines_do(
+    imker: JobRunner, method: str, path: str, body: object, status: int, says: str
+) -> None:
+    lausen = imker.fleet["lausen"]
+    lausen.dockerd.live_restore = True
+    answer = _call_engine(imker, "lausen", method, path, body)
+    answer_text = answer.text if path == "/_ping" else answer.json()["message"]
+    assert (answer.status_code, says in answer_text) == (status, True), answer_text
+
+
+def _call_engine(imker, name: str, method: str, path: str, body: object) -> requests.Response:
+    host = imker.host(name)
+    with requests.Session() as session:
+        session.trust_env = False
+        session.cert = (str(host.tls / "cert.pem"), str(host.tls / "key.pem"))
+        session.verify = str(host.tls / "ca.pem")
+        return session.request(method, f"https://{host.address}:2376{path}", json=body, timeout=10)
+
+
+def test_who_has_no_certificate_of_the_fleets_is_not_let_in(imker: JobRunner) -> None:
+    host = imker.host("connewitz")
+    tls = docker.tls.TLSConfig(ca_cert=str(host.tls / "ca.pem"), verify=True)
+    client = docker.APIClient(f"https://{host.address}:2376", version="1.41", tls=tls, timeout=10)
+    with pytest.raises(requests.exceptions.ConnectionError):
+        client.version(api_version=False)
+    client.close()

@@ -1,0 +1,255 @@
+"""Each fault that the simulated hosts know, met by the product's own clients."""
+
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imker.protocol.commands import Migrate
+from imker.protocol.events import ThreadDetail
+from jobs.connectors.engine import Engine
+from jobs.connectors.shell import Output
+from jobs.connectors.ssh import SshShell
+from jobs.errors import CommandFailed, Unreachable
+from jobs.execute.polling import wait_for
+from jobs.gather.host import gather_host
+from jobs.inventory.model import Host
+from lab.fleet.daemon_option_files import DEFAULTS_PATH
+from tests.simulated.conftest import JobRunner
+
+UPGRADE = "imker-upgrade.service"
+
+
+def soon(what: str, true) -> None:
+    assert wait_for(true, 20, 0.02), what
+
+
+def while_migrating(imker, name: str, fault) -> list:
+    """A migration in which the fault happens as soon as the upgrade runs."""
+    events: list = []
+    thread = threading.Thread(target=lambda: events.extend(imker.does(Migrate(name, "manager"))))
+    thread.start()
+    soon("the upgrade runs", lambda: imker.fleet[name].units.running(UPGRADE))
+    fault(name)
+    thread.join(60)
+    return events
+
+
+def test_an_upgrade_goes_on_through_a_cut_connection_and_is_found_again(imker: JobRunner) -> None:
+    events = while_migrating(imker, "tondi", imker.fleet.reset_ssh)
+    assert events[-1].outcome == "done", events[-1]
+    started = [deed for deed in imker.fleet.world.history.actions("unit", "tondi") if "systemd-run" in deed.detail]
+    assert len([deed for deed in started if UPGRADE in deed.detail]) == 1
+    assert any("connection lost" in getattr(body, "text", "") for body in events)
+
+
+def test_a_connection_cut_while_the_upgrade_is_being_begun_leaves_it_to_be_found(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = imker.fleet["tondi"].units
+    start = units.start
+
+    def cut(name: str, *args) -> bool:
+        began = start(name, *args)
+        if name == UPGRADE:
+            imker.fleet.reset_ssh("tondi")
+        return began
+
+    monkeypatch.setattr(units, "start", cut)
+    assert imker.run_job(Migrate("tondi", "manager"))[-1].outcome == "done"
+    installed = [deed.detail for deed in imker.fleet.world.history.actions("installed", "tondi")]
+    assert sorted(installed) == sorted(set(installed)) != []
+
+
+def test_a_connection_cut_before_the_upgrade_is_begun_lets_it_begin_then(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units, cuts = imker.fleet["tondi"].units, []
+    start = units.start
+
+    def cut(name: str, *args) -> bool:
+        if name == UPGRADE and not cuts:
+            cuts.append(name)
+            imker.fleet.reset_ssh("tondi")
+            return True
+        return start(name, *args)
+
+    monkeypatch.setattr(units, "start", cut)
+    assert imker.run_job(Migrate("tondi", "manager"))[-1].outcome == "done"
+    assert cuts
+
+
+def installing(imker, packages: str, seconds: float, code: int = 0) -> None:
+    """An upgrade that an earlier run left on tondi."""
+
+    def work(unit) -> int:
+        unit.output.append(f"apt's words about {packages}")
+        unit.wait(seconds)
+        return code
+
+    imker.fleet["tondi"].units.start(UPGRADE, work, f"Imker: {packages}")
+
+
+@pytest.mark.parametrize("seconds", [0, 2])
+def test_another_upgrade_that_runs_or_is_over_is_not_taken_for_this_one(imker: JobRunner, seconds: float) -> None:
+    installing(imker, "docker.io=20.10", seconds)
+    events = imker.run_job(Migrate("tondi", "manager"))
+    assert events[-1].outcome == "done", events[-1]
+    assert imker.fleet["tondi"].packages["docker.io"].version.startswith("26.1")
+    (earlier,) = [body for body in events if isinstance(body, ThreadDetail) and "20.10" in body.title]
+    assert earlier.title == "apt on tondi, exit 0: Imker: docker.io=20.10"
+    assert earlier.text == "apt's words about docker.io=20.10\n"
+
+
+def test_an_upgrade_that_failed_while_nobody_looked_is_told_before_it_is_begun_again(imker: JobRunner) -> None:
+    installing(imker, "docker.io=26.1.5+dfsg1-9+lab1 docker-cli=26.1.5+dfsg1-9", 0, code=100)
+    soon("it has failed", lambda: not imker.fleet["tondi"].units.is_running(UPGRADE))
+    events = imker.run_job(Migrate("tondi", "manager"))
+    assert events[-1].outcome == "done", events[-1]
+    assert [body.title[:24] for body in events if isinstance(body, ThreadDetail) and body.title.startswith("apt on")] == [
+        "apt on tondi, exit 100: ", "apt on tondi"
+    ]  # fmt: skip
+
+
+def test_a_reboot_in_the_middle_of_the_upgrade_leaves_it_half_done_and_is_mended(imker: JobRunner) -> None:
+    first = while_migrating(imker, "tondi", imker.fleet.reboot)[-1]
+    machine = imker.fleet["tondi"]
+    soon("it is up again", lambda: machine.is_up)
+    if first.outcome != "done":
+        assert imker.run_job(Migrate("tondi", "manager"))[-1].outcome == "done"
+    assert {package.state for package in machine.packages.values()} == {"ii"}
+    assert machine.packages["docker.io"].version.startswith("26.1")
+    assert "--tlsverify" in machine.disk.texts[DEFAULTS_PATH]
+
+
+def test_a_silent_host_is_not_taken_for_one_that_answers(imker: JobRunner) -> None:
+    host = imker.host("tondi")
+    imker.fleet.set_silent("tondi")
+    with pytest.raises(Unreachable, match="timed out"):
+        Engine(host, timeout=1)
+    threading.Timer(0.5, imker.fleet.set_silent, ("tondi", False)).start()
+    with SshShell(host, imker.settings.inventory.known_hosts) as shell:
+        assert shell.run("true").code == 0, "connected before it spoke, answered after"
+
+
+def test_a_host_that_falls_silent_during_a_command_leaves_its_outcome_unknown(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.connectors.ssh.CHANNEL_TIMEOUT", 1)
+    with SshShell(imker.host("tondi"), imker.settings.inventory.known_hosts) as shell:
+        imker.fleet.set_silent("tondi")
+        with pytest.raises(Unreachable, match="outcome not known"):
+            shell.run("true", timeout=1)
+        imker.fleet.set_silent("tondi", silent=False)
+
+
+def test_a_host_that_is_off_refuses_connections_until_it_is_up(imker: JobRunner) -> None:
+    """connewitz: of the others' daemons, the options on the disk would be the end."""
+    machine, host = imker.fleet["connewitz"], imker.host("connewitz")
+    imker.fleet.reboot("connewitz")
+    with pytest.raises(Unreachable):
+        Engine(host, timeout=1)
+    soon("it answers again", lambda: bool(Engine(host, timeout=1).version))
+    assert time.time() - machine.booted_at < 60
+    assert {container.name for container in machine.containers.values() if container.running} == {"web", "cache"}
+
+
+def test_apt_that_fails_fails_the_upgrade_with_its_words(imker: JobRunner) -> None:
+    imker.fleet["tondi"].apt_fails = True
+    last = imker.run_job(Migrate("tondi", "manager"))[-1]
+    assert (last.outcome, "404" in last.summary) == ("failed", True), last
+    imker.fleet["tondi"].apt_fails = False
+    assert imker.run_job(Migrate("tondi", "manager"))[-1].outcome == "done"
+
+
+def test_a_daemon_that_does_not_start_gives_the_host_its_old_state_back(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.execute.restart.ANSWER_TIMEOUT", 1)
+    machine = imker.fleet["tondi"]
+    would_refuse = machine.dockerd.refusal
+    new = "failed to start daemon: exec format error"
+    monkeypatch.setattr(
+        machine.dockerd,
+        "refusal",
+        lambda: new if machine.dockerd.installed_version().startswith("26") else would_refuse(),
+    )
+    last = imker.run_job(Migrate("tondi", "manager"))[-1]
+    assert last.outcome == "restored", last
+    assert Engine(imker.host("tondi")).version["Version"] == "20.10.24"
+    assert "cluster-store" not in machine.disk.texts[DEFAULTS_PATH], "Debian's 20.10 does not start with it"
+
+
+def test_over_a_slow_connection_a_daemon_is_as_young_as_it_is(imker: JobRunner) -> None:
+    """Else asking again would restart an Engine that has all its options."""
+
+    class Slow(SshShell):
+        def run(self, *argv: str, **how) -> Output:
+            time.sleep(0.1)
+            return super().run(*argv, **how)
+
+    machine, host = imker.fleet["tondi"], imker.host("tondi")
+    for began, stale in ((0.05, False), (-0.05, True)):
+        machine.dockerd.started_at = max(machine.disk.modified_at.values()) + began
+        with Slow(host, imker.settings.inventory.known_hosts) as shell:
+            assert gather_host(shell, host, imker.settings.engine, Engine).options_changed is stale
+
+
+def test_what_no_host_understands_exits_127_and_is_noted(imker: JobRunner) -> None:
+    history = imker.fleet.world.history
+    with (
+        SshShell(imker.host("tondi"), imker.settings.inventory.known_hosts) as shell,
+        pytest.raises(CommandFailed, match="exit 127"),
+    ):
+        shell.run("ip", "link", "set", "eth0", "down", sudo=True)
+    assert history.unknown_requests == ["tondi: ip link set eth0 down"]
+    imker.fleet.reset()
+
+
+def test_a_changed_host_key_is_refused(imker: JobRunner, tmp_path: Path) -> None:
+    known_hosts = tmp_path / "known_hosts"
+    lines = imker.settings.inventory.known_hosts.read_text().splitlines()
+    keys = [line.split()[2] for line in lines]
+    swapped = (f"{line.split()[0]} ssh-ed25519 {key}\n" for line, key in zip(lines, keys[::-1], strict=True))
+    known_hosts.write_text("".join(swapped))
+    host: Host = imker.host("connewitz")
+    with pytest.raises(Unreachable, match="is not the one in known_hosts"):
+        SshShell(host, known_hosts)
+
+
+def test_an_unknown_host_key_is_refused_with_the_command_that_shows_it(imker: JobRunner, tmp_path: Path) -> None:
+    known = tmp_path / "known_hosts"
+    known.touch()
+    host: Host = imker.host("connewitz")
+    with pytest.raises(Unreachable, match="host key is unknown") as refused:
+        SshShell(host, known)
+    assert f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known}" in refused.value.hint
+
+
+@pytest.mark.parametrize("shape", ["PEM", "RFC4716"])  # docker-machine's own, and today's
+def test_a_key_that_is_refused_says_so_and_what_may_be_the_matter(imker: JobRunner, tmp_path: Path, shape: str) -> None:
+    keygen = ("ssh-keygen", "-q", "-t", "rsa", "-m", shape, "-N", "", "-f", str(tmp_path / "id_rsa"))
+    subprocess.run(keygen, check=True)
+    host = replace(imker.host("connewitz"), ssh_key=tmp_path / "id_rsa")
+    with pytest.raises(Unreachable, match="connewitz refuses geschke's SSH key") as refused:
+        SshShell(host, imker.settings.inventory.known_hosts)
+    assert "authorized_keys on connewitz" in refused.value.hint
+    assert "an Ed25519 key goes" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("nonsense", "no private key"), (None, "No such file"), ("secret", "a passphrase")],
+)
+def test_a_key_that_cannot_be_used_is_not_the_hosts_fault(
+    imker: JobRunner, tmp_path: Path, text: str | None, why: str
+) -> None:
+    if text == "secret":
+        subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", text, "-f", str(tmp_path / "key")), check=True)
+    elif text:
+        (tmp_path / "key").write_text(text)
+    with pytest.raises(Unreachable, match=why):
+        SshShell(replace(imker.host("connewitz"), ssh_key=tmp_path / "key"), imker.settings.inventory.known_hosts)

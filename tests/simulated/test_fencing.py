@@ -1,0 +1,121 @@
+"""A run whose host or swarm another has taken meanwhile changes nothing there any more, whatever its next step is."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imker.protocol.commands import Accept, Approval, Command, Migrate
+from imker.protocol.events import DecisionRequested, JobFinished, StepFailed
+from jobs import repair, steps
+from jobs.execute import runner
+from lab.chaos import invariants
+from tests.simulated.conftest import JobRunner
+
+
+@pytest.fixture
+def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list]:
+    """What a run told that fell asleep before a step, until its lease was over and others had come and gone."""
+    do = runner._run_step
+
+    def run(step: type, lock: str, others: Callable[[], Any], command: Command, *approvals: Approval) -> list:
+        def asleep(office, now, *rest) -> None:
+            if isinstance(now, step) and not woken:
+                woken.append(now)
+                imker.redis.delete(f"lock:{lock}")
+                current_job = imker.run, imker.job
+                others()
+                imker.run, imker.job = current_job
+            do(office, now, *rest)
+
+        woken: list = []
+        monkeypatch.setattr(runner, "_run_step", asleep)
+        events = imker.run_job(command, *approvals)
+        assert woken, "it came to that step"
+        return events
+
+    return run
+
+
+HOST_STEPS = (
+    steps.RemoveClassicContainers,
+    steps.UpgradeEngine,
+    steps.RestartEngine,
+    steps.JoinSwarm,
+    steps.MarkPending,
+)
+
+
+@pytest.mark.parametrize("step", HOST_STEPS)
+def test_the_next_step_on_a_host_is_refused_by_the_host(
+    imker: JobRunner, sleeps: Callable[..., list], step: type
+) -> None:
+    imker.run_job(Migrate("connewitz", "manager"))
+    again: list = []
+    tondi = Migrate("tondi", "manager")
+    events = sleeps(step, "host:tondi", lambda: again.extend(imker.run_job(tondi)), tondi)
+    assert isinstance(again[-1], DecisionRequested), again[-1]
+    assert_refused(events, step, "tondi refuses this run's changes: run run3 has it since ")
+    assert_sound(imker)
+
+
+@pytest.mark.parametrize("step", [steps.PromoteNode, steps.ActivateNode])
+def test_the_next_step_on_the_swarm_is_refused_by_the_swarm(
+    imker: JobRunner, sleeps: Callable[..., list], step: type
+) -> None:
+    imker.run_job(Migrate("connewitz", "manager"))
+    question = imker.run_job(Migrate("tondi", "manager"))[-1]
+    accept = Accept(question.candidate.node)
+    events = sleeps(
+        step,
+        "swarm",
+        lambda: imker.run_job(Migrate("lausen", "worker")),
+        accept,
+        Approval("U02BOB", question.fingerprint, 0),
+    )
+    assert_refused(events, step, "the swarm refuses this run's changes: run run3 has it since ")
+    promoted = imker.fleet.world.history.actions("promote")
+    assert bool(promoted) == (step is steps.ActivateNode)
+    assert_sound(imker)
+
+
+def assert_refused(events: list, step: type, summary: str) -> None:
+    failed, last = events[-2:]
+    assert isinstance(failed, StepFailed)
+    assert failed.key == step.__name__
+    assert isinstance(last, JobFinished)
+    assert last.outcome == "failed"
+    assert last.summary.startswith(summary)
+    assert last.state == "What this run had done stays done; what comes next is run run3's."
+    assert "/swarm status run3" in last.hint
+
+
+def assert_sound(imker) -> None:
+    deeds = imker.fleet.world.history.deeds()
+    assert invariants.fencing_token_never_decreases(deeds) == []
+    assert invariants.nothing_done_twice(deeds) == []
+    assert [deed for deed in deeds if deed.fence] != []
+
+
+def test_a_broken_number_in_the_swarm_stops_the_next_run_in_words_until_it_is_repaired(imker: JobRunner) -> None:
+    imker.run_job(Migrate("connewitz", "manager"))
+    imker.fleet.world.swarm.labels = {"imker.fence": "99999999999999999999 x 1.0"}
+    last = imker.run_job(Migrate("lausen", "worker"))[-1]
+    assert (last.outcome, last.summary) == (
+        "failed",
+        "the swarm has a fencing number that no run has: 99999999999999999999 x 1.0",
+    )
+    assert "python -m jobs repair swarm" in last.hint
+    assert list(imker.redis.scan_iter("lock:*")) == []
+    assert len(repair._repair_swarm(imker.inventory)) == 1
+    assert imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "done"
+
+
+def test_a_broken_number_on_a_host_stops_its_next_run_in_words_until_it_is_repaired(imker: JobRunner) -> None:
+    imker.run_job(Migrate("connewitz", "manager"))
+    imker.fleet["lausen"].disk.texts["/var/lib/imker/fence"] = "99999999999999999999 x 1.0\n"
+    last = imker.run_job(Migrate("lausen", "worker"))[-1]
+    assert (last.outcome, "lausen has a fencing number that no run has" in last.summary) == ("failed", True), last
+    with imker.shell(imker.host("lausen")) as shell:
+        assert len(repair.repair_on_host(shell)) == 1
+    assert imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "done"

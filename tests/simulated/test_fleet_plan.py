@@ -1,0 +1,84 @@
+"""A fleet's plan from a real look at simulated hosts: what is asked, what refuses, what is left after some of it."""
+
+import time
+
+import pytest
+
+from imker.protocol.commands import Accept, Approval, Migrate, MigrateAll, PlanHost
+from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, Planned, StepDone, StepProgress
+from tests.simulated.conftest import JobRunner
+
+
+def fleet_plan_of(events: list) -> FleetPlanned:
+    (matches,) = [body for body in events if isinstance(body, FleetPlanned)]
+    return matches
+
+
+def test_a_fleet_is_looked_at_arranged_and_waits_for_start(imker: JobRunner) -> None:
+    events = imker.run_job(MigrateAll())
+    assert {body.text for body in events if isinstance(body, StepProgress)} == {
+        "connewitz looked at", "tondi looked at", "lausen looked at"
+    }  # fmt: skip
+    assert [body.key for body in events if isinstance(body, StepDone)] == ["Look", "Probe"]
+    legs = fleet_plan_of(events).host_plans
+    assert [(leg.host, leg.role, leg.tolerance[:10]) for leg in legs] == [
+        ("connewitz", "manager", "1 manager:"), ("tondi", "manager", "2 managers"), ("lausen", "worker", "2 managers")
+    ]  # fmt: skip
+    assert isinstance(events[-1], DecisionRequested)
+    assert events[-1].question == "start"
+    deeds = [deed for deed in imker.fleet.world.history.actions() if "imker-probe" not in deed.detail]
+    assert deeds == [], "nothing is changed"
+
+
+def test_a_host_that_does_not_answer_stops_the_plan_and_can_be_left_out(imker: JobRunner) -> None:
+    imker.fleet["tondi"].on_power_change(False)
+    refused = imker.run_job(MigrateAll())[-1]
+    assert isinstance(refused, JobFinished)
+    assert (refused.outcome, refused.summary) == ("refused", "not to be touched as it is: tondi")
+    assert "/swarm migrate all --without tondi" in refused.hint
+    without = imker.run_job(MigrateAll(("tondi",)))
+    assert [leg.host for leg in fleet_plan_of(without).host_plans] == ["connewitz", "lausen"]
+    assert isinstance(without[-1], DecisionRequested)
+
+
+def test_who_may_be_left_out_has_to_be_known(imker: JobRunner) -> None:
+    (_, ended) = imker.run_job(MigrateAll(("tondy",)))
+    assert (ended.outcome, ended.summary, ended.hint) == (
+        "failed",
+        "no host tondy in the inventory",
+        "Did you mean tondi? /swarm hosts lists them.",
+    )
+
+
+@pytest.mark.parametrize("moved", [1, 2, 3])
+def test_what_is_done_is_not_in_the_next_plan_and_in_the_end_there_is_nothing_to_do(
+    imker: JobRunner, moved: int
+) -> None:
+    for name, role in (("connewitz", "manager"), ("tondi", "manager"), ("lausen", "worker"))[:moved]:
+        waiting = imker.run_job(Migrate(name, role))[-1]
+        if isinstance(waiting, DecisionRequested) and waiting.question == "accept":
+            imker.run_job(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))
+    events = imker.run_job(MigrateAll())
+    assert set(fleet_plan_of(events).done_hosts) == {"connewitz", "tondi", "lausen"} - {
+        leg.host for leg in fleet_plan_of(events).host_plans
+    }
+    assert len(fleet_plan_of(events).done_hosts) == moved
+    if moved == 3:
+        assert events[-1] == JobFinished("nothing", "nothing to do: all 3 hosts are in the swarm")
+
+
+def test_a_stores_host_that_is_the_only_manager_goes_first_and_its_store_stays_for_those_after_it(
+    imker: JobRunner,
+) -> None:
+    config = imker.fleet.folder / "imker.toml"
+    before, lausen = config.read_text().replace('role = "manager"', 'role = "worker"').split("[hosts.lausen]")
+    config.write_text(f"{before}[hosts.lausen]{lausen.replace('worker', 'manager')}")
+    events = imker.run_job(MigrateAll())
+    legs = fleet_plan_of(events).host_plans
+    assert [(leg.host, leg.role) for leg in legs] == [
+        ("lausen", "manager"), ("connewitz", "worker"), ("tondi", "worker")
+    ]  # fmt: skip
+    assert isinstance(events[-1], DecisionRequested)
+    (alone,) = [body for body in imker.run_job(PlanHost("lausen", "manager")) if isinstance(body, Planned)]
+    assert legs[0].step_count == len(alone.steps)
+    assert "StopStore" not in [step.key for step in alone.steps]

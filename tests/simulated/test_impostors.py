@@ -1,0 +1,332 @@
+"""Attacks by a host that lies about its node, its swarm or itself: each one is refused in words and changes nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from imker.protocol.commands import ListHosts, ListNodes, Migrate, MigrateAll, Reject
+from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, HostTable, JobFinished, NodeTable
+from lab.simulated import docker_cli, scripts
+from lab.simulated.engine_errors import NOT_IN_SWARM, EngineError
+from lab.simulated.fleet import Fleet
+from lab.simulated.machine import Machine
+from tests.simulated.conftest import JobRunner
+
+ATTACKERS_TOKEN = "SWMTKN-1-the-attackers-own-0000000000000000000000000"
+
+
+@dataclass
+class Liar:
+    """What one host's Engine answers instead of the truth. `nodes`: the nodes that it lists, None for a worker."""
+
+    says: dict[str, Any]
+    nodes: list[dict[str, Any]] | None = None
+    cluster: str = "cluster-of-the-attacker"
+
+
+@dataclass
+class Attack:
+    """A fleet, the Imker that works on it, and the hosts that lie."""
+
+    imker: JobRunner
+    liars: dict[str, Liar] = field(default_factory=dict)
+    joins: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    before: int = 0  # deeds that were done to prepare it
+
+    @property
+    def fleet(self) -> Fleet:
+        return self.imker.fleet
+
+    def node(self, name: str) -> str:
+        found = self.fleet.world.swarm.node_of(self.fleet[name])
+        assert found is not None
+        return found.id
+
+    def address(self, name: str) -> str:
+        return self.fleet[name].lab_host.address
+
+    def deeds(self, *kinds: str) -> list[tuple[str, str, str]]:
+        done = self.fleet.world.history.actions()[self.before :]
+        return [(deed.host, deed.kind, deed.detail) for deed in done if deed.kind in kinds]
+
+    def says_it_manages(self, name: str, node: str, cluster: str, *others: str) -> None:
+        """Its list has itself, at its own address, and the hosts `others` as they are."""
+        swarm = {"NodeID": node, "LocalNodeState": "active", "ControlAvailable": True, "Error": ""}
+        listed = [(node, name), *((self.node(other), other) for other in others)]
+        nodes = [manager(one, host, self.address(host)) for one, host in listed]
+        self.liars[name] = Liar({**swarm, **({"Cluster": {"ID": cluster}} if cluster else {})}, nodes, cluster)
+
+
+def manager(node: str, name: str, address: str) -> dict[str, Any]:
+    return {
+        "ID": node,
+        "Version": {"Index": 1},
+        "Spec": {"Role": "manager", "Availability": "active", "Labels": {}},
+        "Description": {"Hostname": name, "Engine": {"EngineVersion": "26.1.5"}},
+        "Status": {"State": "ready", "Addr": address},
+        "ManagerStatus": {"Addr": f"{address}:2377", "Reachability": "reachable", "Leader": True},
+    }
+
+
+@pytest.fixture
+def attack(other: Callable[..., Fleet], redis: Any, monkeypatch: pytest.MonkeyPatch) -> Attack:
+    """Four hosts; each answers through what it lies, if it does. Port 2377 answers wherever an attacker likes."""
+    made = Attack(JobRunner(other("connewitz", "kaditz", "lausen", "tondi"), redis))
+    swarm = made.fleet.world.swarm
+    true = {name: getattr(swarm, name) for name in ("info", "list", "inspect", "join", "configure")}
+
+    def info(machine: Machine) -> dict[str, Any]:
+        liar = made.liars.get(machine.name)
+        return {**true["info"](machine), **(liar.says if liar else {})}
+
+    def listed(machine: Machine) -> list[dict[str, Any]]:
+        liar = made.liars.get(machine.name)
+        if liar and liar.nodes is None:
+            raise EngineError(503, NOT_IN_SWARM)
+        return liar.nodes if liar and liar.nodes else true["list"](machine)
+
+    def inspect(machine: Machine) -> dict[str, Any]:
+        liar = made.liars.get(machine.name)
+        if liar is None:
+            return true["inspect"](machine)
+        spec = {"Name": "default", "Labels": {}, "EncryptionConfig": {"AutoLockManagers": False}}
+        return {"ID": liar.cluster, "Version": {"Index": 1}, "Spec": spec, "JoinTokens": {"Worker": ATTACKERS_TOKEN}}
+
+    def join(machine: Machine, body: dict[str, Any]) -> None:
+        made.joins.append((machine.name, body))
+        true["join"](machine, body)
+
+    def configure(machine: Machine, index: int, labels: dict[str, str]) -> None:
+        if machine.name not in made.liars:
+            true["configure"](machine, index, labels)
+
+    for name, lie in {"info": info, "list": listed, "inspect": inspect, "join": join, "configure": configure}.items():
+        monkeypatch.setattr(swarm, name, lie)
+    probed = scripts._port_state
+    monkeypatch.setattr(scripts, "_port_state", lambda *about: "taken" if made.liars else probed(*about))
+    return made
+
+
+def refused(bodies: list[EventBody], *words: str) -> None:
+    last = bodies[-1]
+    assert isinstance(last, JobFinished), last
+    assert last.outcome == "refused", last
+    for word in words:
+        assert word in f"{last.summary} {last.hint}", last
+
+
+def joined(attack: Attack, name: str, role: str = "worker") -> None:
+    done = attack.imker.run_job(Migrate(name, role))[-1]  # type: ignore[arg-type]
+    assert getattr(done, "outcome", "done") == "done", done
+    attack.joins.clear()
+    attack.before = len(attack.fleet.world.history.actions())
+
+
+# --- impostors --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cluster", ["", "theirs"])
+def test_an_impostor_that_claims_a_managers_node_id_gets_no_host(attack: Attack, cluster: str) -> None:
+    joined(attack, "tondi", "manager")
+    cluster = attack.fleet.world.swarm.id if cluster else ""
+    attack.says_it_manages("connewitz", attack.node("tondi"), cluster)
+    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi")
+    assert attack.joins == []
+    assert attack.deeds("join", "containers", "restart", "file") == []
+
+
+@pytest.mark.parametrize(
+    ("true", "liar"), [("tondi", "connewitz"), ("connewitz", "tondi")], ids=["answers first", "answers last"]
+)
+def test_an_impostor_beside_the_true_manager_gets_no_host(attack: Attack, true: str, liar: str) -> None:
+    joined(attack, true, "manager")
+    attack.says_it_manages(liar, "node-of-the-attacker", attack.fleet.world.swarm.id, true)
+    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi", "docker swarm leave --force")
+    assert attack.joins == []
+
+
+def test_an_impostor_that_answers_while_the_true_manager_is_down_is_contradicted_by_its_workers(attack: Attack) -> None:
+    joined(attack, "tondi", "manager")
+    joined(attack, "kaditz")
+    node = attack.node("tondi")
+    attack.fleet["tondi"].dockerd.stop()
+    attack.says_it_manages("connewitz", "node-of-the-attacker", "theirs")
+    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "kaditz", "tondi")
+    attack.liars["connewitz"].nodes.append(manager(node, "tondi", attack.address("tondi")))  # type: ignore[union-attr]
+    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "kaditz", "tondi")
+    assert attack.joins == []
+
+
+@pytest.mark.parametrize("cluster", ["its own", "the true one's"])
+def test_an_impostor_that_answers_alone_is_refused_while_the_manager_known_before_is_down(
+    attack: Attack, cluster: str
+) -> None:
+    joined(attack, "tondi", "manager")
+    attack.fleet["tondi"].dockerd.stop()
+    cluster = "theirs" if cluster == "its own" else attack.fleet.world.swarm.id
+    attack.says_it_manages("connewitz", "node-of-the-attacker", cluster)
+    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi")
+    assert attack.joins == []
+
+
+def test_an_impostor_does_not_show_its_nodes_as_the_swarms(attack: Attack) -> None:
+    joined(attack, "tondi", "manager")
+    assert any(isinstance(body, NodeTable) for body in attack.imker.run_job(ListNodes()))
+    attack.says_it_manages("connewitz", attack.node("tondi"), "")
+    (table,) = [body for body in attack.imker.run_job(ListNodes()) if isinstance(body, NodeTable)]
+    assert (table.answered_by, table.stale_reason) == ("tondi", "")
+    assert [row.hostname for row in table.rows] == ["tondi"]
+
+
+# --- whose node is it -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def victim(attack: Attack) -> Attack:
+    """lausen is a worker; tondi, in no swarm, says that it is lausen's node."""
+    joined(attack, "connewitz", "manager")
+    joined(attack, "kaditz")
+    joined(attack, "lausen")
+    claim = {"NodeID": attack.node("lausen"), "LocalNodeState": "active", "NodeAddr": attack.address("lausen")}
+    attack.liars["tondi"] = Liar(claim)
+    return attack
+
+
+@pytest.mark.parametrize("role", ["worker", "manager"])
+def test_a_host_that_claims_anothers_node_id_has_nothing_done_to_that_node(victim: Attack, role: Any) -> None:
+    refused(victim.imker.run_job(Migrate("tondi", role)), "tondi", "lausen")
+    node = victim.fleet.world.swarm.nodes[victim.node("lausen")]
+    assert (node.availability, node.labels) == ("active", {})
+    assert victim.deeds("node", "promote", "join") == []
+
+
+@pytest.mark.parametrize("role", ["worker", "manager"])
+def test_a_host_that_claims_anothers_node_id_once_it_has_joined_does_nothing_to_that_node(
+    attack: Attack, monkeypatch: pytest.MonkeyPatch, role: Any
+) -> None:
+    joined(attack, "connewitz", "manager")
+    joined(attack, "lausen")
+    swarm = attack.fleet.world.swarm
+    true = swarm.finish_join
+
+    def then_lies(machine: Machine) -> None:
+        true(machine)
+        if machine.name == "tondi" and swarm.node_of(machine):
+            attack.liars["tondi"] = Liar({"NodeID": attack.node("lausen")})
+
+    monkeypatch.setattr(swarm, "joined", then_lies)
+    for name in ("READY", "LEADERLESS"):
+        monkeypatch.setattr(f"jobs.execute.membership.{name}", 2)
+    last = attack.imker.run_job(Migrate("tondi", role))[-1]
+    assert isinstance(last, JobFinished)
+    assert last.outcome == "failed"
+    assert f"node {attack.node('lausen')[:12]} is not tondi's" in last.summary
+    node = swarm.nodes[attack.node("lausen")]
+    assert (node.availability, node.labels) == ("active", {})
+
+
+def test_a_host_that_claims_anothers_node_id_is_not_shown_with_its_place(victim: Attack) -> None:
+    (table,) = [body for body in victim.imker.run_job(ListHosts()) if isinstance(body, HostTable)]
+    places = {row.name: row.node_role for row in table.rows}
+    assert (places["lausen"], places["tondi"]) == ("worker", "active")
+
+
+def test_a_rejected_node_that_its_host_has_left_for_another_is_removed_and_the_other_stays(attack: Attack) -> None:
+    joined(attack, "connewitz", "manager")
+    waiting = attack.imker.run_job(Migrate("tondi", "manager"))[-1]
+    assert isinstance(waiting, DecisionRequested)
+    swarm, tondi = attack.fleet.world.swarm, attack.fleet["tondi"]
+    old = swarm.nodes[attack.node("tondi")]
+    old.machine = None
+    new = swarm._add_node(tondi, "tondi", attack.address("tondi"), tondi.dockerd.version)
+    assert attack.imker.run_job(Reject(old.id, remove=True))[-1].outcome == "done"
+    assert old.id not in swarm.nodes
+    assert swarm.node_of(tondi) is new
+
+
+def test_a_copy_of_a_nodes_disk_is_refused_with_both_names(victim: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Engine ID and machine ID are copied as well; hosts that are neither go on."""
+    monkeypatch.setattr(docker_cli, "engine_info", _with_id_of("lausen", "tondi", docker_cli.engine_info))
+    for name in ("tondi", "lausen"):
+        refused(victim.imker.run_job(Migrate(name, "worker")), "tondi", "lausen")
+    assert victim.imker.run_job(Migrate("kaditz", "worker"))[-1].outcome == "nothing"
+    assert victim.deeds("node", "promote", "join") == []
+
+
+def test_hosts_with_one_engine_id_are_refused_before_they_join(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    joined(attack, "connewitz", "manager")
+    monkeypatch.setattr(docker_cli, "engine_info", _with_id_of("lausen", "tondi", docker_cli.engine_info))
+    refused(attack.imker.run_job(Migrate("tondi", "worker")), "tondi", "lausen", "Engine ID")
+    refused(attack.imker.run_job(MigrateAll(())), "tondi", "lausen")
+    assert attack.joins == []
+
+
+def test_hosts_with_one_machine_id_are_refused_in_a_fleets_plan(attack: Attack) -> None:
+    attack.fleet["tondi"].machine_id = attack.fleet["lausen"].machine_id
+    told = attack.imker.run_job(MigrateAll(()))
+    refused(told)
+    (planned,) = [body for body in told if isinstance(body, FleetPlanned)]
+    (found,) = [finding for finding in planned.findings if finding.level == "block"]
+    assert found.check == "machine ID"
+    assert found.text == "lausen, tondi have the same machine ID: copies of one disk"
+
+
+About = Callable[[Machine], dict[str, Any]]
+
+
+def _with_id_of(one: str, other: str, about: About) -> About:
+    return lambda machine: {**about(machine), **({"ID": one} if machine.name == other else {})}
+
+
+# --- a host whose swarm traffic uses another interface ----------------------------------------------------------------
+
+
+@pytest.fixture
+def two_interfaces(attack: Attack) -> Attack:
+    """connewitz and lausen joined by hand, over an interface that the inventory does not name."""
+    for name in ("connewitz", "lausen"):
+        joined(attack, name, "manager" if name == "connewitz" else "worker")
+    for name in ("connewitz", "lausen"):
+        swarm_node = attack.fleet.world.swarm.node_of(attack.fleet[name])
+        assert swarm_node is not None
+        swarm_node.address = attack.fleet[name].second = second(attack, name)
+    return attack
+
+
+def second(attack: Attack, name: str) -> str:
+    return attack.address(name).replace(".0.", ".1.", 1)
+
+
+def named(attack: Attack, name: str) -> None:
+    path = attack.fleet.folder / "imker.toml"
+    line = f'[hosts.{name}]\nswarm_address = "{second(attack, name)}"\n'
+    path.write_text(path.read_text().replace(f"[hosts.{name}]\n", line))
+
+
+def test_a_node_seen_on_another_interface_is_refused_with_the_line_to_add(two_interfaces: Attack) -> None:
+    for name in ("connewitz", "lausen"):
+        line = f'[hosts.{name}] swarm_address = "{second(two_interfaces, name)}"'
+        refused(two_interfaces.imker.run_job(Migrate("lausen", "worker")), line)
+        named(two_interfaces, name)
+    assert two_interfaces.imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "nothing"
+
+
+def test_a_host_joins_with_its_swarm_address_through_the_managers(two_interfaces: Attack) -> None:
+    for name in ("connewitz", "lausen", "tondi"):
+        named(two_interfaces, name)
+    two_interfaces.fleet["tondi"].second = second(two_interfaces, "tondi")
+    assert two_interfaces.imker.run_job(Migrate("tondi", "worker"))[-1].outcome == "done"
+    ((_, body),) = two_interfaces.joins
+    assert body["AdvertiseAddr"] == second(two_interfaces, "tondi")
+    assert body["RemoteAddrs"] == [f"{second(two_interfaces, 'connewitz')}:2377"]
+
+
+def test_a_swarm_begins_with_the_swarm_address(attack: Attack) -> None:
+    named(attack, "connewitz")
+    attack.fleet["connewitz"].second = second(attack, "connewitz")
+    assert attack.imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    node = attack.fleet.world.swarm.node_of(attack.fleet["connewitz"])
+    assert node is not None
+    assert node.address == second(attack, "connewitz")

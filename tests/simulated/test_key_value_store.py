@@ -1,0 +1,167 @@
+"""Retiring the key-value store: offered once its last user is gone, whoever that is; and never another's Consul."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from imker.protocol.commands import Accept, Approval, Migrate, RetireStore
+from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Planned, ThreadDetail
+from imker.protocol.values import Finding
+from lab.simulated.machine import Container, Machine
+from tests.simulated.conftest import JobRunner
+
+STORE = "consulnode01"
+
+
+def steps(events: list[EventBody]) -> list[str]:
+    return [line.key for body in events if isinstance(body, Planned) for line in body.steps]
+
+
+def details(events: list[EventBody]) -> str:
+    return "\n".join(f"{body.title}\n{body.text}" for body in events if isinstance(body, ThreadDetail))
+
+
+def yes(question: DecisionRequested) -> Approval:
+    return Approval("U02BOB", question.fingerprint, time.time())
+
+
+def create_swarm(imker: JobRunner) -> None:
+    """A swarm with the store's host in it, and tondi still to come: the store stays for it."""
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1] == JobFinished("done", "connewitz is in the swarm.")
+    events = imker.run_job(Migrate("lausen", "worker"))
+    assert "StopStore" not in steps(events)
+    assert "consulnode01 stays: tondi may still need it" in findings(events)
+    assert events[-1] == JobFinished("done", "lausen is in the swarm.")
+    assert imker.fleet["lausen"].containers[STORE].running
+
+
+def findings(events: list[EventBody]) -> str:
+    results: list[Finding] = [finding for body in events if isinstance(body, Planned) for finding in body.findings]
+    return "\n".join(finding.text for finding in results if finding.check == "key-value store")
+
+
+def add(machine: Machine, name: str, image: str, *ports: str) -> Container:
+    machine.containers[name] = Container(f"{len(machine.containers):064x}", name, image, "always", ports)
+    return machine.containers[name]
+
+
+@pytest.mark.parametrize("host", ["tondi", "connewitz"])
+def test_a_consul_that_no_classic_swarm_names_runs_on(imker: JobRunner, host: str) -> None:
+    machine = imker.fleet[host]
+    strangers = [
+        add(machine, "metrics", "prom/consul-exporter", "9107:9107"), add(machine, "consul", "consul:1.15", "8500:8500")
+    ]  # fmt: skip
+    events = imker.run_job(Migrate(host, "manager"))
+    assert "StopStore" not in steps(events)
+    assert findings(events) == "none in use here"
+    assert [(stranger.running, stranger.restart) for stranger in strangers] == [(True, "always")] * 2
+    (nothing,) = [body for body in imker.run_job(RetireStore(host)) if isinstance(body, JobFinished)]
+    assert nothing.outcome == "nothing"
+    assert all(stranger.running for stranger in strangers)
+
+
+def test_its_exporter_beside_it_runs_on(imker: JobRunner) -> None:
+    exporter = add(imker.fleet["lausen"], "aa-metrics", "prom/consul-exporter", "9107:9107")
+    for name, role in (("connewitz", "manager"), ("tondi", "worker")):
+        imker.run_job(Migrate(name, role))
+    question = imker.run_job(Migrate("lausen", "worker"))[-1]
+    assert (question.question, question.names) == ("store", (STORE,))
+    assert (exporter.running, exporter.restart) == (True, "always")
+
+
+def test_the_last_member_after_the_stores_host_it_is_stopped_by_one_click_and_removed_by_a_second(
+    imker: JobRunner,
+) -> None:
+    create_swarm(imker)
+    events = imker.run_job(Migrate("tondi", "worker"))
+    question = events[-1]
+    assert isinstance(question, DecisionRequested)
+    assert (question.question, question.host, question.names) == ("stop", "lausen", (STORE,))
+    assert question.summary.startswith("tondi is in the swarm. Nobody needs consulnode01 on lausen any more.")
+    assert "Once it is stopped, these can be closed on lausen: TCP 8500 " in details(events)
+    assert "TCP 2377" in details(events)
+    containers = imker.fleet["lausen"].containers
+    assert containers[STORE].running, "not before somebody says so"
+    stopped = imker.run_job(RetireStore("lausen"), yes(question))[-1]
+    assert isinstance(stopped, DecisionRequested)
+    assert (stopped.question, stopped.host) == ("store", "lausen")
+    assert (containers[STORE].running, containers[STORE].restart) == (False, "no")
+    gone = imker.run_job(RetireStore("lausen"), yes(stopped))[-1]
+    assert gone == JobFinished("done", "consulnode01 is gone from lausen; its volumes stay")
+    assert STORE not in containers
+
+
+def test_a_manager_to_be_that_was_the_last_is_told_at_once_and_asked_when_it_is_accepted(imker: JobRunner) -> None:
+    create_swarm(imker)
+    events = imker.run_job(Migrate("tondi", "manager"))
+    assert isinstance(events[-1], DecisionRequested)
+    assert events[-1].question == "accept"
+    assert "Nobody needs the key-value store consulnode01 on lausen any more. Stop it: /swarm retire lausen." in (
+        events[-1].summary
+    )
+    question = imker.run_job(Accept(events[-1].candidate.node), yes(events[-1]))[-1]
+    assert isinstance(question, DecisionRequested)
+    assert (question.question, question.host) == ("stop", "lausen")
+    assert question.summary.startswith("tondi is a manager now.")
+
+
+def test_while_the_stores_host_is_still_to_come_its_own_migration_stops_it_and_nobody_is_asked(
+    imker: JobRunner,
+) -> None:
+    imker.run_job(Migrate("connewitz", "manager"))
+    last = imker.run_job(Migrate("tondi", "worker"))[-1]
+    assert isinstance(last, JobFinished)
+    assert (last.outcome, last.summary) == ("done", "tondi is in the swarm.")
+    assert last.hint.endswith("/swarm retire lausen. To migrate lausen stops it as well.")
+    assert "StopStore" in steps(imker.run_job(Migrate("lausen", "worker")))
+
+
+def test_one_that_a_job_stopped_before_it_died_is_asked_about_by_the_next_and_told_after(imker: JobRunner) -> None:
+    for name, role in (("connewitz", "manager"), ("tondi", "worker")):
+        imker.run_job(Migrate(name, role))
+    store = imker.fleet["lausen"].containers[STORE]
+    store.running, store.restart = False, "no"
+    events = imker.run_job(Migrate("lausen", "worker"))
+    assert "StopStore" not in steps(events)
+    assert isinstance(events[-1], DecisionRequested)
+    assert (events[-1].question, store.running) == ("store", False)
+    assert "These can be closed on lausen: TCP 8500 " in details(events)
+    again = imker.run_job(Migrate("lausen", "worker"))[-1]
+    assert isinstance(again, JobFinished)
+    assert again.hint == (
+        "consulnode01 on lausen is stopped, and nobody needs it any more. Remove it: /swarm retire lausen."
+    )
+
+
+# --- who still needs it -----------------------------------------------------------------------------------------------
+
+
+def unknown_to_docker_machine(imker: JobRunner) -> None:
+    """tondi's options were put there by hand."""
+    path = imker.fleet.folder / "docker-machine/machines/tondi/config.json"
+    document = json.loads(path.read_text())
+    document["HostOptions"]["SwarmOptions"]["Discovery"] = ""
+    document["HostOptions"]["EngineOptions"]["ArbitraryFlags"] = []
+    path.write_text(json.dumps(document))
+
+
+def by_name(imker: JobRunner) -> None:
+    path = imker.fleet.folder / "docker-machine/machines/tondi/config.json"
+    path.write_text(path.read_text().replace(f"consul://{imker.host('lausen').address}", "consul://lausen"))
+
+
+def away(imker: JobRunner) -> None:
+    imker.fleet["tondi"].on_power_change(False)
+
+
+@pytest.mark.parametrize("so", [unknown_to_docker_machine, by_name, away])
+def test_as_long_as_a_member_needs_it_it_stays_however_it_is_known(
+    imker: JobRunner, so: Callable[[JobRunner], None]
+) -> None:
+    so(imker)
+    imker.run_job(Migrate("connewitz", "manager"), Approval("U02BOB", "", 0.0))
+    refused = imker.run_job(RetireStore("lausen"))[-1]
+    assert (refused.outcome, refused.summary) == ("refused", "tondi may still need consulnode01")
+    assert imker.fleet["lausen"].containers[STORE].running

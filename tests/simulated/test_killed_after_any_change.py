@@ -1,0 +1,52 @@
+"""A job that dies right after any change it makes on a host: asking again arrives, and does nothing twice."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from imker.protocol.commands import Migrate
+from imker.protocol.events import Planned
+from jobs.connectors import files
+from jobs.connectors.shell import Output
+from jobs.connectors.ssh import SshShell
+from jobs.execute.polling import wait_for
+from lab.chaos import invariants
+from tests.simulated.conftest import JobRunner
+
+CHANGES = 14  # over SSH, in tondi's migration
+
+
+class Killed(BaseException):
+    """As SIGKILL: nothing on the way catches it as an error."""
+
+
+@pytest.mark.parametrize("nth", range(1, CHANGES + 1))
+def test_a_killed_job_is_gone_on_with(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    history = imker.fleet.world.history
+
+    class Dying(SshShell):
+        def run(self, *argv: str, **how: Any) -> Output:
+            output = super().run(*argv, **how)
+            changes = [deed for deed in history.actions(host="tondi") if deed.kind in invariants.HOST_CHANGES]
+            if len([deed for deed in changes if invariants.PROBE not in deed.detail]) == nth:
+                raise Killed
+            return output
+
+    with monkeypatch.context() as dying:
+        dying.setattr(sys.modules[type(imker).__module__], "SshShell", Dying)
+        with pytest.raises(Killed):
+            imker.run_job(Migrate("tondi", "manager"))
+    imker.redis.flushall()  # the dead job's locks, whose leases would end by themselves
+    unit = imker.fleet["tondi"].units
+    assert wait_for(lambda: not unit.is_running("imker-upgrade.service"), 10, 0.02)
+    marked = files.ROLLBACK_FILE in imker.fleet["tondi"].disk.texts
+    *events, last = imker.run_job(Migrate("tondi", "manager"))
+    findings = [finding for body in events if isinstance(body, Planned) for finding in body.findings]
+    before = [finding.text for finding in findings if finding.check == "run before"]
+    assert ["run run1 was the last" in text for text in before] == [True] * marked, "Redis has lost it, the host not"
+    assert last.outcome == "done", last
+    assert imker.run_job(Migrate("tondi", "manager"))[-1].outcome == "nothing"
+    assert invariants.nothing_done_twice(history.actions()) == []
+    running = {container.name for container in imker.fleet["tondi"].containers.values() if container.running}
+    assert running == {"web", "batch", "cache"}

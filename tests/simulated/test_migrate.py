@@ -1,0 +1,233 @@
+"""A whole migration of three simulated hosts, by the product's own jobs."""
+
+import time
+
+import pytest
+
+from bot.messages import escape, run_message
+from imker.protocol.commands import Accept, Approval, ListHosts, ListNodes, Migrate, PlanHost
+from imker.protocol.events import (
+    ContainerSnapshot,
+    DecisionRequested,
+    HostTable,
+    JobFinished,
+    NodeTable,
+    Planned,
+    StepFailed,
+    ThreadDetail,
+)
+from imker.protocol.values import ContainerRow
+from lab.fleet.daemon_option_files import DAEMON_JSON_PATH, DEFAULTS_PATH
+from tests.simulated.conftest import JobRunner
+
+
+def test_three_hosts_go_into_swarm_mode_and_stay_as_they_are_when_asked_again(imker: JobRunner) -> None:
+    last = imker.run_job(Migrate("connewitz", "manager"))[-1]
+    assert last == JobFinished("done", "connewitz is in the swarm.")
+    waiting = imker.run_job(Migrate("tondi", "manager"))[-1]
+    assert isinstance(waiting, DecisionRequested)
+    assert waiting.candidate.observed_address == imker.host("tondi").address
+    accept_events = imker.run_job(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))[
+        -1
+    ]
+    assert "tondi is a manager now" in accept_events.summary
+    stored = imker.run_job(Migrate("lausen", "worker"))[-1]
+    assert stored.question == "store"
+    _as_promised(imker.fleet)
+    for name, role in (("connewitz", "manager"), ("tondi", "manager"), ("lausen", "worker")):
+        assert imker.run_job(Migrate(name, role))[-1].outcome == "nothing"
+    (table,) = [body for body in imker.run_job(ListNodes()) if isinstance(body, NodeTable)]
+    rows = {row.hostname: (row.status, row.manager_status, row.engine) for row in table.rows}
+    assert rows == {
+        "connewitz": ("Ready", "Leader", "26.1.5"),
+        "lausen": ("Ready", "", "26.1.5"),
+        "tondi": ("Ready", "Reachable", "26.1.5"),
+    }
+
+
+def _as_promised(fleet) -> None:
+    for name in ("connewitz", "tondi", "lausen"):
+        machine = fleet[name]
+        assert machine.dockerd.version == "26.1.5"
+        running = {container.name for container in machine.containers.values() if container.running}
+        assert running == {"web", "batch", "cache"}
+        assert "experimental" in machine.disk.texts["/etc/apt/sources.list.d/docker.list"]
+    options = fleet["tondi"].disk.texts[DEFAULTS_PATH]
+    assert "cluster-" not in options
+    assert "--tlsverify" in options
+    assert "deprecated upstream" in options, "the maintainer's file, with the options put back"
+    saved = [path for path in fleet["tondi"].disk.texts if path.startswith(f"{DEFAULTS_PATH}.imker-")]
+    assert "--cluster-store=consul://" in fleet["tondi"].disk.texts[saved[0]]
+    assert "live-restore" not in fleet["lausen"].disk.texts[DAEMON_JSON_PATH]
+
+
+@pytest.mark.parametrize("name", ["connewitz", "tondi"])
+def test_the_census_after_is_the_one_before_without_the_classic_swarms_own(imker: JobRunner, name: str) -> None:
+    events = imker.run_job(Migrate("connewitz", "manager"))
+    events = events if name == "connewitz" else imker.run_job(Migrate(name, "worker"))
+    before, after = [body for body in events if isinstance(body, ContainerSnapshot)]
+    assert (before.phase, before.engine, after.phase, after.engine) == ("before", "20.10.24", "after", "26.1.5")
+    assert after.containers == tuple(container for container in before.containers if container.name != "swarm-agent")
+    assert (
+        ContainerRow("cache", "redis:3", True, "unless-stopped", ("6379->6379/tcp",), ("bridge",)) in after.containers
+    )
+
+
+def test_the_history_tells_each_changing_step_once(imker: JobRunner) -> None:
+    imker.run_job(Migrate("connewitz", "manager"))
+    deeds = imker.fleet.world.history.actions()
+    kinds = [deed.kind for deed in deeds if deed.kind in ("unit", "restart", "init", "join")]
+    assert kinds.count("restart") == kinds.count("init") == 1
+    assert not [deed for deed in deeds if deed.kind == "join"]
+    assert all(deed.ended_at >= deed.started_at for deed in deeds)
+
+
+@pytest.mark.parametrize("name", ["connewitz", "tondi", "lausen"])
+def test_hosts_are_shown_as_docker_machine_shows_them(imker: JobRunner, name: str) -> None:
+    (table,) = [body for body in imker.run_job(ListHosts()) if isinstance(body, HostTable)]
+    row = next(row for row in table.rows if row.name == name)
+    assert (row.state, row.docker, row.node_role, row.error) == ("Running", "v20.10.24", "", "")
+
+
+def test_what_is_no_utf8_in_a_hosts_files_stays_as_it_is_there_and_is_shown_as_unreadable(imker: JobRunner) -> None:
+    """A label of Latin-1, as an administrator of 2005 would type it; here a surrogate stands for its byte."""
+    disk = imker.fleet["tondi"].disk
+    before = disk.texts[DEFAULTS_PATH].replace("--cluster-store", "--label city=K\udcf6ln --cluster-store")
+    disk.write(DEFAULTS_PATH, before)
+    events = imker.run_job(Migrate("tondi", "manager"))
+    assert (events[-1].outcome, events[-1].summary) == ("done", "tondi is in the swarm.")
+    assert "--label city=K\udcf6ln\n" in disk.texts[DEFAULTS_PATH]
+    assert "--label city=K\udcf6ln" in " ".join(imker.fleet["tondi"].dockerd.command_line)
+    saved = [text for path, text in disk.texts.items() if path.startswith(f"{DEFAULTS_PATH}.imker-")]
+    assert saved == [before]
+    assert [body.text for body in events if "city=K?ln" in getattr(body, "text", "")] != []
+
+
+# --- what is said at the end ------------------------------------------------------------------------------------------
+
+AGAIN = "These ran before and do not run now: web. The thread says why. Again: /swarm start {0} web."
+STORE = "consulnode01 on lausen is stopped, and nobody needs it any more. Remove it: /swarm retire lausen."
+STILL = (
+    "Nobody needs the key-value store consulnode01 on lausen any more. Stop it: /swarm retire lausen. "
+    "To migrate lausen stops it as well."
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "broken", "question", "says"),
+    [
+        ("tondi", "manager", True, "accept", f"{AGAIN.format('tondi')} {STILL}"),
+        ("tondi", "manager", False, "accept", STILL),
+        ("lausen", "manager", True, "accept", f"{AGAIN.format('lausen')} {STORE}"),
+        ("lausen", "manager", False, "accept", STORE),
+        ("lausen", "worker", True, "containers", STORE),
+        ("lausen", "worker", False, "store", "lausen is in the swarm. consulnode01 on lausen is stopped"),
+        ("tondi", "worker", True, "containers", "These ran before and do not run now: web. The thread says why."),
+    ],
+)
+def test_of_a_manager_to_be_too_it_is_said_what_did_not_come_back_and_what_nobody_needs(
+    imker: JobRunner, name: str, role: str, broken: bool, question: str, says: str
+) -> None:
+    for first in ("connewitz", *(("tondi",) if name == "lausen" else ())):
+        imker.run_job(Migrate(first, "manager" if first == "connewitz" else "worker"))
+    imker.fleet[name].containers["web"].can_start = not broken
+    events = imker.run_job(Migrate(name, role))
+    last = events[-1]
+    assert last.question == question, last
+    assert says in last.summary
+    assert [body.title for body in events if "Ports" in getattr(body, "title", "")] != [] or name != "lausen"
+
+
+def test_who_manages_or_waits_to_is_no_worker_by_a_migration(imker: JobRunner) -> None:
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    node = imker.run_job(Migrate("tondi", "manager"))[-1].candidate.node[:12]
+    for command in (Migrate("tondi", "worker"), PlanHost("tondi", "worker")):
+        assert imker.run_job(command)[-1] == JobFinished(
+            "refused", "tondi waits to be accepted as a manager", "Nothing was changed.",
+            f"/swarm reject {node} leaves it a worker; /swarm accept {node} makes it a manager.",
+        )  # fmt: skip
+    refused = imker.run_job(Migrate("connewitz", "worker"))[-1]
+    assert (refused.outcome, refused.summary) == ("refused", "connewitz is a manager; Imker demotes none")
+    assert "/swarm migrate connewitz --worker" in refused.hint
+
+
+def test_without_a_role_who_waits_is_asked_for_again_and_who_manages_stays_so(imker: JobRunner) -> None:
+    """Whatever the inventory says, or leaves unsaid."""
+    with (imker.fleet.folder / "imker.toml").open("r+") as file:
+        text = file.read().replace('role = "manager"', 'role = "worker"')
+        file.seek(0)
+        file.write(text)
+        file.truncate()
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    first = imker.run_job(Migrate("tondi", "manager"))[-1]
+    again = imker.run_job(Migrate("tondi"))[-1]
+    assert (again.question, again.fingerprint) == ("accept", first.fingerprint)
+    assert imker.run_job(Migrate("connewitz"))[-1].outcome == "nothing"
+    assert imker.run_job(PlanHost("tondi"))[-1] == JobFinished(
+        "nothing",
+        f"nothing to do on tondi: it waits to be accepted as a manager, /swarm accept {first.candidate.node[:12]}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "command_line"),
+    [
+        (PlanHost("tondi", "manager", docker_group=True), "/swarm migrate tondi --manager --docker-group"),
+        (PlanHost("tondi", "worker"), "/swarm migrate tondi --worker"),
+        (PlanHost("tondi"), "/swarm migrate tondi"),
+    ],
+)
+@pytest.mark.parametrize("blocked", [False, True])
+def test_a_plan_ends_with_what_to_type_as_it_was_asked_or_with_what_stands_against_it(
+    imker: JobRunner, command: PlanHost, command_line: str, blocked: bool
+) -> None:
+    imker.run_job(Migrate("connewitz", "manager"))
+    if blocked:
+        imker.fleet["tondi"].disk.write(DAEMON_JSON_PATH, "{")
+    last = imker.run_job(command)[-1]
+    assert last.outcome == "done"
+    if blocked:
+        assert (
+            f"nothing was changed. {command_line} is refused until this is mended: {DAEMON_JSON_PATH} is not valid"
+            in last.summary
+        )
+    else:
+        assert f"nothing was changed. Do it: {command_line}" in last.summary
+        assert last.summary.endswith("waits to be accepted as a manager") == ("worker" not in command_line)
+
+
+def test_a_long_diff_is_whole_in_the_thread(imker: JobRunner) -> None:
+    disk = imker.fleet["tondi"].disk
+    labels = "".join(f"--label number{number}={'x' * 60} --cluster-store-opt a{number}=b\n" for number in range(50))
+    disk.write(DEFAULTS_PATH, disk.texts[DEFAULTS_PATH].replace("--cluster-store", f"{labels}--cluster-store"))
+    events = imker.run_job(PlanHost("tondi", "manager"))
+    pieces = [body for body in events if isinstance(body, ThreadDetail)]
+    (plan,) = [body for body in events if isinstance(body, Planned)]
+    assert [piece.title for piece in pieces] == [
+        f"tondi: what changes in {DEFAULTS_PATH} ({number} of {len(pieces)})" for number in range(1, len(pieces) + 1)
+    ]
+    assert "".join(piece.text for piece in pieces) == plan.diff
+    assert len(pieces) == 4
+    for piece in pieces:
+        assert cut_nowhere(piece), piece.title
+
+
+def cut_nowhere(piece: ThreadDetail) -> bool:
+    detail_text = run_message.thread_detail(piece).blocks[-1]["text"]["text"]
+    return detail_text.strip("`") == escape.escape_code(piece.text)
+
+
+def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+
+    def refuses(path: object, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("jobs.execute.files.shutil.copy2", refuses)
+    *_, step, last = imker.run_job(Migrate("tondi", "worker"))
+    assert isinstance(step, StepFailed)
+    assert step.key == "CleanMachine"
+    assert step.summary == last.summary
+    assert last.summary.endswith("tondi/config.json: Permission denied")
+    assert "Not done: Take the classic Swarm out of docker-machine's store." in last.state
+    assert last.hint.startswith("Let the RQ worker's user write there. /swarm retry")

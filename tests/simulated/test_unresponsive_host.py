@@ -1,0 +1,122 @@
+"""A host that falls silent while its kernel goes on acknowledging every packet, as a frozen one does.
+
+Told in time as unreachable, whatever was being done; and gone on with when it speaks again.
+"""
+
+import time
+from typing import Any
+
+import pytest
+
+from imker.protocol.commands import Migrate
+from jobs import execute, steps
+from jobs.connectors.engine import Engine
+from jobs.execute.target import StepTarget
+from lab.simulated import commands
+from lab.simulated.machine import Machine
+from lab.simulated.output import Output
+from tests.simulated.conftest import JobRunner
+from tests.support.figures import record_figure
+
+TOLD = 90.0  # seconds within which a person knows that a host is not heard of
+TONDI = Migrate("tondi", "manager")
+STEPS = (
+    "RetireContainers",
+    "SwitchSource",
+    "UpgradeEngine",
+    "PutOptionsBack",
+    "RestartEngine",
+    "StartContainers",
+    "JoinSwarm",
+    "CheckNode",
+    "MarkPending",
+)
+COMMANDS = {  # the longest waits
+    "the host is read": "dpkg-query -W",
+    "the upgrade is begun": "systemd-run --unit=imker-upgrade.service",
+    "the upgrade is followed": "journalctl -u imker-upgrade.service",
+    "the Engine restarts": "systemctl restart docker.service",
+}
+SHORT = {
+    "jobs.connectors.ssh.KEEPALIVE_INTERVAL": 0.5,
+    "jobs.connectors.ssh.DEAD_AFTER": 1,
+    "jobs.connectors.ssh.BANNER_TIMEOUT": 1,
+    "jobs.execute.packages.UNREACHABLE_TIMEOUT": 3,
+}
+SOON = 15.0  # seconds: with those; less than any command may take
+
+
+@pytest.fixture
+def ready(imker: JobRunner) -> Any:
+    """There is a swarm to join."""
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
+    return imker
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Engine.__init__, "__defaults__", (1.0,))
+    for name, seconds in SHORT.items():
+        monkeypatch.setattr(name, seconds)
+
+
+def silent_in(imker, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """From the begin of the step itself: the host was claimed for it."""
+
+    def carried_out(step: steps.Step, site: StepTarget) -> str:
+        if type(step).__name__ == name:
+            imker.fleet.set_silent("tondi")
+        return execute.execute_step(step, site)
+
+    monkeypatch.setattr("jobs.execute.runner.execute_step", carried_out)
+
+
+def silent_at(imker, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    """From when the host has heard this command."""
+
+    def type_text(machine: Machine, line: str, stdin: str, source: str) -> Output:
+        if machine.name == "tondi" and words in line:
+            imker.fleet.set_silent("tondi")
+        return commands.run_line(machine, line, stdin, source)
+
+    monkeypatch.setattr("lab.simulated.ssh_server.run_line", type_text)
+
+
+def seconds_until_reported(imker, monkeypatch: pytest.MonkeyPatch) -> float:
+    """Seconds until the run's last word, which says so; asked again, it arrives."""
+    began = time.monotonic()
+    last = imker.does(TONDI)[-1]
+    took = time.monotonic() - began
+    assert last.outcome == "failed", last
+    assert "outcome not known" in last.summary or "does not answer" in last.summary, last
+    monkeypatch.undo()
+    imker.fleet.set_silent("tondi", silent=False)
+    assert imker.does(TONDI)[-1].question == "accept"
+    return took
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_it_is_told_in_each_kind_of_step(
+    ready: Any, impatient: None, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    silent_in(ready, monkeypatch, step)
+    assert seconds_until_reported(ready, monkeypatch) < SOON
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+def test_it_is_told_while_a_command_runs(
+    ready: Any, impatient: None, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    silent_at(ready, monkeypatch, command)
+    assert seconds_until_reported(ready, monkeypatch) < SOON
+
+
+@pytest.mark.figures
+@pytest.mark.long
+@pytest.mark.timeout(2 * TOLD)
+@pytest.mark.parametrize(("when", "command"), COMMANDS.items(), ids=COMMANDS)
+def test_it_is_told_in_time(ready: Any, monkeypatch: pytest.MonkeyPatch, when: str, command: str) -> None:
+    silent_at(ready, monkeypatch, command)
+    took = seconds_until_reported(ready, monkeypatch)
+    record_figure(f"a host falls silent as {when}: told after", f"{took:.0f} s")
+    assert took < TOLD

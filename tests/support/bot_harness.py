@@ -1,0 +1,209 @@
+"""The real Desk, policy and Runs over a real Redis, with simulated people. What jobs would tell, the tests tell."""
+
+import json
+import tomllib
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from redis import Redis
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from slack_sdk.errors import SlackApiError
+
+from bot.handlers.commands import CommandHandler
+from bot.handlers.delivery import Delivery
+from bot.messages.block_kit import Message, Reply
+from bot.records import Choice, RunRecord, run_id
+from bot.runs.store import RunStore
+from bot.settings import File, Settings
+from bot.slack.users import UserDirectory
+from imker import signing
+from imker.audit_log import AuditLog
+from imker.clock import Timestamp
+from imker.hash_chain import AuditFact, verify
+from imker.protocol import codec, commands, version
+from imker.protocol.commands import Migrate, MigrateAll, Request
+from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted
+from imker.protocol.values import Candidate, HostPlan, Quorum
+from imker.signing import SigningKey
+from jobs.events.writer import EventWriter
+
+KEY, NODE, TS = SigningKey("k" * 64), "j8xsy2yb802b5ys0uvwhsouw1", "1700000000.000001"
+HOSTS = ("connewitz", "kaditz", "lei-1", "lei-2", "tondi")
+TEAM, OPS, LEI = "T01IMKER", "C01OPS", "C04LEI"
+IDS = {
+    "alice": "U01ALICE", "bob": "U02BOB", "carol": "U03CAROL", "erin": "U05ERIN", "frank": "U06FRANK",
+    "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
+    "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
+    "nobody": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
+}  # fmt: skip
+USER_PROFILES: dict[str, dict[str, Any]] = {  # what users.info says besides the ID and the team
+    "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
+    "U13FLOW": {"is_workflow_bot": True}, "U14OTHER": {"team_id": "T02OTHER", "is_stranger": True},
+    "U15SISTER": {"team_id": "T03SISTER"},
+    "U66MALLORY": {"name": "alice", "real_name": "alice", "profile": {"email": "alice@example.org"}},
+}  # fmt: skip
+GROUPS = {
+    "S01STAFF": ["U01ALICE", "U02BOB", "U03CAROL", "U08DAVE"],
+    "S02LEI": ["U06FRANK"],
+}
+
+
+@dataclass
+class FakeUsersApi:
+    """What People asks of Slack's Web API."""
+
+    groups: dict[str, list[str]] | None = field(default_factory=lambda: dict(GROUPS))
+
+    def users_info(self, user: str) -> dict[str, Any]:
+        if user not in IDS.values() or user in ("", IDS["unknown"]):
+            raise SlackApiError("no", {"ok": False, "error": "user_not_found"})
+        return {"user": {"id": user, "team_id": TEAM, **USER_PROFILES.get(user, {})}}
+
+    def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
+        if self.groups is None:
+            raise SlackApiError("no", {"ok": False, "error": "missing_scope"})
+        return {"users": self.groups[usergroup]}
+
+
+@dataclass
+class BotHarness:
+    """A desk, and what people hear. `moment` is the clock that nobody sets; `wall` the one that can be."""
+
+    redis: Redis
+    file: File
+    slack: FakeUsersApi = field(default_factory=FakeUsersApi)
+    timestamp: Timestamp = field(default_factory=lambda: Timestamp(1_795_440_000.0, "boot", 100.0))
+    replies: list[Message] = field(default_factory=list)
+    delivery_count: int = 0
+    salt: str = ""  # tells its runs from another bench's
+
+    def __post_init__(self) -> None:
+        self.knows(json.dumps(HOSTS))
+        self.runs = RunStore(self.redis, lambda: self.timestamp.unix, KEY, lambda: self.timestamp)
+        settings = Settings(
+            bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
+            channels=self.file.slack.channels, rights=self.file.rights, team=TEAM,
+        )  # fmt: skip
+        people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
+        self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
+
+    def knows(self, hosts: str) -> None:
+        """The jobs' side told these; the text, as it would be signed."""
+        self.redis.set(version.INVENTORY_KEY, signing.sign_for(KEY, version.INVENTORY_KEY, hosts))
+
+    def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
+        self.delivery_count += 1
+        delivery_id = delivery or f"delivery-{self.delivery_count}"
+        at = self.timestamp.unix + (
+            0 if delivery else self.delivery_count / 1000
+        )  # what is delivered twice was said once
+        delivered = Delivery("command", delivery_id, IDS[who], channel, text, "", at)
+        self.handler.handle_command(delivered, self._reply(who, channel, delivery_id, text))
+
+    def clicks(self, who: str, value: str, verdict: Choice, channel: str = OPS, message: str = TS) -> None:
+        self.delivery_count += 1
+        delivery_id = f"delivery-{self.delivery_count}"
+        at = self.timestamp.unix + self.delivery_count / 1000  # nobody presses twice at once
+        clicked = Delivery("click", delivery_id, IDS[who], channel, value, "", at, verdict, message)
+        self.handler.handle_action(clicked, verdict, self._reply(who, channel, delivery_id, value))
+
+    def audit_facts(self) -> list[AuditFact]:
+        """All of the record, which is whole."""
+        entries = list(AuditLog(self.redis).entries())
+        assert verify(entries) == ()
+        return [entry.fact for entry in entries if entry]
+
+    def _reply(self, who: str, channel: str, delivery: str, text: str) -> Reply:
+        return self.handler.minutes.wrap_reply(IDS[who], channel, delivery, text, self.replies.append)
+
+    def emit(self, run: str, *bodies: EventBody, job: int = 1) -> None:
+        journal = EventWriter(self.redis, KEY, run, job, lambda: self.timestamp.unix)
+        for body in bodies:
+            journal.emit(body)
+
+    def advance_clock(self, seconds: float, clock: float = 0.0) -> None:
+        """`clock`: by how much somebody sets the wall clock meanwhile."""
+        since, wall = self.timestamp.boot_seconds + seconds, self.timestamp.unix + seconds + clock
+        self.timestamp = replace(self.timestamp, boot_seconds=since, unix=wall)
+
+    def enqueued_requests(self) -> dict[str, Request]:
+        """All that was enqueued, by RQ job ID, in any queue."""
+        names = sorted(name.decode().removeprefix("rq:job:") for name in self.redis.keys("rq:job:*"))
+        return {name: codec.decode_request(self.job_arguments(name)[0]) for name in names}
+
+    def job_arguments(self, job_id: str) -> tuple[str, str]:
+        text, signature = Job.fetch(job_id, self.redis, JSONSerializer).args
+        return text, signature
+
+    def decision_keys(self) -> set[str]:
+        return {name.decode() for name in self.redis.keys("bot:run:*:decision:*")}
+
+    def hold_actions(self) -> set[str]:
+        found_holds = (self.runs.current_hold(name.decode().split(":")[1]) for name in self.redis.keys("run:*:hold"))
+        return {hold.action for hold in found_holds if hold}
+
+    def create_run(self, state: str, needed: int = 1) -> str:
+        """A run in that state; its message is posted, and its first job has told what it would."""
+        who, command, channel, bodies = SCENARIOS[state]
+        record = RunRecord(
+            run_id(f"{self.salt}{state}"),
+            command,
+            _command_text(command),
+            IDS[who],
+            channel,
+            self.timestamp.unix,
+            allowed_hosts=("*",),
+        )
+        self.runs.start(record)
+        self.runs.posted_messages.update(record.run, ts=TS, channel=channel)
+        events = [
+            replace(body, required_approvals=needed, asked_at=self.timestamp)
+            if isinstance(body, DecisionRequested)
+            else body
+            for body in bodies
+        ]
+        self.emit(record.run, *events)
+        return record.run
+
+
+def parse_settings_file(text: str) -> File:
+    return File.model_validate(tomllib.loads(text))
+
+
+def _command_text(command: commands.Command) -> str:
+    return f"{command.type.replace('_', ' ')} {getattr(command, 'host', '')}".strip()
+
+
+def _approval_question(host: str) -> DecisionRequested:
+    candidate = Candidate(host, NODE, "198.18.0.39", host, "26.1.5")
+    return DecisionRequested("accept", "f00d", candidate, Quorum(2, 0, 3, 1), host=host, valid_seconds=1800.0)
+
+
+FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail"),))
+Scenario = tuple[str, commands.Command, str, tuple[EventBody, ...]]
+SCENARIOS: dict[str, Scenario] = {
+    "pending": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
+    "daves": ("dave", Migrate("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
+    "pending-lei": ("erin", Migrate("lei-1"), LEI, (JobStarted("lei-1"), _approval_question("lei-1"))),
+    "warned": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), DecisionRequested("continue", "f00d"))),
+    "warned-lei": ("erin", Migrate("lei-1"), LEI, (JobStarted("lei-1"), DecisionRequested("continue", "f00d"))),
+    "fleet": ("alice", MigrateAll(), OPS, (JobStarted(), FLEET, DecisionRequested("start", "f00d"))),
+    "stop": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), DecisionRequested("stop", "f00d", host="kaditz"))),
+    "store": (
+        "alice",
+        Migrate("kaditz"),
+        OPS,
+        (JobStarted("kaditz"), DecisionRequested("store", "f00d", host="kaditz")),
+    ),
+    "graces": ("grace", Migrate("lei-1"), OPS, (JobStarted("lei-1"), DecisionRequested("continue", "f00d"))),
+    "graces-running": ("grace", Migrate("lei-1"), OPS, (JobStarted("lei-1"),)),
+    "guests": ("guest", Migrate("kaditz"), OPS, (JobStarted("kaditz"),)),
+    "gones": ("gone", Migrate("kaditz"), OPS, (JobStarted("kaditz"), DecisionRequested("continue", "f00d"))),
+    "running": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"),)),
+    "running-lei": ("alice", Migrate("lei-1"), LEI, (JobStarted("lei-1"),)),
+    "running-here": ("alice", Migrate("kaditz"), LEI, (JobStarted("kaditz"),)),
+    "over-here": ("alice", Migrate("kaditz"), LEI, (JobStarted("kaditz"), JobFinished("failed", "it failed"))),
+    "over": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), JobFinished("failed", "it failed"))),
+    "over-lei": ("alice", Migrate("lei-1"), LEI, (JobStarted("lei-1"), JobFinished("failed", "it failed"))),
+}

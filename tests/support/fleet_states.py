@@ -1,0 +1,108 @@
+"""Fleets in any state, folded from what jobs would have told: each host's run as a word, such as "going"."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from bot.records import Decision, QueueStatus, RunRecord
+from bot.state.fleet_state import FleetState, fold_fleet
+from bot.state.run_state import RunState, fold
+from imker.protocol.commands import Hold, Migrate, MigrateAll, Role
+from imker.protocol.events import (
+    ContainerSnapshot,
+    DecisionRequested,
+    Event,
+    EventBody,
+    FleetPlanned,
+    JobFinished,
+    JobStarted,
+    Planned,
+    StepDone,
+    StepFailed,
+    StepProgress,
+    StepStarted,
+    ThreadDetail,
+)
+from imker.protocol.values import ContainerRow, Finding, HostPlan, StepLine
+
+ALICE, BOB, AT = "U01ALICE", "U02BOB", 1_795_440_000.0
+FLEET = "f7wq2p8a"
+STEPS = (StepLine("UpgradeEngine", "Upgrade the Engine"), StepLine("JoinSwarm", "Join the swarm"))
+WARNING = Finding("disk", "warn", "less than 2 GB left", "Make room.")
+WEB = ContainerRow("web", "nginx:1.11", True, "unless-stopped", ("80->80/tcp",))
+BATCH = ContainerRow("batch", "debian:jessie", True, "no")
+CONTAINERS_BEFORE = ContainerSnapshot("before", "x", "20.10.24", (WEB, BATCH))
+STARTED_EVENTS: tuple[EventBody, ...] = (
+    JobStarted("x"),
+    Planned(STEPS),
+    CONTAINERS_BEFORE,
+    StepStarted("UpgradeEngine"),
+)
+MIGRATED_EVENTS: tuple[EventBody, ...] = (
+    *STARTED_EVENTS, StepProgress("UpgradeEngine", "Setting up docker.io"), StepDone("UpgradeEngine", "installed docker.io=26.1.5"),
+    ThreadDetail("apt on x", "Get:1 docker.io"), ThreadDetail("x: what changes", "- --cluster-store\n+ nothing"),
+    StepStarted("JoinSwarm"), StepDone("JoinSwarm"), ContainerSnapshot("after", "x", "26.1.5", (WEB,)),
+)  # fmt: skip
+Word = Literal[
+    "ahead", "queued", "going", "continue", "resume", "pending", "done", "nothing", "containers",
+    "stop", "store", "kept",
+    "failed", "refused", "restored", "lost", "cancelled", "declined",
+]  # fmt: skip
+EVENTS_BY_WORD: dict[Word, tuple[EventBody, ...]] = {
+    "queued": (),
+    "going": STARTED_EVENTS,
+    "continue": (JobStarted("x"), Planned(STEPS, (WARNING,)), DecisionRequested("continue", "f00d")),
+    "resume": (*STARTED_EVENTS, StepDone("UpgradeEngine"), DecisionRequested("resume", "f00d")),
+    "pending": (*MIGRATED_EVENTS, DecisionRequested("accept", "f00d")),
+    "done": (*MIGRATED_EVENTS, JobFinished("done", "x is in the swarm.")),
+    "nothing": (JobStarted("x"), JobFinished("nothing", "nothing to do")),
+    "containers": (*MIGRATED_EVENTS, DecisionRequested("containers", "f00d", names=("batch",))),
+    "stop": (*MIGRATED_EVENTS, DecisionRequested("stop", "f00d")),
+    "store": (*MIGRATED_EVENTS, DecisionRequested("store", "f00d")),
+    "kept": (*MIGRATED_EVENTS, DecisionRequested("store", "f00d")),
+    "failed": (
+        *STARTED_EVENTS,
+        StepFailed("UpgradeEngine", "dpkg: error"),
+        JobFinished("failed", "apt-get install failed", "x runs as before.", "Mend it."),
+    ),
+    "refused": (JobStarted("x"), JobFinished("refused", "the disk is full")),
+    "restored": (*STARTED_EVENTS, JobFinished("restored", "the Engine did not come back")),
+    "lost": STARTED_EVENTS,
+    "cancelled": (*STARTED_EVENTS, JobFinished("cancelled", "cancelled", user="U02BOB")),
+    "declined": (JobStarted("x"), Planned(STEPS, (WARNING,)), DecisionRequested("continue", "f00d")),
+}
+ALL: tuple[Word, ...] = ("ahead", *EVENTS_BY_WORD)
+
+
+def host_plan(host: str, role: Role = "worker", wave: int = 0, *findings: Finding) -> HostPlan:
+    return HostPlan(host, role, len(STEPS), wave, "1 manager: none may fail", "w4rn", findings)
+
+
+def host_run(host: str, word: Word) -> RunState:
+    """A host's own run, 60 s old."""
+    cancels = {"kept": (Decision(1, "cancel", BOB, AT + 50),), "declined": (Decision(1, "cancel", BOB, AT + 50),)}
+    record = RunRecord(
+        f"run-{host}", Migrate(host), f"migrate {host}", ALICE, "C01OPS", AT, 1, cancels.get(word, ()), FLEET
+    )
+    events = [Event(record.run, 1, number, AT + number, body) for number, body in enumerate(EVENTS_BY_WORD[word], 1)]
+    rq: QueueStatus = "lost" if word == "lost" else "running" if word == "going" else "over"
+    return fold(record, events, "queued" if word == "queued" else rq, AT + 60)
+
+
+def build_fleet(
+    legs: Sequence[tuple[HostPlan, Word]],
+    *,
+    started: bool = True,
+    hold: str = "",
+    parallel: int = 2,
+    result: tuple[str, ...] = (),
+    findings: tuple[Finding, ...] = (),
+) -> FleetState:
+    decisions = (Decision(1, "start", BOB, AT + 5),) if started else ()
+    record = RunRecord(FLEET, MigrateAll(), "migrate all", ALICE, "C01OPS", AT, 1, decisions)
+    fleet_plan = FleetPlanned(tuple(leg for leg, _ in legs), result, findings, parallel)
+    bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, DecisionRequested("start", "f00d"))
+    view = fold(record, [Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)], "over", AT + 60)
+    children = {item.host: host_run(item.host, word) for item, word in legs if word != "ahead"}
+    state = fold_fleet(view, children, Hold(hold, BOB, AT + 30) if hold else None)  # type: ignore[arg-type]
+    assert state is not None
+    return state

@@ -1,0 +1,115 @@
+"""What must hold in a story after each thing that happens, and what must come true once nothing breaks any more."""
+
+from hypothesis.stateful import invariant
+
+from bot.listeners.inbox import INBOX_KEY
+from bot.messages import run_message
+from bot.records import run_id
+from imker.audit_log import AuditLog
+from imker.hash_chain import verify
+from jobs.execute.polling import wait_for
+from jobs.facts.swarm import PENDING_LABEL
+from lab.chaos import invariants
+from lab.secret_scanner import dump_redis, find_leaks
+from tests.support.in_process_stack import LEASE_SECONDS
+from tests.support.scenario import ROLES, Scenario
+
+MAX_RECOVERY_ROUNDS = 30  # rounds in which all has to be over
+
+
+class CheckedScenario(Scenario):
+    @invariant()
+    def invariants_hold(self) -> None:
+        world = self.stack.fleet.world
+        deeds = world.history.actions()
+        wrong = invariants.no_concurrent_changes(deeds) + invariants.fencing_token_never_decreases(deeds)
+        wrong += invariants.nothing_done_twice(deeds) + invariants.no_manager_without_approval(deeds, self.approved_at)
+        wrong += invariants.no_duplicate_posts(self.stack.visible_messages())
+        assert [*wrong, *world.history.unknown_requests] == []
+        assert not world.swarm.nodes.managers() or world.swarm.nodes.has_quorum()
+        assert verify(list(AuditLog(self.stack.redis).entries())) == ()
+
+    def teardown(self) -> None:
+        try:
+            self._stop_faults()
+            self._recover()
+            self._check_all_answered()
+            self._check_all_migrated()
+            assert find_leaks(self.stack.fleet.world.swarm.tokens.values(), dump_redis(self.stack.redis)) == []
+        finally:
+            self.patch.undo()
+
+    def _stop_faults(self) -> None:
+        """Nothing breaks any more, and who died is missed."""
+        for machine in self.stack.fleet.world.machines.values():
+            machine.apt_fails, machine.dockerd.failures_left = False, 0
+        self.stack.advance_clock(LEASE_SECONDS)
+
+    def _recover(self) -> None:
+        """Somebody answers what is asked."""
+        circle = self.stack
+        for _ in range(MAX_RECOVERY_ROUNDS):
+            circle.advance_clock(12)
+            circle.recover()
+            circle.reconcile()
+            while circle.run_job("changes") or circle.run_job("reads"):
+                circle.advance_clock(2)
+                circle.reconcile()
+            if not circle.runs.open_runs() and not circle.redis.smembers(INBOX_KEY):
+                return
+            self.answer_questions()
+        raise AssertionError(f"no end of {circle.runs.open_runs()}")
+
+    def _check_all_answered(self) -> None:
+        """Each acknowledged command has become a run with one message, which is its last word, or was answered."""
+        circle = self.stack
+        for delivery_id, delivery in circle.acked_deliveries.items():
+            record = circle.runs.record(run_id(delivery_id))
+            if record is None:
+                expects_answer = delivery.choice is None and delivery.text.split()[0] in (
+                    "migrate",
+                    "nodes",
+                    "retry",
+                    "status",
+                )
+                assert not expects_answer or circle.private_replies.get(delivery_id), f"never answered: {delivery.text}"
+                continue
+            (message,) = [
+                visible
+                for visible in circle.visible_messages()
+                if f"run `{record.run}`" in visible.plain_text and not visible.thread_ts
+            ]
+            view = circle.runs.run_state(record)
+            assert view.status in ("over", "lost") or view.expired
+            assert message.text == run_message.render(view).text
+
+    def _check_all_migrated(self) -> None:
+        """What people wanted comes true when they ask again; and asking once more changes nothing."""
+        for _ in range(3):
+            for host in ROLES:
+                self.request_migration(host)
+                self._recover()
+        nodes = {node.hostname: node for node in self.stack.fleet.world.swarm.nodes.values() if node.machine}
+        assert {name: node.role for name, node in nodes.items()} == ROLES, self._diagnosis()
+        assert not any(PENDING_LABEL in node.labels for node in nodes.values())
+        before = len(invariants.changes_in(self.stack.fleet.world.history.actions()))
+        for host in ROLES:
+            self.request_migration(host)
+        self._recover()
+        again = invariants.nothing_changed_again(self.stack.fleet.world.history.actions(), before)
+        assert not again, "\n".join([*again, self._diagnosis()])
+        self.invariants_hold()
+
+    def _diagnosis(self) -> str:
+        """Of the channel, and of the hosts' daemons."""
+        journals = [f"{machine.name}: {machine.journal}" for machine in self.stack.fleet.world.machines.values()]
+        return "\n---\n".join([*(message.plain_text for message in self.stack.visible_messages()[-6:]), *journals])
+
+    def wait_until_up(self, host: str) -> bool:
+        machine = self.stack.fleet[host]
+
+        def is_up() -> bool:
+            with machine.lock:
+                return machine.is_up
+
+        return wait_for(is_up, 10)

@@ -1,0 +1,32 @@
+"""Runs' streams as tests read and write them: sealed with the key that Imker's processes share."""
+
+from pathlib import Path
+
+from redis import Redis
+
+from imker import signing
+from imker.protocol.events import Event, EventBody
+from imker.protocol.signed import decode_signed_events
+from imker.protocol.version import events_key
+from imker.signing import SigningKey
+
+KEY = SigningKey("k" * 64)
+
+
+def read_events(redis: Redis, run: str, key: SigningKey = KEY) -> tuple[Event, ...]:
+    return decode_signed_events(run, redis.xrange(events_key(run)), key)  # type: ignore[arg-type]
+
+
+def event_bodies(redis: Redis, run: str, key: SigningKey = KEY, job: int | None = None) -> list[EventBody]:
+    return [event.body for event in read_events(redis, run, key) if job in (None, event.job)]
+
+
+def signed_entry(run: str, text: str, key: SigningKey = KEY) -> dict[str, str]:
+    """An event's text, as the jobs would have sealed it."""
+    return {"event": signing.sign_for(key, events_key(run), text)}
+
+
+def embedded_signing_key(redis: Redis) -> SigningKey:
+    """That of processes which share an embedded server, from its folder."""
+    socket = Path(redis.connection_pool.connection_kwargs["path"])
+    return SigningKey((socket.parent / "signing.key").read_text())

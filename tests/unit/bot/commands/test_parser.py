@@ -1,0 +1,52 @@
+import tomllib
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.commands.model import ShowHelp, UsageError
+from bot.commands.normalize import normalize
+from bot.commands.parser import parse
+from bot.commands.table import COMMANDS, CommandSpec
+from bot.messages.responses import example
+
+HOSTS = ("connewitz", "kaditz", "lausen", "lei-1", "tondi")
+CASES = tomllib.loads((Path(__file__).parents[3] / "data/commands.toml").read_text())["case"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: repr(case["text"]))
+def test_what_people_type(case: dict[str, str]) -> None:
+    parsed = parse(case["text"], hosts=HOSTS)
+    if "misuse" in case:
+        assert isinstance(parsed, UsageError)
+        assert case["misuse"] in f"{parsed.text} {parsed.usage}"
+    else:
+        assert repr(parsed) == case["command"]
+
+
+def test_too_long_is_no_command() -> None:
+    assert isinstance(parse("migrate " + "k" * 4000), UsageError)
+
+
+@pytest.mark.parametrize("verb", COMMANDS, ids=lambda verb: verb.name)
+def test_every_example_is_understood(verb: CommandSpec) -> None:
+    assert not isinstance(parse(example(verb, {verb.name: ("*",)}, HOSTS), hosts=HOSTS), UsageError)
+
+
+@hypothesis.example("<<>>\u20100")
+@given(st.text(alphabet="-\u2010\u2014\u2212 \u200b./swarm<@U0>", max_size=80))
+def test_what_is_understood_is_understood_again(text: str) -> None:
+    """What was typed is kept as it was understood, and shown to be typed again."""
+    assert parse(normalize(f"migrate kaditz {text}")) == parse(f"migrate kaditz {text}")
+
+
+@given(st.text(max_size=400))
+def test_no_text_breaks_it_and_only_known_hosts_get_through(text: str) -> None:
+    parsed = parse(text, hosts=HOSTS)
+    assert getattr(parsed, "host", "kaditz") in HOSTS
+
+
+def test_nothing_is_help() -> None:
+    assert parse("") == ShowHelp()

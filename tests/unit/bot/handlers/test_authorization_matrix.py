@@ -1,0 +1,128 @@
+"""A table of attempts: exactly those that the configuration allows go through; all others are answered in private."""
+
+import json
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.settings import File
+from imker import signing
+from imker.protocol import codec, commands
+from imker.protocol.commands import Approval, Request
+from imker.signing import SigningKey
+from jobs import admission
+from tests.support.bot_harness import GROUPS, IDS, KEY, OPS, TS, BotHarness, parse_settings_file
+
+TABLE = tomllib.loads((Path(__file__).parents[3] / "data/attempts.toml").read_text())
+ATTEMPTS: list[dict[str, Any]] = TABLE["attempts"]
+DAY = 24 * 3600
+
+
+def name(attempt: dict[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in attempt.items() if key not in ("says", "does", "taken"))
+
+
+def test_the_table_is_long_enough_and_no_line_comes_twice() -> None:
+    assert len(ATTEMPTS) >= 60
+    assert len({name(attempt) for attempt in ATTEMPTS}) == len(ATTEMPTS)
+
+
+@pytest.mark.parametrize("attempt", ATTEMPTS, ids=name)
+def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
+    bench = BotHarness(redis, file_of(attempt))
+    run = bench.create_run(attempt["state"], attempt.get("needed", 1)) if "state" in attempt else ""
+    for who, verdict in attempt.get("first", ()):
+        bench.clicks(who, f"{run}:1", verdict)
+    assert bench.replies == [], "what comes first is allowed"
+    bench.advance_clock(attempt.get("after", 0), attempt.get("clock", 0))
+    change_groups(bench, attempt.get("groups", ""))
+    jobs, decisions = bench.enqueued_requests(), bench.decision_keys()
+    before = {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")}
+    recorded = len(bench.audit_facts())
+    _try(bench, attempt, run)
+    (what, *_) = [fact.kind for fact in bench.audit_facts()[recorded:]]
+    result = done_by(bench, jobs, decisions)
+    assert result == attempt.get("does", "nothing"), [message.text for message in bench.replies]
+    assert what in ("asked", "decided", "held") or result == "nothing", "what went through is recorded as what it is"
+    if "says" in attempt:
+        (answer,) = bench.replies
+        assert attempt["says"].replace("{run}", run) in answer.text
+    if result == "nothing":
+        assert {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")} == before, (
+            "nothing was written but the record"
+        )
+    if "taken" in attempt:
+        (fresh,) = set(bench.enqueued_requests()) - set(jobs)
+        assert _is_admitted(bench, fresh, attempt["job"]) is attempt["taken"]
+
+
+def file_of(attempt: dict[str, Any]) -> File:
+    file = parse_settings_file(TABLE["config"])
+    return file.model_copy(update={"rights": file.rights.model_copy(update=attempt.get("rights", {}))})
+
+
+def change_groups(bench: BotHarness, change: str) -> None:
+    if change == "unreadable":
+        bench.slack.groups = None
+    elif change:
+        bench.slack.groups = {**GROUPS, "S02LEI": []}
+
+
+def _try(bench: BotHarness, attempt: dict[str, Any], run: str) -> None:
+    channel = attempt.get("in", OPS)
+    for _ in range(1 + attempt.get("twice", False)):
+        if "types" in attempt:
+            bench.types(attempt["who"], attempt["types"].replace("{run}", run), channel, delivery="once")
+        else:
+            value = attempt.get("value", "{run}:1").replace("{run}", run)
+            bench.clicks(attempt["who"], value, attempt["clicks"], channel, attempt.get("message", TS))
+
+
+def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str]) -> str:
+    """What came of it: the one job that was enqueued, a decision, a hold, or nothing."""
+    fresh = [request for job, request in bench.enqueued_requests().items() if job not in jobs]
+    assert len(fresh) <= 1
+    if fresh:
+        (request,) = fresh
+        assert isinstance(request.command, commands.ListHosts | commands.ListNodes | commands.MigrateAll) == (
+            request.allowed_hosts == ("*",) and request.command.type not in ("accept", "reject")
+        ), "a job may reach the host it is about, and no other"
+        if isinstance(request.command, commands.Accept) and request.job > 1 and not request.approvals:
+            return "ask again"
+        host = getattr(request.command, "host", "") or (request.allowed_hosts[0] if request.job > 1 else "")
+        return f"{request.command.type} {host}".strip()
+    new_decisions = bench.decision_keys() - decisions
+    if new_decisions:
+        (key,) = new_decisions
+        verdict = str(json.loads(signing.open_signed(KEY, key, bench.redis.get(key)) or "")["verdict"])
+        return "vote" if verdict == "accept" else verdict
+    return next(iter(bench.hold_actions()), "nothing")
+
+
+FORGERIES: dict[str, Any] = {
+    "another host": lambda request: replace(request, command=commands.Migrate("tondi"), within=("tondi",)),
+    "another asker": lambda request: replace(request, asker=IDS["dave"]),
+    "another approver": lambda request: replace(request, approvals=(Approval(IDS["dave"], "f00d", 0.0),)),
+    "another digest": lambda request: replace(request, approvals=(Approval(IDS["bob"], "beef", 0.0),)),
+}
+
+
+def _is_admitted(bench: BotHarness, job: str, how: str) -> bool:
+    """Whether an RQ worker takes up that job, tampered with in this way."""
+    text, signature = bench.job_arguments(job)
+    if how in FORGERIES:
+        text = codec.encode_message(FORGERIES[how](codec.decode_request(text)))
+    if how == "another key":
+        signature = SigningKey("x" * 64).sign(text)
+    if how == "replayed":
+        admission.admit(text, signature, KEY, bench.redis, bench.timestamp.unix)
+    late = 2 * DAY if how == "two days late" else 0
+    try:
+        admission.admit(text, "" if how == "unsigned" else signature, KEY, bench.redis, bench.timestamp.unix + late)
+    except admission.JobRejected:
+        return False
+    return True

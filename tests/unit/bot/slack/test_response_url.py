@@ -1,0 +1,64 @@
+"""A response_url is posted to only where it is Slack's."""
+
+from dataclasses import replace
+
+import pytest
+from redis import Redis
+
+from bot.listeners.inbox import Inbox
+from bot.listeners.rate_limit import RateLimiter
+from bot.listeners.receiver import DeliveryReceiver
+from bot.settings import SLACK_API_URL
+from bot.slack.response_url import accepted_url
+from tests.support.bot_harness import KEY, BotHarness
+from tests.unit.bot.listeners.test_receiver import ALL, ASKED, Slack
+
+LAB, GOV = "http://127.0.0.1:8080/api/", "https://slack-gov.com/api/"
+GOOD = [
+    ("https://hooks.slack.com/commands/T01/2/x", SLACK_API_URL),
+    ("https://hooks.slack.com/actions/T01/2/x", LAB),
+    ("https://slack.com/x", SLACK_API_URL),
+    ("https://hooks.slack-gov.com/commands/T01", GOV),
+    ("http://127.0.0.1:8080/response/R1", LAB),
+]
+BAD = [
+    ("", SLACK_API_URL),
+    ("http://127.0.0.1:8080/response/R1", SLACK_API_URL),
+    ("http://127.0.0.1:8081/response/R1", LAB),
+    ("https://127.0.0.1:8080/response/R1", LAB),
+    ("http://hooks.slack.com/commands/T01", SLACK_API_URL),
+    ("https://hooks.slack.com:8443/commands/T01", SLACK_API_URL),
+    ("https://hooks.slack.com.example.org/commands", SLACK_API_URL),
+    ("https://evil-hooks.slack.com/commands", SLACK_API_URL),
+    ("https://hooks.slack.com@127.0.0.1/x", SLACK_API_URL),
+    ("https://x:y@hooks.slack.com/x", SLACK_API_URL),
+    ("https://127.0.0.1\\@hooks.slack.com/x", SLACK_API_URL),
+    ("https://hooks.slack.com\n@127.0.0.1/x", SLACK_API_URL),
+    ("https://hooks.slack.com:x/y", SLACK_API_URL),
+    ("https://[::1/x", SLACK_API_URL),
+    ("file:///etc/passwd", SLACK_API_URL),
+    ("hooks.slack.com", SLACK_API_URL),
+]
+
+
+@pytest.mark.parametrize(("url", "api_url"), GOOD)
+def test_slacks_own_is_accepted(url: str, api_url: str) -> None:
+    assert accepted_url(url, api_url) == url
+
+
+@pytest.mark.parametrize(("url", "api_url"), BAD)
+def test_any_other_is_not(url: str, api_url: str) -> None:
+    assert accepted_url(url, api_url) == ""
+
+
+def test_one_of_another_host_is_not_even_kept(redis: Redis) -> None:
+    """The answer comes all the same, by Slack's API."""
+    bench, slack = BotHarness(redis, ALL), Slack()
+    bot = DeliveryReceiver(bench.handler, Inbox(redis, KEY, lambda: ASKED.received_at), slack, RateLimiter(1000))  # type: ignore[arg-type]
+    bot.receive(replace(ASKED, response_url="http://127.0.0.1:9/internal"), lambda: None)  # type: ignore[arg-type]
+    (run,) = bench.runs.open_runs()
+    assert bench.runs.response_url(run) == ""
+    bot.receive(
+        replace(ASKED, delivery_id="trigger.2", text="help", response_url="http://127.0.0.1:9/internal"), lambda: None
+    )  # type: ignore[arg-type]
+    assert len(slack.replies) == 1

@@ -1,0 +1,89 @@
+"""Whom Slack does not know is a stranger; when Slack itself has trouble nobody is let in, and nobody called one."""
+
+from http.client import IncompleteRead
+from typing import Any
+from urllib.error import URLError
+
+import pytest
+from slack_sdk.errors import SlackApiError, SlackRequestError
+
+from bot.auth.permissions import Permission
+from bot.auth.policy import Allowed, Denied, authorize
+from bot.settings import Rights
+from bot.slack.users import UserDirectory
+
+ALICE, TEAM, OPS = "U01ALICE", "T01IMKER", "C01OPS"
+OPEN = Rights(read=("*",))
+
+
+class Slack:
+    """Answers with the next of its answers; the last one stays."""
+
+    def __init__(self, *answers: Exception | dict[str, Any]) -> None:
+        self._answers = list(answers)
+
+    def users_info(self, user: str) -> dict[str, Any]:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"user": {"id": user, "team_id": TEAM, **answer}}
+
+
+def slack_error(error: str) -> SlackApiError:
+    return SlackApiError("no", {"ok": False, "error": error})
+
+
+def actor_kind(people: UserDirectory, *, fresh: bool = False) -> str:
+    """Why somebody may not, "" when they may."""
+    answer = authorize(OPEN, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=fresh), Permission("nodes"), OPS)
+    return answer.reason if isinstance(answer, Denied) else ""
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (slack_error("user_not_found"), "people of other workspaces may not use it"),
+        (slack_error("user_not_visible"), "people of other workspaces may not use it"),
+        (slack_error("ratelimited"), "Slack does not tell who you are just now"),
+        (slack_error("internal_error"), "Slack does not tell who you are just now"),
+        (slack_error("missing_scope"), "Slack does not tell who you are just now"),
+        (SlackRequestError("no"), "Slack does not tell who you are just now"),
+        (URLError("refused"), "Slack does not tell who you are just now"),
+        (TimeoutError(), "Slack does not tell who you are just now"),
+        (IncompleteRead(b"{"), "Slack does not tell who you are just now"),
+        ({"team_id": "T02OTHER"}, "people of other workspaces may not use it"),
+        ({}, ""),
+    ],
+)
+@pytest.mark.parametrize("fresh", [True, False])
+def test_who_is_refused_hears_why(answer: Exception | dict[str, Any], says: str, fresh: bool) -> None:
+    reason = actor_kind(UserDirectory(Slack(answer), ()), fresh=fresh)  # type: ignore[arg-type]
+    assert says in reason
+    assert bool(reason) is bool(says)
+
+
+def test_to_try_again_helps_at_once() -> None:
+    people = UserDirectory(Slack(slack_error("ratelimited"), {}), ())  # type: ignore[arg-type]
+    assert "try again" in actor_kind(people)
+    assert actor_kind(people) == ""
+
+
+def test_a_group_that_could_not_be_read_is_asked_for_anew() -> None:
+    """What is kept is what Slack said; a group that it did not tell of is not kept as one nobody is in."""
+
+    class Groups(Slack):
+        def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
+            if not groups:
+                raise IncompleteRead(b"{")
+            return {"users": groups.pop()}
+
+    groups: list[list[str]] = []
+    people = UserDirectory(Groups({}), ("S01OPS",))  # type: ignore[arg-type]
+    rights = Rights(read=("S01OPS",))
+    denied = authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS)
+    assert isinstance(denied, Denied)
+    assert "Slack does not tell now" in denied.reason
+    groups.append([ALICE])
+    assert isinstance(
+        authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS), Allowed
+    )

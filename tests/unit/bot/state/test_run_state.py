@@ -1,0 +1,146 @@
+"""Any events, in any order, with repeats, fold to the same view; and whatever they say, Slack takes the message."""
+
+import json
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.messages import findings, run_message, tables
+from bot.records import Decision, RunRecord
+from bot.state.run_state import fold
+from imker.protocol import events, values
+from imker.protocol.commands import Migrate
+from imker.protocol.events import Event, NodeTable
+from imker.protocol.values import NodeRow
+from lab.slack.validate_message import find_problems
+
+HOSTILE = st.sampled_from(
+    [
+        "<!channel>",
+        "<@U01ALICE>",
+        "<!here|x>",
+        "*bold*",
+        "&lt;",
+        "\x1b[31mred\x1b[0m",
+        "\u202egnp",
+        "```",
+        "",
+        "x" * 9000,
+    ]
+) | st.text(max_size=60)
+KEYS = st.sampled_from(["a", "b", "c"])
+LINES = st.builds(values.StepLine, KEYS, HOSTILE, HOSTILE)
+FINDINGS = st.builds(values.Finding, HOSTILE, st.sampled_from(["pass", "warn", "block"]), HOSTILE, HOSTILE)
+ROWS = st.builds(NodeRow, HOSTILE, st.booleans(), HOSTILE, st.just("Pending"), HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+CANDIDATES = st.builds(values.Candidate, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
+OUTCOMES = st.sampled_from(["done", "failed", "restored", "refused", "nothing"])
+
+
+def tuples(of: "st.SearchStrategy[object]", most: int) -> "st.SearchStrategy[tuple[object, ...]]":
+    return st.lists(of, max_size=most).map(tuple)
+
+
+BODIES = st.one_of(
+    st.builds(events.JobStarted, HOSTILE),
+    st.builds(events.Planned, tuples(LINES, 60), tuples(FINDINGS, 15), HOSTILE),
+    st.builds(events.StepStarted, KEYS),
+    st.builds(events.StepProgress, KEYS, HOSTILE),
+    st.builds(events.StepDone, KEYS, HOSTILE),
+    st.builds(events.StepFailed, KEYS, HOSTILE),
+    st.builds(events.ThreadDetail, HOSTILE, HOSTILE),
+    st.builds(NodeTable, HOSTILE, st.floats(0, 2e9), tuples(ROWS, 5), HOSTILE),
+    st.builds(events.DecisionRequested, st.just("accept"), st.just("f"), CANDIDATES, st.just(values.Quorum(1, 0, 2, 0))),
+    st.builds(events.JobFinished, OUTCOMES, HOSTILE, HOSTILE, HOSTILE),
+    st.builds(events.OtherVersion, st.integers(0, 99)),
+)  # fmt: skip
+RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
+STATES = st.sampled_from(["queued", "running", "over", "lost"])
+
+
+def mrkdwn(value: object) -> list[str]:
+    """The texts in which Slack looks for mentions."""
+    if isinstance(value, list):
+        return [text for inner in value for text in mrkdwn(inner)]
+    if not isinstance(value, dict):
+        return []
+    texts = [str(value["text"])] if value.get("type") == "mrkdwn" else []
+    return texts + [text for inner in value.values() for text in mrkdwn(inner)]
+
+
+def numbered(bodies: list[events.EventBody]) -> list[Event]:
+    return [Event("k3fm9x2q", 1 + n // 8, 1 + n % 8, 1_795_440_000.0 + n, body) for n, body in enumerate(bodies)]
+
+
+@given(st.lists(BODIES, max_size=16).map(numbered), STATES, st.data())
+def test_order_and_repeats_do_not_matter(events: list[Event], state: str, data: st.DataObject) -> None:
+    mixed = data.draw(st.permutations(events + events[: len(events) // 2]))
+    assert fold(RECORD, mixed, state, 0.0) == fold(RECORD, events, state, 0.0)  # type: ignore[arg-type]
+
+
+@given(st.lists(BODIES, max_size=16).map(numbered), STATES)
+def test_slack_takes_every_message_and_no_host_can_ping(events: list[Event], state: str) -> None:
+    view = fold(RECORD, events, state, 1_795_440_060.0)  # type: ignore[arg-type]
+    for message in (run_message.render(view), *(run_message.thread_detail(detail) for _, detail in view.details)):
+        assert find_problems(list(message.blocks)) == []
+        assert message.text
+        assert len(message.text) < 40_000
+        assert not re.findall(r"<[@!#][^>]*>", message.text)
+        live = [tag for text in mrkdwn(list(message.blocks)) for tag in re.findall(r"<[@!#][^>]*>", text)]
+        assert [tag for tag in live if not tag.startswith("<!date^")] in ([], ["<@U01ALICE>"]), "only the asker's name"
+
+
+def test_a_job_that_died_is_lost_and_one_that_ended_is_not() -> None:
+    started = numbered(
+        [events.JobStarted(), events.Planned((values.StepLine("a", "Join the swarm"),)), events.StepStarted("a")]
+    )
+    assert fold(RECORD, started, "running", 0.0).status == "running"
+    lost = fold(RECORD, started, "lost", 0.0)
+    assert lost.status == "lost"
+    words = run_message.render(lost).text
+    assert "Join the swarm" in words
+    assert "/swarm migrate kaditz" in words
+    assert (
+        fold(RECORD, [*started, Event("r", 1, 9, 0.0, events.JobFinished("done", "x"))], "lost", 0.0).status == "over"
+    )
+
+
+def test_a_cancelled_run_is_over_and_says_by_whom() -> None:
+    record = RunRecord(**{**vars(RECORD), "decisions": (Decision(1, "cancel", "U01ALICE", 1_795_440_000.0),)})
+    view = fold(record, numbered([events.JobStarted(), events.DecisionRequested("continue", "f")]), "over", 0.0)
+    message = run_message.render(view)
+    assert view.status == "over"
+    assert "Cancelled by <@U01ALICE>" in json.dumps(message.blocks)
+    assert not [block for block in message.blocks if block["type"] == "actions"]
+
+
+def test_tables_of_no_node_and_of_five_hundred() -> None:
+    rows = tuple(
+        NodeRow(f"{n:025}", n == 0, f"host{n}", "Accepted", "Ready", "Active", "", "26.1.5") for n in range(500)
+    )
+    for count in (0, 1, 99, 100, 500):
+        view = fold(RECORD, [Event("r", 1, 1, 0.0, NodeTable("connewitz", 0.0, rows[:count]))], "running", 0.0)
+        assert find_problems(list(run_message.render(view).blocks)) == []
+    table = tables.table_of(NodeTable("connewitz", 0.0, rows))
+    assert len({row[0] for row in table.rows}) == 500, "shortened IDs still tell all apart"
+    assert tables.omitted_rows(table) > 0
+
+
+def test_a_run_that_goes_on_does_not_say_the_same_again_in_its_thread() -> None:
+    diff, other = events.ThreadDetail("kaditz: what changes", "- a"), events.ThreadDetail("apt on kaditz", "- a")
+    numbered_details = [(1, 1, diff), (1, 2, other), (2, 1, diff)]
+    view = fold(
+        RECORD, [Event("k3fm9x2q", job, n, float(job), body) for job, n, body in numbered_details], "running", 3.0
+    )
+    assert view.details == (("1-1", diff), ("1-2", other))
+
+
+def test_what_passed_and_is_to_be_known_is_shown_with_what_to_do() -> None:
+    note = values.Finding("docker group", "pass", "geschke is not in it", "Let Imker add it: --docker-group")
+    warned = values.Finding("disk", "warn", "less than 2 GB left", "Make room.")
+    (block,) = findings.render_findings((values.Finding("clock", "pass", "agrees with ours"), note, warned))
+    assert block["text"]["text"].splitlines() == [
+        "⚠️ *disk*: less than 2 GB left. Make room.",
+        "ℹ️ *docker group*: geschke is not in it. Let Imker add it: --docker-group",
+        "✔️ 2 checks passed: clock, docker group",
+    ]

@@ -1,0 +1,92 @@
+"""docs/redis.md lists every key that stands in Redis, and says truly which are signed."""
+
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.handlers.delivery import Delivery
+from bot.listeners.inbox import Inbox
+from bot.listeners.rate_limit import RateLimiter
+from bot.listeners.receiver import DeliveryReceiver
+from bot.reconciler.leader_election import LEADER_KEY as LEASE
+from imker.protocol.commands import Hold
+from imker.protocol.events import JobStarted, NodeTable
+from jobs import run
+from jobs.events.writer import EventWriter
+from jobs.handlers.nodes import LAST_NODES_KEY
+from jobs.settings import RightsSection
+from tests.support.bot_harness import IDS, KEY, OPS
+from tests.unit.bot.runs.test_tampering import FILE, World
+
+ROOT = Path(__file__).parents[3]
+ROW = re.compile(r"^ +\| (`.*?) \| .*? \| .*? \| (.*?) \|$", re.MULTILINE)
+SEALED = re.compile(rb"[0-9a-f]{64} ")
+NOT_HERE = {"imker:used:*", "lock:*", "fence:*", "rq:*"}  # of the RQ workers, and RQ's own
+
+
+def table() -> dict[str, bool]:
+    """Each pattern of a key, and whether it is said to be signed."""
+    rows = ROW.findall((ROOT / "docs/redis.md").read_text())
+    named = {key: why.startswith("signed") for keys, why in rows for key in re.findall(r"`([^`]+)`", keys)}
+    return {key.replace("RUN", "*").replace("ID", "*"): signed for key, signed in named.items()}
+
+
+def row(key: str, patterns: dict[str, bool]) -> str:
+    """The most particular one that fits; `*` is one part of a key, but at the end."""
+    fits = [pattern for pattern in patterns if fnmatchcase(key, pattern)]
+    return max(fits, key=lambda pattern: (pattern.count(":"), len(pattern)), default="")
+
+
+def values(redis: Redis, key: bytes) -> list[Any]:
+    match redis.type(key):
+        case b"hash":
+            return list(redis.hgetall(key).values())  # type: ignore[union-attr]
+        case b"zset":
+            return list(redis.zrange(key, 0, -1))  # type: ignore[arg-type]
+        case b"stream":
+            return [fields[b"event"] for _, fields in redis.xrange(key)]  # type: ignore[union-attr]
+        case b"set":
+            return list(redis.smembers(key))  # type: ignore[arg-type]
+        case _:
+            return [redis.get(key)]
+
+
+@pytest.fixture
+def world(redis: Redis) -> World:
+    """All that the bot and the reconciler write, and what the jobs tell."""
+    made = World(redis, FILE)
+    bot = DeliveryReceiver(made.handler, Inbox(redis, KEY, lambda: made.timestamp.unix), made.channel, RateLimiter(99))  # type: ignore[arg-type]
+    url, at = "https://hooks.slack.com/commands/1", made.timestamp.unix
+    bot.persist(Delivery("command", "trigger.1", IDS["alice"], OPS, "migrate tondi", url, at))
+    bot.receive(Delivery("command", "trigger.2", IDS["alice"], OPS, "migrate tondi", url, at), lambda: None)  # type: ignore[arg-type]
+    pending = made.create_run("pending", needed=2)
+    made.clicks("bob", f"{pending}:1", "accept")
+    made.runs.hold(made.create_run("running"), Hold("pause", IDS["alice"], at))
+    made.runs.claim_delivery("v0=1")
+    redis.set(LEASE, b"1")
+    run.publish_inventory(redis, KEY, {}, RightsSection())
+    journal = EventWriter(redis, KEY, pending, 1, lambda: at)
+    journal.save_signed(LAST_NODES_KEY, "{}")
+    journal.emit(JobStarted())
+    journal.emit(NodeTable("tondi", at, ()))
+    made.look()
+    return made
+
+
+def test_every_key_is_listed_and_each_that_is_said_to_be_signed_is(world: World) -> None:
+    patterns, seen = table(), set()
+    assert len(patterns) > 15
+    for key in world.redis.keys("*"):
+        name = key.decode()
+        pattern = row(name, patterns)
+        assert pattern, f"docs/redis.md does not list {name}"
+        seen.add(pattern)
+        if patterns[pattern]:
+            kept = values(world.redis, key)
+            assert kept, name
+            assert all(SEALED.match(value) for value in kept), f"{name} is not signed"
+    assert set(patterns) - seen <= NOT_HERE, "nothing has these"

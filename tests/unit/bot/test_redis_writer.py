@@ -1,0 +1,176 @@
+"""What somebody who can write to Redis, and has no key, puts there to silence or redirect messages has no effect.
+
+The real Reconciler against the lab's Slack; what the attacker wants to be posted elsewhere would reach a real server.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from redis import Redis
+from structlog.testing import capture_logs
+
+from bot.reconciler.audit_checkpoints import AuditCheckpoints, find_checkpoints
+from bot.records import Decision
+from bot.runs.store import RunStore
+from imker.audit_log import AuditLog
+from imker.hash_chain import AuditFact
+from imker.protocol.events import DecisionRequested, JobStarted, ThreadDetail
+from imker.protocol.values import Candidate, Quorum
+from jobs.events.writer import EventWriter
+from lab.slack.client import VisibleMessage
+from lab.slack.server_process import run_fake_slack
+from tests.support.streams import KEY
+from tests.unit.bot.reconciler.test_slack_outage import ALICE, MINUTE, OPS, World
+
+ELSEWHERE = "C99ELSEWHERE"
+DAY = 24 * 3600.0
+CANDIDATE = Candidate("kaditz", "j8xsy2yb802b5ys0uvwhsouw1", "198.18.0.39", "kaditz", "26.1.5")
+PENDING = DecisionRequested("accept", "f00d", CANDIDATE, Quorum(2, 0, 3, 1), host="kaditz", valid_seconds=1800.0)
+
+
+@pytest.fixture
+def world(redis: Redis) -> Iterator[World]:
+    with run_fake_slack() as workspace:
+        yield World(workspace, redis)
+
+
+@contextmanager
+def victim() -> Iterator[tuple[str, list[str]]]:
+    """An HTTP server inside the network, its URL, and what it is asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/internal?x=1", asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def self_approved(world: World) -> str:
+    """A run whose requester accepts it, as `accept_own` allows; its message stands, and the next job has begun."""
+    AuditLog(world.redis).append(AuditFact("1", "asked", ALICE))
+    (run,) = world.start_runs(1)
+    world.tell(run, PENDING)
+    world.look()
+    return run
+
+
+def accepts(world: World, run: str) -> None:
+    record = world.runs.record(run)
+    assert record
+    world.runs.decide(record, Decision(1, "accept", ALICE, world.now, "f00d"))
+    EventWriter(world.redis, KEY, run, 2, world.clock).emit(JobStarted("kaditz"))
+
+
+def broadcasts(world: World) -> list[VisibleMessage]:
+    return [one for one in world.workspace.visible_messages(ALICE, OPS) if one.raw.get("subtype") == "thread_broadcast"]
+
+
+@pytest.mark.parametrize("mark", ["{} 1", "{} 1 tried"])
+def test_forged_marks_suppress_neither_head_nor_break_glass(world: World, mark: str) -> None:
+    run = self_approved(world)
+    for what in ("head", "alarm"):
+        world.redis.hset(f"bot:run:{run}:posted", mark.format(what), "1")
+    accepts(world, run)
+    world.look(MINUTE)
+    texts = sorted(one.text for one in broadcasts(world))
+    assert len(texts) == 2
+    assert "--head" in texts[0]
+    assert "Break-glass" in texts[1]
+
+
+def test_a_mark_that_is_copied_from_another_place_suppresses_nothing(world: World) -> None:
+    run = self_approved(world)
+    kept = world.redis.hget(f"bot:run:{run}:posted", "ts")
+    for what in ("head 1", "alarm 1"):
+        world.redis.hset(f"bot:run:{run}:posted", what, kept)  # type: ignore[arg-type]
+    accepts(world, run)
+    world.look(MINUTE)
+    assert len(broadcasts(world)) == 2
+
+
+@pytest.mark.parametrize("how", ["forged", "deleted"])
+def test_a_forged_day_does_not_suppress_the_daily_head(world: World, how: str) -> None:
+    """Nor does one that is deleted; and in the end each day's head is there once."""
+    now = [time.time()]
+    audit = AuditLog(world.redis, clock=lambda: now[0])
+    runs = RunStore(world.redis, lambda: now[0], KEY)
+
+    def look() -> None:
+        """As a reconciler does that has just been started."""
+        AuditCheckpoints(world.client, audit, runs, OPS, lambda: now[0]).post_daily()
+
+    audit.append(AuditFact("1", "asked", ALICE))
+    look()
+    for _ in range(2):
+        now[0] += DAY
+        if how == "forged":
+            world.redis.hset("audit:posted", "day", time.strftime("%Y-%m-%d", time.gmtime(now[0])))
+        else:
+            world.redis.delete("audit:posted")
+        for _again in range(3):
+            look()
+    assert len(find_checkpoints(world.client, OPS)) == 2
+    assert (
+        len([one for one in world.workspace.visible_messages(ALICE, OPS) if "is over. The record now" in one.text]) == 2
+    )
+
+
+def test_a_forged_channel_sends_no_thread_elsewhere(world: World) -> None:
+    (run,) = world.start_runs(1)
+    world.look()
+    world.redis.hset(f"bot:run:{run}:posted", "channel", ELSEWHERE)
+    world.tell(run, ThreadDetail("apt on kaditz", "Get:1 docker.io"))
+    world.look(MINUTE)
+    channels = {call["arguments"]["channel"] for call in world.calls() if "channel" in call["arguments"]}
+    assert channels == {OPS}
+    assert [one.thread_ts for one in world.workspace.visible_messages(ALICE, OPS) if "apt on kaditz" in one.text]
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["to this reconciler", "only in Redis"])
+def test_a_forged_timestamp_neither_mutes_nor_doubles_a_message(world: World, known: bool) -> None:
+    """`known`: whether the reconciler itself has seen where the message stands."""
+    (run,) = world.start_runs(1)
+    world.look()
+    world.redis.hset(f"bot:run:{run}:posted", "ts", "1.000001")
+    after = world if known else World(world.workspace, world.redis)
+    after.now = world.now
+    world.tell(run, ThreadDetail("apt on kaditz", "Get:1 docker.io"))
+    after.look(MINUTE)
+    assert len(after.posts(run)) == 1
+    assert [one.thread_ts for one in world.workspace.visible_messages(ALICE, OPS) if "apt on kaditz" in one.text]
+
+
+@pytest.mark.parametrize("forged", ["{url}", "f00d {url}"])
+def test_a_forged_response_url_is_never_posted_to(world: World, forged: str) -> None:
+    with victim() as (url, asked):
+        (run,) = world.start_runs(1)
+        world.redis.set(f"bot:run:{run}:answer", forged.format(url=url))
+        world.workspace.set_channel(OPS, app=False)
+        world.look(MINUTE)
+    assert world.runs.posted_messages.get(run).get("privately") == "first", "the test can fail"
+    assert asked == []
+
+
+def test_what_is_forged_is_logged_once(world: World) -> None:
+    (run,) = world.start_runs(1)
+    world.look()
+    world.redis.hset(f"bot:run:{run}:posted", "channel", ELSEWHERE)
+    with capture_logs() as logs:
+        world.look(10.0)
+    assert [line["place"] for line in logs if line["log_level"] == "warning"] == [f"bot:run:{run}:posted channel"]

@@ -1,0 +1,55 @@
+"""The environment: which way in, and what is wrong with it."""
+
+from pathlib import Path
+
+import pytest
+
+from bot import settings
+from imker.config import ConfigError
+
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> dict[str, str]:
+    path = tmp_path / "imker.toml"
+    path.write_text('[slack]\nchannels = ["C01OPS"]\n[rights]\nread = ["*"]\n')
+    return {"IMKER_CONFIG": str(path)}
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong"),
+    [
+        ({}, "SLACK_BOT_TOKEN: missing"),
+        ({"SLACK_BOT_TOKEN": "xoxb-1"}, "SLACK_APP_TOKEN: missing"),
+        ({"SLACK_BOT_TOKEN": "xapp-1", "SLACK_APP_TOKEN": "xoxb-1"}, "are the two swapped?"),
+        ({**TOKENS, "IMKER_HTTP": "127.0.0.1:8080"}, "SLACK_SIGNING_SECRET: missing"),
+        ({**TOKENS, "SLACK_SIGNING_SECRET": "s", "IMKER_HTTP": "8080"}, "is not HOST:PORT"),
+        ({**TOKENS, "SLACK_SIGNING_SECRET": "s", "IMKER_HTTP": "127.0.0.1:http"}, "is not HOST:PORT"),
+        ({**TOKENS, "SLACK_SIGNING_SECRET": "s", "IMKER_HTTP": "127.0.0.1:65536"}, "is not HOST:PORT"),
+    ],
+)
+def test_what_is_wrong_is_said(config: dict[str, str], values: dict[str, str], wrong: str) -> None:
+    with pytest.raises(ConfigError, match=wrong.replace("?", r"\?")):
+        settings.load({**config, **values})
+
+
+@pytest.mark.parametrize(
+    ("values", "http", "socket"),
+    [
+        (TOKENS, None, True),
+        ({**TOKENS, "SLACK_SIGNING_SECRET": "s"}, None, True),
+        ({**TOKENS, "SLACK_SIGNING_SECRET": "s", "IMKER_HTTP": "127.0.0.1:8080"}, ("127.0.0.1", 8080), True),
+        (
+            {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s", "IMKER_HTTP": "[::1]:8080"},
+            ("::1", 8080),
+            False,
+        ),
+    ],
+)
+def test_which_ways_in_there_are(
+    config: dict[str, str], values: dict[str, str], http: tuple[str, int] | None, socket: bool
+) -> None:
+    loaded = settings.load({**config, **values})
+    assert (loaded.http, loaded.app_token is not None) == (http, socket)
+    assert "xoxb-1" not in repr(loaded)

@@ -1,0 +1,208 @@
+"""A wrong configuration is told at once, a line for each thing."""
+
+from pathlib import Path
+
+import pytest
+
+from bot import settings as bot_settings
+from imker.config import ConfigError
+from jobs.inventory import hosts
+from tests.support.imker_toml import HOST_CONFIG, VALID_CONFIG
+
+TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
+LIST, TABLE = 'a list is wanted, such as ["…"]', "a table is wanted, { key = … }"
+
+
+def lines(path: Path, text: str, **environment: str) -> list[str]:
+    """What the bot says."""
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        bot_settings.load({**TOKENS, "IMKER_CONFIG": str(path), **environment})
+    return [line.removeprefix(f"{path}: ") for line in caught.value.lines]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (VALID_CONFIG.replace("channels", "chanels"), ["[slack] chanels: unknown key; did you mean channels?"]),
+        (VALID_CONFIG + "[slak]\n", ["[slak]: unknown key; did you mean slack?"]),
+        (VALID_CONFIG + 'read = "all"\n', [f"[rights] read: {LIST}"]),
+        (VALID_CONFIG + "read = [1]\n", ["[rights] read entry 1: a text in quotes is wanted"]),
+        (VALID_CONFIG + 'accept_own = "perhaps"\n', ["[rights] accept_own: true or false is wanted"]),
+        (VALID_CONFIG + 'accept_count = "two"\n', ["[rights] accept_count: a whole number is wanted"]),
+        (VALID_CONFIG + "accept_count = 1.5\n", ["[rights] accept_count: a whole number is wanted"]),
+        (VALID_CONFIG + "accept_count = 9\n", ["[rights] accept_count: at most 5 is wanted"]),
+        (VALID_CONFIG + "accept_within = 0\n", ["[rights] accept_within: at least 1 is wanted"]),
+        (VALID_CONFIG + '[[rights.rule]]\nverbs = ["plan"]\n', ["[rights] rule entry 1 who: missing"]),
+        ("slack = 1\n" + VALID_CONFIG.split("]\n", 2)[2], [f"[slack]: {TABLE}"]),
+        ('[slack]\nchanels = []\n[rights]\nacept = []\nread = ["*"]\nchang = []\n[slak]\n',
+         ["[slak]: unknown key; did you mean slack?",
+          "[slack] chanels: unknown key; did you mean channels?",
+          "[rights] acept: unknown key; did you mean accept?",
+          "[rights] chang: unknown key; did you mean change?"]),
+        ("", ["[slack] channels: none; name a channel's ID (C…): commands are taken nowhere else",
+              "[rights]: nobody is named; name who may read, change and accept"]),
+        ("[slack]\nchanels = []\n", ["[slack] chanels: unknown key; did you mean channels?",
+                                     "[rights]: nobody is named; name who may read, change and accept"]),
+    ],
+)  # fmt: skip
+def test_each_thing_wrong_is_a_line_with_what_is_right(tmp_path: Path, text: str, expected: list[str]) -> None:
+    assert lines(tmp_path / "imker.toml", text) == expected
+
+
+BESIDES = "besides who asked (accept_own = false): no manager could join; name more people"
+
+
+@pytest.mark.parametrize(
+    ("rights", "expected"),
+    [
+        ('read = ["*"]', ""),
+        ('change = ["U01ALICE"]\naccept = ["U02BOB"]', ""),
+        ('change = ["U01ALICE"]', f"nobody may, and it takes 1 {BESIDES}"),
+        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]', f"1 may (U01ALICE), and it takes 1 {BESIDES}"),
+        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]\naccept_own = true', ""),
+        ('change = ["U01ALICE", "U02BOB"]\naccept = ["U01ALICE"]', ""),
+        ('change = ["S01OPS"]\naccept = ["U01ALICE"]', ""),
+        ('change = ["U01ALICE"]\naccept = ["S01OPS"]', ""),
+        ('change = ["U01ALICE"]\naccept = ["*"]', ""),
+        ('change = ["*"]\naccept = ["U02BOB"]\naccept_count = 2', f"1 may (U02BOB), and it takes 2 {BESIDES}"),
+        ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2',
+         f"2 may (U01ALICE, U02BOB), and it takes 2 {BESIDES}"),
+        ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2\naccept_own = true', ""),
+        ('[[rights.rule]]\nwho = ["U01ALICE"]\nverbs = ["migrate", "accept"]',
+         f"1 may (U01ALICE), and it takes 1 {BESIDES}"),
+    ],
+)  # fmt: skip
+def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, expected: str) -> None:
+    path, text = tmp_path / "imker.toml", f'[slack]\nchannels = ["C01OPS"]\n[rights]\n{rights}\n'
+    if expected:
+        assert lines(path, text) == [f"[rights] accept: {expected}"]
+    else:
+        path.write_text(text)
+        bot_settings.load({**TOKENS, "IMKER_CONFIG": str(path)})
+
+
+def test_a_name_is_no_right(tmp_path: Path) -> None:
+    (line,) = lines(tmp_path / "imker.toml", VALID_CONFIG.replace("U01ALICE", "@alice"))
+    assert "'@alice' is no Slack user ID" in line
+
+
+def test_tokens_missing_and_swapped_are_told_with_the_file(tmp_path: Path) -> None:
+    problems = lines(tmp_path / "imker.toml", VALID_CONFIG + "x = 1\n", SLACK_BOT_TOKEN="xapp-2", SLACK_APP_TOKEN=" ")
+    assert len(problems) == 3
+    assert "swapped" in problems[0]
+    assert "missing" in problems[1]
+
+
+def test_syntax_and_absence(tmp_path: Path) -> None:
+    assert "line 1" in lines(tmp_path / "imker.toml", "[slack\n")[0]
+    with pytest.raises(ConfigError, match="not there"):
+        bot_settings.load({**TOKENS, "IMKER_CONFIG": str(tmp_path / "none.toml")})
+
+
+# --- the jobs' side ------------------------------------------------------------------------------------------------
+
+
+def with_files(folder: Path) -> Path:
+    """All that HOST names, as it should be, and a docker-machine store beside it."""
+    (folder / "known_hosts").touch()
+    for name in ("key", "ca.pem", "cert.pem", "key.pem"):
+        (folder / name).touch(mode=0o600)
+    (folder / "store/machines/tondi").mkdir(parents=True)
+    return folder
+
+
+def jobs_lines(folder: Path, text: str) -> list[str]:
+    path = folder / "imker.toml"
+    path.write_text(text.format(folder=folder))
+    try:
+        hosts.load_checked(path)
+    except ConfigError as error:
+        return [line.removeprefix(f"{path}: ").replace(str(folder), "~") for line in error.lines]
+    return []
+
+
+STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (HOST_CONFIG, []),
+        (STORE, []),
+        (HOST_CONFIG.split("[hosts")[0],
+         ["[hosts]: none; name docker-machine's store in [inventory] docker_machine, or [hosts.NAME]"]),
+        (STORE.replace("/store", "/elsewhere"), ["[inventory] docker_machine: ~/elsewhere/machines is not there"]),
+        (HOST_CONFIG.replace("/known_hosts", "/none"),
+         ["[inventory] known_hosts: ~/none is not there; check each host's key on its console, then: "
+          "ssh-keyscan ADDRESS >> ~/none"]),
+        (HOST_CONFIG.replace("198.18.0.39", "not an address;x"),
+         ["[hosts.kaditz] address: 'not an address;x' is no IPv4 address nor a host's name"]),
+        (HOST_CONFIG.replace("198.18.0.39", "kaditz.example.org"), []),
+        *((HOST_CONFIG.replace("kaditz", name),
+           [f"[hosts.{name}]: nobody could type this name; small letters, digits, dots and hyphens, and not all"])
+          for name in ("Kaditz", "my_host", "all")),
+        (HOST_CONFIG.replace("address", "adress"),
+         ["[hosts.kaditz] adress: unknown key; did you mean address?",
+          "[hosts.kaditz] address: missing, and docker-machine's store does not know it"]),
+        (HOST_CONFIG + 'role = "leader"', ["[hosts.kaditz] role: 'manager' or 'worker' is wanted"]),
+        (HOST_CONFIG + "ssh_port = 0", ["[hosts.kaditz] ssh_port: at least 1 is wanted"]),
+        (HOST_CONFIG + "[hosts]\ntondi = 1", [f"[hosts.tondi]: {TABLE}"]),
+        (HOST_CONFIG + '[engine]\napt_component = "experimental"', [f"[engine] apt_component: {TABLE}"]),
+        (HOST_CONFIG + '[engine.apt_component]\nform = "main"\nto = "test"',
+         ["[engine] apt_component from: missing", "[engine] apt_component form: unknown key; did you mean from?"]),
+        (HOST_CONFIG + '[engine]\napt_list = 1', ["[engine] apt_list: a path in quotes is wanted"]),
+        (HOST_CONFIG + '[fleet]\naddress_pool = "10.0.0.1/8"',
+         ['[fleet] address_pool: a network is wanted, such as "10.0.0.0/8"']),
+        (STORE.replace("machine =", "machin =") + '\n[hosts.tondi]\nssh_key = "{folder}/none"\ntls = "{folder}/x"',
+         ["[inventory] docker_machin: unknown key; did you mean docker_machine?",
+          "[hosts.tondi] address: missing, and docker-machine's store does not know it",
+          "[hosts.tondi] ssh_key: ~/none is not there",
+          "[hosts.tondi] tls: ~/x/ca.pem is not there",
+          "[hosts.tondi] tls: ~/x/cert.pem is not there",
+          "[hosts.tondi] tls: ~/x/key.pem is not there"]),
+        (HOST_CONFIG + "[hosts.tondi]",
+         ["[hosts.tondi] address: missing, and docker-machine's store does not know it",
+          "[hosts.tondi] ssh_key: missing, and docker-machine's store names none",
+          "[hosts.tondi] tls: missing; the folder with ca.pem, cert.pem and key.pem for the Engine API"]),
+    ],
+)  # fmt: skip
+def test_the_jobs_side_tells_all_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
+    assert jobs_lines(with_files(tmp_path), text) == expected
+
+
+NO_OBJECT = "is no JSON object as docker-machine writes it"
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        ("{broken", NO_OBJECT),
+        ("[]", NO_OBJECT),
+        ("\N{LATIN SMALL LETTER E WITH ACUTE}", NO_OBJECT),
+        ('{"Driver": []}', "Driver: a table is wanted, { key = … }"),
+        ('{"Driver": {"SSHPort": "ssh"}}', "Driver.SSHPort: a whole number is wanted"),
+        ('{"HostOptions": {"SwarmOptions": {"Discovery": 1}}}',
+         "HostOptions.SwarmOptions.Discovery: a text in quotes is wanted"),
+    ],
+)  # fmt: skip
+def test_a_machine_that_cannot_be_read(tmp_path: Path, machine: str, expected: str) -> None:
+    (with_files(tmp_path) / "store/machines/tondi/config.json").write_text(machine, "latin-1")
+    assert jobs_lines(tmp_path, STORE + '[hosts.tondi]\nrole = "manager"') == [
+        f"~/store/machines/tondi/config.json: {expected}; mend it, or move its folder out of the store"
+    ]
+
+
+@pytest.mark.parametrize("name", ["key", "key.pem"])
+def test_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
+    (with_files(tmp_path) / name).chmod(0o644)
+    key = "ssh_key" if name == "key" else "tls"
+    assert jobs_lines(tmp_path, HOST_CONFIG) == [
+        f"[hosts.kaditz] {key}: ~/{name} can be read by others; chmod 600 ~/{name}"
+    ]
+
+
+def test_the_signing_key_is_told_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMKER_SIGNING_KEY", "short")
+    problems = jobs_lines(with_files(tmp_path), HOST_CONFIG + "[slak]\n")
+    assert [line.split(":")[0] for line in problems] == ["[slak]", "IMKER_SIGNING_KEY"]

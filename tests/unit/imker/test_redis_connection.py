@@ -1,0 +1,35 @@
+"""Whoever starts waits for Redis, and then says where it looked and what to do."""
+
+import socket
+import threading
+import time
+
+import pytest
+
+from imker import redis_connection
+
+
+def test_a_redis_that_is_not_there_is_told_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis_connection, "STARTUP_TIMEOUT", 0.1)
+    with pytest.raises(redis_connection.RedisUnavailable, match=r"does not answer .*is REDIS_URL right"):
+        redis_connection.connect("redis://127.0.0.1:1/0")
+
+
+def test_one_that_comes_late_is_waited_for() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as matches:
+        port = matches.getsockname()[1]
+
+    def late() -> None:
+        time.sleep(1)
+        with socket.create_server(("127.0.0.1", port)) as server:
+            connection = server.accept()[0]
+            with connection:
+                while chunk := connection.recv(4096):
+                    connection.sendall(b"+PONG\r\n" if b"PING" in chunk else b"+OK\r\n" * chunk.count(b"*"))
+
+    thread = threading.Thread(target=late)
+    thread.start()
+    client = redis_connection.connect(f"redis://127.0.0.1:{port}/0?protocol=2")
+    client.close()
+    thread.join(10)
+    assert not thread.is_alive()

@@ -1,0 +1,137 @@
+"""An embedded Redis whose file is damaged in the middle: said once, with the command that repairs it, and no noise."""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from imker import redis_connection, redis_damage
+from imker.embedded_redis import LONGEST, SHORTEST, Pauses, _user_locks
+from tests.support.embedded_redis import wait_until_ended
+from tests.unit.imker.test_embedded_redis import gone, keeper_pid, server_of, user
+
+KEPT = 400
+
+
+@pytest.fixture
+def damaged(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder whose server has died, and cannot be started: a disk has lost a few bytes."""
+    folder = Path(tempfile.mkdtemp(dir=redis_folder))
+    monkeypatch.setenv("IMKER_STATE", str(folder))
+    process = user(folder)
+    server = server_of(process)
+    with Redis(unix_socket_path=str(folder / "redis.sock")) as redis:
+        for number in range(KEPT):
+            redis.rpush("kept", f"value-{number}")
+    file = folder / "appendonlydir/appendonly.aof.1.incr.aof"
+    text = bytearray(file.read_bytes())
+    text[len(text) // 2 : len(text) // 2 + 20] = b"\xff" * 20
+    (folder / "log").write_text("")
+    os.kill(server, signal.SIGSTOP)
+    file.write_bytes(text)
+    os.kill(server, signal.SIGKILL)
+    assert gone(server)
+    yield folder
+    process.kill()
+    process.communicate()
+    if folder in _user_locks:
+        _user_locks.pop(folder).close()
+    wait_until_ended(folder)
+
+
+def starts(folder: Path) -> int:
+    return (folder / "log").read_text().count("Valkey is starting")
+
+
+def test_a_damaged_file_is_said_with_its_repair_and_the_repair_is_right(
+    damaged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_connection, "STARTUP_TIMEOUT", 3)
+    with pytest.raises(redis_connection.RedisUnavailable) as raised:
+        redis_connection.connect(None, retries=0)
+    said = str(raised.value)
+    file = damaged / "appendonlydir/appendonly.aof.1.incr.aof"
+    assert f"{file} is damaged" in said
+    assert "Bad file format reading the append only file" in said, "the server's own last line"
+    command = re.search(r"^    (\(.*--fix.*\))$", said, re.MULTILINE)
+    assert command, said
+    subprocess.run(["bash", "-c", command[1]], input=b"y\n", check=True, capture_output=True)
+    with Redis(unix_socket_path=str(damaged / "redis.sock")) as redis:
+        number = keeper_pid(redis)
+        assert 150 < number < KEPT, "all from before the damage"
+        assert redis.lrange("kept", 0, -1) == [f"value-{n}".encode() for n in range(number)]
+
+
+def test_a_server_that_does_not_start_is_started_less_and_less_often(damaged: Path) -> None:
+    time.sleep(10)
+    assert 3 <= starts(damaged) <= 7, "after 0, 0.2, 0.6, 1.4, 3, 6.2 seconds"
+    file = damaged / "appendonlydir/appendonly.aof.1.incr.aof"
+    before, begun = starts(damaged), time.monotonic()
+    os.utime(file)
+    while starts(damaged) == before:
+        assert time.monotonic() - begun < 3, "a file that was changed is tried at once"
+        time.sleep(0.05)
+
+
+def test_pauses_grow_up_to_a_limit_and_begin_again_once_it_answered() -> None:
+    now = 0.0
+    pauses = Pauses(lambda: now)
+    waited = []
+    for _ in range(12):
+        begun = now
+        while not pauses.over(0):
+            now += 0.01
+        waited.append(now - begun)
+    assert waited[:5] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2], abs=0.02)
+    assert waited[-1] == pytest.approx(LONGEST, abs=0.02)
+    pauses.answered()
+    begun = now
+    while not pauses.over(0):
+        now += 0.01
+    assert now - begun == pytest.approx(SHORTEST, abs=0.02)
+
+
+LOG = """1:M 27 Nov 2026 17:10:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0OoO0Oo
+1:M 27 Nov 2026 17:10:49.368 # Bad file format reading the append only file old.aof: make a backup
+2:M 27 Nov 2026 17:11:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0OoO0Oo
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "says", "command"),
+    [
+        ("2:M 27 Nov # Bad file format reading the append only file a.incr.aof: make a backup\n", "a.incr.aof", True),
+        ("2:M 27 Nov # Unexpected end of file reading the append only file a.aof. You can: 1) Make\n", "a.aof", True),
+        ("2:M 27 Nov # Error reading the RDB base file a.rdb, AOF loading aborted\n", "Error reading the RDB", False),
+        ("2:M 27 Nov # Fatal error: can't open the append log file\n", "can't open the append log", False),
+        ("2:M 27 Nov * Done loading RDB\n", "Done loading RDB", False),
+        ("\x1b]0;owned\x07# an escape\n", "# an escape", False),
+    ],
+)
+def test_what_the_log_says_of_the_last_start(tmp_path: Path, more: str, says: str, command: bool) -> None:
+    (tmp_path / "log").write_text(LOG + more)
+    said = redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server"))
+    assert (says in said, "--fix" in said, "old.aof" in said) == (True, command, False)
+    assert "\x1b" not in said
+
+
+def test_without_a_log_there_is_nothing_to_say(tmp_path: Path) -> None:
+    assert redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server")) == f"{tmp_path / 'log'} may say why"
+
+
+def test_a_log_does_not_grow_for_ever(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"x" * redis_damage.MAX_LOG_BYTES + b"\nthe end\n")
+    redis_damage.shorten_log(log)
+    assert log.stat().st_size <= redis_damage.KEPT_LOG_BYTES
+    assert log.read_bytes().endswith(b"\nthe end\n")
+    short = log.read_bytes()
+    redis_damage.shorten_log(log)
+    assert log.read_bytes() == short

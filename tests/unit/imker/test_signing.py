@@ -1,0 +1,62 @@
+import threading
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imker import signing
+from imker.config import ConfigError
+from imker.signing import SigningKey
+
+KEY = "0123456789abcdef" * 4
+
+
+@given(st.text(), st.text())
+def test_only_the_text_that_was_signed_with_the_same_key(text: str, other: str) -> None:
+    signature = SigningKey(KEY).sign(text)
+    assert SigningKey(KEY).verify(text, signature)
+    assert SigningKey(KEY).verify(other, signature) is (other == text)
+    assert not SigningKey(KEY[::-1]).verify(text, signature)
+    assert not SigningKey(KEY).verify(text, other)
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"REDIS_URL": "redis://elsewhere"}, "IMKER_SIGNING_KEY: missing"),
+        ({"IMKER_SIGNING_KEY": "hunter2"}, "IMKER_SIGNING_KEY: too short"),
+        ({"REDIS_URL": "redis://elsewhere", "IMKER_SIGNING_KEY": KEY}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line_that_holds_no_key(environment: dict[str, str], says: str) -> None:
+    problem = signing.key_problem(environment)
+    assert says in problem
+    assert bool(problem) is bool(says)
+    assert environment.get("IMKER_SIGNING_KEY", KEY) not in problem
+    if says:
+        with pytest.raises(ConfigError, match="openssl rand -hex 32"):
+            signing.load_signing_key(environment)
+
+
+def test_a_key_prints_as_nothing() -> None:
+    assert KEY not in f"{SigningKey(KEY)!r} {SigningKey(KEY)}"
+
+
+def test_with_the_embedded_redis_all_who_come_at_once_share_one_that_is_private(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IMKER_STATE", str(tmp_path))
+    keys: list[SigningKey] = []
+    threads = [threading.Thread(target=lambda: keys.append(signing.load_signing_key({}))) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({key.sign("x") for key in keys}) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["signing.key"]
+    assert (tmp_path / "signing.key").stat().st_mode & 0o777 == 0o600
+    (tmp_path / "signing.key").chmod(0o644)
+    with pytest.raises(ConfigError, match="can be read by others"):
+        signing.load_signing_key({})

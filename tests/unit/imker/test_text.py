@@ -1,0 +1,94 @@
+"""What a host says is harmless and short before it reaches a terminal, a log line, an event or a regular expression."""
+
+import logging
+import time
+from typing import Any
+
+import pytest
+
+from imker.log import _redact_event, _RedactingFormatter
+from imker.protocol.values import Finding
+from imker.redaction import KEPT, redact
+from imker.text import one_line, strip_control, truncate
+from jobs.connectors import files
+from jobs.connectors.shell import Output
+from jobs.errors import CommandFailed, JobError
+
+OWNED = "\x1b]0;owned\x07\x1b[2K\x1b[1A\x1b[32mpass  all is well\x1b]52;c;cm0gLXJm\x07\r\n"
+OWNED += "\u202epass\u2028fail \ud800\x9b2J\u061c"
+BAD = set("\x00\x07\x08\x1b\r\x9b\u202e\u2028\u061c\ud800")
+
+
+@pytest.mark.parametrize("made", [strip_control, one_line, lambda text: truncate(strip_control(text), 50)])
+def test_no_control_character_is_left(made: Any) -> None:
+    assert not BAD & set(made(OWNED))
+
+
+def test_a_line_is_one_line_and_short() -> None:
+    assert one_line("a\n\n b\t\r\nc ") == "a b c"
+    assert one_line("\n".join("ab") * 10**6, 100) == one_line("\n".join("ab") * 100, 100)
+    assert len(one_line("x" * 10**7)) == 500
+
+
+def test_the_doctors_line_cannot_pass_for_another_nor_write_to_the_clipboard() -> None:
+    line = Finding("Engine of tondi", "block", OWNED, OWNED).as_text
+    assert not BAD & set(line)
+    assert [part[:6] for part in line.split("\n")] == ["fail  ", "      "]
+    assert len(Finding("c" * 10**6, "block", "t" * 10**6, "h" * 10**6).as_text) < 5000
+
+
+@pytest.mark.parametrize("failed", [JobError(OWNED * 10**4, hint=OWNED * 10**4, state=OWNED * 10**4),
+                                    CommandFailed("tondi", "apt", 1, OWNED * 10**4)])  # fmt: skip
+def test_an_error_carries_what_is_harmless_and_short(failed: JobError) -> None:
+    for text in (failed.summary, failed.hint, failed.state, str(failed)):
+        assert not BAD & set(text)
+        assert "\n" not in text
+        assert len(text) <= 2000
+
+
+def test_a_log_line_is_one_line_of_no_control_characters() -> None:
+    record = logging.LogRecord("paramiko", logging.WARNING, "x.py", 1, "said %s", (OWNED + "\nERROR root fake",), None)
+    line = _RedactingFormatter("%(levelname)s %(name)s %(message)s").format(record)
+    assert not BAD & set(line)
+    assert [part[:4] for part in line.splitlines()[1:]] == ["    "] * len(line.splitlines()[1:])
+    told = _redact_event(None, "", {"event": "job failed", "summary": OWNED})  # type: ignore[arg-type]
+    assert not BAD & set(told["summary"])
+
+
+@pytest.mark.parametrize("piece", ["://::::", "a", "password=", "://" * 85 + '"@', "SWMTKN-"])
+def test_a_long_text_is_cut_before_it_is_masked(piece: str) -> None:
+    began = time.process_time()
+    assert len(redact(piece * (4 * 2**20 // len(piece)))) <= KEPT
+    assert time.process_time() - began < 5
+
+
+def test_no_half_of_a_secret_is_left_where_a_text_is_cut() -> None:
+    for shift in range(0, 60, 7):
+        text = (
+            "x " * (KEPT // 2 - 10 - shift // 2)
+            + "http://imker:hunter2hunter2hunter2hunter2hunter2@proxy "
+            + "y" * KEPT
+        )
+        assert "hunter" not in redact(text)
+
+
+class Says:
+    """A host whose every file has this text."""
+
+    host = "tondi"
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def run(self, *_: str, **__: Any) -> Output:
+        return Output(0, self.text, "")
+
+    def reconnect(self) -> None:
+        """Nothing is open."""
+
+
+def test_a_file_that_is_too_large_to_be_one_of_options_is_not_read() -> None:
+    assert files.read_file(Says("x" * files.LARGEST), "/etc/default/docker") == "x" * files.LARGEST
+    with pytest.raises(JobError, match="/etc/default/docker on tondi is larger than 64 KB") as failed:
+        files.read_file(Says("x" * (files.LARGEST + 1)), "/etc/default/docker")
+    assert failed.value.check == "options not understood"

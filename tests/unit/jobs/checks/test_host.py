@@ -1,0 +1,162 @@
+"""The named checks: what passes, what warns, what blocks, in which words, and what to do then."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imker.protocol.values import Finding, Level
+from jobs.checks.host import check_host
+from jobs.facts.containers import Container
+from jobs.facts.environment import HostEnvironment
+from jobs.facts.host import HostFacts
+from jobs.facts.packages import Package
+from jobs.inventory.model import Host
+
+NOW, DAY = 1_795_440_000.0, 24 * 3600.0
+KADITZ = Host("kaditz", "198.18.0.39", "geschke")
+GOOD = HostEnvironment(
+    free_bytes=9 * 2**30,
+    address_mtus=(("127.0.0.1", 65536), ("198.18.0.39", 1500)),
+    routes=("198.18.0.0/24",),
+    user_groups=("geschke", "docker"),
+    storage_driver="overlay2",
+    iptables_backend="nf_tables",
+    certificate_expires=NOW + 400 * DAY,
+)
+DOCKER_IO = Package("docker.io", "20.10.24", "ii")
+WEB, BATCH = Container("web", "nginx", True, "always", ("front",)), Container("batch", "job", True, "no")
+
+
+def checked(
+    message: HostEnvironment | None, now: HostFacts | None = None, host: Host = KADITZ, **how: str
+) -> dict[str, Finding]:
+    facts = replace(now or HostFacts("kaditz", package=DOCKER_IO), environment=message)
+    all_findings = check_host(host, facts, how.pop("target", "26.1.5+dfsg1-9"), current_time=NOW, **how)
+    assert len({finding.check for finding in all_findings}) == len(all_findings), "each check speaks once"
+    return {finding.check: finding for finding in all_findings}
+
+
+CASES: list[tuple[str, HostEnvironment, Level, str]] = [
+    ("clock", replace(GOOD, clock_offset=4.9), "pass", "agrees with ours"),
+    ("clock", replace(GOOD, clock_offset=-12.0), "warn", "some seconds behind ours"),
+    ("clock", replace(GOOD, clock_offset=130.0), "warn", "over 2 min ahead of ours"),
+    ("clock", replace(GOOD, clock_offset=-7300.0), "block", "over 2 h behind ours"),
+    ("disk", replace(GOOD, free_bytes=None), "pass", "room enough"),
+    ("disk", replace(GOOD, free_bytes=2 * 2**30), "pass", "room enough"),
+    ("disk", replace(GOOD, free_bytes=2 * 2**30 - 1), "warn", "less than 2 GB left"),
+    ("disk", replace(GOOD, free_bytes=500 * 2**20 - 1), "block", "less than 500 MB left"),
+    ("init system", GOOD, "pass", "systemd"),
+    ("init system", replace(GOOD, init_system="init"), "block", "kaditz is run by init"),
+    ("apt lock", replace(GOOD, apt_lock_holder="apt (process 7)"), "warn", "apt (process 7) holds dpkg's lock"),
+    ("dpkg", replace(GOOD, broken_packages=("docker.io (iF)", "docker-cli (iU)")), "pass", "docker-cli (iU): will be mended"),
+    ("dpkg", replace(GOOD, broken_packages=("toy (iF)", "docker.io (iF)")), "warn", "not finished: toy (iF); it would"),
+    ("storage driver", replace(GOOD, storage_driver="btrfs"), "pass", "btrfs"),
+    ("storage driver", replace(GOOD, storage_driver=""), "pass", "not known while the Engine is down"),
+    ("storage driver", replace(GOOD, storage_driver="aufs"), "block", "uses aufs, which Engine 26 does not have"),
+    ("storage driver", replace(GOOD, storage_driver="devicemapper"), "block", "uses devicemapper, which Engine 26"),
+    ("TLS certificate", replace(GOOD, certificate_expires=NOW + 31 * DAY), "pass", "more than 30 days"),
+    ("TLS certificate", replace(GOOD, certificate_expires=NOW + 29 * DAY), "warn", "ends within 30 days"),
+    ("TLS certificate", replace(GOOD, certificate_expires=NOW - 1), "block", "has ended"),
+    ("address", replace(GOOD, address_mtus=(("198.18.0.40", 1500),)), "block", "198.18.0.39 is on none of kaditz's"),
+    ("MTU", replace(GOOD, address_mtus=(("198.18.0.39", 1400),)), "warn", "the link's MTU is 1400"),
+    ("address pool", replace(GOOD, routes=("10.20.0.0/16", "10.9.0.0/24")), "warn", "10.20.0.0/16, 10.9.0.0/24, in"),
+    ("address pool", replace(GOOD, routes=("0.0.0.0/1",)), "warn", "0.0.0.0/1, inside"),
+    ("iptables", replace(GOOD, legacy_tables=True), "warn", "both iptables-legacy and nf_tables"),
+    ("iptables", replace(GOOD, iptables_backend="legacy", legacy_tables=True), "pass", "legacy"),
+    ("docker group", replace(GOOD, user_groups=("geschke",)), "pass", "geschke is not in the group docker"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "value", "level", "words"), CASES)
+def test_a_check_and_its_level(check: str, value: HostEnvironment, level: Level, words: str) -> None:
+    matches = checked(value)[check]
+    assert matches.level == level
+    assert words in matches.text
+    if level != "pass":
+        assert matches.hint, "what to do is said"
+
+
+def test_a_host_without_fault_passes_everything() -> None:
+    by_check = checked(GOOD)
+    assert {finding.level for finding in by_check.values()} == {"pass"}
+    assert set(by_check) == {
+        "host key", "SSH", "sudo", "clock", "disk", "init system", "apt lock", "dpkg", "storage driver",
+        "TLS certificate", "restart policies", "classic overlay networks", "address", "MTU", "address pool", "iptables",
+        "docker group",
+    }  # fmt: skip
+
+
+def test_without_a_look_nothing_is_claimed() -> None:
+    assert checked(None) == {}
+
+
+def test_an_upgrade_of_ours_holds_the_lock_and_that_is_no_news() -> None:
+    with_lock = replace(GOOD, apt_lock_holder="apt-get (process 7)")
+    assert (
+        checked(with_lock, HostFacts("kaditz", package=DOCKER_IO, upgrade_state="active"))["apt lock"].level == "pass"
+    )
+    assert (
+        checked(with_lock, HostFacts("kaditz", package=DOCKER_IO, upgrade_state="failed"))["apt lock"].level == "warn"
+    )
+
+
+def test_containers_without_a_policy_are_named_and_started_again() -> None:
+    stopped = replace(BATCH, name="once", running=False)
+    restart_finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, BATCH, stopped)))["restart policies"]
+    assert restart_finding.text == "batch: none; Imker starts them again"
+
+
+def test_a_container_on_the_old_stores_overlay_network_blocks() -> None:
+    found_checks = checked(
+        replace(GOOD, overlay_networks=("front", "back")), HostFacts("kaditz", containers=(WEB, BATCH))
+    )
+    assert found_checks["classic overlay networks"].level == "block"
+    assert found_checks["classic overlay networks"].text.startswith("web: on an overlay network of the classic store")
+
+
+@pytest.mark.parametrize(
+    ("target", "oldest"),
+    [("24.0.9", ""), ("25.0.1", "1.24."), ("26.1.5", "1.24."), ("29.0.0", "1.44"), ("31.0", "1.44")],
+)
+def test_who_drives_the_engine_hears_what_it_no_longer_speaks(target: str, oldest: str) -> None:
+    proxy = Container("proxy", "traefik:1.7", True, "always", mounts_docker_socket=True)
+    finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, proxy)), target=target).get("API of helpers")
+    assert (finding is not None) is bool(oldest)
+    if finding:
+        assert finding.text.startswith("proxy: drive the Engine through its socket")
+        assert f"no API before {oldest}"[:-1] in finding.text
+    assert "API of helpers" not in checked(GOOD, HostFacts("kaditz", containers=(WEB,)), target=target)
+
+
+@pytest.mark.parametrize(("target", "expected_text"), [("28.5.2", False), ("29.0.0", True)])
+def test_fewer_open_files_are_told(target: str, expected_text: bool) -> None:
+    assert ("open files" in checked(GOOD, target=target)) is expected_text
+
+
+def test_an_older_engine_may_keep_its_driver() -> None:
+    assert checked(replace(GOOD, storage_driver="devicemapper"), target="24.0.9")["storage driver"].level == "pass"
+    assert checked(replace(GOOD, storage_driver="aufs"), target="5:24.0.9-1~debian")["storage driver"].level == "block"
+
+
+def test_another_pool_than_the_usual_one_is_what_routes_are_held_against() -> None:
+    with_routes = replace(GOOD, routes=("10.20.0.0/16", "172.30.1.0/24"))
+    assert "172.30.1.0/24, inside the swarm's address pool 172.30.0.0/16" in (
+        checked(with_routes, pool="172.30.0.0/16")["address pool"].text
+    )
+
+
+def test_root_needs_no_group() -> None:
+    root = replace(KADITZ, ssh_user="root")
+    assert checked(replace(GOOD, user_groups=("root",)), host=root)["docker group"].hint == ""
+
+
+@given(st.integers(0, 2**40), st.floats(-1e8, 1e8))
+def test_nothing_that_grows_while_somebody_reads_is_in_the_words(free: int, seconds_left: float) -> None:
+    """A person's yes is bound to them: a second later, or some bytes less, they are the same, or another level."""
+    then = replace(GOOD, free_bytes=free, certificate_expires=NOW + seconds_left)
+    later = replace(GOOD, free_bytes=max(free - 1, 0), certificate_expires=NOW + seconds_left - 1e-3)
+    for check in ("disk", "TLS certificate"):
+        before, after = checked(then)[check], checked(later)[check]
+        assert before.level != after.level or before == after

@@ -1,0 +1,124 @@
+"""What is done to files, by the scripts themselves under a real `sh`: byte for byte, and through links."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.connectors import files
+from jobs.connectors.shell import LOSSLESS_ERRORS, Output
+
+LATIN = "# für Köln\n".encode("latin-1")
+
+
+class Here:
+    """This machine as a host, without sudo."""
+
+    host = "kaditz"
+
+    def run(self, *argv: str, stdin: str = "", check: bool = True, **_: object) -> Output:
+        result = subprocess.run(argv, input=stdin.encode(errors=LOSSLESS_ERRORS), capture_output=True, check=False)
+        texts = (stream.decode(errors="replace") for stream in (result.stdout, result.stderr))
+        output = Output(result.returncode, *texts, result.stdout)
+        return output.check(self.host, argv[0]) if check else output
+
+    def reconnect(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The host's note of what to go back to, in a folder that is not there yet."""
+    path = tmp_path / "lib/imker/before"
+    monkeypatch.setattr(files, "ROLLBACK_FILE", str(path))
+    return path
+
+
+@pytest.mark.parametrize("remaining", [False, True], ids=["clean", "after a crash"])
+@pytest.mark.parametrize(("mode", "expected_mode"), [(0o600, 0o600), (0o640, 0o640), (None, 0o644)])
+def test_the_new_text_is_at_no_moment_more_open_than_the_old(
+    tmp_path: Path, mode: int | None, expected_mode: int, remaining: bool
+) -> None:
+    path, fresh = tmp_path / "docker.json", tmp_path / "docker.json.imker~"
+    if mode is not None:
+        path.write_text("old")
+        path.chmod(mode)
+    if remaining:
+        fresh.write_text("of a run that died")
+        fresh.chmod(0o666)
+    with subprocess.Popen(
+        ["sh", "-c", files.WRITE_SCRIPT, "imker", str(path)], stdin=subprocess.PIPE, text=True
+    ) as writing:
+        assert writing.stdin
+        writing.stdin.write("a secret")
+        writing.stdin.flush()
+        deadline = time.monotonic() + 10
+        while not fresh.exists() or fresh.read_text() != "a secret":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert fresh.stat().st_mode & 0o777 == expected_mode
+        assert mode is None or path.read_text() == "old"
+    assert (path.read_text(), path.stat().st_mode & 0o777, fresh.exists()) == ("a secret", expected_mode, False)
+
+
+@pytest.fixture(params=["file", "link", "link to a link"])
+def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """As the daemon reads it: a file, or a link to one in another folder."""
+    path, real_path = tmp_path / "etc/daemon.json", tmp_path / "kept/docker.json"
+    for item in (path, real_path):
+        item.parent.mkdir()
+    if request.param == "file":
+        return path
+    between = tmp_path / "kept/between.json"
+    if request.param == "link to a link":
+        between.symlink_to("docker.json")
+    path.symlink_to(between if between.is_symlink() else real_path)
+    return path
+
+
+def test_a_file_is_written_saved_and_restored_as_it_was(file: Path, before: Path) -> None:
+    file.write_bytes(LATIN)
+    os.utime(file, (1_400_000_000, 1_400_000_000))
+    file.chmod(0o640)
+    link = file.readlink() if file.is_symlink() else None
+    files.back_up_file(Here(), str(file), for_rollback=True)
+    (copy,) = files.list_backups(Here(), str(file))
+    assert before.read_text() == f"{copy}\n"
+
+    text = files.read_file(Here(), str(file))
+    assert text is not None
+    files.write_file(Here(), str(file), text + "{}\n")
+    assert file.read_bytes() == LATIN + b"{}\n"
+    assert file.stat().st_mode & 0o777 == 0o640
+
+    files.restore_backup(Here(), copy, str(file))
+    assert (file.read_bytes(), file.stat().st_mtime) == (LATIN, 1_400_000_000)
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert (file.readlink() if file.is_symlink() else None) == link
+    names = {item.name for folder in {file.parent, file.resolve().parent} for item in folder.iterdir()}
+    assert names - {"between.json"} == {"daemon.json", Path(copy).name, file.resolve().name}
+
+
+def test_what_is_not_there_has_no_copy_and_is_made(tmp_path: Path, before: Path) -> None:
+    path = tmp_path / "new/folder/file"
+    files.back_up_file(Here(), str(path), for_rollback=True)
+    assert not before.exists()
+    files.write_file(Here(), str(path), "new\n")
+    assert path.read_text() == "new\n"
+
+
+def test_lines_are_noted_one_below_the_other(before: Path) -> None:
+    for line in ("docker.io=20.10.24+dfsg1", "a b $HOME"):
+        files.append_line(Here(), files.ROLLBACK_FILE, line)
+    assert before.read_text() == "docker.io=20.10.24+dfsg1\na b $HOME\n"
+
+
+def test_a_copy_that_is_not_to_be_gone_back_to_is_not_noted(tmp_path: Path, before: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old\n")
+    files.back_up_file(Here(), str(path), for_rollback=False)
+    (copy,) = files.list_backups(Here(), str(path))
+    assert Path(copy).read_text() == "old\n"
+    assert not before.exists()

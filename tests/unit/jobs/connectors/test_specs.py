@@ -1,0 +1,148 @@
+"""What is written to the swarm is built from known keys with checked values, whatever a host shows."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.connectors import specs
+from jobs.connectors.engine import Engine
+from jobs.connectors.swarm_label import FENCE_LABEL
+from jobs.errors import EngineRefused
+from jobs.locking.fencing_token import FencingToken
+from tests.support import hostile_engine
+from tests.support.hostile_engine import honest, says
+
+MARK = FencingToken(7, "k3fm9x2q", 1_795_440_000.0)
+REAL: dict[str, Any] = {  # as an Engine 26.1 shows it, with an external CA and autolock
+    "Name": "default",
+    "Labels": {"team": "ops"},
+    "Orchestration": {"TaskHistoryRetentionLimit": 5},
+    "Raft": {
+        "SnapshotInterval": 10000,
+        "KeepOldSnapshots": 0,
+        "LogEntriesForSlowFollowers": 500,
+        "ElectionTick": 10,
+        "HeartbeatTick": 1,
+    },
+    "Dispatcher": {"HeartbeatPeriod": 5_000_000_000},
+    "CAConfig": {
+        "NodeCertExpiry": 7_776_000_000_000_000,
+        "ExternalCAs": [{"Protocol": "cfssl", "URL": "https://ca", "Options": {"a": "b"}, "CACert": "PEM"}],
+        "SigningCACert": "PEM",
+        "ForceRotate": 2,
+    },
+    "TaskDefaults": {"LogDriver": {"Name": "json-file", "Options": {"max-file": "10"}}},
+    "EncryptionConfig": {"AutoLockManagers": True},
+}
+NODE = {"Name": "kaditz", "Labels": {"zone": "a"}, "Role": "worker", "Availability": "active"}
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[hostile_engine.Fleet]:
+    with hostile_engine.fleet_in(tmp_path) as fleet:
+        yield fleet
+
+
+def test_a_real_spec_is_carried_whole() -> None:
+    assert specs.swarm_spec(REAL) == REAL
+    assert specs.node_spec(NODE) == NODE
+
+
+@pytest.mark.parametrize(
+    ("shown", "built"),
+    [
+        (None, {}),
+        ([1], {}),
+        ({"Image": "alpine", "HostConfig": {"Privileged": True}}, {}),
+        ({"Name": 1, "Labels": None, "Raft": [], "CAConfig": {"SigningCAKey": "x"}}, {"CAConfig": {}}),
+        ({"Labels": {"a": "b", "c": 1, "d": {}}}, {"Labels": {"a": "b"}}),
+        ({"Raft": {"ElectionTick": True, "HeartbeatTick": "1", "Other": 1}}, {"Raft": {}}),
+        ({"CAConfig": {"ExternalCAs": ["x", {"URL": "u", "Cmd": "x"}]}}, {"CAConfig": {"ExternalCAs": [{"URL": "u"}]}}),
+        ({"EncryptionConfig": {"AutoLockManagers": 1}}, {"EncryptionConfig": {}}),
+    ],
+)
+def test_what_is_not_known_or_of_another_type_is_dropped(shown: Any, built: Any) -> None:
+    assert specs.swarm_spec(shown) == built
+
+
+@pytest.mark.parametrize(
+    ("shown", "where"),
+    [
+        ({"Name": "n" * 5000}, "the swarm.Name has 5000 characters"),
+        ({"Labels": {str(number): "x" for number in range(1001)}}, "the swarm.Labels has 1001 entries"),
+        ({"Labels": {"a": "b" * 5000}}, "the swarm.Labels.a has 5000 characters"),
+        ({"Raft": {"ElectionTick": -1}}, "the swarm.Raft.ElectionTick is -1"),
+        ({"Raft": {"SnapshotInterval": 2**64}}, "the swarm.Raft.SnapshotInterval is 18446744073709551616"),
+        ({"Dispatcher": {"HeartbeatPeriod": 2**63}}, "the swarm.Dispatcher.HeartbeatPeriod is "),
+        ({"CAConfig": {"ExternalCAs": [{"Protocol": "\x1b]0;x"}]}}, "the swarm.CAConfig.ExternalCAs.0.Protocol is 0;x"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_in_words(shown: Any, where: str) -> None:
+    with pytest.raises(EngineRefused, match=rf"^{re.escape(where)}"):
+        specs.swarm_spec(shown)
+    with pytest.raises(EngineRefused, match=r"the node\.Role is owner"):
+        specs.node_spec({"Role": "owner"})
+
+
+def manager(fleet: hostile_engine.Fleet, path: str, shown: Any) -> Engine:
+    done = {f"{path}/update": says(b"")}
+    return Engine(fleet.engine("tondi", honest("tondi", manager=True, but={path: says(shown), **done})))
+
+
+def test_a_manager_has_no_body_of_its_own_written(fleet: hostile_engine.Fleet) -> None:
+    evil = {"Image": "alpine", "HostConfig": {"Privileged": True, "Binds": ["/:/host"]}}
+    shown = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, **evil}}).encode()
+    manager(fleet, "/swarm", shown).claim_token(MARK)
+    wanted = {**REAL, "Labels": {"team": "ops", FENCE_LABEL: " ".join(MARK.as_words)}}
+    assert [json.loads(body) for body in fleet.bodies] == [wanted]
+
+
+def test_a_nodes_spec_is_built_anew_too(fleet: hostile_engine.Fleet) -> None:
+    shown = json.dumps({"Version": {"Index": 7}, "Spec": {**NODE, "Cmd": ["chroot", "/host"]}}).encode()
+    engine = manager(fleet, "/nodes/abc", shown)
+    engine.change_node("abc", lambda spec: {**spec, "Role": "manager"})
+    assert [json.loads(body) for body in fleet.bodies] == [{**NODE, "Role": "manager"}]
+    engine.change_node("abc", lambda spec: spec)
+    assert len(fleet.bodies) == 1, "no change, no write"
+
+
+@pytest.mark.parametrize("index", [-1, 2**64, "7&x=1", None, 7.5, True])
+def test_a_version_that_is_no_number_is_not_put_into_a_query(fleet: hostile_engine.Fleet, index: Any) -> None:
+    shown = json.dumps({"Version": {"Index": index}, "Spec": NODE}).encode()
+    with pytest.raises(EngineRefused):
+        manager(fleet, "/nodes/abc", shown).change_node("abc", lambda spec: {**spec, "Role": "manager"})
+    assert fleet.bodies == []
+
+
+@pytest.mark.parametrize("node", ["../containers/web", "../volumes/data", "x?force=1", "a/b", ".", "", "x" * 65])
+def test_a_node_id_that_is_a_path_reaches_nothing_else_of_the_manager(fleet: hostile_engine.Fleet, node: str) -> None:
+    engine = Engine(fleet.engine("tondi", honest("tondi", manager=True)))
+    before = list(fleet.asked)
+    for ask in (engine.remove_node, engine.tasks, lambda one: engine.change_node(one, lambda spec: spec)):
+        with pytest.raises(EngineRefused, match="no node ID"):
+            ask(node)
+    assert fleet.asked == before
+
+
+@pytest.mark.parametrize("token", ["x", "SWMTKN-1-a\nb", "SWMTKN-" + "1" * 5000, 7])
+def test_a_join_token_that_is_none_goes_to_no_host(fleet: hostile_engine.Fleet, token: Any) -> None:
+    shown = json.dumps({"JoinTokens": {"Worker": token}}).encode()
+    with pytest.raises(EngineRefused, match="tondi shows no join token"):
+        manager(fleet, "/swarm", shown).worker_token()
+
+
+def test_only_a_broken_fencing_number_is_taken_off_the_swarm(fleet: hostile_engine.Fleet) -> None:
+    labels = {"team": "ops", FENCE_LABEL: "99999999999999999999 x 1.0"}
+    shown = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, "Labels": labels}}).encode()
+    (taken,) = manager(fleet, "/swarm", shown).repair_claim()
+    assert taken == f"label {FENCE_LABEL} of the swarm: 99999999999999999999 x 1.0"
+    assert [json.loads(body) for body in fleet.bodies] == [REAL]
+    whole = json.dumps(
+        {"Version": {"Index": 7}, "Spec": {**REAL, "Labels": {FENCE_LABEL: " ".join(MARK.as_words)}}}
+    ).encode()
+    assert manager(fleet, "/swarm", whole).repair_claim() == ()
+    assert len(fleet.bodies) == 1

@@ -1,0 +1,289 @@
+"""A plan carried out: each step told at both ends, holds between two of them, none without the lock."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from imker.protocol import commands, signed, version
+from imker.protocol.commands import Hold
+from imker.protocol.events import EventBody, FileChanged, StepDone, StepFailed, StepProgress, StepStarted
+from imker.signing import SigningKey
+from jobs import steps
+from jobs.connectors.shell import Output
+from jobs.context import JobContext
+from jobs.errors import Cancelled, InternalError, JobError, Paused, StateChanged
+from jobs.events.writer import EventWriter
+from jobs.execute import membership, runner
+from jobs.execute.rollback import RollbackFailed, RolledBack
+from jobs.execute.runner import run_host_steps
+from jobs.execute.target import StepTarget
+from jobs.facts.swarm import Node, SwarmFacts
+from jobs.inventory.model import Host
+from jobs.locking.fencing_token import FencingToken
+from jobs.locking.lease import Lease
+from jobs.settings import Settings
+from tests.support import streams
+
+KADITZ, RUN, WHOLE = Host("kaditz", "198.18.0.39"), "k3fm9x2q", "f7wq2p8a"
+PLAN = (steps.RemoveClassicContainers(("swarm-agent",)), steps.EnsureContainersRunning(("web",)), steps.WaitForReady())
+KEYS = [steps.describe_step(step).key for step in PLAN]
+TITLES = [steps.describe_step(step).title for step in PLAN]
+Work = Callable[[StepTarget], str]
+
+
+class Claimed:
+    """A host that lets every run through its fence."""
+
+    host = "kaditz"
+
+    def __enter__(self) -> "Claimed":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def run(self, *argv: str, **_: object) -> Output:
+        assert argv == ("true",), "the steps of these tests touch no host"
+        return Output(0, "", "")
+
+
+def lasting() -> Lease:
+    return Lease(FencingToken(1, RUN, 7.0), lambda number: 0)
+
+
+@dataclass
+class Bench:
+    """Steps that do what a test says, by key; `begun`: those that were executed."""
+
+    redis: Redis
+    work: dict[str, Work] = field(default_factory=dict)
+    started_steps: list[str] = field(default_factory=list)
+    opened: int = 0
+
+    def execute(self, step: steps.Step, site: StepTarget) -> str:
+        key = steps.describe_step(step).key
+        self.started_steps.append(key)
+        return self.work.get(key, lambda site: "")(site)
+
+    def shell(self, host: Host) -> Any:
+        self.opened += 1
+        return Claimed()
+
+    def carries_out(
+        self, plan: tuple[steps.Step, ...] = PLAN, *, part_of: str = "", lease: Lease | None = None
+    ) -> None:
+        request = commands.Request(RUN, 1, commands.Migrate("kaditz"), "U01ALICE", parent_run=part_of)
+        journal = EventWriter(self.redis, streams.KEY, RUN, 1, lambda: 7.0)
+        office = JobContext(request, Settings(), {"kaditz": KADITZ}, journal, self.redis, self.shell, _nobody)
+        run_host_steps(office, KADITZ, plan, (), lease or lasting())
+
+    def holds(self, what: str, run: str = RUN, at: float = 1.0) -> None:
+        signed_hold = signed.sign_hold(run, Hold(what, "U02BOB", at), at, streams.KEY)  # type: ignore[arg-type]
+        self.redis.zadd(version.hold_key(run), {signed_hold: at})
+
+    def forges(self, what: str, run: str = RUN) -> None:
+        signed_hold = signed.sign_hold(run, Hold(what, "U02BOB", 2.0), 2.0, SigningKey("m" * 64))  # type: ignore[arg-type]
+        self.redis.zadd(version.hold_key(run), {signed_hold: 2.0, b"\xff": 3.0})
+
+    def event_bodies(self) -> list[EventBody]:
+        return streams.event_bodies(self.redis, RUN)
+
+
+def _nobody(host: Host, timeout: float = 10) -> Any:
+    raise AssertionError("no Engine is asked")
+
+
+@pytest.fixture
+def bench(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    bench = Bench(redis)
+    monkeypatch.setattr(runner, "execute_step", bench.execute)
+    return bench
+
+
+def test_each_step_is_told_at_both_ends_with_its_last_word(bench: Bench) -> None:
+    bench.work[KEYS[1]] = lambda site: "all 1 run"
+    bench.carries_out()
+    assert bench.event_bodies() == [
+        StepStarted(KEYS[0]), StepDone(KEYS[0]), StepStarted(KEYS[1]), StepDone(KEYS[1], "all 1 run"),
+        StepStarted(KEYS[2]), StepDone(KEYS[2]),
+    ]  # fmt: skip
+
+
+def test_a_plan_without_steps_reaches_for_no_host(bench: Bench) -> None:
+    bench.carries_out(())
+    assert (bench.opened, bench.event_bodies()) == (0, [])
+
+
+# --- holds ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("what", "error", "words"), [("pause", Paused, "paused"), ("cancel", Cancelled, "cancelled")])
+@pytest.mark.parametrize("part_of", ["", WHOLE], ids=["its own", "its fleet's"])
+@pytest.mark.parametrize("number", range(len(PLAN)))
+def test_a_hold_lets_the_step_end_and_no_other_begin(
+    bench: Bench, what: str, error: type[JobError], words: str, part_of: str, number: int
+) -> None:
+    def said_meanwhile(site: StepTarget) -> str:
+        bench.holds(what, part_of or RUN)
+        return ""
+
+    bench.work[KEYS[number]] = said_meanwhile
+    if number == len(PLAN) - 1:
+        bench.carries_out(part_of=part_of)  # nothing is left to hold
+        return
+    with pytest.raises(error) as caught:
+        bench.carries_out(part_of=part_of)
+    assert bench.started_steps == KEYS[: number + 1]
+    assert bench.event_bodies()[-1] == StepDone(KEYS[number])
+    assert (caught.value.summary, caught.value.user) == (words, "U02BOB")
+    assert getattr(caught.value, "whole", "") == (part_of if what == "pause" else "")
+    result, rest = "; ".join(TITLES[: number + 1]), "; ".join(TITLES[number + 1 :])
+    assert caught.value.state == f"kaditz is left with this done: {result}. Not done: {rest}."
+
+
+def test_a_hold_before_the_first_step_changes_nothing(bench: Bench) -> None:
+    bench.holds("pause")
+    with pytest.raises(Paused) as caught:
+        bench.carries_out()
+    assert (bench.started_steps, bench.event_bodies()) == ([], [])
+    assert "with this done: nothing." in caught.value.state
+
+
+@pytest.mark.parametrize("run", [RUN, "another1"])
+def test_resume_and_another_runs_hold_stop_nothing(bench: Bench, run: str) -> None:
+    bench.holds("resume" if run == RUN else "cancel", run)
+    bench.carries_out(part_of=WHOLE)
+    assert bench.started_steps == KEYS
+
+
+def test_the_word_that_was_said_last_counts_whichever_came_first(bench: Bench) -> None:
+    bench.holds("resume", at=3.0)
+    bench.holds("pause", at=2.0)
+    bench.carries_out()
+    assert bench.started_steps == KEYS
+
+
+# --- failures ---------------------------------------------------------------------------------------------------------
+
+
+def failing(summary: str) -> Work:
+    def work(site: StepTarget) -> str:
+        raise JobError(summary)
+
+    return work
+
+
+def test_a_failing_step_is_told_with_the_state_the_host_is_left_in(bench: Bench) -> None:
+    bench.work[KEYS[1]] = failing("docker start failed")
+    with pytest.raises(JobError) as failed:
+        bench.carries_out()
+    assert bench.event_bodies()[-1] == StepFailed(KEYS[1], "docker start failed")
+    assert bench.started_steps == KEYS[:2]
+    assert failed.value.state.endswith(f"done: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}.")
+
+
+def test_an_unforeseen_error_ends_its_step_too_and_its_own_words_stay_in_the_log(bench: Bench) -> None:
+    def work(site: StepTarget) -> str:
+        raise PermissionError(13, "Permission denied", "/root/secret")
+
+    bench.work[KEYS[1]] = work
+    with pytest.raises(InternalError) as failed:
+        bench.carries_out()
+    summary = "Imker itself broke on kaditz; the RQ worker's log has the traceback"
+    assert bench.event_bodies()[-1] == StepFailed(KEYS[1], summary)
+    assert failed.value.summary == summary
+    assert failed.value.state.endswith(f"done: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}.")
+
+
+@pytest.mark.parametrize("error", [RolledBack, RollbackFailed])
+@pytest.mark.parametrize(
+    ("number", "stays"), [(0, ""), (1, f" Not taken back: {TITLES[0]}."), (2, f" Not taken back: {TITLES[0]}.")]
+)
+def test_of_a_host_that_was_put_back_only_what_stays_done_is_told(
+    bench: Bench, error: type[JobError], number: int, stays: str
+) -> None:
+    """The middle one of these steps is what is put back, or leaves nothing behind."""
+
+    def work(site: StepTarget) -> str:
+        raise error("it did not come back", state="It runs as before.")
+
+    bench.work[KEYS[number]] = work
+    with pytest.raises(error) as failed:
+        bench.carries_out()
+    assert failed.value.state == f"It runs as before.{stays}"
+
+
+def test_without_its_lock_no_step_begins(bench: Bench) -> None:
+    lease = lasting()
+    bench.work[KEYS[0]] = lambda site: str(lease.lost.set() or "")
+    with pytest.raises(JobError, match="lost the lock on kaditz"):
+        bench.carries_out(lease=lease)
+    assert bench.started_steps == KEYS[:1]
+
+
+# --- the swarm's lock -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("step", "alone"), [(steps.JoinSwarm(True), True), (steps.InitSwarm(), True), (steps.WaitForReady(), False)]
+)
+def test_while_a_host_enters_the_swarm_no_other_does(
+    bench: Bench, step: steps.Step, alone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts())
+    monkeypatch.setattr(membership, "claim_swarm", lambda *_: None)
+    locked: list[bool] = []
+    bench.work[steps.describe_step(step).key] = lambda site: str(
+        locked.append(bool(bench.redis.exists("lock:swarm"))) or ""
+    )
+    bench.carries_out((step,))
+    assert locked == [alone]
+    assert not bench.redis.exists("lock:swarm"), "given back"
+
+
+def test_a_swarm_that_somebody_started_meanwhile_gets_no_sister(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = Node("n1", "tondi", "198.18.0.73", "manager", "active", "ready", "leader", "26.1.5", False)
+    monkeypatch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (first,), ("tondi",)))
+    with pytest.raises(StateChanged, match="did not become a second one"):
+        bench.carries_out((steps.InitSwarm(),))
+    assert bench.started_steps == []
+
+
+# --- what a step says meanwhile --------------------------------------------------------------------------------------
+
+
+def test_a_steps_word_is_told_when_it_is_a_new_one(bench: Bench) -> None:
+    def work(site: StepTarget) -> str:
+        for text in ("Unpacking", "Unpacking", "", "Setting up", "Unpacking"):
+            site.on_progress(text)
+        return ""
+
+    bench.work[KEYS[0]] = work
+    bench.carries_out()
+    notes = [body.text for body in bench.event_bodies() if isinstance(body, StepProgress)]
+    assert notes == ["Unpacking", "Setting up", "Unpacking"]
+
+
+@pytest.mark.parametrize(("before", "after", "empty"), [("", "new", (True, False)), ("old", "new", (False, False))])
+def test_of_a_changed_file_only_digests_are_told(
+    bench: Bench, before: str, after: str, empty: tuple[bool, bool]
+) -> None:
+    def work(site: StepTarget) -> str:
+        site.on_file_change("/etc/default/docker", before, after)
+        return ""
+
+    bench.work[KEYS[0]] = work
+    bench.carries_out()
+    (change,) = [body for body in bench.event_bodies() if isinstance(body, FileChanged)]
+    assert (change.old_sha256 == "", change.new_sha256 == "") == empty
+    assert {len(change.old_sha256), len(change.new_sha256)} <= {0, 64}
+
+
+@pytest.mark.parametrize("run", [RUN, WHOLE])
+def test_a_hold_that_was_not_sealed_is_none(bench: Bench, run: str) -> None:
+    bench.forges("cancel", run)
+    bench.carries_out(part_of=WHOLE)
+    assert bench.started_steps == KEYS

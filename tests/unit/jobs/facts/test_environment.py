@@ -1,0 +1,160 @@
+"""What a host's tools print, and what is read from it: cases as data, each a section of the one script."""
+
+import datetime
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.facts.environment import ENVIRONMENT_SCRIPT, HostEnvironment, parse_environment
+
+NOW = 1_795_440_000.0
+ADDRESSES = """\
+1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever preferred_lft forever
+2: host0    inet 198.18.0.39/24 brd 198.18.0.255 scope global host0\\       valid_lft forever
+2: host0    inet6 fd00::39/64 scope global \\       valid_lft forever preferred_lft forever
+3: tun0    inet 10.8.0.2 peer 10.8.0.1/32 scope global tun0\\       valid_lft forever
+"""
+LINKS = """\
+3: tun0: <POINTOPOINT,MULTICAST,NOARP,UP,LOWER_UP> mtu 1420 qdisc pfifo_fast state UNKNOWN mode DEFAULT group default
+1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000
+2: host0@if7: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1400 qdisc noqueue state UP mode DEFAULT group default
+"""
+ROUTES = """\
+default via 198.18.0.1 dev host0
+10.20.0.0/16 via 198.18.0.1 dev host0
+blackhole 10.99.0.0/16
+172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1 linkdown
+172.18.0.0/16 dev docker_gwbridge proto kernel scope link src 172.18.0.1
+172.19.0.0/16 dev br-0d3c5a9e11aa proto kernel scope link
+198.18.0.0/24 dev host0 proto kernel scope link src 198.18.0.39
+203.0.113.7 via 198.18.0.1 dev host0
+"""
+STORE = """\
+0      0      198.18.0.64:8500   198.18.0.73:40112
+0      0      198.18.0.64:8500   198.18.0.39:40114
+0      0      [::ffff:198.18.0.64]:8500   [::ffff:198.18.0.39]:40116
+0      0      198.18.0.64:8500   198.18.0.64:40118
+"""
+DISK = """\
+Filesystem     1-blocks       Used  Available Capacity Mounted on
+/dev/sda1   21474836480 1073741824 20401094656       5% /
+/dev/sdb1    1073741824  973741824   100000000      91% /var/lib/docker
+"""
+CASES = [
+    ("now", f"{NOW + 7.5:.9f}\n", "offset", 7.5),
+    ("now", f"{NOW - 90:.9f}\n", "offset", -90.0),
+    ("now", "", "offset", 0.0),
+    ("now", "date: not found\n", "offset", 0.0),
+    ("machine", "9f86d081884c7d659a2feaa0c55ad015\n", "machine", "9f86d081884c7d659a2feaa0c55ad015"),
+    ("machine", "", "machine", ""),
+    ("init", "systemd\n", "init", "systemd"),
+    ("init", "init\n", "init", "init"),
+    ("init", "", "init", "unknown"),
+    ("disk", DISK, "free", 100_000_000),
+    ("disk", "", "free", None),
+    ("disk", "Filesystem 1-blocks Used Available Capacity Mounted on\ntmpfs - - - - /\n", "free", None),
+    ("broken", "iF  toy\niU  docker.io\n", "broken", ("toy (iF)", "docker.io (iU)")),
+    ("broken", "", "broken", ()),
+    ("locks", "812 unattended-upgr\n", "locked_by", "unattended-upgr (process 812)"),
+    ("locks", "", "locked_by", ""),
+    ("routes", ROUTES, "routes", ("10.20.0.0/16", "198.18.0.0/24", "203.0.113.7")),
+    ("groups", "geschke sudo docker\n", "groups", ("geschke", "sudo", "docker")),
+    ("driver", "overlay2\n", "driver", "overlay2"),
+    ("overlays", "local bridge\nglobal front\nswarm ingress\n", "overlays", ("front",)),
+    ("iptables", "iptables v1.8.9 (nf_tables)\n", "iptables", "nf_tables"),
+    ("iptables", "iptables v1.8.9 (legacy)\n", "iptables", "legacy"),
+    ("iptables", "iptables v1.4.21\n", "iptables", ""),
+    ("legacy", "nat\nfilter\n", "legacy_tables", True),
+    ("legacy", "", "legacy_tables", False),
+    ("store", STORE, "store_peers", ("198.18.0.39", "198.18.0.73")),
+    ("store", "", "store_peers", ()),
+    ("certificate", "no certificate\n", "expires", None),
+    (
+        "unread",
+        "/etc/docker/ca.pem\n/etc/docker/my key.pem\n",
+        "unread",
+        ("/etc/docker/ca.pem", "/etc/docker/my key.pem"),
+    ),
+    ("socket", "Listen=/run/docker.sock (Stream)\n", "socket", False),
+    ("socket", "Listen=/run/docker.sock (Stream)\nListen=[::]:2376 (Stream)\n", "socket", True),
+]
+
+
+def printed(**sections: str) -> str:
+    return "".join(f"=={name}\n{text}" for name, text in {"now": "", **sections, "end": "end\n"}.items())
+
+
+@pytest.mark.parametrize(("section", "text", "name", "expected"), CASES)
+def test_what_a_tool_prints_is_read(section: str, text: str, name: str, expected: object) -> None:
+    assert getattr(parse_environment(printed(**{section: text}), NOW), name) == expected
+
+
+def test_each_address_has_its_links_mtu() -> None:
+    message = dict(parse_environment(printed(addresses=ADDRESSES, links=LINKS), NOW).address_mtus)
+    assert message == {"127.0.0.1": 65536, "198.18.0.39": 1400, "fd00::39": 1400, "10.8.0.2": 1420}
+
+
+def test_a_certificates_end() -> None:
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tondi")])
+    ends = datetime.datetime(2027, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
+    built = x509.CertificateBuilder(name, name, key.public_key(), 1, ends - datetime.timedelta(days=9), ends)
+    pem = built.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
+    assert parse_environment(printed(certificate=pem), NOW).certificate_expires == ends.timestamp()
+
+
+def test_the_script_itself_reads_the_files_that_the_options_name(tmp_path: Path) -> None:
+    """By this machine's own shell; all else that it asks is not looked at."""
+    (tmp_path / "server.pem").write_text("a certificate\n")
+    files = (str(tmp_path / "server.pem"), str(tmp_path / "gone.pem"), "")
+    output = subprocess.run(
+        ("sh", "-c", ENVIRONMENT_SCRIPT, "imker", "root", *files), capture_output=True, text=True, timeout=60
+    )
+    assert "==certificate\na certificate\n" in output.stdout
+    assert parse_environment(output.stdout, NOW).unreadable_files == (files[1],)
+
+
+def test_a_host_on_which_no_tool_answers_is_read_all_the_same() -> None:
+    assert parse_environment("", NOW) == HostEnvironment(init_system="unknown")
+
+
+@given(st.text())
+def test_no_text_breaks_the_reading(text: str) -> None:
+    assert isinstance(parse_environment(text, NOW), HostEnvironment)
+
+
+@given(
+    st.sampled_from([line.split()[1] for line in ENVIRONMENT_SCRIPT.splitlines() if line.startswith("part ")]),
+    st.text(),
+)
+def test_no_tools_words_break_the_reading(section: str, text: str) -> None:
+    assert isinstance(parse_environment(printed(**{section: text + "\n"}), NOW), HostEnvironment)
+
+
+HOSTILE = {
+    "links": "1: " + "a" * 4_000_000,
+    "addresses": "1: aaaa " * 500_000,
+    "disk": "x\n/dev/sda1 1 1 " + "9" * 5000 + " 1% /\n/dev/sdb1 1 1 \u00b2 1% /",
+    "now": "9" * 4_000_000,
+    "overlays": "global \n" * 100_000,
+    "certificate": "-----BEGIN CERTIFICATE-----\n" * 100_000,
+    "store": "a " * 2_000_000,
+    "routes": "dev br-" * 500_000,
+    "socket": ":1" * 2_000_000,
+}
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_a_host_that_prints_what_no_tool_does_is_read_in_seconds(part: str) -> None:
+    began = time.process_time()
+    seen = parse_environment(f"=={part}\n{HOSTILE[part]}\n==end\nend\n", 1.0)
+    assert time.process_time() - began < 10
+    assert (seen.free_bytes, seen.address_mtus, seen.certificate_expires, seen.overlay_networks) == (None, (), None, ())

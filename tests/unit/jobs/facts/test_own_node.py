@@ -1,0 +1,135 @@
+"""Whose node is it: a host's own word is never enough, and a node is at one host's address."""
+
+import pytest
+
+from jobs.facts.own_node import check_machine_ids, find_identity_problem, find_own_node, hosts_at
+from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership, parse_membership, parse_node
+from jobs.inventory.model import Host
+
+TONDI = Host("tondi", "198.18.0.73")
+LAUSEN = Host("lausen", "198.18.0.64")
+TWO_HOMES = Host("tondi", "198.18.0.73", swarm_address="10.0.0.73")
+
+
+def seen(name: str, address: str) -> Node:
+    return Node(f"id-{name}", name, address, "worker", "active", "ready", "", "26.1.5", False)
+
+
+NODES = (seen("lausen", LAUSEN.address), seen("tondi", TONDI.address))
+
+
+@pytest.mark.parametrize(
+    ("host", "says", "nodes", "found"),
+    [
+        (TONDI, "id-tondi", NODES, "id-tondi"),
+        (TONDI, "id-lausen", NODES, ""),
+        (TONDI, "", NODES, ""),
+        (TONDI, "", (seen("", TONDI.address),), ""),
+        (TONDI, "id-tondi", (seen("tondi", ""),), ""),
+        (Host("tondi"), "id-tondi", (seen("tondi", ""),), ""),
+        (TWO_HOMES, "id-tondi", NODES, ""),
+        (TWO_HOMES, "id-tondi", (seen("tondi", "10.0.0.73"),), "id-tondi"),
+    ],
+    ids=[
+        "its own", "another host's", "none said", "no ID at its address", "no address yet", "no address at all",
+        "at its other address", "at its swarm address",
+    ],
+)  # fmt: skip
+def test_a_node_is_a_hosts_if_it_says_so_and_a_manager_sees_it_there(
+    host: Host, says: str, nodes: tuple[Node, ...], found: str
+) -> None:
+    own = find_own_node(host, SwarmMembership("active", says), nodes)
+    assert (own.id if own else "") == found
+
+
+def place_of(host: Host, node: str = "", engine: str = "") -> SwarmMembership:
+    return SwarmMembership("active", node or f"id-{host.name}", engine_id=engine or f"engine-{host.name}")
+
+
+OBJECTIONS = {
+    "nothing is wrong": (place_of(TONDI), place_of(LAUSEN), "", ""),
+    "claims another's node ID": (
+        place_of(TONDI, "id-lausen"), place_of(LAUSEN), "node ID", "tondi and lausen both say they are node id-lausen"
+    ),
+    "another claims its node ID": (
+        place_of(TONDI), place_of(LAUSEN, "id-tondi"), "node ID", "tondi and lausen both say they are node id-tondi"
+    ),
+    "claims the node ID of a host that is down": (
+        place_of(TONDI, "id-lausen"), None, "node address",
+        "tondi says it is node id-lausen, and the managers see tondi's node at 198.18.0.64, not at 198.18.0.73",
+    ),
+    "a copied disk": (
+        place_of(TONDI), place_of(LAUSEN, engine="engine-tondi"), "Engine ID",
+        "tondi and lausen have the same Engine ID"
+    ),
+    "Engines that tell no ID": (
+        SwarmMembership("active", "id-tondi"), SwarmMembership("active", "id-lausen"), "", ""
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("tondi", "lausen", "check", "text"), OBJECTIONS.values(), ids=OBJECTIONS)
+def test_a_host_whose_ids_are_not_its_own_is_objected_to(
+    tondi: SwarmMembership, lausen: SwarmMembership | None, check: str, text: str
+) -> None:
+    places = {"tondi": tondi, **({"lausen": lausen} if lausen else {})}
+    found = find_identity_problem(TONDI, tondi, SwarmFacts("lausen", NODES, ("lausen",), memberships=places))
+    assert ((found.check, found.level) if found else ("", "block")) == (check, "block")
+    assert text in (found.text if found else "")
+    assert not found or found.hint
+
+
+def test_a_node_at_another_address_says_which_line_to_add() -> None:
+    swarm = SwarmFacts("lausen", (seen("tondi", "10.0.0.73"),), ("lausen",))
+    found = find_identity_problem(TONDI, place_of(TONDI), swarm)
+    assert found is not None
+    assert '[hosts.tondi] swarm_address = "10.0.0.73"' in found.hint
+    assert find_identity_problem(TWO_HOMES, place_of(TONDI), swarm) is None
+
+
+def test_a_node_without_an_address_yet_is_asked_for_again() -> None:
+    """As for a moment after another manager took the lead."""
+    found = find_identity_problem(TONDI, place_of(TONDI), SwarmFacts("lausen", (seen("tondi", ""),), ("lausen",)))
+    assert found is not None
+    assert found.hint == "Ask again in a minute."
+
+
+def test_a_node_is_at_one_host_or_a_person_says_at_which() -> None:
+    twice = {"tondi": TONDI, "twin": Host("twin", TONDI.address, ssh_port=23), "lausen": LAUSEN}
+    assert hosts_at(NODES[0], twice) == (LAUSEN,)
+    assert len(hosts_at(NODES[1], twice)) == 2
+    assert hosts_at(seen("x", ""), {"x": Host("x")}) == ()
+
+
+def test_hosts_with_one_machine_id_are_named() -> None:
+    (found,) = check_machine_ids({"tondi": "a", "lausen": "b", "kaditz": "a", "old": "", "older": ""})
+    assert (found.check, found.level) == ("machine ID", "block")
+    assert "tondi, kaditz have the same machine ID" in found.text
+    assert "systemd-machine-id-setup" in found.hint
+
+
+# --- what an Engine says, read ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "manager", "address"),
+    [
+        ({"Addr": "198.18.0.73"}, None, "198.18.0.73"),
+        ({"Addr": "0.0.0.0"}, {"Addr": "198.18.0.73:2377"}, "198.18.0.73"),
+        ({"Addr": "198.18.0.73"}, {"Leader": True}, "198.18.0.73"),
+        ({}, None, ""),
+        ({"Addr": "127.0.0.1"}, {"Addr": "[fd00::73]:2377"}, "fd00::73"),
+    ],
+)
+def test_a_managers_address_is_where_the_others_dial_it(
+    status: dict[str, str], manager: dict[str, object] | None, address: str
+) -> None:
+    assert parse_node({"ID": "a", "Status": status, "ManagerStatus": manager}).address == address
+
+
+def test_a_worker_names_its_managers_and_each_engine_its_id() -> None:
+    remotes = [{"NodeID": "m1", "Addr": "198.18.0.60:2377"}, {"NodeID": "", "Addr": "198.18.0.73:2377"}]
+    read = parse_membership({"ID": "engine", "Swarm": {"NodeID": "n", "RemoteManagers": remotes}})
+    assert read.managers == (("m1", "198.18.0.60"), ("", "198.18.0.73"))
+    assert read.engine_id == "engine"
+    assert parse_membership({"Swarm": {"RemoteManagers": None}}).managers == ()

@@ -1,0 +1,29 @@
+import pytest
+
+from jobs.facts import quorum
+
+
+@pytest.mark.parametrize(("managers", "lost"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (6, 2), (7, 3)])
+def test_tolerance_is_what_raft_says(managers: int, lost: int) -> None:
+    assert quorum.fault_tolerance(managers) == lost
+    assert not managers or (managers - lost) > managers // 2
+
+
+@pytest.mark.parametrize(
+    ("managers", "words"),
+    [
+        (1, "1 manager: none may fail"),
+        (2, "2 managers: none may fail (an even number is no safer than 1; add one)"),
+        (3, "3 managers: 1 may fail"),
+        (5, "5 managers: 2 may fail"),
+    ],
+)
+def test_what_the_swarm_survives_is_said_in_words(managers: int, words: str) -> None:
+    assert quorum.describe_tolerance(managers) == words
+
+
+@pytest.mark.parametrize(
+    ("managers", "reachable", "may"), [(1, 1, True), (2, 1, False), (3, 3, True), (3, 2, False), (0, 0, False)]
+)
+def test_a_manager_is_added_only_while_all_others_answer(managers: int, reachable: int, may: bool) -> None:
+    assert quorum.may_add_manager(managers, reachable) is may

@@ -1,0 +1,139 @@
+"""What apt would offer, asked of a real apt over a repository in a folder, and the package that comes of it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from jobs.connectors.shell import Output
+from jobs.facts.packages import Package
+from jobs.gather.packages import CANDIDATES_SCRIPT, gather_package
+from jobs.settings import AptComponent, EngineSection
+
+OFFERED = {
+    "docker.io": ("26.1.5+dfsg1-9", "20.10.24+dfsg1-1"),
+    "docker-cli": ("26.1.5+dfsg1-9",),
+    "docker-ce": ("5:27.3.1-1~debian.12~bookworm", "5:19.03.15~3-0~debian-buster"),
+    "docker-ce-cli": ("5:27.3.1-1~debian.12~bookworm",),
+}
+ENTRY = """Package: {name}
+Version: {version}
+Architecture: all
+Filename: ./{name}_{version}.deb
+Size: 1
+SHA256: {digest}
+"""
+ONE_LINE, DEB822 = "deb [trusted=yes] file:{0} ./\n", "Types: deb\nURIs: file:{0}\nSuites: ./\nTrusted: yes\n"
+
+
+class Host:
+    """`installed`: package -> (dpkg's state, version); apt is this machine's, over the repository alone."""
+
+    host = "kaditz"
+
+    def __init__(self, **installed: tuple[str, str]) -> None:
+        self.installed = {name.replace("_", "-").replace("-io", ".io"): row for name, row in installed.items()}
+
+    def run(self, *argv: str, stdin: str = "", **_: object) -> Output:
+        if argv[0] == "dpkg-query":
+            rows = (f"{state} |{name}|{version}\n" for name, (state, version) in self.installed.items())
+            return Output(0, "".join(sorted(rows, reverse=True)), "")
+        result = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=60)
+        return Output(result.returncode, result.stdout, result.stderr).check(self.host, argv[0])
+
+    def reconnect(self) -> None:
+        raise AssertionError("nothing was lost")
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("repository")
+    entries = (
+        ENTRY.format(name=name, version=version, digest="0" * 64) for name in OFFERED for version in OFFERED[name]
+    )
+    (folder / "Packages").write_text("\n".join(entries))
+    return folder
+
+
+def ask_candidates(
+    host: Host, source: str, path: str = "/etc/apt/sources.list.d/docker.list", **how: object
+) -> Package:
+    matches = gather_package(host, source, EngineSection(**{"apt_list": Path(path), **how}))  # type: ignore[arg-type]
+    assert matches is not None
+    return matches
+
+
+@pytest.mark.parametrize(("name", "text"), [("docker.list", ONE_LINE), ("docker.sources", DEB822)])
+def test_apt_is_asked_in_either_way_of_writing_a_list(repository: Path, name: str, text: str) -> None:
+    matches = ask_candidates(
+        Host(docker_io=("ii", "20.10.24+dfsg1-1")), text.format(repository), f"/etc/apt/sources.list.d/{name}"
+    )
+    assert matches == Package(
+        "docker.io", "20.10.24+dfsg1-1", "ii", OFFERED["docker.io"], OFFERED["docker-cli"], cli_package="docker-cli"
+    )
+
+
+@pytest.mark.parametrize(
+    ("installed", "older"),
+    [
+        ("27.5.1-1", OFFERED["docker.io"]),
+        ("26.1.5+dfsg1-9+deb13u1", OFFERED["docker.io"]),
+        ("26.1.5+dfsg1-9", OFFERED["docker.io"][1:]),
+        ("20.10.24~rc1-1", ()),
+    ],
+)
+def test_what_is_older_than_the_installed_one_dpkg_says(
+    repository: Path, installed: str, older: tuple[str, ...]
+) -> None:
+    assert ask_candidates(Host(docker_io=("ii", installed)), ONE_LINE.format(repository)).downgrades == older
+
+
+def test_dockers_own_package_has_a_cli_of_its_own(repository: Path) -> None:
+    matches = ask_candidates(Host(docker_ce=("ii", "5:19.03.15~3-0~debian-buster")), ONE_LINE.format(repository))
+    assert (matches.name, matches.cli_package, matches.cli_candidates) == (
+        "docker-ce",
+        "docker-ce-cli",
+        OFFERED["docker-ce-cli"],
+    )
+
+
+def test_a_package_that_is_to_take_anothers_place(repository: Path) -> None:
+    """Its versions are held against the Engine that is there, whatever epoch it has."""
+    matches = ask_candidates(
+        Host(docker_engine=("ii", "17.05.0~ce-0~debian")), ONE_LINE.format(repository), package="docker-ce"
+    )
+    assert (matches.name, matches.replaces, matches.installed_spec) == (
+        "docker-ce",
+        "docker-engine",
+        "docker-engine=17.05.0~ce-0~debian",
+    )
+    assert (matches.candidates, matches.downgrades) == (OFFERED["docker-ce"], ())
+    assert (
+        ask_candidates(Host(docker_io=("ii", "20.10.24")), ONE_LINE.format(repository), package="docker-ce").downgrades
+        == (OFFERED["docker-ce"][1:])
+    )
+
+
+def test_the_wanted_one_is_there_already(repository: Path) -> None:
+    host = Host(docker_engine=("rc", "1.11"), docker_ce=("iU", "5:27.3.1-1~debian.12~bookworm"))
+    matches = ask_candidates(host, ONE_LINE.format(repository), package="docker-ce")
+    assert (matches.name, matches.state, matches.replaces) == ("docker-ce", "iU", "")
+
+
+@pytest.mark.parametrize("package_", [None, "docker-ce"])
+def test_a_host_without_an_engine_has_no_package(package_: str | None) -> None:
+    assert gather_package(Host(docker_io=("rc", "20.10")), "", EngineSection(package=package_)) is None
+
+
+def test_the_wanted_component_is_what_is_asked_for(repository: Path) -> None:
+    """The host's own list says another; its text is what is changed for the question."""
+    component = AptComponent(**{"from": "./", "to": "./no-such"})
+    with pytest.raises(Exception, match="asking apt for the new Engine failed on kaditz"):
+        ask_candidates(Host(docker_io=("ii", "20.10.24")), ONE_LINE.format(repository), apt_component=component)
+
+
+def test_nothing_is_left_behind(repository: Path, tmp_path: Path) -> None:
+    argv = ("sh", "-c", CANDIDATES_SCRIPT, "imker", "docker.list", "20.10", "docker.io")
+    env = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    subprocess.run(argv, input=ONE_LINE.format(repository), text=True, check=True, capture_output=True, env=env)
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,193 @@
+"""The probe between hosts: what is asked, what comes of the answers, and its two Perl programs against each other."""
+
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import pytest
+
+from imker.protocol.values import Level
+from jobs.checks.ports import check_ports
+from jobs.connectors.shell import Output
+from jobs.errors import CommandFailed, Unreachable
+from jobs.facts.ports import SWARM_PORTS, PortProbe
+from jobs.gather import ports
+from jobs.gather.ports import CALLER_SCRIPT, LISTENER_SCRIPT, PortListeners
+
+WORD = "0123456789abcdef"
+
+
+@dataclass
+class Caller:
+    """A shell that answers for the ports that are open, and keeps what it was asked. `fails`: the program that does."""
+
+    answers: dict[str, str] = field(default_factory=dict)
+    arguments: list[str] = field(default_factory=list)
+    host: str = "kaditz"
+    fails: str = ""
+
+    def run(self, *argv: str, **_: object) -> Output:
+        if argv[0] == self.fails:
+            raise CommandFailed(self.host, argv[0], 1, "no such program")
+        self.arguments = list(argv[4:])
+        return Output(0, "".join(f"{line} {matches}\n" for line, matches in self.answers.items()), "")
+
+    def reconnect(self) -> None:
+        raise AssertionError("nothing was lost")
+
+
+def probes(closed: set[tuple[str, int]], *, caller: str = "kaditz", target: str = "tondi") -> list[PortProbe]:
+    return [PortProbe(caller, target, kind, port, (kind, port) not in closed) for kind, port in SWARM_PORTS]
+
+
+@pytest.mark.parametrize(
+    ("closed", "expected"),
+    [
+        (set(), [("pass", "2377, 7946 and 4789 get through")]),
+        ({("tcp", 2377)}, [("block", "TCP 2377 does not get through: kaditz to tondi")]),
+        ({("tcp", 7946)}, [("warn", "TCP 7946 does not")]),
+        ({("udp", 7946)}, [("warn", "UDP 7946 does not")]),
+        ({("udp", 4789)}, [("warn", "UDP 4789 does not")]),
+        ({("udp", 4789), ("tcp", 2377)}, [("block", "TCP 2377"), ("warn", "UDP 4789")]),
+    ],
+)
+def test_only_the_port_that_a_node_joins_by_blocks(
+    closed: set[tuple[str, int]], expected: list[tuple[Level, str]]
+) -> None:
+    matches = check_ports(probes(closed))
+    assert [
+        (finding.level, finding.text[: len(text)]) for finding, (_, text) in zip(matches, expected, strict=True)
+    ] == expected
+
+
+def test_every_direction_that_is_closed_is_named() -> None:
+    both = [*probes({("tcp", 2377)}), *probes({("tcp", 2377)}, caller="tondi", target="kaditz")]
+    (matches,) = check_ports(both)
+    assert matches.text == "TCP 2377 does not get through: kaditz to tondi, tondi to kaditz"
+
+
+def test_who_asked_nobody_claims_nothing() -> None:
+    (matches,) = check_ports([])
+    assert (matches.check, matches.level) == ("ports", "pass")
+    assert "nobody to try them with yet" in matches.text
+
+
+def test_a_swarms_own_ports_are_asked_by_tcp_alone() -> None:
+    shell = Caller({"tcp,198.18.0.73,2377": "taken", "tcp,198.18.0.73,7946": "closed"})
+    probes = PortListeners(()).probe(shell, {"tondi": "198.18.0.73"}, frozenset({"tondi"}))
+    assert shell.arguments == ["tcp,198.18.0.73,2377", "tcp,198.18.0.73,7946"]
+    assert [(probe.port, probe.reached, probe.used_by_engine) for probe in probes] == [
+        (2377, True, True),
+        (7946, False, False),
+    ]
+
+
+def test_what_is_not_answered_for_counts_as_closed() -> None:
+    probes = PortListeners(()).probe(Caller(), {"tondi": "198.18.0.73", "lausen": "198.18.0.64"})
+    assert len(probes) == 2 * len(SWARM_PORTS)
+    assert not any(probe.reached for probe in probes)
+    assert {probe.target for probe in probes} == {"tondi", "lausen"}
+
+
+NEAR = {"tondi": "198.18.0.73", "lausen": "198.18.0.64"}
+
+
+@pytest.mark.parametrize(
+    ("caller", "listeners", "reason", "says"),
+    [
+        (Caller(fails="perl"), (Caller(host="tondi"),), {"tondi", "lausen"}, "kaditz to tondi, kaditz to lausen: perl"),
+        (Caller(), (Caller(host="tondi", fails="systemd-run"),), {"tondi"}, "kaditz to tondi: systemd-run failed on t"),
+    ],
+)
+def test_what_cannot_be_tried_is_a_warning_and_not_a_closed_port(
+    caller: Caller, listeners: tuple[Caller, ...], reason: set[str], says: str
+) -> None:
+    with PortListeners(listeners) as listening:
+        probes = listening.probe(caller, NEAR)
+    assert {probe.target for probe in probes if probe.error} == reason
+    warned = check_ports([probe for probe in probes if probe.error])
+    assert [(finding.level, says in finding.text) for finding in warned] == [("warn", True)], warned
+
+
+def test_a_host_that_was_lost_before_is_not_asked() -> None:
+    shell = Caller()
+    probes = PortListeners((), {"tondi": str(Unreachable("tondi is away"))}).probe(shell, NEAR)
+    assert [probe.error for probe in probes if probe.target == "tondi"] == ["tondi is away"]
+    assert len(shell.arguments) == len(SWARM_PORTS), "the other is"
+
+
+# --- the programs that run on hosts ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def free() -> int:
+    """A port that nobody has, for TCP and UDP."""
+    with socket.socket() as item, socket.socket(type=socket.SOCK_DGRAM) as other:
+        item.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", item.getsockname()[1]))
+        return int(item.getsockname()[1])
+
+
+@pytest.fixture
+def listener(free: int) -> Iterator[int]:
+    listening = subprocess.Popen(["perl", "-e", LISTENER_SCRIPT, WORD, f"tcp:{free}", f"udp:{free}"])
+    yield free
+    listening.kill()
+    listening.wait()
+
+
+def listen_output(port: int, word: str = WORD) -> list[str]:
+    return called([f"{kind},127.0.0.1,{port}" for kind in ("tcp", "udp")], word)
+
+
+def called(targets: list[str], word: str = WORD) -> list[str]:
+    result = subprocess.run(
+        ["perl", "-e", CALLER_SCRIPT, word, *targets], capture_output=True, text=True, check=True, timeout=30
+    )
+    return [line.split()[1] for line in result.stdout.splitlines()]
+
+
+def test_caller_and_listener_understand_each_other(listener: int) -> None:
+    assert listen_output(listener) == ["open", "open"]
+
+
+def test_somebody_elses_listener_is_not_taken_for_ours(listener: int) -> None:
+    assert listen_output(listener, "another word") == ["taken", "closed"]
+
+
+def test_where_nobody_listens_it_is_closed(free: int) -> None:
+    assert listen_output(free) == ["closed", "closed"]
+
+
+@pytest.fixture
+def swallowed() -> Iterator[list[str]]:
+    """Thirty targets from which nothing comes: a full queue of connections, and a socket that nobody reads."""
+    with ExitStack() as stack:
+        full, unread_socket = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
+        for open_socket in (full, unread_socket):
+            stack.enter_context(open_socket).bind(("127.0.0.2", 0))
+        full.listen(0)
+        for _ in range(3):
+            caller = stack.enter_context(socket.socket())
+            caller.setblocking(False)
+            caller.connect_ex(full.getsockname())
+        yield [f"tcp,127.0.0.2,{full.getsockname()[1]}", f"udp,127.0.0.2,{unread_socket.getsockname()[1]}"] * 15
+
+
+def test_targets_that_swallow_everything_hold_up_nobody(listener: int, swallowed: list[str]) -> None:
+    """A firewall drops: what is open is found all the same, and before the listeners end."""
+    began = time.monotonic()
+    assert called([*swallowed, f"tcp,127.0.0.1,{listener}"]) == [*(["closed"] * 30), "open"]
+    assert time.monotonic() - began < 15, "not one after the other"
+
+
+def test_the_listener_ends_by_itself() -> None:
+    """A connection that is cut must not leave it behind for ever."""
+    assert "my $end = time + 120;" in LISTENER_SCRIPT
+    result = subprocess.run(
+        ["perl", "-e", ports.LISTENER_SCRIPT.replace("time + 120", "time + 1"), WORD], timeout=10, capture_output=True
+    )
+    assert result.returncode == 0

@@ -1,0 +1,243 @@
+"""Accepting, from the job's side: asked first, carried out only on what was shown, and asked anew with the reason."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from imker.clock import Timestamp
+from imker.protocol import commands, events, values
+from imker.protocol.commands import Accept, Approval, Reject, Request
+from imker.protocol.events import DecisionRequested, JobFinished, Planned
+from jobs.context import JobContext
+from jobs.errors import JobError
+from jobs.events.writer import EventWriter
+from jobs.facts.swarm import PENDING_LABEL
+from jobs.handlers import accept
+from jobs.inventory.model import Host
+from jobs.locking.fencing_token import FencingToken
+from jobs.settings import RightsSection, Settings
+from tests.support import streams
+
+ADDRESSES = {"connewitz": "198.18.0.60", "tondi": "198.18.0.73", "kaditz": "198.18.0.39"}
+INVENTORY = {name: Host(name, address, tls=Path()) for name, address in ADDRESSES.items()}
+ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
+
+
+@dataclass
+class Swarm:
+    """Two managers and one that waits; what a step changes is changed here."""
+
+    spec: dict[str, Any] = field(
+        default_factory=lambda: {"Role": "worker", "Availability": "drain", "Labels": {PENDING_LABEL: "manager"}}
+    )
+    managers: list[str] = field(default_factory=lambda: ["connewitz", "tondi"])
+    claims: str = "kaditz"
+    marks: list[FencingToken] = field(default_factory=list)
+    address: str = ADDRESSES["kaditz"]
+    liar: str = ""  # a host that says it is kaditz's node
+
+    def connect(self, host: Host, timeout: float = 10) -> Any:
+        return Engine(host, self)
+
+
+@dataclass
+class Engine:
+    host: Host
+    swarm: Swarm
+    version = {"Version": "26.1.5"}  # noqa: RUF012
+
+    def info(self) -> dict[str, Any]:
+        manages = self.host.name in self.swarm.managers
+        cluster = {"Cluster": {"ID": "ours"}} if manages else {}
+        node = "kaditz" if self.host.name == self.swarm.liar else self.host.name
+        place = {"LocalNodeState": "active", "NodeID": f"id-{node}", "ControlAvailable": manages}
+        return {"Swarm": {**place, **cluster}}
+
+    def autolock(self) -> bool:
+        return False
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [self._node(name) for name in (*self.swarm.managers, "kaditz")]
+
+    def change_node(self, node: str, change: Any) -> None:
+        assert node == "id-kaditz"
+        self.swarm.spec = change(self.swarm.spec)
+
+    def claim_token(self, token: FencingToken) -> None:
+        self.swarm.marks.append(token)
+
+    def _node(self, name: str) -> dict[str, Any]:
+        is_candidate = name == "kaditz"
+        manages = self.swarm.spec["Role"] == "manager" if is_candidate else True
+        return {
+            "ID": f"id-{name}",
+            "Spec": self.swarm.spec if is_candidate else {"Role": "manager", "Availability": "active", "Labels": {}},
+            "Description": {
+                "Hostname": self.swarm.claims if is_candidate else name,
+                "Engine": {"EngineVersion": "26.1.5"},
+            },
+            "Status": {"State": "ready", "Addr": self.swarm.address if is_candidate else ADDRESSES[name]},
+            **({"ManagerStatus": {"Leader": name == "connewitz", "Reachability": "reachable"}} if manages else {}),
+        }
+
+
+def no_shell(host: Host) -> Any:
+    raise AssertionError("who is in the swarm is the Engines' matter: the host may be away")
+
+
+@dataclass
+class Case:
+    redis: Redis
+    swarm: Swarm = field(default_factory=Swarm)
+    rights: RightsSection = field(default_factory=RightsSection)
+    moment: Timestamp = field(default_factory=lambda: Timestamp(1_000_000.0, "boot", 100.0))
+    job: int = 0
+
+    def accept(
+        self, *people: str, fingerprint: str = "", within: tuple[str, ...] = ("kaditz",)
+    ) -> list[events.EventBody]:
+        """The run's next job; `people` said yes to what was shown last, or to `shown`."""
+        approvals = tuple(Approval(by, fingerprint or self.question.fingerprint, 0.0) for by in people)
+        return self.does(Accept("id-kaditz"), approvals, within)
+
+    def does(
+        self, command: commands.Command, approvals: tuple[Approval, ...] = (), within: tuple[str, ...] = ("kaditz",)
+    ) -> list[events.EventBody]:
+        self.job += 1
+        request = Request("r", self.job, command, ALICE, approvals, allowed_hosts=within)
+        journal = EventWriter(self.redis, streams.KEY, "r", self.job, lambda: self.moment.unix)
+        office = JobContext(
+            request, Settings(rights=self.rights), INVENTORY, journal, self.redis,
+            no_shell, self.swarm.connect, lambda: self.moment,
+        )  # fmt: skip
+        if isinstance(command, Accept):
+            accept.accept_node(office, command.node)
+        else:
+            assert isinstance(command, Reject)
+            accept.reject_node(office, command.node, command.remove)
+        return [event.body for event in self.events() if event.job == self.job]
+
+    @property
+    def question(self) -> DecisionRequested:
+        return [event.body for event in self.events() if isinstance(event.body, DecisionRequested)][-1]
+
+    def events(self) -> tuple[events.Event, ...]:
+        return streams.read_events(self.redis, "r")
+
+    def later(self, seconds: float) -> None:
+        self.moment = replace(self.moment, boot_seconds=self.moment.boot_seconds + seconds)
+
+    @property
+    def promoted(self) -> bool:
+        return bool(self.swarm.spec["Role"] == "manager")
+
+
+@pytest.fixture
+def case(redis: Redis) -> Case:
+    return Case(redis)
+
+
+def test_it_asks_first_then_does_and_once(case: Case) -> None:
+    question = case.accept()[-1]
+    assert isinstance(question, DecisionRequested)
+    assert question.candidate is not None
+    assert (question.candidate.host, question.candidate.observed_address) == ("kaditz", "198.18.0.39")
+    assert question.quorum == values.Quorum(2, 0, 3, 1)
+    assert (question.required_approvals, question.asked_at, question.valid_seconds) == (1, case.moment, 1800.0)
+    assert not case.promoted
+    end = case.accept(BOB)[-1]
+    assert isinstance(end, JobFinished)
+    assert end.outcome == "done"
+    assert case.swarm.spec == {"Role": "manager", "Availability": "active", "Labels": {}}
+    again = case.accept(BOB, fingerprint=question.fingerprint)[-1]
+    assert isinstance(again, JobFinished)
+    assert again.outcome == "refused"
+
+
+DRIFTS: dict[str, Any] = {
+    "another name": lambda case: setattr(case.swarm, "claims", "connewitz"),
+    "a manager less": lambda case: case.swarm.managers.remove("tondi"),
+    "half an hour": lambda case: case.later(1802),
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_what_is_no_longer_as_shown_is_asked_anew_with_the_reason(case: Case, drift: str) -> None:
+    case.accept()
+    DRIFTS[drift](case)
+    within = ("*",)
+    question = case.accept(BOB, within=within)[-1]
+    assert isinstance(question, DecisionRequested)
+    assert question.approval_problem in (
+        "it is no longer as it was shown",
+        "the yes came to be carried out more than 30 minutes after the question",
+    )
+    assert not case.promoted
+    case.accept(BOB, within=within)
+    assert case.promoted, "and the new question can be answered"
+
+
+SAYS = {"tondi's address": "node id-kaditz is seen at tondi's address, and tondi says it is node id-tondi",
+        "no host's address": "no host of the inventory has 10.0.0.1, where node id-kaditz is seen"}  # fmt: skip
+
+
+@pytest.mark.parametrize("at", SAYS)
+def test_a_node_that_is_seen_at_another_address_is_not_accepted(case: Case, at: str) -> None:
+    case.accept()
+    case.swarm.address = ADDRESSES["tondi"] if at == "tondi's address" else "10.0.0.1"
+    for command in (Accept("id-kaditz"), Reject("id-kaditz")):
+        with pytest.raises(JobError, match=SAYS[at]):
+            case.does(command, (Approval(BOB, case.question.fingerprint, 0.0),), ("*",))
+    assert case.swarm.spec["Labels"] == {PENDING_LABEL: "manager"}
+    assert not case.promoted
+
+
+def test_a_node_that_two_hosts_say_they_are_is_not_accepted(case: Case) -> None:
+    case.accept()
+    case.swarm.liar = "tondi"
+    case.swarm.managers.remove("tondi")
+    with pytest.raises(JobError, match="kaditz and tondi both say they are node id-kaditz"):
+        case.accept(BOB, within=("*",))
+    assert not case.promoted
+
+
+@pytest.mark.parametrize(
+    ("rights", "people", "promoted"),
+    [
+        (RightsSection(), (ALICE,), False),
+        (RightsSection(accept_own=True), (ALICE,), True),
+        (RightsSection(accept_count=2), (BOB,), False),
+        (RightsSection(accept_count=2), (BOB, BOB), False),
+        (RightsSection(accept_count=2), (BOB, ALICE), False),
+        (RightsSection(accept_count=2), (BOB, CAROL), True),
+    ],
+)
+def test_the_job_counts_for_itself(case: Case, rights: RightsSection, people: tuple[str, ...], promoted: bool) -> None:
+    case.rights = rights
+    case.accept()
+    assert isinstance(case.accept(*people)[-1], JobFinished if promoted else DecisionRequested)
+    assert case.promoted is promoted
+
+
+def test_a_yes_to_what_nobody_asked_is_none(case: Case) -> None:
+    assert isinstance(case.accept(BOB, fingerprint="f00d")[-1], DecisionRequested)
+    assert not case.promoted
+
+
+def test_a_yes_holds_for_the_question_before_it_alone(case: Case) -> None:
+    first = case.accept()[-1]
+    assert isinstance(first, DecisionRequested)
+    case.job += 1  # a job that died without a word
+    assert isinstance(case.accept(BOB, fingerprint=first.fingerprint)[-1], DecisionRequested)
+    assert not case.promoted
+
+
+@pytest.mark.parametrize("command", [Accept("id-kaditz"), Reject("id-kaditz"), Reject("id-kaditz", remove=True)])
+def test_a_right_for_other_hosts_does_not_reach_this_one(case: Case, command: commands.Command) -> None:
+    with pytest.raises(JobError, match="the right that was checked is for lei-\\*, not for kaditz"):
+        case.does(command, within=("lei-*",))
+    assert case.swarm.spec["Labels"] == {PENDING_LABEL: "manager"}
+    assert not any(isinstance(event.body, Planned) for event in case.events())

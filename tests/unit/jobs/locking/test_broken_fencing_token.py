@@ -1,0 +1,111 @@
+"""A fencing number that no run can have: an error that names where it stands and what repairs it."""
+
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from jobs import repair
+from jobs.connectors import fenced_shell
+from jobs.connectors.fenced_shell import FencedShell
+from jobs.connectors.swarm_label import FENCE_LABEL, with_token
+from jobs.errors import BrokenFencingToken, LockHeld, Superseded
+from jobs.locking.fencing_token import MAX_NUMBER, FencingToken
+from jobs.locking.lease import LockHolder, acquire_lock
+from tests.unit.jobs.connectors.test_fenced_shell import ALICE, OLD, Here
+
+HUGE = ["99999999999999999999", "9007199254740992", "18446744073709551616", "9" * 5000, "00000000000000000007"]
+NUMBERS = ["x", "-1", "1.5", " 7", "", "1e3", *HUGE]
+
+
+@pytest.fixture(autouse=True)
+def fence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "lib/imker/fence"
+    path.parent.mkdir(parents=True)
+    monkeypatch.setattr(fenced_shell, "FENCE_FILE", str(path))
+    return path
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_a_swarm_label_with_a_huge_number_is_named(number: str) -> None:
+    with pytest.raises(BrokenFencingToken, match="the swarm has a fencing number that no run has: ") as broken:
+        with_token(OLD, {"Labels": {FENCE_LABEL: f"{number} x 1.0"}})
+    assert "python -m jobs repair swarm" in broken.value.hint
+    assert len(broken.value.summary) < 200
+
+
+@pytest.mark.parametrize("number", HUGE)
+def test_a_host_does_not_write_a_lower_mark_over_a_huge_one(fence: Path, number: str) -> None:
+    fence.write_text(f"{number} x 1.0\n")
+    with pytest.raises(BrokenFencingToken, match="kaditz has a fencing number that no run has: ") as broken:
+        FencedShell(Here(), OLD).claim_host()
+    assert "python -m jobs repair kaditz" in broken.value.hint
+    assert fence.read_text() == f"{number} x 1.0\n"
+
+
+@pytest.mark.parametrize("text", ["by hand", "-1 x 1.0", "1e3 x 1.0", "\n\n", "", "x" * 4096])
+def test_a_mark_that_is_none_counts_for_nothing_on_both_sides(fence: Path, text: str) -> None:
+    fence.write_text(text)
+    FencedShell(Here(), OLD).claim_host()
+    assert fence.read_text() == f"{' '.join(OLD.as_words)}\n"
+    assert with_token(OLD, {"Labels": {FENCE_LABEL: text}})["Labels"][FENCE_LABEL] == " ".join(OLD.as_words)
+
+
+@pytest.mark.parametrize("there", ["9", "9 rubbish", "9 x", "9 x 1.0 more", "9007199254740990 x 1.0"])
+def test_a_higher_number_keeps_out_on_both_sides_whatever_follows_it(fence: Path, there: str) -> None:
+    fence.write_text(f"{there}\n")
+    for claim in (FencedShell(Here(), OLD).claim_host, lambda: with_token(OLD, {"Labels": {FENCE_LABEL: there}})):
+        with pytest.raises(Superseded) as later:
+            claim()
+        assert later.value.token_number == int(there.split()[0])
+
+
+@pytest.mark.parametrize("value", NUMBERS)
+def test_a_broken_number_in_redis_is_named_and_leaves_no_lock(redis: Redis, value: str) -> None:
+    redis.set("fence:swarm", value)
+    for _ in range(2):
+        with (
+            pytest.raises(BrokenFencingToken, match="Redis' key fence:swarm has a fencing number") as broken,
+            acquire_lock(redis, "swarm", ALICE),
+        ):
+            raise AssertionError("nobody has it")
+        assert "python -m jobs repair swarm" in broken.value.hint
+    assert redis.get("lock:swarm") is None
+    assert redis.get("fence:swarm") == value.encode(), "nothing counts on from it"
+
+
+def test_a_list_in_the_place_of_a_number_is_named_too(redis: Redis) -> None:
+    redis.lpush("fence:swarm", "1")
+    with pytest.raises(BrokenFencingToken), acquire_lock(redis, "swarm", ALICE):
+        raise AssertionError("nobody has it")
+    assert redis.get("lock:swarm") is None
+
+
+def test_a_number_that_breaks_while_the_lock_is_held_is_named(redis: Redis) -> None:
+    with acquire_lock(redis, "swarm", ALICE) as lease:
+        redis.set("fence:swarm", "99999999999999999999")
+        with pytest.raises(BrokenFencingToken):
+            lease.raise_token_above(7)
+        redis.set("fence:swarm", "3")
+        assert lease.raise_token_above(MAX_NUMBER - 7) == MAX_NUMBER - 6
+    with acquire_lock(redis, "swarm", LockHolder("r2", "U", "migrate", 1.0)) as after:
+        assert after.token.number == MAX_NUMBER - 5
+
+
+def test_a_lock_that_is_held_is_still_told_first(redis: Redis) -> None:
+    with acquire_lock(redis, "swarm", ALICE):
+        redis.set("fence:swarm", "x")
+        with pytest.raises(LockHeld), acquire_lock(redis, "swarm", ALICE):
+            raise AssertionError("two holders")
+
+
+def test_the_repair_takes_away_what_is_broken_and_nothing_else(redis: Redis, fence: Path) -> None:
+    redis.set("fence:host:kaditz", "99999999999999999999")
+    fence.write_text("99999999999999999999 x 1.0\n")
+    assert len(repair.repair_in_redis(redis, "host:kaditz")) == len(repair.repair_on_host(Here())) == 1
+    assert not fence.exists()
+    with acquire_lock(redis, "host:kaditz", ALICE) as lease:
+        FencedShell(Here(), lease.token).claim_host()
+    for _ in range(2):
+        assert (repair.repair_in_redis(redis, "host:kaditz"), repair.repair_on_host(Here())) == ((), ())
+    assert FencingToken.parse(fence.read_text().strip()).number == 1

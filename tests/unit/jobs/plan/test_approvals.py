@@ -1,0 +1,88 @@
+"""What a yes must be for a job to act on it: whoever says so, the job judges by its own knowledge."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imker.clock import Timestamp
+from imker.protocol.commands import Accept, Approval, Request
+from imker.protocol.events import DecisionRequested
+from jobs.plan.approvals import find_approval_problem
+from jobs.settings import RightsSection
+
+ASKED = Timestamp(1_000_000.0, "boot", 100.0)
+QUESTION = DecisionRequested("accept", "f00d", asked_at=ASKED, valid_seconds=1800.0)
+ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
+ONE, TWO, OWN = RightsSection(), RightsSection(accept_count=2), RightsSection(accept_own=True)
+BOTH = RightsSection(accept_count=2, accept_own=True)
+
+
+def request(*people: str, fingerprint: str = "f00d") -> Request:
+    return Request("r", 2, Accept("n"), ALICE, tuple(Approval(by, fingerprint, 0.0) for by in people))
+
+
+def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Timestamp:
+    """`clock`: by how much somebody set the wall clock meanwhile."""
+    return Timestamp(ASKED.unix + seconds + clock, boot, ASKED.boot_seconds + seconds if boot == "boot" else 5.0)
+
+
+@pytest.mark.parametrize(
+    ("question", "rights", "people", "now", "says"),
+    [
+        (QUESTION, ONE, (BOB,), after(60), ""),
+        (QUESTION, ONE, (), after(60), "takes 1 different people, and 0"),
+        (QUESTION, ONE, (ALICE,), after(60), "who asked for it may not accept it"),
+        (QUESTION, ONE, (BOB, ALICE), after(60), "who asked for it may not accept it"),
+        (QUESTION, OWN, (ALICE,), after(60), ""),
+        (QUESTION, TWO, (BOB,), after(60), "takes 2 different people, and 1"),
+        (QUESTION, TWO, (BOB, BOB), after(60), "takes 2 different people, and 1"),
+        (QUESTION, TWO, (BOB, CAROL), after(60), ""),
+        (QUESTION, BOTH, (ALICE, BOB), after(60), ""),
+        (QUESTION, BOTH, (ALICE, ALICE), after(60), "takes 2 different people, and 1"),
+        (None, ONE, (BOB,), after(60), "nobody was asked"),
+        (replace(QUESTION, asked_at=None), ONE, (BOB,), after(60), "nobody was asked"),
+        (QUESTION, ONE, (BOB,), after(1800), ""),
+        (QUESTION, ONE, (BOB,), after(1802), "more than 30 minutes"),
+        (QUESTION, ONE, (BOB,), after(60, clock=3600), ""),
+        (QUESTION, ONE, (BOB,), after(1802, clock=-3600), "more than 30 minutes"),
+        (QUESTION, ONE, (BOB,), after(60, boot="another"), ""),
+        (QUESTION, ONE, (BOB,), after(1802, boot="another"), "more than 30 minutes"),
+        (QUESTION, ONE, (BOB,), after(60, clock=-3600, boot="another"), "more than 30 minutes"),
+        (replace(QUESTION, valid_seconds=10**6), ONE, (BOB,), after(1802), "more than 30 minutes"),
+    ],
+)
+def test_who_how_many_and_how_long_ago(
+    question: DecisionRequested | None, rights: RightsSection, people: tuple[str, ...], now: Timestamp, says: str
+) -> None:
+    problem = find_approval_problem(request(*people), question, "f00d", rights, now)
+    assert says in problem
+    assert bool(problem) is bool(says)
+
+
+def test_of_something_else_it_does_not_hold() -> None:
+    assert "no longer as it was shown" in find_approval_problem(request(BOB), QUESTION, "beef", ONE, after(1))
+    mixed = replace(request(BOB, CAROL), approvals=(Approval(BOB, "f00d", 0.0), Approval(CAROL, "beef", 0.0)))
+    assert "no longer as it was shown" in find_approval_problem(mixed, QUESTION, "f00d", TWO, after(1))
+
+
+@given(
+    st.lists(st.sampled_from([ALICE, BOB, CAROL, "U04DAVE"]), max_size=5),
+    st.integers(1, 3),
+    st.booleans(),
+    st.floats(-7200, 7200),
+    st.floats(-7200, 7200),
+    st.booleans(),
+)
+def test_never_too_few_nor_too_late_whatever_the_clock_is_set_to(
+    people: list[str], count: int, accept_own: bool, seconds: float, clock: float, drifted: bool
+) -> None:
+    rights = RightsSection(accept_own=accept_own, accept_count=count)
+    fingerprint = "beef" if drifted else "f00d"
+    let_through = (
+        find_approval_problem(request(*people), QUESTION, fingerprint, rights, after(seconds, clock=clock)) == ""
+    )
+    should = len(set(people)) >= count and (accept_own or ALICE not in people) and not drifted
+    assert let_through <= (should and -1 <= seconds <= 1801)
+    assert let_through >= (should and 0 <= seconds <= 1800)

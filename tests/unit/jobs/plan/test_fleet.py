@@ -1,0 +1,319 @@
+"""A fleet's order, waves, roles and arithmetic: laws over any fleet, and the words of a few."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imker.protocol.commands import Role
+from imker.protocol.events import FleetPlanned
+from imker.protocol.values import Finding
+from jobs.facts import quorum
+from jobs.facts.swarm import SwarmFacts
+from jobs.inventory.model import Host
+from jobs.plan import Plan, Refusal
+from jobs.plan.fleet import arrange_fleet, assign_roles, current_managers, order_hosts, other_managers
+from jobs.steps import DrainNode, InitSwarm, JoinSwarm, MarkPending, WaitForReady
+from tests.support.planner_world import manager_node
+
+NONE: frozenset[str] = frozenset()
+TARGET = "26.1.5+dfsg1-9"
+NOTHING, WORKER = Plan((), target_version=TARGET), Plan((JoinSwarm(False), WaitForReady()), target_version=TARGET)
+WAITS = Plan((JoinSwarm(True), MarkPending(), WaitForReady()), needs_acceptance=True, target_version=TARGET)
+FIRST = Plan((InitSwarm(), WaitForReady()), target_version=TARGET)
+AWAY = Refusal("it does not answer over SSH", "See that it is up.")
+
+
+@st.composite
+def inventories(draw: st.DrawFn) -> list[Host]:
+    """Any, with servers shared or not known, in the old swarm or not, with roles named or not."""
+    names = draw(st.lists(st.text("abcdefgh", min_size=1, max_size=3), unique=True, min_size=1, max_size=12))
+    servers, discoveries = st.sampled_from(["", "s1", "s2", "s3", "s4"]), st.sampled_from(["", "consul://x"])
+    role: st.SearchStrategy[Role] = st.sampled_from(["worker", "manager"]) if draw(st.booleans()) else st.just("worker")
+    return [Host(name, server=draw(servers), discovery=draw(discoveries), role=draw(role)) for name in names]
+
+
+def stores_of(hosts: list[Host], draw: st.DataObject) -> frozenset[str]:
+    return frozenset(draw.draw(st.lists(st.sampled_from([host.name for host in hosts]), max_size=2)))
+
+
+def plan_fleet_of(hosts: list[Host], swarm: SwarmFacts, stores: frozenset[str], draw: st.DataObject) -> FleetPlanned:
+    """Any of them in the swarm already, or of the role that is left to it."""
+    roles_by_host = assign_roles(hosts, stores, NONE)
+    ordered = order_hosts(hosts, roles_by_host, stores)
+    plans: dict[str, Plan | Refusal] = {}
+    exists = swarm.exists
+    for host in ordered:
+        fresh = (WAITS if exists else FIRST) if roles_by_host[host.name] == "manager" else WORKER
+        plans[host.name] = draw.draw(st.sampled_from([fresh, fresh, fresh, NOTHING] if swarm.exists else [fresh]))
+        exists = True
+    return arrange_fleet(ordered, roles_by_host, plans, swarm, stores, 3)
+
+
+# --- who becomes what ------------------------------------------------------------------------------------------------
+
+
+@given(inventories())
+def test_proposed_managers_are_odd_in_number_three_at_most_and_each_on_a_server_of_its_own(hosts: list[Host]) -> None:
+    proposed = assign_roles([replace(host, role="worker") for host in hosts], NONE, NONE)
+    managers = [host for host in hosts if proposed[host.name] == "manager"]
+    assert len(managers) in (1, 3)
+    servers = [host.server for host in managers if host.server]
+    assert len(servers) == len(set(servers))
+
+
+@given(inventories())
+def test_roles_that_are_named_are_kept(hosts: list[Host]) -> None:
+    named = {host.name: host.role for host in hosts}
+    if "manager" in named.values():
+        assert assign_roles(hosts, NONE, NONE) == named
+
+
+@given(inventories(), st.data())
+def test_who_manages_already_is_proposed_again_when_nothing_tells_the_hosts_apart_any_more(
+    hosts: list[Host], draw: st.DataObject
+) -> None:
+    """A migration cleans what docker-machine knew of the old swarm, and removes the store; the roles stay."""
+    stores = stores_of(hosts, draw)
+    before = assign_roles([replace(host, role="worker") for host in hosts], stores, NONE)
+    managing = frozenset(name for name, role in before.items() if role == "manager")
+    assert assign_roles([replace(host, role="worker", discovery="") for host in hosts], NONE, managing) == before
+
+
+@pytest.mark.parametrize(
+    ("hosts", "inside", "besides", "expected"),
+    [
+        ("abd", "ab", 1, "ab"),
+        ("abd", "a", 1, "ab"),
+        ("abd", "", 1, "ab"),
+        ("abd", "", 2, "a"),
+        ("abd", "", 3, ""),
+        ("ab", "", 1, "ab"),
+        ("a", "", 1, ""),
+        ("abd", "abd", 0, "abd"),
+        ("abd", "abd", 2, "abd"),
+    ],
+)
+def test_managers_that_are_left_out_this_time_count(hosts: str, inside: str, besides: int, expected: str) -> None:
+    """`besides`: managers that are none of these hosts. Three in all; who is one stays one."""
+    matches = assign_roles([Host(name) for name in hosts], NONE, frozenset(inside), besides)
+    assert "".join(name for name, role in matches.items() if role == "manager") == expected
+
+
+def test_who_of_a_swarm_is_among_the_hosts() -> None:
+    nodes = (
+        manager_node("m0"),
+        replace(manager_node("m1"), address="198.18.0.2"),
+        replace(manager_node("p"), address="198.18.0.3"),
+    )
+    pending = replace(nodes[2], role="worker", manager_status="", pending=True)
+    swarm = SwarmFacts("m0", (*nodes[:2], pending), ("m0",))
+    hosts = [Host("m0", "198.18.0.9"), Host("a", "198.18.0.3"), Host("b", "198.18.0.4")]
+    assert current_managers(hosts, swarm) == {"m0", "a"}
+    assert other_managers(hosts, swarm) == 1
+
+
+# --- in which order ---------------------------------------------------------------------------------------------------
+
+
+@given(inventories(), st.data())
+def test_the_order_has_everyone_once_a_manager_first_then_managers_then_workers_and_the_stores_host_last(
+    hosts: list[Host], draw: st.DataObject
+) -> None:
+    stores = stores_of(hosts, draw)
+    roles_by_host = assign_roles(hosts, stores, NONE)
+    first, *rest = order_hosts(hosts, roles_by_host, stores)
+    assert sorted([first.name, *(host.name for host in rest)]) == sorted(host.name for host in hosts)
+    assert roles_by_host[first.name] == "manager", "without a swarm no worker could join"
+    if any(roles_by_host[host.name] == "manager" and host.name not in stores for host in hosts):
+        assert first.name not in stores
+    assert [host.name in stores for host in rest] == sorted(host.name in stores for host in rest)
+    for part in (True, False):
+        roles_of_part = [roles_by_host[host.name] for host in rest if (host.name in stores) is part]
+        assert roles_of_part == sorted(roles_of_part), "managers before workers"
+
+
+def test_a_fleet_whose_one_server_has_the_store_begins_all_the_same() -> None:
+    """Of two hosts one is to be the manager: not the store's, which has to come last."""
+    hosts = [Host("lausen"), Host("tondi", discovery="consul://lausen")]
+    roles_by_host = assign_roles(hosts, frozenset({"lausen"}), NONE)
+    assert roles_by_host == {"lausen": "worker", "tondi": "manager"}
+    assert [host.name for host in order_hosts(hosts, roles_by_host, frozenset({"lausen"}))] == ["tondi", "lausen"]
+
+
+def test_a_stores_host_that_is_to_be_the_only_manager_goes_first() -> None:
+    hosts = [Host("lausen", role="manager"), Host("tondi", discovery="consul://lausen")]
+    assert [host.name for host in order_hosts(hosts, assign_roles(hosts, NONE, NONE), frozenset({"lausen"}))] == [
+        "lausen",
+        "tondi",
+    ]
+
+
+def test_who_was_in_no_old_swarm_has_the_least_to_lose_and_goes_first() -> None:
+    hosts = [Host("a", discovery="consul://x", role="manager"), Host("b", role="manager"), Host("c", role="manager")]
+    assert [host.name for host in order_hosts(hosts, assign_roles(hosts, NONE, NONE), frozenset("c"))] == [
+        "b",
+        "a",
+        "c",
+    ]
+
+
+def test_a_swarms_leader_goes_last_of_its_managers_and_before_the_workers() -> None:
+    hosts = [Host(name, role="manager" if name in "abc" else "worker") for name in "abcde"]
+    assert "".join(host.name for host in order_hosts(hosts, assign_roles(hosts, NONE, NONE), NONE, "a")) == "bcade"
+
+
+@given(inventories(), st.booleans(), st.data())
+def test_waves(hosts: list[Host], exists: bool, draw: st.DataObject) -> None:
+    """The canary is alone, so is each manager and each store's host; of one wave are workers only."""
+    stores = stores_of(hosts, draw)
+    legs = plan_fleet_of(hosts, swarm_of(1 if exists else 0), stores, draw).host_plans
+    waves = [leg.wave for leg in legs]
+    assert waves == sorted(waves)
+    assert sorted(set(waves)) == list(range(len(set(waves)))), "none is left out"
+    for wave in set(waves):
+        of_wave = [leg for leg in legs if leg.wave == wave]
+        if len(of_wave) > 1:
+            assert wave > 0
+            assert all(leg.role == "worker" and leg.host not in stores for leg in of_wave)
+
+
+@given(inventories(), st.data())
+def test_workers_in_a_row_are_one_wave(hosts: list[Host], draw: st.DataObject) -> None:
+    stores = stores_of(hosts, draw)
+    legs = plan_fleet_of(hosts, swarm_of(0), stores, draw).host_plans
+    together = [leg.role == "worker" and leg.host not in stores for leg in legs]
+    for number in range(2, len(legs)):
+        if together[number - 1] and together[number]:
+            assert legs[number - 1].wave == legs[number].wave
+
+
+def test_workers_that_are_in_the_swarm_already_are_upgraded_one_by_one() -> None:
+    hosts = [Host("m", role="manager"), *(Host(name) for name in "abc")]
+    upgraded = Plan((DrainNode("n"), WaitForReady()), target_version=TARGET)
+    plans = {"m": NOTHING, "a": upgraded, "b": upgraded, "c": WORKER}
+    fleet_plan = arrange_fleet(hosts, assign_roles(hosts, NONE, NONE), plans, swarm_of(1), NONE, 2)
+    assert [(leg.host, leg.wave) for leg in fleet_plan.host_plans] == [("a", 0), ("b", 1), ("c", 2)]
+
+
+# --- what the swarm survives -----------------------------------------------------------------------------------------
+
+
+def swarm_of(managers: int) -> SwarmFacts:
+    nodes = tuple(manager_node(f"m{number}", leader=not number) for number in range(managers))
+    return SwarmFacts("m0" if managers else "", nodes, tuple(node.hostname for node in nodes))
+
+
+@given(inventories(), st.integers(0, 5), st.data())
+def test_each_leg_says_what_the_swarm_survives_after_it(hosts: list[Host], there: int, draw: st.DataObject) -> None:
+    legs = plan_fleet_of(hosts, swarm_of(there), stores_of(hosts, draw), draw).host_plans
+    managers = there
+    for leg in legs:
+        managers += leg.role == "manager"
+        assert leg.tolerance == quorum.describe_tolerance(managers)
+
+
+@given(inventories(), st.data())
+def test_every_host_is_a_leg_or_done(hosts: list[Host], draw: st.DataObject) -> None:
+    fleet_plan = plan_fleet_of(hosts, swarm_of(3), stores_of(hosts, draw), draw)
+    assert sorted([*(leg.host for leg in fleet_plan.host_plans), *fleet_plan.done_hosts]) == sorted(
+        host.name for host in hosts
+    )
+    assert all(leg.step_count for leg in fleet_plan.host_plans)
+
+
+THE_EIGHT = [
+    Host("connewitz", server="server-1", role="manager"),
+    Host("tondi", server="server-2", role="manager", discovery="consul://lausen"),
+    Host("kaditz", server="server-3", role="manager", discovery="consul://lausen"),
+    Host("lausen", server="server-1"),
+    *(Host(name, discovery="consul://lausen") for name in ("lindenau", "miltitz", "pirita", "tolkewitz")),
+]
+
+
+def test_the_write_ups_eight_hosts() -> None:
+    roles_by_host = assign_roles(THE_EIGHT, frozenset({"lausen"}), NONE)
+    ordered = order_hosts(THE_EIGHT, roles_by_host, frozenset({"lausen"}))
+    plans = {host.name: WAITS if roles_by_host[host.name] == "manager" else WORKER for host in ordered}
+    fleet_plan = arrange_fleet(
+        ordered, roles_by_host, {**plans, "connewitz": FIRST}, SwarmFacts(), frozenset({"lausen"}), 2
+    )
+    assert [(leg.host, leg.wave, leg.tolerance) for leg in fleet_plan.host_plans] == [
+        ("connewitz", 0, "1 manager: none may fail"),
+        ("kaditz", 1, "2 managers: none may fail (an even number is no safer than 1; add one)"),
+        ("tondi", 2, "3 managers: 1 may fail"),
+        ("lindenau", 3, "3 managers: 1 may fail"),
+        ("miltitz", 3, "3 managers: 1 may fail"),
+        ("pirita", 3, "3 managers: 1 may fail"),
+        ("tolkewitz", 3, "3 managers: 1 may fail"),
+        ("lausen", 4, "3 managers: 1 may fail"),
+    ]
+    assert fleet_plan.findings == ()
+
+
+# --- findings ---------------------------------------------------------------------------------------------------------
+
+
+def arrange_hosts(hosts: list[Host], **plans: Plan | Refusal) -> FleetPlanned:
+    roles_by_host = assign_roles(hosts, NONE, NONE)
+    plans_by_host: dict[str, Plan | Refusal] = {host.name: WORKER for host in hosts}
+    return arrange_fleet(hosts, roles_by_host, {**plans_by_host, **plans}, SwarmFacts(), frozenset(), 2)
+
+
+def named(*servers: str) -> list[Host]:
+    role: Role = "manager"
+    return [Host(f"m{number}", server=server, role=role) for number, server in enumerate(servers)]
+
+
+@pytest.mark.parametrize(
+    ("servers", "words"),
+    [
+        (("s1", "s2", "s3"), []),
+        (("", "", ""), []),
+        (("s1", "s2"), ["2 managers: an even number survives no more than 1"]),
+        (("s1", "s1", "s2"), ["more than one manager on s1: they fail together"]),
+        (("s1", "s1"), ["2 managers: an even number survives no more than 1", "more than one manager on s1"]),
+    ],
+)
+def test_managers_that_are_even_in_number_or_share_a_server_are_told(
+    servers: tuple[str, ...], words: list[str]
+) -> None:
+    matches = arrange_hosts(named(*servers)).findings
+    assert [finding.level for finding in matches] == ["warn"] * len(words)
+    assert all(finding.text.startswith(text) for finding, text in zip(matches, words, strict=True))
+
+
+def test_a_manager_that_is_left_out_counts_among_them() -> None:
+    hosts = named("s1", "s2")
+    roles_by_host = assign_roles(hosts, NONE, NONE)
+    nodes = tuple(manager_node(name) for name in ("m0", "m1", "left-out"))
+    swarm = SwarmFacts("m0", nodes, ("m0", "m1"))
+    assert arrange_fleet(hosts, roles_by_host, dict.fromkeys(roles_by_host, NOTHING), swarm, NONE, 2).findings == ()
+
+
+def test_one_version_before_the_first_host_is_touched() -> None:
+    other = replace(WORKER, target_version="27.0.1-1")
+    (matches,) = arrange_hosts([*named("s1"), Host("a"), Host("b")], b=other).findings
+    assert matches.level == "block"
+    assert matches.text == "apt would bring different Engines: 26.1.5 on 2, 27.0.1 on 1"
+
+
+def test_the_same_engine_in_two_packages_words_is_one_version() -> None:
+    assert (
+        arrange_hosts([*named("s1"), Host("a")], a=replace(WORKER, target_version="5:26.1.5-1~ubuntu")).findings == ()
+    )
+
+
+def test_a_host_that_cannot_be_planned_is_a_leg_that_blocks() -> None:
+    legs = {leg.host: leg for leg in arrange_hosts([*named("s1"), Host("a")], a=AWAY).host_plans}
+    assert legs["a"].findings == (Finding("plan", "block", AWAY.summary, AWAY.hint),)
+    assert legs["a"].step_count == 0
+
+
+def test_a_leg_has_its_warnings_and_what_a_yes_to_them_is_bound_to() -> None:
+    warn, passed = Finding("disk", "warn", "less than 2 GB left", "Make room."), Finding("clock", "pass", "agrees")
+    with_findings = replace(WORKER, findings=(passed, warn))
+    legs = {leg.host: leg for leg in arrange_hosts([*named("s1"), Host("a")], a=with_findings).host_plans}
+    assert legs["a"].findings == (warn,)
+    assert legs["a"].warnings_fingerprint == with_findings.warnings_fingerprint != WORKER.warnings_fingerprint

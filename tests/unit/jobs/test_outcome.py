@@ -1,0 +1,133 @@
+"""However a job ends that failed: it says what failed, in what state that left things, and what to type next."""
+
+import inspect
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from bot.commands.parser import parse
+from imker.config import ConfigError
+from imker.protocol import commands, events
+from imker.protocol.command_text import format_command
+from imker.protocol.commands import Command, Request
+from imker.protocol.events import JobFinished, StepStarted
+from jobs import errors, run
+from jobs.errors import JobError
+from jobs.events.writer import EventWriter
+from jobs.execute import rollback
+from jobs.inventory import hosts
+from tests.support import streams
+
+CLASSES = [
+    error_class for module in (errors, rollback) for _, error_class in inspect.getmembers(module, inspect.isclass)
+]
+KINDS = sorted(
+    {error_class for error_class in CLASSES if issubclass(error_class, JobError)},
+    key=lambda error_class: error_class.__name__,
+)
+VALUES: dict[str, Any] = {"code": 1, "fence": 8, "since": 7.0, "host": "kaditz"}
+READS = (
+    commands.ListHosts(),
+    commands.ListNodes(),
+    commands.PlanHost("kaditz", "manager"),
+    commands.RunDoctor(),
+    commands.MigrateAll(),
+)
+CHANGES = (
+    commands.Migrate("kaditz", "worker", docker_group=True), commands.StartContainers("kaditz", ("web", "cache")),
+    commands.RetireStore("kaditz"), commands.Accept("abc123"), commands.Reject("abc123", remove=True),
+)  # fmt: skip
+
+
+def create_error(kind: type[JobError]) -> JobError:
+    """With something for each parameter that has no default."""
+    required = [
+        parameter for parameter in inspect.signature(kind).parameters.values() if parameter.default is parameter.empty
+    ]
+    return kind(
+        *(
+            VALUES.get(parameter.name, f"the {parameter.name}")
+            for parameter in required
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        )
+    )
+
+
+def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, stepped: bool = False) -> JobFinished:
+    request = Request("k3fm9x2q", job, command, "U01ALICE")
+    journal = EventWriter(redis, streams.KEY, request.run, job, lambda: 7.0)
+
+    def fails() -> Any:
+        if stepped:
+            journal.emit(StepStarted("Promote"))
+        raise failed
+
+    run.run_handler(request, journal, fails)
+    last = streams.event_bodies(redis, request.run)[-1]
+    assert isinstance(last, JobFinished)
+    return last
+
+
+@pytest.mark.parametrize("command", [*READS, *CHANGES], ids=format_command)
+@pytest.mark.parametrize("failed", [*map(create_error, KINDS), OSError("no")], ids=lambda failed: type(failed).__name__)
+def test_whatever_went_wrong_while_looking(redis: Redis, failed: Exception, command: Command) -> None:
+    last = ended(redis, command, failed)
+    assert last.outcome in ("failed", "cancelled", "restored")
+    assert last.summary
+    assert last.state == (getattr(failed, "state", "") or "Nothing was changed.")
+    own_hint = getattr(failed, "hint", "")
+    again = (
+        f"Again: {format_command(command)}"
+        if command in READS
+        else "/swarm retry k3fm9x2q goes on from what is true then."
+    )
+    assert last.hint == (own_hint if "/swarm" in own_hint else f"{own_hint} {again}".strip())
+
+
+@pytest.mark.parametrize(
+    ("command", "how", "state"),
+    [
+        (CHANGES[0], {}, "Nothing was changed."),
+        (CHANGES[0], {"job": 2}, "Nothing more was changed."),
+        (CHANGES[0], {"stepped": True}, "What was done stays done."),
+        (commands.MigrateAll(), {"stepped": True}, "Nothing was changed."),
+    ],
+)
+@pytest.mark.parametrize("failed", [JobError("no"), RuntimeError("no")])
+def test_the_state_is_as_far_as_the_job_came(
+    redis: Redis, failed: Exception, command: Command, how: dict[str, Any], state: str
+) -> None:
+    assert ended(redis, command, failed, **how).state == state
+
+
+def test_imkers_own_fault_names_the_host_and_keeps_its_words_to_the_log(redis: Redis) -> None:
+    last = ended(redis, CHANGES[0], RuntimeError("SWMTKN-1-secret"))
+    assert last.summary == "Imker itself broke on kaditz; the RQ worker's log has the traceback"
+
+
+def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(loaded: object) -> Any:
+        raise ConfigError(["machines/x/config.json: no JSON", "[hosts.y]: no address"])
+
+    monkeypatch.setattr(run, "settings_once", lambda: None)
+    monkeypatch.setattr(hosts, "load_inventory", broken)
+    request = Request("k3fm9x2q", 1, commands.ListHosts(), "U01ALICE")
+    journal = EventWriter(redis, streams.KEY, request.run, 1, lambda: 7.0)
+    run.run_handler(request, journal, lambda: run._open_context(request, journal, redis))
+    (event,) = journal.read_events()
+    assert isinstance(event.body, events.JobFinished)
+    assert event.body.summary == "machines/x/config.json: no JSON; [hosts.y]: no address"
+    assert event.body.hint.startswith("Mend that on the RQ workers' machine.")
+
+
+@pytest.mark.parametrize("command", [*READS, *CHANGES, commands.MigrateAll(("tondi", "lausen"))], ids=format_command)
+def test_what_is_to_be_typed_is_understood(command: Command) -> None:
+    parsed: Any = parse(format_command(command).removeprefix("/swarm "), hosts=("kaditz", "lausen", "tondi"))
+    if isinstance(command, commands.Accept | commands.Reject):
+        verdict = "accept" if isinstance(command, commands.Accept) else "remove"
+        assert (parsed.target, parsed.choice) == (command.node, verdict)
+    else:
+        assert parsed == command

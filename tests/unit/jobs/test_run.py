@@ -1,0 +1,71 @@
+"""What becomes of a job that is none of Imker's, and of one that nothing but Imker is to blame for."""
+
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.exceptions import OutOfMemoryError
+from rq import Queue, SimpleWorker
+from rq.job import Job, JobStatus
+from rq.serializers import JSONSerializer
+
+from imker.audit_log import AuditLog, AuditLogBroken
+from imker.config import ConfigError
+from imker.protocol import codec
+from imker.protocol.commands import Migrate, Request
+from imker.protocol.events import JobFinished
+from jobs import run
+from jobs.events.writer import EventWriter
+from jobs.worker.allowlist import AllowlistedJob
+from tests.support import streams
+
+ASKED = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE")
+TEXT = codec.encode_message(ASKED)
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "why"),
+    [
+        ("jobs.run.run", ("nonsense", "0" * 64), "not a message of this contract"),
+        ("jobs.run.run", (), "not a message of this contract"),
+        ("jobs.run.run", ([TEXT], {}), "not a message of this contract"),
+        ("jobs.run.run", (TEXT,), "the job is not signed"),
+        ("jobs.run.run", (TEXT, "0" * 64, "more"), "the job's signature is wrong"),
+        ("os.system", ("true",), "this RQ worker runs jobs.run.run only, not os.system"),
+    ],
+)
+def test_each_job_that_is_turned_away_is_recorded(
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, function: str, arguments: tuple[Any, ...], why: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", f"unix://{redis.connection_pool.connection_kwargs['path']}?db=0")
+    monkeypatch.setenv("IMKER_SIGNING_KEY", "x" * 64)
+    queue = Queue("changes", connection=redis, serializer=JSONSerializer)
+    queue.enqueue(function, args=arguments, job_id="odd")
+    SimpleWorker([queue], connection=redis, serializer=JSONSerializer, job_class=AllowlistedJob).work(burst=True)
+    assert Job.fetch("odd", redis, JSONSerializer).get_status() is JobStatus.FAILED
+    (entry,) = AuditLog(redis).entries()
+    assert entry
+    assert (entry.fact.kind, entry.fact.details["why"]) == ("refused", "turned away")
+    assert entry.fact.details["answer"].startswith(why)
+
+
+@pytest.mark.parametrize(
+    ("broke", "says"),
+    [
+        (ConfigError(["imker.toml: [fleet] parallel: at least 1 is wanted"]), "[fleet] parallel: at least 1 is wanted"),
+        (AuditLogBroken("no"), "the record takes no entry"),
+        (OutOfMemoryError("OOM"), "Redis is full"),
+        (ZeroDivisionError("no"), "Imker itself broke"),
+    ],
+)
+def test_what_no_host_is_to_blame_for_is_told_as_what_it_is(redis: Redis, broke: Exception, says: str) -> None:
+    def office() -> Any:
+        raise broke
+
+    journal = EventWriter(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0)
+    run.run_handler(ASKED, journal, office)
+    (event,) = journal.read_events()
+    assert isinstance(event.body, JobFinished)
+    assert event.body.outcome == "failed"
+    assert says in event.body.summary
+    assert event.body.hint

@@ -1,0 +1,76 @@
+"""The units for systemd: what they start is what the Procfile starts, and they stop and shield as they must."""
+
+import configparser
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab.processes import read_procfile
+
+UNITS = {path.stem.removeprefix("imker-"): path for path in Path("deploy").glob("*.service")}
+CURRENT = "/opt/imker/current"
+EACH = {
+    "Restart": "always",
+    "RestartSec": "5",
+    "KillMode": "mixed",
+    "NoNewPrivileges": "yes",
+    "ProtectSystem": "strict",
+    "ProtectHome": "yes",
+    "PrivateTmp": "yes",
+    "CapabilityBoundingSet": "",
+    "UMask": "0077",
+    "StateDirectoryMode": "0700",
+}
+SIDES = {"bot": "bot", "reconciler": "bot", "changes": "jobs", "reads": "jobs"}
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.read(UNITS[name])
+    return parser
+
+
+def test_each_process_has_its_unit() -> None:
+    assert set(UNITS) == set(read_procfile()) == set(SIDES)
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_it_starts_what_the_procfile_says_from_the_release_of_that_moment(name: str, tmp_path: Path) -> None:
+    release = tmp_path / "releases/1"
+    python = release / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$0" "$@"\n')
+    python.chmod(0o755)
+    (tmp_path / "current").symlink_to("releases/1")
+    line = unit(name)["Service"]["ExecStart"].replace("$$", "$").replace(CURRENT, str(tmp_path / "current"))
+    text = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True).stdout.split()
+    assert text == [str(python), *read_procfile()[name].split()[1:]]
+
+
+@pytest.mark.parametrize(("name", "side"), SIDES.items())
+def test_it_is_shielded_and_each_side_has_its_own_user_and_secrets(name: str, side: str) -> None:
+    service = unit(name)["Service"]
+    assert {key: service[key] for key in EACH} == EACH
+    assert (service["User"], service["EnvironmentFile"]) == (f"imker-{side}", f"/etc/imker/{side}.env")
+    assert service["StateDirectory"] == f"imker-{side}"
+    assert f"u imker-{side} " in Path("deploy/imker.sysusers").read_text()
+    assert unit(name)["Install"]["WantedBy"] == unit(name)["Unit"]["PartOf"] == "imker.target"
+
+
+def test_a_change_has_longer_to_end_than_an_upgrade_may_take() -> None:
+    from jobs.execute.packages import UPGRADE_TIMEOUT
+
+    minutes = unit("changes")["Service"]["TimeoutStopSec"]
+    assert minutes.endswith("min")
+    assert int(minutes.removesuffix("min")) * 60 > UPGRADE_TIMEOUT
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+def test_systemd_finds_nothing_wrong_with_them() -> None:
+    files = [*map(str, UNITS.values()), "deploy/imker.target"]
+    output = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True)
+    assert (output.returncode, output.stderr) == (0, "")

@@ -1,0 +1,31 @@
+"""docs/traps.md says what is so: each trap has its answer, and what it names is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LINES = (ROOT / "docs/traps.md").read_text().splitlines()
+TRAPS = [line for line in LINES if line.startswith("| ") and not line.startswith(("| trap |", "| --- |"))]
+
+
+def named(pattern: str, folder: str, files: str) -> set[str]:
+    matches = (re.findall(pattern, file.read_text(), re.MULTILINE) for file in (ROOT / folder).rglob(files))
+    return {name for names in matches for name in names}
+
+
+CHECKS = named(r'(?:_found|Finding)\(\s*"([\w -]+)"', "jobs", "*.py")
+TESTS = named(r"^def (test_\w+)", "tests", "test_*.py")
+STEPS = named(r"^class (\w+)", "jobs", "steps.py")
+
+
+@pytest.mark.parametrize("row", TRAPS, ids=lambda row: row[2:60])
+def test_a_traps_answer_and_what_it_names(row: str) -> None:
+    _, does, where = (cell.strip() for cell in row[1:-1].split("|"))
+    assert re.match(r"(handled|finding|not handled): .", does)
+    assert where or does.startswith("not handled")
+    for name in re.findall(r"`([^`]+)`", where):
+        assert list(ROOT.glob(name.rstrip("*") + "*")) if "/" in name else name in TESTS | STEPS, name
+    for name in re.findall(r"\*([\w -]+)\*", does):
+        assert name in CHECKS, name
