@@ -102,13 +102,13 @@ def _apply(view: RunState, event: Event) -> RunState:
             new_steps = tuple(StepState(line.key, line.title, line.detail, job=event.job) for line in steps)
             return replace(view, steps=started_steps + new_steps, findings=findings, diff=diff or view.diff)
         case StepStarted(key):
-            return _step(view, event, key, state="running", started=event.at)
+            return _step(view, event, key, status="running", started_at=event.at)
         case StepProgress(key, text):
             return _step(view, event, key, note=text)
         case StepDone(key, note):
-            return _step(view, event, key, state="done", note=note, ended=event.at)
+            return _step(view, event, key, status="done", note=note, ended_at=event.at)
         case StepFailed(key, note):
-            return _step(view, event, key, state="failed", note=note, ended=event.at)
+            return _step(view, event, key, status="failed", note=note, ended_at=event.at)
         case FileChanged():
             return view
         case ChecksCompleted(findings):

@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Without root there are no real hosts; the last lines of the run say so."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         for item in items:
-            if "tests/fleet/" in item.nodeid:
+            if "tests/e2e/" in item.nodeid:
                 item.add_marker(pytest.mark.skip(reason="real hosts need Linux and root: sudo make test"))
 
 

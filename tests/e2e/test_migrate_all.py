@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.connectors import fenced_shell
+from jobs.connectors import fenced_shell, swarm_label
 from jobs.locking.fencing_token import FencingToken
 from lab.fleet import fleet, machine
 from lab.fleet.hosts import FLEET, LabHost

@@ -77,12 +77,12 @@ def _approvals() -> list[str]:
 
     def problem_text(
         *yes: Approval,
-        question: DecisionRequested | None = question,
+        asked: DecisionRequested | None = question,
         rights: RightsSection = rights,
         now: Timestamp = at,
     ) -> str:
         request = Request("k3fm9x2q", 2, Migrate("kaditz"), "U01ALICE", yes)
-        return approvals.find_approval_problem(request, answered_question, "shown", rights, now)
+        return approvals.find_approval_problem(request, asked, "shown", rights, now)
 
     texts = (
         problem_text(bob, asked=None),

@@ -16,7 +16,7 @@ from jobs.connectors.ssh import SshShell
 from jobs.context import JobContext
 from jobs.events.writer import EventWriter
 from jobs.inventory import hosts
-from jobs.inventory.model import Host
+from jobs.inventory.model import Host, Inventory
 from jobs.run import run_handler
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, run_fleet, select_hosts
@@ -58,7 +58,7 @@ class JobRunner:
         return settings.load_settings(self.fleet.folder / "imker.toml")
 
     @property
-    def inventory(self) -> inventory.Inventory:
+    def inventory(self) -> Inventory:
         return hosts.load_inventory(self.settings)
 
     def host(self, name: str) -> Host:

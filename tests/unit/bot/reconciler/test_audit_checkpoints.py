@@ -108,7 +108,7 @@ def approved_run(by: str = BOB, *, vote: bool = False, state: RunStatus = "runni
     """A run that was accepted, or has the first of two yeses."""
     decisions = (Decision(1, "accept", by, NOON),)
     record = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", ALICE, OPS, NOON, job_count=1 if vote else 2)
-    record = replace(record, **{"votes" if vote else "decisions": decisions})
+    record = replace(record, **{"partial_approvals" if vote else "decisions": decisions})
     return RunState(record, state, NOON, decisions=record.decisions)
 
 

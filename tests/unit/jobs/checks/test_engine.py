@@ -46,7 +46,7 @@ def find_finding(plan: Plan, check: str) -> Finding:
 API: list[tuple[HostFacts, Level, str]] = [
     (host(), "pass", "answers over TLS"),
     (host("-H unix:///var/run/docker.sock"), "block", "has no TCP port with TLS"),
-    (host("-H unix:///var/run/docker.sock", api=False), "block", "has no TCP port with TLS"),
+    (host("-H unix:///var/run/docker.sock", api_reachable=False), "block", "has no TCP port with TLS"),
     (host(f"-H fd:// {TLS}"), "block", "has no TCP port"),
     (host(f"-H fd:// {TLS}", message=HostEnvironment(has_tcp_socket=True)), "pass", "answers over TLS"),
     (host("-H tcp://0.0.0.0:2376 -H fd://"), "block", "no TCP port with TLS"),
@@ -57,11 +57,11 @@ API: list[tuple[HostFacts, Level, str]] = [
         "block",
         "/etc/docker/server-key.pem cannot be",
     ),
-    (host(api=False), "warn", "does not answer over TLS from here now"),
-    (host(api=False, engine=""), "warn", "does not answer over TLS from here now"),
-    (host(api=False, engine="1.11.2"), "pass", "Engine 1.11.2 is asked by its own command"),
-    (host(api=False, stale=True), "pass", "is to answer once"),
-    (host(api=False, engine="", ran=("web",)), "pass", "is to answer once"),
+    (host(api_reachable=False), "warn", "does not answer over TLS from here now"),
+    (host(api_reachable=False, engine=""), "warn", "does not answer over TLS from here now"),
+    (host(api_reachable=False, engine="1.11.2"), "pass", "Engine 1.11.2 is asked by its own command"),
+    (host(api_reachable=False, stale=True), "pass", "is to answer once"),
+    (host(api_reachable=False, engine="", ran=("web",)), "pass", "is to answer once"),
 ]
 
 

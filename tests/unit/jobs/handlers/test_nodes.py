@@ -75,8 +75,11 @@ class FakeEngine:
         }
 
 
+LIST_NODES = commands.ListNodes()
+
+
 def run_read(
-    redis: Redis, swarm: FakeSwarm, command: commands.Command = commands.ListNodes()
+    redis: Redis, swarm: FakeSwarm, command: commands.Command = LIST_NODES
 ) -> list[events.EventBody]:
     redis.delete(version.events_key("r"))
     inventory = {name: Host(name, address, tls=Path()) for name, address in ADDRESSES.items()}
