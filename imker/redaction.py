@@ -10,7 +10,7 @@ from typing import Any
 MASK = "…"
 KEPT, HALF = 2**18, 1000  # characters of a text that are kept, and of its end that a secret may take
 MAX_SECRET_LENGTH = 200  # characters of a secret on one line
-SECRET_WORDS = (
+SECRET_WORDS = (  # noqa: S105 - names of fields, no secret
     r"(?:token|secret|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|(?<![a-z])auth(?![a-z])"
     r"|credentials?|(?:api|access|private)[_-]?key|(?<=[?&])sig)[\w.-]{0,40}"
 )

@@ -115,15 +115,15 @@ class Workspace:
 
     def calls(self, method: str = "") -> list[dict[str, Any]]:
         """What the app called so far."""
-        recorded = self._http.get("/lab/told").json()["calls"]
+        recorded = self._http.get("/lab/calls").json()["calls"]
         return [call for call in recorded if not method or call["method"] == method]
 
     def connection_count(self) -> int:
-        return int(self._http.get("/lab/told").json()["sockets"])
+        return int(self._http.get("/lab/calls").json()["sockets"])
 
     def pong_count(self) -> int:
         """How many pings of the app's were answered."""
-        return int(self._http.get("/lab/told").json()["pongs"])
+        return int(self._http.get("/lab/calls").json()["pongs"])
 
     def set_fault(self, kind: str, **more: Any) -> None:
         self._post("/lab/fault", kind=kind, **more)

@@ -96,16 +96,16 @@ def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
         ("tondi", "down"),
         ("tondi", "ready"),
     ]
-    assert swarmed.does(Migrate("tondi", "worker"))[-1].outcome == "nothing"
+    assert swarmed.run_job(Migrate("tondi", "worker"))[-1].outcome == "nothing"
 
 
 def test_without_quorum_nothing_is_told_nor_changed(swarmed) -> None:
-    waiting = swarmed.does(Migrate("lausen", "manager"))[-1]
-    swarmed.does(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))
+    waiting = swarmed.run_job(Migrate("lausen", "manager"))[-1]
+    swarmed.run_job(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))
     swarmed.fleet["lausen"].dockerd.stop()
     with pytest.raises(EngineRefused, match="The swarm does not have a leader"):
         Engine(swarmed.host("connewitz")).nodes()
-    assert "does not have a leader" in json.dumps([str(body) for body in swarmed.does(ListNodes())])
+    assert "does not have a leader" in json.dumps([str(body) for body in swarmed.run_job(ListNodes())])
     swarmed.fleet["lausen"].dockerd.start()
     assert len(Engine(swarmed.host("connewitz")).nodes()) == 3
 

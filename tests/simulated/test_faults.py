@@ -30,7 +30,7 @@ def soon(what: str, true) -> None:
 def while_migrating(imker, name: str, fault) -> list:
     """A migration in which the fault happens as soon as the upgrade runs."""
     events: list = []
-    thread = threading.Thread(target=lambda: events.extend(imker.does(Migrate(name, "manager"))))
+    thread = threading.Thread(target=lambda: events.extend(imker.run_job(Migrate(name, "manager"))))
     thread.start()
     soon("the upgrade runs", lambda: imker.fleet[name].units.running(UPGRADE))
     fault(name)

@@ -91,10 +91,10 @@ def assert_refused(events: list, step: type, summary: str) -> None:
 
 
 def assert_sound(imker) -> None:
-    deeds = imker.fleet.world.history.deeds()
+    deeds = imker.fleet.world.history.actions()
     assert invariants.fencing_token_never_decreases(deeds) == []
     assert invariants.nothing_done_twice(deeds) == []
-    assert [deed for deed in deeds if deed.fence] != []
+    assert [deed for deed in deeds if deed.token] != []
 
 
 def test_a_broken_number_in_the_swarm_stops_the_next_run_in_words_until_it_is_repaired(imker: JobRunner) -> None:

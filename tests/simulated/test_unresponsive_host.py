@@ -85,13 +85,13 @@ def silent_at(imker, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
 def seconds_until_reported(imker, monkeypatch: pytest.MonkeyPatch) -> float:
     """Seconds until the run's last word, which says so; asked again, it arrives."""
     began = time.monotonic()
-    last = imker.does(TONDI)[-1]
+    last = imker.run_job(TONDI)[-1]
     took = time.monotonic() - began
     assert last.outcome == "failed", last
     assert "outcome not known" in last.summary or "does not answer" in last.summary, last
     monkeypatch.undo()
     imker.fleet.set_silent("tondi", silent=False)
-    assert imker.does(TONDI)[-1].question == "accept"
+    assert imker.run_job(TONDI)[-1].question == "accept"
     return took
 
 
