@@ -98,14 +98,14 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str]) ->
     new_decisions = bench.decision_keys() - decisions
     if new_decisions:
         (key,) = new_decisions
-        verdict = str(json.loads(signing.open_signed(KEY, key, bench.redis.get(key)) or "")["verdict"])
+        verdict = str(json.loads(signing.open_signed(KEY, key, bench.redis.get(key)) or "")["choice"])
         return "vote" if verdict == "accept" else verdict
     return next(iter(bench.hold_actions()), "nothing")
 
 
 FORGERIES: dict[str, Any] = {
-    "another host": lambda request: replace(request, command=commands.Migrate("tondi"), within=("tondi",)),
-    "another asker": lambda request: replace(request, asker=IDS["dave"]),
+    "another host": lambda request: replace(request, command=commands.Migrate("tondi"), allowed_hosts=("tondi",)),
+    "another asker": lambda request: replace(request, requester=IDS["dave"]),
     "another approver": lambda request: replace(request, approvals=(Approval(IDS["dave"], "f00d", 0.0),)),
     "another digest": lambda request: replace(request, approvals=(Approval(IDS["bob"], "beef", 0.0),)),
 }
