@@ -52,7 +52,7 @@ def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: BotHa
     run = bench.create_run("pending")
     record = bench.runs.record(run)
     assert record is not None
-    text = '{"job":1,"verdict":"accept","by":"U02BOB","at":1.0}'
+    text = '{"job":1,"choice":"accept","user":"U02BOB","decided_at":1.0}'
     key = f"bot:run:{run}:decision:1"
     for forged in (
         text,
@@ -79,7 +79,7 @@ def test_a_decision_whose_bot_died_before_it_was_recorded_is_recorded_by_the_nex
 ) -> None:
     run = bench.create_run("pending")
     with monkeypatch.context() as dying:
-        dying.setattr(AuditRecorder, "decided", lambda *_: None)
+        dying.setattr(AuditRecorder, "decision", lambda *_: None)
         bench.clicks("bob", f"{run}:1", "accept")
     assert [fact.kind for fact in bench.audit_facts()] == []
     for _ in range(2):
