@@ -6,7 +6,8 @@ from redis import Redis
 from bot.handlers.audit import AuditRecorder
 from bot.records import RETENTION, Decision, RunRecord
 from bot.runs.decisions import TamperedRecord
-from bot.runs.store import OPEN_RUNS_KEY, RECENT_RUNS_KEY, RunStore
+from bot.runs.record_store import OPEN_RUNS_KEY, RECENT_RUNS_KEY
+from bot.runs.store import RunStore
 from imker import signing
 from imker.protocol.commands import Hold, Migrate
 from imker.signing import SigningKey
@@ -60,7 +61,7 @@ def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: BotHa
         signing.sign_for(KEY, "bot:run:other:decision:1", text),
     ):
         bench.redis.set(key, forged)
-        with pytest.raises(TamperedRecord, match="was not written by Imker"):
+        with pytest.raises(TamperedRecord, match="has an invalid signature"):
             bench.runs.record(run)
         with pytest.raises(TamperedRecord):
             bench.runs.decide(record, Decision(1, "accept", "U02BOB", 2.0))
