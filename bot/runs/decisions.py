@@ -1,4 +1,4 @@
-"""What people decided, as Redis keeps it: each answer sealed, in its place under the question, once and for good."""
+"""Store decisions in Redis: signed, write-once, in numbered slots per question."""
 
 from typing import TypeVar
 
@@ -15,49 +15,57 @@ _DECISION: TypeAdapter[Decision] = TypeAdapter(Decision)
 
 
 class TamperedRecord(Exception):
-    """Redis holds a decision that Imker did not write, or that another key signed, or that answers something else."""
+    """Redis holds a decision with an invalid signature, or one on a different question."""
 
 
 class WrittenByNewerVersion(TamperedRecord):
-    """Redis holds what another version of Imker signed, and this one does not understand."""
+    """Redis holds a value with a valid signature that this version of Imker cannot parse."""
 
 
 def parse_stored(adapter: TypeAdapter[Value], place: str, text: str) -> Value:
-    """Return the value of a signed text. Raises Newer; the log has that once."""
+    """Parse a value whose signature was verified.
+
+    Raises WrittenByNewerVersion, and logs that once per Redis key.
+    """
     try:
         return adapter.validate_json(text)
-    except ValidationError as wrong:
+    except ValidationError as error:
         log_other_version(place)
-        raise WrittenByNewerVersion(f"{place} was written by another version of Imker") from wrong
+        raise WrittenByNewerVersion(f"{place} was written by another version of Imker") from error
 
 
 class DecisionStore:
+    """Read and write decisions."""
+
     def __init__(self, redis: "Redis", key: SigningKey) -> None:
         self._redis = redis
         self._key = key
 
-    def write_once(self, run: str, decision: Decision, place: int) -> Decision:
-        """What holds at that place, counted from 1: this one, or whichever was there before. Raises Forged."""
-        key = _key(run, decision.job, place)
-        signed_text = signing.sign_for(self._key, key, _DECISION.dump_json(decision).decode())
-        self._redis.set(key, signed_text, nx=True, ex=RETENTION)
-        return self._read(key)
+    def write_once(self, run: str, decision: Decision, slot: int) -> Decision:
+        """Write the decision into the slot unless it is taken, and return what the slot holds.
+
+        Slots count from 1. Raises TamperedRecord.
+        """
+        place = _slot_key(run, decision.job, slot)
+        signed_text = signing.sign_for(self._key, place, _DECISION.dump_json(decision).decode())
+        self._redis.set(place, signed_text, nx=True, ex=RETENTION)
+        return self._read(place)
 
     def of_job(self, run: str, job: int) -> tuple[Decision, ...]:
-        """All that was said to one question, in order. Raises Forged."""
-        found_decisions: list[Decision] = []
-        while self._redis.exists(key := _key(run, job, len(found_decisions) + 1)):
-            found_decisions.append(self._read(key))
-            if found_decisions[-1].choice != "accept":
+        """Return all decisions on this job's question, in order. Raises TamperedRecord."""
+        decisions: list[Decision] = []
+        while self._redis.exists(place := _slot_key(run, job, len(decisions) + 1)):
+            decisions.append(self._read(place))
+            if decisions[-1].choice != "accept":
                 break
-        return tuple(found_decisions)
+        return tuple(decisions)
 
-    def _read(self, key: str) -> Decision:
-        verified = signing.open_signed(self._key, key, self._redis.get(key))
+    def _read(self, place: str) -> Decision:
+        verified = signing.open_signed(self._key, place, self._redis.get(place))
         if verified is None:
-            raise TamperedRecord(f"{key} was not written by Imker")
-        return parse_stored(_DECISION, key, verified)
+            raise TamperedRecord(f"{place} has an invalid signature")
+        return parse_stored(_DECISION, place, verified)
 
 
-def _key(run: str, job: int, place: int) -> str:
-    return f"bot:run:{run}:decision:{job}" + (f":{place}" if place > 1 else "")
+def _slot_key(run: str, job: int, slot: int) -> str:
+    return f"bot:run:{run}:decision:{job}" + (f":{slot}" if slot > 1 else "")

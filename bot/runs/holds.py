@@ -1,4 +1,4 @@
-"""What people said of a run that goes on: pause, resume, cancel. The newest word counts, by when it was said."""
+"""Store pause, resume, and cancel requests in Redis. The latest one counts, by the time of the request."""
 
 from typing import Any
 
@@ -10,22 +10,28 @@ from imker.protocol.signed import decode_latest_hold, sign_hold
 from imker.protocol.version import hold_key
 from imker.signing import SigningKey
 
-CLOCK_TOLERANCE = 30 * 60  # seconds after which nothing is delivered any more
+CLOCK_TOLERANCE = 30 * 60  # seconds after which a delivery expires
 
 
 def add(redis: "Redis", key: SigningKey, run: str, hold: Hold) -> None:
-    """Words come late when a bot died over them. None is later than LATE: the clock was set back meanwhile."""
-    current = _newest(redis, key, run)
-    score = current[1] + 1 if current and current[1] - hold.requested_at > CLOCK_TOLERANCE else hold.requested_at
+    """Add a hold, ordered by the time of the request.
+
+    A hold can arrive late, after a bot crashed while handling it, but never later than CLOCK_TOLERANCE. If the latest
+    hold is newer than that, the clock was set back, and this hold becomes the latest.
+    """
+    latest = _latest(redis, key, run)
+    clock_set_back = latest is not None and latest[1] - hold.requested_at > CLOCK_TOLERANCE
+    score = latest[1] + 1 if latest and clock_set_back else hold.requested_at
     redis.zadd(hold_key(run), {sign_hold(run, hold, score, key): score})
     redis.expire(hold_key(run), RETENTION)
 
 
 def current(redis: "Redis", key: SigningKey, run: str) -> Hold | None:
-    latest = _newest(redis, key, run)
+    """Return the latest hold with a valid signature."""
+    latest = _latest(redis, key, run)
     return latest[0] if latest else None
 
 
-def _newest(redis: "Redis", key: SigningKey, run: str) -> tuple[Hold, float] | None:
-    words: Any = redis.zrevrange(hold_key(run), 0, -1, withscores=True)
-    return decode_latest_hold(run, words, key)
+def _latest(redis: "Redis", key: SigningKey, run: str) -> tuple[Hold, float] | None:
+    entries: Any = redis.zrevrange(hold_key(run), 0, -1, withscores=True)
+    return decode_latest_hold(run, entries, key)

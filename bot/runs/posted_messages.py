@@ -1,7 +1,7 @@
-"""What was posted, as Redis keeps it: where a run's message stands, and what of it Slack has.
+"""Store where each run's message is in Slack, and which parts of it were posted.
 
-Noted before each first try: whoever comes after a failure cannot know whether that try was heard. Each field is signed
-for its place, so that nobody without the key can have a message left out.
+An attempt is recorded before each first post, because a process that continues after a crash cannot know whether Slack
+received it. Each field is signed for its place, so that nobody without the key can suppress a message.
 """
 
 from typing import Any
@@ -17,59 +17,64 @@ CHECKPOINT_KEY = "audit:posted"
 
 
 class PostedFields(dict[str, str]):
-    """The fields that Imker wrote. `damaged`: whether there are others as well."""
+    """Fields with a valid signature. `damaged` is true if others were found as well."""
 
     damaged = False
 
     def was_tried(self, what: str) -> bool:
-        """Return whether a post may have been made before, so that it is looked up before it is made again."""
+        """Return whether this may have been posted already. Look it up in Slack before posting it again."""
         return self.damaged or bool(self.get(what))
 
 
 class PostedMessages:
+    """Read and write what was posted."""
+
     def __init__(self, redis: "Redis", key: SigningKey) -> None:
         self._redis = redis
         self._key = key
 
     def get(self, run: str) -> PostedFields:
-        """ "ts" and "digest" of the run's message, and a key for each detail in its thread."""
-        return self._read(_key(run))
+        """Return "ts" and "digest" of the run's message, and one field for each detail in its thread."""
+        return self._read(_posted_key(run))
 
     def update(self, run: str, **fields: str) -> None:
-        self._write(_key(run), fields)
-        self._redis.expire(_key(run), RETENTION)
+        """Write these fields of the run and keep the others."""
+        self._write(_posted_key(run), fields)
+        self._redis.expire(_posted_key(run), RETENTION)
 
     def clear_attempt(self, run: str) -> None:
-        """Its first post was refused: there is nothing to look for before the next."""
-        self._write(_key(run), {"tried": ""})
+        """Forget the first attempt after Slack rejected it: nothing needs to be looked up before the next one."""
+        self._write(_posted_key(run), {"tried": ""})
 
     def delete(self, run: str) -> None:
-        self._redis.delete(_key(run))
+        """Forget the run's message, so that it is posted again."""
+        self._redis.delete(_posted_key(run))
 
     def checkpoint_state(self) -> PostedFields:
-        """ "day": the last one that has not ended when looked at; "tried": the last whose head was to be posted."""
+        """Return "day" (the latest day seen unfinished) and "tried" (the latest day whose checkpoint was tried)."""
         return self._read(CHECKPOINT_KEY)
 
     def update_checkpoint(self, **fields: str) -> None:
+        """Write these fields of the checkpoint state and keep the others."""
         self._write(CHECKPOINT_KEY, fields)
 
-    def _write(self, place: str, posted: dict[str, str]) -> None:
-        mapping: Any = {name: signing.sign_for(self._key, f"{place} {name}", value) for name, value in posted.items()}
+    def _write(self, place: str, fields: dict[str, str]) -> None:
+        mapping: Any = {name: signing.sign_for(self._key, f"{place} {name}", value) for name, value in fields.items()}
         self._redis.hset(place, mapping=mapping)
 
     def _read(self, place: str) -> PostedFields:
-        kept: Any = self._redis.hgetall(place)
-        marks = PostedFields()
-        for field, sealed in kept.items():
+        stored: Any = self._redis.hgetall(place)
+        fields = PostedFields()
+        for field, signed_value in stored.items():
             name = field.decode(errors="replace")
-            value = signing.open_signed(self._key, f"{place} {name}", sealed)
+            value = signing.open_signed(self._key, f"{place} {name}", signed_value)
             if value is None:
                 log_ignored(f"{place} {name}", "what was posted")
-                marks.damaged = True
+                fields.damaged = True
             else:
-                marks[name] = value
-        return marks
+                fields[name] = value
+        return fields
 
 
-def _key(run: str) -> str:
+def _posted_key(run: str) -> str:
     return f"bot:run:{run}:posted"

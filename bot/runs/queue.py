@@ -1,7 +1,7 @@
-"""A run's jobs, handed to RQ, and RQ's word on them. The only place of the bot that knows RQ.
+"""Hand a run's jobs to RQ and read their status. The only module of the bot that imports RQ.
 
-In: signed requests and job IDs. Out: what has become of a job. What a run is, is not known here. Of a job, only its
-status is read: whoever can write to Redis can fill the rest with anything.
+In: signed requests and job IDs. Out: job statuses. Only the status field of a job is read, because anyone who can
+write to Redis can fill the other fields with anything.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from imker.protocol import codec, commands, version
 from imker.protocol.commands import Request
 from imker.signing import SigningKey
 
-JOB_TIMEOUT = 2 * 3600  # seconds a job may take
+JOB_TIMEOUT = 2 * 3600  # seconds that a job may take
 JOB_STATUS: dict[JobStatus, QueueStatus] = {
     JobStatus.STARTED: "running",
     JobStatus.FINISHED: "over",
@@ -26,11 +26,11 @@ JOB_STATUS: dict[JobStatus, QueueStatus] = {
     JobStatus.STOPPED: "lost",
     JobStatus.CANCELED: "lost",
 }
-LIMITS = {"status": 32}
+LIMITS = {"status": 32}  # bytes of a job's field that are read
 
 
 def enqueue(redis: "Redis", request: Request, key: SigningKey) -> None:
-    """That RQ has it already is as good."""
+    """Sign the request and enqueue its job, unless RQ has a job with this ID."""
     text = codec.encode_message(request)
     queue = Queue(commands.queue_for(request.command), connection=redis, serializer=JSONSerializer)
     with contextlib.suppress(DuplicateJobError):
@@ -47,7 +47,7 @@ def enqueue(redis: "Redis", request: Request, key: SigningKey) -> None:
 
 
 def job_status(redis: "Redis", job_id: str, if_missing: QueueStatus) -> QueueStatus:
-    """`unknown`: what a job counts as that RQ does not know. What RQ did not write counts as lost."""
+    """Return the job's status, `if_missing` if RQ has no such job, and "lost" for a value that RQ did not write."""
     try:
         status = redis_fields.read_bounded_fields(redis, Job.key_for(job_id), LIMITS).get("status")
         return JOB_STATUS.get(JobStatus(status.decode()), "queued") if status else if_missing
@@ -56,4 +56,5 @@ def job_status(redis: "Redis", job_id: str, if_missing: QueueStatus) -> QueueSta
 
 
 def job_exists(redis: "Redis", job_id: str) -> bool:
+    """Return whether RQ has a job with this ID."""
     return bool(Job.exists(job_id, redis))

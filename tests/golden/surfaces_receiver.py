@@ -61,7 +61,7 @@ def private_replies(redis: Redis) -> str:
         _received(redis, f"the bot fails with {type(failed).__name__}", fails=failed)
         for failed in (
             RuntimeError("no"),
-            TamperedRecord("bot:run:abc:decision:1 was not written by Imker"),
+            TamperedRecord("bot:run:abc:decision:1 has an invalid signature"),
             AuditLogBroken("no"),
         )
     ]

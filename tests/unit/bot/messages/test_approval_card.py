@@ -84,7 +84,7 @@ def test_a_question_posed_again_says_why() -> None:
 
 
 @pytest.mark.parametrize(("by", "loud"), [("U01ALICE", True), ("U02BOB", False)])
-@pytest.mark.parametrize("where", ["votes", "decisions"])
+@pytest.mark.parametrize("where", ["partial_approvals", "decisions"])
 def test_break_glass_is_never_quiet(by: str, loud: bool, where: str) -> None:
     record = replace(RECORD, **{where: (replace(BOBS, user=by),)})
     message = rendered(record)

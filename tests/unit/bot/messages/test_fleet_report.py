@@ -106,7 +106,7 @@ def test_a_package_managers_words_stay_in_the_thread() -> None:
 def test_what_became_of_a_container(row: ContainerRow | None, word: str, is_left_over: bool) -> None:
     after = ContainerSnapshot("after", "a", "26.1.5", (row,) if row else ())
     text = render_report(
-        with_run(finished_fleet(("a", "done")), censuses=(ContainerSnapshot("before", "a", "", (WEB,)), after))
+        with_run(finished_fleet(("a", "done")), container_snapshots=(ContainerSnapshot("before", "a", "", (WEB,)), after))
     )
     assert f"| web | nginx:1.11 | unless-stopped | runs | {word} |" in text
     assert ("- a: does not run: web" in text) is is_left_over
@@ -118,7 +118,7 @@ def test_of_a_run_taken_up_again_the_first_census_before_and_the_last_after_coun
         ContainerSnapshot("before", "a", "20.10.24", (WEB, BATCH)), ContainerSnapshot("after", "a", "26.1.4", ()),
         ContainerSnapshot("before", "a", "26.1.4", (WEB,)), ContainerSnapshot("after", "a", "26.1.5", (WEB, BATCH)),
     )  # fmt: skip
-    text = render_report(with_run(finished_fleet(("a", "done")), censuses=message))
+    text = render_report(with_run(finished_fleet(("a", "done")), container_snapshots=message))
     assert "Engine 20.10.24 before, 26.1.5 after" in text
     assert "| batch | debian:jessie | no | runs | runs |" in text
 
@@ -129,7 +129,7 @@ def test_a_hosts_words_break_no_table_and_no_code() -> None:
     text = render_report(
         with_run(
             finished_fleet(("a", "done")),
-            censuses=(ContainerSnapshot("before", "a", "1", (odd,)),),
+            container_snapshots=(ContainerSnapshot("before", "a", "1", (odd,)),),
             details=(("1-1", detail),),
         )
     )

@@ -65,7 +65,7 @@ def test_a_forged_inventory_makes_no_host_unknown(bench: BotHarness) -> None:
     assert [request.command.type for request in bench.enqueued_requests().values()] == ["plan"]
 
 
-@pytest.mark.parametrize("stored", ["{x", "", "1", '{"what": "dance", "by": "x", "at": 1}'])
+@pytest.mark.parametrize("stored", ["{x", "", "1", '{"action": "dance", "user": "x", "requested_at": 1}'])
 def test_nor_does_a_word_that_nobody_said_hold_a_run(bench: BotHarness, stored: str) -> None:
     run = bench.create_run("running")
     bench.redis.zadd(hold_key(run), {stored: 1e12})

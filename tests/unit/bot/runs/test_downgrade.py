@@ -41,7 +41,7 @@ def test_a_newer_delivery_ends_no_bot_and_keeps_none_waiting(world: World) -> No
     bot = DeliveryReceiver(world.handler, inbox, slack, RateLimiter(1000))  # type: ignore[arg-type]
     for name in ("trigger.1", "trigger.2", "trigger.3"):
         inbox.add(Delivery("command", name, ASKED.user, OPS, "help", "", world.timestamp.unix))
-    newer(world, f"{INBOX_KEY}:trigger.1", verdict="postpone")
+    newer(world, f"{INBOX_KEY}:trigger.1", choice="postpone")
     world.advance_clock(ABANDONED_AFTER + 1)
     with capture_logs() as logs:
         bot.recover_abandoned()
@@ -53,8 +53,8 @@ def test_a_newer_delivery_ends_no_bot_and_keeps_none_waiting(world: World) -> No
 
 NEWER = {
     "a record's command": ("bot:run:{run}", {"command": {"type": "teleport", "host": "kaditz"}}),
-    "a record without what was asked": ("bot:run:{run}", {"asked_at": None}),
-    "a decision's verdict": ("bot:run:{run}:decision:1", {"verdict": "postpone"}),
+    "a record without what was asked": ("bot:run:{run}", {"requested_at": None}),
+    "a decision's verdict": ("bot:run:{run}:decision:1", {"choice": "postpone"}),
 }
 
 
@@ -87,7 +87,7 @@ def test_a_newer_run_hides_no_other(world: World, place: str, changed: dict[str,
 def test_a_newer_hold_is_no_word_and_the_one_before_it_counts(world: World) -> None:
     run, at = world.starts(), world.timestamp.unix
     world.runs.hold(run, Hold("pause", IDS["alice"], at + 5.0))
-    text = json.dumps({"what": "postpone", "by": IDS["alice"], "at": at + 10.0})
+    text = json.dumps({"action": "postpone", "user": IDS["alice"], "requested_at": at + 10.0})
     place = f"{version.hold_key(run)} {at + 10.0!r}"
     world.redis.zadd(version.hold_key(run), {signing.sign_for(KEY, place, text): at + 10.0})
     held = world.runs.current_hold(run)

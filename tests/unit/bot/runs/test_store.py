@@ -6,7 +6,8 @@ from redis import Redis
 from bot.handlers.audit import AuditRecorder
 from bot.records import RETENTION, Decision, RunRecord
 from bot.runs.decisions import TamperedRecord
-from bot.runs.store import OPEN_RUNS_KEY, RECENT_RUNS_KEY, RunStore
+from bot.runs.record_store import OPEN_RUNS_KEY, RECENT_RUNS_KEY
+from bot.runs.store import RunStore
 from imker import signing
 from imker.protocol.commands import Hold, Migrate
 from imker.signing import SigningKey
@@ -52,7 +53,7 @@ def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: BotHa
     run = bench.create_run("pending")
     record = bench.runs.record(run)
     assert record is not None
-    text = '{"job":1,"verdict":"accept","by":"U02BOB","at":1.0}'
+    text = '{"job":1,"choice":"accept","user":"U02BOB","decided_at":1.0}'
     key = f"bot:run:{run}:decision:1"
     for forged in (
         text,
@@ -60,7 +61,7 @@ def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: BotHa
         signing.sign_for(KEY, "bot:run:other:decision:1", text),
     ):
         bench.redis.set(key, forged)
-        with pytest.raises(TamperedRecord, match="was not written by Imker"):
+        with pytest.raises(TamperedRecord, match="has an invalid signature"):
             bench.runs.record(run)
         with pytest.raises(TamperedRecord):
             bench.runs.decide(record, Decision(1, "accept", "U02BOB", 2.0))
@@ -79,7 +80,7 @@ def test_a_decision_whose_bot_died_before_it_was_recorded_is_recorded_by_the_nex
 ) -> None:
     run = bench.create_run("pending")
     with monkeypatch.context() as dying:
-        dying.setattr(AuditRecorder, "decided", lambda *_: None)
+        dying.setattr(AuditRecorder, "decision", lambda *_: None)
         bench.clicks("bob", f"{run}:1", "accept")
     assert [fact.kind for fact in bench.audit_facts()] == []
     for _ in range(2):

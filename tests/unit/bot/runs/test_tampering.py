@@ -235,7 +235,7 @@ def test_a_word_that_is_put_back_into_the_inbox_is_no_command(world: World) -> N
 
 # --- holds ------------------------------------------------------------------------------------------------------------
 
-WORD = '{"what":"resume","by":"U01ALICE","at":1.0}'
+WORD = '{"action":"resume","user":"U01ALICE","requested_at":1.0}'
 HOLDS: dict[str, Callable[[World, str], dict[Any, float]]] = {
     "garbage": lambda world, run: {b"\xff": 1e12},
     "a word without a seal": lambda world, run: {WORD: 1e12},
@@ -293,7 +293,7 @@ SABOTAGE: dict[str, Callable[[World, str], Any]] = {
         version.events_key(run), streams.signed_entry(run, json.dumps(TIMELESS), KEY)  # type: ignore[arg-type]
     ),
 }  # fmt: skip
-TIMELESS = {"run": "x", "job": 1, "number": 9, "at": float("inf"), "body": {"type": "began"}, "contract": 1}
+TIMELESS = {"run": "x", "job": 1, "number": 9, "at": float("inf"), "body": {"type": "began"}, "protocol_version": 1}
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGE.values(), ids=SABOTAGE)

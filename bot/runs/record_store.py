@@ -1,0 +1,184 @@
+"""Store run records, the indexes of runs, and response URLs in Redis.
+
+A run's record is written once, and so is each decision, under its own key. Every value is signed, so nothing that
+somebody else writes to Redis counts as a command.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from redis import Redis
+
+from bot.records import DAY, FINAL_CHOICES, RETENTION, RunRecord
+from bot.runs.decisions import DecisionStore, TamperedRecord, parse_stored
+from bot.runs.lost_runs import LostRuns
+from bot.runs.posted_messages import PostedMessages
+from imker import clock, signing
+from imker.clock import Timestamp
+from imker.ignored_values import log_ignored
+from imker.protocol import events, signed, version
+from imker.protocol.events import DecisionRequested, Event
+from imker.signing import SigningKey
+
+DELIVERY_TTL = DAY  # seconds during which a repeated delivery is recognized
+RESPONSE_URL_TTL = 30 * 60  # seconds during which Slack accepts a response_url
+OPEN_RUNS_KEY, RECENT_RUNS_KEY = "bot:open", "bot:recent"
+_RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
+_HOSTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+
+
+class RecordStore:
+    """Read and write run records.
+
+    `clock` returns UNIX seconds, `now` a timestamp that survives clock changes. `key` signs every stored value and
+    every request.
+    """
+
+    def __init__(
+        self,
+        redis: "Redis",
+        clock: Callable[[], float],
+        key: SigningKey,
+        now: Callable[[], Timestamp] = clock.take_timestamp,
+    ) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._key = key
+        self._now = now
+        self._decisions = DecisionStore(redis, key)
+        self.posted_messages = PostedMessages(redis, key)
+        self.lost = LostRuns(redis)
+
+    # --- records ---
+
+    def write_record(self, record: RunRecord) -> bool:
+        """Write the record unless its run exists. Return whether the run is new."""
+        place = _record_key(record.run)
+        signed_text = signing.sign_for(self._key, place, _RECORD.dump_json(record).decode())
+        return bool(self._redis.set(place, signed_text, nx=True, ex=RETENTION))
+
+    def record(self, run: str) -> RunRecord | None:
+        """Return the record with all decisions on it, or None if there is no such run.
+
+        Each decision that leads to another job raises `job_count` by one. Raises TamperedRecord.
+        """
+        place = _record_key(run)
+        verified = signing.open_signed(self._key, place, self._redis.get(place))
+        if verified is None:
+            return None
+        record = parse_stored(_RECORD, place, verified)
+        while decisions := self._decisions.of_job(run, record.job_count):
+            last = decisions[-1]
+            if last.choice == "accept" and len(decisions) < self._required_approvals(run, record.job_count):
+                return replace(record, partial_approvals=decisions)
+            record = replace(record, decisions=(*record.decisions, *decisions))
+            if last.choice in FINAL_CHOICES:
+                break
+            record = replace(record, job_count=record.job_count + 1)
+        return record
+
+    def events(self, run: str) -> tuple[Event, ...]:
+        """Return the run's events. Entries with an invalid signature are replaced by markers."""
+        entries: Any = self._redis.xrange(version.events_key(run))
+        return signed.decode_signed_events(run, entries, self._key)
+
+    def answered_question(self, record: RunRecord) -> DecisionRequested | None:
+        """Return the question whose decision led to the run's last job, None for its first job.
+
+        Raises TamperedRecord if that question is gone or differs from the one that was decided.
+        """
+        if record.job_count == 1:
+            return None
+        last = record.decisions[-1]
+        question = self._question_of(record.run, last.job)
+        if question is None or question.fingerprint != last.fingerprint:
+            raise TamperedRecord(f"The decision on job {last.job} of run {record.run} answers a different question")
+        return question
+
+    def _required_approvals(self, run: str, job: int) -> int:
+        question = self._question_of(run, job)
+        return question.required_approvals if question else 1
+
+    def _question_of(self, run: str, job: int) -> DecisionRequested | None:
+        """Return the question that this job ended with, None if it ended without one."""
+        outcome = events.find_outcome(self.events(run), job)
+        return outcome if isinstance(outcome, DecisionRequested) else None
+
+    # --- indexes ---
+
+    def index_run(self, record: RunRecord) -> None:
+        """Add the run to the open and recent runs. Drop recent runs that are older than RETENTION."""
+        self._redis.zadd(RECENT_RUNS_KEY, {record.run: record.requested_at})
+        self._redis.zremrangebyscore(RECENT_RUNS_KEY, "-inf", self._clock() - RETENTION)
+        self.reopen(record.run)
+
+    def open_runs(self) -> list[str]:
+        """Return the IDs of all runs that the reconciler still follows."""
+        return sorted(run.decode(errors="replace") for run in self._redis.smembers(OPEN_RUNS_KEY))  # type: ignore[union-attr]
+
+    def open_records(self) -> list[RunRecord]:
+        """Return the records of all open runs that can be read."""
+        return self._readable(self.open_runs())
+
+    def recent(self, number: int) -> list[RunRecord]:
+        """Return the last `number` runs that can be read, newest first."""
+        runs: Any = self._redis.zrevrange(RECENT_RUNS_KEY, 0, number - 1)
+        return self._readable(run.decode(errors="replace") for run in runs)
+
+    def close(self, run: str) -> None:
+        """Remove the run from the open runs."""
+        self._redis.srem(OPEN_RUNS_KEY, run)
+
+    def reopen(self, run: str) -> None:
+        """Add the run to the open runs."""
+        self._redis.sadd(OPEN_RUNS_KEY, run)
+
+    def _readable(self, runs: Iterable[str]) -> list[RunRecord]:
+        """Skip runs with a forged decision or a record of another version, so that they hide no other run."""
+        records = []
+        for run in runs:
+            with suppress(TamperedRecord):
+                records.append(self.record(run))
+        return [record for record in records if record is not None]
+
+    # --- Slack deliveries, response URLs, and the inventory ---
+
+    def claim_delivery(self, delivery: str) -> bool:
+        """Return whether this is the first delivery with this ID."""
+        claim = uuid.uuid4().hex.encode()  # a write that is repeated after a lost reply finds its own value
+        self._redis.set(f"bot:seen:{delivery}", claim, nx=True, ex=DELIVERY_TTL)
+        return self._redis.get(f"bot:seen:{delivery}") == claim
+
+    def write_response_url(self, run: str, url: str) -> None:
+        """Store where the requester can be answered privately, as long as Slack accepts that URL."""
+        place = _response_url_key(run)
+        self._redis.set(place, signing.sign_for(self._key, place, url), ex=RESPONSE_URL_TTL)
+
+    def response_url(self, run: str) -> str:
+        """Return where the requester can be answered privately, "" if that is unknown or has expired."""
+        place = _response_url_key(run)
+        stored = self._redis.get(place)
+        url = signing.open_signed(self._key, place, stored)
+        if url is None and stored is not None:
+            log_ignored(place, "a response_url")
+        return url or ""
+
+    def hosts(self) -> tuple[str, ...]:
+        """Return the host names that the RQ workers published, () if that value is missing or invalid."""
+        stored = signing.open_signed(self._key, version.INVENTORY_KEY, self._redis.get(version.INVENTORY_KEY))
+        try:
+            return _HOSTS.validate_json(stored) if stored is not None else ()
+        except ValidationError:
+            return ()
+
+
+def _record_key(run: str) -> str:
+    return f"bot:run:{run}"
+
+
+def _response_url_key(run: str) -> str:
+    return f"{_record_key(run)}:answer"
