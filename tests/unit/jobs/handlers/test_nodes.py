@@ -78,9 +78,7 @@ class FakeEngine:
 LIST_NODES = commands.ListNodes()
 
 
-def run_read(
-    redis: Redis, swarm: FakeSwarm, command: commands.Command = LIST_NODES
-) -> list[events.EventBody]:
+def run_read(redis: Redis, swarm: FakeSwarm, command: commands.Command = LIST_NODES) -> list[events.EventBody]:
     redis.delete(version.events_key("r"))
     inventory = {name: Host(name, address, tls=Path()) for name, address in ADDRESSES.items()}
     journal = EventWriter(redis, streams.KEY, "r", 1, lambda: 0.0)
