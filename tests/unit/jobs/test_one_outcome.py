@@ -20,7 +20,7 @@ from imker.protocol.events import (
     ThreadDetail,
     find_outcome,
 )
-from jobs import handlers, run
+from jobs import run
 from jobs.errors import BrokenFencingToken
 from jobs.events.writer import EventWriter
 from jobs.locking.lease import LockHolder, acquire_lock
@@ -78,7 +78,7 @@ def test_an_outcome_is_not_overwritten_when_the_locks_release_fails(
             writer.emit(outcome)
             failing.word, failing.after = "call('del'", False
 
-    monkeypatch.setattr(handlers, "dispatch", handle)
+    monkeypatch.setattr(run, "dispatch", handle)
     run.run_handler(ASKED, writer, lambda: None)  # type: ignore[arg-type,return-value]
     assert ends(redis) == [outcome]
 

@@ -17,7 +17,7 @@ from imker.audit_log import AuditLog
 from imker.protocol import commands
 from imker.protocol.commands import Approval, Request
 from imker.protocol.events import Planned, ThreadDetail
-from jobs import daemon_options, handlers, run, steps
+from jobs import daemon_options, run, steps
 from jobs.connectors import engine
 from jobs.connectors.shell import Output
 from jobs.context import JobContext
@@ -128,7 +128,7 @@ def migrated(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> tuple
             Lease(FencingToken(1, "k3fm9x2q", 7.0), raise_token_above=lambda _: 0),
         )
 
-    monkeypatch.setattr(handlers, "dispatch", handle)
+    monkeypatch.setattr(run, "dispatch", handle)
     monkeypatch.setattr("sys.stderr", stderr)
     log.configure_logging()
     run.run_handler(request, journal, lambda: office)

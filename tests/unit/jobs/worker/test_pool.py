@@ -14,9 +14,9 @@ import pytest
 PROGRAM = """
 import os, signal, sys
 from pathlib import Path
-from jobs import crew
+from jobs.worker import pool
 
-crew.AGAIN = 0.3
+pool.RESTART_DELAY = 0.3
 folder = Path(sys.argv[1])
 
 def work():
@@ -25,16 +25,16 @@ def work():
     signal.sigwait([signal.SIGTERM])
     (folder / f"ended-{os.getpid()}").touch()
 
-sys.exit(crew.crew(2, work))
+sys.exit(pool.run_pool(2, work))
 """
 
 
 BREAKING = """
 import os, signal, sys
 from pathlib import Path
-from jobs import crew
+from jobs.worker import pool
 
-crew.AGAIN = 0.05
+pool.RESTART_DELAY = 0.05
 folder = Path(sys.argv[1])
 
 def work():
@@ -45,7 +45,7 @@ def work():
         raise ValueError("why it broke") from None
     signal.pause()
 
-sys.exit(crew.crew(2, work))
+sys.exit(pool.run_pool(2, work))
 """
 
 
