@@ -106,11 +106,11 @@ def _apply_membership(step: steps.Step, world: World) -> World:
         case steps.MarkPending():
             return _change_own_node(world, pending=True)
         case steps.PromoteNode():
-            return _change_own_node(world, role="manager", manager="reachable")
+            return _change_own_node(world, role="manager", manager_status="reachable")
         case steps.DrainNode():
-            return _change_own_node(world, drained=True, availability="drain")
+            return _change_own_node(world, drained_by_imker=True, availability="drain")
         case steps.ActivateNode():
-            return _change_own_node(world, pending=False, drained=False, availability="active")
+            return _change_own_node(world, pending=False, drained_by_imker=False, availability="active")
         case steps.LeaveSwarm():
             return replace(world, in_swarm=False, nodes=tuple(node for node in world.nodes if node.id != OWN_NODE_ID))
         case _:

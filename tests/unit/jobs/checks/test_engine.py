@@ -60,7 +60,7 @@ API: list[tuple[HostFacts, Level, str]] = [
     (host(api_reachable=False), "warn", "does not answer over TLS from here now"),
     (host(api_reachable=False, engine_version=""), "warn", "does not answer over TLS from here now"),
     (host(api_reachable=False, engine_version="1.11.2"), "pass", "Engine 1.11.2 is asked by its own command"),
-    (host(api_reachable=False, stale=True), "pass", "is to answer once"),
+    (host(api_reachable=False, options_changed=True), "pass", "is to answer once"),
     (host(api_reachable=False, engine_version="", previously_running=("web",)), "pass", "is to answer once"),
 ]
 

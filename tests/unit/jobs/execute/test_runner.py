@@ -139,7 +139,7 @@ def test_a_hold_lets_the_step_end_and_no_other_begin(
     assert bench.started_steps == KEYS[: number + 1]
     assert bench.event_bodies()[-1] == StepDone(KEYS[number])
     assert (caught.value.summary, caught.value.user) == (words, "U02BOB")
-    assert getattr(caught.value, "whole", "") == (part_of if what == "pause" else "")
+    assert getattr(caught.value, "parent_run", "") == (part_of if what == "pause" else "")
     result, rest = "; ".join(TITLES[: number + 1]), "; ".join(TITLES[number + 1 :])
     assert caught.value.state == f"kaditz is left with this done: {result}. Not done: {rest}."
 

@@ -87,7 +87,7 @@ STORES: list[tuple[str, tuple[Container, ...], str, bool]] = [
 @pytest.mark.parametrize(
     ("containers", "url", "is_store"), [case[1:] for case in STORES], ids=[case[0] for case in STORES]
 )
-@pytest.mark.parametrize("when", ["now", "before"])
+@pytest.mark.parametrize("when", ["current", "former"])
 def test_a_store_is_what_listens_where_somebodys_url_points(
     containers: tuple[Container, ...], url: str, is_store: bool, when: str
 ) -> None:
@@ -96,7 +96,7 @@ def test_a_store_is_what_listens_where_somebodys_url_points(
     assert (store is not None) is is_store
     if store:
         assert store.container == containers[-1]
-        assert store.users == (("tondi",) if when == "now" else ())
+        assert store.users == (("tondi",) if when == "current" else ())
 
 
 def test_the_one_that_runs_is_the_store_and_not_the_old_one_beside_it() -> None:

@@ -111,7 +111,7 @@ def test_a_host_that_says_it_manages_is_not_believed_alone(name: str, rogue: tup
     )
     assert swarm.problem.startswith("two swarms: " if cluster or not knows else "a swarm without a cluster ID")
     assert (name in swarm.problem, "docker swarm leave --force" in swarm.problem) == (True, True)
-    assert (swarm.exists, swarm.asked, swarm.managers) == (False, "", ())
+    assert (swarm.exists, swarm.answered_by, swarm.managers) == (False, "", ())
     refusals = [
         *(plan_membership(Host("kaditz"), HostFacts("kaditz"), swarm, role) for role in ("manager", "worker")),
         plan.plan_acceptance(swarm, "j8xsy2yb"),
@@ -130,7 +130,7 @@ def test_a_host_that_says_it_manages_is_not_believed_alone(name: str, rogue: tup
 )
 def test_managers_that_agree_are_asked(managers: dict[str, tuple[str, str | None]], manages: tuple[str, ...]) -> None:
     swarm = gather_from(managers)
-    assert (swarm.problem, swarm.asked, swarm.managers) == ("", manages[0], manages)
+    assert (swarm.problem, swarm.answered_by, swarm.managers) == ("", manages[0], manages)
 
 
 def test_a_manager_that_gets_its_leader_between_two_questions_names_its_cluster() -> None:
