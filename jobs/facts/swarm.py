@@ -83,9 +83,9 @@ def parse_membership(info: Mapping[str, Any]) -> SwarmMembership:
         state=_parse_word(swarm.get("LocalNodeState")) or "inactive",
         node_id=_parse_node_id(swarm.get("NodeID") or ""),
         is_manager=bool(swarm.get("ControlAvailable")),
-        cluster_id=_parse_word((swarm.get("Cluster") or {}).get("NODE_ID")),
+        cluster_id=_parse_word((swarm.get("Cluster") or {}).get("ID")),
         managers=tuple((_parse_word(peer.get("NodeID")), _host_part(peer.get("Addr"))) for peer in _peers(swarm)),
-        engine_id=_parse_word(info.get("NODE_ID")),
+        engine_id=_parse_word(info.get("ID")),
     )
 
 
@@ -104,7 +104,7 @@ def parse_node(document: Mapping[str, Any]) -> Node:
     spec, description = document.get("Spec") or {}, document.get("Description") or {}
     status, manager = document.get("Status") or {}, document.get("ManagerStatus") or {}
     return Node(
-        id=_parse_node_id(document["NODE_ID"]),
+        id=_parse_node_id(document["ID"]),
         hostname=_parse_word(description.get("Hostname")),
         # A leader's own Status.Addr may be 0.0.0.0; the other managers dial this one before they let a manager in.
         address=_host_part(manager.get("Addr")) or _parse_word(status.get("Addr")),

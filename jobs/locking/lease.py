@@ -135,7 +135,7 @@ def _take_key(redis: Redis, key: str, value: str, name: str, lease_seconds: floa
             return requested_at
         if now is not None and time.monotonic() >= deadline:
             other = json.loads(now)
-            raise LockHeld(name, other["run"], other["since"], other["what"])
+            raise LockHeld(name, other["run"], other["since"], other["purpose"])
         time.sleep(POLL_INTERVAL)
 
 
