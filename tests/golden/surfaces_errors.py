@@ -67,7 +67,7 @@ def _kinds(base: type[JobError]) -> list[type[JobError]]:
 
 def _create_error(kind: type[JobError]) -> JobError:
     """Make an error with something for each parameter that has no default."""
-    values: dict[str, Any] = {"code": 1, "fence": 8, "since": AT, "host": "kaditz"}
+    values: dict[str, Any] = {"code": 1, "token_number": 8, "since": AT, "host": "kaditz"}
     required = [
         parameter for parameter in inspect.signature(kind).parameters.values() if parameter.default is parameter.empty
     ]

@@ -113,7 +113,7 @@ ONE = SwarmFacts("connewitz", (LEADER,), ("connewitz",))
 
 def host(options: str = TLS, **how: Any) -> HostFacts:
     files = {UNIT: f"[Service]\nExecStart=/usr/bin/dockerd {options}\n", **how.pop("files", {})}
-    fields = {"package": PACKAGE, "conditions": HostEnvironment(), "engine": "20.10.24", **how}
+    fields = {"package": PACKAGE, "environment": HostEnvironment(), "engine_version": "20.10.24", **how}
     drop_ins = tuple(path for path in files if path.endswith(".conf"))
     return HostFacts("kaditz", options=OptionFiles(UnitFacts(UNIT, drop_ins, ()), files), **fields)
 
@@ -140,19 +140,19 @@ def _engines() -> Iterator[Finding]:
     yield from _all_findings(
         plan_host(host(TLS)),
         plan_host(host("-H fd://")),
-        plan_host(host(api=False)),
-        plan_host(host(api=False, stale=True)),
-        plan_host(host(api=False, engine="1.11.2")),
+        plan_host(host(api_reachable=False)),
+        plan_host(host(api_reachable=False, options_changed=True)),
+        plan_host(host(api_reachable=False, engine_version="1.11.2")),
         plan_host(host(f"{TLS} --live-restore")),
-        plan_host(host(conditions=HostEnvironment(unreadable_files=("/c/server-key.pem",)))),
+        plan_host(host(environment=HostEnvironment(unreadable_files=("/c/server-key.pem",)))),
         plan_host(host(package=older), version="26.1*"),
         plan_host(host(package=replace(PACKAGE, installed="26.1.5"))),
         plan_host(host(files=drop_ins)),
         plan_host(host(files=default)),
-        plan_host(host(begun="k3fm9x2q")),
+        plan_host(host(unfinished_run="k3fm9x2q")),
         plan_host(host(), store=KeyValueStore(STORE, ("tondi",))),
         plan_host(host(), store=KeyValueStore(STORE)),
-        plan_host(host(conditions=HostEnvironment(store_peers=("198.18.0.99",))), store=KeyValueStore(STORE)),
+        plan_host(host(environment=HostEnvironment(store_peers=("198.18.0.99",))), store=KeyValueStore(STORE)),
         plan_host(host(), store=KeyValueStore(replace(STORE, running=False, restart_policy="no"))),
     )
 
@@ -167,7 +167,7 @@ def _port_findings() -> Iterator[Finding]:
 
 def _swarms() -> Iterator[Finding]:
     own_manager = replace(WORKER, role="manager", manager_status="reachable")
-    inside = host(place=SwarmMembership("active", OWN_NODE_ID, True))
+    inside = host(membership=SwarmMembership("active", OWN_NODE_ID, True))
     tondi, lausen = (replace(manager_node(name), engine_version="26.1.5") for name in ("tondi", "lausen"))
     away = replace(lausen, manager_status="unreachable")
 

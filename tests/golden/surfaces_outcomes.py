@@ -62,7 +62,7 @@ class Ready:
         return "(secret)"
 
     def __getattr__(self, name: str) -> Any:
-        assert name in ("init", "join", "leave", "remove_node", "change_node", "claim"), name
+        assert name in ("init", "join", "leave", "remove_node", "change_node", "claim_token"), name
         return lambda *_: None
 
 

@@ -38,7 +38,7 @@ def _pair(text: str, hint: str = "") -> str:
 
 def _plans() -> list[str]:
     pending = replace(WORKER, pending=True)
-    member = host(place=SwarmMembership("active", OWN_NODE_ID))
+    member = host(membership=SwarmMembership("active", OWN_NODE_ID))
     candidate = replace(LEADER, engine_version="1.12.0-rc2")
     plans = (
         plan_host(host(package=None)),
@@ -107,7 +107,7 @@ def _jobs(redis: Redis) -> list[str]:
     request = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE", expires_at=NOW + 60)
     text = codec.encode_message(request)
     old = codec.encode_message(replace(request, expires_at=NOW - 1))
-    newer, older = (text.replace('"contract": 1', f'"contract": {version}') for version in (99, 0))
+    newer, older = (text.replace('"protocol_version": 1', f'"protocol_version": {version}') for version in (99, 0))
     key, right = streams.KEY, streams.KEY.sign(text)
     tries = [
         (text, ""),
