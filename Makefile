@@ -1,4 +1,4 @@
-# `make help` lists what there is.
+# `make help` lists the commands.
 .DEFAULT_GOAL := help
 VENV := .venv
 STAMP := $(VENV)/.installed
