@@ -94,7 +94,7 @@ class DeliveryReceiver:
         What this bot is still at is left to it, until it is late.
         """
         try:
-            self._desk.minutes.write_counts()
+            self._desk.audit.write_counts()
             for delivery in self._inbox.abandoned():
                 if delivery.delivery_id not in self._in_hand or self._inbox.is_expired(delivery):
                     self._retry(delivery)
@@ -160,7 +160,7 @@ class DeliveryReceiver:
         text = delivery.text
         command_text = f"/swarm {text}" if delivery.choice is None else f"button {delivery.choice} {text}"
         answer = self._reply_to(delivery)
-        return self._desk.minutes.wrap_reply(
+        return self._desk.audit.wrap_reply(
             delivery.user, delivery.channel, delivery.delivery_id, command_text, answer
         )
 

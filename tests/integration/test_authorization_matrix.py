@@ -175,7 +175,7 @@ def test_attempt(world: World, attempt: dict[str, Any]) -> None:
         return
     # Of people without any right one a minute and kind is recorded, and this bot has seen them before.
     change_groups(bench, attempt.get("groups", ""))
-    assert len(bench.audit_facts()) > recorded or bench.handler.outsider(IDS[attempt["who"]])
+    assert len(bench.audit_facts()) > recorded or bench.handler.access.outsider_kind(IDS[attempt["who"]])
     if "says" in attempt:
         assert attempt["says"].replace("{run}", run) in "\n".join(replies)
     for job in set(bench.enqueued_requests()) - set(jobs):

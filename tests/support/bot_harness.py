@@ -115,7 +115,7 @@ class BotHarness:
         return [entry.fact for entry in entries if entry]
 
     def _reply(self, who: str, channel: str, delivery: str, text: str) -> Reply:
-        return self.handler.minutes.wrap_reply(IDS[who], channel, delivery, text, self.replies.append)
+        return self.handler.audit.wrap_reply(IDS[who], channel, delivery, text, self.replies.append)
 
     def emit(self, run: str, *bodies: EventBody, job: int = 1) -> None:
         journal = EventWriter(self.redis, KEY, run, job, lambda: self.timestamp.unix)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bot.handlers import commands
+from bot.handlers import start
 from bot.handlers.delivery import Delivery
 from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
@@ -59,6 +59,6 @@ def test_the_record_has_one_of_them_a_minute(world: World) -> None:
 
 
 def test_so_many_runs_at_once_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "MAX_OPEN_RUNS", 2)
+    monkeypatch.setattr(start, "MAX_OPEN_RUNS", 2)
     assert [world.types(who) for who in ("alice", "bob", "carol")] == [True, True, False]
     assert "2 runs go on or wait already" in world.slack.replies[0]["text"]

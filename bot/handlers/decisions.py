@@ -1,0 +1,128 @@
+"""Decide on runs that wait for an answer: buttons, and typed `accept`, `reject` and `continue`."""
+
+import re
+from dataclasses import dataclass
+
+from bot.auth.permissions import is_valid_choice
+from bot.auth.policy import Allowed, Denied
+from bot.commands.model import DecideRun
+from bot.handlers.access import Access, Invocation
+from bot.handlers.audit import AuditRecorder
+from bot.handlers.delivery import Delivery
+from bot.handlers.start import RunStarter
+from bot.handlers.status import MAX_SEARCHED_RUNS
+from bot.messages import responses
+from bot.messages.block_kit import Reply
+from bot.records import Choice, Decision, RunRecord
+from bot.runs.store import RunStore
+from bot.state.run_state import RunState
+from imker.failpoints import failpoint
+from imker.protocol.commands import Accept, Reject
+from imker.protocol.events import DecisionRequested
+
+
+@dataclass(frozen=True)
+class DecisionHandler:
+    """Check a decision, store it once, and continue the run."""
+
+    access: Access
+    runs: RunStore
+    audit: AuditRecorder
+    starter: RunStarter
+
+    def handle_button(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
+        """Decide by a button. Its value names the run, and the job whose question the button belongs to."""
+        run, _, job = delivery.text.partition(":")
+        record = self.runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
+        is_here = record is not None and record.channel == delivery.channel
+        if record is None or not is_here or self.runs.posted_messages.get(run).get("ts") != delivery.message_ts:
+            return reply(responses.not_found("There is no such request any more."))
+        actor = self.access.fetch_actor(delivery.user, fresh=True)
+        return self.decide(Invocation(actor, delivery, reply), record, int(job), choice)
+
+    def handle_command(self, invocation: Invocation, command: DecideRun, checked: Allowed | Denied) -> None:
+        """Decide by a typed command. `checked`: whether the user has the command's right on any host."""
+        candidates = self.runs.find_waiting(command.target, invocation.channel)
+        if len(candidates) == 1:
+            return self._decide_latest(invocation, candidates[0], command.choice)
+        if isinstance(checked, Denied):
+            return invocation.reply(responses.denied(checked))
+        if candidates:
+            visible = [
+                record for record in candidates if self.access.may_see(invocation.actor, record, invocation.channel)
+            ]
+            return invocation.reply(responses.ambiguous_target(command.target, visible))
+        return self._start_without_run(invocation, command, checked)
+
+    def _decide_latest(self, invocation: Invocation, record: RunRecord, choice: Choice) -> None:
+        """Decide on the run's current question. Accepting an expired question renews it."""
+        is_expired = choice == "accept" and self.runs.run_state(record).expired
+        return self.decide(invocation, record, record.job_count, "again" if is_expired else choice)
+
+    def _start_without_run(self, invocation: Invocation, command: DecideRun, allowed: Allowed) -> None:
+        """Start a run for a node that waits without one. The new run asks before it changes the node."""
+        target, choice = command.target, command.choice
+        if choice == "continue" or not self.runs.has_reported_node(target, MAX_SEARCHED_RUNS):
+            return invocation.reply(
+                responses.not_found(f"Nothing waits here as {target}. /swarm status and /swarm nodes list what does.")
+            )
+        request = Accept(target) if choice == "accept" else Reject(target, choice == "remove")
+        return self.starter.start(invocation, request, allowed)
+
+    def decide(self, invocation: Invocation, record: RunRecord, job: int, choice: Choice) -> None:
+        """Store the decision on the question of job `job`, or reply why it is refused."""
+        reply, actor = invocation.reply, invocation.actor
+        here = self.access.authorize_membership(actor, record.channel)
+        if isinstance(here, Denied):
+            return reply(responses.denied(here))
+        current = self.runs.record(record.run) or record
+        state = self.runs.run_state(current)
+        if job != current.job_count or state.status != "waiting" or state.question is None:
+            return self._reply_already_decided(invocation, current)
+        if problem := invalid_choice(state, state.question, choice):
+            return reply(responses.not_found(problem))
+        checked = self.access.authorize_decision(actor, current, state.question, choice)
+        if isinstance(checked, Denied):
+            return reply(responses.denied(checked))
+        return self._store(invocation, current, state.question, job, choice)
+
+    def _store(
+        self, invocation: Invocation, record: RunRecord, question: DecisionRequested, job: int, choice: Choice
+    ) -> None:
+        """Store the decision, unless another one was first."""
+        delivery = invocation.delivery
+        decision = Decision(job, choice, delivery.user, delivery.received_at, question.fingerprint)
+        failpoint("decision.made")
+        effective = self.runs.decide(record, decision, question.required_approvals)
+        if effective != decision:
+            return self._reply_already_decided(invocation, self.runs.record(record.run) or record)
+        failpoint("decision.followed")
+        return self.audit.decision(record, decision)
+
+    def _reply_already_decided(self, invocation: Invocation, record: RunRecord) -> None:
+        """Finish what a bot that crashed after storing this user's decision left undone, and reply."""
+        for decision in (*record.decisions, *record.partial_approvals):
+            if decision.user == invocation.delivery.user:
+                self.runs.advance(record.run, decision.job)
+                self.audit.decision(record, decision)
+        return invocation.reply(responses.not_found(already_decided(record)))
+
+
+def invalid_choice(state: RunState, question: DecisionRequested, choice: Choice) -> str:
+    """Return why the choice does not answer the question now, "" if it does."""
+    run = state.record.run
+    if not is_valid_choice(question, choice):
+        return f"That is no answer to what run {run} asks. /swarm status {run} shows it."
+    if state.expired and choice == "accept":
+        return f"That was asked too long ago to be accepted now. /swarm accept {run} asks anew."
+    return "" if state.expired or choice != "again" else f"Run {run} asks already."
+
+
+def already_decided(record: RunRecord) -> str:
+    """Return a reply that says which decision took effect before."""
+    if record.partial_approvals:
+        return f"You said yes to run {record.run} already; it takes somebody else as well."
+    if not record.decisions:
+        return f"Run {record.run} asks nothing now. /swarm status {record.run} shows it."
+    last = record.decisions[-1]
+    return f"That is decided already: {last.choice}, by <@{last.user}>."

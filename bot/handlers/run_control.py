@@ -1,0 +1,109 @@
+"""Pause, resume, cancel and retry runs."""
+
+from dataclasses import dataclass, replace
+
+from bot.auth.permissions import permission_for
+from bot.auth.policy import Actor, Allowed, Denied
+from bot.commands.model import ControlRun
+from bot.handlers.access import Access, Invocation
+from bot.handlers.audit import AuditRecorder
+from bot.handlers.decisions import DecisionHandler
+from bot.handlers.start import RunStarter
+from bot.handlers.status import run_with_fleet
+from bot.messages import responses
+from bot.messages.block_kit import Message
+from bot.records import RunRecord
+from bot.runs.store import RunStore
+from bot.state import run_control
+from bot.state.run_control import RunAction
+from imker.protocol.commands import Command, Hold
+
+
+@dataclass(frozen=True)
+class RunController:
+    """Apply pause, resume, cancel and retry: a waiting run is decided, a running one is held between two steps."""
+
+    access: Access
+    runs: RunStore
+    audit: AuditRecorder
+    starter: RunStarter
+    decisions: DecisionHandler
+
+    def handle_command(self, invocation: Invocation, command: ControlRun, checked: Allowed | Denied) -> None:
+        """Find the run, authorize, and apply. `checked`: whether the user has the command's right on any host."""
+        actor, channel, action = invocation.actor, invocation.channel, command.action
+        here = self.access.authorize_membership(actor, channel)
+        if isinstance(here, Allowed) and (held_run := self._already_held(invocation, action)):
+            return invocation.reply(responses.info(run_control.confirmation(held_run, action)))
+        record = self._find(command.run, channel, action)
+        access = self._authorize(actor, action, record, here) if record else checked
+        if isinstance(access, Denied):
+            return invocation.reply(responses.denied(access))
+        if record is None:
+            return invocation.reply(_no_such_run(command))
+        return self._apply(invocation, record, action)
+
+    def _authorize(
+        self, actor: Actor, action: RunAction, record: RunRecord, here: Allowed | Denied
+    ) -> Allowed | Denied:
+        """Return whether this person may do this to the run. The requester may always cancel."""
+        cancels_own = action == "cancel" and record.requester == actor.user
+        return here if cancels_own else self.access.authorize_for_run(actor, action, record)
+
+    def _apply(self, invocation: Invocation, record: RunRecord, action: RunAction) -> None:
+        delivery = invocation.delivery
+        match self._resolve(record, action):
+            case run_control.StartRun(command, text):
+                return self._start_again(invocation, command, text)
+            case run_control.DecideRun(choice):
+                return self.decisions.decide(invocation, record, record.job_count, choice)
+            case run_control.SetHold(kind, confirmation):
+                self.audit.hold(delivery.user, record, delivery.delivery_id, kind)
+                self.runs.hold(record.run, Hold(kind, delivery.user, delivery.received_at))
+                return invocation.reply(responses.info(confirmation))
+            case run_control.Rejected(reason):
+                return invocation.reply(responses.not_found(reason))
+
+    def _start_again(self, invocation: Invocation, command: Command, text: str) -> None:
+        """Start the same command as a new run, which takes the right to that command too."""
+        allowed = self.access.authorize(invocation.actor, permission_for(command), invocation.channel)
+        if isinstance(allowed, Denied):
+            return invocation.reply(responses.denied(allowed))
+        return self.starter.start(replace(invocation, text=text), command, allowed)
+
+    def _already_held(self, invocation: Invocation, action: RunAction) -> str:
+        """Return the run that this very delivery holds already, "" for none.
+
+        A bot that crashed after it set the hold could not reply, so the delivery is handled again.
+        """
+        expected = (action, invocation.actor.user, invocation.delivery.received_at)
+        holds_by_run = ((run, self.runs.current_hold(run)) for run in self.runs.open_runs())
+        return next(
+            (run for run, hold in holds_by_run if hold and (hold.action, hold.user, hold.requested_at) == expected), ""
+        )
+
+    def _find(self, run: str | None, channel: str, action: RunAction) -> RunRecord | None:
+        """Return the named run if it belongs to this channel; without a name, the only one the action applies to."""
+        record = self.runs.record(run) if run else self._sole_candidate(channel, action)
+        return record if record and record.channel == channel else None
+
+    def _sole_candidate(self, channel: str, action: RunAction) -> RunRecord | None:
+        """Return the only open run that the action applies to. A fleet counts, the runs of its hosts don't."""
+        records = [record for record in self.runs.open_records() if record.channel == channel]
+        candidates = [record for record in records if not record.parent_run and self._applies(record, action)]
+        return candidates[0] if len(candidates) == 1 else None
+
+    def _applies(self, record: RunRecord, action: RunAction) -> bool:
+        return not isinstance(self._resolve(record, action), run_control.Rejected)
+
+    def _resolve(self, record: RunRecord, action: RunAction) -> run_control.Resolution:
+        return run_control.resolve(*run_with_fleet(self.runs, record), action)
+
+
+def _no_such_run(command: ControlRun) -> Message:
+    problem = (
+        f"There is no run {command.run} here."
+        if command.run
+        else f"Which run? There is not just one to {command.action} here."
+    )
+    return responses.not_found(f"{problem} /swarm status lists them.")
