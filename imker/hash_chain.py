@@ -131,7 +131,7 @@ def _is_well_formed(entry: Entry) -> bool:
     """Return whether each field is of its type and in its bounds."""
     fact = entry.fact
     said = isinstance(fact.details, dict) and all(isinstance(text, str) for text in fact.details.values())
-    texts = all(isinstance(getattr(fact, each.name), str) for each in fields(fact) if each.name != "said")
+    texts = all(isinstance(getattr(fact, each.name), str) for each in fields(fact) if each.name != "details")
     numbers = type(entry.seq) is int and type(entry.recorded_at) in (int, float)
     digests = (entry.previous_hash, entry.hash, GENESIS_HASH if entry.mac == "" else entry.mac)
     hexes = all(isinstance(digest, str) and DIGEST.fullmatch(digest) for digest in digests)
