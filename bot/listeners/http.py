@@ -92,7 +92,8 @@ def serve(app: Starlette, address: tuple[str, int], slowest: float = BODY_TIMEOU
     with socket.create_server((host, port), family=family) as listening:
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
-            http=http_connections.bounded_protocol(slowest), headers=http_connections.CLOSE_HEADERS, timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
+            http=http_connections.bounded_protocol(slowest), headers=http_connections.CLOSE_HEADERS,
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)

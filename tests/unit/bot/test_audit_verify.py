@@ -190,6 +190,23 @@ def extra(fields: dict[str, str]) -> Callable[[Log], object]:
     return lambda log: log.redis.xadd(audit_log.STREAM_KEY, fields, id="11-0")
 
 
+def trimmed_to(length: int) -> Callable[[Log], object]:
+    return lambda log: log.redis.xtrim(audit_log.STREAM_KEY, maxlen=length, approximate=False)
+
+
+def with_bad_hash(entry: Entry) -> str:
+    return hash_chain.encode_entry(replace(entry, hash="\ud800"))
+
+
+def entry_and_more(log: Log) -> None:
+    extra({"entry": hash_chain.encode_entry(log.entries[9]), "more": "x"})(log)
+
+
+def head_is_a_string(log: Log) -> None:
+    log.redis.delete(audit_log.HEAD_KEY)
+    log.redis.set(audit_log.HEAD_KEY, "x")
+
+
 def edited(number: int, **more: object) -> Callable[[Log], None]:
     at = number - 1
     return keeping(lambda e: [*e[:at], replace(e[at], fact=replace(e[at].fact, **more)), *e[at + 1 :]])
@@ -207,13 +224,14 @@ def mixed(number: int, key: str | None) -> Callable[[Log], None]:
 
 CASES = (
     Case("nothing", lambda log: None, 0, "signed from entry 1 on; 2 heads that people could read match"),
-    Case("entries that came after the newest head", lambda log: log.imker_writes([AuditFact("n", "asked")]), 0, "entry 10"),
+    Case("entries that came after the newest head", lambda log: log.imker_writes([AuditFact("n", "asked")]), 0,
+         "entry 10"),
     Case("a head given by hand", given_head(10, lambda log: log.entries[-1].hash), 0, "1 heads that people"),
     Case("entries older than the key, named", told_until(4, older_than_the_key), 0, "signed from entry 5 on"),
     Case("entries older than the key, not named", older_than_the_key, 1, "run this with --unsigned-until 4"),
     Case("entries older than the key, one not named", told_until(3, older_than_the_key), 1, "entries 4 to 4 are"),
     # single entries
-    Case("changed first", edited(1, who=EVE), 1, "entry 1 was changed"),
+    Case("changed first", edited(1, user=EVE), 1, "entry 1 was changed"),
     Case("changed last", edited(10, host="lausen"), 1, "entry 10 was changed"),
     Case("changed, with its hash", mixed(5, None), 1, "entry 5 is not signed"),
     Case("changed, signed with another key", mixed(5, OTHER), 1, "entry 5 was not signed with this key"),
@@ -221,7 +239,8 @@ CASES = (
     Case("changed time", keeping(lambda e: [*e[:4], replace(e[4], recorded_at=1.0), *e[5:]]), 1, "entry 5 was changed"),
     Case("removed first", keeping(lambda e: e[1:]), 1, "entries 1 to 1 are missing"),
     Case("removed middle", keeping(lambda e: [*e[:4], *e[5:]]), 1, "entries 5 to 5 are missing"),
-    Case("removed last, by Redis' own hand", lambda log: log.redis.xdel(audit_log.STREAM_KEY, "10-0"), 1, "the head in Redis"),
+    Case("removed last, by Redis' own hand", lambda log: log.redis.xdel(audit_log.STREAM_KEY, "10-0"), 1,
+         "the head in Redis"),
     Case("removed last, with its head", keeping(lambda e: e[:-1]), 1, "the channel after 2026-11-23 tells of entry 10"),
     Case("swapped", keeping(lambda e: [*e[:4], e[5], e[4], *e[6:]]), 1, "out of order"),
     Case("duplicated", keeping(lambda e: [*e[:4], e[3], *e[4:]]), 1, "out of order"),
@@ -235,8 +254,8 @@ CASES = (
     Case("signed with another key throughout", signed_by_eve, 1, "entry 1 was not signed with this key"),
     Case("verified with another key", lambda log: log.with_key(OTHER), 1, "was not signed with this key"),
     # the whole log
-    Case("trimmed", lambda log: log.redis.xtrim(audit_log.STREAM_KEY, maxlen=3, approximate=False), 1, "entries 1 to 7 are"),
-    Case("emptied", lambda log: log.redis.xtrim(audit_log.STREAM_KEY, maxlen=0, approximate=False), 1, "the end is cut off"),
+    Case("trimmed", trimmed_to(3), 1, "entries 1 to 7 are"),
+    Case("emptied", trimmed_to(0), 1, "the end is cut off"),
     Case("wiped", lambda log: log.redis.delete(audit_log.STREAM_KEY, audit_log.HEAD_KEY), 1, "the end is cut off"),
     Case("wiped, and the channel too", wiped, 2, "no entry is signed yet; and compared with no head"),
     Case("wiped, and Imker goes on", started_again(KEY, 0), 1, "the end is cut off"),
@@ -252,11 +271,10 @@ CASES = (
     Case("a list for a log", lambda log: (log.redis.delete("audit"), log.redis.rpush("audit", "x")), 1, "NOT WHOLE"),
     Case("an entry that is no JSON", keeping(lambda e: [*e[:4], "x", *e[5:]]), 1, "after entry 4 is no entry"),
     Case("an entry that is deep", keeping(lambda e: [*e, "[" * 100_000]), 1, "after entry 10 is no entry"),
-    Case("an entry of a hash that is no text", keeping(lambda e: [*e, hash_chain.encode_entry(replace(e[9], hash="\ud800"))]), 1,
+    Case("an entry of a hash that is no text", keeping(lambda e: [*e, with_bad_hash(e[9])]), 1,
          "after entry 10 is no entry"),
     Case("an entry of other fields", extra({"other": "x"}), 1, "after entry 10 is no entry"),
-    Case("an entry with a field more", lambda log: extra({"entry": hash_chain.encode_entry(log.entries[9]), "more": "x"})(log), 1,
-         "after entry 10 is no entry"),
+    Case("an entry with a field more", entry_and_more, 1, "after entry 10 is no entry"),
     Case("a thousand entries that are none", keeping(lambda e: [*e, *["x"] * 1000]), 1, "… and 980 more"),
     # the heads
     Case("no head in Redis", lambda log: log.redis.delete(audit_log.HEAD_KEY), 1, "the head in Redis tells of entry 0"),
@@ -264,8 +282,7 @@ CASES = (
          "the head in Redis tells of entry 3, and the last is 10"),
     Case("a head in Redis beyond the end", lambda log: log.put(log.entries, Head(99, "a" * 64)), 1, "of entry 99"),
     Case("a head in Redis of another entry", lambda log: log.put(log.entries, Head(10, "a" * 64)), 1, "is not the one"),
-    Case("a head in Redis that is a string", lambda log: (log.redis.delete(audit_log.HEAD_KEY), log.redis.set(audit_log.HEAD_KEY, "x")),
-         1, "NOT WHOLE"),
+    Case("a head in Redis that is a string", head_is_a_string, 1, "NOT WHOLE"),
     Case("a head in Redis that is none", lambda log: log.redis.hset(audit_log.HEAD_KEY, "seq", "x"), 1, "is no head"),
     Case("no head in the channel", Log.clear_channel, 2, "compared with no head that people have read"),
     Case("a head in the channel by a person", said_by_a_person, 2, "compared with no head that people have read"),

@@ -121,8 +121,8 @@ def test_an_acknowledgement_before_it_is_written_down_is_no_promise(
     """A bot that dies right then has lost it."""
     acks: list[str] = []
     monkeypatch.setattr("bot.listeners.receiver.ACK_DEADLINE", 0.01)
-    monkeypatch.setattr(Inbox, "take", lambda self, delivery: time.sleep(0.2))
-    monkeypatch.setattr(DeliveryReceiver, "deal_with", lambda self, delivery: None)
+    monkeypatch.setattr(Inbox, "add", lambda self, delivery: time.sleep(0.2))
+    monkeypatch.setattr(DeliveryReceiver, "handle", lambda self, delivery: None)
     reception(redis, BotHarness(redis, ALL), Slack()).receive(incoming, lambda text="": acks.append(text))  # type: ignore[arg-type]
     first, _ = acks
     assert says in first
@@ -136,7 +136,7 @@ def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
     def away(self: Inbox, delivery: Delivery) -> None:
         raise NoConnection("away")
 
-    monkeypatch.setattr(Inbox, "take", away)
+    monkeypatch.setattr(Inbox, "add", away)
     reception(redis, bench, slack).receive(ASKED, lambda: acks.append(1))  # type: ignore[arg-type]
     assert acks
     assert "Not started: Redis does not answer" in slack.replies[0]["text"]
@@ -170,7 +170,7 @@ def test_what_was_not_written_down_is_refused_as_what_it_is(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, says: RedisError, expected_text: str, _: str
 ) -> None:
     slack = Slack()
-    monkeypatch.setattr(Inbox, "take", failing(says))
+    monkeypatch.setattr(Inbox, "add", failing(says))
     reception(redis, BotHarness(redis, ALL), slack).receive(ASKED, lambda: None)  # type: ignore[arg-type]
     assert [expected_text in answer["text"] for answer in slack.replies] == [True]
 
@@ -230,7 +230,7 @@ def mentioned(taken_in: DeliveryReceiver) -> int:
 
 def test_a_mention_is_written_down_before_it_is_acknowledged(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bolt acknowledges an event by itself, before its listener; here the bot dies right then."""
-    monkeypatch.setattr(DeliveryReceiver, "deal_with", lambda self, delivery: None)
+    monkeypatch.setattr(DeliveryReceiver, "handle", lambda self, delivery: None)
     assert mentioned(reception(redis, BotHarness(redis, ALL), Slack())) == 200
     (remaining,) = inbox(redis, time.time() + ABANDONED_AFTER + 1).abandoned()
     assert (remaining.delivery_id, remaining.user, remaining.text) == ("Ev1", IDS["alice"], "<@U0IMKER> nodes")
@@ -244,7 +244,7 @@ def test_a_mention_that_could_not_be_written_down_is_refused_and_not_asked_for_a
     def away(self: Inbox, delivery: Delivery) -> None:
         raise NoConnection("away")
 
-    monkeypatch.setattr(Inbox, "take", away)
+    monkeypatch.setattr(Inbox, "add", away)
     assert mentioned(reception(redis, bench, slack)) == 200
     assert "Not started: Redis does not answer" in slack.replies[0]["text"]
     assert bench.enqueued_requests() == {}

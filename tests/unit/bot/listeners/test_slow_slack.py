@@ -106,7 +106,7 @@ def test_what_breaks_catching_up_does_not_end_it(world: World, monkeypatch: pyte
         looks.append(1)
         raise ValueError("broken")
 
-    monkeypatch.setattr(world.bot, "catch_up", breaks)
+    monkeypatch.setattr(world.bot, "recover_abandoned", breaks)
     over = threading.Event()
     world.begins(_watch_transports, [lambda: ""], world.bot, over)
     for _ in range(100):

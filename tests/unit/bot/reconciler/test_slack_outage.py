@@ -368,7 +368,7 @@ def test_a_reporter_that_begins_after_redis_was_wiped_finds_what_was_going_on_an
         assert len(edits) == 1
 
 
-@pytest.mark.parametrize("place", ["fleet", "events"])
+@pytest.mark.parametrize("place", ["fleet_state", "events"])
 def test_a_redis_that_is_wiped_in_the_middle_of_a_look_doubles_no_message(
     world: World, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
