@@ -1,41 +1,41 @@
-"""Look at the swarm, and remember which one it was: while its managers are down, no other takes its place.
+"""Read the swarm, and save which one it is: while its managers are down, no other swarm is accepted in its place.
 
-In: the office. Out: SwarmFacts. What is remembered is signed; it is forgotten when those managers answer that they have
-left, or are taken out of the inventory.
+In: the connections of a job. Out: SwarmFacts. The saved value is signed. It is replaced when the known managers report
+that they have left the swarm, or are removed from the inventory.
 """
 
 from pydantic import TypeAdapter
 
-from jobs.context import JobContext
 from jobs.facts.swarm import SwarmFacts
 from jobs.facts.swarm_agreement import KnownSwarm
+from jobs.gather.connections import SwarmConnections
 from jobs.gather.swarm import EngineAnswers, ask_engines, gather_swarm
 
 KNOWN_SWARM_KEY = "imker:swarm"
 _KNOWN_SWARM_ADAPTER: TypeAdapter[KnownSwarm] = TypeAdapter(KnownSwarm)
 
 
-def gather_known_swarm(context: JobContext, answers: EngineAnswers | None = None) -> SwarmFacts:
-    """Return the swarm, and remember which one it is. `answers`: the hosts' answers, if they were asked already."""
-    known = _load_known_swarm(context)
-    swarm = gather_swarm(context.inventory, context.engine_factory, known, answers)
-    now = KnownSwarm(swarm.cluster_id, swarm.managers)
-    if swarm.cluster_id and now != known:
-        context.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(now).decode())
+def gather_known_swarm(connections: SwarmConnections, answers: EngineAnswers | None = None) -> SwarmFacts:
+    """Return the swarm, and save its ID and managers. `answers`: the Engines' answers, if they are there already."""
+    known = _load_known_swarm(connections)
+    swarm = gather_swarm(connections.inventory, connections.engine_factory, known, answers)
+    current = KnownSwarm(swarm.cluster_id, swarm.managers)
+    if swarm.cluster_id and current != known:
+        connections.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(current).decode())
     return swarm
 
 
-def gather_managers(office: JobContext, seconds: float) -> SwarmFacts:
-    """Ask the known managers alone, for `seconds`, and no other host. Return nothing if they are not as they were."""
-    known = _load_known_swarm(office)
-    managers = {name: office.inventory[name] for name in known.managers if name in office.inventory}
-    answers = ask_engines(managers, office.engine_factory, seconds)
-    swarm = gather_swarm(managers, office.engine_factory, known, answers)
+def gather_managers(connections: SwarmConnections, seconds: float) -> SwarmFacts:
+    """Ask only the known managers, for `seconds` at most. Return empty SwarmFacts if they now form another swarm."""
+    known = _load_known_swarm(connections)
+    managers = {name: connections.inventory[name] for name in known.managers if name in connections.inventory}
+    answers = ask_engines(managers, connections.engine_factory, seconds)
+    swarm = gather_swarm(managers, connections.engine_factory, known, answers)
     return swarm if swarm.cluster_id == known.cluster else SwarmFacts()
 
 
-def _load_known_swarm(context: JobContext) -> KnownSwarm:
-    text = context.events.load_signed(KNOWN_SWARM_KEY)
+def _load_known_swarm(connections: SwarmConnections) -> KnownSwarm:
+    text = connections.events.load_signed(KNOWN_SWARM_KEY)
     try:
         return _KNOWN_SWARM_ADAPTER.validate_json(text) if text else KnownSwarm()
     except ValueError:
