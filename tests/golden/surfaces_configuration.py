@@ -32,8 +32,10 @@ ENVIRONMENTS: dict[str, dict[str, str]] = {
 STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts')
 JOBS = {
     "no hosts": HOST_CONFIG.split("[hosts")[0], "no docker-machine store": STORE.replace("/store", "/elsewhere"),
-    "no known_hosts": HOST_CONFIG.replace("/known_hosts", "/none"), "a wrong address": HOST_CONFIG.replace("198.18.0.39", "a;b"),
-    "a name that cannot be typed": HOST_CONFIG.replace("kaditz", "all"), "an unknown key": HOST_CONFIG.replace("address", "adress"),
+    "no known_hosts": HOST_CONFIG.replace("/known_hosts", "/none"),
+    "a wrong address": HOST_CONFIG.replace("198.18.0.39", "a;b"),
+    "a name that cannot be typed": HOST_CONFIG.replace("kaditz", "all"),
+    "an unknown key": HOST_CONFIG.replace("address", "adress"),
     "wrong values": HOST_CONFIG + 'role = "leader"\nssh_port = 0\n[engine]\napt_list = 1\n',
     "a wrong network": HOST_CONFIG + '[fleet]\naddress_pool = "10.0.0.1/8"\n',
     "a wrong component": HOST_CONFIG + '[engine.apt_component]\nform = "main"\nto = "test"\n',

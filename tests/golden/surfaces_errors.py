@@ -261,5 +261,6 @@ def _left_behind() -> Iterator[str]:
     failures = {"a failure": JobError("(why)"), "a rollback": rollback.RolledBack("(why)", state="(the old state)")}
     for title, failed in failures.items():
         for number in (0, 1, 2):
-            yield f"  the state after {title} in step {number + 1}: {runner._describe_remaining(failed, KADITZ, plan, number)}"
+            remaining = runner._describe_remaining(failed, KADITZ, plan, number)
+            yield f"  the state after {title} in step {number + 1}: {remaining}"
             failed.state = "" if title == "a failure" else failed.state

@@ -79,8 +79,12 @@ def _without_rows(legs: Iterable[tuple[object, Word]]) -> Message:
 
 
 def fleet_report() -> str:
-    failed = build_fleet([(host_plan("a", "manager"), "done"), (host_plan("b", "worker", 1), "failed"), (host_plan("c", "worker", 2), "ahead")],
-                   result=("kaditz",))  # fmt: skip
+    hosts = (
+        (host_plan("a", "manager"), "done"),
+        (host_plan("b", "worker", 1), "failed"),
+        (host_plan("c", "worker", 2), "ahead"),
+    )
+    failed = build_fleet(hosts, result=("kaditz",))
     stopped = ContainerSnapshot("after", "x", "26.1.5", (replace(WEB, running=False),))
     down = _fleet_of("done")
     run = down.hosts[0].run

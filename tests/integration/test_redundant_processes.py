@@ -1,4 +1,4 @@
-"""Two bots and two reconcilers side by side: each command once, each message once, and one takes over from the other."""
+"""Run two bots and two reconcilers side by side: each command runs once, each message appears once."""
 
 import time
 from collections.abc import Iterator

@@ -1,8 +1,8 @@
-"""Whatever happens, in whatever order, no promise is broken, and in the end each command has its one final message.
+"""Run random events in any order: every invariant holds, and each command ends with exactly one final message.
 
-People command, click and come too late; Slack delivers twice; two bots, two reconcilers, jobs and Redis die, and it takes
-a while until a dead job is missed and its locks are free; connections are cut; apt and Engines fail; hosts are rebooted
-and drained by others. Each process is killed at a point of imker.fault, any of them.
+Users type, click, and answer too late. Slack delivers twice. Two bots, two reconcilers, jobs, and Redis crash, and a
+dead job is noticed, and its locks expire, only after a while. Connections are cut, apt and Engines fail, and hosts are
+rebooted or drained by others. Each process can crash at any point of `imker.failpoints`.
 """
 
 import os

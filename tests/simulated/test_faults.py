@@ -109,9 +109,8 @@ def test_an_upgrade_that_failed_while_nobody_looked_is_told_before_it_is_begun_a
     soon("it has failed", lambda: not imker.fleet["tondi"].units.is_running(UPGRADE))
     events = imker.run_job(Migrate("tondi", "manager"))
     assert events[-1].outcome == "done", events[-1]
-    assert [body.title[:24] for body in events if isinstance(body, ThreadDetail) and body.title.startswith("apt on")] == [
-        "apt on tondi, exit 100: ", "apt on tondi"
-    ]  # fmt: skip
+    titles = [body.title for body in events if isinstance(body, ThreadDetail) and body.title.startswith("apt on")]
+    assert [title[:24] for title in titles] == ["apt on tondi, exit 100: ", "apt on tondi"]
 
 
 def test_a_reboot_in_the_middle_of_the_upgrade_leaves_it_half_done_and_is_mended(imker: JobRunner) -> None:

@@ -38,7 +38,8 @@ STARTED_EVENTS: tuple[EventBody, ...] = (
     StepStarted("UpgradeEngine"),
 )
 MIGRATED_EVENTS: tuple[EventBody, ...] = (
-    *STARTED_EVENTS, StepProgress("UpgradeEngine", "Setting up docker.io"), StepDone("UpgradeEngine", "installed docker.io=26.1.5"),
+    *STARTED_EVENTS, StepProgress("UpgradeEngine", "Setting up docker.io"),
+    StepDone("UpgradeEngine", "installed docker.io=26.1.5"),
     ThreadDetail("apt on x", "Get:1 docker.io"), ThreadDetail("x: what changes", "- --cluster-store\n+ nothing"),
     StepStarted("JoinSwarm"), StepDone("JoinSwarm"), ContainerSnapshot("after", "x", "26.1.5", (WEB,)),
 )  # fmt: skip

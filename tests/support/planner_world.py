@@ -3,6 +3,7 @@
 It is simulated: it knows what each step does to what a plan is made from, and nothing of how a host does it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from jobs import daemon_options, steps
@@ -104,22 +105,23 @@ def _apply_membership(step: steps.Step, world: World) -> World:
             node = replace(own_node, availability="drain" if drained else "active")
             return replace(world, in_swarm=True, nodes=(*world.nodes, node))
         case steps.MarkPending():
-            return _change_own_node(world, pending=True)
+            return _change_own_node(world, lambda node: replace(node, pending=True))
         case steps.PromoteNode():
-            return _change_own_node(world, role="manager", manager_status="reachable")
+            return _change_own_node(world, lambda node: replace(node, role="manager", manager_status="reachable"))
         case steps.DrainNode():
-            return _change_own_node(world, drained_by_imker=True, availability="drain")
+            return _change_own_node(world, lambda node: replace(node, drained_by_imker=True, availability="drain"))
         case steps.ActivateNode():
-            return _change_own_node(world, pending=False, drained_by_imker=False, availability="active")
+            return _change_own_node(
+                world, lambda node: replace(node, pending=False, drained_by_imker=False, availability="active")
+            )
         case steps.LeaveSwarm():
             return replace(world, in_swarm=False, nodes=tuple(node for node in world.nodes if node.id != OWN_NODE_ID))
         case _:
             return world
 
 
-def _change_own_node(world: World, **change: object) -> World:
-    nodes = tuple(replace(node, **change) if node.id == OWN_NODE_ID else node for node in world.nodes)  # type: ignore[arg-type]
-    return replace(world, nodes=nodes)
+def _change_own_node(world: World, change: Callable[[Node], Node]) -> World:
+    return replace(world, nodes=tuple(change(node) if node.id == OWN_NODE_ID else node for node in world.nodes))
 
 
 def _write_files(world: World, files: dict[str, str]) -> World:
