@@ -10,7 +10,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
-from bot.commands.table import COMMANDS, Right
+from bot.commands.model import Right
+from bot.commands.table import COMMANDS
 from imker import config, signing
 from imker.config import ConfigError
 

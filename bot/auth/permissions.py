@@ -1,13 +1,13 @@
-"""What a command, or an answer to a question, is a use of: a verb, and the host it is about. Pure."""
+"""Map commands and decisions to the permission they require. Pure."""
 
 from dataclasses import dataclass
 
-from bot.commands.model import ControlRun, DecideRun, ParsedCommand, ShowAudit, ShowHelp, ShowStatus
+from bot.commands.model import ParsedCommand
+from bot.commands.table import spec_of
 from bot.records import ALL_HOSTS, NO_HOST, Choice, RunRecord, target_host
-from imker.protocol.commands import Accept, Reject
 from imker.protocol.events import DecisionRequested
 
-QUESTIONS: dict[str, tuple[str, tuple[Choice, ...]]] = {  # a question: what a yes is a use of, and its other answers
+QUESTIONS: dict[str, tuple[str, tuple[Choice, ...]]] = {  # question -> command that an approval counts as, and choices
     "accept": ("accept", ("accept", "reject", "remove", "again")),
     "continue": ("continue", ("continue",)),
     "start": ("migrate all", ("start",)),
@@ -20,34 +20,26 @@ QUESTIONS: dict[str, tuple[str, tuple[Choice, ...]]] = {  # a question: what a y
 
 @dataclass(frozen=True)
 class Permission:
-    verb: str
+    """The right to use a command on a host. `host`: a name, ALL_HOSTS, or NO_HOST for a right on any host."""
+
+    command: str
     host: str = NO_HOST
 
 
 def permission_for(command: ParsedCommand) -> Permission:
-    """Of what names a run or a node, the host is looked at once it is known."""
-    match command:
-        case ShowHelp():
-            return Permission("help")
-        case ShowStatus():
-            return Permission("status")
-        case ShowAudit():
-            return Permission("audit")
-        case ControlRun(_, action):
-            return Permission(action)
-        case DecideRun(_, verdict):
-            return Permission("reject" if verdict == "remove" else verdict)
-        case Accept() | Reject():
-            return Permission(command.type)
-        case _:
-            return Permission(command.type.replace("_", " "), getattr(command, "host", ALL_HOSTS))
+    """Return what the command requires before the run or node that it names is looked up."""
+    spec = spec_of(command)
+    if spec.scope == "any host":
+        return Permission(spec.name)
+    return Permission(spec.name, ALL_HOSTS if spec.scope == "every host" else getattr(command, "host", ALL_HOSTS))
 
 
-def permission_to_decide(record: RunRecord, waiting: DecisionRequested, choice: Choice) -> Permission:
-    verbs = {"reject": "reject", "remove": "reject", "cancel": "cancel"}
-    return Permission(verbs.get(choice, QUESTIONS[waiting.question][0]), target_host(record, waiting))
+def permission_to_decide(record: RunRecord, question: DecisionRequested, choice: Choice) -> Permission:
+    """Return what this answer to the run's question requires."""
+    commands = {"reject": "reject", "remove": "reject", "cancel": "cancel"}
+    return Permission(commands.get(choice, QUESTIONS[question.question][0]), target_host(record, question))
 
 
-def is_valid_choice(waiting: DecisionRequested, choice: Choice) -> bool:
-    """Whether this is an answer to that question at all. Any run that waits can be called off."""
-    return choice == "cancel" or choice in QUESTIONS[waiting.question][1]
+def is_valid_choice(question: DecisionRequested, choice: Choice) -> bool:
+    """Return whether the choice answers this question. Every waiting run can be cancelled."""
+    return choice == "cancel" or choice in QUESTIONS[question.question][1]

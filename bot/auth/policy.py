@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 from bot.auth.permissions import Permission, permission_to_decide
-from bot.commands.table import COMMANDS, Right
+from bot.commands.model import Right
+from bot.commands.table import COMMANDS
 from bot.records import ALL_HOSTS, NO_HOST, Choice, RunRecord
 from bot.settings import Rights, Rule
 from imker.protocol.events import DecisionRequested
@@ -19,8 +20,8 @@ REFUSAL_TEXT: dict[Kind, str] = {
     "stranger": "people of other workspaces may not use it",
     "untold": "Slack does not tell who you are just now; try again in a minute",
 }
-RIGHT_OF_COMMAND: dict[str, Right] = {verb.name: verb.right for verb in COMMANDS}
-FLEET_COMMANDS = ("hosts", "nodes", "migrate all", "doctor")  # what shows or changes every host
+RIGHT_OF_COMMAND: dict[str, Right] = {spec.name: spec.right for spec in COMMANDS}
+FLEET_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "every host")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def authorize(
     if channel not in channels:
         channel_text = " or ".join(f"<#{name}>" for name in channels) or "no channel; [slack] channels is empty"
         return Denied(f"commands are taken in {channel_text}")
-    return _check(rights, actor, permission, channel) if RIGHT_OF_COMMAND[permission.verb] else Allowed((ALL_HOSTS,))
+    return _check(rights, actor, permission, channel) if RIGHT_OF_COMMAND[permission.command] else Allowed((ALL_HOSTS,))
 
 
 def authorize_decision(
@@ -95,7 +96,7 @@ def allowed_commands(
 ) -> Mapping[str, tuple[str, ...]]:
     """The verbs that a person may use here, each with the patterns of the hosts it is for: what help shows."""
     needs = [Permission(name, ALL_HOSTS if name in FLEET_COMMANDS else NO_HOST) for name in RIGHT_OF_COMMAND]
-    answers = {need.verb: authorize(rights, channels, actor, need, channel) for need in needs}
+    answers = {need.command: authorize(rights, channels, actor, need, channel) for need in needs}
     return {verb: answer.hosts for verb, answer in answers.items() if isinstance(answer, Allowed)}
 
 
@@ -106,12 +107,14 @@ def _check(rights: Rights, actor: Actor, permission: Permission, channel: str) -
     holders = _holders(rights, permission, channel)
     if actor.groups is None and any(holder.startswith("S") for holder in holders):
         return Denied(
-            f"Slack does not tell now who is in the groups with the right to {permission.verb}; try again", holders
+            f"Slack does not tell now who is in the groups with the right to {permission.command}; try again", holders
         )
-    host_text = {ALL_HOSTS: "" if permission.verb in FLEET_COMMANDS else " every host", NO_HOST: ""}.get(
+    host_text = {ALL_HOSTS: "" if permission.command in FLEET_COMMANDS else " every host", NO_HOST: ""}.get(
         permission.host, f" {permission.host}"
     )
-    return Denied(f"it takes the right `{RIGHT_OF_COMMAND[permission.verb]}` to {permission.verb}{host_text}", holders)
+    return Denied(
+        f"it takes the right `{RIGHT_OF_COMMAND[permission.command]}` to {permission.command}{host_text}", holders
+    )
 
 
 def _applies_to(rule: Rule, actor: Actor) -> bool:
@@ -124,7 +127,7 @@ def _holders(rights: Rights, permission: Permission, channel: str) -> tuple[str,
 
 def _rules(rights: Rights, permission: Permission, channel: str) -> Iterator[Rule]:
     """Those that open it here. A verb is opened by its own name, or by that of its right."""
-    names = {*permission.verb.split(), RIGHT_OF_COMMAND[permission.verb]}
+    names = {*permission.command.split(), RIGHT_OF_COMMAND[permission.command]}
     for rule in rights.rules:
         here = not rule.channels or channel in rule.channels
         if here and names & set(rule.verbs) and _covers_host(rule, permission.host):

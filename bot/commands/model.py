@@ -1,54 +1,123 @@
-"""Parsed commands and usage errors. Pure."""
+"""Values of the command language: command specs, arguments, parsed commands, and usage errors. Pure."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from bot.commands.table import CommandSpec
-from bot.records import Choice
 from imker.protocol.commands import Command
 
-
-@dataclass(frozen=True)
-class ShowStatus:
-    run: str | None = None
+Right = Literal["read", "change", "accept", ""]
+Scope = Literal["every host", "named host", "any host"]
 
 
 @dataclass(frozen=True)
-class ShowHelp:
-    pass
+class CommandSpec:
+    """A row of the command table.
+
+    `example`: arguments included, with {host} for a host of the fleet. `right`: required right, "" for none.
+    `scope`: the hosts that the right must cover. "any host" is for commands that name a run, a node, or nothing: the
+    host is authorized as soon as it is known. `build`: reads the arguments.
+    """
+
+    name: str
+    arguments: str
+    summary: str
+    example: str
+    right: Right
+    scope: Scope
+    build: "Builder"
+
+    @property
+    def usage(self) -> str:
+        return f"/swarm {self.name} {self.arguments}".rstrip()
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(re.findall("--[a-z-]+", self.arguments))
 
 
 @dataclass(frozen=True)
-class ShowAudit:
-    """`about`: a host, a user's ID or a run's; None for all."""
+class Arguments:
+    """The words after a command's name. `hosts`: names of the inventory, empty while they are unknown."""
 
-    subject: str | None = None
+    spec: CommandSpec
+    words: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        return tuple(word for word in self.words if not word.startswith("-"))
 
-@dataclass(frozen=True)
-class DecideRun:
-    """`target`: a run's ID, or, to accept or reject, a node's or the beginning of one."""
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(self.flag(word) for word in self.words if word.startswith("-"))
 
-    target: str
-    choice: Choice
+    def flag(self, word: str) -> str:
+        """Return the flag of the command that the word spells, with any number of hyphens; else the word."""
+        corrected = "--" + word.lower().lstrip("-").removesuffix(".")
+        return corrected if corrected in self.spec.flags else word.lower()
 
 
 @dataclass(frozen=True)
 class UsageError:
-    """What is wrong, and what to type instead; `verb`: of an example; `unknown`: what is no host's name."""
+    """What is wrong with a command, and what to type instead.
+
+    `spec`: the command to show an example of. `unknown_host`: the name that is not in the inventory.
+    """
 
     text: str
     usage: str
-    verb: CommandSpec | None = None
-    unknown: str = ""
+    spec: CommandSpec | None = None
+    unknown_host: str = ""
+
+
+@dataclass(frozen=True)
+class ShowHelp:
+    """Show the commands that the user may use."""
+
+    type: ClassVar = "help"
+
+
+@dataclass(frozen=True)
+class ShowStatus:
+    """Show one run, or the list of runs if `run` is None."""
+
+    run: str | None = None
+    type: ClassVar = "status"
+
+
+@dataclass(frozen=True)
+class ShowAudit:
+    """Show the audit log. `subject`: a host, a user ID, or a run ID; None for everything."""
+
+    subject: str | None = None
+    type: ClassVar = "audit"
+
+
+@dataclass(frozen=True)
+class DecideRun:
+    """Answer the question of a run. `target`: a run ID; to accept or reject also a node ID or a prefix of one."""
+
+    target: str
+    choice: Literal["accept", "reject", "remove", "continue"]
+
+    @property
+    def type(self) -> str:
+        return "reject" if self.choice == "remove" else self.choice
 
 
 @dataclass(frozen=True)
 class ControlRun:
-    """Of a run that goes on, or is over. `run`: None for the only one there is."""
+    """Pause, resume, cancel or retry a run. `run`: its ID, None for the only run that the action applies to."""
 
     run: str | None
     action: Literal["pause", "resume", "cancel", "retry"]
 
+    @property
+    def type(self) -> str:
+        return self.action
+
 
 ParsedCommand = Command | ShowStatus | ShowHelp | ShowAudit | DecideRun | ControlRun
+Builder = Callable[[Arguments], ParsedCommand | UsageError]

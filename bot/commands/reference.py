@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from bot.commands.table import COMMANDS, CommandSpec
+from bot.commands.model import CommandSpec
+from bot.commands.table import COMMANDS
 
 HEADER = """# Commands
 

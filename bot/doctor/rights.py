@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from bot.commands.table import Right
+from bot.commands.model import Right
 from bot.settings import Rights
 from imker.protocol.values import Finding
 

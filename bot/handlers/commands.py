@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot.auth.permissions import permission_for
-from bot.auth.policy import RIGHT_OF_COMMAND, Allowed, Denied
+from bot.auth.policy import Allowed, Denied
 from bot.commands.model import ControlRun, DecideRun, ParsedCommand, ShowAudit, ShowHelp, ShowStatus, UsageError
 from bot.commands.normalize import normalize
 from bot.commands.parser import parse
+from bot.commands.table import spec_of
 from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.decisions import DecisionHandler
@@ -63,7 +64,7 @@ class CommandHandler:
         if isinstance(parsed, UsageError):
             return reply(self._usage_reply(parsed, delivery))
         permission = permission_for(parsed)
-        fresh = RIGHT_OF_COMMAND[permission.verb] in ("change", "accept")
+        fresh = spec_of(parsed).right in ("change", "accept")
         actor = self.access.fetch_actor(delivery.user, fresh=fresh)
         checked = self.access.authorize(actor, permission, delivery.channel)
         return self._dispatch(Invocation(actor, delivery, reply, normalize(delivery.text).strip()), parsed, checked)

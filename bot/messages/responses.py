@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from bot.auth.policy import Denied
-from bot.commands.model import UsageError
-from bot.commands.table import COMMANDS, CommandSpec
+from bot.commands.model import CommandSpec, UsageError
+from bot.commands.table import COMMANDS
 from bot.messages.block_kit import TEXT_LIMIT, Message, ephemeral, section
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.findings import finding_line, render_findings
@@ -25,13 +25,13 @@ def usage_error(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str
 
 
 def _suggestion(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
-    if error.verb is None:
+    if error.spec is None:
         return error.usage
-    if error.unknown:
-        candidates = [*_allowed_hosts("plan", allowed, hosts), *_allowed_hosts(error.verb.name, allowed, hosts)]
-        suggestions = difflib.get_close_matches(error.unknown, candidates, 1, cutoff=0.5)
-        return f"Did you mean /swarm {error.verb.name} {suggestions[0]}?" if suggestions else error.usage
-    return f"{error.usage}, for example: {example(error.verb, allowed, hosts)}"
+    if error.unknown_host:
+        candidates = [*_allowed_hosts("plan", allowed, hosts), *_allowed_hosts(error.spec.name, allowed, hosts)]
+        suggestions = difflib.get_close_matches(error.unknown_host, candidates, 1, cutoff=0.5)
+        return f"Did you mean /swarm {error.spec.name} {suggestions[0]}?" if suggestions else error.usage
+    return f"{error.usage}, for example: {example(error.spec, allowed, hosts)}"
 
 
 def example(verb: CommandSpec, allowed: AllowedCommands, hosts: Sequence[str]) -> str:

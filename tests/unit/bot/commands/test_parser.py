@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.commands.model import ShowHelp, UsageError
+from bot.commands.model import CommandSpec, ShowHelp, UsageError
 from bot.commands.normalize import normalize
 from bot.commands.parser import parse
-from bot.commands.table import COMMANDS, CommandSpec
+from bot.commands.table import COMMANDS
 from bot.messages.responses import example
 
 HOSTS = ("connewitz", "kaditz", "lausen", "lei-1", "tondi")

@@ -1,0 +1,179 @@
+"""Read the arguments of a command. Each function returns the builder for rows of the command table. Pure."""
+
+import difflib
+import re
+from collections.abc import Callable
+from typing import Literal
+
+from bot.commands.model import (
+    Arguments,
+    Builder,
+    CommandSpec,
+    ControlRun,
+    DecideRun,
+    ParsedCommand,
+    ShowAudit,
+    ShowStatus,
+    UsageError,
+)
+from imker.protocol.commands import Migrate, MigrateAll, PlanHost, RetireStore, Role, StartContainers
+
+ROLES: dict[str, Role] = {"--manager": "manager", "--worker": "worker"}
+MAX_ECHOED = 40  # characters of a mistyped word in the reply
+
+
+def no_arguments(make: Callable[[], ParsedCommand]) -> Builder:
+    """Read nothing."""
+
+    def build(arguments: Arguments) -> ParsedCommand | UsageError:
+        return make() if not arguments.words else _usage(arguments.spec, "it takes nothing more")
+
+    return build
+
+
+def host_and_role(make: type[Migrate] | type[PlanHost]) -> Builder:
+    """Read HOST [--manager or --worker] [--docker-group]."""
+
+    def build(arguments: Arguments) -> ParsedCommand | UsageError:
+        roles = [ROLES[flag] for flag in arguments.flags if flag in ROLES]
+        problem = _unknown_flag(arguments) or _host_and_role_problem(arguments, roles)
+        if problem:
+            return problem
+        name = _host(arguments, arguments.values[0])
+        if isinstance(name, UsageError):
+            return name
+        return make(name, roles[0] if roles else None, "--docker-group" in arguments.flags)
+
+    return build
+
+
+def _host_and_role_problem(arguments: Arguments, roles: list[Role]) -> UsageError | None:
+    spec, values = arguments.spec, arguments.values
+    if len(set(roles)) > 1:
+        return _usage(spec, "a host is either a manager or a worker")
+    bare_flags = [f"--{word.lower()}" for word in values[1:] if f"--{word.lower()}" in spec.flags]
+    if bare_flags:
+        return _usage(spec, f"did you mean {bare_flags[0]}?")
+    if len(values) != 1:
+        return _usage(spec, "one host at a time, or all" if values else "name the host")
+    return None
+
+
+def excluded_hosts(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read [--without HOST,...]."""
+    spec, words = arguments.spec, arguments.words
+    if not words:
+        return MigrateAll()
+    flag, _, value = words[0].lower().partition("=")
+    if arguments.flag(flag) != "--without" or not flag.startswith("-"):
+        return _no_such_flag(spec, flag)
+    listed = re.split(r"[,\s]+", " ".join([value, *words[1:]]))
+    names = [_host(arguments, word) for word in listed if word]
+    problem = next((name for name in names if isinstance(name, UsageError)), None)
+    if problem is not None or not names:
+        return problem or _usage(spec, "without which host?")
+    return MigrateAll(tuple(name for name in names if isinstance(name, str)))
+
+
+def containers(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read HOST CONTAINER..."""
+    name = _first_host(arguments)
+    if isinstance(name, UsageError):
+        return name
+    names = arguments.values[1:]
+    if not names or not all(re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", container) for container in names):
+        return _usage(arguments.spec, "that is no container's name" if names else "name the containers")
+    return StartContainers(name, names)
+
+
+def store_host(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read HOST."""
+    name = _first_host(arguments)
+    if isinstance(name, UsageError):
+        return name
+    return RetireStore(name) if len(arguments.values) == 1 else _usage(arguments.spec, "one host at a time")
+
+
+def _first_host(arguments: Arguments) -> str | UsageError:
+    if problem := _unknown_flag(arguments):
+        return problem
+    return _host(arguments, arguments.values[0]) if arguments.values else _usage(arguments.spec, "name the host")
+
+
+def _host(arguments: Arguments, word: str) -> str | UsageError:
+    """Return the host's name. While the inventory is unknown, the RQ worker checks that it exists."""
+    name = word.lower().removesuffix(".")
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
+        return _usage(arguments.spec, "that is no host's name")
+    if not arguments.hosts or name in arguments.hosts:
+        return name
+    return UsageError(f"There is no host {name} in the inventory.", "/swarm hosts lists them.", arguments.spec, name)
+
+
+def run_to_control(action: Literal["pause", "resume", "cancel", "retry"]) -> Builder:
+    """Read RUN, or [RUN] where the command's usage says so."""
+
+    def build(arguments: Arguments) -> ParsedCommand | UsageError:
+        spec, values = arguments.spec, arguments.values
+        if arguments.flags or len(values) > 1 or not all(map(_id, values)):
+            return _usage(spec, "it takes a run's ID")
+        if not values and "[" not in spec.arguments:
+            return _usage(spec, "which run? /swarm status lists them")
+        return ControlRun(_id(values[0]) if values else None, action)
+
+    return build
+
+
+def run_to_decide(choice: Literal["accept", "reject", "continue"]) -> Builder:
+    """Read ID [--remove]."""
+
+    def build(arguments: Arguments) -> ParsedCommand | UsageError:
+        if problem := _unknown_flag(arguments):
+            return problem
+        if len(arguments.values) != 1 or not _id(arguments.values[0]):
+            return _usage(arguments.spec, "it takes one ID")
+        return DecideRun(_id(arguments.values[0]), "remove" if "--remove" in arguments.flags else choice)
+
+    return build
+
+
+def run_to_show(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read [RUN]."""
+    if arguments.flags or len(arguments.values) > 1:
+        return _usage(arguments.spec, "it takes a run's ID, or nothing")
+    if not arguments.values:
+        return ShowStatus()
+    run = _id(arguments.values[0])
+    return ShowStatus(run) if run else _usage(arguments.spec, "that is no run's ID")
+
+
+def audit_subject(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read [HOST, USER or RUN]. A user may be a mention."""
+    values = arguments.values
+    if arguments.flags or len(values) > 1:
+        return _usage(arguments.spec, "it takes a host, a user or a run, or nothing")
+    word = re.sub(r"^<@([A-Z0-9]+)(?:\|[^>]*)?>$", r"\1", values[0]) if values else ""
+    if word and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}", word, re.ASCII):
+        return _usage(arguments.spec, "a user is named by their ID (U…), which their profile shows")
+    return ShowAudit(word or None)
+
+
+def _id(word: str) -> str:
+    """Return the ID of a run, the ID of a node or a prefix of one; "" if the word is none of them."""
+    corrected = word.lower().removesuffix(".")
+    return corrected if re.fullmatch(r"[a-z0-9]{3,40}", corrected, re.ASCII) else ""
+
+
+def _unknown_flag(arguments: Arguments) -> UsageError | None:
+    unknown = [flag for flag in arguments.flags if flag not in arguments.spec.flags]
+    return _no_such_flag(arguments.spec, unknown[0]) if unknown else None
+
+
+def _no_such_flag(spec: CommandSpec, flag: str) -> UsageError:
+    suggestions = difflib.get_close_matches(flag, spec.flags, 1)
+    hint = f"; did you mean {suggestions[0]}?" if suggestions else ""
+    return _usage(spec, f"there is no {flag[:MAX_ECHOED]}{hint}")
+
+
+def _usage(spec: CommandSpec, reason: str) -> UsageError:
+    return UsageError(f"/swarm {spec.name}: {reason}" + ("" if reason.endswith("?") else "."), spec.usage, spec)
