@@ -18,13 +18,11 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from imker.failpoints import failpoint
+from imker.lease import RedisLease
 from jobs.errors import BrokenFencingToken, LockHeld
 from jobs.locking.fencing_token import BROKEN_COUNT, MAX_NUMBER, FencingToken
 
 LEASE_SECONDS, RENEW_INTERVAL, POLL_INTERVAL = 30.0, 10.0, 0.5  # seconds
-RENEW_SCRIPT = (
-    """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('pexpire', KEYS[1], ARGV[2]) end return 0"""
-)
 # Whether a key holds what is no number, or one too high to be counted on from.
 CHECK = f"""
 local function broken(key)
@@ -45,7 +43,6 @@ if broken(KEYS[2]) then return {BROKEN_COUNT} end
 if tonumber(redis.call('get', KEYS[2]) or '0') < tonumber(ARGV[2]) then redis.call('set', KEYS[2], ARGV[2]) end
 return redis.call('incr', KEYS[2])
 """
-RELEASE_SCRIPT = """if redis.call('get', KEYS[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end return 0"""
 
 log = structlog.get_logger()
 
@@ -83,19 +80,17 @@ def acquire_lock(
     renew_interval: float = RENEW_INTERVAL,
 ) -> Iterator[Lease]:
     """Raises LockHeld when another holder still has it after `wait` seconds."""
-    key, value = f"lock:{name}", json.dumps({**asdict(holder), "token": uuid.uuid4().hex})
-    since = _take_key(redis, key, value, name, lease_seconds, time.monotonic() + timeout)
+    value = json.dumps({**asdict(holder), "token": uuid.uuid4().hex})
+    lock = RedisLease(redis, f"lock:{name}", value, lease_seconds)
+    since = _wait_for_lock(lock, name, time.monotonic() + timeout)
     fence, released = f"fence:{name}", threading.Event()
 
     def above(number: int) -> int:
-        return _check_count(name, redis.eval(RAISE_SCRIPT, 2, key, fence, value, str(number)))
-
-    def renewed() -> bool:
-        return bool(redis.eval(RENEW_SCRIPT, 1, key, value, str(int(lease_seconds * 1000))))
+        return _check_count(name, redis.eval(RAISE_SCRIPT, 2, lock.key, fence, value, str(number)))
 
     try:
         taken = Lease(FencingToken(_check_count(name, redis.eval(NEXT, 1, fence)), holder.run, holder.since), above)
-        renewal = (renewed, lease_seconds, renew_interval, since + lease_seconds, taken.lost, released)
+        renewal = (lock.renew, lease_seconds, renew_interval, since + lease_seconds, taken.lost, released)
         renewer = threading.Thread(target=_renew_until_released, args=renewal, daemon=True)
         renewer.start()
         failpoint("job.locked")
@@ -105,15 +100,15 @@ def acquire_lock(
             released.set()
             renewer.join()
     finally:
-        _release(redis, key, value)
+        _release(lock)
 
 
-def _release(redis: Redis, key: str, value: str) -> None:
-    """Give a lock back. One that Redis does not take back ends with its lease: what was done under it stays done."""
+def _release(lock: RedisLease) -> None:
+    """Release a lock. If Redis does not respond, the lock expires with its lease; completed work is not affected."""
     try:
-        redis.eval(RELEASE_SCRIPT, 1, key, value)
-    except RedisError as failed:
-        log.warning("a lock is not given back, and ends with its lease", lock=key, error=str(failed))
+        lock.release()
+    except RedisError as error:
+        log.warning("could not release a lock; it expires with its lease", lock=lock.key, error=str(error))
 
 
 def _check_count(name: str, said: Any) -> int:
@@ -124,17 +119,15 @@ def _check_count(name: str, said: Any) -> int:
     return number
 
 
-def _take_key(redis: Redis, key: str, value: str, name: str, lease_seconds: float, deadline: float) -> float:
-    """Since when, by the monotonic clock. A write repeated after a lost reply finds its own value: that is ours too."""
+def _wait_for_lock(lock: RedisLease, name: str, deadline: float) -> float:
+    """Return when the lock was taken, by the monotonic clock. Raise LockHeld if another holds it at the deadline."""
     while True:
         requested_at = time.monotonic()
-        if redis.set(key, value, nx=True, px=int(lease_seconds * 1000)):
+        if lock.acquire():
             return requested_at
-        now = redis.get(key)
-        if isinstance(now, bytes) and now.decode() == value:
-            return requested_at
-        if now is not None and time.monotonic() >= deadline:
-            other = json.loads(now)
+        current = lock.redis.get(lock.key)
+        if current is not None and time.monotonic() >= deadline:
+            other = json.loads(current)
             raise LockHeld(name, other["run"], other["since"], other["purpose"])
         time.sleep(POLL_INTERVAL)
 

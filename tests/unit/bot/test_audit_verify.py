@@ -294,7 +294,7 @@ CASES = (
     # what cannot be known
     Case("no key here", without_key(), 2, "without IMKER_AUDIT_KEY no signature was checked"),
     Case("no key here, and no head", without_key(Log.clear_channel), 2, "no signature was checked: whoever writes"),
-    Case("no key here, and a changed entry", without_key(edited(5, who=EVE)), 1, "entry 5 was changed"),
+    Case("no key here, and a changed entry", without_key(edited(5, user=EVE)), 1, "entry 5 was changed"),
     Case("no key here, forged, the heads are of before", without_key(started_again(None)), 1, "entry 4 is not the one"),
     Case("Slack does not answer", lambda log: log.environment.update(SLACK_API_URL="http://127.0.0.1:1/api/"), 2,
          "compared with no head that people have read"),
