@@ -1,6 +1,6 @@
 """The embedded Redis: a Valkey server on a Unix socket, durable, shared by all of Imker's processes on this machine.
 
-`python -m imker.embedded DIR` keeps it: the server is its child, is started again when it dies, and is stopped when
+`python -m imker.embedded_redis DIR` keeps it: the server is its child, is started again when it dies, and is stopped when
 nobody uses it any more. A user is a process with a shared lock on DIR/users; the kernel lets go however it ends.
 DIR holds what was accepted, so it outlives a reboot: `.imker` beside the configuration, or what IMKER_STATE names.
 """

@@ -11,11 +11,11 @@ from bot.records import Choice, RunRecord
 from bot.settings import Rights
 from imker.protocol.events import DecisionRequested
 
-USES = ("continue", "start", "resume")  # questions whose answer goes on with what the requester asked for
+USES = ("continue", "start_fleet", "resume")  # questions whose answer goes on with what the requester asked for
 ACTION_TEXT = {
     "accept": "accepted",
     "continue": "continued",
-    "start": "started",
+    "start_fleet": "started",
     "reject": "rejected",
     "remove": "rejected",
 }

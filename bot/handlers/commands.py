@@ -130,7 +130,7 @@ class CommandHandler:
             allowed_hosts=within,
         )
         self.minutes.run_started(record)
-        failpoint("run.recording")
+        failpoint("run.audited")
         self._runs.start(record, delivery.response_url)
         return None
 
@@ -239,7 +239,7 @@ class CommandHandler:
         if isinstance(checked, Denied):
             return reply(responses.denied(checked))
         decision = Decision(job, choice, user, delivery.received_at, view.question.fingerprint)
-        failpoint("decision.made")
+        failpoint("decision.received")
         effective = self._runs.decide(current, decision, view.question.required_approvals)
         if effective != decision:
             return self._reply_already_decided(user, self._runs.record(record.run) or current, reply)

@@ -59,7 +59,7 @@ class RunStore:
     def start(self, record: RunRecord, response_url: str = "") -> bool:
         """Records and enqueues; False when this run was accepted before."""
         is_new = self._write_once(_key(record.run), _RECORD.dump_json(record))
-        failpoint("run.kept")
+        failpoint("run.saved")
         if response_url:
             place = _answer_key(record.run)
             self._redis.set(place, signing.sign_for(self._key, place, response_url), ex=RESPONSE_URL_TTL)
@@ -84,7 +84,7 @@ class RunStore:
             if decision.choice == "accept" and decision.user == holds.user:
                 break
         if holds == decision:
-            failpoint("decision.kept")
+            failpoint("decision.saved")
             self.advance(record.run, decision.job)
         return holds
 
@@ -119,7 +119,7 @@ class RunStore:
     def hold(self, run: str, hold: Hold) -> None:
         """A word on a run that goes on: its jobs look between steps, its fleet before it begins the next host."""
         holds.add(self._redis, self._key, run, hold)
-        failpoint("hold.kept")
+        failpoint("hold.saved")
         self._redis.sadd(OPEN_RUNS_KEY, run)
         self.notify(run)
 
