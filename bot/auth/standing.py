@@ -15,7 +15,7 @@ USES = ("continue", "start_fleet", "resume")  # questions whose answer goes on w
 ACTION_TEXT = {
     "accept": "accepted",
     "continue": "continued",
-    "start_fleet": "started",
+    "start": "started",
     "reject": "rejected",
     "remove": "rejected",
 }

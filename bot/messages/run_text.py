@@ -35,7 +35,7 @@ DECLINED_TEXT = {
     "remove_store": "done; the key-value store is kept, stopped",
 }
 DECISION_TEXT = {
-    "start_fleet": "Started",
+    "start": "Started",
     "accept": "Accepted",
     "reject": "Rejected: it stays a worker, says",
     "remove": "Rejected: it is taken out, says",

@@ -165,7 +165,7 @@ def test_killed_on_its_way_back_a_host_is_put_back_by_the_next_job(
     assert _steps(imker.run_job(kind.command)) == ()
 
 
-@pytest.mark.parametrize("after", ["SwitchSource", "RewriteOptions", "UpgradeEngine", "PutOptionsBack"])
+@pytest.mark.parametrize("after", ["SwitchAptSource", "RewriteOptions", "UpgradeEngine", "RestoreOptions"])
 def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
     after: str, other: Callable[..., Fleet], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,7 +189,7 @@ def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
         if path.startswith(f"{daemon_option_files.DEFAULTS_PATH}.imker-")
     }
     assert edited_text in copies.values()
-    if after != "SwitchSource":  # by then the file had not been changed: the words are what is gone back to
+    if after != "SwitchAptSource":  # by then the file had not been changed: the words are what is gone back to
         assert _old(machine) == was
 
 

@@ -58,10 +58,10 @@ def test_all_of_it_leader_last_of_the_managers_each_alone_and_at_work_again(imke
         assert (
             result.index("DrainNode")
             < result.index("RestartEngine")
-            < result.index("CheckNode")
-            < result.index("Activate")
+            < result.index("WaitForReady")
+            < result.index("ActivateNode")
         )
-        assert ("AwaitReachable" in result) is (name in MANAGERS)
+        assert ("WaitForReachable" in result) is (name in MANAGERS)
     nodes = imker.fleet.world.swarm.nodes.values()
     assert {(node.hostname, node.engine_version, node.availability, len(node.labels)) for node in nodes} == {
         (name, "26.1.5", "active", 0) for name in HOST_NAMES

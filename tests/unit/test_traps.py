@@ -15,7 +15,7 @@ def named(pattern: str, folder: str, files: str) -> set[str]:
     return {name for names in matches for name in names}
 
 
-CHECKS = named(r'(?:_found|Finding)\(\s*"([\w -]+)"', "jobs", "*.py")
+CHECKS = named(r'(?:_finding|Finding)\(\s*"([\w -]+)"', "jobs", "*.py")
 TESTS = named(r"^def (test_\w+)", "tests", "test_*.py")
 STEPS = named(r"^class (\w+)", "jobs", "steps.py")
 

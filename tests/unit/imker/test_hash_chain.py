@@ -115,7 +115,9 @@ def test_an_entry_outlives_its_json(text: str, details: dict[str, str], at: floa
 def test_any_one_field_that_differs_is_found(number: int, data: st.DataObject) -> None:
     entries = chained(number)
     at = data.draw(st.integers(0, number - 1))
-    name = data.draw(st.sampled_from(("seq", "recorded_at", "previous_hash", "hash", "user", "channel", "run", "host", "id")))
+    name = data.draw(
+        st.sampled_from(("seq", "recorded_at", "previous_hash", "hash", "user", "channel", "run", "host", "id"))
+    )
     value = data.draw(st.integers(1000, 9999))
     old = entries[at]
     if name in ("seq", "recorded_at"):

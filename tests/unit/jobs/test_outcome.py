@@ -60,7 +60,7 @@ def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, st
 
     def fails() -> Any:
         if stepped:
-            journal.emit(StepStarted("Promote"))
+            journal.emit(StepStarted("PromoteNode"))
         raise failed
 
     run.run_handler(request, journal, fails)

@@ -26,7 +26,9 @@ def test_decodes_what_it_encoded(message: Request | Event) -> None:
     assert decoded == message
 
 
-@pytest.mark.parametrize("change", [{"protocol_version": 3}, {"command": {"type": "exec"}}, {"command": None}, {"run": 7}])
+@pytest.mark.parametrize(
+    "change", [{"protocol_version": 3}, {"command": {"type": "exec"}}, {"command": None}, {"run": 7}]
+)
 def test_rejects_another_version_or_malformed_request(change: dict[str, object]) -> None:
     document = {**json.loads(codec.encode_message(MESSAGES[0])), **change}
     with pytest.raises(codec.UnsupportedVersion):

@@ -144,8 +144,8 @@ def test_the_order_keeps_the_host_startable() -> None:
         type(step).__name__ for step in plan_world(host(DEFAULTS, OLD, agents=True, swarm=SWARMS[1]), "manager").steps
     ]
     assert names == [
-        "RetireContainers", "SwitchSource", "RewriteOptions", "UpgradeEngine", "PutOptionsBack", "RestartEngine",
-        "StartContainers", "JoinSwarm", "MarkPending", "CheckNode",
+        "RemoveClassicContainers", "SwitchAptSource", "RewriteOptions", "UpgradeEngine", "RestoreOptions", "RestartEngine",
+        "EnsureContainersRunning", "JoinSwarm", "MarkPending", "WaitForReady",
     ]  # fmt: skip
 
 
@@ -202,21 +202,21 @@ def inside(*nodes: Node, installed: str = OLD, stale: bool = True) -> World:
 
 
 SPARED: dict[str, tuple[World, list[str]]] = {
-    "a worker": (inside(OWN, OTHER), ["DrainNode", "CheckNode", "Activate"]),
+    "a worker": (inside(OWN, OTHER), ["DrainNode", "WaitForReady", "ActivateNode"]),
     "a manager": (
         inside(replace(OWN, role="manager", manager_status="reachable")),
-        ["DrainNode", "CheckNode", "AwaitReachable", "Activate"],
+        ["DrainNode", "WaitForReady", "WaitForReachable", "ActivateNode"],
     ),
-    "drained by somebody": (inside(replace(OWN, availability="drain")), ["CheckNode"]),
-    "paused by somebody": (inside(replace(OWN, availability="pause")), ["CheckNode"]),
+    "drained by somebody": (inside(replace(OWN, availability="drain")), ["WaitForReady"]),
+    "paused by somebody": (inside(replace(OWN, availability="pause")), ["WaitForReady"]),
     "no other takes work": (
-        replace(inside(OWN), nodes=(replace(SWARMS[1][0], availability="drain"), OWN)), ["CheckNode"]
+        replace(inside(OWN), nodes=(replace(SWARMS[1][0], availability="drain"), OWN)), ["WaitForReady"]
     ),
     "a job died after it was drained": (
-        inside(replace(OWN, availability="drain", drained_by_imker=True)), ["CheckNode", "Activate"]
+        inside(replace(OWN, availability="drain", drained_by_imker=True)), ["WaitForReady", "ActivateNode"]
     ),
     "a job died before it had work again": (
-        inside(replace(OWN, availability="drain", drained_by_imker=True), installed=NEW, stale=False), ["Activate"]
+        inside(replace(OWN, availability="drain", drained_by_imker=True), installed=NEW, stale=False), ["ActivateNode"]
     ),
     "nothing to restart": (inside(OWN, installed=NEW, stale=False), []),
 }  # fmt: skip
@@ -231,10 +231,10 @@ def test_a_node_has_no_work_while_its_engine_restarts_and_is_verified_before_it_
         else "worker"
     )
     names = [type(step).__name__ for step in plan_world(world, role).steps]
-    membership = ("DrainNode", "CheckNode", "AwaitReachable", "Activate")
+    membership = ("DrainNode", "WaitForReady", "WaitForReachable", "ActivateNode")
     assert [name for name in names if name in membership] == expected_steps
     if "DrainNode" in names:
-        assert names.index("DrainNode") < names.index("UpgradeEngine") < names.index("CheckNode")
+        assert names.index("DrainNode") < names.index("UpgradeEngine") < names.index("WaitForReady")
 
 
 @given(st.data())
