@@ -1,8 +1,8 @@
 """The embedded Redis: a Valkey server on a Unix socket, durable, shared by all of Imker's processes on this machine.
 
-`python -m imker.embedded DIR` keeps it: the server is its child, is started again when it dies, and is stopped when
-nobody uses it any more. A user is a process with a shared lock on DIR/users; the kernel lets go however it ends.
-DIR holds what was accepted, so it outlives a reboot: `.imker` beside the configuration, or what IMKER_STATE names.
+`python -m imker.embedded_redis DIR` is its keeper: it starts the server as its child, restarts it when it dies, and
+stops it when no process uses it. A user is a process with a shared lock on DIR/users, which the kernel releases however
+the process ends. DIR holds saved data, so it must survive a reboot: `.imker` beside imker.toml, or IMKER_STATE.
 """
 
 import fcntl

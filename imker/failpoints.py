@@ -14,18 +14,18 @@ from typing import Literal, get_args
 
 # What Slack delivers, until it is struck off.
 BotFailpoint = Literal[
-    "inbox.heard",  # not written down yet
-    "inbox.taken",  # written down, not acknowledged
+    "inbox.received",  # not written down yet
+    "inbox.saved",  # written down, not acknowledged
     "inbox.acked",  # acknowledged, not dealt with
-    "inbox.dealt",  # dealt with, not struck off
-    "run.recording",  # in the record, and no run yet
-    "run.kept",  # a run, and no open one
+    "inbox.handled",  # dealt with, not struck off
+    "run.audited",  # in the record, and no run yet
+    "run.saved",  # a run, and no open one
     "run.opened",  # open, and no job
     "run.enqueued",  # RQ has its job, the bell has not rung
-    "decision.made",
-    "decision.kept",  # it holds, and nothing follows from it
+    "decision.received",
+    "decision.saved",  # it holds, and nothing follows from it
     "decision.followed",  # what follows is enqueued, and nothing in the record
-    "hold.kept",
+    "hold.saved",
 ]
 # What Slack has, and nobody knows.
 ReconcilerFailpoint = Literal[
@@ -34,30 +34,30 @@ ReconcilerFailpoint = Literal[
     "message.edited",
     "reply.posted",
     "report.posted",
-    "head.posted",
-    "day.posted",
-    "private.noted",  # the asker is to be told alone, and is not yet
-    "leg.begun",  # one host of a fleet's, and not the next
+    "checkpoint.posted",
+    "daily.posted",
+    "private.saved",  # the asker is to be told alone, and is not yet
+    "host.started",  # one host of a fleet's, and not the next
     "run.closing",
 ]
 JobFailpoint = Literal[
-    "job.begun",  # taken by an RQ worker, not looked at yet
+    "job.started",  # taken by an RQ worker, not looked at yet
     "job.admitted",  # its request is used up, and nothing is told
     "job.locked",
-    "event.told",  # an event is in the run's stream, and not in the record
+    "event.emitted",  # an event is in the run's stream, and not in the record
     "step.next",  # before each step of a plan
-    "step.told",  # told as begun, and not begun
+    "step.reported",  # told as begun, and not begun
     "step.done",  # done on the host, and not told
-    "file.told",  # saved and told, not written
-    "upgrade.begun",  # apt's unit runs on the host, and nobody follows it
-    "upgrade.over",  # it has ended, and nobody looked at how
-    "restart.asked",  # of systemd, and nobody looked at what came of it
-    "back.files",  # the old files are back, and the old package is not
-    "back.package",  # that, too, and its Engine is not started
-    "join.asked",  # the Engine was asked to join, and nobody waits for it
+    "file.reported",  # saved and told, not written
+    "upgrade.started",  # apt's unit runs on the host, and nobody follows it
+    "upgrade.finished",  # it has ended, and nobody looked at how
+    "restart.requested",  # of systemd, and nobody looked at what came of it
+    "rollback.files",  # the old files are back, and the old package is not
+    "rollback.package",  # that, too, and its Engine is not started
+    "join.requested",  # the Engine was asked to join, and nobody waits for it
     "swarm.left",  # by the host, and it is still on the managers' list
     "job.ending",  # all is done but the last word
-    "job.ended",  # the last word is told, RQ does not know
+    "job.finished",  # the last word is told, RQ does not know
 ]
 Failpoint = Literal[BotFailpoint, ReconcilerFailpoint, JobFailpoint]
 FAILPOINTS: tuple[Failpoint, ...] = get_args(Failpoint)

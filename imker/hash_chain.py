@@ -9,12 +9,17 @@ import hmac
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 EntryKind = Literal["asked", "refused", "decided", "held", "began", "step", "changed", "waits", "ended"]
 DIGEST = re.compile("[0-9a-f]{64}")
 MOST, LATEST = 2**53, 253_402_300_800  # no more entries are numbered; UNIX seconds of the year 10000
+# Stored name -> attribute. The stored names are hashed and must never change: older logs have to verify.
+FACT_FIELDS = {
+    "id": "id", "what": "kind", "who": "user", "channel": "channel", "run": "run", "host": "host", "said": "details",
+}  # fmt: skip
+ENTRY_FIELDS = {"seq": "seq", "at": "recorded_at", "prev": "previous_hash", "hash": "hash", "mac": "mac"}
 GENESIS_HASH = "0" * 64  # what the first entry has for the hash of the one before it
 
 
@@ -112,7 +117,8 @@ def _describe_unsigned(seqs: list[int], signed: bool) -> str:
 
 
 def encode_entry(entry: Entry) -> str:
-    return _canonical_json(asdict(entry))
+    """Return the entry as stored: canonical JSON with the stored field names."""
+    return _canonical_json({**_stored(entry, ENTRY_FIELDS), "fact": _stored(entry.fact, FACT_FIELDS)})
 
 
 def decode_entry(text: str | bytes) -> Entry | None:
@@ -120,18 +126,27 @@ def decode_entry(text: str | bytes) -> Entry | None:
     try:
         document = json.loads(text)
         _canonical_json(document)
-        fact = AuditFact(**document.pop("fact"))
-        entry = Entry(fact=fact, **document)
+        fact = AuditFact(**_attributes(document.pop("fact"), FACT_FIELDS))
+        entry = Entry(fact=fact, **_attributes(document, ENTRY_FIELDS))
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
     return entry if _is_well_formed(entry) else None
+
+
+def _stored(value: object, names: Mapping[str, str]) -> dict[str, Any]:
+    return {stored: getattr(value, attribute) for stored, attribute in names.items()}
+
+
+def _attributes(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+    """Translate stored names to attributes. Raises KeyError for a name that no entry has."""
+    return {names[stored]: value for stored, value in document.items()}
 
 
 def _is_well_formed(entry: Entry) -> bool:
     """Return whether each field is of its type and in its bounds."""
     fact = entry.fact
     said = isinstance(fact.details, dict) and all(isinstance(text, str) for text in fact.details.values())
-    texts = all(isinstance(getattr(fact, each.name), str) for each in fields(fact) if each.name != "details")
+    texts = all(isinstance(getattr(fact, name), str) for name in FACT_FIELDS.values() if name != "details")
     numbers = type(entry.seq) is int and type(entry.recorded_at) in (int, float)
     digests = (entry.previous_hash, entry.hash, GENESIS_HASH if entry.mac == "" else entry.mac)
     hexes = all(isinstance(digest, str) and DIGEST.fullmatch(digest) for digest in digests)
@@ -165,7 +180,7 @@ def _head_problem(head: Head, last: Head, hashes: Mapping[int, str]) -> Problem 
 
 
 def _entry_hash(seq: int, recorded_at: float, fact: AuditFact, previous_hash: str) -> str:
-    document = {"seq": seq, "at": recorded_at, "fact": asdict(fact), "prev": previous_hash}
+    document = {"seq": seq, "at": recorded_at, "fact": _stored(fact, FACT_FIELDS), "prev": previous_hash}
     return hashlib.sha256(_canonical_json(document).encode()).hexdigest()
 
 

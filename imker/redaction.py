@@ -10,7 +10,7 @@ from typing import Any
 MASK = "…"
 KEPT, HALF = 2**18, 1000  # characters of a text that are kept, and of its end that a secret may take
 MAX_SECRET_LENGTH = 200  # characters of a secret on one line
-SECRET_WORDS = (  # noqa: S105 - names of fields, no secret
+SENSITIVE_NAMES = (  # names of fields
     r"(?:token|secret|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|(?<![a-z])auth(?![a-z])"
     r"|credentials?|(?:api|access|private)[_-]?key|(?<=[?&])sig)[\w.-]{0,40}"
 )
@@ -33,10 +33,10 @@ RULES = tuple(
             r"\1",
         ),
         # A value behind a name that says what it is: quoted with its name, behind = or :, or behind a flag.
-        (rf"(\"[\w.-]{{0,40}}{SECRET_WORDS}=)(?![\"'\\])[^\"\n]{{0,{MAX_SECRET_LENGTH}}}", r"\1"),
+        (rf"(\"[\w.-]{{0,40}}{SENSITIVE_NAMES}=)(?![\"'\\])[^\"\n]{{0,{MAX_SECRET_LENGTH}}}", r"\1"),
         (r"(\bauthorization\\?[\"']?\s{0,9}[=:]\s{0,9}\\?[\"']?(?:(?:basic|bearer)\s{1,9})?)[^\s\"']+", r"\1"),
-        (rf"({SECRET_WORDS}\\?[\"']?\s{{0,9}}[=:]\s{{0,9}}){SECRET_VALUE}", r"\1\2"),
-        (rf"((?<!-)--(?:log-opt\s{{1,9}})?[\w-]{{0,40}}{SECRET_WORDS}\s{{1,9}})(?!-){SECRET_VALUE}", r"\1\2"),
+        (rf"({SENSITIVE_NAMES}\\?[\"']?\s{{0,9}}[=:]\s{{0,9}}){SECRET_VALUE}", r"\1\2"),
+        (rf"((?<!-)--(?:log-opt\s{{1,9}})?[\w-]{{0,40}}{SENSITIVE_NAMES}\s{{1,9}})(?!-){SECRET_VALUE}", r"\1\2"),
     )
 )
 

@@ -62,7 +62,10 @@ def key_problem(environment: Mapping[str, str]) -> str:
     """What is wrong with the key, in a line, "" for nothing."""
     key = environment.get(KEY_VARIABLE, "").strip()
     if not key and environment.get("REDIS_URL"):
-        return f"{KEY_VARIABLE}: missing; with REDIS_URL the bot, the reconciler and the RQ workers share one; {GENERATE_KEY_HINT}"
+        return (
+            f"{KEY_VARIABLE}: missing; with REDIS_URL the bot, the reconciler and the RQ workers share one; "
+            f"{GENERATE_KEY_HINT}"
+        )
     if key and len(key) < MIN_KEY_LENGTH:
         return f"{KEY_VARIABLE}: too short; at least {MIN_KEY_LENGTH} characters; {GENERATE_KEY_HINT}"
     return ""

@@ -66,7 +66,7 @@ def _reject_other_version(header: MessageHeader, problem: str) -> JobRejected:
     if problem:
         return JobRejected(problem)
     newer = header.protocol_version > version.PROTOCOL_VERSION
-    reason = f"the job speaks contract {header.protocol_version}, these RQ workers {version.PROTOCOL_VERSION}"
+    reason = f"the job uses protocol version {header.protocol_version}, these RQ workers use {version.PROTOCOL_VERSION}"
     first = "The RQ workers are older than the bot: upgrade them." if newer else "It was asked before an upgrade."
     return JobRejected(reason, hint=f"{first} /swarm retry {header.run} asks again.")
 

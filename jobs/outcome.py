@@ -54,5 +54,5 @@ def as_job_error(error: Exception, host: str) -> JobError:
 
 def _outcome_of(error: JobError) -> Outcome:
     if isinstance(error, RolledBack):
-        return "restored"
+        return "rolled_back"
     return "cancelled" if isinstance(error, Cancelled) else "failed"

@@ -57,7 +57,7 @@ def run(*arguments: Any, **_: Any) -> None:
     """
     request_json, signature, *_more = *arguments, "", ""
     server, record = _connect()
-    failpoint("job.begun")
+    failpoint("job.started")
     key = signing.load_signing_key()
     try:
         request = admission.admit(request_json, signature, key, server, time.time())
@@ -68,7 +68,7 @@ def run(*arguments: Any, **_: Any) -> None:
     failpoint("job.admitted")
     journal = EventWriter(server, key, request.run, request.job, time.time, audit_listener(record, request))
     run_handler(request, journal, lambda: _open_context(request, journal, server))
-    failpoint("job.ended")
+    failpoint("job.finished")
 
 
 def reject(reason: str, *_: Any, **__: Any) -> None:

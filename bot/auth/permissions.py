@@ -10,11 +10,11 @@ from imker.protocol.events import DecisionRequested
 QUESTIONS: dict[str, tuple[str, tuple[Choice, ...]]] = {  # question -> command that an approval counts as, and choices
     "accept": ("accept", ("accept", "reject", "remove", "again")),
     "continue": ("continue", ("continue",)),
-    "start": ("migrate all", ("start",)),
+    "start_fleet": ("migrate all", ("start",)),
     "resume": ("resume", ("continue",)),
-    "containers": ("start", ("continue",)),
-    "stop": ("retire", ("continue",)),
-    "store": ("retire", ("continue",)),
+    "start_containers": ("start", ("continue",)),
+    "stop_store": ("retire", ("continue",)),
+    "remove_store": ("retire", ("continue",)),
 }
 
 

@@ -11,7 +11,7 @@ from bot.records import Choice, RunRecord
 from bot.settings import Rights
 from imker.protocol.events import DecisionRequested
 
-USES = ("continue", "start", "resume")  # questions whose answer goes on with what the requester asked for
+USES = ("continue", "start_fleet", "resume")  # questions whose answer goes on with what the requester asked for
 ACTION_TEXT = {
     "accept": "accepted",
     "continue": "continued",

@@ -92,7 +92,7 @@ class DecisionHandler:
         """Store the decision, unless another one was first."""
         delivery = invocation.delivery
         decision = Decision(job, choice, delivery.user, delivery.received_at, question.fingerprint)
-        failpoint("decision.made")
+        failpoint("decision.received")
         effective = self.runs.decide(record, decision, question.required_approvals)
         if effective != decision:
             return self._reply_already_decided(invocation, self.runs.record(record.run) or record)

@@ -37,6 +37,6 @@ class RunStarter:
             allowed_hosts=(host,) if host else allowed.hosts,
         )
         self.audit.run_started(record)
-        failpoint("run.recording")
+        failpoint("run.audited")
         self.runs.start(record, delivery.response_url)
         return None

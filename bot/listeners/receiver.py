@@ -51,7 +51,7 @@ class DeliveryReceiver:
     def receive(self, delivery: Delivery, ack: Ack) -> None:
         """Slack waits 3 s: where Redis does not answer in time, it is told that this is no promise yet."""
         delivery = replace(delivery, response_url=accepted_url(delivery.response_url, self._api_url))
-        failpoint("inbox.heard")
+        failpoint("inbox.received")
         ack_timer = threading.Timer(ACK_DEADLINE, partial(ack, NOT_SAVED_YET) if delivery.kind == "command" else ack)
         ack_timer.start()
         try:
@@ -70,7 +70,7 @@ class DeliveryReceiver:
                 return False
             self._in_hand.add(delivery.delivery_id)
             self._inbox.add(delivery)
-            failpoint("inbox.taken")
+            failpoint("inbox.saved")
         except RedisError as error:
             self._in_hand.discard(delivery.delivery_id)
             log.warning("could not be written down", delivery=delivery.delivery_id, error=str(error))
@@ -150,7 +150,7 @@ class DeliveryReceiver:
                 desk.handle_command(delivery, reply)
             else:
                 desk.handle_action(delivery, delivery.choice, reply)
-            failpoint("inbox.dealt")
+            failpoint("inbox.handled")
 
         _reply_on_audit_error(work, reply)
         self._inbox.remove(delivery)
@@ -160,9 +160,7 @@ class DeliveryReceiver:
         text = delivery.text
         command_text = f"/swarm {text}" if delivery.choice is None else f"button {delivery.choice} {text}"
         answer = self._reply_to(delivery)
-        return self._desk.audit.wrap_reply(
-            delivery.user, delivery.channel, delivery.delivery_id, command_text, answer
-        )
+        return self._desk.audit.wrap_reply(delivery.user, delivery.channel, delivery.delivery_id, command_text, answer)
 
     def _reply_to(self, delivery: Delivery) -> Reply:
         """To who asked, and to nobody else."""

@@ -11,7 +11,7 @@ def outcome(view: RunState) -> JobFinished:
     """The last word of a run that is over, and what its job left unsaid: how things were left, what to type next."""
     if view.outcome is None:
         return _outcome_of_no(view)
-    if view.outcome.outcome in ("done", "nothing"):
+    if view.outcome.outcome in ("done", "unchanged"):
         return view.outcome
     hint = view.outcome.hint if "/swarm" in view.outcome.hint else f"{view.outcome.hint} {retry_hint(view)}".lstrip()
     return replace(view.outcome, state=view.outcome.state or progress_text(view), hint=hint)
@@ -20,14 +20,14 @@ def outcome(view: RunState) -> JobFinished:
 def _outcome_of_no(view: RunState) -> JobFinished:
     """Somebody said no to what it asked."""
     waiting = view.question
-    if waiting and waiting.question == "containers":
+    if waiting and waiting.question == "start_containers":
         names = " ".join(waiting.names)
         return JobFinished(
             "done", "", f"On {waiting.host} these do not run: {names}.", f"/swarm start {waiting.host} {names}"
         )
-    if waiting and waiting.question == "stop":
+    if waiting and waiting.question == "stop_store":
         return JobFinished("done", "", f"It runs on {waiting.host}.", f"/swarm retire {waiting.host} stops it.")
-    if waiting and waiting.question == "store":
+    if waiting and waiting.question == "remove_store":
         return JobFinished("done", "", f"It is stopped on {waiting.host}.", f"/swarm retire {waiting.host} removes it.")
     return JobFinished("cancelled", "", progress_text(view), retry_hint(view))
 

@@ -10,11 +10,11 @@ from imker.text import truncate
 BUTTONS = {  # by question: each button's label, verdict and style
     "accept": (("Accept", "accept", "primary"), ("Reject", "reject", "danger")),
     "continue": (("Continue", "continue", "primary"), ("Cancel", "cancel", "")),
-    "start": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
+    "start_fleet": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
     "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
-    "containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
-    "stop": (("Stop it", "continue", "danger"), ("Leave it", "cancel", "")),
-    "store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
+    "start_containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
+    "stop_store": (("Stop it", "continue", "danger"), ("Leave it", "cancel", "")),
+    "remove_store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
 }
 
 BY_BUTTON = "by the button in the run's own message"  # a fleet's plan is started by who sees it

@@ -15,23 +15,24 @@ EMOJI = {
     "waiting": "✋",
     "lost": "❓",
     "done": "✅",
-    "nothing": "✅",
+    "unchanged": "✅",
     "refused": "🚫",
     "cancelled": "🚫",
 }
+OUTCOME_LABELS = {"unchanged": "nothing to do", "rolled_back": "rolled back"}
 WAITING_TEXT = {
     "accept": "waits to be accepted as a manager",
     "continue": "has warnings: continue?",
-    "start": "planned: start?",
+    "start_fleet": "planned: start?",
     "resume": "paused",
-    "containers": "done, but not all containers run",
-    "stop": "done; stop the key-value store?",
-    "store": "done; remove the key-value store?",
+    "start_containers": "done, but not all containers run",
+    "stop_store": "done; stop the key-value store?",
+    "remove_store": "done; remove the key-value store?",
 }
 DECLINED_TEXT = {
-    "containers": "done; some containers do not run",
-    "stop": "done; the key-value store runs on",
-    "store": "done; the key-value store is kept, stopped",
+    "start_containers": "done; some containers do not run",
+    "stop_store": "done; the key-value store runs on",
+    "remove_store": "done; the key-value store is kept, stopped",
 }
 DECISION_TEXT = {
     "start": "Started",
@@ -86,7 +87,7 @@ def outcome_emoji(outcome: JobFinished) -> str:
 
 
 def outcome_label(outcome: JobFinished) -> str:
-    return outcome.outcome.replace("nothing", "nothing to do")
+    return OUTCOME_LABELS.get(outcome.outcome, outcome.outcome)
 
 
 def status_text(view: RunState) -> str:
@@ -120,8 +121,8 @@ def decision_line(decision: Decision) -> str:
 def protocol_warning(view: RunState) -> str:
     """Two versions of Imker side by side: what one says, the other does not always understand."""
     return (
-        f"⚠️ Some of what the RQ workers say of this run is of contract {view.other_protocol}; the bot and the reconciler "
-        f"speak {PROTOCOL_VERSION}, and do not show it. Upgrade the older side."
+        f"⚠️ The RQ workers wrote some events of this run in protocol version {view.other_protocol}; "
+        f"the bot and the reconciler use {PROTOCOL_VERSION} and do not show them. Upgrade the older side."
     )
 
 

@@ -52,7 +52,7 @@ class AuditCheckpoints:
                 )
             ):
                 self._post(self._channel, daily_text(day, head), _payload(head, day))
-                failpoint("day.posted")
+                failpoint("daily.posted")
         if state.get("day") != today:
             self._runs.posted_messages.update_checkpoint(day=today)
         self._day = today
@@ -83,7 +83,7 @@ class AuditCheckpoints:
             message, metadata = (ephemeral(alarm), {}) if alarm else (approval_text(head), _payload(head, ""))
             in_both = {"thread_ts": position["ts"], "reply_broadcast": True}
             self._post(channel, message, {"what": marker, **metadata}, **in_both)
-            failpoint("head.posted")
+            failpoint("checkpoint.posted")
         self._runs.posted_messages.update(run, **{marker: "1"})
 
     def _is_posted(self, channel: str, thread: str, marker: str) -> bool:

@@ -196,7 +196,7 @@ class Reconciler:
         """Begins what may begin: whoever looks next begins the same, and RQ takes each but once."""
         for leg in hosts_to_start(fleet):
             self._runs.start(host_run_record(fleet, leg, self._clock()))
-            failpoint("leg.begun")
+            failpoint("host.started")
         for view, decision in decisions_from_hold(fleet):
             self._runs.decide(view.record, decision)
 

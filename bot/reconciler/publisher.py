@@ -137,7 +137,7 @@ class Publisher:
         if notified in (when, "end"):
             return
         self._posted_messages.update(run, privately=when)
-        failpoint("private.noted")
+        failpoint("private.saved")
         log.warning("the channel takes no messages", run=run, channel=view.record.channel, says=message.text)
         if url := accepted_url(url, self._api_url):
             lead = "I may not write into this channel; invite me. The run goes on, and /swarm status shows it.\n"

@@ -21,7 +21,7 @@ class RunLifecycle(RecordStore):
     def start(self, record: RunRecord, response_url: str = "") -> bool:
         """Record and enqueue a run. Return False if the run was recorded before."""
         is_new = self.write_record(record)
-        failpoint("run.kept")
+        failpoint("run.saved")
         if response_url:
             self.write_response_url(record.run, response_url)
         self.index_run(record)
@@ -37,7 +37,7 @@ class RunLifecycle(RecordStore):
         """
         effective = self._take_slot(record.run, decision, needed)
         if effective == decision:
-            failpoint("decision.kept")
+            failpoint("decision.saved")
             self.advance(record.run, decision.job)
         return effective
 
@@ -69,7 +69,7 @@ class RunLifecycle(RecordStore):
         Jobs check it between steps. The reconciler checks it before it starts a fleet's next host.
         """
         holds.add(self._redis, self._key, run, hold)
-        failpoint("hold.kept")
+        failpoint("hold.saved")
         self.reopen(run)
         self.notify(run)
 

@@ -15,7 +15,11 @@ from imker.protocol.values import HostPlan
 
 HostStatus = Literal["ahead", "going", "asking", "pending", "done", "failed", "cancelled"]
 FleetStatus = Literal["planning", "asking", "going", "paused", "pending", "over"]
-POST_MIGRATION_QUESTIONS = ("containers", "stop", "store")  # questions of a host that is in the swarm
+POST_MIGRATION_QUESTIONS = (
+    "start_containers",
+    "stop_store",
+    "remove_store",
+)  # questions of a host that is in the swarm
 SETTLED_STATES = ("pending", "done")  # a manager that waits to be accepted keeps nobody waiting
 START_TTL = (
     7 * DAY
@@ -199,7 +203,7 @@ def _is_finished(view: RunState) -> HostStatus:
         return "done" if _question(view) in POST_MIGRATION_QUESTIONS else "cancelled"
     if view.outcome.outcome == "cancelled":
         return "cancelled"
-    return "done" if view.outcome.outcome in ("done", "nothing") else "failed"
+    return "done" if view.outcome.outcome in ("done", "unchanged") else "failed"
 
 
 def _question(view: RunState) -> str:

@@ -36,6 +36,6 @@ def _follow_up_command(command: commands.Command, question: DecisionRequested, c
         return commands.Accept(node)
     if choice in ("reject", "remove"):
         return commands.Reject(node, remove=choice == "remove")
-    if question.question == "containers":
+    if question.question == "start_containers":
         return commands.StartContainers(question.host, question.names)
-    return commands.RetireStore(question.host) if question.question in ("stop", "store") else command
+    return commands.RetireStore(question.host) if question.question in ("stop_store", "remove_store") else command

@@ -127,8 +127,8 @@ def _apply(view: RunState, event: Event) -> RunState:
             return replace(view, question=waiting, outcome=None)
         case JobFinished() as outcome:
             return replace(view, outcome=outcome, question=None, finished_at=event.at)
-        case OtherVersion(contract):
-            return replace(view, other_protocol=contract)
+        case OtherVersion(protocol_version):
+            return replace(view, other_protocol=protocol_version)
         case UnsignedEntry():
             return replace(view, has_unsigned_entries=True)
         case _:

@@ -1,10 +1,10 @@
-"""Messages as JSON and back. What is none of ours, or of another version, is refused in words."""
+"""Encode messages as JSON and decode them. Reject messages of other protocol versions, and what is no message."""
 
 import json
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
-from pydantic import TypeAdapter
+from pydantic import AliasChoices, Field, TypeAdapter
 
 from imker.protocol.commands import Request
 from imker.protocol.events import Event, OtherVersion
@@ -15,11 +15,13 @@ Message = TypeVar("Message", Request, Event)
 
 @dataclass(frozen=True)
 class MessageHeader:
-    """What a message of any contract says of itself; `number` and `at` are an event's."""
+    """The fields that messages of all protocol versions share. `number`, `at`: of events only, `at` in UNIX seconds."""
 
     run: str
     job: int
-    protocol_version: int
+    protocol_version: Annotated[  # version 1 calls it `contract`
+        int, Field(validation_alias=AliasChoices("protocol_version", "contract"))
+    ]
     number: int = 0
     at: float = 0.0
 
@@ -30,11 +32,11 @@ _EVENT_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 class UnsupportedVersion(ValueError):
-    """The other side speaks another contract, or it is no message of ours."""
+    """Raised for a message of another protocol version, and for text that is no message at all."""
 
 
 def encode_message(message: Request | Event) -> str:
-    """Half of a character, which JSON lets a host say and nobody can write, is a question mark."""
+    """Encode a message as JSON. Lone surrogates, which a host can send as JSON escapes, become question marks."""
     adapter: TypeAdapter[Request] | TypeAdapter[Event] = (
         _REQUEST_ADAPTER if isinstance(message, Request) else _EVENT_ADAPTER
     )
@@ -43,40 +45,46 @@ def encode_message(message: Request | Event) -> str:
 
 
 def decode_request(text: str | bytes) -> Request:
-    """Raises UnknownContract."""
+    """Decode a request. Raises UnsupportedVersion."""
     return _decode(_REQUEST_ADAPTER, text)
 
 
 def decode_event(text: str | bytes) -> Event:
-    """Raises UnknownContract."""
+    """Decode an event. Raises UnsupportedVersion."""
     return _decode(_EVENT_ADAPTER, text)
 
 
 def header_of_other_version(text: str | bytes) -> MessageHeader | None:
-    """Of a message of another contract; None of what is none."""
-    try:
-        envelope = _HEADER_ADAPTER.validate_json(text)
-    except (ValueError, TypeError):
-        return None
-    return None if envelope.protocol_version in SUPPORTED_VERSIONS else envelope
+    """Return the header of a message of another protocol version; None for any other text."""
+    header = _read_header(text)
+    return None if header is None or header.protocol_version in SUPPORTED_VERSIONS else header
 
 
 def decode_event_or_marker(text: str | bytes) -> Event | None:
-    """Unread for one of another contract, None for what is no event."""
+    """Decode an event. Return a marker for one of another protocol version, None for what is no event."""
     try:
         return decode_event(text)
     except UnsupportedVersion:
-        envelope = header_of_other_version(text)
-    if envelope is None:
+        header = header_of_other_version(text)
+    if header is None:
         return None
-    return Event(envelope.run, envelope.job, envelope.number, envelope.at, OtherVersion(envelope.protocol_version))
+    return Event(header.run, header.job, header.number, header.at, OtherVersion(header.protocol_version))
 
 
 def _decode(adapter: TypeAdapter[Message], text: str | bytes) -> Message:
+    header = _read_header(text)
+    if header and header.protocol_version not in SUPPORTED_VERSIONS:
+        raise UnsupportedVersion(f"protocol version {header.protocol_version}; this side uses {PROTOCOL_VERSION}")
     try:
-        message = adapter.validate_json(text)
+        if header is None:
+            raise ValueError("no message header")
+        return adapter.validate_json(text)
     except (ValueError, TypeError) as error:
-        raise UnsupportedVersion("not a message of this contract") from error
-    if message.protocol_version not in SUPPORTED_VERSIONS:
-        raise UnsupportedVersion(f"contract {message.protocol_version}, this side speaks {PROTOCOL_VERSION}")
-    return message
+        raise UnsupportedVersion("not a message of this protocol") from error
+
+
+def _read_header(text: str | bytes) -> MessageHeader | None:
+    try:
+        return _HEADER_ADAPTER.validate_json(text)
+    except (ValueError, TypeError):
+        return None

@@ -18,7 +18,7 @@ class JobStarted:
     """The job runs. `host`: what it is about, "" for the whole fleet."""
 
     host: str = ""
-    type: Literal["began"] = "began"
+    type: Literal["job_started"] = "job_started"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class StepProgress:
 
     key: str
     text: str
-    type: Literal["step_note"] = "step_note"
+    type: Literal["step_progress"] = "step_progress"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class ThreadDetail:
 
     title: str
     text: str
-    type: Literal["detail"] = "detail"
+    type: Literal["thread_detail"] = "thread_detail"
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class ChecksCompleted:
     """What the doctor found."""
 
     findings: tuple[Finding, ...]
-    type: Literal["examined"] = "examined"
+    type: Literal["checks_completed"] = "checks_completed"
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class ContainerSnapshot:
     host: str
     engine: str
     containers: tuple[ContainerRow, ...]
-    type: Literal["census"] = "census"
+    type: Literal["container_snapshot"] = "container_snapshot"
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class FleetPlanned:
     type: Literal["fleet_planned"] = "fleet_planned"
 
 
-Question = Literal["accept", "continue", "start", "resume", "containers", "stop", "store"]
+Question = Literal["accept", "continue", "start_fleet", "resume", "start_containers", "stop_store", "remove_store"]
 
 
 @dataclass(frozen=True)
@@ -160,10 +160,10 @@ class DecisionRequested:
     valid_seconds: float = 0.0
     user: str = ""
     approval_problem: str = ""
-    type: Literal["waiting"] = "waiting"
+    type: Literal["decision_requested"] = "decision_requested"
 
 
-Outcome = Literal["done", "nothing", "refused", "failed", "restored", "cancelled"]
+Outcome = Literal["done", "unchanged", "refused", "failed", "rolled_back", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class JobFinished:
     state: str = ""
     hint: str = ""
     user: str = ""
-    type: Literal["ended"] = "ended"
+    type: Literal["job_finished"] = "job_finished"
 
 
 @dataclass(frozen=True)

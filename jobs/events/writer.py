@@ -82,7 +82,7 @@ class EventWriter:
         self._redis.xadd(place, {"event": signing.sign_for(self._key, place, _redacted_json(event))})
         self._redis.expire(place, RETENTION)
         self._redis.publish(WAKE_CHANNEL, self._run)
-        failpoint("event.told")
+        failpoint("event.emitted")
 
     def question_of(self, job: int) -> DecisionRequested | None:
         """What that job of the run ended with, if it was a question."""

@@ -58,5 +58,5 @@ def restore_options(target: StepTarget, path: str, options_text: str) -> str:
 def replace_file(target: StepTarget, path: str, before: str, after: str) -> None:
     back_up(target, path)
     target.on_file_change(path, before, after)
-    failpoint("file.told")
+    failpoint("file.reported")
     files.write_file(target.shell, path, after)

@@ -73,7 +73,7 @@ def _join(target: StepTarget, availability: str) -> str:
     except EngineRefused as error:
         if "Timeout was reached" not in error.summary:
             raise
-    failpoint("join.asked")
+    failpoint("join.requested")
     if not polling.wait_for(lambda: _ask_membership(target).state == "active", JOIN_TIMEOUT):
         raise TimedOut(
             f"{target.host.name} is still {_ask_membership(target).state} after {JOIN_TIMEOUT} s", host=target.host.name

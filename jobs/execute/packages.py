@@ -40,7 +40,7 @@ def install_packages(target: StepTarget, packages: tuple[str, ...]) -> None:
     while starts < MAX_STARTS:
         last_contact = time.monotonic()
         _start_upgrade(target, packages)
-        failpoint("upgrade.begun")
+        failpoint("upgrade.started")
         state = _follow_unit(target, last_contact)
         if state.description == _unit_description(packages):
             return _collect_result(target, state)
@@ -81,7 +81,7 @@ def _report_output(target: StepTarget, suffix: str = "") -> str:
 
 def _collect_result(target: StepTarget, state: systemd.UnitState) -> None:
     output = _report_output(target)
-    failpoint("upgrade.over")
+    failpoint("upgrade.finished")
     systemd.reset_unit(target.shell, systemd.UPGRADE_UNIT)
     if state.exit_status:
         hint = f"Mend what apt says on {target.host.name}; the thread has it."

@@ -45,7 +45,7 @@ def _start_engine(target: StepTarget, version: str) -> bool:
     shell.run("systemctl", "reset-failed", *UNITS, sudo=True, check=False)
     # Its exit status says little: a daemon that dies after 60 ms counts as started.
     shell.run("systemctl", "restart", "docker.service", sudo=True, check=False, timeout=180)
-    failpoint("restart.asked")
+    failpoint("restart.requested")
     return polling.wait_for(lambda: version in ("", _answering_version(target)), ANSWER_TIMEOUT)
 
 

@@ -79,10 +79,10 @@ def remove_classic_options(target: StepTarget, point: RollbackPoint) -> bool:
 def downgrade_package(target: StepTarget, point: RollbackPoint) -> bool:
     """Whether the old package is in again. The old files come first: it is the old source that offers it."""
     restore_files(target, point)
-    failpoint("back.files")
+    failpoint("rollback.files")
     try:
         packages.install_packages(target, point.packages)
     except JobError:
         return False  # apt's words are in the thread
-    failpoint("back.package")
+    failpoint("rollback.package")
     return True

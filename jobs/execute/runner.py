@@ -86,7 +86,7 @@ def _run_step(
     key = steps.describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
-    failpoint("step.told")
+    failpoint("step.reported")
     try:
         if lease.lost.is_set():
             raise JobError(f"lost the lock on {target.host.name}: another run may have it now", host=target.host.name)

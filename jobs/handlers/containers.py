@@ -54,7 +54,9 @@ def _down_text(names: tuple[str, ...]) -> str:
 
 def start_question(host: Host, names: tuple[str, ...], summary: str) -> DecisionRequested:
     text = f"{summary} {_down_text(names)}"
-    return DecisionRequested("containers", plan.compute_fingerprint(names), host=host.name, names=names, summary=text)
+    return DecisionRequested(
+        "start_containers", plan.compute_fingerprint(names), host=host.name, names=names, summary=text
+    )
 
 
 def start_containers(context: JobContext, name: str, names: tuple[str, ...]) -> None:

@@ -34,7 +34,7 @@ from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal, compute_fingerprint, fleet
 
 MAX_PARALLEL_HOSTS = 8  # hosts looked at
-GATHER_STEP = StepLine("Look", "Look at every host")
+GATHER_STEP = StepLine("Gather", "Look at every host")
 PROBE_STEP = StepLine("Probe", "Try the swarm's ports between them")
 FactsByHost = Mapping[str, HostFacts | JobError]
 Done = TypeVar("Done")
@@ -86,9 +86,9 @@ def _finish(context: JobContext, fleet_plan: FleetPlanned) -> None:
         )
     if not fleet_plan.host_plans:
         return context.events.emit(
-            JobFinished("nothing", f"nothing to do: all {len(fleet_plan.done_hosts)} hosts are in the swarm")
+            JobFinished("unchanged", f"nothing to do: all {len(fleet_plan.done_hosts)} hosts are in the swarm")
         )
-    return context.events.emit(DecisionRequested("start", compute_fingerprint(fleet_plan)))
+    return context.events.emit(DecisionRequested("start_fleet", compute_fingerprint(fleet_plan)))
 
 
 # --- looking -------------------------------------------------------------------------------------------------------

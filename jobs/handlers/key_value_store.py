@@ -30,7 +30,7 @@ def retire_store(context: JobContext, name: str) -> None:
         store = key_value_stores.find_store(context, host, containers.gather_containers(context, host))
         if store is None:
             summary = f"nothing to do: no container on {name} is a key-value store of a classic Swarm"
-            return context.events.emit(JobFinished("nothing", summary))
+            return context.events.emit(JobFinished("unchanged", summary))
         if store.users:
             summary = f"{', '.join(store.users)} may still need {store.container.name}"
             return context.report_refusal(plan.Refusal(summary, "Migrate them first."))
@@ -52,10 +52,12 @@ def removal_question(unused: UnusedStore, summary: str) -> DecisionRequested:
     if unused.store.stopped:
         text = f"{summary} {name} on {host} is stopped, and nobody needs it any more. Remove it? Its volumes stay."
         return DecisionRequested(
-            "store", plan.compute_fingerprint(name), host=host, names=(name,), summary=text.lstrip()
+            "remove_store", plan.compute_fingerprint(name), host=host, names=(name,), summary=text.lstrip()
         )
     text = f"{summary} Nobody needs {name} on {host} any more. Stop it? Its data stays."
-    return DecisionRequested("stop", plan.compute_fingerprint("stop", name), host=host, names=(name,), summary=text)
+    return DecisionRequested(
+        "stop_store", plan.compute_fingerprint("stop", name), host=host, names=(name,), summary=text
+    )
 
 
 def removal_hint(unused: UnusedStore | None) -> str:

@@ -105,7 +105,7 @@ def _finish(context: JobContext, host: Host, assessment: Assessment, plan: Plan)
     idle = key_value_stores.find_unused_store(context, host, after, (*store_urls.current, *store_urls.former))
     if not plan.steps and not plan.needs_acceptance:
         summary = f"nothing to do: {host.name} is in the swarm, on the wanted Engine"
-        return context.events.emit(JobFinished("nothing", summary, hint=key_value_store.removal_hint(idle)))
+        return context.events.emit(JobFinished("unchanged", summary, hint=key_value_store.removal_hint(idle)))
     if idle and idle.in_swarm:
         key_value_store.report_ports(context, idle)
     return context.events.emit(

@@ -11,7 +11,7 @@ from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather import known_swarm
 from jobs.gather.swarm import ask_engines
 
-LAST_NODES_KEY = "imker:nodes"  # the last node table, for when no manager answers
+LAST_NODES_KEY = "imker:last-nodes"  # the last node table, for when no manager answers
 FIRST, ALL = 1.0, 3.5  # seconds for the known managers, and then for all hosts: a table is there within 5
 _TABLE_ADAPTER: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 

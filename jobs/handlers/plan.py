@@ -19,7 +19,7 @@ def show_plan(context: JobContext, name: str, role: Role | None, docker_group: b
         return context.report_refusal(outlook.plan)
     emit_plan(context, name, outlook.plan)
     if not outlook.plan.steps:
-        return context.events.emit(JobFinished("nothing", f"nothing to do on {name}{_pending_hint(host, outlook)}"))
+        return context.events.emit(JobFinished("unchanged", f"nothing to do on {name}{_pending_hint(host, outlook)}"))
     return context.events.emit(
         JobFinished("done", _summarize(outlook.plan, format_command(Migrate(name, role, docker_group))))
     )

@@ -32,8 +32,15 @@ from tests.support.streams import embedded_signing_key
 QUICK = Pace(upgrade=0.3, restart=0.05, boot=0.5, join=0.05)
 AT_ONCE = 6  # runs under way
 CROSSED = 90.0  # seconds until somebody comes to a point
-FLEETS: tuple[Failpoint, ...] = ("leg.begun", "hold.kept", "report.posted")  # crossed by a fleet's migration alone
-APART: tuple[Failpoint, ...] = (*FLEETS, "day.posted", "private.noted", "swarm.left", "back.files", "back.package")
+FLEETS: tuple[Failpoint, ...] = ("host.started", "hold.saved", "report.posted")  # crossed by a fleet's migration alone
+APART: tuple[Failpoint, ...] = (
+    *FLEETS,
+    "daily.posted",
+    "private.saved",
+    "swarm.left",
+    "rollback.files",
+    "rollback.package",
+)
 WORKERS = ("lausen", "tolkewitz")  # all others are to be managers: there are many questions
 
 
@@ -109,7 +116,7 @@ def test_a_death_at_each_point_breaks_no_promise(tmp_path: Path, monkeypatch: py
         _fleet(targets.workspace, deaths)
         _day_over(targets.workspace, deaths)
         _out_again(targets.workspace, deaths, targets.fleet)
-        for host, point in (("pirita", "back.files"), ("lindenau", "back.package")):
+        for host, point in (("pirita", "rollback.files"), ("lindenau", "rollback.package")):
             _put_back(targets.workspace, deaths, host, point)
         wrong = [*deaths.wrong, *invariants.nothing_done_twice(targets.fleet.world.history.actions())]
         wrong += invariants.no_duplicate_posts(targets.workspace.visible_messages(ALICE, OPS))
@@ -143,9 +150,9 @@ def _fleet(workspace: Workspace, deaths: Deaths) -> None:
             ALICE, OPS, lambda current: current.ts == message.ts and word in current.text, 60
         )
 
-    deaths.awaited("leg.begun")
+    deaths.awaited("host.started")
     _send(workspace, f"/swarm pause {run}")
-    deaths.awaited("hold.kept")
+    deaths.awaited("hold.saved")
     says("paused")
     _send(workspace, f"/swarm resume {run}")
     says("2 of 2 hosts")
@@ -157,9 +164,9 @@ def _fleet(workspace: Workspace, deaths: Deaths) -> None:
 
 def _day_over(workspace: Workspace, deaths: Deaths) -> None:
     posted = PostedMessages(deaths.processes.redis, embedded_signing_key(deaths.processes.redis))
-    deaths.arm("day.posted")
+    deaths.arm("daily.posted")
     posted.update_checkpoint(day="2016-07-01")
-    deaths.awaited("day.posted")
+    deaths.awaited("daily.posted")
     _until(lambda: posted.checkpoint_state()["day"] != "2016-07-01")
     assert (
         len(
@@ -176,9 +183,9 @@ def _day_over(workspace: Workspace, deaths: Deaths) -> None:
 def _out_again(workspace: Workspace, deaths: Deaths, fleet: Fleet) -> None:
     """A manager-to-be, of which the channel hears nothing at first, is rejected."""
     workspace.set_channel(OPS, app=False)
-    deaths.arm("private.noted")
+    deaths.arm("private.saved")
     _send(workspace, "/swarm migrate kaditz")
-    deaths.awaited("private.noted", then=lambda: workspace.set_channel(OPS))
+    deaths.awaited("private.saved", then=lambda: workspace.set_channel(OPS))
     message = workspace.wait_for_message(
         ALICE, OPS, lambda visible: "kaditz" in visible.plain_text and "Reject" in visible.buttons, 60
     )

@@ -137,7 +137,7 @@ def test_the_host_is_restarted_during_the_upgrade(imker: Deployment) -> None:
     assert run_on(HOST, "dpkg", "--audit") == ""
 
 
-@pytest.mark.parametrize("step", ["UpgradeEngine", "PutOptionsBack", "RestartEngine", "InitSwarm"])
+@pytest.mark.parametrize("step", ["UpgradeEngine", "RestoreOptions", "RestartEngine", "InitSwarm"])
 def test_rq_worker_and_job_are_killed_and_the_run_retried(imker: Deployment, step: str) -> None:
     message = imker.send_command(MIGRATE)
     imker.wait_for_step(message, step)

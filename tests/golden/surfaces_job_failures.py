@@ -56,7 +56,7 @@ def _ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, s
 
     def fails() -> Any:
         if stepped:
-            journal.emit(StepStarted("Promote"))
+            journal.emit(StepStarted("PromoteNode"))
         raise failed
 
     with capture_logs():

@@ -107,7 +107,7 @@ def _jobs(redis: Redis) -> list[str]:
     request = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE", expires_at=NOW + 60)
     text = codec.encode_message(request)
     old = codec.encode_message(replace(request, expires_at=NOW - 1))
-    newer, older = (text.replace('"protocol_version": 1', f'"protocol_version": {version}') for version in (99, 0))
+    newer, older = (text.replace('"protocol_version": 2', f'"protocol_version": {version}') for version in (99, 0))
     key, right = streams.KEY, streams.KEY.sign(text)
     tries = [
         (text, ""),

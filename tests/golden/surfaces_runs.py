@@ -71,13 +71,13 @@ PENDING = DecisionRequested(
 QUESTIONS: dict[Question, DecisionRequested] = {
     "accept": PENDING,
     "continue": DecisionRequested("continue", "f"),
-    "start": DecisionRequested("start", "f"),
+    "start": DecisionRequested("start_fleet", "f"),
     "resume": DecisionRequested("resume", "f", summary="(the state of the host)", user="U02BOB"),
     "containers": DecisionRequested(
-        "containers", "f", host="kaditz", names=("web", "batch"), summary="(what does not run)"
+        "start_containers", "f", host="kaditz", names=("web", "batch"), summary="(what does not run)"
     ),
-    "stop": DecisionRequested("stop", "f", host="kaditz", names=("consul",), summary="(what is unused)"),
-    "store": DecisionRequested("store", "f", host="kaditz", names=("consul",), summary="(what is stopped)"),
+    "stop": DecisionRequested("stop_store", "f", host="kaditz", names=("consul",), summary="(what is unused)"),
+    "store": DecisionRequested("remove_store", "f", host="kaditz", names=("consul",), summary="(what is stopped)"),
 }
 COMMANDS: tuple[Command, ...] = (
     ListHosts(), ListNodes(), RunDoctor(), PlanHost("kaditz"), Migrate("kaditz"), MigrateAll(), Accept("j8xsy2yb802b"),
@@ -150,14 +150,14 @@ def _acceptances() -> dict[str, Message]:
 def _ends() -> dict[str, Message]:
     outcomes: dict[Outcome, Message] = {
         "done": run_message(*WHOLE, JobFinished("done", "(the result)", hint="(the hint)")),
-        "nothing": run_message(JobStarted(), JobFinished("nothing", "(the result)")),
+        "nothing": run_message(JobStarted(), JobFinished("unchanged", "(the result)")),
         "refused": run_message(
             JobStarted(), Planned((), (BLOCK, WARNING)), JobFinished("refused", "(why)", "(the state)", "(the hint)")
         ),
         "failed": run_message(
             *HALF, StepFailed("b", "(why)"), JobFinished("failed", "(why)", "(the state)", "(the hint)")
         ),
-        "restored": run_message(*HALF, JobFinished("restored", "(why)", "(the state)", "(the hint)")),
+        "rolled_back": run_message(*HALF, JobFinished("rolled_back", "(why)", "(the state)", "(the hint)")),
         "cancelled": run_message(*HALF, JobFinished("cancelled", "cancelled", user="U02BOB")),
     }
     assert set(outcomes) == set(get_args(Outcome))

@@ -29,7 +29,7 @@ NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 WAITING = DecisionRequested(
     "accept", "f00d", Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5"), Quorum(2, 0, 3, 1)
 )
-STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("CheckNode", "See the node Ready"))
+STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("WaitForReady", "See the node Ready"))
 
 
 def waiting_run(flow: Flow) -> tuple[str, object]:
@@ -233,7 +233,7 @@ def test_a_post_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
     flow.workspace.set_fault("drop_reply", method="chat.postMessage")
     message = flow.send_command("/swarm migrate lausen", "queued")
     run = flow.run_id_of(message)
-    flow.emit(run, JobStarted("lausen"), JobFinished("nothing", "nothing to do"))
+    flow.emit(run, JobStarted("lausen"), JobFinished("unchanged", "nothing to do"))
     flow.workspace.wait_for_message(
         ALICE, OPS, lambda visible: visible.ts == message.ts and "nothing to do" in visible.plain_text
     )
@@ -250,7 +250,10 @@ def test_a_detail_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
     flow.workspace.set_fault("drop_reply", method="chat.postMessage")
     run = flow.run_id_of(message)
     flow.emit(
-        run, JobStarted("lausen"), ThreadDetail("what apt said", "nothing new"), JobFinished("nothing", "nothing to do")
+        run,
+        JobStarted("lausen"),
+        ThreadDetail("what apt said", "nothing new"),
+        JobFinished("unchanged", "nothing to do"),
     )
     deadline = time.monotonic() + 20
     while run.encode() in flow.redis.smembers("bot:open"):
@@ -270,7 +273,7 @@ def test_a_detail_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
 def test_slack_that_refuses_for_a_while_gets_the_last_state_once(flow: Flow, kind: str) -> None:
     message = flow.send_command("/swarm migrate lausen", "queued")
     flow.workspace.set_fault(kind, method="chat.update", times=2)
-    flow.emit(flow.run_id_of(message), JobStarted("lausen"), JobFinished("nothing", "nothing to do"))
+    flow.emit(flow.run_id_of(message), JobStarted("lausen"), JobFinished("unchanged", "nothing to do"))
     flow.workspace.wait_for_message(
         ALICE, OPS, lambda visible: visible.ts == message.ts and "nothing to do" in visible.plain_text, 20
     )
@@ -279,7 +282,7 @@ def test_slack_that_refuses_for_a_while_gets_the_last_state_once(flow: Flow, kin
 def test_a_reporter_killed_and_started_again_goes_on_with_the_same_message(flow: Flow) -> None:
     message = flow.send_command("/swarm migrate lausen", "queued")
     flow.processes.kill("reconciler")
-    flow.emit(flow.run_id_of(message), JobStarted("lausen"), JobFinished("nothing", "nothing to do"))
+    flow.emit(flow.run_id_of(message), JobStarted("lausen"), JobFinished("unchanged", "nothing to do"))
     flow.processes.start("reconciler")
     visible = flow.workspace.wait_for_message(
         ALICE, OPS, lambda m: m.ts == message.ts and "nothing to do" in m.plain_text, 20
@@ -291,7 +294,7 @@ def test_a_message_that_was_deleted_comes_again(flow: Flow) -> None:
     message = flow.send_command("/swarm migrate lausen", "queued")
     run = flow.run_id_of(message)
     flow.workspace.delete_message(message)
-    flow.emit(run, JobStarted("lausen"), JobFinished("nothing", "nothing to do"))
+    flow.emit(run, JobStarted("lausen"), JobFinished("unchanged", "nothing to do"))
     again = flow.workspace.wait_for_message(
         ALICE, OPS, lambda visible: f"run `{run}`" in visible.plain_text and "nothing" in visible.plain_text
     )

@@ -8,13 +8,13 @@ from imker.protocol import version
 from tests.integration.conftest import ALICE, OPS, Flow
 from tests.support import streams
 
-DATA = Path("tests/data/contract")
+DATA = Path("tests/data/protocol")
 
 
 def test_events_of_a_newer_contract_are_told_as_such_and_the_reporter_goes_on(flow: Flow, folder: Path) -> None:
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
-    for line in (DATA / "2-events.jsonl").read_text().splitlines():
+    for line in (DATA / "3-events.jsonl").read_text().splitlines():
         flow.redis.xadd(version.events_key(run), streams.signed_entry(run, line.replace("k3fm9x2q", run), flow.key))  # type: ignore[arg-type]
     flow.redis.publish(version.WAKE_CHANNEL, run)
     flow.workspace.wait_for_message(
@@ -26,14 +26,14 @@ def test_events_of_a_newer_contract_are_told_as_such_and_the_reporter_goes_on(fl
 def test_a_job_of_a_newer_bot_ends_in_words(flow: Flow, folder: Path) -> None:
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
-    newer = (DATA / "2-requests.jsonl").read_text().splitlines()[0].replace("k3fm9x2q", run)
+    newer = (DATA / "3-requests.jsonl").read_text().splitlines()[0].replace("k3fm9x2q", run)
     job_data = JSONSerializer.dumps((version.JOB_FUNCTION, None, [newer, flow.key.sign(newer)], {}))
     flow.redis.hset(f"rq:job:{run}-1", "data", job_data)
     flow.processes.start("changes")
     ended = flow.workspace.wait_for_message(
         ALICE,
         OPS,
-        lambda visible: visible.ts == message.ts and "contract 2, these RQ workers 1" in visible.plain_text,
+        lambda visible: visible.ts == message.ts and "protocol version 3, these RQ workers use 2" in visible.plain_text,
         20,
     )
     assert ended.text.startswith("🚫")

@@ -141,7 +141,7 @@ def looked_at_again(redis: Redis) -> bool:
 
 
 WRITES: list[tuple[Callable[[Redis], bool], bytes]] = [
-    (taken_up, b"imker:used"), (told, b"xadd"), (told, b"expire"), (told, b"publish"),
+    (taken_up, b"imker:consumed"), (told, b"xadd"), (told, b"expire"), (told, b"publish"),
     (locked, b"lock:swarm"), (locked, b"incr"), (renewed, b"pexpire"), (counted_on, b"tonumber"),
     (free_again, b"call('del'"), (recorded, b"audit:id"), (enqueued, b"rq:job:k3fm9x2q-1"), (enqueued, b"sadd"),
     (started, b"bot:run:k3fm9x2q\r\n$"), (started, b"bot:recent"), (started, b"bot:open"),

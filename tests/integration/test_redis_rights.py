@@ -44,15 +44,15 @@ def test_the_table_has_each_of_imkers_users_and_tries_each_command(admin: Redis)
 
 
 CHANNELS = {
-    "bot": {("publish", "imker:bell")},
-    "reconciler": {("publish", "imker:bell"), ("subscribe", "imker:bell")},
-    "jobs": {(do, to) for do in ("publish", "subscribe") for to in ("imker:bell", "rq:pubsub:worker")},
+    "bot": {("publish", "imker:wake")},
+    "reconciler": {("publish", "imker:wake"), ("subscribe", "imker:wake")},
+    "jobs": {(do, to) for do in ("publish", "subscribe") for to in ("imker:wake", "rq:pubsub:worker")},
 }
 
 
 @pytest.mark.parametrize("user", CHANNELS)
 def test_a_user_hears_and_rings_its_own_bells_only(admin: Redis, user: str) -> None:
-    tries = [(do, to) for do in OF_CHANNELS for to in ("imker:bell", "rq:pubsub:worker", "*", "elsewhere")]
+    tries = [(do, to) for do in OF_CHANNELS for to in ("imker:wake", "rq:pubsub:worker", "*", "elsewhere")]
     allowed = set()
     for do, to in tries:
         words = [do, to, "x"] if "publish" in do else [do, to]

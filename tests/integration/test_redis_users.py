@@ -40,7 +40,7 @@ REFUSED = [
     "XADD run:k3fm9x2q:events * event x", "DEL run:k3fm9x2q:events", "XTRIM run:k3fm9x2q:events MAXLEN 0",
     "XDEL run:k3fm9x2q:events 0-1", "SET run:k3fm9x2q:events x", "EXPIRE run:k3fm9x2q:events 0",
     "GET lock:host:kaditz", "SET lock:host:kaditz x", "DEL lock:host:kaditz", "INCR fence:swarm",
-    "SET imker:inventory []", "GET imker:used:k3fm9x2q-1", "DEL imker:used:k3fm9x2q-1", "GET imker:nodes",
+    "SET imker:inventory []", "GET imker:consumed:k3fm9x2q-1", "DEL imker:consumed:k3fm9x2q-1", "GET imker:last-nodes",
     "DEL audit", "XTRIM audit MAXLEN 0", "XDEL audit 0-1", "EXPIRE audit 0", "DEL audit:head", "RENAME audit bot:x",
     "SET audit x", "HSET audit x y", "XSETID audit 9-0", "SET audit:head x", "EXPIRE audit:head 0", "GET audit:head",
     "XADD audit:head * x y", "DEL audit:id:x", "HSET audit:id:x y z", "SET audit:posted x", "DEL audit:posted",

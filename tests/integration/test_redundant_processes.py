@@ -12,7 +12,7 @@ from lab.processes import Processes
 from tests.integration.conftest import ALICE, OPS, Flow, _wait_until
 from tests.support.figures import record_figure
 
-DONE = JobFinished("nothing", "nothing to do")
+DONE = JobFinished("unchanged", "nothing to do")
 
 
 @pytest.fixture

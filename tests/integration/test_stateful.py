@@ -175,5 +175,5 @@ def test_a_question_that_is_asked_anew_outlives_the_bot_that_was_told_so(redis: 
     story.report(None)
     assert story.stack.runs.open_runs() == []
     run = story.recent_runs()[0]
-    story.stack.deliver(story.stack.type_command(BOB, f"accept {run}"), ("decision.kept", 0))
+    story.stack.deliver(story.stack.type_command(BOB, f"accept {run}"), ("decision.saved", 0))
     story.teardown()

@@ -43,7 +43,7 @@ def test_it_ends_well_when_the_swarm_is_as_the_story_says() -> None:
 
 
 def a_job_dies(folder: Path) -> dict[str, str]:
-    (folder / "job.begun").touch()
+    (folder / "job.started").touch()
     return {"IMKER_FAULTS": str(folder)}
 
 

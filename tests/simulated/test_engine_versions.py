@@ -96,7 +96,7 @@ def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
         ("tondi", "down"),
         ("tondi", "ready"),
     ]
-    assert swarmed.run_job(Migrate("tondi", "worker"))[-1].outcome == "nothing"
+    assert swarmed.run_job(Migrate("tondi", "worker"))[-1].outcome == "unchanged"
 
 
 def test_without_quorum_nothing_is_told_nor_changed(swarmed) -> None:

@@ -177,7 +177,7 @@ def test_a_daemon_that_does_not_start_gives_the_host_its_old_state_back(
         lambda: new if machine.dockerd.installed_version().startswith("26") else would_refuse(),
     )
     last = imker.run_job(Migrate("tondi", "manager"))[-1]
-    assert last.outcome == "restored", last
+    assert last.outcome == "rolled_back", last
     assert Engine(imker.host("tondi")).version["Version"] == "20.10.24"
     assert "cluster-store" not in machine.disk.texts[DEFAULTS_PATH], "Debian's 20.10 does not start with it"
 

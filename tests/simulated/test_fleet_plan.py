@@ -19,13 +19,13 @@ def test_a_fleet_is_looked_at_arranged_and_waits_for_start(imker: JobRunner) -> 
     assert {body.text for body in events if isinstance(body, StepProgress)} == {
         "connewitz looked at", "tondi looked at", "lausen looked at"
     }  # fmt: skip
-    assert [body.key for body in events if isinstance(body, StepDone)] == ["Look", "Probe"]
+    assert [body.key for body in events if isinstance(body, StepDone)] == ["Gather", "Probe"]
     legs = fleet_plan_of(events).host_plans
     assert [(leg.host, leg.role, leg.tolerance[:10]) for leg in legs] == [
         ("connewitz", "manager", "1 manager:"), ("tondi", "manager", "2 managers"), ("lausen", "worker", "2 managers")
     ]  # fmt: skip
     assert isinstance(events[-1], DecisionRequested)
-    assert events[-1].question == "start"
+    assert events[-1].question == "start_fleet"
     deeds = [deed for deed in imker.fleet.world.history.actions() if "imker-probe" not in deed.detail]
     assert deeds == [], "nothing is changed"
 
@@ -64,7 +64,7 @@ def test_what_is_done_is_not_in_the_next_plan_and_in_the_end_there_is_nothing_to
     }
     assert len(fleet_plan_of(events).done_hosts) == moved
     if moved == 3:
-        assert events[-1] == JobFinished("nothing", "nothing to do: all 3 hosts are in the swarm")
+        assert events[-1] == JobFinished("unchanged", "nothing to do: all 3 hosts are in the swarm")
 
 
 def test_a_stores_host_that_is_the_only_manager_goes_first_and_its_store_stays_for_those_after_it(

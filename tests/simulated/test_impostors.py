@@ -251,7 +251,7 @@ def test_a_copy_of_a_nodes_disk_is_refused_with_both_names(victim: Attack, monke
     monkeypatch.setattr(docker_cli, "engine_info", _with_id_of("lausen", "tondi", docker_cli.engine_info))
     for name in ("tondi", "lausen"):
         refused(victim.imker.run_job(Migrate(name, "worker")), "tondi", "lausen")
-    assert victim.imker.run_job(Migrate("kaditz", "worker"))[-1].outcome == "nothing"
+    assert victim.imker.run_job(Migrate("kaditz", "worker"))[-1].outcome == "unchanged"
     assert victim.deeds("node", "promote", "join") == []
 
 
@@ -310,7 +310,7 @@ def test_a_node_seen_on_another_interface_is_refused_with_the_line_to_add(two_in
         line = f'[hosts.{name}] swarm_address = "{second(two_interfaces, name)}"'
         refused(two_interfaces.imker.run_job(Migrate("lausen", "worker")), line)
         named(two_interfaces, name)
-    assert two_interfaces.imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "nothing"
+    assert two_interfaces.imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "unchanged"
 
 
 def test_a_host_joins_with_its_swarm_address_through_the_managers(two_interfaces: Attack) -> None:

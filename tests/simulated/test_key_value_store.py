@@ -58,7 +58,7 @@ def test_a_consul_that_no_classic_swarm_names_runs_on(imker: JobRunner, host: st
     assert findings(events) == "none in use here"
     assert [(stranger.running, stranger.restart) for stranger in strangers] == [(True, "always")] * 2
     (nothing,) = [body for body in imker.run_job(RetireStore(host)) if isinstance(body, JobFinished)]
-    assert nothing.outcome == "nothing"
+    assert nothing.outcome == "unchanged"
     assert all(stranger.running for stranger in strangers)
 
 
@@ -67,7 +67,7 @@ def test_its_exporter_beside_it_runs_on(imker: JobRunner) -> None:
     for name, role in (("connewitz", "manager"), ("tondi", "worker")):
         imker.run_job(Migrate(name, role))
     question = imker.run_job(Migrate("lausen", "worker"))[-1]
-    assert (question.question, question.names) == ("store", (STORE,))
+    assert (question.question, question.names) == ("remove_store", (STORE,))
     assert (exporter.running, exporter.restart) == (True, "always")
 
 
@@ -78,7 +78,7 @@ def test_the_last_member_after_the_stores_host_it_is_stopped_by_one_click_and_re
     events = imker.run_job(Migrate("tondi", "worker"))
     question = events[-1]
     assert isinstance(question, DecisionRequested)
-    assert (question.question, question.host, question.names) == ("stop", "lausen", (STORE,))
+    assert (question.question, question.host, question.names) == ("stop_store", "lausen", (STORE,))
     assert question.summary.startswith("tondi is in the swarm. Nobody needs consulnode01 on lausen any more.")
     assert "Once it is stopped, these can be closed on lausen: TCP 8500 " in details(events)
     assert "TCP 2377" in details(events)
@@ -86,7 +86,7 @@ def test_the_last_member_after_the_stores_host_it_is_stopped_by_one_click_and_re
     assert containers[STORE].running, "not before somebody says so"
     stopped = imker.run_job(RetireStore("lausen"), yes(question))[-1]
     assert isinstance(stopped, DecisionRequested)
-    assert (stopped.question, stopped.host) == ("store", "lausen")
+    assert (stopped.question, stopped.host) == ("remove_store", "lausen")
     assert (containers[STORE].running, containers[STORE].restart) == (False, "no")
     gone = imker.run_job(RetireStore("lausen"), yes(stopped))[-1]
     assert gone == JobFinished("done", "consulnode01 is gone from lausen; its volumes stay")
@@ -103,7 +103,7 @@ def test_a_manager_to_be_that_was_the_last_is_told_at_once_and_asked_when_it_is_
     )
     question = imker.run_job(Accept(events[-1].candidate.node), yes(events[-1]))[-1]
     assert isinstance(question, DecisionRequested)
-    assert (question.question, question.host) == ("stop", "lausen")
+    assert (question.question, question.host) == ("stop_store", "lausen")
     assert question.summary.startswith("tondi is a manager now.")
 
 
@@ -126,7 +126,7 @@ def test_one_that_a_job_stopped_before_it_died_is_asked_about_by_the_next_and_to
     events = imker.run_job(Migrate("lausen", "worker"))
     assert "StopStore" not in steps(events)
     assert isinstance(events[-1], DecisionRequested)
-    assert (events[-1].question, store.running) == ("store", False)
+    assert (events[-1].question, store.running) == ("remove_store", False)
     assert "These can be closed on lausen: TCP 8500 " in details(events)
     again = imker.run_job(Migrate("lausen", "worker"))[-1]
     assert isinstance(again, JobFinished)

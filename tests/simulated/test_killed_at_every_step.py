@@ -120,7 +120,7 @@ def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
             _breaks(failing, imker.fleet[host].dockerd, later)
             last = imker.run_job(command)[-1]
         where = f"after {number} of {complete_run}: {last}"
-        assert last.outcome == "restored", where
+        assert last.outcome == "rolled_back", where
         assert "old files and package are back" in last.summary, where
         assert last.state.startswith(state), where
         assert _old(imker.fleet[host]) == was, where
@@ -132,12 +132,12 @@ def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
 @pytest.mark.parametrize(
     ("failing", "point", "times"),
     [
-        ("RestartEngine", "restart.asked", 0),  # of the old Engine; the new one refuses its options before
-        ("RestartEngine", "back.files", 0),
-        ("RestartEngine", "upgrade.begun", 1),  # the old package's
-        ("RestartEngine", "upgrade.over", 1),
-        ("RestartEngine", "back.package", 0),
-        ("UpgradeEngine", "upgrade.over", 0),
+        ("RestartEngine", "restart.requested", 0),  # of the old Engine; the new one refuses its options before
+        ("RestartEngine", "rollback.files", 0),
+        ("RestartEngine", "upgrade.started", 1),  # the old package's
+        ("RestartEngine", "upgrade.finished", 1),
+        ("RestartEngine", "rollback.package", 0),
+        ("UpgradeEngine", "upgrade.finished", 0),
     ],
 )
 def test_killed_on_its_way_back_a_host_is_put_back_by_the_next_job(
@@ -159,13 +159,13 @@ def test_killed_on_its_way_back_a_host_is_put_back_by_the_next_job(
         _breaks(failing, machine.dockerd, broken)
         _killed(imker, kind.command, (), point, times)
         last = imker.run_job(kind.command)[-1]
-    assert last.outcome == "restored", last
+    assert last.outcome == "rolled_back", last
     assert _old(machine) == was
     assert isinstance(imker.run_job(kind.command)[-1], DecisionRequested)
     assert _steps(imker.run_job(kind.command)) == ()
 
 
-@pytest.mark.parametrize("after", ["SwitchSource", "RewriteOptions", "UpgradeEngine", "PutOptionsBack"])
+@pytest.mark.parametrize("after", ["SwitchAptSource", "RewriteOptions", "UpgradeEngine", "RestoreOptions"])
 def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
     after: str, other: Callable[..., Fleet], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,14 +182,14 @@ def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
     machine.disk.write(daemon_option_files.DEFAULTS_PATH, edited_text)
     monkeypatch.setattr(files, "backup_suffix", lambda: LATER)
     _breaks("RestartEngine", machine.dockerd, monkeypatch)
-    assert imker.run_job(kind.command)[-1].outcome == "restored"
+    assert imker.run_job(kind.command)[-1].outcome == "rolled_back"
     copies = {
         path: text
         for path, text in machine.disk.texts.items()
         if path.startswith(f"{daemon_option_files.DEFAULTS_PATH}.imker-")
     }
     assert edited_text in copies.values()
-    if after != "SwitchSource":  # by then the file had not been changed: the words are what is gone back to
+    if after != "SwitchAptSource":  # by then the file had not been changed: the words are what is gone back to
         assert _old(machine) == was
 
 

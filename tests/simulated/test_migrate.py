@@ -32,10 +32,10 @@ def test_three_hosts_go_into_swarm_mode_and_stay_as_they_are_when_asked_again(im
     ]
     assert "tondi is a manager now" in accept_events.summary
     stored = imker.run_job(Migrate("lausen", "worker"))[-1]
-    assert stored.question == "store"
+    assert stored.question == "remove_store"
     _as_promised(imker.fleet)
     for name, role in (("connewitz", "manager"), ("tondi", "manager"), ("lausen", "worker")):
-        assert imker.run_job(Migrate(name, role))[-1].outcome == "nothing"
+        assert imker.run_job(Migrate(name, role))[-1].outcome == "unchanged"
     (table,) = [body for body in imker.run_job(ListNodes()) if isinstance(body, NodeTable)]
     rows = {row.hostname: (row.status, row.manager_status, row.engine) for row in table.rows}
     assert rows == {
@@ -120,9 +120,9 @@ STILL = (
         ("tondi", "manager", False, "accept", STILL),
         ("lausen", "manager", True, "accept", f"{AGAIN.format('lausen')} {STORE}"),
         ("lausen", "manager", False, "accept", STORE),
-        ("lausen", "worker", True, "containers", STORE),
-        ("lausen", "worker", False, "store", "lausen is in the swarm. consulnode01 on lausen is stopped"),
-        ("tondi", "worker", True, "containers", "These ran before and do not run now: web. The thread says why."),
+        ("lausen", "worker", True, "start_containers", STORE),
+        ("lausen", "worker", False, "remove_store", "lausen is in the swarm. consulnode01 on lausen is stopped"),
+        ("tondi", "worker", True, "start_containers", "These ran before and do not run now: web. The thread says why."),
     ],
 )
 def test_of_a_manager_to_be_too_it_is_said_what_did_not_come_back_and_what_nobody_needs(
@@ -162,9 +162,9 @@ def test_without_a_role_who_waits_is_asked_for_again_and_who_manages_stays_so(im
     first = imker.run_job(Migrate("tondi", "manager"))[-1]
     again = imker.run_job(Migrate("tondi"))[-1]
     assert (again.question, again.fingerprint) == ("accept", first.fingerprint)
-    assert imker.run_job(Migrate("connewitz"))[-1].outcome == "nothing"
+    assert imker.run_job(Migrate("connewitz"))[-1].outcome == "unchanged"
     assert imker.run_job(PlanHost("tondi"))[-1] == JobFinished(
-        "nothing",
+        "unchanged",
         f"nothing to do on tondi: it waits to be accepted as a manager, /swarm accept {first.candidate.node[:12]}",
     )
 
@@ -226,7 +226,7 @@ def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, m
     monkeypatch.setattr("jobs.execute.files.shutil.copy2", refuses)
     *_, step, last = imker.run_job(Migrate("tondi", "worker"))
     assert isinstance(step, StepFailed)
-    assert step.key == "CleanMachine"
+    assert step.key == "CleanDockerMachineConfig"
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
     assert "Not done: Take the classic Swarm out of docker-machine's store." in last.state

@@ -58,15 +58,15 @@ def test_all_of_it_leader_last_of_the_managers_each_alone_and_at_work_again(imke
         assert (
             result.index("DrainNode")
             < result.index("RestartEngine")
-            < result.index("CheckNode")
-            < result.index("Activate")
+            < result.index("WaitForReady")
+            < result.index("ActivateNode")
         )
-        assert ("AwaitReachable" in result) is (name in MANAGERS)
+        assert ("WaitForReachable" in result) is (name in MANAGERS)
     nodes = imker.fleet.world.swarm.nodes.values()
     assert {(node.hostname, node.engine_version, node.availability, len(node.labels)) for node in nodes} == {
         (name, "26.1.5", "active", 0) for name in HOST_NAMES
     }
-    assert imker.run_job(MigrateAll())[-1] == JobFinished("nothing", "nothing to do: all 3 hosts are in the swarm")
+    assert imker.run_job(MigrateAll())[-1] == JobFinished("unchanged", "nothing to do: all 3 hosts are in the swarm")
 
 
 def test_one_whose_new_engine_does_not_start_does_what_it_did_and_the_next_run_may_try_again(
@@ -81,7 +81,7 @@ def test_one_whose_new_engine_does_not_start_does_what_it_did_and_the_next_run_m
     with monkeypatch.context() as patch:
         patch.setattr(dockerd, "refusal", broken)
         last = imker.run_job(Migrate("lausen", "worker"), yes(events))[-1]
-    assert (last.outcome, dockerd.version) == ("restored", "20.10.24")
+    assert (last.outcome, dockerd.version) == ("rolled_back", "20.10.24")
     assert "Engine 20.10.24 runs there" in last.state
     (node,) = [node for node in imker.fleet.world.swarm.nodes.values() if node.hostname == "lausen"]
     assert (node.availability, node.labels) == ("active", {})

@@ -21,14 +21,14 @@ from tests.support.figures import record_figure
 TOLD = 90.0  # seconds within which a person knows that a host is not heard of
 TONDI = Migrate("tondi", "manager")
 STEPS = (
-    "RetireContainers",
-    "SwitchSource",
+    "RemoveClassicContainers",
+    "SwitchAptSource",
     "UpgradeEngine",
-    "PutOptionsBack",
+    "RestoreOptions",
     "RestartEngine",
-    "StartContainers",
+    "EnsureContainersRunning",
     "JoinSwarm",
-    "CheckNode",
+    "WaitForReady",
     "MarkPending",
 )
 COMMANDS = {  # the longest waits

@@ -55,18 +55,18 @@ EVENTS_BY_WORD: dict[Word, tuple[EventBody, ...]] = {
     "resume": (*STARTED_EVENTS, StepDone("UpgradeEngine"), DecisionRequested("resume", "f00d")),
     "pending": (*MIGRATED_EVENTS, DecisionRequested("accept", "f00d")),
     "done": (*MIGRATED_EVENTS, JobFinished("done", "x is in the swarm.")),
-    "nothing": (JobStarted("x"), JobFinished("nothing", "nothing to do")),
-    "containers": (*MIGRATED_EVENTS, DecisionRequested("containers", "f00d", names=("batch",))),
-    "stop": (*MIGRATED_EVENTS, DecisionRequested("stop", "f00d")),
-    "store": (*MIGRATED_EVENTS, DecisionRequested("store", "f00d")),
-    "kept": (*MIGRATED_EVENTS, DecisionRequested("store", "f00d")),
+    "nothing": (JobStarted("x"), JobFinished("unchanged", "nothing to do")),
+    "containers": (*MIGRATED_EVENTS, DecisionRequested("start_containers", "f00d", names=("batch",))),
+    "stop": (*MIGRATED_EVENTS, DecisionRequested("stop_store", "f00d")),
+    "store": (*MIGRATED_EVENTS, DecisionRequested("remove_store", "f00d")),
+    "kept": (*MIGRATED_EVENTS, DecisionRequested("remove_store", "f00d")),
     "failed": (
         *STARTED_EVENTS,
         StepFailed("UpgradeEngine", "dpkg: error"),
         JobFinished("failed", "apt-get install failed", "x runs as before.", "Mend it."),
     ),
     "refused": (JobStarted("x"), JobFinished("refused", "the disk is full")),
-    "restored": (*STARTED_EVENTS, JobFinished("restored", "the Engine did not come back")),
+    "restored": (*STARTED_EVENTS, JobFinished("rolled_back", "the Engine did not come back")),
     "lost": STARTED_EVENTS,
     "cancelled": (*STARTED_EVENTS, JobFinished("cancelled", "cancelled", user="U02BOB")),
     "declined": (JobStarted("x"), Planned(STEPS, (WARNING,)), DecisionRequested("continue", "f00d")),
@@ -101,7 +101,7 @@ def build_fleet(
     decisions = (Decision(1, "start", BOB, AT + 5),) if started else ()
     record = RunRecord(FLEET, MigrateAll(), "migrate all", ALICE, "C01OPS", AT, 1, decisions)
     fleet_plan = FleetPlanned(tuple(leg for leg, _ in legs), result, findings, parallel)
-    bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, DecisionRequested("start", "f00d"))
+    bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, DecisionRequested("start_fleet", "f00d"))
     view = fold(record, [Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)], "over", AT + 60)
     children = {item.host: host_run(item.host, word) for item, word in legs if word != "ahead"}
     state = fold_fleet(view, children, Hold(hold, BOB, AT + 30) if hold else None)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from types import FrameType, ModuleType
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 PACKAGES = ("bot", "jobs", "imker")
 METHODS = ("search", "match", "fullmatch", "findall", "sub", "split", "finditer", "subn")
 # Characters of a text, and seconds of processor time: linear takes a tenth of that, quadratic ten times as much.

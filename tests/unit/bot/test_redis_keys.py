@@ -25,7 +25,7 @@ from tests.unit.bot.runs.test_tampering import FILE, World
 ROOT = Path(__file__).parents[3]
 ROW = re.compile(r"^ +\| (`.*?) \| .*? \| .*? \| (.*?) \|$", re.MULTILINE)
 SEALED = re.compile(rb"[0-9a-f]{64} ")
-NOT_HERE = {"imker:used:*", "lock:*", "fence:*", "rq:*"}  # of the RQ workers, and RQ's own
+NOT_HERE = {"imker:consumed:*", "lock:*", "fence:*", "rq:*"}  # of the RQ workers, and RQ's own
 
 
 def table() -> dict[str, bool]:

@@ -72,7 +72,9 @@ LOUD: dict[str, Callable[[Redis], object]] = {
     "the head's number is beyond any": lambda redis: redis.hset(audit_log.HEAD_KEY, "seq", "9" * 5000),
     "the head is set back": lambda redis: redis.hset(audit_log.HEAD_KEY, "seq", 0),
     "the head is gone": lambda redis: redis.delete(audit_log.HEAD_KEY),
-    "an entry with the highest number": lambda redis: redis.xadd(audit_log.STREAM_KEY, {"entry": "x"}, id=f"{2**64 - 1}-0"),
+    "an entry with the highest number": lambda redis: redis.xadd(
+        audit_log.STREAM_KEY, {"entry": "x"}, id=f"{2**64 - 1}-0"
+    ),
 }  # fmt: skip
 
 

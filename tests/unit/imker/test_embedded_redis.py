@@ -18,8 +18,8 @@ from imker import embedded_redis, redis_connection
 
 PROGRAM = """
 import sys
-from imker import broker
-redis = broker.connect(None)
+from imker import redis_connection
+redis = redis_connection.connect(None)
 redis.incr("users")
 print(redis.info("server")["process_id"], flush=True)
 sys.stdin.read()

@@ -1,6 +1,6 @@
 """The points where a death matters: each is in the code, none is unlisted, and without the environment's word they do
 
-nothing. tests/chaos/test_points.py dies at each.
+nothing. tests/chaos/test_failpoints.py dies at each.
 """
 
 import os
@@ -18,18 +18,18 @@ from imker.failpoints import FAILPOINTS
 
 ROOT = Path(failpoints.__file__).parent.parent
 CROSSING = """
-from imker.fault import fault
-fault("step.next")
+from imker.failpoints import failpoint
+failpoint("step.next")
 print("alive", flush=True)
-fault("step.done")
-fault("step.next")
+failpoint("step.done")
+failpoint("step.next")
 """
 
 
 def test_every_point_is_in_the_code_and_none_is_unlisted() -> None:
     code = [path.read_text() for side in ("bot", "jobs", "imker") for path in (ROOT / side).rglob("*.py")]
-    used = [point for text in code for point in re.findall(r"\bfault\(([^)]*)\)", text)]
-    assert sorted({point.strip('"') for point in used} - {"point: Point"}) == sorted(FAILPOINTS)
+    used = [point for text in code for point in re.findall(r"\bfailpoint\(([^)]*)\)", text)]
+    assert sorted({point.strip('"') for point in used} - {"point: Failpoint"}) == sorted(FAILPOINTS)
     assert len(FAILPOINTS) == len(set(FAILPOINTS))
 
 

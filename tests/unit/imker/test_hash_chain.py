@@ -2,6 +2,7 @@ import hashlib
 import re
 from dataclasses import replace
 from itertools import accumulate
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -39,8 +40,8 @@ def test_an_untouched_chain_is_whole() -> None:
 @pytest.mark.parametrize(
     ("change", "seq", "says"),
     [
-        (lambda e: [*e[:4], replace(e[4], fact=replace(e[4].fact, who="U09EVE")), *e[5:]], 5, "was changed"),
-        (lambda e: [*e[:4], replace(e[4], at=1.0), *e[5:]], 5, "was changed"),
+        (lambda e: [*e[:4], replace(e[4], fact=replace(e[4].fact, user="U09EVE")), *e[5:]], 5, "was changed"),
+        (lambda e: [*e[:4], replace(e[4], recorded_at=1.0), *e[5:]], 5, "was changed"),
         (lambda e: [*e[:4], *e[5:]], 6, "entries 5 to 5 are missing"),
         (lambda e: e[3:], 4, "entries 1 to 3 are missing"),
         (lambda e: [*e[:4], e[5], e[4], *e[6:]], 6, "entries 5 to 5 are missing"),
@@ -114,12 +115,14 @@ def test_an_entry_outlives_its_json(text: str, details: dict[str, str], at: floa
 def test_any_one_field_that_differs_is_found(number: int, data: st.DataObject) -> None:
     entries = chained(number)
     at = data.draw(st.integers(0, number - 1))
-    name = data.draw(st.sampled_from(("seq", "at", "prev", "hash", "who", "channel", "run", "host", "id")))
+    name = data.draw(
+        st.sampled_from(("seq", "recorded_at", "previous_hash", "hash", "user", "channel", "run", "host", "id"))
+    )
     value = data.draw(st.integers(1000, 9999))
     old = entries[at]
-    if name in ("seq", "at"):
+    if name in ("seq", "recorded_at"):
         new = replace(old, **{name: value})
-    elif name in ("prev", "hash"):
+    elif name in ("previous_hash", "hash"):
         new = replace(old, **{name: f"{value:064d}"})
     else:
         new = replace(old, fact=replace(old.fact, **{name: str(value)}))
@@ -167,3 +170,17 @@ def test_the_hash_is_over_canonical_json() -> None:
         f'"prev":"{hash_chain.GENESIS_HASH}","seq":1}}'
     )
     assert entry.hash == hashlib.sha256(chain_entries.encode()).hexdigest()
+
+
+def test_verifies_a_log_that_an_older_version_wrote() -> None:
+    """The stored names are hashed: a renamed attribute must not change what is stored. Entries 4 to 9 are signed."""
+    lines = Path("tests/data/audit/first-release.jsonl").read_text().splitlines()
+    entries = [decode_entry(line) for line in lines]
+    last = entries[-1]
+    assert last is not None
+    assert last.fact == AuditFact(
+        "k3fm9x2q:2:e", "ended", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done", "job": "2"}
+    )
+    head = Head(9, "0080cd7487665ff18fe3a7b77f651e659cb9c7ace13d947de47d54bb66b03d4c", "the channel")
+    assert verify(entries, [head], b"audit-key", unsigned_until=3) == ()
+    assert [encode_entry(entry) for entry in entries if entry] == lines

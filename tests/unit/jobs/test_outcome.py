@@ -60,7 +60,7 @@ def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, st
 
     def fails() -> Any:
         if stepped:
-            journal.emit(StepStarted("Promote"))
+            journal.emit(StepStarted("PromoteNode"))
         raise failed
 
     run.run_handler(request, journal, fails)
@@ -73,7 +73,7 @@ def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, st
 @pytest.mark.parametrize("failed", [*map(create_error, KINDS), OSError("no")], ids=lambda failed: type(failed).__name__)
 def test_whatever_went_wrong_while_looking(redis: Redis, failed: Exception, command: Command) -> None:
     last = ended(redis, command, failed)
-    assert last.outcome in ("failed", "cancelled", "restored")
+    assert last.outcome in ("failed", "cancelled", "rolled_back")
     assert last.summary
     assert last.state == (getattr(failed, "state", "") or "Nothing was changed.")
     own_hint = getattr(failed, "hint", "")

@@ -26,9 +26,9 @@ TEXT = codec.encode_message(ASKED)
 @pytest.mark.parametrize(
     ("function", "arguments", "why"),
     [
-        ("jobs.run.run", ("nonsense", "0" * 64), "not a message of this contract"),
-        ("jobs.run.run", (), "not a message of this contract"),
-        ("jobs.run.run", ([TEXT], {}), "not a message of this contract"),
+        ("jobs.run.run", ("nonsense", "0" * 64), "not a message of this protocol"),
+        ("jobs.run.run", (), "not a message of this protocol"),
+        ("jobs.run.run", ([TEXT], {}), "not a message of this protocol"),
         ("jobs.run.run", (TEXT,), "the job is not signed"),
         ("jobs.run.run", (TEXT, "0" * 64, "more"), "the job's signature is wrong"),
         ("os.system", ("true",), "this RQ worker runs jobs.run.run only, not os.system"),

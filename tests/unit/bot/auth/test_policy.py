@@ -120,8 +120,8 @@ def asks(question: Question) -> DecisionRequested:
         ("U02BOB", "continue", "continue", False, False),
         ("U01ALICE", "accept", "accept", True, False),
         ("U01ALICE", "continue", "continue", False, True),
-        ("U01ALICE", "containers", "continue", False, True),
-        ("U01ALICE", "store", "continue", False, True),
+        ("U01ALICE", "start_containers", "continue", False, True),
+        ("U01ALICE", "remove_store", "continue", False, True),
         ("U05ERIN", "continue", "continue", False, False),
         ("U03CAROL", "continue", "cancel", False, False),
         ("U03CAROL", "accept", "again", False, False),
@@ -135,7 +135,9 @@ def test_who_may_answer(user: str, question: Question, verdict: Choice, accept_o
 
 @pytest.mark.parametrize(("user", "allowed"), [("U01ALICE", True), ("U05ERIN", False)])
 def test_starting_a_fleet_takes_the_right_for_every_host(user: str, allowed: bool) -> None:
-    answer = authorize_decision(RIGHTS, OPS, actor(user), record("U01ALICE", MigrateAll()), asks("start"), "start")
+    answer = authorize_decision(
+        RIGHTS, OPS, actor(user), record("U01ALICE", MigrateAll()), asks("start_fleet"), "start"
+    )
     assert isinstance(answer, Allowed) is allowed
 
 

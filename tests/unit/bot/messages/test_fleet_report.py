@@ -106,7 +106,9 @@ def test_a_package_managers_words_stay_in_the_thread() -> None:
 def test_what_became_of_a_container(row: ContainerRow | None, word: str, is_left_over: bool) -> None:
     after = ContainerSnapshot("after", "a", "26.1.5", (row,) if row else ())
     text = render_report(
-        with_run(finished_fleet(("a", "done")), container_snapshots=(ContainerSnapshot("before", "a", "", (WEB,)), after))
+        with_run(
+            finished_fleet(("a", "done")), container_snapshots=(ContainerSnapshot("before", "a", "", (WEB,)), after)
+        )
     )
     assert f"| web | nginx:1.11 | unless-stopped | runs | {word} |" in text
     assert ("- a: does not run: web" in text) is is_left_over

@@ -44,9 +44,9 @@ PENDING = DecisionRequested(
     asked_at=Timestamp(NOW.unix - 4000, "boot", 1000.0),
     valid_seconds=1800.0,
 )
-CONTAINERS = DecisionRequested("containers", "f", host="kaditz", names=("web", "batch"))
-STORE = DecisionRequested("store", "f", host="kaditz", names=("consul",))
-STOP = DecisionRequested("stop", "f", host="kaditz", names=("consul",))
+CONTAINERS = DecisionRequested("start_containers", "f", host="kaditz", names=("web", "batch"))
+STORE = DecisionRequested("remove_store", "f", host="kaditz", names=("consul",))
+STOP = DecisionRequested("stop_store", "f", host="kaditz", names=("consul",))
 WARNED = DecisionRequested("continue", "f")
 CANCELLED = JobFinished("cancelled", "cancelled", user="U02BOB")
 PAUSED = DecisionRequested("resume", "f", summary="Done: <@U03CAROL>.", user="U02BOB")
@@ -65,7 +65,7 @@ ENDS = {
     "failed, no word": (render_run(*BROKEN, JobFinished("failed", "Imker broke")), "Imker broke", ONE_OF_TWO, RETRY),
     "failed at once": (render_run(JobStarted(), JobFinished("failed", "no answer", hint="Look.")), "no answer", NONE, f"Look. {RETRY}"),
     "failed, hint": (render_run(JobStarted(), JobFinished("failed", "x", hint="See /swarm hosts.")), "x", NONE, "See /swarm hosts."),
-    "restored": (render_run(*BROKEN, JobFinished("restored", "dockerd fails", "Old files are back.")), "dockerd", "Old", RETRY),
+    "restored": (render_run(*BROKEN, JobFinished("rolled_back", "dockerd fails", "Old files are back.")), "dockerd", "Old", RETRY),
     "refused": (render_run(*PLANNED, JobFinished("refused", "the disk is full", hint="Make room.")), "full", NONE, RETRY),
     "cancelled": (render_run(*BROKEN, CANCELLED), "cancelled by <@U02BOB>", ONE_OF_TWO, RETRY),
     "declined": (render_run(*PLANNED, WARNED, choice="cancel"), "cancelled", NONE, RETRY),

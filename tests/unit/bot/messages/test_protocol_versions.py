@@ -12,10 +12,10 @@ from imker.protocol.commands import Migrate
 from lab.slack.validate_message import find_problems
 from tests.support import streams
 
-DATA = Path("tests/data/contract")
+DATA = Path("tests/data/protocol")
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
-OLD = (DATA / "1-events.jsonl").read_text().splitlines()
-NEW = (DATA / "2-events.jsonl").read_text().splitlines()
+OLD = (DATA / "2-events.jsonl").read_text().splitlines()
+NEW = (DATA / "3-events.jsonl").read_text().splitlines()
 
 
 def fold_and_render(lines: list[str], job_state: QueueStatus) -> tuple[RunState, str]:
@@ -28,17 +28,19 @@ def fold_and_render(lines: list[str], job_state: QueueStatus) -> tuple[RunState,
 
 
 def test_what_the_older_side_told_is_shown_as_ever() -> None:
-    view, text = fold_and_render([line for line in OLD if '"waiting"' not in line], "over")  # a job ends once
+    view, text = fold_and_render(
+        [line for line in OLD if '"decision_requested"' not in line], "over"
+    )  # a job ends once
     assert view.status == "over"
     assert "kaditz is in the swarm." in text
-    assert "contract" not in text
+    assert "protocol version" not in text
 
 
 @pytest.mark.parametrize(("job_state", "state"), [("running", "running"), ("over", "lost"), ("lost", "lost")])
 def test_what_the_newer_side_tells_is_not_guessed_at(job_state: QueueStatus, state: str) -> None:
     view, text = fold_and_render(OLD[:6] + NEW, job_state)
-    assert (view.status, view.other_protocol) == (state, 2)
-    assert "is of contract 2; the bot and the reconciler speak 1, and do not show it. Upgrade the older side." in text
+    assert (view.status, view.other_protocol) == (state, 3)
+    assert "protocol version 3; the bot and the reconciler use 2 and do not show them. Upgrade the older side." in text
     assert "Upgrade the Engine" in text, "what is understood is shown"
     assert ("How it ended cannot be read here." in text) is (state == "lost")
     assert "RQ reports" not in text

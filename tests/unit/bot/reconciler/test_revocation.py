@@ -72,7 +72,7 @@ class Team(World):
         self.types("alice", "migrate all")
         (run,) = self.runs.open_runs()
         self.runs.posted_messages.update(run, ts=TS)
-        self.emit(run, JobStarted(), PLAN, DecisionRequested("start", "f00d"))
+        self.emit(run, JobStarted(), PLAN, DecisionRequested("start_fleet", "f00d"))
         self.clicks(starter, f"{run}:1", "start")
         return run
 
@@ -138,11 +138,11 @@ def test_nobody_can_go_on_with_what_somebody_asked_who_is_gone(team: Team, quest
     assert len(team.enqueued_requests()) == 1
 
 
-@pytest.mark.parametrize("question", ["accept", "containers", "stop", "store"])
+@pytest.mark.parametrize("question", ["accept", "start_containers", "stop_store", "remove_store"])
 def test_what_waits_for_somebody_elses_decision_still_does(team: Team, question: Any) -> None:
     """The host is in the swarm; what comes of it is on who answers."""
     run = team.create_run("pending" if question == "accept" else "stop")
-    if question in ("containers", "store"):
+    if question in ("start_containers", "remove_store"):
         team.emit(run, DecisionRequested(question, "f00d", host="kaditz"))
     team.restarts((BOB,))
     team.look()

@@ -293,7 +293,14 @@ SABOTAGE: dict[str, Callable[[World, str], Any]] = {
         version.events_key(run), streams.signed_entry(run, json.dumps(TIMELESS), KEY)  # type: ignore[arg-type]
     ),
 }  # fmt: skip
-TIMELESS = {"run": "x", "job": 1, "number": 9, "at": float("inf"), "body": {"type": "began"}, "protocol_version": 1}
+TIMELESS = {
+    "run": "x",
+    "job": 1,
+    "number": 9,
+    "at": float("inf"),
+    "body": {"type": "job_started"},
+    "protocol_version": 2,
+}
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGE.values(), ids=SABOTAGE)

@@ -34,7 +34,7 @@ LINES = st.builds(values.StepLine, KEYS, HOSTILE, HOSTILE)
 FINDINGS = st.builds(values.Finding, HOSTILE, st.sampled_from(["pass", "warn", "block"]), HOSTILE, HOSTILE)
 ROWS = st.builds(NodeRow, HOSTILE, st.booleans(), HOSTILE, st.just("Pending"), HOSTILE, HOSTILE, HOSTILE, HOSTILE)
 CANDIDATES = st.builds(values.Candidate, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
-OUTCOMES = st.sampled_from(["done", "failed", "restored", "refused", "nothing"])
+OUTCOMES = st.sampled_from(["done", "failed", "rolled_back", "refused", "unchanged"])
 
 
 def tuples(of: "st.SearchStrategy[object]", most: int) -> "st.SearchStrategy[tuple[object, ...]]":

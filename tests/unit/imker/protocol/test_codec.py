@@ -1,4 +1,4 @@
-"""The wire: what goes in comes out, and what is not of this contract is refused."""
+"""Encode and decode messages; reject what is none of this protocol version."""
 
 import json
 
@@ -20,20 +20,22 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize("message", MESSAGES)
-def test_there_and_back(message: Request | Event) -> None:
+def test_decodes_what_it_encoded(message: Request | Event) -> None:
     text = codec.encode_message(message)
     decoded = codec.decode_request(text) if isinstance(message, Request) else codec.decode_event(text)
     assert decoded == message
 
 
-@pytest.mark.parametrize("change", [{"contract": 2}, {"command": {"type": "exec"}}, {"command": None}, {"run": 7}])
-def test_another_contract_is_refused(change: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "change", [{"protocol_version": 3}, {"command": {"type": "exec"}}, {"command": None}, {"run": 7}]
+)
+def test_rejects_another_version_or_malformed_request(change: dict[str, object]) -> None:
     document = {**json.loads(codec.encode_message(MESSAGES[0])), **change}
     with pytest.raises(codec.UnsupportedVersion):
         codec.decode_request(json.dumps(document))
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", "[]", '{"run": "x"}'])
-def test_what_is_no_message_is_refused(text: str) -> None:
+def test_rejects_text_that_is_no_message(text: str) -> None:
     with pytest.raises(codec.UnsupportedVersion):
         codec.decode_event(text)

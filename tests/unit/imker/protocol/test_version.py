@@ -1,6 +1,8 @@
-"""Two versions of Imker side by side, over messages kept as files: what is understood is done, all else is refused.
+"""Two protocol versions side by side, with messages stored as files: supported ones are read, others are refused.
 
-A file of the contract's number 1 never changes: if a test of it fails, today's code cannot read what yesterday's wrote.
+The files of a version never change. If a test of the current version's files fails, today's code cannot read what
+yesterday's code of the same version wrote. The files of version 1 show that runs from before an upgrade are refused in
+words; those of version 3 stand for a newer side.
 """
 
 import json
@@ -10,7 +12,6 @@ from typing import Any, get_args
 import pytest
 from redis import Redis
 
-from imker import protocol
 from imker.protocol import codec, events, version
 from imker.protocol.commands import Command, Request
 from imker.protocol.events import Event, EventBody, JobFinished, OtherVersion, UnsignedEntry
@@ -18,12 +19,16 @@ from imker.signing import SigningKey
 from jobs import admission
 from tests.support import streams
 
-DATA = Path("tests/data/contract")
+DATA = Path("tests/data/protocol")
 KEY, NOW = SigningKey("k" * 64), 1_795_440_000.0
-REQUESTS = (DATA / "1-requests.jsonl").read_text().splitlines()
-EVENTS = (DATA / "1-events.jsonl").read_text().splitlines()
-NEWER = (DATA / "2-requests.jsonl").read_text().splitlines()
-NEWER_EVENTS = (DATA / "2-events.jsonl").read_text().splitlines()
+
+
+def lines_of(name: str) -> list[str]:
+    return (DATA / f"{name}.jsonl").read_text().splitlines()
+
+
+OLD, REQUESTS, NEWER = lines_of("1-requests"), lines_of("2-requests"), lines_of("3-requests")
+OLD_EVENTS, EVENTS, NEWER_EVENTS = lines_of("1-events"), lines_of("2-events"), lines_of("3-events")
 
 
 def kinds(union: Any) -> set[str]:
@@ -40,13 +45,13 @@ def admit(redis: Redis, text: str, signature: str | None = None) -> Request:
 
 @pytest.fixture
 def upgraded(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """This side is of contract 2, and does not take those of 1 for the same."""
-    monkeypatch.setattr(protocol, "PROTOCOL_VERSION", 2)
-    monkeypatch.setattr("imker.protocol.codec.SUPPORTED_VERSIONS", (2,))
+    """Make this side use protocol version 3 and no other."""
+    monkeypatch.setattr("imker.protocol.version.PROTOCOL_VERSION", 3)
+    monkeypatch.setattr("imker.protocol.codec.SUPPORTED_VERSIONS", (3,))
     return monkeypatch
 
 
-def test_each_kind_of_message_is_kept() -> None:
+def test_the_files_have_each_type_of_message() -> None:
     assert {json.loads(line)["command"]["type"] for line in REQUESTS} == kinds(Command)
     assert {json.loads(line)["body"]["type"] for line in EVENTS} == kinds(EventBody) - {
         OtherVersion.type,
@@ -55,14 +60,14 @@ def test_each_kind_of_message_is_kept() -> None:
 
 
 @pytest.mark.parametrize("line", REQUESTS + EVENTS)
-def test_what_was_written_is_read_as_it_was_meant(line: str) -> None:
+def test_reads_stored_messages_of_this_version_without_loss(line: str) -> None:
     document = json.loads(line)
     message: Request | Event = (codec.decode_request if "command" in document else codec.decode_event)(line)
     assert within(document, json.loads(codec.encode_message(message)))
 
 
 def within(recorded: Any, read: Any) -> bool:
-    """Nothing that was written is lost; new fields may have come."""
+    """Return whether `read` has all that `recorded` has; new fields may have been added."""
     if isinstance(recorded, dict):
         return all(key in read and within(value, read[key]) for key, value in recorded.items())
     if isinstance(recorded, list):
@@ -71,46 +76,65 @@ def within(recorded: Any, read: Any) -> bool:
 
 
 @pytest.mark.parametrize("line", REQUESTS)
-def test_an_older_job_is_taken_up_while_it_means_the_same(redis: Redis, upgraded: Any, line: str) -> None:
-    upgraded.setattr("imker.protocol.codec.SUPPORTED_VERSIONS", (1, 2))
-    assert admit(redis, line).protocol_version == 1
+def test_admits_an_older_job_of_a_supported_version(redis: Redis, upgraded: Any, line: str) -> None:
+    upgraded.setattr("imker.protocol.codec.SUPPORTED_VERSIONS", (2, 3))
+    assert admit(redis, line).protocol_version == 2
     assert emitted_bodies(redis) == []
 
 
 @pytest.mark.parametrize("line", REQUESTS)
-def test_an_older_job_that_means_something_else_is_refused_in_words(redis: Redis, upgraded: Any, line: str) -> None:
-    with pytest.raises(admission.JobRejected, match="the job speaks contract 1, these RQ workers 2"):
+def test_refuses_an_older_job_of_an_unsupported_version(redis: Redis, upgraded: Any, line: str) -> None:
+    with pytest.raises(admission.JobRejected, match="protocol version 2, these RQ workers use 3"):
         admit(redis, line)
     upgraded.undo()
-    assert emitted_bodies(redis) == [
-        JobFinished(
-            "refused",
-            "the job speaks contract 1, these RQ workers 2",
-            "Nothing was changed.",
-            "It was asked before an upgrade. /swarm retry k3fm9x2q asks again.",
-        )
-    ]
-    assert not redis.keys("imker:used:*")
+    assert_refused_before_upgrade(redis, "the job uses protocol version 2, these RQ workers use 3")
+
+
+@pytest.mark.parametrize("line", OLD)
+def test_refuses_a_job_of_version_1(redis: Redis, line: str) -> None:
+    with pytest.raises(admission.JobRejected, match="protocol version 1, these RQ workers use 2"):
+        admit(redis, line)
+    assert_refused_before_upgrade(redis, "the job uses protocol version 1, these RQ workers use 2")
+
+
+def assert_refused_before_upgrade(redis: Redis, summary: str) -> None:
+    (end,) = emitted_bodies(redis)
+    assert isinstance(end, JobFinished)
+    assert (end.outcome, end.summary, end.state) == ("refused", summary, "Nothing was changed.")
+    assert "before an upgrade" in end.hint
+    assert "/swarm retry k3fm9x2q" in end.hint
+    assert not redis.keys("imker:consumed:*")
 
 
 @pytest.mark.parametrize("line", NEWER)
-def test_a_newer_job_is_refused_in_words_whatever_it_looks_like(redis: Redis, line: str) -> None:
-    with pytest.raises(admission.JobRejected, match="the job speaks contract 2, these RQ workers 1"):
+def test_refuses_a_newer_job_whatever_its_form(redis: Redis, line: str) -> None:
+    with pytest.raises(admission.JobRejected, match="protocol version 3, these RQ workers use 2"):
         admit(redis, line)
     (end,) = emitted_bodies(redis)
     assert isinstance(end, JobFinished)
     assert (end.outcome, end.state) == ("refused", "Nothing was changed.")
-    assert end.hint == "The RQ workers are older than the bot: upgrade them. /swarm retry k3fm9x2q asks again."
+    assert "The RQ workers are older than the bot: upgrade them." in end.hint
+    assert "/swarm retry k3fm9x2q" in end.hint
 
 
-@pytest.mark.parametrize("line", NEWER)
-def test_one_that_nobody_signed_is_not_taken_for_a_newer_one(redis: Redis, line: str) -> None:
+@pytest.mark.parametrize("line", OLD + NEWER)
+def test_rejects_an_unsigned_job_of_another_version_as_unsigned(redis: Redis, line: str) -> None:
     with pytest.raises(admission.JobRejected, match="signature is wrong"):
         admit(redis, line, signature="0" * 64)
 
 
-def test_events_of_another_contract_are_told_apart_from_what_is_none(redis: Redis) -> None:
-    for text in (*NEWER_EVENTS, "{", '{"contract": 2}', '{"run": "x", "job": "one", "contract": 2}'):
+@pytest.mark.parametrize(("lines", "number"), [(OLD_EVENTS, 1), (NEWER_EVENTS, 3)])
+def test_marks_events_of_another_version_and_ignores_the_rest(redis: Redis, lines: list[str], number: int) -> None:
+    headless = f'{{"protocol_version": {number}}}', f'{{"run": "x", "job": "one", "protocol_version": {number}}}'
+    for text in (*lines, "{", *headless):
         redis.xadd(version.events_key("k3fm9x2q"), streams.signed_entry("k3fm9x2q", text, KEY))  # type: ignore[arg-type]
     redis.xadd(version.events_key("k3fm9x2q"), {"note": "none of ours"})
-    assert emitted_bodies(redis) == [UnsignedEntry(), *[OtherVersion(2)] * len(NEWER_EVENTS)]
+    assert emitted_bodies(redis) == [UnsignedEntry(), *[OtherVersion(number)] * len(lines)]
+
+
+@pytest.mark.parametrize("line", OLD + OLD_EVENTS)
+def test_never_takes_a_message_of_version_1_for_one_of_version_2(line: str) -> None:
+    """Some look alike but for the version's field, and fields that are missing have defaults."""
+    decode = codec.decode_request if "command" in json.loads(line) else codec.decode_event
+    with pytest.raises(codec.UnsupportedVersion, match="protocol version 1"):
+        decode(line)
