@@ -29,7 +29,7 @@ NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 WAITING = DecisionRequested(
     "accept", "f00d", Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5"), Quorum(2, 0, 3, 1)
 )
-STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("CheckNode", "See the node Ready"))
+STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("CheckNode", "Wait for the node to be Ready"))
 
 
 def waiting_run(flow: Flow) -> tuple[str, object]:

@@ -46,7 +46,7 @@ def test_who_may_be_left_out_has_to_be_known(imker: JobRunner) -> None:
     assert (ended.outcome, ended.summary, ended.hint) == (
         "failed",
         "no host tondy in the inventory",
-        "Did you mean tondi? /swarm hosts lists them.",
+        "Did you mean tondi? See /swarm hosts.",
     )
 
 

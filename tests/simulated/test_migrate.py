@@ -229,5 +229,5 @@ def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, m
     assert step.key == "CleanMachine"
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
-    assert "Not done: Take the classic Swarm out of docker-machine's store." in last.state
-    assert last.hint.startswith("Let the RQ worker's user write there. /swarm retry")
+    assert "Not done: Remove the classic Swarm from docker-machine's config." in last.state
+    assert last.hint.startswith("Let the RQ worker's user write there. Run /swarm retry")

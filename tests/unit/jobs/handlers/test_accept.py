@@ -237,7 +237,7 @@ def test_a_yes_holds_for_the_question_before_it_alone(case: Case) -> None:
 
 @pytest.mark.parametrize("command", [Accept("id-kaditz"), Reject("id-kaditz"), Reject("id-kaditz", remove=True)])
 def test_a_right_for_other_hosts_does_not_reach_this_one(case: Case, command: commands.Command) -> None:
-    with pytest.raises(JobError, match="the right that was checked is for lei-\\*, not for kaditz"):
+    with pytest.raises(JobError, match="permission was granted for lei-\\*, not for kaditz"):
         case.does(command, within=("lei-*",))
     assert case.swarm.spec["Labels"] == {PENDING_LABEL: "manager"}
     assert not any(isinstance(event.body, Planned) for event in case.events())
