@@ -181,7 +181,7 @@ def test_what_is_no_longer_as_shown_is_asked_anew_with_the_reason(case: Case, dr
 
 
 SAYS = {"tondi's address": "node id-kaditz is seen at tondi's address, and tondi says it is node id-tondi",
-        "no host's address": "no host of the inventory has 10.0.0.1, where node id-kaditz is seen"}  # fmt: skip
+        "no host's address": "node id-kaditz is at 10.0.0.1, which no host of the inventory has"}  # fmt: skip
 
 
 @pytest.mark.parametrize("at", SAYS)
