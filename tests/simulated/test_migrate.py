@@ -226,7 +226,7 @@ def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, m
     monkeypatch.setattr("jobs.execute.files.shutil.copy2", refuses)
     *_, step, last = imker.run_job(Migrate("tondi", "worker"))
     assert isinstance(step, StepFailed)
-    assert step.key == "CleanMachine"
+    assert step.key == "CleanDockerMachineConfig"
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
     assert "Not done: Remove the classic Swarm from docker-machine's config." in last.state

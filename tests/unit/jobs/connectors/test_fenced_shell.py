@@ -101,9 +101,9 @@ def test_the_host_and_the_swarm_judge_alike(fence: Path, there: FencingToken, mi
         fenced(mine).claim_host()
         assert with_token(mine, spec) == {"Name": "default", "Labels": {FENCE_LABEL: " ".join(mine.as_words)}}
     else:
-        with pytest.raises(Superseded, match="kaditz refuses"):
+        with pytest.raises(Superseded, match="kaditz rejects"):
             fenced(mine).claim_host()
-        with pytest.raises(Superseded, match="the swarm refuses"):
+        with pytest.raises(Superseded, match="the swarm rejects"):
             with_token(mine, spec)
 
 
