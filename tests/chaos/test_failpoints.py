@@ -198,7 +198,7 @@ def _out_again(workspace: Workspace, deaths: Deaths, fleet: Fleet) -> None:
         ALICE, OPS, lambda visible: visible.ts == message.ts and "the job failed" in visible.plain_text, 60
     )
     _send(workspace, f"/swarm reject {node} --remove", BOB)
-    workspace.wait_for_message(ALICE, OPS, "is out of the swarm", 60)
+    workspace.wait_for_message(ALICE, OPS, "was removed from the swarm", 60)
     assert node not in fleet.world.swarm.nodes
 
 

@@ -13,9 +13,9 @@ def test_a_job_stopped_past_its_lease_is_refused_by_the_host_that_another_took(w
     second, message = world.send_command("/swarm migrate tondi")
     world.wait_for_text(message, "Accept")
     resume(*asleep)
-    refused = world.wait_for_text(first, "refuses this run's changes")
+    refused = world.wait_for_text(first, "rejects changes of this run")
     assert f"run {second} has it since" in refused.plain_text
-    assert f"what comes next is run {second}'s" in refused.plain_text
+    assert f"Run {second} makes all further changes" in refused.plain_text
     assert f"/swarm status {second}" in refused.plain_text
     assert_sound(world)
 

@@ -229,7 +229,7 @@ def _tables() -> dict[str, Message]:
         "hosts": run_message(
             JobStarted(),
             HostTable(hosts),
-            JobFinished("done", "2 hosts, 1 without an answer"),
+            JobFinished("done", "2 hosts, 1 unreachable"),
             record=replace(RECORD, command=ListHosts(), command_text="hosts"),
         ),
     }

@@ -29,7 +29,7 @@ NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 WAITING = DecisionRequested(
     "accept", "f00d", Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5"), Quorum(2, 0, 3, 1)
 )
-STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("WaitForReady", "See the node Ready"))
+STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("WaitForReady", "Wait for the node to be Ready"))
 
 
 def waiting_run(flow: Flow) -> tuple[str, object]:
@@ -57,7 +57,7 @@ def private(flow: Flow, user: str, text: str) -> None:
 
 
 def test_a_table_comes_with_a_row_for_each_host_that_does_not_answer(workers: Flow) -> None:
-    message = workers.send_command("/swarm hosts", "4 without an answer", user=CAROL)
+    message = workers.send_command("/swarm hosts", "4 unreachable", user=CAROL)
     rows = [line for line in message.plain_text.splitlines() if "tcp://127.0.0.1:2376" in line]
     assert len(rows) == 4
     assert all("Unknown" in row and "does not answer" in row for row in rows)
@@ -65,7 +65,7 @@ def test_a_table_comes_with_a_row_for_each_host_that_does_not_answer(workers: Fl
 
 
 def test_a_mention_does_the_same(workers: Flow) -> None:
-    assert "4 without an answer" in workers.send_command("hosts", "4 without an answer").plain_text
+    assert "4 unreachable" in workers.send_command("hosts", "4 unreachable").plain_text
 
 
 def test_a_failed_migration_says_what_where_and_what_next(workers: Flow) -> None:

@@ -15,7 +15,7 @@ def run(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.Comple
 
 
 def test_asked_in_slack_it_says_what_the_bot_and_what_the_jobs_need(workers: Flow) -> None:
-    message = workers.send_command("/swarm doctor", "checks of what the jobs need", seconds=60)
+    message = workers.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)
     assert "kaditz's SSH host key" in message.plain_text or "*SSH to kaditz*" in message.plain_text
     assert "*host key of connewitz*: is not in known_hosts. Check the key" in message.plain_text
     bot_report = workers.workspace.wait_for_message(ALICE, OPS, "What the bot itself needs")

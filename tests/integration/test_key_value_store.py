@@ -41,5 +41,5 @@ def test_stopped_by_a_first_click_removed_by_a_second(
         assert store.running
         assert "Remove it?" in press("Stop it", 1)
         assert (store.running, STORE in fleet["lausen"].containers) == (False, True)
-        assert "consulnode01 is gone from lausen; its volumes stay" in press("Remove it", 2)
+        assert "removed consulnode01 from lausen. Its volumes are kept" in press("Remove it", 2)
         assert STORE not in fleet["lausen"].containers

@@ -51,7 +51,7 @@ def flow(folder: Path, server: RedisServer) -> Iterator[Flow]:
 
 def works(flow: Flow, seconds: float = 30) -> None:
     """A command goes all the way round."""
-    assert "4 without an answer" in flow.send_command("/swarm hosts", "without an answer", seconds=seconds).plain_text
+    assert "4 unreachable" in flow.send_command("/swarm hosts", "unreachable", seconds=seconds).plain_text
 
 
 STATES: list[tuple[str, Broken, Broken]] = [

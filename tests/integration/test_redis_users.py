@@ -197,7 +197,7 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
 def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: Flow) -> None:
     everything.redis.acl_log_reset()
     assert (
-        "4 without an answer" in everything.send_command("/swarm hosts", "4 without an answer", user=CAROL).plain_text
+        "4 unreachable" in everything.send_command("/swarm hosts", "4 unreachable", user=CAROL).plain_text
     )
     message = everything.send_command("/swarm migrate kaditz", "does not answer over SSH")
     run = everything.run_id_of(message)

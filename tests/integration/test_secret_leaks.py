@@ -38,10 +38,10 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
 
     Returns what was printed, and the processes' command lines.
     """
-    flow.send_command("/swarm hosts", "4 without an answer")
+    flow.send_command("/swarm hosts", "4 unreachable")
     flow.send_command("/swarm migrate kaditz", "does not answer over SSH")
     flow.send_command("/swarm plan tondi", "does not answer over SSH")
-    flow.send_command("/swarm doctor", "checks of what the jobs need", seconds=60)
+    flow.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)
     flow.workspace.say(ALICE, OPS, f"/swarm migrate kaditz {JOIN}")
     flow.workspace.say(ALICE, OPS, f"/swarm {PROXY}")
     flow.workspace.say(CAROL, OPS, "/swarm migrate kaditz")

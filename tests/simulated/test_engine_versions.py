@@ -124,8 +124,8 @@ def test_a_swarm_that_falls_silent_before_its_question_leaves_it_to_be_asked_aga
     monkeypatch.setattr(containers, "gather_containers", locked)
     last = imker.run_job(Migrate("tondi", "manager"))[-1]
     assert (last.outcome, "connewitz is locked" in last.summary) == ("failed", True), last
-    assert "tondi is in the swarm, without work" in last.state
-    assert "/swarm migrate tondi --manager asks" in last.hint
+    assert "tondi is in the swarm as a drained worker" in last.state
+    assert "run /swarm migrate tondi --manager" in last.hint
     swarm.unlock_manager(connewitz)
     assert imker.run_job(Migrate("tondi", "manager"))[-1].question == "accept"
 

@@ -55,7 +55,7 @@ def test_the_next_step_on_a_host_is_refused_by_the_host(
     tondi = Migrate("tondi", "manager")
     events = sleeps(step, "host:tondi", lambda: again.extend(imker.run_job(tondi)), tondi)
     assert isinstance(again[-1], DecisionRequested), again[-1]
-    assert_refused(events, step, "tondi refuses this run's changes: run run3 has it since ")
+    assert_refused(events, step, "tondi rejects changes of this run: run run3 claimed it at ")
     assert_sound(imker)
 
 
@@ -73,7 +73,7 @@ def test_the_next_step_on_the_swarm_is_refused_by_the_swarm(
         accept,
         Approval("U02BOB", question.fingerprint, 0),
     )
-    assert_refused(events, step, "the swarm refuses this run's changes: run run3 has it since ")
+    assert_refused(events, step, "the swarm rejects changes of this run: run run3 claimed it at ")
     promoted = imker.fleet.world.history.actions("promote")
     assert bool(promoted) == (step is steps.ActivateNode)
     assert_sound(imker)
@@ -86,7 +86,7 @@ def assert_refused(events: list, step: type, summary: str) -> None:
     assert isinstance(last, JobFinished)
     assert last.outcome == "failed"
     assert last.summary.startswith(summary)
-    assert last.state == "What this run had done stays done; what comes next is run run3's."
+    assert last.state == "Completed steps are kept. Run run3 makes all further changes."
     assert "/swarm status run3" in last.hint
 
 
@@ -103,7 +103,7 @@ def test_a_broken_number_in_the_swarm_stops_the_next_run_in_words_until_it_is_re
     last = imker.run_job(Migrate("lausen", "worker"))[-1]
     assert (last.outcome, last.summary) == (
         "failed",
-        "the swarm has a fencing number that no run has: 99999999999999999999 x 1.0",
+        "the swarm has an invalid fencing number: 99999999999999999999 x 1.0",
     )
     assert "python -m jobs repair swarm" in last.hint
     assert list(imker.redis.scan_iter("lock:*")) == []
@@ -115,7 +115,7 @@ def test_a_broken_number_on_a_host_stops_its_next_run_in_words_until_it_is_repai
     imker.run_job(Migrate("connewitz", "manager"))
     imker.fleet["lausen"].disk.texts["/var/lib/imker/fence"] = "99999999999999999999 x 1.0\n"
     last = imker.run_job(Migrate("lausen", "worker"))[-1]
-    assert (last.outcome, "lausen has a fencing number that no run has" in last.summary) == ("failed", True), last
+    assert (last.outcome, "lausen has an invalid fencing number" in last.summary) == ("failed", True), last
     with imker.shell(imker.host("lausen")) as shell:
         assert len(repair.repair_on_host(shell)) == 1
     assert imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "done"

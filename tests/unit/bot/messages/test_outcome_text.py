@@ -101,7 +101,7 @@ def test_nothing_is_shown_as_going_on(end: str) -> None:
 
 
 def test_a_step_that_broke_off_is_shown_as_failed_and_one_that_goes_on_is_not() -> None:
-    assert "error: Join" in render_run(*BROKEN, JobFinished("failed", "Imker itself broke")).text
+    assert "error: Join" in render_run(*BROKEN, JobFinished("failed", "Imker hit an internal error")).text
     assert "error: Join" in render_run(*BROKEN, rq="lost").text
     assert "in_progress: Join" in render_run(*BROKEN, rq="running").text
 

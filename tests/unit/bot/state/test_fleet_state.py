@@ -229,5 +229,5 @@ def test_a_failure_is_not_hidden_behind_managers_that_wait() -> None:
 
 def test_a_plan_that_was_refused_ends_with_its_own_word() -> None:
     before_start = build_fleet([(host_plan("a"), "ahead")], started=False)
-    refused = JobFinished("refused", "not to be touched as it is: a")
+    refused = JobFinished("refused", "blocking findings for a")
     assert outcome(replace(before_start, run=replace(before_start.run, status="over", outcome=refused))) == refused

@@ -192,7 +192,7 @@ def test_an_unforeseen_error_ends_its_step_too_and_its_own_words_stay_in_the_log
     bench.work[KEYS[1]] = work
     with pytest.raises(InternalError) as failed:
         bench.carries_out()
-    summary = "Imker itself broke on kaditz; the RQ worker's log has the traceback"
+    summary = "Imker hit an internal error on kaditz. Details are in the RQ worker's log"
     assert bench.event_bodies()[-1] == StepFailed(KEYS[1], summary)
     assert failed.value.summary == summary
     assert failed.value.state.endswith(f"done: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}.")

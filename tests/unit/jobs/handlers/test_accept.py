@@ -181,7 +181,7 @@ def test_what_is_no_longer_as_shown_is_asked_anew_with_the_reason(case: Case, dr
 
 
 SAYS = {"tondi's address": "node id-kaditz is seen at tondi's address, and tondi says it is node id-tondi",
-        "no host's address": "no host of the inventory has 10.0.0.1, where node id-kaditz is seen"}  # fmt: skip
+        "no host's address": "node id-kaditz is at 10.0.0.1, which no host of the inventory has"}  # fmt: skip
 
 
 @pytest.mark.parametrize("at", SAYS)
@@ -237,7 +237,7 @@ def test_a_yes_holds_for_the_question_before_it_alone(case: Case) -> None:
 
 @pytest.mark.parametrize("command", [Accept("id-kaditz"), Reject("id-kaditz"), Reject("id-kaditz", remove=True)])
 def test_a_right_for_other_hosts_does_not_reach_this_one(case: Case, command: commands.Command) -> None:
-    with pytest.raises(JobError, match="the right that was checked is for lei-\\*, not for kaditz"):
+    with pytest.raises(JobError, match="permission was granted for lei-\\*, not for kaditz"):
         case.does(command, within=("lei-*",))
     assert case.swarm.spec["Labels"] == {PENDING_LABEL: "manager"}
     assert not any(isinstance(event.body, Planned) for event in case.events())

@@ -158,7 +158,7 @@ def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:
 @pytest.mark.parametrize(
     ("swarm", "why"),
     [
-        (FakeSwarm(away=set(NAMES)), "no answer from connewitz, tondi, kaditz"),
+        (FakeSwarm(away=set(NAMES)), "unreachable: connewitz, tondi, kaditz"),
         (FakeSwarm(leaderless=True), "does not have a leader"),
         (FakeSwarm(managers=()), "only workers answer: this node is not a swarm manager"),
     ],
@@ -176,7 +176,7 @@ def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, sw
     [
         (FakeSwarm(members=(), managers=()), "refused", "there is no swarm yet"),
         (FakeSwarm(managers=()), "failed", "only workers answer"),
-        (FakeSwarm(away=set(NAMES)), "failed", "no answer from"),
+        (FakeSwarm(away=set(NAMES)), "failed", "unreachable: "),
     ],
 )
 def test_without_a_last_table_it_is_said_in_words(redis: Redis, swarm: FakeSwarm, outcome: str, why: str) -> None:
