@@ -172,8 +172,8 @@ def test_what_is_no_longer_as_shown_is_asked_anew_with_the_reason(case: Case, dr
     question = case.accept(BOB, within=within)[-1]
     assert isinstance(question, DecisionRequested)
     assert question.approval_problem in (
-        "it is no longer as it was shown",
-        "the yes came to be carried out more than 30 minutes after the question",
+        "the node or the swarm changed after the question was posted",
+        "the approval expired: it was processed more than 30 minutes after the question",
     )
     assert not case.promoted
     case.accept(BOB, within=within)
