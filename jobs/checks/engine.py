@@ -24,11 +24,11 @@ PASS_TEXT: Mapping[str, str] = MappingProxyType(
         "options without a reader": "none",
     }
 )
-# Check -> a hint for a finding that passes and is still worth reading.
+# Check -> a hint that is worth reading although the finding passes.
 PASS_HINTS: Mapping[str, str] = MappingProxyType(
     {
         "live-restore": "Drain the node before you restart its Engine.",
-        "options without a reader": "Move the options you still want into the unit or daemon.json, and delete the rest.",
+        "options without a reader": "Move options you still want into the unit or daemon.json, and delete the rest.",
     }
 )
 

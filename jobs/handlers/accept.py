@@ -8,7 +8,7 @@ from jobs.context import JobContext
 from jobs.errors import JobError
 from jobs.execute.runner import hold_lock, run_swarm_steps
 from jobs.facts import quorum
-from jobs.facts.own_node import hosts_at, not_its
+from jobs.facts.own_node import find_node_mismatch, hosts_at
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import key_value_stores
 from jobs.gather.known_swarm import gather_known_swarm as gather_swarm
@@ -108,7 +108,7 @@ def _host_behind(context: JobContext, swarm: SwarmFacts, node: Node) -> Host:
         raise JobError(f"{have} {node.address}, where node {node.id[:12]} is seen", hint=hint)
     host = context.require_allowed(hosts[0])
     place = swarm.memberships.get(host.name, SwarmMembership(node_id=node.id))
-    found = not_its(host, place, node, swarm) if node.state != "down" else None
+    found = find_node_mismatch(host, place, node, swarm) if node.state != "down" else None
     if found:
         raise JobError(found.text, host=host.name, hint=found.hint)
     return host

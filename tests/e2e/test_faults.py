@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(400)]
 def test_a_repository_that_is_away_is_found_before_anything_is_touched(imker: Deployment) -> None:
     run_on(HOST, "sh", "-c", "echo 'Acquire::http::Proxy \"http://127.0.0.1:1\";' > /etc/apt/apt.conf.d/99away")
     failed = imker.wait_until_finished(imker.send_command(MIGRATE))
-    assert f"asking apt for the new Engine failed on {HOST}" in failed.plain_text
-    assert "is the repository there?" in failed.plain_text
+    assert f"querying apt for Engine versions failed on {HOST}" in failed.plain_text
+    assert "Check that the repository in" in failed.plain_text
     assert_unchanged()
     assert "swarm-agent" in running_containers()
 

@@ -63,8 +63,8 @@ def without_sudo(machine: Machine, line: str, *rest: str) -> Output:
     [
         ("key", "host key", "tondi's SSH host key is not the one in known_hosts"),
         ("off", "SSH", "tondi (127."),
-        ("sudo", "sudo", "geschke may not use sudo on tondi"),
-        ("apt", "candidate version", "asking apt for the new Engine failed on tondi"),
+        ("sudo", "sudo", "geschke has no passwordless sudo on tondi"),
+        ("apt", "candidate version", "querying apt for Engine versions failed on tondi"),
     ],
 )
 def test_what_no_look_gets_past_is_told_as_its_check(

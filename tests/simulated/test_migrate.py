@@ -147,7 +147,10 @@ def test_who_manages_or_waits_to_is_no_worker_by_a_migration(imker: JobRunner) -
             f"Keep it as a worker with /swarm reject {node}, or /swarm accept {node}.",
         )  # fmt: skip
     refused = imker.run_job(Migrate("connewitz", "worker"))[-1]
-    assert (refused.outcome, refused.summary) == ("refused", "connewitz is a manager, and Imker does not demote managers")
+    assert (refused.outcome, refused.summary) == (
+        "refused",
+        "connewitz is a manager, and Imker does not demote managers",
+    )
     assert "/swarm migrate connewitz --worker" in refused.hint
 
 
