@@ -79,7 +79,7 @@ class PortListeners:
             list(pool.map(try_work, self._shells))
 
     def probe(self, shell: Shell, targets: Mapping[str, str], used_by_engine: frozenset[str] = frozenset()) -> Probes:
-        """Probe all ports of `targets` (name -> address). `used_by_engine`: hosts whose Engine is in a swarm already."""
+        """Probe all ports of `targets` (name -> address). `used_by_engine`: hosts that are in a swarm already."""
         untested = tuple(
             PortProbe(shell.host, name, error=self._failed[name]) for name in targets if name in self._failed
         )

@@ -43,7 +43,7 @@ def test_a_repository_that_goes_away_in_the_middle(imker: Deployment) -> None:
     run_on(HOST, "cut")
     failed = imker.wait_until_finished(message)
     assert failed.text.startswith("❌")
-    assert "the old files and package are back" in failed.plain_text
+    assert "restored the old files and package" in failed.plain_text
     assert "/swarm retry" in failed.plain_text
     assert_unchanged()
 
@@ -113,7 +113,7 @@ exec /usr/bin/dpkg-maintscript-helper.real "$@"
     )
     failed = imker.wait_until_finished(imker.send_command(MIGRATE))
     assert failed.text.startswith("❌")
-    assert "the old files and package are back" in failed.plain_text
+    assert "restored the old files and package" in failed.plain_text
     assert "docker.io" in imker.thread_text(failed), "apt's own words"
     assert_unchanged()
 

@@ -233,4 +233,4 @@ def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, m
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
     assert "Not done: Take the classic Swarm out of docker-machine's store." in last.state
-    assert last.hint.startswith("Let the RQ worker's user write there. /swarm retry")
+    assert last.hint.startswith("Give the RQ worker's user write access to it. /swarm retry")
