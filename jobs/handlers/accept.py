@@ -8,7 +8,7 @@ from jobs.context import JobContext
 from jobs.errors import JobError
 from jobs.execute.runner import hold_lock, run_swarm_steps
 from jobs.facts import quorum
-from jobs.facts.own_node import hosts_at, not_its
+from jobs.facts.own_node import find_node_mismatch, hosts_at
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import key_value_stores
 from jobs.gather.known_swarm import gather_known_swarm as gather_swarm
@@ -99,7 +99,7 @@ def _host_behind(context: JobContext, swarm: SwarmFacts, node: Node) -> Host:
         raise JobError(f"node {node.id[:12]} is at {node.address}, which {owner}", hint=hint)
     host = context.require_allowed(hosts[0])
     membership = swarm.memberships.get(host.name, SwarmMembership(node_id=node.id))
-    finding = not_its(host, membership, node, swarm) if node.state != "down" else None
+    finding = find_node_mismatch(host, membership, node, swarm) if node.state != "down" else None
     if finding:
         raise JobError(finding.text, host=host.name, hint=finding.hint)
     return host

@@ -75,9 +75,9 @@ def test_a_swarm_of_release_candidates_is_refused_before_anything_is_changed(
     last = candidates.run_job(Migrate(name, role))[-1]
     assert last == JobFinished(
         "refused",
-        "the swarm is of Docker's release candidates (connewitz, kaditz: 1.12.0-rc3), which released ones cannot join",
+        "the swarm runs Docker release candidates (connewitz, kaditz: 1.12.0-rc3), which released Engines cannot join",
         "Nothing was changed.",
-        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
+        "Run docker swarm leave --force on each of its nodes, then migrate them as hosts without a swarm.",
     )
     deeds = candidates.fleet.world.history.actions()
     assert [deed for deed in invariants.changes_in(deeds) if deed.kind in invariants.HOST_CHANGES] == []

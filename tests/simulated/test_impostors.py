@@ -270,7 +270,7 @@ def test_hosts_with_one_machine_id_are_refused_in_a_fleets_plan(attack: Attack) 
     (planned,) = [body for body in told if isinstance(body, FleetPlanned)]
     (found,) = [finding for finding in planned.findings if finding.level == "block"]
     assert found.check == "machine ID"
-    assert found.text == "lausen, tondi have the same machine ID: copies of one disk"
+    assert found.text == "lausen, tondi have the same machine ID: they are copies of one disk"
 
 
 About = Callable[[Machine], dict[str, Any]]

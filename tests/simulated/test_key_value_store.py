@@ -55,7 +55,7 @@ def test_a_consul_that_no_classic_swarm_names_runs_on(imker: JobRunner, host: st
     ]  # fmt: skip
     events = imker.run_job(Migrate(host, "manager"))
     assert "StopStore" not in steps(events)
-    assert findings(events) == "none in use here"
+    assert findings(events) == "none in use on this host"
     assert [(stranger.running, stranger.restart) for stranger in strangers] == [(True, "always")] * 2
     (nothing,) = [body for body in imker.run_job(RetireStore(host)) if isinstance(body, JobFinished)]
     assert nothing.outcome == "unchanged"

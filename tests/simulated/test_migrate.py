@@ -143,11 +143,14 @@ def test_who_manages_or_waits_to_is_no_worker_by_a_migration(imker: JobRunner) -
     node = imker.run_job(Migrate("tondi", "manager"))[-1].candidate.node[:12]
     for command in (Migrate("tondi", "worker"), PlanHost("tondi", "worker")):
         assert imker.run_job(command)[-1] == JobFinished(
-            "refused", "tondi waits to be accepted as a manager", "Nothing was changed.",
-            f"/swarm reject {node} leaves it a worker; /swarm accept {node} makes it a manager.",
+            "refused", "tondi is a pending manager", "Nothing was changed.",
+            f"Keep it as a worker with /swarm reject {node}, or /swarm accept {node}.",
         )  # fmt: skip
     refused = imker.run_job(Migrate("connewitz", "worker"))[-1]
-    assert (refused.outcome, refused.summary) == ("refused", "connewitz is a manager; Imker demotes none")
+    assert (refused.outcome, refused.summary) == (
+        "refused",
+        "connewitz is a manager, and Imker does not demote managers",
+    )
     assert "/swarm migrate connewitz --worker" in refused.hint
 
 
@@ -230,4 +233,4 @@ def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, m
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
     assert "Not done: Remove the classic Swarm from docker-machine's config." in last.state
-    assert last.hint.startswith("Let the RQ worker's user write there. Run /swarm retry")
+    assert last.hint.startswith("Give the RQ worker's user write access to it. /swarm retry")

@@ -160,7 +160,7 @@ def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:
     [
         (FakeSwarm(away=set(NAMES)), "unreachable: connewitz, tondi, kaditz"),
         (FakeSwarm(leaderless=True), "does not have a leader"),
-        (FakeSwarm(managers=()), "only workers answer: this node is not a swarm manager"),
+        (FakeSwarm(managers=()), "only workers are reachable, and only managers"),
     ],
 )
 def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, swarm: FakeSwarm, why: str) -> None:
@@ -175,7 +175,7 @@ def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, sw
     ("swarm", "outcome", "why"),
     [
         (FakeSwarm(members=(), managers=()), "refused", "there is no swarm yet"),
-        (FakeSwarm(managers=()), "failed", "only workers answer"),
+        (FakeSwarm(managers=()), "failed", "only workers are reachable"),
         (FakeSwarm(away=set(NAMES)), "failed", "unreachable: "),
     ],
 )
