@@ -194,7 +194,8 @@ def _summary(chaos_run: ChaosRun, seconds: float) -> str:
     duration = f"{seconds:.0f} s, {chaos_run.generations} generations of hosts"
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in ends.items())
     notes = "".join(f"\nnote: {line}" for line in chaos_run.targets.processes.unexpected_exits)
-    return f"{notes}\n{acked} commands acknowledged, {len(runs)} runs: {outcomes}. {duration}. {len(chaos_run.violations)} violations."
+    counts = f"{acked} commands acknowledged, {len(runs)} runs: {outcomes}"
+    return f"{notes}\n{counts}. {duration}. {len(chaos_run.violations)} violations."
 
 
 @contextmanager

@@ -22,7 +22,8 @@ from lab.chaos.users import SimulatedUsers
 from lab.simulated import apt
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, select_hosts
-from lab.simulated.machine import Machine, Package
+from lab.simulated.machine import Machine
+from lab.simulated.parts import Package
 from lab.simulated.units import Unit
 from lab.slack.client import VisibleMessage, Workspace
 from lab.story import ALICE, BOB, OPS

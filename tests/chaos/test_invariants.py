@@ -33,8 +33,8 @@ def test_it_never_goes_down(deeds: list[Action], expected_count: list[str]) -> N
     [
         ([], []),
         ([deed(5, 3, kind="fault"), deed(5, 3, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
-        ([deed(7, 3)], ["asked again, tondi was changed once more (fence 7, 127.0.0.1:4): file, sh -c"]),
-        ([deed(0, 3, kind="join")], ["asked again, tondi was changed once more (fence 0, 127.0.0.1:4): join, sh -c"]),
+        ([deed(7, 3)], ["a repeated command changed tondi again (token 7, 127.0.0.1:4): file, sh -c"]),
+        ([deed(0, 3, kind="join")], ["a repeated command changed tondi again (token 0, 127.0.0.1:4): join, sh -c"]),
     ],
 )
 def test_asking_again_is_nothing(later: list[Action], expected_count: list[str]) -> None:

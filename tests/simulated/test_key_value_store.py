@@ -9,7 +9,8 @@ import pytest
 from imker.protocol.commands import Accept, Approval, Migrate, RetireStore
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Planned, ThreadDetail
 from imker.protocol.values import Finding
-from lab.simulated.machine import Container, Machine
+from lab.simulated.machine import Machine
+from lab.simulated.parts import Container
 from tests.simulated.conftest import JobRunner
 
 STORE = "consulnode01"

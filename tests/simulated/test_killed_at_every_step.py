@@ -25,7 +25,8 @@ from lab.simulated import apt
 from lab.simulated.dockerd import Dockerd
 from lab.simulated.engine_versions import PACKAGE_VERSIONS, Pace
 from lab.simulated.fleet import Fleet
-from lab.simulated.machine import Machine, Package
+from lab.simulated.machine import Machine
+from lab.simulated.parts import Package
 from tests.simulated.conftest import JobRunner
 from tests.support import killable_job
 
