@@ -18,6 +18,7 @@ from imker.protocol.events import (
 )
 from imker.protocol.values import ContainerRow
 from lab.fleet.daemon_option_files import DAEMON_JSON_PATH, DEFAULTS_PATH
+from lab.simulated.fleet import Fleet
 from tests.simulated.conftest import JobRunner
 
 
@@ -45,7 +46,7 @@ def test_three_hosts_go_into_swarm_mode_and_stay_as_they_are_when_asked_again(im
     }
 
 
-def _as_promised(fleet) -> None:
+def _as_promised(fleet: Fleet) -> None:
     for name in ("connewitz", "tondi", "lausen"):
         machine = fleet[name]
         assert machine.dockerd.version == "26.1.5"
