@@ -54,21 +54,21 @@ class AnyOrder(CheckedScenario):
     def nodes(self, dies: KillPoint, again: bool) -> None:
         self.deliver(self.stack.type_command(CAROL, "nodes"), dies, again)
 
-    @precondition(lambda self: self.runs())
+    @precondition(lambda self: self.recent_runs())
     @rule(what=st.sampled_from(["pause", "resume", "cancel", "retry", "status"]), number=number_of, dies=bots)
     def steer(self, what: str, number: int, dies: KillPoint) -> None:
         self.deliver(
             self.stack.type_command(ALICE, f"{what} {self.recent_runs()[number % len(self.recent_runs())]}"), dies
         )
 
-    @precondition(lambda self: self.buttons())
+    @precondition(lambda self: self.find_buttons())
     @rule(number=number_of, who=st.sampled_from([ALICE, BOB]), dies=bots, again=st.booleans(), twice=st.booleans())
     def press(self, number: int, who: str, dies: KillPoint, again: bool, twice: bool) -> None:
         button = self.find_buttons()[number % len(self.find_buttons())]
         for _ in range(1 + twice):
             self.press_button(who, button, dies, again)
 
-    @precondition(lambda self: self.buttons())
+    @precondition(lambda self: self.find_buttons())
     @rule(dies=jobs)
     def answer_and_work(self, dies: KillPoint) -> None:
         self.answer_questions()
@@ -79,7 +79,7 @@ class AnyOrder(CheckedScenario):
     def press_what_is_old(self, number: int, who: str) -> None:
         self.press_button(who, self.seen_buttons[number % len(self.seen_buttons)])
 
-    @precondition(lambda self: self.runs())
+    @precondition(lambda self: self.recent_runs())
     @rule(number=number_of, who=st.sampled_from([ALICE, BOB]), word=st.sampled_from(["accept", "reject"]), dies=bots)
     def decide_by_typing(self, number: int, who: str, word: str, dies: KillPoint) -> None:
         run = self.recent_runs()[number % len(self.recent_runs())]
