@@ -71,13 +71,15 @@ PENDING = DecisionRequested(
 QUESTIONS: dict[Question, DecisionRequested] = {
     "accept": PENDING,
     "continue": DecisionRequested("continue", "f"),
-    "start": DecisionRequested("start_fleet", "f"),
+    "start_fleet": DecisionRequested("start_fleet", "f"),
     "resume": DecisionRequested("resume", "f", summary="(the state of the host)", user="U02BOB"),
-    "containers": DecisionRequested(
+    "start_containers": DecisionRequested(
         "start_containers", "f", host="kaditz", names=("web", "batch"), summary="(what does not run)"
     ),
-    "stop": DecisionRequested("stop_store", "f", host="kaditz", names=("consul",), summary="(what is unused)"),
-    "store": DecisionRequested("remove_store", "f", host="kaditz", names=("consul",), summary="(what is stopped)"),
+    "stop_store": DecisionRequested("stop_store", "f", host="kaditz", names=("consul",), summary="(what is unused)"),
+    "remove_store": DecisionRequested(
+        "remove_store", "f", host="kaditz", names=("consul",), summary="(what is stopped)"
+    ),
 }
 COMMANDS: tuple[Command, ...] = (
     ListHosts(), ListNodes(), RunDoctor(), PlanHost("kaditz"), Migrate("kaditz"), MigrateAll(), Accept("j8xsy2yb802b"),
@@ -150,7 +152,7 @@ def _acceptances() -> dict[str, Message]:
 def _ends() -> dict[str, Message]:
     outcomes: dict[Outcome, Message] = {
         "done": run_message(*WHOLE, JobFinished("done", "(the result)", hint="(the hint)")),
-        "nothing": run_message(JobStarted(), JobFinished("unchanged", "(the result)")),
+        "unchanged": run_message(JobStarted(), JobFinished("unchanged", "(the result)")),
         "refused": run_message(
             JobStarted(), Planned((), (BLOCK, WARNING)), JobFinished("refused", "(why)", "(the state)", "(the hint)")
         ),
@@ -188,8 +190,8 @@ def _strange() -> dict[str, Message]:
         "lost, in a step": run_message(*HALF, rq="lost"),
         "lost, before its first step": run_message(JobStarted("kaditz"), rq="lost"),
         "lost, never begun within a day": run_message(rq="lost", at=gone),
-        "another protocol, running": run_message(*HALF, OtherVersion(2), rq="running"),
-        "another protocol, over": run_message(*HALF, OtherVersion(2)),
+        "another protocol, running": run_message(*HALF, OtherVersion(3), rq="running"),
+        "another protocol, over": run_message(*HALF, OtherVersion(3)),
         "unsigned events, running": run_message(*HALF, UnsignedEntry(), rq="running"),
         "unsigned events, lost": run_message(UnsignedEntry(), rq="lost"),
         "forgotten": run_lost_message(metadata_of(RECORD, finished=True)),

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from imker.protocol.commands import Migrate, MigrateAll, PlanHost
-from imker.protocol.events import FleetPlanned, Planned
+from imker.protocol.events import EventBody, FleetPlanned, Planned
+from imker.protocol.values import Finding
 from jobs.connectors.ssh import SshShell
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
@@ -23,7 +24,7 @@ NAMES = {
 }  # fmt: skip
 
 
-def findings_by_check(events: list) -> dict[str, list]:
+def findings_by_check(events: list[EventBody]) -> dict[str, list[Finding]]:
     """The last plan's findings, by name."""
     findings = [body for body in events if isinstance(body, Planned)][-1].findings
     return {

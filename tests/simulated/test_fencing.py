@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from imker.protocol.commands import Accept, Approval, Command, Migrate
-from imker.protocol.events import DecisionRequested, JobFinished, StepFailed
+from imker.protocol.events import DecisionRequested, EventBody, JobFinished, StepFailed
 from jobs import repair, steps
 from jobs.execute import runner
 from lab.chaos import invariants
@@ -14,21 +14,23 @@ from tests.simulated.conftest import JobRunner
 
 
 @pytest.fixture
-def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list]:
+def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[EventBody]]:
     """What a run told that fell asleep before a step, until its lease was over and others had come and gone."""
     do = runner._run_step
 
-    def run(step: type, lock: str, others: Callable[[], Any], command: Command, *approvals: Approval) -> list:
-        def asleep(office, now, *rest) -> None:
+    def run(
+        step: type, lock: str, others: Callable[[], Any], command: Command, *approvals: Approval
+    ) -> list[EventBody]:
+        def asleep(context: Any, now: steps.Step, *rest: Any) -> None:
             if isinstance(now, step) and not woken:
                 woken.append(now)
                 imker.redis.delete(f"lock:{lock}")
                 current_job = imker.run, imker.job
                 others()
                 imker.run, imker.job = current_job
-            do(office, now, *rest)
+            do(context, now, *rest)
 
-        woken: list = []
+        woken: list[steps.Step] = []
         monkeypatch.setattr(runner, "_run_step", asleep)
         events = imker.run_job(command, *approvals)
         assert woken, "it came to that step"
@@ -48,10 +50,10 @@ HOST_STEPS = (
 
 @pytest.mark.parametrize("step", HOST_STEPS)
 def test_the_next_step_on_a_host_is_refused_by_the_host(
-    imker: JobRunner, sleeps: Callable[..., list], step: type
+    imker: JobRunner, sleeps: Callable[..., list[EventBody]], step: type
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
-    again: list = []
+    again: list[EventBody] = []
     tondi = Migrate("tondi", "manager")
     events = sleeps(step, "host:tondi", lambda: again.extend(imker.run_job(tondi)), tondi)
     assert isinstance(again[-1], DecisionRequested), again[-1]
@@ -61,7 +63,7 @@ def test_the_next_step_on_a_host_is_refused_by_the_host(
 
 @pytest.mark.parametrize("step", [steps.PromoteNode, steps.ActivateNode])
 def test_the_next_step_on_the_swarm_is_refused_by_the_swarm(
-    imker: JobRunner, sleeps: Callable[..., list], step: type
+    imker: JobRunner, sleeps: Callable[..., list[EventBody]], step: type
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
     question = imker.run_job(Migrate("tondi", "manager"))[-1]
@@ -79,7 +81,7 @@ def test_the_next_step_on_the_swarm_is_refused_by_the_swarm(
     assert_sound(imker)
 
 
-def assert_refused(events: list, step: type, summary: str) -> None:
+def assert_refused(events: list[EventBody], step: type, summary: str) -> None:
     failed, last = events[-2:]
     assert isinstance(failed, StepFailed)
     assert failed.key == step.__name__
@@ -90,7 +92,7 @@ def assert_refused(events: list, step: type, summary: str) -> None:
     assert "/swarm status run3" in last.hint
 
 
-def assert_sound(imker) -> None:
+def assert_sound(imker: JobRunner) -> None:
     deeds = imker.fleet.world.history.actions()
     assert invariants.fencing_token_never_decreases(deeds) == []
     assert invariants.nothing_done_twice(deeds) == []

@@ -5,11 +5,19 @@ import time
 import pytest
 
 from imker.protocol.commands import Accept, Approval, Migrate, MigrateAll, PlanHost
-from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, Planned, StepDone, StepProgress
+from imker.protocol.events import (
+    DecisionRequested,
+    EventBody,
+    FleetPlanned,
+    JobFinished,
+    Planned,
+    StepDone,
+    StepProgress,
+)
 from tests.simulated.conftest import JobRunner
 
 
-def fleet_plan_of(events: list) -> FleetPlanned:
+def fleet_plan_of(events: list[EventBody]) -> FleetPlanned:
     (matches,) = [body for body in events if isinstance(body, FleetPlanned)]
     return matches
 

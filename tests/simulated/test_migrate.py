@@ -18,6 +18,7 @@ from imker.protocol.events import (
 )
 from imker.protocol.values import ContainerRow
 from lab.fleet.daemon_option_files import DAEMON_JSON_PATH, DEFAULTS_PATH
+from lab.simulated.fleet import Fleet
 from tests.simulated.conftest import JobRunner
 
 
@@ -45,7 +46,7 @@ def test_three_hosts_go_into_swarm_mode_and_stay_as_they_are_when_asked_again(im
     }
 
 
-def _as_promised(fleet) -> None:
+def _as_promised(fleet: Fleet) -> None:
     for name in ("connewitz", "tondi", "lausen"):
         machine = fleet[name]
         assert machine.dockerd.version == "26.1.5"
@@ -201,7 +202,8 @@ def test_a_plan_ends_with_what_to_type_as_it_was_asked_or_with_what_stands_again
 
 def test_a_long_diff_is_whole_in_the_thread(imker: JobRunner) -> None:
     disk = imker.fleet["tondi"].disk
-    labels = "".join(f"--label number{number}={'x' * 60} --cluster-store-opt a{number}=b\n" for number in range(50))
+    lines = 30  # fewer than the fixes that one file may need
+    labels = "".join(f"--label number{number}={'x' * 100} --cluster-store-opt a{number}=b\n" for number in range(lines))
     disk.write(DEFAULTS_PATH, disk.texts[DEFAULTS_PATH].replace("--cluster-store", f"{labels}--cluster-store"))
     events = imker.run_job(PlanHost("tondi", "manager"))
     pieces = [body for body in events if isinstance(body, ThreadDetail)]
