@@ -219,7 +219,7 @@ def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: F
 
 def test_the_doctor_sees_what_it_needs_as_the_bots_user(everything: Flow, folder: Path) -> None:
     with Redis.from_url(user_url(folder, "bot")) as redis:
-        matches = processes.check(redis, is_embedded=True, signs=True)
+        matches = processes.check(redis, is_external=True, is_signing=True)
     assert [(finding.check, finding.level) for finding in matches if finding.level != "pass"] == []
-    expected_text = "is imker-bot, and is kept from what is the jobs'"
+    expected_text = "is imker-bot, without access to the keys of the RQ workers"
     assert ("redis user", expected_text) in [(finding.check, finding.text) for finding in matches]
