@@ -177,7 +177,6 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
         runs.decide(record, Decision(1, "accept", "U02", 2.0, "f"))
         runs.hold(name, commands.Hold("pause", "U01", 1.0))
         runs.posted_messages.update(name, ts="1", channel=OPS)
-        runs.posted_messages.clear_attempt(name)
         runs.posted_messages.delete(name)
         runs.lost.add(name, 1.0)
         runs.lost.remove(name)
