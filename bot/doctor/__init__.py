@@ -1,6 +1,6 @@
-"""What the bot needs, looked at: its tokens, its channels, Redis, the other processes, the rights. Changes nothing.
+"""Check what the bot needs: tokens, channels, Redis, the other processes, and rights. Changes nothing.
 
-In: settings, Redis and a Slack client. Out: Findings, each with what to do. `python -m bot doctor` prints them.
+In: settings, Redis, and a Slack client. Out: findings, each with a hint. `python -m bot doctor` prints them.
 """
 
 import os
@@ -20,34 +20,38 @@ from imker.signing import SigningKey
 
 
 def run_checks(loaded: Settings, redis: "Redis", client: WebClient, key: SigningKey) -> tuple[Finding, ...]:
-    names = rights.named_users(loaded.rights)
-    people = slack.classify_names(client, names)
+    """Run every check and return the findings."""
+    statuses = slack.classify_names(client, rights.named_users(loaded.rights))
+    is_signing = audit_log.read_audit_key() is not None
     return (
         *slack.check(loaded, client),
-        *processes.check(redis, is_embedded=loaded.redis_url is not None, signs=audit_log.read_audit_key() is not None),
-        *rights.check(loaded.rights, people),
+        *processes.check(redis, is_external=loaded.redis_url is not None, is_signing=is_signing),
+        *rights.check(loaded.rights, statuses),
         *rights.compare_acceptance_rules(loaded.rights, processes.read_key(redis, key, ACCEPTANCE_RULES_KEY)),
     )
 
 
 def main() -> int:
-    """0 when nothing fails, warnings or not."""
-    try:
-        configuration = settings.load()
-        client = WebClient(token=configuration.bot_token.get_secret_value(), base_url=configuration.api_url)
-        findings = run_checks(
-            configuration, redis_connection.connect(configuration.redis_url), client, signing.load_signing_key()
-        )
-    except ConfigError as error:
-        findings = tuple(
-            Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in error.lines
-        )
-    except redis_connection.RedisUnavailable as redis_error:
-        server = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
-        findings = (Finding("redis", "block", str(redis_error), f"Without {server} nothing can be asked or done."),)
+    """Print the findings and return the exit status: 1 if a check failed, 0 with or without warnings."""
+    findings = _all_findings()
     for finding in findings:
         print(finding.as_text)
     return int(any(finding.level == "block" for finding in findings))
+
+
+def _all_findings() -> tuple[Finding, ...]:
+    """Run the checks with the bot's own configuration. A configuration or Redis that is unusable is a finding."""
+    try:
+        configuration = settings.load()
+        client = WebClient(token=configuration.bot_token.get_secret_value(), base_url=configuration.api_url)
+        redis = redis_connection.connect(configuration.redis_url)
+        return run_checks(configuration, redis, client, signing.load_signing_key())
+    except ConfigError as error:
+        hint = "Fix it; the README describes each key."
+        return tuple(Finding("configuration", "block", line, hint) for line in error.lines)
+    except redis_connection.RedisUnavailable as error:
+        server = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
+        return (Finding("redis", "block", str(error), f"Imker cannot run without {server}. Start it or fix it."),)
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ def test_doctor_requires_the_change_right(flow: Flow) -> None:
 def test_bot_doctor_exits_nonzero_only_on_failures(workers: Flow, folder: Path) -> None:
     well = run(workers, folder, "bot", "doctor")
     assert well.returncode == 0, well.stdout + well.stderr
-    assert "pass  reconciler: alive" in well.stdout
+    assert "pass  reconciler: running" in well.stdout
     wrong = run(workers, folder, "bot", "doctor", SLACK_APP_TOKEN="xapp-wrong")
-    assert (wrong.returncode, "fail  app token: Slack refuses it" in wrong.stdout) == (1, True)
+    assert (wrong.returncode, "fail  app token: Slack rejected it" in wrong.stdout) == (1, True)
     unset = run(workers, folder, "bot", "doctor", SLACK_BOT_TOKEN="")
     assert (unset.returncode, "fail  configuration: SLACK_BOT_TOKEN: missing" in unset.stdout) == (1, True)
     assert "xoxb-lab" not in well.stdout + wrong.stdout + unset.stdout

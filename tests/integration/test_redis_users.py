@@ -179,7 +179,6 @@ def test_bot_user_can_store_its_data_and_enqueue(folder: Path, admin: Redis, rol
         runs.decide(record, Decision(1, "accept", "U02", 2.0, "f"))
         runs.hold(name, commands.Hold("pause", "U01", 1.0))
         runs.posted_messages.update(name, ts="1", channel=OPS)
-        runs.posted_messages.clear_attempt(name)
         runs.posted_messages.delete(name)
         runs.lost.add(name, 1.0)
         runs.lost.remove(name)
@@ -221,7 +220,7 @@ def test_four_processes_work_as_their_own_users(everything: Flow) -> None:
 
 def test_doctor_works_as_the_bot_user(everything: Flow, folder: Path) -> None:
     with Redis.from_url(user_url(folder, "bot")) as redis:
-        matches = processes.check(redis, is_embedded=True, signs=True)
+        matches = processes.check(redis, is_external=True, is_signing=True)
     assert [(finding.check, finding.level) for finding in matches if finding.level != "pass"] == []
-    expected_text = "is imker-bot, and is kept from what is the jobs'"
+    expected_text = "is imker-bot, without access to the keys of the RQ workers"
     assert ("redis user", expected_text) in [(finding.check, finding.text) for finding in matches]
