@@ -33,7 +33,7 @@ def buttons(view: FleetState) -> list[str]:
 
 
 PLANNED = build_fleet(
-    [(host_plan("connewitz", "manager"), "ahead"), (host_plan("tondi", "worker", 1, WARNING), "ahead")],
+    [(host_plan("connewitz", "manager"), "pending"), (host_plan("tondi", "worker", 1, WARNING), "pending")],
     started=False, result=("kaditz",), findings=(Finding("managers", "warn", "2 managers: even", "Name one more."),),
 )  # fmt: skip
 
@@ -54,17 +54,17 @@ def test_the_plan_its_findings_and_the_question() -> None:
 def test_blocks_and_warnings_are_counted_apart() -> None:
     block = Finding("disk", "block", "full", "Make room.")
     ((_, _, _, _, alarm, _),) = rows(
-        build_fleet([(host_plan("a", "worker", 0, block, WARNING, block), "ahead")], started=False)
+        build_fleet([(host_plan("a", "worker", 0, block, WARNING, block), "pending")], started=False)
     )
     assert alarm == "2 block, 1 warn"
 
 
 RUNNING: list[tuple[Word, list[str]]] = [
-    ("ahead", ["not yet", "", "", ""]),
+    ("pending", ["not yet", "", "", ""]),
     ("queued", ["going on", "", "", "run-a"]),
-    ("going", ["going on", "Upgrade the Engine", "", "run-a"]),
+    ("running", ["going on", "Upgrade the Engine", "", "run-a"]),
     ("continue", ["has a question", "", "", "run-a"]),
-    ("pending", ["waits to be accepted", "", "", "run-a"]),
+    ("accept", ["waits to be accepted", "", "", "run-a"]),
     ("done", ["in the swarm", "", "12 s", "run-a"]),
     ("store", ["in the swarm", "", "", "run-a"]),
     ("failed", ["failed", "Upgrade the Engine", "6 s", "run-a"]),
@@ -79,13 +79,13 @@ def test_a_row_says_how_far_its_host_is(word: Word, expected: list[str]) -> None
 
 
 HEADS: list[tuple[tuple[Word, ...], str, str]] = [
-    (("done", "going"), "", "🐝 *Migrate the whole fleet*  going on, 1 of 2 hosts"),
+    (("done", "running"), "", "🐝 *Migrate the whole fleet*  going on, 1 of 2 hosts"),
     (("done", "resume"), "pause", "⏸️ *Migrate the whole fleet*  paused, 1 of 2 hosts"),
     (("done", "continue"), "", "✋ *Migrate the whole fleet*  a host has a question, 1 of 2 hosts"),
-    (("pending", "done"), "", "✋ *Migrate the whole fleet*  all moved; managers wait to be accepted, 2 of 2 hosts"),
+    (("accept", "done"), "", "✋ *Migrate the whole fleet*  all moved; managers wait to be accepted, 2 of 2 hosts"),
     (("done", "done"), "", "✅ *Migrate the whole fleet*  done, 2 of 2 hosts"),
     (("done", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts"),
-    (("pending", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts"),
+    (("accept", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts"),
     (("done", "cancelled"), "", "🚫 *Migrate the whole fleet*  cancelled, 1 of 2 hosts"),
 ]
 
@@ -104,7 +104,7 @@ def test_who_started_and_who_holds_are_named() -> None:
 
 
 def test_the_end_says_what_is_left_and_what_to_type() -> None:
-    text = words(build_fleet([(host_plan("a"), "failed"), (host_plan("b", wave=1), "ahead")]))
+    text = words(build_fleet([(host_plan("a"), "failed"), (host_plan("b", wave=1), "pending")]))
     assert "a: apt-get install failed" in text
     assert "In the swarm: none. Not begun: b." in text
     assert "/swarm retry" in text
@@ -119,7 +119,7 @@ def test_slack_takes_it_whatever_it_shows_and_the_text_has_every_host(view: Flee
 
 def test_a_hosts_words_ping_nobody() -> None:
     view = build_fleet(
-        [(host_plan(HOSTILE, "worker", 0, Finding(HOSTILE, "block", HOSTILE, HOSTILE)), "ahead")], started=False
+        [(host_plan(HOSTILE, "worker", 0, Finding(HOSTILE, "block", HOSTILE, HOSTILE)), "pending")], started=False
     )
     message = fleet_message.render(view)
     assert "<!channel>" not in message.text
@@ -127,7 +127,7 @@ def test_a_hosts_words_ping_nobody() -> None:
 
 
 def test_a_fleet_of_hundreds_fits() -> None:
-    many = build_fleet([(host_plan(f"host-{n:03}", "worker", n, WARNING), "ahead") for n in range(300)], started=False)
+    many = build_fleet([(host_plan(f"host-{n:03}", "worker", n, WARNING), "pending") for n in range(300)], started=False)
     message = fleet_message.render(many)
     assert find_problems(list(message.blocks)) == []
     assert "and 260 more" in message.text

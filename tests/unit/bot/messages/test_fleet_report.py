@@ -67,7 +67,7 @@ Not begun.
 - c: ahead
 - The old files stand beside the new ones on every host, named .imker-TIME.
 """
-STORY: tuple[tuple[str, Word], ...] = (("a", "done"), ("b", "failed"), ("c", "ahead"))
+STORY: tuple[tuple[str, Word], ...] = (("a", "done"), ("b", "failed"), ("c", "pending"))
 
 
 def finished_fleet(*story: tuple[str, Word]) -> FleetState:

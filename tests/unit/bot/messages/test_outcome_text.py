@@ -53,7 +53,7 @@ PAUSED = DecisionRequested("resume", "f", summary="Done: <@U03CAROL>.", user="U0
 
 
 def render_run(
-    *bodies: EventBody, rq: QueueStatus = "over", choice: Choice | None = None, record: RunRecord = RECORD
+    *bodies: EventBody, rq: QueueStatus = "finished", choice: Choice | None = None, record: RunRecord = RECORD
 ) -> Message:
     decisions = (Decision(1, choice, "U02BOB", 9.0),) if choice else ()
     events = [Event("k3fm9x2q", 1, number, float(number), body) for number, body in enumerate(bodies, 1)]

@@ -29,14 +29,14 @@ def fold_and_render(lines: list[str], job_state: QueueStatus) -> tuple[RunState,
 
 def test_what_the_older_side_told_is_shown_as_ever() -> None:
     view, text = fold_and_render(
-        [line for line in OLD if '"decision_requested"' not in line], "over"
+        [line for line in OLD if '"decision_requested"' not in line], "finished"
     )  # a job ends once
-    assert view.status == "over"
+    assert view.status == "finished"
     assert "kaditz is in the swarm." in text
     assert "protocol version" not in text
 
 
-@pytest.mark.parametrize(("job_state", "state"), [("running", "running"), ("over", "lost"), ("lost", "lost")])
+@pytest.mark.parametrize(("job_state", "state"), [("running", "running"), ("finished", "lost"), ("lost", "lost")])
 def test_what_the_newer_side_tells_is_not_guessed_at(job_state: QueueStatus, state: str) -> None:
     view, text = fold_and_render(OLD[:6] + NEW, job_state)
     assert (view.status, view.other_protocol) == (state, 3)
@@ -47,7 +47,7 @@ def test_what_the_newer_side_tells_is_not_guessed_at(job_state: QueueStatus, sta
 
 
 def test_an_end_that_is_understood_counts_whatever_came_before() -> None:
-    view, text = fold_and_render([*NEW[:1], *OLD[-1:]], "over")
-    assert view.status == "over"
+    view, text = fold_and_render([*NEW[:1], *OLD[-1:]], "finished")
+    assert view.status == "finished"
     assert "kaditz is in the swarm." in text
     assert "Upgrade the older side." in text

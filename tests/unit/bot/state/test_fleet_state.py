@@ -13,8 +13,8 @@ from imker.protocol.values import HostPlan
 from tests.support.fleet_states import ALL, BOB, FLEET, Word, build_fleet, host_plan, host_run
 
 WORDS = {
-    "ahead": "ahead", "queued": "going", "going": "going", "continue": "asking", "resume": "asking",
-    "pending": "pending", "done": "done", "nothing": "done", "containers": "done",
+    "pending": "pending", "queued": "running", "running": "running", "continue": "asking", "resume": "asking",
+    "accept": "accept", "done": "done", "nothing": "done", "containers": "done",
     "stop": "done", "store": "done", "kept": "done",
     "failed": "failed", "refused": "failed", "restored": "failed", "lost": "failed",
     "cancelled": "cancelled", "declined": "cancelled",
@@ -28,7 +28,7 @@ def test_how_a_hosts_own_run_counts(word: Word) -> None:
 
 
 def test_without_a_plan_there_is_no_fleet() -> None:
-    assert fleets.fold_fleet(host_run("a", "going"), {}, None) is None
+    assert fleets.fold_fleet(host_run("a", "running"), {}, None) is None
 
 
 # --- what begins ------------------------------------------------------------------------------------------------------
@@ -64,9 +64,9 @@ def test_what_begins_is_of_one_wave_after_all_before_it_settled_and_never_too_mu
     assert not state_of_fleet.is_held("pause")
     assert not state_of_fleet.is_held("cancel")
     (wave,) = {begin.wave for begin in begins}
-    assert all(begin.status in ("done", "pending") for begin in state_of_fleet.hosts if begin.plan.wave < wave)
-    assert all(begin.status == "ahead" for begin in state_of_fleet.hosts if begin.plan in begins)
-    busy = [begin for begin in state_of_fleet.hosts if begin.status in ("going", "asking") and begin.plan.wave == wave]
+    assert all(begin.status in ("done", "accept") for begin in state_of_fleet.hosts if begin.plan.wave < wave)
+    assert all(begin.status == "pending" for begin in state_of_fleet.hosts if begin.plan in begins)
+    busy = [begin for begin in state_of_fleet.hosts if begin.status in ("running", "asking") and begin.plan.wave == wave]
     assert len(busy) + len(begins) <= state_of_fleet.plan.parallel
     assert not state_of_fleet.with_status("failed", "cancelled")
 
@@ -74,41 +74,41 @@ def test_what_begins_is_of_one_wave_after_all_before_it_settled_and_never_too_mu
 @given(any_fleet())
 def test_a_fleet_that_goes_on_never_stands_still(state_of_fleet: FleetState) -> None:
     """Whoever says that it is going on has something that goes on, or begins it now."""
-    if fleet_status(state_of_fleet) == "going":
-        assert hosts_to_start(state_of_fleet) or state_of_fleet.with_status("going")
+    if fleet_status(state_of_fleet) == "running":
+        assert hosts_to_start(state_of_fleet) or state_of_fleet.with_status("running")
 
 
-@given(plans(), st.integers(1, 3), st.sampled_from(["done", "pending", "containers"]), st.data())
+@given(plans(), st.integers(1, 3), st.sampled_from(["done", "accept", "containers"]), st.data())
 def test_from_the_start_to_the_end_each_host_has_its_turn_managers_alone(
     legs: list[HostPlan], parallel: int, ends: Word, draw: st.DataObject
 ) -> None:
-    words: dict[str, Word] = {leg.host: "ahead" for leg in legs}
+    words: dict[str, Word] = {leg.host: "pending" for leg in legs}
     started: list[str] = []
     while True:
         state_of_fleet = build_fleet([(leg, words[leg.host]) for leg in legs], parallel=parallel)
         begins = hosts_to_start(state_of_fleet)
-        words |= {leg.host: "going" for leg in begins}
+        words |= {leg.host: "running" for leg in begins}
         started += [leg.host for leg in begins]
-        going = [leg for leg in legs if words[leg.host] == "going"]
+        going = [leg for leg in legs if words[leg.host] == "running"]
         if not going:
             break
         assert len(going) <= parallel
         assert len(going) == 1 or all(leg.role == "worker" for leg in going)
         words[draw.draw(st.sampled_from([leg.host for leg in going]))] = ends
     assert started == [leg.host for leg in legs]
-    assert fleet_status(state_of_fleet) == ("pending" if ends == "pending" else "over")
+    assert fleet_status(state_of_fleet) == ("accept" if ends == "accept" else "finished")
 
 
 @pytest.mark.parametrize("word", ["failed", "refused", "restored", "lost", "cancelled", "declined"])
 def test_a_canary_that_does_not_get_there_stops_all_others(word: Word) -> None:
     state_of_fleet = build_fleet(
-        [(host_plan("canary", "manager"), word), (host_plan("a", wave=1), "ahead"), (host_plan("b", wave=1), "ahead")]
+        [(host_plan("canary", "manager"), word), (host_plan("a", wave=1), "pending"), (host_plan("b", wave=1), "pending")]
     )
     assert hosts_to_start(state_of_fleet) == ()
-    assert fleet_status(state_of_fleet) == "over"
+    assert fleet_status(state_of_fleet) == "finished"
 
 
-BESIDE: tuple[Word, ...] = ("done", "failed", "going", "ahead")
+BESIDE: tuple[Word, ...] = ("done", "failed", "running", "pending")
 
 
 def test_what_runs_beside_a_failure_runs_to_its_end() -> None:
@@ -117,14 +117,14 @@ def test_what_runs_beside_a_failure_runs_to_its_end() -> None:
     )
     assert (hosts_to_start(state_of_fleet), fleet_status(state_of_fleet), outcome(state_of_fleet)) == (
         (),
-        "going",
+        "running",
         None,
     )
 
 
 # --- holds ------------------------------------------------------------------------------------------------------------
 
-HELD: tuple[Word, ...] = ("done", "resume", "continue", "ahead")
+HELD: tuple[Word, ...] = ("done", "resume", "continue", "pending")
 PAUSED = [(host_plan(word, wave=wave), word) for wave, word in enumerate(HELD)]
 
 
@@ -140,27 +140,27 @@ def test_as_long_as_nobody_says_go_on_nobody_is_answered_for(hold: str) -> None:
     assert decisions_from_hold(build_fleet(PAUSED, hold=hold)) == ()
 
 
-AHEAD, DONE, PENDING, GOING, ASKS, FAILED = "ahead", "done", "pending", "going", "continue", "failed"
+AHEAD, DONE, PENDING, GOING, ASKS, FAILED = "pending", "done", "accept", "running", "continue", "failed"
 STATES: list[tuple[tuple[Word, ...], bool, str, str]] = [
     ((AHEAD, AHEAD), False, "", "asking"),
-    ((AHEAD, AHEAD), True, "", "going"),
+    ((AHEAD, AHEAD), True, "", "running"),
     ((AHEAD, AHEAD), True, "pause", "paused"),
-    ((AHEAD, AHEAD), True, "resume", "going"),
-    ((AHEAD, AHEAD), True, "cancel", "over"),
-    ((GOING, AHEAD), True, "pause", "going"),
-    ((GOING, AHEAD), True, "cancel", "going"),
+    ((AHEAD, AHEAD), True, "resume", "running"),
+    ((AHEAD, AHEAD), True, "cancel", "finished"),
+    ((GOING, AHEAD), True, "pause", "running"),
+    ((GOING, AHEAD), True, "cancel", "running"),
     (("resume", AHEAD), True, "pause", "paused"),
     ((ASKS, AHEAD), True, "", "asking"),
-    ((FAILED, GOING), True, "", "going"),
-    ((FAILED, AHEAD), True, "", "over"),
-    ((PENDING, AHEAD), True, "", "going"),
-    ((PENDING, DONE), True, "", "pending"),
-    ((PENDING, FAILED), True, "", "over"),
-    ((PENDING, FAILED, AHEAD), True, "", "over"),
-    ((PENDING, FAILED, GOING), True, "", "going"),
-    ((PENDING, AHEAD), True, "cancel", "over"),
-    ((DONE, DONE), True, "", "over"),
-    ((DONE, DONE), True, "pause", "over"),
+    ((FAILED, GOING), True, "", "running"),
+    ((FAILED, AHEAD), True, "", "finished"),
+    ((PENDING, AHEAD), True, "", "running"),
+    ((PENDING, DONE), True, "", "accept"),
+    ((PENDING, FAILED), True, "", "finished"),
+    ((PENDING, FAILED, AHEAD), True, "", "finished"),
+    ((PENDING, FAILED, GOING), True, "", "running"),
+    ((PENDING, AHEAD), True, "cancel", "finished"),
+    ((DONE, DONE), True, "", "finished"),
+    ((DONE, DONE), True, "pause", "finished"),
 ]
 
 
@@ -178,7 +178,7 @@ def test_how_a_fleet_stands(words: tuple[Word, ...], started: bool, hold: str, e
 @given(any_fleet())
 def test_a_last_word_is_said_exactly_when_nothing_can_happen_any_more(state_of_fleet: FleetState) -> None:
     if state_of_fleet.start:
-        assert (outcome(state_of_fleet) is not None) is (fleet_status(state_of_fleet) == "over")
+        assert (outcome(state_of_fleet) is not None) is (fleet_status(state_of_fleet) == "finished")
 
 
 def test_all_moved() -> None:
@@ -199,7 +199,7 @@ def test_all_moved() -> None:
 )
 def test_what_stopped_it_who_is_in_and_who_was_not_begun(word: Word, expected_outcome: str, why: str) -> None:
     state_of_fleet = build_fleet(
-        [(host_plan("m", "manager"), "done"), (host_plan("a", wave=1), word), (host_plan("b", wave=2), "ahead")]
+        [(host_plan("m", "manager"), "done"), (host_plan("a", wave=1), word), (host_plan("b", wave=2), "pending")]
     )
     again = f"/swarm retry {FLEET} goes on from what is true then."
     assert outcome(state_of_fleet) == JobFinished(expected_outcome, why, "In the swarm: m. Not begun: b.", again)  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ def test_what_stopped_it_who_is_in_and_who_was_not_begun(word: Word, expected_ou
 
 def test_cancelled_before_the_next_host() -> None:
     ended = outcome(
-        build_fleet([(host_plan("m", "manager"), "done"), (host_plan("b", wave=1), "ahead")], hold="cancel")
+        build_fleet([(host_plan("m", "manager"), "done"), (host_plan("b", wave=1), "pending")], hold="cancel")
     )
     assert ended is not None
     assert (ended.outcome, ended.summary, ended.user) == ("cancelled", "cancelled", "U02BOB")
@@ -217,7 +217,7 @@ def test_a_failure_is_not_hidden_behind_managers_that_wait() -> None:
     state_of_fleet = build_fleet(
         [
             (host_plan("m", "manager"), "done"),
-            (host_plan("n", "manager", 1), "pending"),
+            (host_plan("n", "manager", 1), "accept"),
             (host_plan("b", wave=2), "failed"),
         ]
     )
@@ -228,6 +228,6 @@ def test_a_failure_is_not_hidden_behind_managers_that_wait() -> None:
 
 
 def test_a_plan_that_was_refused_ends_with_its_own_word() -> None:
-    before_start = build_fleet([(host_plan("a"), "ahead")], started=False)
+    before_start = build_fleet([(host_plan("a"), "pending")], started=False)
     refused = JobFinished("refused", "not to be touched as it is: a")
-    assert outcome(replace(before_start, run=replace(before_start.run, status="over", outcome=refused))) == refused
+    assert outcome(replace(before_start, run=replace(before_start.run, status="finished", outcome=refused))) == refused

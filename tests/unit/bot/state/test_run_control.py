@@ -16,10 +16,10 @@ WORDS: tuple[RunAction, ...] = ("pause", "resume", "cancel", "retry")
 # what each of pause, resume, cancel, retry is then: h(eld), the question's answer y(es) or n(o), s(tarted), - (no)
 RUNS: list[tuple[Word, str]] = [
     ("queued", "h-h-"),
-    ("going", "h-h-"),
+    ("running", "h-h-"),
     ("continue", "--n-"),
     ("resume", "-yn-"),
-    ("pending", "--n-"),
+    ("accept", "--n-"),
     ("containers", "--n-"),
     ("done", "---s"),
     ("failed", "---s"),
@@ -28,18 +28,18 @@ RUNS: list[tuple[Word, str]] = [
     ("declined", "---s"),
 ]
 FLEETS: list[tuple[tuple[Word, ...], bool, str, str]] = [
-    (("ahead", "ahead"), False, "", "--n-"),  # planned, and not started
-    (("ahead", "ahead"), True, "", "h-h-"),
-    (("going", "ahead"), True, "", "h-h-"),
-    (("going", "ahead"), True, "pause", "-hh-"),
-    (("resume", "ahead"), True, "pause", "-hh-"),
-    (("going", "ahead"), True, "resume", "h-h-"),
-    (("going", "ahead"), True, "cancel", "----"),
-    (("done", "ahead"), True, "cancel", "---s"),
+    (("pending", "pending"), False, "", "--n-"),  # planned, and not started
+    (("pending", "pending"), True, "", "h-h-"),
+    (("running", "pending"), True, "", "h-h-"),
+    (("running", "pending"), True, "pause", "-hh-"),
+    (("resume", "pending"), True, "pause", "-hh-"),
+    (("running", "pending"), True, "resume", "h-h-"),
+    (("running", "pending"), True, "cancel", "----"),
+    (("done", "pending"), True, "cancel", "---s"),
     (("done", "failed"), True, "", "---s"),
     (("done", "done"), True, "", "---s"),
-    (("pending", "done"), True, "", "h-h-"),
-    (("pending", "failed"), True, "", "---s"),
+    (("accept", "done"), True, "", "h-h-"),
+    (("accept", "failed"), True, "", "---s"),
 ]
 
 
@@ -84,7 +84,7 @@ def test_a_fleets_run(words: tuple[Word, ...], started: bool, hold: str, expecte
     ],
 )
 def test_only_what_changes_something_can_be_held(command: Command, can_be_held: bool) -> None:
-    view = host_run("kaditz", "going")
+    view = host_run("kaditz", "running")
     reads = replace(view, record=replace(view.record, command=command))
     assert isinstance(resolve(reads, None, "pause"), SetHold) is can_be_held
 
@@ -96,7 +96,7 @@ def test_a_retry_is_the_same_command_again() -> None:
 
 
 def test_the_words() -> None:
-    going = host_run("kaditz", "going")
+    going = host_run("kaditz", "running")
     assert resolve(going, None, "pause") == SetHold(
         "pause", "Run run-kaditz pauses after the step it is in. Go on: /swarm resume"
     )
@@ -110,11 +110,11 @@ def test_the_words() -> None:
 
 @given(any_fleet(), st.sampled_from(WORDS))
 def test_what_is_going_on_is_never_begun_twice(state_of_fleet: FleetState, what: RunAction) -> None:
-    if state_of_fleet.with_status("going") and state_of_fleet.start:
+    if state_of_fleet.with_status("running") and state_of_fleet.start:
         assert not isinstance(resolve(state_of_fleet.run, state_of_fleet, what), StartRun)
 
 
-@pytest.mark.parametrize("word", [word for word in ALL if word != "ahead"])
+@pytest.mark.parametrize("word", [word for word in ALL if word != "pending"])
 def test_pause_and_resume_are_never_both_possible(word: Word) -> None:
     intended = [resolve(host_run("kaditz", word), None, what) for what in ("pause", "resume")]
     assert any(isinstance(item, Rejected) for item in intended)

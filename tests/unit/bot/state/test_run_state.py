@@ -55,7 +55,7 @@ BODIES = st.one_of(
     st.builds(events.OtherVersion, st.integers(0, 99)),
 )  # fmt: skip
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
-STATES = st.sampled_from(["queued", "running", "over", "lost"])
+STATES = st.sampled_from(["queued", "running", "finished", "lost"])
 
 
 def mrkdwn(value: object) -> list[str]:
@@ -101,15 +101,15 @@ def test_a_job_that_died_is_lost_and_one_that_ended_is_not() -> None:
     assert "Join the swarm" in words
     assert "/swarm migrate kaditz" in words
     assert (
-        fold(RECORD, [*started, Event("r", 1, 9, 0.0, events.JobFinished("done", "x"))], "lost", 0.0).status == "over"
+        fold(RECORD, [*started, Event("r", 1, 9, 0.0, events.JobFinished("done", "x"))], "lost", 0.0).status == "finished"
     )
 
 
 def test_a_cancelled_run_is_over_and_says_by_whom() -> None:
     record = RunRecord(**{**vars(RECORD), "decisions": (Decision(1, "cancel", "U01ALICE", 1_795_440_000.0),)})
-    view = fold(record, numbered([events.JobStarted(), events.DecisionRequested("continue", "f")]), "over", 0.0)
+    view = fold(record, numbered([events.JobStarted(), events.DecisionRequested("continue", "f")]), "finished", 0.0)
     message = run_message.render(view)
-    assert view.status == "over"
+    assert view.status == "finished"
     assert "Cancelled by <@U01ALICE>" in json.dumps(message.blocks)
     assert not [block for block in message.blocks if block["type"] == "actions"]
 
