@@ -89,7 +89,7 @@ COMMANDS: tuple[Command, ...] = (
 
 def run_message(
     *bodies: EventBody,
-    rq: QueueStatus = "over",
+    rq: QueueStatus = "finished",
     choices: Sequence[Choice] = (),
     record: RunRecord = RECORD,
     at: Timestamp = LATER,
