@@ -32,7 +32,7 @@ class UserDirectory:
         if cached and not fresh and self._clock() - cached[0] < CACHE_SECONDS:
             return cached[1]
         actor = Actor(user, self._kind(user, team), self._groups_of(user))
-        if actor.kind != "untold" and actor.groups is not None:
+        if actor.kind != "unknown" and actor.groups is not None:
             self._cache[user] = (self._clock(), actor)
         return actor
 
@@ -40,7 +40,7 @@ class UserDirectory:
         try:
             profile: dict[str, Any] = self._client.users_info(user=user)["user"]
         except (SlackClientError, OSError, HTTPException) as error:
-            return "stranger" if _is_unknown_user(error) else "untold"
+            return "external" if _is_unknown_user(error) else "unknown"
         if profile.get("deleted"):
             return "deactivated"
         if profile.get("is_bot") or profile.get("is_workflow_bot") or user == SLACKBOT:
@@ -48,7 +48,7 @@ class UserDirectory:
         if profile.get("is_restricted") or profile.get("is_ultra_restricted"):
             return "guest"
         if profile.get("is_stranger") or profile.get("team_id") != team:
-            return "stranger"
+            return "external"
         return "member"
 
     def _groups_of(self, user: str) -> frozenset[str] | None:
