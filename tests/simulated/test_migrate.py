@@ -198,7 +198,7 @@ def test_a_plan_ends_with_what_to_type_as_it_was_asked_or_with_what_stands_again
 
 def test_a_long_diff_is_whole_in_the_thread(imker: JobRunner) -> None:
     disk = imker.fleet["tondi"].disk
-    labels = "".join(f"--label number{number}={'x' * 60} --cluster-store-opt a{number}=b\n" for number in range(50))
+    labels = "".join(f"--label number{number}={'x' * 90} --cluster-store-opt a{number}=b\n" for number in range(39))
     disk.write(DEFAULTS_PATH, disk.texts[DEFAULTS_PATH].replace("--cluster-store", f"{labels}--cluster-store"))
     events = imker.run_job(PlanHost("tondi", "manager"))
     pieces = [body for body in events if isinstance(body, ThreadDetail)]
