@@ -1,4 +1,4 @@
-"""All that the doctors of the bot and of the jobs find. Text per surface."""
+"""Format all findings of the doctors of the bot and of the jobs."""
 
 import re
 from collections.abc import Iterable

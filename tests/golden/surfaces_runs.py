@@ -1,4 +1,4 @@
-"""A run's message in every state, of one host and of a fleet, its thread, and the report file. Text per surface."""
+"""Format the message of a run in every state, for one host and for a fleet, with its thread and report file."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -95,7 +95,7 @@ def run_message(
     at: Timestamp = LATER,
     by: str = "U02BOB",
 ) -> Message:
-    """The message of a run whose last job told `bodies`; `said` are the decisions, each on the next job."""
+    """Render the message of a run whose last job emitted `bodies`. Each of `choices` decides the next job."""
     decisions = tuple(Decision(job, verdict, by, AT + 40) for job, verdict in enumerate(choices, 1))
     events = [Event(record.run, record.job_count, number, AT + number, body) for number, body in enumerate(bodies, 1)]
     return render(fold(replace(record, decisions=decisions), events, rq, at.unix, at))
@@ -199,7 +199,7 @@ def _strange() -> dict[str, Message]:
 
 
 def command_messages() -> str:
-    """Every command's title, and the messages that show tables, a plan or findings."""
+    """Return the title of every command, and the messages with tables, a plan, or findings."""
     titles = {
         f"title: {command.type}": run_message(rq="queued", record=replace(RECORD, command=command))
         for command in COMMANDS
@@ -238,7 +238,7 @@ def _tables() -> dict[str, Message]:
 
 
 def _last_line(table: NodeTable) -> Message:
-    """Without its rows."""
+    """Return the message without its rows."""
     rendered = run_message(
         JobStarted(),
         table,
