@@ -80,7 +80,7 @@ class Story:
 
     def add_manager(self, host: LabHost) -> None:
         """Joined on Alice's word, accepted by Bob's button."""
-        message = self.run_command(f"/swarm migrate {host.name} --manager", "waits to be accepted as a manager.")
+        message = self.run_command(f"/swarm migrate {host.name} --manager", "is waiting to be accepted as a manager.")
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
         self.press(BOB, message, "Accept")
