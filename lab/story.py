@@ -84,7 +84,7 @@ class Story:
 
     def add_manager(self, host: LabHost) -> None:
         """Migrate a host at Alice's request and accept it as Bob."""
-        message = self.run_command(f"/swarm migrate {host.name} --manager", "waits to be accepted as a manager.")
+        message = self.run_command(f"/swarm migrate {host.name} --manager", "is waiting to be accepted as a manager.")
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
         self.press(BOB, message, "Accept")

@@ -26,9 +26,8 @@ BUTTON_PRESSES = (
     ("Accept", BOB),
     ("Continue", ALICE),
     ("Resume", ALICE),
-    ("Leave them", ALICE),
-    ("Leave it", ALICE),
-    ("Keep it", ALICE),
+    ("Keep stopped", ALICE),
+    ("Keep", ALICE),
 )
 Say = Callable[[str], None]
 Outcome = Literal["", "done", "refused", "failed", "lost"]

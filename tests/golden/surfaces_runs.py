@@ -194,7 +194,7 @@ def _strange() -> dict[str, Message]:
         "another protocol, over": run_message(*HALF, OtherVersion(3)),
         "unsigned events, running": run_message(*HALF, UnsignedEntry(), rq="running"),
         "unsigned events, lost": run_message(UnsignedEntry(), rq="lost"),
-        "forgotten": run_lost_message(metadata_of(RECORD, finished=True)),
+        "forgotten": run_lost_message(metadata_of(RECORD, is_final=True)),
     }
 
 
