@@ -84,5 +84,5 @@ def _report_rejection(
 ) -> None:
     """Only into a run that has no word of this job yet: a forged one must not write over a true one's events."""
     journal = EventWriter(redis, key, request.run, request.job, lambda: now)
-    if not any(event.job == request.job for event in journal.read_events()):
+    if not journal.event_log().has_job(request.job):
         journal.emit(JobFinished("refused", rejection.summary, "Nothing was changed.", rejection.hint))

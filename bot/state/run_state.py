@@ -11,19 +11,18 @@ from imker.protocol.events import (
     ContainerSnapshot,
     DecisionRequested,
     Event,
+    EventLog,
     FileChanged,
     FleetPlanned,
     HostTable,
     JobFinished,
     NodeTable,
-    OtherVersion,
     Planned,
     StepDone,
     StepFailed,
     StepProgress,
     StepStarted,
     ThreadDetail,
-    UnsignedEntry,
 )
 from imker.protocol.values import Finding
 
@@ -70,21 +69,30 @@ class RunState:
 
 
 def fold(
-    record: RunRecord, events: Iterable[Event], job_status: QueueStatus, now: float, at: Timestamp | None = None
+    record: RunRecord, log: EventLog, job_status: QueueStatus, now: float, at: Timestamp | None = None
 ) -> RunState:
     """`job_state` is RQ's word on the run's last job: a job that died writes no last event.
 
     `at`: the same as `now`, UNIX seconds, by a clock that cannot be set; without it no question expires.
     """
-    ordered = sorted({(event.job, event.number): event for event in events}.values(), key=lambda e: (e.job, e.number))
-    view = RunState(record, "queued", now, decisions=record.decisions)
+    ordered = sorted(
+        {(event.job, event.number): event for event in log.events}.values(), key=lambda e: (e.job, e.number)
+    )
+    view = RunState(
+        record,
+        "queued",
+        now,
+        decisions=record.decisions,
+        other_protocol=log.other_version,
+        has_unsigned_entries=log.has_unsigned_entries,
+    )
     ended: set[int] = set()  # jobs that told their outcome, which is a job's last event
     for event in ordered:
-        if event.job not in ended or isinstance(event.body, OtherVersion):
+        if event.job not in ended:
             view = _apply(view, event)
         if isinstance(event.body, JobFinished | DecisionRequested):
             ended.add(event.job)
-    state = _status(view, ordered, job_status)
+    state = _status(view, log.last_job, job_status)
     expired = state == "waiting" and _expired(view.question, at)
     return replace(view, status=state, steps=_close_running_steps(view, state), expired=expired)
 
@@ -127,10 +135,6 @@ def _apply(view: RunState, event: Event) -> RunState:
             return replace(view, question=waiting, outcome=None)
         case JobFinished() as outcome:
             return replace(view, outcome=outcome, question=None, finished_at=event.at)
-        case OtherVersion(protocol_version):
-            return replace(view, other_protocol=protocol_version)
-        case UnsignedEntry():
-            return replace(view, has_unsigned_entries=True)
         case _:
             return replace(view, question=None, outcome=None, finished_at=None)
 
@@ -150,9 +154,8 @@ def _close_running_steps(view: RunState, state: RunStatus) -> tuple[StepState, .
     return tuple(replace(step, status="failed") if step.status == "running" else step for step in view.steps)
 
 
-def _status(view: RunState, events: list[Event], job_status: QueueStatus) -> RunStatus:
-    last = events[-1].job if events else 0
-    has_reported = last == view.record.job_count
+def _status(view: RunState, last_job: int, job_status: QueueStatus) -> RunStatus:
+    has_reported = last_job == view.record.job_count
     if has_reported and view.outcome:
         return "over"
     if has_reported and view.question:

@@ -5,7 +5,6 @@ What is told is sealed, and what is read must open: what others write into Redis
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from redis import Redis
@@ -14,10 +13,10 @@ from imker import signing
 from imker.failpoints import failpoint
 from imker.protocol.codec import encode_message
 from imker.protocol.commands import Hold
-from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, StepStarted, find_outcome
-from imker.protocol.signed import decode_latest_hold, decode_signed_events
-from imker.protocol.version import WAKE_CHANNEL, events_key, hold_key
+from imker.protocol.events import DecisionRequested, Event, EventBody, EventLog, JobFinished, StepStarted, find_outcome
+from imker.protocol.version import WAKE_CHANNEL, events_key
 from imker.redaction import redact_value
+from imker.run_streams import read_event_log, read_latest_hold
 from imker.signing import SigningKey
 
 log = structlog.get_logger()
@@ -86,13 +85,12 @@ class EventWriter:
 
     def question_of(self, job: int) -> DecisionRequested | None:
         """What that job of the run ended with, if it was a question."""
-        outcome = find_outcome(self.read_events(), job)
+        outcome = find_outcome(self.event_log().events, job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
-    def read_events(self) -> tuple[Event, ...]:
-        """All of the run so far."""
-        entries: Any = self._redis.xrange(events_key(self._run))
-        return decode_signed_events(self._run, entries, self._key)
+    def event_log(self) -> EventLog:
+        """Return the run's events so far."""
+        return read_event_log(self._redis, self._key, self._run)
 
     def save_signed(self, place: str, text: str) -> None:
         """Save a text for later jobs, signed for its place."""
@@ -103,7 +101,6 @@ class EventWriter:
         return signing.open_signed(self._key, place, self._redis.get(place))
 
     def current_hold(self, run: str) -> Hold | None:
-        """The newest word that people said of a run."""
-        words: Any = self._redis.zrevrange(hold_key(run), 0, -1, withscores=True)
-        hold = decode_latest_hold(run, words, self._key)
-        return hold[0] if hold else None
+        """Return the latest pause, resume, or cancel of the run."""
+        latest = read_latest_hold(self._redis, self._key, run)
+        return latest[0] if latest else None

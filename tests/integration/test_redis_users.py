@@ -201,7 +201,7 @@ def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: F
     )
     message = everything.send_command("/swarm migrate kaditz", "does not answer over SSH")
     run = everything.run_id_of(message)
-    assert [event.job for event in everything.events(run)][-1] == 1
+    assert [event.job for event in everything.event_log(run).events][-1] == 1
     status_text = everything.send_command("/swarm status", run).plain_text
     assert "migrate kaditz" in status_text
     everything.emit(

@@ -12,6 +12,7 @@ from imker.protocol.events import (
     DecisionRequested,
     Event,
     EventBody,
+    EventLog,
     FleetPlanned,
     JobFinished,
     JobStarted,
@@ -86,7 +87,7 @@ def host_run(host: str, word: Word) -> RunState:
     )
     events = [Event(record.run, 1, number, AT + number, body) for number, body in enumerate(EVENTS_BY_WORD[word], 1)]
     rq: QueueStatus = "lost" if word == "lost" else "running" if word == "going" else "over"
-    return fold(record, events, "queued" if word == "queued" else rq, AT + 60)
+    return fold(record, EventLog(tuple(events)), "queued" if word == "queued" else rq, AT + 60)
 
 
 def build_fleet(
@@ -102,7 +103,9 @@ def build_fleet(
     record = RunRecord(FLEET, MigrateAll(), "migrate all", ALICE, "C01OPS", AT, 1, decisions)
     fleet_plan = FleetPlanned(tuple(leg for leg, _ in legs), result, findings, parallel)
     bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, DecisionRequested("start_fleet", "f00d"))
-    view = fold(record, [Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)], "over", AT + 60)
+    view = fold(
+        record, EventLog(tuple([Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)])), "over", AT + 60
+    )
     children = {item.host: host_run(item.host, word) for item, word in legs if word != "ahead"}
     state = fold_fleet(view, children, Hold(hold, BOB, AT + 30) if hold else None)  # type: ignore[arg-type]
     assert state is not None

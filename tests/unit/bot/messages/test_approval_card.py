@@ -10,7 +10,7 @@ from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp
 from imker.protocol.commands import Migrate
-from imker.protocol.events import DecisionRequested, Event, JobStarted, Planned
+from imker.protocol.events import DecisionRequested, Event, EventLog, JobStarted, Planned
 from imker.protocol.values import Candidate, Quorum, StepLine
 
 ASKED = Timestamp(1_795_440_000.0, "boot", 100.0)
@@ -25,7 +25,7 @@ BOBS = Decision(1, "accept", "U02BOB", ASKED.unix)
 def rendered(record: RunRecord = RECORD, waiting: DecisionRequested = WAITING, after: float = 0.0) -> Message:
     events = (Event("k3fm9x2q", 1, 1, 0.0, JobStarted("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, waiting))
     at = replace(ASKED, unix=ASKED.unix + after, boot_seconds=ASKED.boot_seconds + after)
-    return run_message.render(fold(record, events, "over", at.unix, at))
+    return run_message.render(fold(record, EventLog(tuple(events)), "over", at.unix, at))
 
 
 def card_text(record: RunRecord = RECORD, waiting: DecisionRequested = WAITING, after: float = 0.0) -> str:
@@ -75,7 +75,7 @@ def test_a_bot_on_another_machine_shows_it_by_its_own_clock_and_never_longer(
 ) -> None:
     events = (Event("k3fm9x2q", 1, 1, 0.0, JobStarted("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, WAITING))
     now = Timestamp(ASKED.unix + after + ahead, "another boot", 5.0)
-    assert fold(RECORD, events, "over", now.unix, now).expired is not open_still
+    assert fold(RECORD, EventLog(tuple(events)), "over", now.unix, now).expired is not open_still
 
 
 def test_a_question_posed_again_says_why() -> None:
@@ -97,7 +97,7 @@ def test_the_text_alone_says_all_that_the_card_does_however_long_the_rest_is() -
     events = [
         Event("k3fm9x2q", 1, number, 0.0, body) for number, body in enumerate((JobStarted("kaditz"), steps, WAITING), 1)
     ]
-    text = run_message.render(fold(RECORD, events, "over", ASKED.unix, ASKED)).text
+    text = run_message.render(fold(RECORD, EventLog(tuple(events)), "over", ASKED.unix, ASKED)).text
     for says in (
         "j8xsy2yb802b5ys0uvwhsouw1",
         "198.18.0.39",

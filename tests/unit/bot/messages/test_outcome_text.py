@@ -18,13 +18,14 @@ from imker.protocol.events import (
     DecisionRequested,
     Event,
     EventBody,
+    EventLog,
     JobFinished,
     JobStarted,
     NodeTable,
-    OtherVersion,
     Planned,
     StepDone,
     StepStarted,
+    UnreadableEvent,
 )
 from imker.protocol.values import Candidate, NodeRow, Quorum, StepLine
 
@@ -49,15 +50,22 @@ STORE = DecisionRequested("remove_store", "f", host="kaditz", names=("consul",))
 STOP = DecisionRequested("stop_store", "f", host="kaditz", names=("consul",))
 WARNED = DecisionRequested("continue", "f")
 CANCELLED = JobFinished("cancelled", "cancelled", user="U02BOB")
+NO_EVENTS = EventLog()
 PAUSED = DecisionRequested("resume", "f", summary="Done: <@U03CAROL>.", user="U02BOB")
 
 
 def render_run(
-    *bodies: EventBody, rq: QueueStatus = "over", choice: Choice | None = None, record: RunRecord = RECORD
+    *bodies: EventBody,
+    rq: QueueStatus = "over",
+    choice: Choice | None = None,
+    record: RunRecord = RECORD,
+    log: EventLog = NO_EVENTS,
 ) -> Message:
     decisions = (Decision(1, choice, "U02BOB", 9.0),) if choice else ()
     events = [Event("k3fm9x2q", 1, number, float(number), body) for number, body in enumerate(bodies, 1)]
-    return run_message.render(fold(replace(record, decisions=decisions), events, rq, NOW.unix, NOW))
+    return run_message.render(
+        fold(replace(record, decisions=decisions), replace(log, events=tuple(events)), rq, NOW.unix, NOW)
+    )
 
 
 ENDS = {
@@ -73,7 +81,7 @@ ENDS = {
     "store runs on": (render_run(*DONE, STOP, choice="cancel"), "runs on", "It runs on kaditz.", "/swarm retire kaditz stops"),
     "store kept": (render_run(*DONE, STORE, choice="cancel"), "is kept", "It is stopped on kaditz.", "/swarm retire kaditz"),
     "lost": (render_run(*BROKEN, rq="lost"), "job failed after “Join” began", "may have gone on", TYPED),
-    "unread": (render_run(*BROKEN, OtherVersion(2)), "cannot be read", "What was done stays done.", TYPED),
+    "unread": (render_run(*BROKEN, log=EventLog(unreadable=(UnreadableEvent(1, 3),))), "cannot be read", "What was done stays done.", TYPED),
     "expired": (render_run(*DONE, PENDING), "not accepted in time", "it stays a worker", "/swarm accept k3fm9x2q"),
     "forgotten": (run_message.run_lost_message(metadata_of(RECORD, finished=True)), "has lost its data", "may still go on", TYPED),
 }  # fmt: skip

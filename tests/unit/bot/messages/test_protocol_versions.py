@@ -20,8 +20,8 @@ NEW = (DATA / "3-events.jsonl").read_text().splitlines()
 
 def fold_and_render(lines: list[str], job_state: QueueStatus) -> tuple[RunState, str]:
     entries = [("0-0", {b"event": streams.signed_entry("k3fm9x2q", line)["event"].encode()}) for line in lines]
-    events = signed.decode_signed_events("k3fm9x2q", entries, streams.KEY)
-    view = fold(RECORD, events, job_state, 1_795_440_060.0)
+    log = signed.decode_signed_events("k3fm9x2q", entries, streams.KEY)
+    view = fold(RECORD, log, job_state, 1_795_440_060.0)
     message = run_message.render(view)
     assert find_problems(list(message.blocks)) == []
     return view, str(message)
