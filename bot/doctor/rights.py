@@ -6,6 +6,7 @@ from typing import Literal
 
 from bot.commands.model import Right
 from bot.settings import Rights
+from imker.config import AcceptanceRules
 from imker.protocol.values import Finding
 
 Known = Literal["there", "unknown", "deactivated", "refused", "empty", "untold"]
@@ -21,7 +22,7 @@ PROBLEM_TEXT: dict[Known, tuple[Literal["warn", "block"], str, str]] = {
     "untold": ("warn", "Slack did not tell who this is", "See that the scopes are all there, and ask again."),
 }
 
-SHARED_SETTINGS = ("accept_own", "accept_count", "accept_within")  # which both sides' files hold
+SHARED_SETTINGS = tuple(AcceptanceRules.model_fields)  # read by bot and RQ workers
 RIGHTS: dict[Right, Literal["warn", "block"]] = {"read": "warn", "change": "block", "accept": "block"}
 
 

@@ -1,15 +1,15 @@
 """Whether what people said holds, by this side's own knowledge: who, how many, how long ago, of what. Pure."""
 
 from imker.clock import Timestamp, seconds_between
+from imker.config import AcceptanceRules
 from imker.protocol.commands import Request
 from imker.protocol.events import DecisionRequested
-from jobs.settings import RightsSection
 
 TOLERANCE = 1.0  # seconds from a click to the job that acts upon it
 
 
 def find_approval_problem(
-    request: Request, question: DecisionRequested | None, fingerprint: str, rights: RightsSection, now: Timestamp
+    request: Request, question: DecisionRequested | None, fingerprint: str, rights: AcceptanceRules, now: Timestamp
 ) -> str:
     """Why the request's approvals are not enough to make a manager, "" when they are.
 
