@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 from imker import log, redis_connection, signing
 from imker.config import ConfigError
+from imker.doctor import check_configuration
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 from imker.redis_errors import unavailable_reason
 from jobs import repair
@@ -37,7 +38,7 @@ def main() -> int:
         log.configure_logging()
         return doctor.run_doctor()
     if queue == "check":
-        return _check_configuration()
+        return check_configuration(hosts.load_checked)
     if queue not in (CHANGES_QUEUE, READS_QUEUE):
         print(
             f"usage: python -m jobs {CHANGES_QUEUE}|{READS_QUEUE}|check|doctor|repair HOST|repair swarm",
@@ -59,16 +60,6 @@ def main() -> int:
         return 1
     redis.close()
     return run_pool(settings_once().fleet.parallel if queue == CHANGES_QUEUE else 1, lambda: _run_worker(queue))
-
-
-def _check_configuration() -> int:
-    """All that is wrong with the configuration, a line each."""
-    try:
-        hosts.load_checked()
-    except ConfigError as error:
-        print(error)
-        return 2
-    return 0
 
 
 def _run_worker(queue: str) -> None:

@@ -14,6 +14,7 @@ from bot.doctor import processes, rights, slack
 from bot.settings import Settings
 from imker import audit_log, redis_connection, signing
 from imker.config import ConfigError
+from imker.doctor import configuration_findings, print_findings
 from imker.protocol.values import Finding
 from imker.protocol.version import ACCEPTANCE_RULES_KEY
 from imker.signing import SigningKey
@@ -31,7 +32,7 @@ def run_checks(loaded: Settings, redis: "Redis", client: WebClient, key: Signing
 
 
 def main() -> int:
-    """0 when nothing fails, warnings or not."""
+    """Run the checks and print them. Return the exit status: 1 if a check failed, else 0."""
     try:
         configuration = settings.load()
         client = WebClient(token=configuration.bot_token.get_secret_value(), base_url=configuration.api_url)
@@ -39,15 +40,11 @@ def main() -> int:
             configuration, redis_connection.connect(configuration.redis_url), client, signing.load_signing_key()
         )
     except ConfigError as error:
-        findings = tuple(
-            Finding("configuration", "block", line, "Mend it; the README shows each key.") for line in error.lines
-        )
+        findings = configuration_findings(error)
     except redis_connection.RedisUnavailable as redis_error:
         server = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
         findings = (Finding("redis", "block", str(redis_error), f"Without {server} nothing can be asked or done."),)
-    for finding in findings:
-        print(finding.as_text)
-    return int(any(finding.level == "block" for finding in findings))
+    return print_findings(findings)
 
 
 if __name__ == "__main__":
