@@ -5,7 +5,7 @@ from typing import Any
 from redis import Redis
 
 from imker.protocol.commands import Hold
-from imker.protocol.events import EventLog
+from imker.protocol.event_log import EventLog
 from imker.protocol.signed import decode_latest_hold, decode_signed_events
 from imker.protocol.version import events_key, hold_key
 from imker.signing import SigningKey

@@ -21,7 +21,8 @@ from imker import clock, signing
 from imker.clock import Timestamp
 from imker.ignored_values import log_ignored
 from imker.protocol import version
-from imker.protocol.events import DecisionRequested, EventLog, find_outcome
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested
 from imker.run_streams import read_event_log
 from imker.signing import SigningKey
 
@@ -105,7 +106,7 @@ class RecordStore:
 
     def _question_of(self, run: str, job: int) -> DecisionRequested | None:
         """Return the question that this job ended with, None if it ended without one."""
-        outcome = find_outcome(self.event_log(run).events, job)
+        outcome = self.event_log(run).outcome_of(job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
     # --- indexes ---

@@ -6,12 +6,12 @@ from typing import Literal
 
 from bot.records import Decision, QueueStatus, RunRecord
 from imker.clock import Timestamp, seconds_between
+from imker.protocol.event_log import EventLog
 from imker.protocol.events import (
     ChecksCompleted,
     ContainerSnapshot,
     DecisionRequested,
     Event,
-    EventLog,
     FileChanged,
     FleetPlanned,
     HostTable,

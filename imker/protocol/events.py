@@ -1,6 +1,5 @@
 """What the jobs tell: the events of a run, in order."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -211,48 +210,3 @@ class Event:
     at: UnixSeconds
     body: EventBody
     protocol_version: int = PROTOCOL_VERSION
-
-
-@dataclass(frozen=True)
-class UnreadableEvent:
-    """Stands for an event of another protocol version."""
-
-    job: int
-    protocol_version: int
-
-
-@dataclass(frozen=True)
-class EventLog:
-    """A run's events as read from Redis.
-
-    `unreadable`: events of other protocol versions; `has_unsigned_entries`: there are entries that Imker did not write,
-    or signed with another key. They are ignored.
-    """
-
-    events: tuple[Event, ...] = ()
-    unreadable: tuple[UnreadableEvent, ...] = ()
-    has_unsigned_entries: bool = False
-
-    @property
-    def other_version(self) -> int | None:
-        """Return the highest other protocol version in the log, None if all events can be read."""
-        return max((event.protocol_version for event in self.unreadable), default=None)
-
-    @property
-    def last_job(self) -> int:
-        """Return the number of the last job with an event, 0 if there is none."""
-        return max(self._jobs(), default=0)
-
-    def has_job(self, job: int) -> bool:
-        """Return whether that job has emitted an event, readable or not."""
-        return job in self._jobs()
-
-    def _jobs(self) -> set[int]:
-        return {event.job for event in self.events} | {event.job for event in self.unreadable}
-
-
-def find_outcome(events: Iterable[Event], job: int) -> JobFinished | DecisionRequested | None:
-    """Return how that job of the run ended: the first outcome that it told, as a job has but one."""
-    told = {event.number: event.body for event in events if event.job == job}
-    ends = (told[number] for number in sorted(told))
-    return next((body for body in ends if isinstance(body, JobFinished | DecisionRequested)), None)

@@ -12,7 +12,8 @@ from imker import signing
 from imker.ignored_values import log_ignored, log_other_version
 from imker.protocol.codec import UnsupportedVersion, decode_event, header_of_other_version
 from imker.protocol.commands import Hold
-from imker.protocol.events import Event, EventLog, UnreadableEvent
+from imker.protocol.event_log import EventLog, UnreadableEvent
+from imker.protocol.events import Event
 from imker.protocol.version import events_key, hold_key
 from imker.signing import SigningKey
 

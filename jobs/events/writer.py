@@ -13,7 +13,8 @@ from imker import signing
 from imker.failpoints import failpoint
 from imker.protocol.codec import encode_message
 from imker.protocol.commands import Hold
-from imker.protocol.events import DecisionRequested, Event, EventBody, EventLog, JobFinished, StepStarted, find_outcome
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, StepStarted
 from imker.protocol.version import WAKE_CHANNEL, events_key
 from imker.redaction import redact_value
 from imker.run_streams import read_event_log, read_latest_hold
@@ -85,7 +86,7 @@ class EventWriter:
 
     def question_of(self, job: int) -> DecisionRequested | None:
         """What that job of the run ended with, if it was a question."""
-        outcome = find_outcome(self.event_log().events, job)
+        outcome = self.event_log().outcome_of(job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
     def event_log(self) -> EventLog:

@@ -25,12 +25,12 @@ from imker.protocol.commands import (
     RunDoctor,
     StartContainers,
 )
+from imker.protocol.event_log import EventLog, UnreadableEvent
 from imker.protocol.events import (
     ChecksCompleted,
     DecisionRequested,
     Event,
     EventBody,
-    EventLog,
     HostTable,
     JobFinished,
     JobStarted,
@@ -43,7 +43,6 @@ from imker.protocol.events import (
     StepProgress,
     StepStarted,
     ThreadDetail,
-    UnreadableEvent,
 )
 from imker.protocol.values import Candidate, Finding, HostRow, NodeRow, Quorum, StepLine
 from tests.golden.text_layout import message, page, section

@@ -13,7 +13,8 @@ from bot.state.fleet_state import fold_fleet
 from bot.state.run_state import fold
 from imker import clock
 from imker.protocol.commands import Command, ListHosts, MigrateAll
-from imker.protocol.events import DecisionRequested, Event, EventBody, EventLog, FleetPlanned, JobFinished
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested, Event, EventBody, FleetPlanned, JobFinished
 from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 from lab.slack.validate_message import MAX_EDITED_TEXT, find_problems
 from tests.simulated.conftest import FAST_PACE, JobRunner

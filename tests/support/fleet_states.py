@@ -7,12 +7,12 @@ from bot.records import Decision, QueueStatus, RunRecord
 from bot.state.fleet_state import FleetState, fold_fleet
 from bot.state.run_state import RunState, fold
 from imker.protocol.commands import Hold, Migrate, MigrateAll, Role
+from imker.protocol.event_log import EventLog
 from imker.protocol.events import (
     ContainerSnapshot,
     DecisionRequested,
     Event,
     EventBody,
-    EventLog,
     FleetPlanned,
     JobFinished,
     JobStarted,

@@ -18,7 +18,8 @@ from bot.records import RunRecord
 from bot.state.run_state import fold
 from imker.protocol import codec, signed
 from imker.protocol.commands import Migrate
-from imker.protocol.events import DecisionRequested, Event, EventLog, JobFinished, JobStarted
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested, Event, JobFinished, JobStarted
 from imker.protocol.values import Candidate, Quorum
 from imker.text import strip_control
 from tests.support import streams

@@ -10,7 +10,8 @@ from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp
 from imker.protocol.commands import Migrate
-from imker.protocol.events import DecisionRequested, Event, EventLog, JobStarted, Planned
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested, Event, JobStarted, Planned
 from imker.protocol.values import Candidate, Quorum, StepLine
 
 ASKED = Timestamp(1_795_440_000.0, "boot", 100.0)

@@ -14,18 +14,17 @@ from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp
 from imker.protocol.commands import ListNodes, Migrate
+from imker.protocol.event_log import EventLog, UnreadableEvent
 from imker.protocol.events import (
     DecisionRequested,
     Event,
     EventBody,
-    EventLog,
     JobFinished,
     JobStarted,
     NodeTable,
     Planned,
     StepDone,
     StepStarted,
-    UnreadableEvent,
 )
 from imker.protocol.values import Candidate, NodeRow, Quorum, StepLine
 

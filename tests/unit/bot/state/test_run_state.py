@@ -11,7 +11,8 @@ from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.protocol import events, values
 from imker.protocol.commands import Migrate
-from imker.protocol.events import Event, EventLog, NodeTable
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import Event, NodeTable
 from imker.protocol.values import NodeRow
 from lab.slack.validate_message import find_problems
 

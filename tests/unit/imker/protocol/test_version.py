@@ -14,7 +14,8 @@ from redis import Redis
 
 from imker.protocol import codec, events, version
 from imker.protocol.commands import Command, Request
-from imker.protocol.events import Event, EventBody, EventLog, JobFinished, UnreadableEvent
+from imker.protocol.event_log import EventLog, UnreadableEvent
+from imker.protocol.events import Event, EventBody, JobFinished
 from imker.run_streams import read_event_log
 from imker.signing import SigningKey
 from jobs import admission
