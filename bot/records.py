@@ -14,7 +14,7 @@ REQUEST_TTL = DAY  # seconds from what somebody said until nothing is begun for 
 
 Choice = Literal["accept", "reject", "remove", "continue", "cancel", "start", "again"]  # again: ask once more
 FINAL_CHOICES: tuple[Choice, ...] = ("cancel", "start")  # no job of the same run follows from these
-QueueStatus = Literal["queued", "running", "over", "lost"]  # lost: RQ knows of no orderly end, or not of the job at all
+QueueStatus = Literal["queued", "running", "finished", "lost"]  # lost: RQ has no such job, or the job ended badly
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
-"""`python -m jobs changes` or `reads`: an RQ worker for one queue. Checks the configuration before it takes a job.
+"""Run `python -m jobs changes` or `reads`: the RQ workers of one queue. The configuration is checked first.
 
-`python -m jobs doctor` looks at all that the jobs need, and says what to do; `check` at the configuration alone.
-`repair` takes away a fencing number that no run can have.
+`doctor` checks everything that the RQ workers need. `check` checks the configuration only. `repair HOST` and
+`repair swarm` remove an invalid fencing number.
 """
 
 import os
@@ -23,40 +23,38 @@ from jobs.run import publish_inventory, settings_once
 from jobs.worker.dead_workers import ImkerQueue, ImkerWorker
 from jobs.worker.pool import run_pool
 
-WORKER_TTL, MAINTENANCE_INTERVAL, MONITORING_INTERVAL = (
-    30,
-    10,
-    5,
-)  # seconds: a dead RQ worker is noticed within a minute
+# Seconds. With these a dead RQ worker is detected within a minute.
+WORKER_TTL, MAINTENANCE_INTERVAL, MONITORING_INTERVAL = 30, 10, 5
+USAGE = f"usage: python -m jobs {CHANGES_QUEUE}|{READS_QUEUE}|check|doctor|repair HOST|repair swarm"
 
 
 def main() -> int:
+    """Run the subcommand. Return the exit status: 0 for success, 1 for a failure, 2 for wrong usage or settings."""
     if sys.argv[1:2] == ["repair"] and len(sys.argv) == 3:
         return repair.main(sys.argv[2])
-    queue = sys.argv[1] if len(sys.argv) == 2 else ""
-    if queue == "doctor":
-        log.configure_logging()
-        return doctor.run_doctor()
-    if queue == "check":
+    subcommand = sys.argv[1] if len(sys.argv) == 2 else ""
+    if subcommand == "check":
         return check_configuration(hosts.load_checked)
-    if queue not in (CHANGES_QUEUE, READS_QUEUE):
-        print(
-            f"usage: python -m jobs {CHANGES_QUEUE}|{READS_QUEUE}|check|doctor|repair HOST|repair swarm",
-            file=sys.stderr,
-        )
+    if subcommand not in ("doctor", CHANGES_QUEUE, READS_QUEUE):
+        print(USAGE, file=sys.stderr)
         return 2
     log.configure_logging()
+    return doctor.run_doctor() if subcommand == "doctor" else _run_workers(subcommand)
+
+
+def _run_workers(queue: str) -> int:
+    """Check the configuration and Redis, then run the queue's pool of RQ workers until SIGTERM."""
     try:
         configuration, inventory_hosts = hosts.load_checked()
         redis = redis_connection.connect(os.environ.get("REDIS_URL"))
         key = signing.load_signing_key()
-    except (ConfigError, redis_connection.RedisUnavailable) as configuration_error:
-        print(configuration_error, file=sys.stderr)
+    except (ConfigError, redis_connection.RedisUnavailable) as error:
+        print(error, file=sys.stderr)
         return 2
     try:
         publish_inventory(redis, key, inventory_hosts, configuration.rights)
     except RedisError as redis_error:
-        print(f"{unavailable_reason(redis_error) or redis_error}; start again when that is mended", file=sys.stderr)
+        print(f"{unavailable_reason(redis_error) or redis_error}. Fix this, then start again.", file=sys.stderr)
         return 1
     redis.close()
     return run_pool(settings_once().fleet.parallel if queue == CHANGES_QUEUE else 1, lambda: _run_worker(queue))

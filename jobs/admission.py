@@ -1,6 +1,6 @@
-"""What an RQ job holds, before anything is done about it: signed by the bot, in time, and for the first time.
+"""Admit a job from the queue: signed by the bot, not expired, and not processed before.
 
-In: the job's text and signature. Out: the Request, or Refused, in words. It knows nothing of what is asked.
+In: the job's text and signature. Out: the Request, or JobRejected with the reason. Knows nothing about commands.
 """
 
 import uuid
@@ -15,74 +15,78 @@ from imker.signing import SigningKey
 from jobs.errors import JobError
 from jobs.events.writer import EventWriter
 
-CONSUMED_TTL = 8 * 24 * 3600  # seconds that a request counts as used: longer than any is valid
+CONSUMED_TTL = 8 * 24 * 3600  # seconds that a request counts as processed: longer than any request is valid
 MAX_REQUEST_LIFETIME = 7 * 24 * 3600  # seconds ahead that a request may expire
 
 
 class JobRejected(JobError):
-    """Nothing was changed."""
+    """The job was not admitted. Nothing was changed."""
 
-    hint = "Ask again; if it stays so, see the log."
+    hint = "Run the command again. If it is rejected again, see the RQ worker's log."
 
 
 def admit(text: str, signature: object, key: SigningKey, redis: Redis, now: float) -> Request:
-    """`clock`: UNIX seconds. Raises Refused for what must not be done, which it tells the run; UnknownContract for what
+    """Return the request if its job may run. `now`: UNIX seconds.
 
-    names no run to tell it.
+    Raises JobRejected after reporting the reason to the run. Raises UnsupportedVersion if the text names no run.
     """
     try:
         request = codec.decode_request(text)
-    except UnsupportedVersion as unknown:
-        if (envelope := codec.header_of_other_version(text)) is None:
+    except UnsupportedVersion as error:
+        if (header := codec.header_of_other_version(text)) is None:
             raise
-        rejection = _reject_other_version(envelope, _signature_problem(text, signature, key))
-        _report_rejection(envelope, rejection, key, redis, now)
-        raise rejection from unknown
+        rejection = _reject_other_version(header, _signature_problem(text, signature, key))
+        _report_rejection(header, rejection, key, redis, now)
+        raise rejection from error
     reason = _rejection_reason(request, text, signature, key, now)
     if not reason and not _consume_once(redis, version.consumed_key(request.run, request.job), now):
-        raise JobRejected(f"job {request.job} of run {request.run} was taken up before; it is not done twice")
+        raise JobRejected(f"job {request.job} of run {request.run} was already processed")
     if reason:
         _report_rejection(request, JobRejected(reason), key, redis, now)
         raise JobRejected(reason)
     return request
 
 
-def _consume_once(redis: Redis, key: str, clock: float) -> bool:
-    """Whether nobody took the request up before. A write repeated after a lost reply finds its own value."""
-    mine = f"{clock} {uuid.uuid4().hex}"
-    return bool(redis.set(key, mine, nx=True, ex=CONSUMED_TTL)) or redis.get(key) == mine.encode()
+def _consume_once(redis: Redis, key: str, now: float) -> bool:
+    """Return True for the first caller only. A write that is repeated after a lost reply finds its own value."""
+    own_value = f"{now} {uuid.uuid4().hex}"
+    return bool(redis.set(key, own_value, nx=True, ex=CONSUMED_TTL)) or redis.get(key) == own_value.encode()
 
 
 def _rejection_reason(request: Request, text: str, signature: object, key: SigningKey, now: float) -> str:
-    if forged := _signature_problem(text, signature, key):
-        return forged
+    """Return why the request must not be processed, "" if it may be."""
+    if problem := _signature_problem(text, signature, key):
+        return problem
     if not now < request.expires_at <= now + MAX_REQUEST_LIFETIME:
-        return "the request is too old, or the clocks of the bot and the RQ worker are far apart"
+        return "the request has expired, or the clocks of the bot and the RQ worker differ too much"
     return ""
 
 
 def _reject_other_version(header: MessageHeader, problem: str) -> JobRejected:
-    """A bot that is newer than the RQ workers, or a job that waited in its queue through an upgrade."""
+    """Explain a job of another protocol version: a newer bot, or a job that was queued before an upgrade."""
     if problem:
         return JobRejected(problem)
     newer = header.protocol_version > version.PROTOCOL_VERSION
     reason = f"the job uses protocol version {header.protocol_version}, these RQ workers use {version.PROTOCOL_VERSION}"
-    first = "The RQ workers are older than the bot: upgrade them." if newer else "It was asked before an upgrade."
-    return JobRejected(reason, hint=f"{first} /swarm retry {header.run} asks again.")
+    retry = f"run /swarm retry {header.run}."
+    if newer:
+        return JobRejected(reason, hint=f"The RQ workers are older than the bot: upgrade them. Then {retry}")
+    return JobRejected(reason, hint=f"The job was queued before an upgrade: {retry}")
 
 
 def _signature_problem(text: str, signature: object, key: SigningKey) -> str:
+    """Return what is wrong with the signature, "" if it is valid."""
     if not isinstance(signature, str) or not signature:
-        return "the job is not signed; somebody other than the bot wrote it"
+        return "the job is not signed: it was not created by the bot"
     if not key.verify(text, signature):
-        return "the job's signature is wrong; somebody other than the bot wrote it, or the two sides' keys differ"
+        return "the job's signature is invalid: the bot did not create it, or uses another IMKER_SIGNING_KEY"
     return ""
 
 
 def _report_rejection(
     request: Request | MessageHeader, rejection: JobRejected, key: SigningKey, redis: Redis, now: float
 ) -> None:
-    """Only into a run that has no word of this job yet: a forged one must not write over a true one's events."""
-    journal = EventWriter(redis, key, request.run, request.job, lambda: now)
-    if not journal.event_log().has_job(request.job):
-        journal.emit(JobFinished("refused", rejection.summary, "Nothing was changed.", rejection.hint))
+    """Emit the rejection, unless the run has events of this job: a forged job must not overwrite a real one."""
+    events = EventWriter(redis, key, request.run, request.job, lambda: now)
+    if not events.event_log().has_job(request.job):
+        events.emit(JobFinished("refused", rejection.summary, "Nothing was changed.", rejection.hint))

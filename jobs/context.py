@@ -1,4 +1,4 @@
-"""What a job works with: its request, the inventory, the journal it writes to, and how hosts are reached."""
+"""Hold what a handler needs: the request, settings, inventory, event writer, and connections to hosts."""
 
 import difflib
 from collections.abc import Callable
@@ -23,6 +23,8 @@ from jobs.settings import Settings
 
 @dataclass(frozen=True)
 class JobContext:
+    """The environment of one job. `now`: a timestamp that survives clock changes."""
+
     request: Request
     settings: Settings
     inventory: Inventory
@@ -33,22 +35,27 @@ class JobContext:
     now: Callable[[], Timestamp] = clock.take_timestamp
 
     def find_host(self, name: str) -> Host:
-        """Raises JobError for a name that is not in the inventory, or in the asker's right: no other reaches a host."""
+        """Return the host of that name.
+
+        Raises JobError if it is not in the inventory, or if the requester has no permission for it. All access to
+        hosts goes through this check.
+        """
         if name in self.inventory:
             return self.require_allowed(self.inventory[name])
         suggestions = difflib.get_close_matches(name, self.inventory, 1)
-        hint = f"{f'Did you mean {suggestions[0]}? ' if suggestions else ''}/swarm hosts lists them."
+        hint = f"{f'Did you mean {suggestions[0]}? ' if suggestions else ''}See /swarm hosts."
         raise JobError(f"no host {name} in the inventory", hint=hint)
 
     def require_allowed(self, host: Host) -> Host:
-        """Raises JobError for a host that the bot did not check the right for."""
+        """Return the host. Raises JobError if the bot did not authorize the request for it."""
         if any(fnmatchcase(host.name, pattern) for pattern in self.request.allowed_hosts):
             return host
         allowed = ", ".join(self.request.allowed_hosts) or "none"
-        summary = f"the right that was checked is for {allowed}, not for {host.name}"
-        raise JobError(summary, host=host.name, hint="/swarm help shows what you may do, and where.")
+        summary = f"permission was granted for {allowed}, not for {host.name}"
+        raise JobError(summary, host=host.name, hint="See /swarm help for your commands and hosts.")
 
     def report_refusal(self, refusal: Refusal) -> None:
+        """End the job with a refusal, as a finding too if it answers a check."""
         if refusal.check:
             self.events.emit(Planned((), (refusal.finding,)))
         self.events.emit(JobFinished("refused", refusal.summary, "Nothing was changed.", refusal.hint))

@@ -1,25 +1,32 @@
-"""What can go wrong at the edges. Every error says what failed (`summary`) and what to do (`hint`), never a secret.
+"""Define the errors of a job. Each says what failed (`summary`) and what to do next (`hint`), and never holds a secret.
 
 JobError
-├ Unreachable     SSH or the Engine did not answer       ├ TimedOut  waited for a state that did not come
-├ CommandFailed   argv, exit code, tail of stderr        ├ LockHeld  by whom, since when, for what
-├ EngineRefused   the Engine API said no                 ├ Drifted   the facts changed since they were approved
-├ Superseded      a later run has claimed the host       ├ Broke     Imker itself
-└ BrokenFence     a fencing number that is none
+├ Unreachable         SSH or the Engine does not respond
+├ CommandFailed       a remote command failed: its name, exit status, and the end of stderr
+├ EngineRefused       the Engine API rejected a request
+├ TimedOut            an expected state was not reached in time
+├ StateChanged        the facts changed after they were approved
+├ Paused, Cancelled   a user stopped the run
+├ LockHeld            another run holds the lock: which, since when, for what
+├ Superseded          a later run has claimed the host or the swarm
+├ BrokenFencingToken  a stored fencing number is invalid
+├ InternalError       a bug in Imker
+├ RolledBack          the change failed, and the host was rolled back (jobs.execute.rollback)
+└ RollbackFailed      the change failed, and the rollback failed (jobs.execute.rollback)
 """
 
 import time
 
 from imker.text import one_line
 
-LONGEST = 2000  # characters of each text
+MAX_TEXT_LENGTH = 2000  # characters of each text
 
 
 class JobError(Exception):
-    """Base of all, harmless to show whatever a host said. `host` is "" when it is about no one host.
+    """Base class of all. Its texts are safe to show, whatever text from a host they include.
 
-    `state`: in what state it was left, if that is known; `by`: whose word it was, a Slack user ID; `check`: the name of
-    the check before a migration that this answers, if it does.
+    `host`: the host it is about, "" for none. `state`: the state in which the host was left, if known. `user`: the
+    Slack user ID of who stopped the run. `check`: the preflight check that this error answers, "" for none.
     """
 
     hint = ""
@@ -27,42 +34,44 @@ class JobError(Exception):
     user = ""
 
     def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
-        self.summary = one_line(summary, LONGEST)
+        self.summary = one_line(summary, MAX_TEXT_LENGTH)
         super().__init__(self.summary)
         self.host = host
-        self.hint = one_line(hint, LONGEST) or self.hint
-        self.state = one_line(state, LONGEST) or self.state
+        self.hint = one_line(hint, MAX_TEXT_LENGTH) or self.hint
+        self.state = one_line(state, MAX_TEXT_LENGTH) or self.state
         self.check = check
 
 
 class Unreachable(JobError):
-    pass
+    """SSH or the Engine does not respond."""
 
 
 class CommandFailed(JobError):
-    """`stderr` is the tail of what the command said; `code` its exit status."""
+    """A remote command failed. `code`: its exit status. `stderr`: the end of its standard error."""
 
     def __init__(self, host: str, command: str, code: int, stderr: str, *, hint: str = "", check: str = "") -> None:
-        last_line = stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        last_line = stderr.strip().splitlines()[-1:] or ["no error output"]
         super().__init__(f"{command} failed on {host} (exit {code}): {last_line[0]}", host=host, hint=hint, check=check)
         self.code = code
         self.stderr = stderr
 
 
 class EngineRefused(JobError):
-    pass
+    """The Engine API rejected a request."""
 
 
 class TimedOut(JobError):
-    pass
+    """An expected state was not reached in time."""
 
 
 class StateChanged(JobError):
-    hint = "Ask again to see what is true now."
+    """The facts changed after they were approved."""
+
+    hint = "Run the command again to see the current state."
 
 
 class Paused(JobError):
-    """Somebody said so; what was done stays done. `whole`: the fleet's run that was paused, "" for this one."""
+    """A user paused the run. `parent_run`: the fleet run that was paused, "" if it was this run."""
 
     def __init__(self, user: str, parent_run: str = "") -> None:
         super().__init__("paused")
@@ -71,7 +80,7 @@ class Paused(JobError):
 
 
 class Cancelled(JobError):
-    """As Paused, and for good."""
+    """A user cancelled the run, or its fleet run was stopped for a reason."""
 
     def __init__(self, user: str, why: str = "") -> None:
         super().__init__(f"cancelled: {why}" if why else "cancelled")
@@ -79,12 +88,12 @@ class Cancelled(JobError):
 
 
 class LockHeld(JobError):
-    """`name`: what is locked; `since`: UNIX seconds."""
+    """Another run holds the lock. `name`: the lock. `holder`: that run. `since`: UNIX seconds."""
 
     def __init__(self, name: str, holder: str, since: float, purpose: str) -> None:
         super().__init__(
-            f"{name} is being changed by run {holder} since {_format_time(since)} UTC ({purpose})",
-            hint=f"/swarm status {holder} shows how far it is; ask again when it is over.",
+            f"{name} is locked by run {holder} since {_format_time(since)} UTC ({purpose})",
+            hint=f"See its progress with /swarm status {holder}. Run the command again when that run has finished.",
         )
         self.holder = holder
         self.since = since
@@ -92,36 +101,39 @@ class LockHeld(JobError):
 
 
 class Superseded(JobError):
-    """What was to be changed says itself that a later run has it. `where`: a host's name, or "the swarm";
+    """The host or the swarm has been claimed by a later run, and rejects this run's changes.
 
-    `fence`: that run's number, `since`: when it took it, UNIX seconds.
+    `place`: the host's name, or "the swarm". `token_number`: the later run's fencing number. `since`: when it claimed
+    the place, in UNIX seconds.
     """
 
     def __init__(self, place: str, token_number: int, run: str, since: float) -> None:
         super().__init__(
-            f"{place} refuses this run's changes: run {run} has it since {_format_time(since)} UTC (fence {token_number})",
-            hint=f"/swarm status {run} shows how far it is; ask again when it is over.",
+            f"{place} rejects changes of this run: run {run} claimed it at {_format_time(since)} UTC "
+            f"(fencing token {token_number})",
+            hint=f"See its progress with /swarm status {run}. Run the command again when that run has finished.",
         )
         self.token_number = token_number
-        self.state = f"What this run had done stays done; what comes next is run {run}'s."
+        self.state = f"Completed steps are kept. Run {run} makes all further changes."
 
 
 class BrokenFencingToken(JobError):
-    """A fencing number that no run can have, where a run claims. `of`: the host's name, or "swarm", for the repair."""
+    """A stored fencing number is invalid. `lock_name`: the host's name, or "swarm", for the repair command."""
 
     def __init__(self, where: str, value: str, lock_name: str) -> None:
         super().__init__(
-            f"{where} has a fencing number that no run has: {one_line(value, 60)}",
-            hint=f"Check that no run is on it: /swarm status. On the RQ workers' machine: python -m jobs repair {lock_name}",
+            f"{where} has an invalid fencing number: {one_line(value, 60)}",
+            hint=f"Check with /swarm status that no run is changing it. Then run on the RQ workers' machine: "
+            f"python -m jobs repair {lock_name}",
         )
 
 
 class InternalError(JobError):
-    """Imker's own fault, raised from what it was: only the log has that, as it may hold anything."""
+    """A bug in Imker. The original exception is only logged, because it may hold a secret."""
 
     def __init__(self, host: str) -> None:
         place = f" on {host}" if host else ""
-        super().__init__(f"Imker itself broke{place}; the RQ worker's log has the traceback", host=host)
+        super().__init__(f"Imker hit an internal error{place}. Details are in the RQ worker's log", host=host)
 
 
 def _format_time(since: float) -> str:

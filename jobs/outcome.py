@@ -1,4 +1,4 @@
-"""Turn what a job raised into its last event: outcome, state, next command. Pure."""
+"""Turn the exception that ended a job into its last event: outcome, state, and the next command. Pure."""
 
 from redis.exceptions import RedisError
 
@@ -14,7 +14,7 @@ from jobs.execute.rollback import RolledBack
 
 
 def describe_failure(request: commands.Request, events: EventWriter, error: JobError) -> JobFinished:
-    """What failed, in what state that left things, and what to type next: whatever failed, and wherever."""
+    """Describe what failed, in which state the host was left, and what to run next."""
     return JobFinished(
         _outcome_of(error),
         error.summary,
@@ -26,28 +26,30 @@ def describe_failure(request: commands.Request, events: EventWriter, error: JobE
 
 def _describe_state(request: commands.Request, events: EventWriter) -> str:
     if events.has_started_steps and commands.queue_for(request.command) == version.CHANGES_QUEUE:
-        return "What was done stays done."
+        return "Completed steps are kept."
     return "Nothing was changed." if request.job == 1 else "Nothing more was changed."
 
 
 def _next_hint(request: commands.Request, error: JobError) -> str:
+    """Return the error's hint, followed by a command to run unless it names one."""
     if "/swarm" in error.hint:
         return error.hint
-    reads = commands.queue_for(request.command) == version.READS_QUEUE
-    retry_hint = f"/swarm retry {request.run} goes on from what is true then."
-    return f"{error.hint} {f'Again: {format_command(request.command)}' if reads else retry_hint}".lstrip()
+    if commands.queue_for(request.command) == version.READS_QUEUE:
+        return f"{error.hint} Try again: {format_command(request.command)}".lstrip()
+    retry_hint = f"Run /swarm retry {request.run}: it plans from the current state and runs only the remaining steps."
+    return f"{error.hint} {retry_hint}".lstrip()
 
 
 def as_job_error(error: Exception, host: str) -> JobError:
-    """What no host is to blame for, as what it is; Imker itself for all that is left."""
+    """Translate an exception that no host caused. What is not known is an InternalError."""
     match error:
         case ConfigError():
-            return JobError("; ".join(error.lines), hint="Mend that on the RQ workers' machine.")
+            return JobError("; ".join(error.lines), hint="Fix the configuration on the RQ workers' machine.")
         case AuditLogBroken():
-            hint = "`python -m bot audit verify` says where it breaks."
-            return JobError("the record takes no entry, so that nothing more is done", hint=hint)
+            hint = "Run on the bot's machine: python -m bot audit verify"
+            return JobError("stopped: the audit log cannot be written", hint=hint)
         case RedisError():
-            return JobError(unavailable_reason(error) or "Redis refuses it; the RQ worker's log says why")
+            return JobError(unavailable_reason(error) or "Redis rejected a command. Details are in the RQ worker's log")
         case _:
             return InternalError(host)
 

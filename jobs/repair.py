@@ -1,4 +1,4 @@
-"""Take broken fencing numbers away: `python -m jobs repair HOST` or `swarm`. What is whole stays."""
+"""Remove invalid fencing numbers: `python -m jobs repair HOST` or `swarm`. Valid numbers are kept."""
 
 import os
 from typing import Any
@@ -28,39 +28,41 @@ return 0
 
 
 def main(lock_name: str) -> int:
-    """Return 0 when no broken number is left."""
+    """Repair the host's or the swarm's number. Return 0 when no invalid number is left."""
     try:
-        loaded, hosts = load_checked()
+        settings, hosts = load_checked()
         if lock_name != SWARM and lock_name not in hosts:
-            raise JobError(f"{lock_name} is no host of the inventory")
-        taken = _repair(lock_name, loaded, hosts)
-    except (ConfigError, redis_connection.RedisUnavailable, JobError) as failed:
-        print(one_line(str(failed), 2000))
+            raise JobError(f"{lock_name} is not a host of the inventory")
+        removed = _repair(lock_name, settings, hosts)
+    except (ConfigError, redis_connection.RedisUnavailable, JobError) as error:
+        print(one_line(str(error), 2000))
         return 1
-    print("\n".join(f"removed: {one}" for one in taken) or "no broken fencing number")
+    print("\n".join(f"removed: {item}" for item in removed) or "no invalid fencing number found")
     return 0
 
 
-def _repair(lock_name: str, loaded: Settings, hosts: Inventory) -> tuple[str, ...]:
+def _repair(lock_name: str, settings: Settings, hosts: Inventory) -> tuple[str, ...]:
     name = SWARM if lock_name == SWARM else f"host:{lock_name}"
-    taken = repair_in_redis(redis_connection.connect(os.environ.get("REDIS_URL")), name)
+    removed = repair_in_redis(redis_connection.connect(os.environ.get("REDIS_URL")), name)
     if lock_name == SWARM:
-        return (*taken, *_repair_swarm(hosts))
-    with SshShell(hosts[lock_name], loaded.inventory.known_hosts) as shell:
-        return (*taken, *repair_on_host(shell))
+        return (*removed, *_repair_swarm(hosts))
+    with SshShell(hosts[lock_name], settings.inventory.known_hosts) as shell:
+        return (*removed, *repair_on_host(shell))
 
 
 def repair_in_redis(redis: Redis, name: str) -> tuple[str, ...]:
-    said: Any = redis.eval(REDIS_SCRIPT, 1, f"fence:{name}")
-    return (f"Redis' key fence:{name}",) if int(said) == BROKEN_COUNT else ()
+    """Delete the lock's counter in Redis if it is invalid. Return what was removed."""
+    reply: Any = redis.eval(REDIS_SCRIPT, 1, f"fence:{name}")
+    return (f"Redis key fence:{name}",) if int(reply) == BROKEN_COUNT else ()
 
 
 def repair_on_host(shell: Shell) -> tuple[str, ...]:
-    seen = (files.read_file(shell, fenced_shell.FENCE_FILE) or "").strip()
-    if not FencingToken.parse(seen).broken:
+    """Delete the host's token file if its number is invalid. Return what was removed."""
+    text = (files.read_file(shell, fenced_shell.FENCE_FILE) or "").strip()
+    if not FencingToken.parse(text).broken:
         return ()
     files.remove_files(shell, fenced_shell.FENCE_FILE)
-    return (f"{fenced_shell.FENCE_FILE} on {shell.host}: {one_line(seen, 60)}",)
+    return (f"{fenced_shell.FENCE_FILE} on {shell.host}: {one_line(text, 60)}",)
 
 
 def _repair_swarm(hosts: Inventory) -> tuple[str, ...]:

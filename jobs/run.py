@@ -1,6 +1,6 @@
-"""The one function an RQ worker runs: a Request in, Events out, and always a last word.
+"""Run a job: admit it, dispatch its command to a handler, and always emit an outcome.
 
-What is asked is decided by the command's type; what is done, by jobs.plan; how, by jobs.execute.
+In: a signed request. Out: events. `run` is the only function that an RQ worker calls.
 """
 
 import json
@@ -35,80 +35,84 @@ log = structlog.get_logger()
 
 @cache
 def settings_once() -> settings.Settings:
-    """Reads the configuration, once a process. Raises imker.config.ConfigError with all that is wrong."""
+    """Load the settings once per process. Raises ConfigError with a line for each problem."""
     return settings.load_settings()
 
 
 def publish_inventory(
     redis_client: "redis.Redis", key: signing.SigningKey, inventory: model.Inventory, rights: AcceptanceRules
 ) -> None:
-    """For the bot's near misses and its doctor. At each start, and with each job: Redis may have been wiped."""
-    told = {
+    """Publish the host names and the acceptance rules, signed, for the bot's suggestions and its doctor.
+
+    Called at each start and with each job, because Redis may have lost its data.
+    """
+    values = {
         version.INVENTORY_KEY: json.dumps(sorted(inventory)),
         version.ACCEPTANCE_RULES_KEY: rights.model_dump_json(),
     }
-    for place, text in told.items():
-        redis_client.set(place, signing.sign_for(key, place, text))
+    for name, text in values.items():
+        redis_client.set(name, signing.sign_for(key, name, text))
 
 
 def run(*arguments: Any, **_: Any) -> None:
-    """A request's JSON and its signature. Raises Refused and UnknownContract for what may not be, and the record keeps
+    """Run a job. `arguments`: the request's JSON and its signature.
 
-    that; every other end is an event of the run.
+    Raises JobRejected or UnsupportedVersion for a job that must not run, after adding that to the audit log. Every
+    other outcome is an event of the run.
     """
-    request_json, signature, *_more = *arguments, "", ""
-    server, record = _connect()
+    request_json, signature, *_ignored = *arguments, "", ""
+    redis_client, audit = _connect()
     failpoint("job.started")
     key = signing.load_signing_key()
     try:
-        request = admission.admit(request_json, signature, key, server, time.time())
+        request = admission.admit(request_json, signature, key, redis_client, time.time())
     except (admission.JobRejected, codec.UnsupportedVersion) as rejection:
-        log.warning("job refused", summary=str(rejection))
-        record.append(fact_for_rejection(request_json, str(rejection)))
+        log.warning("job rejected", reason=str(rejection))
+        audit.append(fact_for_rejection(request_json, str(rejection)))
         raise
     failpoint("job.admitted")
-    journal = EventWriter(server, key, request.run, request.job, time.time, audit_listener(record, request))
-    run_handler(request, journal, lambda: _open_context(request, journal, server))
+    events = EventWriter(redis_client, key, request.run, request.job, time.time, audit_listener(audit, request))
+    run_handler(request, events, lambda: _open_context(request, events, redis_client))
     failpoint("job.finished")
 
 
 def reject(reason: str, *_: Any, **__: Any) -> None:
-    """Instead of a function that no RQ worker runs. Raises Refused, which the record keeps."""
-    log.warning("job refused", summary=reason)
-    _connect()[1].append(fact_for_rejection("", reason))
+    """Stand in for a function that no RQ worker may run. Adds the rejection to the audit log, raises JobRejected."""
+    log.warning("job rejected", reason=reason)
+    audit = _connect()[1]
+    audit.append(fact_for_rejection("", reason))
     raise admission.JobRejected(reason)
 
 
 def _connect() -> tuple["redis.Redis", AuditLog]:
-    server = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
-    return server, AuditLog(server, audit_log.read_audit_key())
+    redis_client = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
+    return redis_client, AuditLog(redis_client, audit_log.read_audit_key())
 
 
 def run_handler(request: commands.Request, events: EventWriter, open_context: Callable[[], JobContext]) -> None:
-    """Runs the command, and tells how it ended whatever happens."""
+    """Dispatch the command, and emit an outcome whatever happens."""
     with structlog.contextvars.bound_contextvars(run=request.run, job=request.job):
         try:
             dispatch(request.command, open_context())
-        except InternalError as internal_error:
-            log.exception("job broke")
-            events.emit(describe_failure(request, events, internal_error))
+        except InternalError as error:
+            log.exception("internal error")
+            events.emit(describe_failure(request, events, error))
         except JobError as error:
             log.warning("job failed", summary=error.summary)
             events.emit(describe_failure(request, events, error))
-        except Exception as internal_error:
-            log.exception("job broke")
-            events.emit(
-                describe_failure(request, events, as_job_error(internal_error, getattr(request.command, "host", "")))
-            )
+        except Exception as error:
+            log.exception("internal error")
+            job_error = as_job_error(error, getattr(request.command, "host", ""))
+            events.emit(describe_failure(request, events, job_error))
 
 
 def _open_context(request: commands.Request, events: EventWriter, redis_client: "redis.Redis") -> JobContext:
     configuration = settings_once()
 
-    def shell(host: Host) -> SshShell:
+    def open_shell(host: Host) -> SshShell:
         return SshShell(host, configuration.inventory.known_hosts)
 
-    # docker-machine's store is read anew: a migration before this one may have cleaned it.
+    # Read docker-machine's store for each job, because an earlier migration may have cleaned it.
     hosts_by_name = hosts.load_inventory(configuration)
     publish_inventory(redis_client, signing.load_signing_key(), hosts_by_name, configuration.rights)
-    return JobContext(request, configuration, hosts_by_name, events, redis_client, shell, Engine)
+    return JobContext(request, configuration, hosts_by_name, events, redis_client, open_shell, Engine)

@@ -1,4 +1,4 @@
-"""The jobs' part of `imker.toml`: the inventory, the hosts, the engine. Values; read once at the start."""
+"""Define the RQ workers' part of `imker.toml`: the inventory, hosts, Engine, and fleet. Read once at the start."""
 
 import os
 from ipaddress import IPv4Address, IPv4Network
@@ -23,18 +23,23 @@ HomePath = Annotated[Path, AfterValidator(lambda path: path.expanduser())]
 
 
 class Section(BaseModel):
+    """Base of all sections: immutable, unknown keys are rejected."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class InventorySection(Section):
+    """`docker_machine`: docker-machine's store. `known_hosts`: the SSH host keys."""
+
     docker_machine: HomePath | None = None
     known_hosts: HomePath = Path("~/.ssh/known_hosts").expanduser()
 
 
 class HostSection(Section):
-    """Adds to, or overrides, what docker-machine's store says. `tls`: the folder with ca.pem, cert.pem, key.pem.
+    """A host: adds to, or overrides, docker-machine's store.
 
-    `swarm_address`: the address of its swarm traffic, where that is another one than `address`.
+    `tls`: the folder with ca.pem, cert.pem, and key.pem. `swarm_address`: the address for swarm traffic, if it differs
+    from `address`. `server`: the machine that the host runs on.
     """
 
     address: str | None = None
@@ -48,12 +53,17 @@ class HostSection(Section):
 
 
 class AptComponent(Section):
+    """The component of Docker's apt source to replace, such as "main", and its replacement."""
+
     before: str = Field(alias="from")
     after: str = Field(alias="to")
 
 
 class EngineSection(Section):
-    """`package` None: the one installed. `version`: a pattern such as "26.1*"; None: the newest candidate."""
+    """The target Engine.
+
+    `package` None: the installed one. `version`: a pattern such as "26.1*". `version` None: the newest candidate.
+    """
 
     package: str | None = None
     version: str | None = None
@@ -62,13 +72,15 @@ class EngineSection(Section):
 
 
 class FleetSection(Section):
-    """`parallel`: workers migrated at once; `address_pool`: what a new swarm's overlay networks are cut from."""
+    """`parallel`: workers to migrate at the same time. `address_pool`: the range of a new swarm's overlay networks."""
 
     parallel: int = Field(default=2, ge=1, le=16)
     address_pool: IPv4Network = IPv4Network("10.0.0.0/8")
 
 
 class Settings(Section):
+    """The RQ workers' settings."""
+
     rights: AcceptanceRules = AcceptanceRules()
     inventory: InventorySection = InventorySection()
     hosts: dict[str, HostSection] = Field(default_factory=dict)
@@ -77,12 +89,12 @@ class Settings(Section):
 
 
 def load_settings(path: Path | None = None) -> Settings:
-    """Raises imker.config.ConfigError, with a line for each thing wrong. Default: IMKER_CONFIG, or imker.toml."""
+    """Load the settings. Default path: IMKER_CONFIG, or imker.toml. Raises ConfigError with a line for each problem."""
     return config.load_config(Settings, path or _default_path())
 
 
 def read_settings(path: Path | None = None) -> tuple[Settings, tuple[str, ...]]:
-    """What is right, and a line for each thing that is not. Raises ConfigError for a file that cannot be read."""
+    """Return the valid settings, and a line for each problem. Raises ConfigError if the file cannot be read."""
     return config.read_partial(Settings, path or _default_path())
 
 

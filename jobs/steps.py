@@ -1,4 +1,4 @@
-"""The steps a plan is made of, and how people read them. Pure values; `jobs.execute` does them."""
+"""Define the steps of a plan and their titles. `jobs.execute` runs them. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,33 +8,38 @@ from jobs.daemon_options import FileEdit
 
 @dataclass(frozen=True)
 class RemoveClassicContainers:
-    """Removes the classic Swarm's own containers, by name."""
+    """Remove the classic Swarm's own containers, by name."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class StopStore:
-    """Stops the key-value store's container and takes its restart policy away; its data stays."""
+    """Stop the key-value store's container and clear its restart policy. Its data is kept."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class SwitchAptSource:
+    """Switch the component of Docker's apt source."""
+
     edit: FileEdit
 
 
 @dataclass(frozen=True)
 class RewriteOptions:
+    """Remove the classic Swarm's options from the daemon's configuration files."""
+
     edits: tuple[FileEdit, ...]
 
 
 @dataclass(frozen=True)
 class UpgradeEngine:
-    """`packages`: "name=version" each; `wanted`: the Engine's version after; `conffile`: saved first, "" for none;
+    """Install the target version of the Engine's packages.
 
-    `old_packages`: what to go back to.
+    `packages` and `old_packages` (for a rollback): "name=version" each. `target_version`: the Engine's version
+    afterwards. `conffile`: a file to back up first, "" for none.
     """
 
     packages: tuple[str, ...]
@@ -45,7 +50,7 @@ class UpgradeEngine:
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """Into the maintainer's file go the options that stood in the one it replaced. `wanted`: that file, cleaned."""
+    """Merge the host's own options into the package's new file. `options_text`: the replaced file, cleaned."""
 
     path: str
     options_text: str
@@ -53,7 +58,7 @@ class RestoreOptions:
 
 @dataclass(frozen=True)
 class RestartEngine:
-    """`ran`: containers to note as running before."""
+    """Restart the Engine and verify it. `previously_running`: containers to save as running before the restart."""
 
     target_version: str
     previously_running: tuple[str, ...]
@@ -61,9 +66,9 @@ class RestartEngine:
 
 @dataclass(frozen=True)
 class EnsureContainersRunning:
-    """Sees that what ran before runs again, and starts what does not.
+    """Verify that containers that ran before are running, and start those that are not.
 
-    `over`: whether a migration's changes to the Engine are over with it: there is nothing to go back to any more.
+    `ends_migration`: this is the last change to the Engine, so that its rollback point is removed.
     """
 
     names: tuple[str, ...]
@@ -72,74 +77,78 @@ class EnsureContainersRunning:
 
 @dataclass(frozen=True)
 class InitSwarm:
-    pass
+    """Initialize a swarm with this host as its first manager."""
 
 
 @dataclass(frozen=True)
 class JoinSwarm:
-    """Joins as a worker. `drained`: gets no work until it is accepted as a manager."""
+    """Join the swarm as a worker. `drain`: schedule no tasks on it until it is accepted as a manager."""
 
     drain: bool
 
 
 @dataclass(frozen=True)
 class MarkPending:
-    """Notes on the node itself that it waits for acceptance."""
+    """Label the node as pending acceptance."""
 
 
 @dataclass(frozen=True)
 class WaitForReady:
-    """Waits until a manager sees the node Ready."""
+    """Wait until a manager reports the node as Ready."""
 
 
 @dataclass(frozen=True)
 class AddToGroup:
-    """Puts the SSH user into the group docker."""
+    """Add the SSH user to the group `docker`."""
 
     user: str
 
 
 @dataclass(frozen=True)
 class CleanDockerMachineConfig:
-    """Takes the classic Swarm out of docker-machine's own file on this side, so that no tool brings it back."""
+    """Remove the classic Swarm from docker-machine's file of the host, so that no tool adds it again."""
 
     edit: FileEdit
 
 
 @dataclass(frozen=True)
 class RemoveStore:
-    """Removes the stopped key-value store's container."""
+    """Remove the stopped key-value store's container."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class PromoteNode:
+    """Promote the node to manager."""
+
     node: str
 
 
 @dataclass(frozen=True)
 class WaitForReachable:
+    """Wait until the swarm reports the new manager as Reachable."""
+
     node: str
 
 
 @dataclass(frozen=True)
 class DrainNode:
-    """Notes on the node that Imker drains it, and waits until the services' tasks have left it."""
+    """Label the node as drained by Imker, drain it, and wait until its service tasks have moved."""
 
     node: str
 
 
 @dataclass(frozen=True)
 class ActivateNode:
-    """Takes Imker's marks off and lets the node have work."""
+    """Remove Imker's labels and activate the node."""
 
     node: str
 
 
 @dataclass(frozen=True)
 class LeaveSwarm:
-    """Takes a pending node out of the swarm again."""
+    """Remove a pending node from the swarm."""
 
     node: str
 
@@ -169,6 +178,7 @@ Step = (
 
 
 def describe_step(step: Step) -> StepLine:
+    """Return the step as a line of a plan."""
     title, detail = _title_and_detail(step)
     return StepLine(key=type(step).__name__, title=title, detail=detail)
 
@@ -176,42 +186,42 @@ def describe_step(step: Step) -> StepLine:
 def _title_and_detail(step: Step) -> tuple[str, str]:
     match step:
         case RemoveClassicContainers(names):
-            return "Retire the classic Swarm's containers", ", ".join(names)
+            return "Remove classic Swarm containers", ", ".join(names)
         case StopStore(name):
-            return "Stop the key-value store", f"{name}; its data stays"
+            return "Stop the key-value store", f"{name}; its data is kept"
         case SwitchAptSource(edit):
             return "Switch the apt source", edit.path
         case RewriteOptions(edits):
-            return "Take the classic Swarm out of the daemon's options", ", ".join(edit.path for edit in edits)
+            return "Remove classic Swarm daemon options", ", ".join(edit.path for edit in edits)
         case UpgradeEngine(packages, target_version):
             return f"Upgrade the Engine to {target_version}", ", ".join(packages)
         case RestoreOptions(path):
-            return "Put the daemon's options back", path
+            return "Restore daemon options", path
         case RestartEngine(target_version):
-            return "Restart the Engine and see it answer over TLS", target_version
+            return "Restart the Engine and verify TLS", target_version
         case EnsureContainersRunning(names):
-            return "See the containers run again", ", ".join(names)
+            return "Verify that containers are running", ", ".join(names)
         case InitSwarm():
-            return "Start the swarm", "as its first manager"
+            return "Initialize the swarm", "as its first manager"
         case JoinSwarm(drain):
-            return "Join the swarm", "as a worker, without work until it is accepted" if drain else "as a worker"
+            return "Join the swarm", "as a drained worker until it is accepted" if drain else "as a worker"
         case MarkPending():
-            return "Mark the node as waiting to be accepted", ""
+            return "Mark the node as pending acceptance", ""
         case WaitForReady():
-            return "See the node Ready", ""
+            return "Wait for the node to be Ready", ""
         case AddToGroup(user):
             return "Add the SSH user to the group docker", user
         case CleanDockerMachineConfig(edit):
-            return "Take the classic Swarm out of docker-machine's store", edit.path
+            return "Remove the classic Swarm from docker-machine's config", edit.path
         case RemoveStore(name):
             return "Remove the key-value store", name
         case PromoteNode(node):
             return "Promote the node to manager", node
         case WaitForReachable():
-            return "See the manager Reachable", ""
+            return "Wait for the manager to be Reachable", ""
         case DrainNode():
-            return "Let the node have no work meanwhile", "services' tasks go to other nodes; other containers stay"
+            return "Drain the node", "service tasks move to other nodes; other containers stay"
         case ActivateNode():
-            return "Let the node have work", ""
+            return "Activate the node", ""
         case LeaveSwarm(node):
-            return "Take the node out of the swarm", node
+            return "Remove the node from the swarm", node

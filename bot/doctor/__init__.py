@@ -1,6 +1,6 @@
-"""What the bot needs, looked at: its tokens, its channels, Redis, the other processes, the rights. Changes nothing.
+"""Check what the bot needs: tokens, channels, Redis, the other processes, and rights. Changes nothing.
 
-In: settings, Redis and a Slack client. Out: Findings, each with what to do. `python -m bot doctor` prints them.
+In: settings, Redis, and a Slack client. Out: findings, each with a hint. `python -m bot doctor` prints them.
 """
 
 import os
@@ -21,30 +21,34 @@ from imker.signing import SigningKey
 
 
 def run_checks(loaded: Settings, redis: "Redis", client: WebClient, key: SigningKey) -> tuple[Finding, ...]:
-    names = rights.named_users(loaded.rights)
-    people = slack.classify_names(client, names)
+    """Run every check and return the findings."""
+    statuses = slack.classify_names(client, rights.named_users(loaded.rights))
+    is_signing = audit_log.read_audit_key() is not None
     return (
         *slack.check(loaded, client),
-        *processes.check(redis, is_embedded=loaded.redis_url is not None, signs=audit_log.read_audit_key() is not None),
-        *rights.check(loaded.rights, people),
+        *processes.check(redis, is_external=loaded.redis_url is not None, is_signing=is_signing),
+        *rights.check(loaded.rights, statuses),
         *rights.compare_acceptance_rules(loaded.rights, processes.read_key(redis, key, ACCEPTANCE_RULES_KEY)),
     )
 
 
 def main() -> int:
-    """Run the checks and print them. Return the exit status: 1 if a check failed, else 0."""
+    """Print the findings and return the exit status: 1 if a check failed, 0 with or without warnings."""
+    return print_findings(_all_findings())
+
+
+def _all_findings() -> tuple[Finding, ...]:
+    """Run the checks with the bot's own configuration. A configuration or Redis that is unusable is a finding."""
     try:
         configuration = settings.load()
         client = WebClient(token=configuration.bot_token.get_secret_value(), base_url=configuration.api_url)
-        findings = run_checks(
-            configuration, redis_connection.connect(configuration.redis_url), client, signing.load_signing_key()
-        )
+        redis = redis_connection.connect(configuration.redis_url)
+        return run_checks(configuration, redis, client, signing.load_signing_key())
     except ConfigError as error:
-        findings = configuration_findings(error)
-    except redis_connection.RedisUnavailable as redis_error:
+        return configuration_findings(error)
+    except redis_connection.RedisUnavailable as error:
         server = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
-        findings = (Finding("redis", "block", str(redis_error), f"Without {server} nothing can be asked or done."),)
-    return print_findings(findings)
+        return (Finding("redis", "block", str(error), f"Imker cannot run without {server}. Start it or fix it."),)
 
 
 if __name__ == "__main__":

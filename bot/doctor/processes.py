@@ -1,4 +1,4 @@
-"""Redis as it is set up, and whether the other processes are there."""
+"""Check the Redis settings and whether the other processes are running."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
+from bot.reconciler.leader_election import LEADER_KEY
 from imker import signing
 from imker.audit_log import AuditLog, AuditLogBroken
 from imker.protocol import version
@@ -14,31 +15,31 @@ from imker.protocol.values import Finding
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 from imker.signing import SigningKey
 
-REQUIRED_POLICY = "keeps what was accepted"
-REQUIRED_SETTINGS = {  # setting: its value, and what another one costs
-    "appendonly": ("yes", "block", "what was accepted is lost with Redis' process"),
-    "appendfsync": ("always", "warn", "the last second's commands are lost with Redis' process"),
-    "maxmemory-policy": ("noeviction", "block", "when memory is short, runs and the record are thrown away"),
+SETTINGS_OK = "keeps accepted commands"
+REQUIRED_SETTINGS = {  # setting: required value, level of the finding, consequence of another value
+    "appendonly": ("yes", "block", "accepted commands are lost when Redis stops"),
+    "appendfsync": ("always", "warn", "the commands of the last second are lost when Redis stops"),
+    "maxmemory-policy": ("noeviction", "block", "when memory is short, Redis deletes runs and audit log entries"),
 }
 
 
-def check(redis: "Redis", *, is_embedded: bool, signs: bool) -> tuple[Finding, ...]:
-    """`own`: whether it is the user's Redis rather than the embedded one; `signs`: whether there is an audit key."""
+def check(redis: "Redis", *, is_external: bool, is_signing: bool) -> tuple[Finding, ...]:
+    """Return a finding for each check. `is_external`: REDIS_URL is set; `is_signing`: IMKER_AUDIT_KEY is set."""
     try:
         return (
             *_settings(redis),
-            *_user(redis, is_embedded),
+            *_user(redis, is_external),
             *_workers(redis),
             _reconciler(redis),
-            _audit_log(redis, signs),
+            _audit_log(redis, is_signing),
         )
     except RedisError as error:
-        text = f"stopped answering ({type(error).__name__})"
-        return (Finding("redis", "block", text, "Nothing can be asked or done without it."),)
+        hint = "Imker cannot run without Redis. Check the Redis server and the network."
+        return (Finding("redis", "block", f"stopped responding ({type(error).__name__})", hint),)
 
 
 def read_key(redis: "Redis", key: SigningKey, place: str) -> str | None:
-    """What the jobs left there for the bot; None while they have not, or Redis does not say."""
+    """Return what the RQ workers published at `place`; None if there is nothing signed, or Redis does not respond."""
     try:
         return signing.open_signed(key, place, redis.get(place))
     except RedisError:
@@ -46,12 +47,12 @@ def read_key(redis: "Redis", key: SigningKey, place: str) -> str | None:
 
 
 def check_settings(values: dict[str, str]) -> Iterator[Finding]:
-    """`values`: what CONFIG GET told."""
-    for name, (required, level, cost) in REQUIRED_SETTINGS.items():
+    """Yield a finding for each setting with another value. `values`: the result of CONFIG GET."""
+    for name, (required, level, consequence) in REQUIRED_SETTINGS.items():
         value = values.get(name, "")
         if value != required:
-            hint = f"CONFIG SET {name} {required}, and the same in its configuration file."
-            yield Finding(f"redis {name}", level, f"is {value or 'not told'}: {cost}", hint)  # type: ignore[arg-type]
+            hint = f"Run CONFIG SET {name} {required}, and set it in the Redis configuration file."
+            yield Finding(f"redis {name}", level, f"is {value or 'not set'}: {consequence}", hint)  # type: ignore[arg-type]
 
 
 def _settings(redis: "Redis") -> Iterator[Finding]:
@@ -61,17 +62,17 @@ def _settings(redis: "Redis") -> Iterator[Finding]:
         yield from _settings_from_info(redis)
         return
     problems = list(check_settings(values))
-    yield from problems or [Finding("redis", "pass", REQUIRED_POLICY)]
+    yield from problems or [Finding("redis", "pass", SETTINGS_OK)]
 
 
 def _settings_from_info(redis: "Redis") -> Iterator[Finding]:
-    """What any of Imker's own users is told: all but `appendfsync`."""
+    """Read the settings from INFO, which Imker's own Redis users may run. It has all of them but `appendfsync`."""
     try:
         info: Any = redis.info()
     except ResponseError:
         required = ", ".join(f"{name} {value}" for name, (value, _, _) in REQUIRED_SETTINGS.items())
-        hint = f"See for yourself that it has: {required}"
-        yield Finding("redis", "warn", "does not tell its settings to this user", hint)
+        hint = f"Check on the Redis server that it has: {required}"
+        yield Finding("redis", "warn", "does not allow this user to read its settings", hint)
         return
     values = {
         "appendonly": "yes" if info.get("aof_enabled") else "no",
@@ -79,28 +80,28 @@ def _settings_from_info(redis: "Redis") -> Iterator[Finding]:
         "maxmemory-policy": str(info.get("maxmemory_policy", "")),
     }
     problems = list(check_settings(values))
-    hint = "See for yourself that appendfsync is always; this user is not told."
-    yield from problems or [Finding("redis", "pass", REQUIRED_POLICY, hint)]
+    hint = "Check on the Redis server that appendfsync is always; this user cannot read it."
+    yield from problems or [Finding("redis", "pass", SETTINGS_OK, hint)]
 
 
-def _user(redis: "Redis", is_embedded: bool) -> Iterator[Finding]:
-    """By what it may do: whoever can read what is the jobs' alone can most likely write it, too."""
-    if not is_embedded:
+def _user(redis: "Redis", is_external: bool) -> Iterator[Finding]:
+    """Check whether the bot's Redis user is limited: one that reads the RQ workers' keys can most likely write them."""
+    if not is_external:
         return
     try:
         redis.get(version.consumed_key("doctor", 1))
     except NoPermissionError:
-        yield Finding("redis user", "pass", f"is {_name(redis)}, and is kept from what is the jobs'")
+        yield Finding("redis user", "pass", f"is {_name(redis)}, without access to the keys of the RQ workers")
         return
-    hint = "Give each process a user of its own: docs/redis.md says how."
-    yield Finding("redis user", "warn", f"is {_name(redis)}, who may do more than the bot needs", hint)
+    hint = "Give each process its own Redis user, see docs/redis.md."
+    yield Finding("redis user", "warn", f"is {_name(redis)}, which has more rights than the bot needs", hint)
 
 
 def _name(redis: "Redis") -> str:
     try:
         user_name: Any = redis.acl_whoami()
     except ResponseError:
-        return "one that may not ask who it is"
+        return "a user that may not read its own name"
     return user_name.decode() if isinstance(user_name, bytes) else str(user_name)
 
 
@@ -109,33 +110,33 @@ def _workers(redis: "Redis") -> Iterator[Finding]:
         check = f"RQ workers for {queue}"
         try:
             workers: Any = redis.smembers(WORKERS_BY_QUEUE_KEY % queue)
-            number = sum(bool(redis.exists(worker)) for worker in workers)  # a dead one's key expires
+            alive = sum(bool(redis.exists(worker)) for worker in workers)  # the key of a dead worker expires
         except NoPermissionError:
-            yield Finding(check, "warn", "this Redis user may not look", "See for yourself that they run.")
+            hint = "Check with systemctl or ps that they are running."
+            yield Finding(check, "warn", "this Redis user may not list them", hint)
             continue
-        hint = f"Start one where the hosts are reached from: python -m jobs {queue}"
-        dead = Finding(check, "block", "none alive: what is asked stays queued", hint)
-        yield Finding(check, "pass", f"{number} alive") if number else dead
+        hint = f"Start one on a machine that reaches the hosts: python -m jobs {queue}"
+        none = Finding(check, "block", "none is running: commands stay queued", hint)
+        yield Finding(check, "pass", f"{alive} running") if alive else none
 
 
 def _reconciler(redis: "Redis") -> Finding:
-    if redis.get("bot:reconciler"):
-        return Finding("reconciler", "pass", "alive")
-    return Finding(
-        "reconciler", "block", "not alive: no message comes or changes", "Start it: python -m bot.reconciler"
-    )
+    if redis.get(LEADER_KEY):
+        return Finding("reconciler", "pass", "running")
+    hint = "Start it: python -m bot.reconciler"
+    return Finding("reconciler", "block", "not running: no message is posted or updated", hint)
 
 
-def _audit_log(redis: "Redis", signs: bool) -> Finding:
-    """Only its end: all of it is for `audit verify`."""
-    record, hint = AuditLog(redis), "python -m bot audit verify says where it breaks."
+def _audit_log(redis: "Redis", is_signing: bool) -> Finding:
+    """Compare the last entry with the stored latest hash. `audit verify` checks all entries."""
+    log, hint = AuditLog(redis), "Run python -m bot audit verify to find the entry."
     try:
-        head, last = record.head(), next(record.newest_first(), None)
+        head, last = log.head(), next(log.newest_first(), None)
     except AuditLogBroken as broken:
-        return Finding("record", "block", str(broken), hint)
+        return Finding("audit log", "block", str(broken), hint)
     if (head and (head.seq, head.hash)) != (last and (last.seq, last.hash)):
-        return Finding("record", "block", "its head is not its last entry", hint)
-    if not signs:
-        hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reconciler and the jobs."
-        return Finding("record", "warn", "its entries are not signed", hint)
-    return Finding("record", "pass", f"{last.seq if last else 0} entries")
+        return Finding("audit log", "block", "the latest hash does not match the last entry", hint)
+    if not is_signing:
+        hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reconciler, and the RQ workers."
+        return Finding("audit log", "warn", "entries are not signed", hint)
+    return Finding("audit log", "pass", f"{last.seq if last else 0} entries")

@@ -1,27 +1,41 @@
-"""What Slack says of the bot's tokens, scopes and channels, and of the people the configuration names."""
+"""Check the bot's tokens, scopes, and channels in Slack, and look up the users and groups in the configuration."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
+from http.client import HTTPException
 from importlib import resources
-from typing import Any
 
 import yaml
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.auth.policy import Kind
 from bot.doctor.rights import Known
 from bot.settings import Settings
+from bot.slack.errors import error_code
+from bot.slack.users import classify, is_unknown_user
 from imker.protocol.values import Finding
 
-OAUTH = "in the app's OAuth & Permissions, then install it again"
-ARCHIVED = ("channel_archive", "group_archive")  # of a message: what somebody did to the channel
-CHANNEL = {
-    "not_in_channel": "Invite the bot there: /invite @imker",
-    "channel_not_found": "Copy the ID from the channel's details; a private one is not found before the bot is in it.",
-    "is_archived": "Take the channel out of [slack] channels, or bring it back.",
+SCOPES_PAGE = "in the app's OAuth & Permissions"
+ARCHIVED = ("channel_archive", "group_archive")  # subtypes of the message that Slack posts when a channel is archived
+CHANNEL_HINTS = {
+    "not_in_channel": "Invite the bot to the channel: /invite @imker",
+    "channel_not_found": "Copy the ID from the channel's details. Slack hides a private channel until the bot joins.",
+    "is_archived": "Remove the channel from [slack] channels, or unarchive it.",
+}
+UNKNOWN_GROUP_ERRORS = ("no_such_subteam", "subteam_not_found")
+STATUS_OF_KIND: dict[Kind, Known] = {
+    "member": "ok",
+    "guest": "refused",
+    "bot": "refused",
+    "stranger": "refused",
+    "deactivated": "deactivated",
+    "untold": "unknown",
 }
 
 
 def check(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
+    """Return a finding for each token and each configured channel."""
     tokens = [_bot_token(client)]
     if loaded.app_token:
         tokens.append(_app_token(client, loaded.app_token.get_secret_value()))
@@ -29,91 +43,98 @@ def check(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
 
 
 def classify_names(client: WebClient, names: Iterable[str]) -> dict[str, Known]:
-    """What Slack knows of each user and group ID."""
-    return {name: _group(client, name) if name.startswith("S") else _user(client, name) for name in names}
+    """Return the status of each user ID and user group ID."""
+    team = _team(client)
+    return {name: _group(client, name) if name.startswith("S") else _user(client, name, team) for name in names}
 
 
 def required_scopes() -> frozenset[str]:
+    """Return the bot scopes that the app manifest lists."""
     manifest = yaml.safe_load(resources.files("bot").joinpath("manifest.yaml").read_text())
     return frozenset(manifest["oauth_config"]["scopes"]["bot"])
 
 
 def check_scopes(granted: str | None) -> Finding:
-    """`granted`: as Slack's header lists them, None if it does not."""
+    """Compare the granted scopes with the manifest. `granted`: Slack's X-OAuth-Scopes header, None if it is missing."""
     if granted is None:
-        return Finding("scopes", "warn", "Slack did not say which there are", "See them " + OAUTH.split(",")[0] + ".")
+        return Finding("scopes", "warn", "Slack did not list the granted scopes", f"Check them {SCOPES_PAGE}.")
     missing = required_scopes() - set(granted.replace(" ", "").split(","))
     if missing:
-        return Finding("scopes", "block", f"missing: {', '.join(sorted(missing))}", f"Add them {OAUTH}.")
-    return Finding("scopes", "pass", "all that bot/manifest.yaml lists")
+        hint = f"Add them {SCOPES_PAGE}, then reinstall the app."
+        return Finding("scopes", "block", f"missing: {', '.join(sorted(missing))}", hint)
+    return Finding("scopes", "pass", "all scopes of bot/manifest.yaml are granted")
 
 
 def _bot_token(client: WebClient) -> Finding:
     def check_token() -> Finding:
-        answer = client.auth_test()
-        scopes = check_scopes(next((v for k, v in answer.headers.items() if k.lower() == "x-oauth-scopes"), None))
-        result = Finding("bot token", "pass", f"of {answer['user_id']} in {answer['team_id']}, {scopes.text}")
-        return result if scopes.level == "pass" else scopes
+        auth = client.auth_test()
+        scopes = check_scopes(next((v for k, v in auth.headers.items() if k.lower() == "x-oauth-scopes"), None))
+        text = f"belongs to {auth['user_id']} in workspace {auth['team_id']}; {scopes.text}"
+        return Finding("bot token", "pass", text) if scopes.level == "pass" else scopes
 
-    return _attempt("bot token", check_token, "Put the bot token (xoxb-…) of OAuth & Permissions into SLACK_BOT_TOKEN.")
+    hint = f"Set SLACK_BOT_TOKEN to the bot token (xoxb-…) {SCOPES_PAGE}."
+    return _attempt("bot token", check_token, hint)
 
 
 def _app_token(client: WebClient, token: str) -> Finding:
     def check_token() -> Finding:
         client.apps_connections_open(app_token=token)
-        return Finding("app token", "pass", "opens Socket Mode")
+        return Finding("app token", "pass", "can open Socket Mode connections")
 
-    return _attempt(
-        "app token", check_token, "Make one with connections:write in Basic Information; it is SLACK_APP_TOKEN."
-    )
+    hint = "Create a token with the scope connections:write in Basic Information, and set SLACK_APP_TOKEN to it."
+    return _attempt("app token", check_token, hint)
 
 
 def _channel(client: WebClient, channel: str) -> Finding:
-    """By reading one message: that takes no scope that Imker would not have anyway.
+    """Read one message of the channel, which needs no additional scope.
 
-    An archived channel may be read; that it was archived is the last that its history says.
+    Slack lets the bot read an archived channel; the last message then says that it was archived.
     """
+    finding = partial(Finding, f"channel {channel}")
     try:
-        last = client.conversations_history(channel=channel, limit=1)["messages"]
+        newest = client.conversations_history(channel=channel, limit=1)["messages"]
     except SlackApiError as slack_error:
-        error = slack_error.response["error"]
-        return Finding(f"channel {channel}", "block", error, CHANNEL.get(error, f"Slack's word for it is {error}."))
-    except (SlackClientError, OSError) as network_error:
+        code = error_code(slack_error)
+        return finding("block", code, CHANNEL_HINTS.get(code, f"Slack returned the error {code}."))
+    except (SlackClientError, OSError, HTTPException) as network_error:
         return _no_response(f"channel {channel}", network_error)
-    if last and last[0].get("subtype") in ARCHIVED:
-        return Finding(f"channel {channel}", "block", "is_archived", CHANNEL["is_archived"])
-    return Finding(f"channel {channel}", "pass", "the bot is in it")
+    if newest and newest[0].get("subtype") in ARCHIVED:
+        return finding("block", "is_archived", CHANNEL_HINTS["is_archived"])
+    return finding("pass", "the bot is a member")
 
 
-def _user(client: WebClient, user: str) -> Known:
+def _team(client: WebClient) -> str:
+    """Return the bot's workspace ID, "" if Slack does not say; every user then counts as unknown."""
     try:
-        profile: dict[str, Any] = client.users_info(user=user)["user"]
-    except SlackApiError as error:
-        return "unknown" if error.response["error"] == "user_not_found" else "untold"
-    except (SlackClientError, OSError):
-        return "untold"
-    if profile.get("deleted"):
-        return "deactivated"
-    return "refused" if any(profile.get(kind) for kind in ("is_bot", "is_restricted", "is_stranger")) else "there"
+        return str(client.auth_test()["team_id"])
+    except (SlackClientError, OSError, HTTPException):
+        return ""
+
+
+def _user(client: WebClient, user: str, team: str) -> Known:
+    try:
+        profile = client.users_info(user=user)["user"]
+    except (SlackClientError, OSError, HTTPException) as error:
+        return "not_found" if is_unknown_user(error) else "unknown"
+    return STATUS_OF_KIND[classify(user, profile, team)] if team else "unknown"
 
 
 def _group(client: WebClient, group: str) -> Known:
     try:
-        return "there" if client.usergroups_users_list(usergroup=group)["users"] else "empty"
-    except SlackApiError as error:
-        return "unknown" if error.response["error"] in ("no_such_subteam", "subteam_not_found") else "untold"
-    except (SlackClientError, OSError):
-        return "untold"
+        return "ok" if client.usergroups_users_list(usergroup=group)["users"] else "empty"
+    except (SlackClientError, OSError, HTTPException) as error:
+        return "not_found" if error_code(error) in UNKNOWN_GROUP_ERRORS else "unknown"
 
 
-def _attempt(check: str, ask: Callable[[], Finding], hint: str) -> Finding:
+def _attempt(check: str, request: Callable[[], Finding], hint: str) -> Finding:
     try:
-        return ask()
+        return request()
     except SlackApiError as slack_error:
-        return Finding(check, "block", f"Slack refuses it: {slack_error.response['error']}", hint)
-    except (SlackClientError, OSError) as network_error:
+        return Finding(check, "block", f"Slack rejected it: {error_code(slack_error)}", hint)
+    except (SlackClientError, OSError, HTTPException) as network_error:
         return _no_response(check, network_error)
 
 
 def _no_response(check: str, error: Exception) -> Finding:
-    return Finding(check, "block", f"no answer from Slack ({type(error).__name__})", "See that slack.com is reachable.")
+    hint = "Check that this machine can reach slack.com."
+    return Finding(check, "block", f"Slack did not respond ({type(error).__name__})", hint)

@@ -1,4 +1,4 @@
-"""The record's newest entries, as a private table. Pure."""
+"""Render the latest audit log entries as a private table. Pure."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -7,38 +7,39 @@ from itertools import islice
 
 from bot.messages import tables
 from bot.messages.block_kit import Message, context, ephemeral
+from bot.messages.escape import escape_mrkdwn
 from bot.messages.tables import Table
 from imker.hash_chain import Entry
 
-ROWS, SEARCH_LIMIT = 30, 20_000  # entries shown; entries looked through for them
-HEADER = ("AT (UTC)", "WHO", "WHAT", "RUN", "HOST", "DETAILS")
+ROWS, SEARCH_LIMIT = 30, 20_000  # entries that are shown; entries that are searched for them
+HEADER = ("TIME (UTC)", "USER", "EVENT", "RUN", "HOST", "DETAILS")
 
 
 def filter_entries(entries: Iterable[Entry], subject: str | None, channel: str, hosts: Sequence[str]) -> list[Entry]:
-    """Return the newest that are about this host, user or run, or about anything. `entries`: newest first.
+    """Return the latest entries about a host, user, or run, or about anything if `subject` is None.
 
-    As with `/swarm status`: of this channel. `within`: patterns of the hosts that the reader may read of; what is
-    about no one host takes "*".
+    `entries`: newest first. Only entries of this channel, or of none, are returned. `hosts`: patterns of the hosts that
+    the reader may read about; entries about no single host require "*".
     """
     readable_entries = (entry for entry in islice(entries, SEARCH_LIMIT) if _may_read(entry, channel, hosts))
     return list(islice((entry for entry in readable_entries if not subject or _mentions(entry, subject.lower())), ROWS))
 
 
-def render_table(entries: list[Entry], user: str | None) -> Message:
+def render_table(entries: list[Entry], subject: str | None) -> Message:
+    """Return the table. `entries`: newest first. `subject`: what they are about, None for anything."""
+    about = f" about {escape_mrkdwn(subject)}" if subject else ""
     if not entries:
-        return ephemeral(f"The audit log has nothing{f' on {user}' if user else ''} that you may read here.")
+        return ephemeral(f"The audit log has no entries{about} that you may read here.")
     table = Table(HEADER, tuple(map(_row, entries)))
-    lead = f"The newest {len(entries)} entries" + (f" on {user}" if user else "")
-    lines = (
-        f"{lead}, of {entries[0].seq} or more. All of them, and whether they are whole: `python -m bot audit verify`"
-    )
-    return Message(f"{lead}\n```{tables.table_text(table)}```", (tables.table_block(table), context(lines)))
+    lead = f"Latest {len(entries)} entries{about}"
+    note = f"{lead}, of at least {entries[0].seq} in all. To verify the whole log, run `python -m bot audit verify`."
+    return Message(f"{lead}\n```{tables.table_text(table)}```", (tables.table_block(table), context(note)))
 
 
 def _may_read(entry: Entry, channel: str, hosts: Sequence[str]) -> bool:
     host = entry.fact.host
-    on = "*" in hosts or any(host and fnmatchcase(host, pattern) for pattern in hosts)
-    return on and entry.fact.channel in (channel, "")
+    may_read_host = "*" in hosts or any(host and fnmatchcase(host, pattern) for pattern in hosts)
+    return may_read_host and entry.fact.channel in (channel, "")
 
 
 def _mentions(entry: Entry, name: str) -> bool:
@@ -55,7 +56,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 
 def _details(entry: Entry) -> str:
-    """The shortest words that tell it: a digest's first eight characters, and no name of what explains itself."""
+    """Return the details in few words: a digest's first eight characters, and no names of obvious values."""
     details = dict(entry.fact.details)
     job = details.pop("job", "")
     if entry.fact.kind == "changed":

@@ -1,4 +1,4 @@
-"""Block Kit's small change, and what every message has in common. Pure; texts come in escaped."""
+"""Build Block Kit blocks and messages. Texts must be escaped already. Pure."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -7,21 +7,20 @@ from typing import Any, Literal
 
 from imker.text import truncate
 
-SECTION_LIMIT, PART_LIMIT, LINE_LIMIT = (
-    2900,
-    1500,
-    300,
-)  # characters: of a section (3,000), of one part of a run's message, of a line
+SECTION_LIMIT = 2900  # characters of a section; Slack allows 3,000
+PART_LIMIT, LINE_LIMIT = 1500, 300  # characters of one part of a run's message, and of one line
 TEXT_LIMIT = 3500  # characters of a message's text
+MAX_FINDINGS, MAX_STEPS = 10, 25  # rows that are shown before "and N more"
 Block = dict[str, Any]
-Refusal = Literal["", "misuse", "denied", "void", "often"]  # void: what was meant is not there, or is over
+# The kind of a refusal, for the audit log. void: the target does not exist or has finished. often: rate limit.
+Refusal = Literal["", "misuse", "denied", "void", "often"]
 
 
 @dataclass(frozen=True)
 class Message:
-    """`text` says all that `blocks` show, for notifications, screen readers and old clients.
+    """Hold a message for Slack.
 
-    `refusal`: of what kind, for an answer that refuses; the record keeps those.
+    `text` contains everything that `blocks` show, for notifications, screen readers, and old clients.
     """
 
     text: str
@@ -33,29 +32,33 @@ Reply = Callable[[Message], None]
 
 
 def ephemeral(text: str, refusal: Refusal = "") -> Message:
+    """Return a message with one section, for a private reply."""
     return Message(truncate(text, TEXT_LIMIT), (section(text),), refusal)
 
 
 def section(text: str) -> Block:
+    """Return a section block."""
     return {"type": "section", "text": _mrkdwn(text)}
 
 
 def context(text: str) -> Block:
+    """Return a context block: small gray text."""
     return {"type": "context", "elements": [_mrkdwn(text)]}
 
 
 def _mrkdwn(text: str) -> Block:
-    """Verbatim: Slack makes links of no address and no name that merely stand there; what is written as <...> lives."""
+    """Return a text object. With `verbatim`, Slack turns only <...> into links and mentions, no plain addresses."""
     return {"type": "mrkdwn", "text": truncate(text, SECTION_LIMIT), "verbatim": True}
 
 
 def rich_text(text: str) -> Block:
+    """Return a rich text block with plain, unformatted text."""
     content = {"type": "text", "text": text}
     return {"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [content]}]}
 
 
 def visible_length(text: object) -> int:
-    """Characters that people see: what Slack counts against the whole message."""
+    """Return the number of visible characters, which Slack limits per message."""
     if isinstance(text, list):
         return sum(map(visible_length, text))
     if not isinstance(text, dict):
@@ -65,6 +68,7 @@ def visible_length(text: object) -> int:
 
 
 def button(label: str, action: str, value: str, style: str) -> Block:
+    """Return a button. `style`: "primary", "danger", or "" for the default."""
     button: Block = {
         "type": "button",
         "action_id": action,
@@ -75,20 +79,23 @@ def button(label: str, action: str, value: str, style: str) -> Block:
 
 
 def timestamp(at: float) -> str:
-    """In the reader's own time zone; UTC for those who do not see it."""
+    """Return a time of day that Slack shows in the reader's time zone, and in UTC elsewhere. `at`: UNIX seconds."""
     fallback = time.strftime("%H:%M:%S UTC", time.gmtime(at))
     return f"<!date^{int(at)}^{{time_secs}}|{fallback}>"
 
 
 def duration(seconds: float) -> str:
+    """Return a duration such as "2 min 5 s"."""
     rounded = max(0, round(seconds))
     return f"{rounded // 60} min {rounded % 60} s" if rounded >= 60 else f"{rounded} s"
 
 
-MAX_FINDINGS, MAX_STEPS = 10, 25  # rows we show before "and N more"
+def sentence(text: str) -> str:
+    """Return the text as a sentence: first letter in upper case, with a full stop."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "?", "!")) else ".")
 
 
 def fit_text(lines: Sequence[str], last: Sequence[str]) -> str:
-    """A message's text that has room for its last words."""
+    """Join the lines and the closing lines. If that is too long, the lines are shortened, not the closing lines."""
     end = truncate("\n".join(line for line in last if line), TEXT_LIMIT)
     return "\n".join(part for part in (truncate("\n".join(lines), max(0, TEXT_LIMIT - len(end) - 1)), end) if part)

@@ -1,4 +1,4 @@
-"""Text from hosts and people, made harmless for Slack: the one place that does it. Pure."""
+"""Escape text from hosts and people for Slack. The only place that does so. Pure."""
 
 import re
 
@@ -8,14 +8,17 @@ __all__ = ["escape_code", "escape_mrkdwn", "strip_control", "truncate"]
 
 
 def escape_mrkdwn(text: str) -> str:
-    """For mrkdwn: no mention, no link and no formatting comes alive."""
+    """Escape text for mrkdwn, so that it contains no mentions, links, or formatting."""
     escaped = _escape_entities(strip_control(text))
-    # A hair of space keeps a mark that could open a format from doing so; within a word none does.
+    # A hair space after a mark keeps Slack from opening a format there. Marks within a word open none.
     return re.sub(r"(?<!\w)([*_~`])(?=\S)", "\\1\u200a", escaped)
 
 
 def escape_code(text: str) -> str:
-    """For what stands between ``` marks in mrkdwn: as it is, and it cannot end the stretch. `text`: of `plain`."""
+    """Escape text for a code block in mrkdwn, so that it cannot close the block.
+
+    `text` must have passed `strip_control`.
+    """
     return _escape_entities(text.replace("```", "'''"))
 
 

@@ -9,14 +9,14 @@ from imker.text import truncate
 
 
 def render_findings(findings: Sequence[Finding], expanded: bool = True) -> list[Block]:
-    """What warns and blocks, and what passed and is to be known, each with what to do; the rest in one line.
+    """Return a section with warnings, blocks, and passed checks that have a hint. The other checks are counted.
 
-    `whole`: with the names of all that passed, as one reads them in a plan; while a host is moved they are in the way.
+    `expanded`: name the checks that passed, as in a plan.
     """
-    weighty = [finding for finding in findings if finding.level != "pass"]
-    lines = [finding_line(finding) for finding in weighty[:MAX_FINDINGS]]
-    if len(weighty) > MAX_FINDINGS:
-        lines.append(f"and {len(weighty) - MAX_FINDINGS} more")
+    problems = [finding for finding in findings if finding.level != "pass"]
+    lines = [finding_line(finding) for finding in problems[:MAX_FINDINGS]]
+    if len(problems) > MAX_FINDINGS:
+        lines.append(f"and {len(problems) - MAX_FINDINGS} more")
     notes = [finding for finding in findings if finding.level == "pass" and finding.hint]
     lines += [finding_line(finding) for finding in notes[:MAX_FINDINGS]]
     passed = [finding.check for finding in findings if finding.level == "pass"]
@@ -27,6 +27,8 @@ def render_findings(findings: Sequence[Finding], expanded: bool = True) -> list[
 
 
 def finding_line(finding: Finding) -> str:
+    """Return one line: mark, name of the check, text, and hint."""
     mark = {"pass": "ℹ️", "warn": "⚠️", "block": "⛔"}[finding.level]
     stop = "" if not finding.hint or finding.text.endswith((".", "?", "!")) else "."
-    return f"{mark} *{escape_mrkdwn(finding.check)}*: {escape_mrkdwn(finding.text)}{stop} {escape_mrkdwn(finding.hint)}".rstrip()
+    check, text, hint = (escape_mrkdwn(part) for part in (finding.check, finding.text, finding.hint))
+    return f"{mark} *{check}*: {text}{stop} {hint}".rstrip()

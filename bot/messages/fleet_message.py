@@ -1,7 +1,6 @@
-"""A fleet's migration as its one message shows it: the plan before the start, then a row a host. Pure."""
+"""Render a fleet's migration as one message: the plan before the start, then one row per host. Pure."""
 
-from bot.messages import run_message as one_run
-from bot.messages import run_text, tables
+from bot.messages import run_message, run_text, tables
 from bot.messages.block_kit import PART_LIMIT, Block, Message, context, duration, fit_text, section
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.findings import finding_line, render_findings
@@ -10,106 +9,118 @@ from bot.messages.run_message import format_outcome, outcome_text, requested_lin
 from bot.messages.run_text import decision_line, outcome_emoji, outcome_label
 from bot.messages.tables import Table
 from bot.state import fleet_state
-from bot.state.fleet_state import FleetState, HostState, outcome
+from bot.state.fleet_state import FleetState, FleetStatus, HostState, HostStatus, outcome
 from bot.state.run_state import RunState, latest_started_step
+from imker.protocol.commands import Hold
 from imker.text import truncate
 
-EMOJI = {"planning": "🔎", "asking": "✋", "going": "🐝", "paused": "⏸️", "pending": "✋", "over": "✅"}
-STATUS_TEXT = {
-    "ahead": "not yet", "going": "going on", "asking": "has a question", "pending": "waits to be accepted",
-    "done": "in the swarm", "failed": "failed", "cancelled": "cancelled",
+EMOJI: dict[FleetStatus, str] = {
+    "planning": "🔎", "waiting": "✋", "running": "🐝", "paused": "⏸️", "unaccepted": "✋", "finished": "✅",
 }  # fmt: skip
-FLEET_STATUS_TEXT = {
-    "planning": "planning", "asking": "planned: start?", "going": "going on", "paused": "paused",
-    "pending": "all moved; managers wait to be accepted", "over": "done",
+STATUS_TEXT: dict[HostStatus, str] = {
+    "pending": "pending", "running": "running", "waiting": "waiting for input", "unaccepted": "waiting to be accepted",
+    "done": "done", "failed": "failed", "cancelled": "cancelled",
 }  # fmt: skip
+FLEET_STATUS_TEXT: dict[FleetStatus, str] = {
+    "planning": "planning", "waiting": "planned: start?", "running": "running", "paused": "paused",
+    "unaccepted": "done; managers are waiting to be accepted", "finished": "done",
+}  # fmt: skip
+HOLD_TEXT = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled"}
 
 
-def render_any(view: RunState, fleet: FleetState | None) -> Message:
-    """A run's one message. `whole`: the fleet, if the run is a fleet's."""
-    return render(fleet) if fleet else one_run.render(view)
+def render_any(state: RunState, fleet: FleetState | None) -> Message:
+    """Render the run's message. `fleet`: the fleet's state, if this is a fleet's run."""
+    return render(fleet) if fleet else run_message.render(state)
 
 
-def render(view: FleetState) -> Message:
-    head, end = _headline(view), outcome(view)
-    table = _progress_table(view) if view.start else _plan_table(view)
-    blocks: list[Block] = [section(head), context(requested_line(view.run))]
-    blocks += [tables.table_block(table)] if table.rows else []
+def render(fleet: FleetState) -> Message:
+    """Render the fleet's message: headline, table, findings, question, decisions, and outcome."""
+    lead, end = _headline(fleet), outcome(fleet)
+    table = _progress_table(fleet) if fleet.start else _plan_table(fleet)
+    decisions = [*map(decision_line, fleet.run.decisions), *_hold_lines(fleet.hold)]
+    closing = format_outcome(end) if end and fleet.start else outcome_text(fleet.run)
+    blocks = [
+        section(lead),
+        context(requested_line(fleet.run)),
+        *_table_blocks(table),
+        *([] if fleet.start else _host_findings(fleet)),
+        *render_findings(fleet.plan.findings),
+        *render_question(fleet.run),
+        *map(context, decisions),
+        *([section(closing)] if closing else []),
+    ]
+    lines = (lead, "```" + escape_mrkdwn(tables.table_text(table)) + "```")
+    last = (question_text(fleet.run), typed_choices(fleet.run), *decisions, closing)
+    return Message(fit_text(lines, last), tuple(blocks))
+
+
+def _table_blocks(table: Table) -> list[Block]:
     more = tables.omitted_rows(table)
-    blocks += [context(f"and {more} more hosts, all of them in the report at the end")] if more else []
-    blocks += _host_findings(view) if view.start is None else []
-    blocks += render_findings(view.plan.findings) + render_question(view.run)
-    text_lines = [*map(decision_line, view.run.decisions), *_hold_text(view)]
-    blocks += [context(line) for line in text_lines]
-    words = format_outcome(end) if end and view.start else outcome_text(view.run)
-    blocks += [section(words)] if words else []
-    lines = (head, "```" + escape_mrkdwn(tables.table_text(table)) + "```")
-    return Message(
-        fit_text(lines, (question_text(view.run), typed_choices(view.run), *text_lines, words)), tuple(blocks)
-    )
+    blocks = [tables.table_block(table)] if table.rows else []
+    return blocks + ([context(f"and {more} more hosts; the final report lists all of them")] if more else [])
 
 
-def _headline(view: FleetState) -> str:
-    mark, says = summary(view)
-    return f"{mark} *Migrate the whole fleet*  {says}"
+def _headline(fleet: FleetState) -> str:
+    mark, status = summary(fleet)
+    return f"{mark} *Migrate the whole fleet*  {status}"
 
 
-def summary(view: FleetState) -> tuple[str, str]:
-    """Its mark, and its state in a few words."""
-    end, now = outcome(view), fleet_state.fleet_status(view)
-    mark, says = EMOJI[now], FLEET_STATUS_TEXT[now]
-    if view.start is None and now == "over":
-        mark, says = run_text.emoji(view.run), run_text.status_text(view.run)
+def summary(fleet: FleetState) -> tuple[str, str]:
+    """Return the fleet's emoji, and its status in a few words."""
+    end, status = outcome(fleet), fleet_state.fleet_status(fleet)
+    mark, text = EMOJI[status], FLEET_STATUS_TEXT[status]
+    if fleet.start is None and status == "finished":
+        mark, text = run_text.emoji(fleet.run), run_text.status_text(fleet.run)
     elif end:
-        mark, says = outcome_emoji(end), outcome_label(end)
-    elif now == "asking" and view.start:
-        says = "a host has a question"
-    return mark, f"{says}, {len(view.with_status('done', 'pending'))} of {len(view.hosts)} hosts"
+        mark, text = outcome_emoji(end), outcome_label(end)
+    elif status == "waiting" and fleet.start:
+        text = "a host is waiting for input"
+    return mark, f"{text}, {len(fleet.with_status('done', 'unaccepted'))} of {len(fleet.hosts)} hosts"
 
 
-def _plan_table(view: FleetState) -> Table:
+def _plan_table(fleet: FleetState) -> Table:
     rows: list[tuple[str, ...]] = [
         (
-            str(number), leg.plan.host, leg.plan.role, str(leg.plan.step_count), _finding_counts(leg), leg.plan.tolerance,
+            str(number), host.plan.host, host.plan.role, str(host.plan.step_count), _finding_counts(host),
+            host.plan.tolerance,
         )
-        for number, leg in enumerate(view.hosts, 1)
+        for number, host in enumerate(fleet.hosts, 1)
     ]  # fmt: skip
-    rows += [("", host, "", "0", "nothing to do", "") for host in view.plan.done_hosts]
-    return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "THE SWARM THEN"), tuple(rows))
+    rows += [("", host, "", "0", "nothing to do", "") for host in fleet.plan.done_hosts]
+    return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "SWARM AFTERWARDS"), tuple(rows))
 
 
-def _finding_counts(leg: HostState) -> str:
-    levels = [finding.level for finding in leg.plan.findings]
-    counted = [f"{levels.count(level)} {level}" for level in ("block", "warn") if level in levels]
-    return ", ".join(counted) or "none"
+def _finding_counts(host: HostState) -> str:
+    levels = [finding.level for finding in host.plan.findings]
+    counts = [f"{levels.count(level)} {level}" for level in ("block", "warn") if level in levels]
+    return ", ".join(counts) or "none"
 
 
-def _progress_table(view: FleetState) -> Table:
-    return Table(("HOST", "ROLE", "STATE", "NOW", "TOOK", "RUN"), tuple(map(_row, view.hosts)))
+def _progress_table(fleet: FleetState) -> Table:
+    return Table(("HOST", "ROLE", "STATUS", "STEP", "DURATION", "RUN"), tuple(map(_row, fleet.hosts)))
 
 
-def _row(leg: HostState) -> tuple[str, ...]:
-    if leg.run is None:
-        return (leg.plan.host, leg.plan.role, STATUS_TEXT["ahead"], "", "", "")
-    run = leg.run
+def _row(host: HostState) -> tuple[str, ...]:
+    name, role, run = host.plan.host, host.plan.role, host.run
+    if run is None:
+        return (name, role, STATUS_TEXT["pending"], "", "", "")
     step = latest_started_step(run)
-    now = step.title if step and leg.status in ("going", "failed", "cancelled") else ""
+    title = step.title if step and host.status in ("running", "failed", "cancelled") else ""
     took = duration(run.finished_at - run.record.requested_at) if run.finished_at else ""
-    return (leg.plan.host, leg.plan.role, STATUS_TEXT[leg.status], now, took, run.record.run)
+    return (name, role, STATUS_TEXT[host.status], title, took, run.record.run)
 
 
-def _host_findings(view: FleetState) -> list[Block]:
+def _host_findings(fleet: FleetState) -> list[Block]:
     lines = [
-        f"*{escape_mrkdwn(leg.plan.host)}* {finding_line(finding)}"
-        for leg in view.hosts
-        for finding in leg.plan.findings
+        f"*{escape_mrkdwn(host.plan.host)}* {finding_line(finding)}"
+        for host in fleet.hosts
+        for finding in host.plan.findings
     ]
     return [section(truncate("\n".join(lines), PART_LIMIT))] if lines else []
 
 
-def _hold_text(view: FleetState) -> list[str]:
-    words = {"pause": "Paused", "resume": "Resumed", "cancel": "Cancelled"}
-    if view.hold is None:
+def _hold_lines(hold: Hold | None) -> list[str]:
+    if hold is None:
         return []
-    by = f" by <@{escape_mrkdwn(view.hold.user)}>" if view.hold.user else ""
-    return [f"{words[view.hold.action]}{by}" + (f": {escape_mrkdwn(view.hold.why)}" if view.hold.why else "")]
+    user = f" by <@{escape_mrkdwn(hold.user)}>" if hold.user else ""
+    return [f"{HOLD_TEXT[hold.action]}{user}" + (f": {escape_mrkdwn(hold.why)}" if hold.why else "")]

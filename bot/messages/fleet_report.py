@@ -1,8 +1,11 @@
-"""What a fleet's migration did, as a text to keep: who asked and accepted, what changed, what is left. Pure."""
+"""Render the report file of a fleet's migration: who decided, what changed, what remains. Pure."""
 
 import time
 
 from bot.messages.block_kit import duration
+from bot.messages.fleet_message import STATUS_TEXT
+from bot.messages.run_text import DECISION_TEXT, outcome_label
+from bot.records import Decision
 from bot.state.fleet_state import FleetState, HostState, outcome
 from bot.state.run_state import RunState, StepState
 from imker.protocol.events import ContainerSnapshot, ThreadDetail
@@ -10,40 +13,52 @@ from imker.protocol.values import ContainerRow
 from imker.text import strip_control
 
 CODE_FENCE = "```"
+NOT_STARTED = "Not started."
+STEP_HEADER = ["", "| step | status | duration | |", "| --- | --- | --- | --- |"]
+CONTAINER_HEADER = ["", "| container | image | policy | before | after |", "| --- | --- | --- | --- | --- |"]
 
 
-def render_report(view: FleetState) -> str:
-    """Markdown; readable as it is."""
-    record, end = view.run.record, outcome(view)
+def render_report(fleet: FleetState) -> str:
+    """Return the report as Markdown that is readable as plain text."""
+    record, end = fleet.run.record, outcome(fleet)
+    command = f"/swarm {strip_control(record.command_text)}"
     lines = [
         f"# Migration of the fleet, run {record.run}",
         "",
-        f"- asked by {record.requester} at {_time(record.requested_at)}: /swarm {strip_control(record.command_text)}",
-        *(f"- {decision.choice} by {decision.user} at {_time(decision.decided_at)}" for decision in view.run.decisions),
-        f"- result: {end.outcome if end else 'not over'}: {strip_control(end.summary) if end else ''}",
+        f"- requested by {record.requester} at {_time(record.requested_at)}: {command}",
+        *map(_decision, fleet.run.decisions),
+        f"- outcome: {outcome_label(end)}: {strip_control(end.summary)}" if end else "- outcome: not finished",
         *([f"- {strip_control(end.state)}"] if end and end.state else []),
-        *(f"- nothing to do on {host}" for host in view.plan.done_hosts),
+        *(f"- nothing to do on {host}" for host in fleet.plan.done_hosts),
     ]
-    for leg in view.hosts:
-        lines += ["", *_host_section(leg)]
-    return "\n".join([*lines, "", "## Left over", "", *_remaining(view), ""])
+    for host in fleet.hosts:
+        lines += ["", *_host_section(host)]
+    return "\n".join([*lines, "", "## Remaining", "", *_remaining(fleet), ""])
 
 
-def _host_section(leg: HostState) -> list[str]:
-    head = [f"## {leg.plan.host}, {leg.plan.role}", ""]
-    if leg.run is None:
-        return [*head, "Not begun."]
-    run, before, after = leg.run, _snapshot(leg.run, "before"), _snapshot(leg.run, "after")
+def _host_section(host: HostState) -> list[str]:
+    lead = [f"## {host.plan.host}, {host.plan.role}", ""]
+    if host.run is None:
+        return [*lead, NOT_STARTED]
+    run, before, after = host.run, _snapshot(host.run, "before"), _snapshot(host.run, "after")
     took = f" in {duration(run.finished_at - run.record.requested_at)}" if run.finished_at else ""
-    lines = [*head, f"- run {run.record.run}: {leg.status}{took}"]
-    lines += [f"- Engine {before.engine or 'down'} before, {after.engine} after"] if before and after else []
-    lines += [f"- {decision.choice} by {decision.user} at {_time(decision.decided_at)}" for decision in run.decisions]
-    lines += ["", "| step | state | took | |", "| --- | --- | --- | --- |", *map(_step, run.steps)]
-    lines += (
-        ["", "| container | image | policy | before | after |", "| --- | --- | --- | --- | --- |"] if before else []
-    )
-    lines += _containers(before, after)
-    return [*lines, *_details(run)]
+    engine = [f"- Engine {before.engine or 'down'} before, {after.engine} after"] if before and after else []
+    return [
+        *lead,
+        f"- run {run.record.run}: {STATUS_TEXT[host.status]}{took}",
+        *engine,
+        *map(_decision, run.decisions),
+        *STEP_HEADER,
+        *map(_step, run.steps),
+        *(CONTAINER_HEADER if before else []),
+        *_containers(before, after),
+        *_details(run),
+    ]
+
+
+def _decision(decision: Decision) -> str:
+    user = decision.user or "Imker"
+    return f"- {DECISION_TEXT[decision.choice].lower()} by {user} at {_time(decision.decided_at)}"
 
 
 def _step(step: StepState) -> str:
@@ -54,49 +69,44 @@ def _step(step: StepState) -> str:
 def _containers(before: ContainerSnapshot | None, after: ContainerSnapshot | None) -> list[str]:
     if before is None:
         return []
-    later = {row.name: _state_word(row) for row in after.containers} if after else {}
-    unseen = "gone" if after else "not known"
+    words_after = {row.name: _state_word(row) for row in after.containers} if after else {}
+    missing = "gone" if after else "unknown"
     return [
-        f"| {_cell(row.name)} | {_cell(row.image)} | {row.restart_policy} | {_state_word(row)} | {later.get(row.name, unseen)} |"
+        f"| {_cell(row.name)} | {_cell(row.image)} | {row.restart_policy} | {_state_word(row)} "
+        f"| {words_after.get(row.name, missing)} |"
         for row in before.containers
     ]
 
 
 def _state_word(row: ContainerRow) -> str:
-    return "runs" if row.running else "stopped"
+    return "running" if row.running else "stopped"
 
 
 def _details(run: RunState) -> list[str]:
-    """Diffs, and what failed; a package manager's words stay in the thread."""
+    """Return diffs and errors. A package manager's output stays in the thread."""
     details = [detail for _, detail in run.details if not detail.title.startswith("apt on ")]
     return [line for detail in details for line in _detail(detail)]
 
 
 def _detail(detail: ThreadDetail) -> tuple[str, ...]:
-    return (
-        "",
-        f"### {strip_control(detail.title)}",
-        "",
-        CODE_FENCE,
-        strip_control(detail.text).replace(CODE_FENCE, "'''"),
-        CODE_FENCE,
-    )
+    text = strip_control(detail.text).replace(CODE_FENCE, "'''")
+    return ("", f"### {strip_control(detail.title)}", "", CODE_FENCE, text, CODE_FENCE)
 
 
-def _remaining(view: FleetState) -> list[str]:
-    lines = [f"- {leg.plan.host}: {leg.status}" for leg in view.hosts if leg.status != "done"]
-    for leg in view.hosts:
-        after = _snapshot(leg.run, "after") if leg.run else None
+def _remaining(fleet: FleetState) -> list[str]:
+    lines = [f"- {host.plan.host}: {STATUS_TEXT[host.status]}" for host in fleet.hosts if host.status != "done"]
+    for host in fleet.hosts:
+        after = _snapshot(host.run, "after") if host.run else None
         not_running = [row.name for row in after.containers if not row.running] if after else []
-        lines += [f"- {leg.plan.host}: does not run: {', '.join(not_running)}"] if not_running else []
-    lines.append("- The old files stand beside the new ones on every host, named .imker-TIME.")
+        lines += [f"- {host.plan.host}: not running: {', '.join(not_running)}"] if not_running else []
+    lines.append("- Every host keeps the original files next to the changed ones, named .imker-TIME.")
     return lines
 
 
-def _snapshot(view: RunState, when: str) -> ContainerSnapshot | None:
-    """Before: the first there is, for a run that was taken up again; after: the last."""
-    matches = [census for census in view.container_snapshots if census.phase == when]
-    return (matches[0] if when == "before" else matches[-1]) if matches else None
+def _snapshot(run: RunState, phase: str) -> ContainerSnapshot | None:
+    """Return the first snapshot before the migration, or the last one after it: a run can be continued."""
+    snapshots = [snapshot for snapshot in run.container_snapshots if snapshot.phase == phase]
+    return (snapshots[0] if phase == "before" else snapshots[-1]) if snapshots else None
 
 
 def _cell(text: str) -> str:

@@ -4,64 +4,78 @@ from dataclasses import replace
 
 from bot.messages.escape import escape_mrkdwn
 from bot.state.run_state import RunState, latest_started_step
-from imker.protocol.events import JobFinished
+from imker.protocol.events import DecisionRequested, JobFinished
+
+REPLANS = "it re-plans from the current state and runs only the remaining steps."
+IF_IT_ENDS = "If the job ends after all, this message is updated."
 
 
-def outcome(view: RunState) -> JobFinished:
-    """The last word of a run that is over, and what its job left unsaid: how things were left, what to type next."""
-    if view.outcome is None:
-        return _outcome_of_no(view)
-    if view.outcome.outcome in ("done", "unchanged"):
-        return view.outcome
-    hint = view.outcome.hint if "/swarm" in view.outcome.hint else f"{view.outcome.hint} {retry_hint(view)}".lstrip()
-    return replace(view.outcome, state=view.outcome.state or progress_text(view), hint=hint)
+def outcome(state: RunState) -> JobFinished:
+    """Return how a finished run ended, with the state and the next command filled in where the job gave none."""
+    if state.outcome is None:
+        return _declined_outcome(state, state.question)
+    if state.outcome.outcome in ("done", "unchanged"):
+        return state.outcome
+    hint = state.outcome.hint
+    if "/swarm" not in hint:
+        hint = f"{hint} {retry_hint(state)}".lstrip()
+    return replace(state.outcome, state=state.outcome.state or progress_text(state), hint=hint)
 
 
-def _outcome_of_no(view: RunState) -> JobFinished:
-    """Somebody said no to what it asked."""
-    waiting = view.question
-    if waiting and waiting.question == "start_containers":
-        names = " ".join(waiting.names)
-        return JobFinished(
-            "done", "", f"On {waiting.host} these do not run: {names}.", f"/swarm start {waiting.host} {names}"
-        )
-    if waiting and waiting.question == "stop_store":
-        return JobFinished("done", "", f"It runs on {waiting.host}.", f"/swarm retire {waiting.host} stops it.")
-    if waiting and waiting.question == "remove_store":
-        return JobFinished("done", "", f"It is stopped on {waiting.host}.", f"/swarm retire {waiting.host} removes it.")
-    return JobFinished("cancelled", "", progress_text(view), retry_hint(view))
+def _declined_outcome(state: RunState, question: DecisionRequested | None) -> JobFinished:
+    """Return the outcome of a run whose question was answered with "cancel"."""
+    host = question.host if question else ""
+    match question.question if question else "":
+        case "start_containers":
+            names = question.names if question else ()
+            state_text = f"These containers on {host} are not running: {', '.join(names)}."
+            return JobFinished("done", "", state_text, f"To start them, type /swarm start {host} {' '.join(names)}")
+        case "stop_store":
+            state_text = f"The key-value store on {host} is running."
+            return JobFinished("done", "", state_text, f"To stop it, type /swarm retire {host}")
+        case "remove_store":
+            state_text = f"The key-value store on {host} is stopped. Its data is kept."
+            return JobFinished("done", "", state_text, f"To remove it, type /swarm retire {host}")
+    return JobFinished("cancelled", "", progress_text(state), retry_hint(state))
 
 
-def progress_text(view: RunState) -> str:
-    """In what state things were left, as far as its steps tell: a job tells each before it begins it."""
-    if latest_started_step(view) is None and view.other_protocol is None and not view.has_unsigned_entries:
+def progress_text(state: RunState) -> str:
+    """Return how many steps were completed. A job reports each step before it starts it."""
+    if latest_started_step(state) is None and state.other_protocol is None and not state.has_unsigned_entries:
         return "Nothing was changed."
-    done_count = sum(step.status == "done" for step in view.steps)
-    return f"{done_count} of {len(view.steps)} steps were done; what was done stays done."
+    done_count = sum(step.status == "done" for step in state.steps)
+    return f"{done_count} of {len(state.steps)} steps completed. Completed steps are kept."
 
 
-def retry_hint(view: RunState) -> str:
-    return f"/swarm retry {view.record.parent_run or view.record.run} does only what is left, by a new plan."
+def retry_hint(state: RunState) -> str:
+    """Return the command that runs what remains: of the whole fleet, if the run belongs to one."""
+    return f"Run /swarm retry {_run_to_retry(state)}: {REPLANS}"
 
 
-def lost_text(view: RunState) -> str:
-    retry_command = f"`{escape_mrkdwn(f'/swarm {view.record.command_text}')}`"
-    if view.other_protocol is not None or view.has_unsigned_entries:
-        return f"How it ended cannot be read here. What was done stays done.\n{retry_command} does only what is left."
-    step = latest_started_step(view)
-    if step is None and view.now > view.record.expires:
-        return f"Nothing was begun within a day, and nothing is any more.\n{retry_command} asks anew."
-    position = f"after “{escape_mrkdwn(step.title)}” began" if step else "before its first step"
+def lost_text(state: RunState) -> str:
+    """Describe a run whose job ended without reporting an outcome."""
+    retry = f"Run `/swarm retry {escape_mrkdwn(_run_to_retry(state))}`: {REPLANS}"
+    if state.other_protocol is not None or state.has_unsigned_entries:
+        return f"This run's outcome cannot be read. Completed steps are kept.\n{retry}"
+    step = latest_started_step(state)
+    if step is None and state.now > state.record.expires:
+        again = f"To request it again, run `{escape_mrkdwn(f'/swarm {state.record.command_text}')}`."
+        return f"Expired: the job didn't start within 24 hours. Nothing was changed.\n{again}"
+    if step is None:
+        return f"The RQ worker stopped before the first step. {IF_IT_ENDS}\n{retry}"
     return (
-        f"RQ reports that the job failed {position}; what was done stays done, and what ran on the host may have gone on. "
-        f"If the job still ends, this message will say how.\n"
-        f"{retry_command} plans from what is true then, and does only what is left."
+        f"The RQ worker stopped during “{escape_mrkdwn(step.title)}”. Completed steps are kept; the current step may "
+        f"still be running on the host. {IF_IT_ENDS}\n{retry}"
     )
 
 
-def run_lost_text(text: str) -> str:
-    """`text`: what was asked, escaped."""
+def run_lost_text(command_text: str) -> str:
+    """Describe a run that Redis has lost. `command_text`: the requested command, escaped."""
     return (
-        "Redis has lost its data, and with it this run. What was begun on a host may still go on there; nothing begins "
-        f"again by itself.\n`/swarm {text}` plans from what is true then, and does only what is left."
+        "Redis lost its data, including this run. Steps that already started may still be running on the host. Nothing "
+        f"restarts automatically.\nRun `/swarm {command_text}`: {REPLANS}"
     )
+
+
+def _run_to_retry(state: RunState) -> str:
+    return state.record.parent_run or state.record.run

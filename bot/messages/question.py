@@ -7,55 +7,61 @@ from bot.state.run_state import RunState, current_decision
 from imker.protocol.events import DecisionRequested
 from imker.text import truncate
 
-BUTTONS = {  # by question: each button's label, verdict and style
+BUTTONS = {  # by question: each button's label, choice, and style
     "accept": (("Accept", "accept", "primary"), ("Reject", "reject", "danger")),
     "continue": (("Continue", "continue", "primary"), ("Cancel", "cancel", "")),
     "start_fleet": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
     "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
-    "start_containers": (("Try again", "continue", "primary"), ("Leave them", "cancel", "")),
-    "stop_store": (("Stop it", "continue", "danger"), ("Leave it", "cancel", "")),
-    "remove_store": (("Remove it", "continue", "danger"), ("Keep it", "cancel", "")),
+    "start_containers": (("Try again", "continue", "primary"), ("Cancel", "cancel", "")),
+    "stop_store": (("Stop", "continue", "danger"), ("Keep", "cancel", "")),
+    "remove_store": (("Remove", "continue", "danger"), ("Keep", "cancel", "")),
 }
 
-BY_BUTTON = "by the button in the run's own message"  # a fleet's plan is started by who sees it
+BY_BUTTON = "use the button in the run's message"  # a fleet is started only by someone who sees its plan
 
 
-def render_question(view: RunState) -> list[Block]:
-    """The open question's words and buttons; a decided one has none."""
-    if view.status != "waiting" or view.question is None or current_decision(view):
+def render_question(state: RunState) -> list[Block]:
+    """Return the open question's text and buttons. An expired question has no buttons."""
+    question = _open_question(state)
+    if question is None:
         return []
-    value, text = f"{view.record.run}:{view.record.job_count}", question_text(view)
+    value, text = f"{state.record.run}:{state.record.job_count}", question_text(state)
     sections = [section(text)] if text else []
-    if view.expired:
+    if state.expired:
         return sections
-    labels = BUTTONS[view.question.question]
-    buttons = [button(label, f"run.{verdict}", value, style) for label, verdict, style in labels]
+    buttons = [button(label, f"run.{choice}", value, style) for label, choice, style in BUTTONS[question.question]]
     return [*sections, {"type": "actions", "block_id": "question", "elements": buttons}]
 
 
-def question_text(view: RunState) -> str:
-    """The open question's words."""
-    waiting = view.question
-    if view.status != "waiting" or waiting is None or current_decision(view):
+def question_text(state: RunState) -> str:
+    """Return the open question's text, "" if no question is open."""
+    question = _open_question(state)
+    if question is None:
         return ""
-    return truncate(
-        approval_card.approval_card(view, waiting) if waiting.question == "accept" else _paused_text(waiting),
-        PART_LIMIT,
-    )
+    is_approval = question.question == "accept"
+    text = approval_card.approval_card(state, question) if is_approval else _summary_text(question)
+    return truncate(text, PART_LIMIT)
 
 
-def _paused_text(waiting: DecisionRequested) -> str:
-    return (f"Paused by <@{escape_mrkdwn(waiting.user)}>. " if waiting.user else "") + escape_mrkdwn(waiting.summary)
-
-
-def typed_choices(view: RunState) -> str:
-    """The open question's answers as they are typed: for those who see no buttons, and where buttons are dead."""
-    if view.status != "waiting" or view.question is None or current_decision(view):
+def typed_choices(state: RunState) -> str:
+    """Return the commands that answer the open question, for clients that show no buttons."""
+    question = _open_question(state)
+    if question is None:
         return ""
-    run = view.record.run
-    if view.expired:
-        return f"Nobody accepted it in time; it stays a worker. `/swarm accept {run}` asks anew."
-    ways = ((label, verdict) for label, verdict, _ in BUTTONS[view.question.question])
+    run = state.record.run
+    if state.expired:
+        return f"Not accepted in time: the node stays a worker. To ask again, type `/swarm accept {run}`."
     return "  ·  ".join(
-        f"{label}: {BY_BUTTON if verdict == 'start' else f'`/swarm {verdict} {run}`'}" for label, verdict in ways
+        f"{label}: {BY_BUTTON if choice == 'start' else f'`/swarm {choice} {run}`'}"
+        for label, choice, _ in BUTTONS[question.question]
     )
+
+
+def _open_question(state: RunState) -> DecisionRequested | None:
+    """Return the question that waits for a decision."""
+    return None if state.status != "waiting" or current_decision(state) else state.question
+
+
+def _summary_text(question: DecisionRequested) -> str:
+    paused_by = f"Paused by <@{escape_mrkdwn(question.user)}>. " if question.user else ""
+    return paused_by + escape_mrkdwn(question.summary)

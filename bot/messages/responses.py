@@ -1,4 +1,4 @@
-"""The bot's private answers: what it says to who asked, and to nobody else. Pure."""
+"""Render the bot's private replies, which only the requester sees. Pure."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -7,20 +7,19 @@ from fnmatch import fnmatchcase
 from bot.auth.policy import Denied
 from bot.commands.model import CommandSpec, UsageError
 from bot.commands.table import COMMANDS
-from bot.messages.block_kit import TEXT_LIMIT, Message, ephemeral, section
+from bot.messages.block_kit import TEXT_LIMIT, Message, ephemeral, section, sentence
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.findings import finding_line, render_findings
 from bot.records import RunRecord
 from imker.protocol.values import Finding
 from imker.text import truncate
 
-MAX_ECHOED = 80  # characters of what was typed, in an answer to it
-AllowedCommands = Mapping[
-    str, tuple[str, ...]
-]  # the verbs that a person may use, each with patterns of the hosts it is for
+MAX_ECHOED = 80  # characters of a command that a reply repeats
+AllowedCommands = Mapping[str, tuple[str, ...]]  # command names, each with patterns of the hosts that it is allowed for
 
 
 def usage_error(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str]) -> Message:
+    """Say what is wrong with a command and how to type it. `hosts`: the names in the inventory."""
     return ephemeral(f"{escape_mrkdwn(error.text)}\n{escape_mrkdwn(_suggestion(error, allowed, hosts))}", "misuse")
 
 
@@ -34,91 +33,102 @@ def _suggestion(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str
     return f"{error.usage}, for example: {example(error.spec, allowed, hosts)}"
 
 
-def example(verb: CommandSpec, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
-    """With a host of theirs that the asker may do it to, if there is one."""
-    return f"/swarm {verb.example.format(host=next(iter(_allowed_hosts(verb.name, allowed, hosts)), 'HOST'))}"
+def example(command: CommandSpec, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
+    """Return an example with a host that the requester may use the command on, or "HOST" if there is none."""
+    host = next(iter(_allowed_hosts(command.name, allowed, hosts)), "HOST")
+    return f"/swarm {command.example.format(host=host)}"
 
 
-def _allowed_hosts(verb: str, allowed: AllowedCommands, hosts: Sequence[str]) -> list[str]:
-    patterns = allowed.get(verb, ())
+def _allowed_hosts(command: str, allowed: AllowedCommands, hosts: Sequence[str]) -> list[str]:
+    patterns = allowed.get(command, ())
     return [host for host in hosts if any(fnmatchcase(host, pattern) for pattern in patterns)]
 
 
 def ambiguous_target(target: str, candidates: Sequence[RunRecord]) -> Message:
-    """`found`: those of them that the asker may see."""
-    which = ": " + ", ".join(f"{record.run} ({record.command_text})" for record in candidates) if candidates else ""
-    return not_found(escape_mrkdwn(f"More than one waits here as {target}{which}. Name it by its run."))
+    """Ask for a run ID. `candidates`: those runs that the requester may see."""
+    runs = ", ".join(f"{record.run} ({record.command_text})" for record in candidates)
+    return not_found(
+        escape_mrkdwn(f"More than one run is waiting as {target}{': ' if runs else ''}{runs}. Specify the run ID.")
+    )
 
 
 def denied(refusal: Denied) -> Message:
-    holders = ", ".join(f"<!subteam^{i}>" if i.startswith("S") else f"<@{i}>" for i in refusal.holders if i != "*")
-    return ephemeral(f"Not done: {refusal.reason}." + (f" Who has it: {holders}." if holders else ""), "denied")
+    """Say which permission is missing and who has it."""
+    holders = [f"<!subteam^{i}>" if i.startswith("S") else f"<@{i}>" for i in refusal.holders if i != "*"]
+    return ephemeral(sentence(refusal.reason) + (f" Ask {_either(holders)}." if holders else ""), "denied")
+
+
+def _either(people: Sequence[str]) -> str:
+    return " or ".join(filter(None, (", ".join(people[:-1]), people[-1])))
 
 
 def doctor_report(findings: Sequence[Finding]) -> Message:
-    """The bot's own part of `/swarm doctor`; the jobs' part is a run's."""
+    """Return the bot's part of `/swarm doctor`. The RQ workers' part is a run."""
     lines = "\n".join(finding_line(finding) for finding in findings if finding.level != "pass")
-    lead = "What the bot itself needs" + ("" if lines else ": all well")
+    lead = "Checks of the bot" + ("" if lines else ": all passed")
     return Message(truncate(f"{lead}\n{lines}", TEXT_LIMIT), (section(f"*{lead}*"), *render_findings(findings)))
 
 
 def not_found(text: str) -> Message:
-    """A no to what is not there, or is over."""
+    """Refuse because the target does not exist or has finished."""
     return ephemeral(text, "void")
 
 
 def rate_limited(limit: int) -> Message:
-    lead = f"Not done: that is more than {limit} commands and clicks of yours within a minute"
-    return ephemeral(f"{lead} ([slack] per_minute). Wait a minute; what you asked before goes on.", "often")
+    """Refuse because of the rate limit, in commands and clicks per minute."""
+    lead = f"Rate limit reached ({limit} commands and clicks per minute)."
+    return ephemeral(f"{lead} Wait a minute. Earlier commands are not affected.", "often")
 
 
 def too_many_runs(runs: int) -> Message:
-    return ephemeral(f"Not started: {runs} runs go on or wait already. /swarm status lists them; end some.", "often")
+    """Refuse because that many runs are open."""
+    text = f"Not started: {runs} runs are already open. Finish or cancel some first (`/swarm status`)."
+    return ephemeral(text, "often")
 
 
 def info(text: str) -> Message:
-    """A word that refuses nothing."""
+    """Confirm something."""
     return ephemeral(text)
 
 
 def not_saved(reason: str, certain: bool) -> Message:
-    """Of a command that is not written down; `certain`: for sure, as a Redis that fell silent may have heard it."""
+    """Say that a command was not saved. `certain`: Redis rejected it. After a timeout it may have been saved."""
     if certain:
-        return ephemeral(f"Not started: {reason}. Nothing was changed; ask again when that is mended.")
+        return ephemeral(f"Not started: {reason}. Nothing was changed. Run the command again when that is fixed.")
     return ephemeral(
-        f"Not started: {reason}. Should it have heard this before it fell silent, it begins when Redis is back: "
-        "look at `/swarm status` before you ask again."
+        f"Not started: {reason}. If Redis saved the command before that, it starts when Redis recovers. Check "
+        "`/swarm status` before you run it again."
     )
 
 
 def expired(text: str) -> Message:
-    """Of what was written down, and found again too late; `text`: a command's, "" for a button."""
-    subject = f"`/swarm {escape_mrkdwn(truncate(text, MAX_ECHOED))}`" if text else "your button"
+    """Say that a delivery expired. `text`: the command, "" for a button."""
+    subject = f"`/swarm {escape_mrkdwn(truncate(text, MAX_ECHOED))}`" if text else "Your click"
     return not_found(
-        f"Not done, unless `/swarm status` shows it: {subject}. The bot was away for more than half an hour after it; "
-        "ask again."
+        f"{subject} expired because the bot was down for more than 30 minutes. Check `/swarm status`; if it isn't "
+        "listed, run it again."
     )
 
 
 def deferred(reason: str) -> Message:
-    """Of one that is written down, but could not be dealt with."""
+    """Say that a command was saved but cannot run until Redis recovers."""
     return ephemeral(
-        f"Not started yet: {reason}. It is written down, and begins when Redis is back: do not ask again, "
-        "`/swarm status` will show it. After half an hour it is not begun any more, and you are told."
+        f"Not started yet: {reason}. Saved. It starts as soon as Redis recovers, so don't run it again. If that takes "
+        "more than 30 minutes, Imker drops it and tells you."
     )
 
 
 def help_for(allowed: AllowedCommands, hosts: Sequence[str]) -> Message:
-    """Only what the asker may do, with the hosts it is for unless those are all."""
-    verbs = [verb for verb in COMMANDS if verb.name in allowed]
+    """List the commands that the requester may use, with their hosts unless they may use them on all."""
+    commands = [command for command in COMMANDS if command.name in allowed]
     lines = [
-        "*What you may do here*",
-        *(f"`{verb.usage}`  {verb.summary}{_only(allowed[verb.name])}" for verb in verbs),
+        "*Commands that you can use here*",
+        *(f"`{command.usage}`  {command.summary}{_only_on(allowed[command.name])}" for command in commands),
     ]
-    examples = [f"`{escape_mrkdwn(example(verb, allowed, hosts))}`" for verb in verbs if verb.arguments]
-    parts = ["\n".join(lines), "\n".join(["*For example*", *examples])] if examples else ["\n".join(lines)]
+    examples = [f"`{escape_mrkdwn(example(command, allowed, hosts))}`" for command in commands if command.arguments]
+    parts = ["\n".join(lines), "\n".join(["*Examples*", *examples])] if examples else ["\n".join(lines)]
     return Message(truncate("\n".join(parts), TEXT_LIMIT), tuple(map(section, parts)))
 
 
-def _only(hosts: tuple[str, ...]) -> str:
+def _only_on(hosts: tuple[str, ...]) -> str:
     return "" if "*" in hosts else f" (only {escape_mrkdwn(', '.join(hosts))})"

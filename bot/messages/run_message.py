@@ -1,4 +1,4 @@
-"""A run's view as its one message shows it. Pure."""
+"""Render a run as its one message. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,53 +29,55 @@ from imker.protocol.commands import PlanHost
 from imker.protocol.events import JobFinished, NodeTable, ThreadDetail
 from imker.text import strip_control, truncate
 
-MAX_TITLE, MAX_DIFF = 100, 2500  # characters: a task's title, a diff
-NOTE_LIMITS = (300, 120, 40, 0)  # characters of a step's note: the most that keep the whole message in bounds
-MESSAGE_LIMIT = 12_000  # characters
+MAX_TITLE, MAX_DIFF = 100, 2500  # characters: of a task's title, of a diff
+NOTE_LIMITS = (300, 120, 40, 0)  # characters of a step's note; the first limit with which the message fits is used
+MESSAGE_LIMIT = 12_000  # visible characters of a message
 TASK_STATUS = {"pending": "pending", "running": "in_progress", "done": "complete", "failed": "error"}
 
 
-def render(view: RunState) -> Message:
-    """The run's one message, with as much of the steps' notes as Slack takes."""
-    messages = (_message(view, note) for note in NOTE_LIMITS)
-    last = _message(view, NOTE_LIMITS[-1])
-    return next((message for message in messages if visible_length(list(message.blocks)) <= MESSAGE_LIMIT), last)
+def render(state: RunState) -> Message:
+    """Return the run's message, with the longest step notes that Slack accepts."""
+    messages = (_message(state, note_limit) for note_limit in NOTE_LIMITS)
+    shortest = _message(state, NOTE_LIMITS[-1])
+    return next((message for message in messages if visible_length(list(message.blocks)) <= MESSAGE_LIMIT), shortest)
 
 
-def _message(view: RunState, note: int) -> Message:
-    blocks = [section(run_text.headline(view)), context(requested_line(view))]
-    blocks += (
-        _plan(view, note)
-        + render_findings(view.findings, isinstance(view.record.command, PlanHost))
-        + _diff(view)
-        + _table(view)
-        + render_question(view)
-    )
-    blocks += [context(run_text.decision_line(decision)) for decision in view.decisions]
-    last = _closing_lines(view)
-    blocks += [section(line) for line in last]
-    return Message(_text(view, last), tuple(blocks))
+def _message(state: RunState, note_limit: int) -> Message:
+    closing = _closing_lines(state)
+    blocks = [
+        section(run_text.headline(state)),
+        context(requested_line(state)),
+        *_plan(state, note_limit),
+        *render_findings(state.findings, isinstance(state.record.command, PlanHost)),
+        *_diff(state),
+        *_table(state),
+        *render_question(state),
+        *(context(run_text.decision_line(decision)) for decision in state.decisions),
+        *map(section, closing),
+    ]
+    return Message(_text(state, closing), tuple(blocks))
 
 
-def _closing_lines(view: RunState) -> list[str]:
-    """What is said aloud, what could not be read, and how it ended."""
-    words = [line for _, line in approval_card.self_approval_alerts(view.record)]
-    words += [run_text.protocol_warning(view)] if view.other_protocol is not None else []
-    words += [run_text.signature_warning()] if view.has_unsigned_entries else []
-    return [word for word in (*words, outcome_text(view)) if word]
+def _closing_lines(state: RunState) -> list[str]:
+    """Return self-approval alerts, warnings about unreadable events, and the outcome."""
+    alerts = [line for _, line in approval_card.self_approval_alerts(state.record)]
+    warnings = [run_text.protocol_warning(state)] if state.other_protocol is not None else []
+    warnings += [run_text.signature_warning()] if state.has_unsigned_entries else []
+    return [line for line in (*alerts, *warnings, outcome_text(state)) if line]
 
 
 def run_lost_message(metadata: Mapping[str, str]) -> Message:
-    """Instead of the message of a run that Redis has lost; `told`: what that message's mark has kept of it."""
-    run, text, asker = (
+    """Return the message that replaces that of a run which Redis has lost. `metadata`: what Slack kept with it."""
+    run, command_text, requester = (
         escape_mrkdwn(truncate(metadata.get(name, ""), LINE_LIMIT)) for name in ("run", "text", "asker")
     )
-    lead, says = f"❓ *{text}*  forgotten", run_lost_text(text)
-    return Message(f"{lead}\n{says}", (section(lead), context(f"<@{asker}> asked  ·  run `{run}`"), section(says)))
+    lead, explanation = f"❓ *{command_text}*  lost", run_lost_text(command_text)
+    origin = f"Requested by <@{requester}>  ·  run `{run}`"
+    return Message(f"{lead}\n{explanation}", (section(lead), context(origin), section(explanation)))
 
 
 def thread_detail(detail: ThreadDetail) -> Message:
-    """A reply in the run's thread; of what is too long, the end is kept."""
+    """Return a reply for the run's thread. If the text is too long, its end is shown."""
     body = escape_code(strip_control(detail.text)[-TEXT_LIMIT:])[-SECTION_LIMIT + 10 :]
     title = escape_mrkdwn(detail.title)
     return Message(f"{title}\n{truncate(body, TEXT_LIMIT)}", (section(f"*{title}*"), section(f"```{body or ' '}```")))
@@ -84,97 +86,101 @@ def thread_detail(detail: ThreadDetail) -> Message:
 # --- the parts of a run's message -----------------------------------------------------------------------------------
 
 
-def requested_line(view: RunState) -> str:
-    """Only what is over has a duration: one that grows would be an edit every second."""
-    took = f"{duration(view.finished_at - view.record.requested_at)}  ·  " if view.finished_at else ""
-    part = f" of `{view.record.parent_run}`" if view.record.parent_run else ""
-    return f"<@{view.record.requester}> asked at {timestamp(view.record.requested_at)}  ·  {took}run `{view.record.run}`{part}"
+def requested_line(state: RunState) -> str:
+    """Return who requested the run and when, and how long it took.
+
+    A running run shows no duration: the message would have to be edited every second.
+    """
+    record = state.record
+    took = f"{duration(state.finished_at - record.requested_at)}  ·  " if state.finished_at else ""
+    parent = f" of `{record.parent_run}`" if record.parent_run else ""
+    requested = f"Requested by <@{record.requester}> at {timestamp(record.requested_at)}"
+    return f"{requested}  ·  {took}run `{record.run}`{parent}"
 
 
-def _plan(view: RunState, note: int) -> list[Block]:
-    if not view.steps:
+def _plan(state: RunState, note_limit: int) -> list[Block]:
+    if not state.steps:
         return []
-    visible_steps, more = view.steps[:MAX_STEPS], len(view.steps) - MAX_STEPS
-    title = f"{sum(step.status == 'done' for step in view.steps)} of {len(view.steps)} steps"
+    visible_steps, more = state.steps[:MAX_STEPS], len(state.steps) - MAX_STEPS
+    title = f"{sum(step.status == 'done' for step in state.steps)} of {len(state.steps)} steps"
     title += f", and {more} more" if more > 0 else ""
-    tasks = [_task(index, step, note) for index, step in enumerate(visible_steps)]
-    # A constant block_id keeps the plan open in people's clients when the message is edited.
+    tasks = [_task(index, step, note_limit) for index, step in enumerate(visible_steps)]
+    # With a constant block_id the plan stays expanded in Slack when the message is edited.
     return [{"type": "plan", "block_id": "plan", "title": title, "tasks": tasks}]
 
 
-def _task(index: int, step: StepState, note: int) -> Block:
+def _task(index: int, step: StepState, note_limit: int) -> Block:
     task: Block = {
         "type": "task_card",
         "task_id": f"{step.job}-{index}",
-        "title": truncate(strip_control(step.title), MAX_TITLE) or "a step",
+        "title": truncate(strip_control(step.title), MAX_TITLE) or "step",
         "status": TASK_STATUS[step.status],
     }
     texts = {
-        "details": truncate(strip_control(step.detail), note),
-        "output": truncate(strip_control(_outcome(step)), note),
+        "details": truncate(strip_control(step.detail), note_limit),
+        "output": truncate(strip_control(_output(step)), note_limit),
     }
     return {**task, **{name: rich_text(text) for name, text in texts.items() if text}}
 
 
-def _outcome(step: StepState) -> str:
-    """What a step says of itself, and how long it took."""
+def _output(step: StepState) -> str:
+    """Return the step's note and how long it took."""
     took = f"  ({duration(step.ended_at - step.started_at)})" if step.ended_at and step.started_at else ""
-    return step.note + took if step.note or took else ""
+    return step.note + took
 
 
-def _diff(view: RunState) -> list[Block]:
-    """In the message of a plan only; a migration's goes into its thread."""
-    if not view.diff or not isinstance(view.record.command, PlanHost):
+def _diff(state: RunState) -> list[Block]:
+    """Return the diff of a plan. A migration's diff is posted in its thread."""
+    if not state.diff or not isinstance(state.record.command, PlanHost):
         return []
-    return [section("```" + escape_code(truncate(strip_control(view.diff), MAX_DIFF)) + "```")]
+    return [section("```" + escape_code(truncate(strip_control(state.diff), MAX_DIFF)) + "```")]
 
 
-def _table(view: RunState) -> list[Block]:
-    if view.table is None:
+def _table(state: RunState) -> list[Block]:
+    if state.table is None:
         return []
-    table = tables.table_of(view.table)
+    table = tables.table_of(state.table)
     blocks = [tables.table_block(table)] if table.rows else []
     more = tables.omitted_rows(table)
     lines = [f"and {more} more"] if more else []
-    if isinstance(view.table, NodeTable):
-        lines.append(f"{_source(view.table, view.now)} at {timestamp(view.table.taken_at)}")
+    if isinstance(state.table, NodeTable):
+        lines.append(f"{_source(state.table, state.now)} at {timestamp(state.table.taken_at)}")
     return [*blocks, *([context("  ·  ".join(lines))] if lines else [])]
 
 
 def _source(table: NodeTable, now: float) -> str:
-    """Who was asked; of a table that is not of now, its age, why, and who told it then."""
+    """Return which manager reported the table and, if it is an old one, its age and why."""
     manager = truncate(escape_mrkdwn(table.answered_by), LINE_LIMIT)
     if not table.stale_reason:
-        return f"asked {manager}"
-    return f"⚠️ {duration(now - table.taken_at)} old ({truncate(escape_mrkdwn(table.stale_reason), LINE_LIMIT)}): told by {manager}"
+        return f"Reported by {manager}"
+    reason = truncate(escape_mrkdwn(table.stale_reason), LINE_LIMIT)
+    return f"⚠️ {duration(now - table.taken_at)} old ({reason}), reported by {manager}"
 
 
-def outcome_text(view: RunState) -> str:
-    """The result, or: what failed, in what state it was left, what to type next."""
-    if view.status == "lost":
-        return lost_text(view)
-    return format_outcome(outcome(view)) if view.status == "over" else ""
+def outcome_text(state: RunState) -> str:
+    """Return the result, or what failed, in which state it left the host, and what to type next."""
+    if state.status == "lost":
+        return lost_text(state)
+    return format_outcome(outcome(state)) if state.status == "finished" else ""
 
 
 def format_outcome(outcome: JobFinished) -> str:
-    by = (
-        f" by <@{escape_mrkdwn(outcome.user)}>" if outcome.user else ""
-    )  # an ID that Imker tells lives, one in a host's words does not
-    parts = (escape_mrkdwn(outcome.summary) + by, escape_mrkdwn(outcome.state), escape_mrkdwn(outcome.hint))
+    """Return summary, state, and hint, one per line."""
+    # A user ID that Imker reports is a mention. One in a host's output is escaped.
+    user = f" by <@{escape_mrkdwn(outcome.user)}>" if outcome.user else ""
+    parts = (escape_mrkdwn(outcome.summary) + user, escape_mrkdwn(outcome.state), escape_mrkdwn(outcome.hint))
     return truncate("\n".join(part for part in parts if part), PART_LIMIT)
 
 
-def _text(view: RunState, last: Sequence[str]) -> str:
-    """All that the blocks show. What is too long loses lines of its middle: neither its question nor its end."""
-    lines = [
-        f"{run_text.emoji(view)} {escape_mrkdwn(run_text.title(view))}: {escape_mrkdwn(run_text.status_text(view))}"
-    ]
-    lines += [f"{TASK_STATUS[step.status]}: {escape_mrkdwn(step.title)}" for step in view.steps[:MAX_STEPS]]
-    if view.table is not None:
-        lines.append("```" + escape_mrkdwn(tables.table_text(tables.table_of(view.table))) + "```")
-    if isinstance(view.table, NodeTable):
-        lines.append(_source(view.table, view.now))
-    lines += [finding_line(finding) for finding in view.findings if finding.level != "pass"][:MAX_FINDINGS]
-    return fit_text(
-        lines, [question_text(view), typed_choices(view), *map(run_text.decision_line, view.decisions), *last]
-    )
+def _text(state: RunState, closing: Sequence[str]) -> str:
+    """Return everything that the blocks show. A long text loses middle lines, not the question or the outcome."""
+    title, status = escape_mrkdwn(run_text.title(state)), escape_mrkdwn(run_text.status_text(state))
+    lines = [f"{run_text.emoji(state)} {title}: {status}"]
+    lines += [f"{TASK_STATUS[step.status]}: {escape_mrkdwn(step.title)}" for step in state.steps[:MAX_STEPS]]
+    if state.table is not None:
+        lines.append("```" + escape_mrkdwn(tables.table_text(tables.table_of(state.table))) + "```")
+    if isinstance(state.table, NodeTable):
+        lines.append(_source(state.table, state.now))
+    lines += [finding_line(finding) for finding in state.findings if finding.level != "pass"][:MAX_FINDINGS]
+    decisions = map(run_text.decision_line, state.decisions)
+    return fit_text(lines, [question_text(state), typed_choices(state), *decisions, *closing])

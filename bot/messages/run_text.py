@@ -1,8 +1,8 @@
-"""A run in words: its title, its mark, its state in short, who decided. Pure."""
+"""Describe a run in a few words: title, emoji, status, and who decided. Pure."""
 
 from bot.messages.block_kit import LINE_LIMIT, timestamp
 from bot.messages.escape import escape_mrkdwn
-from bot.records import Decision
+from bot.records import Choice, Decision
 from bot.state.run_state import RunState, latest_started_step
 from imker.protocol.commands import Accept, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
 from imker.protocol.events import JobFinished, NodeTable
@@ -19,38 +19,44 @@ EMOJI = {
     "refused": "🚫",
     "cancelled": "🚫",
 }
-OUTCOME_LABELS = {"unchanged": "nothing to do", "rolled_back": "rolled back"}
+OUTCOME_TEXT = {"unchanged": "nothing to do", "refused": "rejected", "rolled_back": "failed, rolled back"}
 WAITING_TEXT = {
-    "accept": "waits to be accepted as a manager",
+    "accept": "waiting to be accepted as a manager",
     "continue": "has warnings: continue?",
     "start_fleet": "planned: start?",
     "resume": "paused",
-    "start_containers": "done, but not all containers run",
-    "stop_store": "done; stop the key-value store?",
-    "remove_store": "done; remove the key-value store?",
+    "start_containers": "done, but some containers are not running",
+    "stop_store": "done: stop the key-value store?",
+    "remove_store": "done: remove the key-value store?",
 }
 DECLINED_TEXT = {
-    "start_containers": "done; some containers do not run",
-    "stop_store": "done; the key-value store runs on",
-    "remove_store": "done; the key-value store is kept, stopped",
+    "start_containers": "done, but some containers are not running",
+    "stop_store": "done; the key-value store is running",
+    "remove_store": "done; the key-value store is stopped and kept",
 }
-DECISION_TEXT = {
+DECISION_TEXT: dict[Choice, str] = {
     "start": "Started",
     "accept": "Accepted",
-    "reject": "Rejected: it stays a worker, says",
-    "remove": "Rejected: it is taken out, says",
+    "reject": "Rejected",
+    "remove": "Rejected",
     "continue": "Continued",
     "cancel": "Cancelled",
-    "again": "Asked anew",
+    "again": "Requested again",
+}
+CONSEQUENCE_TEXT: dict[Choice, str] = {
+    "reject": ". The node stays a worker.",
+    "remove": ". The node is removed from the swarm.",
 }
 
 
-def headline(view: RunState) -> str:
-    return f"{emoji(view)} *{escape_mrkdwn(title(view))}*  {truncate(escape_mrkdwn(status_text(view)), LINE_LIMIT)}"
+def headline(state: RunState) -> str:
+    """Return emoji, title, and status, escaped."""
+    return f"{emoji(state)} *{escape_mrkdwn(title(state))}*  {truncate(escape_mrkdwn(status_text(state)), LINE_LIMIT)}"
 
 
-def title(view: RunState) -> str:
-    match view.record.command:
+def title(state: RunState) -> str:
+    """Return what the run does, unescaped."""
+    match state.record.command:
         case Migrate(host):
             return f"Migrate {host}"
         case MigrateAll():
@@ -64,70 +70,79 @@ def title(view: RunState) -> str:
         case Accept(node):
             return f"Accept {node}"
         case Reject(node, remove):
-            return f"Reject {node}" + (" and take it out" if remove else "")
+            return f"Reject {node}" + (" and remove it from the swarm" if remove else "")
         case other:
             return other.type.capitalize()
 
 
-def emoji(view: RunState) -> str:
-    if is_stale(view):
+def emoji(state: RunState) -> str:
+    """Return the mark at the start of the run's message."""
+    if is_stale(state):
         return "⚠️"
-    if view.status == "over" and view.outcome:
-        return outcome_emoji(view.outcome)
-    return EMOJI.get(view.status, "❌" if view.outcome else "🚫")
+    if state.status == "finished" and state.outcome:
+        return outcome_emoji(state.outcome)
+    return EMOJI.get(state.status, "❌" if state.outcome else "🚫")
 
 
-def is_stale(view: RunState) -> bool:
-    """Whether what it shows is of some time ago, as nobody answers now."""
-    return view.status == "over" and isinstance(view.table, NodeTable) and bool(view.table.stale_reason)
+def is_stale(state: RunState) -> bool:
+    """Return whether the run shows an old node table because no manager is reachable."""
+    return state.status == "finished" and isinstance(state.table, NodeTable) and bool(state.table.stale_reason)
 
 
 def outcome_emoji(outcome: JobFinished) -> str:
+    """Return the mark for an outcome."""
     return EMOJI.get(outcome.outcome, "❌")
 
 
 def outcome_label(outcome: JobFinished) -> str:
-    return OUTCOME_LABELS.get(outcome.outcome, outcome.outcome)
+    """Return an outcome in words."""
+    return OUTCOME_TEXT.get(outcome.outcome, outcome.outcome)
 
 
-def status_text(view: RunState) -> str:
-    """A run's state in a few words."""
-    match view.status:
-        case "queued":
-            return "queued"
+def status_text(state: RunState) -> str:
+    """Return the run's status in a few words, unescaped."""
+    match state.status:
         case "running":
-            step = latest_started_step(view)
-            return f"{step.title}…" if step and step.status == "running" else "looking at what is true"
+            step = latest_started_step(state)
+            subject = "host" if hasattr(state.record.command, "host") else "hosts"
+            return f"{step.title}…" if step and step.status == "running" else f"inspecting the {subject}"
         case "waiting":
-            if view.expired:
-                return "not accepted in time"
-            return WAITING_TEXT[view.question.question] if view.question else "waits"
-        case "lost":
-            return "lost"
-        case "over":
-            if is_stale(view):
-                return "the last known table"
-            if view.outcome:
-                return outcome_label(view.outcome)
-            return DECLINED_TEXT.get(view.question.question, "cancelled") if view.question else "cancelled"
+            if state.expired:
+                return "expired: not accepted in time"
+            return WAITING_TEXT[state.question.question] if state.question else "waiting"
+        case "finished":
+            return _finished_text(state)
+        case status:
+            return status
+
+
+def _finished_text(state: RunState) -> str:
+    if is_stale(state):
+        return "last known table"
+    if state.outcome:
+        return outcome_label(state.outcome)
+    return DECLINED_TEXT.get(state.question.question, "cancelled") if state.question else "cancelled"
 
 
 def decision_line(decision: Decision) -> str:
-    by = f" by <@{decision.user}>" if decision.user else ""
+    """Return who decided what, when, and why, and what follows for the node."""
+    user = f" by <@{decision.user}>" if decision.user else ""
     why = f": {escape_mrkdwn(decision.why)}" if decision.why else ""
-    return f"{DECISION_TEXT[decision.choice]}{by} at {timestamp(decision.decided_at)}{why}"
+    consequence = CONSEQUENCE_TEXT.get(decision.choice, "")
+    return f"{DECISION_TEXT[decision.choice]}{user} at {timestamp(decision.decided_at)}{why}{consequence}"
 
 
-def protocol_warning(view: RunState) -> str:
-    """Two versions of Imker side by side: what one says, the other does not always understand."""
+def protocol_warning(state: RunState) -> str:
+    """Return the warning about events of another protocol version."""
     return (
-        f"⚠️ The RQ workers wrote some events of this run in protocol version {view.other_protocol}; "
-        f"the bot and the reconciler use {PROTOCOL_VERSION} and do not show them. Upgrade the older side."
+        f"⚠️ Some events of this run use protocol version {state.other_protocol} and are hidden: the bot and the "
+        f"reconciler use version {PROTOCOL_VERSION}. Upgrade the older side."
     )
 
 
 def signature_warning() -> str:
+    """Return the warning about events with an invalid signature."""
     return (
-        "⚠️ Redis holds what the bot's key does not open, as if it were of this run; it is not shown. Either "
-        "the RQ workers have another IMKER_SIGNING_KEY, or somebody else writes to Redis: docs/redis.md."
+        "⚠️ Some events of this run have an invalid signature and are hidden. Either the RQ workers use a different "
+        "`IMKER_SIGNING_KEY`, or something else writes to Redis. See docs/redis.md."
     )

@@ -1,7 +1,7 @@
-"""What `/swarm status` answers: a list of runs, or one of them. Pure.
+"""Render the replies to `/swarm status`: a list of runs, or one run.
 
-In: runs, each with the fleet if it is a fleet's. Out: private messages, without buttons: those work in a run's own
-message only.
+In: runs, each with its fleet's state if it is a fleet's run. Out: private messages without buttons, because buttons
+work only in a run's own message. Pure.
 """
 
 from collections.abc import Sequence
@@ -16,34 +16,34 @@ from bot.state.fleet_state import FleetState, RunWithFleet
 from bot.state.run_state import RunState
 from imker.text import truncate
 
-MAX_LISTED, MAX_COMMAND_TEXT = 16, 60  # lines; characters of what was typed
+MAX_LISTED, MAX_COMMAND_TEXT = 16, 60  # lines; characters of a command or a status
 
 
-def run_details(view: RunState, fleet: FleetState | None) -> Message:
-    message = fleet_message.render_any(view, fleet)
-    blocks = (section(typed_choices(view)) if block["type"] == "actions" else block for block in message.blocks)
+def run_details(state: RunState, fleet: FleetState | None) -> Message:
+    """Return the run's message with typed commands instead of buttons."""
+    message = fleet_message.render_any(state, fleet)
+    blocks = (section(typed_choices(state)) if block["type"] == "actions" else block for block in message.blocks)
     return replace(message, blocks=tuple(blocks))
 
 
 def run_list(runs: Sequence[RunWithFleet]) -> Message:
-    """Those going on first, then those that wait, then the last ones; newest first within, hosts after their fleet."""
+    """List running, then waiting, then finished runs, newest first. A fleet is listed before its hosts."""
     rows = sorted(runs, key=lambda run: (_rank(*run), bool(run[0].record.parent_run), -run[0].record.requested_at))
     lines = [_line(*run) for run in rows[:MAX_LISTED]]
     more = [f"and {len(rows) - MAX_LISTED} more"] if len(rows) > MAX_LISTED else []
-    return ephemeral(
-        truncate("\n".join([*lines, *more]), SECTION_LIMIT) or "No runs yet. `/swarm help` shows what there is."
-    )
+    text = truncate("\n".join([*lines, *more]), SECTION_LIMIT)
+    return ephemeral(text or "No runs yet. `/swarm help` lists the commands.")
 
 
-def _line(view: RunState, fleet: FleetState | None) -> str:
-    mark, says = fleet_message.summary(fleet) if fleet else (run_text.emoji(view), run_text.status_text(view))
-    record = view.record
-    ago = duration(view.now - record.requested_at)
+def _line(state: RunState, fleet: FleetState | None) -> str:
+    mark, status = fleet_message.summary(fleet) if fleet else (run_text.emoji(state), run_text.status_text(state))
+    record = state.record
+    ago = duration(state.now - record.requested_at)
     request_text = f"{escape_mrkdwn(truncate(record.command_text, MAX_COMMAND_TEXT))}  <@{record.requester}>, {ago} ago"
-    return f"{mark} `{record.run}`  {request_text}  {escape_mrkdwn(truncate(says, MAX_COMMAND_TEXT))}"
+    return f"{mark} `{record.run}`  {request_text}  {escape_mrkdwn(truncate(status, MAX_COMMAND_TEXT))}"
 
 
-def _rank(view: RunState, fleet: FleetState | None) -> int:
+def _rank(state: RunState, fleet: FleetState | None) -> int:
     if fleet:
-        return {"planning": 0, "going": 0, "over": 2}.get(fleet_state.fleet_status(fleet), 1)
-    return {"running": 0, "queued": 0, "waiting": 2 if view.expired else 1}.get(view.status, 2)
+        return {"planning": 0, "running": 0, "finished": 2}.get(fleet_state.fleet_status(fleet), 1)
+    return {"running": 0, "queued": 0, "waiting": 2 if state.expired else 1}.get(state.status, 2)

@@ -1,4 +1,4 @@
-"""Tables of hosts and nodes: as Slack's table block, and as text for those who do not see blocks. Pure."""
+"""Render tables of hosts and nodes, as Slack's table block and as plain text. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,26 +7,26 @@ from imker.protocol.events import HostTable, NodeTable
 from imker.protocol.values import HostRow, NodeRow
 from imker.text import strip_control, truncate
 
-MAX_ROWS, MAX_CHARACTERS, MAX_CELL = (
-    100,
-    6_000,
-    200,
-)  # of a table block: rows with the header, characters over all cells
-SHORT_ID = 12  # characters of a node ID that people read
+MAX_ROWS = 100  # rows of a table block, with the header
+MAX_CHARACTERS, MAX_CELL = 6_000, 200  # characters of all cells together, and of one cell
+SHORT_ID = 12  # characters of a node ID that are shown
 
 
 @dataclass(frozen=True)
 class Table:
+    """Hold a header and rows of cells, unescaped."""
+
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
 
 
 def table_of(table: HostTable | NodeTable) -> Table:
+    """Return the table of hosts or nodes."""
     return _hosts(table.rows) if isinstance(table, HostTable) else _nodes(table.rows)
 
 
 def table_block(table: Table) -> Block:
-    """As many rows as Slack takes; `left_out` says how many it did not."""
+    """Return a table block with as many rows as Slack accepts. `omitted_rows` counts the others."""
     fitting = _rows_that_fit(table)
     return {
         "type": "table",
@@ -36,11 +36,12 @@ def table_block(table: Table) -> Block:
 
 
 def omitted_rows(table: Table) -> int:
+    """Return how many rows `table_block` leaves out."""
     return len(table.rows) - len(_rows_that_fit(table))
 
 
 def table_text(table: Table, rows: int = 40) -> str:
-    """Columns aligned, for a monospaced font."""
+    """Return the first `rows` rows as text with aligned columns, for a monospaced font."""
     lines_of_cells = [table.header, *table.rows[:rows]]
     clean = [[truncate(strip_control(cell), 60) for cell in row] for row in lines_of_cells]
     widths = [max(len(row[column]) for row in clean) for column in range(len(table.header))]
@@ -60,7 +61,7 @@ def _rows_that_fit(table: Table) -> tuple[tuple[str, ...], ...]:
 
 
 def _cell(content: str) -> Block:
-    """An empty cell is invalid in Slack."""
+    """Return a cell. Slack rejects empty cells, so a space fills them."""
     return {"type": "raw_text", "text": truncate(strip_control(content), MAX_CELL) or " "}
 
 
@@ -72,7 +73,7 @@ def _hosts(rows: tuple[HostRow, ...]) -> Table:
 
 def _nodes(rows: tuple[NodeRow, ...]) -> Table:
     header = ("ID", "HOSTNAME", "MEMBERSHIP", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ENGINE")
-    length = _unambiguous([row.id for row in rows])
+    length = _distinct_prefix([row.id for row in rows])
     return Table(
         header,
         tuple(
@@ -85,7 +86,7 @@ def _nodes(rows: tuple[NodeRow, ...]) -> Table:
     )
 
 
-def _unambiguous(ids: list[str]) -> int:
-    """How many characters tell all nodes apart, at least SHORT."""
+def _distinct_prefix(ids: list[str]) -> int:
+    """Return how many characters distinguish all IDs, at least SHORT_ID."""
     max_length = max(map(len, ids), default=SHORT_ID)
     return next((n for n in range(SHORT_ID, max_length) if len({i[:n] for i in ids}) == len(set(ids))), max_length)

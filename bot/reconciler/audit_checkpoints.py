@@ -1,17 +1,20 @@
-"""Says in the channel what must not go unseen, each once: the record's head, which whoever rewrites the record cannot
-rewrite, and break-glass.
+"""Post audit checkpoints and self-approval alerts, each once.
 
-Of a run, in its thread and in the channel at once: at each acceptance. When a day is over, in the first channel.
+A checkpoint is the audit log's latest hash. Someone who rewrites the audit log in Redis cannot rewrite hashes that
+people have seen in Slack. One is posted for each acceptance, in the run's thread and in the channel, and one at the end
+of each day in the first channel.
 """
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from slack_sdk import WebClient
 
 from bot.messages.approval_card import self_approval_alerts
 from bot.messages.block_kit import Message, ephemeral
+from bot.reconciler.post_once import post_once, try_once
 from bot.records import DAY
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
@@ -22,11 +25,11 @@ from imker.failpoints import failpoint
 from imker.hash_chain import Head
 
 METADATA = "imker_head"
-MAX_THREADS = 40  # the newest, which Slack lets be read within a minute
+MAX_THREADS = 40  # newest threads to search; Slack allows about this many reads per minute
 
 
 class AuditCheckpoints:
-    """`channel`: the first configured one, "" for none; `clock`: UNIX seconds."""
+    """`channel`: the first configured one, "" if there is none; `clock`: UNIX seconds."""
 
     def __init__(
         self, client: WebClient, audit: AuditLog, runs: RunStore, channel: str, clock: Callable[[], float] = time.time
@@ -36,83 +39,91 @@ class AuditCheckpoints:
         self._runs = runs
         self._channel = channel
         self._clock = clock
-        self._day = ""  # as this reconciler last noted it
+        self._day = ""  # the current day as last saved; Redis may lose it
 
     def post_daily(self) -> None:
-        """Nothing on the very first day, which is not over. Noted before the first try, looked up before a second."""
+        """Post the checkpoint of a day that has ended. On the first day of the audit log there is none."""
         today, state = _day(self._clock()), self._runs.posted_messages.checkpoint_state()
         day, head = state.get("day") or self._day or self._unposted_day(today), self._audit.head()
         if day != today and head and self._channel:
-            tried = "day" not in state or state.get("tried") == day
-            self._runs.posted_messages.update_checkpoint(tried=day)
-            if not (
-                tried
-                and any(
-                    checkpoint.source == _period(day) for checkpoint in find_checkpoints(self._client, self._channel)
-                )
-            ):
-                self._post(self._channel, daily_text(day, head), _payload(head, day))
-                failpoint("daily.posted")
+            was_tried = state.damaged or "day" not in state or state.get("tried") == day
+            try_once(
+                was_tried,
+                lambda tried: self._runs.posted_messages.update_checkpoint(tried=day if tried else ""),
+                lambda: self._find_daily(day),
+                lambda: self._send_daily(day, head),
+            )
         if state.get("day") != today:
             self._runs.posted_messages.update_checkpoint(day=today)
         self._day = today
 
     def _unposted_day(self, today: str) -> str:
-        """Return the day to look up where none is noted: yesterday, or today when the record begins today."""
+        """Return the day to look for when none is saved: yesterday, or today if the audit log begins today."""
         first = next(self._audit.entries(), None)
         return _day(self._clock() - DAY) if first and _day(first.recorded_at) < today else today
 
-    def post_for_approvals(self, view: RunState, position: PostedFields) -> None:
-        """`posted`: the run's message. A head is told when the job that the acceptance led to has begun: the record has
+    def _find_daily(self, day: str) -> str:
+        checkpoints = find_checkpoints(self._client, self._channel)
+        return next((head.hash for head in checkpoints if head.source == _period(day)), "")
 
-        the decision by then.
+    def _send_daily(self, day: str, head: Head) -> str:
+        ts = self._post(self._channel, daily_text(day, head), _payload(head, day))
+        failpoint("daily.posted")
+        return ts
+
+    def post_for_approvals(self, state: RunState, posted: PostedFields) -> None:
+        """Post the alerts and checkpoints of a run. `posted`: what is saved about its message.
+
+        A checkpoint waits until the job that the acceptance led to has started: its latest hash covers the decision.
         """
-        for job, alarm in self_approval_alerts(view.record):
-            self._post_reply_once(view, position, f"alarm {job}", alarm)
-        for decision in view.decisions if view.status != "queued" else ():
-            if decision.choice == "accept":
-                self._post_reply_once(view, position, f"head {decision.job}")
+        for job, text in self_approval_alerts(state.record):
+            self._post_in_thread(state, posted, f"alarm {job}", ephemeral(text), {})
+        for decision in state.decisions if state.status != "queued" else ():
+            if decision.choice == "accept" and (head := self._audit.head()):
+                self._post_in_thread(state, posted, f"head {decision.job}", approval_text(head), _payload(head, ""))
 
-    def _post_reply_once(self, view: RunState, position: PostedFields, marker: str, alarm: str = "") -> None:
-        """Noted before the first try, looked up before a second. Without an `alarm`: the head."""
-        run, channel = view.record.run, view.record.channel
-        if marker in position or not position.get("ts") or (head := self._audit.head()) is None:
+    def _post_in_thread(
+        self, state: RunState, posted: PostedFields, key: str, message: Message, metadata: dict[str, str]
+    ) -> None:
+        """Post a message in the run's thread and in the channel, once."""
+        run, channel, thread = state.record.run, state.record.channel, posted.get("ts")
+        if not thread:
             return
-        if not position.was_tried(f"{marker} tried") or not self._is_posted(channel, position["ts"], marker):
-            self._runs.posted_messages.update(run, **{f"{marker} tried": "1"})
-            message, metadata = (ephemeral(alarm), {}) if alarm else (approval_text(head), _payload(head, ""))
-            in_both = {"thread_ts": position["ts"], "reply_broadcast": True}
-            self._post(channel, message, {"what": marker, **metadata}, **in_both)
+
+        def find() -> str:
+            found = own_messages(self._client, replies(self._client, channel, thread), METADATA)
+            return next((str(reply["ts"]) for reply, payload in found if payload.get("what") == key), "")
+
+        def send() -> str:
+            ts = self._post(channel, message, {"what": key, **metadata}, thread_ts=thread, reply_broadcast=True)
             failpoint("checkpoint.posted")
-        self._runs.posted_messages.update(run, **{marker: "1"})
+            return ts
 
-    def _is_posted(self, channel: str, thread: str, marker: str) -> bool:
-        told = own_messages(self._client, replies(self._client, channel, thread), METADATA)
-        return any(said.get("what") == marker for _, said in told)
+        post_once(posted, partial(self._runs.posted_messages.update, run), key, find, send)
 
-    def _post(self, channel: str, message: Message, metadata: dict[str, str], **more: Any) -> None:
-        post(self._client, channel, message, METADATA, metadata, **more)
+    def _post(self, channel: str, message: Message, metadata: dict[str, str], **more: Any) -> str:
+        return post(self._client, channel, message, METADATA, metadata, **more)
 
 
 def daily_text(day: str, head: Head) -> Message:
-    return ephemeral(f"📒 {day} (UTC) is over. The record now has {head.seq} entries. {_verify_hint(head)}")
+    """Return the checkpoint message of a day that has ended."""
+    return ephemeral(f"📒 End of {day} (UTC): the audit log has {head.seq} entries. {_verify_hint(head)}")
 
 
 def approval_text(head: Head) -> Message:
-    return ephemeral(f"📒 The record now has {head.seq} entries. {_verify_hint(head)}")
+    """Return the checkpoint message of an acceptance."""
+    return ephemeral(f"📒 The audit log has {head.seq} entries. {_verify_hint(head)}")
 
 
 def find_checkpoints(client: WebClient, channel: str) -> list[Head]:
-    """The heads that the bot itself posted in a channel, and in its newest threads there."""
+    """Return the checkpoints that the bot itself posted in a channel and in its newest threads there."""
     me = client.auth_test()["user_id"]
-    own_messages = [message for message in history(client, channel) if message.get("user") == me]
-    parents = [message["ts"] for message in own_messages if message.get("reply_count")][:MAX_THREADS]
+    own = [message for message in history(client, channel) if message.get("user") == me]
+    parents = [message["ts"] for message in own if message.get("reply_count")][:MAX_THREADS]
     for parent in parents:
         thread = replies(client, channel, parent)
-        own_messages += [reply for reply in thread if reply.get("user") == me and reply["ts"] != parent]
-    return list(
-        dict.fromkeys(head for message in own_messages if (head := _checkpoint_of(payload_of(message, METADATA))))
-    )
+        own += [reply for reply in thread if reply.get("user") == me and reply["ts"] != parent]
+    return list(dict.fromkeys(head for message in own if (head := _checkpoint_of(payload_of(message, METADATA)))))
 
 
 def _checkpoint_of(metadata: dict[str, Any]) -> Head | None:
@@ -133,4 +144,4 @@ def _payload(head: Head, day: str) -> dict[str, str]:
 
 
 def _verify_hint(head: Head) -> str:
-    return f"That nobody changed them since is shown by `python -m bot audit verify --head {head.hash}:{head.seq}`"
+    return f"To check that no entry has changed, run `python -m bot audit verify --head {head.hash}:{head.seq}`"

@@ -129,7 +129,8 @@ class Reconciler:
         run, message = view.record.run, fleet_message.render_any(view, fleet)
         if self._posted_message(run) is None:
             return None
-        is_final = (fleet_status(fleet) == "over") if fleet else view.status in ("over", "lost") or view.expired
+        has_finished = fleet_status(fleet) == "finished" if fleet else view.status in ("finished", "lost")
+        is_final = has_finished or (fleet is None and view.expired)
         try:
             is_current = self._messages.publish(view, message, is_final)
             if is_current:

@@ -42,10 +42,6 @@ class PostedMessages:
         self._write(_posted_key(run), fields)
         self._redis.expire(_posted_key(run), RETENTION)
 
-    def clear_attempt(self, run: str) -> None:
-        """Forget the first attempt after Slack rejected it: nothing needs to be looked up before the next one."""
-        self._write(_posted_key(run), {"tried": ""})
-
     def delete(self, run: str) -> None:
         """Forget the run's message, so that it is posted again."""
         self._redis.delete(_posted_key(run))

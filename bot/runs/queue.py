@@ -21,7 +21,7 @@ from imker.signing import SigningKey
 JOB_TIMEOUT = 2 * 3600  # seconds that a job may take
 JOB_STATUS: dict[JobStatus, QueueStatus] = {
     JobStatus.STARTED: "running",
-    JobStatus.FINISHED: "over",
+    JobStatus.FINISHED: "finished",
     JobStatus.FAILED: "lost",
     JobStatus.STOPPED: "lost",
     JobStatus.CANCELED: "lost",

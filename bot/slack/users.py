@@ -1,10 +1,11 @@
-"""What Slack says of a person, as a policy needs it: kind and groups. The only place that asks.
+"""Look up users in Slack: what kind of account, and in which user groups.
 
-An answer to a question is kept for a minute; a decision of weight asks anew. What Slack does not tell counts as no.
+Answers are cached for a minute; a decision that matters asks Slack again. If Slack does not answer, the account counts
+as unknown, which the policy refuses.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any
 
@@ -14,12 +15,13 @@ from slack_sdk.errors import SlackClientError
 from bot.auth.policy import Actor, Kind
 from bot.slack.errors import error_code
 
-CACHE_SECONDS = 60.0  # seconds
-SLACKBOT = "USLACKBOT"  # says what others had it say, and Slack does not call it a bot
+CACHE_SECONDS = 60.0
+SLACKBOT = "USLACKBOT"  # posts what other people scheduled, and users.info does not report it as a bot
+UNKNOWN_USER_ERRORS = ("user_not_found", "user_not_visible")
 
 
 class UserDirectory:
-    """`groups`: the user group IDs that the configuration names; none are asked for if it names none."""
+    """Fetch and cache actors. `groups`: the user group IDs that the configuration lists; `clock`: monotonic seconds."""
 
     def __init__(self, client: WebClient, groups: tuple[str, ...], clock: Callable[[], float] = time.monotonic) -> None:
         self._client = client
@@ -28,6 +30,7 @@ class UserDirectory:
         self._cache: dict[str, tuple[float, Actor]] = {}
 
     def fetch_actor(self, user: str, team: str, *, fresh: bool) -> Actor:
+        """Return the user's kind and groups. `team`: the bot's workspace ID; `fresh`: do not use the cache."""
         cached = self._cache.get(user)
         if cached and not fresh and self._clock() - cached[0] < CACHE_SECONDS:
             return cached[1]
@@ -38,18 +41,9 @@ class UserDirectory:
 
     def _kind(self, user: str, team: str) -> Kind:
         try:
-            profile: dict[str, Any] = self._client.users_info(user=user)["user"]
+            return classify(user, self._client.users_info(user=user)["user"], team)
         except (SlackClientError, OSError, HTTPException) as error:
-            return "stranger" if _is_unknown_user(error) else "untold"
-        if profile.get("deleted"):
-            return "deactivated"
-        if profile.get("is_bot") or profile.get("is_workflow_bot") or user == SLACKBOT:
-            return "bot"
-        if profile.get("is_restricted") or profile.get("is_ultra_restricted"):
-            return "guest"
-        if profile.get("is_stranger") or profile.get("team_id") != team:
-            return "stranger"
-        return "member"
+            return "stranger" if is_unknown_user(error) else "untold"
 
     def _groups_of(self, user: str) -> frozenset[str] | None:
         try:
@@ -60,6 +54,19 @@ class UserDirectory:
             return None
 
 
-def _is_unknown_user(error: Exception) -> bool:
-    """Whom Slack says it does not know, or not to us, is nobody's colleague; all else is Slack's own trouble."""
-    return error_code(error) in ("user_not_found", "user_not_visible")
+def classify(user: str, profile: Mapping[str, Any], team: str) -> Kind:
+    """Return the kind of account. `profile`: the `user` object of users.info; `team`: the bot's workspace ID."""
+    if profile.get("deleted"):
+        return "deactivated"
+    if profile.get("is_bot") or profile.get("is_workflow_bot") or user == SLACKBOT:
+        return "bot"
+    if profile.get("is_restricted") or profile.get("is_ultra_restricted"):
+        return "guest"
+    if profile.get("is_stranger") or profile.get("team_id") != team:
+        return "stranger"
+    return "member"
+
+
+def is_unknown_user(error: Exception) -> bool:
+    """Return whether Slack says that there is no such user here. Any other error is a failure of the lookup."""
+    return error_code(error) in UNKNOWN_USER_ERRORS

@@ -1,6 +1,6 @@
-"""A fleet's migration as it stands: its own run and each host's, what may begin next, and how it ended. Pure.
+"""Fold a fleet's migration from its own run and its hosts' runs: which hosts may start, and how it ended.
 
-Nothing is remembered here: whoever looks, and however often, comes to the same answer from the same runs.
+Nothing is remembered: every call with the same runs returns the same result. Pure.
 """
 
 from collections.abc import Mapping
@@ -13,34 +13,34 @@ from imker.protocol.commands import Approval, Hold, Migrate
 from imker.protocol.events import FleetPlanned, JobFinished
 from imker.protocol.values import HostPlan
 
-HostStatus = Literal["ahead", "going", "asking", "pending", "done", "failed", "cancelled"]
-FleetStatus = Literal["planning", "asking", "going", "paused", "pending", "over"]
-POST_MIGRATION_QUESTIONS = (
-    "start_containers",
-    "stop_store",
-    "remove_store",
-)  # questions of a host that is in the swarm
-SETTLED_STATES = ("pending", "done")  # a manager that waits to be accepted keeps nobody waiting
-START_TTL = (
-    7 * DAY
-)  # seconds from a start until nothing is begun for it any more: less than its hosts' jobs count as used
+HostStatus = Literal["pending", "running", "waiting", "unaccepted", "done", "failed", "cancelled"]
+FleetStatus = Literal["planning", "waiting", "running", "paused", "unaccepted", "finished"]
+POST_MIGRATION_QUESTIONS = ("start_containers", "stop_store", "remove_store")  # the host is in the swarm when these are asked
+SETTLED_STATES = ("unaccepted", "done")  # the next wave does not wait for a manager to be accepted
+# Seconds after which a start no longer starts hosts. Shorter than the time for which the job IDs of its hosts are known
+# as used, so that no host is started twice.
+START_TTL = 7 * DAY
 
 
 @dataclass(frozen=True)
 class HostState:
-    """`view`: the host's own run, None before it began."""
+    """Hold one host of a fleet. `run` is the host's own run, None before it started."""
 
     plan: HostPlan
     run: RunState | None
 
     @property
     def status(self) -> HostStatus:
-        return _host_status(self.run) if self.run else "ahead"
+        """Return how far the host is."""
+        return _host_status(self.run) if self.run else "pending"
 
 
 @dataclass(frozen=True)
 class FleetState:
-    """`view`: the fleet's own run; `start`: who said yes to it, and when; `hold`: what somebody said since."""
+    """Hold a fleet's migration.
+
+    `run`: the fleet's own run. `start`: the decision that started it. `hold`: the latest pause, resume, or cancel.
+    """
 
     run: RunState
     plan: FleetPlanned
@@ -50,56 +50,53 @@ class FleetState:
 
     @property
     def start_expired(self) -> bool:
-        """Whether hosts are left that its start no longer is for."""
-        return (
-            self.start is not None
-            and self.run.now - self.start.decided_at > START_TTL
-            and bool(self.with_status("ahead"))
-        )
+        """Return whether hosts are left that were not started within START_TTL."""
+        if self.start is None or not self.with_status("pending"):
+            return False
+        return self.run.now - self.start.decided_at > START_TTL
 
-    def is_held(self, what: str) -> bool:
-        return self.hold is not None and self.hold.action == what
+    def is_held(self, action: str) -> bool:
+        """Return whether the latest hold is this action."""
+        return self.hold is not None and self.hold.action == action
 
-    def with_status(self, *states: HostStatus) -> tuple[HostState, ...]:
-        return tuple(leg for leg in self.hosts if leg.status in states)
+    def with_status(self, *statuses: HostStatus) -> tuple[HostState, ...]:
+        """Return the hosts that have one of these statuses."""
+        return tuple(host for host in self.hosts if host.status in statuses)
 
 
-def fold_fleet(view: RunState, children: Mapping[str, RunState], hold: Hold | None) -> FleetState | None:
-    """None while there is no plan. `children`: the hosts' own runs, by host."""
-    if view.fleet is None:
+def fold_fleet(state: RunState, host_runs: Mapping[str, RunState], hold: Hold | None) -> FleetState | None:
+    """Return the fleet's state, None before its plan exists. `host_runs`: the hosts' own runs, by host name."""
+    if state.fleet is None:
         return None
-    start = next((decision for decision in view.decisions if decision.choice == "start"), None)
-    legs = tuple(HostState(leg, children.get(leg.host)) for leg in view.fleet.host_plans)
-    return FleetState(view, view.fleet, legs, start, hold)
+    start = next((decision for decision in state.decisions if decision.choice == "start"), None)
+    hosts = tuple(HostState(plan, host_runs.get(plan.host)) for plan in state.fleet.host_plans)
+    return FleetState(state, state.fleet, hosts, start, hold)
 
 
 def hosts_to_start(fleet: FleetState) -> tuple[HostPlan, ...]:
-    """What may begin now: of the first wave that is not settled, as many as may go on at once. A failure stops all."""
-    if (
-        fleet.start is None
-        or fleet.is_held("pause")
-        or fleet.is_held("cancel")
-        or fleet.with_status("failed", "cancelled")
-    ):
+    """Return the hosts to start now: the next ones of the first unsettled wave, up to the limit of parallel hosts.
+
+    Nothing starts while the fleet is paused or cancelled, after a failure, or after the start has expired.
+    """
+    is_held = fleet.is_held("pause") or fleet.is_held("cancel")
+    if fleet.start is None or fleet.start_expired or is_held or fleet.with_status("failed", "cancelled"):
         return ()
-    if fleet.start_expired:
+    unsettled_waves = [host.plan.wave for host in fleet.hosts if host.status not in SETTLED_STATES]
+    if not unsettled_waves:
         return ()
-    open_waves = [leg.plan.wave for leg in fleet.hosts if leg.status not in SETTLED_STATES]
-    if not open_waves:
-        return ()
-    wave = [leg for leg in fleet.hosts if leg.plan.wave == min(open_waves)]
-    busy = sum(leg.status in ("going", "asking") for leg in wave)
-    return tuple(leg.plan for leg in wave if leg.status == "ahead")[: max(0, fleet.plan.parallel - busy)]
+    wave = [host for host in fleet.hosts if host.plan.wave == min(unsettled_waves)]
+    busy = sum(host.status in ("running", "waiting") for host in wave)
+    return tuple(host.plan for host in wave if host.status == "pending")[: max(0, fleet.plan.parallel - busy)]
 
 
 def host_run_id(run: str, host: str) -> str:
-    """The run of one host of a fleet: always the same, so that it begins once."""
+    """Return the ID of a host's run in a fleet. It never changes, so each host starts once."""
     return run_id(f"{run}:{host}")
 
 
 def host_run_record(fleet: FleetState, host: HostPlan, now: float) -> RunRecord:
-    """A host's own run, with the yes that the fleet's start was to its warnings. `now`: UNIX seconds."""
-    assert fleet.start is not None, "no host before the start"
+    """Return the record for a host's run. The fleet's start approves the host's warnings. `now`: UNIX seconds."""
+    assert fleet.start is not None, "no host runs before the start"
     fleet_record = fleet.run.record
     return RunRecord(
         host_run_id(fleet_record.run, host.host),
@@ -115,99 +112,110 @@ def host_run_record(fleet: FleetState, host: HostPlan, now: float) -> RunRecord:
 
 
 def decisions_from_hold(fleet: FleetState) -> tuple[tuple[RunState, Decision], ...]:
-    """Hosts that stopped for a pause, and what the fleet's resume or cancel means for each."""
-    if fleet.hold is None or fleet.hold.action == "pause":
+    """Return the decisions for paused hosts that follow from the fleet's resume or cancel."""
+    hold = fleet.hold
+    if hold is None or hold.action == "pause":
         return ()
-    verdict: Literal["continue", "cancel"] = "continue" if fleet.hold.action == "resume" else "cancel"
-    asking = ((leg.run, leg.run.question) for leg in fleet.with_status("asking") if leg.run and leg.run.question)
-    paused = ((view, waiting.fingerprint) for view, waiting in asking if waiting.question == "resume")
-    by, at, why = fleet.hold.user, fleet.hold.requested_at, fleet.hold.why
+    choice: Literal["continue", "cancel"] = "continue" if hold.action == "resume" else "cancel"
+    waiting = ((host.run, host.run.question) for host in fleet.with_status("waiting") if host.run and host.run.question)
+    paused = ((run, question.fingerprint) for run, question in waiting if question.question == "resume")
     return tuple(
-        (view, Decision(view.record.job_count, verdict, by, at, fingerprint, why)) for view, fingerprint in paused
+        (run, Decision(run.record.job_count, choice, hold.user, hold.requested_at, fingerprint, hold.why))
+        for run, fingerprint in paused
     )
 
 
 def fleet_status(fleet: FleetState) -> FleetStatus:
+    """Return how far the fleet is."""
     if fleet.start is None:
-        return "over" if fleet.run.status in ("over", "lost") else "asking"
-    if fleet.with_status("going"):
-        return "going"
-    if fleet.with_status("asking"):
-        return "paused" if fleet.is_held("pause") else "asking"
+        return "finished" if fleet.run.status in ("finished", "lost") else "waiting"
+    if fleet.with_status("running"):
+        return "running"
+    if fleet.with_status("waiting"):
+        return "paused" if fleet.is_held("pause") else "waiting"
     if fleet.with_status("failed", "cancelled") or fleet.is_held("cancel") or fleet.start_expired:
-        return "over"  # who waits to be accepted has a message of their own
-    if fleet.with_status("ahead"):
-        return "paused" if fleet.is_held("pause") else "going"
-    return "pending" if fleet.with_status("pending") else "over"
+        return "finished"  # managers that wait to be accepted have their own messages
+    if fleet.with_status("pending"):
+        return "paused" if fleet.is_held("pause") else "running"
+    return "unaccepted" if fleet.with_status("unaccepted") else "finished"
 
 
 def is_running(fleet: FleetState) -> bool:
-    """Return whether a host is being moved, or still may be."""
-    return fleet_status(fleet) != "over" and bool(fleet.with_status("ahead", "going", "asking"))
+    """Return whether a host is being migrated, or still may be."""
+    return fleet_status(fleet) != "finished" and bool(fleet.with_status("pending", "running", "waiting"))
 
 
 def outcome(fleet: FleetState) -> JobFinished | None:
-    """A fleet's last word, once nothing is left that could still happen."""
-    if fleet_status(fleet) != "over" or fleet.start is None:
+    """Return how the fleet's migration ended, None while anything can still happen."""
+    if fleet_status(fleet) != "finished" or fleet.start is None:
         return fleet.run.outcome
-    inside = [leg.plan for leg in fleet.with_status("done")]
-    managers = sum(leg.role == "manager" for leg in inside)
-    if len(inside) == len(fleet.hosts):
-        workers = len(inside) - managers
-        return JobFinished("done", f"{len(inside)} hosts moved: {managers} as managers, {workers} as workers.")
-    retry_text = f"/swarm retry {fleet.run.record.run} goes on from what is true then."
-    reason, by = _failed_hosts(fleet)
-    return JobFinished(
-        "failed" if fleet.with_status("failed") else "cancelled", reason, _remaining(fleet), retry_text, by
-    )
+    done = [host.plan for host in fleet.with_status("done")]
+    if len(done) == len(fleet.hosts):
+        managers = sum(plan.role == "manager" for plan in done)
+        return JobFinished(
+            "done", f"{_count(len(done), 'host')} migrated: {_count(managers, 'manager')}, "
+            f"{_count(len(done) - managers, 'worker')}.",
+        )  # fmt: skip
+    run = fleet.run.record.run
+    hint = f"Run /swarm retry {run}: it re-plans from the current state and migrates the remaining hosts."
+    reason, user = _why_incomplete(fleet)
+    return JobFinished("failed" if fleet.with_status("failed") else "cancelled", reason, _remaining(fleet), hint, user)
 
 
-def _failed_hosts(fleet: FleetState) -> tuple[str, str]:
-    """And whose word it was, "" for nobody's."""
-    failures = [f"{leg.plan.host}: {_reason(leg.run)}" for leg in fleet.with_status("failed", "cancelled")]
-    if failures or not fleet.hold or not fleet.is_held("cancel"):
-        return "; ".join(failures) or "it was started more than a week ago; nothing more is begun for that", ""
-    return f"cancelled: {fleet.hold.why}" if fleet.hold.why else "cancelled", fleet.hold.user
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _reason(view: RunState | None) -> str:
-    if view and view.outcome:
-        return view.outcome.summary
-    return "RQ reports that its job failed" if view and view.status == "lost" else "cancelled"
+def _why_incomplete(fleet: FleetState) -> tuple[str, str]:
+    """Return the reason, and the user who cancelled, "" if nobody did."""
+    failures = [f"{host.plan.host}: {_reason(host.run)}" for host in fleet.with_status("failed", "cancelled")]
+    if failures:
+        return "; ".join(failures), ""
+    if fleet.hold and fleet.is_held("cancel"):
+        return f"cancelled: {fleet.hold.why}" if fleet.hold.why else "cancelled", fleet.hold.user
+    return "expired: the fleet was started more than 7 days ago, so no more hosts are started", ""
+
+
+def _reason(run: RunState | None) -> str:
+    if run and run.outcome:
+        return run.outcome.summary
+    return "the RQ worker stopped" if run and run.status == "lost" else "cancelled"
 
 
 def _remaining(fleet: FleetState) -> str:
-    def names(*states: HostStatus) -> str:
-        return ", ".join(leg.plan.host for leg in fleet.with_status(*states)) or "none"
+    def names(*statuses: HostStatus) -> str:
+        return ", ".join(host.plan.host for host in fleet.with_status(*statuses)) or "none"
 
-    waiting = f" Waiting to be accepted: {names('pending')}." if fleet.with_status("pending") else ""
-    return f"In the swarm: {names('done')}.{waiting} Not begun: {names('ahead')}."
+    unaccepted = f" Waiting to be accepted: {names('unaccepted')}." if fleet.with_status("unaccepted") else ""
+    return f"In the swarm: {names('done')}.{unaccepted} Not started: {names('pending')}."
 
 
-def _host_status(view: RunState) -> HostStatus:
-    match view.status:
+def _host_status(run: RunState) -> HostStatus:
+    match run.status:
         case "queued" | "running":
-            return "going"
+            return "running"
         case "lost":
             return "failed"
         case "waiting":
-            question = _question(view)
-            return "pending" if question == "accept" else "done" if question in POST_MIGRATION_QUESTIONS else "asking"
-        case "over":
-            return _is_finished(view)
+            question = _question(run)
+            if question == "accept":
+                return "unaccepted"
+            return "done" if question in POST_MIGRATION_QUESTIONS else "waiting"
+        case "finished":
+            return _finished_status(run)
 
 
-def _is_finished(view: RunState) -> HostStatus:
-    """What did not come back, or a store that was kept, is told, and is no failure."""
-    if view.outcome is None:
-        return "done" if _question(view) in POST_MIGRATION_QUESTIONS else "cancelled"
-    if view.outcome.outcome == "cancelled":
+def _finished_status(run: RunState) -> HostStatus:
+    """Return the status of a finished run. Stopped containers and a kept key-value store are no failure."""
+    if run.outcome is None:
+        return "done" if _question(run) in POST_MIGRATION_QUESTIONS else "cancelled"
+    if run.outcome.outcome == "cancelled":
         return "cancelled"
-    return "done" if view.outcome.outcome in ("done", "unchanged") else "failed"
+    return "done" if run.outcome.outcome in ("done", "unchanged") else "failed"
 
 
-def _question(view: RunState) -> str:
-    return view.question.question if view.question else ""
+def _question(run: RunState) -> str:
+    return run.question.question if run.question else ""
 
 
 RunWithFleet = tuple[RunState, FleetState | None]

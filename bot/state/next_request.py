@@ -1,4 +1,4 @@
-"""The job that a run's record asks for: what was typed, or what follows from a decision. Pure."""
+"""Derive the next job request from a run's record and its decisions. Pure."""
 
 from dataclasses import replace
 
@@ -9,7 +9,10 @@ from imker.protocol.events import DecisionRequested
 
 
 def next_request(record: RunRecord, question: DecisionRequested | None) -> Request:
-    """A run's first job is what was asked; each further one follows from the decision on the question `answered`."""
+    """Return the request for the run's last job.
+
+    The first job runs the command itself. Each later job follows from the decision on `question`.
+    """
     first = Request(
         record.run, 1, record.command, record.requester, record.approvals, record.parent_run, record.allowed_hosts,
         channel=record.channel,
@@ -24,13 +27,12 @@ def next_request(record: RunRecord, question: DecisionRequested | None) -> Reque
         if decision.job == last.job and decision.choice == last.choice != "again"
     )
     command = _follow_up_command(record.command, question, last.choice)
-    return replace(
-        first, job=record.job_count, command=command, approvals=approvals, allowed_hosts=(target_host(record, question),)
-    )  # fmt: skip
+    hosts = (target_host(record, question),)
+    return replace(first, job=record.job_count, command=command, approvals=approvals, allowed_hosts=hosts)
 
 
 def _follow_up_command(command: commands.Command, question: DecisionRequested, choice: Choice) -> commands.Command:
-    """What a decision leads to: what was asked about, or the same command again."""
+    """Return the command that the decision leads to. "Continue" repeats the run's own command."""
     node = question.candidate.node if question.candidate else ""
     if choice in ("accept", "again"):
         return commands.Accept(node)

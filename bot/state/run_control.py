@@ -1,4 +1,4 @@
-"""What pause, resume, cancel and retry mean for a run as it stands. Pure."""
+"""Decide what pause, resume, cancel, and retry mean for a run in its current state. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,17 +10,19 @@ from bot.state.run_state import RunState
 from imker.protocol.commands import Command, MigrateAll, queue_for
 from imker.protocol.version import READS_QUEUE
 
+HoldAction = Literal["pause", "resume", "cancel"]
 RunAction = Literal["pause", "resume", "cancel", "retry"]
-CONFIRMATIONS = {
-    "pause": "pauses after the step it is in. Go on: /swarm resume",
-    "cancel": "stops after the step it is in; what was done stays done.",
-    "resume": "goes on.",
+CONFIRMATIONS: dict[HoldAction, str] = {
+    "pause": "Run `{run}` pauses after the current step. To resume it, type `/swarm resume {run}`.",
+    "cancel": "Run `{run}` is cancelled after the current step. Completed steps are kept.",
+    "resume": "Run `{run}` continues.",
 }
+PARTICIPLES: dict[HoldAction, str] = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 
 
 @dataclass(frozen=True)
 class StartRun:
-    """The same again, as a run of its own."""
+    """Start the same command as a new run."""
 
     command: Command
     text: str
@@ -28,67 +30,79 @@ class StartRun:
 
 @dataclass(frozen=True)
 class DecideRun:
-    """To the question that the run waits with."""
+    """Record this decision on the run's open question."""
 
     choice: Choice
 
 
 @dataclass(frozen=True)
 class SetHold:
-    """A word that its jobs, or its fleet's, find between two steps."""
+    """Record a hold, which jobs check between steps. `confirmation` is the reply."""
 
-    action: Literal["pause", "cancel", "resume"]
+    action: HoldAction
     confirmation: str
 
 
 @dataclass(frozen=True)
 class Rejected:
+    """Refuse the action. `reason` is the reply."""
+
     reason: str
 
 
 Resolution = StartRun | DecideRun | SetHold | Rejected
 
 
-def resolve(view: RunState, fleet_run: FleetState | None, action: RunAction) -> Resolution:
-    """`whole`: the fleet, if the run is a fleet's."""
-    run = view.record.run
+def resolve(state: RunState, fleet: FleetState | None, action: RunAction) -> Resolution:
+    """Return what to do for the action. `fleet`: the fleet's state, if this is a fleet's run."""
     if action == "retry":
-        return _retry(view, fleet_run)
-    if fleet_run and fleet_run.start:
-        return _resolve_fleet(run, fleet_run, action)
-    if view.status == "waiting" and action == "cancel":
+        return _retry(state, fleet)
+    if fleet and fleet.start:
+        return _resolve_fleet(state.record.run, fleet, action)
+    if state.status == "waiting" and action == "cancel":
         return DecideRun("cancel")
-    if view.status == "waiting" and action == "resume" and view.question and view.question.question == "resume":
+    if state.status == "waiting" and action == "resume" and state.question and state.question.question == "resume":
         return DecideRun("continue")
-    can_be_held = view.status in ("queued", "running") and action != "resume" and _changes_host(view.record.command)
-    return (
-        SetHold(action, confirmation(run, action))
-        if can_be_held
-        else Rejected(f"Run {run} is not one to {action} now.")
-    )
+    return _resolve_run(state, action)
 
 
 def confirmation(run: str, action: RunAction) -> str:
-    return f"Run {run} {CONFIRMATIONS[action]}"
+    """Return the reply to a hold that was recorded."""
+    return "" if action == "retry" else CONFIRMATIONS[action].format(run=run)
 
 
-def _resolve_fleet(run: str, fleet_run: FleetState, action: Literal["pause", "resume", "cancel"]) -> SetHold | Rejected:
-    over = fleet_state.fleet_status(fleet_run) == "over" or fleet_run.is_held("cancel")
-    is_invalid = (
-        over
-        or (action == "resume" and not fleet_run.is_held("pause"))
-        or (action == "pause" and fleet_run.is_held("pause"))
-    )
-    return (
-        Rejected(f"Run {run} is not one to {action} now.") if is_invalid else SetHold(action, confirmation(run, action))
-    )
+def _resolve_run(state: RunState, action: HoldAction) -> SetHold | Rejected:
+    run = state.record.run
+    if state.status not in ("queued", "running") or action == "resume":
+        return _reject(run, action, "it has finished" if state.status == "finished" else f"it is {state.status}")
+    if not _changes_host(state.record.command):
+        return _reject(run, action, "it changes nothing and ends soon")
+    return SetHold(action, confirmation(run, action))
 
 
-def _retry(view: RunState, fleet_run: FleetState | None) -> StartRun | Rejected:
-    over = fleet_state.fleet_status(fleet_run) == "over" if fleet_run else view.status in ("over", "lost")
-    if not over:
-        return Rejected(f"Run {view.record.run} is not over yet. /swarm status {view.record.run} shows it.")
-    return StartRun(view.record.command, view.record.command_text)
+def _resolve_fleet(run: str, fleet: FleetState, action: HoldAction) -> SetHold | Rejected:
+    status = fleet_state.fleet_status(fleet)
+    if status == "finished":
+        return _reject(run, action, "it has finished")
+    if fleet.is_held("cancel"):
+        return _reject(run, action, "it is being cancelled")
+    if action == "resume" and not fleet.is_held("pause"):
+        return _reject(run, action, "it is not paused")
+    if action == "pause" and fleet.is_held("pause"):
+        return _reject(run, action, "it is paused already")
+    return SetHold(action, confirmation(run, action))
+
+
+def _reject(run: str, action: HoldAction, why: str) -> Rejected:
+    return Rejected(f"Run `{run}` can't be {PARTICIPLES[action]}: {why}. See `/swarm status {run}`.")
+
+
+def _retry(state: RunState, fleet: FleetState | None) -> StartRun | Rejected:
+    finished = fleet_state.fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost")
+    if not finished:
+        run = state.record.run
+        return Rejected(f"Run `{run}` hasn't finished yet. See `/swarm status {run}`.")
+    return StartRun(state.record.command, state.record.command_text)
 
 
 def _changes_host(command: Command) -> bool:

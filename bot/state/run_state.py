@@ -1,4 +1,7 @@
-"""A run as it stands, folded from all that is known of it. Pure and total: any events, any order, repeats."""
+"""Fold a run's record, events, and job status into its current state.
+
+Total: accepts any events, in any order, with repeats. Pure.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -26,14 +29,18 @@ from imker.protocol.events import (
 )
 from imker.protocol.values import Finding
 
-CLOCK_TOLERANCE = 60.0  # seconds that the clocks of two machines may differ; the RQ worker that asked has the last word
+# Seconds that the clocks of two machines may differ. The RQ worker that asked the question checks the deadline exactly.
+CLOCK_TOLERANCE = 60.0
 StepStatus = Literal["pending", "running", "done", "failed"]
-RunStatus = Literal["queued", "running", "waiting", "over", "lost"]
+RunStatus = Literal["queued", "running", "waiting", "finished", "lost"]
 
 
 @dataclass(frozen=True)
 class StepState:
-    """`started`, `ended`: UNIX seconds, None while it has not; `note`: its latest word."""
+    """Hold one step of a run's plan.
+
+    `started_at` and `ended_at`: UNIX seconds, None before the step starts or ends. `note`: its latest output line.
+    """
 
     key: str
     title: str
@@ -47,7 +54,12 @@ class StepState:
 
 @dataclass(frozen=True)
 class RunState:
-    """All that a message shows of a run. `details` have keys, so that each is posted once; `now`: UNIX seconds."""
+    """Hold everything that a message shows of a run.
+
+    `now` and `finished_at`: UNIX seconds. `details` have keys, so that each is posted once. `expired`: the open
+    question can no longer be accepted. `other_protocol`: a protocol version that some events use and the bot does not
+    know. `has_unsigned_entries`: the stream has entries with an invalid signature.
+    """
 
     record: RunRecord
     status: RunStatus
@@ -64,21 +76,22 @@ class RunState:
     fleet: FleetPlanned | None = None
     container_snapshots: tuple[ContainerSnapshot, ...] = ()
     expired: bool = False
-    other_protocol: int | None = None  # a contract that some of its events speak, and this side does not
-    has_unsigned_entries: bool = False  # whether its stream holds what Imker did not write, or with another key
+    other_protocol: int | None = None
+    has_unsigned_entries: bool = False
 
 
 def fold(
     record: RunRecord, log: EventLog, job_status: QueueStatus, now: float, at: Timestamp | None = None
 ) -> RunState:
-    """`job_state` is RQ's word on the run's last job: a job that died writes no last event.
+    """Return the run's current state.
 
-    `at`: the same as `now`, UNIX seconds, by a clock that cannot be set; without it no question expires.
+    `job_status` is RQ's status of the last job: a job that crashes emits no last event. `now`: UNIX seconds. `at`: the
+    same time by a clock that nobody can set. Without it no question expires.
     """
     ordered = sorted(
         {(event.job, event.number): event for event in log.events}.values(), key=lambda e: (e.job, e.number)
     )
-    view = RunState(
+    state = RunState(
         record,
         "queued",
         now,
@@ -86,108 +99,110 @@ def fold(
         other_protocol=log.other_version,
         has_unsigned_entries=log.has_unsigned_entries,
     )
-    ended: set[int] = set()  # jobs that told their outcome, which is a job's last event
+    finished_jobs: set[int] = set()  # a job emits nothing after its outcome
     for event in ordered:
-        if event.job not in ended:
-            view = _apply(view, event)
+        if event.job not in finished_jobs:
+            state = _apply(state, event)
         if isinstance(event.body, JobFinished | DecisionRequested):
-            ended.add(event.job)
-    state = _status(view, log.last_job, job_status)
-    expired = state == "waiting" and _expired(view.question, at)
-    return replace(view, status=state, steps=_close_running_steps(view, state), expired=expired)
+            finished_jobs.add(event.job)
+    status = _status(state, log.last_job, job_status)
+    expired = status == "waiting" and _expired(state.question, at)
+    return replace(state, status=status, steps=_close_running_steps(state, status), expired=expired)
 
 
-def _expired(waiting: DecisionRequested | None, at: Timestamp | None) -> bool:
-    if waiting is None or waiting.asked_at is None or at is None:
+def _expired(question: DecisionRequested | None, at: Timestamp | None) -> bool:
+    if question is None or question.asked_at is None or at is None:
         return False
-    return not -CLOCK_TOLERANCE <= seconds_between(waiting.asked_at, at) <= waiting.valid_seconds
+    return not -CLOCK_TOLERANCE <= seconds_between(question.asked_at, at) <= question.valid_seconds
 
 
-def _apply(view: RunState, event: Event) -> RunState:
+def _apply(state: RunState, event: Event) -> RunState:
     match event.body:
         case Planned(steps, findings, diff):
-            started_steps = tuple(step for step in view.steps if step.status != "pending")
+            started_steps = tuple(step for step in state.steps if step.status != "pending")
             new_steps = tuple(StepState(line.key, line.title, line.detail, job=event.job) for line in steps)
-            return replace(view, steps=started_steps + new_steps, findings=findings, diff=diff or view.diff)
+            return replace(state, steps=started_steps + new_steps, findings=findings, diff=diff or state.diff)
         case StepStarted(key):
-            return _step(view, event, key, status="running", started_at=event.at)
+            return _update_step(state, event, key, status="running", started_at=event.at)
         case StepProgress(key, text):
-            return _step(view, event, key, note=text)
+            return _update_step(state, event, key, note=text)
         case StepDone(key, note):
-            return _step(view, event, key, status="done", note=note, ended_at=event.at)
+            return _update_step(state, event, key, status="done", note=note, ended_at=event.at)
         case StepFailed(key, note):
-            return _step(view, event, key, status="failed", note=note, ended_at=event.at)
+            return _update_step(state, event, key, status="failed", note=note, ended_at=event.at)
         case FileChanged():
-            return view
+            return state
         case ChecksCompleted(findings):
-            return replace(view, findings=findings)
-        case ThreadDetail() as detail if any(known_detail == detail for _, known_detail in view.details):
-            return view  # the next job of the run found the same
+            return replace(state, findings=findings)
+        case ThreadDetail() as detail if any(known_detail == detail for _, known_detail in state.details):
+            return state  # the run's next job found the same
         case ThreadDetail() as detail:
-            return replace(view, details=(*view.details, (f"{event.job}-{event.number}", detail)))
+            return replace(state, details=(*state.details, (f"{event.job}-{event.number}", detail)))
         case FleetPlanned() as fleet:
-            return replace(view, fleet=fleet, findings=fleet.findings)
-        case ContainerSnapshot() as census:
-            return replace(view, container_snapshots=(*view.container_snapshots, census))
+            return replace(state, fleet=fleet, findings=fleet.findings)
+        case ContainerSnapshot() as snapshot:
+            return replace(state, container_snapshots=(*state.container_snapshots, snapshot))
         case HostTable() | NodeTable() as table:
-            return replace(view, table=table)
-        case DecisionRequested() as waiting:
-            return replace(view, question=waiting, outcome=None)
+            return replace(state, table=table)
+        case DecisionRequested() as question:
+            return replace(state, question=question, outcome=None)
         case JobFinished() as outcome:
-            return replace(view, outcome=outcome, question=None, finished_at=event.at)
+            return replace(state, outcome=outcome, question=None, finished_at=event.at)
         case _:
-            return replace(view, question=None, outcome=None, finished_at=None)
+            return replace(state, question=None, outcome=None, finished_at=None)
 
 
-def _step(view: RunState, event: Event, key: str, **change: object) -> RunState:
+def _update_step(state: RunState, event: Event, key: str, **change: object) -> RunState:
     steps = tuple(
         replace(step, **change) if (step.key, step.job) == (key, event.job) else step  # type: ignore[arg-type]
-        for step in view.steps
+        for step in state.steps
     )
-    return replace(view, steps=steps)
+    return replace(state, steps=steps)
 
 
-def _close_running_steps(view: RunState, state: RunStatus) -> tuple[StepState, ...]:
-    """No step goes on in a run that does not: what broke off in the middle of one has told no end of it."""
-    if state not in ("over", "lost"):
-        return view.steps
-    return tuple(replace(step, status="failed") if step.status == "running" else step for step in view.steps)
+def _close_running_steps(state: RunState, status: RunStatus) -> tuple[StepState, ...]:
+    """Mark steps as failed that were running when the run stopped: a crashed job reports no end of them."""
+    if status not in ("finished", "lost"):
+        return state.steps
+    return tuple(replace(step, status="failed") if step.status == "running" else step for step in state.steps)
 
 
-def _status(view: RunState, last_job: int, job_status: QueueStatus) -> RunStatus:
-    has_reported = last_job == view.record.job_count
-    if has_reported and view.outcome:
-        return "over"
-    if has_reported and view.question:
-        return "over" if is_cancelled(view) else "waiting"
-    if job_status == "lost" or (job_status == "over" and view.other_protocol is not None):
+def _status(state: RunState, last_job: int, job_status: QueueStatus) -> RunStatus:
+    has_reported = last_job == state.record.job_count
+    if has_reported and state.outcome:
+        return "finished"
+    if has_reported and state.question:
+        return "finished" if is_cancelled(state) else "waiting"
+    if job_status == "lost" or (job_status == "finished" and state.other_protocol is not None):
         return "lost"
     return "running" if has_reported else "queued"
 
 
 def reported_nodes(events: Iterable[Event]) -> frozenset[str]:
-    """The IDs of all nodes that people were shown: of those that waited, and of a table's."""
+    """Return the IDs of all nodes that these events showed: of candidates and of node tables."""
     bodies = [event.body for event in events]
-    waited = {body.candidate.node for body in bodies if isinstance(body, DecisionRequested) and body.candidate}
-    return frozenset(waited.union(*({row.id for row in body.rows} for body in bodies if isinstance(body, NodeTable))))
+    candidates = {body.candidate.node for body in bodies if isinstance(body, DecisionRequested) and body.candidate}
+    tables = ({row.id for row in body.rows} for body in bodies if isinstance(body, NodeTable))
+    return frozenset(candidates.union(*tables))
 
 
-def pending_node(view: RunState) -> str:
-    """The ID of the node that waits to be accepted, "" if none does."""
-    return view.question.candidate.node if view.question and view.question.candidate else ""
+def pending_node(state: RunState) -> str:
+    """Return the ID of the node that waits to be accepted, "" if there is none."""
+    return state.question.candidate.node if state.question and state.question.candidate else ""
 
 
-def current_decision(view: RunState) -> Decision | None:
-    """The decision on the question that the run's last job asked."""
-    return next((decision for decision in view.decisions if decision.job == view.record.job_count), None)
+def current_decision(state: RunState) -> Decision | None:
+    """Return the decision on the question of the run's last job."""
+    return next((decision for decision in state.decisions if decision.job == state.record.job_count), None)
 
 
-def is_cancelled(view: RunState) -> bool:
-    decision = current_decision(view)
+def is_cancelled(state: RunState) -> bool:
+    """Return whether the question of the run's last job was answered with "cancel"."""
+    decision = current_decision(state)
     return decision is not None and decision.choice == "cancel"
 
 
-def latest_started_step(view: RunState) -> StepState | None:
-    """The step that a run had reached."""
-    started = [step for step in view.steps if step.status != "pending"]
+def latest_started_step(state: RunState) -> StepState | None:
+    """Return the last step that started, None if none did."""
+    started = [step for step in state.steps if step.status != "pending"]
     return started[-1] if started else None

@@ -1,1 +1,1 @@
-"""Named checks: facts in, Findings out. Pure."""
+"""Run the named checks: facts in, Findings out. Pure."""

@@ -1,4 +1,4 @@
-"""The named checks on the Engine that a migration would leave: its version, its options, and the way to it. Pure."""
+"""Check the Engine that a migration would leave: its version, its options, and its API. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,9 +12,10 @@ from jobs.facts.host import HostFacts
 from jobs.facts.packages import Package, parse_engine_version
 from jobs.inventory.model import Host
 
-OLDEST_SUPPORTED_ENGINE = (1, 12)  # the oldest Engine that the Docker SDK speaks with
+OLDEST_SUPPORTED_ENGINE = (1, 12)  # the oldest Engine that the Docker SDK supports
 DEFAULT_FILE = "/etc/default/docker"
-PASS_TEXT: Mapping[str, str] = MappingProxyType(  # what the options' findings are silent about -> what that means
+# Check -> its text when there is no such finding.
+PASS_TEXT: Mapping[str, str] = MappingProxyType(
     {
         "live-restore": "not set",
         "firewall backend": "not nftables",
@@ -23,16 +24,17 @@ PASS_TEXT: Mapping[str, str] = MappingProxyType(  # what the options' findings a
         "options without a reader": "none",
     }
 )
-PASS_HINTS: Mapping[str, str] = MappingProxyType(  # to what passes and is to be known all the same
+# Check -> a hint that is worth reading although the finding passes.
+PASS_HINTS: Mapping[str, str] = MappingProxyType(
     {
-        "live-restore": "Before an Engine is restarted, drain its node.",
-        "options without a reader": "What is still wanted belongs into the unit or daemon.json; the rest misleads.",
+        "live-restore": "Drain the node before you restart its Engine.",
+        "options without a reader": "Move options you still want into the unit or daemon.json, and delete the rest.",
     }
 )
 
 
 def check_options(options: OptionFiles, findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """`found` in the options, what nobody reads of them, and what is all right."""
+    """Return the findings with hints, one for each unused option, and a pass for each check without one."""
     all_findings = (*findings, *_find_unused_options(options))
     hinted = (replace(finding, hint=finding.hint or PASS_HINTS.get(finding.check, "")) for finding in all_findings)
     silent = PASS_TEXT.keys() - {finding.check for finding in all_findings}
@@ -40,7 +42,7 @@ def check_options(options: OptionFiles, findings: Sequence[Finding]) -> tuple[Fi
 
 
 def _find_unused_options(options: OptionFiles) -> Iterator[Finding]:
-    """Besides DOCKER_OPTS: options under a name that the unit does not use, and drop-ins that a later one replaces."""
+    """Find variables with options that the unit does not use, except DOCKER_OPTS, and drop-ins that are replaced."""
     if not options.unit.fragment_path:
         return
     flags = [
@@ -56,7 +58,7 @@ def _find_unused_options(options: OptionFiles) -> Iterator[Finding]:
     for number, path in enumerate(options.unit.drop_in_paths, 1):
         alone = replace(options, unit=replace(options.unit, drop_in_paths=options.unit.drop_in_paths[:number]))
         if path in _option_paths(alone) - _option_paths(options):
-            yield Finding("options without a reader", "pass", f"{path} has options, and a later drop-in replaces them")
+            yield Finding("options without a reader", "pass", f"{path} has options that a later drop-in replaces")
 
 
 def _unit_uses(options: OptionFiles, name: str) -> bool:
@@ -70,47 +72,46 @@ def _option_paths(options: OptionFiles) -> set[str]:
 
 def check_version(package: Package, target_version: str) -> Finding:
     if target_version in package.downgrades:
-        text = f"apt would bring {target_version}, older than {package.installed}: no Engine reads what a newer one has written"
-        return Finding(
-            "candidate version", "block", text, "Name one that is no older: [engine] version; or a source that has one."
-        )
+        text = f"apt would downgrade {package.installed} to {target_version}; an older Engine cannot read newer data"
+        hint = "Set [engine] version to one that is not older, or use an apt source that offers one."
+        return Finding("candidate version", "block", text, hint)
     if target_version == package.installed and not package.replaces:
         return Finding("candidate version", "pass", f"{target_version} is installed")
     return Finding("candidate version", "pass", f"apt offers {target_version}")
 
 
 def check_api(host: Host, facts: HostFacts, options_after: OptionFiles) -> tuple[Finding, ...]:
-    """Only an answer over TLS counts as success. `after`: the options as they would be."""
+    """Check that the restarted Engine can be verified over TLS. `options_after`: the options after the migration."""
     if facts.environment is None:
         return ()
     return (_api_unavailable(host, facts.environment, options_after) or _api_reachable(host, facts),)
 
 
 def _api_unavailable(host: Host, environment: HostEnvironment, options_after: OptionFiles) -> Finding | None:
-    """Why it could never answer."""
+    """Return why the API could never answer with these options, or None."""
     if not _has_tls(options_after) or not (listens_tcp(options_after) or environment.has_tcp_socket):
-        text = f"with its options {host.name}'s Engine has no TCP port with TLS: Imker could not see it come back"
-        hint = f"Give it -H tcp://0.0.0.0:{host.engine_port}, tlsverify, tlscacert, tlscert, tlskey; restart it first."
+        text = f"{host.name}'s Engine opens no TCP port with TLS, so Imker could not verify its restart"
+        hint = f"Set -H tcp://0.0.0.0:{host.engine_port}, tlsverify, tlscacert, tlscert, and tlskey, then restart it."
         return Finding("Engine API", "block", text, hint)
     if environment.unreadable_files:
-        text = f"{', '.join(environment.unreadable_files)} cannot be read: the Engine would not start with TLS"
-        hint = f"Put it back, or mend the options: docker-machine regenerate-certs {host.name}"
+        text = f"{', '.join(environment.unreadable_files)} cannot be read, so the Engine would not start with TLS"
+        hint = f"Restore the file, fix the options, or run: docker-machine regenerate-certs {host.name}"
         return Finding("Engine API", "block", text, hint)
     return None
 
 
 def _api_reachable(host: Host, facts: HostFacts) -> Finding:
-    """What a cut migration has left silent is no news: its next start is among the steps."""
+    """Return the finding on an API that can answer. After an interrupted migration it passes: a restart follows."""
     if facts.api_reachable:
         return Finding("Engine API", "pass", "answers over TLS")
     if facts.engine_version and _major_minor(facts.engine_version) < OLDEST_SUPPORTED_ENGINE:
         return Finding(
-            "Engine API", "pass", f"Engine {parse_engine_version(facts.engine_version)} is asked by its own command"
+            "Engine API", "pass", f"Engine {parse_engine_version(facts.engine_version)} is read with the docker command"
         )
     if facts.options_changed or facts.previously_running is not None:
-        return Finding("Engine API", "pass", "is to answer once the Engine is restarted")
-    text = f"{host.name}'s Engine does not answer over TLS from here now: if it does not afterwards, all goes back"
-    hint = f"See that port {host.engine_port} is open from here, and that both sides' certificates are of one CA."
+        return Finding("Engine API", "pass", "expected to answer after the Engine restarts")
+    text = f"{host.name}'s Engine is unreachable over TLS; if it stays so after the restart, Imker rolls back"
+    hint = f"Check that port {host.engine_port} is open to Imker and that both certificates come from the same CA."
     return Finding("Engine API", "warn", text, hint)
 
 

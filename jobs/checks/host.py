@@ -1,6 +1,6 @@
-"""The named checks on a host before it is touched: each passes, warns or blocks, and says what to do. Pure.
+"""Check a host before it is changed: each check passes, warns, or blocks, and names the next action. Pure.
 
-A text holds no figure that grows while somebody reads it: a person's yes is bound to these words.
+A text contains no number that changes over time, because an approval is bound to the exact texts.
 """
 
 import ipaddress
@@ -14,18 +14,18 @@ from jobs.facts.host import HostFacts
 from jobs.facts.packages import parse_engine_version
 from jobs.inventory.model import Host
 
-CLOCK_WARN, CLOCK_BLOCK = 5.0, 3000.0  # seconds: worth a word; a node certificate is backdated by an hour, not more
-LOW_DISK, NO_DISK = 2 * 2**30, 500 * 2**20  # bytes: images and a package upgrade need room
-EXPIRY_WARN = 30 * 24 * 3600.0  # seconds before a certificate's end at which to speak
-OVERLAY_MTU = 1500  # below it, overlay networks' own 1450 does not fit
-OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (29.3 again: 1.40)"}  # since which Engine no older API is spoken
-DEFAULT_ADDRESS_POOL = "10.0.0.0/8"  # swarm mode's own default
+CLOCK_WARN, CLOCK_BLOCK = 5.0, 3000.0  # seconds; swarm mode backdates node certificates by one hour
+LOW_DISK, NO_DISK = 2 * 2**30, 500 * 2**20  # bytes that images and a package upgrade need
+EXPIRY_WARN = 30 * 24 * 3600.0  # seconds of warning before a certificate expires
+OVERLAY_MTU = 1500  # bytes; overlay networks use 1450 of it
+OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (29.3 again: 1.40)"}  # Engine -> the oldest API version it accepts
+DEFAULT_ADDRESS_POOL = "10.0.0.0/8"  # the default of swarm mode
 
 
 def check_host(
     host: Host, facts: HostFacts, target_version: str, *, current_time: float, pool: str = DEFAULT_ADDRESS_POOL
 ) -> tuple[Finding, ...]:
-    """`target`: the Engine's version after; `clock`: UNIX seconds; `pool`: the swarm's address pool."""
+    """Return the findings on the host. `target_version`: of the Engine; `current_time`: UNIX seconds; `pool`: CIDR."""
     environment = facts.environment
     if environment is None:
         return ()
@@ -52,22 +52,21 @@ def _finding(check: str, level: Level, text: str, hint: str = "") -> Iterator[Fi
 
 
 def _check_ssh_access(host: Host) -> Iterator[Finding]:
-    """Without it nothing here is known: then the look itself ends with one of these."""
-    yield Finding("host key", "pass", "the known one")
-    yield Finding("SSH", "pass", f"{host.ssh_user} is let in")
+    """Pass all three: gathering fails with one of these checks when SSH or sudo is missing."""
+    yield Finding("host key", "pass", "matches known_hosts")
+    yield Finding("SSH", "pass", f"{host.ssh_user} can log in")
     yield Finding("sudo", "pass", f"{host.ssh_user} needs no password")
 
 
 def _check_clock(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
     offset = abs(environment.clock_offset)
     if offset < CLOCK_WARN:
-        return _finding("clock", "pass", "agrees with ours")
+        return _finding("clock", "pass", "in sync with Imker")
     level: Level = "block" if offset > CLOCK_BLOCK else "warn"
     direction = "ahead of" if environment.clock_offset > 0 else "behind"
-    text = f"{host.name}'s clock is {_round_duration(offset)} {direction} ours; nodes with clocks apart refuse each other's certificates"
-    return _finding(
-        "clock", level, text, f"Set it right on {host.name}: systemctl restart systemd-timesyncd, or chronyc makestep."
-    )
+    text = f"{host.name}'s clock is {_round_duration(offset)} {direction} Imker's; nodes may reject its certificates"
+    hint = f"Sync the clock on {host.name}: systemctl restart systemd-timesyncd, or chronyc makestep."
+    return _finding("clock", level, text, hint)
 
 
 def _round_duration(seconds: float) -> str:
@@ -76,32 +75,32 @@ def _round_duration(seconds: float) -> str:
         if seconds >= 3600
         else f"over {int(seconds // 60)} min"
         if seconds >= 60
-        else "some seconds"
+        else "a few seconds"
     )
 
 
 def _check_disk(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
     if environment.free_bytes is None or environment.free_bytes >= LOW_DISK:
-        return _finding("disk", "pass", "room enough")
+        return _finding("disk", "pass", "enough free space")
     level: Level = "block" if environment.free_bytes < NO_DISK else "warn"
-    summary = f"less than {'500 MB' if level == 'block' else '2 GB'} left where the Engine or apt writes"
+    summary = f"less than {'500 MB' if level == 'block' else '2 GB'} free where the Engine or apt writes"
     return _finding(
         "disk",
         level,
         summary,
-        f"Make room on {host.name}: docker system df, apt-get clean, journalctl --vacuum-size=100M.",
+        f"Free disk space on {host.name}: docker system df, apt-get clean, journalctl --vacuum-size=100M.",
     )
 
 
 def _check_init_system(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
     if environment.init_system == "systemd":
         return _finding("init system", "pass", "systemd")
-    text = f"{host.name} is run by {environment.init_system}; Imker works with systemd"
-    return _finding("init system", "block", text, "Upgrade the host's distribution first.")
+    text = f"{host.name} runs {environment.init_system}; Imker requires systemd"
+    return _finding("init system", "block", text, "Upgrade the host's Linux distribution first.")
 
 
 def _check_packages(host: Host, facts: HostFacts, environment: HostEnvironment) -> Iterator[Finding]:
-    """The Engine's own package, left half-way by an upgrade that was cut, is what a migration mends without asking."""
+    """Check dpkg and its lock. A migration repairs the Engine's own half-installed package without asking."""
     own_packages = (
         {facts.package.name, facts.package.replaces, "docker-cli", "docker-ce-cli", "containerd", "containerd.io"}
         if facts.package
@@ -109,18 +108,18 @@ def _check_packages(host: Host, facts: HostFacts, environment: HostEnvironment) 
     )
     others = [line for line in environment.broken_packages if line.split(" ")[0] not in own_packages]
     if environment.apt_lock_holder and facts.upgrade_state not in ("active", "activating"):
-        text = f"{environment.apt_lock_holder} holds dpkg's lock; the upgrade would wait for it, 10 minutes at most"
-        yield Finding("apt lock", "warn", text, "Let it end first, or continue.")
+        text = f"{environment.apt_lock_holder} holds the dpkg lock; the upgrade would wait up to 10 minutes for it"
+        yield Finding("apt lock", "warn", text, "Wait until it finishes, or continue.")
     else:
         yield Finding("apt lock", "pass", "free")
     if others:
-        text = f"dpkg has not finished: {', '.join(others)}; it would be finished first, with its conffiles as they are"
-        yield Finding("dpkg", "warn", text, f"Or do it yourself on {host.name}: dpkg --configure -a")
+        text = f"half-installed packages: {', '.join(others)}; the upgrade would configure them first"
+        yield Finding("dpkg", "warn", text, f"To do it yourself, run on {host.name}: dpkg --configure -a")
     elif environment.broken_packages:
-        hint = "An upgrade was cut; its end is the first thing that is done."
-        yield Finding("dpkg", "pass", f"{', '.join(environment.broken_packages)}: will be mended", hint)
+        hint = "An upgrade was interrupted. Imker completes it first."
+        yield Finding("dpkg", "pass", f"{', '.join(environment.broken_packages)}: will be repaired", hint)
     else:
-        yield Finding("dpkg", "pass", "nothing half-done")
+        yield Finding("dpkg", "pass", "no half-installed packages")
 
 
 def _check_storage_driver(environment: HostEnvironment, target_version: str) -> Iterator[Finding]:
@@ -128,24 +127,23 @@ def _check_storage_driver(environment: HostEnvironment, target_version: str) -> 
     major = int(version.split(".")[0]) if version else 0
     first = REMOVED_DRIVERS.get(environment.storage_driver)
     if not environment.storage_driver or first is None or major < first:
-        return _finding("storage driver", "pass", environment.storage_driver or "not known while the Engine is down")
-    text = f"the Engine uses {environment.storage_driver}, which Engine {major} does not have: its images and containers would be gone"
-    return _finding(
-        "storage driver", "block", text, "Move them to overlay2 first, or choose an older [engine] version."
-    )
+        return _finding("storage driver", "pass", environment.storage_driver or "unknown while the Engine is down")
+    text = f"Engine {major} has no {environment.storage_driver} driver; images and containers would become inaccessible"
+    hint = "Move them to overlay2 first, or choose an older [engine] version."
+    return _finding("storage driver", "block", text, hint)
 
 
 def _check_certificate(host: Host, environment: HostEnvironment, current_time: float) -> Iterator[Finding]:
     if environment.certificate_expires is None:
-        return _finding("TLS certificate", "pass", "none that could be read")
+        return _finding("TLS certificate", "pass", "could not be read")
     seconds_left = environment.certificate_expires - current_time
     if seconds_left > EXPIRY_WARN:
-        return _finding("TLS certificate", "pass", "good for more than 30 days")
-    hint = f"docker-machine regenerate-certs {host.name}, or a new {host.name} certificate from your CA."
+        return _finding("TLS certificate", "pass", "valid for more than 30 days")
+    hint = f"Run docker-machine regenerate-certs {host.name}, or issue a new certificate from your CA."
     if seconds_left > 0:
-        return _finding("TLS certificate", "warn", "the Engine's certificate ends within 30 days", hint)
+        return _finding("TLS certificate", "warn", "the Engine's certificate expires within 30 days", hint)
     return _finding(
-        "TLS certificate", "block", "the Engine's certificate has ended: nothing could verify the Engine", hint
+        "TLS certificate", "block", "the Engine's certificate has expired, so Imker cannot verify the Engine", hint
     )
 
 
@@ -154,8 +152,13 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
         container.name for container in facts.containers if container.running and container.restart_policy == "no"
     ]
     if without:
-        hint = "What is to survive a restart of the host needs one: docker update --restart=unless-stopped NAME"
-        yield Finding("restart policies", "pass", f"{', '.join(without)}: none; Imker starts them again", hint)
+        hint = "To make a container survive a reboot, run: docker update --restart=unless-stopped NAME"
+        yield Finding(
+            "restart policies",
+            "pass",
+            f"{', '.join(without)}: no restart policy; Imker restarts them after the upgrade",
+            hint,
+        )
     else:
         yield Finding("restart policies", "pass", "every running container has one")
     on_overlays = [
@@ -163,8 +166,8 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
     ]
     if on_overlays:
         names = ", ".join(sorted(set(environment.overlay_networks)))
-        text = f"{', '.join(on_overlays)}: on an overlay network of the classic store ({names}), which swarm mode cannot serve"
-        hint = "Put them on another network first: docker network connect, then docker network disconnect."
+        text = f"{', '.join(on_overlays)}: on a classic overlay network ({names}), which swarm mode does not support"
+        hint = "Move them to another network first: docker network connect, then docker network disconnect."
         yield Finding("classic overlay networks", "block", text, hint)
     else:
         yield Finding("classic overlay networks", "pass", "no container is on one")
@@ -176,36 +179,39 @@ def _check_engine_changes(facts: HostFacts, target_version: str) -> Iterator[Fin
     oldest = next((api for first, api in sorted(OLDEST_API_SINCE.items(), reverse=True) if major >= first), "")
     driving = [container.name for container in facts.containers if container.mounts_docker_socket]
     if oldest and driving:
-        text = (
-            f"{', '.join(driving)}: drive the Engine through its socket; Engine {major} speaks no API before {oldest}"
+        text = f"{', '.join(driving)}: use the Docker socket; Engine {major} rejects API versions before {oldest}"
+        yield Finding(
+            "API of helpers",
+            "pass",
+            text,
+            "Check that these containers support a newer API. Otherwise they fail after the upgrade.",
         )
-        yield Finding("API of helpers", "pass", text, "See that they are young enough; what is too old fails after it.")
     if major >= 29:
-        text = "containers get a limit of 1024 open files from Engine 29 on, unless they have one of their own"
-        yield Finding("open files", "pass", text, "Where that is too few: default-ulimits in daemon.json.")
+        text = "since Engine 29, containers without their own limit may open 1024 files"
+        yield Finding("open files", "pass", text, "If that is too low, set default-ulimits in daemon.json.")
 
 
 def _check_network(host: Host, environment: HostEnvironment, pool: str) -> Iterator[Finding]:
     address = host.advertise_address
     mtu = dict(environment.address_mtus).get(address)
     if mtu is None and environment.address_mtus:
-        text = f"{address} is on none of {host.name}'s interfaces; other nodes would be told to look for it there"
-        hint = f"Set [hosts.{host.name}] address, or swarm_address, to one that the host has."
+        text = f"no interface of {host.name} has {address}, so other nodes could not reach it"
+        hint = f"Set [hosts.{host.name}] address, or swarm_address, to an address of the host."
         yield Finding("address", "block", text, hint)
     else:
-        yield Finding("address", "pass", f"{address} is the host's own" if mtu is not None else "could not be read")
+        yield Finding("address", "pass", f"{address} belongs to the host" if mtu is not None else "could not be read")
     if mtu and mtu < OVERLAY_MTU:
-        text = f"the link's MTU is {mtu}; overlay networks assume 1500, and big packets would be lost"
-        hint = f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}, ingress anew with it too."
+        text = f"the MTU is {mtu}, but overlay networks assume 1500: large packets would be lost"
+        hint = f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}, and re-create ingress with it."
         yield Finding("MTU", "warn", text, hint)
     else:
         yield Finding("MTU", "pass", str(mtu) if mtu else "could not be read")
     overlapping = [route for route in environment.routes if _networks_overlap(route, pool)]
     if overlapping:
-        text = f"{host.name} routes {', '.join(overlapping)}, inside the swarm's address pool {pool}"
-        yield Finding("address pool", "warn", text, "Choose another before the swarm starts: [fleet] address_pool.")
+        text = f"{host.name} routes {', '.join(overlapping)}, which overlaps the swarm's address pool {pool}"
+        yield Finding("address pool", "warn", text, "Set another [fleet] address_pool before the swarm is initialized.")
     else:
-        yield Finding("address pool", "pass", f"no route of the host is inside {pool}")
+        yield Finding("address pool", "pass", f"no route of the host overlaps {pool}")
 
 
 def _networks_overlap(route: str, pool: str) -> bool:
@@ -214,13 +220,15 @@ def _networks_overlap(route: str, pool: str) -> bool:
 
 def _check_firewall(environment: HostEnvironment) -> Iterator[Finding]:
     if environment.iptables_backend == "nf_tables" and environment.legacy_tables:
-        text = "rules stand in both iptables-legacy and nf_tables; published ports then answer by chance"
-        return _finding("iptables", "warn", text, "Move the legacy rules over, then: rmmod iptable_filter iptable_nat.")
-    return _finding("iptables", "pass", environment.iptables_backend or "says nothing of its kind")
+        text = "iptables-legacy and nf_tables both have rules; published ports may not work"
+        return _finding(
+            "iptables", "warn", text, "Move the legacy rules to nf_tables, then run: rmmod iptable_filter iptable_nat."
+        )
+    return _finding("iptables", "pass", environment.iptables_backend or "backend unknown")
 
 
 def _check_docker_group(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
     if not environment.user_groups or "docker" in environment.user_groups or host.ssh_user == "root":
-        return _finding("docker group", "pass", f"{host.ssh_user} may use docker")
-    text = f"{host.ssh_user} is not in the group docker; Imker does not need it, people may"
-    return _finding("docker group", "pass", text, f"Let Imker add it: /swarm migrate {host.name} --docker-group")
+        return _finding("docker group", "pass", f"{host.ssh_user} can use docker")
+    text = f"{host.ssh_user} is not in the docker group; Imker does not need it, but people might"
+    return _finding("docker group", "pass", text, f"To add the user, run: /swarm migrate {host.name} --docker-group")

@@ -1,4 +1,4 @@
-"""Check what a host's steps mean for the swarm around it. Pure."""
+"""Check what a host's steps do to its swarm: a second swarm, versions, autolock, quorum. Pure."""
 
 from imker.protocol.values import Finding
 from jobs.facts import quorum
@@ -13,7 +13,7 @@ from jobs.steps import InitSwarm, MarkPending, RestartEngine, Step
 def check_swarm(
     host: Host, facts: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...], target_version: str
 ) -> tuple[Finding, ...]:
-    """What the plan's steps mean for the swarm around the host."""
+    """Return the findings on what the plan's steps do to the swarm."""
     return (
         *_check_unreachable_hosts(host, swarm, steps),
         *_check_stale_nodes(host, facts, swarm),
@@ -24,18 +24,23 @@ def check_swarm(
 
 
 def _check_unreachable_hosts(host: Host, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
-    """Two swarms by mistake are worse than a question."""
+    """Warn before a swarm is initialized while hosts are unreachable, as one of them may manage a swarm already."""
     silent = [name for name in swarm.unreachable if name != host.name]
     if not silent or InitSwarm() not in steps:
         return ()
-    text = f"{', '.join(silent)}: no answer; if one of them manages a swarm already, this starts a second"
+    text = f"unreachable: {', '.join(silent)}; if one of them manages a swarm, this would start a second swarm"
     return (
-        Finding("no swarm elsewhere", "warn", text, "Bring them back first, or continue if you know there is none."),
+        Finding(
+            "no swarm elsewhere",
+            "warn",
+            text,
+            "Make them reachable first, or continue if you know that there is no swarm.",
+        ),
     )
 
 
 def _check_stale_nodes(host: Host, facts: HostFacts, swarm: SwarmFacts) -> tuple[Finding, ...]:
-    """A host that left and comes again is a new node; the old entry stays on the list, as a manager it even counts."""
+    """Find the host's old node entries. An old manager entry still counts for the quorum."""
     host_names, node = (host.name, host.advertise_address), find_own_node(host, facts.membership, swarm.nodes)
     old = [
         other
@@ -46,12 +51,14 @@ def _check_stale_nodes(host: Host, facts: HostFacts, swarm: SwarmFacts) -> tuple
         return ()
     ids = " ".join(node.id[:12] for node in old)
     first = f"docker node demote {ids}; " if any(node.role == "manager" for node in old) else ""
-    text = f"the swarm's list still has {host.name} from before, Down: {ids}"
-    return (Finding("old nodes", "pass", text, f"Once it is in again, on a manager: {first}docker node rm {ids}"),)
+    text = f"the swarm still lists old nodes of {host.name}, state Down: {ids}"
+    return (
+        Finding("old nodes", "pass", text, f"After it has joined again, run on a manager: {first}docker node rm {ids}"),
+    )
 
 
 def _check_versions(host: Host, facts: HostFacts, swarm: SwarmFacts, target_version: str) -> tuple[Finding, ...]:
-    """Mixed versions in one swarm have broken ingress, and managers that do not understand each other."""
+    """Warn of mixed versions, which have broken the ingress network and the managers' communication."""
     own = find_own_node(host, facts.membership, swarm.nodes)
     others = {parse_engine_version(node.engine_version) for node in swarm.nodes if node != own} - {
         parse_engine_version(target_version),
@@ -59,45 +66,51 @@ def _check_versions(host: Host, facts: HostFacts, swarm: SwarmFacts, target_vers
     }
     if not others:
         return (Finding("engine versions", "pass", f"all on {parse_engine_version(target_version)}"),)
-    text = f"nodes of the swarm run {', '.join(sorted(others))}; this host would run {parse_engine_version(target_version)}"
-    return (
-        Finding("engine versions", "warn", text, "Choose theirs: [engine] version; or upgrade them too, one by one."),
-    )
+    target = parse_engine_version(target_version)
+    text = f"nodes of the swarm run {', '.join(sorted(others))}; this host would run {target}"
+    hint = "Set [engine] version to theirs, or upgrade these nodes too, one at a time."
+    return (Finding("engine versions", "warn", text, hint),)
 
 
 def _restarts_manager(host: Host, facts: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> bool:
-    """A manager that restarts is away for a while: the others have to be enough, and its keys at hand."""
+    """Return whether the steps restart a manager. Meanwhile the other managers must keep quorum."""
     return is_manager(host, facts, swarm) and any(isinstance(step, RestartEngine) for step in steps)
 
 
 def _check_autolock(host: Host, facts: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
     if not swarm.autolock:
-        return Finding("autolock", "pass", "off" if swarm.exists else "no swarm yet, and it starts unlocked")
+        return Finding(
+            "autolock", "pass", "off" if swarm.exists else "no swarm yet; a new one starts with autolock off"
+        )
     if not _restarts_manager(host, facts, swarm, steps):
-        hint = "A manager asks for the unlock key after each restart: docker swarm unlock"
-        return Finding("autolock", "pass", "the swarm is locked; nothing here needs its key", hint)
-    text = "the swarm is locked: after its restart this manager waits for the unlock key"
-    hint = "Have `docker swarm unlock` ready on the host, or take the lock off: docker swarm update --autolock=false"
+        hint = "After each restart a manager needs the unlock key: docker swarm unlock"
+        return Finding("autolock", "pass", "on, but no step needs the unlock key", hint)
+    text = "autolock is on: this manager would wait for the unlock key after its restart"
+    hint = "Turn autolock off, then migrate: docker swarm update --autolock=false"
     return Finding("autolock", "block", text, hint)
 
 
 def _check_quorum(host: Host, facts: HostFacts, swarm: SwarmFacts, steps: tuple[Step, ...]) -> Finding:
-    """Now and after, and what is left meanwhile."""
+    """Check the quorum now, during the restart of a manager, and afterwards."""
     managers = [node for node in swarm.nodes if node.role == "manager"]
     if not _restarts_manager(host, facts, swarm, steps):
         return Finding("quorum", "pass", _describe_change(len(managers), steps))
     unreachable = [node.hostname for node in managers if node.manager_status not in ("leader", "reachable")]
     remaining = len(managers) - len(unreachable) - 1
     if remaining >= len(managers) // 2 + 1:
-        return Finding("quorum", "pass", f"{remaining} of {len(managers)} managers go on while this one restarts")
+        return Finding(
+            "quorum", "pass", f"{remaining} of {len(managers)} managers stay available while this one restarts"
+        )
     if unreachable:
-        text = f"{', '.join(unreachable)} does not answer; with this manager away too, the swarm has no quorum"
-        return Finding("quorum", "block", text, "Bring it back first.")
-    text = f"{remaining} of {len(managers)} managers stay: the swarm takes no changes until this one is back"
-    return Finding("quorum", "pass" if len(managers) == 1 else "warn", text, "Its services go on running.")
+        text = f"unreachable: {', '.join(unreachable)}; while this manager restarts, the swarm would lose quorum"
+        return Finding("quorum", "block", text, "Make it reachable first.")
+    text = (
+        f"{remaining} of {len(managers)} managers remain, so the swarm accepts no changes until this one has restarted"
+    )
+    return Finding("quorum", "pass" if len(managers) == 1 else "warn", text, "Its services keep running.")
 
 
 def _describe_change(managers: int, steps: tuple[Step, ...]) -> str:
     now = f"now {quorum.describe_tolerance(managers)}" if managers else "no swarm yet"
     more = any(isinstance(step, InitSwarm | MarkPending) for step in steps)
-    return f"{now}; with this one {quorum.describe_tolerance(managers + 1)}" if more else f"{now}; that stays so"
+    return f"{now}; with this one {quorum.describe_tolerance(managers + 1)}" if more else f"{now}; unchanged"

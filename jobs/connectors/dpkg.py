@@ -1,10 +1,10 @@
-"""Ask dpkg on a host."""
+"""Query dpkg on a host."""
 
 from jobs.connectors.shell import Shell
 
 
 def query_packages(shell: Shell, *names: str) -> list[tuple[str, str, str]]:
-    """(dpkg's state, name, version) of those of these packages that dpkg knows a version of."""
+    """Return (dpkg state, name, version) of the packages that have a version in dpkg's database."""
     form = "${db:Status-Abbrev}|${Package}|${Version}\n"
     output = shell.run("dpkg-query", "-W", "-f", form, *names, check=False).stdout
     rows = (tuple(part.strip() for part in line.split("|")) for line in output.splitlines())

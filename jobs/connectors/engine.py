@@ -1,6 +1,6 @@
-"""An Engine over its TLS port: the only place that knows the Docker SDK.
+"""Connect to an Engine over its TLS port. The only module that uses the Docker SDK.
 
-In: a Host. Out: plain values, or an error of jobs.errors. After an Engine's restart, make a new one.
+In: a Host. Out: plain values, or an error of jobs.errors. Create a new Engine after each restart of the daemon.
 """
 
 import json
@@ -26,12 +26,12 @@ from jobs.facts import packages, swarm
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 
-JOIN_TIMEOUT = 30  # seconds: an Engine itself answers after 20 that its join goes on in the background
-OLDEST_API_VERSION = "1.24"  # the API version of the first Engine with swarm mode, and the SDK's oldest
-NOT_AN_ENGINE = "answers what no Engine does"
+JOIN_TIMEOUT = 30  # seconds; after 20 an Engine answers that its join continues in the background
+OLDEST_API_VERSION = "1.24"  # of the first Engine with swarm mode; the oldest that the SDK supports
+INVALID_ANSWER = "sent an answer that no Docker Engine sends"
 TOKEN = re.compile(r"SWMTKN-[0-9A-Za-z-]{1,200}")
-NODES = 5000
-LISTEN_ADDRESS = "0.0.0.0:2377"  # swarm mode's own default; the advertise address is always explicit
+MAX_NODES = 5000
+LISTEN_ADDRESS = "0.0.0.0:2377"  # the default of swarm mode; the advertise address is always explicit
 
 
 SpecChange = Callable[[dict[str, Any]], dict[str, Any]]
@@ -39,7 +39,7 @@ SpecChange = Callable[[dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Secret:
-    """A join token on its way from one Engine to another; prints as nothing."""
+    """A join token on its way from one Engine to another. Its value is never printed."""
 
     value: str
 
@@ -50,21 +50,21 @@ class Secret:
 
 
 class Engine:
-    """One Engine's API. `timeout`: seconds for each call, whole. Connecting asks for its API version."""
+    """The API of one Engine. `timeout`: seconds for each call, in total. Connecting reads the API version."""
 
     def __init__(self, host: Host, timeout: float = 10) -> None:
         self.host = host
         with _translate_errors(host):
             first = _client(host, OLDEST_API_VERSION, timeout)
-            said = _without_surrogates(first.version(api_version=False))
-            packages.parse_engine_version(said["Version"])
-            self.version = {"Version": one_line(said["Version"], swarm.MAX_WORD_LENGTH)}
-            speaks = _parse_api_version(said["ApiVersion"])
-            self._api_is_old = version_lt(speaks, OLDEST_API_VERSION)
-            self._api = first if self._api_is_old else _client(host, speaks, timeout)
+            answer = _without_surrogates(first.version(api_version=False))
+            packages.parse_engine_version(answer["Version"])
+            self.version = {"Version": one_line(answer["Version"], swarm.MAX_WORD_LENGTH)}
+            api_version = _parse_api_version(answer["ApiVersion"])
+            self._api_is_old = version_lt(api_version, OLDEST_API_VERSION)
+            self._api = first if self._api_is_old else _client(host, api_version, timeout)
 
     def info(self) -> dict[str, Any]:
-        """Of an Engine before swarm mode, too: asked without a version, as it knows none that the SDK speaks."""
+        """Return the answer of /info. An Engine before swarm mode is queried without an API version."""
         with _translate_errors(self.host):
             api: Any = self._api
             unversioned_info = self._api_is_old and api._result(
@@ -75,31 +75,34 @@ class Engine:
             return answer
 
     def nodes(self) -> list[dict[str, Any]]:
+        """Return the nodes of the swarm. Raise EngineRefused if this Engine is not a manager."""
         with _translate_errors(self.host):
             answer: list[dict[str, Any]] = _without_surrogates(self._api.nodes())
-            if len(answer) > NODES:
+            if len(answer) > MAX_NODES:
                 raise EngineRefused(
-                    f"{self.host.name} names {len(answer)} nodes, which no swarm has", host=self.host.name
+                    f"{self.host.name} listed {len(answer)} nodes; Imker accepts {MAX_NODES} at most",
+                    host=self.host.name,
                 )
             for node in answer:
                 swarm.parse_node(node)
             return answer
 
     def worker_token(self) -> Secret:
+        """Return the token with which workers join this manager's swarm."""
         with _translate_errors(self.host):
             token = self._api.inspect_swarm()["JoinTokens"]["Worker"]
             if not isinstance(token, str) or not TOKEN.fullmatch(token):
-                raise EngineRefused(f"{self.host.name} shows no join token", host=self.host.name)
+                raise EngineRefused(f"{self.host.name} returned no valid join token", host=self.host.name)
             return Secret(token)
 
     def autolock(self) -> bool:
-        """Whether a manager that restarts waits for the swarm's unlock key."""
+        """Return whether a restarted manager waits for the swarm's unlock key."""
         with _translate_errors(self.host):
             encryption = self._api.inspect_swarm()["Spec"].get("EncryptionConfig") or {}
             return bool(encryption.get("AutoLockManagers"))
 
     def init(self, pool: str) -> None:
-        """`pool`: the network that overlay networks are cut from; it cannot be changed later."""
+        """Initialize a swarm. `pool`: CIDR for its overlay networks, which cannot be changed later."""
         with _translate_errors(self.host):
             self._api.init_swarm(
                 advertise_addr=self.host.advertise_address,
@@ -109,7 +112,7 @@ class Engine:
             )
 
     def join(self, manager: str, token: Secret, availability: str) -> None:
-        """`manager`: its address. The SDK's own join knows no availability, the Engine does."""
+        """Join as a worker. `manager`: its address. The SDK's own join has no availability, but the API has."""
         body = {
             "RemoteAddrs": [f"{manager}:2377"],
             "ListenAddr": LISTEN_ADDRESS,
@@ -130,44 +133,48 @@ class Engine:
             self._api.remove_node(_node_id(node), force=True)
 
     def tasks(self, node: str) -> list[dict[str, Any]]:
-        """Of services, on that node, those that have ended too."""
+        """Return the service tasks of a node, including finished ones."""
         with _translate_errors(self.host):
             api: Any = self._api
             return list(api.tasks(filters={"node": _node_id(node)}))
 
     def change_node(self, node: str, change: SpecChange) -> None:
+        """Apply `change` to the Spec of a node."""
         with _translate_errors(self.host):
-            known = _node_id(node)
-            write = partial(self._api.update_node, known)
-            _update_spec(lambda: self._api.inspect_node(known), specs.node_spec, change, write)
+            node_id = _node_id(node)
+            write = partial(self._api.update_node, node_id)
+            _update_spec(lambda: self._api.inspect_node(node_id), specs.node_spec, change, write)
 
     def claim_token(self, token: FencingToken) -> None:
-        """For all managers: it is kept where the nodes are. Raises Superseded when another's number is as high."""
+        """Save the token in the swarm's labels, for all managers. Raise Superseded if another run has a later token."""
         with _translate_errors(self.host):
             _update_spec(self._api.inspect_swarm, specs.swarm_spec, partial(with_token, token), self._api.update_swarm)
 
     def repair_claim(self) -> tuple[str, ...]:
-        """Take a broken fencing number off the swarm; return what was taken off."""
-        taken: list[str] = []
+        """Remove an invalid fencing token from the swarm, and return its text, if there was one."""
+        removed: list[str] = []
         with _translate_errors(self.host):
             _update_spec(
-                self._api.inspect_swarm, specs.swarm_spec, partial(without_broken_token, taken), self._api.update_swarm
+                self._api.inspect_swarm,
+                specs.swarm_spec,
+                partial(without_broken_token, removed),
+                self._api.update_swarm,
             )
-        return tuple(taken[-1:])
+        return tuple(removed[-1:])
 
 
 def _update_spec(
     read: Callable[[], Any], built: Callable[[Any], specs.Spec], change: SpecChange, write: Callable[[int, Any], Any]
 ) -> None:
-    """Read, build the Spec again, change, write with the version index; again when somebody was faster.
+    """Read a Spec, change it, and write it with its version index. Retry after a concurrent change.
 
-    No change, no write. What an Engine shows is never written back as it is.
+    An unchanged Spec is not written. `built` makes the written Spec from known keys only.
     """
     for attempt in range(5):
         current = read()
-        now = built(current["Spec"])
-        new_spec = change(now)
-        if new_spec == now:
+        spec = built(current["Spec"])
+        new_spec = change(spec)
+        if new_spec == spec:
             return
         try:
             write(specs.version_index(current), new_spec)
@@ -177,24 +184,24 @@ def _update_spec(
                 raise
 
 
-def _node_id(said: str) -> str:
-    """A host says itself which node it is, and an ID stands in the path of what a manager is asked."""
-    if not swarm.NODE_ID.fullmatch(said):
-        raise EngineRefused(f"{one_line(said, 40) or 'nothing'} is no node ID", hint="See /swarm nodes.")
-    return said
+def _node_id(reported: str) -> str:
+    """Return the ID if it is valid. A host reports its own node ID, which becomes part of a manager's URL."""
+    if not swarm.NODE_ID.fullmatch(reported):
+        raise EngineRefused(f"invalid node ID: {one_line(reported, 40) or 'none'}", hint="See /swarm nodes.")
+    return reported
 
 
 def _client(host: Host, version: str, timeout: float) -> APIClient:
     base_url = f"https://{host.address}:{host.engine_port}"
     client = APIClient(base_url=base_url, version=version, tls=True, timeout=timeout)  # type: ignore[arg-type]
-    client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the fleet's own CA
+    client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the CA of the fleet
     client.proxies = {}
     client.mount("https://", EngineAdapter(_tls_context(host)))
     return client
 
 
 def _tls_context(host: Host) -> ssl.SSLContext:
-    """docker-machine's certificates have no key identifiers, which Python 3.13 asks for; all else is checked."""
+    """Return a context that verifies the Engine. docker-machine's certificates lack the key IDs that STRICT wants."""
     assert host.tls is not None
     context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
     context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
@@ -202,15 +209,15 @@ def _tls_context(host: Host) -> ssl.SSLContext:
     return context
 
 
-def _parse_api_version(said: str) -> str:
-    """Raise ValueError for what could not stand in a path as it is."""
-    if not re.fullmatch(r"1\.[0-9]{1,3}", said):
-        raise ValueError("no API version")
-    return said
+def _parse_api_version(version: str) -> str:
+    """Return the version if it is valid as a part of a URL. Raise ValueError if not."""
+    if not re.fullmatch(r"1\.[0-9]{1,3}", version):
+        raise ValueError("invalid API version")
+    return version
 
 
 def _without_surrogates(document: Any) -> Any:
-    """Without halves of characters, which JSON lets a host say and nobody can write down."""
+    """Replace lone surrogates, which JSON allows but UTF-8 cannot encode."""
     return json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
 
 
@@ -220,35 +227,35 @@ def _translate_errors(host: Host) -> Iterator[None]:
         yield
     except APIError as api_error:
         explanation = one_line(str(api_error.explanation or api_error))
-        raise EngineRefused(f"{host.name}'s Engine says: {explanation}", host=host.name) from api_error
+        raise EngineRefused(f"{host.name}'s Engine refused: {explanation}", host=host.name) from api_error
     except NotAnEngine as format_error:
-        raise EngineRefused(f"{host.name} {NOT_AN_ENGINE}: {format_error}", host=host.name) from format_error
+        raise EngineRefused(f"{host.name} {INVALID_ANSWER}: {format_error}", host=host.name) from format_error
     except requests.exceptions.InvalidJSONError as format_error:
-        raise EngineRefused(f"{host.name} {NOT_AN_ENGINE}: no JSON", host=host.name) from format_error
+        raise EngineRefused(f"{host.name} {INVALID_ANSWER}: no JSON", host=host.name) from format_error
     except (requests.RequestException, DockerException, OSError) as network_error:
         raise Unreachable(
-            f"{host.name}'s Engine does not answer on {host.address}:{host.engine_port}: {_root_cause(network_error)}",
+            f"{host.name}'s Engine is unreachable at {host.address}:{host.engine_port}: {_root_cause(network_error)}",
             host=host.name,
         ) from network_error
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as format_error:
-        raise EngineRefused(f"{host.name} {NOT_AN_ENGINE}", host=host.name) from format_error
+        raise EngineRefused(f"{host.name} {INVALID_ANSWER}", host=host.name) from format_error
 
 
 def _root_cause(error: Exception) -> str:
-    """requests wraps the cause in layers of class names; people want the last line of it."""
-    for word in (
+    """Return a short cause. requests wraps it in several layers of class names."""
+    for cause in (
         "Connection refused",
         "certificate verify failed",
         "timed out",
         "No route to host",
         "Connection reset",
     ):
-        if word in str(error):
-            return word.lower()
+        if cause in str(error):
+            return cause.lower()
     return one_line(str(error)) or type(error).__name__
 
 
 class EngineFactory(Protocol):
-    """Engine itself, or a stand-in of the tests. `timeout`: seconds for each call."""
+    """Connect to a host's Engine, as `Engine` does. `timeout`: seconds for each call."""
 
     def __call__(self, host: Host, timeout: float = 10) -> Engine: ...

@@ -1,6 +1,6 @@
-"""HTTPS to an Engine: one connection for each call, one deadline for all of it, one size limit, and no redirects.
+"""Send HTTPS requests to an Engine: one connection, one deadline, and one size limit for each call, no redirects.
 
-In: a prepared request of `requests`. Out: its response, whole. A host may answer whatever it likes, at whatever pace.
+In: a prepared request of `requests`. Out: its complete response. A hostile host may answer anything, at any speed.
 """
 
 import math
@@ -19,19 +19,19 @@ from requests.structures import CaseInsensitiveDict
 
 from imker.text import one_line
 
-MAX_BODY_BYTES = 16 * 2**20  # bytes of a body
+MAX_BODY_BYTES = 16 * 2**20
 CHUNK_BYTES = 2**16
 JSON_TYPE = "application/json"
 
 
 class NotAnEngine(requests.RequestException):
-    """The host answered what no Engine does."""
+    """The host sent an answer that no Docker Engine sends."""
 
 
 class _Socket(ssl.SSLSocket):
-    """A TLS socket whose reads and writes all end at `deadline`, however often a few bytes arrive before it."""
+    """A TLS socket with one deadline for all reads and writes, so that slow data cannot extend a call."""
 
-    deadline = math.inf  # by the monotonic clock
+    deadline = math.inf  # of time.monotonic()
 
     def read(self, len: int = 1024, buffer: Any = None) -> Any:
         self._apply_deadline()
@@ -55,7 +55,7 @@ class EngineAdapter(BaseAdapter):
         self._context.sslsocket_class = _Socket
 
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> requests.Response:
-        """`timeout`: seconds from the first packet to the last byte of the answer."""
+        """Send the request. `timeout`: seconds from connecting to the last byte of the answer."""
         with (
             _translate_errors(request),
             _open_connection(request, self._context, time.monotonic() + timeout) as connection,
@@ -66,7 +66,7 @@ class EngineAdapter(BaseAdapter):
                 return _check_response(request, answer)
 
     def close(self) -> None:
-        """Do nothing: no connection outlives its call."""
+        """Do nothing, as each call closes its own connection."""
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def _open_connection(
     plain = socket.create_connection((str(to.hostname), to.port or 443), _remaining_seconds(deadline))
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        plain.settimeout(_remaining_seconds(deadline))  # for the whole handshake
+        plain.settimeout(_remaining_seconds(deadline))  # for the complete handshake
         secured = context.wrap_socket(plain, server_hostname=str(to.hostname))
     except BaseException:
         plain.close()
@@ -102,26 +102,26 @@ def _remaining_seconds(deadline: float) -> float:
 def _check_response(request: requests.PreparedRequest, answer: HTTPResponse) -> requests.Response:
     if 300 <= answer.status < 400:
         where = one_line(answer.getheader("Location") or "nowhere")
-        raise NotAnEngine(f"a redirect ({answer.status}) to {where}, which Imker does not follow")
+        raise NotAnEngine(f"a redirect ({answer.status}) to {where}; Imker does not follow redirects")
     if not 200 <= answer.status < 300 and not 400 <= answer.status < 600:
         raise NotAnEngine(f"status {answer.status}")
     body, form = _read_body(answer), (answer.getheader("Content-Type") or "").split(";")[0].strip().lower()
     if body and answer.status < 300 and form != JSON_TYPE:
-        raise NotAnEngine(f"{one_line(form) or 'no content type'} in the place of {JSON_TYPE}")
+        raise NotAnEngine(f"{one_line(form) or 'no content type'} instead of {JSON_TYPE}")
     return _build_response(request, answer, body)
 
 
 def _read_body(answer: HTTPResponse) -> bytes:
     coding = answer.getheader("Content-Encoding") or "identity"
     if coding.lower() != "identity":
-        raise NotAnEngine(f"a body in the encoding {one_line(coding)}, which was not asked for")
+        raise NotAnEngine(f"a body with content encoding {one_line(coding)}")
     body = bytearray()
     while more := answer.read(CHUNK_BYTES):
         body += more
         if len(body) > MAX_BODY_BYTES:
-            raise NotAnEngine(f"more than {MAX_BODY_BYTES // 2**20} MB")
+            raise NotAnEngine(f"a body of more than {MAX_BODY_BYTES // 2**20} MB")
     if answer.length:
-        raise NotAnEngine("less than it says")
+        raise NotAnEngine("a body shorter than its Content-Length")
     return bytes(body)
 
 
@@ -129,20 +129,20 @@ def _build_response(request: requests.PreparedRequest, answer: HTTPResponse, bod
     made = requests.Response()
     made.status_code, made.reason, made.url, made.request = answer.status, answer.reason, request.url or "", request
     made.headers = CaseInsensitiveDict(answer.getheaders())
-    made.encoding = "utf-8"  # never guessed: that takes a time which the host decides on
+    made.encoding = "utf-8"  # never guessed: the host would decide how long guessing takes
     made._content = body
     return made
 
 
 @contextmanager
 def _translate_errors(request: requests.PreparedRequest) -> Iterator[None]:
-    """Raise what a caller of `requests` expects."""
+    """Translate errors into those that callers of `requests` expect."""
     try:
         yield
     except TimeoutError as late:
         raise requests.Timeout("timed out", request=request) from late
     except HTTPException as strange:
-        raise NotAnEngine(one_line(f"no HTTP ({type(strange).__name__})"), request=request) from strange
+        raise NotAnEngine(one_line(f"no valid HTTP ({type(strange).__name__})"), request=request) from strange
     except OSError as gone:
         if isinstance(gone, requests.RequestException):
             raise

@@ -1,7 +1,7 @@
-"""A later holder's number keeps an older one out, and what is changed checks it itself: a host, or the swarm.
+"""Run root commands with a fencing token. The host rejects commands whose token is older than the latest it has seen.
 
-In: a lock's Lease, and a way to claim with its Mark. Out: the Mark that holds. A holder that slept past its lease, or
-whose Redis has forgotten it, is Superseded at its next word to the host.
+In: a lock's Lease, and a function that claims a host or the swarm with its token. Out: the claimed token. A holder that
+slept past its lease, or that Redis has lost, gets Superseded at its next command.
 """
 
 import re
@@ -13,17 +13,15 @@ from jobs.errors import BrokenFencingToken, JobError, Superseded, Unreachable
 from jobs.locking.fencing_token import MAX_NUMBER, FencingToken
 from jobs.locking.lease import Lease
 
-CLAIM_TIMEOUT, COMMAND_TIMEOUT = (
-    60,
-    25,
-)  # seconds to wait for another's command to end: at a run's or step's begin, and within one
+CLAIM_TIMEOUT = 60  # seconds to wait for another run's command, before a step
+COMMAND_TIMEOUT = 25  # seconds to wait for another run's command, within a step
 REFUSAL = re.compile(r"^imker-fence (?:busy|later|broken) (.{0,200})", re.MULTILINE)
 
 
 def claim_token(lease: Lease, claim: Callable[[FencingToken], None]) -> FencingToken:
-    """Claims for good. Who holds the lock now is the latest: its number is raised, should Redis have lost count.
+    """Claim with the lease's token and return it. If Redis lost its counter, raise the token's number and retry.
 
-    Raises Superseded for who does not hold it any more.
+    Raise Superseded if the lease no longer holds the lock.
     """
     try:
         claim(lease.token)
@@ -31,14 +29,14 @@ def claim_token(lease: Lease, claim: Callable[[FencingToken], None]) -> FencingT
         number = lease.raise_token_above(later.token_number)
         if not number:
             raise
-        mark = replace(lease.token, number=number)
-        claim(mark)
-        return mark
+        token = replace(lease.token, number=number)
+        claim(token)
+        return token
     return lease.token
 
 
 class FencedShell:
-    """A Shell whose commands as root a host runs only while no later run has claimed it. They change it one by one."""
+    """A Shell whose root commands the host runs one at a time, and only until a later run claims the host."""
 
     def __init__(self, shell: Shell, token: FencingToken) -> None:
         self._shell = shell
@@ -49,7 +47,7 @@ class FencedShell:
         return self._shell.host
 
     def claim_host(self) -> None:
-        """Before a step: a connection lost since the last one is made anew."""
+        """Claim the host before a step. Reconnect if the connection was lost."""
         try:
             self._run_as_root(("true",), CLAIM_TIMEOUT)
         except Unreachable:
@@ -65,7 +63,7 @@ class FencedShell:
         timeout: float = 60,
         wrapper: tuple[str, ...] = (),
     ) -> Output:
-        """`timeout`: from when no other's command runs any more."""
+        """Run a command. `timeout`: seconds, without the time that another run's command takes to finish."""
         if not sudo:
             return self._shell.run(*argv, stdin=stdin, check=check, timeout=timeout, wrapper=wrapper)
         output = self._run_as_root((*wrapper, *argv), COMMAND_TIMEOUT, stdin, timeout)
@@ -75,9 +73,9 @@ class FencedShell:
         self._shell.reconnect()
 
     def _run_as_root(self, argv: tuple[str, ...], wait_seconds: int, stdin: str = "", timeout: float = 20) -> Output:
-        under = (*self._wrapper, str(wait_seconds))
+        wrapper = (*self._wrapper, str(wait_seconds))
         output = self._shell.run(
-            *argv, sudo=True, stdin=stdin, check=False, timeout=timeout + wait_seconds, wrapper=under
+            *argv, sudo=True, stdin=stdin, check=False, timeout=timeout + wait_seconds, wrapper=wrapper
         )
         reply = REFUSAL.search(output.stderr) if output.code in (BUSY_EXIT, SUPERSEDED_EXIT, BROKEN_EXIT) else None
         if reply is not None and output.code == BROKEN_EXIT:
@@ -90,17 +88,18 @@ class FencedShell:
         if code == SUPERSEDED_EXIT:
             return Superseded(self.host, other.number, other.run, other.since)
         return JobError(
-            f"a command of run {other.run or 'unknown'} still runs on {self.host} after {wait_seconds} s",
+            f"a command of run {other.run or 'unknown'} is still running on {self.host} after {wait_seconds} s",
             host=self.host,
-            hint=f"See on {self.host} what hangs: fuser -v {FENCE_FILE.rpartition('/')[0]}",
+            hint=f"To find the process on {self.host}, run: fuser -v {FENCE_FILE.rpartition('/')[0]}",
         )
 
 
-FENCE_FILE = "/var/lib/imker/fence"  # the mark of the latest run that may change this host
-BUSY_EXIT, SUPERSEDED_EXIT, BROKEN_EXIT = 75, 76, 77  # exit codes of a refusal
-# Runs a command for the mark $2 $3 $4 (number, run, since), if no other's number is as high. The lock is kept until the
-# command ends: two runs' changes never overlap, whatever has become of their connections. $5: seconds to wait for it.
-# What is no number counts as 0; of one too high, `[` itself would fail, and the lower mark take its place.
+FENCE_FILE = "/var/lib/imker/fence"  # the token of the latest run that may change this host
+BUSY_EXIT, SUPERSEDED_EXIT, BROKEN_EXIT = 75, 76, 77  # exit codes of the script itself
+# The script runs a command with the token $2 $3 $4 (number, run, since) if the host has seen no number as high from
+# another run. It holds a file lock until the command ends, so that commands of two runs never overlap, even after a lost
+# connection. $5: seconds to wait for that lock. Text that is not a number counts as 0. A number above the maximum is
+# rejected, as `[` would fail on it and a lower token would replace it.
 FENCE_SCRIPT = f"""
 set -e
 umask 022; mkdir -p -- "${{1%/*}}"; exec 9<"${{1%/*}}"
@@ -108,7 +107,9 @@ flock -w "$5" 9 || {{ echo "imker-fence busy $(head -c 200 -- "$1" 2>/dev/null)"
 seen=$(head -c 200 -- "$1" 2>/dev/null || true); number=${{seen%% *}}
 case $number in ''|*[!0-9]*) number=0 ;; esac
 if [ "$seen" != "$2 $3 $4" ]; then
-  if [ "${{#number}}" -gt 16 ] || [ "$number" -gt {MAX_NUMBER} ]; then echo "imker-fence broken $seen" >&2; exit {BROKEN_EXIT}; fi
+  if [ "${{#number}}" -gt 16 ] || [ "$number" -gt {MAX_NUMBER} ]; then
+    echo "imker-fence broken $seen" >&2; exit {BROKEN_EXIT}
+  fi
   if [ "$number" -ge "$2" ]; then echo "imker-fence later $seen" >&2; exit {SUPERSEDED_EXIT}; fi
   echo "$2 $3 $4" >"$1~"; mv -f -- "$1~" "$1"
 fi

@@ -1,15 +1,15 @@
-"""Files on a host over any Shell. A changed file is saved beside itself first."""
+"""Read, back up, write, and restore files on a host, over any Shell."""
 
 from datetime import UTC, datetime
 
 from jobs.connectors.shell import Shell
 from jobs.errors import JobError
 
-RUNNING_CONTAINERS_FILE = "/var/lib/imker/ran"  # names of the containers that ran before the Engine's restart
-ROLLBACK_FILE = "/var/lib/imker/before"  # what a migration that is not over goes back to: saved copies, old packages
-LARGEST = 2**16  # characters of a file
-# A copy's name sorts by time; the copy keeps mode and owner, and is noted in $3 if that is to be, before the file is
-# written.
+RUNNING_CONTAINERS_FILE = "/var/lib/imker/ran"  # names of the containers that ran before the restart
+ROLLBACK_FILE = "/var/lib/imker/before"  # rollback point of an unfinished migration: backups, packages
+MAX_FILE_LENGTH = 2**16  # characters
+# A backup's name sorts by time. The backup keeps mode and owner. With $3, its path is appended there, before the file
+# itself is written.
 BACK_UP_SCRIPT = """
 set -e
 [ -e "$1" ] || exit 0
@@ -18,8 +18,8 @@ cp -p -- "$1" "$1.imker-$2"
 umask 022; mkdir -p -- "${3%/*}"; echo "$1.imker-$2" >> "$3"
 """
 APPEND_SCRIPT = 'set -e; umask 022; mkdir -p -- "${1%/*}"; printf "%s\\n" "$2" >> "$1"'
-# tmp + mv: a reader sees the old text or the new, never a half; mode and owner stay, and are there
-# before the text is; so does a link to the file.
+# Write a temporary file, then move it: a reader sees the old or the new text, never a part. Mode and owner are kept, and
+# set before the text is written. A symbolic link stays a link.
 WRITE_SCRIPT = """
 set -e
 umask 022; mkdir -p -- "$(dirname -- "$1")"
@@ -39,48 +39,50 @@ LIST_SCRIPT = 'for copy in "$1".imker-*; do [ -e "$copy" ] && printf "%s\\n" "$c
 
 
 def read_file(shell: Shell, path: str) -> str | None:
-    """A file's text, None if there is no such file. What is no UTF-8 in it is written back as it was.
+    """Return a file's text, None if it does not exist. Bytes that are not UTF-8 survive writing it back.
 
-    Raises JobError for a file that is too large to be one of options: it would be read in pieces, or for hours."""
+    Raise JobError for a file over MAX_FILE_LENGTH, which is no option file.
+    """
     output = shell.run("cat", "--", path, sudo=True, check=False)
-    if output.code == 0 and len(output.lossless_stdout) > LARGEST:
+    if output.code == 0 and len(output.lossless_stdout) > MAX_FILE_LENGTH:
         raise JobError(
-            f"{path} on {shell.host} is larger than {LARGEST // 1024} KB",
+            f"{path} on {shell.host} is larger than {MAX_FILE_LENGTH // 1024} KB",
             host=shell.host,
-            hint=f"Look at it on {shell.host}: Imker reads no options from a file of that size. Then plan again.",
+            hint=f"Check the file on {shell.host}: Imker reads no options from files of that size. Then plan again.",
             check="options not understood",
         )
     return output.lossless_stdout if output.code == 0 else None
 
 
 def list_backups(shell: Shell, path: str) -> list[str]:
-    """Imker's copies of a file, oldest first."""
+    """Return the paths of Imker's backups of a file, oldest first."""
     return sorted(shell.run("sh", "-c", LIST_SCRIPT, "imker", path, sudo=True).stdout.splitlines())
 
 
 def back_up_file(shell: Shell, path: str, for_rollback: bool) -> None:
-    """Copies a file beside itself. `noted`: as what to go back to."""
+    """Copy a file into the same folder. `for_rollback`: also add the backup to the rollback point."""
     shell.run(
         "sh", "-c", BACK_UP_SCRIPT, "imker", path, backup_suffix(), ROLLBACK_FILE if for_rollback else "", sudo=True
     )
 
 
 def append_line(shell: Shell, path: str, line: str) -> None:
-    """Puts a line at a file's end."""
+    """Append a line to a file."""
     shell.run("sh", "-c", APPEND_SCRIPT, "imker", path, line, sudo=True)
 
 
 def backup_suffix() -> str:
-    """The end of a saved copy's name: no two within a second are one."""
+    """Return the end of a backup's name: the UTC time, with microseconds so that names differ."""
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 def write_file(shell: Shell, path: str, text: str) -> None:
+    """Write a file atomically. Its mode and owner are kept."""
     shell.run("sh", "-c", WRITE_SCRIPT, "imker", path, sudo=True, stdin=text)
 
 
 def restore_backup(shell: Shell, copy: str, path: str) -> None:
-    """A saved copy in a file's place, byte for byte, with the copy's mode, owner and time."""
+    """Replace a file with its backup, with the backup's mode, owner, and modification time."""
     shell.run("sh", "-c", RESTORE_SCRIPT, "imker", copy, path, sudo=True)
 
 

@@ -1,16 +1,16 @@
-"""What a shell on a host is, whatever it goes over: argv in, Output out. Pure."""
+"""Define the Shell protocol: argv in, Output out. Pure."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 from jobs.errors import CommandFailed
 
-LOSSLESS_ERRORS = "surrogateescape"  # how bytes that are no UTF-8 come through a text
+LOSSLESS_ERRORS = "surrogateescape"  # keeps bytes that are not UTF-8
 
 
 @dataclass(frozen=True)
 class Output:
-    """`raw`: stdout as it came; in the texts, what is no UTF-8 is replaced."""
+    """The result of a command. `raw`: stdout as bytes; in the texts, bytes that are not UTF-8 are replaced."""
 
     code: int
     stdout: str
@@ -19,20 +19,20 @@ class Output:
 
     @property
     def lossless_stdout(self) -> str:
-        """stdout with nothing replaced: a surrogate for each byte that is no UTF-8. For files that are written back."""
+        """Return stdout with a surrogate for each byte that is not UTF-8, for files that are written back."""
         return self.stdout if self.raw is None else self.raw.decode(errors=LOSSLESS_ERRORS)
 
     def check(self, host: str, command: str) -> "Output":
-        """Raises CommandFailed on a bad exit."""
+        """Return the output. Raise CommandFailed for a non-zero exit status."""
         if self.code:
             raise CommandFailed(host, command, self.code, self.stderr or self.stdout)
         return self
 
 
 class Shell(Protocol):
-    """Runs argv on one host. `sudo` runs it as root, without a password and without a prompt.
+    """Run argv on one host. `sudo`: as root, without a prompt; `timeout`: seconds.
 
-    `under`: the program that argv is run by; whatever fails is still told of argv.
+    `wrapper`: a command that runs argv; errors still name argv.
     """
 
     @property

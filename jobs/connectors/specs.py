@@ -1,8 +1,8 @@
-"""The Specs of a node and of a swarm, built from known keys with checked values. Pure.
+"""Build the Spec of a node or a swarm from known keys with checked values. Pure.
 
-In: what an Engine shows. Out: what may be written back. An update replaces the whole Spec, so that known keys are
-carried; a key that is not known, or has a value of another type, is dropped. Raises EngineRefused for a value out of
-range.
+In: a Spec as an Engine returns it. Out: a Spec that may be written back. As an update replaces the complete Spec, known
+keys are copied. A key that is unknown, or has a value of another type, is dropped. Raises EngineRefused for a value out
+of range.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,26 +12,25 @@ from imker.text import one_line
 from jobs.errors import EngineRefused
 
 Spec = dict[str, Any]
-Check = Callable[[str, Any], Any]  # the name of the key and its value -> the value, or NONE
+Check = Callable[[str, Any], Any]  # (path of the key, value) -> the value, or MISSING
 MISSING = object()
 INT64, UINT64 = 2**63 - 1, 2**64 - 1
-MAX_TEXT, MAX_PEM, MAX_ENTRIES = (
-    4096,
-    2**16,
-    1000,
-)  # characters of a text and of certificates; entries of a map or a list
+MAX_TEXT, MAX_PEM = 4096, 2**16  # characters of a text, of certificates
+MAX_ENTRIES = 1000  # of a map or a list
 
 
 def node_spec(spec: Any) -> Spec:
+    """Return the checked Spec of a node."""
     return _build(NODE, "the node", spec)
 
 
 def swarm_spec(spec: Any) -> Spec:
+    """Return the checked Spec of the swarm."""
     return _build(SWARM, "the swarm", spec)
 
 
 def version_index(shown: Any) -> int:
-    """Return the version that an update names."""
+    """Return the version index, which an update has to name."""
     number = _number(UINT64)("Version.Index", shown["Version"]["Index"])
     if number is MISSING:
         raise _out_of_range("Version.Index", "is not a number")
@@ -44,8 +43,8 @@ def _build(check: Check, kind: str, spec: Any) -> Spec:
 
 
 def _out_of_range(where: str, reason: str) -> EngineRefused:
-    hint = "Nothing was written. See what a manager shows: docker node inspect, docker info."
-    return EngineRefused(f"{where} {reason}: no Engine has such a value", hint=hint)
+    hint = "Nothing was written. Check docker node inspect and docker info on a manager."
+    return EngineRefused(f"{where} {reason}, which no Docker Engine has", hint=hint)
 
 
 def _text(limit: int = MAX_TEXT) -> Check:
@@ -82,15 +81,15 @@ def _flag(_: str, value: Any) -> Any:
 
 
 def _texts(where: str, value: Any) -> Any:
-    """Labels and options: a name and a text each."""
+    """Check a map of texts, such as labels."""
     return _check_each(_text(), where, value.items()) if isinstance(value, Mapping) else MISSING
 
 
 def _list(check: Check) -> Check:
-    def listed(where: str, value: Any) -> Any:
+    def check_list(where: str, value: Any) -> Any:
         return list(_check_each(check, where, enumerate(value)).values()) if isinstance(value, list) else MISSING
 
-    return listed
+    return check_list
 
 
 def _check_each(check: Check, where: str, items: Any) -> dict[Any, Any]:
@@ -125,7 +124,7 @@ SWARM = _keys(
         HeartbeatTick=_number(INT64),
     ),
     Dispatcher=_keys(HeartbeatPeriod=_number(INT64)),
-    CAConfig=_keys(  # without SigningCAKey: an Engine never shows it
+    CAConfig=_keys(  # without SigningCAKey, which an Engine never returns
         NodeCertExpiry=_number(INT64),
         ExternalCAs=_list(_keys(Protocol=_one_of("cfssl"), URL=_text(), Options=_texts, CACert=_text(MAX_PEM))),
         SigningCACert=_text(MAX_PEM),

@@ -1,6 +1,6 @@
-"""A shell on a host: the only place that knows paramiko, and the only one that quotes a remote command.
+"""Run commands on a host over SSH. The only module that uses paramiko, and that quotes remote commands.
 
-In: a Host and argv. Out: Output, or an error of jobs.errors. Every call ends by its deadline.
+In: a Host and argv. Out: Output, or an error of jobs.errors. Every call has a deadline.
 """
 
 import select
@@ -21,19 +21,19 @@ from jobs.errors import Unreachable
 from jobs.inventory.model import Host
 
 CONNECT_TIMEOUT, BANNER_TIMEOUT, AUTH_TIMEOUT, CHANNEL_TIMEOUT, KEEPALIVE_INTERVAL = 10, 10, 15, 15, 15  # seconds
-DEAD_AFTER = 30  # seconds until a connection that nobody acknowledges or answers on is a lost one
-MAX_OUTPUT = 4 * 2**20  # bytes of a stream that are kept, the last ones
+DEAD_AFTER = 30  # seconds without an acknowledgement or answer until a connection counts as lost
+MAX_OUTPUT = 4 * 2**20  # bytes of each stream; only the last ones are returned
 
 
 def has_host_key(known_hosts: Path, host: Host) -> bool:
-    """Whether the file has a key for the host. Raises OSError when it cannot be read."""
+    """Return whether the file has a key for the host. Raise OSError if it cannot be read."""
     keys = paramiko.HostKeys(str(known_hosts))
     name = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
     return keys.lookup(name) is not None
 
 
 class SshShell:
-    """Shell over SSH. Raises Unreachable on anything that leaves the outcome unknown, CommandFailed on a bad exit."""
+    """A Shell over SSH. Raises Unreachable if the outcome is unknown, CommandFailed for a non-zero exit status."""
 
     def __init__(self, host: Host, known_hosts: Path) -> None:
         self._host = host
@@ -62,7 +62,7 @@ class SshShell:
                 time.monotonic() + timeout,
             )
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._lost_error(argv, str(error) or "it answers no more") from error
+            raise self._lost_error(argv, str(error) or "no answer") from error
         if output.code == -1:
             raise self._lost_error(argv, "the connection was lost")
         return output.check(self.host, argv[0]) if check else output
@@ -80,7 +80,9 @@ class SshShell:
         self._client.close()
 
     def _lost_error(self, argv: tuple[str, ...], reason: str) -> Unreachable:
-        return Unreachable(f"lost {self.host} during {argv[0]}, outcome not known: {reason}", host=self.host)
+        return Unreachable(
+            f"lost the connection to {self.host} during {argv[0]}, outcome unknown: {reason}", host=self.host
+        )
 
     def _connect(self) -> paramiko.SSHClient:
         host, key, client = self._host, _load_key(self._host), paramiko.SSHClient()
@@ -105,23 +107,23 @@ class SshShell:
         transport = client.get_transport()
         assert transport is not None
         _set_socket_options(transport.sock)
-        threading.Thread(target=_keepalive, args=(transport,), name=f"beat {host.name}", daemon=True).start()
+        threading.Thread(target=_keepalive, args=(transport,), name=f"keepalive {host.name}", daemon=True).start()
         return client
 
 
 def _keepalive(transport: paramiko.Transport) -> None:
-    """Asks the host itself now and then, and ends a connection on which it does not answer: its kernel may live on."""
+    """Send keepalive requests, and close a connection without answers, even if the host's kernel still acknowledges."""
     while transport.is_active():
-        timeout_timer = threading.Timer(DEAD_AFTER, transport.close)
-        timeout_timer.start()
+        timer = threading.Timer(DEAD_AFTER, transport.close)
+        timer.start()
         with suppress(paramiko.SSHException, OSError, EOFError):
             transport.global_request("keepalive@openssh.com", wait=True)
-        timeout_timer.cancel()
+        timer.cancel()
         transport.join(KEEPALIVE_INTERVAL)
 
 
 def _load_key(host: Host) -> paramiko.PKey:
-    """Read here: paramiko's own guesses at what a file is would hide that the host refused it."""
+    """Load the private key. With paramiko's own key search, an error would not show that the host refused the key."""
     assert host.ssh_key is not None
     try:
         return paramiko.PKey.from_path(host.ssh_key)
@@ -130,19 +132,20 @@ def _load_key(host: Host) -> paramiko.PKey:
     except OSError as error:
         reason = error.strerror or str(error)
     except (ValueError, paramiko.SSHException, UnknownKeyType):
-        reason = "it is no private key of a known kind"
+        reason = "it is not a private key of a known type"
     raise Unreachable(
         f"{host.name} cannot be reached with the SSH key {host.ssh_key}: {reason}",
         host=host.name,
-        hint="It is to be one as ssh-keygen makes it, without a passphrase.",
+        hint="Use a key from ssh-keygen without a passphrase.",
         check="SSH",
     )
 
 
 def _set_socket_options(connection: Any) -> None:
-    """Each command is a few small packets: without the first, 40 ms of waiting for the last one's acknowledgement.
+    """Set TCP_NODELAY and TCP_USER_TIMEOUT.
 
-    Without the second, a line that swallows all packets is noticed only when a command's own time is over.
+    Each command is a few small packets, and without TCP_NODELAY the last one waits 40 ms. Without TCP_USER_TIMEOUT, a
+    network that drops all packets is noticed only at the command's own deadline.
     """
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
@@ -152,16 +155,16 @@ def _set_socket_options(connection: Any) -> None:
 def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unreachable:
     if isinstance(error, paramiko.BadHostKeyException):
         return Unreachable(
-            f"{host.name}'s SSH host key is not the one in {known_hosts.name}",
+            f"{host.name}'s SSH host key differs from the one in {known_hosts.name}",
             host=host.name,
-            hint="If the host was set up anew, check its key on its console and replace the line; if not, why?",
+            hint="If the host was reinstalled, check its key on its console and replace the line. If not, do not connect.",
             check="host key",
         )
     if "not found in known_hosts" in str(error):
         return Unreachable(
             f"{host.name}'s SSH host key is unknown",
             host=host.name,
-            hint=f"Check the key on its console, then add it: ssh-keyscan -p {host.ssh_port} {host.address} "
+            hint=f"Check the key on the host's console, then add it: ssh-keyscan -p {host.ssh_port} {host.address} "
             f">> {known_hosts}",
             check="host key",
         )
@@ -169,14 +172,14 @@ def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unrea
         return Unreachable(
             f"{host.name} refuses {host.ssh_user}'s SSH key",
             host=host.name,
-            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}. If it is there, and is RSA: "
-            "OpenSSH before 7.2 does not know how it is used today; an Ed25519 key goes.",
+            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}. If an RSA key is already there, "
+            "use an Ed25519 key: OpenSSH before 7.2 does not support today's RSA signatures.",
             check="SSH",
         )
     return Unreachable(
-        f"{host.name} ({host.address}) does not answer over SSH: {error or 'no reply in time'}",
+        f"{host.name} ({host.address}) is unreachable over SSH: {error or 'no answer in time'}",
         host=host.name,
-        hint="See that the host is up and that its SSH port is open from here.",
+        hint="Check that the host is up and that its SSH port is open to Imker.",
         check="SSH",
     )
 
@@ -196,14 +199,14 @@ def _run_command(client: paramiko.SSHClient, line: bytes, stdin: bytes, deadline
 
 
 def _read_output(channel: paramiko.Channel, deadline: float) -> tuple[bytearray, bytearray]:
-    """Both streams together, until the command is over: reading one while the other fills would hang."""
+    """Read both streams until the command has finished. Reading only one would hang once the other is full."""
     out, err = bytearray(), bytearray()
-    readable = select.poll()  # select itself knows no descriptor above 1023
+    readable = select.poll()  # select() supports no descriptors above 1023
     readable.register(channel, select.POLLIN)
     while not _is_finished(channel):
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise paramiko.SSHException("no end of it in time")
+            raise paramiko.SSHException("it did not finish in time")
         readable.poll(min(remaining, 0.2) * 1000)
         while channel.recv_ready():
             _append_tail(out, channel.recv(65536))

@@ -1,4 +1,4 @@
-"""Transient systemd units on a host: start, follow, reset."""
+"""Start, read, and reset transient systemd units on a host."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from jobs.connectors.shell import Shell
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """`systemctl show`: one KEY=VALUE a line; a value may hold `=`; a key that comes again has a further line."""
+    """Parse `systemctl show`, KEY=VALUE in each line. Values of a repeated key are joined with newlines."""
     values: dict[str, str] = {}
     for line in text.splitlines():
         key, separator, value = line.partition("=")
@@ -20,8 +20,7 @@ UPGRADE_UNIT = "imker-upgrade.service"
 
 @dataclass(frozen=True)
 class UnitState:
-    """A transient unit: `active` is "" when there is none; `code`: its exit status once it has ended; `about`: its
-    description."""
+    """The state of a transient unit. `active_state`: "" if there is none; `exit_status`: after it has finished."""
 
     active_state: str
     sub_state: str
@@ -34,11 +33,12 @@ class UnitState:
 
 
 def start_unit(shell: Shell, unit: str, description: str, script: str, *arguments: str) -> None:
-    """Runs a script under systemd, so that it outlives this connection; its exit status stays until `forget_unit`."""
+    """Run a script in a unit that survives this connection. Its exit status is kept until `reset_unit`."""
     start_program(shell, unit, description, "sh", "-c", script, "imker", *arguments)
 
 
 def start_program(shell: Shell, unit: str, description: str, *argv: str) -> None:
+    """Run a program in a unit, as `start_unit` does."""
     shell.run(
         "systemd-run",
         f"--unit={unit}",
@@ -47,12 +47,13 @@ def start_program(shell: Shell, unit: str, description: str, *argv: str) -> None
         "--property=KillMode=mixed",
         "--setenv=DEBIAN_FRONTEND=noninteractive",
         "--setenv=NEEDRESTART_MODE=l",
-        *(word.replace("$", "$$") for word in argv),  # systemd would put its own variables in
+        *(word.replace("$", "$$") for word in argv),  # systemd would replace its own variables
         sudo=True,
     )
 
 
 def read_unit_state(shell: Shell, unit: str) -> UnitState:
+    """Return the unit's state."""
     keys = ("LoadState", "ActiveState", "SubState", "ExecMainStatus", "Description")
     values = parse_properties(shell.run("systemctl", "show", unit, *(f"-p{key}" for key in keys)).stdout)
     if values.get("LoadState") == "not-found":
@@ -62,9 +63,11 @@ def read_unit_state(shell: Shell, unit: str) -> UnitState:
 
 
 def read_unit_output(shell: Shell, unit: str, lines: int) -> str:
+    """Return the last lines that the unit printed."""
     return shell.run("journalctl", "-u", unit, "-o", "cat", "-n", str(lines), "--no-pager", sudo=True).stdout
 
 
 def reset_unit(shell: Shell, unit: str) -> None:
+    """Stop the unit and forget its exit status."""
     shell.run("systemctl", "stop", unit, sudo=True, check=False)
     shell.run("systemctl", "reset-failed", unit, sudo=True, check=False)

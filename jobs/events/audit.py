@@ -1,6 +1,6 @@
-"""What a job does, into the record: each step at both ends, each file, each end. Events in, facts out.
+"""Record a job in the audit log: each step's start and end, each file change, each outcome.
 
-A fact holds names and digests, never a text from a host: what a host says may hold what must not be kept.
+In: events. Out: audit facts. A fact holds names and digests, never text from a host, which may include a secret.
 """
 
 import uuid
@@ -25,8 +25,8 @@ KindAndDetails = tuple[EntryKind, dict[str, str]]
 
 
 def audit_listener(audit: AuditLog, request: Request) -> Callable[[Event], None]:
-    """Takes a job's events, in their order, and records those that count."""
-    attempt = uuid.uuid4().hex[:8]  # a job that runs again tells the same numbers, of other doings
+    """Return a listener that adds a job's events, in their order, to the audit log."""
+    attempt = uuid.uuid4().hex[:8]  # a job that runs again uses the same event numbers for other actions
 
     def record(event: Event) -> None:
         fact = fact_for_event(event, request, attempt)
@@ -37,7 +37,7 @@ def audit_listener(audit: AuditLog, request: Request) -> Callable[[Event], None]
 
 
 def fact_for_event(event: Event, request: Request, attempt: str) -> AuditFact | None:
-    """None for what shows, and does nothing."""
+    """Return the event's fact, or None for an event that changes nothing."""
     kind_and_details = _kind_and_details(event, request)
     if kind_and_details is None:
         return None
@@ -50,7 +50,7 @@ def fact_for_event(event: Event, request: Request, attempt: str) -> AuditFact | 
 
 
 def fact_for_rejection(request_json: str, reason: str) -> AuditFact:
-    """A job that was not taken up. Whoever wrote it may have put anybody's name there: it is told as a claim."""
+    """Return the fact of a job that was not admitted. Its requester is only a claim: the job may be forged."""
     fact_id = f"turned-away:{uuid.uuid4().hex}"
     try:
         request = decode_request(request_json)
@@ -83,7 +83,7 @@ def _kind_and_details(event: Event, request: Request) -> KindAndDetails | None:
 
 
 def _approval_details(request: Request) -> dict[str, str]:
-    """Whose yes it is that the job acts on, and to what."""
+    """Return the approvals that the job acts on: by whom, and of which fingerprint."""
     node = {"node": node} if (node := getattr(request.command, "node", "")) else {}
     if not request.approvals:
         return node

@@ -1,6 +1,6 @@
-"""Tells a run's events: one Redis Stream a run, and a doorbell for whoever waits. The only writer of a stream.
+"""Write a run's events to its Redis stream, and wake up the reconciler. The only writer of these streams.
 
-What is told is sealed, and what is read must open: what others write into Redis is nobody's word.
+Events are signed, and entries without a valid signature are ignored: others can write to Redis.
 """
 
 import json
@@ -21,23 +21,23 @@ from imker.run_streams import read_event_log, read_latest_hold
 from imker.signing import SigningKey
 
 log = structlog.get_logger()
-RETENTION = 30 * 24 * 3600  # seconds a run's events are kept
+RETENTION = 30 * 24 * 3600  # seconds that a run's events stay in Redis
 
 
 def _redacted_json(event: Event) -> str:
-    """Its JSON. A host's words, or an Engine's, may hold a token or a password after all."""
+    """Return the event as JSON, with secrets redacted: text from a host or an Engine may include a token."""
     return json.dumps(redact_value(json.loads(encode_message(event))), ensure_ascii=False)
 
 
 def _ignore_event(_: Event) -> None:
-    """Nobody else is told."""
+    """Do nothing: the default listener."""
 
 
 class EventWriter:
-    """`key`: what events are sealed with; `clock`: UNIX seconds; `also`: who hears of each event besides.
+    """Emit a job's events. `key`: signs them. `clock`: UNIX seconds. `on_event`: called after each write.
 
-    An event keeps its number when the client repeats a write: readers drop the second. A job's first outcome is its
-    last event: one whose write failed may be in Redis all the same, and is written again instead of another.
+    An event keeps its number when the client repeats a write, and readers drop the repeat. A job's first outcome is
+    its last event: if writing it fails, it may be in Redis nevertheless, so the same outcome is written again.
     """
 
     def __init__(
@@ -56,13 +56,14 @@ class EventWriter:
         self._clock = clock
         self._on_event = on_event
         self._number = 0
-        self._outcome: Event | None = None  # that a write was tried of
-        self._over = False  # whether that is told, and whoever hears of it besides has it
-        self.has_started_steps = False  # whether a step was begun
+        self._outcome: Event | None = None  # the first outcome, once a write of it was attempted
+        self._finished = False  # the outcome was written, and the listener has it
+        self.has_started_steps = False
 
     def emit(self, body: EventBody) -> None:
-        if self._over:
-            log.warning("not told: the job has told its outcome", run=self._run, job=self._job, type=body.type)
+        """Write an event. After the job's outcome, do nothing. Raises RedisError, AuditLogBroken."""
+        if self._finished:
+            log.warning("event dropped after the outcome", run=self._run, job=self._job, type=body.type)
             return
         self.has_started_steps = self.has_started_steps or isinstance(body, StepStarted)
         event = self._outcome or self._next(body)
@@ -71,37 +72,37 @@ class EventWriter:
             self._outcome = event
         self._write(event)
         self._on_event(event)
-        self._over = self._outcome is not None
+        self._finished = self._outcome is not None
 
     def _next(self, body: EventBody) -> Event:
         self._number += 1
         return Event(self._run, self._job, self._number, self._clock(), body)
 
     def _write(self, event: Event) -> None:
-        place = events_key(self._run)
-        self._redis.xadd(place, {"event": signing.sign_for(self._key, place, _redacted_json(event))})
-        self._redis.expire(place, RETENTION)
+        stream = events_key(self._run)
+        self._redis.xadd(stream, {"event": signing.sign_for(self._key, stream, _redacted_json(event))})
+        self._redis.expire(stream, RETENTION)
         self._redis.publish(WAKE_CHANNEL, self._run)
         failpoint("event.emitted")
 
     def question_of(self, job: int) -> DecisionRequested | None:
-        """What that job of the run ended with, if it was a question."""
+        """Return the question that a job of the run ended with, if any."""
         outcome = self.event_log().outcome_of(job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
     def event_log(self) -> EventLog:
-        """Return the run's events so far."""
+        """Return all events of the run so far, also of its earlier jobs."""
         return read_event_log(self._redis, self._key, self._run)
 
-    def save_signed(self, place: str, text: str) -> None:
-        """Save a text for later jobs, signed for its place."""
-        self._redis.set(place, signing.sign_for(self._key, place, text))
+    def save_signed(self, redis_key: str, text: str) -> None:
+        """Save a text for later jobs, signed for this Redis key."""
+        self._redis.set(redis_key, signing.sign_for(self._key, redis_key, text))
 
-    def load_signed(self, place: str) -> str | None:
-        """Return the text, None if there is none that Imker wrote."""
-        return signing.open_signed(self._key, place, self._redis.get(place))
+    def load_signed(self, redis_key: str) -> str | None:
+        """Return the text, or None if there is none with a valid signature."""
+        return signing.open_signed(self._key, redis_key, self._redis.get(redis_key))
 
     def current_hold(self, run: str) -> Hold | None:
-        """Return the latest pause, resume, or cancel of the run."""
+        """Return the run's latest hold: paused, resumed, or cancelled."""
         latest = read_latest_hold(self._redis, self._key, run)
         return latest[0] if latest else None

@@ -1,6 +1,6 @@
-"""Does a plan's steps on a host. Every step may be done again: it looks before it changes.
+"""Execute the steps of a plan on a host. Every step is idempotent: it checks the state before it changes anything.
 
-In: a Step and a Site. Out: a line on what was done, or a JobError. What is to be done is decided in jobs.plan.
+In: a Step and a StepTarget. Out: the result in one line, or a JobError. Which steps to run is decided in jobs.plan.
 """
 
 from jobs import steps
@@ -9,6 +9,7 @@ from jobs.execute.target import StepTarget
 
 
 def execute_step(step: steps.Step, target: StepTarget) -> str:
+    """Execute one step and return its result in one line. Raise JobError if it fails."""
     match step:
         case steps.RemoveClassicContainers(names):
             return containers.remove_classic_containers(target, names)
@@ -18,7 +19,7 @@ def execute_step(step: steps.Step, target: StepTarget) -> str:
             return containers.remove_store(target, name)
         case steps.AddToGroup(user):
             target.shell.run("usermod", "-aG", "docker", "--", user, sudo=True)
-            return f"{user} may use docker from the next login on"
+            return f"{user} can use docker from the next login"
         case steps.CleanDockerMachineConfig(edit):
             return files.clean_machine_config(target, edit)
         case steps.SwitchAptSource(edit):
@@ -31,7 +32,7 @@ def execute_step(step: steps.Step, target: StepTarget) -> str:
             return files.restore_options(target, path, options_text)
         case steps.RestartEngine():
             return restart.restart_engine(target, step)
-        case steps.EnsureContainersRunning(names, over):
-            return containers.ensure_running(target, names, over)
+        case steps.EnsureContainersRunning(names, ends_migration):
+            return containers.ensure_running(target, names, ends_migration)
         case _:
             return membership.execute_membership_step(step, target)

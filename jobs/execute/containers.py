@@ -1,31 +1,33 @@
-"""The host's containers: the classic Swarm's own leave, all others run again."""
+"""Remove the classic Swarm's containers, stop its store, and restart all other containers."""
 
 from jobs.connectors import files
 from jobs.errors import CommandFailed
 from jobs.execute.target import StepTarget
 
-DOCKER_TIMEOUT = 60  # seconds that removing or starting containers may take
+DOCKER_TIMEOUT = 60  # seconds to remove, stop, or start containers
 
 
 def remove_classic_containers(target: StepTarget, names: tuple[str, ...]) -> str:
+    """Remove the classic Swarm's agents, running or not."""
     target.shell.run("docker", "rm", "-f", *names, sudo=True, timeout=DOCKER_TIMEOUT)
     return f"removed {', '.join(names)}"
 
 
 def stop_store(target: StepTarget, name: str) -> str:
+    """Stop the store for good: without a restart policy, it stays stopped after a reboot."""
     target.shell.run("docker", "update", "--restart=no", name, sudo=True)
     target.shell.run("docker", "stop", name, sudo=True, timeout=DOCKER_TIMEOUT)
-    return f"stopped {name}; it will not start again by itself, its data is kept"
+    return f"stopped {name}; it does not restart automatically, its data is kept"
 
 
 def remove_store(target: StepTarget, name: str) -> str:
-    """Without `-f`: one that runs is in use, and stays."""
+    """Remove the stopped store. Without `-f`, so that a running container, which is in use, is kept."""
     target.shell.run("docker", "rm", name, sudo=True, timeout=DOCKER_TIMEOUT)
-    return f"removed {name}; its volumes stay"
+    return f"removed {name}; its volumes are kept"
 
 
 def ensure_running(target: StepTarget, names: tuple[str, ...], ends_migration: bool) -> str:
-    """Tries twice; what still does not run is named, and is no failure of the migration. `over`: as of the step."""
+    """Start the containers that do not run, twice at most. A container that fails does not fail the migration."""
     for _ in range(2):
         for name in _find_not_running(target, names):
             target.shell.run("docker", "start", name, sudo=True, check=False, timeout=DOCKER_TIMEOUT)
@@ -33,14 +35,14 @@ def ensure_running(target: StepTarget, names: tuple[str, ...], ends_migration: b
     if ends_migration:
         files.remove_files(target.shell, files.RUNNING_CONTAINERS_FILE, files.ROLLBACK_FILE)
     if not missing:
-        return f"all {len(names)} run" if names else "none ran before"
+        return f"all {len(names)} are running" if names else "none were running before"
     for name in missing:
-        target.on_output(f"{name} does not run on {target.host.name}", _failure_text(target, name))
-    return f"does not run again: {', '.join(missing)}; see the thread"
+        target.on_output(f"{name} is not running on {target.host.name}", _failure_text(target, name))
+    return f"not running: {', '.join(missing)}; see the thread"
 
 
 def _find_not_running(target: StepTarget, names: tuple[str, ...]) -> list[str]:
-    """Those that do not run; the host is asked once for all of them."""
+    """Return the names of the containers that do not run, with one command for all of them."""
     running = set(target.shell.run("docker", "ps", "--format", "{{.Names}}", sudo=True).stdout.split())
     return [name for name in names if name not in running]
 

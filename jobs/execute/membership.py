@@ -1,4 +1,4 @@
-"""The host's place in the swarm. The manager token is never fetched: a manager is a worker that was promoted."""
+"""Change the host's membership in the swarm. A manager joins as a worker: the manager token is never read."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +14,7 @@ from jobs.gather.swarm import list_nodes
 from jobs.locking.fencing_token import FencingToken
 
 Spec = dict[str, Any]
-JOIN_TIMEOUT, READY_TIMEOUT, DRAIN_TIMEOUT = 60, 60, 120  # seconds; the last for a node's tasks
+JOIN_TIMEOUT, READY_TIMEOUT, DRAIN_TIMEOUT = 60, 60, 120  # seconds; DRAIN_TIMEOUT is for the tasks of a node
 FINISHED_TASK_STATES = (
     "complete",
     "shutdown",
@@ -22,16 +22,17 @@ FINISHED_TASK_STATES = (
     "rejected",
     "orphaned",
     "remove",
-)  # a task's states after its work
-LEADER_TIMEOUT = 20  # seconds that a swarm may be without a leader: a manager just promoted is to answer first
+)  # states of a task that no longer runs
+LEADER_TIMEOUT = 20  # seconds without a leader that are tolerated, as after a promotion
 
 
 def execute_membership_step(step: steps.Step, target: StepTarget) -> str:
+    """Execute one step that changes the swarm and return its result in one line. Raise JobError if it fails."""
     match step:
         case steps.InitSwarm():
             target.connect_engine().init(target.address_pool)
             target.managers = (target.host.name,)
-            return f"started; {target.host.name} is its first manager"
+            return f"initialized; {target.host.name} is its first manager"
         case steps.JoinSwarm(drain):
             return _join(target, "drain" if drain else "active")
         case steps.MarkPending():
@@ -51,13 +52,13 @@ def execute_membership_step(step: steps.Step, target: StepTarget) -> str:
         case steps.LeaveSwarm(node):
             return _remove_node(target, node)
         case _:
-            raise AssertionError(f"no such step here: {step}")
+            raise AssertionError(f"not a membership step: {step}")
 
 
 def claim_swarm(target: StepTarget, token: FencingToken) -> None:
-    """The swarm, for who is in it. Raises Superseded."""
+    """Claim the swarm for a run with its fencing token. Raise Superseded if a later run has claimed it."""
     if not polling.wait_for(lambda: _try_claim(target, token), LEADER_TIMEOUT):
-        _try_claim(target, token)  # the error says why not
+        _try_claim(target, token)  # raises the error
 
 
 def _try_claim(target: StepTarget, token: FencingToken) -> bool:
@@ -66,7 +67,7 @@ def _try_claim(target: StepTarget, token: FencingToken) -> bool:
 
 
 def _join(target: StepTarget, availability: str) -> str:
-    """A join that times out goes on in the background: the Engine's own word on its state is what counts."""
+    """Join as a worker and wait until the Engine reports it. A join that times out continues in the background."""
     manager = target.connect_manager()
     try:
         target.connect_engine().join(manager.host.advertise_address, manager.worker_token(), availability)
@@ -87,40 +88,38 @@ def _mark_pending(target: StepTarget) -> str:
         _ask_membership(target).node_id,
         lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING_LABEL: "manager"}},
     )
-    return "marked"
+    return "marked as pending"
 
 
 def _wait_for_ready(target: StepTarget) -> str:
     node = _ask_membership(target).node_id
     if not polling.wait_for(lambda: _find_node(target, node).state == "ready", READY_TIMEOUT):
-        _find_node(target, node)  # the error says why not, where the node is another host's
-        raise TimedOut(
-            f"the managers do not see {target.host.name} ready after {READY_TIMEOUT} s", host=target.host.name
-        )
+        _find_node(target, node)  # raises the error if it is another host's node
+        raise TimedOut(f"{target.host.name}'s node is not Ready after {READY_TIMEOUT} s", host=target.host.name)
     return f"node {node[:12]} is Ready"
 
 
 def _wait_for_reachable(target: StepTarget, node: str) -> str:
     if not polling.wait_for(lambda: _find_node(target, node).manager_status in ("leader", "reachable"), READY_TIMEOUT):
-        raise TimedOut(f"node {node} is promoted, but not Reachable after {READY_TIMEOUT} s", host=target.host.name)
+        raise TimedOut(f"node {node} was promoted, but is not Reachable after {READY_TIMEOUT} s", host=target.host.name)
     return "Reachable"
 
 
 def _remove_node(target: StepTarget, node: str) -> str:
-    """The host leaves by itself when it can; a host that is away is taken off the managers' list all the same."""
+    """Let the host leave if it is reachable, then remove its node from the swarm in any case."""
     polling.wait_for(lambda: _try_leave(target, node), 10)
     polling.wait_for(lambda: _find_node(target, node).state == "down", READY_TIMEOUT)
     failpoint("swarm.left")
-    _find_node(target, node)  # raises for another host's
+    _find_node(target, node)  # raises if it is another host's node
     target.connect_manager().remove_node(node)
-    return "left, and removed from the list of nodes"
+    return "removed from the swarm"
 
 
 def _try_leave(target: StepTarget, node: str) -> bool:
-    """Have the host leave the swarm, unless it is another node there by now."""
+    """Let the host leave the swarm, unless it is another node by now."""
     engine = target.connect_engine()
-    place = parse_membership(engine.info())
-    if place.state != "inactive" and place.node_id in ("", node):
+    membership = parse_membership(engine.info())
+    if membership.state != "inactive" and membership.node_id in ("", node):
         engine.leave()
     return True
 
@@ -130,29 +129,31 @@ def _ask_membership(target: StepTarget) -> SwarmMembership:
 
 
 def _find_node(target: StepTarget, node: str) -> Node:
-    """Return the node as a manager sees it. Raise EngineRefused where that is not at this host's address."""
+    """Return the node as a manager lists it. Raise EngineRefused if it is not at this host's address."""
     nodes = {member.id: member for member in list_nodes(target.connect_manager())}
     if node not in nodes:
-        raise EngineRefused(f"the managers know no node {node}", host=target.host.name)
+        raise EngineRefused(f"the managers list no node {node}", host=target.host.name)
     if not is_node_at(target.host, nodes[node]):
         wrong, hint = explain_misplaced(target.host, nodes[node].address)
-        raise EngineRefused(f"node {node[:12]} is not {target.host.name}'s: {wrong}", host=target.host.name, hint=hint)
+        raise EngineRefused(
+            f"node {node[:12]} does not belong to {target.host.name}: {wrong}", host=target.host.name, hint=hint
+        )
     return nodes[node]
 
 
-def _change_node(site: StepTarget, node: str, change: Callable[[Spec], Spec]) -> None:
-    """Change a node of this host, and no other host's. Right after a join the managers have no address of it yet."""
-    if not polling.wait_for(lambda: bool(_find_node(site, node)), LEADER_TIMEOUT):
-        _find_node(site, node)  # the error says why not
-    site.connect_manager().change_node(node, change)
+def _change_node(target: StepTarget, node: str, change: Callable[[Spec], Spec]) -> None:
+    """Change this host's node. Wait for it first, as right after a join the managers have no address for it."""
+    if not polling.wait_for(lambda: bool(_find_node(target, node)), LEADER_TIMEOUT):
+        _find_node(target, node)  # raises the error
+    target.connect_manager().change_node(node, change)
 
 
 def _drain(target: StepTarget, node: str) -> str:
-    """Tasks that take longer to stop are not waited for: the Engine's restart would stop them as well."""
+    """Drain the node and wait for its tasks. Slow tasks do not fail the step: the Engine's restart stops them too."""
     _change_node(target, node, _with_drain)
     if polling.wait_for(lambda: not _running_tasks(target, node), DRAIN_TIMEOUT):
-        return "no task of a service runs on it"
-    return f"after {DRAIN_TIMEOUT} s these still stop: {', '.join(_running_tasks(target, node))}"
+        return "no service task is running"
+    return f"tasks still stopping after {DRAIN_TIMEOUT} s: {', '.join(_running_tasks(target, node))}"
 
 
 def _running_tasks(target: StepTarget, node: str) -> list[str]:

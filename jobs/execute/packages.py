@@ -1,4 +1,4 @@
-"""The Engine's package, by apt under a transient systemd unit: it outlives the connection, and is found again after."""
+"""Install packages with apt in a transient systemd unit, which survives a lost connection and is found again."""
 
 import time
 
@@ -7,13 +7,12 @@ from jobs.connectors import systemd
 from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
 from jobs.execute.target import StepTarget
 
-UPGRADE_TIMEOUT = 30 * 60  # seconds an upgrade may take
-UNREACHABLE_TIMEOUT = 65  # seconds a host may be away during it before we say so: said, with the last try, within 90
-MAX_STARTS = 3  # a unit that is gone without a result went with its host's reboot: so often it is begun
-# A package left half-configured is repaired first, and nothing can ask. People's own conffiles stay; only the Engine's
-# package gets its maintainer's, which dpkg then leaves beside as .dpkg-dist. dpkg itself does not wait for its lock;
-# what apt waits for, it waits 10 minutes for. What cannot be configured may be the very package that is to be
-# replaced: apt has the last word on it.
+UPGRADE_TIMEOUT = 30 * 60  # seconds
+UNREACHABLE_TIMEOUT = 65  # seconds; with the last attempt, an unreachable host is reported within 90
+MAX_STARTS = 3  # a transient unit disappears when the host reboots; start it up to this many times
+# The script first repairs half-configured packages, without prompts. Modified conffiles are kept. Only those of the
+# Engine's package are replaced by the maintainer's, which dpkg leaves as .dpkg-dist. dpkg does not wait for its lock,
+# so the script does; apt waits 10 minutes. A package that cannot be configured may be the one to replace: apt decides.
 UPGRADE_SCRIPT = """
 tries=0 began=$(mktemp); trap 'rm -f "$began"' EXIT
 until said=$(dpkg --force-confold --configure -a 2>&1); do
@@ -28,14 +27,14 @@ apt-get -q install -y --allow-downgrades --no-install-recommends \\
   -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold -- "$@"
 dpkg-query -W -f '${Conffiles}\\n' "${1%%=*}" | while read -r file _; do
   [ -n "$(find "$file.dpkg-dist" -newercc "$began" 2>/dev/null)" ] || continue
-  echo "the maintainer's $file is taken"
+  echo "replaced $file with the maintainer's version"
   [ ! -e "$file" ] || cp -p -- "$file" "$file.dpkg-old"; mv -f -- "$file.dpkg-dist" "$file"
 done
 """
 
 
 def install_packages(target: StepTarget, packages: tuple[str, ...]) -> None:
-    """Starts the unit, or joins the one that a cut connection left; raises CommandFailed when apt fails."""
+    """Install the packages ("name=version"), or follow a unit that already runs. Raise CommandFailed if apt fails."""
     starts = 0
     while starts < MAX_STARTS:
         last_contact = time.monotonic()
@@ -46,16 +45,16 @@ def install_packages(target: StepTarget, packages: tuple[str, ...]) -> None:
             return _collect_result(target, state)
         if not state.active_state:
             starts += 1
-            target.on_progress("the host was restarted in the middle of it, or never heard of it; going on")
-    raise TimedOut(f"the upgrade on {target.host.name} was cut short {MAX_STARTS} times", host=target.host.name)
+            target.on_progress("the host rebooted, or never received the command; starting the upgrade again")
+    raise TimedOut(f"the upgrade on {target.host.name} was interrupted {MAX_STARTS} times", host=target.host.name)
 
 
 def _start_upgrade(target: StepTarget, packages: tuple[str, ...]) -> None:
-    """A connection that is lost here leaves open whether the host heard: following the unit shows it."""
+    """Start the unit. After a lost connection, following the unit shows whether the host received the command."""
     try:
         state = systemd.read_unit_state(target.shell, systemd.UPGRADE_UNIT)
         if state.running or (state.active_state == "active" and state.description == _unit_description(packages)):
-            return  # one upgrade at a time, and how just this one ended is still to be looked at
+            return  # one upgrade at a time; the result of this one is read later
         _discard_earlier_unit(target, state)
         systemd.start_unit(target.shell, systemd.UPGRADE_UNIT, _unit_description(packages), UPGRADE_SCRIPT, *packages)
     except Unreachable:
@@ -67,7 +66,7 @@ def _unit_description(packages: tuple[str, ...]) -> str:
 
 
 def _discard_earlier_unit(target: StepTarget, state: systemd.UnitState) -> None:
-    """Makes room for the unit, once the run has heard how an earlier one ended."""
+    """Report the result of an earlier unit, then reset it."""
     if state.active_state:
         _report_output(target, f", exit {state.exit_status}: {state.description}")
     systemd.reset_unit(target.shell, systemd.UPGRADE_UNIT)
@@ -84,18 +83,18 @@ def _collect_result(target: StepTarget, state: systemd.UnitState) -> None:
     failpoint("upgrade.finished")
     systemd.reset_unit(target.shell, systemd.UPGRADE_UNIT)
     if state.exit_status:
-        hint = f"Mend what apt says on {target.host.name}; the thread has it."
+        hint = f"Fix the problem on {target.host.name}. The thread has the output of apt."
         raise CommandFailed(target.host.name, "apt-get install", state.exit_status, _error_line(output), hint=hint)
 
 
 def _error_line(output: str) -> str:
-    """apt says what is wrong in lines of their own, and often more after them."""
+    """Return apt's first error line, as more output often follows it."""
     error_lines = [line for line in output.splitlines() if line.startswith(("E: ", "dpkg: error", "W: Failed"))]
     return error_lines[0] if error_lines else output
 
 
 def _follow_unit(target: StepTarget, last_contact: float) -> systemd.UnitState:
-    """`heard`: when the host was heard of last, by the monotonic clock."""
+    """Poll until the unit has finished. `last_contact`: monotonic time of the host's last answer."""
     deadline = time.monotonic() + UPGRADE_TIMEOUT
     while time.monotonic() < deadline:
         state = _poll_state(target, last_contact)
@@ -104,12 +103,13 @@ def _follow_unit(target: StepTarget, last_contact: float) -> systemd.UnitState:
             return state
         time.sleep(0.5)
     raise TimedOut(
-        f"the upgrade on {target.host.name} still runs after {UPGRADE_TIMEOUT // 60} minutes", host=target.host.name
+        f"the upgrade on {target.host.name} is still running after {UPGRADE_TIMEOUT // 60} minutes",
+        host=target.host.name,
     )
 
 
 def _poll_state(target: StepTarget, last_contact: float) -> systemd.UnitState:
-    """The unit's state, through as many new connections as it takes within SILENCE."""
+    """Return the unit's state. Reconnect as often as needed within UNREACHABLE_TIMEOUT."""
     while True:
         try:
             state = systemd.read_unit_state(target.shell, systemd.UPGRADE_UNIT)
@@ -124,7 +124,7 @@ def _poll_state(target: StepTarget, last_contact: float) -> systemd.UnitState:
 
 
 def _reconnect(target: StepTarget) -> None:
-    target.on_progress("connection lost; the upgrade goes on there, looking for the host again")
+    target.on_progress("connection lost; the upgrade continues on the host; reconnecting")
     time.sleep(2)
     try:
         target.shell.reconnect()
@@ -134,8 +134,8 @@ def _reconnect(target: StepTarget) -> None:
 
 def _unreachable_error(target: StepTarget) -> JobError:
     return Unreachable(
-        f"{target.host.name} is away since {UNREACHABLE_TIMEOUT} s, in the middle of its upgrade: outcome not known yet",
+        f"{target.host.name} became unreachable during its upgrade, for {UNREACHABLE_TIMEOUT} s; outcome unknown",
         host=target.host.name,
-        hint="The upgrade goes on there by itself, or was cut short by a restart; it is picked up either way. "
-        f"When the host is back: /swarm migrate {target.host.name}",
+        hint="The upgrade may still be running on the host. When the host is reachable again, continue with "
+        f"/swarm migrate {target.host.name}",
     )

@@ -1,4 +1,4 @@
-"""Wait until a condition holds or the time is over."""
+"""Wait for a condition."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from jobs.errors import EngineRefused, Unreachable
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, interval: float = 0.5) -> bool:
-    """Asks until it is true or the time is over. An edge that does not answer yet is a no."""
+    """Return whether the condition became true within `seconds`. Unreachable and EngineRefused count as false."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:

@@ -1,4 +1,4 @@
-"""The Engine's restart. Only an answer of the API over TLS counts; without one, the host gets its old state back."""
+"""Restart the Engine and verify its API over TLS. Without an answer, roll the host back."""
 
 from imker.failpoints import failpoint
 from jobs.connectors import files
@@ -12,21 +12,22 @@ from jobs.gather import options
 from jobs.steps import RestartEngine
 
 UNITS = ("docker.service", "docker.socket")
-ANSWER_TIMEOUT = 60  # seconds from the restart to the first answer
+ANSWER_TIMEOUT = 60  # seconds for the first answer after the restart
 
 
 def restart_engine(target: StepTarget, step: RestartEngine) -> str:
+    """Restart the Engine. If it does not answer, raise RolledBack, or RollbackFailed if the Engine stays down."""
     if step.previously_running or files.read_file(target.shell, files.RUNNING_CONTAINERS_FILE) is None:
         files.write_file(target.shell, files.RUNNING_CONTAINERS_FILE, "\n".join(step.previously_running))
     valid = _options_are_valid(target)
     if valid and _start_engine(target, step.target_version):
         return f"{step.target_version} answers over TLS"
     _report_failure(target)
-    raise _roll_back(target, step, "did not come back" if valid else "refuses its options")
+    raise _roll_back(target, step, "did not restart" if valid else "rejects its options")
 
 
 def _options_are_valid(target: StepTarget) -> bool:
-    """Engines since 23.0 check their options without starting: what they refuse costs the running one nothing."""
+    """Return whether the new Engine accepts the options. Engines before 23.0 cannot tell without a restart."""
     flags = argv(options.read_options(target.shell))
     output = target.shell.run("timeout", "20", "dockerd", "--validate", *flags, sudo=True, check=False)
     if (
@@ -35,7 +36,7 @@ def _options_are_valid(target: StepTarget) -> bool:
         or "flag provided but not defined" in output.stderr
     ):
         return True
-    target.on_output(f"the Engine on {target.host.name} refuses its options", output.stderr[-2000:])
+    target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr[-2000:])
     return False
 
 
@@ -43,14 +44,14 @@ def _start_engine(target: StepTarget, version: str) -> bool:
     shell = target.shell
     shell.run("systemctl", "daemon-reload", sudo=True)
     shell.run("systemctl", "reset-failed", *UNITS, sudo=True, check=False)
-    # Its exit status says little: a daemon that dies after 60 ms counts as started.
+    # The exit status is ignored: a daemon that dies after 60 ms counts as started.
     shell.run("systemctl", "restart", "docker.service", sudo=True, check=False, timeout=180)
     failpoint("restart.requested")
     return polling.wait_for(lambda: version in ("", _answering_version(target)), ANSWER_TIMEOUT)
 
 
 def _answering_version(target: StepTarget) -> str:
-    """A connection made while the socket changes hands hangs: hence short ones, each anew."""
+    """Return the version over a new connection: one that was opened during the restart may hang."""
     return parse_engine_version(str(target.engine_factory(target.host, timeout=2).version["Version"]))
 
 
@@ -58,12 +59,12 @@ def _report_failure(target: StepTarget) -> None:
     journal = target.shell.run(
         "journalctl", "-u", "docker.service", "-o", "cat", "-n", "30", "--no-pager", sudo=True
     ).stdout
-    target.on_output(f"the Engine on {target.host.name} did not come back", journal)
+    target.on_output(f"the Engine on {target.host.name} did not restart", journal)
 
 
 def _roll_back(target: StepTarget, step: RestartEngine, reason: str) -> JobError:
-    """Old files, old package, start; then, as old options may be what no Engine starts with, those cleaned."""
-    target.on_progress("no answer; putting the old state back")
+    """Restore files and package and start the Engine. If it fails, retry without the classic Swarm's options."""
+    target.on_progress("no answer; rolling back")
     old = rollback.load_rollback_point(target.shell)
     package = bool(old.packages) and rollback.downgrade_package(target, old)
     rollback.restore_files(target, old)
@@ -71,11 +72,11 @@ def _roll_back(target: StepTarget, step: RestartEngine, reason: str) -> JobError
     if _start_engine(target, engine):
         return _rolled_back(target, step, reason, restored_text, engine, "its old options")
     if rollback.remove_classic_options(target, old) and _start_engine(target, engine):
-        return _rolled_back(target, step, reason, restored_text, engine, "its old options but the classic Swarm's")
+        return _rolled_back(target, step, reason, restored_text, engine, "its old options without the classic Swarm's")
     host = target.host.name
-    copies = " The old files are beside the new ones, named .imker-…" if old.copies else ""
+    copies = " The old files are in the same folders, named .imker-…" if old.copies else ""
     return RollbackFailed(
-        f"the Engine on {host} {reason}, and as it was it does not start either",
+        f"the Engine on {host} {reason}, and does not start after the rollback either",
         host=host,
         state=f"Its Engine is down{restored_text and '; '}{restored_text}.",
         hint=f"On {host}: journalctl -u docker.service.{copies}",
@@ -84,11 +85,7 @@ def _roll_back(target: StepTarget, step: RestartEngine, reason: str) -> JobError
 
 def _describe_restored(point: RollbackPoint, package: bool) -> str:
     restored_parts = [*(["files"] if point.copies else []), *(["package"] if package else [])]
-    return (
-        f"its old {' and '.join(restored_parts)} {'is' if restored_parts == ['package'] else 'are'} back"
-        if restored_parts
-        else ""
-    )
+    return f"restored the old {' and '.join(restored_parts)}" if restored_parts else ""
 
 
 def _rolled_back(
@@ -96,10 +93,10 @@ def _rolled_back(
 ) -> RolledBack:
     run = containers.ensure_running(target, step.previously_running, ends_migration=True)
     host = target.host.name
-    summary = f"{restored or 'it was started again'}, and it answers"
+    summary = f"{restored or 'started it again'}, and it answers"
     return RolledBack(
         f"the Engine {step.target_version} {reason} on {host}; {summary}; containers: {run}",
         host=host,
         state=f"{f'Engine {engine}' if engine else 'Its Engine'} runs there, with {options}.",
-        hint=f"The Engine's last words are in the thread; /swarm plan {host} shows what is left to do.",
+        hint=f"The thread has the Engine's log. /swarm plan {host} shows the remaining steps.",
     )

@@ -1,6 +1,6 @@
-"""Back to what a host was before its migration, which may have begun in a job before this one: the host has it noted.
+"""Save and restore the rollback point of a migration. It is saved on the host, as it may be from an earlier run.
 
-In: a Site. Out: what was noted; files and package as they were, or a JobError.
+In: a StepTarget. Out: the RollbackPoint; files and package restored, or a JobError.
 """
 
 from collections.abc import Mapping
@@ -17,16 +17,16 @@ from jobs.facts.packages import parse_engine_version
 
 
 class RolledBack(JobError):
-    """What was begun did not work, and the host is as it was."""
+    """The change failed, and the host is rolled back."""
 
 
 class RollbackFailed(JobError):
-    """What was begun did not work, and neither did going back."""
+    """The change failed, and the rollback failed."""
 
 
 @dataclass(frozen=True)
 class RollbackPoint:
-    """`copies`: path -> its saved copy; `packages`: "name=version" each, none as long as no upgrade was begun."""
+    """What to restore. `copies`: path -> path of its backup; `packages`: "name=version", empty before an upgrade."""
 
     copies: Mapping[str, str]
     packages: tuple[str, ...]
@@ -38,26 +38,27 @@ class RollbackPoint:
 
 
 def load_rollback_point(shell: Shell) -> RollbackPoint:
+    """Return the host's rollback point. It is empty if no migration is unfinished."""
     lines = (files.read_file(shell, files.ROLLBACK_FILE) or "").splitlines()
     copies = {line.rpartition(".imker-")[0]: line for line in lines if line.startswith("/")}
     return RollbackPoint(copies, tuple(line for line in lines if not line.startswith("/")))
 
 
 def back_up(target: StepTarget, path: str) -> None:
-    """Saves a file beside itself, once a job; the first copy of a migration is the one to go back to."""
+    """Back up a file, once per job. The first backup of a migration becomes part of the rollback point."""
     if path not in target.backed_up:
         files.back_up_file(target.shell, path, for_rollback=path not in load_rollback_point(target.shell).copies)
         target.backed_up.add(path)
 
 
 def record_packages(target: StepTarget, old_packages: tuple[str, ...]) -> None:
-    """Once a migration, too: in the middle of an upgrade the installed one is no old one any more."""
+    """Save the packages to go back to, once per migration: later the installed package is already the new one."""
     if old_packages and not load_rollback_point(target.shell).packages:
         files.append_line(target.shell, files.ROLLBACK_FILE, "\n".join(old_packages))
 
 
 def restore_files(target: StepTarget, point: RollbackPoint) -> None:
-    """What somebody wrote there since an earlier job is saved before it goes."""
+    """Restore the backups. Back up what they overwrite, which may be an operator's change."""
     for path, copy in point.copies.items():
         now, then = files.read_file(target.shell, path) or "", files.read_file(target.shell, copy) or ""
         if now != then:
@@ -67,7 +68,7 @@ def restore_files(target: StepTarget, point: RollbackPoint) -> None:
 
 
 def remove_classic_options(target: StepTarget, point: RollbackPoint) -> bool:
-    """Takes the classic options out of the files put back; whether there were any."""
+    """Remove the classic options from the restored files, and return whether there were any."""
     texts = {path: files.read_file(target.shell, path) or "" for path in point.copies}
     cleaned = {path: text for path, text in clean_files(texts).items() if text != texts[path]}
     for path, text in cleaned.items():
@@ -77,12 +78,12 @@ def remove_classic_options(target: StepTarget, point: RollbackPoint) -> bool:
 
 
 def downgrade_package(target: StepTarget, point: RollbackPoint) -> bool:
-    """Whether the old package is in again. The old files come first: it is the old source that offers it."""
+    """Return whether the old package is installed again. Restores the files first, as the old source offers it."""
     restore_files(target, point)
     failpoint("rollback.files")
     try:
         packages.install_packages(target, point.packages)
     except JobError:
-        return False  # apt's words are in the thread
+        return False  # the thread has the output of apt
     failpoint("rollback.package")
     return True

@@ -1,6 +1,7 @@
-"""Carries a plan out, step by step: each told at both ends, none without its lock, none after a hold.
+"""Execute a plan step by step. Emit an event before and after each step; check the lock and any hold first.
 
-What a step changes is claimed before: the host, or the swarm for who is in it; a later run's claim refuses ours.
+Each step first claims what it changes, the host or the swarm, with its fencing token. After a claim by a later run, the
+claim of this run is rejected.
 """
 
 import hashlib
@@ -26,18 +27,18 @@ NOT_ROLLED_BACK = (
     steps.RemoveClassicContainers,
     steps.StopStore,
     steps.AddToGroup,
-)  # also on a host that is put back to what it was
-LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a holder that died
+)  # steps that a rollback does not undo
+LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
 
 
 def run_host_steps(
     context: JobContext, host: Host, plan_steps: tuple[steps.Step, ...], managers: tuple[str, ...], lease: Lease
 ) -> None:
-    """On one host, which `lease` is of. A failing step is told, and raises, with the state the host is left in."""
+    """Execute steps on one host, whose lock is `lease`. A JobError of a step gets the state of the host."""
     if not plan_steps:
         return
     with context.open_shell(host) as shell:
-        fenced_shell = FencedShell(shell, claim_token(lease, lambda mark: FencedShell(shell, mark).claim_host()))
+        fenced_shell = FencedShell(shell, claim_token(lease, lambda token: FencedShell(shell, token).claim_host()))
         _run_each(
             context, plan_steps, _make_target(context, host, fenced_shell, managers), lease, fenced_shell.claim_host
         )
@@ -46,10 +47,10 @@ def run_host_steps(
 def run_swarm_steps(
     context: JobContext, host: Host, plan_steps: tuple[steps.Step, ...], managers: tuple[str, ...], lease: Lease
 ) -> None:
-    """As carry_out, over Engines alone; `lease` is of the swarm, and `host` whose node it is about."""
-    site = _make_target(context, host, UnavailableShell(host.name), managers)
-    mark = claim_token(lease, lambda mark: membership.claim_swarm(site, mark))
-    _run_each(context, plan_steps, site, lease, lambda: membership.claim_swarm(site, mark))
+    """Execute steps that need only Engines, no SSH. `lease`: of the swarm; `host`: whose node is changed."""
+    target = _make_target(context, host, UnavailableShell(host.name), managers)
+    token = claim_token(lease, lambda token: membership.claim_swarm(target, token))
+    _run_each(context, plan_steps, target, lease, lambda: membership.claim_swarm(target, token))
 
 
 def _run_each(
@@ -66,12 +67,13 @@ def _run_each(
 
 
 def hold_lock(context: JobContext, name: str, purpose: str) -> AbstractContextManager[Lease]:
+    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT."""
     holder = LockHolder(context.request.run, context.request.requester, purpose, time.time())
     return acquire_lock(context.redis, name, holder, timeout=LOCK_TIMEOUT)
 
 
 def _check_hold(context: JobContext) -> None:
-    """Raises Paused or Cancelled when somebody said so, of this run or of the fleet's that it is part of."""
+    """Raise Paused or Cancelled if a user held this run, or the fleet run that it is part of."""
     for run in filter(None, (context.request.run, context.request.parent_run)):
         hold = context.events.current_hold(run)
         if hold and hold.action == "cancel":
@@ -89,43 +91,43 @@ def _run_step(
     failpoint("step.reported")
     try:
         if lease.lost.is_set():
-            raise JobError(f"lost the lock on {target.host.name}: another run may have it now", host=target.host.name)
+            raise JobError(f"lost the lock on {target.host.name}; another run may hold it now", host=target.host.name)
         claim()
         result = _run_exclusively(context, step, target)
     except JobError as error:
         context.events.emit(StepFailed(key, error.summary))
         raise
-    except Exception as unforeseen:
+    except Exception as unexpected:
         internal_error = InternalError(target.host.name)
         context.events.emit(StepFailed(key, internal_error.summary))
-        raise internal_error from unforeseen
+        raise internal_error from unexpected
     failpoint("step.done")
     context.events.emit(StepDone(key, result))
 
 
 def _run_exclusively(context: JobContext, step: steps.Step, target: StepTarget) -> str:
-    """While a host enters the swarm, no other does."""
+    """Execute a step. Initialize or join under the lock of the swarm, so that only one host does it at a time."""
     if not isinstance(step, steps.InitSwarm | steps.JoinSwarm):
         return execute_step(step, target)
     with hold_lock(context, "swarm", f"{steps.describe_step(step).title}, {target.host.name}") as lease:
         if isinstance(step, steps.JoinSwarm):
-            claim_token(lease, lambda mark: membership.claim_swarm(target, mark))
+            claim_token(lease, lambda token: membership.claim_swarm(target, token))
             return execute_step(step, target)
         _check_no_swarm(context, target.host)
-        done = execute_step(step, target)
-        gather_swarm(context)  # it is known from now on
-        return done
+        result = execute_step(step, target)
+        gather_swarm(context)  # saves the new swarm as the known one
+        return result
 
 
 def _check_no_swarm(context: JobContext, host: Host) -> None:
-    """Raises Drifted where a swarm came to be since the plan was made."""
-    there = gather_swarm(context)
-    if there.exists or there.problem:
-        raise StateChanged("somebody started a swarm meanwhile; this host did not become a second one", host=host.name)
+    """Raise StateChanged if a swarm was initialized after the plan was made."""
+    swarm = gather_swarm(context)
+    if swarm.exists or swarm.problem:
+        raise StateChanged("another swarm was initialized meanwhile, so none was initialized here", host=host.name)
 
 
 def _describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
-    """In what state a host is when a step fails: what was done stays done, but for what was put back."""
+    """Return the state of a host after a failed step: completed and remaining steps, or those that a rollback left."""
     titles = [steps.describe_step(step).title for step in plan_steps]
     if isinstance(error, RolledBack | RollbackFailed):
         stays = [
@@ -133,21 +135,22 @@ def _describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Ste
             for title, step in zip(titles, plan_steps[:failed_at], strict=False)
             if isinstance(step, NOT_ROLLED_BACK)
         ]
-        return f"{error.state} Not taken back: {'; '.join(stays)}." if stays else error.state
+        return f"{error.state} Not rolled back: {'; '.join(stays)}." if stays else error.state
     completed, rest = "; ".join(titles[:failed_at]) or "nothing", "; ".join(titles[failed_at:])
-    return error.state or f"{host.name} is left with this done: {completed}. Not done: {rest}."
+    return error.state or f"Completed on {host.name}: {completed}. Not done: {rest}."
 
 
 def _progress_reporter(context: JobContext, key: str) -> Callable[[str], None]:
-    """Tells a step's latest word, when it is a new one."""
-    notes: list[str] = []
+    """Return a function that emits a step's progress, without repeating the previous text."""
+    previous = ""
 
-    def note(text: str) -> None:
-        if text and notes[-1:] != [text]:
-            notes.append(text)
+    def emit_progress(text: str) -> None:
+        nonlocal previous
+        if text and text != previous:
+            previous = text
             context.events.emit(StepProgress(key, text))
 
-    return note
+    return emit_progress
 
 
 def _make_target(context: JobContext, host: Host, shell: Shell, managers: tuple[str, ...]) -> StepTarget:
@@ -165,7 +168,7 @@ def _make_target(context: JobContext, host: Host, shell: Shell, managers: tuple[
 
 
 def _file_changed(host: Host, path: str, before: str, after: str) -> FileChanged:
-    """Digests: a file may hold what must not be kept elsewhere."""
+    """Return the event of a change, with digests instead of texts, as a file may contain secrets."""
     old, new = (
         hashlib.sha256(text.encode(errors=LOSSLESS_ERRORS)).hexdigest() if text else "" for text in (before, after)
     )

@@ -1,4 +1,4 @@
-"""Where a step works: a host's shell and Engine, the swarm's managers, and whom it tells."""
+"""Define what a step works on: a host's shell and Engine, the swarm's managers, and callbacks for its progress."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,24 +10,25 @@ from jobs.inventory.model import Host, Inventory
 
 
 class UnavailableShell:
-    """For steps over Engines alone, which are done though their host is away."""
+    """The shell of steps that need only Engines, so that they work while their host is unreachable."""
 
     def __init__(self, host: str) -> None:
         self.host = host
 
     def run(self, *argv: str, **_: object) -> Output:
-        raise AssertionError(f"no shell to {self.host} here: {argv}")
+        raise AssertionError(f"this step has no shell to {self.host}: {argv}")
 
     def reconnect(self) -> None:
-        raise AssertionError(f"no shell to {self.host} here")
+        raise AssertionError(f"this step has no shell to {self.host}")
 
 
 @dataclass
 class StepTarget:
-    """`managers`: names of the hosts that manage the swarm, the best first; `note`: a running step's word to the run;
+    """What a step works on.
 
-    `detail`: (title, text) for the run's thread; `changed`: (path, before, after) of a file, told before it is
-    written; `pool`: a new swarm's address pool; `kept`: paths of the files that this job has saved.
+    `on_progress`: gets a text on the running step; `on_output`: title and text for the run's thread; `on_file_change`:
+    path, old and new text of a file before it is written; `address_pool`: of a new swarm, CIDR; `managers`: names of
+    the hosts that manage the swarm, best first; `backed_up`: paths of the files that this job has backed up.
     """
 
     host: Host
@@ -42,14 +43,16 @@ class StepTarget:
     backed_up: set[str] = field(default_factory=set)
 
     def connect_engine(self) -> Engine:
-        """A new client: the Engine may have been restarted, as another version, since the last one."""
+        """Return a new client: the Engine may have restarted with another version since the last one."""
         return self.engine_factory(self.host)
 
     def connect_manager(self) -> Engine:
-        """The first manager that answers. Raises Unreachable, naming all that were asked."""
+        """Return the first manager that answers. Raise Unreachable with the names of all managers if none does."""
         for name in self.managers:
             try:
                 return self.engine_factory(self.inventory[name])
             except JobError:
                 continue
-        raise Unreachable(f"no manager answers (asked: {', '.join(self.managers) or 'none'})", hint="See /swarm nodes.")
+        raise Unreachable(
+            f"no manager is reachable (tried: {', '.join(self.managers) or 'none'})", hint="See /swarm nodes."
+        )

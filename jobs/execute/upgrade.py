@@ -1,4 +1,4 @@
-"""The Engine's upgrade; when apt cannot do it, the host goes back to what it was."""
+"""Upgrade the Engine. If apt fails, roll the host back."""
 
 from jobs.connectors import dpkg, files
 from jobs.errors import CommandFailed, JobError
@@ -9,6 +9,7 @@ from jobs.steps import UpgradeEngine
 
 
 def upgrade_engine(target: StepTarget, step: UpgradeEngine) -> str:
+    """Install the new Engine without restarting it. If apt fails, raise RolledBack or RollbackFailed."""
     before = files.read_file(target.shell, step.conffile) if step.conffile else None
     if before is not None:
         rollback.back_up(target, step.conffile)
@@ -23,26 +24,26 @@ def upgrade_engine(target: StepTarget, step: UpgradeEngine) -> str:
 
 
 def _report_conffile(target: StepTarget, path: str, before: str) -> None:
-    """The package may have put its maintainer's file in the place of the one that was there."""
+    """Report the change if the package replaced the conffile with its maintainer's version."""
     after = files.read_file(target.shell, path) or ""
     if after != before:
         target.on_file_change(path, before, after)
 
 
 def _roll_back(target: StepTarget, error: CommandFailed) -> JobError:
-    """The daemon still runs as it did: Debian's package does not restart it. Only disk and dpkg are to go back."""
-    target.on_progress("apt failed; putting the old state back")
+    """Restore files and package. The daemon still runs as before, as Debian's package does not restart it."""
+    target.on_progress("apt failed; rolling back")
     old, host = rollback.load_rollback_point(target.shell), target.host.name
     touched = _installed_versions(target, old) != dict(name.split("=", 1) for name in old.packages)
     clean = not touched or rollback.downgrade_package(target, old)
     rollback.restore_files(target, old)
     if clean:
         files.remove_files(target.shell, files.ROLLBACK_FILE)
-        summary, state = f"{error.summary}; the old files and package are back", "Its Engine was not restarted."
+        summary, state = f"{error.summary}; restored the old files and package", "Its Engine was not restarted."
         return RolledBack(summary, host=host, state=state, hint=error.hint)
     audit = target.shell.run("dpkg", "--audit", sudo=True, check=False).stdout.strip()
-    target.on_output(f"dpkg on {host}", audit or "dpkg --audit finds nothing")
-    summary = f"{error.summary}; the old package does not go in again either, the old files are back"
+    target.on_output(f"dpkg on {host}", audit or "dpkg --audit found no problem")
+    summary = f"{error.summary}; reinstalling the old package failed too; restored the old files"
     return RollbackFailed(summary, host=host, state="Its Engine was not restarted.", hint=error.hint)
 
 

@@ -1,4 +1,4 @@
-"""An apt source's component, switched. Pure: text in, text out; one-line and deb822 lists."""
+"""Switch the component of an apt source, in one-line or deb822 format. Pure: text in, text out."""
 
 import re
 
@@ -6,7 +6,7 @@ from jobs.settings import AptComponent
 
 
 def switch_component(source: str, component: AptComponent | None) -> str:
-    """The list with the component changed where it stands as a word of its own; comments and all else stay."""
+    """Return the list with the component replaced wherever it is a separate word. Comments are unchanged."""
     if component is None:
         return source
     return "".join(_switch_line(line, component) for line in source.splitlines(keepends=True))
@@ -15,5 +15,5 @@ def switch_component(source: str, component: AptComponent | None) -> str:
 def _switch_line(line: str, component: AptComponent) -> str:
     if not re.match(r"\s*(deb|deb-src)\s|components:", line, re.IGNORECASE):
         return line
-    # The URL and the suite may hold the word too ("…/main"): only what stands between blanks counts.
+    # The URL and the suite may contain the word too ("…/main"), so only a word between blanks is replaced.
     return re.sub(rf"(?<=[\s:]){re.escape(component.before)}(?=\s|$)", component.after, line)

@@ -1,7 +1,7 @@
-"""The classic Swarm as hosts show it: its own containers, the key-value store, and who names that. Pure.
+"""Recognize the classic Swarm: its agents, the key-value store, and the hosts that refer to the store. Pure.
 
-A container is the store when it listens, at its host's own address, on the port that somebody's discovery or
---cluster-store names. Its image says nothing: hosts have Consul for many ends, and exporters of it.
+A container is the store when it listens at its host's address on the port that a discovery URL or a --cluster-store
+option names. The image proves nothing: hosts run Consul for many purposes, and exporters for it.
 """
 
 import re
@@ -20,14 +20,14 @@ DEFAULT_PORTS = {
     "consul": 8500,
     "etcd": 2379,
     "zk": 2181,
-}  # scheme -> its port, where the URL names none; others need no store
+}  # scheme -> port when the URL names none; other schemes need no store
 
 
 @dataclass(frozen=True)
 class StoreReferences:
-    """The stores that a host names, as URLs: those it needs `now`, and those from `before`, as saved copies tell.
+    """The URLs of the stores that a host uses now (`current`) and used earlier (`former`, from backups).
 
-    `unseen`: it does not answer, and may need any.
+    `unreachable`: the host could not be inspected, and may use any store.
     """
 
     host: str
@@ -38,14 +38,14 @@ class StoreReferences:
 
 @dataclass(frozen=True)
 class KeyValueStore:
-    """A host's key-value store. `users`: the hosts that may still need it, its own among them if it does."""
+    """A host's key-value store. `users`: names of the hosts that may still use it, including its own host."""
 
     container: Container
     users: tuple[str, ...] = ()
 
     @property
     def stopped(self) -> bool:
-        """For good."""
+        """Return whether the store is stopped and has no restart policy."""
         return not self.container.running and self.container.restart_policy == "no"
 
 
@@ -54,12 +54,12 @@ def is_agent(container: Container) -> bool:
 
 
 def is_swarm_image(image: str) -> bool:
-    """swarm:1.2.3, library/swarm, a registry's own copy of it: not swarm-exporter, nor swarmkit."""
+    """Return whether the image is swarm:1.2.3, library/swarm, or a registry's copy, but not swarm-exporter."""
     return image.split("@")[0].rsplit("/", 1)[-1].split(":")[0] == "swarm"
 
 
 def find_references(host: Host, facts: HostFacts) -> StoreReferences:
-    """Of a host that was looked at."""
+    """Return the store URLs of an inspected host."""
     former_options = replace(facts.options, files={**facts.options.files, **facts.options.saved})
     former_urls = (*host.former_store_urls, *_cluster_store_urls(former_options))
     if facts.membership.state == "active":
@@ -78,7 +78,7 @@ def find_references(host: Host, facts: HostFacts) -> StoreReferences:
 
 
 def ports_at_host(urls: Iterable[str], host: Host) -> frozenset[int]:
-    """Those that the URLs name at this host, by its address or its name."""
+    """Return the ports that the URLs name at this host, by its address or its name."""
     host_names = (host.address, host.name)
     return frozenset(
         port
@@ -89,7 +89,7 @@ def ports_at_host(urls: Iterable[str], host: Host) -> frozenset[int]:
 
 
 def parse_endpoints(url: str) -> tuple[tuple[str, int], ...]:
-    """ "consul://10.0.0.4:8500/prefix", "etcd://a:2379,b:2379", "zk://[fe80::4]": (host, port) of each store."""
+    """Return (host, port) of each store in "consul://10.0.0.4:8500/prefix" or "etcd://a:2379,b:2379"."""
     scheme, _, rest = url.partition("://")
     if scheme not in DEFAULT_PORTS:
         return ()
@@ -99,9 +99,9 @@ def parse_endpoints(url: str) -> tuple[tuple[str, int], ...]:
 def match_store(
     host: Host, containers: tuple[Container, ...], references: Iterable[StoreReferences]
 ) -> KeyValueStore | None:
-    """One that runs, if several fit: an old one may have been kept beside it."""
-    all_namings = tuple(references)
-    named_ports = ports_at_host((url for item in all_namings for url in (*item.current, *item.former)), host)
+    """Return the container that the references point to. If several fit, prefer a running one over an old one."""
+    all_references = tuple(references)
+    named_ports = ports_at_host((url for item in all_references for url in (*item.current, *item.former)), host)
     fitting = [item for item in containers if listening_ports(item, host) & named_ports]
     if not fitting:
         return None
@@ -109,18 +109,20 @@ def match_store(
     own_ports = listening_ports(best, host)
     return KeyValueStore(
         best,
-        tuple(item.host for item in all_namings if item.unreachable or ports_at_host(item.current, host) & own_ports),
+        tuple(
+            item.host for item in all_references if item.unreachable or ports_at_host(item.current, host) & own_ports
+        ),
     )
 
 
 def may_run_store(host: Host, containers: tuple[Container, ...], urls: Iterable[str]) -> bool:
-    """Whether it is worth asking all hosts who names a store here."""
+    """Return whether a container could be a store, so that all hosts need to be asked for references."""
     suspicious_ports = ports_at_host(urls, host) | frozenset(DEFAULT_PORTS.values())
     return any(listening_ports(container, host) & suspicious_ports for container in containers)
 
 
 def listening_ports(container: Container, host: Host) -> frozenset[int]:
-    """TCP ports at the host's address: "8500->8500/tcp", or of a container on the host's own network "8500/tcp"."""
+    """Return the TCP ports at the host's address, from "8500->8500/tcp" or, on the host network, "8500/tcp"."""
     matches = (re.fullmatch(r"(?:(.+):)?(\d+)(?:->\d+)?/tcp", port) for port in container.ports)
     return frozenset(int(match[2]) for match in matches if match and match[1] in (None, host.address))
 

@@ -1,4 +1,4 @@
-"""A host's containers, read from `docker inspect`. Pure."""
+"""Parse a host's containers from `docker inspect`. Pure."""
 
 import json
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ TASK_LABEL = "com.docker.swarm.task.id"  # container label
 
 @dataclass(frozen=True)
 class Container:
-    """`restart`: the policy's name, "no" for none; `ports`: as `docker ps` writes them, or, on the host's own network,
+    """One container. `restart_policy`: its name, "no" for none.
 
-    those that its image names; `drives`: whether it has the Engine's own socket; `command`: its arguments.
+    `ports`: as `docker ps` prints them, or the image's exposed ports on the host network.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Container:
 
 
 def parse_containers(inspect_json: str) -> tuple[Container, ...]:
-    """From `docker inspect` of all containers; `[]` or nothing when there are none. A service's are the swarm's own."""
+    """Return the containers of a `docker inspect` output, which may be empty, except tasks of services."""
     standalone = (
         item
         for item in json.loads(inspect_json or "[]")
@@ -52,12 +52,12 @@ def _parse_container(document: Mapping[str, Any]) -> Container:
 
 
 def _is_docker_socket(source: str) -> bool:
-    """Itself, or the folder it is in: with -v or --mount, `docker inspect` names both under Mounts."""
+    """Return whether the mount's source is the Docker socket or its directory."""
     return source.rstrip("/") in ("/run", "/var/run") or source.endswith("/docker.sock")
 
 
 def _format_ports(bindings: Mapping[str, Any]) -> list[str]:
-    """As `docker ps` writes them: "8080->80/tcp", or "127.0.0.1:8080->80/tcp"."""
+    """Return the ports as `docker ps` prints them: "8080->80/tcp", or "127.0.0.1:8080->80/tcp"."""
     return [
         f"{_address_prefix(host.get('HostIp') or '')}{host.get('HostPort', '')}->{inside}"
         for inside, hosts in sorted(bindings.items())

@@ -1,4 +1,4 @@
-"""A host's surroundings, as one script prints them: clock, disk, apt, network, certificate. Pure."""
+"""Parse a host's environment, as one script prints it: clock, disk, apt, network, certificate. Pure."""
 
 import ipaddress
 import re
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from cryptography import x509
 
 STORE_PORT = 8500
-TLS_FILE_OPTIONS = ("tlscert", "tlskey", "tlscacert")  # the options whose values the script gets after the SSH user
-# Each section is one tool's own words; a tool that is missing, or hangs, leaves its section empty.
+TLS_FILE_OPTIONS = ("tlscert", "tlskey", "tlscacert")  # the script gets the SSH user, then the values of these options
+# Each section is the output of one tool. A tool that is missing or hangs leaves its section empty.
 ENVIRONMENT_SCRIPT = r"""
 part() { echo "==$1"; shift; timeout 10 "$@" 2>/dev/null || true; }
 part now date +%s.%N
@@ -39,14 +39,14 @@ part end echo end
 
 @dataclass(frozen=True)
 class HostEnvironment:
-    """`offset`: seconds the host's clock is ahead of ours; `free`: bytes left where the Engine and apt write;
+    """A host's environment.
 
-    `broken`: packages that dpkg has not finished, "package (state)"; `locked_by`: the process that holds dpkg's lock;
-    `networks`: address -> its link's MTU; `routes`: networks the host reaches other than by default;
-    `overlays`: overlay networks of a classic store; `store_peers`: addresses connected to a store here;
-    `expires`: UNIX seconds when the Engine's server certificate ends, None when there is none to read;
-    `unread`: files named by the TLS options that cannot be read; `socket`: whether systemd listens on TCP for Docker;
-    `machine`: its machine ID.
+    `clock_offset`: seconds the host's clock is ahead of Imker's; `free_bytes`: the least free space where the Engine
+    and apt write; `broken_packages`: half-installed packages, "package (state)"; `apt_lock_holder`: the process that
+    holds the dpkg lock; `address_mtus`: pairs of an address and the MTU of its link; `routes`: networks except the
+    default route; `overlay_networks`: those of a classic store; `store_peers`: addresses connected to a store here;
+    `certificate_expires`: UNIX seconds, None if the Engine's certificate could not be read; `unreadable_files`: named
+    by the TLS options; `has_tcp_socket`: docker.socket of systemd listens on TCP.
     """
 
     clock_offset: float = 0.0
@@ -69,7 +69,7 @@ class HostEnvironment:
 
 
 def parse_environment(text: str, sent_at: float) -> HostEnvironment:
-    """`asked_at`: our own clock, UNIX seconds, when the script was sent; what it takes to get there counts as skew."""
+    """Parse the script's output. `sent_at`: UNIX seconds when the script was sent; the network delay counts as skew."""
     parts = _split_sections(text)
     now = _parse_number(parts["now"])
     return HostEnvironment(
@@ -128,14 +128,14 @@ def _format_lock_holder(text: str) -> str:
 
 
 def _parse_addresses(addresses: str, links: str) -> tuple[tuple[str, int], ...]:
-    """Read line by line, word by word: a host decides how long both texts are."""
+    """Parse line by line and word by word, in linear time, as the host decides how long both texts are."""
     mtu = dict(filter(None, map(_link, links.splitlines())))
     matches = filter(None, map(_address, addresses.splitlines()))
     return tuple((address, mtu.get(name, 0)) for name, address in matches)
 
 
 def _link(line: str) -> tuple[str, int] | None:
-    """`2: eth0@if7: <BROADCAST,UP> mtu 1500 …`: its name and its MTU."""
+    """Return name and MTU of `2: eth0@if7: <BROADCAST,UP> mtu 1500 …`."""
     words = line.split()
     at = words.index("mtu") + 1 if "mtu" in words else len(words)
     if at >= len(words) or not re.fullmatch(r"[0-9]{1,9}", words[at]):
@@ -144,7 +144,7 @@ def _link(line: str) -> tuple[str, int] | None:
 
 
 def _address(line: str) -> tuple[str, str] | None:
-    """`2: eth0    inet 198.18.0.39/24 …`, or `… inet 10.0.0.1 peer 10.0.0.2/32 …`: the link's name and the address."""
+    """Return link and address of `2: eth0    inet 198.18.0.39/24 …` or `… inet 10.0.0.1 peer 10.0.0.2/32 …`."""
     words = line.split()
     if len(words) < 4 or words[2] not in ("inet", "inet6"):
         return None
@@ -155,7 +155,7 @@ def _address(line: str) -> tuple[str, str] | None:
 
 
 def _parse_routes(text: str) -> list[str]:
-    """What Docker's own bridges add is not in the way of Docker."""
+    """Return the routed networks, without those of Docker's own bridges."""
     lines = [
         line.split() for line in text.splitlines() if not re.search(r"dev (docker\d*|docker_gwbridge|br-\w+)", line)
     ]
@@ -170,7 +170,7 @@ def _is_network(text: str) -> bool:
 
 
 def _parse_peers(ss_output: str) -> list[str]:
-    """The far ends; those on the host itself are its own agents."""
+    """Return the remote addresses of the connections, without those of the host itself."""
     rows = [line.split() for line in ss_output.splitlines()]
     ends = [(row[-2].rpartition(":")[0], row[-1].rpartition(":")[0]) for row in rows if len(row) >= 4]
     return [

@@ -1,4 +1,4 @@
-"""What is known of one host. Pure."""
+"""Define the facts of one host. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -11,12 +11,12 @@ from jobs.facts.swarm import SwarmMembership
 
 @dataclass(frozen=True)
 class HostFacts:
-    """`engine`: the running daemon's version, "" if it is down. `stale`: its options changed since it was started.
+    """The facts of one host.
 
-    `source`: the apt list's text; `upgrade`: ActiveState of Imker's upgrade unit ("" if there is none);
-    `ran`: names of the containers that ran before the last restart, as noted on the host, None without a note;
-    `begun`: the last run that claimed the host, if a migration has noted what to go back to and is not over, else "";
-    `api`: whether the Engine API answered over TLS from here.
+    `engine_version`: of the running daemon, "" if it is down; `options_changed`: since the daemon started;
+    `api_reachable`: the Engine API answers over TLS; `apt_source`: the apt list's text; `upgrade_state`: ActiveState
+    of Imker's upgrade unit, "" if there is none; `previously_running`: names of the containers that ran before the
+    last restart, None if not saved; `unfinished_run`: the last run of an unfinished migration, "" for none.
     """
 
     name: str

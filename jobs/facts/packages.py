@@ -1,4 +1,4 @@
-"""The Engine's package and the versions that apt offers. Pure."""
+"""Parse the Engine's package and the versions that apt offers. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -6,15 +6,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Package:
-    """The Engine's package. `candidates`: versions that apt would offer with the wanted source, newest first;
+    """The Engine's package.
 
-    `cli`: the package of the `docker` command, where that is one of its own; `older`: candidates older than what is
-    `installed`; `present`: the installed package's name, where another one is wanted in its place.
+    `candidates`: versions that apt offers with the configured source, newest first; `cli_package`: the package of the
+    `docker` command if it is a separate one; `downgrades`: candidates older than `installed`; `replaces`: the installed
+    package's name if the configuration names another package.
     """
 
     name: str
     installed: str
-    state: str  # dpkg's, "ii" when all is well
+    state: str  # of dpkg, "ii" for a complete installation
     candidates: tuple[str, ...] = ()
     cli_candidates: tuple[str, ...] = ()
     cli_package: str = ""
@@ -23,17 +24,17 @@ class Package:
 
     @property
     def installed_spec(self) -> str:
-        """What is installed, as apt would be asked for it."""
+        """Return the installed package as an argument of apt-get: "name=version"."""
         return f"{self.replaces or self.name}={self.installed}"
 
 
 def parse_engine_version(version: str) -> str:
-    """The Engine's own version in a package's: "5:27.3.1-1~debian" and "27.3.1+dfsg1" are both 27.3.1; "" if none."""
+    """Return the Engine version of a package version: "27.3.1" for "5:27.3.1-1~debian". "" if there is none."""
     match = re.match(r"(?:[0-9]{1,9}:)?v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,9})", version)
     return match.group(1) if match else ""
 
 
 def parse_madison(text: str) -> tuple[str, ...]:
-    """`apt-cache madison`: versions, newest first, each once."""
+    """Return the versions of an `apt-cache madison` output, newest first, each once."""
     rows = (line.split("|") for line in text.splitlines())
     return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1))

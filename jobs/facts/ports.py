@@ -1,4 +1,4 @@
-"""The swarm's ports, and what a probe of one found. Pure."""
+"""Define the swarm's ports and the result of a probe. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ SWARM_PORTS = (("tcp", 2377), ("tcp", 7946), ("udp", 7946), ("udp", 4789))
 
 @dataclass(frozen=True)
 class PortProbe:
-    """One direction, between hosts by name: whether `caller` reached `target`. `held`: by the Engine there.
+    """Whether host `caller` reached a port of host `target`. `used_by_engine`: the Engine listens there.
 
-    `untried`: why it is not known; then there is no port.
+    `error`: why the probe failed, "" if it did not. A failed probe has no port.
     """
 
     caller: str

@@ -1,10 +1,10 @@
-"""Raft's arithmetic: how many managers may fail, and what a change does to that. Pure."""
+"""Compute the fault tolerance of the managers, as Raft defines it. Pure."""
 
 from imker.protocol.values import Quorum
 
 
 def fault_tolerance(managers: int) -> int:
-    """How many of so many managers may fail: 1 and 2 none, 3 and 4 one, 5 two."""
+    """Return how many of these managers may fail: none of 1 or 2, one of 3 or 4, two of 5."""
     return max(0, (managers - 1) // 2)
 
 
@@ -13,12 +13,12 @@ def quorum_change(managers: int, after: int) -> Quorum:
 
 
 def may_add_manager(managers: int, reachable: int) -> bool:
-    """A manager is added only while all others answer: a new one counts at once, but helps later."""
+    """Return whether all managers are reachable: a new one raises the quorum at once, before it can vote."""
     return managers == reachable > 0
 
 
 def describe_tolerance(managers: int) -> str:
-    """ "3 managers: 1 may fail"; an even number is remarked upon, for it buys nothing."""
+    """Return "3 managers: 1 may fail". For an even number, add that it tolerates no more than one less."""
     count = "1 manager" if managers == 1 else f"{managers} managers"
     line = f"{count}: {fault_tolerance(managers) or 'none'} may fail"
     if managers and managers % 2 == 0:

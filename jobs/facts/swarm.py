@@ -1,4 +1,4 @@
-"""The swarm's nodes and a host's membership, read from the Engine API. Pure."""
+"""Parse the swarm's nodes and a host's membership from the Engine API. Pure."""
 
 import json
 import re
@@ -8,17 +8,17 @@ from typing import Any
 
 from imker.text import one_line
 
-NODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a node; Docker's have 25 characters
-MAX_WORD_LENGTH = 128  # characters of a name, a state, an address that a host says
-DRAINED_LABEL = "imker.drained"  # node label: has no work while Imker restarts its Engine
-PENDING_LABEL = "imker.pending"  # node label: joined as a worker, waits to be accepted as a manager
+NODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # Docker's node IDs have 25 characters
+MAX_WORD_LENGTH = 128  # characters of a name, a state, or an address that a host reports
+DRAINED_LABEL = "imker.drained"  # node label: drained by Imker while its Engine restarts
+PENDING_LABEL = "imker.pending"  # node label: a worker that is a pending manager
 
 
 @dataclass(frozen=True)
 class SwarmMembership:
-    """A host's own word on its place: `state`, its LocalNodeState, is "inactive", "active", "pending"…
+    """The membership that a host reports. `state`: its LocalNodeState, "inactive", "active", "pending", and so on.
 
-    `remotes`: (node ID, address) of each manager that it names; the ID is "" right after a join. `engine`: Engine ID.
+    `managers`: (node ID, address) of each manager that the host knows; the ID is "" right after a join.
     """
 
     state: str = "inactive"
@@ -31,9 +31,9 @@ class SwarmMembership:
 
 @dataclass(frozen=True)
 class Node:
-    """A node as a manager sees it. `manager`: "leader", "reachable", "unreachable", or "" for a worker.
+    """A node as a manager lists it. `manager_status`: "leader", "reachable", "unreachable", or "" for a worker.
 
-    `address`: where the managers reach it. They set it, not the node.
+    `address`: where the managers reach the node. The managers set it, not the node.
     """
 
     id: str
@@ -45,17 +45,16 @@ class Node:
     manager_status: str
     engine_version: str
     pending: bool
-    drained_by_imker: bool = False  # by Imker
+    drained_by_imker: bool = False
 
 
 @dataclass(frozen=True)
 class SwarmFacts:
-    """The swarm as `asked` (a host's name) tells; no nodes and no `asked` when the inventory has no swarm.
+    """The swarm as the manager `answered_by` (a host name) reports it. Both are empty if there is no swarm.
 
-    `managers`: names of the inventory's hosts that manage it, the one asked first. `silent`: hosts that did not answer.
-
-    `problem`: why nobody could be asked; `autolock`: whether a restarted manager waits for a key; `places`: each host's
-    own word, by name; `cluster`: the swarm's ID.
+    `managers`: names of the hosts that manage it, `answered_by` first; `unreachable`: names of the hosts that did not
+    answer; `problem`: why no manager could be asked, "" for none; `autolock`: a restarted manager needs the unlock key;
+    `memberships`: as each host reports it, by name; `cluster_id`: the swarm's ID.
     """
 
     answered_by: str = ""
@@ -77,7 +76,7 @@ def parse_membership_json(info_json: str) -> SwarmMembership:
 
 
 def parse_membership(info: Mapping[str, Any]) -> SwarmMembership:
-    """Raise ValueError for a node ID that is none."""
+    """Parse an answer of /info. Raise ValueError for an invalid node ID."""
     swarm = info.get("Swarm") or {}
     return SwarmMembership(
         state=_parse_word(swarm.get("LocalNodeState")) or "inactive",
@@ -95,18 +94,18 @@ def _host_part(address: object) -> str:
 
 
 def _peers(swarm: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the managers that a host names, the first hundred."""
+    """Return the managers that a host knows, at most 100."""
     return list(swarm.get("RemoteManagers") or ())[:100]
 
 
 def parse_node(document: Mapping[str, Any]) -> Node:
-    """Raise ValueError for a node ID that is none."""
+    """Parse a node of an answer of /nodes. Raise ValueError for an invalid node ID."""
     spec, description = document.get("Spec") or {}, document.get("Description") or {}
     status, manager = document.get("Status") or {}, document.get("ManagerStatus") or {}
     return Node(
         id=_parse_node_id(document["ID"]),
         hostname=_parse_word(description.get("Hostname")),
-        # A leader's own Status.Addr may be 0.0.0.0; the other managers dial this one before they let a manager in.
+        # A leader's Status.Addr may be 0.0.0.0. The other managers connect to ManagerStatus.Addr.
         address=_host_part(manager.get("Addr")) or _parse_word(status.get("Addr")),
         role=_parse_word(spec.get("Role")),
         availability=_parse_word(spec.get("Availability")),
@@ -118,11 +117,11 @@ def parse_node(document: Mapping[str, Any]) -> Node:
     )
 
 
-def _parse_word(said: Any) -> str:
-    return one_line(str(said or ""), MAX_WORD_LENGTH)
+def _parse_word(value: Any) -> str:
+    return one_line(str(value or ""), MAX_WORD_LENGTH)
 
 
-def _parse_node_id(said: Any) -> str:
-    if said != "" and not NODE_ID.fullmatch(said):
-        raise ValueError("no node ID")
-    return str(said)
+def _parse_node_id(value: Any) -> str:
+    if value != "" and not NODE_ID.fullmatch(value):
+        raise ValueError("invalid node ID")
+    return str(value)

@@ -1,4 +1,4 @@
-"""Read all that a plan needs to know of one host."""
+"""Read the facts of one host that a plan is made from. Read-only."""
 
 import time
 
@@ -18,14 +18,14 @@ from jobs.settings import EngineSection
 
 
 def gather_host(shell: Shell, host: Host, engine_settings: EngineSection, engine_factory: EngineFactory) -> HostFacts:
-    """All that a plan needs to know of one host. Raises JobError when SSH or sudo is not there."""
+    """Return the facts of one host. Raise JobError if SSH or sudo does not work."""
     _check_sudo(shell, host)
     unit = read_unit(shell)
     options = read_option_files(shell, unit)
-    place, version, api = _ask_engine(host, engine_factory)
+    membership, version, api = _ask_engine(host, engine_factory)
     source = files.read_file(shell, str(engine_settings.apt_list)) or ""
     running = version or _version_by_command(shell)
-    ran = files.read_file(shell, files.RUNNING_CONTAINERS_FILE)
+    previously_running = files.read_file(shell, files.RUNNING_CONTAINERS_FILE)
     return HostFacts(
         name=host.name,
         engine_version=running,
@@ -36,15 +36,15 @@ def gather_host(shell: Shell, host: Host, engine_settings: EngineSection, engine
         upgrade_state=systemd.read_unit_state(shell, systemd.UPGRADE_UNIT).active_state,
         options=options,
         containers=read_containers(shell) if running else (),
-        previously_running=None if ran is None else tuple(ran.split()),
+        previously_running=None if previously_running is None else tuple(previously_running.split()),
         unfinished_run=_unfinished_run(shell),
-        membership=place if api or not running else _membership_by_command(shell),
+        membership=membership if api or not running else _membership_by_command(shell),
         environment=_read_environment(shell, host, options),
     )
 
 
 def _unfinished_run(shell: Shell) -> str:
-    """By the host's own marks, which a Redis that was wiped has not lost."""
+    """Return the last run of an unfinished migration, "" for none. The files on the host survive a loss of Redis."""
     if files.read_file(shell, files.ROLLBACK_FILE) is None:
         return ""
     return FencingToken.parse((files.read_file(shell, fenced_shell.FENCE_FILE) or "").strip()).run or "unknown"
@@ -53,21 +53,21 @@ def _unfinished_run(shell: Shell) -> str:
 def _read_environment(shell: Shell, host: Host, options: OptionFiles) -> environment.HostEnvironment:
     option_values = {option.name: option.value for option in effective(options)}
     files = [option_values.get(name, "") for name in environment.TLS_FILE_OPTIONS]
-    began = time.time()
+    sent_at = time.time()
     output = shell.run(
         "sh", "-c", environment.ENVIRONMENT_SCRIPT, "imker", host.ssh_user, *files, sudo=True, timeout=120
     )
-    # The clock is asked first: what comes after it must not count as the way there.
-    return environment.parse_environment(output.stdout, began)
+    # The script reads the clock first, so that the rest of its run time does not count as network delay.
+    return environment.parse_environment(output.stdout, sent_at)
 
 
 def _check_sudo(shell: Shell, host: Host) -> None:
     try:
         shell.run("true", sudo=True)
     except CommandFailed as error:
-        hint = f"Give {host.ssh_user} passwordless sudo on {host.name}: a file in /etc/sudoers.d."
+        hint = f"Allow passwordless sudo for {host.ssh_user} on {host.name} with a file in /etc/sudoers.d."
         raise Unreachable(
-            f"{host.ssh_user} may not use sudo on {host.name} without a password",
+            f"{host.ssh_user} has no passwordless sudo on {host.name}",
             host=host.name,
             hint=hint,
             check="sudo",
@@ -87,7 +87,7 @@ def _membership_by_command(shell: Shell) -> SwarmMembership:
     try:
         return swarm.parse_membership_json(output.stdout) if output.code == 0 else SwarmMembership()
     except (ValueError, TypeError, AttributeError, RecursionError) as strange:
-        raise EngineRefused(f"{shell.host}'s docker info is none", host=shell.host) from strange
+        raise EngineRefused(f"docker info on {shell.host} returned an unexpected answer", host=shell.host) from strange
 
 
 def _version_by_command(shell: Shell) -> str:
@@ -96,5 +96,6 @@ def _version_by_command(shell: Shell) -> str:
 
 
 def read_containers(shell: Shell) -> tuple[containers.Container, ...]:
+    """Return all containers of the host except tasks of services."""
     ids = shell.run("docker", "ps", "-aq", sudo=True).stdout.split()
     return containers.parse_containers(shell.run("docker", "inspect", *ids, sudo=True).stdout) if ids else ()

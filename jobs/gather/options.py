@@ -1,4 +1,4 @@
-"""Read the daemon's option files: unit, drop-ins, environment files, daemon.json, saved copies."""
+"""Read the daemon's option files: unit, drop-ins, environment files, daemon.json, backups. Read-only."""
 
 import re
 from collections.abc import Iterable
@@ -20,23 +20,25 @@ UNIT_PROPERTIES = (
     "MainPID",
     "ActiveState",
 )
-# In one command: what passes between two looks would count as time that the daemon has run longer.
+# Read both clocks in one command: a delay between two reads would be counted as daemon uptime.
 CLOCKS_SCRIPT = "date +%s.%N; cat /proc/uptime"
 EXPAND_SCRIPT = 'for file in $1; do [ -e "$file" ] && printf "%s\\n" "$file"; done; true'
 
 
 def read_options(shell: Shell) -> OptionFiles:
-    """The daemon's options as they stand on disk now."""
+    """Return the daemon's options as they are on disk now."""
     return read_option_files(shell, read_unit(shell))
 
 
 def read_unit(shell: Shell) -> dict[str, str]:
+    """Return properties of docker.service, as `systemctl show` prints them."""
     return systemd.parse_properties(
         shell.run("systemctl", "show", "docker.service", *(f"-p{name}" for name in UNIT_PROPERTIES)).stdout
     )
 
 
 def read_option_files(shell: Shell, unit: dict[str, str]) -> OptionFiles:
+    """Return the files that `unit` (from `read_unit`) reads, and the options of the running daemon."""
     environment = tuple(
         file for line in unit.get("EnvironmentFiles", "").splitlines() for file in _expand_pattern(shell, line)
     )
@@ -61,7 +63,7 @@ def _read_files(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
 
 
 def _expand_pattern(shell: Shell, environment_file: str) -> tuple[str, ...]:
-    """`shown`: "/etc/default/docker (ignore_errors=yes)", which becomes a leading "-"; the path may be a pattern."""
+    """Return the paths of a pattern such as "/etc/default/d* (ignore_errors=yes)", with "-" for ignored errors."""
     path, _, ignore = environment_file.rpartition(" (ignore_errors=")
     pattern = re.search(r"[*?[]", path)
     paths = shell.run("sh", "-c", EXPAND_SCRIPT, "imker", path, sudo=True).stdout.splitlines() if pattern else [path]
@@ -69,7 +71,7 @@ def _expand_pattern(shell: Shell, environment_file: str) -> tuple[str, ...]:
 
 
 def _read_saved_copies(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
-    """Imker's saved copy of each file, where there is one: of several the newest that still has options."""
+    """Return Imker's backup of each file that has one: the newest one with options in it, else the newest."""
     saved = {}
     for path in paths:
         texts = [read_file(shell, copy) or "" for copy in reversed(list_backups(shell, path))]
@@ -79,7 +81,7 @@ def _read_saved_copies(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
 
 
 def changed_since_start(shell: Shell, options: OptionFiles, unit: dict[str, str]) -> bool:
-    """Whether a file with options is younger than the daemon. Both by the host's own clock."""
+    """Return whether an option file was modified after the daemon started, both by the host's own clock."""
     started_after_boot = int(unit.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
     now, uptime = shell.run("sh", "-c", CLOCKS_SCRIPT).stdout.split()[:2]
     started_at = float(now) - float(uptime) + started_after_boot

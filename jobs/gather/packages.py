@@ -1,6 +1,6 @@
-"""The Engine's package, and what apt would offer in its place with the wanted source. Changes nothing on the host.
+"""Read the Engine's package, and the versions that apt offers with the configured source. Changes nothing.
 
-In: a shell, the apt list's text, the settings. Out: a Package of jobs.facts, None when there is none.
+In: a shell, the apt list's text, the settings. Out: a Package of jobs.facts, None if no Engine package is installed.
 """
 
 from pathlib import PurePosixPath
@@ -17,10 +17,10 @@ CLI_PACKAGES = {
     "docker-ce": "docker-ce-cli",
     "docker.io": "docker-cli",
     "docker-engine": "",
-}  # the Engine's package -> its CLI's
-# Fresh lists in a folder of its own, so that asking changes nothing on the host. The list keeps its name: apt tells
-# its two ways of writing by that. Without a list, apt's own lists are asked as they are. What is older, dpkg says, by
-# the Engine's version alone: an epoch is the package's.
+}  # the Engine's package -> the package of its CLI, "" for none
+# The script fetches package lists into a temporary folder, so that nothing changes on the host. The list keeps its file
+# name, as apt detects the format by it. Without a list, apt's own lists are used. dpkg compares versions without their
+# epoch, which belongs to the package and not to the Engine.
 CANDIDATES_SCRIPT = """
 set -e
 list=$1 installed=$2; shift 2
@@ -40,17 +40,17 @@ done
 
 
 def gather_package(shell: Shell, source: str, engine_settings: EngineSection) -> Package | None:
-    """The one that is wanted, or, with none wanted, the one installed; with what is installed now."""
+    """Return the configured package, else the installed one, with its versions. None if none is installed."""
     names = tuple(dict.fromkeys((engine_settings.package, *CLI_PACKAGES) if engine_settings.package else CLI_PACKAGES))
-    there = {
+    installed = {
         name: (state, version)
         for state, name, version in dpkg.query_packages(shell, *names)
         if state[:2] not in ("un", "rc")
     }
-    present = next((name for name in names if name in there), None)
+    present = next((name for name in names if name in installed), None)
     if present is None:
         return None
-    state, version = there[present]
+    state, version = installed[present]
     package_name = engine_settings.package or present
     cli = CLI_PACKAGES.get(package_name, "")
     path = str(engine_settings.apt_list) if source else ""
@@ -75,12 +75,12 @@ def gather_package(shell: Shell, source: str, engine_settings: EngineSection) ->
 
 
 def _query_apt(shell: Shell, path: str, source: str, *arguments: str) -> list[str]:
-    """Of each package what apt offers, and last what of the first is older than the installed version."""
+    """Return the output of `apt-cache madison` for each package, and last the downgrades of the first package."""
     name = PurePosixPath(path).name
     try:
         output = shell.run("sh", "-c", CANDIDATES_SCRIPT, "imker", name, *arguments, stdin=source, timeout=180).stdout
     except CommandFailed as error:
-        hint = f"See {name} on {shell.host}: is the repository there?"
-        action, check = "asking apt for the new Engine", "candidate version"
+        hint = f"Check that the repository in {name} on {shell.host} is reachable."
+        action, check = "querying apt for Engine versions", "candidate version"
         raise CommandFailed(shell.host, action, error.code, error.stderr, hint=hint, check=check) from error
     return output.split("==\n")

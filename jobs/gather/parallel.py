@@ -1,4 +1,4 @@
-"""Do the same for many hosts at the same time, within one deadline. A host that takes longer is left behind."""
+"""Run the same function for many hosts in parallel, within one deadline. Slower hosts are left out."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -10,7 +10,7 @@ MAX_THREADS = 64
 
 
 def run_in_parallel(work: Callable[[Item], Done], items: Mapping[str, Item], seconds: float) -> dict[str, Done]:
-    """Return the results that are there after `seconds`. What still runs then ends by its own deadlines."""
+    """Return the results that are complete after `seconds`, by name. Calls that still run end by their own timeouts."""
     pool = ThreadPoolExecutor(max_workers=MAX_THREADS)
     running = {name: pool.submit(work, item) for name, item in items.items()}
     done, _ = wait(running.values(), timeout=seconds)

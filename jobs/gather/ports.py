@@ -11,8 +11,8 @@ from jobs.errors import JobError
 from jobs.facts.ports import SWARM_PORTS, PortProbe, Probes
 
 PROBE_UNIT = "imker-probe.service"
-MAX_PARALLEL_HOSTS = 8  # hosts
-# Perl is there on every Debian and Ubuntu. It answers each caller with the word it was given; 120 s, then it ends.
+MAX_PARALLEL_HOSTS = 8
+# Every Debian and Ubuntu has Perl. The listener answers each caller with its nonce, and ends after 120 s.
 LISTENER_SCRIPT = r"""
 use strict; use IO::Socket::INET; use IO::Select; my ($word, @ports) = @ARGV; my $set = IO::Select->new; my %udp;
 for (@ports) { my ($kind, $port) = split /:/;
@@ -24,8 +24,8 @@ while (time < $end) { for my $socket ($set->can_read(1)) {
   if ($udp{$socket}) { my $from = $socket->recv(my $said, 64); $socket->send($word, 0, $from) if defined $from; }
   else { my $caller = $socket->accept or next; print $caller $word; close $caller; } } }
 """
-# All ports at once, three times at most, 2 s each: a listener may be a moment late, and a datagram may get lost.
-# What is connected and says nothing is somebody else's; what is not connected by then is closed.
+# Probe all ports at once, up to three times, 2 s each: a listener may start late, and a datagram may get lost.
+# A connection without an answer belongs to another program ("taken"). A port without a connection is closed.
 CALLER_SCRIPT = r"""
 use strict; use IO::Socket::INET; use IO::Select; my ($word, @targets) = @ARGV; my %found;
 for my $try (1 .. 3) { my @left = grep { !$found{$_} } @targets or last; my %asked;
@@ -44,9 +44,9 @@ print "$_ ", $found{$_} || 'closed', "\n" for @targets;
 
 
 class PortListeners:
-    """Listeners on hosts, from entering to leaving. What is held by an Engine is left to it.
+    """Listen on the swarm's ports of some hosts while the context is open. Ports in use by an Engine stay with it.
 
-    `deaf`: name -> why there is none; what is closed there says nothing.
+    `failed`: host name -> why it has no listener. A closed port on such a host means nothing.
     """
 
     def __init__(self, shells: Sequence[Shell], failed: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -69,17 +69,17 @@ class PortListeners:
         )
 
     def _on_all_hosts(self, work: Callable[[Shell], None]) -> None:
-        def tried(shell: Shell) -> None:
+        def try_work(shell: Shell) -> None:
             try:
                 work(shell)
             except JobError as error:
                 self._failed.setdefault(shell.host, error.summary)
 
         with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
-            list(pool.map(tried, self._shells))
+            list(pool.map(try_work, self._shells))
 
     def probe(self, shell: Shell, targets: Mapping[str, str], used_by_engine: frozenset[str] = frozenset()) -> Probes:
-        """Every port of `targets` (name -> address), called. `held`: names whose Engine is in a swarm already."""
+        """Probe all ports of `targets` (name -> address). `used_by_engine`: hosts that are in a swarm already."""
         untested = tuple(
             PortProbe(shell.host, name, error=self._failed[name]) for name in targets if name in self._failed
         )

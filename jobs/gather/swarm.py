@@ -14,7 +14,7 @@ from jobs.inventory.model import Host, Inventory
 
 @dataclass(frozen=True)
 class EngineAnswer:
-    """What a host's Engine says. `swarm`: of a manager, the swarm as it sees it, or why it does not show it."""
+    """One Engine's answer. `swarm`: the swarm as a manager sees it, or its error. None for other hosts."""
 
     engine: Engine
     membership: SwarmMembership
@@ -22,23 +22,23 @@ class EngineAnswer:
 
 
 EngineAnswers = Mapping[str, EngineAnswer | JobError]
-ASK_TIMEOUT = 10.0  # seconds for all that is asked of all hosts, whatever one of them does
+ASK_TIMEOUT = 10.0  # seconds for all queries to all hosts, however slow one host is
 
 
 def ask_engines(inventory: Inventory, engine_factory: EngineFactory, seconds: float = ASK_TIMEOUT) -> EngineAnswers:
-    """Ask all hosts' Engines at the same time. A host that has not answered all after `seconds` is unreachable."""
-    told = run_in_parallel(lambda about: _ask_engine(about, engine_factory), inventory, seconds)
-    late = f"'s Engine does not answer within {seconds:g} s"
-    return {name: told.get(name, Unreachable(f"{name}{late}", host=name)) for name in inventory}
+    """Query all Engines in parallel. A host that has not answered all queries after `seconds` counts as unreachable."""
+    answers = run_in_parallel(lambda host: _ask_engine(host, engine_factory), inventory, seconds)
+    late = f"'s Engine did not answer within {seconds:g} s"
+    return {name: answers.get(name, Unreachable(f"{name}{late}", host=name)) for name in inventory}
 
 
 def _ask_engine(host: Host, engine_factory: EngineFactory) -> EngineAnswer | JobError:
     try:
         engine = engine_factory(host)
-        place = swarm.parse_membership(engine.info())
+        membership = swarm.parse_membership(engine.info())
     except (Unreachable, EngineRefused) as failed:
         return failed
-    return EngineAnswer(engine, place, _ask_manager(host, engine) if place.is_manager else None)
+    return EngineAnswer(engine, membership, _ask_manager(host, engine) if membership.is_manager else None)
 
 
 def gather_swarm(
@@ -47,34 +47,35 @@ def gather_swarm(
     known: KnownSwarm = KnownSwarm(),  # noqa: B008
     answers: EngineAnswers | None = None,
 ) -> SwarmFacts:
-    """Compare all hosts' places and all managers' nodes: they have to agree who manages.
+    """Return the swarm, if all hosts agree who manages it. Otherwise `problem` of the result says why not.
 
-    `known`: the swarm as it was asked before; `answers`: the hosts' answers, if they were asked already.
+    `known`: the swarm of the previous query; `answers`: the Engines' answers, if they are there already.
     """
-    told = answers or ask_engines(inventory, engine_factory)
-    places = {name: answer.membership for name, answer in told.items() if isinstance(answer, EngineAnswer)}
-    managers = {name: place for name, place in places.items() if place.is_manager}
-    heard = {name: answer.swarm for name, answer in told.items() if isinstance(answer, EngineAnswer) and answer.swarm}
-    silent = tuple(name for name in inventory if name not in places)
-    lists = {name: node_list for name, node_list in heard.items() if not isinstance(node_list, JobError)}
-    places |= {name: replace(places[name], cluster_id=node_list.cluster_id) for name, node_list in lists.items()}
+    engine_answers = answers or ask_engines(inventory, engine_factory)
+    answered = {name: answer for name, answer in engine_answers.items() if isinstance(answer, EngineAnswer)}
+    memberships = {name: answer.membership for name, answer in answered.items()}
+    managers = {name: membership for name, membership in memberships.items() if membership.is_manager}
+    views = {name: answer.swarm for name, answer in answered.items() if answer.swarm}
+    unreachable = tuple(name for name in inventory if name not in memberships)
+    lists = {name: view for name, view in views.items() if not isinstance(view, JobError)}
+    memberships |= {name: replace(memberships[name], cluster_id=view.cluster_id) for name, view in lists.items()}
     problem = swarm_agreement.find_conflict(
-        inventory, places, {name: node_list.nodes for name, node_list in lists.items()}, known
+        inventory, memberships, {name: view.nodes for name, view in lists.items()}, known
     )
     if problem:
-        return SwarmFacts(unreachable=silent, problem=problem, memberships=places)
+        return SwarmFacts(unreachable=unreachable, problem=problem, memberships=memberships)
     if lists:
-        first_manager, node_list = next(iter(lists.items()))
+        first_manager, view = next(iter(lists.items()))
         ordered = (first_manager, *(other for other in managers if other != first_manager))
-        return replace(node_list, managers=ordered, unreachable=silent, memberships=places)
-    inside = {name: place.state for name, place in places.items() if place.state not in ("", "inactive")}
-    summaries = [node_list.summary for node_list in heard.values() if isinstance(node_list, JobError)]
-    problem = summaries[-1] if summaries else swarm_agreement.explain_unreachable(inside) if inside else ""
-    return SwarmFacts(managers=tuple(managers), unreachable=silent, problem=problem, memberships=places)
+        return replace(view, managers=ordered, unreachable=unreachable, memberships=memberships)
+    states = {name: item.state for name, item in memberships.items() if item.state not in ("", "inactive")}
+    summaries = [view.summary for view in views.values() if isinstance(view, JobError)]
+    problem = summaries[-1] if summaries else swarm_agreement.explain_unreachable(states) if states else ""
+    return SwarmFacts(managers=tuple(managers), unreachable=unreachable, problem=problem, memberships=memberships)
 
 
 def _ask_manager(host: Host, engine: Engine) -> SwarmFacts | JobError:
-    """The swarm as one manager tells it. It names its cluster only once it has a leader, as the nodes: asked after."""
+    """Return the swarm as one manager reports it. Read the cluster ID last: without a leader a manager reports none."""
     try:
         nodes, autolock = list_nodes(engine), engine.autolock()
         return SwarmFacts(
@@ -85,4 +86,5 @@ def _ask_manager(host: Host, engine: Engine) -> SwarmFacts | JobError:
 
 
 def list_nodes(engine: Engine) -> tuple[Node, ...]:
+    """Return the nodes of the swarm, sorted by hostname. Raise EngineRefused if the Engine is not a manager."""
     return tuple(sorted(map(swarm.parse_node, engine.nodes()), key=lambda node: (node.hostname, node.id)))

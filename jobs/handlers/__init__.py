@@ -6,6 +6,7 @@ from jobs.handlers import accept, containers, doctor, fleet, hosts, key_value_st
 
 
 def dispatch(command: commands.Command, context: JobContext) -> None:
+    """Call the command's handler, which emits events and one outcome. Raises JobError if the command fails."""
     match command:
         case commands.ListHosts():
             hosts.show_hosts(context)

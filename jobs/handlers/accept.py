@@ -1,14 +1,14 @@
-"""Accept or reject a pending manager: only what enough people approved, and only if nothing changed since."""
+"""Accept or reject a pending manager, only if enough people approved it and nothing changed since."""
 
 from dataclasses import replace
 
-from imker.protocol.events import DecisionRequested, JobFinished, JobStarted, Outcome
+from imker.protocol.events import DecisionRequested, JobFinished, JobStarted
 from jobs import plan
 from jobs.context import JobContext
 from jobs.errors import JobError
 from jobs.execute.runner import hold_lock, run_swarm_steps
 from jobs.facts import quorum
-from jobs.facts.own_node import hosts_at, not_its
+from jobs.facts.own_node import find_node_mismatch, hosts_at
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import key_value_stores
 from jobs.gather.known_swarm import gather_known_swarm as gather_swarm
@@ -19,7 +19,7 @@ from jobs.plan import Refusal, approvals
 
 
 def accept_node(context: JobContext, prefix: str) -> None:
-    """Promotes what enough people said yes to, if all is as they were shown; else asks, and says why it asks again."""
+    """Promote the node if enough people approved it as it is now. Otherwise ask for approval, with the reason."""
     context.events.emit(JobStarted())
     with hold_lock(context, "swarm", f"accept {prefix}") as lease:
         swarm = gather_swarm(context)
@@ -27,25 +27,23 @@ def accept_node(context: JobContext, prefix: str) -> None:
         if isinstance(acceptance_plan, Refusal):
             return context.report_refusal(acceptance_plan)
         node = _pending_node(swarm, prefix)
-        host, waiting = _host_behind(context, swarm, node), acceptance_question(context, swarm, node)
-        problem = _approval_problem(context, waiting)
+        host, question = _host_behind(context, swarm, node), acceptance_question(context, swarm, node)
+        problem = _approval_problem(context, question)
         if problem is not None:
-            return context.events.emit(replace(waiting, approval_problem=problem))
+            return context.events.emit(replace(question, approval_problem=problem))
         context.events.emit(build_plan_event(acceptance_plan))
         run_swarm_steps(context, host, acceptance_plan.steps, swarm.managers, lease)
         after = gather_swarm(context)
         managers = sum(member.role == "manager" for member in after.nodes)
         summary = f"{node.hostname} is a manager now. {quorum.describe_tolerance(managers)}."
-        idle = key_value_stores.find_unused_store(context, host, (), (*host.store_urls, *host.former_store_urls))
-        still_runs = (
-            idle and idle.in_swarm and not idle.store.stopped
-        )  # of one that is stopped somebody was asked already
-        return context.events.emit(
-            key_value_store.removal_question(idle, summary) if idle and still_runs else JobFinished("done", summary)
-        )
+        unused = key_value_stores.find_unused_store(context, host, (), (*host.store_urls, *host.former_store_urls))
+        if unused and unused.in_swarm and not unused.store.stopped:  # a stopped store was asked about when it stopped
+            return context.events.emit(key_value_store.removal_question(unused, summary))
+        return context.events.emit(JobFinished("done", summary))
 
 
 def reject_node(context: JobContext, prefix: str, remove: bool) -> None:
+    """Keep a pending node as a worker, or remove it from the swarm."""
     context.events.emit(JobStarted())
     with hold_lock(context, "swarm", f"reject {prefix}") as lease:
         swarm = gather_swarm(context)
@@ -56,26 +54,22 @@ def reject_node(context: JobContext, prefix: str, remove: bool) -> None:
         host = _host_behind(context, swarm, node)
         context.events.emit(build_plan_event(rejection_plan))
         run_swarm_steps(context, host, rejection_plan.steps, swarm.managers, lease)
-        result_text = "is out of the swarm" if remove else "stays in the swarm as a worker"
-        return _emit_outcome(context, "done", f"{node.hostname} {result_text}.")
+        result_text = "was removed from the swarm" if remove else "stays in the swarm as a worker"
+        return context.events.emit(JobFinished("done", f"{node.hostname} {result_text}."))
 
 
 def _approval_problem(context: JobContext, question: DecisionRequested) -> str | None:
-    """Why nothing is done yet: "" when nobody said yes so far, None when nothing stands against it."""
+    """Return why the node is not accepted yet: "" if there is no approval so far, None if the approvals are valid."""
     request = context.request
     if not request.approvals:
         return ""
     earlier_question = context.events.question_of(request.job - 1)
-    return (
-        approvals.find_approval_problem(
-            request, earlier_question, question.fingerprint, context.settings.rights, context.now()
-        )
-        or None
-    )
+    rights, now = context.settings.rights, context.now()
+    return approvals.find_approval_problem(request, earlier_question, question.fingerprint, rights, now) or None
 
 
 def acceptance_question(context: JobContext, swarm: SwarmFacts, node: Node) -> DecisionRequested:
-    """The question, with the digest of all that a yes is of: who it is, where it is seen, what follows."""
+    """Return the question, with a fingerprint of what is approved: the candidate, the quorum, and the plan."""
     rights = context.settings.rights
     candidate = plan.build_candidate(_host_behind(context, swarm, node), node)
     numbers = plan.quorum_with_one_more(swarm)
@@ -86,10 +80,6 @@ def acceptance_question(context: JobContext, swarm: SwarmFacts, node: Node) -> D
     )  # fmt: skip
 
 
-def _emit_outcome(context: JobContext, outcome: Outcome, summary: str) -> None:
-    context.events.emit(JobFinished(outcome, summary))
-
-
 def _pending_node(swarm: SwarmFacts, prefix: str) -> Node:
     node = plan.find_pending_node(swarm, prefix)
     assert not isinstance(node, Refusal)
@@ -97,18 +87,19 @@ def _pending_node(swarm: SwarmFacts, prefix: str) -> Node:
 
 
 def _host_behind(context: JobContext, swarm: SwarmFacts, node: Node) -> Host:
-    """The inventory's host behind a node: by the address a manager observed, never by the name the node claims.
+    """Return the inventory's host of a node, by the address that a manager observed, never by the name it claims.
 
-    The host itself may be down. If it answers, it has to say the same, but for a node that is gone.
+    Raises JobError if that is not one host, or if the host responds and reports another node ID. A host that is down
+    cannot confirm its node ID, and a node that is down may be an earlier one of its host.
     """
     hosts = hosts_at(node, context.inventory)
     if len(hosts) != 1:
-        have = f"{', '.join(host.name for host in hosts)} have" if hosts else "no host of the inventory has"
-        hint = "Give it to its host in imker.toml: [hosts.NAME] address, or swarm_address."
-        raise JobError(f"{have} {node.address}, where node {node.id[:12]} is seen", hint=hint)
+        owner = f"{', '.join(host.name for host in hosts)} have" if hosts else "no host of the inventory has"
+        hint = "Correct its host in imker.toml: [hosts.NAME] address, or swarm_address."
+        raise JobError(f"node {node.id[:12]} is at {node.address}, which {owner}", hint=hint)
     host = context.require_allowed(hosts[0])
-    place = swarm.memberships.get(host.name, SwarmMembership(node_id=node.id))
-    found = not_its(host, place, node, swarm) if node.state != "down" else None
-    if found:
-        raise JobError(found.text, host=host.name, hint=found.hint)
+    membership = swarm.memberships.get(host.name, SwarmMembership(node_id=node.id))
+    finding = find_node_mismatch(host, membership, node, swarm) if node.state != "down" else None
+    if finding:
+        raise JobError(finding.text, host=host.name, hint=finding.hint)
     return host

@@ -1,4 +1,4 @@
-"""Assess one host: gather its facts and the swarm's, and plan from them. Changes nothing."""
+"""Assess one host: gather its facts and the swarm's facts, and plan from them. Changes nothing."""
 
 import time
 from dataclasses import dataclass, replace
@@ -25,7 +25,7 @@ from jobs.inventory.model import Host
 
 @dataclass(frozen=True)
 class Assessment:
-    """What is true now, and what would be done about it."""
+    """The current state of a host and the swarm, and the plan made from it."""
 
     plan: plan.Plan | plan.Refusal
     facts: HostFacts
@@ -33,22 +33,25 @@ class Assessment:
 
 
 def assess_host(context: JobContext, host: Host, role: Role | None, docker_group: bool = False) -> Assessment:
-    """What no look gets past is told as the check that it is."""
+    """Gather the facts and plan. `role` None: the host's current or configured role.
+
+    If the host cannot be inspected, emit the failed check as a blocking finding and raise the JobError.
+    """
     swarm = known_swarm.gather_known_swarm(context)
     try:
         with context.open_shell(host) as shell:
-            now = gather_host(shell, host, context.settings.engine, context.engine_factory)
-            probes = _probe_ports(context, shell, now, swarm)
+            facts = gather_host(shell, host, context.settings.engine, context.engine_factory)
+            probes = _probe_ports(context, shell, facts, swarm)
     except JobError as error:
         if error.check:
             context.events.emit(Planned((), (Finding(error.check, "block", error.summary, error.hint),)))
         raise
-    target_role = role or plan.effective_role(host, now, swarm)
-    store = key_value_stores.find_store(context, host, now.containers, {host.name: now})
+    target_role = role or plan.effective_role(host, facts, swarm)
+    store = key_value_stores.find_store(context, host, facts.containers, {host.name: facts})
     plan_or_refusal = build_plan(
-        context, host, now, swarm, target_role, store=store, docker_group=docker_group, probes=probes
+        context, host, facts, swarm, target_role, store=store, docker_group=docker_group, probes=probes
     )
-    return Assessment(plan_or_refusal, now, swarm)
+    return Assessment(plan_or_refusal, facts, swarm)
 
 
 def build_plan(
@@ -63,12 +66,12 @@ def build_plan(
     probes: tuple[PortProbe, ...] = (),
     migrating_before: frozenset[str] = frozenset(),
 ) -> plan.Plan | plan.Refusal:
-    """A host's plan, with all that is known besides the host and the swarm. `moving`: hosts that go before it."""
+    """Plan a host with its checks and its docker-machine file. `migrating_before`: hosts that migrate before it."""
     settings = context.settings
     facts = _external_store_clients(facts, context, migrating_before)
     target = plan.choose_version(facts.package, settings.engine) if facts.package else None
     pool = str(settings.fleet.address_pool)
-    about = check_host(host, facts, target or "", current_time=time.time(), pool=pool)
+    host_checks = check_host(host, facts, target or "", current_time=time.time(), pool=pool)
     return plan.plan_migration(
         host,
         facts,
@@ -80,31 +83,31 @@ def build_plan(
         if host.machine_config
         else None,
         docker_group=docker_group,
-        checks=(*about, *check_ports(probes)),
+        checks=(*host_checks, *check_ports(probes)),
     )
 
 
 def _probe_ports(context: JobContext, shell: Shell, facts: HostFacts, swarm: SwarmFacts) -> tuple[PortProbe, ...]:
-    """A host that is to join: whether it reaches a manager, and that manager it. One that is in has shown it."""
+    """Probe the ports between a host and a manager, in both directions. A host that is in a swarm needs no probe."""
     if facts.membership.state == "active" or not swarm.managers or swarm.managers[0] == facts.name:
         return ()
     manager, own_host = context.inventory[swarm.managers[0]], context.inventory[facts.name]
     try:
-        with context.open_shell(manager) as other, PortListeners((shell,)) as listening:
-            there = listening.probe(shell, {manager.name: manager.advertise_address}, frozenset({manager.name}))
-            return (*there, *listening.probe(other, {own_host.name: own_host.advertise_address}))
+        with context.open_shell(manager) as manager_shell, PortListeners((shell,)) as listeners:
+            to_manager = listeners.probe(shell, {manager.name: manager.advertise_address}, frozenset({manager.name}))
+            return (*to_manager, *listeners.probe(manager_shell, {own_host.name: own_host.advertise_address}))
     except JobError as error:
         return (PortProbe(own_host.name, manager.name, error=error.summary),)
 
 
 def _external_store_clients(facts: HostFacts, context: JobContext, migrating_before: frozenset[str]) -> HostFacts:
-    """Who else is connected to a store, by name if it has one here; hosts that go before this one will not be then."""
+    """Name the clients of the host's store that are in the inventory, and drop those that migrate before this host."""
     if facts.environment is None:
         return facts
     names = {host.address: host.name for host in context.inventory.values()}
     peers = (names.get(peer, peer) for peer in facts.environment.store_peers)
-    strangers = tuple(peer for peer in peers if peer not in migrating_before)
-    return replace(facts, environment=replace(facts.environment, store_peers=strangers))
+    remaining = tuple(peer for peer in peers if peer not in migrating_before)
+    return replace(facts, environment=replace(facts.environment, store_peers=remaining))
 
 
 def _drop_users(store: KeyValueStore | None, excluded: frozenset[str]) -> KeyValueStore | None:

@@ -1,4 +1,4 @@
-"""Commands about a host's containers: the census, and those that did not come back."""
+"""Handle a host's containers: list them before and after a migration, and start those that are not running."""
 
 from typing import Literal
 
@@ -17,6 +17,7 @@ from jobs.inventory.model import Host
 
 
 def snapshot_containers(phase: Literal["before", "after"], facts: HostFacts) -> ContainerSnapshot:
+    """Return the event that lists the host's Engine version and containers."""
     rows = (
         ContainerRow(
             container.name,
@@ -32,27 +33,29 @@ def snapshot_containers(phase: Literal["before", "after"], facts: HostFacts) -> 
 
 
 def gather_containers(context: JobContext, host: Host) -> tuple[Container, ...]:
+    """Read the host's containers. Raises JobError if the host is unreachable."""
     with context.open_shell(host) as shell:
         return read_containers(shell)
 
 
 def find_not_running(plan_steps: tuple[steps.Step, ...], after: tuple[Container, ...]) -> tuple[str, ...]:
-    """Of the containers that a plan saw running before, those that do not run now."""
+    """Return the names of the containers that were running before the plan and are not running now."""
     expected = [name for step in plan_steps if isinstance(step, steps.EnsureContainersRunning) for name in step.names]
     running = {container.name for container in after if container.running}
     return tuple(name for name in expected if name not in running)
 
 
 def not_running_text(host: Host, names: tuple[str, ...]) -> str:
-    """ "" when there are none."""
-    return f"{_down_text(names)} Again: {format_command(StartContainers(host.name, names))}." if names else ""
+    """Return a sentence with the command that starts the containers, "" if there are none."""
+    return f"{_down_text(names)} Start them: {format_command(StartContainers(host.name, names))}." if names else ""
 
 
 def _down_text(names: tuple[str, ...]) -> str:
-    return f"These ran before and do not run now: {', '.join(names)}. The thread says why."
+    return f"Not running anymore: {', '.join(names)}. See the thread for details."
 
 
 def start_question(host: Host, names: tuple[str, ...], summary: str) -> DecisionRequested:
+    """Return the question whether to start the containers. `summary`: what to say before it."""
     text = f"{summary} {_down_text(names)}"
     return DecisionRequested(
         "start_containers", plan.compute_fingerprint(names), host=host.name, names=names, summary=text
@@ -60,7 +63,7 @@ def start_question(host: Host, names: tuple[str, ...], summary: str) -> Decision
 
 
 def start_containers(context: JobContext, name: str, names: tuple[str, ...]) -> None:
-    """Starts containers by name; what still does not run is asked about again."""
+    """Start containers by name. Ask again about those that are still not running."""
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
     with hold_lock(context, f"host:{name}", f"start containers on {name}") as lease:
@@ -68,12 +71,12 @@ def start_containers(context: JobContext, name: str, names: tuple[str, ...]) -> 
         unknown_names = [item for item in names if item not in existing]
         if unknown_names:
             return context.report_refusal(
-                plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", "Nothing was started.")
+                plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", f"On {name}: docker ps --all")
             )
         step = steps.EnsureContainersRunning(names)
         context.events.emit(plan_events.build_plan_event(plan.Plan((step,))))
         run_host_steps(context, host, (step,), (), lease)
         not_running = find_not_running((step,), gather_containers(context, host))
     if not_running:
-        return context.events.emit(start_question(host, not_running, f"Tried again on {name}."))
-    return context.events.emit(JobFinished("done", f"all run on {name}: {', '.join(names)}"))
+        return context.events.emit(start_question(host, not_running, f"Tried to start them on {name}."))
+    return context.events.emit(JobFinished("done", f"all containers are running on {name}: {', '.join(names)}"))

@@ -1,6 +1,6 @@
-"""What the jobs need, looked at: inventory, keys, certificates, and whether each host answers. Changes nothing.
+"""Check what the RQ workers need: inventory, keys, certificates, and a connection to each host. Changes nothing.
 
-`python -m jobs doctor` prints it; `/swarm doctor` shows it in a run's message.
+`python -m jobs doctor` prints the findings. `/swarm doctor` shows them in a run's message.
 """
 
 import os
@@ -25,13 +25,14 @@ from jobs.inventory import certificates
 from jobs.inventory.hosts import load_checked
 from jobs.inventory.model import Host, Inventory
 
-MAX_PARALLEL_HOSTS = 16  # hosts looked at
+MAX_PARALLEL_HOSTS = 16  # hosts checked at the same time
 ShellOpener = Callable[[Host], AbstractContextManager[Shell]]
 
 
 def run_checks(
     hosts: Inventory, known_hosts: Path, open_shell: ShellOpener, engine_factory: EngineFactory
 ) -> tuple[Finding, ...]:
+    """Run all checks, the hosts' in parallel."""
     with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
         each = pool.map(
             lambda host: (
@@ -49,11 +50,12 @@ def run_checks(
 
 
 def check_inventory(hosts: Sequence[Host]) -> tuple[Finding, ...]:
-    """What is wrong with the inventory as a whole."""
+    """Check the inventory as a whole."""
     return tuple(_find_inventory_problems(hosts)) or (Finding("inventory", "pass", f"{len(hosts)} hosts"),)
 
 
 def show_doctor(context: JobContext) -> None:
+    """Run all checks and emit their findings."""
     context.events.emit(JobStarted())
     findings = run_checks(
         context.inventory, context.settings.inventory.known_hosts, context.open_shell, context.engine_factory
@@ -61,11 +63,11 @@ def show_doctor(context: JobContext) -> None:
     context.events.emit(ChecksCompleted(findings))
     count = Counter(finding.level for finding in findings)
     counts_text = [f"{count['block']} fail", f"{count['warn']} warn", f"{count['pass']} pass"]
-    context.events.emit(JobFinished("done", f"{len(findings)} checks of what the jobs need: {', '.join(counts_text)}"))
+    context.events.emit(JobFinished("done", f"{len(findings)} checks of the RQ workers: {', '.join(counts_text)}"))
 
 
 def run_doctor() -> int:
-    """Run the checks and print them. Return the exit status: 1 if a check failed, else 0."""
+    """Print all findings. Return 0 unless one is blocking."""
     try:
         configuration, hosts = load_checked()
         known_hosts = configuration.inventory.known_hosts
@@ -76,23 +78,25 @@ def run_doctor() -> int:
 
 
 def _check_redis() -> Finding:
-    """An RQ worker does not start without it; what else it does not start without is in the configuration."""
+    """Check the connection to Redis, without which no RQ worker starts."""
     try:
         redis_connection.connect(os.environ.get("REDIS_URL")).close()
     except redis_connection.RedisUnavailable as error:
-        return Finding("redis", "block", str(error), "Without it nothing can be asked or done.")
-    return Finding("redis", "pass", "answers")
+        return Finding("redis", "block", str(error), "Start Redis, or correct REDIS_URL. Imker cannot run without it.")
+    return Finding("redis", "pass", "responds")
 
 
 def _find_inventory_problems(hosts: Sequence[Host]) -> Iterator[Finding]:
     for address, number in Counter(host.address for host in hosts if host.address).items():
         if number > 1 and len({host.ssh_port for host in hosts if host.address == address}) < number:
             names = ", ".join(host.name for host in hosts if host.address == address)
-            yield Finding("inventory", "block", f"{names} have one address, {address}", "Correct [hosts.NAME] address.")
+            yield Finding(
+                "inventory", "block", f"{names} have the same address, {address}", "Correct [hosts.NAME] address."
+            )
     managers = [host.name for host in hosts if host.role == "manager"]
     if managers and len(managers) % 2 == 0:
-        text = f"{len(managers)} managers ({', '.join(managers)}): no more may fail than with {len(managers) - 1}"
-        yield Finding("inventory", "warn", text, "Make it an odd number.")
+        text = f"{len(managers)} managers ({', '.join(managers)}) tolerate no more failures than {len(managers) - 1}"
+        yield Finding("inventory", "warn", text, "Use an odd number of managers.")
 
 
 def _check_files(host: Host, known_hosts: Path) -> Iterator[Finding]:
@@ -100,11 +104,10 @@ def _check_files(host: Host, known_hosts: Path) -> Iterator[Finding]:
         is_known = has_host_key(known_hosts, host)
     except OSError as error:
         is_known = False
-        yield Finding("known_hosts", "block", f"{known_hosts}: {error.strerror}", "Name another in [inventory].")
+        yield Finding("known_hosts", "block", f"{known_hosts}: {error.strerror}", "Correct [inventory] known_hosts.")
     if not is_known:
-        hint = (
-            f"Check the key on its console, then add it: ssh-keyscan -p {host.ssh_port} {host.address} >> {known_hosts}"
-        )
+        keyscan = f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known_hosts}"
+        hint = f"Check the key on the host's console, then add it: {keyscan}"
         yield Finding(f"host key of {host.name}", "block", "is not in known_hosts", hint)
     if host.tls:
         yield from certificates.check_certificates(host.name, host.tls, datetime.now(UTC))
@@ -120,7 +123,7 @@ def _check_ssh(host: Host, open_shell: ShellOpener) -> Finding:
         return Finding(check, "block", f"no sudo: {error.summary}", hint)
     except JobError as error:
         return Finding(check, "block", error.summary, error.hint)
-    return Finding(check, "pass", "answers, with sudo")
+    return Finding(check, "pass", "responds, with sudo")
 
 
 def _check_engine(host: Host, engine_factory: EngineFactory) -> Finding:
@@ -128,12 +131,12 @@ def _check_engine(host: Host, engine_factory: EngineFactory) -> Finding:
     try:
         return Finding(check, "pass", str(engine_factory(host).version["Version"]))
     except JobError as error:
-        hint = error.hint or f"On {host.name}: systemctl status docker; does it listen on TCP {host.engine_port}?"
+        hint = error.hint or f"On {host.name}: systemctl status docker. It must listen on TCP {host.engine_port}."
         return Finding(check, "block", error.summary, hint)
 
 
 def _check_audit_key() -> tuple[Finding, ...]:
     if audit_log.read_audit_key():
         return ()
-    hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reconciler and the jobs."
-    return (Finding("record", "warn", "the jobs' entries are not signed", hint),)
+    hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reconciler, and the RQ workers."
+    return (Finding("audit log", "warn", "the RQ workers' entries are not signed", hint),)

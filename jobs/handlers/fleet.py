@@ -1,4 +1,4 @@
-"""Looks at every host of the inventory, and tells how all of them would be moved. Changes nothing."""
+"""Plan the migration of the whole fleet: inspect every host, and plan them in order. Changes nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +18,7 @@ from imker.protocol.events import (
     StepProgress,
     StepStarted,
 )
-from imker.protocol.values import StepLine
+from imker.protocol.values import Finding, StepLine
 from jobs.connectors.shell import Shell
 from jobs.context import JobContext
 from jobs.errors import InternalError, JobError
@@ -33,15 +33,15 @@ from jobs.handlers import assessment
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal, compute_fingerprint, fleet
 
-MAX_PARALLEL_HOSTS = 8  # hosts looked at
-GATHER_STEP = StepLine("Gather", "Look at every host")
-PROBE_STEP = StepLine("Probe", "Try the swarm's ports between them")
+MAX_PARALLEL_HOSTS = 8  # hosts inspected at the same time
+GATHER_STEP = StepLine("Gather", "Inspect every host")
+PROBE_STEP = StepLine("Probe", "Probe the swarm's ports between the hosts")
 FactsByHost = Mapping[str, HostFacts | JobError]
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
 
 def plan_fleet(context: JobContext, excluded_hosts: tuple[str, ...]) -> None:
-    """Ends with the question whether to start; with a refusal when a host may not be touched; or with nothing to do."""
+    """Emit the fleet's plan. Ends with the question whether to start it, a refusal, or nothing to do."""
     context.events.emit(JobStarted())
     for name in excluded_hosts:
         context.find_host(name)
@@ -59,7 +59,7 @@ def plan_fleet(context: JobContext, excluded_hosts: tuple[str, ...]) -> None:
     _finish(context, fleet_plan)
 
 
-def _run_step(context: JobContext, step: StepLine, work: Callable[[], Done]) -> Done:
+def _run_step(context: JobContext, step: StepLine, work: Callable[[], Result]) -> Result:
     context.events.emit(StepStarted(step.key))
     try:
         result = work()
@@ -72,17 +72,12 @@ def _run_step(context: JobContext, step: StepLine, work: Callable[[], Done]) -> 
 
 
 def _finish(context: JobContext, fleet_plan: FleetPlanned) -> None:
-    findings = [*fleet_plan.findings, *(finding for leg in fleet_plan.host_plans for finding in leg.findings)]
-    blocked = [leg.host for leg in fleet_plan.host_plans if any(finding.level == "block" for finding in leg.findings)]
-    if any(finding.level == "block" for finding in findings):
-        summary = f"not to be touched as it is: {', '.join(blocked) or 'the fleet'}"
-        hint = (
-            f"Do what the findings say; or leave out: /swarm migrate all --without {','.join(blocked)}"
-            if blocked
-            else ""
-        )
+    blocked = [item.host for item in fleet_plan.host_plans if _has_blocking(item.findings)]
+    if blocked or _has_blocking(fleet_plan.findings):
+        summary = f"blocking findings for {', '.join(blocked) or 'the fleet'}"
+        without = f", or leave these hosts out: /swarm migrate all --without {','.join(blocked)}" if blocked else "."
         return context.events.emit(
-            JobFinished("refused", summary, "Nothing was changed.", hint or "Do what the findings say.")
+            JobFinished("refused", summary, "Nothing was changed.", f"Fix the findings{without}")
         )
     if not fleet_plan.host_plans:
         return context.events.emit(
@@ -91,7 +86,8 @@ def _finish(context: JobContext, fleet_plan: FleetPlanned) -> None:
     return context.events.emit(DecisionRequested("start_fleet", compute_fingerprint(fleet_plan)))
 
 
-# --- looking -------------------------------------------------------------------------------------------------------
+def _has_blocking(findings: Sequence[Finding]) -> bool:
+    return any(finding.level == "block" for finding in findings)
 
 
 def _gather_all(context: JobContext, hosts: Sequence[Host]) -> FactsByHost:
@@ -102,7 +98,7 @@ def _gather_all(context: JobContext, hosts: Sequence[Host]) -> FactsByHost:
         except JobError as error:
             return error
         finally:
-            context.events.emit(StepProgress(GATHER_STEP.key, f"{host.name} looked at"))
+            context.events.emit(StepProgress(GATHER_STEP.key, f"inspected {host.name}"))
 
     with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
         return dict(zip((host.name for host in hosts), pool.map(gather_one, hosts), strict=True))
@@ -111,9 +107,9 @@ def _gather_all(context: JobContext, hosts: Sequence[Host]) -> FactsByHost:
 def _probe_ports(
     context: JobContext, hosts: Sequence[Host], facts: FactsByHost, roles: Mapping[str, Role]
 ) -> Sequence[PortProbe]:
-    """Each host with each manager-to-be, and with its neighbour in the row: all pairs of a big fleet would take hours.
+    """Probe the ports from each host to each planned manager and to its neighbour in the list.
 
-    A host in a swarm already has shown it.
+    Probing all pairs of a large fleet would take hours. Hosts that are in a swarm need no probe.
     """
     outside = [host for host in hosts if _not_in_swarm(facts[host.name])]
     managers = [host for host in outside if roles[host.name] == "manager"]
@@ -121,9 +117,9 @@ def _probe_ports(
         shells_or_errors = list(pool.map(lambda host: _open_shell(context, stack, host), outside))
         shells = [shell for shell in shells_or_errors if not isinstance(shell, JobError)]
         unreachable = {shell.host: shell.summary for shell in shells_or_errors if isinstance(shell, JobError)}
-        listening = stack.enter_context(ports.PortListeners(shells, unreachable))
+        listeners = stack.enter_context(ports.PortListeners(shells, unreachable))
         targets = {host.name: _probe_targets(number, outside, managers) for number, host in enumerate(outside)}
-        probes_by_shell = pool.map(lambda shell: listening.probe(shell, targets[shell.host]), shells)
+        probes_by_shell = pool.map(lambda shell: listeners.probe(shell, targets[shell.host]), shells)
         return [probe for probes in probes_by_shell for probe in probes]
 
 
@@ -144,9 +140,6 @@ def _probe_targets(number: int, hosts: Sequence[Host], managers: Sequence[Host])
     return {host.name: host.advertise_address for host in candidates if host != host_itself}
 
 
-# --- planning ------------------------------------------------------------------------------------------------------
-
-
 def _arrange(
     context: JobContext,
     hosts: Sequence[Host],
@@ -161,19 +154,19 @@ def _arrange(
     expected_swarm = swarm
     for number, host in enumerate(ordered):
         own_probes = tuple(probe for probe in probes if probe.caller == host.name)
-        migrating_before = frozenset(other.name for other in ordered[:number])  # by then they need the store no more
+        migrating_before = frozenset(other.name for other in ordered[:number])  # by then they no longer use the store
         store = stores.get(host.name)
         plans[host.name] = _plan_host(
             context, host, facts[host.name], expected_swarm, roles[host.name], store, own_probes, migrating_before
         )
         expected_swarm = _with_new_swarm(expected_swarm, host, plans[host.name])
-    made = fleet.arrange_fleet(ordered, roles, plans, swarm, frozenset(stores), context.settings.fleet.parallel)
-    return replace(made, findings=(*made.findings, *check_machine_ids(_machine_ids(facts))))
+    arranged = fleet.arrange_fleet(ordered, roles, plans, swarm, frozenset(stores), context.settings.fleet.parallel)
+    return replace(arranged, findings=(*arranged.findings, *check_machine_ids(_machine_ids(facts))))
 
 
 def _machine_ids(facts: FactsByHost) -> dict[str, str]:
-    looked = {name: found.environment for name, found in facts.items() if isinstance(found, HostFacts)}
-    return {name: seen.machine_id for name, seen in looked.items() if seen}
+    environments = {name: item.environment for name, item in facts.items() if isinstance(item, HostFacts)}
+    return {name: environment.machine_id for name, environment in environments.items() if environment}
 
 
 def _plan_host(
@@ -194,7 +187,7 @@ def _plan_host(
 
 
 def _with_new_swarm(swarm: SwarmFacts, host: Host, plan: Plan | Refusal) -> SwarmFacts:
-    """The swarm as it will be once the first manager has started it: those after it are planned to join."""
+    """Return the swarm as the first manager will initialize it, so that the later hosts are planned to join it."""
     if swarm.exists or swarm.problem or isinstance(plan, Refusal):
         return swarm
     address = host.advertise_address
@@ -203,17 +196,17 @@ def _with_new_swarm(swarm: SwarmFacts, host: Host, plan: Plan | Refusal) -> Swar
 
 
 def _find_stores(context: JobContext, hosts: Sequence[Host], facts: FactsByHost) -> dict[str, KeyValueStore]:
-    """Hosts that are left out may need one as well."""
-    gathered = {name: stores_by_host for name, stores_by_host in facts.items() if isinstance(stores_by_host, HostFacts)}
-    stores_by_host = (
+    """Return the key-value store on each host, with its users among all hosts of the inventory."""
+    gathered = {name: item for name, item in facts.items() if isinstance(item, HostFacts)}
+    stores = (
         (host.name, key_value_stores.find_store(context, host, gathered[host.name].containers, gathered))
         for host in hosts
         if host.name in gathered
     )
-    return {name: store for name, store in stores_by_host if store}
+    return {name: store for name, store in stores if store}
 
 
 def _find_leader(hosts: Sequence[Host], facts: FactsByHost, swarm: SwarmFacts) -> str:
     leading = [node for node in swarm.nodes if node.manager_status == "leader"]
-    looked = [(host, host_facts) for host in hosts if isinstance(host_facts := facts[host.name], HostFacts)]
-    return next((host.name for host, host_facts in looked if find_own_node(host, host_facts.membership, leading)), "")
+    inspected = [(host, item) for host in hosts if isinstance(item := facts[host.name], HostFacts)]
+    return next((host.name for host, item in inspected if find_own_node(host, item.membership, leading)), "")

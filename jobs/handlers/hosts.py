@@ -1,4 +1,4 @@
-"""Show every host of the inventory as a row, asked in parallel."""
+"""Show every host of the inventory as a table row."""
 
 from imker.protocol.events import HostTable, JobFinished, JobStarted
 from imker.protocol.values import HostRow
@@ -11,43 +11,30 @@ from jobs.gather.swarm import EngineAnswer, ask_engines
 from jobs.handlers.nodes import ALL
 from jobs.inventory.model import Host, classic_swarm_column
 
-# --- hosts ---------------------------------------------------------------------------------------------------------
-
 
 def show_hosts(context: JobContext) -> None:
-    """A row for every host of the inventory, asked in parallel; one that does not answer is a row with its error."""
+    """Query all hosts in parallel and emit a row for each. An unreachable host is a row with its error."""
     context.events.emit(JobStarted())
     answers = ask_engines(context.inventory, context.engine_factory, ALL)
     swarm = known_swarm.gather_known_swarm(context, answers)
     rows = tuple(_host_row(context, host, swarm, answers[host.name]) for host in context.inventory.values())
     context.events.emit(HostTable(rows))
     unreachable_count = sum(bool(row.error) for row in rows)
-    context.events.emit(
-        JobFinished(
-            "done", f"{len(rows)} hosts" + (f", {unreachable_count} without an answer" if unreachable_count else "")
-        )
-    )
+    unreachable = f", {unreachable_count} unreachable" if unreachable_count else ""
+    context.events.emit(JobFinished("done", f"{len(rows)} hosts{unreachable}"))
 
 
 def _host_row(context: JobContext, host: Host, swarm: SwarmFacts, answer: EngineAnswer | JobError) -> HostRow:
+    url, classic_swarm = f"tcp://{host.address}:{host.engine_port}", classic_swarm_column(host, context.inventory)
     if isinstance(answer, JobError):
-        state, version, node_role, error = "Unknown", "Unknown", "", answer.summary
-    else:
-        state, version, node_role, error = (
-            "Running",
-            f"v{answer.engine.version['Version']}",
-            _node_role(host, answer, swarm),
-            "",
-        )
-    url = f"tcp://{host.address}:{host.engine_port}"
-    return HostRow(
-        host.name, host.driver, state, url, classic_swarm_column(host, context.inventory), version, node_role, error
-    )
+        return HostRow(host.name, host.driver, "Unknown", url, classic_swarm, "Unknown", "", answer.summary)
+    version, role = f"v{answer.engine.version['Version']}", _node_role(host, answer, swarm)
+    return HostRow(host.name, host.driver, "Running", url, classic_swarm, version, role, "")
 
 
 def _node_role(host: Host, answer: EngineAnswer, swarm: SwarmFacts) -> str:
-    own_place = answer.membership
-    node = find_own_node(host, own_place, swarm.nodes)
+    membership = answer.membership
+    node = find_own_node(host, membership, swarm.nodes)
     if node is None:
-        return "" if own_place.state == "inactive" else own_place.state
+        return "" if membership.state == "inactive" else membership.state
     return "pending" if node.pending else {"leader": "leader", "": "worker"}.get(node.manager_status, "manager")

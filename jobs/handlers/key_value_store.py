@@ -1,4 +1,4 @@
-"""The end of a key-value store that nobody needs: offered, stopped at a first click, removed at a second."""
+"""Retire an unused key-value store: offer it, stop it after a first approval, remove it after a second."""
 
 from dataclasses import replace
 
@@ -14,16 +14,16 @@ from jobs.gather.key_value_stores import UnusedStore
 from jobs.handlers import containers, plan_events
 
 PORTS_TEXT = """\
-{now} can be closed on {host}: TCP {published} and, if it is Consul, 8300, 8301, 8302, UDP 8301, 8302.
-So can TCP 3376 on the master of this classic Swarm.
-These have to stay open between the nodes:
-  TCP 2377 (to managers), TCP and UDP 7946, UDP 4789; and IP protocol 50 for encrypted overlay networks
-UDP 4789 carries overlay networks without any protection: never open it to other networks.
-TCP 2376, the Engines' API, has to stay open to docker-machine and to Imker."""
+{when} you can close these ports on {host}: TCP {published} and, for Consul, TCP 8300, 8301, 8302 and UDP 8301, 8302.
+You can also close TCP 3376 on the master of this classic Swarm.
+Keep these ports open between the nodes:
+  TCP 2377 (to managers), TCP and UDP 7946, UDP 4789, and IP protocol 50 for encrypted overlay networks
+UDP 4789 carries unprotected overlay traffic. Never open it to other networks.
+Keep TCP 2376, the Engine API, open to docker-machine and to Imker."""
 
 
 def retire_store(context: JobContext, name: str) -> None:
-    """Stopped at once when nobody needs it; removed only after a yes to just that."""
+    """Stop the store at once if it is unused. Remove it only after an approval of the removal."""
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
     with hold_lock(context, f"host:{name}", f"retire the key-value store on {name}") as lease:
@@ -32,13 +32,13 @@ def retire_store(context: JobContext, name: str) -> None:
             summary = f"nothing to do: no container on {name} is a key-value store of a classic Swarm"
             return context.events.emit(JobFinished("unchanged", summary))
         if store.users:
-            summary = f"{', '.join(store.users)} may still need {store.container.name}"
-            return context.report_refusal(plan.Refusal(summary, "Migrate them first."))
+            summary = f"{', '.join(store.users)} may still use {store.container.name}"
+            return context.report_refusal(plan.Refusal(summary, "Migrate these hosts first."))
         step = _next_step(context, store)
         context.events.emit(plan_events.build_plan_event(plan.Plan((step,))))
         run_host_steps(context, host, (step,), (), lease)
     if isinstance(step, steps.RemoveStore):
-        return context.events.emit(JobFinished("done", f"{step.name} is gone from {name}; its volumes stay"))
+        return context.events.emit(JobFinished("done", f"removed {step.name} from {name}. Its volumes are kept"))
     after_stop = UnusedStore(
         host, KeyValueStore(replace(store.container, running=False, restart_policy="no")), in_swarm=True
     )
@@ -47,39 +47,40 @@ def retire_store(context: JobContext, name: str) -> None:
 
 
 def removal_question(unused: UnusedStore, summary: str) -> DecisionRequested:
+    """Return the question whether to stop the store, or to remove it if it is stopped. `summary`: said before it."""
     """To stop it, or, when it is stopped, to remove it."""
     name, host = unused.store.container.name, unused.host.name
     if unused.store.stopped:
-        text = f"{summary} {name} on {host} is stopped, and nobody needs it any more. Remove it? Its volumes stay."
+        text = f"{summary} {name} on {host} is stopped and unused. Remove it? Its volumes are kept."
         return DecisionRequested(
             "remove_store", plan.compute_fingerprint(name), host=host, names=(name,), summary=text.lstrip()
         )
-    text = f"{summary} Nobody needs {name} on {host} any more. Stop it? Its data stays."
-    return DecisionRequested(
-        "stop_store", plan.compute_fingerprint("stop", name), host=host, names=(name,), summary=text
-    )
+    text = f"{summary} No host uses {name} on {host} anymore. Stop it? Its data is kept."
+    return DecisionRequested("stop_store", plan.compute_fingerprint("stop", name), host=host, names=(name,), summary=text)
 
 
 def removal_hint(unused: UnusedStore | None) -> str:
-    """For where something else is asked, or nothing; "" when there is none."""
+    """Return how to stop or remove the store, for a message that asks something else. "" if there is no store."""
     if unused is None:
         return ""
     name, host, command = unused.store.container.name, unused.host.name, format_command(RetireStore(unused.host.name))
     if unused.store.stopped:
-        return f"{name} on {host} is stopped, and nobody needs it any more. Remove it: {command}."
-    migrating = "" if unused.in_swarm else f" To migrate {host} stops it as well."
-    return f"Nobody needs the key-value store {name} on {host} any more. Stop it: {command}.{migrating}"
+        return f"{name} on {host} is stopped and unused. Remove it: {command}."
+    migrating = "" if unused.in_swarm else f" Migrating {host} stops it as well."
+    return f"No host uses the key-value store {name} on {host} anymore. Stop it: {command}.{migrating}"
 
 
 def report_ports(context: JobContext, unused: UnusedStore) -> None:
+    """Add to the thread which ports can be closed, and which must stay open."""
     store = unused.store
     published = ", ".join(port.split("->")[0].split("/")[0] for port in store.container.ports)
-    now = "These" if store.stopped else "Once it is stopped, these"
-    text = PORTS_TEXT.format(now=now, host=unused.host.name, published=published)
-    context.events.emit(ThreadDetail("Ports, now that the classic Swarm is gone", text))
+    when = "Now" if store.stopped else "When the store is stopped,"
+    text = PORTS_TEXT.format(when=when, host=unused.host.name, published=published)
+    context.events.emit(ThreadDetail("Ports after the migration from the classic Swarm", text))
 
 
 def _next_step(context: JobContext, store: KeyValueStore) -> steps.Step:
     name = store.container.name
-    yes = any(approval.fingerprint == plan.compute_fingerprint(name) for approval in context.request.approvals)
-    return steps.RemoveStore(name) if yes and not store.container.running else steps.StopStore(name)
+    removal = plan.compute_fingerprint(name)
+    is_approved = any(approval.fingerprint == removal for approval in context.request.approvals)
+    return steps.RemoveStore(name) if is_approved and not store.container.running else steps.StopStore(name)

@@ -1,4 +1,4 @@
-"""Migrate a host: plan from the current state, ask about warnings, execute, and ask what is left to decide."""
+"""Migrate a host: plan from the current state, ask about warnings, execute, and ask what remains to be decided."""
 
 from dataclasses import replace
 
@@ -26,91 +26,77 @@ from jobs.plan import Plan, Refusal
 
 
 def migrate_host(context: JobContext, name: str, role: Role | None, docker_group: bool) -> None:
+    """Run all remaining steps of the host's migration. Ends with an outcome or a question. Raises JobError."""
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
     with hold_lock(context, f"host:{name}", f"migrate {name}") as lease:
-        outlook = assess_host(context, host, role, docker_group)
-        plan = outlook.plan
+        assessment = assess_host(context, host, role, docker_group)
+        plan = assessment.plan
         if isinstance(plan, Refusal):
             return context.report_refusal(plan)
         emit_plan(context, name, plan)
-        if plan.steps and (_finish_if_blocked(context, plan) or _ask_about_warnings(context, plan)):
-            return None
-        context.events.emit(containers.snapshot_containers("before", outlook.facts))
+        if plan.steps and (outcome := _unresolved_findings(context, plan)):
+            return context.events.emit(outcome)
+        context.events.emit(containers.snapshot_containers("before", assessment.facts))
         try:
-            run_host_steps(context, host, plan.steps, outlook.swarm.managers, lease)
+            run_host_steps(context, host, plan.steps, assessment.swarm.managers, lease)
         except Paused as paused:
-            fleet_hint = (
-                f"With its fleet: /swarm resume {paused.parent_run} goes on with all. " if paused.parent_run else ""
-            )
-            return context.events.emit(
-                DecisionRequested(
-                    "resume", plan.warnings_fingerprint, summary=fleet_hint + paused.state, user=paused.user
-                )
-            )
-        except RolledBack as restored:
-            _reactivate(context, host, outlook.swarm, plan, restored)
+            return context.events.emit(_resume_question(plan, paused))
+        except RolledBack as rolled_back:
+            _reactivate(context, host, assessment.swarm, plan, rolled_back)
             raise
-        return _finish(context, host, outlook, plan)
+        return _finish(context, host, assessment, plan)
 
 
-# --- asking --------------------------------------------------------------------------------------------------------
+def _unresolved_findings(context: JobContext, plan: Plan) -> JobFinished | DecisionRequested | None:
+    """Return the refusal for blocking findings, else the question about warnings, or None if the plan may run.
 
-
-def _finish_if_blocked(context: JobContext, plan: Plan) -> bool:
-    blocks = plan.findings_of_level("block")
-    if blocks:
+    An approval is valid for the warnings that were shown. With other warnings the question is asked again.
+    """
+    if blocks := plan.findings_of_level("block"):
         summary = "; ".join(finding.text for finding in blocks)
-        context.events.emit(JobFinished("refused", summary, "Nothing was changed.", blocks[0].hint))
-    return bool(blocks)
-
-
-def _ask_about_warnings(context: JobContext, plan: Plan) -> bool:
-    """Warnings are a person's to weigh; a yes holds for those that were shown, and with others it is asked anew."""
-    is_approved = any(
-        approval.fingerprint in (plan.fingerprint, plan.warnings_fingerprint) for approval in context.request.approvals
-    )
+        return JobFinished("refused", summary, "Nothing was changed.", blocks[0].hint)
+    valid = (plan.fingerprint, plan.warnings_fingerprint)
+    is_approved = any(approval.fingerprint in valid for approval in context.request.approvals)
     if is_approved or not plan.findings_of_level("warn"):
-        return False
-    context.events.emit(DecisionRequested("continue", plan.fingerprint))
-    return True
+        return None
+    return DecisionRequested("continue", plan.fingerprint)
+
+
+def _resume_question(plan: Plan, paused: Paused) -> DecisionRequested:
+    parent = paused.parent_run
+    fleet_hint = f"To resume all hosts: /swarm resume {parent}. " if parent else ""
+    return DecisionRequested("resume", plan.warnings_fingerprint, summary=fleet_hint + paused.state, user=paused.user)
 
 
 def _reactivate(context: JobContext, host: Host, swarm: SwarmFacts, plan: Plan, rolled_back: RolledBack) -> None:
-    """A node whose Engine is back as it was can do what it did."""
+    """Activate the node again after a rollback, if the plan drained it. A failure is added to the run's state."""
     activate_steps = tuple(step for step in plan.steps if isinstance(step, steps.ActivateNode))
     if not activate_steps:
         return
     try:
-        with hold_lock(context, "swarm", f"let {host.name} have work again") as lease:
+        with hold_lock(context, "swarm", f"activate {host.name}") as lease:
             run_swarm_steps(context, host, activate_steps, swarm.managers, lease)
     except JobError as error:
-        rolled_back.state = f"{rolled_back.state} It has no work from the swarm yet: {error.summary}.".lstrip()
-
-
-# --- concluding -----------------------------------------------------------------------------------------------------
+        rolled_back.state = f"{rolled_back.state} Its node is still drained: {error.summary}.".lstrip()
 
 
 def _finish(context: JobContext, host: Host, assessment: Assessment, plan: Plan) -> None:
-    """A manager-to-be waits for a person, and so does what did not come back, and a store that nobody needs."""
+    """Emit the outcome, or the next question: a pending manager, stopped containers, or an unused store."""
     after = containers.gather_containers(context, host) if plan.steps else assessment.facts.containers
     if plan.steps:
-        context.events.emit(
-            containers.snapshot_containers(
-                "after",
-                replace(assessment.facts, engine_version=parse_engine_version(plan.target_version), containers=after),
-            )
-        )
+        version = parse_engine_version(plan.target_version)
+        facts_after = replace(assessment.facts, engine_version=version, containers=after)
+        context.events.emit(containers.snapshot_containers("after", facts_after))
     store_urls = classic_swarm.find_references(host, assessment.facts)
-    idle = key_value_stores.find_unused_store(context, host, after, (*store_urls.current, *store_urls.former))
+    unused = key_value_stores.find_unused_store(context, host, after, (*store_urls.current, *store_urls.former))
     if not plan.steps and not plan.needs_acceptance:
-        summary = f"nothing to do: {host.name} is in the swarm, on the wanted Engine"
-        return context.events.emit(JobFinished("unchanged", summary, hint=key_value_store.removal_hint(idle)))
-    if idle and idle.in_swarm:
-        key_value_store.report_ports(context, idle)
-    return context.events.emit(
-        _next_question(context, host, assessment, plan, containers.find_not_running(plan.steps, after), idle)
-    )
+        summary = f"nothing to do: {host.name} is in the swarm and runs the target Engine"
+        return context.events.emit(JobFinished("unchanged", summary, hint=key_value_store.removal_hint(unused)))
+    if unused and unused.in_swarm:
+        key_value_store.report_ports(context, unused)
+    not_running = containers.find_not_running(plan.steps, after)
+    return context.events.emit(_next_question(context, host, assessment, plan, not_running, unused))
 
 
 def _next_question(
@@ -121,27 +107,27 @@ def _next_question(
     not_running: tuple[str, ...],
     unused: UnusedStore | None,
 ) -> DecisionRequested | JobFinished:
-    """One at a time; what might be asked as well is told with it."""
+    """Return the most important question, or the outcome if there is none. Other questions become hints."""
     summary = f"{host.name} is in the swarm."
     if plan.needs_acceptance:
         hints = (containers.not_running_text(host, not_running), key_value_store.removal_hint(unused))
         return replace(_acceptance_question_for(context, host), summary=" ".join(filter(None, hints)))
     if not_running:
-        return containers.start_question(
-            host, not_running, f"{summary} {key_value_store.removal_hint(unused)}".rstrip()
-        )
+        text = f"{summary} {key_value_store.removal_hint(unused)}".rstrip()
+        return containers.start_question(host, not_running, text)
     if unused and unused.in_swarm and assessment.facts.membership.state != "active":
         return key_value_store.removal_question(unused, summary)
     return JobFinished("done", summary, hint=key_value_store.removal_hint(unused))
 
 
 def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequested:
+    """Return the question whether to accept the host. Raises JobError if no manager lists its node."""
     swarm = gather_swarm(context)
     own = parse_membership(context.engine_factory(host).info())
     node = find_own_node(host, own, swarm.nodes)
     if node is None:
-        reason = swarm.problem or f"no manager sees its node at {host.advertise_address}"
-        state = f"{host.name} is in the swarm, without work, and nobody is asked to accept it yet."
-        hint = f"{format_command(Migrate(host.name, 'manager'))} asks, once the swarm can be asked."
-        raise JobError(f"the swarm cannot be asked: {reason}", host=host.name, hint=hint, state=state)
+        reason = swarm.problem or f"no manager lists its node at {host.advertise_address}"
+        state = f"{host.name} is in the swarm as a drained worker. Its acceptance is not requested yet."
+        hint = f"When the managers respond, run {format_command(Migrate(host.name, 'manager'))}."
+        raise JobError(f"cannot query the swarm: {reason}", host=host.name, hint=hint, state=state)
     return acceptance_question(context, swarm, node)

@@ -1,6 +1,7 @@
-"""Show the swarm's nodes: ask the managers in turn, or show the last table with its age."""
+"""Show the swarm's nodes: query the managers, or show the last table with its age."""
 
 import time
+from dataclasses import replace
 
 from pydantic import TypeAdapter
 
@@ -12,24 +13,21 @@ from jobs.gather import known_swarm
 from jobs.gather.swarm import ask_engines
 
 LAST_NODES_KEY = "imker:last-nodes"  # the last node table, for when no manager answers
-FIRST, ALL = 1.0, 3.5  # seconds for the known managers, and then for all hosts: a table is there within 5
+FIRST, ALL = 1.0, 3.5  # seconds for the known managers, and then for all hosts: together less than 5
 _TABLE_ADAPTER: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 
 
-# --- nodes ---------------------------------------------------------------------------------------------------------
-
-
 def show_nodes(context: JobContext) -> None:
-    """Show the nodes as the managers list them; else the last table with its age and the reason."""
+    """Emit the nodes as the managers list them, or the last table with its age and the reason."""
     context.events.emit(JobStarted())
     last = _load_last_table(context)
-    table = _ask_managers(known_swarm.gather_managers(context, FIRST)) or _ask_any_manager(context, last)
-    if table is None:
-        return
+    table = _table_of(known_swarm.gather_managers(context, FIRST)) or _ask_all_hosts(context, last)
+    if isinstance(table, JobFinished):
+        return context.events.emit(table)
     context.events.emit(table)
     if not table.stale_reason:
         context.events.save_signed(LAST_NODES_KEY, _TABLE_ADAPTER.dump_json(table).decode())
-    context.events.emit(JobFinished("done", f"{len(table.rows)} nodes"))
+    return context.events.emit(JobFinished("done", f"{len(table.rows)} nodes"))
 
 
 def _load_last_table(context: JobContext) -> NodeTable | None:
@@ -40,29 +38,26 @@ def _load_last_table(context: JobContext) -> NodeTable | None:
         return None
 
 
-def _ask_managers(swarm: SwarmFacts) -> NodeTable | None:
-    return (
-        _node_table(swarm.answered_by, swarm.memberships[swarm.answered_by].node_id, swarm.nodes)
-        if swarm.answered_by
-        else None
-    )
+def _table_of(swarm: SwarmFacts) -> NodeTable | None:
+    if not swarm.answered_by:
+        return None
+    own_node_id = swarm.memberships[swarm.answered_by].node_id
+    rows = tuple(_node_row(node, own_node_id) for node in swarm.nodes)
+    return NodeTable(swarm.answered_by, time.time(), rows)
 
 
-def _ask_any_manager(context: JobContext, last: NodeTable | None) -> NodeTable | None:
+def _ask_all_hosts(context: JobContext, last: NodeTable | None) -> NodeTable | JobFinished:
+    """Return the table of any manager, else the last table with the reason, else the outcome that explains it."""
     swarm = known_swarm.gather_known_swarm(context, ask_engines(context.inventory, context.engine_factory, ALL))
-    if table := _ask_managers(swarm):
+    if table := _table_of(swarm):
         return table
-    reason = swarm.problem or (f"no answer from {', '.join(swarm.unreachable)}" if swarm.unreachable else "")
+    reason = swarm.problem or (f"unreachable: {', '.join(swarm.unreachable)}" if swarm.unreachable else "")
     if last is not None and reason:
-        return NodeTable(last.answered_by, last.taken_at, last.rows, stale_reason=reason)
-    summary = reason or "there is no swarm yet"
-    hint = "Start one with its first manager: /swarm migrate HOST --manager" if not reason else "See /swarm hosts."
-    context.events.emit(JobFinished("refused" if not reason else "failed", summary, hint=hint))
-    return None
-
-
-def _node_table(answered_by: str, own_node_id: str, nodes: tuple[Node, ...]) -> NodeTable:
-    return NodeTable(answered_by, time.time(), tuple(_node_row(node, own_node_id) for node in nodes))
+        return replace(last, stale_reason=reason)
+    if reason:
+        return JobFinished("failed", reason, hint="See /swarm hosts.")
+    hint = "Migrate its first manager: /swarm migrate HOST --manager"
+    return JobFinished("refused", "there is no swarm yet", hint=hint)
 
 
 def _node_row(node: Node, own_node_id: str) -> NodeRow:

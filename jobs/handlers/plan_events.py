@@ -1,18 +1,16 @@
-"""Plans as events: the steps in the run's message, the diffs in its thread."""
+"""Emit a plan: its steps for the run's message, its file diffs for the thread."""
 
 from imker.protocol.events import Planned, ThreadDetail
 from jobs import daemon_options, plan, steps
 from jobs.context import JobContext
 from jobs.daemon_options import FileEdit, diff
 
-MAX_DETAIL_LENGTH = 2500  # characters that a reply surely shows
+MAX_DETAIL_LENGTH = 2500  # characters that a Slack reply shows in full
 
 
 def diff_details(host: str, edits: tuple[FileEdit, ...]) -> tuple[ThreadDetail, ...]:
-    """Each file's diff, in as many pieces as it takes."""
-    return tuple(
-        detail for edit in edits for detail in _split_detail(f"{host}: what changes in {edit.path}", diff((edit,)))
-    )
+    """Return each file's diff, split into as many details as its length needs."""
+    return tuple(detail for edit in edits for detail in _split_detail(f"{host}: changes in {edit.path}", diff((edit,))))
 
 
 def _split_detail(title: str, text: str) -> list[ThreadDetail]:
@@ -26,12 +24,13 @@ def _split_detail(title: str, text: str) -> list[ThreadDetail]:
 
 
 def build_plan_event(plan: plan.Plan) -> Planned:
+    """Return the plan as an event."""
     lines = tuple(map(steps.describe_step, plan.steps))
     return Planned(lines, plan.findings, daemon_options.diff(plan.edits), plan.fingerprint)
 
 
 def emit_plan(context: JobContext, name: str, plan: plan.Plan) -> None:
-    """In the run's message; whole diffs in its thread."""
+    """Emit the plan, and each file's diff as a detail of the thread."""
     context.events.emit(build_plan_event(plan))
     for detail in diff_details(name, plan.edits):
         context.events.emit(detail)

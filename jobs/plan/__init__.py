@@ -1,4 +1,4 @@
-"""Plans, made from what is true now. Pure."""
+"""Make plans from the current state. Pure."""
 
 from jobs.plan.acceptance import (
     build_candidate,

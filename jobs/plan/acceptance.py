@@ -1,4 +1,4 @@
-"""What becomes of a host that joined as a worker and waits to be a manager. Pure."""
+"""Plan the acceptance or rejection of a pending manager, which is a worker until then. Pure."""
 
 from imker.protocol.values import Candidate, Quorum
 from jobs.facts import quorum
@@ -9,7 +9,7 @@ from jobs.steps import ActivateNode, LeaveSwarm, PromoteNode, WaitForReachable
 
 
 def plan_acceptance(swarm: SwarmFacts, prefix: str) -> Plan | Refusal:
-    """Promotes a pending node, and lets it have work. One that is a manager already only gets what is missing."""
+    """Plan to promote and activate a pending node. A node that is a manager already only gets the missing steps."""
     node = find_pending_node(swarm, prefix)
     if isinstance(node, Refusal):
         return node
@@ -20,30 +20,32 @@ def plan_acceptance(swarm: SwarmFacts, prefix: str) -> Plan | Refusal:
     if not quorum.may_add_manager(len(managers), len(reachable)):
         unreachable = ", ".join(other.hostname for other in managers if other not in reachable)
         return Refusal(
-            f"a manager does not answer ({unreachable}), and adding one now could cost the quorum", "Mend it first."
+            f"a manager is unreachable ({unreachable}), and adding one now could cost the quorum",
+            "Make it reachable first.",
         )
     return Plan((PromoteNode(node.id), WaitForReachable(node.id), ActivateNode(node.id)))
 
 
 def plan_rejection(swarm: SwarmFacts, prefix: str, remove: bool) -> Plan | Refusal:
-    """Leaves a pending node a worker that may have work, or takes it out."""
+    """Plan to keep a pending node as an active worker, or with `remove` to take it out of the swarm."""
     node = find_pending_node(swarm, prefix)
     if isinstance(node, Refusal):
         return node
     if node.role == "manager":
-        return Refusal(f"{node.hostname} is a manager already: too late to reject it")
+        return Refusal(f"{node.hostname} is already a manager and cannot be rejected")
     return Plan((LeaveSwarm(node.id),) if remove else (ActivateNode(node.id),))
 
 
 def find_pending_node(swarm: SwarmFacts, prefix: str) -> Node | Refusal:
+    """Return the pending node whose ID starts with `prefix`, or a Refusal if there is none or more than one."""
     if swarm.problem:
-        return Refusal(f"the swarm cannot be asked: {swarm.problem}", "See /swarm nodes.")
+        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", "See /swarm nodes.")
     matches = [node for node in swarm.nodes if node.pending and node.id.startswith(prefix)]
     if len(matches) == 1:
         return matches[0]
-    waiting = ", ".join(f"{node.hostname} ({node.id})" for node in swarm.nodes if node.pending) or "none"
-    many = "more than one node that waits" if matches else "no node that waits"
-    return Refusal(f"{prefix} is the ID of {many} for acceptance", f"Waiting now: {waiting}.")
+    pending = ", ".join(f"{node.hostname} ({node.id})" for node in swarm.nodes if node.pending) or "none"
+    summary = f"{prefix} matches more than one pending node" if matches else f"no pending node has the ID {prefix}"
+    return Refusal(summary, f"Pending nodes: {pending}.")
 
 
 def build_candidate(host: Host, node: Node) -> Candidate:

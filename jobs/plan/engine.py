@@ -1,6 +1,6 @@
-"""A host's Engine: what is left to do until it is the wanted one, free of the classic Swarm, its containers running.
+"""Plan the steps on a host's Engine: the target version, no classic Swarm, containers running. Pure.
 
-Pure. What is done already is not in it.
+A plan contains only the remaining steps, as it is made from the current state.
 """
 
 from dataclasses import replace
@@ -36,6 +36,7 @@ CONFFILE = "/etc/default/docker"
 def plan_engine(
     host: Host, facts: HostFacts, package: Package, engine_settings: EngineSection, store: KeyValueStore | None
 ) -> Plan | Refusal:
+    """Return the plan for the Engine, or a Refusal if apt offers no matching version."""
     target_engine = choose_version(package, engine_settings)
     if target_engine is None:
         offered = ", ".join(package.candidates) or "none"
@@ -69,15 +70,15 @@ def plan_engine(
 
 
 def _unfinished_run_finding(facts: HostFacts) -> tuple[Finding, ...]:
-    """Shown, though it passes, also where no run of that ID is known any more."""
+    """Report an unfinished migration. It passes, and is shown even if Redis no longer knows that run."""
     if not facts.unfinished_run:
         return ()
-    text = f"a migration was begun here and is not over; run {facts.unfinished_run} was the last to change this host"
-    return (Finding("run before", "pass", text, "This goes on from there."),)
+    text = f"an earlier migration did not finish; run {facts.unfinished_run} was the last to change this host"
+    return (Finding("run before", "pass", text, "This run continues from there."),)
 
 
 def choose_version(package: Package, engine_settings: EngineSection) -> str | None:
-    """The newest that fits, of what is installed and what apt offers; one older than what is installed comes last."""
+    """Return the newest matching version, installed or offered by apt. Downgrades are considered last."""
     installed = () if package.replaces else (package.installed,)
     newer = tuple(version for version in package.candidates if version not in package.downgrades)
     ordered = (*newer, *installed, *package.downgrades)
@@ -111,7 +112,7 @@ def _upgrade_step(
 
 
 def _restore_step(facts: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[RestoreOptions, ...]:
-    """The conffile's options return after an upgrade that replaces it, or has replaced it while nobody followed."""
+    """Restore the conffile's options after an upgrade that replaces it, or that replaced it in an interrupted run."""
     text = _text_after(rewrite, CONFFILE, facts.options.files.get(CONFFILE, ""))
     if upgrading and environment_file.variables(text):
         return (RestoreOptions(CONFFILE, text),)
@@ -123,7 +124,7 @@ def _restore_step(facts: HostFacts, rewrite: Rewrite, upgrading: bool) -> tuple[
 
 
 def _options_after(options: OptionFiles, rewrite: Rewrite, restore_step: tuple[RestoreOptions, ...]) -> OptionFiles:
-    """The options as they are after all steps."""
+    """Return the options after all steps."""
     edited = {edit.path: edit.after for edit in rewrite.edits} | {step.path: step.options_text for step in restore_step}
     return replace(options, files={**options.files, **edited})
 
@@ -135,7 +136,7 @@ def _text_after(rewrite: Rewrite, path: str, text: str) -> str:
 def _restart_steps(
     facts: HostFacts, target_version: str, stopped_store: str, changed: bool, source_switched: bool
 ) -> tuple[Step, ...]:
-    """Whatever noted what to go back to ends with the step that forgets it."""
+    """Return the restart and its verification. A migration that saved a rollback point ends by deleting it."""
     running = tuple(
         container.name for container in facts.containers if container.running and not classic_swarm.is_agent(container)
     )
@@ -162,13 +163,13 @@ def _remove_classic_steps(facts: HostFacts, store: KeyValueStore | None) -> tupl
 
 def _store_finding(facts: HostFacts, store: KeyValueStore | None) -> Finding:
     if not store or store.stopped:
-        return Finding("key-value store", "pass", "none in use here")
+        return Finding("key-value store", "pass", "none in use on this host")
     name = store.container.name
     if store.users:
-        text = f"{name} stays: {', '.join(store.users)} may still need it; it is away while the Engine restarts"
-        return Finding("key-value store", "pass", text, "Migrate them, then this host again.")
-    strangers = ", ".join(facts.environment.store_peers) if facts.environment else ""
-    if not strangers:
-        return Finding("key-value store", "pass", f"{name}: nobody needs it any more")
-    text = f"{name} is to be stopped, and {strangers} is connected to it"
-    return Finding("key-value store", "warn", text, "See what that is before it loses its store.")
+        text = f"{name} keeps running: {', '.join(store.users)} may still use it; it is down while the Engine restarts"
+        return Finding("key-value store", "pass", text, "Migrate these hosts, then this host again.")
+    peers = ", ".join(facts.environment.store_peers) if facts.environment else ""
+    if not peers:
+        return Finding("key-value store", "pass", f"{name}: no longer used")
+    text = f"{name} would be stopped, but {peers} is connected to it"
+    return Finding("key-value store", "warn", text, "Check what that client is before you stop its store.")

@@ -1,7 +1,7 @@
-"""A whole fleet's migration, arranged: who becomes what, in which order, and what the swarm survives after each. Pure.
+"""Arrange the migration of a fleet: roles, order, and the fault tolerance after each host. Pure.
 
-The first host is a canary. Managers follow one at a time, then the workers, several at once; the host of the
-key-value store comes last, when nobody needs the store any more, unless the swarm cannot begin without it.
+The first host is a canary. Managers follow one at a time, then the workers, several at once. The host of the key-value
+store comes last, when the store is unused, unless it has to initialize the swarm.
 """
 
 from collections import Counter
@@ -18,27 +18,27 @@ from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
 from jobs.steps import DrainNode
 
-DEFAULT_MANAGERS = 3  # proposed when the inventory names none: one may fail
+DEFAULT_MANAGERS = 3  # proposed when the inventory names none; one of three may fail
 
 
 def current_managers(hosts: Iterable[Host], swarm: SwarmFacts) -> frozenset[str]:
-    """Those of the hosts that are managers, or wait to be."""
+    """Return the names of the hosts that are managers, or pending managers."""
     at = {node.address for node in _managers_and_pending(swarm)}
     return frozenset(host.name for host in hosts if host.name in swarm.managers or host.advertise_address in at)
 
 
 def other_managers(hosts: Iterable[Host], swarm: SwarmFacts) -> int:
-    """How many managers the swarm has, or is to have, besides these hosts: such as are left out this time."""
+    """Return how many managers and pending managers of the swarm are not among these hosts."""
     return max(0, len(_managers_and_pending(swarm)) - len(current_managers(hosts, swarm)))
 
 
 def assign_roles(
     hosts: Sequence[Host], stores: frozenset[str], current: frozenset[str], others: int = 0
 ) -> dict[str, Role]:
-    """As the inventory says; if it names no manager, an odd number of them, each on a server of its own.
+    """Return the role of each host, from the inventory. Without any manager there, propose an odd number of them.
 
-    `stores`: hosts with the key-value store; `managing`, `outside`: as the functions of that name tell; who is a
-    manager stays one.
+    Proposed managers run on different servers, and a current manager stays one. `stores`: hosts with the key-value
+    store; `current`: from `current_managers`; `others`: from `other_managers`.
     """
     manager_names = {host.name for host in hosts if host.role == "manager"} or _propose_managers(
         hosts, stores, current, others
@@ -49,9 +49,10 @@ def assign_roles(
 def order_hosts(
     hosts: Sequence[Host], roles: Mapping[str, Role], stores: frozenset[str], leader: str = ""
 ) -> tuple[Host, ...]:
-    """A first manager that was in no classic swarm has the least to lose. Without one, no worker could join.
+    """Return the hosts in the order of their migration: a first manager, the other managers, the workers, store hosts.
 
-    Where there is a swarm already, its leader comes last among the managers: each that restarts costs an election else.
+    The first manager was preferably in no classic swarm, as it has the least to lose. The `leader` of an existing swarm
+    is the last manager, so that its restart costs one election only.
     """
 
     def place(host: Host) -> tuple[bool, bool, bool, str]:
@@ -69,13 +70,13 @@ def arrange_fleet(
     stores: frozenset[str],
     parallel: int,
 ) -> FleetPlanned:
-    """`ordered` as `order` gives it; `parallel`: workers at once."""
+    """Return the fleet plan. `hosts`: as ordered by `order_hosts`; `parallel`: workers to migrate at the same time."""
     todo = [host for host in hosts if not _is_done(plans[host.name])]
     managers = accumulate(
         (_joins_as_manager(roles[host.name], plans[host.name], swarm) for host in todo),
         initial=sum(node.role == "manager" for node in swarm.nodes),
     )
-    legs = [
+    host_plans = [
         _host_plan(host, roles[host.name], plans[host.name], wave, number)
         for host, wave, number in zip(
             todo, _assign_waves(todo, roles, stores | _draining_hosts(plans)), list(managers)[1:], strict=True
@@ -83,7 +84,7 @@ def arrange_fleet(
     ]
     finished = tuple(host.name for host in hosts if host not in todo)
     findings = (*_check_managers(hosts, roles, other_managers(hosts, swarm)), *_check_versions(plans))
-    return FleetPlanned(tuple(legs), finished, findings, parallel)
+    return FleetPlanned(tuple(host_plans), finished, findings, parallel)
 
 
 def _managers_and_pending(swarm: SwarmFacts) -> tuple[Node, ...]:
@@ -91,7 +92,7 @@ def _managers_and_pending(swarm: SwarmFacts) -> tuple[Node, ...]:
 
 
 def _propose_managers(hosts: Sequence[Host], stores: frozenset[str], current: frozenset[str], others: int) -> set[str]:
-    """The first host of each server, as many as make an odd number with those outside."""
+    """Return the first host of each server, as many as make an odd number together with `others`."""
 
     def place(host: Host) -> tuple[bool, bool, bool, str]:
         return host.name not in current, host.name in stores, bool(host.discovery), host.name
@@ -113,13 +114,13 @@ def _joins_as_manager(role: Role, plan: Plan | Refusal, swarm: SwarmFacts) -> in
 
 
 def _draining_hosts(plans: Mapping[str, Plan | Refusal]) -> frozenset[str]:
-    """Nodes of a swarm are upgraded one by one: somebody has to do their work meanwhile."""
+    """Return the hosts that drain their node. They go one at a time, as other nodes take over their tasks."""
     viable = ((name, viable) for name, viable in plans.items() if isinstance(viable, Plan))
     return frozenset(name for name, plan in viable if any(isinstance(step, DrainNode) for step in plan.steps))
 
 
 def _assign_waves(hosts: Iterable[Host], roles: Mapping[str, Role], exclusive: frozenset[str]) -> list[int]:
-    """Legs of one wave may go on together: only workers do, never those that are to be `alone`, nor the canary."""
+    """Return a wave number for each host. Only workers share a wave, but neither the canary nor `exclusive` hosts."""
     waves: list[int] = []
     together = False
     for host in hosts:
@@ -144,18 +145,18 @@ def _check_managers(hosts: Sequence[Host], roles: Mapping[str, Role], others: in
     findings = []
     number = len(managers) + others
     if number % 2 == 0:
-        text = f"{number} managers: an even number survives no more than {max(number - 1, 0)}"
-        findings.append(Finding("managers", "warn", text, 'Give one host more, or one less, role = "manager".'))
+        text = f"{number} managers tolerate no more failures than {max(number - 1, 0)} managers"
+        findings.append(Finding("managers", "warn", text, 'Set role = "manager" for one host more, or one less.'))
     if shared:
-        text = f"more than one manager on {', '.join(shared)}: they fail together"
-        findings.append(Finding("managers", "warn", text, "Spread them: one manager a physical server."))
+        text = f"more than one manager on {', '.join(shared)}; they would fail together"
+        findings.append(Finding("managers", "warn", text, "Place each manager on a different physical server."))
     return tuple(findings)
 
 
 def _check_versions(plans: Mapping[str, Plan | Refusal]) -> tuple[Finding, ...]:
-    """One version before the first host is touched: mixed ones have broken swarms."""
+    """Require one Engine version for all hosts, as mixed versions have broken swarms."""
     targets = Counter(parse_engine_version(plan.target_version) for plan in plans.values() if isinstance(plan, Plan))
     if len(targets) < 2:
         return ()
-    text = "apt would bring different Engines: " + ", ".join(f"{name} on {n}" for name, n in sorted(targets.items()))
-    return (Finding("engine versions", "block", text, "Name one that all offer: [engine] version."),)
+    text = "apt offers different Engine versions: " + ", ".join(f"{name} on {n}" for name, n in sorted(targets.items()))
+    return (Finding("engine versions", "block", text, "Set [engine] version to one that apt offers on all hosts."),)

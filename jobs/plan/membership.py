@@ -1,4 +1,4 @@
-"""A host's place in the swarm: what is left to do for it, and what to know before. Pure."""
+"""Plan the steps that make a host a node of the swarm with its role. Pure."""
 
 import re
 
@@ -25,14 +25,15 @@ RELEASE_CANDIDATE = re.compile(r"1\.12\.0-rc")
 
 
 def effective_role(host: Host, facts: HostFacts, swarm: SwarmFacts) -> Role:
-    """What nobody said otherwise: the inventory's, but who manages, or waits to, stays so."""
+    """Return the role when the command names none: manager for a manager or pending manager, else the inventory's."""
     node = find_own_node(host, facts.membership, swarm.nodes)
     return "manager" if node and (node.pending or node.role == "manager") else host.role
 
 
 def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
+    """Return the remaining steps of the host's membership, or a Refusal if the swarm's state does not allow them."""
     if swarm.problem:
-        return Refusal(f"the swarm cannot be asked: {swarm.problem}", "See /swarm nodes.")
+        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", "See /swarm nodes.")
     if candidates := [node for node in swarm.nodes if RELEASE_CANDIDATE.match(node.engine_version)]:
         return _refuse_release_candidates(candidates)
     if against := find_identity_problem(host, facts.membership, swarm):
@@ -40,8 +41,8 @@ def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role)
     node = find_own_node(host, facts.membership, swarm.nodes)
     if facts.membership.state not in ("inactive", "") and node is None:
         return Refusal(
-            f"{host.name} is in a swarm already ({facts.membership.state}), but in none that this inventory's managers know",
-            f"On {host.name}: docker swarm leave, if nothing there is needed; then ask again.",
+            f"{host.name} is already in another swarm ({facts.membership.state}), unknown to this inventory's managers",
+            f"If you don't need that swarm, run docker swarm leave on {host.name}, then try again.",
         )
     if node is not None:
         return _refuse_demotion(host, node, role) or _member_steps(node, role)
@@ -54,26 +55,26 @@ def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role)
     if role == "manager":
         return (InitSwarm(), WaitForReady())
     return Refusal(
-        f"there is no swarm yet, and {host.name} is to be a worker",
-        f"Start it with a manager first: {format_command(Migrate(host.name, 'manager'))}, or another host.",
+        f"there is no swarm yet, and {host.name} would be a worker",
+        f"Migrate a manager first: {format_command(Migrate(host.name, 'manager'))}, or another host.",
     )
 
 
 def _refuse_release_candidates(nodes: list[Node]) -> Refusal:
-    """They knew no join tokens: who joined waited to be accepted, and released Engines do not speak with them."""
+    """Refuse a swarm of Docker's release candidates: they have no join tokens and other protocols than releases."""
     nodes_text = (
         f"{', '.join(node.hostname for node in nodes)}: {', '.join(sorted({node.engine_version for node in nodes}))}"
     )
     return Refusal(
-        f"the swarm is of Docker's release candidates ({nodes_text}), which released ones cannot join",
-        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
+        f"the swarm runs Docker release candidates ({nodes_text}), which released Engines cannot join",
+        "Run docker swarm leave --force on each of its nodes, then migrate them as hosts without a swarm.",
     )
 
 
 def with_drain(host: Host, facts: HostFacts, swarm: SwarmFacts, engine_steps: tuple[Step, ...]) -> tuple[Step, ...]:
-    """The steps on a node's Engine, so that the swarm hardly sees its restart: drained before, verified after.
+    """Return the Engine steps of a node, with a drain before the restart and verification and activation after it.
 
-    What somebody else has drained or paused stays so; where no other node could take the work, it stays.
+    A node that an operator drained or paused is not activated. Without another node for its tasks it is not drained.
     """
     node = find_own_node(host, facts.membership, swarm.nodes)
     if node is None:
@@ -91,19 +92,21 @@ def _takes_work(node: Node) -> bool:
 
 
 def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:
-    """Who manages, or waits to, is no worker by a migration."""
+    """Refuse to make a worker of a manager or pending manager."""
     own_node = node.id[:12]
     if role == "worker" == node.role and node.pending:
-        hint = f"{format_command(Reject(own_node))} leaves it a worker; {format_command(Accept(own_node))} makes it a manager."
-        return Refusal(f"{host.name} waits to be accepted as a manager", hint)
+        hint = f"Keep it as a worker with {format_command(Reject(own_node))}, or {format_command(Accept(own_node))}."
+        return Refusal(f"{host.name} is a pending manager", hint)
     if role == "worker" != node.role:
-        hint = f"On another manager: docker node demote {own_node}; then {format_command(Migrate(host.name, role))}."
-        return Refusal(f"{host.name} is a manager; Imker demotes none", hint)
+        hint = (
+            f"On another manager, run docker node demote {own_node}, then {format_command(Migrate(host.name, role))}."
+        )
+        return Refusal(f"{host.name} is a manager, and Imker does not demote managers", hint)
     return None
 
 
 def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:
-    """One that is a manager and still pending was accepted, and its job died after the promotion: that is finished."""
+    """Return a node's remaining steps. A manager that is still pending was promoted by a run that died: finish that."""
     ready: tuple[Step, ...] = () if node.state == "ready" else (WaitForReady(),)
     if role == "manager" == node.role and node.pending:
         return (WaitForReachable(node.id), ActivateNode(node.id))

@@ -1,6 +1,6 @@
-"""From what is true to what is to be done. Pure: no clock, no randomness, no I/O.
+"""Plan the migration of a host from its facts. Pure: no clock, no randomness, no I/O.
 
-A plan is made from the host as it is now, so what is done already is not in it: to resume is to plan again.
+A plan contains only the remaining steps, as it is made from the current state: to resume is to plan again.
 """
 
 from imker.protocol.commands import Role
@@ -31,16 +31,16 @@ def plan_migration(
     docker_group: bool = False,
     checks: tuple[Finding, ...] = (),
 ) -> Plan | Refusal:
-    """All that is left to do to have `host` in the swarm with its role, on the wanted Engine.
+    """Return the remaining steps until `host` is in the swarm with its role, on the target Engine, or a Refusal.
 
-    `store`: the key-value store on this host, with the other hosts that still need it; `residue`: what docker-machine's
-    store still says of the classic Swarm; `docker_group`: whether to put the SSH user into it; `checks`: findings on
-    the host's surroundings.
+    `store`: the key-value store on this host, with its users; `machine_cleanup`: the edit that removes the classic
+    Swarm from docker-machine's config; `docker_group`: add the SSH user to the docker group; `checks`: findings on the
+    host and its environment.
     """
     if facts.package is None:
         return Refusal(
-            f"{host.name} has no Engine package that apt knows",
-            "Install one, or name it: [engine] package.",
+            f"{host.name} has no Engine package from apt",
+            "Install one, or set [engine] package to its name.",
             "candidate version",
         )
     engine = plan_engine(host, facts, facts.package, engine_settings, store)
@@ -49,16 +49,16 @@ def plan_migration(
     join = plan_membership(host, facts, swarm, role)
     if isinstance(join, Refusal):
         return join
-    # What is left of an acceptance may be in both.
-    inside = dict.fromkeys((*with_drain(host, facts, swarm, engine.steps), *join))
+    # The remaining steps of an acceptance may be in both.
+    node_steps = dict.fromkeys((*with_drain(host, facts, swarm, engine.steps), *join))
     steps = (
         *_group_steps(host, facts, docker_group),
-        *inside,
+        *node_steps,
         *((CleanDockerMachineConfig(machine_cleanup),) if machine_cleanup else ()),
     )
     findings = (*checks, *engine.findings, *check_swarm(host, facts, swarm, steps, engine.target_version))
-    waits = role == "manager" and swarm.exists and not is_manager(host, facts, swarm)
-    return Plan(steps, findings, engine.edits, waits, engine.target_version)
+    needs_acceptance = role == "manager" and swarm.exists and not is_manager(host, facts, swarm)
+    return Plan(steps, findings, engine.edits, needs_acceptance, engine.target_version)
 
 
 def _group_steps(host: Host, facts: HostFacts, docker_group: bool) -> tuple[Step, ...]:

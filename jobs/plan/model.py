@@ -1,4 +1,4 @@
-"""What planning gives: a plan, or why there is none. Values only."""
+"""Define the results of planning: a Plan or a Refusal. Pure."""
 
 import hashlib
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from jobs.steps import Step
 
 @dataclass(frozen=True)
 class Plan:
-    """`waits`: whether its end is a question, to accept the host as a manager. No steps: nothing to do.
+    """The remaining steps for a host. Without steps there is nothing to do.
 
-    `target`: the Engine's version after, as its package has it.
+    `needs_acceptance`: the plan ends with the question to accept the host as a manager; `target_version`: the package
+    version of the Engine after the steps.
     """
 
     steps: tuple[Step, ...]
@@ -27,7 +28,7 @@ class Plan:
 
     @property
     def warnings_fingerprint(self) -> str:
-        """The same for the same warnings, whatever is left to do: what a yes to a whole fleet's plan is bound to."""
+        """Return a digest of the warnings alone, to which the approval of a fleet plan is bound."""
         return compute_fingerprint(self.findings_of_level("warn"))
 
     def findings_of_level(self, level: str) -> tuple[Finding, ...]:
@@ -36,7 +37,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why nothing is done, and what to type instead. `check`: the check that says so, if one does."""
+    """Why nothing is done, and what to do instead. `check`: the name of the failed check, "" for none."""
 
     summary: str
     hint: str = ""
@@ -48,5 +49,5 @@ class Refusal:
 
 
 def compute_fingerprint(*values: object) -> str:
-    """The same for the same values: what a person's yes is bound to."""
+    """Return a digest of the values, 16 hex characters, to which an approval is bound."""
     return hashlib.sha256(repr(values).encode()).hexdigest()[:16]

@@ -1,4 +1,7 @@
-"""Run one function only, without callbacks or webhooks: RQ itself would import any name that Redis holds."""
+"""Restrict RQ jobs to one function, without callbacks or webhooks.
+
+RQ itself imports and calls any function whose name is in Redis.
+"""
 
 import json
 import re
@@ -16,17 +19,26 @@ from imker import redis_fields
 from imker.protocol.version import JOB_FUNCTION
 
 JOB_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-MAX_DATA_BYTES = 2**20  # bytes of what a job is called with, packed or not: two hundred hosts take a tenth of it
+MAX_DATA_BYTES = 2**20  # of a job's arguments, compressed or not; a request for 200 hosts takes a tenth of it
 MAX_RUN_SECONDS, MAX_RETENTION_SECONDS = 24 * 3600, 30 * 24 * 3600  # seconds
-STATUS_LIMITS = {"status": 32}
+STATUS_LIMITS = {"status": 32}  # bytes
 FIELD_LIMITS = {
-    **STATUS_LIMITS, "data": MAX_DATA_BYTES, "origin": 64, "created_at": 64, "timeout": 16, "result_ttl": 16, "failure_ttl": 16
-}  # fmt: skip
+    **STATUS_LIMITS,
+    "data": MAX_DATA_BYTES,
+    "origin": 64,
+    "created_at": 64,
+    "timeout": 16,
+    "result_ttl": 16,
+    "failure_ttl": 16,
+}
 
 
 class AllowlistedJob(Job):
+    """An RQ job that reads only the fields it needs, and can run only `jobs.run.run`."""
+
     @property
     def func(self) -> Callable[..., Any]:
+        """Return `jobs.run.run`, or a function that rejects the job if it names another one."""
         from jobs import run
 
         if self.func_name != JOB_FUNCTION or self._instance is not None:
@@ -35,31 +47,31 @@ class AllowlistedJob(Job):
 
     @classmethod
     def fetch(cls, id: str, connection: "Redis | None" = None, serializer: Any = None) -> "AllowlistedJob":
-        """Raises NoSuchJobError."""
+        """Read the job of that ID. Raises NoSuchJobError if there is none, or if it is malformed."""
         if not JOB_ID.fullmatch(id):
-            raise NoSuchJobError("not an ID of a job")
+            raise NoSuchJobError("not a job ID")
         job = cls(id, connection=connection, serializer=serializer)
         job.refresh()
         return job
 
     def refresh(self) -> None:
-        """Raises NoSuchJobError."""
+        """Read the fields from Redis. Raises NoSuchJobError."""
         try:
             self.restore(redis_fields.read_bounded_fields(self.connection, self.key, FIELD_LIMITS))
-        except redis_fields.UnusableField as unfit:
-            raise NoSuchJobError(str(unfit)) from unfit
+        except redis_fields.UnusableField as error:
+            raise NoSuchJobError(str(error)) from error
 
     def restore(self, raw_data: Any) -> None:
-        """`raw_data`: the fields of LIMITS. Raises NoSuchJobError."""
+        """Parse `raw_data`, the fields of FIELD_LIMITS. Raises NoSuchJobError if one is missing or malformed."""
         try:
             self._read_fields(raw_data)
-        except KeyError as missing:
-            raise NoSuchJobError(f"without {missing}") from missing
-        except (ValueError, OverflowError, RecursionError, zlib.error) as wrong:
-            raise NoSuchJobError(f"malformed: {wrong}"[:200]) from wrong
+        except KeyError as error:
+            raise NoSuchJobError(f"field {error} is missing") from error
+        except (ValueError, OverflowError, RecursionError, zlib.error) as error:
+            raise NoSuchJobError(f"malformed: {error}"[:200]) from error
 
     def _read_fields(self, raw: dict[str, bytes]) -> None:
-        self.data = _unpack(raw["data"])
+        self.data = _decompress(raw["data"])
         self._func_name, self._instance, self._args, self._kwargs = _parse_call(self.data)
         self.origin = raw["origin"].decode()
         self._status = JobStatus(raw["status"].decode())
@@ -69,38 +81,43 @@ class AllowlistedJob(Job):
         self.failure_ttl = _parse_seconds(raw["failure_ttl"], MAX_RETENTION_SECONDS) if "failure_ttl" in raw else None
 
     def _fetch_status(self) -> JobStatus:
-        """Raises InvalidJobOperation without a job. A status that RQ does not know is that of no orderly end."""
+        """Return the job's status. Raises InvalidJobOperation if it has none.
+
+        An unknown status counts as CREATED, which RQ never treats as a successful end.
+        """
         try:
             status = redis_fields.read_bounded_fields(self.connection, self.key, STATUS_LIMITS)["status"]
-        except (redis_fields.UnusableField, KeyError) as none:
-            raise InvalidJobOperation(f"job {self.id} has no status") from none
-        known = (one for one in JobStatus if one.value.encode() == status)
-        return next(known, JobStatus.CREATED)
+        except (redis_fields.UnusableField, KeyError) as error:
+            raise InvalidJobOperation(f"job {self.id} has no status") from error
+        return next((known for known in JobStatus if known.value.encode() == status), JobStatus.CREATED)
 
 
-def _unpack(data: bytes) -> bytes:
-    """RQ packs it; unpacked is as good. Raises ValueError for what is too large unpacked, or cut off."""
-    unpacking = zlib.decompressobj()
+def _decompress(data: bytes) -> bytes:
+    """Return the data decompressed, or as it is if it is not compressed.
+
+    Raises ValueError if it is truncated, or larger than MAX_DATA_BYTES when decompressed.
+    """
+    decompressor = zlib.decompressobj()
     try:
-        unpacked = unpacking.decompress(data, MAX_DATA_BYTES)
+        decompressed = decompressor.decompress(data, MAX_DATA_BYTES)
     except zlib.error:
         return data
-    if not unpacking.eof:
-        raise ValueError("its data is too large, or cut off")
-    return unpacked
+    if not decompressor.eof:
+        raise ValueError("data is too large, or truncated")
+    return decompressed
 
 
 def _parse_call(data: bytes) -> tuple[str, object, list[Any], dict[str, Any]]:
-    """A function's name, an object, arguments. Raises ValueError."""
+    """Parse the function name, instance, arguments, and keyword arguments. Raises ValueError."""
     match json.loads(data):
         case [str() as name, instance, list() as arguments, dict() as named]:
             return name, instance, arguments, named
-    raise ValueError("its data calls nothing")
+    raise ValueError("data is not a function call")
 
 
-def _parse_seconds(text: bytes, most: int) -> int:
-    """Raises ValueError."""
+def _parse_seconds(text: bytes, maximum: int) -> int:
+    """Parse a duration. Raises ValueError unless it is positive and at most `maximum`."""
     seconds = int(text)
-    if not 0 < seconds <= most:
-        raise ValueError(f"{seconds} is no time that a job may take, or be kept")
+    if not 0 < seconds <= maximum:
+        raise ValueError(f"a duration of {seconds} seconds is out of range")
     return seconds

@@ -1,6 +1,7 @@
-"""Several RQ workers of one queue as one process to start and stop: each its own child, a dead one replaced.
+"""Run a pool of RQ workers: fork them, restart any that exit, forward SIGTERM.
 
-In: how many, and what each does. Out: an exit status, when all have ended: 1 when they ended by themselves at once.
+In: their number, and the function that each runs. Out: an exit status when all have exited. It is 1 when a worker
+exits again and again right after its start.
 """
 
 import os
@@ -16,58 +17,59 @@ from imker.process import end_with_parent
 
 log = structlog.get_logger()
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-RESTART_DELAY = 1.0  # seconds before a child that died is replaced: one that dies at once must not spin
-QUICK_EXIT, MAX_QUICK_EXITS = (
-    10.0,
-    5,
-)  # a child that ends by itself within so many seconds; so many in one place end the crew
+RESTART_DELAY = 1.0  # seconds before a child is restarted
+QUICK_EXIT = 10.0  # a child that exits within so many seconds did not start properly
+MAX_QUICK_EXITS = 5  # so many in a row stop the pool
 
 
 @dataclass(frozen=True)
 class Child:
-    """`quick`: how many before it in its place ended by themselves at once, in a row."""
+    """A running RQ worker. `quick_exits`: how many predecessors in a row exited right after their start."""
 
     quick_exits: int = 0
     started_at: float = field(default_factory=time.monotonic)
 
     def count_quick_exit(self, status: int) -> int:
-        """How many have now. One that was killed did not end by itself."""
-        by_itself = os.waitstatus_to_exitcode(status) >= 0
-        return self.quick_exits + 1 if by_itself and time.monotonic() - self.started_at < QUICK_EXIT else 0
+        """Return the number of quick exits including this one. A child that was killed by a signal does not count."""
+        was_killed = os.waitstatus_to_exitcode(status) < 0
+        is_quick = time.monotonic() - self.started_at < QUICK_EXIT
+        return self.quick_exits + 1 if is_quick and not was_killed else 0
 
 
 def run_pool(number: int, work: Callable[[], None]) -> int:
-    """Runs `work` in so many children until SIGTERM or SIGINT, which each child gets, to end after its job."""
-    over: list[int] = []
-    children = {_fork_child(work): Child() for _ in range(number)}
+    """Run `work` in `number` children until SIGTERM or SIGINT, which is forwarded. Children finish their job first."""
+    stop_signals: list[int] = []
+    children: dict[int, Child] = {}
 
     def stop(signum: int, _: object) -> None:
-        over.append(signum)
+        stop_signals.append(signum)
         for child in children:
-            with suppress(ProcessLookupError):  # just ended, and not off the list yet
+            with suppress(ProcessLookupError):  # the child has just exited
                 os.kill(child, signal.SIGTERM)
 
     for signum in STOP_SIGNALS:
         signal.signal(signum, stop)
+    with _block_signals():
+        children.update((_fork_child(work), Child()) for _ in range(number))
     has_failed = False
     while children:
-        ended_pid, status = os.wait()
-        quick = children.pop(ended_pid).count_quick_exit(status)
-        if quick == MAX_QUICK_EXITS and not over:
+        exited_pid, status = os.wait()
+        quick = children.pop(exited_pid).count_quick_exit(status)
+        if quick == MAX_QUICK_EXITS and not stop_signals:
             has_failed = True
-            log.error("RQ workers end at once, again and again; ending when the others have", times=quick)
+            log.error("RQ workers keep exiting right after their start; stopping the pool", times=quick)
             os.kill(os.getpid(), signal.SIGTERM)
-        if not over:
+        if not stop_signals:
             time.sleep(RESTART_DELAY)
         with _block_signals():
-            if not over:
+            if not stop_signals:
                 children[_fork_child(work)] = Child(quick)
     return int(has_failed)
 
 
 @contextmanager
 def _block_signals() -> Iterator[None]:
-    """A signal to end waits meanwhile: else a child that is not in the list yet would never hear of it."""
+    """Delay stop signals, so that a child that is not listed yet also receives them."""
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
@@ -80,7 +82,7 @@ def _fork_child(work: Callable[[], None]) -> int:
     pid = os.fork()
     if pid:
         return pid
-    end_with_parent(signal.SIGTERM, parent)  # nobody is left behind by a crew that was killed
+    end_with_parent(signal.SIGTERM, parent)  # also when the pool is killed
     for signum in STOP_SIGNALS:
         signal.signal(signum, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
@@ -89,6 +91,6 @@ def _fork_child(work: Callable[[], None]) -> int:
         work()
         code = 0
     except Exception:
-        log.exception("an RQ worker broke")
+        log.exception("an RQ worker failed")
     finally:
         os._exit(code)

@@ -24,7 +24,8 @@ def changes_in(actions: Sequence[Action]) -> list[Action]:
 def nothing_changed_again(actions: Sequence[Action], before: int) -> list[str]:
     """Nothing was changed after the first so many changes, when all had arrived."""
     return [
-        f"asked again, {action.host} was changed once more (fence {action.token}, {action.source}): {action.kind}, {action.detail}"
+        f"a repeated command changed {action.host} again (token {action.token}, {action.source}): "
+        f"{action.kind}, {action.detail}"
         for action in changes_in(actions)[before:]
     ]
 

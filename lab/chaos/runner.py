@@ -36,7 +36,7 @@ PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1, join_timeout=2.0)
 ENGINE_AGES: tuple[EngineAge, ...] = ("2016", "classic", "rc")  # one host's Engine after the other's
 FAULT_INTERVAL = (0.4, 2.0)  # seconds between two faults
 RECOVERY_TIMEOUT = 240.0  # seconds after the last fault in which all has to be over
-INTERNAL_ERROR_TEXT = "Imker itself broke"
+INTERNAL_ERROR_TEXT = "Imker hit an internal error"
 POLL_INTERVAL = 0.3  # seconds between people's looks at the channel
 Say = Callable[[str], None]
 
@@ -194,7 +194,8 @@ def _summary(chaos_run: ChaosRun, seconds: float) -> str:
     duration = f"{seconds:.0f} s, {chaos_run.generations} generations of hosts"
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in ends.items())
     notes = "".join(f"\nnote: {line}" for line in chaos_run.targets.processes.unexpected_exits)
-    return f"{notes}\n{acked} commands acknowledged, {len(runs)} runs: {outcomes}. {duration}. {len(chaos_run.violations)} violations."
+    counts = f"{acked} commands acknowledged, {len(runs)} runs: {outcomes}"
+    return f"{notes}\n{counts}. {duration}. {len(chaos_run.violations)} violations."
 
 
 @contextmanager

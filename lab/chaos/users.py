@@ -132,9 +132,8 @@ class SimulatedUsers:
         outcome = OUTCOME_BY_EMOJI.get(message.text[:1], "")
         if outcome and not observed.outcome:
             observed.ended_at = time.monotonic()
-            self.say(
-                f"        run {run} {observed.host or 'nodes'}: {outcome}, {observed.ended_at - observed.started_at:.1f} s"
-            )
+            seconds = observed.ended_at - observed.started_at
+            self.say(f"        run {run} {observed.host or 'nodes'}: {outcome}, {seconds:.1f} s")
             self._finish_run(observed, outcome == "done")
         observed.outcome = outcome  # type: ignore[assignment]
         if not outcome and message.buttons:

@@ -1,14 +1,11 @@
 """apt and dpkg on a simulated host: what they offer, and an upgrade that takes a while, as a transient unit."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from lab.simulated.engine_versions import PACKAGE_VERSIONS, EngineAge, engine_version, major_minor
-from lab.simulated.machine import APT_SOURCE_PATH, CONFFILE, NEW_CONFFILE_TEXT, OLD_CONFFILE_TEXT, Package
+from lab.simulated.machine import APT_SOURCE_PATH, CONFFILE, NEW_CONFFILE_TEXT, OLD_CONFFILE_TEXT, Machine
+from lab.simulated.parts import Package
 from lab.simulated.units import Unit, Work
-
-if TYPE_CHECKING:
-    from lab.simulated.machine import Machine
 
 
 def offered_versions(age: EngineAge, source: str) -> dict[str, list[str]]:
@@ -31,7 +28,7 @@ def is_older(version: str, than: str) -> bool:
     return major_minor(engine_version(version)) < major_minor(engine_version(than))
 
 
-def upgrade_work(machine: "Machine", requirements: Sequence[str]) -> Work:
+def upgrade_work(machine: Machine, requirements: Sequence[str]) -> Work:
     """`wanted`: "name=version" each. Half-way the package is unpacked and not configured, as dpkg leaves it."""
 
     def work(unit: Unit) -> int:
@@ -55,7 +52,7 @@ def upgrade_work(machine: "Machine", requirements: Sequence[str]) -> Work:
     return work
 
 
-def _install_packages(machine: "Machine", unit: Unit, pending: Sequence[tuple[str, str]]) -> int:
+def _install_packages(machine: Machine, unit: Unit, pending: Sequence[tuple[str, str]]) -> int:
     half = machine.world.pace.upgrade / 2
     if not unit.wait(half):
         return 143
@@ -76,12 +73,12 @@ def _parse_requirement(requirement: str) -> tuple[str, str]:
     return name, version
 
 
-def _is_installed(machine: "Machine", name: str, version: str) -> bool:
+def _is_installed(machine: Machine, name: str, version: str) -> bool:
     package = machine.packages.get(name)
     return package is not None and package.version == version
 
 
-def _finish_configuration(machine: "Machine") -> None:
+def _finish_configuration(machine: Machine) -> None:
     """What is half-configured is finished, the maintainer's conffile taken. The daemon is not restarted."""
     with machine.lock:
         for name, package in machine.packages.items():
@@ -91,7 +88,7 @@ def _finish_configuration(machine: "Machine") -> None:
                     _replace_conffile(machine, engine_version(package.version))
 
 
-def _replace_conffile(machine: "Machine", version: str) -> None:
+def _replace_conffile(machine: Machine, version: str) -> None:
     """The newer package's own file differs from the older's: that is when dpkg takes the maintainer's."""
     shipped = NEW_CONFFILE_TEXT if version.startswith("26") else OLD_CONFFILE_TEXT
     text = machine.disk.texts.get(CONFFILE, "")

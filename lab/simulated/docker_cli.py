@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 from lab.simulated.engine_versions import api_version, major_minor
-from lab.simulated.machine import Container, Machine
+from lab.simulated.machine import Machine
 from lab.simulated.output import Output
+from lab.simulated.parts import Container
 
 DAEMON_UNREACHABLE = (
     "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?\n"

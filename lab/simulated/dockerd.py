@@ -6,26 +6,50 @@ The options are read from the files by the product's own reader; what they do to
 import re
 import time
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from jobs.daemon_options import Option, OptionFiles, UnitFacts, argv, effective, listens_tcp
 from lab.simulated.engine_versions import engine_version, major_minor
-
-if TYPE_CHECKING:
-    from lab.simulated.machine import Container, Machine
+from lab.simulated.parts import Container, Disk, Package
 
 SERVICE_PATH, DAEMON_JSON_PATH = "/etc/systemd/system/docker.service", "/etc/docker/daemon.json"
 PACKAGED_UNIT_PATH, DROP_IN_DIR = "/lib/systemd/system/docker.service", "/etc/systemd/system/docker.service.d/"
 CLUSTER_OPTIONS = ("cluster-store", "cluster-advertise", "cluster-store-opt", "cluster-store-opts")
+CLUSTER_CONFLICT = "--cluster-store and --cluster-advertise daemon configurations are incompatible with swarm mode"
+LIVE_RESTORE_CONFLICT = "--live-restore daemon configuration is incompatible with swarm mode"
 BROKEN_BINARY = "failed to start daemon: exec format error"
 OPTION_ALIASES = {"H": "hosts", "host": "hosts", "label": "labels"}
+
+
+class DaemonHost(Protocol):
+    """The host, as its daemon sees it."""
+
+    @property
+    def lock(self) -> AbstractContextManager[Any]: ...
+    @property
+    def is_up(self) -> bool: ...
+    @property
+    def disk(self) -> Disk: ...
+    @property
+    def packages(self) -> Mapping[str, Package]: ...
+    @property
+    def containers(self) -> Mapping[str, Container]: ...
+    @property
+    def is_swarm_node(self) -> bool: ...
+    @property
+    def restart_seconds(self) -> float: ...
+    def log(self, unit: str, line: str) -> None: ...
+    def daemon_started(self) -> None: ...
+    def daemon_stopped(self) -> None: ...
 
 
 class Dockerd:
     """`version`: the running Engine's, "" while it is down; `failing`: a fault, so many starts come to nothing."""
 
-    def __init__(self, machine: "Machine") -> None:
-        self._machine = machine
+    def __init__(self, host: DaemonHost) -> None:
+        self._host = host
         self.version = ""
         self.tls = False
         self.pid = 0
@@ -36,10 +60,10 @@ class Dockerd:
         self.failures_left = 0
 
     def installed_version(self) -> str:
-        return engine_version(self._machine.packages["docker.io"].version)
+        return engine_version(self._host.packages["docker.io"].version)
 
     def unit_facts(self) -> UnitFacts:
-        texts = self._machine.disk.texts
+        texts = self._host.disk.texts
         fragment = SERVICE_PATH if SERVICE_PATH in texts else PACKAGED_UNIT_PATH
         drop_ins = tuple(sorted(path for path in texts if path.startswith(DROP_IN_DIR) and path.endswith(".conf")))
         environment_files = [
@@ -48,13 +72,13 @@ class Dockerd:
         return UnitFacts(fragment, drop_ins, tuple(file for files in environment_files for file in files))
 
     def option_files(self) -> OptionFiles:
-        return OptionFiles(self.unit_facts(), self._machine.disk.texts)
+        return OptionFiles(self.unit_facts(), self._host.disk.texts)
 
     def refusal(self) -> str:
         """Why the installed daemon would not start with what is on the disk; "" when it would."""
         options = effective(self.option_files())
         version = self.installed_version()
-        if self._machine.packages["docker.io"].state == "iU":
+        if self._host.packages["docker.io"].state == "iU":
             return BROKEN_BINARY
         return (
             _unknown_option(options, version)
@@ -65,11 +89,11 @@ class Dockerd:
 
     def start(self) -> bool:
         """Whether it runs then. What stands in its way is in the journal."""
-        machine = self._machine
+        host = self._host
         problem = self.refusal() or (BROKEN_BINARY if self.failures_left else "")
         self.failures_left = max(0, self.failures_left - 1)
         if problem:
-            machine.log("docker.service", problem)
+            host.log("docker.service", problem)
             return False
         files = self.option_files()
         self.version = self.installed_version()
@@ -79,41 +103,46 @@ class Dockerd:
         self.live_restore = names.get("live-restore", "false").lower() != "false" or names.get("live-restore") == ""
         self.has_cluster_options = "cluster-store" in names
         self.tls = listens_tcp(files) and "tlsverify" in names
-        machine.log("docker.service", f"Daemon has completed initialization, version {self.version}")
-        for container in machine.containers.values():
+        host.log("docker.service", f"Daemon has completed initialization, version {self.version}")
+        for container in host.containers.values():
             container.running = self.can_run(container) and (container.running or container.restart == "always")
-        machine.world.swarm.daemon_started(machine)
-        machine.on_tls_change(self.tls)
+        host.daemon_started()
         return True
 
     def stop(self) -> None:
         """Containers without a policy stop for good; the others come back when it starts."""
-        machine = self._machine
+        host = self._host
         if self.version and not self.live_restore:
-            for container in machine.containers.values():
+            for container in host.containers.values():
                 container.running = container.running and container.restart != "no"
         self.version, self.tls, self.command_line = "", False, ()
-        machine.on_tls_change(False)
+        host.daemon_stopped()
 
-    def can_run(self, container: "Container") -> bool:
+    def swarm_conflict(self) -> str:
+        """Return why the running daemon's options rule out swarm mode, "" if they do not."""
+        if self.has_cluster_options:
+            return CLUSTER_CONFLICT
+        return LIVE_RESTORE_CONFLICT if self.live_restore else ""
+
+    def can_run(self, container: Container) -> bool:
         """docker-machine's MountFlags=slave hides the daemon's mounts from newer Engines' containerd."""
-        hidden = "MountFlags=slave" in self._machine.disk.texts[self.unit_facts().fragment_path]
+        hidden = "MountFlags=slave" in self._host.disk.texts[self.unit_facts().fragment_path]
         return container.can_start and not (hidden and major_minor(self.version) >= (26, 0))
 
     def restart(self) -> bool:
-        with self._machine.lock:
+        with self._host.lock:
             self.stop()
-        time.sleep(self._machine.world.pace.restart)
-        with self._machine.lock:
-            return self._machine.is_up and self.start()
+        time.sleep(self._host.restart_seconds)
+        with self._host.lock:
+            return self._host.is_up and self.start()
 
     def _swarm_incompatibility(self, options: tuple[Option, ...]) -> str:
-        if self._machine.world.swarm.node_of(self._machine) is None:
+        if not self._host.is_swarm_node:
             return ""
         if any(option.name in CLUSTER_OPTIONS for option in options):
-            return "--cluster-store and --cluster-advertise daemon configurations are incompatible with swarm mode"
+            return CLUSTER_CONFLICT
         if any(option.name == "live-restore" and option.value.lower() != "false" for option in options):
-            return "--live-restore daemon configuration is incompatible with swarm mode"
+            return LIVE_RESTORE_CONFLICT
         return ""
 
 

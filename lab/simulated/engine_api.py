@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from lab.simulated import docker_cli
 from lab.simulated.engine_errors import JOIN_TIMED_OUT, EngineError
 from lab.simulated.engine_versions import major_minor
+from lab.simulated.history import Action
 from lab.simulated.machine import Machine
 from lab.simulated.units import Unit
 
@@ -122,11 +123,11 @@ def _list_tasks(request: ApiRequest) -> Any:
     ]
 
 
-def _record_error(action: Any, work: Callable[[], Any]) -> Any:
+def _record_error(action: Action, work: Callable[[], Any]) -> Any:
     try:
         return work()
     except EngineError as error:
-        action.said = error.message
+        action.error = error.message
         raise
 
 

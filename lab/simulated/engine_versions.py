@@ -52,10 +52,6 @@ def api_version(version: str) -> str:
     return table[major_minor(version)]
 
 
-def has_swarm(version: str) -> bool:
-    return major_minor(version) >= (1, 12)
-
-
 def accepts_membership(version: str) -> bool:
     """Only 1.12's release candidates let a node wait to be accepted."""
     return version.startswith("1.12.0-rc")

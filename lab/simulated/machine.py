@@ -7,18 +7,17 @@ import hashlib
 import itertools
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import Protocol
 
 from lab.fleet import daemon_option_files
 from lab.fleet.hosts import APPLICATIONS, LabHost
 from lab.simulated.dockerd import Dockerd
-from lab.simulated.engine_versions import PACKAGE_VERSIONS, EngineAge
+from lab.simulated.engine_versions import PACKAGE_VERSIONS, EngineAge, Pace
+from lab.simulated.history import History
+from lab.simulated.parts import Container, Disk, Package
+from lab.simulated.swarm import Swarm
 from lab.simulated.units import Units
-
-if TYPE_CHECKING:
-    from lab.simulated.world import World
 
 APT_SOURCE_PATH = "/etc/apt/sources.list.d/docker.list"
 CONFFILE, PACKAGED_UNIT_PATH = "/etc/default/docker", "/lib/systemd/system/docker.service"
@@ -30,49 +29,25 @@ UNIT_TEXT = (
 )
 
 
-@dataclass
-class Container:
-    """`restart`: its policy's name."""
+class Surroundings(Protocol):
+    """What all hosts of a fleet share."""
 
-    id: str
-    name: str
-    image: str
-    restart: str
-    ports: tuple[str, ...] = ()
-    running: bool = True
-    can_start: bool = True  # a fault: one that does not start any more
-
-
-@dataclass
-class Package:
-    version: str
-    state: str = "ii"
-
-
-@dataclass
-class Disk:
-    """path -> text, and when it was last written, UNIX seconds."""
-
-    texts: dict[str, str] = field(default_factory=dict)
-    modified_at: dict[str, float] = field(default_factory=dict)
-
-    def write(self, path: str, text: str) -> None:
-        self.texts[path] = text
-        self.modified_at[path] = time.time()
-
-    def copy(self, path: str, to: str) -> None:
-        """As `cp -p`: with its time."""
-        self.texts[to], self.modified_at[to] = self.texts[path], self.modified_at[path]
-
-    def remove(self, path: str) -> None:
-        self.texts.pop(path, None)
-        self.modified_at.pop(path, None)
+    @property
+    def pace(self) -> Pace: ...
+    @property
+    def history(self) -> History: ...
+    @property
+    def swarm(self) -> Swarm: ...
+    @property
+    def slow_joins(self) -> set[str]: ...
+    @property
+    def machines(self) -> Mapping[str, "Machine"]: ...
 
 
 class Machine:
     """`listening`, `power`: called with True and False as the Engine's TLS port and the host come and go."""
 
-    def __init__(self, lab_host: LabHost, world: "World", tls: dict[str, str], age: EngineAge) -> None:
+    def __init__(self, lab_host: LabHost, world: Surroundings, tls: dict[str, str], age: EngineAge) -> None:
         self.lab_host = lab_host
         self.world = world
         self.age = age
@@ -122,6 +97,40 @@ class Machine:
     @property
     def name(self) -> str:
         return self.lab_host.name
+
+    @property
+    def address(self) -> str:
+        return self.lab_host.address
+
+    @property
+    def engine_version(self) -> str:
+        """Return the running Engine's version, "" while it is down."""
+        return self.dockerd.version
+
+    @property
+    def is_responding(self) -> bool:
+        return self.is_up and bool(self.dockerd.version) and not self.silent.is_set()
+
+    @property
+    def swarm_conflict(self) -> str:
+        return self.dockerd.swarm_conflict()
+
+    @property
+    def is_swarm_node(self) -> bool:
+        return self.world.swarm.node_of(self) is not None
+
+    @property
+    def restart_seconds(self) -> float:
+        return self.world.pace.restart
+
+    def daemon_started(self) -> None:
+        """Tell the swarm and open the Engine's TLS port."""
+        self.world.swarm.daemon_started(self)
+        self.on_tls_change(self.dockerd.tls)
+
+    def daemon_stopped(self) -> None:
+        """Close the Engine's TLS port."""
+        self.on_tls_change(False)
 
     def log(self, unit: str, line: str) -> None:
         self.journal.setdefault(unit, []).append(line)

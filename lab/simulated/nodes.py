@@ -2,13 +2,25 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from lab.simulated.engine_errors import EngineError
 from lab.simulated.engine_versions import accepts_membership
 
-if TYPE_CHECKING:
-    from lab.simulated.machine import Machine
+
+class SwarmMember(Protocol):
+    """A host, as the swarm sees it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+    @property
+    def engine_version(self) -> str: ...  # "" while the Engine is down
+    @property
+    def is_responding(self) -> bool: ...
+    @property
+    def swarm_conflict(self) -> str: ...  # why the running Engine's options rule out swarm mode, "" if they do not
 
 
 @dataclass
@@ -19,7 +31,7 @@ class Node:
     hostname: str
     address: str
     engine_version: str
-    machine: "Machine | None"
+    machine: SwarmMember | None
     role: str = "worker"
     availability: str = "active"
     membership: str = "accepted"
@@ -33,14 +45,13 @@ class Node:
 
     @property
     def is_reachable(self) -> bool:
-        host = self.machine
-        return bool(host and host.is_up and host.dockerd.version and not host.silent.is_set()) and not self.is_locked
+        return self.machine is not None and self.machine.is_responding and not self.is_locked
 
 
 class Nodes(dict[str, Node]):
     """By ID."""
 
-    def of_machine(self, machine: "Machine") -> Node | None:
+    def of_machine(self, machine: SwarmMember) -> Node | None:
         return next((node for node in self.values() if node.machine is machine), None)
 
     def find(self, key: str) -> Node:

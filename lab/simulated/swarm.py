@@ -7,7 +7,7 @@ import itertools
 import secrets
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lab.simulated import join_tokens
 from lab.simulated.engine_errors import (
@@ -21,10 +21,7 @@ from lab.simulated.engine_errors import (
     EngineError,
 )
 from lab.simulated.engine_versions import accepts_membership
-from lab.simulated.nodes import Node, Nodes, node_to_api
-
-if TYPE_CHECKING:
-    from lab.simulated.machine import Machine
+from lab.simulated.nodes import Node, Nodes, SwarmMember, node_to_api
 
 
 class Swarm:
@@ -44,7 +41,7 @@ class Swarm:
 
     # --- what is true, and what becomes true by itself ---
 
-    def node_of(self, machine: "Machine") -> Node | None:
+    def node_of(self, machine: SwarmMember) -> Node | None:
         with self.mutex:
             return self.nodes.of_machine(machine)
 
@@ -56,21 +53,21 @@ class Swarm:
             self._leader = next(node.id for node in self.nodes.managers() if node.is_reachable)
         return self._leader
 
-    def daemon_started(self, machine: "Machine") -> None:
+    def daemon_started(self, machine: SwarmMember) -> None:
         """A daemon has started: with autolock, a manager waits for the key."""
         with self.mutex:
             node = self.nodes.of_machine(machine)
             if node is not None:
-                node.engine_version = machine.dockerd.version
+                node.engine_version = machine.engine_version
                 node.is_locked = self.autolock and node.role == "manager"
             self.finish_join(machine)
 
-    def add_ghost(self, machine: "Machine") -> None:
+    def add_ghost(self, machine: SwarmMember) -> None:
         """A fault: what remains when a host left by force and joined again."""
         with self.mutex:
-            self._add_node(None, machine.name, machine.lab_host.address, machine.dockerd.version)
+            self._add_node(None, machine.name, machine.address, machine.engine_version)
 
-    def drain(self, machine: "Machine") -> bool:
+    def drain(self, machine: SwarmMember) -> bool:
         """By somebody else, at a manager's own prompt; whether there was a node to drain."""
         with self.mutex:
             node = self.nodes.of_machine(machine)
@@ -79,7 +76,7 @@ class Swarm:
             node.availability, node.version_index = "drain", next(self._indices)
             return True
 
-    def lock_manager(self, machine: "Machine") -> bool:
+    def lock_manager(self, machine: SwarmMember) -> bool:
         """A fault: its manager came back without its key; whether there is one here to be locked."""
         with self.mutex:
             node = self.nodes.of_machine(machine)
@@ -90,7 +87,7 @@ class Swarm:
 
     # --- what is asked ---
 
-    def local_info(self, machine: "Machine") -> dict[str, Any]:
+    def local_info(self, machine: SwarmMember) -> dict[str, Any]:
         with self.mutex:
             node = self.nodes.of_machine(machine)
             if node and node.is_locked:
@@ -109,7 +106,7 @@ class Swarm:
                 **(cluster if node.is_manager and self.nodes.has_quorum() else {}),
             }
 
-    def inspect(self, machine: "Machine") -> dict[str, Any]:
+    def inspect(self, machine: SwarmMember) -> dict[str, Any]:
         with self.mutex:
             self._require_manager(machine)
             spec = {
@@ -117,15 +114,15 @@ class Swarm:
                 "Labels": dict(self.labels),
                 "EncryptionConfig": {"AutoLockManagers": self.autolock},
             }
-            join_tokens_field = {} if accepts_membership(machine.dockerd.version) else {"JoinTokens": dict(self.tokens)}
+            join_tokens_field = {} if accepts_membership(machine.engine_version) else {"JoinTokens": dict(self.tokens)}
             return {"ID": self.id, "Version": {"Index": self.version_index}, "Spec": spec, **join_tokens_field}
 
-    def list_nodes(self, machine: "Machine") -> "list[dict[str, Any]]":
+    def list_nodes(self, machine: SwarmMember) -> list[dict[str, Any]]:
         with self.mutex:
             self._require_manager(machine)
             return [node_to_api(node, node.id == self.leader()) for node in self.nodes.values()]
 
-    def show_node(self, machine: "Machine", key: str) -> dict[str, Any]:
+    def show_node(self, machine: SwarmMember, key: str) -> dict[str, Any]:
         with self.mutex:
             self._require_manager(machine)
             node = self.nodes.find(key)
@@ -133,42 +130,42 @@ class Swarm:
 
     # --- what is changed ---
 
-    def init(self, machine: "Machine", advertise: str = "") -> str:
+    def init(self, machine: SwarmMember, advertise: str = "") -> str:
         with self.mutex:
             self._require_outside(machine)
             self.id, self.nodes, self.labels = secrets.token_hex(12), Nodes(), {}
             self.tokens = join_tokens.create_tokens()
-            node = self._add_node(machine, machine.name, advertise or machine.lab_host.address, machine.dockerd.version)
+            node = self._add_node(machine, machine.name, advertise or machine.address, machine.engine_version)
             node.role = "manager"
             return node.id
 
-    def join(self, machine: "Machine", body: dict[str, Any]) -> None:
+    def join(self, machine: SwarmMember, body: dict[str, Any]) -> None:
         """Raises Refused before anything has changed; the rest is `joined`."""
         with self.mutex:
             self._require_outside(machine)
             if machine.name in self.pending_joins:
                 raise EngineError(503, ALREADY_IN_SWARM)
             self._require_remote_manager(body.get("RemoteAddrs") or [])
-            if not accepts_membership(machine.dockerd.version):
+            if not accepts_membership(machine.engine_version):
                 join_tokens.role_for_token(self.tokens, body.get("JoinToken", ""))
             self.pending_joins[machine.name] = body
 
-    def finish_join(self, machine: "Machine") -> None:
+    def finish_join(self, machine: SwarmMember) -> None:
         """A daemon that is down goes on with its join when it is back."""
         with self.mutex:
-            body = self.pending_joins.pop(machine.name, None) if machine.dockerd.version else None
+            body = self.pending_joins.pop(machine.name, None) if machine.engine_version else None
             if body is None:
                 return
-            address = str(body.get("AdvertiseAddr") or machine.lab_host.address)
-            node = self._add_node(machine, machine.name, address, machine.dockerd.version)
+            address = str(body.get("AdvertiseAddr") or machine.address)
+            node = self._add_node(machine, machine.name, address, machine.engine_version)
             node.availability = str(body.get("Availability") or "active")
-            if accepts_membership(machine.dockerd.version):
+            if accepts_membership(machine.engine_version):
                 node.role = "manager" if body.get("Manager") else "worker"
                 node.membership = "pending" if body.get("Manager") else "accepted"
             else:
                 node.role = join_tokens.role_for_token(self.tokens, body.get("JoinToken", ""))
 
-    def leave(self, machine: "Machine", force: bool) -> None:
+    def leave(self, machine: SwarmMember, force: bool) -> None:
         with self.mutex:
             node = self.nodes.of_machine(machine)
             if node is None and self.pending_joins.pop(machine.name, None) is None:
@@ -179,7 +176,7 @@ class Swarm:
                 raise EngineError(503, MANAGER_IS_LEAVING + "Use `--force` to ignore this message.")
             node.machine, node.is_locked = None, False
 
-    def update_node(self, machine: "Machine", key: str, index: int, spec: dict[str, Any]) -> tuple[Node, str]:
+    def update_node(self, machine: SwarmMember, key: str, index: int, spec: dict[str, Any]) -> tuple[Node, str]:
         """The node, and the role it had. Demotion takes its place at once; on real managers it takes a while."""
         with self.mutex:
             self._require_manager(machine)
@@ -197,7 +194,7 @@ class Swarm:
             node.version_index = next(self._indices)
             return node, old_role
 
-    def remove_node(self, machine: "Machine", key: str, force: bool) -> None:
+    def remove_node(self, machine: SwarmMember, key: str, force: bool) -> None:
         with self.mutex:
             self._require_manager(machine)
             node = self.nodes.find(key)
@@ -211,7 +208,7 @@ class Swarm:
                 raise EngineError(400, f"rpc error: code = FailedPrecondition desc = {reason}")
             del self.nodes[node.id]
 
-    def set_labels(self, machine: "Machine", index: int, labels: dict[str, str]) -> None:
+    def set_labels(self, machine: SwarmMember, index: int, labels: dict[str, str]) -> None:
         """The swarm's own labels."""
         with self.mutex:
             self._require_manager(machine)
@@ -219,7 +216,7 @@ class Swarm:
                 raise EngineError(500, "rpc error: code = Unknown desc = update out of sequence")
             self.labels, self.version_index = labels, next(self._indices)
 
-    def unlock_manager(self, machine: "Machine") -> None:
+    def unlock_manager(self, machine: SwarmMember) -> None:
         with self.mutex:
             node = self.nodes.of_machine(machine)
             if node is not None:
@@ -227,22 +224,18 @@ class Swarm:
 
     # --- ---
 
-    def _add_node(self, machine: "Machine | None", hostname: str, address: str, engine: str) -> Node:
+    def _add_node(self, machine: SwarmMember | None, hostname: str, address: str, engine: str) -> Node:
         node = Node(secrets.token_hex(13)[:25], hostname, address, engine, machine, version_index=next(self._indices))
         self.nodes[node.id] = node
         return node
 
-    def _require_outside(self, machine: "Machine") -> None:
+    def _require_outside(self, machine: SwarmMember) -> None:
         if self.nodes.of_machine(machine) is not None:
             raise EngineError(503, ALREADY_IN_SWARM)
-        options_text = (
-            "--cluster-store and --cluster-advertise" if machine.dockerd.has_cluster_options else "--live-restore"
-        )
-        if machine.dockerd.has_cluster_options or machine.dockerd.live_restore:
-            verb = "configurations are" if machine.dockerd.has_cluster_options else "configuration is"
-            raise EngineError(500, f"{options_text} daemon {verb} incompatible with swarm mode")
+        if conflict := machine.swarm_conflict:
+            raise EngineError(500, conflict)
 
-    def _require_manager(self, machine: "Machine") -> None:
+    def _require_manager(self, machine: SwarmMember) -> None:
         node = self.nodes.of_machine(machine)
         if node is None:
             raise EngineError(503, NOT_IN_SWARM)

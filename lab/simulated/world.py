@@ -27,6 +27,6 @@ class World:
         self.history = History()
         self.swarm = Swarm()
         self.slow_joins: set[str] = set()  # a fault: names of hosts whose join goes on after the Engine's patience
-        self.machines = {
+        self.machines: dict[str, Machine] = {
             host.name: Machine(host, self, tls.get(host.name, {}), age) for host, age in zip(hosts, cycle(ages))
         }

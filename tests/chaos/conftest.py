@@ -1,4 +1,4 @@
-"""The four processes, a real Redis, the lab's Slack and simulated hosts: for faults with a name."""
+"""Run the four processes with a real Redis, the fake Slack, and simulated hosts, for named faults."""
 
 import os
 import signal
@@ -28,7 +28,7 @@ UPGRADE = "imker-upgrade.service"
 
 @dataclass
 class ChaosWorld:
-    """`pace` of the hosts may be changed by a test."""
+    """The running processes, Slack, and hosts. Tests may change the `pace` of the hosts."""
 
     workspace: Workspace
     processes: Processes
@@ -36,14 +36,14 @@ class ChaosWorld:
     redis: Redis
 
     def send_command(self, text: str) -> tuple[str, VisibleMessage]:
-        """A command, its run and its message."""
+        """Type a command and return its run and its message."""
         before = max((visible.ts for visible in self.workspace.visible_messages(ALICE, OPS)), default="")
         assert self.workspace.say(ALICE, OPS, text)["acked"]
         message = self.workspace.wait_for_message(ALICE, OPS, "run `", 20, after=before)
         return message.plain_text.split("run `")[1].split("`")[0], message
 
     def wait_for_text(self, message: VisibleMessage, text: str, seconds: float = 30) -> VisibleMessage:
-        """That message, once it says so."""
+        """Wait until the message of the run has this text."""
 
         def fits(visible: VisibleMessage) -> bool:
             return visible.ts == message.ts and text in f"{visible.text}{visible.plain_text}"
@@ -54,7 +54,7 @@ class ChaosWorld:
         return streams.event_bodies(self.redis, run, streams.embedded_signing_key(self.redis))
 
     def start_upgrade(self, name: str) -> VisibleMessage:
-        """Asks for a host's migration, and waits until its upgrade runs there."""
+        """Start a migration and wait until the upgrade runs on the host."""
         _, message = self.send_command(f"/swarm migrate {name}")
         self.wait_until(lambda: self.fleet[name].units.is_running(UPGRADE))
         return message
@@ -63,7 +63,7 @@ class ChaosWorld:
         return child_pids(self.processes.by_name["changes"].pid)
 
     def busy_worker(self) -> tuple[int, int]:
-        """The RQ worker that changes hosts and has a job, and the job's process."""
+        """Return the RQ worker of `changes` that has a job, and the process of the job."""
         self.wait_until(lambda: any(map(child_pids, self.workers())))
         return next((worker, job) for worker in self.workers() for job in child_pids(worker))
 
@@ -74,7 +74,7 @@ class ChaosWorld:
             time.sleep(0.02)
 
     def unit_starts(self, name: str, unit: str = UPGRADE) -> int:
-        """How many times a unit was started on a host."""
+        """Count how often a unit was started on a host."""
         deeds = self.fleet.world.history.actions("unit", name)
         return len([deed for deed in deeds if "systemd-run" in deed.detail and unit in deed.detail and not deed.error])
 
@@ -99,7 +99,7 @@ def world(tmp_path: Path) -> Iterator[ChaosWorld]:
 
 
 def _idle_workers(folder: Path, redis: Redis) -> list[bytes]:
-    """RQ workers that wait for a job."""
+    """Return the idle RQ workers."""
     if not (folder / "redis/redis.sock").exists():
         return []
     return [name for name in redis.smembers("rq:workers") if redis.hget(name, "state") == b"idle"]

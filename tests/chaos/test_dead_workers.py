@@ -1,4 +1,4 @@
-"""How long a run's message goes on as if nothing were, after what worked on it was killed: never a minute."""
+"""Measure how long the message of a run looks alive after its worker was killed: always less than a minute."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def job(world: ChaosWorld) -> VisibleMessage:
 
 
 def worker(world: ChaosWorld) -> VisibleMessage:
-    """While all others are busy, and the one in its place is at once."""
+    """Kill the RQ worker while all others are busy; the pool replaces it at once."""
     world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=2 * BOUND)
     message = world.start_upgrade("connewitz")
     victim = world.busy_worker()[0]
@@ -43,7 +43,7 @@ def worker(world: ChaosWorld) -> VisibleMessage:
 
 
 def everything(world: ChaosWorld) -> VisibleMessage:
-    """The crew, its RQ workers and the job, as when the power goes; somebody starts them again."""
+    """Kill the pool, its RQ workers, and the job, as a power failure does, and start them again."""
     message = world.start_upgrade("connewitz")
     victims = [*world.workers(), world.busy_worker()[1]]
     suspend(*victims)
@@ -62,7 +62,7 @@ WHO = {
 
 @pytest.mark.figures
 @pytest.mark.parametrize("fault", WHO)
-def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(
+def test_reports_a_run_with_a_killed_job_as_lost_in_time(
     world: ChaosWorld, fault: Callable[[ChaosWorld], VisibleMessage]
 ) -> None:
     message = fault(world)
@@ -73,8 +73,8 @@ def test_a_run_whose_job_was_killed_is_told_as_lost_in_time(
 
 
 @pytest.mark.figures
-def test_a_job_that_was_popped_and_not_begun_goes_to_another_rq_worker(world: ChaosWorld) -> None:
-    """Between the queue and the first word: Redis has given the job away, and nobody has begun it."""
+def test_requeues_a_job_that_was_popped_but_not_started(world: ChaosWorld) -> None:
+    """Kill the RQ worker after Redis gave it the job and before it emits the first event."""
     victims = world.workers()
     suspend(*victims)
     _, message = world.send_command("/swarm migrate connewitz")
@@ -86,8 +86,8 @@ def test_a_job_that_was_popped_and_not_begun_goes_to_another_rq_worker(world: Ch
     world.wait_for_text(message, "is in the swarm")
 
 
-def test_a_job_dies_with_its_rq_worker(world: ChaosWorld) -> None:
-    """An orphan would go on changing its host."""
+def test_job_exits_with_its_rq_worker(world: ChaosWorld) -> None:
+    """An orphaned job would keep changing its host."""
     world.start_upgrade("connewitz")
     worker, orphan = world.busy_worker()
     kill(worker)
@@ -95,7 +95,7 @@ def test_a_job_dies_with_its_rq_worker(world: ChaosWorld) -> None:
 
 
 def gone(process: int) -> bool:
-    """A zombie has no words."""
+    """Return whether the process has exited. A zombie has an empty command line."""
     try:
         return not Path(f"/proc/{process}/cmdline").read_bytes()
     except OSError:

@@ -1,6 +1,6 @@
-"""Each point where a death matters is crossed by one: the real process gets SIGKILL there while people go on working.
+"""Kill a real process with SIGKILL at each failpoint while users keep working.
 
-Then all heals, no promise is broken, and each command has ended in one final message.
+Afterwards everything recovers, all invariants hold, and each command has one final message.
 """
 
 import threading
@@ -22,7 +22,8 @@ from lab.chaos.users import SimulatedUsers
 from lab.simulated import apt
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, select_hosts
-from lab.simulated.machine import Machine, Package
+from lab.simulated.machine import Machine
+from lab.simulated.parts import Package
 from lab.simulated.units import Unit
 from lab.slack.client import VisibleMessage, Workspace
 from lab.story import ALICE, BOB, OPS
@@ -46,7 +47,11 @@ WORKERS = ("lausen", "tolkewitz")  # all others are to be managers: there are ma
 
 @dataclass
 class Deaths:
-    """`folder`: of the points that are armed; `died`: who died where; `wrong`: where nobody did."""
+    """Arms failpoints and records crashes.
+
+    `folder`: holds the armed failpoints; `died`: the processes that crashed there; `wrong`: failpoints without a
+    crash.
+    """
 
     folder: Path
     processes: Supervisor
@@ -54,7 +59,7 @@ class Deaths:
     wrong: list[str] = field(default_factory=list)
 
     def at_each(self) -> None:
-        """Of each process one point after the other, while the others have theirs."""
+        """Arm the failpoints of each process one after the other, all processes in parallel."""
         sides = [
             [point for point in get_args(side) if point not in APART]
             for side in (BotFailpoint, ReconcilerFailpoint, JobFailpoint)
@@ -74,7 +79,10 @@ class Deaths:
         (self.folder / point).touch()
 
     def awaited(self, point: Failpoint, then: Callable[[], None] = lambda: None) -> None:
-        """Until somebody has died there, and is gone. A reconciler's successor need not wait for its lease's end."""
+        """Wait until a process has crashed there.
+
+        Delete a dead reconciler's lease, so that the next one starts at once.
+        """
         deadline = time.monotonic() + CROSSED
         while not (pid := self._dead(point)):
             if time.monotonic() > deadline:
@@ -87,19 +95,19 @@ class Deaths:
         return None
 
     def free(self) -> None:
-        """The dead job's locks, whose leases would end by themselves."""
+        """Release the locks of the dead job, whose leases would expire later."""
         for lock in self.processes.redis.keys("lock:*"):
             self.processes.redis.delete(lock)
 
     def _dead(self, point: Failpoint) -> int:
-        """The process that came there, once there is no such process any more."""
+        """Return the process that reached the failpoint, once it has exited."""
         pids = [int(path.name.rpartition(".")[2]) for path in self.folder.glob(f"{point}.*")]
         return next((pid for pid in pids if not Path(f"/proc/{pid}").exists()), 0)
 
 
 @pytest.mark.figures
 @pytest.mark.timeout(600)
-def test_a_death_at_each_point_breaks_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keeps_all_invariants_with_a_crash_at_each_failpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.chaos.users.UNACKED_TIMEOUT", 1.0)
     lines: list[str] = []
     folder, log = tmp_path / "points", tmp_path / "log"
@@ -136,7 +144,7 @@ def test_a_death_at_each_point_breaks_no_promise(tmp_path: Path, monkeypatch: py
 
 
 def _fleet(workspace: Workspace, deaths: Deaths) -> None:
-    """Two hosts with one command, paused and resumed on the way."""
+    """Migrate two hosts with one command, and pause and resume it on the way."""
     for point in FLEETS:
         deaths.arm(point)
     without = [host.name for host in select_hosts(()) if host.name not in ("connewitz", "tolkewitz")]
@@ -181,7 +189,7 @@ def _day_over(workspace: Workspace, deaths: Deaths) -> None:
 
 
 def _out_again(workspace: Workspace, deaths: Deaths, fleet: Fleet) -> None:
-    """A manager-to-be, of which the channel hears nothing at first, is rejected."""
+    """Reject a pending manager whose message is not posted at first."""
     workspace.set_channel(OPS, app=False)
     deaths.arm("private.saved")
     _send(workspace, "/swarm migrate kaditz")
@@ -198,12 +206,12 @@ def _out_again(workspace: Workspace, deaths: Deaths, fleet: Fleet) -> None:
         ALICE, OPS, lambda visible: visible.ts == message.ts and "the job failed" in visible.plain_text, 60
     )
     _send(workspace, f"/swarm reject {node} --remove", BOB)
-    workspace.wait_for_message(ALICE, OPS, "is out of the swarm", 60)
+    workspace.wait_for_message(ALICE, OPS, "was removed from the swarm", 60)
     assert node not in fleet.world.swarm.nodes
 
 
 def _put_back(workspace: Workspace, deaths: Deaths, host: str, point: Failpoint) -> None:
-    """apt fails half-way. When that is mended, the host that was not put back to the end arrives all the same."""
+    """Let apt fail halfway and crash during the rollback. Once apt works, the migration still succeeds."""
     deaths.arm(point)
     with pytest.MonkeyPatch.context() as broken:
         broken.setattr(apt, "_install_packages", partial(_half, apt._install_packages))
@@ -218,7 +226,7 @@ def _put_back(workspace: Workspace, deaths: Deaths, host: str, point: Failpoint)
 
 
 def _half(install: Callable[..., int], machine: Machine, unit: Unit, fresh: Sequence[tuple[str, str]]) -> int:
-    """The old package goes in; of the new one, dpkg unpacks all and configures none."""
+    """Install the old package completely; of the new one, let dpkg unpack everything and configure nothing."""
     if all(machine.packages[name].version > version for name, version in fresh if name in machine.packages):
         return install(machine, unit, fresh)
     for name, version in fresh:
@@ -227,7 +235,7 @@ def _half(install: Callable[..., int], machine: Machine, unit: Unit, fresh: Sequ
 
 
 def _start_run(workspace: Workspace, text: str) -> str:
-    """Its run."""
+    """Type a command and return its run."""
     before = max(visible.ts for visible in workspace.visible_messages(ALICE, OPS))
     _send(workspace, text)
     message = workspace.wait_for_message(ALICE, OPS, "run `", 30, after=before)
@@ -242,7 +250,7 @@ def _until(true: Callable[[], bool]) -> None:
 
 
 def _send(workspace: Workspace, text: str, who: str = ALICE) -> None:
-    """Again while Slack says that nobody heard it: a bot that died is back in a moment."""
+    """Send a command, again while Slack reports that the bot did not respond: a crashed bot restarts in a moment."""
     deadline = time.monotonic() + 20
     while not workspace.say(who, OPS, text)["acked"]:
         assert time.monotonic() < deadline, text

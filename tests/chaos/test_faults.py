@@ -1,4 +1,4 @@
-"""A fault says what it hit, and nothing where there is nothing to hit."""
+"""Each chaos fault reports what it hit, or that there was nothing to hit."""
 
 import random
 from collections.abc import Iterator
@@ -27,19 +27,19 @@ def hit(fleet: Fleet, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["SSH cut", "host silent", *OF_A_SWARM])
-def test_nobody_is_connected_and_there_is_no_swarm(fleet: Fleet, name: str) -> None:
+def test_reports_nothing_without_connections_and_swarm(fleet: Fleet, name: str) -> None:
     assert hit(fleet, name) == ""
 
 
 @pytest.mark.parametrize("name", OF_A_SWARM)
-def test_a_swarm_in_trouble(fleet: Fleet, name: str) -> None:
+def test_breaks_and_heals_the_swarm(fleet: Fleet, name: str) -> None:
     fleet.world.swarm.init(fleet["connewitz"])
     assert hit(fleet, name) == "connewitz"
     assert hit(fleet, name) == "", "it is there already"
 
 
 class Slack:
-    """`waiting`: faults that nobody has come to yet."""
+    """A fake workspace. `waiting`: faults that have not happened yet."""
 
     def __init__(self) -> None:
         self.waiting: set[tuple[str, str]] = set()
@@ -51,7 +51,7 @@ class Slack:
         self.waiting.add((kind, method))
 
 
-def test_a_fault_of_slacks_waits_for_somebody_to_come_to_it(fleet: Fleet) -> None:
+def test_slack_fault_waits_for_the_next_request(fleet: Fleet) -> None:
     slack = Slack()
     at = Targets(NOBODY, cast(Any, slack), fleet)
     fault = FAULTS["Slack: post's reply lost"]

@@ -1,10 +1,10 @@
-"""A job that does not know that it is no longer alone: asleep past its lease, or forgotten by its Redis."""
+"""Run jobs that lost their lock without noticing: asleep longer than their lease, or with an emptied Redis."""
 
 from lab.chaos import invariants
 from tests.chaos.conftest import ChaosWorld, resume, suspend
 
 
-def test_a_job_stopped_past_its_lease_is_refused_by_the_host_that_another_took(world: ChaosWorld) -> None:
+def test_host_rejects_a_job_that_slept_past_its_lease(world: ChaosWorld) -> None:
     world.wait_for_text(world.send_command("/swarm migrate connewitz")[1], "is in the swarm")
     first = world.start_upgrade("tondi")
     asleep = world.busy_worker()
@@ -13,14 +13,14 @@ def test_a_job_stopped_past_its_lease_is_refused_by_the_host_that_another_took(w
     second, message = world.send_command("/swarm migrate tondi")
     world.wait_for_text(message, "Accept")
     resume(*asleep)
-    refused = world.wait_for_text(first, "refuses this run's changes")
+    refused = world.wait_for_text(first, "rejects changes of this run")
     assert f"run {second} has it since" in refused.plain_text
-    assert f"what comes next is run {second}'s" in refused.plain_text
+    assert f"Run {second} makes all further changes" in refused.plain_text
     assert f"/swarm status {second}" in refused.plain_text
     assert_sound(world)
 
 
-def test_a_redis_that_is_emptied_in_the_middle_of_an_upgrade_leaves_it_to_be_found_on_the_host(
+def test_finds_a_running_upgrade_after_redis_was_emptied(
     world: ChaosWorld,
 ) -> None:
     world.wait_for_text(world.send_command("/swarm migrate connewitz")[1], "is in the swarm")

@@ -1,4 +1,4 @@
-"""What is checked, checked: a history that went wrong is seen, and one that only looks so is not."""
+"""Test the invariant checks themselves: they detect a wrong history and accept a correct one."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def deed(
         ([deed(5, 1), deed(0, 2, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
     ],
 )
-def test_it_never_goes_down(deeds: list[Action], expected_count: list[str]) -> None:
+def test_detects_a_decreasing_fencing_token(deeds: list[Action], expected_count: list[str]) -> None:
     assert fencing_token_never_decreases(deeds) == expected_count
 
 
@@ -33,9 +33,9 @@ def test_it_never_goes_down(deeds: list[Action], expected_count: list[str]) -> N
     [
         ([], []),
         ([deed(5, 3, kind="fault"), deed(5, 3, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
-        ([deed(7, 3)], ["asked again, tondi was changed once more (fence 7, 127.0.0.1:4): file, sh -c"]),
-        ([deed(0, 3, kind="join")], ["asked again, tondi was changed once more (fence 0, 127.0.0.1:4): join, sh -c"]),
+        ([deed(7, 3)], ["a repeated command changed tondi again (token 7, 127.0.0.1:4): file, sh -c"]),
+        ([deed(0, 3, kind="join")], ["a repeated command changed tondi again (token 0, 127.0.0.1:4): join, sh -c"]),
     ],
 )
-def test_asking_again_is_nothing(later: list[Action], expected_count: list[str]) -> None:
+def test_detects_changes_by_a_repeated_command(later: list[Action], expected_count: list[str]) -> None:
     assert nothing_changed_again([deed(3, 1), deed(3, 2, kind="init"), *later], 2) == expected_count

@@ -1,4 +1,4 @@
-"""`/swarm nodes` with warm RQ workers: how much longer it takes than the question to the Engine that it is about."""
+"""Measure how much longer `/swarm nodes` takes with warm RQ workers than the query to the Engine itself."""
 
 import os
 import time
@@ -19,7 +19,7 @@ MORE = 0.3 if "FIGURES" in os.environ else 1.0  # seconds: what is promised; amo
 
 
 @pytest.mark.figures
-def test_the_nodes_are_told_soon_after_the_engine_has_told_them(world: ChaosWorld) -> None:
+def test_shows_nodes_soon_after_the_engine_answers(world: ChaosWorld) -> None:
     world.wait_for_text(world.send_command("/swarm migrate connewitz --manager")[1], "is in the swarm")
     seconds_until_answer(world)
     node_ls_seconds, answer_seconds = (
@@ -31,7 +31,7 @@ def test_the_nodes_are_told_soon_after_the_engine_has_told_them(world: ChaosWorl
 
 
 def node_ls(world: ChaosWorld) -> float:
-    """What `docker node ls` does over TLS: one connection, the Engine's version, the list."""
+    """Query as `docker node ls` does over TLS: one connection, the Engine version, the node list."""
     hosts = load_inventory(settings.load_settings(world.fleet.folder / "imker.toml"))
     began = time.monotonic()
     assert len(swarm.list_nodes(Engine(hosts["connewitz"]))) == 1
@@ -39,7 +39,7 @@ def node_ls(world: ChaosWorld) -> float:
 
 
 def seconds_until_answer(world: ChaosWorld) -> float:
-    """From Enter until the table stands in the channel."""
+    """Return the seconds from sending the command until its table is in the channel."""
     before = max(message.ts for message in world.workspace.visible_messages(ALICE, OPS))
     began = time.monotonic()
     assert world.workspace.say(ALICE, OPS, "/swarm nodes")["acked"]

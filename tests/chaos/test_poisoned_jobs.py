@@ -1,4 +1,4 @@
-"""With the bot's Redis password: jobs that no RQ worker can do, one after another, while a host is migrated."""
+"""Write malformed jobs one after another with the bot's Redis password while a host is migrated."""
 
 import json
 import os
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @pytest.fixture
 def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[ChaosWorld, Redis]]:
-    """Each process as its own Redis user, and a client with the bot's password."""
+    """Start each process as its own Redis user; yield a client with the bot's password."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="u-", dir=redis_folder)))
         admin = stack.enter_context(run_server(folder))
@@ -52,7 +52,7 @@ def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[ChaosWorld, Redi
 
 
 @pytest.mark.figures
-def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[ChaosWorld, Redis]) -> None:
+def test_malformed_jobs_stop_no_worker_and_no_migration(users: tuple[ChaosWorld, Redis]) -> None:
     world, bot = users
     world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=SECONDS - 5.0)
     message = world.start_upgrade("connewitz")
@@ -78,7 +78,7 @@ def test_poisoned_jobs_end_no_rq_worker_and_no_migration(users: tuple[ChaosWorld
     record_figure(f"poisoned jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
 
 
-def test_a_running_job_that_somebody_calls_failed_is_told_as_done_in_the_end(users: tuple[ChaosWorld, Redis]) -> None:
+def test_reports_the_outcome_of_a_job_falsely_marked_as_failed(users: tuple[ChaosWorld, Redis]) -> None:
     world, bot = users
     world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=8.0)
     message = world.start_upgrade("connewitz")
@@ -91,7 +91,7 @@ def test_a_running_job_that_somebody_calls_failed_is_told_as_done_in_the_end(use
     assert "RQ reports" not in done.plain_text
 
 
-def test_a_dead_rq_worker_is_missed_by_the_others_with_the_rights_that_they_have(
+def test_workers_detect_a_dead_worker_with_their_own_acl(
     users: tuple[ChaosWorld, Redis],
 ) -> None:
     world, _ = users
@@ -106,7 +106,7 @@ def _workers(world: ChaosWorld) -> list[int]:
 
 
 def _resident(process: int) -> int:
-    """Bytes of memory that it had at most."""
+    """Return the peak resident memory of a process in bytes."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 

@@ -1,4 +1,4 @@
-"""Stopping the RQ workers that change hosts: what runs ends, nothing new is taken, and who comes next takes it."""
+"""Stop the RQ workers of `changes`: the running job finishes, no job starts, and new workers take the next one."""
 
 import os
 import signal
@@ -11,17 +11,17 @@ from tests.chaos.conftest import ChaosWorld
 
 
 def main(world: ChaosWorld) -> list[int]:
-    """As systemd, with KillMode=mixed."""
+    """Stop only the main process, as systemd with KillMode=mixed does."""
     return [world.processes.by_name["changes"].pid]
 
 
 def group(world: ChaosWorld) -> list[int]:
-    """As honcho, or Ctrl-C: the RQ workers hear it twice, from their crew as well. A job has a group of its own."""
+    """Stop the process group, as honcho or Ctrl-C does. Workers get the signal twice; a job has its own group."""
     return [*main(world), *world.workers()]
 
 
 @pytest.mark.parametrize("expected_text", [main, group])
-def test_a_run_under_way_ends_and_the_next_one_waits_for_the_new_workers(
+def test_finishes_the_running_job_and_leaves_the_next_to_new_workers(
     world: ChaosWorld, expected_text: Callable[[ChaosWorld], list[int]]
 ) -> None:
     first = world.start_upgrade("connewitz")

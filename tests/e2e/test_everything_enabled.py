@@ -152,12 +152,12 @@ def recorded(imker: Deployment, beside: Mapping[str, str], message: VisibleMessa
     verified = command(beside, "verify", "--head", head)
     exported = command(beside, "export")
     facts = [json.loads(line)["fact"] for line in exported.splitlines()]
-    whats = {fact["what"] for fact in facts}
-    assert {"asked", "refused", "decided", "began", "step", "changed", "waits", "ended"} <= whats, whats
-    decided = [(fact["who"], fact["said"]["verdict"]) for fact in facts if fact["what"] == "decided"]
+    kinds = {fact["kind"] for fact in facts}
+    assert {"asked", "refused", "decided", "began", "step", "changed", "waits", "ended"} <= kinds, kinds
+    decided = [(fact["user"], fact["details"]["verdict"]) for fact in facts if fact["kind"] == "decided"]
     assert decided == [(BOB, "accept"), (CAROL, "accept")]
     assert any(
-        fact["host"] == "tondi" and DEFAULTS_PATH in str(fact["said"]) for fact in facts if fact["what"] == "changed"
+        fact["host"] == "tondi" and DEFAULTS_PATH in str(fact["details"]) for fact in facts if fact["kind"] == "changed"
     )
     return verified + exported
 

@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(400)]
 def test_a_repository_that_is_away_is_found_before_anything_is_touched(imker: Deployment) -> None:
     run_on(HOST, "sh", "-c", "echo 'Acquire::http::Proxy \"http://127.0.0.1:1\";' > /etc/apt/apt.conf.d/99away")
     failed = imker.wait_until_finished(imker.send_command(MIGRATE))
-    assert f"asking apt for the new Engine failed on {HOST}" in failed.plain_text
-    assert "is the repository there?" in failed.plain_text
+    assert f"querying apt for Engine versions failed on {HOST}" in failed.plain_text
+    assert "Check that the repository in" in failed.plain_text
     assert_unchanged()
     assert "swarm-agent" in running_containers()
 
@@ -43,7 +43,7 @@ def test_a_repository_that_goes_away_in_the_middle(imker: Deployment) -> None:
     run_on(HOST, "cut")
     failed = imker.wait_until_finished(message)
     assert failed.text.startswith("❌")
-    assert "the old files and package are back" in failed.plain_text
+    assert "restored the old files and package" in failed.plain_text
     assert "/swarm retry" in failed.plain_text
     assert_unchanged()
 
@@ -68,7 +68,7 @@ def test_a_held_lock_is_told_and_waited_for(imker: Deployment) -> None:
     run_on(HOST, "systemd-run", "--unit=holder", "perl", "-e", LOCK.replace("$", "$$"))
     warned = imker.wait_until(imker.send_command(MIGRATE), lambda message: "Continue" in message.buttons)
     assert "perl (process" in warned.plain_text
-    assert "holds dpkg's lock" in warned.plain_text
+    assert "holds the dpkg lock" in warned.plain_text
     assert_unchanged()
     imker.press_button(ALICE, warned, "Continue")
     imker.wait_for_text(warned, "waiting for dpkg's lock")
@@ -88,7 +88,7 @@ build 1; dpkg -i toy.deb >/dev/null; echo ours > /etc/toy.conf; build 2; dpkg --
 """
     run_on(HOST, "sh", "-c", build)
     warned = imker.wait_until(imker.send_command(MIGRATE), lambda message: "Continue" in message.buttons)
-    assert "dpkg has not finished: toy (iU)" in warned.plain_text
+    assert "half-installed packages: toy (iU)" in warned.plain_text
     imker.press_button(ALICE, warned, "Continue")
     assert imker.wait_until_finished(warned).text.startswith("✅")
     assert run_on(HOST, "dpkg", "--audit") == ""
@@ -113,7 +113,7 @@ exec /usr/bin/dpkg-maintscript-helper.real "$@"
     )
     failed = imker.wait_until_finished(imker.send_command(MIGRATE))
     assert failed.text.startswith("❌")
-    assert "the old files and package are back" in failed.plain_text
+    assert "restored the old files and package" in failed.plain_text
     assert "docker.io" in imker.thread_text(failed), "apt's own words"
     assert_unchanged()
 

@@ -57,7 +57,7 @@ def test_ssh_with_the_written_key_and_the_true_host_keys(hosts: tuple[LabHost, .
 
 def test_the_classic_swarms_containers_run_where_they_belong(legacy: tuple[LabHost, ...]) -> None:
     for host in legacy:
-        assert container_states(host.name) == LEGACY_CONTAINERS[host.name]  # the master's: test_killed.py
+        assert container_states(host.name) == LEGACY_CONTAINERS[host.name]  # the master's: test_lab_killed.py
     assert (
         "deb [trusted=yes] http://198.18.0.1"
         in machine.run_on_host("tondi", "cat", "/etc/apt/sources.list.d/docker.list").stdout

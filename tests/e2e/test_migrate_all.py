@@ -19,7 +19,7 @@ EIGHT = tuple(host.name for host in FLEET)
 Census = dict[str, tuple[str, ...]]
 CLASSIC = {"swarm-agent", "swarm-agent-master"}
 STORE = "consulnode01"
-LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + swarm_label.FENCE + '"}}'
+LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + swarm_label.FENCE_LABEL + '"}}'
 
 
 @pytest.fixture

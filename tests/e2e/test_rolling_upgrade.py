@@ -39,7 +39,7 @@ def test_a_worker_of_20_10(imker: Deployment) -> None:
     assert node("{{.Spec.Availability}}") == "drain"
     result = imker.wait_until_finished(message)
     assert result.text.startswith("✅"), result.plain_text
-    assert "no task of a service runs on it" in result.plain_text
+    assert "no service task is running" in result.plain_text
     assert engine_version().startswith("26.1")
     assert running_containers() == before >= CONTAINERS
     assert (node("{{.Spec.Availability}} {{.Status.State}}"), node("{{json .Spec.Labels}}")) == ("active ready", "{}")

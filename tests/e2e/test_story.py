@@ -68,7 +68,7 @@ def test_an_engine_that_does_not_come_back_gets_its_old_state_back(
     before = run_on("connewitz", "cat", unit)
     workspace.say(ALICE, OPS, "/swarm migrate connewitz --manager")
     message = workspace.wait_for_message(ALICE, OPS, lambda visible: visible.text.startswith("❌"), 300)
-    assert "did not come back" in message.plain_text
+    assert "did not restart" in message.plain_text
     assert "[error] Restart the Engine" in message.plain_text
     assert run_on("connewitz", "docker", "version", "--format", "{{.Server.Version}}").startswith("20.10")
     assert run_on("connewitz", "cat", unit) == before

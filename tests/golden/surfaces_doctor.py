@@ -34,16 +34,16 @@ ONCE = Retry(NoBackoff(), 0)
 
 
 def bot_doctor(redis: Redis, workspace: Workspace) -> str:
-    bare = processes.check(redis, is_embedded=True, signs=False)
+    bare = processes.check(redis, is_external=True, is_signing=False)
     statuses: tuple[rights.Known, ...] = get_args(rights.Known)
-    people = {f"U0{kind.upper()}": kind for kind in statuses}
+    people = {f"U0{kind.upper().replace('_', '')}": kind for kind in statuses}
     pages = {
         "no process runs": bare,
         "all is well": _well(redis),
         "the audit log was cut": _cut(redis),
         "Redis settings": list(processes.check_settings({})),
         "Redis is away": processes.check(
-            Redis(unix_socket_path="/nonexistent", retry=ONCE), is_embedded=False, signs=True
+            Redis(unix_socket_path="/nonexistent", retry=ONCE), is_external=False, is_signing=True
         ),
         "a Redis that may not be asked": _closed(),
         "people and groups": rights.check(Rights(read=("*",), change=tuple(people), accept=("*",)), people),
@@ -72,13 +72,13 @@ def _well(redis: Redis) -> tuple[Finding, ...]:
         Worker([at], connection=redis, serializer=JSONSerializer).register_birth()
     redis.set("bot:reconciler", "me")
     AuditLog(redis).append(AuditFact("1", "asked"))
-    return processes.check(redis, is_embedded=False, signs=True)
+    return processes.check(redis, is_external=False, is_signing=True)
 
 
 def _cut(redis: Redis) -> list[Finding]:
     AuditLog(redis).append(AuditFact("2", "asked"))
     redis.xdel("audit", "2-0")
-    return [matches for matches in processes.check(redis, is_embedded=False, signs=True) if matches.level != "pass"]
+    return [matches for matches in processes.check(redis, is_external=False, is_signing=True) if matches.level != "pass"]
 
 
 def _closed() -> list[Finding]:

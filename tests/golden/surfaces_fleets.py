@@ -27,25 +27,25 @@ def _fleet_of(*words: Word, **how: object) -> FleetState:
 def fleet_states() -> str:
     managers = Finding("managers", "warn", "2 managers: an even number", "Give one host less.")
     host_plans = [
-        (host_plan("connewitz", "manager"), "ahead"),
-        (host_plan("tondi", "worker", 1, WARNING, BLOCK), "ahead"),
+        (host_plan("connewitz", "manager"), "pending"),
+        (host_plan("tondi", "worker", 1, WARNING, BLOCK), "pending"),
     ]
     views = {
         "planned": build_fleet(host_plans, started=False, result=("kaditz",), findings=(managers,)),  # type: ignore[arg-type]
         "every state of a host": _fleet_of(*ALL),
-        "running": _fleet_of("done", "going", "ahead"),
-        "a host has a question": _fleet_of("done", "continue", "ahead"),
-        "paused": _fleet_of("done", "resume", "ahead", hold="pause"),
-        "resumed": _fleet_of("done", "going", "ahead", hold="resume"),
-        "cancelled": _fleet_of("done", "cancelled", "ahead", hold="cancel"),
-        "cancelled before the next host": _fleet_of("done", "ahead", hold="cancel"),
-        "all moved, managers pending": _fleet_of("pending", "done"),
+        "running": _fleet_of("done", "running", "pending"),
+        "a host has a question": _fleet_of("done", "continue", "pending"),
+        "paused": _fleet_of("done", "resume", "pending", hold="pause"),
+        "resumed": _fleet_of("done", "running", "pending", hold="resume"),
+        "cancelled": _fleet_of("done", "cancelled", "pending", hold="cancel"),
+        "cancelled before the next host": _fleet_of("done", "pending", hold="cancel"),
+        "all moved, managers pending": _fleet_of("accept", "done"),
         "done": _fleet_of("done", "done", "nothing"),
-        "failed": _fleet_of("done", "failed", "ahead"),
-        "failed, one pending": _fleet_of("pending", "failed", "ahead"),
-        "lost": _fleet_of("done", "lost", "ahead"),
-        "declined": _fleet_of("done", "declined", "ahead"),
-        "started a week ago": _aged(_fleet_of("done", "ahead")),
+        "failed": _fleet_of("done", "failed", "pending"),
+        "failed, one pending": _fleet_of("accept", "failed", "pending"),
+        "lost": _fleet_of("done", "lost", "pending"),
+        "declined": _fleet_of("done", "declined", "pending"),
+        "started a week ago": _aged(_fleet_of("done", "pending")),
     }
     messages_by_title = {title: fleet_message.render(view) for title, view in views.items()}
     return messages({**messages_by_title, **_before_start()})
@@ -57,17 +57,17 @@ def _aged(view: FleetState) -> FleetState:
 
 def _before_start() -> dict[str, Message]:
     record = replace(RECORD, command=MigrateAll(), command_text="migrate all")
-    fleet_state = build_fleet([(host_plan("connewitz", "manager"), "ahead")], started=False)
+    fleet_state = build_fleet([(host_plan("connewitz", "manager"), "pending")], started=False)
     cancelled_run = replace(
         fleet_state.run, record=replace(fleet_state.run.record, decisions=(Decision(1, "cancel", "U02BOB", AT + 40),))
     )
     return {
         "planning": run_message(JobStarted(), rq="running", record=record),
         "cancelled before the start": fleet_message.render(
-            replace(fleet_state, run=replace(cancelled_run, status="over", decisions=cancelled_run.record.decisions))
+            replace(fleet_state, run=replace(cancelled_run, status="finished", decisions=cancelled_run.record.decisions))
         ),
         "many hosts": _without_rows(
-            [(host_plan(f"host-{number:03}", "worker", number), "ahead") for number in range(110)]
+            [(host_plan(f"host-{number:03}", "worker", number), "pending") for number in range(110)]
         ),
     }
 
@@ -82,7 +82,7 @@ def fleet_report() -> str:
     hosts = (
         (host_plan("a", "manager"), "done"),
         (host_plan("b", "worker", 1), "failed"),
-        (host_plan("c", "worker", 2), "ahead"),
+        (host_plan("c", "worker", 2), "pending"),
     )
     failed = build_fleet(hosts, result=("kaditz",))
     stopped = ContainerSnapshot("after", "x", "26.1.5", (replace(WEB, running=False),))
@@ -92,4 +92,4 @@ def fleet_report() -> str:
     down = replace(
         down, hosts=(replace(down.hosts[0], run=replace(run, container_snapshots=(*run.container_snapshots, stopped))),)
     )
-    return page(render_report(failed), render_report(_fleet_of("going", "containers")), render_report(down))
+    return page(render_report(failed), render_report(_fleet_of("running", "containers")), render_report(down))

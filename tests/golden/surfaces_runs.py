@@ -70,13 +70,15 @@ PENDING = DecisionRequested(
 QUESTIONS: dict[Question, DecisionRequested] = {
     "accept": PENDING,
     "continue": DecisionRequested("continue", "f"),
-    "start": DecisionRequested("start_fleet", "f"),
+    "start_fleet": DecisionRequested("start_fleet", "f"),
     "resume": DecisionRequested("resume", "f", summary="(the state of the host)", user="U02BOB"),
-    "containers": DecisionRequested(
+    "start_containers": DecisionRequested(
         "start_containers", "f", host="kaditz", names=("web", "batch"), summary="(what does not run)"
     ),
-    "stop": DecisionRequested("stop_store", "f", host="kaditz", names=("consul",), summary="(what is unused)"),
-    "store": DecisionRequested("remove_store", "f", host="kaditz", names=("consul",), summary="(what is stopped)"),
+    "stop_store": DecisionRequested("stop_store", "f", host="kaditz", names=("consul",), summary="(what is unused)"),
+    "remove_store": DecisionRequested(
+        "remove_store", "f", host="kaditz", names=("consul",), summary="(what is stopped)"
+    ),
 }
 COMMANDS: tuple[Command, ...] = (
     ListHosts(), ListNodes(), RunDoctor(), PlanHost("kaditz"), Migrate("kaditz"), MigrateAll(), Accept("j8xsy2yb802b"),
@@ -90,7 +92,7 @@ UNSIGNED = EventLog(has_unsigned_entries=True)
 
 def run_message(
     *bodies: EventBody,
-    rq: QueueStatus = "over",
+    rq: QueueStatus = "finished",
     choices: Sequence[Choice] = (),
     record: RunRecord = RECORD,
     at: Timestamp = LATER,
@@ -154,7 +156,7 @@ def _acceptances() -> dict[str, Message]:
 def _ends() -> dict[str, Message]:
     outcomes: dict[Outcome, Message] = {
         "done": run_message(*WHOLE, JobFinished("done", "(the result)", hint="(the hint)")),
-        "nothing": run_message(JobStarted(), JobFinished("unchanged", "(the result)")),
+        "unchanged": run_message(JobStarted(), JobFinished("unchanged", "(the result)")),
         "refused": run_message(
             JobStarted(), Planned((), (BLOCK, WARNING)), JobFinished("refused", "(why)", "(the state)", "(the hint)")
         ),
@@ -233,7 +235,7 @@ def _tables() -> dict[str, Message]:
         "hosts": run_message(
             JobStarted(),
             HostTable(hosts),
-            JobFinished("done", "2 hosts, 1 without an answer"),
+            JobFinished("done", "2 hosts, 1 unreachable"),
             record=replace(RECORD, command=ListHosts(), command_text="hosts"),
         ),
     }

@@ -1,5 +1,7 @@
-"""The bot, the reconciler and the RQ workers as processes, a real Redis, and the lab's Slack. No hosts: the
-inventory's are addresses on loopback where nothing answers, or where a test lets something answer."""
+"""Run the bot, the reconciler, and the RQ workers as processes, with a real Redis and the fake Slack.
+
+There are no hosts: the inventory has loopback addresses where nothing answers, unless a test opens a port there.
+"""
 
 import tempfile
 import time
@@ -60,7 +62,7 @@ class Flow:
     def send_command(
         self, text: str, until: str | Callable[[VisibleMessage], bool], user: str = ALICE, seconds: float = 15
     ) -> VisibleMessage:
-        """What somebody types, and the first message since that says `until` to them."""
+        """Type a command and return the first later message that `until` accepts."""
         before = max((message.ts for message in self.workspace.visible_messages(user, OPS)), default="")
         assert self.workspace.say(user, OPS, text)["acked"]
         return self.workspace.wait_for_message(user, OPS, until, seconds, after=before)
@@ -92,7 +94,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def everything(folder: Path) -> Iterator[Flow]:
-    """Slack, the bot and the reconciler; the RQ workers are each test's own matter."""
+    """Start the fake Slack, the bot, and the reconciler. Each test starts the RQ workers it needs."""
     port = free_port()
     config = _write_config(folder, port)
     with ExitStack() as stack:
@@ -121,7 +123,7 @@ def flow(everything: Flow) -> Iterator[Flow]:
 
 @pytest.fixture
 def workers(flow: Flow, folder: Path) -> Flow:
-    """Both RQ workers, ready, with nothing left to do of what other tests asked for."""
+    """Start both RQ workers with empty queues and wait until they are idle."""
     for name in ("changes", "reads"):
         flow.redis.delete(f"rq:queue:{name}")
         flow.processes.start(name)
@@ -130,7 +132,7 @@ def workers(flow: Flow, folder: Path) -> Flow:
 
 
 def _idle_worker_count(redis: Redis) -> int:
-    """How many RQ workers of this Redis wait for a job: two of `changes` and one of `reads`, when all do."""
+    """Count the idle RQ workers of this Redis: 2 of `changes` and 1 of `reads` when all are idle."""
     return sum(redis.hget(name, "state") == b"idle" for name in redis.smembers("rq:workers"))
 
 

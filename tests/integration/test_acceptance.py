@@ -1,4 +1,4 @@
-"""Acceptance in the channel, over the real processes: two people, a time that ends, and jobs that nobody signed."""
+"""Test acceptance in the channel with real processes: two approvers, an expiry, and unsigned jobs."""
 
 import json
 
@@ -18,7 +18,7 @@ NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 
 
 def waiting_run(flow: Flow, *, needed: int = 1, seconds: float = 1800.0) -> tuple[str, VisibleMessage]:
-    """A migration that has come to its question; the job is played by the test."""
+    """Start a migration and emit its acceptance question, in place of the job."""
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
     candidate = Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5")
@@ -50,7 +50,7 @@ def queued(flow: Flow, run: str, job: int) -> dict[str, object]:
     return dict(json.loads(text))
 
 
-def test_where_it_takes_two_the_card_counts_them(flow: Flow) -> None:
+def test_counts_approvals_when_two_are_required(flow: Flow) -> None:
     run, message = waiting_run(flow, needed=2)
     flow.workspace.press(BOB, message, "Accept")
     once = until(flow, message, "1 of 2 said yes: <@U02BOB>")
@@ -68,7 +68,7 @@ def test_where_it_takes_two_the_card_counts_them(flow: Flow) -> None:
     assert queued(flow, run, 2)["command"] == {"type": "reject", "node": NODE, "remove": False}
 
 
-def test_when_its_time_is_over_the_card_says_so_and_accept_asks_anew(flow: Flow) -> None:
+def test_shows_an_expired_question_and_renews_it_on_accept(flow: Flow) -> None:
     run, message = waiting_run(flow, seconds=2.0)
     over = until(flow, message, "asks anew")
     assert over.buttons == []
@@ -78,7 +78,7 @@ def test_when_its_time_is_over_the_card_says_so_and_accept_asks_anew(flow: Flow)
     assert (request["command"], request["approvals"]) == ({"type": "accept", "node": NODE}, [])
 
 
-def test_a_job_that_nobody_signed_is_refused_in_words(workers: Flow) -> None:
+def test_rejects_an_unsigned_job_with_an_explanation(workers: Flow) -> None:
     queue = Queue("changes", connection=workers.redis, serializer=JSONSerializer)
     request = Request("forgedrn", 1, Migrate("kaditz"), ALICE, expires_at=clock.take_timestamp().unix + 60)
     for number, signature in enumerate(("", "0" * 64)):

@@ -1,4 +1,4 @@
-"""The record, from what people type and press to what `python -m bot audit` says of it."""
+"""Test the audit log from commands and clicks to the output of `python -m bot audit`."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def waiting_run(flow: Flow) -> tuple[str, VisibleMessage]:
         (ALICE, "/swarm status nosuchrun", "refused", {"why": "void", "text": "/swarm status nosuchrun"}),
     ],
 )
-def test_every_command_and_every_refusal_is_recorded(
+def test_records_every_command_and_every_refusal(
     flow: Flow, user: str, text: str, what: str, expected_text: dict[str, str]
 ) -> None:
     before = last(flow)
@@ -79,7 +79,7 @@ def test_every_command_and_every_refusal_is_recorded(
     assert {**fact.details, **expected_text} == fact.details
 
 
-def test_a_decision_is_recorded_and_so_is_a_click_that_comes_to_nothing(flow: Flow) -> None:
+def test_records_decisions_and_clicks_without_effect(flow: Flow) -> None:
     run, message = waiting_run(flow)
     before = last(flow)
     for number, user in enumerate((CAROL, ALICE, BOB), 1):
@@ -93,7 +93,7 @@ def test_a_decision_is_recorded_and_so_is_a_click_that_comes_to_nothing(flow: Fl
     assert {fact.run for fact in recorded_facts(flow, before) if fact.kind == "decided"} == {run}
 
 
-def test_what_slack_delivers_three_times_is_recorded_once(flow: Flow) -> None:
+def test_records_a_repeated_delivery_once(flow: Flow) -> None:
     flow.workspace.set_fault("repeat", method="socket")
     before = last(flow)
     message = flow.send_command("/swarm migrate tondi", "queued")
@@ -101,7 +101,7 @@ def test_what_slack_delivers_three_times_is_recorded_once(flow: Flow) -> None:
     assert [fact.run for fact in recorded_facts(flow, before)] == [flow.run_id_of(message)]
 
 
-def test_a_jobs_doings_are_recorded_by_the_jobs_themselves(workers: Flow) -> None:
+def test_rq_workers_record_what_a_job_does(workers: Flow) -> None:
     before = last(workers)
     message = workers.send_command("/swarm migrate kaditz", "does not answer over SSH")
     facts = until(workers, before, 3)
@@ -112,7 +112,7 @@ def test_a_jobs_doings_are_recorded_by_the_jobs_themselves(workers: Flow) -> Non
     assert facts[-1].details == {"outcome": "failed", "job": "1"}
 
 
-def test_the_table_is_private_and_can_be_asked_about_a_run(flow: Flow) -> None:
+def test_shows_the_audit_table_privately_and_filters_it_by_run(flow: Flow) -> None:
     run, _ = waiting_run(flow)
     table = flow.send_command(f"/swarm audit {run}", "The newest", user=CAROL)
     assert table.ephemeral
@@ -122,7 +122,7 @@ def test_the_table_is_private_and_can_be_asked_about_a_run(flow: Flow) -> None:
     assert "The newest 30 entries" in table.plain_text or len(rows) < 30
 
 
-def test_at_an_acceptance_the_head_is_in_the_channel_and_proves_the_record(flow: Flow, folder: Path) -> None:
+def test_posts_a_checkpoint_after_an_acceptance_that_verifies_the_log(flow: Flow, folder: Path) -> None:
     run, message = waiting_run(flow)
     flow.workspace.press(BOB, message, "Accept")
     flow.workspace.wait_for_message(
@@ -153,7 +153,7 @@ def test_at_an_acceptance_the_head_is_in_the_channel_and_proves_the_record(flow:
     assert len(posts) == 1
 
 
-def test_an_export_can_be_verified_elsewhere_and_shows_the_first_bad_entry(flow: Flow, folder: Path) -> None:
+def test_verifies_an_export_and_reports_the_first_bad_entry(flow: Flow, folder: Path) -> None:
     flow.send_command("/swarm help", "What you may do")
     export = audit(flow, folder, "export")
     lines = export.stdout.splitlines()
@@ -172,14 +172,14 @@ def test_an_export_can_be_verified_elsewhere_and_shows_the_first_bad_entry(flow:
 
 
 @pytest.mark.parametrize("more", [{"SLACK_BOT_TOKEN": ""}, {"SLACK_API_URL": "http://127.0.0.1:1/api/"}])
-def test_without_the_channel_it_is_not_called_whole(flow: Flow, folder: Path, more: dict[str, str]) -> None:
+def test_does_not_call_the_log_complete_without_the_channel(flow: Flow, folder: Path, more: dict[str, str]) -> None:
     answer = audit(flow, folder, "verify", **more)
     assert (answer.returncode, "compared with no head that people have read" in answer.stdout) == (2, True), answer
     assert "could not be read" in answer.stderr
 
 
-def test_a_cut_end_is_found_and_the_bot_goes_on(flow: Flow, folder: Path) -> None:
-    """Last in this file: it leaves a record that is not whole."""
+def test_detects_a_truncated_log_while_the_bot_keeps_running(flow: Flow, folder: Path) -> None:
+    """Run last in this file: it leaves a truncated audit log."""
     seq = last(flow)
     flow.redis.xdel("audit", f"{seq}-0")
     answer = audit(flow, folder, "verify")

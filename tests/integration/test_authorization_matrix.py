@@ -1,6 +1,6 @@
-"""The table of attempts through the lab's Slack and the bot as a process: exactly those that the configuration allows
+"""Play the authorization matrix through the fake Slack against the bot process.
 
-become jobs, and exactly those are taken up by the RQ workers.
+Only what the configuration allows becomes a job, and the RQ workers accept only those jobs.
 """
 
 import time
@@ -50,7 +50,7 @@ ORDERED = sorted(ATTEMPTS, key=lambda attempt: (not attempt.get("groups"), bool(
 
 
 class World:
-    """`jobs`: what the bot signed, or somebody else made of that, and whether an RQ worker may take it up."""
+    """The bot process and the jobs it enqueued. `jobs`: (text, signature, whether an RQ worker may accept it)."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._folder, self._port = folder, free_port()
@@ -68,7 +68,7 @@ class World:
         self._rights: dict[str, Any] | None = None
 
     def with_rights(self, rights: dict[str, Any]) -> None:
-        """A bot with these changes to [rights]."""
+        """Restart the bot with these changes to [rights]."""
         if rights == self._rights:
             return
         if "bot" in self.processes.by_name:
@@ -87,7 +87,7 @@ class World:
         self.redis = Redis(unix_socket_path=str(self._folder / "redis/redis.sock"))
 
     def bench(self, attempt: dict[str, Any]) -> BotHarness:
-        """What the bot keeps, from outside; a question was asked as long ago as the attempt has it."""
+        """Return a harness on the same Redis whose question was asked `after` seconds ago."""
         self.redis.flushall()
         after, now = attempt.get("after", 0), clock.take_timestamp()
         after = after - 20 if 20 < after < 1800 else after  # a busy machine takes its time
@@ -110,7 +110,7 @@ class World:
         self._dealt_with()
 
     def private_replies(self, who: str, channel: str, after: float) -> list[str]:
-        """In private; what is for a user whom Slack does not name, the stand-in shows to all."""
+        """Return the ephemeral replies. The fake Slack shows replies to unknown users to everyone."""
         visible = [
             message for message in self.workspace.visible_messages(IDS[who], channel) if float(message.ts) > after
         ]
@@ -123,7 +123,7 @@ class World:
             time.sleep(0.02)
 
     def _dealt_with(self) -> None:
-        """Slack is told that it was heard once it is written down; it is struck off at the very end."""
+        """Wait until the inbox is empty. The bot acknowledges early but removes a delivery only when it is handled."""
         self.until(lambda: self.redis.scard("bot:inbox") == 0)
 
 
@@ -182,8 +182,8 @@ def test_attempt(world: World, attempt: dict[str, Any]) -> None:
         world.jobs += _as_it_reaches_the_workers(*bench.job_arguments(job), attempt.get("job", "as it is"))
 
 
-def test_the_rq_workers_take_up_exactly_what_the_bot_signed_once_and_in_time(world: World) -> None:
-    """Last in this file: of all that came before."""
+def test_rq_workers_accept_only_signed_fresh_jobs_once(world: World) -> None:
+    """Run last in this file: it uses the jobs of all tests above."""
     assert {may for _, _, may in world.jobs} == {True, False}, "the table was played"
     world.redis.flushall()
     for queue in (version.CHANGES_QUEUE, version.READS_QUEUE):
@@ -209,14 +209,14 @@ def _ended(world: World, job: Job) -> JobStatus:
 
 @contextmanager
 def _stopped_by_slack(stopped: bool) -> Iterator[None]:
-    """A deactivated account gets no further than that."""
+    """Expect that Slack itself rejects a deactivated account."""
     with pytest.raises(HTTPStatusError, match="409") if stopped else nullcontext():
         yield
 
 
 @contextmanager
 def _groups(world: World, change: str) -> Iterator[None]:
-    """What Slack says of user groups meanwhile."""
+    """Change what Slack returns for user groups during an attempt."""
     if change == "unreadable":
         world.workspace.set_fault("server_error", method="usergroups.users.list", times=-1)
     elif change:
@@ -241,7 +241,7 @@ def _try(world: World, bench: BotHarness, attempt: dict[str, Any], run: str) -> 
 
 
 def _as_it_reaches_the_workers(text: str, signature: str, how: str) -> list[tuple[str, str, bool]]:
-    """Whatever somebody does to it on the way; of a replay, both."""
+    """Return the job as an attacker forwards it; both copies of a replay."""
     request = codec.decode_request(text)
     if how in FORGERIES:
         return [(codec.encode_message(FORGERIES[how](request)), signature, False)]

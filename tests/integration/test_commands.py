@@ -1,4 +1,4 @@
-"""From what somebody types to what the channel shows, over the real Bolt, Redis, RQ and slack_sdk."""
+"""Test commands end to end, from typing to the channel, with real Bolt, Redis, RQ, and slack_sdk."""
 
 import json
 import os
@@ -29,11 +29,11 @@ NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 WAITING = DecisionRequested(
     "accept", "f00d", Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5"), Quorum(2, 0, 3, 1)
 )
-STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("WaitForReady", "See the node Ready"))
+STEPS = (StepLine("JoinSwarm", "Join the swarm"), StepLine("WaitForReady", "Wait for the node to be Ready"))
 
 
 def waiting_run(flow: Flow) -> tuple[str, object]:
-    """A migration that has come to its question; the job is played by the test."""
+    """Start a migration and emit its acceptance question, in place of the job."""
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
     flow.emit(run, JobStarted("kaditz"), Planned(STEPS), StepStarted("JoinSwarm"), StepDone("JoinSwarm"), WAITING)
@@ -56,19 +56,19 @@ def private(flow: Flow, user: str, text: str) -> None:
 # --- the circle ----------------------------------------------------------------------------------------------------
 
 
-def test_a_table_comes_with_a_row_for_each_host_that_does_not_answer(workers: Flow) -> None:
-    message = workers.send_command("/swarm hosts", "4 without an answer", user=CAROL)
+def test_lists_unreachable_hosts_in_the_table(workers: Flow) -> None:
+    message = workers.send_command("/swarm hosts", "4 unreachable", user=CAROL)
     rows = [line for line in message.plain_text.splitlines() if "tcp://127.0.0.1:2376" in line]
     assert len(rows) == 4
     assert all("Unknown" in row and "does not answer" in row for row in rows)
     assert "connewitz" in message.text, "the text says all, for those who see no blocks"
 
 
-def test_a_mention_does_the_same(workers: Flow) -> None:
-    assert "4 without an answer" in workers.send_command("hosts", "4 without an answer").plain_text
+def test_accepts_a_command_as_a_mention(workers: Flow) -> None:
+    assert "4 unreachable" in workers.send_command("hosts", "4 unreachable").plain_text
 
 
-def test_a_failed_migration_says_what_where_and_what_next(workers: Flow) -> None:
+def test_reports_a_failed_migration_with_host_and_next_command(workers: Flow) -> None:
     message = workers.send_command("/swarm migrate kaditz", "does not answer over SSH")
     assert message.text.startswith("❌")
     assert "kaditz (127.0.0.1)" in message.plain_text
@@ -77,7 +77,7 @@ def test_a_failed_migration_says_what_where_and_what_next(workers: Flow) -> None
     assert f"/swarm retry {workers.run_id_of(message)}" in message.plain_text
 
 
-def test_one_message_is_edited_in_place_and_details_go_into_its_thread(flow: Flow) -> None:
+def test_edits_one_message_and_posts_details_in_its_thread(flow: Flow) -> None:
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run, before = (
         flow.run_id_of(message),
@@ -102,7 +102,7 @@ def test_one_message_is_edited_in_place_and_details_go_into_its_thread(flow: Flo
 # --- deciding ------------------------------------------------------------------------------------------------------
 
 
-def test_who_asked_may_not_accept_and_who_may_decides_once(flow: Flow) -> None:
+def test_rejects_self_approval_and_takes_one_decision(flow: Flow) -> None:
     run, message = waiting_run(flow)
     assert message.buttons == ["Accept", "Reject"]
     assert "3 managers: 1 may fail" in message.plain_text
@@ -123,7 +123,7 @@ def test_who_asked_may_not_accept_and_who_may_decides_once(flow: Flow) -> None:
     assert queued["within"] == ["kaditz"]
 
 
-def test_many_clicks_at_once_are_one_decision(flow: Flow) -> None:
+def test_takes_one_decision_from_concurrent_clicks(flow: Flow) -> None:
     run, message = waiting_run(flow)
     with ThreadPoolExecutor(20) as pool:
         list(
@@ -135,7 +135,7 @@ def test_many_clicks_at_once_are_one_decision(flow: Flow) -> None:
     assert len(list(flow.redis.scan_iter(f"rq:job:{run}-*"))) == 2
 
 
-def test_accept_can_be_typed_with_the_runs_id_or_the_nodes(flow: Flow) -> None:
+def test_accepts_by_run_id_or_node_id(flow: Flow) -> None:
     for spell in (lambda run: run, lambda run: NODE[:6]):
         run, message = waiting_run(flow)
         flow.workspace.say(ALICE, OPS, f"/swarm accept {spell(run)}")
@@ -150,7 +150,7 @@ def test_accept_can_be_typed_with_the_runs_id_or_the_nodes(flow: Flow) -> None:
         )
 
 
-def test_a_forged_or_foreign_button_changes_nothing(flow: Flow) -> None:
+def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
     _, message = waiting_run(flow)
     for value in ("nosuchrun:1", "x", "", "k3fm9x2q:1 or 1=1", "../../x:1"):
         flow.workspace.press(BOB, message, "Accept", value=value)
@@ -182,24 +182,24 @@ def test_a_forged_or_foreign_button_changes_nothing(flow: Flow) -> None:
         (CAROL, "/swarm help", "/swarm nodes"),
     ],
 )
-def test_what_may_not_be_or_makes_no_sense_is_answered_in_private(flow: Flow, user: str, text: str, says: str) -> None:
+def test_replies_privately_to_denied_and_invalid_commands(flow: Flow, user: str, text: str, says: str) -> None:
     runs = flow.redis.zcard("bot:recent")
     flow.workspace.say(user, OPS, text)
     private(flow, user, says.replace("&", "&amp;"))
     assert flow.redis.zcard("bot:recent") == runs, "nothing was started"
 
 
-def test_another_channel_is_refused_with_where_to_ask(flow: Flow) -> None:
+def test_refuses_other_channels_and_names_the_right_one(flow: Flow) -> None:
     flow.workspace.say(ALICE, DEV, "/swarm nodes")
     flow.workspace.wait_for_message(ALICE, DEV, lambda message: message.ephemeral and "<#C01OPS>" in message.plain_text)
 
 
-def test_help_shows_only_what_the_asker_may_do(flow: Flow) -> None:
+def test_help_lists_only_allowed_commands(flow: Flow) -> None:
     assert "/swarm migrate" in flow.send_command("/swarm help", "What you may do").plain_text
     assert "/swarm migrate" not in flow.send_command("/swarm help", "What you may do", user=CAROL).plain_text
 
 
-def test_status_lists_runs_and_shows_one(flow: Flow) -> None:
+def test_status_lists_runs_and_shows_one_run(flow: Flow) -> None:
     run, _ = waiting_run(flow)
     listed = flow.send_command("/swarm status", run)
     assert "migrate kaditz" in listed.plain_text
@@ -210,7 +210,7 @@ def test_status_lists_runs_and_shows_one(flow: Flow) -> None:
 # --- faults --------------------------------------------------------------------------------------------------------
 
 
-def test_an_envelope_that_comes_three_times_is_one_run(flow: Flow) -> None:
+def test_starts_one_run_for_a_repeated_envelope(flow: Flow) -> None:
     flow.workspace.set_fault("repeat", method="socket")
     runs = flow.redis.zcard("bot:recent")
     flow.send_command("/swarm migrate tondi", "queued")
@@ -218,7 +218,7 @@ def test_an_envelope_that_comes_three_times_is_one_run(flow: Flow) -> None:
     assert flow.redis.zcard("bot:recent") == runs + 1
 
 
-def test_twenty_at_once_are_acknowledged_in_half_a_second(flow: Flow) -> None:
+def test_acknowledges_twenty_commands_within_half_a_second(flow: Flow) -> None:
     with ThreadPoolExecutor(20) as pool:
         acks = list(pool.map(lambda _: flow.workspace.say(CAROL, OPS, "/swarm nodes"), range(20)))
     assert all(ack["acked"] for ack in acks)
@@ -229,7 +229,7 @@ def test_twenty_at_once_are_acknowledged_in_half_a_second(flow: Flow) -> None:
         time.sleep(0.1)
 
 
-def test_a_post_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
+def test_posts_once_when_the_reply_to_a_post_is_lost(flow: Flow) -> None:
     flow.workspace.set_fault("drop_reply", method="chat.postMessage")
     message = flow.send_command("/swarm migrate lausen", "queued")
     run = flow.run_id_of(message)
@@ -245,7 +245,7 @@ def test_a_post_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
     )
 
 
-def test_a_detail_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
+def test_posts_a_detail_once_when_its_reply_is_lost(flow: Flow) -> None:
     message = flow.send_command("/swarm migrate lausen", "queued")
     flow.workspace.set_fault("drop_reply", method="chat.postMessage")
     run = flow.run_id_of(message)
@@ -270,7 +270,7 @@ def test_a_detail_whose_reply_was_lost_is_not_posted_twice(flow: Flow) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ratelimited", "server_error"])
-def test_slack_that_refuses_for_a_while_gets_the_last_state_once(flow: Flow, kind: str) -> None:
+def test_posts_the_latest_state_once_after_slack_errors(flow: Flow, kind: str) -> None:
     message = flow.send_command("/swarm migrate lausen", "queued")
     flow.workspace.set_fault(kind, method="chat.update", times=2)
     flow.emit(flow.run_id_of(message), JobStarted("lausen"), JobFinished("unchanged", "nothing to do"))
@@ -279,7 +279,7 @@ def test_slack_that_refuses_for_a_while_gets_the_last_state_once(flow: Flow, kin
     )
 
 
-def test_a_reporter_killed_and_started_again_goes_on_with_the_same_message(flow: Flow) -> None:
+def test_restarted_reconciler_edits_the_same_message(flow: Flow) -> None:
     message = flow.send_command("/swarm migrate lausen", "queued")
     flow.processes.kill("reconciler")
     flow.emit(flow.run_id_of(message), JobStarted("lausen"), JobFinished("unchanged", "nothing to do"))
@@ -290,7 +290,7 @@ def test_a_reporter_killed_and_started_again_goes_on_with_the_same_message(flow:
     assert visible.ts == message.ts
 
 
-def test_a_message_that_was_deleted_comes_again(flow: Flow) -> None:
+def test_reposts_a_deleted_message(flow: Flow) -> None:
     message = flow.send_command("/swarm migrate lausen", "queued")
     run = flow.run_id_of(message)
     flow.workspace.delete_message(message)
@@ -301,7 +301,7 @@ def test_a_message_that_was_deleted_comes_again(flow: Flow) -> None:
     assert again.ts != message.ts
 
 
-def test_a_job_that_is_killed_is_told_as_lost(workers: Flow) -> None:
+def test_reports_a_killed_job_as_lost(workers: Flow) -> None:
     with socket.create_server(("127.0.0.1", workers.port)) as silent:
         connections: list[socket.socket] = []
         thread = threading.Thread(target=lambda: connections.append(silent.accept()[0]))
@@ -320,7 +320,7 @@ def test_a_job_that_is_killed_is_told_as_lost(workers: Flow) -> None:
 
 
 def _kill_job(flow: Flow, run: str) -> None:
-    """The crew's children are RQ workers; the work horse is the only child that one of them has."""
+    """Kill the job process. The pool forks RQ workers, and a busy worker has one child, the job."""
     crew = flow.processes.by_name["changes"].pid
     horses = [horse for worker in _children(crew) for horse in _children(worker)]
     assert len(horses) == 1

@@ -1,4 +1,4 @@
-"""The doctor, asked in Slack and on both machines' command lines."""
+"""Test the doctor in Slack and on the command lines of both machines."""
 
 import os
 import subprocess
@@ -14,8 +14,8 @@ def run(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.Comple
     return subprocess.run([sys.executable, "-m", *argv], env=settings, capture_output=True, text=True, timeout=90)
 
 
-def test_asked_in_slack_it_says_what_the_bot_and_what_the_jobs_need(workers: Flow) -> None:
-    message = workers.send_command("/swarm doctor", "checks of what the jobs need", seconds=60)
+def test_slack_doctor_reports_bot_and_jobs_checks(workers: Flow) -> None:
+    message = workers.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)
     assert "kaditz's SSH host key" in message.plain_text or "*SSH to kaditz*" in message.plain_text
     assert "*host key of connewitz*: is not in known_hosts. Check the key" in message.plain_text
     bot_report = workers.workspace.wait_for_message(ALICE, OPS, "What the bot itself needs")
@@ -23,24 +23,24 @@ def test_asked_in_slack_it_says_what_the_bot_and_what_the_jobs_need(workers: Flo
     assert "checks passed: bot token, app token, channel C01OPS, redis, RQ workers for changes" in bot_report.plain_text
 
 
-def test_it_takes_the_right_to_change(flow: Flow) -> None:
+def test_doctor_requires_the_change_right(flow: Flow) -> None:
     flow.workspace.say(CAROL, OPS, "/swarm doctor")
     answer = flow.workspace.wait_for_message(CAROL, OPS, "it takes the right `change`")
     assert answer.ephemeral
 
 
-def test_the_bots_command_line_fails_only_when_something_does(workers: Flow, folder: Path) -> None:
+def test_bot_doctor_exits_nonzero_only_on_failures(workers: Flow, folder: Path) -> None:
     well = run(workers, folder, "bot", "doctor")
     assert well.returncode == 0, well.stdout + well.stderr
-    assert "pass  reconciler: alive" in well.stdout
+    assert "pass  reconciler: running" in well.stdout
     wrong = run(workers, folder, "bot", "doctor", SLACK_APP_TOKEN="xapp-wrong")
-    assert (wrong.returncode, "fail  app token: Slack refuses it" in wrong.stdout) == (1, True)
+    assert (wrong.returncode, "fail  app token: Slack rejected it" in wrong.stdout) == (1, True)
     unset = run(workers, folder, "bot", "doctor", SLACK_BOT_TOKEN="")
     assert (unset.returncode, "fail  configuration: SLACK_BOT_TOKEN: missing" in unset.stdout) == (1, True)
     assert "xoxb-lab" not in well.stdout + wrong.stdout + unset.stdout
 
 
-def test_the_jobs_command_line_names_each_host_that_does_not_answer(flow: Flow, folder: Path) -> None:
+def test_jobs_doctor_names_each_unreachable_host(flow: Flow, folder: Path) -> None:
     answer = run(flow, folder, "jobs", "doctor")
     assert answer.returncode == 1
     assert "pass  redis: answers" in answer.stdout
@@ -52,7 +52,7 @@ def test_the_jobs_command_line_names_each_host_that_does_not_answer(flow: Flow, 
     assert (missing.returncode, "fail  configuration: /nonexistent.toml: not there" in missing.stdout) == (1, True)
 
 
-def test_the_jobs_command_line_fails_where_an_rq_worker_would_not_start(flow: Flow, folder: Path) -> None:
+def test_jobs_doctor_fails_where_a_worker_would_not_start(flow: Flow, folder: Path) -> None:
     url = f"unix://{folder}/redis/redis.sock"
     unsigned = run(flow, folder, "jobs", "doctor", REDIS_URL=url, IMKER_SIGNING_KEY="")
     assert (unsigned.returncode, "IMKER_SIGNING_KEY: missing" in unsigned.stdout) == (1, True)
@@ -60,7 +60,7 @@ def test_the_jobs_command_line_fails_where_an_rq_worker_would_not_start(flow: Fl
     assert (away.returncode, "fail  redis: Redis does not answer" in away.stdout) == (1, True)
 
 
-def test_what_is_no_command_says_how_to_use_it(flow: Flow, folder: Path) -> None:
+def test_unknown_subcommand_prints_usage(flow: Flow, folder: Path) -> None:
     for module in ("bot", "jobs"):
         answer = run(flow, folder, module, "nonsense")
         assert (answer.returncode, "usage: python -m" in answer.stderr) == (2, True)

@@ -1,4 +1,4 @@
-"""A fleet that is paused, resumed, cancelled and retried, as a whole or by the run of one of its hosts."""
+"""Pause, resume, cancel, and retry a fleet, as a whole or by the run of one host."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +27,7 @@ def says(circle: InProcessStack, text: str) -> None:
 
 
 def started(circle: InProcessStack, text: str) -> str:
-    """The fleet's run; its canary is queued."""
+    """Start a fleet migration; its first host is queued."""
     before = circle.runs.open_runs()
     says(circle, text)
     (run,) = set(circle.runs.open_runs()) - set(before)
@@ -41,7 +41,7 @@ def started(circle: InProcessStack, text: str) -> str:
 
 
 def ends(circle: InProcessStack, run: str) -> str:
-    """All works until nothing is left to do."""
+    """Run jobs and the reconciler until nothing is left to do."""
     for _ in range(9):
         circle.reconcile()
         circle.run_job("changes")
@@ -69,7 +69,7 @@ def legs(circle: InProcessStack, run: str) -> list[str]:
 
 
 @pytest.mark.parametrize("whole_fleet", [True, False], ids=["the fleet", "a host's own run"])
-def test_paused_and_resumed(circle: InProcessStack, whole_fleet: bool) -> None:
+def test_pauses_and_resumes_a_fleet(circle: InProcessStack, whole_fleet: bool) -> None:
     run = started(circle, "migrate all")
     hold = run if whole_fleet else host_run_id(run, "connewitz")
     says(circle, f"pause {hold}")
@@ -81,7 +81,7 @@ def test_paused_and_resumed(circle: InProcessStack, whole_fleet: bool) -> None:
     assert inside(circle) == set(HOSTS)
 
 
-def test_a_host_paused_by_itself_and_then_with_its_fleet_goes_on_with_all(circle: InProcessStack) -> None:
+def test_resuming_the_fleet_resumes_a_host_that_was_paused_twice(circle: InProcessStack) -> None:
     run = started(circle, "migrate all")
     says(circle, f"pause {host_run_id(run, 'connewitz')}")
     circle.run_job("changes")
@@ -91,7 +91,7 @@ def test_a_host_paused_by_itself_and_then_with_its_fleet_goes_on_with_all(circle
     assert "2 hosts moved" in ends(circle, run)
 
 
-def test_cancelled_in_the_middle_and_retried_only_the_rest_is_done(circle: InProcessStack) -> None:
+def test_retry_after_cancel_migrates_only_the_remaining_hosts(circle: InProcessStack) -> None:
     run = started(circle, "migrate all")
     circle.run_job("changes")
     circle.reconcile()
@@ -107,7 +107,7 @@ def test_cancelled_in_the_middle_and_retried_only_the_rest_is_done(circle: InPro
     assert inside(circle) == set(HOSTS)
 
 
-def test_a_canary_that_fails_stops_all_and_a_retry_begins_with_it(circle: InProcessStack) -> None:
+def test_failed_first_host_stops_the_fleet_and_retry_starts_with_it(circle: InProcessStack) -> None:
     run = started(circle, "migrate all")
     circle.fleet["connewitz"].apt_fails = True
     end = ends(circle, run)
@@ -119,8 +119,8 @@ def test_a_canary_that_fails_stops_all_and_a_retry_begins_with_it(circle: InProc
     assert "2 hosts moved" in ends(circle, again)
 
 
-def test_whoever_started_it_is_taken_out_of_the_configuration(circle: InProcessStack) -> None:
-    """And the reconcilers are started again: the host that is being moved ends its step, and no further one begins."""
+def test_stops_a_fleet_whose_starter_loses_the_right(circle: InProcessStack) -> None:
+    """Restart the reconcilers with the new configuration: the running step ends, and no further step starts."""
     run = started(circle, "migrate all")
     circle.run_job("changes")
     file = circle.fleet.folder / "imker.toml"
@@ -133,7 +133,7 @@ def test_whoever_started_it_is_taken_out_of_the_configuration(circle: InProcessS
     assert "In the swarm: connewitz. Not begun: lausen." in end
 
 
-def test_a_host_that_waits_in_the_queue_is_not_touched_then(circle: InProcessStack) -> None:
+def test_does_not_change_a_queued_host_after_revocation(circle: InProcessStack) -> None:
     run = started(circle, "migrate all")
     file = circle.fleet.folder / "imker.toml"
     file.write_text(file.read_text().replace('change = ["U01ALICE"]', 'change = ["U02BOB"]'))

@@ -1,4 +1,4 @@
-"""The bot as a process that listens on HTTP and has no Socket Mode: a signed command becomes one run."""
+"""Test the bot process on HTTP without Socket Mode: a signed command becomes one run."""
 
 import hashlib
 import hmac
@@ -73,7 +73,7 @@ def runs_become(listening: Listening, number: int) -> None:
         time.sleep(0.05)
 
 
-def test_a_signed_command_is_one_run_however_often_it_is_sent(listening: Listening) -> None:
+def test_starts_one_run_for_a_repeated_signed_command(listening: Listening) -> None:
     now = time.time()
     assert [listening.post("t.1", "migrate kaditz", now) for _ in range(3)] == [200] * 3
     assert listening.post("t.1", "migrate kaditz", now + 1) == 200, "as Slack itself would repeat it: signed anew"
@@ -84,7 +84,7 @@ def test_a_signed_command_is_one_run_however_often_it_is_sent(listening: Listeni
     assert sorted(texts) == ["/swarm migrate kaditz", "/swarm migrate tondi"]
 
 
-def test_what_slack_did_not_sign_is_refused_and_not_logged(listening: Listening) -> None:
+def test_rejects_unsigned_requests_without_logging_them(listening: Listening) -> None:
     before = listening.runs()
     assert listening.post("t.3", "migrate lausen-is-secret", secret="a guess") == 401
     assert listening.post("t.3", "migrate lausen-is-secret", at=time.time() - 400) == 401
@@ -95,8 +95,8 @@ def test_what_slack_did_not_sign_is_refused_and_not_logged(listening: Listening)
     assert "Traceback" not in log
 
 
-def test_five_hundred_half_sent_requests_keep_slack_out_at_no_time(listening: Listening) -> None:
-    """Each is closed within ten seconds, and meanwhile what Slack signs is answered in time."""
+def test_serves_slack_during_five_hundred_half_sent_requests(listening: Listening) -> None:
+    """Close each half-sent request within 10 seconds, and answer signed requests in time meanwhile."""
     before, slowest, number = listening.runs(), 0.0, 0
     head = b"POST /slack/events HTTP/1.1\r\nHost: imker\r\nContent-Length: 9000\r\n\r\n"
     with ExitStack() as stack:

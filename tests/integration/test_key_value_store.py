@@ -1,4 +1,4 @@
-"""The key-value store's end by two clicks, from the last member's message."""
+"""Retire the key-value store with two clicks on the message of the last member."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.in_process_stack import InProcessStack
 ALICE, STORE = "U01ALICE", "consulnode01"
 
 
-def test_stopped_by_a_first_click_removed_by_a_second(
+def test_first_click_stops_the_store_and_second_removes_it(
     redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with run_fleet(
@@ -41,5 +41,5 @@ def test_stopped_by_a_first_click_removed_by_a_second(
         assert store.running
         assert "Remove it?" in press("Stop it", 1)
         assert (store.running, STORE in fleet["lausen"].containers) == (False, True)
-        assert "consulnode01 is gone from lausen; its volumes stay" in press("Remove it", 2)
+        assert "removed consulnode01 from lausen. Its volumes are kept" in press("Remove it", 2)
         assert STORE not in fleet["lausen"].containers

@@ -1,4 +1,4 @@
-"""Twenty people type at once: each command is acknowledged well within Slack's three seconds."""
+"""Send commands from twenty users at once: each is acknowledged well within Slack's 3 seconds."""
 
 import os
 import time
@@ -17,8 +17,8 @@ MOST = 500 if "FIGURES" in os.environ else 1000  # ms: what is promised; among a
 
 
 @pytest.mark.figures
-def test_each_command_is_acknowledged_in_time(flow: Flow) -> None:
-    """Every tenth starts a run; the others are answered from what is known."""
+def test_acknowledges_each_command_in_time(flow: Flow) -> None:
+    """Start a run with every tenth command; the bot answers the others directly."""
 
     def say(number: int) -> dict[str, Any]:
         return flow.workspace.say(CAROL, OPS, "/swarm help" if number % 10 else "/swarm nodes")

@@ -1,4 +1,4 @@
-"""Slack posts a run's message, and its reply is lost: what was heard is looked up, and not posted again."""
+"""Lose the reply to a Slack post: the reconciler finds the message and does not post it again."""
 
 import os
 import re
@@ -15,7 +15,7 @@ RUN = re.compile(r"run `(\w+)`")
 
 @pytest.mark.figures
 @pytest.mark.timeout(600)
-def test_no_message_is_posted_twice_whatever_replies_are_lost(flow: Flow) -> None:
+def test_posts_no_message_twice_when_replies_are_lost(flow: Flow) -> None:
     before = len(_runs(flow))
     flow.workspace.set_fault("drop_reply", method="chat.postMessage", times=LOST)
     for _ in range(LOST):
@@ -30,7 +30,7 @@ def test_no_message_is_posted_twice_whatever_replies_are_lost(flow: Flow) -> Non
 
 
 def _runs(flow: Flow) -> Counter[str]:
-    """How many messages each has."""
+    """Count the messages of each run."""
     visible = (
         message
         for message in flow.workspace.visible_messages(ALICE, OPS)

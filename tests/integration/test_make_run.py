@@ -1,4 +1,4 @@
-"""`make run`, with a configuration that is wrong: each thing once, and no process is started."""
+"""Run `make run` with a wrong configuration: it prints each problem once and starts no process."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A user's own, all right."""
+    """Return a valid environment."""
     for name in ("known_hosts", "key", "ca.pem", "cert.pem", "key.pem"):
         (tmp_path / name).touch(mode=0o600)
     (tmp_path / "imker.toml").write_text((VALID_CONFIG + HOST_CONFIG).format(folder=tmp_path))
@@ -28,12 +28,12 @@ def run(environment: dict[str, str], *argv: str) -> "subprocess.CompletedProcess
 
 
 @pytest.mark.parametrize("side", ["bot", "jobs"])
-def test_what_is_right_is_passed_over_in_silence(environment: dict[str, str], side: str) -> None:
+def test_prints_nothing_for_a_valid_configuration(environment: dict[str, str], side: str) -> None:
     checked = run(environment, sys.executable, "-m", side, "check")
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_what_is_wrong_on_either_side_or_both_is_told_once(environment: dict[str, str], tmp_path: Path) -> None:
+def test_prints_each_problem_once_for_either_side_or_both(environment: dict[str, str], tmp_path: Path) -> None:
     config = tmp_path / "imker.toml"
     config.write_text(config.read_text().replace("U02BOB", "bob") + "[slak]\n")
     (tmp_path / "key").chmod(0o644)

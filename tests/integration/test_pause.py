@@ -1,4 +1,4 @@
-"""A run that is paused goes on from there once somebody says so, and can be paused again."""
+"""Pause a run, resume it where it stopped, and pause it again."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.support.in_process_stack import InProcessStack
 ALICE = "U01ALICE"
 
 
-def test_paused_and_resumed_twice(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pauses_and_resumes_a_run_twice(redis: Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with run_fleet(select_hosts(("connewitz",)), tmp_path, Pace(upgrade=0, restart=0, boot=0, join=0)) as fleet:
         circle = InProcessStack(redis, fleet, monkeypatch)
         circle.deliver(circle.type_command(ALICE, "migrate connewitz --manager"))

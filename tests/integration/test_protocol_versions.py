@@ -1,4 +1,4 @@
-"""A bot and RQ workers of different versions, as processes: the run's message says so, and nobody breaks."""
+"""Run a bot and RQ workers of different protocol versions: the run's message explains it, and no process fails."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.support import streams
 DATA = Path("tests/data/protocol")
 
 
-def test_events_of_a_newer_contract_are_told_as_such_and_the_reporter_goes_on(flow: Flow, folder: Path) -> None:
+def test_explains_events_of_a_newer_protocol_and_keeps_reconciling(flow: Flow, folder: Path) -> None:
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
     for line in (DATA / "3-events.jsonl").read_text().splitlines():
@@ -23,7 +23,7 @@ def test_events_of_a_newer_contract_are_told_as_such_and_the_reporter_goes_on(fl
     assert "Traceback" not in (folder / "log").read_text()
 
 
-def test_a_job_of_a_newer_bot_ends_in_words(flow: Flow, folder: Path) -> None:
+def test_rejects_a_job_of_a_newer_bot_with_an_explanation(flow: Flow, folder: Path) -> None:
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
     newer = (DATA / "3-requests.jsonl").read_text().splitlines()[0].replace("k3fm9x2q", run)

@@ -1,4 +1,4 @@
-"""Redis killed at random moments while people type: what was acknowledged is not lost, and nothing is done twice."""
+"""Kill Redis at random times while users type: no acknowledged command is lost, and none runs twice."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ MAYBE = "Should it have heard this"  # of a Redis that fell silent: then it may 
 
 @dataclass(frozen=True)
 class Typed:
-    """`run`: which run it becomes, if it was heard; `key`: where it is answered in private."""
+    """A typed command. `run`: the run it starts if it is received; `key`: where the private reply goes."""
 
     run: str
     acked: bool
@@ -46,7 +46,7 @@ def test_no_acknowledged_command_is_lost_and_none_is_run_twice(workers: Flow) ->
         ]
     killer.join()
     back_at = time.monotonic()
-    workers.send_command("/swarm hosts", "4 without an answer", seconds=30)
+    workers.send_command("/swarm hosts", "4 unreachable", seconds=30)
     record_figure("Redis killed -> a command goes all the way round", f"{time.monotonic() - back_at:.1f} s")
     refused = _refused(workers)
     expected_runs = {item.run for item in commands if item.acked and item.key not in refused}
@@ -76,7 +76,7 @@ def _kill(flow: Flow, chance: random.Random, over: threading.Event) -> None:
 
 
 def _types(flow: Flow, who: str, over: threading.Event) -> list[Typed]:
-    """So many commands while it lasts."""
+    """Type commands until the time is up."""
     commands = []
     for _ in range(EACH):
         delivery = flow.workspace.say(who, OPS, "/swarm nodes")
@@ -89,7 +89,7 @@ def _types(flow: Flow, who: str, over: threading.Event) -> list[Typed]:
 
 
 def _posts(flow: Flow) -> Counter[str]:
-    """How many messages each run has."""
+    """Count the messages of each run."""
     matches = (
         re.search(r"run `(\w+)`", message.plain_text)
         for message in flow.workspace.visible_messages(ALICE, OPS)
@@ -99,6 +99,6 @@ def _posts(flow: Flow) -> Counter[str]:
 
 
 def _refused(flow: Flow) -> dict[str, str]:
-    """Commands that were not written down, by where their askers were told so, and the words."""
+    """Return the refused commands by where the reply went, with its text."""
     replies = ((call["arguments"]["key"], str(call["arguments"]["text"])) for call in flow.workspace.calls("response"))
     return {key: text for key, text in replies if "Not started: " in text}

@@ -1,6 +1,6 @@
-"""Each write that the client repeats when its reply is lost: done once, and known by its writer as its own.
+"""Lose the reply to each write that the Redis client repeats: it takes effect once and its writer recognizes it.
 
-The table of docs/reliability.md, line by line.
+Covers the table in docs/reliability.md line by line.
 """
 
 import threading
@@ -158,7 +158,7 @@ def cutter(redis: Redis) -> Iterator[Cutter]:
 
 
 @pytest.mark.parametrize(("write", "word"), WRITES, ids=lambda value: getattr(value, "__name__", None) or str(value))
-def test_a_write_whose_reply_is_lost_is_known_by_its_writer(
+def test_recognizes_its_own_write_after_a_lost_reply(
     redis: Redis, cutter: Cutter, write: Callable[[Redis], bool], word: bytes
 ) -> None:
     queue.enqueue(redis, next_request(RECORD, None), KEY)  # the server knows RQ's script from now on
@@ -169,7 +169,7 @@ def test_a_write_whose_reply_is_lost_is_known_by_its_writer(
     assert cutter.cuts == 1
 
 
-def test_what_was_posted_is_noted_once(redis: Redis, cutter: Cutter) -> None:
+def test_saves_a_posted_message_once(redis: Redis, cutter: Cutter) -> None:
     with redis_connection.connect(cutter.url) as client:
         cutter.cut_after(b"hset")
         runs(client).posted_messages.update("k3fm9x2q", ts="1", channel="C01OPS")

@@ -1,4 +1,4 @@
-"""A Redis that takes nothing, is away, or has lost all: refused in words, nothing half done, and then it goes on."""
+"""Run with a Redis that rejects writes, is down, or lost its data: commands get a reply, and Imker recovers."""
 
 import re
 import socket
@@ -31,7 +31,7 @@ def server(folder: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def flow(folder: Path, server: RedisServer) -> Iterator[Flow]:
-    """All four processes, with a Redis of the test's own."""
+    """Start all four processes with a Redis server of this test."""
     port = free_port()
     config = _write_config(folder, port)
     with ExitStack() as stack:
@@ -50,8 +50,8 @@ def flow(folder: Path, server: RedisServer) -> Iterator[Flow]:
 
 
 def works(flow: Flow, seconds: float = 30) -> None:
-    """A command goes all the way round."""
-    assert "4 without an answer" in flow.send_command("/swarm hosts", "without an answer", seconds=seconds).plain_text
+    """Assert that a command is handled from Slack to the RQ workers and back."""
+    assert "4 unreachable" in flow.send_command("/swarm hosts", "unreachable", seconds=seconds).plain_text
 
 
 STATES: list[tuple[str, Broken, Broken]] = [
@@ -64,7 +64,7 @@ STATES: list[tuple[str, Broken, Broken]] = [
 
 
 @pytest.mark.parametrize(("says", "breaks", "heals"), STATES, ids=[says for says, _, _ in STATES])
-def test_a_command_is_refused_in_words_and_nothing_is_half_begun(
+def test_refuses_a_command_with_an_explanation_and_starts_nothing(
     flow: Flow, server: RedisServer, says: str, breaks: Broken, heals: Broken
 ) -> None:
     recent_count = flow.redis.zcard("bot:recent")
@@ -80,8 +80,8 @@ def test_a_command_is_refused_in_words_and_nothing_is_half_begun(
 
 
 @pytest.mark.figures
-def test_after_it_was_away_all_works_within_thirty_seconds(flow: Flow, server: RedisServer) -> None:
-    """The longer the RQ workers wait for it in vain, the longer RQ itself would let them sleep."""
+def test_recovers_within_thirty_seconds_of_an_outage(flow: Flow, server: RedisServer) -> None:
+    """RQ itself would back off longer the longer its workers wait."""
     server.kill()
     time.sleep(AWAY)
     server.start()
@@ -97,8 +97,8 @@ def test_after_it_was_away_all_works_within_thirty_seconds(flow: Flow, server: R
     )
 
 
-def test_a_job_outlives_a_redis_that_is_away(flow: Flow, server: RedisServer) -> None:
-    """It waits for a host meanwhile, and tells how that ended when Redis is back; its RQ worker waits as well."""
+def test_job_survives_a_redis_outage(flow: Flow, server: RedisServer) -> None:
+    """The job waits for a host meanwhile and reports its outcome when Redis is back. Its RQ worker waits as well."""
     with socket.create_server(("127.0.0.1", flow.port)) as silent:
         message = flow.send_command("/swarm migrate kaditz", "looking at what is true")
         connection, _ = silent.accept()
@@ -112,7 +112,7 @@ def test_a_job_outlives_a_redis_that_is_away(flow: Flow, server: RedisServer) ->
     assert "does not answer over SSH" in ended.plain_text
 
 
-def test_wiped_under_a_run_it_is_said_and_nobody_stumbles(flow: Flow, folder: Path) -> None:
+def test_reports_a_run_that_redis_lost_and_keeps_running(flow: Flow, folder: Path) -> None:
     pids = {name: process.pid for name, process in flow.processes.by_name.items()}
     before = len((folder / "log").read_text())
     with socket.create_server(("127.0.0.1", flow.port)) as silent:

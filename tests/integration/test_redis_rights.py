@@ -1,6 +1,6 @@
-"""docs/redis-users.acl as a table: user x command x key, each command that the server knows, allowed or refused.
+"""Check docs/redis-users.acl as a table of user, command, and key against a real server.
 
-tests/data/redis_rights.toml names what is allowed. All else has to be refused; the server itself is asked (ACL DRYRUN).
+tests/data/redis_rights.toml lists what is allowed. ACL DRYRUN must reject every other command that the server knows.
 """
 
 import tomllib
@@ -29,13 +29,13 @@ def admin(redis_folder: Path) -> Iterator[Redis]:
 
 @pytest.mark.parametrize("kind", [KEYLESS, *KEYS])
 @pytest.mark.parametrize("user", TABLE)
-def test_a_user_may_what_the_table_says_and_nothing_else(admin: Redis, user: str, kind: str) -> None:
+def test_allows_each_user_only_what_the_table_lists(admin: Redis, user: str, kind: str) -> None:
     key = KEYS.get(kind, "")
     named = TABLE[user].get("all of RQ's", "") if key.startswith("rq:") else ""
     assert allowed_of(admin, user, key) - ANYONE == set(TABLE[user].get(kind, named).split())
 
 
-def test_the_table_has_each_of_imkers_users_and_tries_each_command(admin: Redis) -> None:
+def test_table_covers_every_user_and_command(admin: Redis) -> None:
     users = {line.split()[1] for line in ACL_FILE.read_text().splitlines()}
     assert users == {"default", "imker-admin", *(f"imker-{user}" for user in TABLE)}
     assert {kind for user in TABLE.values() for kind in user} <= {KEYLESS, "all of RQ's", *KEYS}
@@ -51,7 +51,7 @@ CHANNELS = {
 
 
 @pytest.mark.parametrize("user", CHANNELS)
-def test_a_user_hears_and_rings_its_own_bells_only(admin: Redis, user: str) -> None:
+def test_limits_each_user_to_its_own_channels(admin: Redis, user: str) -> None:
     tries = [(do, to) for do in OF_CHANNELS for to in ("imker:wake", "rq:pubsub:worker", "*", "elsewhere")]
     allowed = set()
     for do, to in tries:
@@ -62,7 +62,7 @@ def test_a_user_hears_and_rings_its_own_bells_only(admin: Redis, user: str) -> N
 
 
 def allowed_of(admin: Redis, user: str, key: str) -> set[str]:
-    """Names of the commands that the server would let the user do with this key, or, without one, at all."""
+    """Return the commands that the server allows the user with this key, or without any key."""
     tries = list(_tries(admin, key))
     with admin.pipeline(transaction=False) as asked:
         for words in tries:
@@ -72,7 +72,7 @@ def allowed_of(admin: Redis, user: str, key: str) -> set[str]:
 
 
 def _tries(admin: Redis, key: str) -> Iterator[list[str]]:
-    """Each command with this key wherever it takes one, or, without a key, each that takes none."""
+    """Return each command with this key in its key position, or, without a key, each command that takes none."""
     for name, arity, movable, first, last in _known(admin):
         words = name.split("|")
         takes = first > 0 or movable
@@ -87,7 +87,7 @@ def _tries(admin: Redis, key: str) -> Iterator[list[str]]:
 
 
 def _known(admin: Redis) -> Iterator[tuple[str, int, bool, int, int]]:
-    """The server's commands and subcommands: name, arity, whether its keys have no fixed place, first and last key."""
+    """Return the server's commands and subcommands: name, arity, movable keys, first and last key position."""
     raw = Redis(connection_pool=admin.connection_pool)
     raw.response_callbacks.clear()
     pending: list[Any] = list(raw.execute_command("COMMAND"))
@@ -100,5 +100,5 @@ def _known(admin: Redis) -> Iterator[tuple[str, int, bool, int, int]]:
 
 
 def _name(words: list[str]) -> str:
-    """With its subcommand, where only some are allowed."""
+    """Return the command name, with its subcommand where the ACL lists subcommands."""
     return "|".join(words[:2]) if words[0] in ("acl", "client", "script", "command", "config") else words[0]

@@ -1,4 +1,4 @@
-"""docs/redis-users.acl on a real server: all goes on as before, and the bot's user can enqueue and nothing else."""
+"""Run Imker with docs/redis-users.acl on a real server: everything works, and the bot's user can only enqueue."""
 
 import tempfile
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def admin(folder: Path) -> Iterator[Redis]:
 
 @pytest.fixture(scope="module")
 def everything(folder: Path, admin: Redis) -> Iterator[Flow]:
-    """The four processes, each as its own user."""
+    """Start the four processes, each as its own Redis user."""
     port = free_port()
     config = _write_config(folder, port)
     with ExitStack() as stack:
@@ -95,7 +95,7 @@ def everything(folder: Path, admin: Redis) -> Iterator[Flow]:
 
 @pytest.fixture(params=["bot", "reconciler"])
 def client(request: pytest.FixtureRequest, folder: Path, admin: Redis) -> Iterator[Redis]:
-    """As whoever has these credentials, before and after which Redis is the same."""
+    """Yield a client with these credentials and assert that Redis is unchanged afterwards."""
     connection = Redis.from_url(user_url(folder, request.param))
     before = {key: admin.dump(key) for key in admin.keys("*")}
     yield connection
@@ -104,19 +104,19 @@ def client(request: pytest.FixtureRequest, folder: Path, admin: Redis) -> Iterat
 
 
 @pytest.mark.parametrize("command", REFUSED)
-def test_what_the_bots_side_may_not(client: Redis, command: str) -> None:
+def test_rejects_what_the_bot_must_not_do(client: Redis, command: str) -> None:
     with pytest.raises(NoPermissionError):
         client.execute_command(*command.split())
 
 
 @pytest.mark.parametrize(("script", "keys"), SCRIPTS + OF_THE_RECORD, ids=lambda value: str(value)[:50])
-def test_nor_by_a_script(client: Redis, script: str, keys: tuple[str, ...]) -> None:
+def test_rejects_what_the_bot_must_not_do_in_a_script(client: Redis, script: str, keys: tuple[str, ...]) -> None:
     digest = client.script_load(script)
     with pytest.raises(ResponseError, match=r"(?i)permission|ACL"):
         client.evalsha(digest, len(keys), *keys)
 
 
-def test_the_default_user_is_off(folder: Path, admin: Redis) -> None:
+def test_disables_the_default_user(folder: Path, admin: Redis) -> None:
     with (
         Redis(unix_socket_path=str(folder / "redis/redis.sock")) as stranger,
         pytest.raises(AuthenticationError),
@@ -131,20 +131,22 @@ def test_the_default_user_is_off(folder: Path, admin: Redis) -> None:
      "XTRIM audit MAXLEN 0", "XDEL audit 0-1", "EXPIRE audit 0", "RENAME audit run:x", "DEL audit:head",
      "SET audit:head x", "DEL audit:id:x", "HSET audit:posted day x", "COPY audit run:x"],
 )  # fmt: skip
-def test_what_the_rq_workers_may_not(folder: Path, admin: Redis, command: str) -> None:
+def test_rejects_what_rq_workers_must_not_do(folder: Path, admin: Redis, command: str) -> None:
     with Redis.from_url(user_url(folder, "jobs")) as jobs, pytest.raises(NoPermissionError):
         jobs.execute_command(*command.split())
 
 
 @pytest.mark.parametrize(("script", "keys"), OF_THE_RECORD, ids=lambda value: str(value)[:50])
-def test_nor_they_by_a_script(folder: Path, admin: Redis, script: str, keys: tuple[str, ...]) -> None:
+def test_rejects_what_rq_workers_must_not_do_in_a_script(
+    folder: Path, admin: Redis, script: str, keys: tuple[str, ...]
+) -> None:
     with Redis.from_url(user_url(folder, "jobs")) as jobs, pytest.raises(ResponseError, match=r"(?i)permission|ACL"):
         jobs.eval(script, len(keys), *keys)
 
 
 @pytest.mark.parametrize("role", ["bot", "reconciler", "jobs"])
-def test_what_they_can_do_to_the_record_shows(folder: Path, admin: Redis, role: str) -> None:
-    """No ACL keeps XADD from having a MAXLEN; what people have read keeps the record from being shorter unseen."""
+def test_detects_what_rq_workers_can_do_to_the_audit_log(folder: Path, admin: Redis, role: str) -> None:
+    """An ACL cannot forbid XADD with MAXLEN. Checkpoints in the channel reveal a shortened log."""
     with Redis.from_url(user_url(folder, role)) as redis:
         record = AuditLog(redis)
         for number in range(3):
@@ -158,7 +160,7 @@ def test_what_they_can_do_to_the_record_shows(folder: Path, admin: Redis, role: 
 
 
 @pytest.mark.parametrize("role", ["bot", "reconciler"])
-def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redis, role: str) -> None:
+def test_bot_user_can_store_its_data_and_enqueue(folder: Path, admin: Redis, role: str) -> None:
     with Redis.from_url(user_url(folder, role)) as redis:
         runs = RunStore(redis, lambda: 1.0, SigningKey(KEY))
         name, other = f"run{role:5.5}".replace(" ", "x"), f"oth{role:5.5}".replace(" ", "x")
@@ -177,7 +179,6 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
         runs.decide(record, Decision(1, "accept", "U02", 2.0, "f"))
         runs.hold(name, commands.Hold("pause", "U01", 1.0))
         runs.posted_messages.update(name, ts="1", channel=OPS)
-        runs.posted_messages.clear_attempt(name)
         runs.posted_messages.delete(name)
         runs.lost.add(name, 1.0)
         runs.lost.remove(name)
@@ -194,11 +195,9 @@ def test_all_that_the_bot_keeps_it_can_and_it_enqueues(folder: Path, admin: Redi
         admin.delete(key)
 
 
-def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: Flow) -> None:
+def test_four_processes_work_as_their_own_users(everything: Flow) -> None:
     everything.redis.acl_log_reset()
-    assert (
-        "4 without an answer" in everything.send_command("/swarm hosts", "4 without an answer", user=CAROL).plain_text
-    )
+    assert "4 unreachable" in everything.send_command("/swarm hosts", "4 unreachable", user=CAROL).plain_text
     message = everything.send_command("/swarm migrate kaditz", "does not answer over SSH")
     run = everything.run_id_of(message)
     assert [event.job for event in everything.event_log(run).events][-1] == 1
@@ -217,9 +216,9 @@ def test_the_four_processes_do_all_their_work_each_as_its_own_user(everything: F
     assert "Traceback" not in (everything.processes.log).read_text()
 
 
-def test_the_doctor_sees_what_it_needs_as_the_bots_user(everything: Flow, folder: Path) -> None:
+def test_doctor_works_as_the_bot_user(everything: Flow, folder: Path) -> None:
     with Redis.from_url(user_url(folder, "bot")) as redis:
-        matches = processes.check(redis, is_embedded=True, signs=True)
+        matches = processes.check(redis, is_external=True, is_signing=True)
     assert [(finding.check, finding.level) for finding in matches if finding.level != "pass"] == []
-    expected_text = "is imker-bot, and is kept from what is the jobs'"
+    expected_text = "is imker-bot, without access to the keys of the RQ workers"
     assert ("redis user", expected_text) in [(finding.check, finding.text) for finding in matches]

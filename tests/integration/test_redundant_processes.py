@@ -17,7 +17,7 @@ DONE = JobFinished("unchanged", "nothing to do")
 
 @pytest.fixture
 def second(flow: Flow, folder: Path) -> Iterator[Processes]:
-    """A bot and a reconciler more, begun when the first lead."""
+    """Start a second bot and a second reconciler after the first ones lead."""
     flow.wait_until(lambda: bool(flow.redis.get("bot:reconciler")))
     processes = Processes(flow.processes.environment, flow.processes.log)
     for name in ("bot", "reconciler"):
@@ -33,7 +33,7 @@ def posts(flow: Flow, run: str) -> int:
     return sum(f"run `{run}`" in message.plain_text for message in flow.workspace.visible_messages(ALICE, OPS))
 
 
-def test_one_envelope_on_two_connections_is_one_run(flow: Flow, second: Processes) -> None:
+def test_starts_one_run_for_an_envelope_on_two_connections(flow: Flow, second: Processes) -> None:
     runs = flow.redis.zcard("bot:recent")
     for number in range(1, 6):
         flow.workspace.set_fault("repeat", method="socket")
@@ -47,8 +47,8 @@ def test_one_envelope_on_two_connections_is_one_run(flow: Flow, second: Processe
         assert len(flow.redis.keys(f"rq:job:{run}-*")) == 1
 
 
-def test_a_slack_that_is_slower_than_the_lease_gets_no_second_post(flow: Flow, second: Processes) -> None:
-    """The first reconciler waits for Slack all the while; the second must not take that for its end."""
+def test_posts_once_when_slack_is_slower_than_the_lease(flow: Flow, second: Processes) -> None:
+    """The first reconciler waits for Slack meanwhile. The second must not take over."""
     flow.workspace.set_fault("latency", method="chat.postMessage", seconds=LEASE_SECONDS + 1.5)
     run = flow.run_id_of(flow.send_command("/swarm migrate tondi", "queued", seconds=30))
     flow.emit(run, JobStarted("tondi"), DONE)
@@ -60,7 +60,7 @@ def test_a_slack_that_is_slower_than_the_lease_gets_no_second_post(flow: Flow, s
 
 
 @pytest.mark.figures
-def test_a_bot_and_a_reporter_that_are_killed_are_replaced_by_the_others(flow: Flow, second: Processes) -> None:
+def test_standby_processes_take_over_from_killed_ones(flow: Flow, second: Processes) -> None:
     for name in ("bot", "reconciler"):
         flow.processes.kill(name)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Secrets planted in all that Imker is given, and flows that go well and wrong: none of them is anywhere but there."""
+"""Plant secrets in every input of Imker and run successful and failing flows: no secret leaks anywhere else."""
 
 import json
 import os
@@ -28,20 +28,20 @@ CANDIDATE = Candidate("kaditz", "j8xsy2yb802b5ys0uvwhsouw1", "198.18.0.39", "kad
 
 
 def planted(folder: Path) -> tuple[str, ...]:
-    """Both tokens, every key of the environment, lines from the middle of the keys' files, and what a host may say."""
+    """Return both tokens, every key in the environment, lines of the key files, and secrets in host output."""
     keys = [(folder / name).read_text().splitlines()[5] for name in ("key", "key.pem")]
     return ("xoxb-lab", "xapp-lab", *CANARIES.values(), *keys, JOIN, PROXY)
 
 
 def play(flow: Flow, folder: Path) -> tuple[str, str]:
-    """What goes well, is refused or fails, and what a careless host or person says.
+    """Run flows that succeed, are refused, or fail, with careless input of hosts and users.
 
-    Returns what was printed, and the processes' command lines.
+    Return the printed output and the command lines of the processes.
     """
-    flow.send_command("/swarm hosts", "4 without an answer")
+    flow.send_command("/swarm hosts", "4 unreachable")
     flow.send_command("/swarm migrate kaditz", "does not answer over SSH")
     flow.send_command("/swarm plan tondi", "does not answer over SSH")
-    flow.send_command("/swarm doctor", "checks of what the jobs need", seconds=60)
+    flow.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)
     flow.workspace.say(ALICE, OPS, f"/swarm migrate kaditz {JOIN}")
     flow.workspace.say(ALICE, OPS, f"/swarm {PROXY}")
     flow.workspace.say(CAROL, OPS, "/swarm migrate kaditz")
@@ -64,7 +64,7 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
 
 
 def told_badly(flow: Flow) -> None:
-    """A job's events as they come when a host's own words hold secrets; the journal is the jobs' own."""
+    """Emit the events of a job whose host output holds secrets, with the real event writer."""
     message = flow.send_command("/swarm migrate lausen", "queued")
     leaky_text = f"Err:1 http://imker:{PROXY}@proxy:3128/ and {JOIN}, password={PROXY}\n{render_secret_forms(PROXY)}"
     ended = JobFinished("failed", f"apt-get failed on lausen: {leaky_text}", leaky_text, leaky_text)
@@ -95,7 +95,7 @@ def play_approval(flow: Flow) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_no_planted_secret_is_anywhere_it_should_not_be(workers: Flow, folder: Path) -> None:
+def test_leaks_no_planted_secret(workers: Flow, folder: Path) -> None:
     printed, lines = play(workers, folder)
     secrets, slack = planted(folder), workers.workspace
     raw_messages = [message.raw for user in (ALICE, BOB, CAROL) for message in slack.visible_messages(user, OPS)]

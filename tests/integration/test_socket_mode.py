@@ -1,4 +1,4 @@
-"""Socket Mode connections that fall deaf or are closed again and again: people are heard all the same."""
+"""Break Socket Mode connections, which stop responding or are closed repeatedly: commands still arrive."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ REASONS = ("refresh_requested", "warning", "too_many_websockets")  # Slack lets 
 
 @dataclass
 class Ear:
-    """A bot with a Slack of its own, under a supervisor as small as can be."""
+    """A bot with its own fake Slack, under a minimal supervisor."""
 
     workspace: Workspace
     processes: Processes
@@ -42,8 +42,8 @@ class Ear:
 
 
 @pytest.mark.figures
-def test_a_deaf_connection_is_noticed(folder: Path) -> None:
-    """One that never had a pong, which the SDK takes for well; and one whose pongs stop."""
+def test_exits_on_an_unresponsive_connection(folder: Path) -> None:
+    """Cover a connection that never had a pong, which the SDK takes for healthy, and one whose pongs stop."""
     with ExitStack() as stack:
         never = _ear(stack, folder, "never", lambda slack: slack.set_fault("deaf", method="socket", times=-1))
         stopped = _ear(stack, folder, "stopped", lambda slack: None)
@@ -61,8 +61,8 @@ def test_a_deaf_connection_is_noticed(folder: Path) -> None:
     record_figure("pongs stop -> people are heard again", f"{stopped.heard_at - began:.1f} s")
 
 
-def test_a_storm_of_disconnects_loses_no_command(flow: Flow) -> None:
-    """What is acknowledged is answered once; what is not, Slack tells its user."""
+def test_loses_no_command_in_a_storm_of_disconnects(flow: Flow) -> None:
+    """Answer each acknowledged command once. Slack reports every other command to its user."""
     acked = 0
     for number in range(STORM):
         flow.workspace.set_fault("disconnect", reason=REASONS[number % len(REASONS)])

@@ -39,7 +39,7 @@ bots, reconcilers, jobs = (
 class AnyOrder(CheckedScenario):
     @initialize(moved=st.integers(0, 2))
     def begin(self, moved: int) -> None:
-        """With no swarm yet, with its first manager, or with a manager-to-be that waits."""
+        """Begin with no swarm, with one manager, or with a manager pending acceptance."""
         for host in ("connewitz", "tondi")[:moved]:
             self.migrate(host, None, False)
             self.work_and_report(None, None, None)
@@ -54,21 +54,21 @@ class AnyOrder(CheckedScenario):
     def nodes(self, dies: KillPoint, again: bool) -> None:
         self.deliver(self.stack.type_command(CAROL, "nodes"), dies, again)
 
-    @precondition(lambda self: self.runs())
+    @precondition(lambda self: self.recent_runs())
     @rule(what=st.sampled_from(["pause", "resume", "cancel", "retry", "status"]), number=number_of, dies=bots)
     def steer(self, what: str, number: int, dies: KillPoint) -> None:
         self.deliver(
             self.stack.type_command(ALICE, f"{what} {self.recent_runs()[number % len(self.recent_runs())]}"), dies
         )
 
-    @precondition(lambda self: self.buttons())
+    @precondition(lambda self: self.find_buttons())
     @rule(number=number_of, who=st.sampled_from([ALICE, BOB]), dies=bots, again=st.booleans(), twice=st.booleans())
     def press(self, number: int, who: str, dies: KillPoint, again: bool, twice: bool) -> None:
         button = self.find_buttons()[number % len(self.find_buttons())]
         for _ in range(1 + twice):
             self.press_button(who, button, dies, again)
 
-    @precondition(lambda self: self.buttons())
+    @precondition(lambda self: self.find_buttons())
     @rule(dies=jobs)
     def answer_and_work(self, dies: KillPoint) -> None:
         self.answer_questions()
@@ -79,7 +79,7 @@ class AnyOrder(CheckedScenario):
     def press_what_is_old(self, number: int, who: str) -> None:
         self.press_button(who, self.seen_buttons[number % len(self.seen_buttons)])
 
-    @precondition(lambda self: self.runs())
+    @precondition(lambda self: self.recent_runs())
     @rule(number=number_of, who=st.sampled_from([ALICE, BOB]), word=st.sampled_from(["accept", "reject"]), dies=bots)
     def decide_by_typing(self, number: int, who: str, word: str, dies: KillPoint) -> None:
         run = self.recent_runs()[number % len(self.recent_runs())]
@@ -90,7 +90,10 @@ class AnyOrder(CheckedScenario):
 
     @rule(seconds=st.sampled_from([2.0, 12.0, 60.0, EXPIRY]))
     def time_passes(self, seconds: float) -> None:
-        """What a dead bot left is kept for as long as Slack can be answered; another looks well before that is over."""
+        """Advance the clock.
+
+        Let the other bot recover abandoned deliveries before Slack stops accepting replies to them.
+        """
         self.stack.advance_clock(min(seconds, SOON))
         if seconds > SOON:
             self.stack.recover()
@@ -127,7 +130,7 @@ class AnyOrder(CheckedScenario):
 
     @rule(host=hosts)
     def reboot(self, host: str) -> None:
-        """Its Engine may not come back: what stands on its disk is of 2016."""
+        """Reboot a host. Its Engine may not start, because the files on its disk are from 2016."""
         self.stack.fleet[host].dockerd.failures_left = 0  # systemd starts it again until it runs
         self.stack.fleet.reboot(host)
         assert self.wait_until_up(host)
@@ -138,7 +141,7 @@ class AnyOrder(CheckedScenario):
 
     @rule(host=hosts, times=st.integers(0, 3))
     def engine_fails(self, host: str, times: int) -> None:
-        """At its next starts: the new one's, the old one's with its old files, and with clean ones."""
+        """Let the next starts fail: of the new Engine, of the old one with its old files, and with clean files."""
         self.stack.fleet[host].dockerd.failures_left = times
 
     @rule(host=hosts)
@@ -154,7 +157,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.mark.figures
 @pytest.mark.timeout(3600 if MANY else 300)
-def test_in_any_order_no_promise_is_broken(redis: Redis, fleet: Fleet) -> None:
+def test_keeps_all_invariants_in_any_order(redis: Redis, fleet: Fleet) -> None:
     how = settings(
         max_examples=STORIES,
         stateful_step_count=30,
@@ -167,8 +170,8 @@ def test_in_any_order_no_promise_is_broken(redis: Redis, fleet: Fleet) -> None:
     record_figure("stories in any order in which a promise was broken", f"0 of {STORIES}")
 
 
-def test_a_question_that_is_asked_anew_outlives_the_bot_that_was_told_so(redis: Redis, fleet: Fleet) -> None:
-    """A run whose question came of age is not looked at any more: who dies before it is, leaves it to the next."""
+def test_renewed_question_survives_a_bot_crash(redis: Redis, fleet: Fleet) -> None:
+    """The reconciler no longer checks a run whose question expired. If the bot crashes, the next bot renews it."""
     story = AnyOrder(redis, fleet)
     story.begin(2)
     story.time_passes(EXPIRY)

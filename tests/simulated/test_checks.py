@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 
 from imker.protocol.commands import Migrate, MigrateAll, PlanHost
-from imker.protocol.events import FleetPlanned, Planned
+from imker.protocol.events import EventBody, FleetPlanned, Planned
+from imker.protocol.values import Finding
 from jobs.connectors.ssh import SshShell
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
@@ -23,7 +24,7 @@ NAMES = {
 }  # fmt: skip
 
 
-def findings_by_check(events: list) -> dict[str, list]:
+def findings_by_check(events: list[EventBody]) -> dict[str, list[Finding]]:
     """The last plan's findings, by name."""
     findings = [body for body in events if isinstance(body, Planned)][-1].findings
     return {
@@ -37,8 +38,8 @@ def findings_by_check(events: list) -> dict[str, list]:
     [
         ((), "connewitz", "manager", "no swarm yet; with this one 1 manager: none may fail"),
         (("connewitz",), "tondi", "manager", "now 1 manager: none may fail; with this one 2 managers: none may fail"),
-        (("connewitz",), "tondi", "worker", "now 1 manager: none may fail; that stays so"),
-        (("connewitz",), "connewitz", "manager", "now 1 manager: none may fail; that stays so"),
+        (("connewitz",), "tondi", "worker", "now 1 manager: none may fail; unchanged"),
+        (("connewitz",), "connewitz", "manager", "now 1 manager: none may fail; unchanged"),
     ],
 )
 def test_every_check_is_named_in_every_plan(
@@ -63,8 +64,8 @@ def without_sudo(machine: Machine, line: str, *rest: str) -> Output:
     [
         ("key", "host key", "tondi's SSH host key is not the one in known_hosts"),
         ("off", "SSH", "tondi (127."),
-        ("sudo", "sudo", "geschke may not use sudo on tondi"),
-        ("apt", "candidate version", "asking apt for the new Engine failed on tondi"),
+        ("sudo", "sudo", "geschke has no passwordless sudo on tondi"),
+        ("apt", "candidate version", "querying apt for Engine versions failed on tondi"),
     ],
 )
 def test_what_no_look_gets_past_is_told_as_its_check(
@@ -112,7 +113,7 @@ def test_a_manager_that_ssh_does_not_reach_is_no_failed_plan(imker: JobRunner, m
     monkeypatch.setattr(imker, "shell", lambda host: away(host) if host.name == "connewitz" else enter(host))
     events = imker.run_job(PlanHost("tondi", "worker"))
     (ports,) = findings_by_check(events)["ports"]
-    assert (ports.level, ports.text) == ("warn", "could not be tried, tondi to connewitz: connewitz is away")
+    assert (ports.level, ports.text) == ("warn", "could not be tested, tondi to connewitz: connewitz is away")
     assert events[-1].outcome == "done"
 
 
@@ -130,7 +131,7 @@ def test_a_host_that_is_lost_between_look_and_probe_stops_no_fleets_plan(
     ports = {
         leg.host: [finding.text for finding in leg.findings if finding.check == "ports"] for leg in matches.host_plans
     }
-    assert ports["connewitz"] == ["could not be tried, connewitz to tondi: tondi is away"]
+    assert ports["connewitz"] == ["could not be tested, connewitz to tondi: tondi is away"]
 
 
 def test_an_engine_with_its_socket_alone_is_left_alone(imker: JobRunner) -> None:

@@ -3,13 +3,14 @@
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import docker
 import pytest
 import requests
 from redis import Redis
 
-from imker.protocol.commands import Accept, Approval, ListHosts, ListNodes, Migrate
+from imker.protocol.commands import Accept, Approval, ListHosts, ListNodes, Migrate, Role
 from imker.protocol.events import JobFinished
 from jobs.connectors.engine import Engine
 from jobs.errors import EngineRefused
@@ -21,7 +22,7 @@ from tests.simulated.conftest import JobRunner
 
 
 @pytest.fixture
-def swarmed(imker: JobRunner):
+def swarmed(imker: JobRunner) -> JobRunner:
     """connewitz manages, tondi works."""
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     assert imker.run_job(Migrate("tondi", "worker"))[-1].outcome == "done"
@@ -70,14 +71,14 @@ def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(candidates
 @pytest.mark.parametrize("name", ["tondi", "connewitz"])
 @pytest.mark.parametrize("role", ["manager", "worker"])
 def test_a_swarm_of_release_candidates_is_refused_before_anything_is_changed(
-    candidates: JobRunner, name: str, role
+    candidates: JobRunner, name: str, role: Role
 ) -> None:
     last = candidates.run_job(Migrate(name, role))[-1]
     assert last == JobFinished(
         "refused",
-        "the swarm is of Docker's release candidates (connewitz, kaditz: 1.12.0-rc3), which released ones cannot join",
+        "the swarm runs Docker release candidates (connewitz, kaditz: 1.12.0-rc3), which released Engines cannot join",
         "Nothing was changed.",
-        "Begin anew: on each of its nodes docker swarm leave --force; then migrate them as hosts that are in no swarm.",
+        "Run docker swarm leave --force on each of its nodes, then migrate them as hosts without a swarm.",
     )
     deeds = candidates.fleet.world.history.actions()
     assert [deed for deed in invariants.changes_in(deeds) if deed.kind in invariants.HOST_CHANGES] == []
@@ -88,7 +89,7 @@ def test_a_swarm_of_release_candidates_has_no_token_for_anybody(candidates: JobR
         Engine(candidates.host("connewitz")).worker_token()
 
 
-def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
+def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed: JobRunner) -> None:
     swarmed.fleet.world.swarm.add_ghost(swarmed.fleet["tondi"])
     nodes = swarm.list_nodes(Engine(swarmed.host("connewitz")))
     assert sorted((node.hostname, node.state) for node in nodes) == [
@@ -99,7 +100,7 @@ def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed) -> None:
     assert swarmed.run_job(Migrate("tondi", "worker"))[-1].outcome == "unchanged"
 
 
-def test_without_quorum_nothing_is_told_nor_changed(swarmed) -> None:
+def test_without_quorum_nothing_is_told_nor_changed(swarmed: JobRunner) -> None:
     waiting = swarmed.run_job(Migrate("lausen", "manager"))[-1]
     swarmed.run_job(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))
     swarmed.fleet["lausen"].dockerd.stop()
@@ -117,20 +118,20 @@ def test_a_swarm_that_falls_silent_before_its_question_leaves_it_to_be_asked_aga
     swarm, look = imker.fleet.world.swarm, containers.gather_containers
     connewitz = imker.fleet["connewitz"]
 
-    def locked(*arguments):
+    def locked(*arguments: Any) -> Any:
         swarm.lock_manager(connewitz)
         return look(*arguments)
 
     monkeypatch.setattr(containers, "gather_containers", locked)
     last = imker.run_job(Migrate("tondi", "manager"))[-1]
     assert (last.outcome, "connewitz is locked" in last.summary) == ("failed", True), last
-    assert "tondi is in the swarm, without work" in last.state
-    assert "/swarm migrate tondi --manager asks" in last.hint
+    assert "tondi is in the swarm as a drained worker" in last.state
+    assert "run /swarm migrate tondi --manager" in last.hint
     swarm.unlock_manager(connewitz)
     assert imker.run_job(Migrate("tondi", "manager"))[-1].question == "accept"
 
 
-def test_a_locked_manager_says_so_after_its_restart(swarmed) -> None:
+def test_a_locked_manager_says_so_after_its_restart(swarmed: JobRunner) -> None:
     swarm = swarmed.fleet.world.swarm
     swarm.autolock = True
     assert Engine(swarmed.host("connewitz")).autolock()
@@ -190,7 +191,7 @@ def test_the_api_speaks_as_engines_do(
     assert (answer.status_code, says in answer_text) == (status, True), answer_text
 
 
-def _call_engine(imker, name: str, method: str, path: str, body: object) -> requests.Response:
+def _call_engine(imker: JobRunner, name: str, method: str, path: str, body: object) -> requests.Response:
     host = imker.host(name)
     with requests.Session() as session:
         session.trust_env = False

@@ -3,13 +3,15 @@
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imker.protocol.commands import Migrate
-from imker.protocol.events import ThreadDetail
+from imker.protocol.events import EventBody, ThreadDetail
 from jobs.connectors.engine import Engine
 from jobs.connectors.shell import Output
 from jobs.connectors.ssh import SshShell
@@ -18,21 +20,22 @@ from jobs.execute.polling import wait_for
 from jobs.gather.host import gather_host
 from jobs.inventory.model import Host
 from lab.fleet.daemon_option_files import DEFAULTS_PATH
+from lab.simulated.units import Unit
 from tests.simulated.conftest import JobRunner
 
 UPGRADE = "imker-upgrade.service"
 
 
-def soon(what: str, true) -> None:
+def soon(what: str, true: Callable[[], bool]) -> None:
     assert wait_for(true, 20, 0.02), what
 
 
-def while_migrating(imker, name: str, fault) -> list:
+def while_migrating(imker: JobRunner, name: str, fault: Callable[[str], None]) -> list[EventBody]:
     """A migration in which the fault happens as soon as the upgrade runs."""
-    events: list = []
+    events: list[EventBody] = []
     thread = threading.Thread(target=lambda: events.extend(imker.run_job(Migrate(name, "manager"))))
     thread.start()
-    soon("the upgrade runs", lambda: imker.fleet[name].units.running(UPGRADE))
+    soon("the upgrade runs", lambda: imker.fleet[name].units.is_running(UPGRADE))
     fault(name)
     thread.join(60)
     return events
@@ -52,7 +55,7 @@ def test_a_connection_cut_while_the_upgrade_is_being_begun_leaves_it_to_be_found
     units = imker.fleet["tondi"].units
     start = units.start
 
-    def cut(name: str, *args) -> bool:
+    def cut(name: str, *args: Any) -> bool:
         began = start(name, *args)
         if name == UPGRADE:
             imker.fleet.reset_ssh("tondi")
@@ -70,7 +73,7 @@ def test_a_connection_cut_before_the_upgrade_is_begun_lets_it_begin_then(
     units, cuts = imker.fleet["tondi"].units, []
     start = units.start
 
-    def cut(name: str, *args) -> bool:
+    def cut(name: str, *args: Any) -> bool:
         if name == UPGRADE and not cuts:
             cuts.append(name)
             imker.fleet.reset_ssh("tondi")
@@ -82,10 +85,10 @@ def test_a_connection_cut_before_the_upgrade_is_begun_lets_it_begin_then(
     assert cuts
 
 
-def installing(imker, packages: str, seconds: float, code: int = 0) -> None:
+def installing(imker: JobRunner, packages: str, seconds: float, code: int = 0) -> None:
     """An upgrade that an earlier run left on tondi."""
 
-    def work(unit) -> int:
+    def work(unit: Unit) -> int:
         unit.output.append(f"apt's words about {packages}")
         unit.wait(seconds)
         return code
@@ -186,7 +189,7 @@ def test_over_a_slow_connection_a_daemon_is_as_young_as_it_is(imker: JobRunner) 
     """Else asking again would restart an Engine that has all its options."""
 
     class Slow(SshShell):
-        def run(self, *argv: str, **how) -> Output:
+        def run(self, *argv: str, **how: Any) -> Output:
             time.sleep(0.1)
             return super().run(*argv, **how)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from imker.protocol.commands import Accept, Approval, Command, Migrate
-from imker.protocol.events import DecisionRequested, JobFinished, StepFailed
+from imker.protocol.events import DecisionRequested, EventBody, JobFinished, StepFailed
 from jobs import repair, steps
 from jobs.execute import runner
 from lab.chaos import invariants
@@ -14,21 +14,23 @@ from tests.simulated.conftest import JobRunner
 
 
 @pytest.fixture
-def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list]:
+def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[EventBody]]:
     """What a run told that fell asleep before a step, until its lease was over and others had come and gone."""
     do = runner._run_step
 
-    def run(step: type, lock: str, others: Callable[[], Any], command: Command, *approvals: Approval) -> list:
-        def asleep(office, now, *rest) -> None:
+    def run(
+        step: type, lock: str, others: Callable[[], Any], command: Command, *approvals: Approval
+    ) -> list[EventBody]:
+        def asleep(context: Any, now: steps.Step, *rest: Any) -> None:
             if isinstance(now, step) and not woken:
                 woken.append(now)
                 imker.redis.delete(f"lock:{lock}")
                 current_job = imker.run, imker.job
                 others()
                 imker.run, imker.job = current_job
-            do(office, now, *rest)
+            do(context, now, *rest)
 
-        woken: list = []
+        woken: list[steps.Step] = []
         monkeypatch.setattr(runner, "_run_step", asleep)
         events = imker.run_job(command, *approvals)
         assert woken, "it came to that step"
@@ -48,20 +50,20 @@ HOST_STEPS = (
 
 @pytest.mark.parametrize("step", HOST_STEPS)
 def test_the_next_step_on_a_host_is_refused_by_the_host(
-    imker: JobRunner, sleeps: Callable[..., list], step: type
+    imker: JobRunner, sleeps: Callable[..., list[EventBody]], step: type
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
-    again: list = []
+    again: list[EventBody] = []
     tondi = Migrate("tondi", "manager")
     events = sleeps(step, "host:tondi", lambda: again.extend(imker.run_job(tondi)), tondi)
     assert isinstance(again[-1], DecisionRequested), again[-1]
-    assert_refused(events, step, "tondi refuses this run's changes: run run3 has it since ")
+    assert_refused(events, step, "tondi rejects changes of this run: run run3 claimed it at ")
     assert_sound(imker)
 
 
 @pytest.mark.parametrize("step", [steps.PromoteNode, steps.ActivateNode])
 def test_the_next_step_on_the_swarm_is_refused_by_the_swarm(
-    imker: JobRunner, sleeps: Callable[..., list], step: type
+    imker: JobRunner, sleeps: Callable[..., list[EventBody]], step: type
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
     question = imker.run_job(Migrate("tondi", "manager"))[-1]
@@ -73,24 +75,24 @@ def test_the_next_step_on_the_swarm_is_refused_by_the_swarm(
         accept,
         Approval("U02BOB", question.fingerprint, 0),
     )
-    assert_refused(events, step, "the swarm refuses this run's changes: run run3 has it since ")
+    assert_refused(events, step, "the swarm rejects changes of this run: run run3 claimed it at ")
     promoted = imker.fleet.world.history.actions("promote")
     assert bool(promoted) == (step is steps.ActivateNode)
     assert_sound(imker)
 
 
-def assert_refused(events: list, step: type, summary: str) -> None:
+def assert_refused(events: list[EventBody], step: type, summary: str) -> None:
     failed, last = events[-2:]
     assert isinstance(failed, StepFailed)
     assert failed.key == step.__name__
     assert isinstance(last, JobFinished)
     assert last.outcome == "failed"
     assert last.summary.startswith(summary)
-    assert last.state == "What this run had done stays done; what comes next is run run3's."
+    assert last.state == "Completed steps are kept. Run run3 makes all further changes."
     assert "/swarm status run3" in last.hint
 
 
-def assert_sound(imker) -> None:
+def assert_sound(imker: JobRunner) -> None:
     deeds = imker.fleet.world.history.actions()
     assert invariants.fencing_token_never_decreases(deeds) == []
     assert invariants.nothing_done_twice(deeds) == []
@@ -103,7 +105,7 @@ def test_a_broken_number_in_the_swarm_stops_the_next_run_in_words_until_it_is_re
     last = imker.run_job(Migrate("lausen", "worker"))[-1]
     assert (last.outcome, last.summary) == (
         "failed",
-        "the swarm has a fencing number that no run has: 99999999999999999999 x 1.0",
+        "the swarm has an invalid fencing number: 99999999999999999999 x 1.0",
     )
     assert "python -m jobs repair swarm" in last.hint
     assert list(imker.redis.scan_iter("lock:*")) == []
@@ -115,7 +117,7 @@ def test_a_broken_number_on_a_host_stops_its_next_run_in_words_until_it_is_repai
     imker.run_job(Migrate("connewitz", "manager"))
     imker.fleet["lausen"].disk.texts["/var/lib/imker/fence"] = "99999999999999999999 x 1.0\n"
     last = imker.run_job(Migrate("lausen", "worker"))[-1]
-    assert (last.outcome, "lausen has a fencing number that no run has" in last.summary) == ("failed", True), last
+    assert (last.outcome, "lausen has an invalid fencing number" in last.summary) == ("failed", True), last
     with imker.shell(imker.host("lausen")) as shell:
         assert len(repair.repair_on_host(shell)) == 1
     assert imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "done"

@@ -5,11 +5,19 @@ import time
 import pytest
 
 from imker.protocol.commands import Accept, Approval, Migrate, MigrateAll, PlanHost
-from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, Planned, StepDone, StepProgress
+from imker.protocol.events import (
+    DecisionRequested,
+    EventBody,
+    FleetPlanned,
+    JobFinished,
+    Planned,
+    StepDone,
+    StepProgress,
+)
 from tests.simulated.conftest import JobRunner
 
 
-def fleet_plan_of(events: list) -> FleetPlanned:
+def fleet_plan_of(events: list[EventBody]) -> FleetPlanned:
     (matches,) = [body for body in events if isinstance(body, FleetPlanned)]
     return matches
 
@@ -17,7 +25,7 @@ def fleet_plan_of(events: list) -> FleetPlanned:
 def test_a_fleet_is_looked_at_arranged_and_waits_for_start(imker: JobRunner) -> None:
     events = imker.run_job(MigrateAll())
     assert {body.text for body in events if isinstance(body, StepProgress)} == {
-        "connewitz looked at", "tondi looked at", "lausen looked at"
+        "inspected connewitz", "inspected tondi", "inspected lausen"
     }  # fmt: skip
     assert [body.key for body in events if isinstance(body, StepDone)] == ["Gather", "Probe"]
     legs = fleet_plan_of(events).host_plans
@@ -34,7 +42,7 @@ def test_a_host_that_does_not_answer_stops_the_plan_and_can_be_left_out(imker: J
     imker.fleet["tondi"].on_power_change(False)
     refused = imker.run_job(MigrateAll())[-1]
     assert isinstance(refused, JobFinished)
-    assert (refused.outcome, refused.summary) == ("refused", "not to be touched as it is: tondi")
+    assert (refused.outcome, refused.summary) == ("refused", "blocking findings for tondi")
     assert "/swarm migrate all --without tondi" in refused.hint
     without = imker.run_job(MigrateAll(("tondi",)))
     assert [leg.host for leg in fleet_plan_of(without).host_plans] == ["connewitz", "lausen"]
@@ -46,7 +54,7 @@ def test_who_may_be_left_out_has_to_be_known(imker: JobRunner) -> None:
     assert (ended.outcome, ended.summary, ended.hint) == (
         "failed",
         "no host tondy in the inventory",
-        "Did you mean tondi? /swarm hosts lists them.",
+        "Did you mean tondi? See /swarm hosts.",
     )
 
 

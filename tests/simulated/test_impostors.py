@@ -75,17 +75,17 @@ def attack(other: Callable[..., Fleet], redis: Any, monkeypatch: pytest.MonkeyPa
     """Four hosts; each answers through what it lies, if it does. Port 2377 answers wherever an attacker likes."""
     made = Attack(JobRunner(other("connewitz", "kaditz", "lausen", "tondi"), redis))
     swarm = made.fleet.world.swarm
-    true = {name: getattr(swarm, name) for name in ("info", "list", "inspect", "join", "configure")}
+    true = {name: getattr(swarm, name) for name in ("local_info", "list_nodes", "inspect", "join", "set_labels")}
 
     def info(machine: Machine) -> dict[str, Any]:
         liar = made.liars.get(machine.name)
-        return {**true["info"](machine), **(liar.says if liar else {})}
+        return {**true["local_info"](machine), **(liar.says if liar else {})}
 
     def listed(machine: Machine) -> list[dict[str, Any]]:
         liar = made.liars.get(machine.name)
         if liar and liar.nodes is None:
             raise EngineError(503, NOT_IN_SWARM)
-        return liar.nodes if liar and liar.nodes else true["list"](machine)
+        return liar.nodes if liar and liar.nodes else true["list_nodes"](machine)
 
     def inspect(machine: Machine) -> dict[str, Any]:
         liar = made.liars.get(machine.name)
@@ -100,9 +100,10 @@ def attack(other: Callable[..., Fleet], redis: Any, monkeypatch: pytest.MonkeyPa
 
     def configure(machine: Machine, index: int, labels: dict[str, str]) -> None:
         if machine.name not in made.liars:
-            true["configure"](machine, index, labels)
+            true["set_labels"](machine, index, labels)
 
-    for name, lie in {"info": info, "list": listed, "inspect": inspect, "join": join, "configure": configure}.items():
+    lies = {"local_info": info, "list_nodes": listed, "inspect": inspect, "join": join, "set_labels": configure}
+    for name, lie in lies.items():
         monkeypatch.setattr(swarm, name, lie)
     probed = scripts._port_state
     monkeypatch.setattr(scripts, "_port_state", lambda *about: "taken" if made.liars else probed(*about))
@@ -216,8 +217,8 @@ def test_a_host_that_claims_anothers_node_id_once_it_has_joined_does_nothing_to_
         if machine.name == "tondi" and swarm.node_of(machine):
             attack.liars["tondi"] = Liar({"NodeID": attack.node("lausen")})
 
-    monkeypatch.setattr(swarm, "joined", then_lies)
-    for name in ("READY", "LEADERLESS"):
+    monkeypatch.setattr(swarm, "finish_join", then_lies)
+    for name in ("READY_TIMEOUT", "LEADER_TIMEOUT"):
         monkeypatch.setattr(f"jobs.execute.membership.{name}", 2)
     last = attack.imker.run_job(Migrate("tondi", role))[-1]
     assert isinstance(last, JobFinished)
@@ -270,7 +271,7 @@ def test_hosts_with_one_machine_id_are_refused_in_a_fleets_plan(attack: Attack) 
     (planned,) = [body for body in told if isinstance(body, FleetPlanned)]
     (found,) = [finding for finding in planned.findings if finding.level == "block"]
     assert found.check == "machine ID"
-    assert found.text == "lausen, tondi have the same machine ID: copies of one disk"
+    assert found.text == "lausen, tondi have the same machine ID: they are copies of one disk"
 
 
 About = Callable[[Machine], dict[str, Any]]

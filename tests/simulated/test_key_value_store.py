@@ -9,7 +9,8 @@ import pytest
 from imker.protocol.commands import Accept, Approval, Migrate, RetireStore
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Planned, ThreadDetail
 from imker.protocol.values import Finding
-from lab.simulated.machine import Container, Machine
+from lab.simulated.machine import Machine
+from lab.simulated.parts import Container
 from tests.simulated.conftest import JobRunner
 
 STORE = "consulnode01"
@@ -55,7 +56,7 @@ def test_a_consul_that_no_classic_swarm_names_runs_on(imker: JobRunner, host: st
     ]  # fmt: skip
     events = imker.run_job(Migrate(host, "manager"))
     assert "StopStore" not in steps(events)
-    assert findings(events) == "none in use here"
+    assert findings(events) == "none in use on this host"
     assert [(stranger.running, stranger.restart) for stranger in strangers] == [(True, "always")] * 2
     (nothing,) = [body for body in imker.run_job(RetireStore(host)) if isinstance(body, JobFinished)]
     assert nothing.outcome == "unchanged"
@@ -79,8 +80,8 @@ def test_the_last_member_after_the_stores_host_it_is_stopped_by_one_click_and_re
     question = events[-1]
     assert isinstance(question, DecisionRequested)
     assert (question.question, question.host, question.names) == ("stop_store", "lausen", (STORE,))
-    assert question.summary.startswith("tondi is in the swarm. Nobody needs consulnode01 on lausen any more.")
-    assert "Once it is stopped, these can be closed on lausen: TCP 8500 " in details(events)
+    assert question.summary.startswith("tondi is in the swarm. No host uses consulnode01 on lausen anymore.")
+    assert "When the store is stopped, you can close these ports on lausen: TCP 8500 and" in details(events)
     assert "TCP 2377" in details(events)
     containers = imker.fleet["lausen"].containers
     assert containers[STORE].running, "not before somebody says so"
@@ -89,7 +90,7 @@ def test_the_last_member_after_the_stores_host_it_is_stopped_by_one_click_and_re
     assert (stopped.question, stopped.host) == ("remove_store", "lausen")
     assert (containers[STORE].running, containers[STORE].restart) == (False, "no")
     gone = imker.run_job(RetireStore("lausen"), yes(stopped))[-1]
-    assert gone == JobFinished("done", "consulnode01 is gone from lausen; its volumes stay")
+    assert gone == JobFinished("done", "removed consulnode01 from lausen. Its volumes are kept")
     assert STORE not in containers
 
 
@@ -98,7 +99,7 @@ def test_a_manager_to_be_that_was_the_last_is_told_at_once_and_asked_when_it_is_
     events = imker.run_job(Migrate("tondi", "manager"))
     assert isinstance(events[-1], DecisionRequested)
     assert events[-1].question == "accept"
-    assert "Nobody needs the key-value store consulnode01 on lausen any more. Stop it: /swarm retire lausen." in (
+    assert "No host uses the key-value store consulnode01 on lausen anymore. Stop it: /swarm retire lausen." in (
         events[-1].summary
     )
     question = imker.run_job(Accept(events[-1].candidate.node), yes(events[-1]))[-1]
@@ -114,7 +115,7 @@ def test_while_the_stores_host_is_still_to_come_its_own_migration_stops_it_and_n
     last = imker.run_job(Migrate("tondi", "worker"))[-1]
     assert isinstance(last, JobFinished)
     assert (last.outcome, last.summary) == ("done", "tondi is in the swarm.")
-    assert last.hint.endswith("/swarm retire lausen. To migrate lausen stops it as well.")
+    assert last.hint.endswith("/swarm retire lausen. Migrating lausen stops it as well.")
     assert "StopStore" in steps(imker.run_job(Migrate("lausen", "worker")))
 
 
@@ -127,11 +128,11 @@ def test_one_that_a_job_stopped_before_it_died_is_asked_about_by_the_next_and_to
     assert "StopStore" not in steps(events)
     assert isinstance(events[-1], DecisionRequested)
     assert (events[-1].question, store.running) == ("remove_store", False)
-    assert "These can be closed on lausen: TCP 8500 " in details(events)
+    assert "Now you can close these ports on lausen: TCP 8500 and" in details(events)
     again = imker.run_job(Migrate("lausen", "worker"))[-1]
     assert isinstance(again, JobFinished)
     assert again.hint == (
-        "consulnode01 on lausen is stopped, and nobody needs it any more. Remove it: /swarm retire lausen."
+        "consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen."
     )
 
 
@@ -163,5 +164,5 @@ def test_as_long_as_a_member_needs_it_it_stays_however_it_is_known(
     so(imker)
     imker.run_job(Migrate("connewitz", "manager"), Approval("U02BOB", "", 0.0))
     refused = imker.run_job(RetireStore("lausen"))[-1]
-    assert (refused.outcome, refused.summary) == ("refused", "tondi may still need consulnode01")
+    assert (refused.outcome, refused.summary) == ("refused", "tondi may still use consulnode01")
     assert imker.fleet["lausen"].containers[STORE].running

@@ -25,7 +25,8 @@ from lab.simulated import apt
 from lab.simulated.dockerd import Dockerd
 from lab.simulated.engine_versions import PACKAGE_VERSIONS, Pace
 from lab.simulated.fleet import Fleet
-from lab.simulated.machine import Machine, Package
+from lab.simulated.machine import Machine
+from lab.simulated.parts import Package
 from tests.simulated.conftest import JobRunner
 from tests.support import killable_job
 
@@ -121,7 +122,7 @@ def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
             last = imker.run_job(command)[-1]
         where = f"after {number} of {complete_run}: {last}"
         assert last.outcome == "rolled_back", where
-        assert "old files and package are back" in last.summary, where
+        assert "restored the old files and package" in last.summary, where
         assert last.state.startswith(state), where
         assert _old(imker.fleet[host]) == was, where
     imker.run_job(command)

@@ -38,7 +38,7 @@ def fitting(command: Command, bodies: list[EventBody]) -> Message:
     """What the reconciler shows of it; Slack takes it, as a post and as an edit."""
     record = RunRecord("k3fm9x2q", command, command.type, "U01ALICE", "C01OPS", time.time())
     events = [Event(record.run, 1, number, time.time(), body) for number, body in enumerate(bodies, 1)]
-    view = fold(record, EventLog(tuple(events)), "over", time.time(), clock.take_timestamp())
+    view = fold(record, EventLog(tuple(events)), "finished", time.time(), clock.take_timestamp())
     message = fleet_message.render_any(view, fold_fleet(view, {}, None))
     assert find_problems(list(message.blocks)) == []
     assert len(message.text) <= MAX_EDITED_TEXT

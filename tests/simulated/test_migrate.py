@@ -18,6 +18,7 @@ from imker.protocol.events import (
 )
 from imker.protocol.values import ContainerRow
 from lab.fleet.daemon_option_files import DAEMON_JSON_PATH, DEFAULTS_PATH
+from lab.simulated.fleet import Fleet
 from tests.simulated.conftest import JobRunner
 
 
@@ -45,7 +46,7 @@ def test_three_hosts_go_into_swarm_mode_and_stay_as_they_are_when_asked_again(im
     }
 
 
-def _as_promised(fleet) -> None:
+def _as_promised(fleet: Fleet) -> None:
     for name in ("connewitz", "tondi", "lausen"):
         machine = fleet[name]
         assert machine.dockerd.version == "26.1.5"
@@ -105,11 +106,11 @@ def test_what_is_no_utf8_in_a_hosts_files_stays_as_it_is_there_and_is_shown_as_u
 
 # --- what is said at the end ------------------------------------------------------------------------------------------
 
-AGAIN = "These ran before and do not run now: web. The thread says why. Again: /swarm start {0} web."
-STORE = "consulnode01 on lausen is stopped, and nobody needs it any more. Remove it: /swarm retire lausen."
+AGAIN = "Not running anymore: web. See the thread for details. Start them: /swarm start {0} web."
+STORE = "consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen."
 STILL = (
-    "Nobody needs the key-value store consulnode01 on lausen any more. Stop it: /swarm retire lausen. "
-    "To migrate lausen stops it as well."
+    "No host uses the key-value store consulnode01 on lausen anymore. Stop it: /swarm retire lausen. "
+    "Migrating lausen stops it as well."
 )
 
 
@@ -122,7 +123,7 @@ STILL = (
         ("lausen", "manager", False, "accept", STORE),
         ("lausen", "worker", True, "start_containers", STORE),
         ("lausen", "worker", False, "remove_store", "lausen is in the swarm. consulnode01 on lausen is stopped"),
-        ("tondi", "worker", True, "start_containers", "These ran before and do not run now: web. The thread says why."),
+        ("tondi", "worker", True, "start_containers", "Not running anymore: web. See the thread for details."),
     ],
 )
 def test_of_a_manager_to_be_too_it_is_said_what_did_not_come_back_and_what_nobody_needs(
@@ -143,11 +144,14 @@ def test_who_manages_or_waits_to_is_no_worker_by_a_migration(imker: JobRunner) -
     node = imker.run_job(Migrate("tondi", "manager"))[-1].candidate.node[:12]
     for command in (Migrate("tondi", "worker"), PlanHost("tondi", "worker")):
         assert imker.run_job(command)[-1] == JobFinished(
-            "refused", "tondi waits to be accepted as a manager", "Nothing was changed.",
-            f"/swarm reject {node} leaves it a worker; /swarm accept {node} makes it a manager.",
+            "refused", "tondi is a pending manager", "Nothing was changed.",
+            f"Keep it as a worker with /swarm reject {node}, or /swarm accept {node}.",
         )  # fmt: skip
     refused = imker.run_job(Migrate("connewitz", "worker"))[-1]
-    assert (refused.outcome, refused.summary) == ("refused", "connewitz is a manager; Imker demotes none")
+    assert (refused.outcome, refused.summary) == (
+        "refused",
+        "connewitz is a manager, and Imker does not demote managers",
+    )
     assert "/swarm migrate connewitz --worker" in refused.hint
 
 
@@ -165,7 +169,7 @@ def test_without_a_role_who_waits_is_asked_for_again_and_who_manages_stays_so(im
     assert imker.run_job(Migrate("connewitz"))[-1].outcome == "unchanged"
     assert imker.run_job(PlanHost("tondi"))[-1] == JobFinished(
         "unchanged",
-        f"nothing to do on tondi: it waits to be accepted as a manager, /swarm accept {first.candidate.node[:12]}",
+        f"nothing to do on tondi: it waits to be accepted as a manager (/swarm accept {first.candidate.node[:12]})",
     )
 
 
@@ -188,23 +192,24 @@ def test_a_plan_ends_with_what_to_type_as_it_was_asked_or_with_what_stands_again
     assert last.outcome == "done"
     if blocked:
         assert (
-            f"nothing was changed. {command_line} is refused until this is mended: {DAEMON_JSON_PATH} is not valid"
+            f"Nothing was changed. {command_line} is refused until this is fixed: {DAEMON_JSON_PATH} is not valid"
             in last.summary
         )
     else:
-        assert f"nothing was changed. Do it: {command_line}" in last.summary
+        assert f"Nothing was changed. To run it: {command_line}" in last.summary
         assert last.summary.endswith("waits to be accepted as a manager") == ("worker" not in command_line)
 
 
 def test_a_long_diff_is_whole_in_the_thread(imker: JobRunner) -> None:
     disk = imker.fleet["tondi"].disk
-    labels = "".join(f"--label number{number}={'x' * 60} --cluster-store-opt a{number}=b\n" for number in range(50))
+    lines = 30  # fewer than the fixes that one file may need
+    labels = "".join(f"--label number{number}={'x' * 100} --cluster-store-opt a{number}=b\n" for number in range(lines))
     disk.write(DEFAULTS_PATH, disk.texts[DEFAULTS_PATH].replace("--cluster-store", f"{labels}--cluster-store"))
     events = imker.run_job(PlanHost("tondi", "manager"))
     pieces = [body for body in events if isinstance(body, ThreadDetail)]
     (plan,) = [body for body in events if isinstance(body, Planned)]
     assert [piece.title for piece in pieces] == [
-        f"tondi: what changes in {DEFAULTS_PATH} ({number} of {len(pieces)})" for number in range(1, len(pieces) + 1)
+        f"tondi: changes in {DEFAULTS_PATH} ({number} of {len(pieces)})" for number in range(1, len(pieces) + 1)
     ]
     assert "".join(piece.text for piece in pieces) == plan.diff
     assert len(pieces) == 4
@@ -229,5 +234,5 @@ def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, m
     assert step.key == "CleanDockerMachineConfig"
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
-    assert "Not done: Take the classic Swarm out of docker-machine's store." in last.state
-    assert last.hint.startswith("Let the RQ worker's user write there. /swarm retry")
+    assert "Not done: Remove the classic Swarm from docker-machine's config." in last.state
+    assert last.hint.startswith("Give the RQ worker's user write access to it. /swarm retry")

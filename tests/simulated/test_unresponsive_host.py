@@ -4,7 +4,6 @@ Told in time as unreachable, whatever was being done; and gone on with when it s
 """
 
 import time
-from typing import Any
 
 import pytest
 
@@ -21,15 +20,15 @@ from tests.support.figures import record_figure
 TOLD = 90.0  # seconds within which a person knows that a host is not heard of
 TONDI = Migrate("tondi", "manager")
 STEPS = (
-    "RemoveClassicContainers",
-    "SwitchAptSource",
-    "UpgradeEngine",
-    "RestoreOptions",
-    "RestartEngine",
-    "EnsureContainersRunning",
-    "JoinSwarm",
-    "WaitForReady",
-    "MarkPending",
+    steps.RemoveClassicContainers,
+    steps.SwitchAptSource,
+    steps.UpgradeEngine,
+    steps.RestoreOptions,
+    steps.RestartEngine,
+    steps.EnsureContainersRunning,
+    steps.JoinSwarm,
+    steps.WaitForReady,
+    steps.MarkPending,
 )
 COMMANDS = {  # the longest waits
     "the host is read": "dpkg-query -W",
@@ -47,7 +46,7 @@ SOON = 15.0  # seconds: with those; less than any command may take
 
 
 @pytest.fixture
-def ready(imker: JobRunner) -> Any:
+def ready(imker: JobRunner) -> JobRunner:
     """There is a swarm to join."""
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     return imker
@@ -60,18 +59,18 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(name, seconds)
 
 
-def silent_in(imker, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def silent_in(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
     """From the begin of the step itself: the host was claimed for it."""
 
     def carried_out(step: steps.Step, site: StepTarget) -> str:
-        if type(step).__name__ == name:
+        if isinstance(step, kind):
             imker.fleet.set_silent("tondi")
         return execute.execute_step(step, site)
 
     monkeypatch.setattr("jobs.execute.runner.execute_step", carried_out)
 
 
-def silent_at(imker, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+def silent_at(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     """From when the host has heard this command."""
 
     def type_text(machine: Machine, line: str, stdin: str, source: str) -> Output:
@@ -82,7 +81,7 @@ def silent_at(imker, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     monkeypatch.setattr("lab.simulated.ssh_server.run_line", type_text)
 
 
-def seconds_until_reported(imker, monkeypatch: pytest.MonkeyPatch) -> float:
+def seconds_until_reported(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> float:
     """Seconds until the run's last word, which says so; asked again, it arrives."""
     began = time.monotonic()
     last = imker.run_job(TONDI)[-1]
@@ -97,7 +96,7 @@ def seconds_until_reported(imker, monkeypatch: pytest.MonkeyPatch) -> float:
 
 @pytest.mark.parametrize("step", STEPS)
 def test_it_is_told_in_each_kind_of_step(
-    ready: Any, impatient: None, monkeypatch: pytest.MonkeyPatch, step: str
+    ready: JobRunner, impatient: None, monkeypatch: pytest.MonkeyPatch, step: type
 ) -> None:
     silent_in(ready, monkeypatch, step)
     assert seconds_until_reported(ready, monkeypatch) < SOON
@@ -105,7 +104,7 @@ def test_it_is_told_in_each_kind_of_step(
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_it_is_told_while_a_command_runs(
-    ready: Any, impatient: None, monkeypatch: pytest.MonkeyPatch, command: str
+    ready: JobRunner, impatient: None, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     silent_at(ready, monkeypatch, command)
     assert seconds_until_reported(ready, monkeypatch) < SOON
@@ -115,7 +114,7 @@ def test_it_is_told_while_a_command_runs(
 @pytest.mark.long
 @pytest.mark.timeout(2 * TOLD)
 @pytest.mark.parametrize(("when", "command"), COMMANDS.items(), ids=COMMANDS)
-def test_it_is_told_in_time(ready: Any, monkeypatch: pytest.MonkeyPatch, when: str, command: str) -> None:
+def test_it_is_told_in_time(ready: JobRunner, monkeypatch: pytest.MonkeyPatch, when: str, command: str) -> None:
     silent_at(ready, monkeypatch, command)
     took = seconds_until_reported(ready, monkeypatch)
     record_figure(f"a host falls silent as {when}: told after", f"{took:.0f} s")

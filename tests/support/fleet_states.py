@@ -1,4 +1,4 @@
-"""Fleets in any state, folded from what jobs would have told: each host's run as a word, such as "going"."""
+"""Build fleets in any state from the events that jobs emit. Each host's run is named by a word, such as "running"."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -45,16 +45,16 @@ MIGRATED_EVENTS: tuple[EventBody, ...] = (
     StepStarted("JoinSwarm"), StepDone("JoinSwarm"), ContainerSnapshot("after", "x", "26.1.5", (WEB,)),
 )  # fmt: skip
 Word = Literal[
-    "ahead", "queued", "going", "continue", "resume", "pending", "done", "nothing", "containers",
+    "pending", "queued", "running", "continue", "resume", "accept", "done", "nothing", "containers",
     "stop", "store", "kept",
     "failed", "refused", "restored", "lost", "cancelled", "declined",
 ]  # fmt: skip
 EVENTS_BY_WORD: dict[Word, tuple[EventBody, ...]] = {
     "queued": (),
-    "going": STARTED_EVENTS,
+    "running": STARTED_EVENTS,
     "continue": (JobStarted("x"), Planned(STEPS, (WARNING,)), DecisionRequested("continue", "f00d")),
     "resume": (*STARTED_EVENTS, StepDone("UpgradeEngine"), DecisionRequested("resume", "f00d")),
-    "pending": (*MIGRATED_EVENTS, DecisionRequested("accept", "f00d")),
+    "accept": (*MIGRATED_EVENTS, DecisionRequested("accept", "f00d")),
     "done": (*MIGRATED_EVENTS, JobFinished("done", "x is in the swarm.")),
     "nothing": (JobStarted("x"), JobFinished("unchanged", "nothing to do")),
     "containers": (*MIGRATED_EVENTS, DecisionRequested("start_containers", "f00d", names=("batch",))),
@@ -64,15 +64,15 @@ EVENTS_BY_WORD: dict[Word, tuple[EventBody, ...]] = {
     "failed": (
         *STARTED_EVENTS,
         StepFailed("UpgradeEngine", "dpkg: error"),
-        JobFinished("failed", "apt-get install failed", "x runs as before.", "Mend it."),
+        JobFinished("failed", "apt-get install failed", "x runs as before.", "Fix it."),
     ),
     "refused": (JobStarted("x"), JobFinished("refused", "the disk is full")),
-    "restored": (*STARTED_EVENTS, JobFinished("rolled_back", "the Engine did not come back")),
+    "restored": (*STARTED_EVENTS, JobFinished("rolled_back", "the Engine did not restart")),
     "lost": STARTED_EVENTS,
     "cancelled": (*STARTED_EVENTS, JobFinished("cancelled", "cancelled", user="U02BOB")),
     "declined": (JobStarted("x"), Planned(STEPS, (WARNING,)), DecisionRequested("continue", "f00d")),
 }
-ALL: tuple[Word, ...] = ("ahead", *EVENTS_BY_WORD)
+ALL: tuple[Word, ...] = ("pending", *EVENTS_BY_WORD)
 
 
 def host_plan(host: str, role: Role = "worker", wave: int = 0, *findings: Finding) -> HostPlan:
@@ -80,18 +80,18 @@ def host_plan(host: str, role: Role = "worker", wave: int = 0, *findings: Findin
 
 
 def host_run(host: str, word: Word) -> RunState:
-    """A host's own run, 60 s old."""
+    """Return a host's own run, 60 s old."""
     cancels = {"kept": (Decision(1, "cancel", BOB, AT + 50),), "declined": (Decision(1, "cancel", BOB, AT + 50),)}
     record = RunRecord(
         f"run-{host}", Migrate(host), f"migrate {host}", ALICE, "C01OPS", AT, 1, cancels.get(word, ()), FLEET
     )
     events = [Event(record.run, 1, number, AT + number, body) for number, body in enumerate(EVENTS_BY_WORD[word], 1)]
-    rq: QueueStatus = "lost" if word == "lost" else "running" if word == "going" else "over"
+    rq: QueueStatus = "lost" if word == "lost" else "running" if word == "running" else "finished"
     return fold(record, EventLog(tuple(events)), "queued" if word == "queued" else rq, AT + 60)
 
 
 def build_fleet(
-    legs: Sequence[tuple[HostPlan, Word]],
+    hosts: Sequence[tuple[HostPlan, Word]],
     *,
     started: bool = True,
     hold: str = "",
@@ -101,12 +101,15 @@ def build_fleet(
 ) -> FleetState:
     decisions = (Decision(1, "start", BOB, AT + 5),) if started else ()
     record = RunRecord(FLEET, MigrateAll(), "migrate all", ALICE, "C01OPS", AT, 1, decisions)
-    fleet_plan = FleetPlanned(tuple(leg for leg, _ in legs), result, findings, parallel)
+    fleet_plan = FleetPlanned(tuple(plan for plan, _ in hosts), result, findings, parallel)
     bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, DecisionRequested("start_fleet", "f00d"))
-    view = fold(
-        record, EventLog(tuple([Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)])), "over", AT + 60
+    run = fold(
+        record,
+        EventLog(tuple([Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)])),
+        "finished",
+        AT + 60,
     )
-    children = {item.host: host_run(item.host, word) for item, word in legs if word != "ahead"}
-    state = fold_fleet(view, children, Hold(hold, BOB, AT + 30) if hold else None)  # type: ignore[arg-type]
+    host_runs = {item.host: host_run(item.host, word) for item, word in hosts if word != "pending"}
+    state = fold_fleet(run, host_runs, Hold(hold, BOB, AT + 30) if hold else None)  # type: ignore[arg-type]
     assert state is not None
     return state

@@ -80,7 +80,7 @@ class CheckedScenario(Scenario):
                 if f"run `{record.run}`" in visible.plain_text and not visible.thread_ts
             ]
             view = circle.runs.run_state(record)
-            assert view.status in ("over", "lost") or view.expired
+            assert view.status in ("finished", "lost") or view.expired
             assert message.text == run_message.render(view).text
 
     def _check_all_migrated(self) -> None:

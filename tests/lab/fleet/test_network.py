@@ -82,15 +82,15 @@ def plug_in() -> None:
 
 def test_hosts_reach_each_other_on_a_machine_that_runs_docker(machine: None) -> None:
     before = on(MACHINE, "iptables", "-S")
-    lab("up()")
-    lab("up()")
+    lab("create_network()")
+    lab("create_network()")
     plug_in()
     assert connect()
     on(MACHINE, "iptables", "-D", "FORWARD", "1")
-    assert not connect(), "without the rule the policy of FORWARD applies, and two `up` insert one rule"
-    lab("up()")
+    assert not connect(), "without the rule the policy of FORWARD applies, and two calls insert one rule"
+    lab("create_network()")
     assert connect()
-    lab("down()")
+    lab("remove_network()")
     assert on(MACHINE, "iptables", "-S") == before
     assert "imker0" not in on(MACHINE, "ip", "link")
 
@@ -114,7 +114,7 @@ def test_default_routes_and_the_labs_own_bridge_are_not_in_the_way(machine: None
     for route in ("default", "128.0.0.0/1"):
         on(MACHINE, "ip", "route", "add", route, "dev", "lo")
     lab("expect_free()")
-    lab("up()")
+    lab("create_network()")
     lab("expect_free()")
 
 

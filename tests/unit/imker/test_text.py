@@ -88,7 +88,7 @@ class Says:
 
 
 def test_a_file_that_is_too_large_to_be_one_of_options_is_not_read() -> None:
-    assert files.read_file(Says("x" * files.LARGEST), "/etc/default/docker") == "x" * files.LARGEST
+    assert files.read_file(Says("x" * files.MAX_FILE_LENGTH), "/etc/default/docker") == "x" * files.MAX_FILE_LENGTH
     with pytest.raises(JobError, match="/etc/default/docker on tondi is larger than 64 KB") as failed:
-        files.read_file(Says("x" * (files.LARGEST + 1)), "/etc/default/docker")
+        files.read_file(Says("x" * (files.MAX_FILE_LENGTH + 1)), "/etc/default/docker")
     assert failed.value.check == "options not understood"

@@ -123,7 +123,7 @@ def test_of_two_that_stand_in_redis_all_the_same_the_first_counts(
     redis: Redis, outcome: JobFinished | DecisionRequested
 ) -> None:
     events = [Event(RUN, 1, number, NOW, body) for number, body in enumerate((JobStarted(), outcome, BROKE), 1)]
-    view = fold(RECORD, EventLog(tuple(events)), "over", NOW)
+    view = fold(RECORD, EventLog(tuple(events)), "finished", NOW)
     assert (view.outcome or view.question, EventLog(tuple(events)).outcome_of(1)) == (outcome, outcome)
 
 

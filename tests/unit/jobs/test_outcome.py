@@ -78,9 +78,9 @@ def test_whatever_went_wrong_while_looking(redis: Redis, failed: Exception, comm
     assert last.state == (getattr(failed, "state", "") or "Nothing was changed.")
     own_hint = getattr(failed, "hint", "")
     again = (
-        f"Again: {format_command(command)}"
+        f"Try again: {format_command(command)}"
         if command in READS
-        else "/swarm retry k3fm9x2q goes on from what is true then."
+        else "Run /swarm retry k3fm9x2q: it plans from the current state and runs only the remaining steps."
     )
     assert last.hint == (own_hint if "/swarm" in own_hint else f"{own_hint} {again}".strip())
 
@@ -90,7 +90,7 @@ def test_whatever_went_wrong_while_looking(redis: Redis, failed: Exception, comm
     [
         (CHANGES[0], {}, "Nothing was changed."),
         (CHANGES[0], {"job": 2}, "Nothing more was changed."),
-        (CHANGES[0], {"stepped": True}, "What was done stays done."),
+        (CHANGES[0], {"stepped": True}, "Completed steps are kept."),
         (commands.MigrateAll(), {"stepped": True}, "Nothing was changed."),
     ],
 )
@@ -103,7 +103,7 @@ def test_the_state_is_as_far_as_the_job_came(
 
 def test_imkers_own_fault_names_the_host_and_keeps_its_words_to_the_log(redis: Redis) -> None:
     last = ended(redis, CHANGES[0], RuntimeError("SWMTKN-1-secret"))
-    assert last.summary == "Imker itself broke on kaditz; the RQ worker's log has the traceback"
+    assert last.summary == "Imker hit an internal error on kaditz. Details are in the RQ worker's log"
 
 
 def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
@@ -120,7 +120,7 @@ def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
     (event,) = journal.event_log().events
     assert isinstance(event.body, events.JobFinished)
     assert event.body.summary == "machines/x/config.json: no JSON; [hosts.y]: no address"
-    assert event.body.hint.startswith("Mend that on the RQ workers' machine.")
+    assert event.body.hint.startswith("Fix the configuration on the RQ workers' machine.")
 
 
 @pytest.mark.parametrize("command", [*READS, *CHANGES, commands.MigrateAll(("tondi", "lausen"))], ids=format_command)

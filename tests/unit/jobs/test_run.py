@@ -30,7 +30,7 @@ TEXT = codec.encode_message(ASKED)
         ("jobs.run.run", (), "not a message of this protocol"),
         ("jobs.run.run", ([TEXT], {}), "not a message of this protocol"),
         ("jobs.run.run", (TEXT,), "the job is not signed"),
-        ("jobs.run.run", (TEXT, "0" * 64, "more"), "the job's signature is wrong"),
+        ("jobs.run.run", (TEXT, "0" * 64, "more"), "the job's signature is invalid"),
         ("os.system", ("true",), "this RQ worker runs jobs.run.run only, not os.system"),
     ],
 )
@@ -53,9 +53,9 @@ def test_each_job_that_is_turned_away_is_recorded(
     ("broke", "says"),
     [
         (ConfigError(["imker.toml: [fleet] parallel: at least 1 is wanted"]), "[fleet] parallel: at least 1 is wanted"),
-        (AuditLogBroken("no"), "the record takes no entry"),
+        (AuditLogBroken("no"), "the audit log cannot be written"),
         (OutOfMemoryError("OOM"), "Redis is full"),
-        (ZeroDivisionError("no"), "Imker itself broke"),
+        (ZeroDivisionError("no"), "Imker hit an internal error"),
     ],
 )
 def test_what_no_host_is_to_blame_for_is_told_as_what_it_is(redis: Redis, broke: Exception, says: str) -> None:

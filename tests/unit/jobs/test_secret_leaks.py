@@ -145,7 +145,7 @@ def test_no_planted_secret_gets_anywhere(redis: Redis, fault: str, monkeypatch: 
     assert "http://…@proxy:3128" in everything, "what stands around it is told"
     assert find_leaks(SECRETS, everything) == []
     assert find_leaks(SECRETS, stderr) == []
-    assert (ended == "failed") is ('"step_failed"' in everything or "Imker itself broke" in everything)
+    assert (ended == "failed") is ('"step_failed"' in everything or "Imker hit an internal error" in everything)
 
 
 def test_a_files_digests_are_what_is_kept_of_it(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
-"""What the doctor finds, and that it says what to do about it."""
+"""The bot's doctor finds each problem, and every finding has a hint."""
 
 from collections.abc import Iterator
+from http.client import IncompleteRead
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,12 @@ from redis.exceptions import NoPermissionError
 from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from bot.doctor import processes, rights, slack
+from bot.reconciler.leader_election import LEADER_KEY
 from bot.settings import Rights, Rule, Settings
+from bot.slack.users import UserDirectory
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact
 from imker.protocol.values import Finding
@@ -22,9 +26,7 @@ from lab.slack.server_process import free_port, run_fake_slack
 
 
 def short(matches: tuple[Finding, ...] | list[Finding]) -> list[tuple[str, str, str]]:
-    assert all(bool(finding.hint) is (finding.level != "pass") for finding in matches), (
-        "what is wrong comes with a way out"
-    )
+    assert all(bool(finding.hint) is (finding.level != "pass") for finding in matches), "every problem has a hint"
     return [(finding.level, finding.check, finding.text) for finding in matches]
 
 
@@ -46,12 +48,12 @@ def loaded(channels: tuple[str, ...], app_token: str | None = "xapp-lab") -> Set
     return Settings(SecretStr("xoxb-lab"), app, "", None, channels, Rights())
 
 
-def test_tokens_scopes_and_channels(workspace: Workspace) -> None:
+def test_checks_tokens_scopes_and_channels(workspace: Workspace) -> None:
     matches = slack.check(loaded(("C01OPS", "C02DEV", "C03OLD", "C09NONE")), client(workspace))
     assert short(matches)[:3] == [
-        ("pass", "bot token", "of U00IMKER in T01IMKER, all that bot/manifest.yaml lists"),
-        ("pass", "app token", "opens Socket Mode"),
-        ("pass", "channel C01OPS", "the bot is in it"),
+        ("pass", "bot token", "belongs to U00IMKER in workspace T01IMKER; all scopes of bot/manifest.yaml are granted"),
+        ("pass", "app token", "can open Socket Mode connections"),
+        ("pass", "channel C01OPS", "the bot is a member"),
     ]
     assert [(finding.level, finding.text) for finding in matches[3:]] == [
         ("block", "not_in_channel"),
@@ -60,19 +62,19 @@ def test_tokens_scopes_and_channels(workspace: Workspace) -> None:
     ]
 
 
-def test_wrong_tokens_are_told_apart(workspace: Workspace) -> None:
+def test_distinguishes_a_wrong_bot_token_from_a_wrong_app_token(workspace: Workspace) -> None:
     matches = slack.check(loaded((), "xapp-wrong"), client(workspace, "xoxb-wrong"))
     assert short(matches) == [
-        ("block", "bot token", "Slack refuses it: invalid_auth"),
-        ("block", "app token", "Slack refuses it: invalid_auth"),
+        ("block", "bot token", "Slack rejected it: invalid_auth"),
+        ("block", "app token", "Slack rejected it: invalid_auth"),
     ]
     assert "app token" not in [f.check for f in slack.check(loaded((), None), client(workspace))]
 
 
-def test_a_slack_that_does_not_answer_is_no_traceback() -> None:
+def test_reports_a_slack_that_does_not_respond() -> None:
     away = WebClient(token="xoxb-lab", base_url=f"http://127.0.0.1:{free_port()}/", timeout=2)
     assert {finding.level for finding in slack.check(loaded(("C01OPS",)), away)} == {"block"}
-    assert slack.classify_names(away, ("U01ALICE", "S01OPS")) == {"U01ALICE": "untold", "S01OPS": "untold"}
+    assert slack.classify_names(away, ("U01ALICE", "S01OPS")) == {"U01ALICE": "unknown", "S01OPS": "unknown"}
 
 
 @pytest.mark.parametrize(
@@ -82,18 +84,64 @@ def test_a_slack_that_does_not_answer_is_no_traceback() -> None:
         (", ".join([*slack.required_scopes(), "admin"]), "pass", "all"),
         ("commands,chat:write", "block", "missing: app_mentions:read, "),
         ("", "block", "missing"),
-        (None, "warn", "did not say"),
+        (None, "warn", "did not list"),
     ],
 )
-def test_scopes_are_compared_with_the_manifest(granted: str | None, level: str, says: str) -> None:
+def test_compares_scopes_with_the_manifest(granted: str | None, level: str, says: str) -> None:
     finding = slack.check_scopes(granted)
     assert (finding.level, says in finding.text) == (level, True)
 
 
-def test_everybody_who_is_named_is_looked_up(workspace: Workspace) -> None:
+def test_looks_up_every_configured_user_and_group(workspace: Workspace) -> None:
     named = ("U01ALICE", "U04GUEST", "U05GONE", "U06OTHER", "U09NOBODY", "S01OPS", "S09NONE")
     statuses = slack.classify_names(client(workspace), named)
-    assert list(statuses.values()) == ["there", "refused", "deactivated", "refused", "unknown", "there", "unknown"]
+    assert list(statuses.values()) == ["ok", "refused", "deactivated", "refused", "not_found", "ok", "not_found"]
+
+
+class UserProfiles:
+    """A Slack that knows these users."""
+
+    def __init__(self, answer: dict[str, Any] | Exception) -> None:
+        self._answer = answer
+
+    def auth_test(self) -> dict[str, Any]:
+        return {"ok": True, "team_id": "T01IMKER"}
+
+    def users_info(self, user: str) -> dict[str, Any]:
+        if isinstance(self._answer, Exception):
+            raise self._answer
+        return {"user": {"id": user, "team_id": "T01IMKER", **self._answer}}
+
+
+def slack_error(error: str) -> SlackApiError:
+    return SlackApiError("no", {"ok": False, "error": error})
+
+
+@pytest.mark.parametrize(
+    ("user", "answer", "status"),
+    [
+        ("U01ALICE", {}, "ok"),
+        ("U01ALICE", {"deleted": True}, "deactivated"),
+        ("U01ALICE", {"is_bot": True}, "refused"),
+        ("U01ALICE", {"is_workflow_bot": True}, "refused"),
+        ("USLACKBOT", {}, "refused"),
+        ("U01ALICE", {"is_restricted": True}, "refused"),
+        ("U01ALICE", {"is_ultra_restricted": True}, "refused"),
+        ("U01ALICE", {"is_stranger": True}, "refused"),
+        ("U01ALICE", {"team_id": "T02OTHER"}, "refused"),
+        ("U01ALICE", slack_error("user_not_found"), "not_found"),
+        ("U01ALICE", slack_error("user_not_visible"), "not_found"),
+        ("U01ALICE", slack_error("internal_error"), "unknown"),
+        ("U01ALICE", TimeoutError(), "unknown"),
+        ("U01ALICE", IncompleteRead(b"{"), "unknown"),
+    ],
+)
+def test_the_doctor_approves_exactly_the_users_the_bot_accepts(
+    user: str, answer: dict[str, Any] | Exception, status: str
+) -> None:
+    client: Any = UserProfiles(answer)
+    assert slack.classify_names(client, (user,)) == {user: status}
+    assert (UserDirectory(client, ()).fetch_actor(user, "T01IMKER", fresh=True).kind == "member") is (status == "ok")
 
 
 def rule(who: str, verb: str) -> Rule:
@@ -106,33 +154,43 @@ def rule(who: str, verb: str) -> Rule:
 @pytest.mark.parametrize(
     ("values", "statuses", "expected"),
     [
-        (Rights(read=("*",), change=("U01",), accept=("U02",)), {}, [("pass", "somebody may ask")]),
-        (Rights(read=("*",), change=("U01",)), {}, [("block", "nobody may accept")]),
-        (Rights(), {}, [("warn", "nobody may read"), ("block", "nobody may change"), ("block", "nobody may accept")]),
-        (Rights(read=("*",), change=("S01",), accept=("S01",)), {}, [("pass", "somebody")]),
+        (Rights(read=("*",), change=("U01",), accept=("U02",)), {}, [("pass", "every right has a holder")]),
+        (Rights(read=("*",), change=("U01",)), {}, [("block", "no user has the right accept")]),
+        (
+            Rights(),
+            {},
+            [
+                ("warn", "no user has the right read"),
+                ("block", "no user has the right change"),
+                ("block", "no user has the right accept"),
+            ],
+        ),
+        (Rights(read=("*",), change=("S01",), accept=("S01",)), {}, [("pass", "every right has a holder")]),
         (
             Rights(rule=(rule("U01", "status"), rule("U02", "migrate"), rule("U03", "accept"))),
             {},
-            [("pass", "somebody")],
+            [("pass", "every right has a holder")],
         ),
         (
             Rights(read=("*",), rule=(rule("U02", "plan"),)),
             {},
-            [("block", "nobody may change"), ("block", "nobody may acc")],
+            [("block", "no user has the right change"), ("block", "no user has the right accept")],
         ),
         (
             Rights(read=("*",), change=("*",), rule=(rule("U09", "accept"),)),
-            {"U09": "unknown"},
-            [("block", "U09 is nobody")],
+            {"U09": "not_found"},
+            [("block", "U09 does not exist")],
         ),
         (
             Rights(read=("*",), change=("U01",), accept=("U02", "S01")),
-            {"U01": "deactivated", "U02": "unknown", "S01": "empty"},
-            [("warn", "U01 is deactivated"), ("block", "U02 is nobody"), ("warn", "S01 is a group without")],
+            {"U01": "deactivated", "U02": "not_found", "S01": "empty"},
+            [("warn", "U01 is deactivated"), ("block", "U02 does not exist"), ("warn", "S01 is a group without")],
         ),
     ],
 )
-def test_rights_that_cannot_work(values: Rights, statuses: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+def test_finds_rights_that_cannot_work(
+    values: Rights, statuses: dict[str, Any], expected: list[tuple[str, str]]
+) -> None:
     matches = rights.check(values, statuses)
     assert [finding.level for finding in matches] == [level for level, _ in expected]
     for finding, (_, says) in zip(matches, expected, strict=True):
@@ -155,47 +213,47 @@ GOOD = {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noevi
         ({}, [("block", "redis appendonly"), ("warn", "redis appendfsync"), ("block", "redis maxmemory-policy")]),
     ],
 )
-def test_redis_settings(values: dict[str, str], expected: list[tuple[str, str]]) -> None:
+def test_checks_redis_settings(values: dict[str, str], expected: list[tuple[str, str]]) -> None:
     assert [(finding.level, finding.check) for finding in processes.check_settings(values)] == expected
 
 
-def test_nobody_is_there(redis: Redis) -> None:
-    assert short(processes.check(redis, is_embedded=True, signs=False)) == [
-        ("pass", "redis", "keeps what was accepted"),
-        ("warn", "redis user", "is default, who may do more than the bot needs"),
-        ("block", "RQ workers for changes", "none alive: what is asked stays queued"),
-        ("block", "RQ workers for reads", "none alive: what is asked stays queued"),
-        ("block", "reconciler", "not alive: no message comes or changes"),
-        ("warn", "record", "its entries are not signed"),
+def test_reports_missing_processes(redis: Redis) -> None:
+    assert short(processes.check(redis, is_external=True, is_signing=False)) == [
+        ("pass", "redis", "keeps accepted commands"),
+        ("warn", "redis user", "is default, which has more rights than the bot needs"),
+        ("block", "RQ workers for changes", "none is running: commands stay queued"),
+        ("block", "RQ workers for reads", "none is running: commands stay queued"),
+        ("block", "reconciler", "not running: no message is posted or updated"),
+        ("warn", "audit log", "entries are not signed"),
     ]
 
 
-def test_all_are_there(redis: Redis) -> None:
+def test_passes_when_all_processes_run(redis: Redis) -> None:
     for queue in ("changes", "reads"):
         at = Queue(queue, connection=redis, serializer=JSONSerializer)
         Worker([at], connection=redis, serializer=JSONSerializer).register_birth()
-    redis.set("bot:reconciler", "me")
+    redis.set(LEADER_KEY, "me")
     AuditLog(redis).append(AuditFact("1", "asked"))
-    assert {level for level, _, _ in short(processes.check(redis, is_embedded=False, signs=True))} == {"pass"}
+    assert {level for level, _, _ in short(processes.check(redis, is_external=False, is_signing=True))} == {"pass"}
 
 
-def test_a_record_that_was_tampered_with(redis: Redis) -> None:
+def test_finds_an_audit_log_that_was_cut(redis: Redis) -> None:
     for name in ("1", "2"):
         AuditLog(redis).append(AuditFact(name, "asked"))
     redis.xdel("audit", "2-0")
-    assert ("block", "record", "its head is not its last entry") in short(
-        processes.check(redis, is_embedded=False, signs=True)
+    assert ("block", "audit log", "the latest hash does not match the last entry") in short(
+        processes.check(redis, is_external=False, is_signing=True)
     )
 
 
 @pytest.mark.parametrize("key", ["audit", "audit:head"])
-def test_a_record_that_is_none_ends_no_check(redis: Redis, key: str) -> None:
+def test_continues_when_the_audit_log_cannot_be_read(redis: Redis, key: str) -> None:
     redis.set(key, "x")
-    found = short(processes.check(redis, is_embedded=False, signs=True))
-    assert [level for level, check, _ in found if check == "record"] == ["block"]
+    found = short(processes.check(redis, is_external=False, is_signing=True))
+    assert [level for level, check, _ in found if check == "audit log"] == ["block"]
 
 
-def test_a_redis_that_may_not_be_asked_and_one_that_stops() -> None:
+def test_reports_a_redis_without_permissions_and_one_that_is_down() -> None:
     def refuse(*_: object) -> None:
         raise NoPermissionError("no permission")
 
@@ -203,18 +261,18 @@ def test_a_redis_that_may_not_be_asked_and_one_that_stops() -> None:
     assert [level for level, _, _ in short(list(processes._settings(closed)))] == ["warn"]
     assert [level for level, _, _ in short(list(processes._workers(closed)))] == ["warn", "warn"]
     gone = Redis(unix_socket_path="/nonexistent")
-    assert short(processes.check(gone, is_embedded=False, signs=True))[0][:2] == ("block", "redis")
+    assert short(processes.check(gone, is_external=False, is_signing=True))[0][:2] == ("block", "redis")
 
 
 @pytest.mark.parametrize(
     ("info", "level", "says"),
     [
-        ({"aof_enabled": 1, "maxmemory_policy": "noeviction"}, "pass", "keeps what was accepted"),
-        ({"aof_enabled": 0, "maxmemory_policy": "noeviction"}, "block", "is no: what was accepted is lost"),
+        ({"aof_enabled": 1, "maxmemory_policy": "noeviction"}, "pass", "keeps accepted commands"),
+        ({"aof_enabled": 0, "maxmemory_policy": "noeviction"}, "block", "is no: accepted commands are lost"),
         ({"aof_enabled": 1, "maxmemory_policy": "allkeys-lru"}, "block", "is allkeys-lru: when memory is short"),
     ],
 )
-def test_settings_are_seen_without_the_right_to_ask_for_them(info: dict[str, Any], level: str, says: str) -> None:
+def test_reads_settings_without_permission_for_config_get(info: dict[str, Any], level: str, says: str) -> None:
     def refuse(*_: object) -> None:
         raise NoPermissionError("no permission")
 
@@ -228,16 +286,17 @@ def test_settings_are_seen_without_the_right_to_ask_for_them(info: dict[str, Any
     [
         ('{"accept_own": false, "accept_count": 1, "accept_within": 30}', ""),
         ('{"accept_own": true, "accept_count": 2, "accept_within": 30}',
-         "the RQ workers have others: accept_own is false here, true there, accept_count is 1 here, 2 there"),
+         "acceptance rules differ: accept_own is false for the bot and true for the RQ workers; "
+         "accept_count is 1 for the bot and 2 for the RQ workers"),
         (None, ""), ("{x", ""), ("[]", ""), ("7", ""), ("\ufffd", ""),
     ],
 )  # fmt: skip
-def test_what_both_sides_configure_is_compared(published: str | None, says: str) -> None:
+def test_compares_the_acceptance_rules_of_both_machines(published: str | None, says: str) -> None:
     matches = rights.compare_acceptance_rules(Rights(read=("*",)), published)
     assert [finding.text for finding in matches] == [says] * bool(says)
 
 
-def test_a_line_for_the_terminal() -> None:
+def test_formats_a_finding_as_a_terminal_line() -> None:
     assert (
         Finding("reconciler", "block", "not alive", "Start it.").as_text
         == "fail  reconciler: not alive\n      Start it."

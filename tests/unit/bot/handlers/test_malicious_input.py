@@ -105,7 +105,7 @@ def test_what_a_host_claims_is_shown_literally(claim: str) -> None:
     record = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 0.0)
     for end in (waiting, JobFinished("failed", claim, claim, claim)):
         events = (Event("k3fm9x2q", 1, 1, 0.0, JobStarted("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, end))
-        message = run_message.render(fold(record, EventLog(tuple(events)), "over", 0.0))
+        message = run_message.render(fold(record, EventLog(tuple(events)), "finished", 0.0))
         visible_text = f"{message.text}{message.blocks}".replace("<@U01ALICE>", "")
         assert not LIVE.search(visible_text)
         assert "\x1b" not in visible_text

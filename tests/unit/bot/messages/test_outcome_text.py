@@ -1,6 +1,6 @@
-"""Every way a run can end badly: what failed, on which host, in what state it was left, what to type next.
+"""Test how a run's message ends: what failed, on which host, the state it left, and what to type next.
 
-In the blocks, and in the text, which is all that notifications, screen readers and old clients have.
+Each part must be in the blocks and in the text, which notifications, screen readers, and old clients show.
 """
 
 from dataclasses import replace
@@ -33,7 +33,7 @@ RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", 
 PLANNED: tuple[EventBody, ...] = (JobStarted("kaditz"), Planned((StepLine("a", "Upgrade"), StepLine("b", "Join"))))
 BROKEN: tuple[EventBody, ...] = (*PLANNED, StepStarted("a"), StepDone("a"), StepStarted("b"))
 DONE: tuple[EventBody, ...] = (*BROKEN, StepDone("b"))
-ONE_OF_TWO = "1 of 2 steps were done; what was done stays done."
+ONE_OF_TWO = "1 of 2 steps completed. Completed steps are kept."
 NONE, RETRY, TYPED = "Nothing was changed.", "/swarm retry k3fm9x2q", "/swarm migrate kaditz"
 CANDIDATE = Candidate("kaditz", "j8xsy2yb802b5ys0uvwhsouw1", "198.18.0.39", "kaditz", "26.1.5")
 PENDING = DecisionRequested(
@@ -49,13 +49,15 @@ STORE = DecisionRequested("remove_store", "f", host="kaditz", names=("consul",))
 STOP = DecisionRequested("stop_store", "f", host="kaditz", names=("consul",))
 WARNED = DecisionRequested("continue", "f")
 CANCELLED = JobFinished("cancelled", "cancelled", user="U02BOB")
-NO_EVENTS = EventLog()
 PAUSED = DecisionRequested("resume", "f", summary="Done: <@U03CAROL>.", user="U02BOB")
+
+NO_EVENTS = EventLog()
+OTHER_VERSION = EventLog(unreadable=(UnreadableEvent(1, 3),))
 
 
 def render_run(
     *bodies: EventBody,
-    rq: QueueStatus = "over",
+    rq: QueueStatus = "finished",
     choice: Choice | None = None,
     record: RunRecord = RECORD,
     log: EventLog = NO_EVENTS,
@@ -67,61 +69,98 @@ def render_run(
     )
 
 
+RECENT = replace(RECORD, requested_at=NOW.unix)
+LOST_RUN = run_message.run_lost_message(metadata_of(RECORD, finished=True))
 ENDS = {
-    "failed": (render_run(*BROKEN, JobFinished("failed", "apt failed", "It runs as before.")), "apt failed", "It runs", RETRY),
-    "failed, no word": (render_run(*BROKEN, JobFinished("failed", "Imker broke")), "Imker broke", ONE_OF_TWO, RETRY),
-    "failed at once": (render_run(JobStarted(), JobFinished("failed", "no answer", hint="Look.")), "no answer", NONE, f"Look. {RETRY}"),
-    "failed, hint": (render_run(JobStarted(), JobFinished("failed", "x", hint="See /swarm hosts.")), "x", NONE, "See /swarm hosts."),
-    "restored": (render_run(*BROKEN, JobFinished("rolled_back", "dockerd fails", "Old files are back.")), "dockerd", "Old", RETRY),
-    "refused": (render_run(*PLANNED, JobFinished("refused", "the disk is full", hint="Make room.")), "full", NONE, RETRY),
-    "cancelled": (render_run(*BROKEN, CANCELLED), "cancelled by <@U02BOB>", ONE_OF_TWO, RETRY),
-    "declined": (render_run(*PLANNED, WARNED, choice="cancel"), "cancelled", NONE, RETRY),
-    "left stopped": (render_run(*DONE, CONTAINERS, choice="cancel"), "do not run", "web batch", "/swarm start kaditz web"),
-    "store runs on": (render_run(*DONE, STOP, choice="cancel"), "runs on", "It runs on kaditz.", "/swarm retire kaditz stops"),
-    "store kept": (render_run(*DONE, STORE, choice="cancel"), "is kept", "It is stopped on kaditz.", "/swarm retire kaditz"),
-    "lost": (render_run(*BROKEN, rq="lost"), "job failed after “Join” began", "may have gone on", TYPED),
-    "unread": (render_run(*BROKEN, log=EventLog(unreadable=(UnreadableEvent(1, 3),))), "cannot be read", "What was done stays done.", TYPED),
-    "expired": (render_run(*DONE, PENDING), "not accepted in time", "it stays a worker", "/swarm accept k3fm9x2q"),
-    "forgotten": (run_message.run_lost_message(metadata_of(RECORD, finished=True)), "has lost its data", "may still go on", TYPED),
-}  # fmt: skip
+    "failed": (
+        render_run(*BROKEN, JobFinished("failed", "apt failed", "It runs as before.")),
+        ("apt failed", "It runs", RETRY),
+    ),
+    "failed without a state": (
+        render_run(*BROKEN, JobFinished("failed", "Imker broke")),
+        ("Imker broke", ONE_OF_TWO, RETRY),
+    ),
+    "failed at once": (
+        render_run(JobStarted(), JobFinished("failed", "no answer", hint="Look.")),
+        ("no answer", NONE, f"Look. Run {RETRY}"),
+    ),
+    "failed with a command as hint": (
+        render_run(JobStarted(), JobFinished("failed", "x", hint="See /swarm hosts.")),
+        ("x", NONE, "See /swarm hosts."),
+    ),
+    "rolled back": (
+        render_run(*BROKEN, JobFinished("rolled_back", "dockerd fails", "Old files are back.")),
+        ("rolled back", "dockerd", "Old", RETRY),
+    ),
+    "refused": (
+        render_run(*PLANNED, JobFinished("refused", "the disk is full", hint="Make room.")),
+        ("rejected", "full", NONE, RETRY),
+    ),
+    "cancelled": (render_run(*BROKEN, CANCELLED), ("cancelled by <@U02BOB>", ONE_OF_TWO, RETRY)),
+    "declined": (render_run(*PLANNED, WARNED, choice="cancel"), ("cancelled", NONE, RETRY)),
+    "containers not running": (
+        render_run(*DONE, CONTAINERS, choice="cancel"),
+        ("not running", "web, batch", "/swarm start kaditz web batch"),
+    ),
+    "store is running": (
+        render_run(*DONE, STOP, choice="cancel"),
+        ("The key-value store on kaditz is running.", "To stop it, type /swarm retire kaditz"),
+    ),
+    "store is kept": (
+        render_run(*DONE, STORE, choice="cancel"),
+        ("is kept", "The key-value store on kaditz is stopped.", "To remove it, type /swarm retire kaditz"),
+    ),
+    "lost": (render_run(*BROKEN, rq="lost"), ("stopped during “Join”", "may still be running on the host", RETRY)),
+    "lost before the first step": (
+        render_run(JobStarted(), rq="lost", record=RECENT),
+        ("stopped before the first step", RETRY),
+    ),
+    "not started": (render_run(rq="lost"), ("Expired: the job didn't start within 24 hours", NONE, TYPED)),
+    "not readable": (render_run(*BROKEN, log=OTHER_VERSION), ("cannot be read", "Completed steps are kept.", RETRY)),
+    "expired": (
+        render_run(*DONE, PENDING),
+        ("expired: not accepted in time", "the node stays a worker", "/swarm accept k3fm9x2q"),
+    ),
+    "lost by Redis": (LOST_RUN, ("Redis lost its data", "may still be running on the host", TYPED)),
+}
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_it_says_what_where_how_it_was_left_and_what_to_type(end: str) -> None:
-    message, *expected_texts = ENDS[end]
-    for words in ("kaditz", *expected_texts):
-        assert words in message.text
-        assert words in str(message.blocks)
+def test_names_reason_host_state_and_next_command(end: str) -> None:
+    message, expected_texts = ENDS[end]
+    for expected in ("kaditz", *expected_texts):
+        assert expected in message.text
+        assert expected in str(message.blocks)
 
 
-def test_whose_word_it_was_is_a_name_and_what_a_host_says_is_none() -> None:
+def test_mentions_the_user_who_decided_but_no_user_in_a_hosts_text() -> None:
     message = render_run(*BROKEN, PAUSED)
-    hosts = render_run(*BROKEN, JobFinished("failed", "<@U03CAROL> failed"))
+    failed = render_run(*BROKEN, JobFinished("failed", "<@U03CAROL> failed"))
     for text in (message.text, str(message.blocks)):
         assert "Paused by <@U02BOB>. Done: &lt;@U03CAROL&gt;." in text
-    assert "<@U03CAROL>" not in f"{message.text}{message.blocks}{hosts.text}{hosts.blocks}"
+    assert "<@U03CAROL>" not in f"{message.text}{message.blocks}{failed.text}{failed.blocks}"
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_nothing_is_shown_as_going_on(end: str) -> None:
+def test_shows_no_step_as_running(end: str) -> None:
     assert "in_progress" not in f"{ENDS[end][0]}"
 
 
-def test_a_step_that_broke_off_is_shown_as_failed_and_one_that_goes_on_is_not() -> None:
-    assert "error: Join" in render_run(*BROKEN, JobFinished("failed", "Imker itself broke")).text
+def test_shows_an_interrupted_step_as_failed_and_a_running_one_as_running() -> None:
+    assert "error: Join" in render_run(*BROKEN, JobFinished("failed", "Imker hit an internal error")).text
     assert "error: Join" in render_run(*BROKEN, rq="lost").text
     assert "in_progress: Join" in render_run(*BROKEN, rq="running").text
 
 
-@pytest.mark.parametrize(
-    ("stale", "lead"), [("", "✅ Nodes: done"), ("no answer from <tondi>", "⚠️ Nodes: the last known")]
-)
-def test_a_table_of_some_time_ago_does_not_look_like_one_of_now(stale: str, lead: str) -> None:
+@pytest.mark.parametrize(("stale", "lead"), [("", "✅ Nodes: done"), ("no answer from <tondi>", "⚠️ Nodes: last known")])
+def test_marks_an_old_table(stale: str, lead: str) -> None:
     row = NodeRow("abc", True, "connewitz", "Accepted", "Ready", "Active", "Leader", "26.1.5")
     table = NodeTable("connewitz", NOW.unix - 300, (row,), stale)
     record = replace(RECORD, command=ListNodes(), command_text="nodes")
     message = render_run(JobStarted(), table, JobFinished("done", "1 nodes"), record=record)
-    source = "⚠️ 5 min 0 s old (no answer from &lt;tondi&gt;): told by connewitz" if stale else "asked connewitz"
+    source = (
+        "⚠️ 5 min 0 s old (no answer from &lt;tondi&gt;), reported by connewitz" if stale else "Reported by connewitz"
+    )
     assert message.text.startswith(lead)
     assert source in message.text
     assert source in str(message.blocks)

@@ -1,4 +1,4 @@
-"""A run's message when the RQ workers are of another version than the bot: it says so, and shows what it can."""
+"""Test a run's message when the RQ workers use another protocol version than the bot."""
 
 from pathlib import Path
 
@@ -14,40 +14,39 @@ from tests.support import streams
 
 DATA = Path("tests/data/protocol")
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
-OLD = (DATA / "2-events.jsonl").read_text().splitlines()
-NEW = (DATA / "3-events.jsonl").read_text().splitlines()
+CURRENT = (DATA / "2-events.jsonl").read_text().splitlines()
+NEWER = (DATA / "3-events.jsonl").read_text().splitlines()
 
 
-def fold_and_render(lines: list[str], job_state: QueueStatus) -> tuple[RunState, str]:
+def fold_and_render(lines: list[str], job_status: QueueStatus) -> tuple[RunState, str]:
     entries = [("0-0", {b"event": streams.signed_entry("k3fm9x2q", line)["event"].encode()}) for line in lines]
     log = signed.decode_signed_events("k3fm9x2q", entries, streams.KEY)
-    view = fold(RECORD, log, job_state, 1_795_440_060.0)
-    message = run_message.render(view)
+    state = fold(RECORD, log, job_status, 1_795_440_060.0)
+    message = run_message.render(state)
     assert find_problems(list(message.blocks)) == []
-    return view, str(message)
+    return state, str(message)
 
 
-def test_what_the_older_side_told_is_shown_as_ever() -> None:
-    view, text = fold_and_render(
-        [line for line in OLD if '"decision_requested"' not in line], "over"
-    )  # a job ends once
-    assert view.status == "over"
+def test_shows_events_of_the_current_version() -> None:
+    lines = [line for line in CURRENT if '"decision_requested"' not in line]  # a job ends with one outcome
+    state, text = fold_and_render(lines, "finished")
+    assert state.status == "finished"
     assert "kaditz is in the swarm." in text
     assert "protocol version" not in text
 
 
-@pytest.mark.parametrize(("job_state", "state"), [("running", "running"), ("over", "lost"), ("lost", "lost")])
-def test_what_the_newer_side_tells_is_not_guessed_at(job_state: QueueStatus, state: str) -> None:
-    view, text = fold_and_render(OLD[:6] + NEW, job_state)
-    assert (view.status, view.other_protocol) == (state, 3)
-    assert "protocol version 3; the bot and the reconciler use 2 and do not show them. Upgrade the older side." in text
-    assert "Upgrade the Engine" in text, "what is understood is shown"
-    assert ("How it ended cannot be read here." in text) is (state == "lost")
-    assert "RQ reports" not in text
+@pytest.mark.parametrize(("job_status", "status"), [("running", "running"), ("finished", "lost"), ("lost", "lost")])
+def test_hides_events_of_a_newer_version_and_warns(job_status: QueueStatus, status: str) -> None:
+    state, text = fold_and_render(CURRENT[:6] + NEWER, job_status)
+    assert (state.status, state.other_protocol) == (status, 3)
+    assert "use protocol version 3 and are hidden: the bot and the reconciler use version 2. Upgrade the" in text
+    assert "Upgrade the Engine" in text, "readable events are shown"
+    assert ("This run's outcome cannot be read." in text) is (status == "lost")
+    assert "The RQ worker stopped" not in text
 
 
-def test_an_end_that_is_understood_counts_whatever_came_before() -> None:
-    view, text = fold_and_render([*NEW[:1], *OLD[-1:]], "over")
-    assert view.status == "over"
+def test_shows_a_readable_outcome_after_unreadable_events() -> None:
+    state, text = fold_and_render([*NEWER[:1], *CURRENT[-1:]], "finished")
+    assert state.status == "finished"
     assert "kaditz is in the swarm." in text
     assert "Upgrade the older side." in text

@@ -1,4 +1,4 @@
-"""Private answers: their examples are of the asker's own hosts; garbage in Redis is none of anybody's business."""
+"""Test private replies: examples use the requester's hosts, and invalid data in Redis is ignored."""
 
 import pytest
 from redis import Redis
@@ -24,41 +24,43 @@ def bench(redis: Redis) -> BotHarness:
 
 
 @pytest.mark.parametrize(
-    ("who", "command", "says", "never"),
+    ("who", "command", "expected", "forbidden"),
     [
         ("erin", "help", "`/swarm migrate lei-1`", "kaditz"),
         ("alice", "help", "`/swarm plan connewitz`", "/swarm migrate"),
         ("erin", "migrate", "for example: /swarm migrate lei-1", "kaditz"),
         ("alice", "plan", "for example: /swarm plan connewitz", "kaditz"),
         ("alice", "migrate", "for example: /swarm migrate HOST", "kaditz"),
-        ("guest", "migrate kadit", "guests of this workspace", "kaditz"),
-        ("guest", "frobnicate", "guests of this workspace", "/swarm"),
+        ("guest", "migrate kadit", "Guests of this workspace", "kaditz"),
+        ("guest", "frobnicate", "Guests of this workspace", "/swarm"),
     ],
 )
-def test_examples_are_of_the_askers_own_hosts(bench: BotHarness, who: str, command: str, says: str, never: str) -> None:
+def test_examples_use_hosts_that_the_requester_may_use(
+    bench: BotHarness, who: str, command: str, expected: str, forbidden: str
+) -> None:
     bench.types(who, command)
-    (answer,) = bench.replies
-    assert says in answer.text
-    assert says in "\n".join(block["text"]["text"] for block in answer.blocks)
-    assert never not in answer.text
+    (reply,) = bench.replies
+    assert expected in reply.text
+    assert expected in "\n".join(block["text"]["text"] for block in reply.blocks)
+    assert forbidden not in reply.text
 
 
-def test_without_an_inventory_they_are_of_none(bench: BotHarness) -> None:
+def test_examples_name_no_host_without_an_inventory(bench: BotHarness) -> None:
     bench.redis.delete(INVENTORY_KEY)
     bench.types("alice", "help")
     assert "`/swarm plan HOST`" in bench.replies[0].text
 
 
 @pytest.mark.parametrize("stored", ["{x", "", "1", '{"a": 1}', "[1, 2]", "\x00"])
-def test_an_inventory_that_is_none_of_ours_counts_as_none(bench: BotHarness, stored: str) -> None:
+def test_ignores_an_invalid_inventory(bench: BotHarness, stored: str) -> None:
     bench.knows(stored)
     bench.types("alice", "plan kaditz")
     assert bench.replies == []
     assert [request.command.type for request in bench.enqueued_requests().values()] == ["plan"]
 
 
-def test_a_forged_inventory_makes_no_host_unknown(bench: BotHarness) -> None:
-    """Whoever writes to Redis would have every command refused."""
+def test_ignores_a_forged_inventory(bench: BotHarness) -> None:
+    """With it, someone who can write to Redis would get every command refused."""
     bench.redis.set(INVENTORY_KEY, '["evil"]')
     bench.types("alice", "plan kaditz")
     assert bench.replies == []
@@ -66,18 +68,18 @@ def test_a_forged_inventory_makes_no_host_unknown(bench: BotHarness) -> None:
 
 
 @pytest.mark.parametrize("stored", ["{x", "", "1", '{"action": "dance", "user": "x", "requested_at": 1}'])
-def test_nor_does_a_word_that_nobody_said_hold_a_run(bench: BotHarness, stored: str) -> None:
+def test_ignores_an_invalid_hold(bench: BotHarness, stored: str) -> None:
     run = bench.create_run("running")
     bench.redis.zadd(hold_key(run), {stored: 1e12})
     assert bench.runs.current_hold(run) is None
 
 
-def test_what_somebody_typed_who_may_not_ask_is_not_kept(bench: BotHarness) -> None:
+def test_does_not_record_the_text_of_an_unauthorized_user(bench: BotHarness) -> None:
     bench.types("guest", "hunter2 is my password")
     (fact,) = bench.audit_facts()
     assert "hunter2" not in str(fact)
 
 
-def test_slack_makes_no_links_of_what_merely_stands_there(bench: BotHarness) -> None:
+def test_slack_turns_no_plain_text_into_links(bench: BotHarness) -> None:
     bench.types("alice", "help")
     assert all(block["text"]["verbatim"] for block in bench.replies[0].blocks)

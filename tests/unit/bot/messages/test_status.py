@@ -1,4 +1,4 @@
-"""`/swarm status`: what goes on and waits before what was last; one run as its message shows it, no dead button."""
+"""Test `/swarm status`: the order of the list, and one run as its message shows it, without buttons."""
 
 import pytest
 from redis import Redis
@@ -38,25 +38,25 @@ def emit_start(bench: BotHarness, run: str, host: str, of: str = "") -> None:
     bench.emit(run, JobStarted(host))
 
 
-def test_a_fleet_is_told_as_its_own_message_tells_it(bench: BotHarness) -> None:
+def test_lists_a_fleet_with_the_status_of_its_message(bench: BotHarness) -> None:
     run = bench.create_run("fleet")
     assert "planned: start?, 0 of 1 hosts" in status_reply(bench, "status")
     bench.clicks("alice", f"{run}:1", "start")
-    assert f"🐝 `{run}`  migrate all  <@U01ALICE>, 0 s ago  going on, 0 of 1 hosts" in status_reply(bench, "status")
-    assert "kaditz  worker  not yet" in status_reply(bench, f"status {run}")
+    assert f"🐝 `{run}`  migrate all  <@U01ALICE>, 0 s ago  running, 0 of 1 hosts" in status_reply(bench, "status")
+    assert "kaditz  worker  pending" in status_reply(bench, f"status {run}")
 
 
-def test_a_fleet_that_was_called_off_is_not_done(bench: BotHarness) -> None:
+def test_lists_a_cancelled_fleet_as_cancelled(bench: BotHarness) -> None:
     run = bench.create_run("fleet")
     bench.clicks("bob", f"{run}:1", "cancel")
     assert f"🚫 `{run}`  migrate all  <@U01ALICE>, 0 s ago  cancelled, 0 of 1 hosts" in status_reply(bench, "status")
     reply = status_reply(bench, f"status {run}")
     assert "🚫 *Migrate the whole fleet*  cancelled" in reply
-    assert f"Nothing was changed.\n/swarm retry {run}" in reply
+    assert f"Nothing was changed.\nRun /swarm retry {run}" in reply
 
 
 @pytest.mark.parametrize("where", ["C01OPS", "C04LEI"])
-def test_what_waits_is_listed_before_any_number_of_later_runs(bench: BotHarness, where: str) -> None:
+def test_lists_waiting_runs_before_any_number_of_later_runs(bench: BotHarness, where: str) -> None:
     run = bench.create_run("pending")
     for _ in range(30):
         bench.advance_clock(1)
@@ -69,26 +69,26 @@ def test_what_waits_is_listed_before_any_number_of_later_runs(bench: BotHarness,
     assert len(lines) == (12 if where == OPS else 1)
 
 
-def test_more_than_a_message_takes_are_counted(bench: BotHarness) -> None:
+def test_counts_runs_that_do_not_fit(bench: BotHarness) -> None:
     for number in range(20):
         emit_start(bench, f"run{number:05}", "kaditz", of="fleetrun" if number else "")
         bench.advance_clock(1)
     lines = status_reply(bench, "status").splitlines()
-    assert "run00000" in lines[0], "a fleet, or a host of none, before those of a fleet"
+    assert "run00000" in lines[0], "fleets and single hosts come before the hosts of a fleet"
     assert (len(lines), lines[-1]) == (17, "and 4 more")
 
 
 ANSWERS = {
     "pending": ("Accept: `/swarm accept {run}`", "Reject: `/swarm reject {run}`"),
     "warned": ("Continue: `/swarm continue {run}`", "Cancel: `/swarm cancel {run}`"),
-    "stop": ("Stop it: `/swarm continue {run}`", "Leave it: `/swarm cancel {run}`"),
-    "store": ("Remove it: `/swarm continue {run}`", "Keep it: `/swarm cancel {run}`"),
-    "fleet": ("Start: by the button in the run's own message", "Cancel: `/swarm cancel {run}`"),
+    "stop": ("Stop: `/swarm continue {run}`", "Keep: `/swarm cancel {run}`"),
+    "store": ("Remove: `/swarm continue {run}`", "Keep: `/swarm cancel {run}`"),
+    "fleet": ("Start: use the button in the run's message", "Cancel: `/swarm cancel {run}`"),
 }
 
 
 @pytest.mark.parametrize("state", ANSWERS)
-def test_one_run_has_no_dead_buttons_and_says_what_to_type(bench: BotHarness, state: str) -> None:
+def test_shows_commands_instead_of_buttons(bench: BotHarness, state: str) -> None:
     run = bench.create_run(state)
     text = status_reply(bench, f"status {run}")
     rendered = bench.replies[-1].blocks
@@ -99,7 +99,7 @@ def test_one_run_has_no_dead_buttons_and_says_what_to_type(bench: BotHarness, st
 
 
 @pytest.mark.parametrize(("state", "verdict"), [("pending", "accept"), ("warned", "continue"), ("store", "cancel")])
-def test_what_it_says_to_type_does_what_the_button_does(bench: BotHarness, state: str, verdict: str) -> None:
+def test_the_shown_command_does_what_the_button_does(bench: BotHarness, state: str, verdict: str) -> None:
     run = bench.create_run(state)
     bench.types("bob", f"{verdict} {run}")
     record = bench.runs.record(run)
@@ -107,7 +107,7 @@ def test_what_it_says_to_type_does_what_the_button_does(bench: BotHarness, state
     assert record.decisions == (Decision(1, verdict, IDS["bob"], record.decisions[0].decided_at, "f00d"),)  # type: ignore[arg-type]
 
 
-def test_of_two_that_wait_under_one_beginning_none_is_taken(bench: BotHarness) -> None:
+def test_an_ambiguous_node_id_decides_nothing(bench: BotHarness) -> None:
     run = bench.create_run("pending")
     emit_start(bench, "zzzzzzzz", "tondi")
     other = Candidate("tondi", NODE[:6] + "x" * 19, "198.18.0.73", "tondi", "26.1.5")
@@ -117,16 +117,16 @@ def test_of_two_that_wait_under_one_beginning_none_is_taken(bench: BotHarness) -
     bench.emit("zzzzzzzz", question)
     before = list(bench.enqueued_requests())
     for verdict in ("accept", "reject"):
-        says = status_reply(bench, f"{verdict} {NODE[:6]}", "bob")
-        assert says.startswith(f"More than one waits here as {NODE[:6]}: ")
-        assert f"{run} (migrate kaditz)" in says
-        assert "zzzzzzzz (migrate tondi)" in says
+        reply = status_reply(bench, f"{verdict} {NODE[:6]}", "bob")
+        assert reply.startswith(f"More than one run is waiting as {NODE[:6]}: ")
+        assert f"{run} (migrate kaditz)" in reply
+        assert "zzzzzzzz (migrate tondi)" in reply
     assert (list(bench.enqueued_requests()), bench.decision_keys()) == (before, set())
     bench.types("bob", f"accept {NODE[:7]}")
     assert bench.decision_keys() == {f"bot:run:{run}:decision:1"}
 
 
-def test_of_two_runs_that_ask_about_one_node_the_last_is_meant(bench: BotHarness) -> None:
+def test_a_node_id_means_the_latest_run_about_the_node(bench: BotHarness) -> None:
     first = bench.create_run("pending")
     bench.advance_clock(60)
     emit_start(bench, "zzzzzzzz", "kaditz")
@@ -145,7 +145,7 @@ def test_of_two_runs_that_ask_about_one_node_the_last_is_meant(bench: BotHarness
     assert "That is decided already" in bench.replies[-1].text
 
 
-def test_a_node_that_waits_elsewhere_is_not_taken_for_one_here(bench: BotHarness) -> None:
+def test_a_node_id_means_no_run_of_another_channel(bench: BotHarness) -> None:
     lei, run = bench.create_run("pending-lei"), bench.create_run("pending")
     bench.types("bob", f"accept {NODE[:6]}")
     assert bench.decision_keys() == {f"bot:run:{run}:decision:1"}
@@ -153,7 +153,7 @@ def test_a_node_that_waits_elsewhere_is_not_taken_for_one_here(bench: BotHarness
     assert lei != run
 
 
-def test_what_was_rejected_is_kept_as_it_was_typed(bench: BotHarness) -> None:
+def test_stores_the_normalized_command(bench: BotHarness) -> None:
     bench.create_run("pending-lei")
     bench.types("bob", f"reject {NODE[:6]} —remove")
     assert bench.runs.recent(1)[0].command_text == f"reject {NODE[:6]} --remove"

@@ -75,8 +75,8 @@ def test_a_day_that_is_over_is_told_once(world: World) -> None:
         world.look()
     posts = world.checkpoint_posts()
     assert [text.split(" has ")[0] for text in posts] == [
-        "📒 2026-11-23 (UTC) is over. The record now",
-        "📒 2026-11-24 (UTC) is over. The record now",
+        "📒 End of 2026-11-23 (UTC): the audit log",
+        "📒 End of 2026-11-24 (UTC): the audit log",
     ]
     head = world.audit.head()
     assert head

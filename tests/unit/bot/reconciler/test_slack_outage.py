@@ -272,7 +272,7 @@ def test_shut_out_the_run_goes_on_and_its_asker_is_told(world: World, how: str, 
     if when != "the end":
         world.look(LONG)
         (message,) = world.private
-        assert "I may not write into this channel" in message
+        assert "I can't post in this channel" in message
     world.tell(run, DONE)
     world.look(10 * MINUTE)
     assert sum(DONE.summary in message for message in world.private) == 1

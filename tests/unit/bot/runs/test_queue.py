@@ -21,7 +21,7 @@ def test_a_poisoned_job_costs_the_bot_nothing(redis: Redis, kind: str, monkeypat
 
 
 @pytest.mark.parametrize(("status", "state"), [
-    ("queued", "queued"), ("started", "running"), ("finished", "over"), ("failed", "lost"), ("stopped", "lost"),
+    ("queued", "queued"), ("started", "running"), ("finished", "finished"), ("failed", "lost"), ("stopped", "lost"),
     ("canceled", "lost"), ("deferred", "queued"), ("bogus", "lost"), (b"\xff", "lost"), ("x" * 100_000, "lost"),
 ])  # fmt: skip
 def test_what_rq_says_of_a_job(redis: Redis, status: str | bytes, state: str) -> None:

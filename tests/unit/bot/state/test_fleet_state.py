@@ -1,4 +1,4 @@
-"""What may begin next in a fleet, what a hold means for it, and how it ended: laws over any fleet, words of a few."""
+"""Test which hosts of a fleet start next, what a hold means, and how the fleet ends: laws over any fleet, and cases."""
 
 from dataclasses import replace
 
@@ -6,15 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.state import fleet_state as fleets
-from bot.state.fleet_state import FleetState, decisions_from_hold, fleet_status, hosts_to_start, outcome
+from bot.state.fleet_state import (
+    FleetState,
+    decisions_from_hold,
+    fleet_status,
+    fold_fleet,
+    hosts_to_start,
+    outcome,
+)
 from imker.protocol.events import JobFinished
 from imker.protocol.values import HostPlan
 from tests.support.fleet_states import ALL, BOB, FLEET, Word, build_fleet, host_plan, host_run
 
-WORDS = {
-    "ahead": "ahead", "queued": "going", "going": "going", "continue": "asking", "resume": "asking",
-    "pending": "pending", "done": "done", "nothing": "done", "containers": "done",
+STATUSES = {
+    "pending": "pending", "queued": "running", "running": "running", "continue": "waiting", "resume": "waiting",
+    "accept": "unaccepted", "done": "done", "nothing": "done", "containers": "done",
     "stop": "done", "store": "done", "kept": "done",
     "failed": "failed", "refused": "failed", "restored": "failed", "lost": "failed",
     "cancelled": "cancelled", "declined": "cancelled",
@@ -22,21 +28,21 @@ WORDS = {
 
 
 @pytest.mark.parametrize("word", ALL)
-def test_how_a_hosts_own_run_counts(word: Word) -> None:
+def test_maps_a_hosts_run_to_its_status(word: Word) -> None:
     (only,) = build_fleet([(host_plan("a"), word)]).hosts
-    assert only.status == WORDS[word]
+    assert only.status == STATUSES[word]
 
 
-def test_without_a_plan_there_is_no_fleet() -> None:
-    assert fleets.fold_fleet(host_run("a", "going"), {}, None) is None
+def test_returns_no_fleet_before_its_plan() -> None:
+    assert fold_fleet(host_run("a", "running"), {}, None) is None
 
 
-# --- what begins ------------------------------------------------------------------------------------------------------
+# --- which hosts start -----------------------------------------------------------------------------------------------
 
 
 @st.composite
 def plans(draw: st.DrawFn) -> list[HostPlan]:
-    """Legs as jobs.fleet arranges them: waves in a row, of which only workers share one."""
+    """Return host plans as the RQ workers arrange them: waves in order, of which only workers share one."""
     sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
     return [
         host_plan(f"h{wave}-{n}", "worker" if size > 1 else "manager", wave)
@@ -56,178 +62,182 @@ def any_fleet(draw: st.DrawFn) -> FleetState:
 
 
 @given(any_fleet())
-def test_what_begins_is_of_one_wave_after_all_before_it_settled_and_never_too_much(state_of_fleet: FleetState) -> None:
-    begins = hosts_to_start(state_of_fleet)
-    if not begins:
+def test_starts_hosts_of_one_wave_after_the_earlier_waves_settled_and_within_the_limit(fleet: FleetState) -> None:
+    starting = hosts_to_start(fleet)
+    if not starting:
         return
-    assert state_of_fleet.start
-    assert not state_of_fleet.is_held("pause")
-    assert not state_of_fleet.is_held("cancel")
-    (wave,) = {begin.wave for begin in begins}
-    assert all(begin.status in ("done", "pending") for begin in state_of_fleet.hosts if begin.plan.wave < wave)
-    assert all(begin.status == "ahead" for begin in state_of_fleet.hosts if begin.plan in begins)
-    busy = [begin for begin in state_of_fleet.hosts if begin.status in ("going", "asking") and begin.plan.wave == wave]
-    assert len(busy) + len(begins) <= state_of_fleet.plan.parallel
-    assert not state_of_fleet.with_status("failed", "cancelled")
+    assert fleet.start
+    assert not fleet.is_held("pause")
+    assert not fleet.is_held("cancel")
+    (wave,) = {host.wave for host in starting}
+    assert all(host.status in ("done", "unaccepted") for host in fleet.hosts if host.plan.wave < wave)
+    assert all(host.status == "pending" for host in fleet.hosts if host.plan in starting)
+    busy = [host for host in fleet.hosts if host.status in ("running", "waiting") and host.plan.wave == wave]
+    assert len(busy) + len(starting) <= fleet.plan.parallel
+    assert not fleet.with_status("failed", "cancelled")
 
 
 @given(any_fleet())
-def test_a_fleet_that_goes_on_never_stands_still(state_of_fleet: FleetState) -> None:
-    """Whoever says that it is going on has something that goes on, or begins it now."""
-    if fleet_status(state_of_fleet) == "going":
-        assert hosts_to_start(state_of_fleet) or state_of_fleet.with_status("going")
+def test_a_running_fleet_always_makes_progress(fleet: FleetState) -> None:
+    """Check that a running fleet has a running host or starts one now."""
+    if fleet_status(fleet) == "running":
+        assert hosts_to_start(fleet) or fleet.with_status("running")
 
 
-@given(plans(), st.integers(1, 3), st.sampled_from(["done", "pending", "containers"]), st.data())
-def test_from_the_start_to_the_end_each_host_has_its_turn_managers_alone(
-    legs: list[HostPlan], parallel: int, ends: Word, draw: st.DataObject
+@given(plans(), st.integers(1, 3), st.sampled_from(["done", "accept", "containers"]), st.data())
+def test_migrates_every_host_in_order_and_managers_one_by_one(
+    host_plans: list[HostPlan], parallel: int, ends: Word, data: st.DataObject
 ) -> None:
-    words: dict[str, Word] = {leg.host: "ahead" for leg in legs}
+    words: dict[str, Word] = {plan.host: "pending" for plan in host_plans}
     started: list[str] = []
     while True:
-        state_of_fleet = build_fleet([(leg, words[leg.host]) for leg in legs], parallel=parallel)
-        begins = hosts_to_start(state_of_fleet)
-        words |= {leg.host: "going" for leg in begins}
-        started += [leg.host for leg in begins]
-        going = [leg for leg in legs if words[leg.host] == "going"]
-        if not going:
+        fleet = build_fleet([(plan, words[plan.host]) for plan in host_plans], parallel=parallel)
+        starting = hosts_to_start(fleet)
+        words |= {plan.host: "running" for plan in starting}
+        started += [plan.host for plan in starting]
+        running = [plan for plan in host_plans if words[plan.host] == "running"]
+        if not running:
             break
-        assert len(going) <= parallel
-        assert len(going) == 1 or all(leg.role == "worker" for leg in going)
-        words[draw.draw(st.sampled_from([leg.host for leg in going]))] = ends
-    assert started == [leg.host for leg in legs]
-    assert fleet_status(state_of_fleet) == ("pending" if ends == "pending" else "over")
+        assert len(running) <= parallel
+        assert len(running) == 1 or all(plan.role == "worker" for plan in running)
+        words[data.draw(st.sampled_from([plan.host for plan in running]))] = ends
+    assert started == [plan.host for plan in host_plans]
+    assert fleet_status(fleet) == ("unaccepted" if ends == "accept" else "finished")
 
 
 @pytest.mark.parametrize("word", ["failed", "refused", "restored", "lost", "cancelled", "declined"])
-def test_a_canary_that_does_not_get_there_stops_all_others(word: Word) -> None:
-    state_of_fleet = build_fleet(
-        [(host_plan("canary", "manager"), word), (host_plan("a", wave=1), "ahead"), (host_plan("b", wave=1), "ahead")]
+def test_a_failed_canary_stops_all_other_hosts(word: Word) -> None:
+    fleet = build_fleet(
+        [
+            (host_plan("canary", "manager"), word),
+            (host_plan("a", wave=1), "pending"),
+            (host_plan("b", wave=1), "pending"),
+        ]
     )
-    assert hosts_to_start(state_of_fleet) == ()
-    assert fleet_status(state_of_fleet) == "over"
+    assert hosts_to_start(fleet) == ()
+    assert fleet_status(fleet) == "finished"
 
 
-BESIDE: tuple[Word, ...] = ("done", "failed", "going", "ahead")
+MIXED: tuple[Word, ...] = ("done", "failed", "running", "pending")
 
 
-def test_what_runs_beside_a_failure_runs_to_its_end() -> None:
-    state_of_fleet = build_fleet(
-        [(host_plan(word, wave=wave), word) for wave, word in zip((0, 1, 1, 1), BESIDE, strict=True)]
-    )
-    assert (hosts_to_start(state_of_fleet), fleet_status(state_of_fleet), outcome(state_of_fleet)) == (
+def test_hosts_that_run_during_a_failure_finish() -> None:
+    fleet = build_fleet([(host_plan(word, wave=wave), word) for wave, word in zip((0, 1, 1, 1), MIXED, strict=True)])
+    assert (hosts_to_start(fleet), fleet_status(fleet), outcome(fleet)) == (
         (),
-        "going",
+        "running",
         None,
     )
 
 
 # --- holds ------------------------------------------------------------------------------------------------------------
 
-HELD: tuple[Word, ...] = ("done", "resume", "continue", "ahead")
+HELD: tuple[Word, ...] = ("done", "resume", "continue", "pending")
 PAUSED = [(host_plan(word, wave=wave), word) for wave, word in enumerate(HELD)]
 
 
 @pytest.mark.parametrize(("hold", "verdict"), [("resume", "continue"), ("cancel", "cancel")])
-def test_the_fleets_word_answers_hosts_that_stopped_for_a_pause_and_no_other_question(hold: str, verdict: str) -> None:
+def test_resume_and_cancel_answer_paused_hosts_and_no_other_question(hold: str, verdict: str) -> None:
     ((view, decision),) = decisions_from_hold(build_fleet(PAUSED, hold=hold))
     assert view.record.run == "run-resume"
     assert (decision.choice, decision.user, decision.job) == (verdict, BOB, view.record.job_count)
 
 
 @pytest.mark.parametrize("hold", ["", "pause"])
-def test_as_long_as_nobody_says_go_on_nobody_is_answered_for(hold: str) -> None:
+def test_answers_no_host_without_resume_or_cancel(hold: str) -> None:
     assert decisions_from_hold(build_fleet(PAUSED, hold=hold)) == ()
 
 
-AHEAD, DONE, PENDING, GOING, ASKS, FAILED = "ahead", "done", "pending", "going", "continue", "failed"
+PENDING, DONE, ACCEPT, RUNNING, ASKS, FAILED = "pending", "done", "accept", "running", "continue", "failed"
 STATES: list[tuple[tuple[Word, ...], bool, str, str]] = [
-    ((AHEAD, AHEAD), False, "", "asking"),
-    ((AHEAD, AHEAD), True, "", "going"),
-    ((AHEAD, AHEAD), True, "pause", "paused"),
-    ((AHEAD, AHEAD), True, "resume", "going"),
-    ((AHEAD, AHEAD), True, "cancel", "over"),
-    ((GOING, AHEAD), True, "pause", "going"),
-    ((GOING, AHEAD), True, "cancel", "going"),
-    (("resume", AHEAD), True, "pause", "paused"),
-    ((ASKS, AHEAD), True, "", "asking"),
-    ((FAILED, GOING), True, "", "going"),
-    ((FAILED, AHEAD), True, "", "over"),
-    ((PENDING, AHEAD), True, "", "going"),
-    ((PENDING, DONE), True, "", "pending"),
-    ((PENDING, FAILED), True, "", "over"),
-    ((PENDING, FAILED, AHEAD), True, "", "over"),
-    ((PENDING, FAILED, GOING), True, "", "going"),
-    ((PENDING, AHEAD), True, "cancel", "over"),
-    ((DONE, DONE), True, "", "over"),
-    ((DONE, DONE), True, "pause", "over"),
+    ((PENDING, PENDING), False, "", "waiting"),
+    ((PENDING, PENDING), True, "", "running"),
+    ((PENDING, PENDING), True, "pause", "paused"),
+    ((PENDING, PENDING), True, "resume", "running"),
+    ((PENDING, PENDING), True, "cancel", "finished"),
+    ((RUNNING, PENDING), True, "pause", "running"),
+    ((RUNNING, PENDING), True, "cancel", "running"),
+    (("resume", PENDING), True, "pause", "paused"),
+    ((ASKS, PENDING), True, "", "waiting"),
+    ((FAILED, RUNNING), True, "", "running"),
+    ((FAILED, PENDING), True, "", "finished"),
+    ((ACCEPT, PENDING), True, "", "running"),
+    ((ACCEPT, DONE), True, "", "unaccepted"),
+    ((ACCEPT, FAILED), True, "", "finished"),
+    ((ACCEPT, FAILED, PENDING), True, "", "finished"),
+    ((ACCEPT, FAILED, RUNNING), True, "", "running"),
+    ((ACCEPT, PENDING), True, "cancel", "finished"),
+    ((DONE, DONE), True, "", "finished"),
+    ((DONE, DONE), True, "pause", "finished"),
 ]
 
 
 @pytest.mark.parametrize(("words", "started", "hold", "expected"), STATES)
-def test_how_a_fleet_stands(words: tuple[Word, ...], started: bool, hold: str, expected: str) -> None:
-    state_of_fleet = build_fleet(
+def test_fleet_status(words: tuple[Word, ...], started: bool, hold: str, expected: str) -> None:
+    fleet = build_fleet(
         [(host_plan(f"h{n}", wave=n), word) for n, word in enumerate(words)], started=started, hold=hold
     )
-    assert fleet_status(state_of_fleet) == expected
+    assert fleet_status(fleet) == expected
 
 
-# --- its last word ----------------------------------------------------------------------------------------------------
+# --- outcome ---------------------------------------------------------------------------------------------------------
 
 
 @given(any_fleet())
-def test_a_last_word_is_said_exactly_when_nothing_can_happen_any_more(state_of_fleet: FleetState) -> None:
-    if state_of_fleet.start:
-        assert (outcome(state_of_fleet) is not None) is (fleet_status(state_of_fleet) == "over")
+def test_has_an_outcome_exactly_when_it_has_finished(fleet: FleetState) -> None:
+    if fleet.start:
+        assert (outcome(fleet) is not None) is (fleet_status(fleet) == "finished")
 
 
-def test_all_moved() -> None:
-    state_of_fleet = build_fleet(
+def test_outcome_when_all_hosts_are_done() -> None:
+    fleet = build_fleet(
         [(host_plan("m", "manager"), "done"), (host_plan("a", wave=1), "store"), (host_plan("b", wave=1), "containers")]
     )
-    assert outcome(state_of_fleet) == JobFinished("done", "3 hosts moved: 1 as managers, 2 as workers.")
+    assert outcome(fleet) == JobFinished("done", "3 hosts migrated: 1 manager, 2 workers.")
 
 
 @pytest.mark.parametrize(
     ("word", "expected_outcome", "why"),
     [
         ("failed", "failed", "a: apt-get install failed"),
-        ("lost", "failed", "a: RQ reports that its job failed"),
+        ("lost", "failed", "a: the RQ worker stopped"),
         ("cancelled", "cancelled", "a: cancelled"),
         ("declined", "cancelled", "a: cancelled"),
     ],
 )
-def test_what_stopped_it_who_is_in_and_who_was_not_begun(word: Word, expected_outcome: str, why: str) -> None:
-    state_of_fleet = build_fleet(
-        [(host_plan("m", "manager"), "done"), (host_plan("a", wave=1), word), (host_plan("b", wave=2), "ahead")]
+def test_outcome_names_the_reason_the_done_hosts_and_the_hosts_not_started(
+    word: Word, expected_outcome: str, why: str
+) -> None:
+    fleet = build_fleet(
+        [(host_plan("m", "manager"), "done"), (host_plan("a", wave=1), word), (host_plan("b", wave=2), "pending")]
     )
-    again = f"/swarm retry {FLEET} goes on from what is true then."
-    assert outcome(state_of_fleet) == JobFinished(expected_outcome, why, "In the swarm: m. Not begun: b.", again)  # type: ignore[arg-type]
+    hint = f"Run /swarm retry {FLEET}: it re-plans from the current state and migrates the remaining hosts."
+    assert outcome(fleet) == JobFinished(expected_outcome, why, "In the swarm: m. Not started: b.", hint)  # type: ignore[arg-type]
 
 
-def test_cancelled_before_the_next_host() -> None:
-    ended = outcome(
-        build_fleet([(host_plan("m", "manager"), "done"), (host_plan("b", wave=1), "ahead")], hold="cancel")
+def test_outcome_when_cancelled_between_hosts() -> None:
+    end = outcome(
+        build_fleet([(host_plan("m", "manager"), "done"), (host_plan("b", wave=1), "pending")], hold="cancel")
     )
-    assert ended is not None
-    assert (ended.outcome, ended.summary, ended.user) == ("cancelled", "cancelled", "U02BOB")
+    assert end is not None
+    assert (end.outcome, end.summary, end.user) == ("cancelled", "cancelled", "U02BOB")
 
 
-def test_a_failure_is_not_hidden_behind_managers_that_wait() -> None:
-    state_of_fleet = build_fleet(
+def test_outcome_is_failed_although_managers_wait_to_be_accepted() -> None:
+    fleet = build_fleet(
         [
             (host_plan("m", "manager"), "done"),
-            (host_plan("n", "manager", 1), "pending"),
+            (host_plan("n", "manager", 1), "accept"),
             (host_plan("b", wave=2), "failed"),
         ]
     )
-    ended = outcome(state_of_fleet)
-    assert ended is not None
-    assert (ended.outcome, ended.summary) == ("failed", "b: apt-get install failed")
-    assert ended.state == "In the swarm: m. Waiting to be accepted: n. Not begun: none."
+    end = outcome(fleet)
+    assert end is not None
+    assert (end.outcome, end.summary) == ("failed", "b: apt-get install failed")
+    assert end.state == "In the swarm: m. Waiting to be accepted: n. Not started: none."
 
 
-def test_a_plan_that_was_refused_ends_with_its_own_word() -> None:
-    before_start = build_fleet([(host_plan("a"), "ahead")], started=False)
-    refused = JobFinished("refused", "not to be touched as it is: a")
-    assert outcome(replace(before_start, run=replace(before_start.run, status="over", outcome=refused))) == refused
+def test_outcome_of_a_refused_plan_is_that_of_its_job() -> None:
+    before_start = build_fleet([(host_plan("a"), "pending")], started=False)
+    refused = JobFinished("refused", "blocking findings for a")
+    assert outcome(replace(before_start, run=replace(before_start.run, status="finished", outcome=refused))) == refused

@@ -1,4 +1,4 @@
-"""What pause, resume, cancel and retry mean, for every state a run or a fleet can be in."""
+"""Test what pause, resume, cancel, and retry mean, for every state of a run or a fleet."""
 
 from dataclasses import replace
 
@@ -12,14 +12,14 @@ from imker.protocol.commands import Command, ListHosts, ListNodes, Migrate, Migr
 from tests.support.fleet_states import ALL, FLEET, Word, build_fleet, host_plan, host_run
 from tests.unit.bot.state.test_fleet_state import any_fleet
 
-WORDS: tuple[RunAction, ...] = ("pause", "resume", "cancel", "retry")
-# what each of pause, resume, cancel, retry is then: h(eld), the question's answer y(es) or n(o), s(tarted), - (no)
+ACTIONS: tuple[RunAction, ...] = ("pause", "resume", "cancel", "retry")
+# what pause, resume, cancel, and retry do: h(old), y(es) or n(o) to the question, s(tart a run), - (rejected)
 RUNS: list[tuple[Word, str]] = [
     ("queued", "h-h-"),
-    ("going", "h-h-"),
+    ("running", "h-h-"),
     ("continue", "--n-"),
     ("resume", "-yn-"),
-    ("pending", "--n-"),
+    ("accept", "--n-"),
     ("containers", "--n-"),
     ("done", "---s"),
     ("failed", "---s"),
@@ -28,23 +28,23 @@ RUNS: list[tuple[Word, str]] = [
     ("declined", "---s"),
 ]
 FLEETS: list[tuple[tuple[Word, ...], bool, str, str]] = [
-    (("ahead", "ahead"), False, "", "--n-"),  # planned, and not started
-    (("ahead", "ahead"), True, "", "h-h-"),
-    (("going", "ahead"), True, "", "h-h-"),
-    (("going", "ahead"), True, "pause", "-hh-"),
-    (("resume", "ahead"), True, "pause", "-hh-"),
-    (("going", "ahead"), True, "resume", "h-h-"),
-    (("going", "ahead"), True, "cancel", "----"),
-    (("done", "ahead"), True, "cancel", "---s"),
+    (("pending", "pending"), False, "", "--n-"),  # planned, not started
+    (("pending", "pending"), True, "", "h-h-"),
+    (("running", "pending"), True, "", "h-h-"),
+    (("running", "pending"), True, "pause", "-hh-"),
+    (("resume", "pending"), True, "pause", "-hh-"),
+    (("running", "pending"), True, "resume", "h-h-"),
+    (("running", "pending"), True, "cancel", "----"),
+    (("done", "pending"), True, "cancel", "---s"),
     (("done", "failed"), True, "", "---s"),
     (("done", "done"), True, "", "---s"),
-    (("pending", "done"), True, "", "h-h-"),
-    (("pending", "failed"), True, "", "---s"),
+    (("accept", "done"), True, "", "h-h-"),
+    (("accept", "failed"), True, "", "---s"),
 ]
 
 
-def letter(view_word: object) -> str:
-    match view_word:
+def letter(resolution: object) -> str:
+    match resolution:
         case SetHold():
             return "h"
         case DecideRun("continue"):
@@ -55,21 +55,21 @@ def letter(view_word: object) -> str:
             return "s"
         case Rejected():
             return "-"
-    raise AssertionError(view_word)
+    raise AssertionError(resolution)
 
 
 @pytest.mark.parametrize(("word", "expected"), RUNS)
-def test_a_hosts_run(word: Word, expected: str) -> None:
+def test_resolves_actions_on_a_run(word: Word, expected: str) -> None:
     view = host_run("kaditz", word)
-    assert "".join(letter(resolve(view, None, what)) for what in WORDS) == expected
+    assert "".join(letter(resolve(view, None, action)) for action in ACTIONS) == expected
 
 
 @pytest.mark.parametrize(("words", "started", "hold", "expected"), FLEETS)
-def test_a_fleets_run(words: tuple[Word, ...], started: bool, hold: str, expected: str) -> None:
-    state_of_fleet = build_fleet(
+def test_resolves_actions_on_a_fleet(words: tuple[Word, ...], started: bool, hold: str, expected: str) -> None:
+    fleet = build_fleet(
         [(host_plan(f"h{n}", wave=n), word) for n, word in enumerate(words)], started=started, hold=hold
     )
-    assert "".join(letter(resolve(state_of_fleet.run, state_of_fleet, what)) for what in WORDS) == expected
+    assert "".join(letter(resolve(fleet.run, fleet, action)) for action in ACTIONS) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,38 +83,47 @@ def test_a_fleets_run(words: tuple[Word, ...], started: bool, hold: str, expecte
         (PlanHost("kaditz"), False),
     ],
 )
-def test_only_what_changes_something_can_be_held(command: Command, can_be_held: bool) -> None:
-    view = host_run("kaditz", "going")
+def test_only_runs_that_change_a_host_can_be_held(command: Command, can_be_held: bool) -> None:
+    view = host_run("kaditz", "running")
     reads = replace(view, record=replace(view.record, command=command))
     assert isinstance(resolve(reads, None, "pause"), SetHold) is can_be_held
 
 
-def test_a_retry_is_the_same_command_again() -> None:
+def test_retry_starts_the_same_command() -> None:
     assert resolve(host_run("kaditz", "lost"), None, "retry") == StartRun(Migrate("kaditz"), "migrate kaditz")
-    state_of_fleet = build_fleet([(host_plan("a"), "failed")])
-    assert resolve(state_of_fleet.run, state_of_fleet, "retry") == StartRun(MigrateAll(), "migrate all")
+    fleet = build_fleet([(host_plan("a"), "failed")])
+    assert resolve(fleet.run, fleet, "retry") == StartRun(MigrateAll(), "migrate all")
 
 
-def test_the_words() -> None:
-    going = host_run("kaditz", "going")
-    assert resolve(going, None, "pause") == SetHold(
-        "pause", "Run run-kaditz pauses after the step it is in. Go on: /swarm resume"
+def test_replies() -> None:
+    running = host_run("kaditz", "running")
+    assert resolve(running, None, "pause") == SetHold(
+        "pause",
+        "Run `run-kaditz` pauses after the current step. To resume it, type `/swarm resume run-kaditz`.",
     )
-    assert resolve(going, None, "resume") == Rejected("Run run-kaditz is not one to resume now.")
-    assert resolve(going, None, "retry") == Rejected(
-        "Run run-kaditz is not over yet. /swarm status run-kaditz shows it."
+    assert resolve(running, None, "resume") == Rejected(
+        "Run `run-kaditz` can't be resumed: it is running. See `/swarm status run-kaditz`."
+    )
+    assert resolve(host_run("kaditz", "done"), None, "cancel") == Rejected(
+        "Run `run-kaditz` can't be cancelled: it has finished. See `/swarm status run-kaditz`."
+    )
+    assert resolve(running, None, "retry") == Rejected(
+        "Run `run-kaditz` hasn't finished yet. See `/swarm status run-kaditz`."
     )
     paused = build_fleet([(host_plan("a"), "resume")], hold="pause")
-    assert resolve(paused.run, paused, "resume") == SetHold("resume", f"Run {FLEET} goes on.")
+    assert resolve(paused.run, paused, "resume") == SetHold("resume", f"Run `{FLEET}` continues.")
+    assert resolve(paused.run, paused, "pause") == Rejected(
+        f"Run `{FLEET}` can't be paused: it is paused already. See `/swarm status {FLEET}`."
+    )
 
 
-@given(any_fleet(), st.sampled_from(WORDS))
-def test_what_is_going_on_is_never_begun_twice(state_of_fleet: FleetState, what: RunAction) -> None:
-    if state_of_fleet.with_status("going") and state_of_fleet.start:
-        assert not isinstance(resolve(state_of_fleet.run, state_of_fleet, what), StartRun)
+@given(any_fleet(), st.sampled_from(ACTIONS))
+def test_never_retries_a_running_fleet(fleet: FleetState, action: RunAction) -> None:
+    if fleet.with_status("running") and fleet.start:
+        assert not isinstance(resolve(fleet.run, fleet, action), StartRun)
 
 
-@pytest.mark.parametrize("word", [word for word in ALL if word != "ahead"])
+@pytest.mark.parametrize("word", [word for word in ALL if word != "pending"])
 def test_pause_and_resume_are_never_both_possible(word: Word) -> None:
-    intended = [resolve(host_run("kaditz", word), None, what) for what in ("pause", "resume")]
+    intended = [resolve(host_run("kaditz", word), None, action) for action in ("pause", "resume")]
     assert any(isinstance(item, Rejected) for item in intended)

@@ -1,4 +1,4 @@
-"""Any events, in any order, with repeats, fold to the same view; and whatever they say, Slack takes the message."""
+"""Test that any events fold to one state in any order, and that Slack accepts every message rendered from it."""
 
 import json
 import re
@@ -51,15 +51,17 @@ BODIES = st.one_of(
     st.builds(events.StepFailed, KEYS, HOSTILE),
     st.builds(events.ThreadDetail, HOSTILE, HOSTILE),
     st.builds(NodeTable, HOSTILE, st.floats(0, 2e9), tuples(ROWS, 5), HOSTILE),
-    st.builds(events.DecisionRequested, st.just("accept"), st.just("f"), CANDIDATES, st.just(values.Quorum(1, 0, 2, 0))),
+    st.builds(
+        events.DecisionRequested, st.just("accept"), st.just("f"), CANDIDATES, st.just(values.Quorum(1, 0, 2, 0))
+    ),
     st.builds(events.JobFinished, OUTCOMES, HOSTILE, HOSTILE, HOSTILE),
 )  # fmt: skip
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
-STATES = st.sampled_from(["queued", "running", "over", "lost"])
+STATUSES = st.sampled_from(["queued", "running", "finished", "lost"])
 
 
 def mrkdwn(value: object) -> list[str]:
-    """The texts in which Slack looks for mentions."""
+    """Return the texts in which Slack looks for mentions."""
     if isinstance(value, list):
         return [text for inner in value for text in mrkdwn(inner)]
     if not isinstance(value, dict):
@@ -72,78 +74,83 @@ def numbered(bodies: list[events.EventBody]) -> list[Event]:
     return [Event("k3fm9x2q", 1 + n // 8, 1 + n % 8, 1_795_440_000.0 + n, body) for n, body in enumerate(bodies)]
 
 
-@given(st.lists(BODIES, max_size=16).map(numbered), STATES, st.data())
-def test_order_and_repeats_do_not_matter(events: list[Event], state: str, data: st.DataObject) -> None:
+@given(st.lists(BODIES, max_size=16).map(numbered), STATUSES, st.data())
+def test_ignores_order_and_repeats(events: list[Event], status: str, data: st.DataObject) -> None:
     mixed = data.draw(st.permutations(events + events[: len(events) // 2]))
-    assert fold(RECORD, EventLog(tuple(mixed)), state, 0.0) == fold(RECORD, EventLog(tuple(events)), state, 0.0)  # type: ignore[arg-type]
+    assert fold(RECORD, EventLog(tuple(mixed)), status, 0.0) == fold(RECORD, EventLog(tuple(events)), status, 0.0)  # type: ignore[arg-type]
 
 
-@given(st.lists(BODIES, max_size=16).map(numbered), STATES)
-def test_slack_takes_every_message_and_no_host_can_ping(events: list[Event], state: str) -> None:
-    view = fold(RECORD, EventLog(tuple(events)), state, 1_795_440_060.0)  # type: ignore[arg-type]
-    for message in (run_message.render(view), *(run_message.thread_detail(detail) for _, detail in view.details)):
+@given(st.lists(BODIES, max_size=16).map(numbered), STATUSES)
+def test_slack_accepts_every_message_and_no_host_can_mention_users(events: list[Event], status: str) -> None:
+    state = fold(RECORD, EventLog(tuple(events)), status, 1_795_440_060.0)  # type: ignore[arg-type]
+    for message in (run_message.render(state), *(run_message.thread_detail(detail) for _, detail in state.details)):
         assert find_problems(list(message.blocks)) == []
         assert message.text
         assert len(message.text) < 40_000
         assert not re.findall(r"<[@!#][^>]*>", message.text)
         live = [tag for text in mrkdwn(list(message.blocks)) for tag in re.findall(r"<[@!#][^>]*>", text)]
-        assert [tag for tag in live if not tag.startswith("<!date^")] in ([], ["<@U01ALICE>"]), "only the asker's name"
+        assert [tag for tag in live if not tag.startswith("<!date^")] in ([], ["<@U01ALICE>"]), (
+            "only the requester is mentioned"
+        )
 
 
-def test_a_job_that_died_is_lost_and_one_that_ended_is_not() -> None:
+def test_a_run_is_lost_if_its_job_crashed_and_finished_if_it_reported_an_outcome() -> None:
     started = numbered(
         [events.JobStarted(), events.Planned((values.StepLine("a", "Join the swarm"),)), events.StepStarted("a")]
     )
     assert fold(RECORD, EventLog(tuple(started)), "running", 0.0).status == "running"
     lost = fold(RECORD, EventLog(tuple(started)), "lost", 0.0)
     assert lost.status == "lost"
-    words = run_message.render(lost).text
-    assert "Join the swarm" in words
-    assert "/swarm migrate kaditz" in words
+    text = run_message.render(lost).text
+    assert "Join the swarm" in text
+    assert "/swarm retry k3fm9x2q" in text
     assert (
         fold(RECORD, EventLog((*started, Event("r", 1, 9, 0.0, events.JobFinished("done", "x")))), "lost", 0.0).status
-        == "over"
+        == "finished"
     )
 
 
-def test_a_cancelled_run_is_over_and_says_by_whom() -> None:
+def test_a_cancelled_run_has_finished_and_names_the_user() -> None:
     record = RunRecord(**{**vars(RECORD), "decisions": (Decision(1, "cancel", "U01ALICE", 1_795_440_000.0),)})
-    view = fold(
-        record, EventLog(tuple(numbered([events.JobStarted(), events.DecisionRequested("continue", "f")]))), "over", 0.0
+    state = fold(
+        record,
+        EventLog(tuple(numbered([events.JobStarted(), events.DecisionRequested("continue", "f")]))),
+        "finished",
+        0.0,
     )
-    message = run_message.render(view)
-    assert view.status == "over"
+    message = run_message.render(state)
+    assert state.status == "finished"
     assert "Cancelled by <@U01ALICE>" in json.dumps(message.blocks)
     assert not [block for block in message.blocks if block["type"] == "actions"]
 
 
-def test_tables_of_no_node_and_of_five_hundred() -> None:
+def test_slack_accepts_tables_of_0_to_500_nodes() -> None:
     rows = tuple(
         NodeRow(f"{n:025}", n == 0, f"host{n}", "Accepted", "Ready", "Active", "", "26.1.5") for n in range(500)
     )
     for count in (0, 1, 99, 100, 500):
-        view = fold(
+        state = fold(
             RECORD, EventLog((Event("r", 1, 1, 0.0, NodeTable("connewitz", 0.0, rows[:count])),)), "running", 0.0
         )
-        assert find_problems(list(run_message.render(view).blocks)) == []
+        assert find_problems(list(run_message.render(state).blocks)) == []
     table = tables.table_of(NodeTable("connewitz", 0.0, rows))
-    assert len({row[0] for row in table.rows}) == 500, "shortened IDs still tell all apart"
+    assert len({row[0] for row in table.rows}) == 500, "shortened IDs stay distinct"
     assert tables.omitted_rows(table) > 0
 
 
-def test_a_run_that_goes_on_does_not_say_the_same_again_in_its_thread() -> None:
+def test_the_next_job_does_not_repeat_a_thread_detail() -> None:
     diff, other = events.ThreadDetail("kaditz: what changes", "- a"), events.ThreadDetail("apt on kaditz", "- a")
     numbered_details = [(1, 1, diff), (1, 2, other), (2, 1, diff)]
-    view = fold(
+    state = fold(
         RECORD,
         EventLog(tuple([Event("k3fm9x2q", job, n, float(job), body) for job, n, body in numbered_details])),
         "running",
         3.0,
     )
-    assert view.details == (("1-1", diff), ("1-2", other))
+    assert state.details == (("1-1", diff), ("1-2", other))
 
 
-def test_what_passed_and_is_to_be_known_is_shown_with_what_to_do() -> None:
+def test_shows_passed_checks_that_have_a_hint() -> None:
     note = values.Finding("docker group", "pass", "geschke is not in it", "Let Imker add it: --docker-group")
     warned = values.Finding("disk", "warn", "less than 2 GB left", "Make room.")
     (block,) = findings.render_findings((values.Finding("clock", "pass", "agrees with ours"), note, warned))

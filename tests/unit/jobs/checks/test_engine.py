@@ -45,9 +45,9 @@ def find_finding(plan: Plan, check: str) -> Finding:
 
 API: list[tuple[HostFacts, Level, str]] = [
     (host(), "pass", "answers over TLS"),
-    (host("-H unix:///var/run/docker.sock"), "block", "has no TCP port with TLS"),
-    (host("-H unix:///var/run/docker.sock", api_reachable=False), "block", "has no TCP port with TLS"),
-    (host(f"-H fd:// {TLS}"), "block", "has no TCP port"),
+    (host("-H unix:///var/run/docker.sock"), "block", "opens no TCP port with TLS"),
+    (host("-H unix:///var/run/docker.sock", api_reachable=False), "block", "opens no TCP port with TLS"),
+    (host(f"-H fd:// {TLS}"), "block", "opens no TCP port"),
     (host(f"-H fd:// {TLS}", message=HostEnvironment(has_tcp_socket=True)), "pass", "answers over TLS"),
     (host("-H tcp://0.0.0.0:2376 -H fd://"), "block", "no TCP port with TLS"),
     (host("-H tcp://0.0.0.0:2376 --tlsverify=false"), "block", "no TCP port with TLS"),
@@ -57,11 +57,11 @@ API: list[tuple[HostFacts, Level, str]] = [
         "block",
         "/etc/docker/server-key.pem cannot be",
     ),
-    (host(api_reachable=False), "warn", "does not answer over TLS from here now"),
-    (host(api_reachable=False, engine_version=""), "warn", "does not answer over TLS from here now"),
-    (host(api_reachable=False, engine_version="1.11.2"), "pass", "Engine 1.11.2 is asked by its own command"),
-    (host(api_reachable=False, options_changed=True), "pass", "is to answer once"),
-    (host(api_reachable=False, engine_version="", previously_running=("web",)), "pass", "is to answer once"),
+    (host(api_reachable=False), "warn", "is unreachable over TLS"),
+    (host(api_reachable=False, engine_version=""), "warn", "is unreachable over TLS"),
+    (host(api_reachable=False, engine_version="1.11.2"), "pass", "Engine 1.11.2 is read with the docker command"),
+    (host(api_reachable=False, options_changed=True), "pass", "expected to answer after"),
+    (host(api_reachable=False, engine_version="", previously_running=("web",)), "pass", "expected to answer after"),
 ]
 
 
@@ -111,7 +111,7 @@ def test_options_that_nobody_reads_are_shown_with_their_place(files: dict[str, s
 
 def test_what_live_restore_means_is_shown() -> None:
     finding = find_finding(plan_host(host(f"{TCP} --live-restore")), "live-restore")
-    assert (finding.level, finding.hint) == ("pass", "Before an Engine is restarted, drain its node.")
+    assert (finding.level, finding.hint) == ("pass", "Drain the node before you restart its Engine.")
     assert "containers stop with the Engine" in finding.text
     assert not find_finding(plan_host(host()), "live-restore").hint
 

@@ -39,33 +39,36 @@ def checked(
 
 
 CASES: list[tuple[str, HostEnvironment, Level, str]] = [
-    ("clock", replace(GOOD, clock_offset=4.9), "pass", "agrees with ours"),
-    ("clock", replace(GOOD, clock_offset=-12.0), "warn", "some seconds behind ours"),
-    ("clock", replace(GOOD, clock_offset=130.0), "warn", "over 2 min ahead of ours"),
-    ("clock", replace(GOOD, clock_offset=-7300.0), "block", "over 2 h behind ours"),
-    ("disk", replace(GOOD, free_bytes=None), "pass", "room enough"),
-    ("disk", replace(GOOD, free_bytes=2 * 2**30), "pass", "room enough"),
-    ("disk", replace(GOOD, free_bytes=2 * 2**30 - 1), "warn", "less than 2 GB left"),
-    ("disk", replace(GOOD, free_bytes=500 * 2**20 - 1), "block", "less than 500 MB left"),
+    ("clock", replace(GOOD, clock_offset=4.9), "pass", "in sync with Imker"),
+    ("clock", replace(GOOD, clock_offset=-12.0), "warn", "a few seconds behind Imker's"),
+    ("clock", replace(GOOD, clock_offset=130.0), "warn", "over 2 min ahead of Imker's"),
+    ("clock", replace(GOOD, clock_offset=-7300.0), "block", "over 2 h behind Imker's"),
+    ("disk", replace(GOOD, free_bytes=None), "pass", "enough free space"),
+    ("disk", replace(GOOD, free_bytes=2 * 2**30), "pass", "enough free space"),
+    ("disk", replace(GOOD, free_bytes=2 * 2**30 - 1), "warn", "less than 2 GB free"),
+    ("disk", replace(GOOD, free_bytes=500 * 2**20 - 1), "block", "less than 500 MB free"),
     ("init system", GOOD, "pass", "systemd"),
-    ("init system", replace(GOOD, init_system="init"), "block", "kaditz is run by init"),
-    ("apt lock", replace(GOOD, apt_lock_holder="apt (process 7)"), "warn", "apt (process 7) holds dpkg's lock"),
-    ("dpkg", replace(GOOD, broken_packages=("docker.io (iF)", "docker-cli (iU)")), "pass", "docker-cli (iU): will be mended"),
-    ("dpkg", replace(GOOD, broken_packages=("toy (iF)", "docker.io (iF)")), "warn", "not finished: toy (iF); it would"),
+    ("init system", replace(GOOD, init_system="init"), "block", "kaditz runs init"),
+    ("apt lock", replace(GOOD, apt_lock_holder="apt (process 7)"), "warn", "apt (process 7) holds the dpkg lock"),
+    (
+        "dpkg", replace(GOOD, broken_packages=("docker.io (iF)", "docker-cli (iU)")), "pass",
+        "docker-cli (iU): will be repaired",
+    ),
+    ("dpkg", replace(GOOD, broken_packages=("toy (iF)", "docker.io (iF)")), "warn", "packages: toy (iF); the upgrade"),
     ("storage driver", replace(GOOD, storage_driver="btrfs"), "pass", "btrfs"),
-    ("storage driver", replace(GOOD, storage_driver=""), "pass", "not known while the Engine is down"),
-    ("storage driver", replace(GOOD, storage_driver="aufs"), "block", "uses aufs, which Engine 26 does not have"),
-    ("storage driver", replace(GOOD, storage_driver="devicemapper"), "block", "uses devicemapper, which Engine 26"),
+    ("storage driver", replace(GOOD, storage_driver=""), "pass", "unknown while the Engine is down"),
+    ("storage driver", replace(GOOD, storage_driver="aufs"), "block", "Engine 26 has no aufs driver"),
+    ("storage driver", replace(GOOD, storage_driver="devicemapper"), "block", "Engine 26 has no devicemapper"),
     ("TLS certificate", replace(GOOD, certificate_expires=NOW + 31 * DAY), "pass", "more than 30 days"),
-    ("TLS certificate", replace(GOOD, certificate_expires=NOW + 29 * DAY), "warn", "ends within 30 days"),
-    ("TLS certificate", replace(GOOD, certificate_expires=NOW - 1), "block", "has ended"),
-    ("address", replace(GOOD, address_mtus=(("198.18.0.40", 1500),)), "block", "198.18.0.39 is on none of kaditz's"),
-    ("MTU", replace(GOOD, address_mtus=(("198.18.0.39", 1400),)), "warn", "the link's MTU is 1400"),
-    ("address pool", replace(GOOD, routes=("10.20.0.0/16", "10.9.0.0/24")), "warn", "10.20.0.0/16, 10.9.0.0/24, in"),
-    ("address pool", replace(GOOD, routes=("0.0.0.0/1",)), "warn", "0.0.0.0/1, inside"),
-    ("iptables", replace(GOOD, legacy_tables=True), "warn", "both iptables-legacy and nf_tables"),
+    ("TLS certificate", replace(GOOD, certificate_expires=NOW + 29 * DAY), "warn", "expires within 30 days"),
+    ("TLS certificate", replace(GOOD, certificate_expires=NOW - 1), "block", "has expired"),
+    ("address", replace(GOOD, address_mtus=(("198.18.0.40", 1500),)), "block", "no interface of kaditz"),
+    ("MTU", replace(GOOD, address_mtus=(("198.18.0.39", 1400),)), "warn", "the MTU is 1400"),
+    ("address pool", replace(GOOD, routes=("10.20.0.0/16", "10.9.0.0/24")), "warn", "10.9.0.0/24, which"),
+    ("address pool", replace(GOOD, routes=("0.0.0.0/1",)), "warn", "0.0.0.0/1, which overlaps"),
+    ("iptables", replace(GOOD, legacy_tables=True), "warn", "iptables-legacy and nf_tables both have rules"),
     ("iptables", replace(GOOD, iptables_backend="legacy", legacy_tables=True), "pass", "legacy"),
-    ("docker group", replace(GOOD, user_groups=("geschke",)), "pass", "geschke is not in the group docker"),
+    ("docker group", replace(GOOD, user_groups=("geschke",)), "pass", "geschke is not in the docker group"),
 ]  # fmt: skip
 
 
@@ -105,7 +108,7 @@ def test_an_upgrade_of_ours_holds_the_lock_and_that_is_no_news() -> None:
 def test_containers_without_a_policy_are_named_and_started_again() -> None:
     stopped = replace(BATCH, name="once", running=False)
     restart_finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, BATCH, stopped)))["restart policies"]
-    assert restart_finding.text == "batch: none; Imker starts them again"
+    assert restart_finding.text == "batch: no restart policy; Imker restarts them after the upgrade"
 
 
 def test_a_container_on_the_old_stores_overlay_network_blocks() -> None:
@@ -113,7 +116,7 @@ def test_a_container_on_the_old_stores_overlay_network_blocks() -> None:
         replace(GOOD, overlay_networks=("front", "back")), HostFacts("kaditz", containers=(WEB, BATCH))
     )
     assert found_checks["classic overlay networks"].level == "block"
-    assert found_checks["classic overlay networks"].text.startswith("web: on an overlay network of the classic store")
+    assert found_checks["classic overlay networks"].text.startswith("web: on a classic overlay network")
 
 
 @pytest.mark.parametrize(
@@ -125,8 +128,8 @@ def test_who_drives_the_engine_hears_what_it_no_longer_speaks(target: str, oldes
     finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, proxy)), target=target).get("API of helpers")
     assert (finding is not None) is bool(oldest)
     if finding:
-        assert finding.text.startswith("proxy: drive the Engine through its socket")
-        assert f"no API before {oldest}"[:-1] in finding.text
+        assert finding.text.startswith("proxy: use the Docker socket")
+        assert f"API versions before {oldest}"[:-1] in finding.text
     assert "API of helpers" not in checked(GOOD, HostFacts("kaditz", containers=(WEB,)), target=target)
 
 
@@ -142,7 +145,7 @@ def test_an_older_engine_may_keep_its_driver() -> None:
 
 def test_another_pool_than_the_usual_one_is_what_routes_are_held_against() -> None:
     with_routes = replace(GOOD, routes=("10.20.0.0/16", "172.30.1.0/24"))
-    assert "172.30.1.0/24, inside the swarm's address pool 172.30.0.0/16" in (
+    assert "172.30.1.0/24, which overlaps the swarm's address pool 172.30.0.0/16" in (
         checked(with_routes, pool="172.30.0.0/16")["address pool"].text
     )
 

@@ -73,9 +73,12 @@ def test_a_later_run_keeps_the_older_one_out_in_words(fence: Path, tmp_path: Pat
         with pytest.raises(Superseded) as refused:
             fenced(OLD).run("touch", str(mark), sudo=True, check=check)
     assert not mark.exists()
-    assert refused.value.summary == "kaditz refuses this run's changes: run newrun has it since 13:21:00 UTC (fence 8)"
-    assert refused.value.hint.startswith("/swarm status newrun")
-    assert refused.value.state == "What this run had done stays done; what comes next is run newrun's."
+    assert (
+        refused.value.summary
+        == "kaditz rejects changes of this run: run newrun claimed it at 13:21:00 UTC (fencing token 8)"
+    )
+    assert "/swarm status newrun" in refused.value.hint
+    assert refused.value.state == "Completed steps are kept. Run newrun makes all further changes."
     assert fence.read_text() == "8 newrun 1795440060.000000\n"
     fenced(NEW).run("touch", str(mark), sudo=True)
     assert mark.exists()
@@ -98,9 +101,9 @@ def test_the_host_and_the_swarm_judge_alike(fence: Path, there: FencingToken, mi
         fenced(mine).claim_host()
         assert with_token(mine, spec) == {"Name": "default", "Labels": {FENCE_LABEL: " ".join(mine.as_words)}}
     else:
-        with pytest.raises(Superseded, match="kaditz refuses"):
+        with pytest.raises(Superseded, match="kaditz rejects"):
             fenced(mine).claim_host()
-        with pytest.raises(Superseded, match="the swarm refuses"):
+        with pytest.raises(Superseded, match="the swarm rejects"):
             with_token(mine, spec)
 
 

@@ -141,7 +141,7 @@ def test_a_hold_lets_the_step_end_and_no_other_begin(
     assert (caught.value.summary, caught.value.user) == (words, "U02BOB")
     assert getattr(caught.value, "parent_run", "") == (part_of if what == "pause" else "")
     result, rest = "; ".join(TITLES[: number + 1]), "; ".join(TITLES[number + 1 :])
-    assert caught.value.state == f"kaditz is left with this done: {result}. Not done: {rest}."
+    assert caught.value.state == f"Completed on kaditz: {result}. Not done: {rest}."
 
 
 def test_a_hold_before_the_first_step_changes_nothing(bench: Bench) -> None:
@@ -149,7 +149,7 @@ def test_a_hold_before_the_first_step_changes_nothing(bench: Bench) -> None:
     with pytest.raises(Paused) as caught:
         bench.carries_out()
     assert (bench.started_steps, bench.event_bodies()) == ([], [])
-    assert "with this done: nothing." in caught.value.state
+    assert "Completed on kaditz: nothing." in caught.value.state
 
 
 @pytest.mark.parametrize("run", [RUN, "another1"])
@@ -182,7 +182,7 @@ def test_a_failing_step_is_told_with_the_state_the_host_is_left_in(bench: Bench)
         bench.carries_out()
     assert bench.event_bodies()[-1] == StepFailed(KEYS[1], "docker start failed")
     assert bench.started_steps == KEYS[:2]
-    assert failed.value.state.endswith(f"done: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}.")
+    assert failed.value.state == f"Completed on kaditz: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}."
 
 
 def test_an_unforeseen_error_ends_its_step_too_and_its_own_words_stay_in_the_log(bench: Bench) -> None:
@@ -192,15 +192,15 @@ def test_an_unforeseen_error_ends_its_step_too_and_its_own_words_stay_in_the_log
     bench.work[KEYS[1]] = work
     with pytest.raises(InternalError) as failed:
         bench.carries_out()
-    summary = "Imker itself broke on kaditz; the RQ worker's log has the traceback"
+    summary = "Imker hit an internal error on kaditz. Details are in the RQ worker's log"
     assert bench.event_bodies()[-1] == StepFailed(KEYS[1], summary)
     assert failed.value.summary == summary
-    assert failed.value.state.endswith(f"done: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}.")
+    assert failed.value.state == f"Completed on kaditz: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}."
 
 
 @pytest.mark.parametrize("error", [RolledBack, RollbackFailed])
 @pytest.mark.parametrize(
-    ("number", "stays"), [(0, ""), (1, f" Not taken back: {TITLES[0]}."), (2, f" Not taken back: {TITLES[0]}.")]
+    ("number", "stays"), [(0, ""), (1, f" Not rolled back: {TITLES[0]}."), (2, f" Not rolled back: {TITLES[0]}.")]
 )
 def test_of_a_host_that_was_put_back_only_what_stays_done_is_told(
     bench: Bench, error: type[JobError], number: int, stays: str
@@ -208,7 +208,7 @@ def test_of_a_host_that_was_put_back_only_what_stays_done_is_told(
     """The middle one of these steps is what is put back, or leaves nothing behind."""
 
     def work(site: StepTarget) -> str:
-        raise error("it did not come back", state="It runs as before.")
+        raise error("it did not restart", state="It runs as before.")
 
     bench.work[KEYS[number]] = work
     with pytest.raises(error) as failed:
@@ -247,7 +247,7 @@ def test_while_a_host_enters_the_swarm_no_other_does(
 def test_a_swarm_that_somebody_started_meanwhile_gets_no_sister(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Node("n1", "tondi", "198.18.0.73", "manager", "active", "ready", "leader", "26.1.5", False)
     monkeypatch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (first,), ("tondi",)))
-    with pytest.raises(StateChanged, match="did not become a second one"):
+    with pytest.raises(StateChanged, match="another swarm was initialized meanwhile"):
         bench.carries_out((steps.InitSwarm(),))
     assert bench.started_steps == []
 

@@ -49,14 +49,14 @@ def place_of(host: Host, node: str = "", engine: str = "") -> SwarmMembership:
 OBJECTIONS = {
     "nothing is wrong": (place_of(TONDI), place_of(LAUSEN), "", ""),
     "claims another's node ID": (
-        place_of(TONDI, "id-lausen"), place_of(LAUSEN), "node ID", "tondi and lausen both say they are node id-lausen"
+        place_of(TONDI, "id-lausen"), place_of(LAUSEN), "node ID", "tondi and lausen both report node id-lausen"
     ),
     "another claims its node ID": (
-        place_of(TONDI), place_of(LAUSEN, "id-tondi"), "node ID", "tondi and lausen both say they are node id-tondi"
+        place_of(TONDI), place_of(LAUSEN, "id-tondi"), "node ID", "tondi and lausen both report node id-tondi"
     ),
     "claims the node ID of a host that is down": (
         place_of(TONDI, "id-lausen"), None, "node address",
-        "tondi says it is node id-lausen, and the managers see tondi's node at 198.18.0.64, not at 198.18.0.73",
+        "tondi reports node id-lausen, but the managers list tondi's node at 198.18.0.64, not at 198.18.0.73",
     ),
     "a copied disk": (
         place_of(TONDI), place_of(LAUSEN, engine="engine-tondi"), "Engine ID",
@@ -91,7 +91,7 @@ def test_a_node_without_an_address_yet_is_asked_for_again() -> None:
     """As for a moment after another manager took the lead."""
     found = find_identity_problem(TONDI, place_of(TONDI), SwarmFacts("lausen", (seen("tondi", ""),), ("lausen",)))
     assert found is not None
-    assert found.hint == "Ask again in a minute."
+    assert found.hint == "Try again in a minute."
 
 
 def test_a_node_is_at_one_host_or_a_person_says_at_which() -> None:

@@ -84,11 +84,11 @@ OURS = "connewitz tondi"
 ATTACKS: dict[str, tuple[Said, tuple[str, ...]]] = {
     "claims a manager's node ID": (
         Said().manager("tondi", "tondi").manager("alpha", "alpha", node="id-tondi"),
-        ("tondi and alpha both say they manage", "node id-tondi", "docker swarm leave --force"),
+        ("tondi and alpha both report that they manage", "node id-tondi", "docker swarm leave --force"),
     ),
     "claims a manager's node ID, and lists nothing": (
         Said().manager("tondi", "tondi").manager("alpha", None, node="id-tondi", cluster=""),
-        ("tondi and alpha both say",),
+        ("tondi and alpha both report",),
     ),
     "names no cluster": (
         Said().manager("tondi", "tondi").manager("alpha", "alpha tondi", cluster=""),
@@ -111,18 +111,18 @@ ATTACKS: dict[str, tuple[Said, tuple[str, ...]]] = {
         Said().manager("tondi", "tondi alpha", alpha="10.0.0.9").manager("alpha", "tondi alpha"),
         ("two swarms", "tondi does not list alpha"),
     ),
-    "is not in its own list": (Said().manager("alpha", "tondi"), ("alpha", "not in its own list")),
+    "is not in its own list": (Said().manager("alpha", "tondi"), ("alpha", "its own node list disagrees")),
     "says it manages, and lists nothing": (
         Said().manager("tondi", "tondi").manager("alpha", None, cluster=""),
-        ("alpha says it manages one", "not by the list of tondi"),
+        ("alpha reports that it is a manager", "the node list of tondi disagrees"),
     ),
     "answers while the true manager is down, with a worker of that": (
         Said().manager("alpha", "alpha", cluster="its own").worker("kaditz", "tondi"),
-        ("two swarms", "alpha", "one of kaditz, with tondi as manager"),
+        ("two swarms", "alpha", "one of kaditz, managed by tondi"),
     ),
     "answers while the true managers are down, and lists them": (
         Said().manager("alpha", f"alpha {OURS}").worker("kaditz", "connewitz", "tondi").worker("lausen", "tondi"),
-        ("one of kaditz and lausen, with connewitz and tondi as manager",),
+        ("one of kaditz and lausen, managed by connewitz and tondi",),
     ),
 }  # fmt: skip
 
@@ -142,7 +142,7 @@ def test_of_one_word_against_one_word_none_is_taken() -> None:
 def test_managers_seen_at_another_address_say_which_line_to_add() -> None:
     moved = {"connewitz": "10.0.0.2", "tondi": "10.0.0.5"}
     said = Said().manager("connewitz", OURS, **moved).manager("tondi", OURS, **moved)
-    assert "the managers see connewitz's node at 10.0.0.2, not at 198.18.0.2" in said.problem()
+    assert "the managers list connewitz's node at 10.0.0.2, not at 198.18.0.2" in said.problem()
     assert '[hosts.connewitz] swarm_address = "10.0.0.2"' in said.problem()
     hosts = {name: Host(name, host.address, swarm_address=moved.get(name, "")) for name, host in HOSTS.items()}
     assert find_conflict(hosts, said.places, said.lists) == ""
@@ -161,10 +161,13 @@ ALONE = {"cluster": "its own"}
 REMEMBERED: dict[str, tuple[Said, str]] = {
     "its managers are down": (
         Said().manager("alpha", "alpha", **ALONE),
-        "unknown manager: alpha in its own. Known, and without an answer: connewitz and tondi in ours.",
+        "unknown manager: alpha in its own. Known but unreachable: connewitz and tondi in ours.",
     ),
     "its managers are down, and its ID is known": (Said().manager("alpha", "alpha"), "unknown manager: alpha in ours."),
-    "one is down": (Said().manager("alpha", "alpha", **ALONE).outside("tondi"), "without an answer: connewitz in ours"),
+    "one is down": (
+        Said().manager("alpha", "alpha", **ALONE).outside("tondi"),
+        "Known but unreachable: connewitz in ours",
+    ),
     "a new manager beside a known one": (Said().manager("tondi", "tondi alpha").manager("alpha", "tondi alpha"), ""),
     "all have left": (Said().manager("alpha", "alpha", **ALONE).outside("connewitz", "tondi"), ""),
     "begun anew by one of them": (Said().manager("tondi", "tondi", **ALONE).outside("connewitz"), ""),

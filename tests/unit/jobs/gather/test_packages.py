@@ -128,7 +128,7 @@ def test_a_host_without_an_engine_has_no_package(package_: str | None) -> None:
 def test_the_wanted_component_is_what_is_asked_for(repository: Path) -> None:
     """The host's own list says another; its text is what is changed for the question."""
     component = AptComponent(**{"from": "./", "to": "./no-such"})
-    with pytest.raises(Exception, match="asking apt for the new Engine failed on kaditz"):
+    with pytest.raises(Exception, match="querying apt for Engine versions failed on kaditz"):
         ask_candidates(Host(docker_io=("ii", "20.10.24")), ONE_LINE.format(repository), apt_component=component)
 
 

@@ -46,11 +46,11 @@ def probes(closed: set[tuple[str, int]], *, caller: str = "kaditz", target: str 
 @pytest.mark.parametrize(
     ("closed", "expected"),
     [
-        (set(), [("pass", "2377, 7946 and 4789 get through")]),
-        ({("tcp", 2377)}, [("block", "TCP 2377 does not get through: kaditz to tondi")]),
-        ({("tcp", 7946)}, [("warn", "TCP 7946 does not")]),
-        ({("udp", 7946)}, [("warn", "UDP 7946 does not")]),
-        ({("udp", 4789)}, [("warn", "UDP 4789 does not")]),
+        (set(), [("pass", "2377, 7946, and 4789 are open")]),
+        ({("tcp", 2377)}, [("block", "TCP 2377 is blocked: kaditz to tondi")]),
+        ({("tcp", 7946)}, [("warn", "TCP 7946 is blocked")]),
+        ({("udp", 7946)}, [("warn", "UDP 7946 is blocked")]),
+        ({("udp", 4789)}, [("warn", "UDP 4789 is blocked")]),
         ({("udp", 4789), ("tcp", 2377)}, [("block", "TCP 2377"), ("warn", "UDP 4789")]),
     ],
 )
@@ -66,13 +66,13 @@ def test_only_the_port_that_a_node_joins_by_blocks(
 def test_every_direction_that_is_closed_is_named() -> None:
     both = [*probes({("tcp", 2377)}), *probes({("tcp", 2377)}, caller="tondi", target="kaditz")]
     (matches,) = check_ports(both)
-    assert matches.text == "TCP 2377 does not get through: kaditz to tondi, tondi to kaditz"
+    assert matches.text == "TCP 2377 is blocked: kaditz to tondi, tondi to kaditz"
 
 
 def test_who_asked_nobody_claims_nothing() -> None:
     (matches,) = check_ports([])
     assert (matches.check, matches.level) == ("ports", "pass")
-    assert "nobody to try them with yet" in matches.text
+    assert "no other host to test with" in matches.text
 
 
 def test_a_swarms_own_ports_are_asked_by_tcp_alone() -> None:

@@ -41,13 +41,13 @@ class _Engine:
     [
         ({"a": "inactive", "b": ""}, ""),
         ({"a": "away", "b": "inactive"}, ""),
-        ({"a": "active", "b": "inactive"}, "only workers answer: this node is not a swarm manager"),
-        ({"a": "locked", "b": "inactive"}, "a is locked: give it the swarm's key there, docker swarm unlock"),
-        ({"a": "error", "b": "active"}, "a cannot go on in its swarm, as when its certificate has ended"),
-        ({"a": "pending", "b": "inactive"}, "a is still joining, and its manager does not answer"),
+        ({"a": "active", "b": "inactive"}, "only workers are reachable, and only managers can show or change"),
+        ({"a": "locked", "b": "inactive"}, "a is locked: run docker swarm unlock there, with the unlock key"),
+        ({"a": "error", "b": "active"}, "a cannot rejoin its swarm"),
+        ({"a": "pending", "b": "inactive"}, "a is still joining, and its manager is unreachable"),
         (
             {"a": "locked", "b": "locked"},
-            "a is locked: give it the swarm's key there, docker swarm unlock; b is locked",
+            "a is locked: run docker swarm unlock there, with the unlock key; b is locked",
         ),
     ],
 )

@@ -93,11 +93,11 @@ def host(name: str, address: str, role: Any = "worker") -> Host:
     ("hosts", "expected"),
     [
         ([host("a", "198.18.0.1", "manager"), host("b", "198.18.0.2")], [("pass", "2 hosts")]),
-        ([host("a", "198.18.0.1"), host("b", "198.18.0.1")], [("block", "a, b have one address, 198.18.0.1")]),
+        ([host("a", "198.18.0.1"), host("b", "198.18.0.1")], [("block", "a, b have the same address, 198.18.0.1")]),
         ([host("a", "198.18.0.1"), replace(host("b", "198.18.0.1"), ssh_port=2222)], [("pass", "2 hosts")]),
         (
             [host("a", "198.18.0.1", "manager"), host("b", "198.18.0.2", "manager")],
-            [("warn", "2 managers (a, b): no more may fail than with 1")],
+            [("warn", "2 managers (a, b) tolerate no more failures than 1")],
         ),
     ],
 )

@@ -158,9 +158,9 @@ def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:
 @pytest.mark.parametrize(
     ("swarm", "why"),
     [
-        (FakeSwarm(away=set(NAMES)), "no answer from connewitz, tondi, kaditz"),
+        (FakeSwarm(away=set(NAMES)), "unreachable: connewitz, tondi, kaditz"),
         (FakeSwarm(leaderless=True), "does not have a leader"),
-        (FakeSwarm(managers=()), "only workers answer: this node is not a swarm manager"),
+        (FakeSwarm(managers=()), "only workers are reachable, and only managers"),
     ],
 )
 def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, swarm: FakeSwarm, why: str) -> None:
@@ -175,8 +175,8 @@ def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, sw
     ("swarm", "outcome", "why"),
     [
         (FakeSwarm(members=(), managers=()), "refused", "there is no swarm yet"),
-        (FakeSwarm(managers=()), "failed", "only workers answer"),
-        (FakeSwarm(away=set(NAMES)), "failed", "no answer from"),
+        (FakeSwarm(managers=()), "failed", "only workers are reachable"),
+        (FakeSwarm(away=set(NAMES)), "failed", "unreachable: "),
     ],
 )
 def test_without_a_last_table_it_is_said_in_words(redis: Redis, swarm: FakeSwarm, outcome: str, why: str) -> None:

@@ -28,7 +28,7 @@ def fence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("number", HUGE)
 def test_a_swarm_label_with_a_huge_number_is_named(number: str) -> None:
-    with pytest.raises(BrokenFencingToken, match="the swarm has a fencing number that no run has: ") as broken:
+    with pytest.raises(BrokenFencingToken, match="the swarm has an invalid fencing number: ") as broken:
         with_token(OLD, {"Labels": {FENCE_LABEL: f"{number} x 1.0"}})
     assert "python -m jobs repair swarm" in broken.value.hint
     assert len(broken.value.summary) < 200
@@ -37,7 +37,7 @@ def test_a_swarm_label_with_a_huge_number_is_named(number: str) -> None:
 @pytest.mark.parametrize("number", HUGE)
 def test_a_host_does_not_write_a_lower_mark_over_a_huge_one(fence: Path, number: str) -> None:
     fence.write_text(f"{number} x 1.0\n")
-    with pytest.raises(BrokenFencingToken, match="kaditz has a fencing number that no run has: ") as broken:
+    with pytest.raises(BrokenFencingToken, match="kaditz has an invalid fencing number: ") as broken:
         FencedShell(Here(), OLD).claim_host()
     assert "python -m jobs repair kaditz" in broken.value.hint
     assert fence.read_text() == f"{number} x 1.0\n"
@@ -65,7 +65,7 @@ def test_a_broken_number_in_redis_is_named_and_leaves_no_lock(redis: Redis, valu
     redis.set("fence:swarm", value)
     for _ in range(2):
         with (
-            pytest.raises(BrokenFencingToken, match="Redis' key fence:swarm has a fencing number") as broken,
+            pytest.raises(BrokenFencingToken, match="Redis' key fence:swarm has an invalid fencing number") as broken,
             acquire_lock(redis, "swarm", ALICE),
         ):
             raise AssertionError("nobody has it")

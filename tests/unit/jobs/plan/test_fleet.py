@@ -271,9 +271,9 @@ def named(*servers: str) -> list[Host]:
     [
         (("s1", "s2", "s3"), []),
         (("", "", ""), []),
-        (("s1", "s2"), ["2 managers: an even number survives no more than 1"]),
-        (("s1", "s1", "s2"), ["more than one manager on s1: they fail together"]),
-        (("s1", "s1"), ["2 managers: an even number survives no more than 1", "more than one manager on s1"]),
+        (("s1", "s2"), ["2 managers tolerate no more failures than 1"]),
+        (("s1", "s1", "s2"), ["more than one manager on s1; they would fail together"]),
+        (("s1", "s1"), ["2 managers tolerate no more failures than 1", "more than one manager on s1"]),
     ],
 )
 def test_managers_that_are_even_in_number_or_share_a_server_are_told(
@@ -296,7 +296,7 @@ def test_one_version_before_the_first_host_is_touched() -> None:
     other = replace(WORKER, target_version="27.0.1-1")
     (matches,) = arrange_hosts([*named("s1"), Host("a"), Host("b")], b=other).findings
     assert matches.level == "block"
-    assert matches.text == "apt would bring different Engines: 26.1.5 on 2, 27.0.1 on 1"
+    assert matches.text == "apt offers different Engine versions: 26.1.5 on 2, 27.0.1 on 1"
 
 
 def test_the_same_engine_in_two_packages_words_is_one_version() -> None:

@@ -144,8 +144,8 @@ def test_the_order_keeps_the_host_startable() -> None:
         type(step).__name__ for step in plan_world(host(DEFAULTS, OLD, agents=True, swarm=SWARMS[1]), "manager").steps
     ]
     assert names == [
-        "RemoveClassicContainers", "SwitchAptSource", "RewriteOptions", "UpgradeEngine", "RestoreOptions", "RestartEngine",
-        "EnsureContainersRunning", "JoinSwarm", "MarkPending", "WaitForReady",
+        "RemoveClassicContainers", "SwitchAptSource", "RewriteOptions", "UpgradeEngine", "RestoreOptions",
+        "RestartEngine", "EnsureContainersRunning", "JoinSwarm", "MarkPending", "WaitForReady",
     ]  # fmt: skip
 
 
@@ -277,9 +277,9 @@ def test_what_was_accepted_and_cut_after_the_promotion_is_finished_by_asking_aga
 @pytest.mark.parametrize(
     ("nodes", "prefix", "says"),
     [
-        ((PENDING,), "xyz", "no node that waits"),
-        ((PENDING, replace(PENDING, id="abc999")), "abc", "more than one"),
-        ((replace(PENDING, pending=False),), "abc", "no node that waits"),
+        ((PENDING,), "xyz", "no pending node"),
+        ((PENDING, replace(PENDING, id="abc999")), "abc", "more than one pending node"),
+        ((replace(PENDING, pending=False),), "abc", "no pending node"),
         ((PENDING, replace(manager_node("kaditz"), manager_status="unreachable")), "abc", "quorum"),
     ],
 )

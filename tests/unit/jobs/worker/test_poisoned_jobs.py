@@ -44,7 +44,7 @@ def work(worker: ImkerWorker) -> list[str]:
     with capture_logs() as logs:
         worker.work(burst=True, logging_level="CRITICAL")
     assert [log for log in logs if log["log_level"] == "error"] == []
-    return [log["why"] for log in logs if log["event"].startswith("dropped")]
+    return [log["reason"] for log in logs if log["event"].startswith("dropped")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -104,7 +104,7 @@ def test_a_running_jobs_hash_that_became_a_list_ends_no_rq_worker(redis: Redis, 
     redis.rpush(job.key, "x")
     with capture_logs() as logs:
         worker.maintain_heartbeats(job, execution)
-    assert [log["event"] for log in logs] == ["Redis refuses a running job's heartbeat"]
+    assert [log["event"] for log in logs] == ["Redis rejected the heartbeat of a running job"]
 
 
 def test_dependents_that_are_none_keep_no_job_from_ending_well(redis: Redis, worker: InProcess) -> None:
@@ -120,7 +120,7 @@ def test_a_registry_that_is_none_keeps_no_other_from_being_cleaned(redis: Redis,
     redis.rpush("rq:queue:changes:intermediate", b"\xff")
     with capture_logs() as logs:
         worker.run_maintenance_tasks()
-    assert {"maintenance failed", "dropped: not a job that Imker wrote"} <= {log["event"] for log in logs}
+    assert {"maintenance failed", "dropped a malformed job"} <= {log["event"] for log in logs}
 
 
 def test_a_job_whose_rq_worker_died_before_it_began_is_given_to_another(redis: Redis, worker: InProcess) -> None:
