@@ -1,4 +1,4 @@
-"""What the bot keeps of a run: values only. Who asked what, where to answer, and what people decided."""
+"""What the bot saves about a run: the request, and the decisions of users. Values only."""
 
 import base64
 import hashlib
@@ -9,19 +9,24 @@ from imker.protocol.commands import Approval, Command
 from imker.protocol.events import DecisionRequested
 
 DAY = 24 * 3600
-RETENTION = 30 * DAY  # seconds a run is kept
-REQUEST_TTL = DAY  # seconds from what somebody said until nothing is begun for it any more
+RETENTION = 30 * DAY  # seconds that a run is saved
+REQUEST_TTL = DAY  # seconds after a command or decision in which its job may start
 
-Choice = Literal["accept", "reject", "remove", "continue", "cancel", "start", "again"]  # again: ask once more
-FINAL_CHOICES: tuple[Choice, ...] = ("cancel", "start")  # no job of the same run follows from these
+Choice = Literal["accept", "reject", "remove", "continue", "cancel", "start", "again"]  # again: renew the question
+PAST_TENSE: dict[Choice, str] = {
+    "accept": "accepted", "reject": "rejected", "remove": "rejected", "continue": "continued",
+    "cancel": "cancelled", "start": "started", "again": "renewed",
+}  # fmt: skip
+FINAL_CHOICES: tuple[Choice, ...] = ("cancel", "start")  # these start no further job of the run
 QueueStatus = Literal["queued", "running", "finished", "lost"]  # lost: RQ has no such job, or the job ended badly
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A person's answer to what job `job` of the run asked. `by`: Slack user ID, "" for Imker itself, which says `why`;
+    """A user's answer to the question of job `job`.
 
-    `at`: UNIX seconds; `shown`: the fingerprint of the question that was answered.
+    `user`: Slack user ID, "" for Imker itself, which gives the reason in `why`. `decided_at`: UNIX seconds.
+    `fingerprint`: of the question that was answered.
     """
 
     job: int
@@ -34,10 +39,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One slash command that became a run. `text`: what was typed, as understood; `jobs`: how many were enqueued;
+    """A command that became a run, and the decisions on it.
 
-    `part_of`: the fleet's run that it belongs to; `approvals`: what was said yes to before it began, there;
-    `within`: patterns of the hosts that the asker's right is for; `votes`: the first of several yeses.
+    `command_text`: the normalized command. `requested_at`: UNIX seconds. `job_count`: jobs enqueued so far.
+    `parent_run`: the fleet's run that this run belongs to, "" for none. `approvals`: given there before this run began.
+    `allowed_hosts`: patterns of the hosts that the requester's right covers. `partial_approvals`: approvals of a
+    question that needs more of them.
     """
 
     run: str
@@ -55,20 +62,20 @@ class RunRecord:
 
     @property
     def expires(self) -> float:
-        """UNIX seconds after which no RQ worker takes up the run's last job: counted from the word it follows."""
+        """Return when the run's last job expires, in UNIX seconds: a day after the command or decision it follows."""
         return max((self.requested_at, *(decision.decided_at for decision in self.decisions))) + REQUEST_TTL
 
 
 def run_id(trigger: str) -> str:
-    """The same for a command that Slack delivers twice; eight characters that can be told apart and typed."""
+    """Return a run's ID: eight characters that are easy to type, the same if Slack delivers the command twice."""
     return base64.b32encode(hashlib.sha256(trigger.encode()).digest()).decode().lower()[:8]
 
 
-ALL_HOSTS, NO_HOST = "*", ""  # as a host: every host there is; any host at all
+ALL_HOSTS, NO_HOST = "*", ""  # in place of a host: every host; any host
 
 
-def target_host(record: RunRecord, waiting: DecisionRequested | None = None) -> str:
-    """The host that a run is about; every host, if it is about no one host."""
-    if waiting and (waiting.candidate or waiting.host):
-        return waiting.candidate.host if waiting.candidate else waiting.host
+def target_host(record: RunRecord, question: DecisionRequested | None = None) -> str:
+    """Return the host that the run or its question is about, ALL_HOSTS if it is not about a single host."""
+    if question and (question.candidate or question.host):
+        return question.candidate.host if question.candidate else question.host
     return getattr(record.command, "host", ALL_HOSTS)

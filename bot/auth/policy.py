@@ -1,4 +1,4 @@
-"""Who may do what, where, on which host: deny by default. Pure; what Slack says of a person comes in as values."""
+"""Authorize a user for a command on a host in a channel. Denies unless a rule allows. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from bot.records import ALL_HOSTS, NO_HOST, Choice, RunRecord
 from bot.settings import Rights, Rule
 from imker.protocol.events import DecisionRequested
 
-Kind = Literal["member", "guest", "bot", "deactivated", "stranger", "untold"]
+Kind = Literal["member", "guest", "bot", "deactivated", "external", "unknown"]  # unknown: Slack didn't return a profile
 REFUSAL_TEXT: dict[Kind, str] = {
-    "guest": "guests of this workspace may not use it",
-    "bot": "bots and workflows may not use it",
-    "deactivated": "deactivated accounts may not use it",
-    "stranger": "people of other workspaces may not use it",
-    "untold": "Slack does not tell who you are just now; try again in a minute",
+    "guest": "guests can't use Imker",
+    "bot": "bots and workflows can't use Imker",
+    "deactivated": "deactivated accounts can't use Imker",
+    "external": "users of other workspaces can't use Imker",
+    "unknown": "Slack didn't return your profile. Try again in a minute",
 }
 RIGHT_OF_COMMAND: dict[str, Right] = {spec.name: spec.right for spec in COMMANDS}
 FLEET_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "every host")
@@ -26,7 +26,7 @@ FLEET_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "every ho
 
 @dataclass(frozen=True)
 class Actor:
-    """`user`: Slack user ID; `groups`: user group IDs they are in, None when Slack would not tell."""
+    """A user as Slack describes them. `groups`: IDs of their user groups, None if Slack didn't return them."""
 
     user: str
     kind: Kind
@@ -35,29 +35,39 @@ class Actor:
 
 @dataclass(frozen=True)
 class Allowed:
-    """`within`: patterns of the hosts that the right is for."""
+    """The permission is granted. `hosts`: patterns of the hosts that it covers."""
 
     hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Denied:
-    """`who`: the user and group IDs that have the right that was missing."""
+    """The permission is missing.
+
+    `reason`: for the user, without a full stop. `holders`: IDs of the users and groups that have the permission.
+    `requirement`: for other readers, "" if the reason suits them too.
+    """
 
     reason: str
     holders: tuple[str, ...] = ()
+    requirement: str = ""
 
 
 def authorize(
     rights: Rights, channels: tuple[str, ...], actor: Actor, permission: Permission, channel: str
 ) -> Allowed | Denied:
-    """Whether this person may do this here. `help` takes nothing but being a member, here."""
+    """Return whether the user has the permission in the channel. Every member may use `help`."""
     if actor.kind != "member":
         return Denied(REFUSAL_TEXT[actor.kind])
     if channel not in channels:
-        channel_text = " or ".join(f"<#{name}>" for name in channels) or "no channel; [slack] channels is empty"
-        return Denied(f"commands are taken in {channel_text}")
+        return Denied(_wrong_channel(channels))
     return _check(rights, actor, permission, channel) if RIGHT_OF_COMMAND[permission.command] else Allowed((ALL_HOSTS,))
+
+
+def _wrong_channel(channels: tuple[str, ...]) -> str:
+    if not channels:
+        return "Imker doesn't accept commands in any channel: [slack] channels in imker.toml is empty"
+    return f"Imker doesn't accept commands in this channel. Use {' or '.join(f'<#{channel}>' for channel in channels)}"
 
 
 def authorize_decision(
@@ -65,56 +75,77 @@ def authorize_decision(
     channels: tuple[str, ...],
     actor: Actor,
     record: RunRecord,
-    waiting: DecisionRequested,
+    question: DecisionRequested,
     choice: Choice,
 ) -> Allowed | Denied:
-    """Accepting takes other people than the asker, unless the configuration says otherwise; who asked may call off."""
+    """Return whether the user may answer the run's question with this choice.
+
+    The requester may always cancel or renew, and may accept only if the configuration says so.
+    """
     is_requester = record.requester == actor.user
     here = authorize(rights, channels, actor, Permission("help"), record.channel)
     if isinstance(here, Denied) or (is_requester and choice in ("cancel", "again")):
         return here
-    need = permission_to_decide(record, waiting, choice)
-    answer = _check(rights, actor, need, record.channel)
-    if isinstance(answer, Allowed) and choice == "accept" and is_requester and not rights.accept_own:
-        others = tuple(holder for holder in _holders(rights, need, record.channel) if holder != actor.user)
-        return Denied("who asked for it may not accept it", others)
-    return answer
+    permission = permission_to_decide(record, question, choice)
+    checked = _check(rights, actor, permission, record.channel)
+    if isinstance(checked, Allowed) and choice == "accept" and is_requester and not rights.accept_own:
+        others = tuple(holder for holder in _holders(rights, permission, record.channel) if holder != actor.user)
+        return Denied(
+            "you requested this, so someone else must accept it", others, "requesters can't accept their own request"
+        )
+    return checked
 
 
 def outsider_kind(rights: Rights, actor: Actor) -> str:
-    """Return what kind of person without any right, anywhere, this is; "" for people with one."""
-    if actor.kind not in ("member", "untold"):
+    """Return the kind of a user who has no right in any channel, "" for a user with a right.
+
+    "unnamed" is a member whom no rule names, "unknown" one whose groups or profile Slack didn't return.
+    """
+    if actor.kind not in ("member", "unknown"):
         return actor.kind
-    by_name = any(actor.user in rule.who for rule in rights.rules)
-    known = actor.kind == "member" and any(_applies_to(rule, actor) for rule in rights.rules)
-    told = actor.kind == "member" and actor.groups is not None
-    return "" if by_name or known else "unnamed" if told else "untold"
+    is_named = any(actor.user in rule.who for rule in rights.rules)
+    has_right = actor.kind == "member" and any(_applies_to(rule, actor) for rule in rights.rules)
+    is_known = actor.kind == "member" and actor.groups is not None
+    return "" if is_named or has_right else "unnamed" if is_known else "unknown"
 
 
 def allowed_commands(
     rights: Rights, channels: tuple[str, ...], actor: Actor, channel: str
 ) -> Mapping[str, tuple[str, ...]]:
-    """The verbs that a person may use here, each with the patterns of the hosts it is for: what help shows."""
-    needs = [Permission(name, ALL_HOSTS if name in FLEET_COMMANDS else NO_HOST) for name in RIGHT_OF_COMMAND]
-    answers = {need.command: authorize(rights, channels, actor, need, channel) for need in needs}
-    return {verb: answer.hosts for verb, answer in answers.items() if isinstance(answer, Allowed)}
+    """Return the commands that the user may use in the channel, each with patterns of the hosts that it covers."""
+    permissions = [Permission(name, ALL_HOSTS if name in FLEET_COMMANDS else NO_HOST) for name in RIGHT_OF_COMMAND]
+    checked = {each.command: authorize(rights, channels, actor, each, channel) for each in permissions}
+    return {command: result.hosts for command, result in checked.items() if isinstance(result, Allowed)}
 
 
 def _check(rights: Rights, actor: Actor, permission: Permission, channel: str) -> Allowed | Denied:
-    opening = [rule for rule in _rules(rights, permission, channel) if _applies_to(rule, actor)]
-    if opening:
-        return Allowed(tuple(dict.fromkeys(pattern for rule in opening for pattern in rule.hosts)))
+    rules = [rule for rule in _rules(rights, permission, channel) if _applies_to(rule, actor)]
+    if rules:
+        return Allowed(tuple(dict.fromkeys(pattern for rule in rules for pattern in rule.hosts)))
     holders = _holders(rights, permission, channel)
     if actor.groups is None and any(holder.startswith("S") for holder in holders):
         return Denied(
-            f"Slack does not tell now who is in the groups with the right to {permission.command}; try again", holders
+            f"Slack didn't return the members of the user groups that may {_action(permission)}. Try again in a minute",
+            holders,
         )
-    host_text = {ALL_HOSTS: "" if permission.command in FLEET_COMMANDS else " every host", NO_HOST: ""}.get(
-        permission.host, f" {permission.host}"
-    )
+    return _missing(permission, holders)
+
+
+def _missing(permission: Permission, holders: tuple[str, ...]) -> Denied:
+    right = RIGHT_OF_COMMAND[permission.command]
     return Denied(
-        f"it takes the right `{RIGHT_OF_COMMAND[permission.command]}` to {permission.command}{host_text}", holders
+        f"you don't have permission to {_action(permission)} (requires `{right}`)",
+        holders,
+        f'requires the right "{right}" to {_action(permission).replace("`", "")}',
     )
+
+
+def _action(permission: Permission) -> str:
+    """Return what the permission allows, such as "migrate `kaditz`" or "use `/swarm nodes`"."""
+    if permission.host not in (NO_HOST, ALL_HOSTS):
+        return f"{permission.command} `{permission.host}`"
+    is_wider = permission.host == ALL_HOSTS and permission.command not in FLEET_COMMANDS
+    return f"use `/swarm {permission.command}`{' on every host' if is_wider else ''}"
 
 
 def _applies_to(rule: Rule, actor: Actor) -> bool:
@@ -126,11 +157,11 @@ def _holders(rights: Rights, permission: Permission, channel: str) -> tuple[str,
 
 
 def _rules(rights: Rights, permission: Permission, channel: str) -> Iterator[Rule]:
-    """Those that open it here. A verb is opened by its own name, or by that of its right."""
+    """Yield the rules that grant the permission in the channel, by the command's own name or by its right."""
     names = {*permission.command.split(), RIGHT_OF_COMMAND[permission.command]}
     for rule in rights.rules:
-        here = not rule.channels or channel in rule.channels
-        if here and names & set(rule.verbs) and _covers_host(rule, permission.host):
+        is_here = not rule.channels or channel in rule.channels
+        if is_here and names & set(rule.verbs) and _covers_host(rule, permission.host):
             yield rule
 
 

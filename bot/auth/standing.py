@@ -1,29 +1,22 @@
-"""Whether those behind a run still have the right to it: its requester, and whoever's answer its current job follows.
+"""Check that the people behind a run still have permission: its requester, and those whose decision it follows.
 
-Pure. In: a run, and who a person is. Out: why the run must stop.
+In: a run, and a user. Out: why the run must stop. Pure.
 """
 
 from dataclasses import dataclass
 
 from bot.auth.permissions import permission_for
 from bot.auth.policy import Actor, Allowed, Denied, authorize, authorize_decision
-from bot.records import Choice, RunRecord
+from bot.records import PAST_TENSE, Choice, RunRecord
 from bot.settings import Rights
 from imker.protocol.events import DecisionRequested
 
-USES = ("continue", "start_fleet", "resume")  # questions whose answer goes on with what the requester asked for
-ACTION_TEXT = {
-    "accept": "accepted",
-    "continue": "continued",
-    "start": "started",
-    "reject": "rejected",
-    "remove": "rejected",
-}
+USES = ("continue", "start_fleet", "resume")  # questions whose answer continues what the requester asked for
 
 
 @dataclass(frozen=True)
 class Backer:
-    """`answered` and `verdict`: the question and the answer to it; None for the requester."""
+    """A user whose permission the run relies on. `question` and `choice`: what they decided, None for the requester."""
 
     user: str
     question: DecisionRequested | None = None
@@ -31,27 +24,31 @@ class Backer:
 
 
 def backers(record: RunRecord, question: DecisionRequested | None) -> tuple[Backer, ...]:
-    """`answered`: the question that the run's current job, or a fleet's start, follows from; None for the first job."""
-    own = (Backer(record.requester),)
+    """Return the users whose permission the run relies on.
+
+    `question`: the one whose answer started the run's current job or the fleet; None for the first job.
+    """
+    requester = (Backer(record.requester),)
     if question is None or not record.decisions:
-        return own
+        return requester
     last = record.decisions[-1]
-    said = (made for made in record.decisions if (made.job, made.choice) == (last.job, last.choice))
-    others = tuple(Backer(made.user, question, made.choice) for made in said if made.user)
-    return (*(own if question.question in USES else ()), *others)
+    effective = [each for each in record.decisions if (each.job, each.choice) == (last.job, last.choice)]
+    others = tuple(Backer(each.user, question, each.choice) for each in effective if each.user)
+    return (*(requester if question.question in USES else ()), *others)
 
 
 def find_problem(rights: Rights, channels: tuple[str, ...], actor: Actor, record: RunRecord, backer: Backer) -> str:
-    """Return why the run may not go on for this person, "" when it may, or when Slack doesn't say who they are."""
+    """Return why the run must stop because of this user; "" if it may continue, or if the user's profile is unknown."""
     checked = _check(rights, channels, actor, record, backer)
     if isinstance(checked, Allowed) or not is_known(actor):
         return ""
-    did = "asked for" if backer.choice is None else ACTION_TEXT.get(backer.choice, "answered")
-    return f"the person who {did} it no longer has the right ({checked.reason})"
+    did = PAST_TENSE[backer.choice] if backer.choice else "requested"
+    return f"the user who {did} it no longer has permission ({checked.requirement or checked.reason})"
 
 
 def is_known(actor: Actor) -> bool:
-    return actor.kind != "untold" and actor.groups is not None
+    """Return whether Slack returned the user's profile and groups."""
+    return actor.kind != "unknown" and actor.groups is not None
 
 
 def _check(

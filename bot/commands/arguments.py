@@ -26,7 +26,7 @@ def no_arguments(make: Callable[[], ParsedCommand]) -> Builder:
     """Read nothing."""
 
     def build(arguments: Arguments) -> ParsedCommand | UsageError:
-        return make() if not arguments.words else _usage(arguments.spec, "it takes nothing more")
+        return make() if not arguments.words else _usage(arguments.spec, "takes no arguments")
 
     return build
 
@@ -50,12 +50,12 @@ def host_and_role(make: type[Migrate] | type[PlanHost]) -> Builder:
 def _host_and_role_problem(arguments: Arguments, roles: list[Role]) -> UsageError | None:
     spec, values = arguments.spec, arguments.values
     if len(set(roles)) > 1:
-        return _usage(spec, "a host is either a manager or a worker")
+        return _usage(spec, "choose either --manager or --worker")
     bare_flags = [f"--{word.lower()}" for word in values[1:] if f"--{word.lower()}" in spec.flags]
     if bare_flags:
         return _usage(spec, f"did you mean {bare_flags[0]}?")
     if len(values) != 1:
-        return _usage(spec, "one host at a time, or all" if values else "name the host")
+        return _usage(spec, "specify one host, or all" if values else "specify a host")
     return None
 
 
@@ -71,7 +71,7 @@ def excluded_hosts(arguments: Arguments) -> ParsedCommand | UsageError:
     names = [_host(arguments, word) for word in listed if word]
     problem = next((name for name in names if isinstance(name, UsageError)), None)
     if problem is not None or not names:
-        return problem or _usage(spec, "without which host?")
+        return problem or _usage(spec, "specify the hosts to leave out")
     return MigrateAll(tuple(name for name in names if isinstance(name, str)))
 
 
@@ -82,7 +82,7 @@ def containers(arguments: Arguments) -> ParsedCommand | UsageError:
         return name
     names = arguments.values[1:]
     if not names or not all(re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", container) for container in names):
-        return _usage(arguments.spec, "that is no container's name" if names else "name the containers")
+        return _usage(arguments.spec, "invalid container name" if names else "specify the containers")
     return StartContainers(name, names)
 
 
@@ -91,23 +91,23 @@ def store_host(arguments: Arguments) -> ParsedCommand | UsageError:
     name = _first_host(arguments)
     if isinstance(name, UsageError):
         return name
-    return RetireStore(name) if len(arguments.values) == 1 else _usage(arguments.spec, "one host at a time")
+    return RetireStore(name) if len(arguments.values) == 1 else _usage(arguments.spec, "specify one host")
 
 
 def _first_host(arguments: Arguments) -> str | UsageError:
     if problem := _unknown_flag(arguments):
         return problem
-    return _host(arguments, arguments.values[0]) if arguments.values else _usage(arguments.spec, "name the host")
+    return _host(arguments, arguments.values[0]) if arguments.values else _usage(arguments.spec, "specify a host")
 
 
 def _host(arguments: Arguments, word: str) -> str | UsageError:
     """Return the host's name. While the inventory is unknown, the RQ worker checks that it exists."""
     name = word.lower().removesuffix(".")
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name):
-        return _usage(arguments.spec, "that is no host's name")
+        return _usage(arguments.spec, "invalid host name")
     if not arguments.hosts or name in arguments.hosts:
         return name
-    return UsageError(f"There is no host {name} in the inventory.", "/swarm hosts lists them.", arguments.spec, name)
+    return UsageError(f"There is no host {name} in the inventory.", "See /swarm hosts.", arguments.spec, name)
 
 
 def run_to_control(action: Literal["pause", "resume", "cancel", "retry"]) -> Builder:
@@ -116,9 +116,9 @@ def run_to_control(action: Literal["pause", "resume", "cancel", "retry"]) -> Bui
     def build(arguments: Arguments) -> ParsedCommand | UsageError:
         spec, values = arguments.spec, arguments.values
         if arguments.flags or len(values) > 1 or not all(map(_id, values)):
-            return _usage(spec, "it takes a run's ID")
+            return _usage(spec, "takes one run ID")
         if not values and "[" not in spec.arguments:
-            return _usage(spec, "which run? /swarm status lists them")
+            return _usage(spec, "specify a run ID; see /swarm status")
         return ControlRun(_id(values[0]) if values else None, action)
 
     return build
@@ -131,7 +131,7 @@ def run_to_decide(choice: Literal["accept", "reject", "continue"]) -> Builder:
         if problem := _unknown_flag(arguments):
             return problem
         if len(arguments.values) != 1 or not _id(arguments.values[0]):
-            return _usage(arguments.spec, "it takes one ID")
+            return _usage(arguments.spec, "takes one ID")
         return DecideRun(_id(arguments.values[0]), "remove" if "--remove" in arguments.flags else choice)
 
     return build
@@ -140,21 +140,21 @@ def run_to_decide(choice: Literal["accept", "reject", "continue"]) -> Builder:
 def run_to_show(arguments: Arguments) -> ParsedCommand | UsageError:
     """Read [RUN]."""
     if arguments.flags or len(arguments.values) > 1:
-        return _usage(arguments.spec, "it takes a run's ID, or nothing")
+        return _usage(arguments.spec, "takes one run ID, or nothing")
     if not arguments.values:
         return ShowStatus()
     run = _id(arguments.values[0])
-    return ShowStatus(run) if run else _usage(arguments.spec, "that is no run's ID")
+    return ShowStatus(run) if run else _usage(arguments.spec, "invalid run ID")
 
 
 def audit_subject(arguments: Arguments) -> ParsedCommand | UsageError:
     """Read [HOST, USER or RUN]. A user may be a mention."""
     values = arguments.values
     if arguments.flags or len(values) > 1:
-        return _usage(arguments.spec, "it takes a host, a user or a run, or nothing")
+        return _usage(arguments.spec, "takes one host, user, or run, or nothing")
     word = re.sub(r"^<@([A-Z0-9]+)(?:\|[^>]*)?>$", r"\1", values[0]) if values else ""
     if word and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}", word, re.ASCII):
-        return _usage(arguments.spec, "a user is named by their ID (U…), which their profile shows")
+        return _usage(arguments.spec, "specify a user by ID (U…), which is in the Slack profile")
     return ShowAudit(word or None)
 
 
@@ -172,7 +172,7 @@ def _unknown_flag(arguments: Arguments) -> UsageError | None:
 def _no_such_flag(spec: CommandSpec, flag: str) -> UsageError:
     suggestions = difflib.get_close_matches(flag, spec.flags, 1)
     hint = f"; did you mean {suggestions[0]}?" if suggestions else ""
-    return _usage(spec, f"there is no {flag[:MAX_ECHOED]}{hint}")
+    return _usage(spec, f"unknown flag {flag[:MAX_ECHOED]}{hint}")
 
 
 def _usage(spec: CommandSpec, reason: str) -> UsageError:

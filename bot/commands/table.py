@@ -17,11 +17,11 @@ from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, Run
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
 COMMANDS = (
     CommandSpec(
-        "hosts", "", "every host, with its Engine and its place",
+        "hosts", "", "all hosts, with Engine and swarm state",
         "hosts", "read", "every host", no_arguments(ListHosts),
     ),
     CommandSpec(
-        "nodes", "", "the swarm's nodes; managers that wait are Pending",
+        "nodes", "", "the swarm's nodes; managers to accept are Pending",
         "nodes", "read", "every host", no_arguments(ListNodes),
     ),
     CommandSpec(
@@ -33,58 +33,58 @@ COMMANDS = (
         "migrate {host}", "change", "named host", host_and_role(Migrate),
     ),
     CommandSpec(
-        "migrate all", "[--without HOST,...]", "move the whole fleet, in order",
+        "migrate all", "[--without HOST,...]", "move all hosts, in order",
         "migrate all --without {host}", "change", "every host", excluded_hosts,
     ),
     CommandSpec(
-        "accept", "ID", "make a waiting host a manager; ID is a run's or a node's",
+        "accept", "ID", "accept a pending manager (ID of its run or node)",
         "accept k3fm9x2q", "accept", "any host", run_to_decide("accept"),
     ),
     CommandSpec(
-        "reject", "ID [--remove]", "leave it a worker, or take it out",
+        "reject", "ID [--remove]", "reject it: keep as worker, or `--remove`",
         "reject k3fm9x2q --remove", "accept", "any host", run_to_decide("reject"),
     ),
     CommandSpec(
-        "continue", "RUN", "go on despite the warnings shown",
+        "continue", "RUN", "continue despite the warnings",
         "continue k3fm9x2q", "change", "any host", run_to_decide("continue"),
     ),
     CommandSpec(
-        "pause", "[RUN]", "stop after the step it is in",
+        "pause", "[RUN]", "pause after the current step",
         "pause k3fm9x2q", "change", "any host", run_to_control("pause"),
     ),
     CommandSpec(
-        "resume", "[RUN]", "go on with what was paused",
+        "resume", "[RUN]", "resume a paused run",
         "resume k3fm9x2q", "change", "any host", run_to_control("resume"),
     ),
     CommandSpec(
-        "cancel", "RUN", "do not begin, or stop after the step it is in",
+        "cancel", "RUN", "cancel a run after the current step",
         "cancel k3fm9x2q", "change", "any host", run_to_control("cancel"),
     ),
     CommandSpec(
-        "retry", "RUN", "the same again, planned from what is true now",
+        "retry", "RUN", "plan and run again",
         "retry k3fm9x2q", "change", "any host", run_to_control("retry"),
     ),
     CommandSpec(
-        "start", "HOST CONTAINER...", "start containers that did not come back",
+        "start", "HOST CONTAINER...", "start containers that are not running",
         "start {host} web", "change", "named host", containers,
     ),
     CommandSpec(
-        "retire", "HOST", "stop the key-value store; then, asked again, remove it",
+        "retire", "HOST", "stop an unused key-value store, then offer to remove it",
         "retire {host}", "change", "named host", store_host,
     ),
     CommandSpec(
-        "status", "[RUN]", "what is going on, what waits, what was last",
+        "status", "[RUN]", "running, waiting, and recent runs",
         "status k3fm9x2q", "read", "any host", run_to_show,
     ),
     CommandSpec(
-        "audit", "[HOST, USER or RUN]", "who did what, newest first",
+        "audit", "[HOST, USER or RUN]", "the audit log, newest first",
         "audit {host}", "read", "any host", audit_subject,
     ),
     CommandSpec(
-        "doctor", "", "check tokens, Redis, keys and hosts, and say what to do",
+        "doctor", "", "check tokens, Redis, keys, and hosts",
         "doctor", "change", "every host", no_arguments(RunDoctor),
     ),
-    CommandSpec("help", "", "this", "help", "", "any host", no_arguments(ShowHelp)),
+    CommandSpec("help", "", "show this help", "help", "", "any host", no_arguments(ShowHelp)),
 )  # fmt: skip
 BY_NAME = {spec.name: spec for spec in COMMANDS}
 

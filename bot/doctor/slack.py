@@ -28,9 +28,9 @@ STATUS_OF_KIND: dict[Kind, Known] = {
     "member": "ok",
     "guest": "refused",
     "bot": "refused",
-    "stranger": "refused",
+    "external": "refused",
     "deactivated": "deactivated",
-    "untold": "unknown",
+    "unknown": "unknown",
 }
 
 

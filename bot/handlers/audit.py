@@ -1,7 +1,7 @@
-"""What people ask, are refused and decide, into the record: before it is done, and once, however often it is delivered.
+"""Write commands, refusals and decisions to the audit log, before they take effect and once per delivery.
 
-Of what was not understood, nothing is kept but that: what was typed may be anything, a password too.
-People without any right get one entry a minute and kind, with the number of the others: else they could fill Redis.
+Of a command that could not be parsed, the text is not written: it may be anything, even a password. A user without any
+right gets one entry per minute and kind, which counts the others. Otherwise they could fill Redis.
 """
 
 import time
@@ -16,82 +16,79 @@ from imker.hash_chain import AuditFact, EntryKind
 from imker.redaction import redact
 from imker.text import strip_control, truncate
 
-MAX_TEXT = 160  # characters of a text that is kept
+MAX_TEXT = 160  # characters of a text in an entry
+WITHOUT_TEXT = ("misuse", "often")  # refusals of which neither the command nor the reply is written
 
 
 class AuditRecorder:
-    """`delivery`: Slack's own ID of what it delivered, the same when it delivers twice; `outsider`: what kind of person
+    """Build the bot's audit entries. Every method raises AuditLogBroken and RedisError.
 
-    without any right a user ID is, "" for people with one; `clock`: seconds, monotonic.
+    `outsider_kind`: returns the kind of a user who has no right at all, "" for other users. `clock`: monotonic seconds.
+    `delivery` in the methods: Slack's ID of the delivery, the same if it delivers twice.
     """
 
     def __init__(
         self,
         audit: AuditLog,
-        outsider: Callable[[str], str] = lambda who: "",
+        outsider_kind: Callable[[str], str] = lambda user: "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._audit = audit
-        self._outsider = outsider
+        self._outsider_kind = outsider_kind
         self._tally = Tally(clock)
 
     def command(self, user: str, channel: str, delivery: str, text: str) -> None:
-        """A command that starts no run."""
+        """Record a command that starts no run."""
         self._add_counted(f"asked:{delivery}", "asked", user, channel, text=text)
 
     def run_started(self, record: RunRecord) -> None:
-        host = getattr(record.command, "host", "")
-        fact_id = f"asked:{record.run}"
-        self._add(
-            fact_id, "asked", record.requester, record.channel, record.run, host, text=f"/swarm {record.command_text}"
-        )
+        """Record the command that starts this run."""
+        text = f"/swarm {record.command_text}"
+        self._add_of_run(f"asked:{record.run}", "asked", record.requester, record, text=text)
 
     def decision(self, record: RunRecord, decision: Decision) -> None:
-        host, fact_id = (
-            getattr(record.command, "host", ""),
-            f"decided:{record.run}:{decision.job}:{decision.user}:{decision.choice}",
-        )
+        """Record a decision on the run."""
+        fact_id = f"decided:{record.run}:{decision.job}:{decision.user}:{decision.choice}"
         details = {"verdict": decision.choice, "job": str(decision.job)}
-        self._add(fact_id, "decided", decision.user, record.channel, record.run, host, **details)
+        self._add_of_run(fact_id, "decided", decision.user, record, **details)
 
     def hold(self, user: str, record: RunRecord, delivery: str, action: str) -> None:
+        """Record that the user pauses, resumes or cancels the run."""
         self._add(f"held:{delivery}", "held", user, record.channel, record.run, verdict=action)
 
     def run_stopped(self, record: RunRecord, reason: str) -> None:
-        """Imker itself stops a run."""
-        self._add(
-            f"stopped:{record.run}:{record.job_count}",
-            "held",
-            "",
-            record.channel,
-            record.run,
-            verdict="cancel",
-            why=reason,
-        )
+        """Record that Imker itself stops the run."""
+        fact_id = f"stopped:{record.run}:{record.job_count}"
+        self._add(fact_id, "held", "", record.channel, record.run, verdict="cancel", why=reason)
 
     def wrap_reply(self, user: str, channel: str, delivery: str, text: str, reply: Reply) -> Reply:
-        """The same answer; a refusal is recorded first."""
+        """Return the same reply, which first records the message if it is a refusal."""
 
         def audited_reply(message: Message) -> None:
             if message.refusal:
-                details = {"text": text, "answer": message.text} if message.refusal not in ("misuse", "often") else {}
+                details = {} if message.refusal in WITHOUT_TEXT else {"text": text, "answer": message.text}
                 self._add_counted(f"refused:{delivery}", "refused", user, channel, why=message.refusal, **details)
             reply(message)
 
         return audited_reply
 
     def write_counts(self) -> None:
-        """Record how many entries were left out, where none follows that would say so."""
-        for kind, more in self._tally.pop_finished().items():
-            self._add(f"counted:{uuid.uuid4().hex}", "refused", "", "", why="no right", kind=kind, more=more)
+        """Write the counts that no further entry has included for two minutes."""
+        for kind, count in self._tally.pop_finished().items():
+            self._add(f"counted:{uuid.uuid4().hex}", "refused", "", "", why="no right", kind=kind, more=count)
 
-    def _add_counted(self, known: str, what: EntryKind, who: str, channel: str, **said: str) -> None:
-        """Record it, or count it."""
-        kind = self._outsider(who)
-        more = self._tally.count(kind, who) if kind else ""
-        if more is not None:
-            told = {"kind": kind, "more": more}
-            self._add(known, what, who, channel, **said, **{name: text for name, text in told.items() if text})
+    def _add_counted(self, fact_id: str, entry_kind: EntryKind, user: str, channel: str, **details: str) -> None:
+        """Write the entry. Of users without any right, write one per minute and count the others."""
+        outsider_kind = self._outsider_kind(user)
+        count = self._tally.count(outsider_kind, user) if outsider_kind else ""
+        if count is None:
+            return
+        counted = {name: text for name, text in (("kind", outsider_kind), ("more", count)) if text}
+        self._add(fact_id, entry_kind, user, channel, **details, **counted)
+
+    def _add_of_run(self, fact_id: str, entry_kind: EntryKind, user: str, record: RunRecord, **details: str) -> None:
+        host = getattr(record.command, "host", "")
+        self._add(fact_id, entry_kind, user, record.channel, record.run, host, **details)
 
     def _add(
         self,
@@ -103,5 +100,6 @@ class AuditRecorder:
         host: str = "",
         **details: str,
     ) -> None:
+        """Append the entry, with control characters and secrets removed from its details. Repeating it adds nothing."""
         safe_details = {name: truncate(redact(strip_control(text)), MAX_TEXT) for name, text in details.items()}
         self._audit.append(AuditFact(fact_id, entry_kind, user, channel, run, host, safe_details))

@@ -1,4 +1,4 @@
-"""Decide on runs that wait for an answer: buttons, and typed `accept`, `reject` and `continue`."""
+"""Handle decisions on runs that wait for one: buttons, and typed `accept`, `reject`, and `continue`."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bot.handlers.start import RunStarter
 from bot.handlers.status import MAX_SEARCHED_RUNS
 from bot.messages import responses
 from bot.messages.block_kit import Reply
-from bot.records import Choice, Decision, RunRecord
+from bot.records import PAST_TENSE, Choice, Decision, RunRecord
 from bot.runs.store import RunStore
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
@@ -36,7 +36,7 @@ class DecisionHandler:
         record = self.runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
         is_here = record is not None and record.channel == delivery.channel
         if record is None or not is_here or self.runs.posted_messages.get(run).get("ts") != delivery.message_ts:
-            return reply(responses.not_found("There is no such request any more."))
+            return reply(responses.not_found("This button no longer works. See `/swarm status`."))
         actor = self.access.fetch_actor(delivery.user, fresh=True)
         return self.decide(Invocation(actor, delivery, reply), record, int(job), choice)
 
@@ -64,7 +64,9 @@ class DecisionHandler:
         target, choice = command.target, command.choice
         if choice == "continue" or not self.runs.has_reported_node(target, MAX_SEARCHED_RUNS):
             return invocation.reply(
-                responses.not_found(f"Nothing waits here as {target}. /swarm status and /swarm nodes list what does.")
+                responses.not_found(
+                    f"Nothing named `{target}` is waiting in this channel. See `/swarm status` and `/swarm nodes`."
+                )
             )
         request = Accept(target) if choice == "accept" else Reject(target, choice == "remove")
         return self.starter.start(invocation, request, allowed)
@@ -101,28 +103,30 @@ class DecisionHandler:
 
     def _reply_already_decided(self, invocation: Invocation, record: RunRecord) -> None:
         """Finish what a bot that crashed after storing this user's decision left undone, and reply."""
+        user = invocation.delivery.user
         for decision in (*record.decisions, *record.partial_approvals):
-            if decision.user == invocation.delivery.user:
+            if decision.user == user:
                 self.runs.advance(record.run, decision.job)
                 self.audit.decision(record, decision)
-        return invocation.reply(responses.not_found(already_decided(record)))
+        return invocation.reply(responses.not_found(already_decided(record, user)))
 
 
 def invalid_choice(state: RunState, question: DecisionRequested, choice: Choice) -> str:
     """Return why the choice does not answer the question now, "" if it does."""
     run = state.record.run
     if not is_valid_choice(question, choice):
-        return f"That is no answer to what run {run} asks. /swarm status {run} shows it."
+        return f"Run `{run}` isn't waiting for that. See `/swarm status {run}`."
     if state.expired and choice == "accept":
-        return f"That was asked too long ago to be accepted now. /swarm accept {run} asks anew."
-    return "" if state.expired or choice != "again" else f"Run {run} asks already."
+        return f"The question of run `{run}` expired. Renew it with `/swarm accept {run}`."
+    return "" if state.expired or choice != "again" else f"Run `{run}` is already waiting for a decision."
 
 
-def already_decided(record: RunRecord) -> str:
-    """Return a reply that says which decision took effect before."""
-    if record.partial_approvals:
-        return f"You said yes to run {record.run} already; it takes somebody else as well."
+def already_decided(record: RunRecord, user: str) -> str:
+    """Return why the run takes no decision from this user now."""
+    run = record.run
+    if any(approval.user == user for approval in record.partial_approvals):
+        return f"You already approved run `{run}`. It needs another approval from someone else."
     if not record.decisions:
-        return f"Run {record.run} asks nothing now. /swarm status {record.run} shows it."
+        return f"Run `{run}` isn't waiting for a decision. See `/swarm status {run}`."
     last = record.decisions[-1]
-    return f"That is decided already: {last.choice}, by <@{last.user}>."
+    return f"Run `{run}` was already {PAST_TENSE[last.choice]} by {f'<@{last.user}>' if last.user else 'Imker'}."

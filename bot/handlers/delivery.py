@@ -8,9 +8,10 @@ from bot.records import Choice
 
 @dataclass(frozen=True)
 class Delivery:
-    """`id`: Slack's own, the same when it delivers twice; `text`: a command's, or a button's value; `url`: where an
+    """What Slack delivered.
 
-    answer goes, "" for a mention; `at`: UNIX seconds; `verdict` and `message`: of a button, and where it stands.
+    `delivery_id`: the same if Slack delivers it twice. `text`: the command, or the button's value. `response_url`: for
+    the reply, "" for a mention. `received_at`: UNIX seconds. `choice`, `message_ts`: the button's choice and message.
     """
 
     kind: Literal["command", "click"]

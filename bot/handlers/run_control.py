@@ -18,6 +18,10 @@ from bot.state import run_control
 from bot.state.run_control import RunAction
 from imker.protocol.commands import Command, Hold
 
+PAST_TENSE: dict[RunAction, str] = {
+    "pause": "paused", "resume": "resumed", "cancel": "cancelled", "retry": "retried",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class RunController:
@@ -35,12 +39,13 @@ class RunController:
         here = self.access.authorize_membership(actor, channel)
         if isinstance(here, Allowed) and (held_run := self._already_held(invocation, action)):
             return invocation.reply(responses.info(run_control.confirmation(held_run, action)))
-        record = self._find(command.run, channel, action)
+        candidates = self._candidates(command, channel)
+        record = candidates[0] if len(candidates) == 1 else None
         access = self._authorize(actor, action, record, here) if record else checked
         if isinstance(access, Denied):
             return invocation.reply(responses.denied(access))
         if record is None:
-            return invocation.reply(_no_such_run(command))
+            return invocation.reply(_no_target(command, len(candidates)))
         return self._apply(invocation, record, action)
 
     def _authorize(
@@ -82,16 +87,16 @@ class RunController:
             (run for run, hold in holds_by_run if hold and (hold.action, hold.user, hold.requested_at) == expected), ""
         )
 
-    def _find(self, run: str | None, channel: str, action: RunAction) -> RunRecord | None:
-        """Return the named run if it belongs to this channel; without a name, the only one the action applies to."""
-        record = self.runs.record(run) if run else self._sole_candidate(channel, action)
-        return record if record and record.channel == channel else None
+    def _candidates(self, command: ControlRun, channel: str) -> list[RunRecord]:
+        """Return the named run; without a name, the open runs that the action applies to, in this channel.
 
-    def _sole_candidate(self, channel: str, action: RunAction) -> RunRecord | None:
-        """Return the only open run that the action applies to. A fleet counts, the runs of its hosts don't."""
+        A fleet's run counts, but not those of its hosts.
+        """
+        if command.run:
+            named = self.runs.record(command.run)
+            return [named] if named and named.channel == channel else []
         records = [record for record in self.runs.open_records() if record.channel == channel]
-        candidates = [record for record in records if not record.parent_run and self._applies(record, action)]
-        return candidates[0] if len(candidates) == 1 else None
+        return [record for record in records if not record.parent_run and self._applies(record, command.action)]
 
     def _applies(self, record: RunRecord, action: RunAction) -> bool:
         return not isinstance(self._resolve(record, action), run_control.Rejected)
@@ -100,10 +105,11 @@ class RunController:
         return run_control.resolve(*run_with_fleet(self.runs, record), action)
 
 
-def _no_such_run(command: ControlRun) -> Message:
-    problem = (
-        f"There is no run {command.run} here."
-        if command.run
-        else f"Which run? There is not just one to {command.action} here."
+def _no_target(command: ControlRun, candidate_count: int) -> Message:
+    if command.run:
+        return responses.not_found(f"There is no run `{command.run}` in this channel. See `/swarm status`.")
+    if not candidate_count:
+        return responses.not_found(f"No run in this channel can be {PAST_TENSE[command.action]}. See `/swarm status`.")
+    return responses.not_found(
+        f"More than one run can be {PAST_TENSE[command.action]}. Specify one: `/swarm {command.action} RUN`."
     )
-    return responses.not_found(f"{problem} /swarm status lists them.")

@@ -27,7 +27,7 @@ class StatusHandler:
             return status.run_list([run_with_fleet(self.runs, record) for record in self._listed(actor, channel)])
         record = self.runs.record(run)
         if record is None or not self.access.may_see(actor, record, channel):
-            return responses.not_found(f"There is no run {run} here. /swarm status lists the last ones.")
+            return responses.not_found(f"There is no run `{run}` in this channel. See `/swarm status`.")
         return status.run_details(*run_with_fleet(self.runs, record))
 
     def _listed(self, actor: Actor, channel: str) -> list[RunRecord]:

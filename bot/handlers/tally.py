@@ -1,6 +1,6 @@
-"""Count what is recorded once a minute and kind: the first at once, the others as a number in the next entry.
+"""Limit audit entries to one per minute and kind: the first is written, the others are counted in the next entry.
 
-Kept by each bot itself: a bot that dies loses the numbers of its last two minutes, and no entry.
+The counts are in memory. A bot that crashes loses the counts of its last two minutes, but no entry.
 """
 
 import threading
@@ -8,47 +8,49 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-WINDOW, MAX_NAMED = 60.0, 8  # seconds of one entry of a kind; people whom a number names
+WINDOW = 60.0  # seconds between two entries of a kind
+MAX_NAMED = 8  # users that a count names
 
 
 @dataclass
 class _Kind:
     since: float
     number: int = 0
-    people: dict[str, None] = field(default_factory=dict)
+    users: dict[str, None] = field(default_factory=dict)
 
-    def add(self, who: str) -> None:
+    def add(self, user: str) -> None:
         self.number += 1
-        if len(self.people) < MAX_NAMED:
-            self.people[who] = None
+        if len(self.users) < MAX_NAMED:
+            self.users[user] = None
 
     def __str__(self) -> str:
-        """Return "" for no more."""
-        people = ", ".join(self.people)
-        return f"{self.number} more since the last entry of this kind, of {people}" if self.number else ""
+        """Return the count as text, "" for zero."""
+        return (
+            f"{self.number} more since the last entry of this kind, by {', '.join(self.users)}" if self.number else ""
+        )
 
 
 class Tally:
-    """`clock`: seconds, monotonic."""
+    """Count entries by kind. `clock`: monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
         self._lock = threading.Lock()
 
-    def count(self, kind: str, who: str) -> str | None:
-        """Return None for one that is counted; for one that is due an entry, what was counted since the last."""
+    def count(self, kind: str, user: str) -> str | None:
+        """Return None if the entry is only counted; else, for an entry to be written, the count since the last one."""
         with self._lock:
             known = self._kinds.get(kind)
             if known and self._clock() - known.since < WINDOW:
-                known.add(who)
+                known.add(user)
                 return None
             self._kinds[kind] = _Kind(self._clock())
             return str(known or "")
 
     def pop_finished(self) -> dict[str, str]:
-        """Take out the kinds of which no entry follows: each with what was counted since its last."""
+        """Remove the kinds that got no entry for two windows, and return their counts."""
         with self._lock:
-            over = [kind for kind, known in self._kinds.items() if self._clock() - known.since >= 2 * WINDOW]
-            counted = {kind: str(self._kinds.pop(kind)) for kind in over}
-        return {kind: more for kind, more in counted.items() if more}
+            finished = [kind for kind, known in self._kinds.items() if self._clock() - known.since >= 2 * WINDOW]
+            counts = {kind: str(self._kinds.pop(kind)) for kind in finished}
+        return {kind: count for kind, count in counts.items() if count}

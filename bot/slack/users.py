@@ -35,7 +35,7 @@ class UserDirectory:
         if cached and not fresh and self._clock() - cached[0] < CACHE_SECONDS:
             return cached[1]
         actor = Actor(user, self._kind(user, team), self._groups_of(user))
-        if actor.kind != "untold" and actor.groups is not None:
+        if actor.kind != "unknown" and actor.groups is not None:
             self._cache[user] = (self._clock(), actor)
         return actor
 
@@ -43,7 +43,7 @@ class UserDirectory:
         try:
             return classify(user, self._client.users_info(user=user)["user"], team)
         except (SlackClientError, OSError, HTTPException) as error:
-            return "stranger" if is_unknown_user(error) else "untold"
+            return "external" if is_unknown_user(error) else "unknown"
 
     def _groups_of(self, user: str) -> frozenset[str] | None:
         try:
@@ -63,7 +63,7 @@ def classify(user: str, profile: Mapping[str, Any], team: str) -> Kind:
     if profile.get("is_restricted") or profile.get("is_ultra_restricted"):
         return "guest"
     if profile.get("is_stranger") or profile.get("team_id") != team:
-        return "stranger"
+        return "external"
     return "member"
 
 

@@ -23,7 +23,7 @@ def help_texts(redis: Redis) -> str:
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 KINDS: dict[Kind, str] = {
-    "guest": "guest", "bot": "flow", "deactivated": "gone", "stranger": "other", "untold": "grace",
+    "guest": "guest", "bot": "flow", "deactivated": "gone", "external": "other", "unknown": "grace",
 }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ WEB = actor("U03CAROL", groups=frozenset({"S02WEB"}))
         (actor("U01ALICE", "guest"), "nodes", ALL_HOSTS, "C01OPS", False),
         (actor("U01ALICE", "deactivated"), "migrate", "kaditz", "C01OPS", False),
         (actor("U01ALICE", "bot"), "migrate", "kaditz", "C01OPS", False),
-        (actor("U01ALICE", "stranger"), "migrate", "kaditz", "C01OPS", False),
+        (actor("U01ALICE", "external"), "migrate", "kaditz", "C01OPS", False),
         (actor("U03CAROL"), "help", NO_HOST, "C01OPS", True),
         (actor("U05ERIN"), "migrate", "lei-1", "C01OPS", True),
         (actor("U05ERIN"), "migrate", "dd-1", "C01OPS", False),
@@ -85,7 +85,11 @@ def test_one_character_of_a_pattern_is_not_every_host() -> None:
 
 def test_a_refusal_names_the_right_the_host_and_who_has_it() -> None:
     answer = authorize(RIGHTS, OPS, actor("U03CAROL"), Permission("migrate", "lei-1"), "C01OPS")
-    assert answer == Denied("it takes the right `change` to migrate lei-1", ("U01ALICE", "U05ERIN"))
+    assert answer == Denied(
+        "you don't have permission to migrate `lei-1` (requires `change`)",
+        ("U01ALICE", "U05ERIN"),
+        'requires the right "change" to migrate lei-1',
+    )
 
 
 @given(
@@ -95,7 +99,7 @@ def test_a_refusal_names_the_right_the_host_and_who_has_it() -> None:
 )
 def test_only_a_member_may_anything(verb: str, host: str, channel: str) -> None:
     rights = Rights(read=("*",), change=("*",), accept=("*",))
-    kinds: tuple[Kind, ...] = ("guest", "bot", "deactivated", "stranger", "untold")
+    kinds: tuple[Kind, ...] = ("guest", "bot", "deactivated", "external", "unknown")
     for kind in kinds:
         assert isinstance(authorize(rights, OPS, actor("U01ALICE", kind), Permission(verb, host), channel), Denied)
 

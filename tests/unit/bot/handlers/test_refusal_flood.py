@@ -43,7 +43,7 @@ def test_many_of_one_kind_add_no_more_than_one(redis: Redis) -> None:
     for who in ("other", "sister", "unknown", "other", "guest", "gone", "bot"):
         bench.types(who, "nodes")
     assert [(fact.user, fact.details["kind"]) for fact in bench.audit_facts()] == [
-        (IDS["other"], "stranger"), (IDS["guest"], "guest"), (IDS["gone"], "deactivated"), (IDS["bot"], "bot"),
+        (IDS["other"], "external"), (IDS["guest"], "guest"), (IDS["gone"], "deactivated"), (IDS["bot"], "bot"),
     ]  # fmt: skip
 
 
