@@ -5,7 +5,7 @@ configuration alone.
 import sys
 
 from bot import audit_cli, doctor, serve, settings
-from imker.config import ConfigError
+from imker.doctor import check_configuration
 
 USAGE = "usage: python -m bot [check | doctor | audit verify | audit export]"
 
@@ -17,22 +17,12 @@ def main(argv: list[str]) -> int:
         case ["audit", *rest]:
             return audit_cli.main(rest)
         case ["check"]:
-            return check()
+            return check_configuration(settings.load)
         case ["doctor"]:
             return doctor.main()
         case _:
             print(USAGE, file=sys.stderr)
             return 2
-
-
-def check() -> int:
-    """All that is wrong with the configuration, a line each."""
-    try:
-        settings.load()
-    except ConfigError as error:
-        print(error)
-        return 2
-    return 0
 
 
 if __name__ == "__main__":

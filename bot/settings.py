@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from bot.commands.model import Right
 from bot.commands.table import COMMANDS
 from imker import config, signing
-from imker.config import ConfigError
+from imker.config import AcceptanceRules, ConfigError
 
 SLACK_API_URL = "https://slack.com/api/"
 DEFAULT_PER_MINUTE = 30
@@ -90,15 +90,14 @@ class Rule(Section):
     channels: tuple[Channel, ...] = ()
 
 
-class Rights(Section):
-    """Who may do what; nobody is in a list that is not written. Of the last two, the RQ workers' side has the say."""
+class Rights(AcceptanceRules):
+    """Who may do what. A list that is not set is empty."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     read: tuple[Principal, ...] = ()
     change: tuple[Principal, ...] = ()
     accept: tuple[Principal, ...] = ()
-    accept_own: bool = False
-    accept_count: int = Field(default=1, ge=1, le=5)
-    accept_within: int = Field(default=30, ge=1, le=24 * 60)  # minutes
     rule: tuple[Rule, ...] = ()
 
     @property

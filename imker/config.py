@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 SECTIONS = ("slack", "rights", "inventory", "hosts", "engine", "fleet")  # all that there are, whoever reads them
@@ -40,6 +40,15 @@ ERROR_TEXT = {  # pydantic's type of an error: what would be right
 }
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class AcceptanceRules(BaseModel):
+    """What it takes to accept a manager. Bot and RQ workers both read these keys; the RQ workers' values count."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    accept_own: bool = False  # the requester may accept
+    accept_count: int = Field(default=1, ge=1, le=5)  # different people
+    accept_within: int = Field(default=30, ge=1, le=24 * 60)  # minutes
 
 
 class ConfigError(Exception):

@@ -13,6 +13,7 @@ from rq.serializers import JSONSerializer
 
 from imker import log, redis_connection, signing
 from imker.config import ConfigError
+from imker.doctor import check_configuration
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 from imker.redis_errors import unavailable_reason
 from jobs import repair
@@ -33,7 +34,7 @@ def main() -> int:
         return repair.main(sys.argv[2])
     subcommand = sys.argv[1] if len(sys.argv) == 2 else ""
     if subcommand == "check":
-        return _check_configuration()
+        return check_configuration(hosts.load_checked)
     if subcommand not in ("doctor", CHANGES_QUEUE, READS_QUEUE):
         print(USAGE, file=sys.stderr)
         return 2
@@ -57,16 +58,6 @@ def _run_workers(queue: str) -> int:
         return 1
     redis.close()
     return run_pool(settings_once().fleet.parallel if queue == CHANGES_QUEUE else 1, lambda: _run_worker(queue))
-
-
-def _check_configuration() -> int:
-    """Print a line for each problem of the configuration. Return 0 when there is none."""
-    try:
-        hosts.load_checked()
-    except ConfigError as error:
-        print(error)
-        return 2
-    return 0
 
 
 def _run_worker(queue: str) -> None:

@@ -88,5 +88,5 @@ def _report_rejection(
 ) -> None:
     """Emit the rejection, unless the run has events of this job: a forged job must not overwrite a real one."""
     events = EventWriter(redis, key, request.run, request.job, lambda: now)
-    if not any(event.job == request.job for event in events.read_events()):
+    if not events.event_log().has_job(request.job):
         events.emit(JobFinished("refused", rejection.summary, "Nothing was changed.", rejection.hint))

@@ -15,6 +15,7 @@ import structlog
 
 from imker import audit_log, redis_connection, signing
 from imker.audit_log import AuditLog
+from imker.config import AcceptanceRules
 from imker.failpoints import failpoint
 from imker.protocol import codec, commands, version
 from jobs import admission, settings
@@ -39,7 +40,7 @@ def settings_once() -> settings.Settings:
 
 
 def publish_inventory(
-    redis_client: "redis.Redis", key: signing.SigningKey, inventory: model.Inventory, rights: settings.RightsSection
+    redis_client: "redis.Redis", key: signing.SigningKey, inventory: model.Inventory, rights: AcceptanceRules
 ) -> None:
     """Publish the host names and the acceptance rules, signed, for the bot's suggestions and its doctor.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from imker import config
+from imker.config import AcceptanceRules
 
 
 def _ipv4(text: str) -> str:
@@ -77,19 +78,10 @@ class FleetSection(Section):
     address_pool: IPv4Network = IPv4Network("10.0.0.0/8")
 
 
-class RightsSection(BaseModel):
-    """The acceptance rules, which the job checks itself. The bot alone knows who has which right."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-    accept_own: bool = False
-    accept_count: int = Field(default=1, ge=1, le=5)  # different people
-    accept_within: int = Field(default=30, ge=1, le=24 * 60)  # minutes
-
-
 class Settings(Section):
     """The RQ workers' settings."""
 
-    rights: RightsSection = RightsSection()
+    rights: AcceptanceRules = AcceptanceRules()
     inventory: InventorySection = InventorySection()
     hosts: dict[str, HostSection] = Field(default_factory=dict)
     engine: EngineSection = EngineSection()

@@ -14,6 +14,7 @@ from bot.doctor import processes, rights, slack
 from bot.settings import Settings
 from imker import audit_log, redis_connection, signing
 from imker.config import ConfigError
+from imker.doctor import configuration_findings, print_findings
 from imker.protocol.values import Finding
 from imker.protocol.version import ACCEPTANCE_RULES_KEY
 from imker.signing import SigningKey
@@ -33,10 +34,7 @@ def run_checks(loaded: Settings, redis: "Redis", client: WebClient, key: Signing
 
 def main() -> int:
     """Print the findings and return the exit status: 1 if a check failed, 0 with or without warnings."""
-    findings = _all_findings()
-    for finding in findings:
-        print(finding.as_text)
-    return int(any(finding.level == "block" for finding in findings))
+    return print_findings(_all_findings())
 
 
 def _all_findings() -> tuple[Finding, ...]:
@@ -47,8 +45,7 @@ def _all_findings() -> tuple[Finding, ...]:
         redis = redis_connection.connect(configuration.redis_url)
         return run_checks(configuration, redis, client, signing.load_signing_key())
     except ConfigError as error:
-        hint = "Fix it; the README describes each key."
-        return tuple(Finding("configuration", "block", line, hint) for line in error.lines)
+        return configuration_findings(error)
     except redis_connection.RedisUnavailable as error:
         server = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
         return (Finding("redis", "block", str(error), f"Imker cannot run without {server}. Start it or fix it."),)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from bot.commands.model import Right
 from bot.settings import Rights
+from imker.config import AcceptanceRules
 from imker.protocol.values import Finding
 
 Known = Literal["ok", "not_found", "deactivated", "refused", "empty", "unknown"]
@@ -18,7 +19,7 @@ PROBLEM_TEXT: dict[Known, tuple[Literal["warn", "block"], str, str]] = {  # leve
     "unknown": ("warn", "could not be looked up in Slack", "Check the bot's scopes, and run doctor again."),
 }
 
-SHARED_SETTINGS = ("accept_own", "accept_count", "accept_within")  # in the imker.toml of the bot and of the RQ workers
+SHARED_SETTINGS = tuple(AcceptanceRules.model_fields)  # in the imker.toml of the bot and of the RQ workers
 RIGHTS: dict[Right, Literal["warn", "block"]] = {"read": "warn", "change": "block", "accept": "block"}
 
 

@@ -202,4 +202,4 @@ class Reconciler:
             self._runs.decide(view.record, decision)
 
     def _has_events(self, run: str, job: int) -> bool:
-        return any(event.job == job for event in self._runs.events(run))
+        return self._runs.event_log(run).has_job(job)

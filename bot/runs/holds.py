@@ -1,13 +1,12 @@
 """Store pause, resume, and cancel requests in Redis. The latest one counts, by the time of the request."""
 
-from typing import Any
-
 from redis import Redis
 
 from bot.records import RETENTION
 from imker.protocol.commands import Hold
-from imker.protocol.signed import decode_latest_hold, sign_hold
+from imker.protocol.signed import sign_hold
 from imker.protocol.version import hold_key
+from imker.run_streams import read_latest_hold
 from imker.signing import SigningKey
 
 CLOCK_TOLERANCE = 30 * 60  # seconds after which a delivery expires
@@ -19,7 +18,7 @@ def add(redis: "Redis", key: SigningKey, run: str, hold: Hold) -> None:
     A hold can arrive late, after a bot crashed while handling it, but never later than CLOCK_TOLERANCE. If the latest
     hold is newer than that, the clock was set back, and this hold becomes the latest.
     """
-    latest = _latest(redis, key, run)
+    latest = read_latest_hold(redis, key, run)
     clock_set_back = latest is not None and latest[1] - hold.requested_at > CLOCK_TOLERANCE
     score = latest[1] + 1 if latest and clock_set_back else hold.requested_at
     redis.zadd(hold_key(run), {sign_hold(run, hold, score, key): score})
@@ -28,10 +27,5 @@ def add(redis: "Redis", key: SigningKey, run: str, hold: Hold) -> None:
 
 def current(redis: "Redis", key: SigningKey, run: str) -> Hold | None:
     """Return the latest hold with a valid signature."""
-    latest = _latest(redis, key, run)
+    latest = read_latest_hold(redis, key, run)
     return latest[0] if latest else None
-
-
-def _latest(redis: "Redis", key: SigningKey, run: str) -> tuple[Hold, float] | None:
-    entries: Any = redis.zrevrange(hold_key(run), 0, -1, withscores=True)
-    return decode_latest_hold(run, entries, key)

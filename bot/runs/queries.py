@@ -17,7 +17,7 @@ class RunQueries(RecordStore):
         # The reconciler enqueues a recorded run that RQ does not have, until the request expires.
         if_missing: QueueStatus = "queued" if self._clock() < record.expires else "lost"
         job_status = queue.job_status(self._redis, version.job_id(record.run, record.job_count), if_missing)
-        return fold(record, self.events(record.run), job_status, self._clock(), self._now())
+        return fold(record, self.event_log(record.run), job_status, self._clock(), self._now())
 
     def fleet_state(self, view: RunState) -> FleetState | None:
         """Fold a fleet's run with its hosts' runs. Return None for any other run, and before the plan exists."""
@@ -51,4 +51,6 @@ class RunQueries(RecordStore):
     def has_reported_node(self, node: str, last: int) -> bool:
         """Return whether an open run or one of the `last` runs showed a node whose ID starts with `node`."""
         records = (*self.open_records(), *self.recent(last))
-        return any(id.startswith(node) for record in records for id in reported_nodes(self.events(record.run)))
+        return any(
+            id.startswith(node) for record in records for id in reported_nodes(self.event_log(record.run).events)
+        )

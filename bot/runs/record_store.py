@@ -20,8 +20,10 @@ from bot.runs.posted_messages import PostedMessages
 from imker import clock, signing
 from imker.clock import Timestamp
 from imker.ignored_values import log_ignored
-from imker.protocol import events, signed, version
-from imker.protocol.events import DecisionRequested, Event
+from imker.protocol import version
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested
+from imker.run_streams import read_event_log
 from imker.signing import SigningKey
 
 DELIVERY_TTL = DAY  # seconds during which a repeated delivery is recognized
@@ -81,10 +83,9 @@ class RecordStore:
             record = replace(record, job_count=record.job_count + 1)
         return record
 
-    def events(self, run: str) -> tuple[Event, ...]:
-        """Return the run's events. Entries with an invalid signature are replaced by markers."""
-        entries: Any = self._redis.xrange(version.events_key(run))
-        return signed.decode_signed_events(run, entries, self._key)
+    def event_log(self, run: str) -> EventLog:
+        """Return the run's events so far."""
+        return read_event_log(self._redis, self._key, run)
 
     def answered_question(self, record: RunRecord) -> DecisionRequested | None:
         """Return the question whose decision led to the run's last job, None for its first job.
@@ -105,7 +106,7 @@ class RecordStore:
 
     def _question_of(self, run: str, job: int) -> DecisionRequested | None:
         """Return the question that this job ended with, None if it ended without one."""
-        outcome = events.find_outcome(self.events(run), job)
+        outcome = self.event_log(run).outcome_of(job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
     # --- indexes ---

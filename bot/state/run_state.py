@@ -9,6 +9,7 @@ from typing import Literal
 
 from bot.records import Decision, QueueStatus, RunRecord
 from imker.clock import Timestamp, seconds_between
+from imker.protocol.event_log import EventLog
 from imker.protocol.events import (
     ChecksCompleted,
     ContainerSnapshot,
@@ -19,14 +20,12 @@ from imker.protocol.events import (
     HostTable,
     JobFinished,
     NodeTable,
-    OtherVersion,
     Planned,
     StepDone,
     StepFailed,
     StepProgress,
     StepStarted,
     ThreadDetail,
-    UnsignedEntry,
 )
 from imker.protocol.values import Finding
 
@@ -82,22 +81,31 @@ class RunState:
 
 
 def fold(
-    record: RunRecord, events: Iterable[Event], job_status: QueueStatus, now: float, at: Timestamp | None = None
+    record: RunRecord, log: EventLog, job_status: QueueStatus, now: float, at: Timestamp | None = None
 ) -> RunState:
     """Return the run's current state.
 
     `job_status` is RQ's status of the last job: a job that crashes emits no last event. `now`: UNIX seconds. `at`: the
     same time by a clock that nobody can set. Without it no question expires.
     """
-    ordered = sorted({(event.job, event.number): event for event in events}.values(), key=lambda e: (e.job, e.number))
-    state = RunState(record, "queued", now, decisions=record.decisions)
+    ordered = sorted(
+        {(event.job, event.number): event for event in log.events}.values(), key=lambda e: (e.job, e.number)
+    )
+    state = RunState(
+        record,
+        "queued",
+        now,
+        decisions=record.decisions,
+        other_protocol=log.other_version,
+        has_unsigned_entries=log.has_unsigned_entries,
+    )
     finished_jobs: set[int] = set()  # a job emits nothing after its outcome
     for event in ordered:
-        if event.job not in finished_jobs or isinstance(event.body, OtherVersion):
+        if event.job not in finished_jobs:
             state = _apply(state, event)
         if isinstance(event.body, JobFinished | DecisionRequested):
             finished_jobs.add(event.job)
-    status = _status(state, ordered, job_status)
+    status = _status(state, log.last_job, job_status)
     expired = status == "waiting" and _expired(state.question, at)
     return replace(state, status=status, steps=_close_running_steps(state, status), expired=expired)
 
@@ -140,10 +148,6 @@ def _apply(state: RunState, event: Event) -> RunState:
             return replace(state, question=question, outcome=None)
         case JobFinished() as outcome:
             return replace(state, outcome=outcome, question=None, finished_at=event.at)
-        case OtherVersion(version):
-            return replace(state, other_protocol=version)
-        case UnsignedEntry():
-            return replace(state, has_unsigned_entries=True)
         case _:
             return replace(state, question=None, outcome=None, finished_at=None)
 
@@ -163,9 +167,8 @@ def _close_running_steps(state: RunState, status: RunStatus) -> tuple[StepState,
     return tuple(replace(step, status="failed") if step.status == "running" else step for step in state.steps)
 
 
-def _status(state: RunState, events: list[Event], job_status: QueueStatus) -> RunStatus:
-    last = events[-1].job if events else 0
-    has_reported = last == state.record.job_count
+def _status(state: RunState, last_job: int, job_status: QueueStatus) -> RunStatus:
+    has_reported = last_job == state.record.job_count
     if has_reported and state.outcome:
         return "finished"
     if has_reported and state.question:

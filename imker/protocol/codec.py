@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 from pydantic import AliasChoices, Field, TypeAdapter
 
 from imker.protocol.commands import Request
-from imker.protocol.events import Event, OtherVersion
+from imker.protocol.events import Event
 from imker.protocol.version import PROTOCOL_VERSION, SUPPORTED_VERSIONS
 
 Message = TypeVar("Message", Request, Event)
@@ -58,17 +58,6 @@ def header_of_other_version(text: str | bytes) -> MessageHeader | None:
     """Return the header of a message of another protocol version; None for any other text."""
     header = _read_header(text)
     return None if header is None or header.protocol_version in SUPPORTED_VERSIONS else header
-
-
-def decode_event_or_marker(text: str | bytes) -> Event | None:
-    """Decode an event. Return a marker for one of another protocol version, None for what is no event."""
-    try:
-        return decode_event(text)
-    except UnsupportedVersion:
-        header = header_of_other_version(text)
-    if header is None:
-        return None
-    return Event(header.run, header.job, header.number, header.at, OtherVersion(header.protocol_version))
 
 
 def _decode(adapter: TypeAdapter[Message], text: str | bytes) -> Message:

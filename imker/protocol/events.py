@@ -1,6 +1,5 @@
 """What the jobs tell: the events of a run, in order."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -181,21 +180,6 @@ class JobFinished:
     type: Literal["job_finished"] = "job_finished"
 
 
-@dataclass(frozen=True)
-class OtherVersion:
-    """What stands where an event of another contract is; nobody tells it."""
-
-    protocol_version: int
-    type: Literal["unread"] = "unread"
-
-
-@dataclass(frozen=True)
-class UnsignedEntry:
-    """What stands where somebody without the key wrote, or with another; nobody tells it."""
-
-    type: Literal["unsealed"] = "unsealed"
-
-
 EventBody = Annotated[
     JobStarted
     | Planned
@@ -211,9 +195,7 @@ EventBody = Annotated[
     | HostTable
     | NodeTable
     | DecisionRequested
-    | JobFinished
-    | OtherVersion
-    | UnsignedEntry,
+    | JobFinished,
     Field(discriminator="type"),
 ]
 
@@ -228,10 +210,3 @@ class Event:
     at: UnixSeconds
     body: EventBody
     protocol_version: int = PROTOCOL_VERSION
-
-
-def find_outcome(events: Iterable[Event], job: int) -> JobFinished | DecisionRequested | None:
-    """Return how that job of the run ended: the first outcome that it told, as a job has but one."""
-    told = {event.number: event.body for event in events if event.job == job}
-    ends = (told[number] for number in sorted(told))
-    return next((body for body in ends if isinstance(body, JobFinished | DecisionRequested)), None)

@@ -5,7 +5,6 @@ Events are signed, and entries without a valid signature are ignored: others can
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 from redis import Redis
@@ -14,10 +13,11 @@ from imker import signing
 from imker.failpoints import failpoint
 from imker.protocol.codec import encode_message
 from imker.protocol.commands import Hold
-from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, StepStarted, find_outcome
-from imker.protocol.signed import decode_latest_hold, decode_signed_events
-from imker.protocol.version import WAKE_CHANNEL, events_key, hold_key
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, StepStarted
+from imker.protocol.version import WAKE_CHANNEL, events_key
 from imker.redaction import redact_value
+from imker.run_streams import read_event_log, read_latest_hold
 from imker.signing import SigningKey
 
 log = structlog.get_logger()
@@ -87,13 +87,12 @@ class EventWriter:
 
     def question_of(self, job: int) -> DecisionRequested | None:
         """Return the question that a job of the run ended with, if any."""
-        outcome = find_outcome(self.read_events(), job)
+        outcome = self.event_log().outcome_of(job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
-    def read_events(self) -> tuple[Event, ...]:
+    def event_log(self) -> EventLog:
         """Return all events of the run so far, also of its earlier jobs."""
-        entries: Any = self._redis.xrange(events_key(self._run))
-        return decode_signed_events(self._run, entries, self._key)
+        return read_event_log(self._redis, self._key, self._run)
 
     def save_signed(self, redis_key: str, text: str) -> None:
         """Save a text for later jobs, signed for this Redis key."""
@@ -105,6 +104,5 @@ class EventWriter:
 
     def current_hold(self, run: str) -> Hold | None:
         """Return the run's latest hold: paused, resumed, or cancelled."""
-        entries: Any = self._redis.zrevrange(hold_key(run), 0, -1, withscores=True)
-        hold = decode_latest_hold(run, entries, self._key)
-        return hold[0] if hold else None
+        latest = read_latest_hold(self._redis, self._key, run)
+        return latest[0] if latest else None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from imker import audit_log, redis_connection
 from imker.config import ConfigError
+from imker.doctor import configuration_findings, print_findings
 from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
 from imker.protocol.values import Finding
 from jobs.connectors.engine import Engine, EngineFactory
@@ -72,13 +73,8 @@ def run_doctor() -> int:
         known_hosts = configuration.inventory.known_hosts
         findings = (_check_redis(), *run_checks(hosts, known_hosts, lambda host: SshShell(host, known_hosts), Engine))
     except ConfigError as error:
-        findings = tuple(
-            Finding("configuration", "block", line, "Fix it. See docs/configuration.md for each key.")
-            for line in error.lines
-        )
-    for finding in findings:
-        print(finding.as_text)
-    return int(any(finding.level == "block" for finding in findings))
+        findings = configuration_findings(error)
+    return print_findings(findings)
 
 
 def _check_redis() -> Finding:

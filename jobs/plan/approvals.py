@@ -1,15 +1,15 @@
 """Check approvals again on the RQ workers: who approved, how many, how long ago, and of which state. Pure."""
 
 from imker.clock import Timestamp, seconds_between
+from imker.config import AcceptanceRules
 from imker.protocol.commands import Request
 from imker.protocol.events import DecisionRequested
-from jobs.settings import RightsSection
 
 TOLERANCE = 1.0  # seconds from a click to its job
 
 
 def find_approval_problem(
-    request: Request, question: DecisionRequested | None, fingerprint: str, rights: RightsSection, now: Timestamp
+    request: Request, question: DecisionRequested | None, fingerprint: str, rights: AcceptanceRules, now: Timestamp
 ) -> str:
     """Return why the request's approvals do not suffice to make a manager, "" if they do.
 

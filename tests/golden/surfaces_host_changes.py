@@ -67,7 +67,7 @@ def _office(redis: Redis, command: Any, answers: dict[str, tuple[int, str]], *ap
 def _event_lines(title: str, context: JobContext, act: Any) -> Iterator[str]:
     yield f"  -- {title}"
     yield from (line for line in error_text("error", act) if line != "  error: None")
-    yield from event_lines(event for event in context.events.read_events())
+    yield from event_lines(event for event in context.events.event_log().events)
 
 
 # --- migrate --------------------------------------------------------------------------------------------------------

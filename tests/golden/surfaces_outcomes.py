@@ -176,7 +176,7 @@ def _stores(redis: Redis) -> Iterator[str]:
     for container in (CONSUL, STOPPED):
         context = office(redis, MigrateAll())
         key_value_store.report_ports(context, UnusedStore(KADITZ, KeyValueStore(container), in_swarm=True))
-        yield from event_lines(context.events.read_events()[-1:])
+        yield from event_lines(context.events.event_log().events[-1:])
 
 
 def event_lines(events: Any) -> Iterator[str]:
@@ -236,4 +236,4 @@ def _fleets(redis: Redis) -> Iterator[str]:
         redis.flushall()
         context = office(redis, MigrateAll())
         fleet._finish(context, planned)
-        yield from event_lines(context.events.read_events())
+        yield from event_lines(context.events.event_log().events)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from redis import Redis
 
 from imker.clock import Timestamp
+from imker.config import AcceptanceRules
 from imker.protocol import codec
 from imker.protocol.commands import Approval, Migrate, Request
 from imker.protocol.events import DecisionRequested
@@ -12,7 +13,6 @@ from jobs import admission, plan
 from jobs.facts import swarm_agreement
 from jobs.facts.swarm import SwarmFacts, SwarmMembership
 from jobs.plan import Refusal, approvals
-from jobs.settings import RightsSection
 from tests.golden.surfaces_findings import LEADER, ONE, PACKAGE, WORKER, host, plan_host
 from tests.golden.text_layout import page, section
 from tests.support import streams
@@ -73,12 +73,12 @@ def _members() -> list[str]:
 def _approvals() -> list[str]:
     question = DecisionRequested("accept", "shown", asked_at=Timestamp(NOW, "boot", 100.0))
     bob, alice = Approval("U02BOB", "shown", NOW), Approval("U01ALICE", "shown", NOW)
-    at, rights = Timestamp(NOW + 60, "boot", 160.0), RightsSection()
+    at, rights = Timestamp(NOW + 60, "boot", 160.0), AcceptanceRules()
 
     def problem_text(
         *yes: Approval,
         asked: DecisionRequested | None = question,
-        rights: RightsSection = rights,
+        rights: AcceptanceRules = rights,
         now: Timestamp = at,
     ) -> str:
         request = Request("k3fm9x2q", 2, Migrate("kaditz"), "U01ALICE", yes)
@@ -87,7 +87,7 @@ def _approvals() -> list[str]:
     texts = (
         problem_text(bob, asked=None),
         problem_text(alice),
-        problem_text(bob, rights=RightsSection(accept_count=2)),
+        problem_text(bob, rights=AcceptanceRules(accept_count=2)),
         problem_text(bob, now=replace(at, boot_seconds=4000.0)),
         problem_text(replace(bob, fingerprint="other")),
     )

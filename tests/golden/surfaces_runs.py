@@ -25,6 +25,7 @@ from imker.protocol.commands import (
     RunDoctor,
     StartContainers,
 )
+from imker.protocol.event_log import EventLog, UnreadableEvent
 from imker.protocol.events import (
     ChecksCompleted,
     DecisionRequested,
@@ -34,7 +35,6 @@ from imker.protocol.events import (
     JobFinished,
     JobStarted,
     NodeTable,
-    OtherVersion,
     Outcome,
     Planned,
     Question,
@@ -43,7 +43,6 @@ from imker.protocol.events import (
     StepProgress,
     StepStarted,
     ThreadDetail,
-    UnsignedEntry,
 )
 from imker.protocol.values import Candidate, Finding, HostRow, NodeRow, Quorum, StepLine
 from tests.golden.text_layout import message, page, section
@@ -86,6 +85,10 @@ COMMANDS: tuple[Command, ...] = (
     Reject("j8xsy2yb802b"), StartContainers("kaditz", ("web",)), RetireStore("kaditz"),
 )  # fmt: skip
 
+NO_EVENTS = EventLog()
+OTHER_VERSION = EventLog(unreadable=(UnreadableEvent(1, 3),))
+UNSIGNED = EventLog(has_unsigned_entries=True)
+
 
 def run_message(
     *bodies: EventBody,
@@ -94,11 +97,12 @@ def run_message(
     record: RunRecord = RECORD,
     at: Timestamp = LATER,
     by: str = "U02BOB",
+    log: EventLog = NO_EVENTS,
 ) -> Message:
     """Render the message of a run whose last job emitted `bodies`. Each of `choices` decides the next job."""
     decisions = tuple(Decision(job, verdict, by, AT + 40) for job, verdict in enumerate(choices, 1))
     events = [Event(record.run, record.job_count, number, AT + number, body) for number, body in enumerate(bodies, 1)]
-    return render(fold(replace(record, decisions=decisions), events, rq, at.unix, at))
+    return render(fold(replace(record, decisions=decisions), replace(log, events=tuple(events)), rq, at.unix, at))
 
 
 def messages(messages_by_title: dict[str, Message]) -> str:
@@ -190,10 +194,10 @@ def _strange() -> dict[str, Message]:
         "lost, in a step": run_message(*HALF, rq="lost"),
         "lost, before its first step": run_message(JobStarted("kaditz"), rq="lost"),
         "lost, never begun within a day": run_message(rq="lost", at=gone),
-        "another protocol, running": run_message(*HALF, OtherVersion(3), rq="running"),
-        "another protocol, over": run_message(*HALF, OtherVersion(3)),
-        "unsigned events, running": run_message(*HALF, UnsignedEntry(), rq="running"),
-        "unsigned events, lost": run_message(UnsignedEntry(), rq="lost"),
+        "another protocol, running": run_message(*HALF, rq="running", log=OTHER_VERSION),
+        "another protocol, over": run_message(*HALF, log=OTHER_VERSION),
+        "unsigned events, running": run_message(*HALF, rq="running", log=UNSIGNED),
+        "unsigned events, lost": run_message(rq="lost", log=UNSIGNED),
         "forgotten": run_lost_message(metadata_of(RECORD, is_final=True)),
     }
 

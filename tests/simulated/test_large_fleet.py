@@ -13,6 +13,7 @@ from bot.state.fleet_state import fold_fleet
 from bot.state.run_state import fold
 from imker import clock
 from imker.protocol.commands import Command, ListHosts, MigrateAll
+from imker.protocol.event_log import EventLog
 from imker.protocol.events import DecisionRequested, Event, EventBody, FleetPlanned, JobFinished
 from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 from lab.slack.validate_message import MAX_EDITED_TEXT, find_problems
@@ -37,7 +38,7 @@ def fitting(command: Command, bodies: list[EventBody]) -> Message:
     """Render the message of the fleet and assert that Slack accepts it as a post and as an edit."""
     record = RunRecord("k3fm9x2q", command, command.type, "U01ALICE", "C01OPS", time.time())
     events = [Event(record.run, 1, number, time.time(), body) for number, body in enumerate(bodies, 1)]
-    view = fold(record, events, "finished", time.time(), clock.take_timestamp())
+    view = fold(record, EventLog(tuple(events)), "finished", time.time(), clock.take_timestamp())
     message = fleet_message.render_any(view, fold_fleet(view, {}, None))
     assert find_problems(list(message.blocks)) == []
     assert len(message.text) <= MAX_EDITED_TEXT

@@ -7,6 +7,7 @@ from bot.records import Decision, QueueStatus, RunRecord
 from bot.state.fleet_state import FleetState, fold_fleet
 from bot.state.run_state import RunState, fold
 from imker.protocol.commands import Hold, Migrate, MigrateAll, Role
+from imker.protocol.event_log import EventLog
 from imker.protocol.events import (
     ContainerSnapshot,
     DecisionRequested,
@@ -86,7 +87,7 @@ def host_run(host: str, word: Word) -> RunState:
     )
     events = [Event(record.run, 1, number, AT + number, body) for number, body in enumerate(EVENTS_BY_WORD[word], 1)]
     rq: QueueStatus = "lost" if word == "lost" else "running" if word == "running" else "finished"
-    return fold(record, events, "queued" if word == "queued" else rq, AT + 60)
+    return fold(record, EventLog(tuple(events)), "queued" if word == "queued" else rq, AT + 60)
 
 
 def build_fleet(
@@ -102,7 +103,12 @@ def build_fleet(
     record = RunRecord(FLEET, MigrateAll(), "migrate all", ALICE, "C01OPS", AT, 1, decisions)
     fleet_plan = FleetPlanned(tuple(plan for plan, _ in hosts), result, findings, parallel)
     bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, DecisionRequested("start_fleet", "f00d"))
-    run = fold(record, [Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)], "finished", AT + 60)
+    run = fold(
+        record,
+        EventLog(tuple([Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)])),
+        "finished",
+        AT + 60,
+    )
     host_runs = {item.host: host_run(item.host, word) for item, word in hosts if word != "pending"}
     state = fold_fleet(run, host_runs, Hold(hold, BOB, AT + 30) if hold else None)  # type: ignore[arg-type]
     assert state is not None

@@ -6,15 +6,15 @@ from redis import Redis
 
 from imker import signing
 from imker.protocol.events import Event, EventBody
-from imker.protocol.signed import decode_signed_events
 from imker.protocol.version import events_key
+from imker.run_streams import read_event_log
 from imker.signing import SigningKey
 
 KEY = SigningKey("k" * 64)
 
 
 def read_events(redis: Redis, run: str, key: SigningKey = KEY) -> tuple[Event, ...]:
-    return decode_signed_events(run, redis.xrange(events_key(run)), key)  # type: ignore[arg-type]
+    return read_event_log(redis, key, run).events
 
 
 def event_bodies(redis: Redis, run: str, key: SigningKey = KEY, job: int | None = None) -> list[EventBody]:

@@ -13,12 +13,12 @@ from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
 from bot.reconciler.leader_election import LEADER_KEY as LEASE
+from imker.config import AcceptanceRules
 from imker.protocol.commands import Hold
 from imker.protocol.events import JobStarted, NodeTable
 from jobs import run
 from jobs.events.writer import EventWriter
 from jobs.handlers.nodes import LAST_NODES_KEY
-from jobs.settings import RightsSection
 from tests.support.bot_harness import IDS, KEY, OPS
 from tests.unit.bot.runs.test_tampering import FILE, World
 
@@ -68,7 +68,7 @@ def world(redis: Redis) -> World:
     made.runs.hold(made.create_run("running"), Hold("pause", IDS["alice"], at))
     made.runs.claim_delivery("v0=1")
     redis.set(LEASE, b"1")
-    run.publish_inventory(redis, KEY, {}, RightsSection())
+    run.publish_inventory(redis, KEY, {}, AcceptanceRules())
     journal = EventWriter(redis, KEY, pending, 1, lambda: at)
     journal.save_signed(LAST_NODES_KEY, "{}")
     journal.emit(JobStarted())

@@ -11,15 +11,8 @@ from bot.records import RunRecord
 from bot.state.run_state import fold
 from imker.audit_log import AuditLogBroken
 from imker.protocol.commands import Migrate, Request
-from imker.protocol.events import (
-    DecisionRequested,
-    Event,
-    EventBody,
-    JobFinished,
-    JobStarted,
-    ThreadDetail,
-    find_outcome,
-)
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, JobStarted, ThreadDetail
 from jobs import run
 from jobs.errors import BrokenFencingToken
 from jobs.events.writer import EventWriter
@@ -130,8 +123,8 @@ def test_of_two_that_stand_in_redis_all_the_same_the_first_counts(
     redis: Redis, outcome: JobFinished | DecisionRequested
 ) -> None:
     events = [Event(RUN, 1, number, NOW, body) for number, body in enumerate((JobStarted(), outcome, BROKE), 1)]
-    view = fold(RECORD, events, "finished", NOW)
-    assert (view.outcome or view.question, find_outcome(events, 1)) == (outcome, outcome)
+    view = fold(RECORD, EventLog(tuple(events)), "finished", NOW)
+    assert (view.outcome or view.question, EventLog(tuple(events)).outcome_of(1)) == (outcome, outcome)
 
 
 def test_a_lock_whose_holders_cannot_be_counted_is_given_back_at_once(redis: Redis) -> None:

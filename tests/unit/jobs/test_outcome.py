@@ -117,7 +117,7 @@ def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
     request = Request("k3fm9x2q", 1, commands.ListHosts(), "U01ALICE")
     journal = EventWriter(redis, streams.KEY, request.run, 1, lambda: 7.0)
     run.run_handler(request, journal, lambda: run._open_context(request, journal, redis))
-    (event,) = journal.read_events()
+    (event,) = journal.event_log().events
     assert isinstance(event.body, events.JobFinished)
     assert event.body.summary == "machines/x/config.json: no JSON; [hosts.y]: no address"
     assert event.body.hint.startswith("Fix the configuration on the RQ workers' machine.")

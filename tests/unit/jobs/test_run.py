@@ -64,7 +64,7 @@ def test_what_no_host_is_to_blame_for_is_told_as_what_it_is(redis: Redis, broke:
 
     journal = EventWriter(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0)
     run.run_handler(ASKED, journal, office)
-    (event,) = journal.read_events()
+    (event,) = journal.event_log().events
     assert isinstance(event.body, JobFinished)
     assert event.body.outcome == "failed"
     assert says in event.body.summary

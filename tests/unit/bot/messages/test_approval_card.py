@@ -10,6 +10,7 @@ from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp
 from imker.protocol.commands import Migrate
+from imker.protocol.event_log import EventLog
 from imker.protocol.events import DecisionRequested, Event, JobStarted, Planned
 from imker.protocol.values import Candidate, Quorum, StepLine
 
@@ -25,7 +26,7 @@ BOBS = Decision(1, "accept", "U02BOB", ASKED.unix)
 def render(record: RunRecord = RECORD, waiting: DecisionRequested = WAITING, after: float = 0.0) -> Message:
     events = (Event("k3fm9x2q", 1, 1, 0.0, JobStarted("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, waiting))
     at = replace(ASKED, unix=ASKED.unix + after, boot_seconds=ASKED.boot_seconds + after)
-    return run_message.render(fold(record, events, "finished", at.unix, at))
+    return run_message.render(fold(record, EventLog(tuple(events)), "finished", at.unix, at))
 
 
 def card_text(record: RunRecord = RECORD, waiting: DecisionRequested = WAITING, after: float = 0.0) -> str:
@@ -75,7 +76,7 @@ def test_expires_by_the_clock_of_a_bot_on_another_machine_and_never_later(
 ) -> None:
     events = (Event("k3fm9x2q", 1, 1, 0.0, JobStarted("kaditz")), Event("k3fm9x2q", 1, 2, 0.0, WAITING))
     now = Timestamp(ASKED.unix + after + ahead, "another boot", 5.0)
-    assert fold(RECORD, events, "finished", now.unix, now).expired is not is_open
+    assert fold(RECORD, EventLog(tuple(events)), "finished", now.unix, now).expired is not is_open
 
 
 def test_a_repeated_question_expected_why() -> None:
@@ -99,7 +100,7 @@ def test_the_text_contains_the_whole_card_however_long_the_rest_is() -> None:
     events = [
         Event("k3fm9x2q", 1, number, 0.0, body) for number, body in enumerate((JobStarted("kaditz"), steps, WAITING), 1)
     ]
-    text = run_message.render(fold(RECORD, events, "finished", ASKED.unix, ASKED)).text
+    text = run_message.render(fold(RECORD, EventLog(tuple(events)), "finished", ASKED.unix, ASKED)).text
     for expected in (
         "j8xsy2yb802b5ys0uvwhsouw1",
         "198.18.0.39",

@@ -14,6 +14,7 @@ from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp
 from imker.protocol.commands import ListNodes, Migrate
+from imker.protocol.event_log import EventLog, UnreadableEvent
 from imker.protocol.events import (
     DecisionRequested,
     Event,
@@ -21,7 +22,6 @@ from imker.protocol.events import (
     JobFinished,
     JobStarted,
     NodeTable,
-    OtherVersion,
     Planned,
     StepDone,
     StepStarted,
@@ -51,13 +51,22 @@ WARNED = DecisionRequested("continue", "f")
 CANCELLED = JobFinished("cancelled", "cancelled", user="U02BOB")
 PAUSED = DecisionRequested("resume", "f", summary="Done: <@U03CAROL>.", user="U02BOB")
 
+NO_EVENTS = EventLog()
+OTHER_VERSION = EventLog(unreadable=(UnreadableEvent(1, 3),))
+
 
 def render_run(
-    *bodies: EventBody, rq: QueueStatus = "finished", choice: Choice | None = None, record: RunRecord = RECORD
+    *bodies: EventBody,
+    rq: QueueStatus = "finished",
+    choice: Choice | None = None,
+    record: RunRecord = RECORD,
+    log: EventLog = NO_EVENTS,
 ) -> Message:
     decisions = (Decision(1, choice, "U02BOB", 9.0),) if choice else ()
     events = [Event("k3fm9x2q", 1, number, float(number), body) for number, body in enumerate(bodies, 1)]
-    return run_message.render(fold(replace(record, decisions=decisions), events, rq, NOW.unix, NOW))
+    return run_message.render(
+        fold(replace(record, decisions=decisions), replace(log, events=tuple(events)), rq, NOW.unix, NOW)
+    )
 
 
 RECENT = replace(RECORD, requested_at=NOW.unix)
@@ -107,7 +116,7 @@ ENDS = {
         ("stopped before the first step", RETRY),
     ),
     "not started": (render_run(rq="lost"), ("Expired: the job didn't start within 24 hours", NONE, TYPED)),
-    "not readable": (render_run(*BROKEN, OtherVersion(3)), ("cannot be read", "Completed steps are kept.", RETRY)),
+    "not readable": (render_run(*BROKEN, log=OTHER_VERSION), ("cannot be read", "Completed steps are kept.", RETRY)),
     "expired": (
         render_run(*DONE, PENDING),
         ("expired: not accepted in time", "the node stays a worker", "/swarm accept k3fm9x2q"),

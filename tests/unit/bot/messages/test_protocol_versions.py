@@ -20,8 +20,8 @@ NEWER = (DATA / "3-events.jsonl").read_text().splitlines()
 
 def fold_and_render(lines: list[str], job_status: QueueStatus) -> tuple[RunState, str]:
     entries = [("0-0", {b"event": streams.signed_entry("k3fm9x2q", line)["event"].encode()}) for line in lines]
-    events = signed.decode_signed_events("k3fm9x2q", entries, streams.KEY)
-    state = fold(RECORD, events, job_status, 1_795_440_060.0)
+    log = signed.decode_signed_events("k3fm9x2q", entries, streams.KEY)
+    state = fold(RECORD, log, job_status, 1_795_440_060.0)
     message = run_message.render(state)
     assert find_problems(list(message.blocks)) == []
     return state, str(message)

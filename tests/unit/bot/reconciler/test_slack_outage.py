@@ -279,7 +279,7 @@ def test_shut_out_the_run_goes_on_and_its_asker_is_told(world: World, how: str, 
     assert len(world.private) <= 2
     assert world.runs.open_runs() == [], "nothing is asked for ever"
     assert len(world.calls()) - before <= 2 * (LONG + 10 * MINUTE) / 300
-    assert world.runs.events(run)[-1].body == DONE, "the record keeps it"
+    assert world.runs.event_log(run).events[-1].body == DONE, "the record keeps it"
 
 
 @pytest.mark.parametrize("how", SHUT)

@@ -11,6 +11,7 @@ from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.protocol import events, values
 from imker.protocol.commands import Migrate
+from imker.protocol.event_log import EventLog
 from imker.protocol.events import Event, NodeTable
 from imker.protocol.values import NodeRow
 from lab.slack.validate_message import find_problems
@@ -54,7 +55,6 @@ BODIES = st.one_of(
         events.DecisionRequested, st.just("accept"), st.just("f"), CANDIDATES, st.just(values.Quorum(1, 0, 2, 0))
     ),
     st.builds(events.JobFinished, OUTCOMES, HOSTILE, HOSTILE, HOSTILE),
-    st.builds(events.OtherVersion, st.integers(0, 99)),
 )  # fmt: skip
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 1_795_440_000.0)
 STATUSES = st.sampled_from(["queued", "running", "finished", "lost"])
@@ -77,12 +77,12 @@ def numbered(bodies: list[events.EventBody]) -> list[Event]:
 @given(st.lists(BODIES, max_size=16).map(numbered), STATUSES, st.data())
 def test_ignores_order_and_repeats(events: list[Event], status: str, data: st.DataObject) -> None:
     mixed = data.draw(st.permutations(events + events[: len(events) // 2]))
-    assert fold(RECORD, mixed, status, 0.0) == fold(RECORD, events, status, 0.0)  # type: ignore[arg-type]
+    assert fold(RECORD, EventLog(tuple(mixed)), status, 0.0) == fold(RECORD, EventLog(tuple(events)), status, 0.0)  # type: ignore[arg-type]
 
 
 @given(st.lists(BODIES, max_size=16).map(numbered), STATUSES)
 def test_slack_accepts_every_message_and_no_host_can_mention_users(events: list[Event], status: str) -> None:
-    state = fold(RECORD, events, status, 1_795_440_060.0)  # type: ignore[arg-type]
+    state = fold(RECORD, EventLog(tuple(events)), status, 1_795_440_060.0)  # type: ignore[arg-type]
     for message in (run_message.render(state), *(run_message.thread_detail(detail) for _, detail in state.details)):
         assert find_problems(list(message.blocks)) == []
         assert message.text
@@ -98,21 +98,26 @@ def test_a_run_is_lost_if_its_job_crashed_and_finished_if_it_reported_an_outcome
     started = numbered(
         [events.JobStarted(), events.Planned((values.StepLine("a", "Join the swarm"),)), events.StepStarted("a")]
     )
-    assert fold(RECORD, started, "running", 0.0).status == "running"
-    lost = fold(RECORD, started, "lost", 0.0)
+    assert fold(RECORD, EventLog(tuple(started)), "running", 0.0).status == "running"
+    lost = fold(RECORD, EventLog(tuple(started)), "lost", 0.0)
     assert lost.status == "lost"
     text = run_message.render(lost).text
     assert "Join the swarm" in text
     assert "/swarm retry k3fm9x2q" in text
     assert (
-        fold(RECORD, [*started, Event("r", 1, 9, 0.0, events.JobFinished("done", "x"))], "lost", 0.0).status
+        fold(RECORD, EventLog((*started, Event("r", 1, 9, 0.0, events.JobFinished("done", "x")))), "lost", 0.0).status
         == "finished"
     )
 
 
 def test_a_cancelled_run_has_finished_and_names_the_user() -> None:
     record = RunRecord(**{**vars(RECORD), "decisions": (Decision(1, "cancel", "U01ALICE", 1_795_440_000.0),)})
-    state = fold(record, numbered([events.JobStarted(), events.DecisionRequested("continue", "f")]), "finished", 0.0)
+    state = fold(
+        record,
+        EventLog(tuple(numbered([events.JobStarted(), events.DecisionRequested("continue", "f")]))),
+        "finished",
+        0.0,
+    )
     message = run_message.render(state)
     assert state.status == "finished"
     assert "Cancelled by <@U01ALICE>" in json.dumps(message.blocks)
@@ -124,7 +129,9 @@ def test_slack_accepts_tables_of_0_to_500_nodes() -> None:
         NodeRow(f"{n:025}", n == 0, f"host{n}", "Accepted", "Ready", "Active", "", "26.1.5") for n in range(500)
     )
     for count in (0, 1, 99, 100, 500):
-        state = fold(RECORD, [Event("r", 1, 1, 0.0, NodeTable("connewitz", 0.0, rows[:count]))], "running", 0.0)
+        state = fold(
+            RECORD, EventLog((Event("r", 1, 1, 0.0, NodeTable("connewitz", 0.0, rows[:count])),)), "running", 0.0
+        )
         assert find_problems(list(run_message.render(state).blocks)) == []
     table = tables.table_of(NodeTable("connewitz", 0.0, rows))
     assert len({row[0] for row in table.rows}) == 500, "shortened IDs stay distinct"
@@ -135,7 +142,10 @@ def test_the_next_job_does_not_repeat_a_thread_detail() -> None:
     diff, other = events.ThreadDetail("kaditz: what changes", "- a"), events.ThreadDetail("apt on kaditz", "- a")
     numbered_details = [(1, 1, diff), (1, 2, other), (2, 1, diff)]
     state = fold(
-        RECORD, [Event("k3fm9x2q", job, n, float(job), body) for job, n, body in numbered_details], "running", 3.0
+        RECORD,
+        EventLog(tuple([Event("k3fm9x2q", job, n, float(job), body) for job, n, body in numbered_details])),
+        "running",
+        3.0,
     )
     assert state.details == (("1-1", diff), ("1-2", other))
 

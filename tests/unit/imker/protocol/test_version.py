@@ -14,7 +14,9 @@ from redis import Redis
 
 from imker.protocol import codec, events, version
 from imker.protocol.commands import Command, Request
-from imker.protocol.events import Event, EventBody, JobFinished, OtherVersion, UnsignedEntry
+from imker.protocol.event_log import EventLog, UnreadableEvent
+from imker.protocol.events import Event, EventBody, JobFinished
+from imker.run_streams import read_event_log
 from imker.signing import SigningKey
 from jobs import admission
 from tests.support import streams
@@ -53,10 +55,7 @@ def upgraded(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 def test_the_files_have_each_type_of_message() -> None:
     assert {json.loads(line)["command"]["type"] for line in REQUESTS} == kinds(Command)
-    assert {json.loads(line)["body"]["type"] for line in EVENTS} == kinds(EventBody) - {
-        OtherVersion.type,
-        UnsignedEntry.type,
-    }
+    assert {json.loads(line)["body"]["type"] for line in EVENTS} == kinds(EventBody)
 
 
 @pytest.mark.parametrize("line", REQUESTS + EVENTS)
@@ -124,12 +123,14 @@ def test_rejects_an_unsigned_job_of_another_version_as_unsigned(redis: Redis, li
 
 
 @pytest.mark.parametrize(("lines", "number"), [(OLD_EVENTS, 1), (NEWER_EVENTS, 3)])
-def test_marks_events_of_another_version_and_ignores_the_rest(redis: Redis, lines: list[str], number: int) -> None:
+def test_reports_events_of_another_version_and_ignores_the_rest(redis: Redis, lines: list[str], number: int) -> None:
     headless = f'{{"protocol_version": {number}}}', f'{{"run": "x", "job": "one", "protocol_version": {number}}}'
     for text in (*lines, "{", *headless):
         redis.xadd(version.events_key("k3fm9x2q"), streams.signed_entry("k3fm9x2q", text, KEY))  # type: ignore[arg-type]
     redis.xadd(version.events_key("k3fm9x2q"), {"note": "none of ours"})
-    assert emitted_bodies(redis) == [UnsignedEntry(), *[OtherVersion(number)] * len(lines)]
+    log = read_event_log(redis, KEY, "k3fm9x2q")
+    assert log == EventLog((), (UnreadableEvent(1, number),) * len(lines), has_unsigned_entries=True)
+    assert (log.other_version, log.last_job, log.has_job(1), log.has_job(2)) == (number, 1, True, False)
 
 
 @pytest.mark.parametrize("line", OLD + OLD_EVENTS)

@@ -33,7 +33,7 @@ def test_events_are_numbered_and_the_bell_rings(redis: Redis) -> None:
     journal.emit(StepStarted("JoinSwarm"))
     events = streams.read_events(redis, "k3fm9x2q")
     assert [(event.number, event.at, event.body.type) for event in events] == [
-        (1, 7.0, "began"),
+        (1, 7.0, "job_started"),
         (2, 7.0, "step_started"),
     ]
     assert bell.get_message(timeout=1)["data"] == b"k3fm9x2q"

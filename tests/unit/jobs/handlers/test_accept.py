@@ -8,6 +8,7 @@ import pytest
 from redis import Redis
 
 from imker.clock import Timestamp
+from imker.config import AcceptanceRules
 from imker.protocol import commands, events, values
 from imker.protocol.commands import Accept, Approval, Reject, Request
 from imker.protocol.events import DecisionRequested, JobFinished, Planned
@@ -18,7 +19,7 @@ from jobs.facts.swarm import PENDING_LABEL
 from jobs.handlers import accept
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
-from jobs.settings import RightsSection, Settings
+from jobs.settings import Settings
 from tests.support import streams
 
 ADDRESSES = {"connewitz": "198.18.0.60", "tondi": "198.18.0.73", "kaditz": "198.18.0.39"}
@@ -92,7 +93,7 @@ def no_shell(host: Host) -> Any:
 class Case:
     redis: Redis
     swarm: Swarm = field(default_factory=Swarm)
-    rights: RightsSection = field(default_factory=RightsSection)
+    rights: AcceptanceRules = field(default_factory=AcceptanceRules)
     moment: Timestamp = field(default_factory=lambda: Timestamp(1_000_000.0, "boot", 100.0))
     job: int = 0
 
@@ -207,15 +208,17 @@ def test_a_node_that_two_hosts_say_they_are_is_not_accepted(case: Case) -> None:
 @pytest.mark.parametrize(
     ("rights", "people", "promoted"),
     [
-        (RightsSection(), (ALICE,), False),
-        (RightsSection(accept_own=True), (ALICE,), True),
-        (RightsSection(accept_count=2), (BOB,), False),
-        (RightsSection(accept_count=2), (BOB, BOB), False),
-        (RightsSection(accept_count=2), (BOB, ALICE), False),
-        (RightsSection(accept_count=2), (BOB, CAROL), True),
+        (AcceptanceRules(), (ALICE,), False),
+        (AcceptanceRules(accept_own=True), (ALICE,), True),
+        (AcceptanceRules(accept_count=2), (BOB,), False),
+        (AcceptanceRules(accept_count=2), (BOB, BOB), False),
+        (AcceptanceRules(accept_count=2), (BOB, ALICE), False),
+        (AcceptanceRules(accept_count=2), (BOB, CAROL), True),
     ],
 )
-def test_the_job_counts_for_itself(case: Case, rights: RightsSection, people: tuple[str, ...], promoted: bool) -> None:
+def test_the_job_counts_for_itself(
+    case: Case, rights: AcceptanceRules, people: tuple[str, ...], promoted: bool
+) -> None:
     case.rights = rights
     case.accept()
     assert isinstance(case.accept(*people)[-1], JobFinished if promoted else DecisionRequested)

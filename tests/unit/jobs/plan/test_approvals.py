@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imker.clock import Timestamp
+from imker.config import AcceptanceRules
 from imker.protocol.commands import Accept, Approval, Request
 from imker.protocol.events import DecisionRequested
 from jobs.plan.approvals import find_approval_problem
-from jobs.settings import RightsSection
 
 ASKED = Timestamp(1_000_000.0, "boot", 100.0)
 QUESTION = DecisionRequested("accept", "f00d", asked_at=ASKED, valid_seconds=1800.0)
 ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
-ONE, TWO, OWN = RightsSection(), RightsSection(accept_count=2), RightsSection(accept_own=True)
-BOTH = RightsSection(accept_count=2, accept_own=True)
+ONE, TWO, OWN = AcceptanceRules(), AcceptanceRules(accept_count=2), AcceptanceRules(accept_own=True)
+BOTH = AcceptanceRules(accept_count=2, accept_own=True)
 
 
 def request(*people: str, fingerprint: str = "f00d") -> Request:
@@ -54,7 +54,7 @@ def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Timestam
     ],
 )
 def test_who_how_many_and_how_long_ago(
-    question: DecisionRequested | None, rights: RightsSection, people: tuple[str, ...], now: Timestamp, says: str
+    question: DecisionRequested | None, rights: AcceptanceRules, people: tuple[str, ...], now: Timestamp, says: str
 ) -> None:
     problem = find_approval_problem(request(*people), question, "f00d", rights, now)
     assert says in problem
@@ -78,7 +78,7 @@ def test_of_something_else_it_does_not_hold() -> None:
 def test_never_too_few_nor_too_late_whatever_the_clock_is_set_to(
     people: list[str], count: int, accept_own: bool, seconds: float, clock: float, drifted: bool
 ) -> None:
-    rights = RightsSection(accept_own=accept_own, accept_count=count)
+    rights = AcceptanceRules(accept_own=accept_own, accept_count=count)
     fingerprint = "beef" if drifted else "f00d"
     let_through = (
         find_approval_problem(request(*people), QUESTION, fingerprint, rights, after(seconds, clock=clock)) == ""
