@@ -78,7 +78,9 @@ def _well(redis: Redis) -> tuple[Finding, ...]:
 def _cut(redis: Redis) -> list[Finding]:
     AuditLog(redis).append(AuditFact("2", "asked"))
     redis.xdel("audit", "2-0")
-    return [matches for matches in processes.check(redis, is_external=False, is_signing=True) if matches.level != "pass"]
+    return [
+        matches for matches in processes.check(redis, is_external=False, is_signing=True) if matches.level != "pass"
+    ]
 
 
 def _closed() -> list[Finding]:

@@ -64,7 +64,9 @@ def _before_start() -> dict[str, Message]:
     return {
         "planning": run_message(JobStarted(), rq="running", record=record),
         "cancelled before the start": fleet_message.render(
-            replace(fleet_state, run=replace(cancelled_run, status="finished", decisions=cancelled_run.record.decisions))
+            replace(
+                fleet_state, run=replace(cancelled_run, status="finished", decisions=cancelled_run.record.decisions)
+            )
         ),
         "many hosts": _without_rows(
             [(host_plan(f"host-{number:03}", "worker", number), "pending") for number in range(110)]

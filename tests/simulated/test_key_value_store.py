@@ -131,9 +131,7 @@ def test_asks_about_a_store_that_a_crashed_job_stopped(imker: JobRunner) -> None
     assert "Now you can close these ports on lausen: TCP 8500 and" in details(events)
     again = imker.run_job(Migrate("lausen", "worker"))[-1]
     assert isinstance(again, JobFinished)
-    assert again.hint == (
-        "consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen."
-    )
+    assert again.hint == ("consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen.")
 
 
 # --- who still needs it -----------------------------------------------------------------------------------------------
