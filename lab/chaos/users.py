@@ -172,7 +172,7 @@ class SimulatedUsers:
             return
         self._private_timestamps.add(message.ts)
         self.say(f"        in private: {message.text[:80]}")
-        if self._awaiting_answer and "decided already" not in message.text:
+        if self._awaiting_answer and "was already" not in message.text:
             self._awaiting_answer[0].answer = message.text
             self._awaiting_answer = None
 

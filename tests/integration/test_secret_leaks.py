@@ -45,7 +45,7 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
     flow.workspace.say(ALICE, OPS, f"/swarm migrate kaditz {JOIN}")
     flow.workspace.say(ALICE, OPS, f"/swarm {PROXY}")
     flow.workspace.say(CAROL, OPS, "/swarm migrate kaditz")
-    flow.workspace.wait_for_message(CAROL, OPS, "it takes the right")
+    flow.workspace.wait_for_message(CAROL, OPS, "You don't have permission")
     lines = "".join(_command_lines(process.pid) for process in flow.processes.by_name.values())
     flow.processes.kill("changes")  # from here on the test is the job
     told_badly(flow)

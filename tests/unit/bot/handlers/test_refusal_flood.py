@@ -79,7 +79,7 @@ def test_the_next_entry_says_how_many_there_were_and_of_whom(redis: Redis) -> No
     counted.refused("U3")
     counted.now = 60.0
     counted.refused("U4")
-    assert counted.told() == [("U1", ""), ("U4", "5 more since the last entry of this kind, of U2, U3")]
+    assert counted.told() == [("U1", ""), ("U4", "5 more since the last entry of this kind, by U2, U3")]
 
 
 def test_what_is_counted_is_written_down_when_no_more_come(redis: Redis) -> None:
@@ -88,7 +88,7 @@ def test_what_is_counted_is_written_down_when_no_more_come(redis: Redis) -> None
     for now in (59.0, 119.0, 120.0, 121.0, 500.0):
         counted.now = now
         counted.minutes.write_counts()
-    assert counted.told() == [("U1", ""), ("", "2 more since the last entry of this kind, of U1")]
+    assert counted.told() == [("U1", ""), ("", "2 more since the last entry of this kind, by U1")]
     counted.refused("U2")
     assert counted.told()[2:] == [("U2", "")]
 

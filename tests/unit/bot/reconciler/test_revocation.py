@@ -35,7 +35,7 @@ accept = ["U02BOB", "U01ALICE"]
 accept_own = true
 """
 PLAN = FleetPlanned(tuple(HostPlan(host, "worker", 3, wave, "") for wave, host in enumerate(("kaditz", "tondi"))))
-LOST = "no longer has the right (it takes the right `change` to migrate"
+LOST = 'no longer has permission (requires the right "change" to migrate'
 
 
 def file(*change: str) -> File:
@@ -102,14 +102,14 @@ def test_a_run_stops_after_its_step_when_its_requester_is_taken_out(team: Team, 
     held = team.runs.current_hold(run)
     assert held
     assert (held.action, held.user) == ("cancel", "")
-    assert held.why.startswith("the person who asked for it " + LOST)
+    assert held.why.startswith("the user who requested it " + LOST)
     said = [fact for fact in team.audit_facts() if fact.kind == "held"]
     assert [(fact.user, fact.run, fact.details["verdict"]) for fact in said] == [("", run, "cancel")]
     stopped = Cancelled(held.user, held.why)
     team.emit(run, JobFinished("cancelled", stopped.summary, "Not done: Join the swarm.", user=stopped.user))
     team.look()
     last = team.channel.posts[run][-1]
-    assert "cancelled: the person who asked for it no longer has the right" in last
+    assert "cancelled: the user who requested it no longer has permission" in last
     assert f"/swarm retry {run}" in last
     assert team.runs.open_runs() == []
 
@@ -133,7 +133,7 @@ def test_nobody_can_go_on_with_what_somebody_asked_who_is_gone(team: Team, quest
     team.look()
     team.look()
     assert "Cancelled at" in team.channel.posts[TS][-1]
-    assert "the person who asked for it no longer has the right" in team.channel.posts[TS][-1]
+    assert "the user who requested it no longer has permission" in team.channel.posts[TS][-1]
     team.clicks("bob", f"{run}:1", "continue")
     assert len(team.enqueued_requests()) == 1
 
@@ -169,13 +169,13 @@ def test_what_somebody_accepted_who_is_gone_stops(team: Team) -> None:
     team.look()
     held = team.runs.current_hold(run)
     assert held
-    expected = "the person who accepted it no longer has the right (deactivated accounts may not use it)"
+    expected = "the user who accepted it no longer has permission (deactivated accounts can't use Imker)"
     assert held.why == expected
 
 
 @pytest.mark.parametrize(
     ("change", "who"),
-    [((BOB,), "asked for"), ((ALICE,), "started"), ((CAROL,), "asked for")],
+    [((BOB,), "requested"), ((ALICE,), "started"), ((CAROL,), "requested")],
     ids=["asker", "starter", "both"],
 )
 def test_no_further_host_of_a_fleet_begins(team: Team, change: tuple[str, ...], who: str) -> None:
@@ -195,7 +195,7 @@ def test_no_further_host_of_a_fleet_begins(team: Team, change: tuple[str, ...], 
         team.look()
     assert team.moved() == ["kaditz"]
     last = team.channel.posts[TS][-1]
-    assert f"cancelled: the person who {who} it {LOST}" in last.replace("\u200a", "")
+    assert f"cancelled: the user who {who} it {LOST}" in last.replace("\u200a", "")
     assert "In the swarm: kaditz. Not started: tondi." in last
     assert run not in team.runs.open_runs()
 

@@ -86,7 +86,7 @@ def test_fifty_of_one_person_are_one_yes_of_two(redis: Redis) -> None:
     assert len(bench.decision_keys()) == 1
     assert len(bench.enqueued_requests()) == 1, "nothing follows yet"
     assert {message.text for message in bench.replies} == {
-        f"You said yes to run {run} already; it takes somebody else as well."
+        f"You already approved run `{run}`. It needs another approval from someone else."
     }
 
 

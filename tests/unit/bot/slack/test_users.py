@@ -42,16 +42,16 @@ def actor_kind(people: UserDirectory, *, fresh: bool = False) -> str:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (slack_error("user_not_found"), "people of other workspaces may not use it"),
-        (slack_error("user_not_visible"), "people of other workspaces may not use it"),
-        (slack_error("ratelimited"), "Slack does not tell who you are just now"),
-        (slack_error("internal_error"), "Slack does not tell who you are just now"),
-        (slack_error("missing_scope"), "Slack does not tell who you are just now"),
-        (SlackRequestError("no"), "Slack does not tell who you are just now"),
-        (URLError("refused"), "Slack does not tell who you are just now"),
-        (TimeoutError(), "Slack does not tell who you are just now"),
-        (IncompleteRead(b"{"), "Slack does not tell who you are just now"),
-        ({"team_id": "T02OTHER"}, "people of other workspaces may not use it"),
+        (slack_error("user_not_found"), "users of other workspaces can't use Imker"),
+        (slack_error("user_not_visible"), "users of other workspaces can't use Imker"),
+        (slack_error("ratelimited"), "Slack didn't return your profile"),
+        (slack_error("internal_error"), "Slack didn't return your profile"),
+        (slack_error("missing_scope"), "Slack didn't return your profile"),
+        (SlackRequestError("no"), "Slack didn't return your profile"),
+        (URLError("refused"), "Slack didn't return your profile"),
+        (TimeoutError(), "Slack didn't return your profile"),
+        (IncompleteRead(b"{"), "Slack didn't return your profile"),
+        ({"team_id": "T02OTHER"}, "users of other workspaces can't use Imker"),
         ({}, ""),
     ],
 )
@@ -82,7 +82,7 @@ def test_a_group_that_could_not_be_read_is_asked_for_anew() -> None:
     rights = Rights(read=("S01OPS",))
     denied = authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS)
     assert isinstance(denied, Denied)
-    assert "Slack does not tell now" in denied.reason
+    assert "Slack didn't return the members" in denied.reason
     groups.append([ALICE])
     assert isinstance(
         authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS), Allowed
