@@ -195,7 +195,7 @@ def test_no_further_host_of_a_fleet_begins(team: Team, change: tuple[str, ...], 
         team.look()
     assert team.moved() == ["kaditz"]
     last = team.channel.posts[TS][-1]
-    assert f"cancelled: the user who {who} it {LOST}" in last.replace("\u200a", "")
+    assert f"cancelled: the user who {who} it no longer has permission" in last.replace("\u200a", "")
     assert "In the swarm: kaditz. Not started: tondi." in last
     assert run not in team.runs.open_runs()
 

@@ -64,7 +64,7 @@ def test_who_is_refused_hears_why(answer: Exception | dict[str, Any], says: str,
 
 def test_to_try_again_helps_at_once() -> None:
     people = UserDirectory(Slack(slack_error("ratelimited"), {}), ())  # type: ignore[arg-type]
-    assert "try again" in actor_kind(people)
+    assert "Try again" in actor_kind(people)
     assert actor_kind(people) == ""
 
 
