@@ -51,19 +51,19 @@ def test_what_was_valid_before_rules_stays_so(tmp_path: Path) -> None:
     ("text", "says"),
     [
         (RULE + 'hosts = ["lei-*", "dd-1"]', ""),
-        (RULE.replace("migrate", "migrat"), "'migrat' is no verb of /swarm help; did you mean 'migrate'?"),
-        (RULE.replace("migrate", "audit-all"), "is no verb of /swarm help"),
-        (RULE.replace("U01ALICE", "alice"), "'alice' is no Slack user ID (U…) nor user group ID"),
-        (RULE.replace("U01ALICE", "alice@example.org"), "is no Slack user ID"),
-        (RULE + 'hosts = ["lei 1"]', "'lei 1' is no host's name nor a pattern"),
-        (RULE + 'hosts = ["LEI-*"]', "'LEI-*' is no host's name nor a pattern"),
-        (RULE + 'hosts = ["[a-z]*"]', "is no host's name nor a pattern"),
-        (RULE + 'channels = ["ops"]', "'ops' is no Slack channel ID"),
-        (RULE + 'channels = ["C02DEV"]', "no commands are taken in C02DEV; add it to [slack] channels"),
+        (RULE.replace("migrate", "migrat"), "'migrat' is not a command of /swarm help; did you mean 'migrate'?"),
+        (RULE.replace("migrate", "audit-all"), "is not a command of /swarm help"),
+        (RULE.replace("U01ALICE", "alice"), "'alice' is not a Slack user ID (U…), a user group ID"),
+        (RULE.replace("U01ALICE", "alice@example.org"), "is not a Slack user ID"),
+        (RULE + 'hosts = ["lei 1"]', "'lei 1' is not a host name or a pattern"),
+        (RULE + 'hosts = ["LEI-*"]', "'LEI-*' is not a host name or a pattern"),
+        (RULE + 'hosts = ["[a-z]*"]', "is not a host name or a pattern"),
+        (RULE + 'channels = ["ops"]', "'ops' is not a Slack channel ID"),
+        (RULE + 'channels = ["C02DEV"]', "Imker accepts no commands in C02DEV; add it to [slack] channels"),
         (RULE + "host = []", "unknown key; did you mean hosts?"),
         (OLD + "accept_count = 0", "accept_count"),
         (OLD + "accept_within = 0", "accept_within"),
-        (OLD.replace("[rights]", 'team = "imker"\n[rights]'), "'imker' is no Slack workspace ID (T…)"),
+        (OLD.replace("[rights]", 'team = "imker"\n[rights]'), "'imker' is not a Slack workspace ID (T…)"),
     ],
 )
 def test_rules(tmp_path: Path, text: str, says: str) -> None:
@@ -101,5 +101,5 @@ def test_another_workspaces_token_is_not_taken(tmp_path: Path, redis: Redis) -> 
         problems = loaded(
             tmp_path, OLD.replace("[rights]", 'team = "T02OTHER"\n[rights]'), SLACK_API_URL=f"{workspace.url}/api/"
         )
-        with pytest.raises(ConfigError, match="SLACK_BOT_TOKEN is of workspace T01IMKER, not of T02OTHER"):
+        with pytest.raises(ConfigError, match="SLACK_BOT_TOKEN belongs to workspace T01IMKER, not to T02OTHER"):
             app.build(problems, redis)

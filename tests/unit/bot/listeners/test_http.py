@@ -215,7 +215,9 @@ def test_bodies_that_do_not_end_fill_no_memory() -> None:
 def test_more_signed_requests_than_it_can_work_on_are_told_to_come_again() -> None:
     """By what is under way, not by who is connected."""
     port, going, over = Port(), threading.Semaphore(0), threading.Event()
-    port.asgi = http.build(port.bolt, SECRET, lambda _: bool(going.release()) or over.wait(20), lambda: NOW, at_once=2)
+    port.asgi = http.build(
+        port.bolt, SECRET, lambda _: bool(going.release()) or over.wait(20), lambda: NOW, max_concurrent=2
+    )
 
     async def asked() -> list[int]:
         body, stamp = COMMAND.encode(), str(int(NOW))

@@ -114,7 +114,7 @@ def test_what_a_bot_left_and_none_found_in_time_is_not_begun_and_its_asker_is_to
     assert redis.smembers(INBOX_KEY) == set()
 
 
-@pytest.mark.parametrize(("incoming", "says"), [(ASKED, "not written down yet"), (replace(ASKED, kind="click"), "")])
+@pytest.mark.parametrize(("incoming", "says"), [(ASKED, "not saved yet"), (replace(ASKED, kind="click"), "")])
 def test_an_acknowledgement_before_it_is_written_down_is_no_promise(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, incoming: Delivery, says: str
 ) -> None:
@@ -159,8 +159,8 @@ REFUSALS: list[tuple[RedisError, str, str]] = [  # what Redis says; what is told
     (ResponseError("NOREPLICAS Not"), "Not started: Redis has too few replicas", "Not started yet: Redis has too few"),
     (
         ResponseError("ERR odd"),
-        "Not started: Redis refuses it; the bot's log",
-        "Not done: Redis refuses it; the bot's log",
+        "Not started: Redis rejected the command; details are in the bot log",
+        "Not done: Redis rejected the command; details are in the bot log",
     ),
 ]
 

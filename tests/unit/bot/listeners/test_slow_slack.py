@@ -93,7 +93,7 @@ def test_a_connection_that_went_deaf_is_noticed_while_something_is_caught_up(wor
     deaf = [""]
     world.begins(lambda: ended.append(_watch_transports([lambda: deaf[0]], world.bot, threading.Event())))
     assert world.slack.asked.wait(10)
-    deaf[0] = "the Socket Mode connection is deaf"
+    deaf[0] = "the Socket Mode connection does not respond"
     world.threads[0].join(5)
     assert ended == [1]
     world.ends()
