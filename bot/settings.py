@@ -216,7 +216,7 @@ def _channel_problems(file: File) -> list[str]:
 
 
 def _rights_problems(rights: Rights) -> list[str]:
-    """Return a problem if nobody has a right, or if no requester's manager could ever be accepted."""
+    """Return a problem if no user has a right, or if no requester's manager could ever be accepted."""
     requesters, accepters = rights.holders("change"), rights.holders("accept")
     if not rights.rules:
         return ["[rights]: no users listed. List who may read, change, and accept"]

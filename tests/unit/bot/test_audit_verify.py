@@ -1,6 +1,6 @@
-"""`python -m bot audit verify` on logs that somebody with Redis, a Slack account, or neither has had in hand.
+"""`python -m bot audit verify` on logs that were attacked with access to Redis, to Slack, or to neither.
 
-Each case begins with ten signed entries, and the heads of entries 4 and 10 in the channel, posted by the bot itself.
+Each case begins with ten signed entries and with the bot's checkpoints of entries 4 and 10 in the channel.
 """
 
 import os
@@ -52,7 +52,7 @@ def head_of(entries: Sequence[Entry]) -> Head:
 
 
 class Log:
-    """The log in Redis, and the channel. `entries`: as Imker wrote them."""
+    """The audit log in Redis and the channel. `entries`: as Imker wrote them."""
 
     channel = "C01OPS"
 
@@ -94,7 +94,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Case:
-    """`attack`: what is done; `status` and `says`: what `verify` makes of it."""
+    """`attack`: changes the log or the channel; `status`, `says`: the result of `verify`."""
 
     name: str
     attack: Callable[[Log], object]
@@ -103,12 +103,12 @@ class Case:
 
 
 def keeping(change: Callable[[list[Entry]], Sequence[Entry | str]]) -> Callable[[Log], None]:
-    """The stream is put as changed, and its head too, as far as it still has one."""
+    """Write the changed entries to the stream, and the latest hash that follows from them."""
     return lambda log: log.put(change(log.entries))
 
 
 def started_again(key: str | None, forged: int = 10) -> Callable[[Log], None]:
-    """The log is wiped and forged without the key, and Imker goes on behind it."""
+    """Wipe the log and forge it without the key; then Imker appends to it."""
 
     def attack(log: Log) -> None:
         log.put(chained(lied(STORY[:forged]), None))
@@ -128,7 +128,7 @@ def rewritten_with_the_key(log: Log, until: int = 0) -> None:
 
 
 def older_than_the_key(log: Log, unsigned: int = 4) -> None:
-    """As an Imker that was given its key later has it: no attack."""
+    """Write a log whose first entries are older than the key. This is not an attack."""
     wiped(log)
     log.redis.delete(*(f"audit:id:{fact.id}" for fact in STORY))
     log.imker_writes(STORY[:unsigned], None)
@@ -152,14 +152,14 @@ def signed_by_eve(log: Log) -> None:
 
 
 def forged_before_the_first_head(log: Log) -> None:
-    """The bot itself then posts the head of what was forged."""
+    """Forge the log; then the bot itself posts its checkpoint."""
     log.clear_channel()
     started_again(KEY)(log)
     log.bot_posts(head_of(log.entries))
 
 
 def said_by_a_person(log: Log) -> None:
-    """A head that somebody typed, in the bot's words."""
+    """Post a checkpoint as a user, in the bot's words."""
     log.clear_channel()
     log.workspace.say("U03CAROL", log.channel, daily_text("2026-11-23", head_of(log.entries)).text)
 
@@ -213,7 +213,7 @@ def edited(number: int, **more: object) -> Callable[[Log], None]:
 
 
 def mixed(number: int, key: str | None) -> Callable[[Log], None]:
-    """One entry is written again, and those behind it as they would then be, but for that one without Imker's key."""
+    """Rewrite one entry with `key`, and the following ones with Imker's key."""
 
     def change(e: list[Entry]) -> list[Entry]:
         forged = chained(lied(STORY[number - 1 : number]), key, e[number - 2] if number > 1 else None)
@@ -277,7 +277,8 @@ CASES = (
     Case("an entry with a field more", entry_and_more, 1, "after entry 10 is no entry"),
     Case("a thousand entries that are none", keeping(lambda e: [*e, *["x"] * 1000]), 1, "… and 980 more"),
     # the heads
-    Case("no head in Redis", lambda log: log.redis.delete(audit_log.HEAD_KEY), 1, "the latest hash in Redis is of entry 0"),
+    Case("no head in Redis", lambda log: log.redis.delete(audit_log.HEAD_KEY), 1,
+         "the latest hash in Redis is of entry 0"),
     Case("a head in Redis that is set back", lambda log: log.put(log.entries, head_of(log.entries[:3])), 1,
          "the latest hash in Redis is of entry 3, but the last entry is 10"),
     Case("a head in Redis beyond the end", lambda log: log.put(log.entries, Head(99, "a" * 64)), 1, "of entry 99"),
@@ -290,7 +291,8 @@ CASES = (
     Case("a head in the channel beyond the end", lambda log: log.bot_posts(Head(99, "a" * 64)), 1, "the last is 10"),
     Case("a head in the channel of another log", lambda log: log.bot_posts(Head(7, "a" * 64)), 1, "entry 7 is not"),
     Case("a head given of another log", given_head(7, lambda log: "a" * 64), 1, "the checkpoint in --head"),
-    Case("a head given beyond the end", given_head(99, lambda log: "a" * 64), 1, "the checkpoint in --head tells of entry 99"),
+    Case("a head given beyond the end", given_head(99, lambda log: "a" * 64), 1,
+         "the checkpoint in --head tells of entry 99"),
     # what cannot be known
     Case("no key here", without_key(), 2, "IMKER_AUDIT_KEY is not set, so no signature was checked"),
     Case("no key here, and no head", without_key(Log.clear_channel), 2, "no signature was checked: anyone"),

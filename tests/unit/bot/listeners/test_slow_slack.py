@@ -1,4 +1,4 @@
-"""While Slack is slow to say who somebody is: each command is answered once, and a dead connection is still noticed."""
+"""While Slack is slow to return a user, each command gets one reply and a dead connection is noticed."""
 
 import threading
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ HELP = Delivery("command", "trigger.7", ASKED.user, ASKED.channel, "help", "", A
 
 @dataclass
 class SlowSlack(FakeUsersApi):
-    """Answers `users.info` only when `answers` is set; notes what is told in private."""
+    """A Slack client whose `users.info` waits for `answers`; it records private replies."""
 
     asked: threading.Event = field(default_factory=threading.Event)
     answers: threading.Event = field(default_factory=threading.Event)
@@ -58,7 +58,7 @@ def world(redis: Redis) -> World:
     return World(redis)
 
 
-def test_a_command_that_slack_keeps_waiting_is_answered_once(world: World) -> None:
+def test_a_command_delayed_by_slack_gets_one_reply(world: World) -> None:
     world.begins(world.bot.receive, HELP, lambda: None)
     assert world.slack.asked.wait(10)
     world.now += ABANDONED_AFTER + 1
@@ -68,8 +68,8 @@ def test_a_command_that_slack_keeps_waiting_is_answered_once(world: World) -> No
     assert world.inbox.abandoned() == []
 
 
-def test_a_mention_that_waits_for_its_thread_is_answered_once(world: World) -> None:
-    """Bolt has many others to begin first."""
+def test_a_mention_waiting_for_a_thread_gets_one_reply(world: World) -> None:
+    """Bolt's threads are busy with other commands."""
     assert world.bot.persist(HELP)
     world.now += ABANDONED_AFTER + 1
     world.slack.answers.set()
@@ -78,7 +78,7 @@ def test_a_mention_that_waits_for_its_thread_is_answered_once(world: World) -> N
     assert len(world.slack.told) == 1
 
 
-def test_one_that_stays_in_hand_for_ever_is_told_in_the_end(world: World) -> None:
+def test_a_delivery_that_never_finishes_expires(world: World) -> None:
     assert world.bot.persist(HELP)
     world.now += EXPIRES_AFTER + 1
     world.bot.recover_abandoned()
@@ -86,20 +86,20 @@ def test_one_that_stays_in_hand_for_ever_is_told_in_the_end(world: World) -> Non
     assert told["text"].startswith("Not done, unless `/swarm status` shows it")
 
 
-def test_a_connection_that_went_deaf_is_noticed_while_something_is_caught_up(world: World) -> None:
+def test_notices_an_unresponsive_connection_while_recovering_deliveries(world: World) -> None:
     world.inbox.add(HELP)
     world.now += ABANDONED_AFTER + 1
     ended: list[int] = []
-    deaf = [""]
-    world.begins(lambda: ended.append(_watch_transports([lambda: deaf[0]], world.bot, threading.Event())))
+    problem = [""]
+    world.begins(lambda: ended.append(_watch_transports([lambda: problem[0]], world.bot, threading.Event())))
     assert world.slack.asked.wait(10)
-    deaf[0] = "the Socket Mode connection does not respond"
+    problem[0] = "the Socket Mode connection does not respond"
     world.threads[0].join(5)
     assert ended == [1]
     world.ends()
 
 
-def test_what_breaks_catching_up_does_not_end_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_does_not_stop_the_recovery_of_deliveries(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
     def breaks() -> None:
