@@ -95,14 +95,14 @@ def test_a_refusal_of_a_crashed_bot_still_reaches_only_the_requester(redis: Redi
 
 
 @pytest.mark.parametrize(
-    ("delivery", "what"),
+    ("delivery", "subject"),
     [
         (replace(ASKED, response_url="https://hooks.slack.com/answer"), "`/swarm migrate kaditz`"),
-        (replace(ASKED, kind="click", choice="accept", text="1-1"), "your button"),
+        (replace(ASKED, kind="click", choice="accept", text="1-1"), "Your click"),
     ],
 )
 def test_an_expired_delivery_is_not_started_and_the_requester_is_notified_once(
-    redis: Redis, delivery: Delivery, what: str
+    redis: Redis, delivery: Delivery, subject: str
 ) -> None:
     """Its response_url has expired."""
     bench, slack = BotHarness(redis, ALL), Slack()
@@ -110,7 +110,7 @@ def test_an_expired_delivery_is_not_started_and_the_requester_is_notified_once(
     for _ in range(2):
         reception(redis, bench, slack, AT + EXPIRES_AFTER + 1).recover_abandoned()
     (reply,) = slack.replies
-    assert reply["text"].startswith(f"Not done, unless `/swarm status` shows it: {what}. The bot was away")
+    assert reply["text"].startswith(f"{subject} expired because the bot was down")
     assert (reply["user"], reply["channel"]) == (IDS["alice"], "C01OPS")
     assert bench.enqueued_requests() == {}
     assert redis.smembers(INBOX_KEY) == set()
@@ -143,10 +143,10 @@ def test_acknowledges_and_refuses_a_command_while_redis_is_down(redis: Redis, mo
     assert bench.enqueued_requests() == {}
 
 
-REFUSALS: list[tuple[RedisError, str, str]] = [  # what Redis says; what is told of a command that is not written down
+REFUSALS: list[tuple[RedisError, str, str]] = [  # error; reply if the command was not saved; reply if it was
     (
         NoConnection("away"),
-        "Not started: Redis does not answer. Should it have heard",
+        "Not started: Redis does not answer. If Redis saved the command",
         "Not started yet: Redis does not",
     ),
     (OutOfMemoryError("no"), "Not started: Redis is full: its maxmemory", "Not started yet: Redis is full"),

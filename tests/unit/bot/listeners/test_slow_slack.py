@@ -83,7 +83,7 @@ def test_a_delivery_that_never_finishes_expires(world: World) -> None:
     world.now += EXPIRES_AFTER + 1
     world.bot.recover_abandoned()
     (told,) = world.slack.told
-    assert told["text"].startswith("Not done, unless `/swarm status` shows it")
+    assert told["text"].startswith("`/swarm help` expired because the bot was down")
 
 
 def test_notices_an_unresponsive_connection_while_recovering_deliveries(world: World) -> None:

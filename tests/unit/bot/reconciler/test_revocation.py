@@ -180,8 +180,8 @@ def test_cancels_a_run_whose_approver_loses_the_right(team: Team) -> None:
 
 @pytest.mark.parametrize(
     ("change", "who"),
-    [((BOB,), "asked for"), ((ALICE,), "started"), ((CAROL,), "asked for")],
-    ids=["asker", "starter", "both"],
+    [((BOB,), "requested"), ((ALICE,), "started"), ((CAROL,), "requested")],
+    ids=["requester", "starter", "both"],
 )
 def test_starts_no_further_host_of_a_revoked_fleet(team: Team, change: tuple[str, ...], who: str) -> None:
     run = team.fleet("bob")
@@ -200,7 +200,7 @@ def test_starts_no_further_host_of_a_revoked_fleet(team: Team, change: tuple[str
         team.look()
     assert team.moved() == ["kaditz"]
     last = team.channel.posts[TS][-1]
-    assert f"cancelled: the person who {who} it {LOST}" in last.replace("\u200a", "")
+    assert f"cancelled: the user who {who} it {LOST}" in last.replace("\u200a", "")
     assert "In the swarm: kaditz. Not started: tondi." in last
     assert run not in team.runs.open_runs()
 

@@ -1,4 +1,4 @@
-"""A user whom Slack does not know is a stranger. If the lookup fails, the user is refused for that reason."""
+"""A user whom Slack does not know is external. If the lookup fails, the user is refused for that reason."""
 
 from http.client import IncompleteRead
 from typing import Any
@@ -64,7 +64,7 @@ def test_names_the_reason_of_a_refusal(answer: Exception | dict[str, Any], says:
 
 def test_a_failed_lookup_is_not_cached() -> None:
     people = UserDirectory(Slack(slack_error("ratelimited"), {}), ())  # type: ignore[arg-type]
-    assert "try again" in actor_kind(people)
+    assert "Try again" in actor_kind(people)
     assert actor_kind(people) == ""
 
 
@@ -82,7 +82,7 @@ def test_a_failed_group_lookup_is_not_cached() -> None:
     rights = Rights(read=("S01OPS",))
     denied = authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS)
     assert isinstance(denied, Denied)
-    assert "Slack does not tell now" in denied.reason
+    assert "Slack didn't return the members" in denied.reason
     groups.append([ALICE])
     assert isinstance(
         authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS), Allowed
