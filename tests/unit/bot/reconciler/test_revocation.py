@@ -36,6 +36,7 @@ accept_own = true
 """
 PLAN = FleetPlanned(tuple(HostPlan(host, "worker", 3, wave, "") for wave, host in enumerate(("kaditz", "tondi"))))
 LOST = 'no longer has permission (requires the right "change" to migrate'
+FLEET_LOST = 'no longer has permission (requires the right "change" to use /swarm migrate all)'
 
 
 def file(*change: str) -> File:
@@ -200,7 +201,7 @@ def test_starts_no_further_host_of_a_revoked_fleet(team: Team, change: tuple[str
         team.look()
     assert team.moved() == ["kaditz"]
     last = team.channel.posts[TS][-1]
-    assert f"cancelled: the user who {who} it {LOST}" in last.replace("\u200a", "")
+    assert f"cancelled: the user who {who} it {FLEET_LOST}" in last.replace("\u200a", "")
     assert "In the swarm: kaditz. Not started: tondi." in last
     assert run not in team.runs.open_runs()
 
