@@ -139,9 +139,9 @@ class Reconciler:
                 return self._close(run)
         except SlackApiError as error:
             return self._handle_publish_error(error, state, message, is_final)
-        posted = self._posted_message(run)
-        if posted is not None:
-            self._open[run] = state, posted
+        fields = self._posted_message(run)
+        if fields is not None:
+            self._open[run] = state, fields
         return None
 
     def _handle_publish_error(self, error: SlackApiError, state: RunState, message: Message, is_final: bool) -> None:
@@ -167,9 +167,9 @@ class Reconciler:
         If only this was deleted or overwritten in Redis, restore it from memory.
         """
         _, remembered = self._open.get(run, (None, PostedFields()))
-        posted = self._runs.posted_messages.get(run)
-        if "ts" not in remembered or "ts" in posted:
-            return posted
+        fields = self._runs.posted_messages.get(run)
+        if "ts" not in remembered or "ts" in fields:
+            return fields
         if self._runs.record(run) is None:
             return None
         self._runs.posted_messages.update(run, **remembered)

@@ -21,7 +21,7 @@ from imker.hash_chain import AuditFact, Entry, Head, append_to
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 
-KEY, OTHER, EVE = "the key that only Imker has", "a key that somebody made up", "U09EVE"
+KEY, OTHER, EVE = "the key that only Imker has", "an invented key", "U09EVE"
 STORY = [
     AuditFact(f"f{n}", "step", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done"}) for n in range(1, 11)
 ]
@@ -84,9 +84,9 @@ class Log:
         post(self.client, self.channel, daily_text(day, head), METADATA, _payload(head, day))
 
     def clear_channel(self) -> None:
-        """As whoever administers the workspace can."""
-        for seen in self.workspace.visible_messages("U01ALICE", self.channel):
-            self.workspace.delete_message(seen)
+        """Delete all messages, as a workspace administrator can."""
+        for message in self.workspace.visible_messages("U01ALICE", self.channel):
+            self.workspace.delete_message(message)
 
     def with_key(self, key: str) -> None:
         self.environment["IMKER_AUDIT_KEY"] = key
@@ -253,7 +253,7 @@ CASES = (
     Case("unsigned middle, named", told_until(9, mixed(5, None)), 1, "entry 5 is not signed, though those before"),
     Case("signed with another key throughout", signed_by_eve, 1, "entry 1 was not signed with this key"),
     Case("verified with another key", lambda log: log.with_key(OTHER), 1, "was not signed with this key"),
-    # the whole log
+    # the entire log
     Case("trimmed", trimmed_to(3), 1, "entries 1 to 7 are"),
     Case("emptied", trimmed_to(0), 1, "the end is cut off"),
     Case("wiped", lambda log: log.redis.delete(audit_log.STREAM_KEY, audit_log.HEAD_KEY), 1, "the end is cut off"),
@@ -266,7 +266,7 @@ CASES = (
          Log.clear_channel), 2, "no entry is signed yet"),
     Case("written again with the key", rewritten_with_the_key, 1, "entry 4 is not the one"),
     Case("written again with the key after a head", lambda log: rewritten_with_the_key(log, 4), 1, "entry 10 is not"),
-    # what is no log
+    # not a log
     Case("a string for a log", lambda log: (log.redis.delete("audit"), log.redis.set("audit", "x")), 1, "WRONGTYPE"),
     Case("a list for a log", lambda log: (log.redis.delete("audit"), log.redis.rpush("audit", "x")), 1, "TAMPERED"),
     Case("an entry that is no JSON", keeping(lambda e: [*e[:4], "x", *e[5:]]), 1, "after entry 4 is no entry"),
@@ -276,7 +276,7 @@ CASES = (
     Case("an entry of other fields", extra({"other": "x"}), 1, "after entry 10 is no entry"),
     Case("an entry with a field more", entry_and_more, 1, "after entry 10 is no entry"),
     Case("a thousand entries that are none", keeping(lambda e: [*e, *["x"] * 1000]), 1, "… and 980 more"),
-    # the heads
+    # checkpoints and the latest hash
     Case("no head in Redis", lambda log: log.redis.delete(audit_log.HEAD_KEY), 1,
          "the latest hash in Redis is of entry 0"),
     Case("a head in Redis that is set back", lambda log: log.put(log.entries, head_of(log.entries[:3])), 1,
@@ -293,7 +293,7 @@ CASES = (
     Case("a head given of another log", given_head(7, lambda log: "a" * 64), 1, "the checkpoint in --head"),
     Case("a head given beyond the end", given_head(99, lambda log: "a" * 64), 1,
          "the checkpoint in --head tells of entry 99"),
-    # what cannot be known
+    # missing proof
     Case("no key here", without_key(), 2, "IMKER_AUDIT_KEY is not set, so no signature was checked"),
     Case("no key here, and no head", without_key(Log.clear_channel), 2, "no signature was checked: anyone"),
     Case("no key here, and a changed entry", without_key(edited(5, user=EVE)), 1, "entry 5 was changed"),
@@ -324,8 +324,8 @@ def test_verify_finds_each_attack(
         monkeypatch.setenv(name, value)
     assert "REDIS_URL" not in os.environ
     status = main(["audit", "verify", *log.argv])
-    said = capsys.readouterr()
-    assert (status, case.says in said.out) == (case.status, True), said
+    output = capsys.readouterr()
+    assert (status, case.says in output.out) == (case.status, True), output
     first = {0: "INTACT: ", 2: "CONSISTENT: "}.get(status)
-    assert said.out.splitlines()[-1].startswith(first or "TAMPERED: ")
-    assert len(said.out.splitlines()) < 25
+    assert output.out.splitlines()[-1].startswith(first or "TAMPERED: ")
+    assert len(output.out.splitlines()) < 25

@@ -24,8 +24,8 @@ from tests.unit.bot.runs.test_tampering import FILE, World
 
 ROOT = Path(__file__).parents[3]
 ROW = re.compile(r"^ +\| (`.*?) \| .*? \| .*? \| (.*?) \|$", re.MULTILINE)
-SEALED = re.compile(rb"[0-9a-f]{64} ")
-NOT_HERE = {"imker:consumed:*", "lock:*", "fence:*", "rq:*"}  # of the RQ workers, and RQ's own
+SIGNED = re.compile(rb"[0-9a-f]{64} ")
+NOT_HERE = {"imker:consumed:*", "lock:*", "fence:*", "rq:*"}  # keys of the RQ workers and of RQ
 
 
 def table() -> dict[str, bool]:
@@ -86,7 +86,7 @@ def test_the_document_lists_every_key_and_every_signed_key_is_signed(world: Worl
         assert pattern, f"docs/redis.md does not list {name}"
         seen.add(pattern)
         if patterns[pattern]:
-            kept = values(world.redis, key)
-            assert kept, name
-            assert all(SEALED.match(value) for value in kept), f"{name} is not signed"
-    assert set(patterns) - seen <= NOT_HERE, "nothing has these"
+            stored = values(world.redis, key)
+            assert stored, name
+            assert all(SIGNED.match(value) for value in stored), f"{name} is not signed"
+    assert set(patterns) - seen <= NOT_HERE, "every listed key exists"

@@ -164,7 +164,7 @@ def test_a_forged_response_url_is_never_posted_to(world: World, forged: str) -> 
         world.redis.set(f"bot:run:{run}:answer", forged.format(url=url))
         world.workspace.set_channel(OPS, app=False)
         world.look(MINUTE)
-    assert world.runs.posted_messages.get(run).get("privately") == "first", "the test can fail"
+    assert world.runs.posted_messages.get(run).get("privately") == "first", "the notice was sent"
     assert asked == []
 
 

@@ -165,19 +165,19 @@ def test_incomplete_requests_do_not_block_complete_ones(half: str) -> None:
 @pytest.mark.parametrize("half", HALF)
 def test_closes_a_request_that_does_not_end(half: str) -> None:
     with Served(slowest=0.5) as served:
-        begun = time.monotonic()
+        started = time.monotonic()
         until_closed(served.half_sent(HALF[half]))
-        assert time.monotonic() - begun < 5, "and not by uvicorn's end"
+        assert time.monotonic() - started < 5, "and not by uvicorn's end"
 
 
 def test_slow_bytes_do_not_extend_the_timeout() -> None:
     with Served(slowest=1.5) as served:
-        one, begun = served.half_sent(HALF["half a body"]), time.monotonic()
+        one, started = served.half_sent(HALF["half a body"]), time.monotonic()
         with suppress(OSError):
-            while time.monotonic() - begun < 20:
+            while time.monotonic() - started < 20:
                 one.sendall(b"x")
                 time.sleep(0.1)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - started < 10
 
 
 def test_an_incomplete_request_gets_status_408() -> None:

@@ -186,7 +186,7 @@ def test_a_saved_command_starts_once_when_redis_recovers(
         desk.receive(ASKED, lambda: None)  # type: ignore[arg-type]
         for _again in range(3):
             desk.recover_abandoned()
-    assert [expected_text in answer["text"] for answer in slack.replies] == [True], "it is said once"
+    assert [expected_text in answer["text"] for answer in slack.replies] == [True], "there is one reply"
     for _again in range(3):
         desk.recover_abandoned()
     assert len(bench.enqueued_requests()) == ("yet" in expected_text)

@@ -22,17 +22,17 @@ HELP = Delivery("command", "trigger.7", ASKED.user, ASKED.channel, "help", "", A
 class SlowSlack(FakeUsersApi):
     """A Slack client whose `users.info` waits for `answers`; it records private replies."""
 
-    asked: threading.Event = field(default_factory=threading.Event)
+    requested: threading.Event = field(default_factory=threading.Event)
     answers: threading.Event = field(default_factory=threading.Event)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    replies: list[dict[str, Any]] = field(default_factory=list)
 
     def users_info(self, user: str) -> dict[str, Any]:
-        self.asked.set()
+        self.requested.set()
         assert self.answers.wait(30)
         return super().users_info(user)
 
-    def chat_postEphemeral(self, **said: Any) -> None:
-        self.told.append(said)
+    def chat_postEphemeral(self, **arguments: Any) -> None:
+        self.replies.append(arguments)
 
 
 class World:
@@ -60,11 +60,11 @@ def world(redis: Redis) -> World:
 
 def test_a_command_delayed_by_slack_gets_one_reply(world: World) -> None:
     world.begins(world.bot.receive, HELP, lambda: None)
-    assert world.slack.asked.wait(10)
+    assert world.slack.requested.wait(10)
     world.now += ABANDONED_AFTER + 1
     world.begins(world.bot.recover_abandoned)
     world.ends()
-    assert len(world.slack.told) == 1
+    assert len(world.slack.replies) == 1
     assert world.inbox.abandoned() == []
 
 
@@ -75,15 +75,15 @@ def test_a_mention_waiting_for_a_thread_gets_one_reply(world: World) -> None:
     world.slack.answers.set()
     world.bot.recover_abandoned()
     world.bot.handle(HELP)
-    assert len(world.slack.told) == 1
+    assert len(world.slack.replies) == 1
 
 
 def test_a_delivery_that_never_finishes_expires(world: World) -> None:
     assert world.bot.persist(HELP)
     world.now += EXPIRES_AFTER + 1
     world.bot.recover_abandoned()
-    (told,) = world.slack.told
-    assert told["text"].startswith("`/swarm help` expired because the bot was down")
+    (replies,) = world.slack.replies
+    assert replies["text"].startswith("`/swarm help` expired because the bot was down")
 
 
 def test_notices_an_unresponsive_connection_while_recovering_deliveries(world: World) -> None:
@@ -92,7 +92,7 @@ def test_notices_an_unresponsive_connection_while_recovering_deliveries(world: W
     ended: list[int] = []
     problem = [""]
     world.begins(lambda: ended.append(_watch_transports([lambda: problem[0]], world.bot, threading.Event())))
-    assert world.slack.asked.wait(10)
+    assert world.slack.requested.wait(10)
     problem[0] = "the Socket Mode connection does not respond"
     world.threads[0].join(5)
     assert ended == [1]

@@ -23,7 +23,7 @@ from imker.signing import SigningKey
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 
-CAUGHT = (SlackClientError, OSError, HTTPException)  # by the reconciler, which looks again
+CAUGHT = (SlackClientError, OSError, HTTPException)  # the reconciler catches these and tries again
 OPS, ALICE, BOB = "C01OPS", "U01ALICE", "U02BOB"
 DAY = 24 * 3600.0
 NOON = 1795435200.0  # of 2026-11-23
@@ -122,7 +122,7 @@ def test_posts_one_checkpoint_for_an_acceptance_in_thread_and_channel(world: Wor
         world.tells(approved_run())
     (posts,) = [message for message in world.workspace.visible_messages(ALICE, OPS) if message.thread_ts == ts]
     assert "--head" in posts.text
-    assert posts.raw["subtype"] == "thread_broadcast", "it is in the channel as well"
+    assert posts.raw["subtype"] == "thread_broadcast", "it is in the channel, too"
 
 
 def test_posts_no_checkpoint_before_the_decision_is_recorded(world: World) -> None:
@@ -148,7 +148,7 @@ def test_posts_a_self_approval_alert_once(world: World, view: RunState, fault: s
     (reply,) = [message for message in world.workspace.visible_messages(BOB, OPS) if message.thread_ts == ts]
     assert reply.text.startswith("🚨 *Break-glass*: <@U01ALICE> accepted")
     assert reply.raw["subtype"] == "thread_broadcast"
-    assert find_checkpoints(world.client, OPS) == [], "it is no head"
+    assert find_checkpoints(world.client, OPS) == [], "it is not a checkpoint"
 
 
 def test_retries_a_channel_that_cannot_be_written(world: World) -> None:
@@ -179,7 +179,7 @@ def test_a_rewritten_audit_log_does_not_match_the_checkpoints(world: World, redi
         world.audit.append(replace(fact, user="U09EVE"))
     head = world.audit.head()
     assert head
-    assert verify(world.audit.entries(), [head]) == (), "by itself it looks whole"
+    assert verify(world.audit.entries(), [head]) == (), "on its own it looks intact"
     problems = verify(world.audit.entries(), find_checkpoints(world.client, OPS)[:1])
     assert "entry 1 is not the one that the channel after 2026-11-23 tells of" in problems[0].text
 

@@ -48,19 +48,19 @@ def test_a_message_that_cannot_be_edited_does_not_stop_the_search(workspace: Wor
         before.start_runs(1)
         before.look()
     runs = before.runs.open_runs()
-    newest = max((before.posts(run)[0] for run in runs), key=lambda seen: seen.ts)
+    newest = max((before.posts(run)[0] for run in runs), key=lambda message: message.ts)
     redis.flushall()
     after = World(workspace, redis, (OPS,))
     after.now = before.now
     edit = after.client.chat_update
 
-    def refused(**said: Any) -> Any:
-        return edit(**{**said, "ts": "1.000001"} if said["ts"] == newest.ts else said)
+    def refused(**payload: Any) -> Any:
+        return edit(**{**payload, "ts": "1.000001"} if payload["ts"] == newest.ts else payload)
 
     after.client.chat_update = refused  # type: ignore[method-assign]
     after.look(MINUTE)
-    told = ["Redis lost its data" in after.posts(run)[0].plain_text for run in runs]
-    assert sorted(told) == [False, True]
+    messages = ["Redis lost its data" in after.posts(run)[0].plain_text for run in runs]
+    assert sorted(messages) == [False, True]
 
 
 def test_does_not_mistake_another_apps_message_for_the_runs_message(workspace: Workspace, redis: Redis) -> None:

@@ -102,16 +102,16 @@ def test_cancels_a_run_after_its_step_when_the_requester_loses_the_right(team: T
     team.emit(run, *events)
     team.restarts((ALICE, BOB))
     team.look()
-    assert team.runs.current_hold(run) is None, "while the right is there it goes on"
+    assert team.runs.current_hold(run) is None, "it continues while the requester has the right"
     team.restarts((BOB,))
     team.look()
-    held = team.runs.current_hold(run)
-    assert held
-    assert (held.action, held.user) == ("cancel", "")
-    assert held.why.startswith("the user who requested it " + LOST)
+    hold = team.runs.current_hold(run)
+    assert hold
+    assert (hold.action, hold.user) == ("cancel", "")
+    assert hold.why.startswith("the user who requested it " + LOST)
     said = [fact for fact in team.audit_facts() if fact.kind == "held"]
     assert [(fact.user, fact.run, fact.details["verdict"]) for fact in said] == [("", run, "cancel")]
-    stopped = Cancelled(held.user, held.why)
+    stopped = Cancelled(hold.user, hold.why)
     team.emit(run, JobFinished("cancelled", stopped.summary, "Not done: Join the swarm.", user=stopped.user))
     team.look()
     last = team.channel.posts[run][-1]
@@ -146,7 +146,7 @@ def test_cancels_a_waiting_run_of_a_requester_without_the_right(team: Team, ques
 
 @pytest.mark.parametrize("question", ["accept", "start_containers", "stop_store", "remove_store"])
 def test_keeps_questions_that_others_decide_after_the_host_has_joined(team: Team, question: Any) -> None:
-    """The host has joined; whoever decides the question is responsible for it."""
+    """The host has joined; the user who decides the question is responsible for it."""
     run = team.create_run("pending" if question == "accept" else "stop")
     if question in ("start_containers", "remove_store"):
         team.emit(run, DecisionRequested(question, "f00d", host="kaditz"))
@@ -173,10 +173,10 @@ def test_cancels_a_run_whose_approver_loses_the_right(team: Team) -> None:
     slack.users_info = lambda user: {"user": {"id": user, "team_id": TEAM, **gone.get(user, {})}}  # type: ignore[method-assign]
     team.restarts((ALICE,), slack)
     team.look()
-    held = team.runs.current_hold(run)
-    assert held
+    hold = team.runs.current_hold(run)
+    assert hold
     expected = "the user who accepted it no longer has permission (deactivated accounts can't use Imker)"
-    assert held.why == expected
+    assert hold.why == expected
 
 
 @pytest.mark.parametrize(
@@ -193,9 +193,9 @@ def test_starts_no_further_host_of_a_revoked_fleet(team: Team, change: tuple[str
     team.emit(leg, JobStarted("kaditz"))
     team.restarts(change)
     team.look()
-    held = team.runs.current_hold(run)
-    assert held, "kaditz stops after its step: its job looks at the fleet's hold"
-    assert held.action == "cancel"
+    hold = team.runs.current_hold(run)
+    assert hold, "kaditz stops after its step: its job reads the hold of the fleet"
+    assert hold.action == "cancel"
     team.emit(leg, JobFinished("done", "kaditz is in the swarm."))
     for _ in range(3):
         team.look()
@@ -262,14 +262,14 @@ def test_continues_a_run_while_slack_cannot_return_the_user(team: Team, what: st
     assert 1 <= slack.asked <= 4, "Slack is not asked at each look"
     slack.silent = ""
     team.look(2 * RECHECK_AFTER)
-    assert team.runs.current_hold(run) is None, "she is in the group"
+    assert team.runs.current_hold(run) is None, "the user is still in the group"
     assert slack.groups
     slack.groups["S01STAFF"] = [BOB]
     team.look(2 * RECHECK_AFTER)
     team.look(2 * RECHECK_AFTER)
-    held = team.runs.current_hold(run)
-    assert held
-    assert held.action == "cancel"
+    hold = team.runs.current_hold(run)
+    assert hold
+    assert hold.action == "cancel"
 
 
 @pytest.mark.parametrize("typed", ["hosts", "plan kaditz", "nodes", "doctor"])

@@ -36,7 +36,7 @@ from lab.slack.server_process import run_fake_slack
 from tests.support.streams import KEY
 
 ALICE, OPS = "U01ALICE", "C01OPS"
-LONG, MINUTE = 1200.0, 60.0  # seconds; what holds for so long holds for hours
+LONG, MINUTE = 1200.0, 60.0  # seconds
 STEPS = tuple(StepLine(f"Step{n}", f"step {n}") for n in range(20))
 DONE = JobFinished("done", "kaditz is in the swarm")
 
@@ -47,7 +47,7 @@ class World:
         self.client = WebClient(token="xoxb-lab", base_url=f"{workspace.url}/api/", retry_handlers=list[RetryHandler]())
         self.runs = RunStore(redis, self.clock, KEY)
         self.journals: dict[str, EventWriter] = {}
-        self.private: list[str] = []  # told to the asker alone
+        self.private: list[str] = []  # private notices to the requester
         witness = AuditCheckpoints(self.client, AuditLog(redis), self.runs, OPS, self.clock)
         patience = Backoff(self.clock)
         messages, looks = (
@@ -150,7 +150,7 @@ def test_publishes_only_the_final_state_after_a_long_outage(
         world.tell(run, DONE)
     world.look(3 * MAX_DELAY)
     during = len(world.calls())
-    assert during - before <= most + 8, "it is not asked at each look"
+    assert during - before <= most + 8, "not every pass calls Slack"
     world.workspace.clear_faults()
     world.look(2 * MAX_DELAY)
     assert [call["method"] for call in world.calls()[during:]] == ["chat.update"] * 3
@@ -273,9 +273,9 @@ def test_notifies_the_requester_if_the_channel_takes_no_messages(world: World, h
     world.look(10 * MINUTE)
     assert sum(DONE.summary in message for message in world.private) == 1
     assert len(world.private) <= 2
-    assert world.runs.open_runs() == [], "nothing is asked for ever"
+    assert world.runs.open_runs() == [], "the run is closed"
     assert len(world.calls()) - before <= 2 * (LONG + 10 * MINUTE) / 300
-    assert world.runs.event_log(run).events[-1].body == DONE, "the record keeps it"
+    assert world.runs.event_log(run).events[-1].body == DONE, "the outcome is stored"
 
 
 @pytest.mark.parametrize("how", SHUT)
