@@ -40,17 +40,17 @@ def lines(path: Path, text: str, **environment: str) -> list[str]:
           "[slack] chanels: unknown key; did you mean channels?",
           "[rights] acept: unknown key; did you mean accept?",
           "[rights] chang: unknown key; did you mean change?"]),
-        ("", ["[slack] channels: none; name a channel's ID (C…): commands are taken nowhere else",
-              "[rights]: nobody is named; name who may read, change and accept"]),
+        ("", ["[slack] channels: empty; list the channels (C…) in which Imker accepts commands",
+              "[rights]: no users listed. List who may read, change, and accept"]),
         ("[slack]\nchanels = []\n", ["[slack] chanels: unknown key; did you mean channels?",
-                                     "[rights]: nobody is named; name who may read, change and accept"]),
+                                     "[rights]: no users listed. List who may read, change, and accept"]),
     ],
 )  # fmt: skip
 def test_each_thing_wrong_is_a_line_with_what_is_right(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert lines(tmp_path / "imker.toml", text) == expected
 
 
-BESIDES = "besides who asked (accept_own = false): no manager could join; name more people"
+BESIDES = "other than the requester (accept_own = false). No manager could join; list more users"
 
 
 @pytest.mark.parametrize(
@@ -58,19 +58,19 @@ BESIDES = "besides who asked (accept_own = false): no manager could join; name m
     [
         ('read = ["*"]', ""),
         ('change = ["U01ALICE"]\naccept = ["U02BOB"]', ""),
-        ('change = ["U01ALICE"]', f"nobody may, and it takes 1 {BESIDES}"),
-        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]', f"1 may (U01ALICE), and it takes 1 {BESIDES}"),
+        ('change = ["U01ALICE"]', f"no user may accept, and each manager needs 1 {BESIDES}"),
+        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]', f"only U01ALICE may accept, and each manager needs 1 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE"]\naccept_own = true', ""),
         ('change = ["U01ALICE", "U02BOB"]\naccept = ["U01ALICE"]', ""),
         ('change = ["S01OPS"]\naccept = ["U01ALICE"]', ""),
         ('change = ["U01ALICE"]\naccept = ["S01OPS"]', ""),
         ('change = ["U01ALICE"]\naccept = ["*"]', ""),
-        ('change = ["*"]\naccept = ["U02BOB"]\naccept_count = 2', f"1 may (U02BOB), and it takes 2 {BESIDES}"),
+        ('change = ["*"]\naccept = ["U02BOB"]\naccept_count = 2', f"only U02BOB may accept, and each manager needs 2 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2',
-         f"2 may (U01ALICE, U02BOB), and it takes 2 {BESIDES}"),
+         f"only U01ALICE, U02BOB may accept, and each manager needs 2 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2\naccept_own = true', ""),
         ('[[rights.rule]]\nwho = ["U01ALICE"]\nverbs = ["migrate", "accept"]',
-         f"1 may (U01ALICE), and it takes 1 {BESIDES}"),
+         f"only U01ALICE may accept, and each manager needs 1 {BESIDES}"),
     ],
 )  # fmt: skip
 def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, expected: str) -> None:
@@ -84,7 +84,7 @@ def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, e
 
 def test_a_name_is_no_right(tmp_path: Path) -> None:
     (line,) = lines(tmp_path / "imker.toml", VALID_CONFIG.replace("U01ALICE", "@alice"))
-    assert "'@alice' is no Slack user ID" in line
+    assert "'@alice' is not a Slack user ID" in line
 
 
 def test_tokens_missing_and_swapped_are_told_with_the_file(tmp_path: Path) -> None:

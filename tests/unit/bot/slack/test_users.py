@@ -1,4 +1,4 @@
-"""Whom Slack does not know is a stranger; when Slack itself has trouble nobody is let in, and nobody called one."""
+"""A user whom Slack does not know is external. If the lookup fails, the user is refused for that reason."""
 
 from http.client import IncompleteRead
 from typing import Any
@@ -17,7 +17,7 @@ OPEN = Rights(read=("*",))
 
 
 class Slack:
-    """Answers with the next of its answers; the last one stays."""
+    """A Slack client that returns its answers in order, and repeats the last one."""
 
     def __init__(self, *answers: Exception | dict[str, Any]) -> None:
         self._answers = list(answers)
@@ -34,7 +34,7 @@ def slack_error(error: str) -> SlackApiError:
 
 
 def actor_kind(people: UserDirectory, *, fresh: bool = False) -> str:
-    """Why somebody may not, "" when they may."""
+    """Return the reason of the refusal, "" if the user is allowed."""
     answer = authorize(OPEN, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=fresh), Permission("nodes"), OPS)
     return answer.reason if isinstance(answer, Denied) else ""
 
@@ -56,20 +56,20 @@ def actor_kind(people: UserDirectory, *, fresh: bool = False) -> str:
     ],
 )
 @pytest.mark.parametrize("fresh", [True, False])
-def test_who_is_refused_hears_why(answer: Exception | dict[str, Any], says: str, fresh: bool) -> None:
+def test_names_the_reason_of_a_refusal(answer: Exception | dict[str, Any], says: str, fresh: bool) -> None:
     reason = actor_kind(UserDirectory(Slack(answer), ()), fresh=fresh)  # type: ignore[arg-type]
     assert says in reason
     assert bool(reason) is bool(says)
 
 
-def test_to_try_again_helps_at_once() -> None:
+def test_a_failed_lookup_is_not_cached() -> None:
     people = UserDirectory(Slack(slack_error("ratelimited"), {}), ())  # type: ignore[arg-type]
     assert "Try again" in actor_kind(people)
     assert actor_kind(people) == ""
 
 
-def test_a_group_that_could_not_be_read_is_asked_for_anew() -> None:
-    """What is kept is what Slack said; a group that it did not tell of is not kept as one nobody is in."""
+def test_a_failed_group_lookup_is_not_cached() -> None:
+    """A group that Slack did not return must not be cached as an empty group."""
 
     class Groups(Slack):
         def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
