@@ -133,7 +133,7 @@ def _dispatch(bolt: App, request: BoltRequest, first: Callable[[], bool]) -> Res
         if not first():
             return Response()
     except RedisError:
-        log.warning("Redis does not answer")  # nothing can be started then; the person is told so in words
+        log.warning("Redis is not responding")  # nothing can be started then; the person is told so in words
     return to_starlette_response(bolt.dispatch(request))
 
 

@@ -49,7 +49,7 @@ class DeliveryReceiver:
         self._in_hand: set[str] = set()  # deliveries that this process has taken and not finished
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
-        """Slack waits 3 s: where Redis does not answer in time, it is told that this is no promise yet."""
+        """Slack waits 3 s: where Redis is not responding in time, it is told that this is no promise yet."""
         delivery = replace(delivery, response_url=accepted_url(delivery.response_url, self._api_url))
         failpoint("inbox.received")
         ack_timer = threading.Timer(ACK_DEADLINE, partial(ack, NOT_SAVED_YET) if delivery.kind == "command" else ack)

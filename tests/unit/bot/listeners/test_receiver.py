@@ -139,15 +139,15 @@ def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
     monkeypatch.setattr(Inbox, "add", away)
     reception(redis, bench, slack).receive(ASKED, lambda: acks.append(1))  # type: ignore[arg-type]
     assert acks
-    assert "Not started: Redis does not answer" in slack.replies[0]["text"]
+    assert "Not started: Redis is not responding" in slack.replies[0]["text"]
     assert bench.enqueued_requests() == {}
 
 
 REFUSALS: list[tuple[RedisError, str, str]] = [  # what Redis says; what is told of a command that is not written down
     (
         NoConnection("away"),
-        "Not started: Redis does not answer. Should it have heard",
-        "Not started yet: Redis does not",
+        "Not started: Redis is not responding. Should it have heard",
+        "Not started yet: Redis is not",
     ),
     (OutOfMemoryError("no"), "Not started: Redis is full: its maxmemory", "Not started yet: Redis is full"),
     (ReadOnlyError("no"), "Not started: Redis is read-only", "Not started yet: Redis is read-only"),
@@ -246,5 +246,5 @@ def test_a_mention_that_could_not_be_written_down_is_refused_and_not_asked_for_a
 
     monkeypatch.setattr(Inbox, "add", away)
     assert mentioned(reception(redis, bench, slack)) == 200
-    assert "Not started: Redis does not answer" in slack.replies[0]["text"]
+    assert "Not started: Redis is not responding" in slack.replies[0]["text"]
     assert bench.enqueued_requests() == {}
