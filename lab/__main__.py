@@ -1,4 +1,4 @@
-"""`python -m lab`: a fleet of real Docker hosts, and a Slack to talk to, on one machine."""
+"""`python -m lab`: a fleet of real Docker hosts and a fake Slack, on one machine."""
 
 import os
 import secrets
@@ -17,48 +17,48 @@ from lab.signals import end_in_order
 app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 fleet_app = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
 app.add_typer(fleet_app, name="fleet")
-simulated_app = typer.Typer(no_args_is_help=True, help="Hosts that are simulated, and reached over real sockets.")
+simulated_app = typer.Typer(no_args_is_help=True, help="Simulated hosts, reached over real sockets.")
 app.add_typer(simulated_app, name="simulated")
-HostNames = Annotated[list[str] | None, typer.Argument(help="Hosts' names.")]
+HostNames = Annotated[list[str] | None, typer.Argument(help="Names of hosts.")]
 
 
 @fleet_app.command()
 def up(names: HostNames = None) -> None:
-    """Boot hosts in the state of 2016, all eight without names, and write the client's side to .lab/."""
+    """Boot hosts in their 2016 state (all eight without names) and write the client files to .lab/."""
     fleet.up(names or (), say=typer.echo)
-    typer.echo(f"the client's side is in {fleet.CLIENT_DIR}/: imker.toml, docker-machine/, known_hosts, ssh/")
+    typer.echo(f"Client files are in {fleet.CLIENT_DIR}/: imker.toml, docker-machine/, known_hosts, ssh/")
 
 
 @fleet_app.command()
 def down() -> None:
-    """End all hosts; nothing is left."""
+    """Stop all hosts and remove everything the lab created."""
     fleet.down(say=typer.echo)
 
 
 @fleet_app.command()
 def status() -> None:
-    """What runs."""
+    """List the hosts and their states."""
     for host in (statuses := fleet.status()):
         typer.echo(f"{host.name:<12} {host.address:<15} {host.state}")
     if not statuses:
-        typer.echo("nothing is up")
+        typer.echo("No hosts are up.")
 
 
 @fleet_app.command()
 def reset(names: Annotated[list[str], typer.Argument()]) -> None:
-    """Put hosts into the state of 2016, whatever has become of them."""
+    """Reset hosts to their 2016 state, whatever their current state."""
     fleet.reset(names, say=typer.echo)
 
 
 @fleet_app.command()
 def reboot(names: Annotated[list[str], typer.Argument()]) -> None:
-    """Power off and on, with the same disk."""
+    """Power hosts off and on again, with the same disk."""
     fleet.reboot(names, say=typer.echo)
 
 
 @fleet_app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def ssh(name: str, command: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-    """A shell, or a command, as geschke on a host."""
+    """Open a shell, or run a command, on a host as geschke."""
     (host,) = fleet.require_booted([name])
     options = [
         f"-oUserKnownHostsFile={fleet.CLIENT_DIR}/known_hosts",
@@ -71,16 +71,15 @@ def ssh(name: str, command: Annotated[list[str] | None, typer.Argument()] = None
 
 @simulated_app.callback()
 def _() -> None:
-    """So that `up` is a command's name, now that there is but one."""
+    """Keep `up` a subcommand: without a callback, typer would make the only command the whole app."""
 
 
 @simulated_app.command("up")
 def up_simulated(
-    names: Annotated[list[str] | None, typer.Argument(help="A number of hosts, or their names.")] = None,
-    folder: Annotated[Path, typer.Option(help="Gets the client's side: imker.toml and the rest.")] = fleet.CLIENT_DIR
-    / "simulated",
+    names: Annotated[list[str] | None, typer.Argument(help="Number of hosts, or their names.")] = None,
+    folder: Annotated[Path, typer.Option(help="Folder for the client files.")] = fleet.CLIENT_DIR / "simulated",
 ) -> None:
-    """Simulated hosts on loopback, without root, until Ctrl-C or SIGTERM."""
+    """Run simulated hosts on loopback, without root, until Ctrl-C or SIGTERM."""
     from lab.simulated.fleet import run_until_signal
 
     number = int(names[0]) if names and len(names) == 1 and names[0].isdigit() else 0
@@ -89,7 +88,7 @@ def up_simulated(
 
 @app.command()
 def slack(port: int = 8899, config: Path | None = None) -> None:
-    """The stand-in for Slack, on loopback."""
+    """Run the fake Slack on loopback."""
     from lab.slack.server import serve
     from lab.slack.state import InvalidWorkspace
 
@@ -98,12 +97,17 @@ def slack(port: int = 8899, config: Path | None = None) -> None:
     except InvalidWorkspace as error:
         raise LabError(str(error)) from error
     except OSError as os_error:
-        raise LabError(f"port {port}: {os.strerror(os_error.errno or 0)}; another one: --port N") from os_error
+        raise LabError(
+            f"port {port}: {os.strerror(os_error.errno or 0)}. Choose another one with --port N."
+        ) from os_error
 
 
 @app.command()
 def demo(names: HostNames = None, stay: bool = False, port: int = 8899) -> None:
-    """The whole story on real hosts, or, without root, simulated ones; `all` for eight, three without names."""
+    """Play the whole story on real hosts (without root: simulated ones).
+
+    `all` uses eight hosts; the default is three.
+    """
     from lab.demo import DEFAULT_HOSTS
     from lab.demo import demo as play
 
@@ -113,7 +117,10 @@ def demo(names: HostNames = None, stay: bool = False, port: int = 8899) -> None:
 
 @app.command()
 def chaos(number: int = 500, seed: int = 0, hosts: int = 8, log: Path = Path(".lab/chaos.log")) -> None:
-    """Random faults on real processes and simulated hosts, then a check of what happened. No seed: a new one."""
+    """Inject random faults into real processes and simulated hosts, then check the invariants.
+
+    Default: a random seed.
+    """
     from lab.chaos.runner import run_chaos as play
 
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""`make demo`: hosts, Slack, Imker and the story, in one command. Exit status 0 only if all went as it says."""
+"""`make demo`: start hosts, the fake Slack, and Imker, and play the story. Exit with 0 only if it played as written."""
 
 import os
 import platform
@@ -18,14 +18,17 @@ from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 from lab.story import Story, StoryFailed
 
-CONNECT_TIMEOUT = 60  # seconds; a busy machine starts four processes slowly
-MAX_SINGLE_MIGRATIONS = 3  # hosts that are moved one by one; more with one command
+CONNECT_TIMEOUT = 60  # seconds; a busy machine takes long to start four processes
+MAX_SINGLE_MIGRATIONS = 3  # with more hosts, the story migrates the fleet with one command
 DEFAULT_HOSTS = ("connewitz", "tondi", "lausen")
-HostsAndClientDir = tuple[tuple[LabHost, ...], Path]  # and the folder with the client's side
+HostsAndClientDir = tuple[tuple[LabHost, ...], Path]  # the hosts, and the folder with the client files
 
 
 def demo(names: tuple[str, ...], stay: bool, port: int) -> int:
-    """`names`: hosts of the lab; `stay`: leave all running until Ctrl-C. Raises LabError where it cannot be."""
+    """Play the story on hosts of these names and return the exit status.
+
+    With `stay`, leave everything running until Ctrl-C. Raises LabError if something prevents the demo.
+    """
     _require_free_port(port)
     started_at = time.monotonic()
     with (
@@ -46,31 +49,31 @@ def demo(names: tuple[str, ...], stay: bool, port: int) -> int:
 
 
 def _require_free_port(port: int) -> None:
-    """Before anything is booted: another demo may have the channel's address."""
+    """Raise LabError if the port is in use, before any host is booted."""
     try:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise LabError(
-            f"port {port} is taken, by another demo? End that one, or choose: make demo DEMO_PORT=8900"
+            f"port {port} is in use, perhaps by another demo. Stop that one, or choose a port: make demo DEMO_PORT=8900"
         ) from error
 
 
 def _start_hosts(names: tuple[str, ...]) -> AbstractContextManager[HostsAndClientDir]:
-    """Real ones where they can be; else simulated, which is said, never hidden."""
+    """Start real hosts where possible, else simulated ones, and say so."""
     reason = _simulation_reason()
     if not reason:
         return _real_hosts(names)
-    print(f"These hosts are SIMULATED ({reason}): real SSH and Engine API, and a small state machine behind them.")
+    print(f"These hosts are SIMULATED ({reason}): real SSH and Engine API, with a small state machine behind them.")
     return _simulated_hosts(names)
 
 
 def _simulation_reason() -> str:
-    """Why, "" when hosts are to be real."""
+    """Return why the hosts have to be simulated, "" if they can be real."""
     if os.environ.get("HOSTS_SIMULATED") == "1":
         return "HOSTS_SIMULATED=1"
     if platform.system() != "Linux":
-        return "real ones need Linux"
-    return "" if os.geteuid() == 0 else "real ones need root"
+        return "real hosts need Linux"
+    return "" if os.geteuid() == 0 else "real hosts need root"
 
 
 @contextmanager
@@ -94,9 +97,9 @@ def _play_story(story: Story, hosts: tuple[LabHost, ...], processes: Processes) 
         _wait_for_bot(story.workspace, processes)
         story.play_fleet(hosts) if len(hosts) > MAX_SINGLE_MIGRATIONS else story.play_migrations(hosts)
     except (StoryFailed, TimeoutError) as error:
-        print(f"\nThe story went otherwise: {error}")
+        print(f"\nThe story failed: {error}")
         return 1
-    print("\nThe swarm is as the story says.")
+    print("\nThe swarm is in the expected state.")
     return 0
 
 
@@ -105,14 +108,14 @@ def _wait_for_bot(workspace: Workspace, processes: Processes) -> None:
     while not workspace.connection_count():
         if processes.by_name["bot"].poll() is not None or time.monotonic() > deadline:
             last_lines = "".join(f"\n  {line}" for line in processes.log.read_text().splitlines()[-5:])
-            raise StoryFailed(f"the bot did not connect. Imker's last words:{last_lines}")
+            raise StoryFailed(f"the bot did not connect. Last lines of Imker's log:{last_lines}")
         time.sleep(0.1)
 
 
 def _wait_for_interrupt() -> None:
-    print("All is left running to play with; Ctrl-C ends it.")
+    print("Everything keeps running for you to try. Press Ctrl-C to stop it.")
     try:
         while True:
             time.sleep(1)
     except KeyboardInterrupt:
-        print("\nending")
+        print("\nStopping.")

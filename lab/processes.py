@@ -12,12 +12,12 @@ from pathlib import Path
 
 from imker.process import end_with_parent
 
-STOP_TIMEOUT = 15  # seconds a process has to end
+STOP_TIMEOUT = 15  # seconds that a process gets to exit
 
 
 @dataclass
 class Processes:
-    """By name, as in the Procfile; `environment` is theirs."""
+    """Running processes by their Procfile names. `environment` is added to the environment of each."""
 
     environment: Mapping[str, str]
     log: Path
@@ -35,7 +35,7 @@ class Processes:
             )
 
     def kill(self, name: str) -> None:
-        """At once, as a machine that loses power would."""
+        """Send SIGKILL to a process, as a power failure would end it."""
         self.by_name[name].send_signal(signal.SIGKILL)
         self.by_name.pop(name).wait()
 
@@ -51,11 +51,15 @@ class Processes:
 
 
 def read_procfile() -> dict[str, str]:
+    """Return the command line of each process by its name."""
     return dict(line.split(": ", 1) for line in Path("Procfile").read_text().splitlines() if line)
 
 
 def imker_environment(slack_url: str, config: Path, state_dir: Path) -> dict[str, str]:
-    """What a user would set. `slack`: the stand-in's address; `state`: a short folder for the embedded Redis."""
+    """Return the environment variables that a user would set.
+
+    `slack_url` is the address of the fake Slack. `state_dir` holds the embedded Redis; its path has to be short.
+    """
     return {
         "SLACK_BOT_TOKEN": "xoxb-lab",
         "SLACK_APP_TOKEN": "xapp-lab",
@@ -68,6 +72,7 @@ def imker_environment(slack_url: str, config: Path, state_dir: Path) -> dict[str
 
 @contextmanager
 def run_imker(settings: Mapping[str, str], log: Path) -> Iterator[Processes]:
+    """Run the four processes until the block ends."""
     processes = Processes(settings, log)
     try:
         for name in read_procfile():

@@ -1,4 +1,4 @@
-"""Looking for planted secrets where none may be: all that a Redis holds, unpacked as its users would."""
+"""Search for planted secrets in Redis and in text where none may appear."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 from redis import Redis
 
-SECRET_FORMS = (  # how a host's files, its daemon and its tools write a secret down
+SECRET_FORMS = (  # how files, the daemon, and tools of a host write a secret
     'http_proxy=http://imker:{0}@proxy:3128/', 'https_proxy=imker:{0}@proxy:3128', "ftp_proxy=http://imker:a/@'{0}@proxy:3128/",
     '"http-proxy": "http:\\/\\/imker:{0}@proxy:3128"', "password='{0}'", "token = '{0}'", 'PASSWORD="two words, {0}"',
     "password=a,{0}", "DB_PASS={0}", "PASSPHRASE={0}", "pwd={0}", '"auth": "{0}"', "Authorization: Basic {0}",
@@ -16,12 +16,15 @@ SECRET_FORMS = (  # how a host's files, its daemon and its tools write a secret 
 
 
 def render_secret_forms(secret: str) -> str:
-    """In all of these forms, a line each."""
+    """Return the secret in each of these forms, one per line."""
     return "\n".join(form.format(secret) for form in SECRET_FORMS)
 
 
 def dump_redis(redis: Redis) -> str:
-    """Every key, with every field and value of it: DUMP would compress them, and hide what is looked for."""
+    """Return every key with all its fields and values as text.
+
+    Redis' DUMP is of no use here: it compresses values, which would hide a secret.
+    """
     return "\n".join(
         text
         for key in sorted(redis.scan_iter())
@@ -30,7 +33,7 @@ def dump_redis(redis: Redis) -> str:
 
 
 def find_leaks(secrets: Iterable[str], text: str) -> list[str]:
-    """Those that are there, whole or in the half that a cut would leave; also as JSON writes them."""
+    """Return the secrets that the text contains, also if only the first half of one is left after truncation."""
     return [secret for secret in secrets if secret in text or secret[: max(12, len(secret) // 2)] in text]
 
 
@@ -51,7 +54,7 @@ def _key_values(redis: Any, key: bytes) -> Iterator[Any]:
 
 
 def _decode_value(value: bytes | None) -> str:
-    """RQ packs its jobs."""
+    """Return a value as text. RQ compresses its jobs with zlib."""
     try:
         return zlib.decompress(value or b"").decode(errors="replace")
     except zlib.error:

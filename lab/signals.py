@@ -1,4 +1,4 @@
-"""What SIGTERM and a closed terminal (SIGHUP) do to a command of the lab."""
+"""Handling of SIGTERM and SIGHUP (a closed terminal) in commands of the lab."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ END_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def end_in_order() -> None:
-    """Make both signals end this process as Ctrl-C does, with all that it started. `nohup` stays in force."""
+    """Make both signals end this process as Ctrl-C does, including everything it started. `nohup` still works."""
     for signum in END_SIGNALS:
         if signal.getsignal(signum) is not signal.SIG_IGN:
             signal.signal(signum, _end)
@@ -18,7 +18,7 @@ def end_in_order() -> None:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Let a cleanup run to its end; a signal that arrives meanwhile takes effect after it."""
+    """Let a cleanup finish; a signal that arrives meanwhile takes effect afterwards."""
     arrived: list[int] = []
     before = {signum: signal.signal(signum, lambda number, _: arrived.append(number)) for signum in END_SIGNALS}
     try:

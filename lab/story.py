@@ -1,6 +1,7 @@
-"""The write-up's story, played by people in the channel on the lab's hosts. Raises StoryFailed when it goes otherwise.
+"""The demo's story: users migrate the lab's hosts through the channel.
 
-Alice may change, Bob may accept; nobody accepts what they asked for themselves.
+Raises StoryFailed when the channel shows something else. Alice may change hosts, Bob may accept managers. No one
+accepts their own requests.
 """
 
 import re
@@ -18,7 +19,7 @@ Say = Callable[[str], None]
 
 
 class StoryFailed(Exception):
-    """Where the story went another way than the channel shows; the text says what should stand there."""
+    """The channel does not show what the story expects. The text says what it should show."""
 
 
 @dataclass
@@ -26,10 +27,13 @@ class Story:
     workspace: Workspace
     say: Say = print
     _printed_lines: dict[str, frozenset[str]] = field(default_factory=dict)
-    _last_ts: str = ""  # the message that the lines before were of
+    _last_ts: str = ""  # ts of the message whose lines were printed last
 
     def play_migrations(self, hosts: Sequence[LabHost]) -> None:
-        """The first manager, then all others, the host of the key-value store last."""
+        """Migrate the first manager, then the other managers, then the workers.
+
+        The host of the key-value store comes last.
+        """
         self.expect_all_reachable(hosts)
         managers = [host for host in hosts if host.role == "manager"] or list(hosts[:1])
         workers = sorted(
@@ -44,12 +48,12 @@ class Story:
         self.check_nodes(hosts, managers)
 
     def expect_all_reachable(self, hosts: Sequence[LabHost]) -> None:
-        """All hosts answer."""
+        """Fail unless every host is reachable."""
         if "without an answer" in self.run_command("/swarm hosts", f"{len(hosts)} hosts").plain_text:
-            raise StoryFailed("every host should answer")
+            raise StoryFailed("every host should be reachable")
 
     def play_fleet(self, hosts: Sequence[LabHost]) -> None:
-        """All with one command: Alice starts it, Bob accepts the managers as they come."""
+        """Migrate all hosts with one command: Alice starts it, Bob accepts each manager."""
         self.expect_all_reachable(hosts)
         message = self.run_command("/swarm migrate all", "planned: start?")
         self.press(ALICE, message, "Start")
@@ -58,10 +62,10 @@ class Story:
         self.check_nodes(hosts, managers)
         repeated = self.run_command("/swarm migrate all", "nothing to do")
         if repeated.buttons:
-            raise StoryFailed("there should be nothing to decide")
+            raise StoryFailed("there should be no buttons")
 
     def accept_all(self, fleet: str, seconds: float) -> None:
-        """Presses Accept under each manager that waits, until the fleet's message says that it is done."""
+        """Press Accept for each pending manager until the fleet's message says that the migration is done."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for visible in self.workspace.visible_messages(ALICE, OPS):
@@ -76,20 +80,20 @@ class Story:
                     raise StoryFailed("the fleet's message should say that it is done")
                 return
             time.sleep(0.3)
-        raise StoryFailed("the fleet should be moved by now")
+        raise StoryFailed("the fleet migration should have finished by now")
 
     def add_manager(self, host: LabHost) -> None:
-        """Joined on Alice's word, accepted by Bob's button."""
-        message = self.run_command(f"/swarm migrate {host.name} --manager", "waits to be accepted as a manager.")
+        """Migrate a host at Alice's request and accept it as Bob."""
+        message = self.run_command(f"/swarm migrate {host.name} --manager", "is waiting to be accepted as a manager.")
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
         self.press(BOB, message, "Accept")
         accepted_message = self.wait_until(message.ts, "is a manager now")
         if accepted_message.buttons or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
-            raise StoryFailed("the buttons should be gone, and who decided be named")
+            raise StoryFailed("the buttons should be gone, and the message should name who accepted")
 
     def check_nodes(self, hosts: Sequence[LabHost], managers: Sequence[LabHost]) -> None:
-        """The node table, as the story says it ends."""
+        """Fail unless the node table shows every host with its expected role."""
         table = self.run_command("/swarm nodes", f"{len(hosts)} nodes").plain_text
         for host in hosts:
             row = next((line for line in table.splitlines() if f"  {host.name}  " in line), "")
@@ -98,7 +102,7 @@ class Story:
                 raise StoryFailed(f"{host.name} should be a Ready {'manager' if host in managers else 'worker'}")
 
     def run_command(self, text: str, expected: str) -> VisibleMessage:
-        """What Alice types, and the message it becomes once it says `until`."""
+        """Send a command as Alice and return its message once it contains `expected`."""
         self.say(f"\nalice: {text}")
         before = max((message.ts for message in self.workspace.visible_messages(ALICE, OPS)), default="")
         ack = self.workspace.say(ALICE, OPS, text)
@@ -111,12 +115,16 @@ class Story:
         return self.wait_until(message.ts, expected, otherwise="^(❌|🚫|❓|✋)")
 
     def press(self, user: str, message: VisibleMessage, button: str) -> None:
+        """Press a button of a message as a user."""
         self.say(f"\n{terminal.USER_NAMES[user]} presses {button}")
         self.workspace.press(user, message, button)
         self._last_ts = message.ts
 
     def wait_until(self, ts: str, expected: str, otherwise: str = "^(❌|🚫|❓)") -> VisibleMessage:
-        """`otherwise`: how a message begins that will not come to say it by itself."""
+        """Return the message once it contains `expected`.
+
+        `otherwise` is a pattern of final messages: one of these will not change any more.
+        """
         deadline = time.monotonic() + MIGRATION_TIMEOUT
         while time.monotonic() < deadline:
             message = next(visible for visible in self.workspace.visible_messages(ALICE, OPS) if visible.ts == ts)
@@ -129,7 +137,7 @@ class Story:
         raise StoryFailed(f"the last message should say {expected!r}")
 
     def _print_new_lines(self, message: VisibleMessage) -> None:
-        """Lines that are new since the last look, as the channel would show them; a column that moved is not new."""
+        """Print the lines that are new since the last call. A line whose columns only moved is not new."""
         lines_by_words = {" ".join(line.split()): line for line in terminal.render_lines(message)}
         new_lines = [
             line for words, line in lines_by_words.items() if words not in self._printed_lines.get(message.ts, ())

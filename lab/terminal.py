@@ -1,4 +1,4 @@
-"""A message of the channel as lines for a terminal: tables in columns, a step a line, markup as clients show it."""
+"""Render a message of the channel for a terminal."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def render_lines(message: VisibleMessage) -> list[str]:
 
 
 def render_markup(text: str) -> str:
-    """Slack's markup as its clients show it."""
+    """Render Slack's markup as its clients show it."""
     text = re.sub(r"<@(\w+)>", lambda match: "@" + USER_NAMES.get(match[1], match[1]), text)
     text = re.sub(r"<!date\^\d+\^[^|]*\|([^>]*)>", r"\1", text)
     text = re.sub(r"\*([^*\n]+)\*", r"\1", text)
@@ -36,7 +36,7 @@ def _block_lines(message: VisibleMessage, block: dict[str, Any]) -> list[str]:
 
 
 def _step_line(message: VisibleMessage, task: dict[str, Any]) -> str:
-    """With what came of it; before, with what it is about."""
+    """Render a step with its result or, before it has one, with its detail."""
     detail = task.get("output") or task.get("details")
     suffix = ": " + " ".join(_text_lines(message, detail)) if detail else ""
     return f"{STEP_MARKS[task['status']]} {task['title']}{suffix}"

@@ -1,4 +1,4 @@
-"""What tests share: a real Redis of their own, and the folder it lives in."""
+"""Share a real Redis and its folder between tests."""
 
 import os
 import tempfile
@@ -20,7 +20,7 @@ settings.load_profile("busy")
 
 @pytest.fixture(scope="session")
 def redis_folder() -> Iterator[Path]:
-    """Short, as a socket's path must be; in memory where that can be had: no test cuts the power."""
+    """Return a short path, because socket paths are limited, in memory if possible."""
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="imker-t-", dir=memory) as folder:
         yield Path(folder)

@@ -12,7 +12,7 @@ BUTTONS = {  # by question: each button's label, choice, and style
     "continue": (("Continue", "continue", "primary"), ("Cancel", "cancel", "")),
     "start_fleet": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
     "resume": (("Resume", "continue", "primary"), ("Cancel", "cancel", "danger")),
-    "start_containers": (("Try again", "continue", "primary"), ("Cancel", "cancel", "")),
+    "start_containers": (("Try again", "continue", "primary"), ("Keep stopped", "cancel", "")),
     "stop_store": (("Stop", "continue", "danger"), ("Keep", "cancel", "")),
     "remove_store": (("Remove", "continue", "danger"), ("Keep", "cancel", "")),
 }

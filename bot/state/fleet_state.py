@@ -15,7 +15,11 @@ from imker.protocol.values import HostPlan
 
 HostStatus = Literal["pending", "running", "waiting", "unaccepted", "done", "failed", "cancelled"]
 FleetStatus = Literal["planning", "waiting", "running", "paused", "unaccepted", "finished"]
-POST_MIGRATION_QUESTIONS = ("start_containers", "stop_store", "remove_store")  # the host is in the swarm when these are asked
+POST_MIGRATION_QUESTIONS = (
+    "start_containers",
+    "stop_store",
+    "remove_store",
+)  # the host is in the swarm when these are asked
 SETTLED_STATES = ("unaccepted", "done")  # the next wave does not wait for a manager to be accepted
 # Seconds after which a start no longer starts hosts. Shorter than the time for which the job IDs of its hosts are known
 # as used, so that no host is started twice.

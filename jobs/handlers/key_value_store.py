@@ -56,7 +56,9 @@ def removal_question(unused: UnusedStore, summary: str) -> DecisionRequested:
             "remove_store", plan.compute_fingerprint(name), host=host, names=(name,), summary=text.lstrip()
         )
     text = f"{summary} No host uses {name} on {host} anymore. Stop it? Its data is kept."
-    return DecisionRequested("stop_store", plan.compute_fingerprint("stop", name), host=host, names=(name,), summary=text)
+    return DecisionRequested(
+        "stop_store", plan.compute_fingerprint("stop", name), host=host, names=(name,), summary=text
+    )
 
 
 def removal_hint(unused: UnusedStore | None) -> str:

@@ -1,1 +1,1 @@
-"""Random faults on real processes, a real Redis, the lab's Slack and simulated hosts; then a check of the history."""
+"""Random faults on real processes, a real Redis, the fake Slack, and simulated hosts; then a check of invariants."""

@@ -1,6 +1,6 @@
-"""The faults, by name. Each hits something that is there, says what, or "" when there was nothing to hit.
+"""The faults by name. Each returns its target, "" if there was nothing to hit.
 
-Of a host it says its name, of several their names with ", ".
+The target of a host fault is the host name. Several names are joined with ", ".
 """
 
 import random
@@ -19,7 +19,7 @@ SILENCE_SECONDS, APT_FAILURE_SECONDS, LOCK_SECONDS, REBOOT_SECONDS = 2.0, 1.0, 2
 
 @dataclass(frozen=True)
 class Targets:
-    """All that can break."""
+    """Everything that faults can hit."""
 
     processes: Supervisor
     workspace: Workspace
@@ -31,7 +31,7 @@ InjectFault = Callable[[Targets, random.Random], str]
 
 @dataclass(frozen=True)
 class SlackFault:
-    """It waits for the next call: until that came, another of the kind would hit nothing."""
+    """A fault that waits for the next call of Slack. A second one of its kind would hit nothing until then."""
 
     kind: str
     method: str = "*"
@@ -55,7 +55,7 @@ def _disconnect(targets: Targets, rng: random.Random) -> str:
 
 
 def _pick_host(targets: Targets, rng: random.Random, is_eligible: Callable[[Machine], object]) -> Machine | None:
-    """One of the hosts that fit, rather one that somebody is connected to."""
+    """Pick an eligible host, preferably one with an open SSH connection."""
     candidates = [machine for machine in targets.fleet.world.machines.values() if is_eligible(machine)]
     busy = [machine for machine in candidates if machine.name in targets.fleet.connected_hosts()]
     return rng.choice(busy or candidates) if candidates else None
@@ -64,7 +64,7 @@ def _pick_host(targets: Targets, rng: random.Random, is_eligible: Callable[[Mach
 def _host_fault(
     is_eligible: Callable[[Targets, Machine], object], inject: Callable[[Targets, Machine], object]
 ) -> InjectFault:
-    """A fault of one host of those that fit."""
+    """Return a fault that hits one eligible host."""
 
     def fault(targets: Targets, rng: random.Random) -> str:
         machine = _pick_host(targets, rng, lambda machine: is_eligible(targets, machine))
@@ -99,7 +99,7 @@ def _lock_manager(targets: Targets, machine: Machine) -> None:
 
 
 def _lose_quorum(targets: Targets, rng: random.Random) -> str:
-    """Managers' hosts go until too few are left, and are back later."""
+    """Reboot hosts of managers until the swarm has no quorum. They come up again later."""
     nodes, rebooted = targets.fleet.world.swarm.nodes, []
     for node in nodes.managers():
         if node.machine and nodes.has_quorum():
@@ -125,8 +125,8 @@ def _can_be_locked(targets: Targets, machine: Machine) -> bool:
 FAULTS: dict[str, InjectFault] = {
     "bot killed": lambda targets, rng: targets.processes.kill("bot"),
     "reconciler killed": lambda targets, rng: targets.processes.kill("reconciler"),
-    "RQ workers' crew killed": lambda targets, rng: targets.processes.kill("changes"),
-    "reading RQ worker killed": lambda targets, rng: targets.processes.kill("reads"),
+    "RQ worker pool killed": lambda targets, rng: targets.processes.kill("changes"),
+    "RQ worker for reads killed": lambda targets, rng: targets.processes.kill("reads"),
     "RQ worker killed": lambda targets, rng: targets.processes.kill_worker(),
     "job killed": lambda targets, rng: targets.processes.kill_job(),
     "Redis killed": lambda targets, rng: targets.processes.kill_redis(),
@@ -137,7 +137,7 @@ FAULTS: dict[str, InjectFault] = {
     "Slack: slow": SlackFault("latency", times=5),
     "Slack: envelope repeated": SlackFault("repeat", "socket"),
     "Slack: disconnected": _disconnect,
-    "SSH cut": _host_fault(
+    "SSH reset": _host_fault(
         lambda targets, machine: machine.name in targets.fleet.connected_hosts(),
         lambda targets, machine: targets.fleet.reset_ssh(machine.name),
     ),
@@ -151,32 +151,32 @@ FAULTS: dict[str, InjectFault] = {
     "apt fails": _host_fault(
         lambda targets, machine: not machine.apt_fails and _node_of(targets, machine) is None, _break_apt
     ),
-    "join goes on after Engine's no": _host_fault(
+    "join continues after a timeout": _host_fault(
         lambda targets, machine: (
             _node_of(targets, machine) is None and machine.name not in targets.fleet.world.slow_joins
         ),
         lambda targets, machine: targets.fleet.world.slow_joins.add(machine.name),
     ),
-    "ghost of a node": _host_fault(
+    "stale node": _host_fault(
         lambda targets, machine: _node_of(targets, machine) and not _has_ghost(targets, machine),
         lambda targets, machine: targets.fleet.world.swarm.add_ghost(machine),
     ),
-    "drained by somebody else": _host_fault(
+    "drained by another user": _host_fault(
         lambda targets, machine: (node := _node_of(targets, machine)) and node.availability == "active",
         lambda targets, machine: targets.fleet.world.swarm.drain(machine),
     ),
-    "manager locked, unlocked later": _host_fault(_can_be_locked, _lock_manager),
-    "no quorum, back later": _lose_quorum,
+    "manager locked for a while": _host_fault(_can_be_locked, _lock_manager),
+    "quorum lost for a while": _lose_quorum,
 }
 
 
 def pending_slack_faults(workspace: Workspace) -> list[str]:
-    """Names of Slack's faults that nobody has come to yet."""
+    """Return the names of Slack faults that no call has hit yet."""
     return [name for name, fault in FAULTS.items() if isinstance(fault, SlackFault) and fault.is_pending(workspace)]
 
 
 def choose_faults(number: int, seed: int) -> list[str]:
-    """Names of so many faults, the same for the same seed; each kind about as often as the others."""
+    """Return that many fault names, the same for the same seed, each fault about equally often."""
     rng = random.Random(seed)
     names = list(FAULTS)
     rounds = [rng.sample(names, len(names)) for _ in range(number // len(names) + 1)]

@@ -1,4 +1,4 @@
-"""What must hold whatever broke, checked over what happened. Pure: histories in, a line for each violation out."""
+"""Invariants that hold whatever faults were injected. Pure: histories in, one line per violation out."""
 
 import re
 from collections import Counter
@@ -11,18 +11,18 @@ from lab.slack.client import VisibleMessage
 
 HOST_CHANGES = ("file", "unit", "restart", "containers", "group")
 SWARM_CHANGES = ("init", "join", "leave", "promote", "demote", "node")
-PROBE = "imker-probe"  # a look, although it starts a unit for it
+PROBE = "imker-probe"  # a check, although it starts a unit
 
 
 def changes_in(actions: Sequence[Action]) -> list[Action]:
-    """What was done to hosts and to the swarm, looks left out."""
+    """Return the changes of hosts and of the swarm, without checks."""
     return [
         action for action in actions if action.kind in (*HOST_CHANGES, *SWARM_CHANGES) and PROBE not in action.detail
     ]
 
 
 def nothing_changed_again(actions: Sequence[Action], before: int) -> list[str]:
-    """Nothing was changed after the first so many changes, when all had arrived."""
+    """Check that repeated commands changed nothing beyond the first `before` changes."""
     return [
         f"a repeated command changed {action.host} again (token {action.token}, {action.source}): "
         f"{action.kind}, {action.detail}"
@@ -31,18 +31,18 @@ def nothing_changed_again(actions: Sequence[Action], before: int) -> list[str]:
 
 
 def each_command_answered_once(commands: Sequence[SentCommand], runs: Mapping[str, ObservedRun]) -> list[str]:
-    """Every acknowledged command ends in exactly one final message; what was refused in private has had its."""
-    unanswered = [
-        f"acknowledged and never answered: {sent.text}" for sent in commands if sent.acked and not sent.answer
-    ]
+    """Check that every acknowledged command has one final message. A private refusal counts as one."""
+    unanswered = [f"acknowledged but not answered: {sent.text}" for sent in commands if sent.acked and not sent.answer]
     answers = Counter(sent.answer for sent in commands if sent.answer in runs)
     duplicates = [f"run {run} answers {times} commands" for run, times in answers.items() if times > 1]
-    unfinished = [f"no end of run {run.run}, {run.host}: {run.text[:60]}" for run in runs.values() if not run.outcome]
+    unfinished = [
+        f"no outcome of run {run.run}, {run.host}: {run.text[:60]}" for run in runs.values() if not run.outcome
+    ]
     return unanswered + duplicates + unfinished
 
 
 def no_duplicate_posts(messages: Sequence[VisibleMessage]) -> list[str]:
-    """One message a run in the channel; in a thread, no text twice."""
+    """Check that a run has one message in the channel, and that no thread has a text twice."""
     runs = Counter(
         run_match[1]
         for visible in messages
@@ -59,7 +59,7 @@ def no_duplicate_posts(messages: Sequence[VisibleMessage]) -> list[str]:
 
 
 def no_concurrent_changes(actions: Sequence[Action]) -> list[str]:
-    """On a host, one connection's changes end before another's begin, and no two changes overlap."""
+    """Check that the changes of one connection to a host end before those of another start."""
     violations = []
     for host in sorted({action.host for action in actions}):
         host_actions = [
@@ -83,7 +83,7 @@ def no_concurrent_changes(actions: Sequence[Action]) -> list[str]:
 
 
 def fencing_token_never_decreases(actions: Sequence[Action]) -> list[str]:
-    """On a host, no run changes anything after a later one has; and nobody changes it who has not claimed it."""
+    """Check that a host is changed only with a fencing token, and never with one older than the latest."""
     violations = []
     for host in sorted({action.host for action in actions}):
         host_actions = [
@@ -95,10 +95,12 @@ def fencing_token_never_decreases(actions: Sequence[Action]) -> list[str]:
             (action for action in host_actions if action.source), key=lambda action: action.started_at
         )
         violations += [
-            f"{host} was changed without a claim: {action.detail[:50]!r}" for action in host_actions if not action.token
+            f"{host} was changed without a fencing token: {action.detail[:50]!r}"
+            for action in host_actions
+            if not action.token
         ]
         violations += [
-            f"{host} was changed with fence {later.token} after {earlier.token}: {later.detail[:50]!r}"
+            f"{host} was changed with token {later.token} after {earlier.token}: {later.detail[:50]!r}"
             for earlier, later in pairwise(host_actions)
             if later.token < earlier.token
         ]
@@ -106,7 +108,7 @@ def fencing_token_never_decreases(actions: Sequence[Action]) -> list[str]:
 
 
 def nothing_done_twice(actions: Sequence[Action]) -> list[str]:
-    """What was done is not done again: no second start or join without leaving, no install of what is installed."""
+    """Check that no host joins twice without leaving, and that no installed version is installed again."""
     violations = []
     for host in sorted({action.host for action in actions}):
         host_actions = sorted(
@@ -128,9 +130,10 @@ def nothing_done_twice(actions: Sequence[Action]) -> list[str]:
 
 
 def no_manager_without_approval(actions: Sequence[Action], approved_at: Mapping[str, float]) -> list[str]:
+    """Check that every promotion follows an approval."""
     promoted = [action for action in actions if action.kind == "promote" and not action.error]
     return [
-        f"node {action.detail} became a manager without an acceptance"
+        f"node {action.detail} became a manager without an approval"
         for action in promoted
         if approved_at.get(action.detail, float("inf")) > action.started_at
     ]

@@ -1,18 +1,18 @@
-"""Faults, outcomes and times as a table. Pure."""
+"""Faults, outcomes, and durations as a table. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.chaos.users import ObservedRun
 
-COLUMNS = ("fault", "times", "runs under way", "done", "refused", "failed", "lost", "longest until over")
+COLUMNS = ("fault", "times", "open runs", "done", "refused", "failed", "lost", "longest run")
 
 
 @dataclass(frozen=True)
 class InjectedFault:
-    """A fault that hit `what` at `at` (monotonic), and the IDs of the runs that it could disturb: those under way then,
+    """A fault that hit `target` at `injected_at` (monotonic seconds).
 
-    on that host if it was a host's.
+    `affected_runs` are the IDs of the runs that were open then, for a host fault only those of its host.
     """
 
     fault: str

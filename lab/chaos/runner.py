@@ -1,8 +1,7 @@
-"""`make chaos`: so many random faults while people go on working; then what happened is checked. Exit status 1 if it
-went against an invariant.
+"""`make chaos`: inject random faults while users work, then check the invariants. Exit with 1 on a violation.
 
-A generation of hosts, of Engines of three ages, goes into swarm mode; when all are in, the next begins anew, until the
-faults are used up. Then everything is let heal, and the last generation has to arrive as well.
+A generation is a set of hosts with Engines of three ages. It migrates into swarm mode; then the next one starts, until
+all faults are used. Then everything may recover, and the last generation has to finish as well.
 """
 
 import random
@@ -33,17 +32,17 @@ from lab.slack.server_process import run_fake_slack as slack_running
 from lab.story import ALICE, OPS
 
 PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1, join_timeout=2.0)
-ENGINE_AGES: tuple[EngineAge, ...] = ("2016", "classic", "rc")  # one host's Engine after the other's
-FAULT_INTERVAL = (0.4, 2.0)  # seconds between two faults
-RECOVERY_TIMEOUT = 240.0  # seconds after the last fault in which all has to be over
+ENGINE_AGES: tuple[EngineAge, ...] = ("2016", "classic", "rc")  # Engine ages of the hosts in turn
+FAULT_INTERVAL = (0.4, 2.0)  # seconds between faults
+RECOVERY_TIMEOUT = 240.0  # seconds after the last fault until everything has to be finished
 INTERNAL_ERROR_TEXT = "Imker hit an internal error"
-POLL_INTERVAL = 0.3  # seconds between people's looks at the channel
+POLL_INTERVAL = 0.3  # seconds between polls of the channel
 Say = Callable[[str], None]
 
 
 @dataclass
 class ChaosRun:
-    """A world that breaks: what is in it, and what is kept of it for the checks."""
+    """One chaos run: its targets, its users, and what it records for the checks."""
 
     targets: Targets
     users: SimulatedUsers
@@ -54,12 +53,10 @@ class ChaosRun:
     hits: list[InjectedFault] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     generations: int = 1
-    _generation_lock: threading.Lock = field(
-        default_factory=threading.Lock
-    )  # held while there is a new generation to be made
+    _generation_lock: threading.Lock = field(default_factory=threading.Lock)  # held while a new generation is created
 
     def run(self, inject: Callable[[], None]) -> None:
-        """Until `breaking`, beside people's doings, has broken all it has to break, and all has healed."""
+        """Inject faults while users work, wait for recovery, and check the invariants."""
         breaker = threading.Thread(target=inject, name="faults")
         self._plant_secrets()
         self.users.start_generation(self.targets.fleet.hosts)
@@ -76,7 +73,7 @@ class ChaosRun:
         self._check_audit_log()
 
     def inject_faults(self, names: Sequence[str]) -> None:
-        """Fault after fault; one that finds nothing to hit gives way to the next that does."""
+        """Inject one fault after another. Skip one that finds nothing to hit and try the next that does."""
         rng = random.Random(self.seed)
         for number, name in enumerate(names, 1):
             time.sleep(rng.uniform(*self.fault_interval))
@@ -91,7 +88,7 @@ class ChaosRun:
         return tuple(run.run for run in self.users.open_runs() if not hosts or run.host in hosts)
 
     def _drop_unused_faults(self) -> None:
-        """Of Slack's faults, what nobody came to has hit nothing."""
+        """Drop Slack faults that no call has hit."""
         for kind in pending_slack_faults(self.targets.workspace):
             latest_hit = next((hit for hit in reversed(self.hits) if hit.fault == kind), None)
             if latest_hit:
@@ -99,7 +96,7 @@ class ChaosRun:
         self.targets.workspace.clear_faults()
 
     def _plant_secrets(self) -> None:
-        """Secrets where hosts have some, for Imker not to pass on."""
+        """Plant secrets where hosts have some. Imker must not reveal them."""
         for machine in self.targets.fleet.world.machines.values():
             canary = f"canary-{machine.name}-{self.generations}"
             self.secrets.add(canary)
@@ -132,7 +129,7 @@ class ChaosRun:
             self.violations.append("no quorum in the end")
 
     def _migrate_again(self) -> None:
-        """All is asked for once more, twice: the first time, the store may be stopped, as all are in now."""
+        """Run all commands again, twice: the first time, the store may be stopped, because no host uses it now."""
         history, changes_before = self.targets.fleet.world.history, 0
         for _ in range(2):
             changes_before = len(invariants.changes_in(history.actions()))
@@ -157,7 +154,7 @@ class ChaosRun:
         self.violations += invariants.no_duplicate_posts(self.targets.workspace.visible_messages(ALICE, OPS))
 
     def _check_audit_log(self) -> None:
-        """The record is whole, and no secret is in Redis, in a log or in the channel."""
+        """Check that the audit log is valid, and that no secret is in Redis, in a log, or in the channel."""
         redis = self.targets.processes.redis
         self.violations += [f"the record: {problem}" for problem in verify(AuditLog(redis).entries())]
         channel_text = "\n".join(str(visible.raw) for visible in self.targets.workspace.visible_messages(ALICE, OPS))
@@ -174,7 +171,10 @@ def run_chaos(
     fault_interval: tuple[float, float] = FAULT_INTERVAL,
     say: Say = print,
 ) -> int:
-    """`log`: where Imker's processes write; `hosts`: how many a generation has; `apart`: seconds between faults."""
+    """Run `number` faults and return the exit status.
+
+    `hosts` is the size of a generation, `log` the file for Imker's log, `fault_interval` the seconds between faults.
+    """
     started_at = time.monotonic()
     say(f"{number} faults, SEED={seed}, {hosts} simulated hosts; Imker's log: {log}")
     with start_world(select_hosts((), hosts), log) as targets:
@@ -206,7 +206,10 @@ def start_world(
     config: str = "",
     extra_environment: Mapping[str, str] | None = None,
 ) -> Iterator[Targets]:
-    """`config`: what stands in imker.toml besides; `more`: of the processes' environment."""
+    """Start hosts, the fake Slack, and Imker until the block ends.
+
+    `config` is added to imker.toml, `extra_environment` to the environment of the processes.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-c-")))
         fleet: Fleet = stack.enter_context(hosts_running(hosts, folder / "client", pace, *ENGINE_AGES))

@@ -1,4 +1,4 @@
-"""Imker's four processes under a supervisor that starts them again, and ways to kill them and what they started."""
+"""A supervisor of Imker's four processes that restarts them, and ways to kill them and their children."""
 
 import os
 import signal
@@ -10,18 +10,18 @@ from redis.exceptions import RedisError
 
 from lab.processes import Processes, read_procfile
 
-RESTART_INTERVAL = 0.3  # seconds until what died is started again
+RESTART_INTERVAL = 0.3  # seconds until a process is restarted
 
 
 class Supervisor:
-    """As systemd would: whatever ends is started again until `stop`."""
+    """Restart every process that exits until `stop`, as systemd would."""
 
     def __init__(self, processes: Processes, state: Path) -> None:
         self.processes = processes
         self.redis = Redis(unix_socket_path=str(state / "redis.sock"))
         self._lock = threading.Lock()
         self._stop_requested = threading.Event()
-        self.unexpected_exits: list[str] = []  # processes that ended without having been killed
+        self.unexpected_exits: list[str] = []  # processes that exited without being killed
 
     def start(self) -> None:
         for name in read_procfile():
@@ -33,11 +33,11 @@ class Supervisor:
         self._stop_requested.set()
         with self._lock:
             self.processes.stop()
-        self._thread.join()  # last: the processes that it started end with it
+        self._thread.join()  # last, because the processes that this thread started exit with it
         self.redis.close()
 
     def kill(self, name: str) -> str:
-        """SIGKILL to one of the four."""
+        """Send SIGKILL to one of the four processes. Return its name, "" if it does not run."""
         with self._lock:
             if name not in self.processes.by_name:
                 return ""
@@ -45,13 +45,13 @@ class Supervisor:
         return name
 
     def kill_worker(self) -> str:
-        """SIGKILL to an RQ worker that changes hosts, if there is one; rather one that has a job."""
+        """Send SIGKILL to an RQ worker of `changes`, preferably one with a job."""
         workers = self._children(self.processes.by_name.get("changes"))
         busy = [pid for pid in workers if child_pids(pid)]
         return _kill_pids((busy or workers)[:1])
 
     def kill_job(self) -> str:
-        """SIGKILL to the process of a job that changes hosts."""
+        """Send SIGKILL to the process of a job of `changes`."""
         workers = self._children(self.processes.by_name.get("changes"))
         return _kill_pids([job for worker in workers for job in child_pids(worker)][:1])
 
@@ -80,14 +80,14 @@ class Supervisor:
 
 
 def child_pids(parent: int) -> list[int]:
-    """PIDs of a process's own children that have not ended, oldest first."""
+    """Return the PIDs of running children of a process, oldest first."""
     pids = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 state, ppid = (folder / "stat").read_text().rsplit(")", 1)[1].split()[:2]
             except OSError:
-                continue  # it ended while we looked
+                continue  # it exited meanwhile
             if int(ppid) == parent and state != "Z":
                 pids.append(int(folder.name))
     return sorted(pids)

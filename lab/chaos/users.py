@@ -1,7 +1,7 @@
-"""People in the channel while things break: they type, wait for the answer, press what is asked, and ask again.
+"""Simulated users who work while faults happen: they send commands, wait for replies, press buttons, and try again.
 
-In: what the channel shows. Out: what they typed and pressed, and how each run ended. They know nothing of what is done
-to the processes, to Redis or to the hosts.
+In: what the channel shows. Out: what they sent and pressed, and the outcome of each run. They know nothing of the
+faults.
 """
 
 import re
@@ -19,16 +19,15 @@ from lab.story import ALICE, BOB, OPS
 ACKED_TIMEOUT, UNACKED_TIMEOUT = (
     60.0,
     6.0,
-)  # seconds until somebody gives up on an acknowledged command; on one that was not
-IDLE_SECONDS = 3.0  # seconds with nothing to ask for until somebody looks at the nodes
+)  # seconds until users give up on an acknowledged and on an unacknowledged command
+IDLE_SECONDS = 3.0  # seconds without a command until users list the nodes
 OUTCOME_BY_EMOJI = {"✅": "done", "⚠": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
 BUTTON_PRESSES = (
     ("Accept", BOB),
     ("Continue", ALICE),
     ("Resume", ALICE),
-    ("Leave them", ALICE),
-    ("Leave it", ALICE),
-    ("Keep it", ALICE),
+    ("Keep stopped", ALICE),
+    ("Keep", ALICE),
 )
 Say = Callable[[str], None]
 Outcome = Literal["", "done", "refused", "failed", "lost"]
@@ -36,7 +35,10 @@ Outcome = Literal["", "done", "refused", "failed", "lost"]
 
 @dataclass
 class SentCommand:
-    """A command. `acked`: whether Slack heard of it in time; `answer`: what was said, in private or as a run."""
+    """A sent command.
+
+    `acked` is whether Slack got an acknowledgement in time. `answer` is a private reply or a run ID.
+    """
 
     text: str
     sent_at: float
@@ -46,7 +48,7 @@ class SentCommand:
 
 @dataclass
 class ObservedRun:
-    """A run's message as it was last seen. `began`, `ended`: by the monotonic clock, `ended` 0 while it goes on."""
+    """A run's message as last seen. Times are monotonic; `ended_at` is 0 while the run is open."""
 
     run: str
     host: str
@@ -58,16 +60,16 @@ class ObservedRun:
 
 @dataclass
 class SimulatedUsers:
-    """Two: Alice changes, Bob accepts. `left`: hosts that are still to go; `moved`: how many are in the swarm."""
+    """Two users: Alice changes hosts, Bob accepts managers."""
 
     workspace: Workspace
     remaining_hosts: list[LabHost] = field(default_factory=list)
     sent_commands: list[SentCommand] = field(default_factory=list)
     runs: dict[str, ObservedRun] = field(default_factory=dict)
     migrated_count: int = 0
-    approved_at: dict[str, float] = field(default_factory=dict)  # node -> when it was accepted first
+    approved_at: dict[str, float] = field(default_factory=dict)  # node ID -> time of its first approval
     say: Say = print
-    max_parallel_runs: int = 3  # runs that are under way at a time
+    max_parallel_runs: int = 3  # open runs at the same time
     _awaiting_answer: tuple[SentCommand, LabHost | None] | None = None
     _private_timestamps: set[str] = field(default_factory=set)
 
@@ -76,14 +78,14 @@ class SimulatedUsers:
 
     @property
     def is_idle(self) -> bool:
-        """Nothing is asked, nothing goes on, nothing is left to do."""
+        """Return whether no command is pending, no run is open, and no host is left."""
         return not self.remaining_hosts and not self.open_runs() and self._awaiting_answer is None
 
     def open_runs(self) -> list[ObservedRun]:
         return [run for run in self.runs.values() if not run.outcome]
 
     def poll_channel(self) -> None:
-        """Once: see what is new, press what is asked, type the next command if it is time for one."""
+        """Process new messages, press offered buttons, and send the next command if it is time."""
         messages = self.workspace.visible_messages(ALICE, OPS)
         for message in messages:
             if message.ephemeral:
@@ -101,14 +103,17 @@ class SimulatedUsers:
         try:
             response = self.workspace.say(ALICE, OPS, text)
             sent.acked = bool(response["acked"])
-            if response["payload"].get("text"):  # an acknowledgement may hold the answer itself
+            if response["payload"].get("text"):  # the acknowledgement can contain the reply
                 sent.answer, self._awaiting_answer = response["payload"]["text"], None
         except httpx.HTTPError:
-            sent.acked = False  # Slack itself cut the line: nobody knows whether it was heard
+            sent.acked = False  # Slack closed the connection: the bot may have received it or not
         self.say(f"        {text}{'' if sent.acked else ': not acknowledged'}")
 
     def _send_next_command(self) -> None:
-        """Managers until the first host is in, then any; while none can be asked for, somebody looks at the nodes."""
+        """Migrate managers until the first is done, then any host.
+
+        While none is ready, list the nodes from time to time.
+        """
         busy = {run.host for run in self.open_runs()}
         ready_hosts = [
             host
@@ -140,7 +145,7 @@ class SimulatedUsers:
             self._press_buttons(message)
 
     def _match_answer(self, run: str, host: str) -> None:
-        """The command that is waited for, if this is its run; else one that was not acknowledged, and heard."""
+        """Assign a run to the pending command, or to an unacknowledged one that the bot received."""
         if self._awaiting_answer and host == (self._awaiting_answer[1].name if self._awaiting_answer[1] else ""):
             self._awaiting_answer[0].answer = run
             self._awaiting_answer = None
@@ -160,7 +165,7 @@ class SimulatedUsers:
                 try:
                     self.workspace.press(user, message, label)
                 except httpx.HTTPError:
-                    return  # somebody was faster, or the line was cut: the next look shows it
+                    return  # someone else was faster, or the connection was closed: the next poll shows it
 
     def _read_private_reply(self, message: VisibleMessage) -> None:
         if message.ts in self._private_timestamps:

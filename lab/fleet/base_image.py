@@ -1,4 +1,4 @@
-"""The base that all hosts share, kept under a digest of its recipe: built once, and named when it is whole."""
+"""The base that all hosts share, built once and named by a digest of its recipe."""
 
 import ast
 import hashlib
@@ -14,12 +14,12 @@ REQUIRED_TOOLS = ("debootstrap", "systemd-nspawn", "dpkg-scanpackages", "ssh-key
 
 
 def ensure_base(say: Say) -> Path:
-    """The folder with `root/`, `repository/` and `image.tar`; built when its recipe changed."""
+    """Return the folder with `root/`, `repository/`, and `image.tar`. Build it if the recipe has changed."""
     install_tools(say)
     remove_unused_bases()
     folder = _base_folder()
     if not folder.exists():
-        say("building the base once; this takes two minutes or three")
+        say("building the base image once; this takes two to three minutes")
         unfinished = folder.with_suffix(".unfinished")
         unfinished.mkdir(parents=True)
         base_recipe.build_base(unfinished, say)
@@ -28,7 +28,7 @@ def ensure_base(say: Say) -> Path:
 
 
 def remove_unused_bases() -> None:
-    """Ends what a killed build has left, and removes all but this recipe's base and those that hosts stand on."""
+    """Remove what a killed build left, and all bases but this recipe's and those that hosts use."""
     cgroups.kill_group(base_recipe.GROUP)
     cgroups.remove_group(base_recipe.GROUP)
     mounts = Path("/proc/self/mounts").read_text()
@@ -37,12 +37,12 @@ def remove_unused_bases() -> None:
 
 
 def unused_bases(folders: Iterable[Path], current: Path, mounts: str) -> list[Path]:
-    """Those that are neither wanted nor the lower layer of a mount."""
+    """Return the bases that are neither wanted nor the lower layer of a mount."""
     return [folder for folder in folders if folder != current and f"={folder}/root," not in mounts]
 
 
 def recipe_digest(source: str) -> str:
-    """Of a recipe as Python reads it: a comment changes nothing."""
+    """Return a digest of the recipe that comments do not change."""
     return hashlib.sha256(ast.dump(ast.parse(source)).encode()).hexdigest()[:12]
 
 
@@ -54,7 +54,7 @@ def install_tools(say: Say) -> None:
     if all(map(shutil.which, REQUIRED_TOOLS)):
         return
     if not shutil.which("apt-get"):
-        raise LabError(f"missing, and no apt-get to install them: {' '.join(REQUIRED_PACKAGES)}")
+        raise LabError(f"missing packages, and no apt-get to install them: {' '.join(REQUIRED_PACKAGES)}")
     say(f"installing {' '.join(REQUIRED_PACKAGES)}")
     sh("apt-get", "-qq", "update")
     sh("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "-y", *REQUIRED_PACKAGES)

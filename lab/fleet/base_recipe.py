@@ -1,7 +1,7 @@
-"""What the base is made of: Debian with the old Engine, an apt repository with both, one tiny image.
+"""The recipe of the base: Debian with the old Engine, an apt repository with both Engines, and one tiny image.
 
-Goes into a folder: `root/`, `repository/`, `image.tar`. Mirror and keyring are those of the machine's own apt sources,
-read at run time. base.py keeps a base by a digest of this file: what does not change it does not belong here.
+Writes `root/`, `repository/`, and `image.tar` to a folder. Mirror and keyring are read at run time from this machine's
+apt sources. A digest of this file names the base, so it contains nothing else.
 """
 
 import email.utils
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab.fleet.shell import LabError, Say, sh
 
-GROUP = "base"  # what builds runs in this group, to be found when the lab was killed over it
+GROUP = "base"  # cgroup of the build, to find its processes after the lab was killed
 BASE_PACKAGES = (
     "systemd,systemd-sysv,dbus,openssh-server,sudo,iproute2,iptables,ca-certificates,procps,kmod,"
     "busybox-static,docker.io"
@@ -38,17 +38,17 @@ def build_base(folder: Path, say: Say) -> None:
 
 
 def debian_mirror() -> tuple[str, str]:
-    """(URI, keyring) of the Debian archive this machine itself installs from."""
+    """Return (URI, keyring) of the Debian archive that this machine installs from."""
     targets = sh("apt-get", "indextargets", "--format", "$(REPO_URI)|$(SIGNED_BY)|$(CODENAME)|$(COMPONENT)")
     for line in targets.splitlines():
         uri, keyring, codename, component = line.split("|")
         if component == "main" and codename == "bookworm":
             return uri, keyring if keyring.startswith("/") else KEYRING
-    raise LabError("this machine's apt sources name no Debian bookworm; run apt-get update, or use Debian 12")
+    raise LabError("no Debian bookworm in this machine's apt sources; run apt-get update, or use Debian 12")
 
 
 def _build_repository(folder: Path, say: Say) -> None:
-    say("fetching the old Engine and the new one")
+    say("fetching the old and the new Engine")
     uri, keyring = debian_mirror()
     pool = folder / "repository" / "pool"
     _download(folder, "bookworm", uri, keyring, OLD_ENGINE_PACKAGES, pool / "main")
@@ -74,7 +74,10 @@ def _download(folder: Path, suite: str, uri: str, keyring: str, names: tuple[str
 
 
 def _change_conffile(package: Path) -> None:
-    """Debian ships one /etc/default/docker in both: with a line more in the newer, dpkg asks, as it did in 2016."""
+    """Add a line to the newer package's /etc/default/docker, so that dpkg asks as it did in 2016.
+
+    Debian ships the same file in both.
+    """
     work = package.with_suffix(".d")
     sh("dpkg-deb", "-R", package, work, group=GROUP)
     conffile = work / "etc/default/docker"
@@ -104,7 +107,7 @@ def _architecture() -> str:
 
 
 def _build_root(folder: Path, say: Say) -> None:
-    say("installing Debian 12 with the old Engine, as all hosts have it")
+    say("installing Debian 12 with the old Engine")
     uri, keyring = debian_mirror()
     root = folder / "root"
     sh(
@@ -125,7 +128,7 @@ def _build_root(folder: Path, say: Say) -> None:
 
 
 def _configure_root(root: Path) -> None:
-    """What every host has: no sources but the lab's, sudo without a password, writable cgroups, nothing that waits."""
+    """Configure what all hosts share: apt source, sudo without a password, writable cgroups, no waiting units."""
     (root / "etc/apt/sources.list").write_text("")
     (root / "etc/sudoers.d/geschke").write_text("geschke ALL=(ALL) NOPASSWD: ALL\n")
     (root / "etc/ssh/sshd_config.d/lab.conf").write_text("UseDNS no\nMaxStartups 100\n")
@@ -144,10 +147,10 @@ def _configure_root(root: Path) -> None:
 
 
 def _build_image(folder: Path) -> None:
-    """One tiny image for all containers; its process ends at once when it is told to."""
+    """Build the tiny image of all containers. Its process exits immediately on SIGTERM."""
     busybox = (folder / "root/bin/busybox").read_bytes()
     with tarfile.open(folder / "image.tar", "w") as tar:
-        for name, data in (("bin/busybox", busybox), ("stand-in", IDLE_SCRIPT.encode())):
+        for name, data in (("bin/busybox", busybox), ("idle", IDLE_SCRIPT.encode())):
             member = tarfile.TarInfo(name)
             member.mode, member.size = 0o755, len(data)
             tar.addfile(member, io.BytesIO(data))

@@ -1,4 +1,4 @@
-"""Certificates as docker-machine makes them: one CA, a client's, each host's; 1080 days, no key identifiers."""
+"""Certificates as docker-machine creates them: for 1080 days, without key identifiers."""
 
 import datetime
 import ipaddress
@@ -34,7 +34,7 @@ def create_authority(organisation: str) -> CertificateWithKey:
 
 
 def issue_certificate(ca: CertificateWithKey, organisation: str, address: str = "") -> CertificateWithKey:
-    """A client's certificate, or, with an address, a host's."""
+    """Issue a client certificate or, with an address, a host's."""
     key, issuer = _generate_key(), ca.certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)[0].value
     builder = _builder(organisation, str(issuer), key)
     usages = [ExtendedKeyUsageOID.SERVER_AUTH] if address else [ExtendedKeyUsageOID.CLIENT_AUTH]

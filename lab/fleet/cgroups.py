@@ -1,6 +1,6 @@
-"""What belongs to the lab is found by its group, in every hierarchy that is mounted, also when the lab was killed.
+"""Cgroups that contain all processes of the lab, so that they can be found after the lab was killed.
 
-A group has a host's name, or that of the base's build; names go in and processes end.
+A group is named after its host or the build of the base. Every mounted hierarchy is used.
 """
 
 import contextlib
@@ -10,17 +10,17 @@ import time
 from pathlib import Path
 
 LAB_GROUP = "imker-lab"
-END_TIMEOUT = 30  # seconds that processes may take to end
+END_TIMEOUT = 30  # seconds that processes get to exit
 
 
 def parse_hierarchies(mounts: str) -> list[Path]:
-    """Of /proc/self/mounts: every hierarchy of version 1, and that of version 2, wherever it is."""
+    """Return the cgroup hierarchies in /proc/self/mounts: all of version 1, and version 2 wherever it is mounted."""
     lines = (line.split() for line in mounts.splitlines())
     return [Path(words[1]) for words in lines if words[2] in ("cgroup", "cgroup2")]
 
 
 def join_prefix(name: str) -> tuple[str, ...]:
-    """The words before an argv that make it run in the group, which is made; none for no name."""
+    """Return the words that run a command in the group, which is created. None for an empty name."""
     if not name:
         return ()
     joins = "".join(f"echo $$ > {group}/cgroup.procs; " for group in _create_groups(name))
@@ -28,12 +28,12 @@ def join_prefix(name: str) -> tuple[str, ...]:
 
 
 def group_names() -> set[str]:
-    """Of all groups there are."""
+    """Return the names of all groups."""
     return {group.name for lab in _lab_groups() for group in lab.iterdir() if group.is_dir()}
 
 
 def kill_group(name: str) -> None:
-    """Ends all that runs in the group, and waits for it."""
+    """Kill all processes of the group and wait until they have exited."""
     deadline = time.monotonic() + END_TIMEOUT
     while (pids := _live_pids(name)) and time.monotonic() < deadline:
         for pid in pids:
@@ -43,7 +43,7 @@ def kill_group(name: str) -> None:
 
 
 def remove_group(name: str) -> None:
-    """The group, and that of all groups when it was the last; one that is not empty stays."""
+    """Remove the group, and the parent after the last one. A group with processes stays."""
     for lab in _lab_groups():
         for folder, _, _ in os.walk(lab / name, topdown=False):
             with contextlib.suppress(OSError):
@@ -67,7 +67,7 @@ def _create_groups(name: str) -> list[Path]:
 
 
 def _inherit_cpuset(group: Path) -> None:
-    """A new cpuset of version 1 is empty, and takes no process until it has processors and memory."""
+    """Copy the parent's processors and memory: a new cpuset of version 1 has none and accepts no process."""
     for file in ("cpuset.cpus", "cpuset.mems"):
         if (group / file).exists() and not (group / file).read_text().strip():
             (group / file).write_text((group.parent / file).read_text())
@@ -76,17 +76,17 @@ def _inherit_cpuset(group: Path) -> None:
 def _live_pids(name: str) -> set[int]:
     pids: set[int] = set()
     for lab in _lab_groups():
-        # os.walk passes over what goes while it looks: a dying host takes its groups away one by one.
+        # os.walk ignores folders that vanish: a dying host removes its groups one by one.
         for folder, _, _ in os.walk(lab / name):
             try:
                 pids |= {int(line) for line in (Path(folder) / "cgroup.procs").read_text().split()}
             except OSError:
-                continue  # the group went while we looked
+                continue  # the group was removed meanwhile
     return {pid for pid in pids if not _has_ended(pid)}
 
 
 def _has_ended(pid: int) -> bool:
-    """A zombie has ended: only its parent has not looked yet."""
+    """Return whether a process has exited. A zombie counts as exited."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except OSError:

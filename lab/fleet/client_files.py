@@ -1,6 +1,6 @@
-"""What a user of Imker would have: docker-machine's store, an SSH key, the hosts' true keys, an `imker.toml`.
+"""The client files of an Imker user: docker-machine's store, an SSH key, known_hosts, an `imker.toml`.
 
-Written to a folder of the user's, by default `.lab/` in the working directory. Keys are made once and kept there.
+Written to a folder, by default `.lab/` in the working directory. Keys are created once and reused.
 """
 
 import json
@@ -14,12 +14,15 @@ from lab.fleet.hosts import LabHost
 from lab.fleet.shell import STATE_DIR, LabError, sh
 
 KEYS_DIR = STATE_DIR / "keys"
-HEADER, MARK = "# Written by the lab.", ".imker-lab"  # the first line of the lab's imker.toml; a file in its folder
+HEADER, MARK = "# Written by the lab.", ".imker-lab"  # first line of the lab's imker.toml, and a file in its folder
 WRITTEN = ("imker.toml", "docker-machine", "known_hosts", "ssh")
 
 
 def write_client_files(folder: Path, hosts: Iterable[LabHost], keys: Path = KEYS_DIR) -> None:
-    """Everything for these hosts; what the lab wrote there before is replaced. Raises LabError for what it did not."""
+    """Write the files for these hosts and replace earlier ones.
+
+    Raises LabError for files that the lab did not write.
+    """
     check(folder)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / MARK).touch()
@@ -33,18 +36,18 @@ def write_client_files(folder: Path, hosts: Iterable[LabHost], keys: Path = KEYS
 
 
 def check(folder: Path) -> None:
-    """Raise LabError when somebody else's files would be replaced, such as the store of a real docker-machine."""
+    """Raise LabError if someone else's files would be replaced, such as the store of a real docker-machine."""
     config = folder / "imker.toml"
     lab_config = config.exists() and config.read_text(errors="replace").startswith(HEADER)
     own = (folder / MARK).exists() or lab_config
     theirs = [name for name in WRITTEN if (folder / name).exists() and not own]
     theirs += ["imker.toml"] if config.exists() and not lab_config and own else []
     if theirs:
-        raise LabError(f"{folder} has {', '.join(theirs)}, which the lab did not write; name another folder")
+        raise LabError(f"{folder} has {', '.join(theirs)}, which the lab did not write; choose another folder")
 
 
 def ensure_keys(hosts: Iterable[LabHost], keys: Path = KEYS_DIR) -> None:
-    """One SSH key for the user, one for each host, the CA, and certificates: made when they are first needed."""
+    """Create missing keys: an SSH key for the user, one for each host, the CA, and certificates."""
     _ensure_ssh_key(keys / "ssh/id_ed25519", "geschke@connewitz")
     if not (keys / "ca.pem").exists():
         _write_pair(keys, "ca", create_authority("connewitz"))
@@ -65,7 +68,7 @@ def host_key_path(host: LabHost, keys: Path = KEYS_DIR) -> Path:
 
 
 def _known_hosts_line(host: LabHost, keys: Path) -> str:
-    """A line of known_hosts, with the host's true key."""
+    """Return the known_hosts line of a host."""
     kind, key = host_key_path(host, keys).with_suffix(".pub").read_text().split()[:2]
     address = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
     return f"{address} {kind} {key}\n"
@@ -95,7 +98,7 @@ def _ensure_ssh_key(path: Path, comment: str) -> None:
 
 
 def _write_secret(path: Path, text: str) -> None:
-    """Whole or not at all, whenever the lab is killed."""
+    """Write a file atomically, also if the lab is killed meanwhile."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     new_path = path.with_name(f"{path.name}.new")
     new_path.touch(mode=0o600)
@@ -116,7 +119,7 @@ def _write_machine(store: Path, host: LabHost, keys: Path) -> None:
 
 
 def _machine_config(store: Path, host: LabHost) -> dict[str, object]:
-    """As docker-machine 0.8 writes it, the classic swarm in both of its places."""
+    """Return a config.json as docker-machine 0.8 writes it, with the classic Swarm in both of its places."""
     machine = store / "machines" / host.name
     swarm = {
         "IsSwarm": host.in_classic_swarm,

@@ -1,4 +1,4 @@
-"""A host's daemon options as files, the way docker-machine of several ages wrote them. Pure."""
+"""Daemon options of a host as files, as docker-machine of several ages wrote them. Pure."""
 
 import json
 
@@ -16,7 +16,7 @@ DROP_IN_PATH, DAEMON_JSON_PATH = "/etc/systemd/system/docker.service.d/10-machin
 
 
 def option_files(host: LabHost, classic: bool) -> dict[str, str]:
-    """path -> text; with `classic`, what belongs to the old swarm stands in it too, as on the disk of 2016."""
+    """Return path -> text. With `classic`, the files contain the classic Swarm's options, as on the disk of 2016."""
     cluster = host.cluster_options if classic and host.in_classic_swarm else {}
     renderers = {
         "defaults": lambda: {DEFAULTS_PATH: _defaults_text(cluster)},
@@ -47,7 +47,7 @@ def _defaults_text(cluster: dict[str, str]) -> str:
 
 
 def _unit_text(cluster: dict[str, str], mount_flags: bool) -> str:
-    """docker-machine before 0.10: all on one line; the unit shadows the packaged one."""
+    """Return the unit of docker-machine before 0.10, with all options on one line. It shadows the packaged unit."""
     slave = "MountFlags=slave\n" if mount_flags else ""
     return (
         "[Unit]\nDescription=Docker Application Container Engine\nAfter=network.target docker.socket\n"
@@ -63,7 +63,7 @@ def _drop_in_text(cluster: dict[str, str]) -> str:
 
 
 def _bare_drop_in_text() -> str:
-    """With `hosts` in daemon.json no -H may stand on the command line."""
+    """Return a drop-in without -H, as needed with `hosts` in daemon.json."""
     return "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd\n"
 
 

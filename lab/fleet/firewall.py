@@ -1,4 +1,4 @@
-"""The lab's accept rules in this machine's firewall, at the top: Docker and ufw set the policy of FORWARD to DROP."""
+"""The lab's accept rules at the top of this machine's firewall: Docker and ufw set the policy of FORWARD to DROP."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ RULES = (
     ("FORWARD", "-i", BRIDGE, "-o", BRIDGE, "-j", "ACCEPT"),
     ("INPUT", "-i", BRIDGE, "-d", GATEWAY, "-p", "tcp", "--dport", str(PORT), "-j", "ACCEPT"),
 )
-LEGACY_TABLES = Path("/proc/net/ip_tables_names")  # of this network namespace; absent or empty where none is used
+LEGACY_TABLES = Path("/proc/net/ip_tables_names")  # of this network namespace; missing or empty if unused
 
 
 def open_bridge() -> None:
@@ -23,7 +23,7 @@ def open_bridge() -> None:
 
 
 def close_bridge() -> None:
-    """Delete the rules, also those that a killed lab has left."""
+    """Delete the rules, also those that a killed lab left."""
     for tool in _tools():
         for chain, *rule in RULES:
             while _succeeds(tool, "-w", "-C", chain, *rule):
@@ -31,7 +31,7 @@ def close_bridge() -> None:
 
 
 def _tools() -> list[str]:
-    """Return the commands of the backends: the one that Docker uses as well, and the legacy one if it has a filter."""
+    """Return the commands of the backends in use: the one that Docker uses, and the legacy one if it has a filter."""
     legacy = LEGACY_TABLES.exists() and "filter" in LEGACY_TABLES.read_text().split()
     return [tool for tool in ("iptables", *(["iptables-legacy"] if legacy else [])) if shutil.which(tool)]
 

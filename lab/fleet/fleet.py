@@ -1,4 +1,4 @@
-"""The fleet as a whole: up, down, reset, reboot, status. Brings what is missing, leaves what is there."""
+"""The fleet as a whole: up, down, reset, reboot, status."""
 
 import fcntl
 import os
@@ -28,7 +28,7 @@ class HostStatus:
 
 
 def hosts_by_name(names: Iterable[str]) -> tuple[LabHost, ...]:
-    """The hosts of these names, all eight without any. Raises LabError for a name that the lab does not know."""
+    """Return hosts by name, all eight without names. Raises LabError for an unknown name."""
     unique_names = dict.fromkeys(names)
     unknown_names = [name for name in unique_names if name not in BY_NAME]
     if unknown_names:
@@ -37,16 +37,16 @@ def hosts_by_name(names: Iterable[str]) -> tuple[LabHost, ...]:
 
 
 def require_booted(names: Iterable[str]) -> tuple[LabHost, ...]:
-    """The hosts of these names. Raises LabError for one that was not brought up."""
+    """Return hosts by name. Raises LabError for one that is not up."""
     hosts = hosts_by_name(names)
     absent = " ".join(host.name for host in hosts if not machine.can_boot(host.name))
     if absent:
-        raise LabError(f"not up: {absent}; first: python -m lab fleet up {absent}")
+        raise LabError(f"not up: {absent}; run: python -m lab fleet up {absent}")
     return hosts
 
 
 def up(names: Iterable[str] = (), say: Say = print, folder: Path = CLIENT_DIR) -> tuple[LabHost, ...]:
-    """Boots the hosts that do not run yet, in the state of 2016, and writes the client's side for all that run."""
+    """Boot the hosts that are not running, in their 2016 state, and write client files for all running hosts."""
     hosts = hosts_by_name(names)
     with _lab_lock():
         _expect_possible(say)
@@ -55,7 +55,7 @@ def up(names: Iterable[str] = (), say: Say = print, folder: Path = CLIENT_DIR) -
 
 
 def begin(names: Iterable[str] = (), say: Say = print) -> tuple[LabHost, ...]:
-    """Boot hosts where none runs yet. Raise LabError where one does: that lab belongs to another command."""
+    """Boot hosts if none is running. Raises LabError otherwise: that lab belongs to another command."""
     hosts = hosts_by_name(names)
     with _lab_lock():
         _expect_none_running()
@@ -71,16 +71,16 @@ def begin(names: Iterable[str] = (), say: Say = print) -> tuple[LabHost, ...]:
 
 
 def down(say: Say = print) -> None:
-    """Ends all hosts and removes all that the lab made, also what a killed one left. Names what cannot be ended."""
+    """Stop all hosts and remove everything the lab created, also after a kill. Raises LabError for what remains."""
     with _lab_lock():
         names = machine.existing_names()
         _end(names)
         _require_removed(names)
-    say(f"down: {', '.join(names) or 'nothing was up'}")
+    say(f"down: {', '.join(names) or 'no hosts were up'}")
 
 
 def reset(names: Iterable[str], say: Say = print) -> None:
-    """Puts hosts into the state of 2016, whatever has become of them."""
+    """Reset hosts to their 2016 state, whatever their current state."""
     hosts = hosts_by_name(names)
     with _lab_lock():
         _expect_possible(say)
@@ -88,7 +88,7 @@ def reset(names: Iterable[str], say: Say = print) -> None:
 
 
 def reboot(names: Iterable[str], say: Say = print) -> None:
-    """Power off, power on, with the same disk."""
+    """Power hosts off and on, with the same disk."""
     with _lab_lock():
         hosts = require_booted(names)
         for host in hosts:
@@ -104,13 +104,13 @@ def status() -> tuple[HostStatus, ...]:
 
 
 def _expect_possible(say: Say) -> None:
-    """Raise LabError for what stands in the way, before anything of the lab is changed."""
+    """Raise LabError if something prevents the lab, before anything is changed."""
     base_image.install_tools(say)
     network.expect_free()
 
 
 def _recreate(hosts: list[LabHost], folder: Path, say: Say) -> None:
-    """These hosts anew, and what all need."""
+    """Create these hosts from scratch, and what all hosts need."""
     names = [host.name for host in hosts]
     with _ended_if_interrupted(names):
         base_folder = base_image.ensure_base(say)
@@ -126,7 +126,7 @@ def _recreate(hosts: list[LabHost], folder: Path, say: Say) -> None:
 
 @contextmanager
 def _ended_if_interrupted(names: list[str]) -> Iterator[None]:
-    """On Ctrl-C, SIGTERM or SIGHUP, end the hosts that are being made. Those that ran before stay."""
+    """On Ctrl-C, SIGTERM, or SIGHUP, stop the hosts that are being created. Others keep running."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -135,7 +135,7 @@ def _ended_if_interrupted(names: list[str]) -> Iterator[None]:
 
 
 def _end(names: list[str]) -> None:
-    """End and remove hosts, and with the last of them the network and what a build has left."""
+    """Stop and remove hosts, and with the last of them the network and the leftovers of a build."""
     with signals.deferred():
         _remove(names)
         if not set(machine.existing_names()) - set(names):
@@ -152,13 +152,13 @@ def _remove(names: list[str]) -> None:
 def _expect_none_running() -> None:
     running = ", ".join(f"{host.name} ({host.address})" for host in status() if host.state == "running")
     if running:
-        raise LabError(f"a lab is running: {running}. It was left as it is. End it first: make fleet-down")
+        raise LabError(f"a lab is running: {running}. It was not changed. Stop it first: make fleet-down")
 
 
 def _require_removed(names: list[str]) -> None:
     remaining = sorted(set(names) & set(machine.existing_names()))
     if remaining:
-        raise LabError(f"could not be ended: {', '.join(remaining)}")
+        raise LabError(f"could not be stopped: {', '.join(remaining)}")
 
 
 def _running_hosts() -> tuple[LabHost, ...]:
@@ -179,13 +179,16 @@ def _prepare_host(host: LabHost, say: Say) -> None:
     machine.wait_until_up(host.name)
     result = machine.run_on_host(host.name, "sh", "-s", stdin=legacy.setup_script(host))
     if result.returncode:
-        raise LabError(f"{host.name} could not be put into the state of 2016: {result.stderr.strip()}")
+        raise LabError(f"{host.name} could not be set up: {result.stderr.strip()}")
     machine.ready_marker(host.name).touch()
     say(f"{host.name} is up at {host.address}")
 
 
 def _run_parallel(work: Callable[[Item], None], items: Iterable[Item]) -> None:
-    """Wait for all, also when one failed; not when this process is to end: what it began is ended by whoever called."""
+    """Run for all hosts in parallel and wait for all, also if one fails.
+
+    Do not wait if this process is being terminated: the caller stops the hosts.
+    """
     pool = ThreadPoolExecutor(max_workers=16)
     try:
         list(pool.map(work, items))
@@ -200,7 +203,7 @@ def _require_root() -> None:
 
 @contextmanager
 def _lab_lock() -> Iterator[None]:
-    """One lab command at a time."""
+    """Hold the lock that allows one lab command at a time."""
     _require_root()
     STATE_DIR.mkdir(parents=True, exist_ok=True)
     with (STATE_DIR / "lock").open("w") as lock:

@@ -1,10 +1,10 @@
-"""The fleet of the write-up, as data: who is where, in which state. Pure."""
+"""The hosts of the fleet as data: names, addresses, roles, and states. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 BRIDGE, GATEWAY, NETWORK = "imker0", "198.18.0.1", "198.18.0.0/24"
-PORT = 8800  # of the apt repository, on the gateway's address
+PORT = 8800  # port of the apt repository at the gateway's address
 REPOSITORY = f"http://{GATEWAY}:{PORT}/"
 
 OptionsPlace = Literal["defaults", "unit", "drop-in", "json"]
@@ -12,7 +12,11 @@ OptionsPlace = Literal["defaults", "unit", "drop-in", "json"]
 
 @dataclass(frozen=True)
 class LabHost:
-    """`options`: where they stand; `swarm`: its part in the classic swarm; `network`: the address's first bytes."""
+    """A host.
+
+    `options` is where its daemon options are, `classic_role` its role in the classic Swarm, `network` the first bytes
+    of its address.
+    """
 
     name: str
     number: int
@@ -24,7 +28,7 @@ class LabHost:
     mount_flags: bool = False
     network: str = "198.18.0"
     ssh_port: int = 22
-    store_address: str = "198.18.0.64"  # lausen's address: it has the key-value store
+    store_address: str = "198.18.0.64"  # address of lausen, which has the key-value store
 
     @property
     def address(self) -> str:
@@ -44,7 +48,7 @@ class LabHost:
 
     @property
     def classic_containers(self) -> tuple[tuple[str, str, str], ...]:
-        """(name, image, arguments of docker run) of the classic Swarm's own containers."""
+        """Return (name, image, arguments of docker run) of the classic Swarm's containers on this host."""
         agent = ("swarm-agent", "swarm:1.2.3", "--restart=always")
         master = ("swarm-agent-master", "swarm:1.2.3", "--restart=always -p 3376:3376")
         consul = ("consulnode01", "progrium/consul:latest", "--restart=always -p 8500:8500")
@@ -64,7 +68,7 @@ FLEET = (
 EXTRA = tuple(LabHost(f"extra{n}", 100 + n, "defaults", "member", f"server-{n % 3 + 1}") for n in range(1, 9))
 BY_NAME = {host.name: host for host in (*FLEET, *EXTRA)}
 
-# Applications, on every host: one comes back by itself, one does not, one publishes a port.
+# Applications on every host: one restarts automatically, one does not, one publishes a port.
 APPLICATIONS = (
     ("web", "nginx:1.11", "--restart=unless-stopped"),
     ("batch", "debian:jessie", ""),

@@ -1,7 +1,7 @@
-"""Puts a host into the state of 2016. Pure but for the last function, which runs the script on the host.
+"""Set up a host in its 2016 state. Pure, except for the last function.
 
-The daemon runs without the cluster flags, and they stand on the disk: Debian's 20.10 would not start with
-them, nor does an Engine of today. That is how people find such fleets: the next restart would be the end.
+The daemon runs without the cluster options, but the disk has them: Debian's 20.10 would not start with them, and
+neither would a current Engine. Old fleets are found like this: the next restart would fail.
 """
 
 import base64
@@ -11,12 +11,12 @@ from lab.fleet import daemon_option_files
 from lab.fleet.client_files import KEYS_DIR, host_key_path
 from lab.fleet.hosts import APPLICATIONS, BY_NAME, IMAGES, REPOSITORY, LabHost
 
-# Until dockerd has taken the socket over from systemd, a client that connects hangs: hence short tries.
+# A client that connects before dockerd has taken over the socket from systemd hangs, hence short timeouts.
 WAIT_FOR_DOCKER = "for try in $(seq 100); do timeout 1 docker version >/dev/null 2>&1 && break; sleep 0.1; done"
 
 
 def files_before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
-    """path -> (text, mode) of what is on the disk when the host boots, the options still without the old swarm."""
+    """Return path -> (text, mode) of the files at boot, still without the options of the classic Swarm."""
     key = (KEYS_DIR / "ssh/id_ed25519.pub").read_text()
     hosts_lines = "".join(f"{other.address} {other.name}\n" for other in BY_NAME.values())
     network = f"[Match]\nName=host0\n[Network]\nAddress={host.address}/24\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n"
@@ -37,10 +37,10 @@ def files_before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
 
 
 def setup_script(host: LabHost) -> str:
-    """What is run on the booted host: the image under its names, the containers, then the options of 2016."""
+    """Return the script for the booted host: tag the image, run the containers, write the options of 2016."""
     tag_commands = "\n".join(f"docker tag {IMAGES[0]} {image}" for image in IMAGES[1:])
     run_commands = "\n".join(
-        f"docker run -d --name {name} {arguments} {image} /stand-in >/dev/null"
+        f"docker run -d --name {name} {arguments} {image} /idle >/dev/null"
         for name, image, arguments in (*APPLICATIONS, *host.classic_containers)
     )
     write_commands = "\n".join(

@@ -1,6 +1,6 @@
-"""One host's life on this machine: its disk, its boot under systemd-nspawn, its end.
+"""One host on this machine: its disk, its boot under systemd-nspawn, its end.
 
-A host is found again by its cgroup and by the root it was booted from, so that what a killed lab left can be cleared.
+Its cgroup and its root folder identify it, so that leftovers of a killed lab can be removed.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from lab.fleet import cgroups
 from lab.fleet.hosts import BRIDGE, LabHost
 from lab.fleet.shell import STATE_DIR, LabError, launch_detached, remove_tree, sh
 
-BOOT_TIMEOUT = 30  # seconds a boot may take
+BOOT_TIMEOUT = 30  # seconds that a boot may take
 MachineState = Literal["running", "half-made", "off"]
 
 
@@ -24,7 +24,7 @@ def disk_dir(name: str) -> Path:
 
 
 def ready_marker(name: str) -> Path:
-    """Exists once the host has been brought into the state of 2016: without it the lab was killed over it."""
+    """Return the file that exists once the host is set up. Without it, the lab was killed meanwhile."""
     return disk_dir(name) / "settled"
 
 
@@ -35,12 +35,12 @@ def machine_state(name: str) -> MachineState:
 
 
 def can_boot(name: str) -> bool:
-    """Whether the host has a disk that it can be booted from again."""
+    """Return whether the host has a disk to boot from again."""
     return ready_marker(name).exists() and os.path.ismount(disk_dir(name) / "root")
 
 
 def mount_root(base: Path, name: str) -> Path:
-    """The host's root: its own layer over the base. Returns where it is mounted."""
+    """Mount the host's own layer over the base and return the mount point."""
     home = disk_dir(name)
     for part in ("upper", "work", "root", "docker", "containerd"):
         (home / part).mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ def mount_root(base: Path, name: str) -> Path:
 
 
 def boot_host(host: LabHost) -> None:
-    """Starts systemd in the host's root, in a session and a cgroup of its own."""
+    """Start systemd in the host's root, in its own session and cgroup."""
     home = disk_dir(host.name)
     nspawn = [
         *("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "-M", host.name, "-D", str(home / "root")),
@@ -65,7 +65,7 @@ def boot_host(host: LabHost) -> None:
 
 
 def init_pid(name: str) -> int | None:
-    """The PID of the host's systemd as seen from here, None when it does not run."""
+    """Return the PID of the host's systemd on this machine, None if it does not run."""
     root = str(disk_dir(name) / "root")
     for process in Path("/proc").iterdir():
         if not process.name.isdigit():
@@ -76,15 +76,15 @@ def init_pid(name: str) -> int | None:
                 children = (process / f"task/{process.name}/children").read_text().split()
                 return int(children[-1]) if children else None
         except (OSError, IndexError):
-            continue  # it ended while we looked
+            continue  # it exited meanwhile
     return None
 
 
 def run_on_host(name: str, *argv: str, stdin: str = "", timeout: float = 120) -> "subprocess.CompletedProcess[str]":
-    """Runs argv as root on the host, without SSH."""
+    """Run a command as root on the host, without SSH. Raises LabError if the host is down or on a timeout."""
     pid = init_pid(name)
     if pid is None:
-        raise LabError(f"{name} does not run")
+        raise LabError(f"{name} is not running")
     nsenter = ["nsenter", "-t", str(pid), "-a", "--", *argv]
     environment = {
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -94,11 +94,11 @@ def run_on_host(name: str, *argv: str, stdin: str = "", timeout: float = 120) ->
     try:
         return subprocess.run(nsenter, input=stdin, capture_output=True, text=True, timeout=timeout, env=environment)
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"{name}: {argv[0]} did not end within {timeout} s") from error
+        raise LabError(f"{name}: {argv[0]} did not finish within {timeout} s") from error
 
 
 def drop_packets(name: str, drop: bool = True) -> None:
-    """Drops every packet to and from the host, in its own network, until told otherwise: nobody hears of it."""
+    """Drop all packets to and from the host, or end that. Peers get no error."""
     for chain, interface_flag in (("INPUT", "-i"), ("OUTPUT", "-o")):
         result = run_on_host(name, "iptables", "-I" if drop else "-D", chain, interface_flag, "host0", "-j", "DROP")
         if result.returncode:
@@ -106,37 +106,37 @@ def drop_packets(name: str, drop: bool = True) -> None:
 
 
 def wait_until_up(name: str) -> None:
-    """Until systemd takes orders and sshd listens."""
+    """Wait until systemd accepts commands and sshd listens."""
     deadline = time.monotonic() + BOOT_TIMEOUT
     while time.monotonic() < deadline:
-        with contextlib.suppress(LabError):  # it does not run yet
+        with contextlib.suppress(LabError):  # it is not running yet
             result = run_on_host(name, "systemctl", "is-active", "ssh.service", "docker.service")
             if result.stdout.split() == ["active", "active"]:
                 return
         if not disk_dir(name).exists():
-            raise LabError(f"{name} was ended before it was up")
+            raise LabError(f"{name} was stopped before it was up")
         time.sleep(0.2)
     tail = (disk_dir(name) / "console").read_text(errors="replace").splitlines()[-3:]
     raise LabError(f"{name} is not up after {BOOT_TIMEOUT} s: {' / '.join(tail)}")
 
 
 def kill_host(name: str) -> None:
-    """Ends the host's systemd, and with it all that runs there; waits until its cgroup is empty."""
+    """Kill the host's systemd and everything that runs there, and wait until its cgroup is empty."""
     pid = init_pid(name)
     if pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     cgroups.kill_group(name)
-    # The kernel takes a dead namespace's link away when it finds the time; the next boot wants its name at once.
+    # The kernel removes the link of a dead namespace with a delay, but the next boot needs its name immediately.
     sh("ip", "link", "del", f"vb-{name}", check=False)
 
 
 def remove_host(name: str) -> None:
-    """Unmounts and removes the host's disk and its cgroups; what cannot go stays, and is `known`."""
+    """Unmount and remove the host's disk and cgroups. What cannot be removed stays in `existing_names`."""
     remove_tree(disk_dir(name))
     cgroups.remove_group(name)
 
 
 def existing_names() -> list[str]:
-    """Every host there is something of on this machine: a disk, or a cgroup that a killed lab left."""
+    """Return all hosts that left something on this machine: a disk, or a cgroup of a killed lab."""
     return sorted({path.name for path in (STATE_DIR / "hosts").glob("*")} | cgroups.group_names())

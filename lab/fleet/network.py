@@ -1,4 +1,4 @@
-"""The lab's own network: one bridge, one small web server for apt. Nothing else is reached through it."""
+"""The lab's network: one bridge, and a small web server for apt. It reaches nothing else."""
 
 import contextlib
 import json
@@ -15,12 +15,12 @@ from lab.fleet import firewall
 from lab.fleet.hosts import BRIDGE, GATEWAY, NETWORK, PORT
 from lab.fleet.shell import LabError, launch_detached, sh
 
-IP_FREEBIND = 15  # of linux/in.h: binds to an address that this machine does not have yet
+IP_FREEBIND = 15  # from linux/in.h: bind to an address that this machine does not have yet
 DEFAULT_BITS = 7  # longest prefix of a default route: VPNs split it into 0.0.0.0/1 and 128.0.0.0/1 or smaller parts
 
 
 def expect_free() -> None:
-    """Raise LabError where this machine uses the lab's addresses or port already. Changes nothing."""
+    """Raise LabError if this machine already uses the lab's addresses or port. Changes nothing."""
     used = overlapping(json.loads(sh("ip", "-4", "-json", "route", "show", "table", "all")))
     if used:
         raise LabError(f"{NETWORK} is in use on this machine: {', '.join(used)}. The lab's hosts need these addresses.")
@@ -29,7 +29,7 @@ def expect_free() -> None:
 
 
 def overlapping(routes: Iterable[dict[str, str]]) -> list[str]:
-    """Return the routes into the lab's network that are not its own, except default routes. Pure."""
+    """Return routes into the lab's network that are not its own, except default routes. Pure."""
     found = []
     for route in routes:
         name = f"{route['dst']} dev {route.get('dev', 'none')}"
@@ -48,7 +48,7 @@ def _expect_port_free() -> None:
         except OSError as taken:
             raise LabError(
                 f"port {PORT} is in use on this machine: the lab serves its apt repository at {GATEWAY}:{PORT}. "
-                f"End what listens there: ss -ltnp 'sport = {PORT}'"
+                f"Find out what listens there: ss -ltnp 'sport = {PORT}'"
             ) from taken
 
 
@@ -67,7 +67,7 @@ def remove_network() -> None:
 
 
 def serve_repository(repository: Path) -> None:
-    """The apt repository, on the bridge's address alone, instead of an older one."""
+    """Serve the apt repository on the bridge's address only, and stop a server of an older one."""
     _stop_servers(except_folder=str(repository))
     if not repository_servers():
         argv = (sys.executable, "-m", "http.server", str(PORT), "--bind", GATEWAY, "--directory", str(repository))
@@ -75,7 +75,7 @@ def serve_repository(repository: Path) -> None:
 
 
 def repository_servers() -> dict[int, str]:
-    """PID -> folder of the lab's web server in this network namespace, also of one that a killed lab left."""
+    """Return PID -> folder of the lab's web servers in this network namespace, also after a kill."""
     folders = {}
     here = Path("/proc/self/ns/net").readlink()
     for process in Path("/proc").iterdir():
@@ -84,7 +84,7 @@ def repository_servers() -> dict[int, str]:
                 words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
                 namespace = (process / "ns/net").readlink()
             except OSError:
-                continue  # it ended while we looked
+                continue  # it exited meanwhile
             if "http.server" in words and GATEWAY in words and here == namespace:
                 folders[int(process.name)] = words[words.index("--directory") + 1]
     return folders

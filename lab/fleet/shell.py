@@ -1,4 +1,4 @@
-"""Commands and folders on this machine, with errors a person can read."""
+"""Commands and folders on this machine, with readable errors."""
 
 import shutil
 import subprocess
@@ -12,11 +12,14 @@ Say = Callable[[str], None]
 
 
 class LabError(Exception):
-    """What the lab cannot do here, in one line."""
+    """An error of the lab, described in one line."""
 
 
 def sh(*argv: str | Path, stdin: str = "", check: bool = True, cwd: Path | None = None, group: str = "") -> str:
-    """Runs argv, in a group if one is named; returns what it printed. Raises LabError with its errors' last lines."""
+    """Run a command, optionally in a cgroup, and return its output.
+
+    Raises LabError with the last lines of its errors.
+    """
     words = [*cgroups.join_prefix(group), *map(str, argv)]
     result = subprocess.run(words, input=stdin, capture_output=True, text=True, cwd=cwd)
     if check and result.returncode:
@@ -26,14 +29,14 @@ def sh(*argv: str | Path, stdin: str = "", check: bool = True, cwd: Path | None 
 
 
 def launch_detached(*argv: str, output: Path, group: str = "") -> None:
-    """Starts a process that outlives this one, in a session of its own; what it says goes to a file."""
+    """Start a process that outlives this one, in its own session. Its output goes to a file."""
     words = ["setsid", "--fork", *cgroups.join_prefix(group), *argv]
     with output.open("ab") as log:
         subprocess.run(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, check=True)
 
 
 def remove_tree(folder: Path) -> None:
-    """A folder, and before it whatever is mounted below."""
+    """Unmount everything below a folder, then remove it."""
     for target in reversed(_mounts_below(folder)):
         sh("umount", "-l", target, check=False)
     if not _mounts_below(folder):

@@ -1,1 +1,1 @@
-"""Hosts that are simulated by a small state machine, and reached by real SSH and a real Engine API over TLS."""
+"""Hosts simulated by a small state machine, reached over real SSH and a real Engine API with TLS."""

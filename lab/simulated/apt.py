@@ -1,4 +1,4 @@
-"""apt and dpkg on a simulated host: what they offer, and an upgrade that takes a while, as a transient unit."""
+"""Simulate apt and dpkg of a host: candidate versions, and an upgrade that runs for a while as a transient unit."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from lab.simulated.units import Unit, Work
 
 
 def offered_versions(age: EngineAge, source: str) -> dict[str, list[str]]:
-    """Package -> versions, newest first, of the components that a source's text names."""
+    """Return package -> versions, newest first, of the components that an apt source names."""
     versions: dict[str, list[str]] = {}
     for component, packages in PACKAGE_VERSIONS[age].items():
         if any(component in line.split()[3:] for line in source.splitlines() if line.startswith("deb ")):
@@ -19,17 +19,21 @@ def offered_versions(age: EngineAge, source: str) -> dict[str, list[str]]:
 
 
 def render_madison(versions_by_package: dict[str, list[str]], package: str) -> str:
+    """Render the versions of a package as `apt-cache madison` prints them."""
     versions = versions_by_package.get(package, [])
     return "".join(f" {package} | {version} | http://packages.invalid bookworm Packages\n" for version in versions)
 
 
 def is_older(version: str, than: str) -> bool:
-    """By the Engine's version, as far as the simulated ones differ."""
+    """Compare Engine versions, as far as the simulated ones differ."""
     return major_minor(engine_version(version)) < major_minor(engine_version(than))
 
 
 def upgrade_work(machine: Machine, requirements: Sequence[str]) -> Work:
-    """`wanted`: "name=version" each. Half-way the package is unpacked and not configured, as dpkg leaves it."""
+    """Return the work of the upgrade unit. `requirements` are "name=version" each.
+
+    Halfway through, packages are unpacked but not configured, as with dpkg.
+    """
 
     def work(unit: Unit) -> int:
         _finish_configuration(machine)
@@ -79,7 +83,7 @@ def _is_installed(machine: Machine, name: str, version: str) -> bool:
 
 
 def _finish_configuration(machine: Machine) -> None:
-    """What is half-configured is finished, the maintainer's conffile taken. The daemon is not restarted."""
+    """Configure half-configured packages and install the maintainer's conffile. Does not restart the daemon."""
     with machine.lock:
         for name, package in machine.packages.items():
             if package.state == "iU":
@@ -89,7 +93,7 @@ def _finish_configuration(machine: Machine) -> None:
 
 
 def _replace_conffile(machine: Machine, version: str) -> None:
-    """The newer package's own file differs from the older's: that is when dpkg takes the maintainer's."""
+    """Install the package's conffile if the new version ships a different one, as dpkg does."""
     shipped = NEW_CONFFILE_TEXT if version.startswith("26") else OLD_CONFFILE_TEXT
     text = machine.disk.texts.get(CONFFILE, "")
     if shipped != text and (shipped == NEW_CONFFILE_TEXT or text == NEW_CONFFILE_TEXT):

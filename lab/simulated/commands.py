@@ -1,6 +1,8 @@
-"""What a simulated host understands of what is typed on it: the one table, by argv. All else exits 127, and is noted.
+"""The commands that a simulated host understands, in one table by argv.
 
-In: a Machine, argv, standard input. Out: an exit status and two texts, true of the host's state.
+Any other command exits with 127 and is recorded.
+
+In: a Machine, argv, standard input. Out: exit status, stdout, and stderr that match the state of the host.
 """
 
 import contextlib
@@ -12,13 +14,17 @@ from lab.simulated import docker_cli, scripts, system_tools
 from lab.simulated.machine import Machine
 from lab.simulated.output import Output
 
-HIGHEST = 2**53 - 1  # number of a fence
-FENCE_MARKER = "imker-fence"  # in the script that a command is run under
+HIGHEST = 2**53 - 1  # highest fencing token
+FENCE_MARKER = "imker-fence"  # part of the script that wraps a fenced command
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`starts`: how argv begins; `kind`: of the deed, "" for no change; `slow`: others may go on meanwhile."""
+    """A command by the prefix of its argv.
+
+    `kind` of the recorded action is "" for a command that changes nothing. A `slow` command does not hold the host's
+    lock.
+    """
 
     prefix: tuple[str, ...]
     handler: Callable[[Machine, list[str], str], Output]
@@ -58,7 +64,7 @@ RULES = (
 
 
 def run_line(machine: Machine, line: str, stdin: str, source: str) -> Output:
-    """A line as it comes over SSH. `source`: the connection."""
+    """Run a command line that came over SSH. `source` is the connection."""
     words = shlex.split(line)
     if words[:3] == ["sudo", "-n", "--"]:
         words = words[3:]
@@ -68,7 +74,7 @@ def run_line(machine: Machine, line: str, stdin: str, source: str) -> Output:
 
 
 def _run_fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Output:
-    """Runs a command for a mark, if no other's number on the host is as high; one at a time."""
+    """Run a command with a fencing token, unless the host has seen a later one. One command at a time."""
     path, *claim, wait = words[4:9]
     if not machine.fence_lock.acquire(timeout=float(wait)):
         return Output(75, "", f"imker-fence busy {machine.disk.texts.get(path, '')}")

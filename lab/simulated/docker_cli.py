@@ -1,4 +1,4 @@
-"""The docker command on a simulated host, and its daemon's check of options."""
+"""Simulate the docker command of a host, and dockerd's check of options."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ DAEMON_UNREACHABLE = (
 
 
 def engine_info(machine: Machine) -> dict[str, Any]:
-    """What the Engine says of itself, over its API and by its command."""
+    """Return what the Engine reports about itself, through the API and `docker info`."""
     running = sum(container.running for container in machine.containers.values())
     info: dict[str, Any] = {
         "ID": machine.name,
@@ -95,7 +95,7 @@ def show_logs(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def remove_containers(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Without -f, only what does not run."""
+    """Remove containers. Without -f, refuse running ones."""
     if error := _unavailable(machine):
         return error
     errors = []
@@ -107,7 +107,7 @@ def remove_containers(machine: Machine, rest: list[str], stdin: str) -> Output:
             errors.append(f"Error response from daemon: cannot remove container {word}: container is running\n")
         else:
             del machine.containers[container.name]
-    # With -f, newer clients pass over what is not there.
+    # With -f, newer clients ignore missing containers.
     return Output(1 if errors and "-f" not in rest else 0, "", "".join(errors))
 
 
@@ -153,7 +153,10 @@ def _find_container(machine: Machine, word: str) -> Container | None:
 
 
 def _unavailable(machine: Machine) -> Output | None:
-    """Debian's docker.io 26 only recommends the package with the command."""
+    """Return the error of a docker command if it is missing or the daemon is down.
+
+    Debian's docker.io 26 only recommends the package with the command.
+    """
     if "docker-cli" not in machine.packages and major_minor(machine.dockerd.installed_version()) >= (26, 0):
         return Output(127, "", "docker: command not found\n")
     return None if machine.dockerd.version else Output(1, "", DAEMON_UNREACHABLE)

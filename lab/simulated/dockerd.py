@@ -1,6 +1,6 @@
-"""A simulated host's daemon: whether it would start with the options on the disk, and what its start and end mean.
+"""Simulate a host's daemon: whether it starts with the options on the disk, and the effects of its start and stop.
 
-The options are read from the files by the product's own reader; what they do to a daemon is known here.
+The product's own reader parses the options from files. What they do to a daemon is simulated here.
 """
 
 import re
@@ -24,7 +24,7 @@ OPTION_ALIASES = {"H": "hosts", "host": "hosts", "label": "labels"}
 
 
 class DaemonHost(Protocol):
-    """The host, as its daemon sees it."""
+    """The host as its daemon sees it."""
 
     @property
     def lock(self) -> AbstractContextManager[Any]: ...
@@ -46,7 +46,10 @@ class DaemonHost(Protocol):
 
 
 class Dockerd:
-    """`version`: the running Engine's, "" while it is down; `failing`: a fault, so many starts come to nothing."""
+    """The Docker daemon of a host.
+
+    `version` is the running Engine's, "" while it is down. `failures_left` is a fault: that many starts fail.
+    """
 
     def __init__(self, host: DaemonHost) -> None:
         self._host = host
@@ -75,7 +78,7 @@ class Dockerd:
         return OptionFiles(self.unit_facts(), self._host.disk.texts)
 
     def refusal(self) -> str:
-        """Why the installed daemon would not start with what is on the disk; "" when it would."""
+        """Return why the installed daemon would not start with the options on the disk, "" if it would."""
         options = effective(self.option_files())
         version = self.installed_version()
         if self._host.packages["docker.io"].state == "iU":
@@ -88,7 +91,7 @@ class Dockerd:
         )
 
     def start(self) -> bool:
-        """Whether it runs then. What stands in its way is in the journal."""
+        """Start the daemon and return whether it runs. On failure, log the reason to the journal."""
         host = self._host
         problem = self.refusal() or (BROKEN_BINARY if self.failures_left else "")
         self.failures_left = max(0, self.failures_left - 1)
@@ -110,7 +113,7 @@ class Dockerd:
         return True
 
     def stop(self) -> None:
-        """Containers without a policy stop for good; the others come back when it starts."""
+        """Stop the daemon. Containers without a restart policy stay stopped; the others start again with it."""
         host = self._host
         if self.version and not self.live_restore:
             for container in host.containers.values():
@@ -125,7 +128,10 @@ class Dockerd:
         return LIVE_RESTORE_CONFLICT if self.live_restore else ""
 
     def can_run(self, container: Container) -> bool:
-        """docker-machine's MountFlags=slave hides the daemon's mounts from newer Engines' containerd."""
+        """Return whether a container can run.
+
+        docker-machine's MountFlags=slave hides the daemon's mounts from the containerd of newer Engines.
+        """
         hidden = "MountFlags=slave" in self._host.disk.texts[self.unit_facts().fragment_path]
         return container.can_start and not (hidden and major_minor(self.version) >= (26, 0))
 
@@ -147,7 +153,7 @@ class Dockerd:
 
 
 def _unknown_option(options: tuple[Option, ...], version: str) -> str:
-    """Debian's 20.10 has no cluster flags any more, and --graph went with 23.0."""
+    """Return an error for a removed option: Debian's 20.10 has no cluster options; 23.0 removed --graph."""
     removed = (*CLUSTER_OPTIONS, *(("graph", "g") if major_minor(version) >= (23, 0) else ()))
     for option in options if major_minor(version) >= (20, 10) else ():
         if option.name in removed and option.path == DAEMON_JSON_PATH:

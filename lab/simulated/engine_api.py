@@ -1,6 +1,6 @@
-"""A simulated host's Engine API over TLS: the known paths, each with what it answers. All else is a 404, and noted.
+"""Simulate a host's Engine API over TLS: the known paths and their responses. Any other path is a 404 and is recorded.
 
-A client without the fleet's certificate does not get as far as a request.
+The TLS handshake fails for a client without the fleet's certificate.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ HANDSHAKE_TIMEOUT, POLL_INTERVAL = 10, 0.1  # seconds
 
 @dataclass(frozen=True)
 class ApiRequest:
-    """A request: what the path's pattern caught, its query, its body, and the connection it came by."""
+    """A request: groups matched in its path, its query, its body, and the connection it came from."""
 
     machine: Machine
     path_groups: tuple[str, ...]
@@ -48,7 +48,7 @@ def _init_swarm(request: ApiRequest) -> Any:
 
 
 def _join_swarm(request: ApiRequest) -> Any:
-    """With the fault, the Engine's patience ends before the join does, which goes on in the background."""
+    """Join the swarm. With the slow-join fault, respond with a timeout while the join continues in the background."""
     machine, world = request.machine, request.machine.world
     with world.history.record_action(machine.name, "join", "swarm join", request.source) as action:
         _record_error(action, lambda: world.swarm.join(machine, request.body))
@@ -79,7 +79,7 @@ def _leave_swarm(request: ApiRequest) -> Any:
 
 
 def _update_node(request: ApiRequest) -> Any:
-    """A promotion is a deed of its own kind: none may be without an acceptance."""
+    """Update a node. A promotion is recorded as its own kind of action, because each needs an approval."""
     swarm, index = request.machine.world.swarm, int(request.query.get("version", "-1"))
     with request.machine.world.history.record_action(
         request.machine.name, "node", f"update {request.path_groups[0]}", request.source
@@ -112,7 +112,7 @@ def _remove_node(request: ApiRequest) -> Any:
 
 
 def _list_tasks(request: ApiRequest) -> Any:
-    """As if there were one service, with a task on each node that takes work."""
+    """List tasks as if there were one service with one task on each active node."""
     node_ids = json.loads(request.query["filters"])["node"]
     is_drained = {
         node["ID"]: node["Spec"]["Availability"] == "drain"
@@ -153,7 +153,7 @@ ROUTES: tuple[tuple[str, str, RequestHandler], ...] = (
 
 
 def handle_request(machine: Machine, method: str, target: str, body: bytes, source: str) -> tuple[int, Any]:
-    """(status, JSON value); a path without swarm mode is unknown to an Engine that has none."""
+    """Return (status, JSON value). An Engine without swarm mode does not know the paths of swarm mode."""
     split = urlsplit(target)
     path = re.sub(r"^/v\d+\.\d+(?=/)", "", split.path)
     query = {name: values[-1] for name, values in parse_qs(split.query).items()}
@@ -172,7 +172,7 @@ def handle_request(machine: Machine, method: str, target: str, body: bytes, sour
 
 
 def tls_context(certificate: str, key: str, authority: str) -> ssl.SSLContext:
-    """Files' paths; only clients with a certificate of the authority's are let in."""
+    """Create a server's TLS context from files. Only clients with a certificate of the authority can connect."""
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate, key)
     tls.load_verify_locations(authority)
@@ -181,11 +181,11 @@ def tls_context(certificate: str, key: str, authority: str) -> ssl.SSLContext:
 
 
 def serve_connection(machine: Machine, tls: ssl.SSLContext, connection: socket.socket, source: str) -> None:
-    """One connection, until it ends."""
+    """Serve one connection until it closes."""
     _wait_while_silent(machine)
     with contextlib.suppress(OSError):
         connection.settimeout(HANDSHAKE_TIMEOUT)
-        # A copy: the door keeps the socket itself, to cut it.
+        # A duplicate: ListeningSocket keeps the original, to reset it.
         tls_socket = tls.wrap_socket(connection.dup(), server_side=True)
         tls_socket.settimeout(None)
         with tls_socket:
@@ -193,7 +193,7 @@ def serve_connection(machine: Machine, tls: ssl.SSLContext, connection: socket.s
 
 
 def _wait_while_silent(machine: Machine) -> None:
-    """Returns when the host is not silent any more."""
+    """Block until the host responds again."""
     while machine.silent.is_set():
         time.sleep(POLL_INTERVAL)
 
@@ -211,7 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
         _wait_while_silent(self._machine)
         with self._machine.lock if self.command == "GET" else contextlib.nullcontext():
             if not self._machine.dockerd.version:
-                self.close_connection = True  # it went down with the question on its way
+                self.close_connection = True  # the Engine stopped while the request was on its way
                 return
             status, value = handle_request(self._machine, self.command, self.path, body, self._source)
         _wait_while_silent(self._machine)
@@ -226,4 +226,4 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_DELETE = _respond
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Nobody reads them: the history has what matters."""
+        """Log nothing: the history records what matters."""

@@ -1,4 +1,4 @@
-"""An Engine's no, in the words of a real one."""
+"""Error responses of the Engine API, worded as a real Engine words them."""
 
 NOT_IN_SWARM = (
     'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm '
@@ -27,7 +27,7 @@ MANAGER_IS_LEAVING = "You are attempting to leave the swarm on a node that is pa
 
 
 class EngineError(Exception):
-    """An Engine's no. `status`: of HTTP."""
+    """An error response of the Engine. `status` is the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -1,25 +1,25 @@
-"""What the simulated Engines of several ages are and say. Values; pure."""
+"""Versions and behavior of the simulated Engines of several ages. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 EngineAge = Literal[
     "2016", "classic", "rc"
-]  # Debian 12's 20.10; 1.11 without swarm mode; 1.12-rc, with its own membership
+]  # Debian 12's 20.10; 1.11 without swarm mode; 1.12-rc with pending membership
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds that things take: shorter than on hosts, and never nothing."""
+    """Durations in seconds: shorter than on real hosts, but never zero."""
 
     upgrade: float = 1.0
     restart: float = 0.1
     boot: float = 1.0
     join: float = 0.1
-    join_timeout: float = 20.0  # after which the Engine answers, and the join goes on
+    join_timeout: float = 20.0  # then the Engine responds with a timeout, and the join continues
 
 
-# Package versions that apt offers, by the component of the source they are in.
+# Package versions that apt offers, by component of the source.
 PACKAGE_VERSIONS: dict[EngineAge, dict[str, dict[str, str]]] = {
     "2016": {
         "main": {"docker.io": "20.10.24+dfsg1-1+deb12u1"},
@@ -37,7 +37,7 @@ PACKAGE_VERSIONS: dict[EngineAge, dict[str, dict[str, str]]] = {
 
 
 def engine_version(package: str) -> str:
-    """The Engine's own version in its package's: "1.12.0~rc3-1" is 1.12.0-rc3."""
+    """Return the Engine version of a package version: 1.12.0-rc3 for "1.12.0~rc3-1"."""
     return package.removeprefix("5:").split("+")[0].split("~ds")[0].removesuffix("-1").replace("~rc", "-rc")
 
 
@@ -47,11 +47,11 @@ def major_minor(version: str) -> tuple[int, int]:
 
 
 def api_version(version: str) -> str:
-    """Each Engine's API version."""
+    """Return the API version of an Engine."""
     table = {(1, 11): "1.23", (1, 12): "1.24", (20, 10): "1.41", (26, 1): "1.45"}
     return table[major_minor(version)]
 
 
 def accepts_membership(version: str) -> bool:
-    """Only 1.12's release candidates let a node wait to be accepted."""
+    """Return whether a node can wait for acceptance: only in 1.12's release candidates."""
     return version.startswith("1.12.0-rc")

@@ -1,4 +1,4 @@
-"""Simulated hosts as a whole: up on loopback, each at its own address, with the client's side in a folder; faults.
+"""A fleet of simulated hosts on loopback, each at its own address, with client files in a folder, and faults on demand.
 
 In: hosts and a folder. Out: a Fleet that runs in this process until it is closed.
 """
@@ -24,11 +24,11 @@ from lab.simulated.machine import Machine
 from lab.simulated.world import World
 
 SSH_PORT, ENGINE_PORT = 2222, 2376
-NETWORK_RANGE = range(18, 250)  # 127.X.0.0/16, the first that no other simulated fleet of this machine has
+NETWORK_RANGE = range(18, 250)  # X of 127.X.0.0/16; the first free one is used
 
 
 def select_hosts(names: Iterable[str], number: int = 0) -> tuple[LabHost, ...]:
-    """The lab's hosts of these names; or so many of them, the write-up's first, then as many more as it takes."""
+    """Return hosts by name, or the first `number` of the lab's hosts, with generated ones if that is not enough."""
     host_names = tuple(names)
     unknown_names = [name for name in host_names if name not in BY_NAME]
     if unknown_names:
@@ -40,7 +40,7 @@ def select_hosts(names: Iterable[str], number: int = 0) -> tuple[LabHost, ...]:
 
 
 class Fleet:
-    """`folder` gets what a user of Imker would have: imker.toml, docker-machine/, known_hosts, ssh/."""
+    """Running simulated hosts. `folder` gets the client files: imker.toml, docker-machine/, known_hosts, ssh/."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Fleet:
     ) -> None:
         self.hosts = tuple(_on_loopback(host, network) for host in hosts)
         self.folder = folder
-        self._keys = folder / "keys" / str(network)  # certificates name addresses
+        self._keys = folder / "keys" / str(network)  # certificates contain addresses
         self._pace, self._ages = pace, ages
         client_files.check(folder)
         client_files.ensure_keys(self.hosts, self._keys)
@@ -65,7 +65,7 @@ class Fleet:
         return self.world.machines[name]
 
     def reset(self, ages: Sequence[EngineAge] = ()) -> None:
-        """All hosts anew, in the state of 2016, at the same addresses; docker-machine's store as well."""
+        """Reset all hosts and docker-machine's store to their 2016 state, at the same addresses."""
         self.close()
         self._ages = ages or self._ages
         client_files.write_client_files(self.folder, self.hosts, self._keys)
@@ -83,25 +83,25 @@ class Fleet:
     # --- faults on demand ---
 
     def reset_ssh(self, name: str) -> None:
-        """Resets every SSH connection to a host; what it was doing there goes on."""
+        """Reset every SSH connection to a host. Commands that run there continue."""
         self.world.history.record_event(name, "fault", "SSH cut")
         self._sockets[name][0].reset_connections()
 
     def connected_hosts(self) -> list[str]:
-        """Names of the hosts that somebody is connected to by SSH."""
+        """Return the names of hosts with an open SSH connection."""
         return [name for name, (shell, _) in self._sockets.items() if shell.connection_count()]
 
     def set_silent(self, name: str, silent: bool = True) -> None:
-        """The host accepts connections and says nothing, over SSH and over TLS, until it is told otherwise."""
+        """Make a host accept connections but not respond, over SSH and TLS, or end that."""
         self.world.history.record_event(name, "fault", "black hole" if silent else "speaks again")
         self[name].silent.set() if silent else self[name].silent.clear()
 
     def reboot(self, name: str, seconds: float | None = None) -> None:
-        """`seconds`: how long it is away, if not as long as it takes to boot."""
+        """Reboot a host. `seconds` is how long it is down, by default as long as a boot takes."""
         self.world.history.record_event(name, "fault", "reboot")
         self[name].reboot(self.world.pace.boot if seconds is None else seconds)
 
-    # --- ---
+    # --- startup ---
 
     def _create_world(self) -> World:
         world = World(self.hosts, {host.name: self._tls_files(host) for host in self.hosts}, self._pace, self._ages)
@@ -139,7 +139,7 @@ class Fleet:
 
 @contextmanager
 def run_fleet(hosts: Iterable[LabHost], folder: Path, pace: Pace | None = None, *ages: EngineAge) -> Iterator[Fleet]:
-    """Hosts on a network of their own, for as long as somebody needs them."""
+    """Run hosts on a loopback network of their own until the block ends."""
     with ExitStack() as stack:
         network = stack.enter_context(_reserve_network())
         fleet = Fleet(hosts, folder, network, pace, ages or ("2016",))
@@ -148,14 +148,14 @@ def run_fleet(hosts: Iterable[LabHost], folder: Path, pace: Pace | None = None, 
 
 
 def run_until_signal(names: tuple[str, ...], number: int, folder: Path, say: Callable[[str], None]) -> None:
-    """Hosts until SIGTERM or Ctrl-C. What no host understood is told at the end."""
+    """Run hosts until SIGTERM or Ctrl-C, then list the requests that no host understood."""
     stop_requested = threading.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signum, lambda *_: stop_requested.set())
     with run_fleet(select_hosts(names, number), folder) as fleet:
         for host in fleet.hosts:
             say(f"{host.name:<12} {host.address:<15} simulated")
-        say(f"the client's side is in {folder}/: imker.toml, docker-machine/, known_hosts, ssh/")
+        say(f"Client files are in {folder}/: imker.toml, docker-machine/, known_hosts, ssh/")
         stop_requested.wait()
         for line in fleet.world.history.unknown_requests:
             say(f"not understood: {line}")
@@ -163,7 +163,7 @@ def run_until_signal(names: tuple[str, ...], number: int, folder: Path, say: Cal
 
 @contextmanager
 def _reserve_network() -> Iterator[int]:
-    """A free 127.X.0.0/16; a socket at its first address keeps others away."""
+    """Reserve a free 127.X.0.0/16 with a socket at its first address."""
     for network in NETWORK_RANGE:
         try:
             claim = socket.create_server((f"127.{network}.0.1", ENGINE_PORT))
@@ -172,7 +172,7 @@ def _reserve_network() -> Iterator[int]:
         with claim:
             yield network
         return
-    raise LabError("no loopback address besides 127.0.0.1 can be had here: simulated hosts need Linux's 127.0.0.0/8")
+    raise LabError("no loopback address other than 127.0.0.1 is available: simulated hosts need Linux's 127.0.0.0/8")
 
 
 def _close_socket(listener: ListeningSocket) -> None:
@@ -181,7 +181,7 @@ def _close_socket(listener: ListeningSocket) -> None:
 
 
 def _on_loopback(host: LabHost, network: int) -> LabHost:
-    """On loopback, keeping its number; those past 250 go on in the next third byte."""
+    """Return the host with a loopback address. Numbers from 250 continue in the next third byte."""
     third, last = divmod(host.number, 250)
     store = f"127.{network}.0.64"
     return replace(host, network=f"127.{network}.{third}", number=last, ssh_port=SSH_PORT, store_address=store)

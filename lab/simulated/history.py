@@ -1,6 +1,6 @@
-"""What was done to the simulated hosts, in order: every step that changes something, when, by which connection.
+"""The history of simulated hosts: every change in order, with its time and connection.
 
-In: deeds as they happen, from many threads. Out: values to check afterwards. What a deed does is not known here.
+In: actions as they happen, from many threads. Out: values to check afterwards.
 """
 
 import threading
@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 @dataclass
 class Action:
-    """`began`, `ended`: by the monotonic clock, `ended` 0 while it goes on; `source`: the connection, "" for a fault.
+    """One change. Times are monotonic; `ended_at` is 0 while it is running.
 
-    `kind`: what it does, such as "file", "unit", "join"; `said`: how it ended, "" for well; `fence`: the number that
-    its run had claimed the host with, 0 for none.
+    `kind` is its kind, such as "file", "unit", "join". `source` is the connection, "" for a fault. `error` is "" after
+    success. `token` is the fencing token of its run, 0 for none.
     """
 
     host: str
@@ -36,6 +36,7 @@ class History:
 
     @contextmanager
     def record_action(self, host: str, kind: str, detail: str, source: str, token: int = 0) -> Iterator[Action]:
+        """Record an action with its start and end."""
         action = Action(host, kind, detail, source, time.monotonic(), token=token)
         with self._lock:
             self._actions.append(action)
@@ -45,7 +46,7 @@ class History:
             action.ended_at = time.monotonic()
 
     def record_event(self, host: str, kind: str, detail: str) -> None:
-        """What nobody asked for over a connection: a fault, or what a host does by itself."""
+        """Record a change that came over no connection: a fault, or something the host does on its own."""
         with self.record_action(host, kind, detail, ""):
             pass
 
@@ -59,6 +60,6 @@ class History:
 
     @property
     def unknown_requests(self) -> list[str]:
-        """Commands and calls that no simulated host understands: there should be none."""
+        """Return commands and API calls that no simulated host understands. There should be none."""
         with self._lock:
             return list(self._unknown_requests)

@@ -1,4 +1,4 @@
-"""Join tokens, one for workers and one for managers: made with the swarm, and what role one of them gives."""
+"""Join tokens of the swarm: one for workers, one for managers."""
 
 import secrets
 
@@ -12,7 +12,7 @@ def create_tokens() -> dict[str, str]:
 
 
 def role_for_token(tokens: dict[str, str], token: str) -> str:
-    """Raises Refused."""
+    """Return the role that a token gives. Raises EngineError for an invalid one."""
     for role, valid_token in tokens.items():
         if token == valid_token:
             return role.lower()

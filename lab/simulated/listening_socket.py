@@ -1,6 +1,6 @@
-"""A host's listening socket: opened and shut as the host goes up and down; each caller gets a thread.
+"""A host's listening socket, opened and closed as the host goes up and down. Each connection gets a thread.
 
-A shut door refuses connections, as a host does where nothing listens.
+While it is closed, connections are refused, as on a host where nothing listens.
 """
 
 import contextlib
@@ -10,11 +10,14 @@ import threading
 from collections.abc import Callable
 
 ServeConnection = Callable[[socket.socket, str], None]
-RESET_LINGER = struct.pack("ii", 1, 0)  # linger for no time: the other side sees a reset, not an orderly end
+RESET_LINGER = struct.pack("ii", 1, 0)  # a linger time of zero: the client sees a reset, not an orderly close
 
 
 class ListeningSocket:
-    """`serve`: deals with one connection, and returns when it is over; it is told the caller's address and port."""
+    """A TCP listener.
+
+    `serve` handles one connection and returns when it ends; it gets the client's address and port.
+    """
 
     def __init__(self, address: str, port: int, serve: ServeConnection) -> None:
         self._address = (address, port)
@@ -24,24 +27,26 @@ class ListeningSocket:
         self._connections: set[socket.socket] = set()
 
     def open(self) -> None:
-        """Raises OSError when the address cannot be had."""
+        """Start to listen. Raises OSError if the address is not available."""
         with self._lock:
             if self._listener is not None:
                 return
             listener = socket.create_server(self._address, backlog=128)
             self._listener = listener
-        threading.Thread(target=self._accept_loop, args=(listener,), name=f"door {self._address}", daemon=True).start()
+        threading.Thread(
+            target=self._accept_loop, args=(listener,), name=f"accept {self._address}", daemon=True
+        ).start()
 
     def close(self) -> None:
         with self._lock:
             listener, self._listener = self._listener, None
         if listener is not None:
             with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits in accept
+                listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that is blocked in accept
             listener.close()
 
     def reset_connections(self) -> None:
-        """Resets every connection there is."""
+        """Reset all open connections."""
         with self._lock:
             connections, self._connections = self._connections, set()
         for connection in connections:
@@ -65,7 +70,7 @@ class ListeningSocket:
                 self._connections.add(connection)
             arguments = (connection, f"{address}:{port}")
             threading.Thread(
-                target=self._handle_connection, args=arguments, name=f"caller {self._address}", daemon=True
+                target=self._handle_connection, args=arguments, name=f"connection {self._address}", daemon=True
             ).start()
 
     def _handle_connection(self, connection: socket.socket, source: str) -> None:

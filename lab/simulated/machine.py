@@ -1,6 +1,6 @@
-"""One simulated host: its disk, packages, units, containers and daemon. State, and what changes it by itself.
+"""One simulated host: disk, packages, units, containers, and daemon.
 
-What people type on it is understood in lab.simulated.commands, what they ask its Engine in lab.simulated.api.
+lab.simulated.commands runs the commands typed on it; lab.simulated.engine_api serves its Engine API.
 """
 
 import hashlib
@@ -45,18 +45,22 @@ class Surroundings(Protocol):
 
 
 class Machine:
-    """`listening`, `power`: called with True and False as the Engine's TLS port and the host come and go."""
+    """A simulated host.
+
+    `on_tls_change` and `on_power_change` are called with True or False when the Engine's TLS port or the host goes up
+    or down.
+    """
 
     def __init__(self, lab_host: LabHost, world: Surroundings, tls: dict[str, str], age: EngineAge) -> None:
         self.lab_host = lab_host
         self.world = world
         self.age = age
         self.lock = threading.RLock()
-        self.fence_lock = threading.Lock()  # of /var/lib/imker, held by the command that changes the host
+        self.fence_lock = threading.Lock()  # the lock in /var/lib/imker, held by a fenced command
         self.on_tls_change: Callable[[bool], None] = lambda open_: None
         self.on_power_change: Callable[[bool], None] = lambda on: None
         self.is_up = True
-        self.silent = threading.Event()  # a fault: accepts, and says nothing
+        self.silent = threading.Event()  # a fault: accepts connections but does not respond
         self.discarded = threading.Event()
         self.apt_fails = False
         self.second = ""  # the address of a second interface
@@ -73,7 +77,7 @@ class Machine:
         self._install_legacy_state(tls)
 
     def _install_legacy_state(self, tls: dict[str, str]) -> None:
-        """The daemon runs without the cluster flags, and they stand on the disk."""
+        """Install the 2016 state: the daemon runs without the cluster options, but the disk has them."""
         for path, text in {PACKAGED_UNIT_PATH: UNIT_TEXT, CONFFILE: OLD_CONFFILE_TEXT, **tls}.items():
             self.disk.write(path, text)
         self.disk.write(APT_SOURCE_PATH, "deb [trusted=yes] http://packages.invalid/ bookworm main\n")
@@ -87,7 +91,7 @@ class Machine:
             self.disk.write(path, text)
 
     def add_container(self, name: str, image: str, arguments: str) -> None:
-        """A container as `docker run` with these arguments would make it."""
+        """Add a container as `docker run` would with these arguments."""
         words = arguments.split()
         restart = next((word.split("=")[1] for word in words if word.startswith("--restart=")), "no")
         ports = tuple(value for flag, value in itertools.pairwise(words) if flag == "-p")
@@ -124,7 +128,7 @@ class Machine:
         return self.world.pace.restart
 
     def daemon_started(self) -> None:
-        """Tell the swarm and open the Engine's TLS port."""
+        """Notify the swarm and open the Engine's TLS port."""
         self.world.swarm.daemon_started(self)
         self.on_tls_change(self.dockerd.tls)
 
@@ -136,7 +140,7 @@ class Machine:
         self.journal.setdefault(unit, []).append(line)
 
     def reboot(self, seconds: float) -> None:
-        """Power off, and on again after so long. What apt was doing stays half done."""
+        """Power off, and on again after that many seconds. An interrupted apt run stays incomplete."""
         with self.lock:
             self.is_up = False
             self.units.power_off()
@@ -145,7 +149,7 @@ class Machine:
         threading.Thread(target=self._boot, args=(seconds,), name=f"boot {self.name}", daemon=True).start()
 
     def discard(self) -> None:
-        """For good: if it is away, it does not come back."""
+        """Shut the host down for good: a pending boot is cancelled."""
         with self.lock:
             self.discarded.set()
             self.units.power_off()

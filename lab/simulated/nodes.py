@@ -1,4 +1,4 @@
-"""The nodes of a simulated swarm: who manages, who answers, whether they are enough; and how a manager shows one."""
+"""Nodes of a simulated swarm: managers, reachability, quorum, and their form in the Engine API."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from lab.simulated.engine_versions import accepts_membership
 
 
 class SwarmMember(Protocol):
-    """A host, as the swarm sees it."""
+    """A host as the swarm sees it."""
 
     @property
     def name(self) -> str: ...
@@ -25,7 +25,10 @@ class SwarmMember(Protocol):
 
 @dataclass
 class Node:
-    """`machine`: None for a ghost: its host has left, and no manager was told. `locked`: it waits for the key."""
+    """A node.
+
+    `machine` is None for a stale node, whose host left without notice. A locked node waits for the unlock key.
+    """
 
     id: str
     hostname: str
@@ -49,13 +52,13 @@ class Node:
 
 
 class Nodes(dict[str, Node]):
-    """By ID."""
+    """Nodes by ID."""
 
     def of_machine(self, machine: SwarmMember) -> Node | None:
         return next((node for node in self.values() if node.machine is machine), None)
 
     def find(self, key: str) -> Node:
-        """By the beginning of its ID. Raises Refused."""
+        """Return the node whose ID starts with `key`. Raises EngineError if there is not exactly one."""
         matches = [node for node in self.values() if node.id.startswith(key)]
         if len(matches) != 1:
             raise EngineError(404, f"node {key} not found")
@@ -69,7 +72,7 @@ class Nodes(dict[str, Node]):
         return sum(node.is_reachable for node in managers) >= len(managers) // 2 + 1
 
     def manager_at(self, addresses: Iterable[str]) -> Node | None:
-        """The first manager that answers at one of these, each with its port."""
+        """Return the first reachable manager at one of these "address:port"."""
         hosts = [address.rpartition(":")[0] for address in addresses]
         return next(
             (node for host in hosts for node in self.managers() if node.address == host and node.is_reachable), None
@@ -77,7 +80,7 @@ class Nodes(dict[str, Node]):
 
 
 def node_to_api(node: Node, is_leader: bool) -> dict[str, Any]:
-    """As the Engine API gives it."""
+    """Return the node as the Engine API shows it."""
     spec: dict[str, Any] = {"Role": node.role, "Availability": node.availability, "Labels": dict(node.labels)}
     manager: dict[str, Any] = {}
     if accepts_membership(node.engine_version):

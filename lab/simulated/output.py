@@ -1,4 +1,4 @@
-"""What a command on a simulated host says."""
+"""The result of a command on a simulated host."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Scripts that are run on a simulated host, known by a stretch of their text, and what they come to on its state."""
+"""Scripts that run on a simulated host: recognized by a part of their text, with their effect on its state."""
 
 import ipaddress
 import itertools
@@ -17,7 +17,10 @@ GIB = 2**30
 
 @dataclass(frozen=True)
 class Script:
-    """`has`: what its text contains, and no other's before it; `does` gets argv from the script on."""
+    """A script.
+
+    `marker` is a part of its text that no earlier script in the table contains. `handler` gets argv after the script.
+    """
 
     marker: str
     handler: Callable[[Machine, list[str], str], Output]
@@ -54,7 +57,7 @@ def list_copies(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Each package's versions, then those of the first that are older than the installed one."""
+    """Return each package's versions, then the versions of the first package older than the installed one."""
     if machine.apt_fails:
         return Output(100, "", "E: Failed to fetch http://packages.invalid  404  Not Found\n")
     _, _, has_source, installed, *packages = rest
@@ -69,7 +72,7 @@ def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def show_conditions(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """The host's surroundings, section by section, in each tool's own words."""
+    """Return the host's environment section by section, as each tool prints it."""
     address = machine.lab_host.address
     network = ipaddress.ip_network(f"{address}/16", strict=False)
     docker = bool(machine.dockerd.version)
@@ -100,7 +103,7 @@ def show_conditions(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def _store_connections(machine: Machine) -> str:
-    """Connections to the key-value store here: those of the agents that still run."""
+    """Return the connections to the key-value store on this host: those of running agents."""
     if "consulnode01" not in machine.containers or not machine.containers["consulnode01"].running:
         return ""
     agents = (
@@ -123,7 +126,7 @@ SCRIPTS = (
 )
 
 
-# --- programs under systemd, and Perl's ------------------------------------------------------------------------------
+# --- transient units and Perl programs ------------------------------------------------------------------------------
 
 
 def start_transient_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
@@ -148,7 +151,7 @@ def _unit_work(machine: Machine, argv: list[str]) -> Work | None:
 
 
 def _listen_work(word: str) -> Work:
-    """It answers every caller with its word, for 120 s."""
+    """Return the work of a listener that sends its word to every client for 120 s."""
 
     def work(unit: Unit) -> int:
         unit.output.append(word)
@@ -159,7 +162,10 @@ def _listen_work(word: str) -> Work:
 
 
 def probe_ports(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """`kind,address,port` each: open to a listener's word, taken by an Engine in the swarm, or closed."""
+    """Probe ports, given as `kind,address,port`.
+
+    The result is "open" if a listener sends the word, "taken" by an Engine in the swarm, or "closed".
+    """
     word, targets = rest[1], [target.split(",") for target in rest[2:]]
     lines = (
         f"{kind},{address},{port} {_port_state(machine, word, address, port)}\n" for kind, address, port in targets

@@ -1,4 +1,4 @@
-"""A simulated host's SSH server: its own host key, one user with one key, commands without a terminal."""
+"""Simulate a host's SSH server: its own host key, one user with one key, commands without a terminal."""
 
 import contextlib
 import logging
@@ -16,13 +16,13 @@ from lab.simulated.commands import run_line
 from lab.simulated.machine import Machine
 
 LOGIN_USER, LOG_CHANNEL = "geschke", "lab.simulated.ssh_server"
-BYTE_ERRORS = "surrogateescape"  # bytes that are no UTF-8 go to the disk and back as they are
+BYTE_ERRORS = "surrogateescape"  # keeps bytes that are not UTF-8 unchanged on the way to the disk and back
 CHUNK_SIZE = 2**16  # bytes
-POLL_INTERVAL = 0.1  # seconds between two looks whether a silent host speaks again
+POLL_INTERVAL = 0.1  # seconds between checks of a silent host
 
 
 class SilenceableSocket:
-    """A caller's socket that falls silent with its host: nothing comes, nothing goes, and nobody is told."""
+    """A connection that stops transferring data while its host is silent. The client gets no error."""
 
     def __init__(self, connection: socket.socket, silent: threading.Event) -> None:
         self._socket = connection
@@ -67,7 +67,7 @@ class _Server(paramiko.ServerInterface):
         return True
 
     def _run(self, channel: paramiko.Channel, line: str) -> None:
-        """Begins at the end of its input; goes on when its connection is gone, only nobody hears of it."""
+        """Run the command after the end of its input. It continues after a disconnect, but its output is lost."""
         stdin = channel.makefile("rb").read().decode(errors=BYTE_ERRORS)
         output = run_line(self._machine, line, stdin, self._source)
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
@@ -79,15 +79,15 @@ class _Server(paramiko.ServerInterface):
 
 
 def _send_chunks(sendall: Callable[[bytes], None], data: bytes) -> None:
-    """Piece by piece: paramiko copies what is left for every packet."""
+    """Send data in chunks: paramiko copies the remaining data for every packet."""
     for start in range(0, len(data), CHUNK_SIZE):
         sendall(data[start : start + CHUNK_SIZE])
 
 
 def serve_connection(machine: Machine, host_key: Path, user_key: Path, connection: socket.socket, source: str) -> None:
-    """One connection, until it ends."""
+    """Serve one connection until it closes."""
     transport = paramiko.Transport(SilenceableSocket(connection, machine.silent))  # type: ignore[arg-type]
-    logging.getLogger(LOG_CHANNEL).setLevel(logging.CRITICAL)  # a cut is no news: it was asked for
+    logging.getLogger(LOG_CHANNEL).setLevel(logging.CRITICAL)  # do not log resets: they are injected faults
     transport.set_log_channel(LOG_CHANNEL)
     transport.add_server_key(paramiko.Ed25519Key.from_private_key_file(str(host_key)))
     key = paramiko.Ed25519Key.from_private_key_file(str(user_key))

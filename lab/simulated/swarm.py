@@ -1,6 +1,6 @@
-"""The swarm that simulated hosts share: what may be asked of it and changed; what an Engine says when it refuses.
+"""The swarm that simulated hosts share: its queries, its changes, and their errors.
 
-In: a Machine and what its Engine was asked. Out: values as the Engine API gives them, or Refused.
+In: a host and a request to its Engine. Out: values as the Engine API returns them, or EngineError.
 """
 
 import itertools
@@ -25,28 +25,28 @@ from lab.simulated.nodes import Node, Nodes, SwarmMember, node_to_api
 
 
 class Swarm:
-    """One for all hosts of a world; it begins with `init`."""
+    """The only swarm of a world. `init` creates it."""
 
     def __init__(self) -> None:
         self.mutex = threading.RLock()
         self.id = ""
         self.nodes = Nodes()
-        self.autolock = False  # a manager that comes back waits for the key
-        self.pending_joins: dict[str, dict[str, Any]] = {}  # by host, what it was told to join with
+        self.autolock = False  # a manager that restarts waits for the unlock key
+        self.pending_joins: dict[str, dict[str, Any]] = {}  # request bodies by host name
         self.tokens: dict[str, str] = {}
         self._leader = ""
         self.labels: dict[str, str] = {}
         self.version_index = 10
         self._indices = itertools.count(11)
 
-    # --- what is true, and what becomes true by itself ---
+    # --- state, and changes that happen automatically ---
 
     def node_of(self, machine: SwarmMember) -> Node | None:
         with self.mutex:
             return self.nodes.of_machine(machine)
 
     def leader(self) -> str:
-        """A node's ID, "" without quorum; the next manager when the last leader is away."""
+        """Return the ID of the leader, "" without quorum. If the last leader is down, elect the next manager."""
         if not self.nodes.has_quorum():
             return ""
         if self._leader not in self.nodes or not self.nodes[self._leader].is_reachable:
@@ -54,7 +54,7 @@ class Swarm:
         return self._leader
 
     def daemon_started(self, machine: SwarmMember) -> None:
-        """A daemon has started: with autolock, a manager waits for the key."""
+        """Register a started daemon. With autolock, a manager then waits for the unlock key."""
         with self.mutex:
             node = self.nodes.of_machine(machine)
             if node is not None:
@@ -63,12 +63,12 @@ class Swarm:
             self.finish_join(machine)
 
     def add_ghost(self, machine: SwarmMember) -> None:
-        """A fault: what remains when a host left by force and joined again."""
+        """Inject a fault: the stale node that remains when a host left by force and joined again."""
         with self.mutex:
             self._add_node(None, machine.name, machine.address, machine.engine_version)
 
     def drain(self, machine: SwarmMember) -> bool:
-        """By somebody else, at a manager's own prompt; whether there was a node to drain."""
+        """Drain the node as another user would. Return False if there was no active node."""
         with self.mutex:
             node = self.nodes.of_machine(machine)
             if node is None or node.availability == "drain":
@@ -77,7 +77,7 @@ class Swarm:
             return True
 
     def lock_manager(self, machine: SwarmMember) -> bool:
-        """A fault: its manager came back without its key; whether there is one here to be locked."""
+        """Inject a fault: the manager restarted without its key. Return False if no manager could be locked."""
         with self.mutex:
             node = self.nodes.of_machine(machine)
             if node is None or not node.is_manager or node.is_locked:
@@ -85,7 +85,7 @@ class Swarm:
             node.is_locked = True
             return True
 
-    # --- what is asked ---
+    # --- queries ---
 
     def local_info(self, machine: SwarmMember) -> dict[str, Any]:
         with self.mutex:
@@ -128,7 +128,7 @@ class Swarm:
             node = self.nodes.find(key)
             return node_to_api(node, node.id == self.leader())
 
-    # --- what is changed ---
+    # --- changes ---
 
     def init(self, machine: SwarmMember, advertise: str = "") -> str:
         with self.mutex:
@@ -140,7 +140,7 @@ class Swarm:
             return node.id
 
     def join(self, machine: SwarmMember, body: dict[str, Any]) -> None:
-        """Raises Refused before anything has changed; the rest is `joined`."""
+        """Request to join; `finish_join` does the rest. Raises EngineError before anything has changed."""
         with self.mutex:
             self._require_outside(machine)
             if machine.name in self.pending_joins:
@@ -151,7 +151,7 @@ class Swarm:
             self.pending_joins[machine.name] = body
 
     def finish_join(self, machine: SwarmMember) -> None:
-        """A daemon that is down goes on with its join when it is back."""
+        """Finish a requested join. While the daemon is down, the join waits for its next start."""
         with self.mutex:
             body = self.pending_joins.pop(machine.name, None) if machine.engine_version else None
             if body is None:
@@ -177,7 +177,10 @@ class Swarm:
             node.machine, node.is_locked = None, False
 
     def update_node(self, machine: SwarmMember, key: str, index: int, spec: dict[str, Any]) -> tuple[Node, str]:
-        """The node, and the role it had. Demotion takes its place at once; on real managers it takes a while."""
+        """Update a node and return it with its old role.
+
+        A demotion takes effect immediately, unlike on real managers.
+        """
         with self.mutex:
             self._require_manager(machine)
             node = self.nodes.find(key)
@@ -209,7 +212,7 @@ class Swarm:
             del self.nodes[node.id]
 
     def set_labels(self, machine: SwarmMember, index: int, labels: dict[str, str]) -> None:
-        """The swarm's own labels."""
+        """Replace the swarm's own labels."""
         with self.mutex:
             self._require_manager(machine)
             if index != self.version_index:
@@ -222,7 +225,7 @@ class Swarm:
             if node is not None:
                 node.is_locked = False
 
-    # --- ---
+    # --- helpers ---
 
     def _add_node(self, machine: SwarmMember | None, hostname: str, address: str, engine: str) -> Node:
         node = Node(secrets.token_hex(13)[:25], hostname, address, engine, machine, version_index=next(self._indices))

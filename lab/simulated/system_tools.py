@@ -1,4 +1,4 @@
-"""Files, units and packages of a simulated host, as its own tools tell of them and change them."""
+"""Simulate the tools of a host that show and change files, units, and packages."""
 
 import math
 import time
@@ -27,7 +27,7 @@ def _proc_file(machine: Machine, path: str) -> str | None:
 
 
 def print_clocks(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """The wall clock's time, and the uptime, of which the kernel leaves out what is less than a hundredth."""
+    """Print the wall clock and the uptime, which the kernel truncates to hundredths of a second."""
     now = time.time()
     return Output(0, f"{now:.9f}\n{math.floor((now - machine.booted_at) * 100) / 100:.2f} 0.00\n")
 
@@ -102,7 +102,10 @@ def reset_failed(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def restart_docker(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """A unit of docker-machine's own has no Type=notify: systemd then counts a daemon that dies at once as started."""
+    """Restart the daemon.
+
+    The unit of docker-machine has no Type=notify, so systemd counts a daemon that exits at once as started.
+    """
     started_daemon = machine.dockerd.restart()
     is_custom_unit = machine.dockerd.unit_facts().fragment_path.startswith("/etc/")
     return Output() if started_daemon or is_custom_unit else Output(1, "", "Job for docker.service failed.\n")
@@ -119,7 +122,7 @@ def print_journal(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def dpkg_query(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """With the one format that is asked for: status, name, version."""
+    """Print status, name, and version: the only supported format."""
     names = rest[rest.index("-f") + 2 :]
     packages = {name: machine.packages[name] for name in names if name in machine.packages}
     lines = "".join(f"{package.state} |{name}|{package.version}\n" for name, package in packages.items())
@@ -129,7 +132,7 @@ def dpkg_query(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def dpkg_audit(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Words of dpkg's own about each package that is not finished."""
+    """Print a message for each unfinished package, as dpkg does."""
     unfinished = [name for name, package in machine.packages.items() if package.state != "ii"]
     return Output(
         0, f"The following packages have been unpacked but not yet configured.\n {unfinished}\n" if unfinished else ""

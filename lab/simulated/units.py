@@ -1,4 +1,4 @@
-"""Transient units of a simulated host's systemd: they run in threads of their own, whatever becomes of connections."""
+"""Transient units of a simulated host's systemd. They run in their own threads, independent of connections."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Unit:
-    """`about`: its description; `code`: its exit status once it has ended; `over`: set when it is to end."""
+    """A transient unit. `stop_requested` is set to end its work."""
 
     name: str
     description: str = ""
@@ -18,7 +18,7 @@ class Unit:
     stop_requested: threading.Event = field(default_factory=threading.Event)
 
     def wait(self, seconds: float) -> bool:
-        """Whether it may go on after so long."""
+        """Wait for that many seconds. Return False if the unit has to stop."""
         return not self.stop_requested.wait(seconds)
 
 
@@ -26,14 +26,14 @@ Work = Callable[[Unit], int]
 
 
 class Units:
-    """Started with RemainAfterExit: one that ended well stays "exited" until it is stopped."""
+    """Units started with RemainAfterExit: a successful one stays "exited" until it is stopped."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._units: dict[str, Unit] = {}
 
     def start(self, name: str, work: Work, description: str = "") -> bool:
-        """False when there is one of this name already."""
+        """Start a unit. Return False if a unit of this name exists."""
         with self._lock:
             if name in self._units:
                 return False
@@ -50,7 +50,7 @@ class Units:
         return unit is not None and unit.sub_state == "running"
 
     def stop(self, name: str) -> bool:
-        """Ends it; a failed one stays known as such."""
+        """Stop a unit. A failed one stays in the state "failed"."""
         unit = self.get(name)
         if unit is None:
             return False
@@ -68,7 +68,7 @@ class Units:
             return unit is not None
 
     def power_off(self) -> None:
-        """As a reboot: no transient unit is known any more."""
+        """Forget all transient units, as a reboot does."""
         with self._lock:
             units, self._units = list(self._units.values()), {}
         for unit in units:

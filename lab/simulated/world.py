@@ -1,4 +1,4 @@
-"""All simulated hosts with the swarm they share and the history of what was done to them. State; no sockets here."""
+"""All simulated hosts, the swarm they share, and the history of their changes. No sockets."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import cycle
@@ -11,9 +11,10 @@ from lab.simulated.swarm import Swarm
 
 
 class World:
-    """`tls`: by host name, the files of /etc/docker that its daemon serves with; `ages`: of one host after the other's
+    """The simulated hosts and their surroundings.
 
-    Engine, from the first again when there are more hosts.
+    `tls` maps host names to the TLS files of their daemons. `ages` are the Engine ages of the hosts in turn; they
+    repeat if there are more hosts.
     """
 
     def __init__(
@@ -26,7 +27,7 @@ class World:
         self.pace = pace or Pace()
         self.history = History()
         self.swarm = Swarm()
-        self.slow_joins: set[str] = set()  # a fault: names of hosts whose join goes on after the Engine's patience
+        self.slow_joins: set[str] = set()  # a fault: names of hosts whose join continues after the Engine's timeout
         self.machines: dict[str, Machine] = {
             host.name: Machine(host, self, tls.get(host.name, {}), age) for host, age in zip(hosts, cycle(ages))
         }

@@ -1,4 +1,4 @@
-"""A number that grows with each change. Whoever looks again later misses none, also of those in between."""
+"""A version number that grows with each change, so that a client that polls later misses none."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ class ChangeNotifier:
         self._changed = asyncio.Event()
 
     async def wait_for_change(self, version: int, seconds: float) -> int:
-        """The version once there is a later one than this, or the same when there is none in so many seconds."""
+        """Return the version as soon as it is later than this one, or unchanged after that many seconds."""
         if self.version == version:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), seconds)

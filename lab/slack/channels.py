@@ -1,4 +1,4 @@
-"""The Web API's channels: which there are, who is in them. As lab.slack.methods: arguments and state in, answer out."""
+"""Web API methods for channels and their members. Arguments and state in, response out."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def list_members(arguments: dict[str, Any], state: SlackState) -> Answer:
 
 
 def join_channel(arguments: dict[str, Any], state: SlackState) -> Answer:
-    """Whoever is in already stays in, and is told so."""
+    """Join a channel. A member stays a member and gets a warning."""
     channel, bot_user = _find_channel(arguments, state), state.app["bot_user"]
     if channel.get("is_archived"):
         raise SlackError("is_archived")

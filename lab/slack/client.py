@@ -1,4 +1,4 @@
-"""A person's and a test's way to the stand-in: say, press, see, wait."""
+"""A client of the fake Slack for users and tests: say, press, see, wait."""
 
 import time
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class VisibleMessage:
 
     @property
     def plain_text(self) -> str:
-        """All words of the blocks, as a person reads them from top to bottom."""
+        """Return all text of the blocks, from top to bottom."""
         return "\n".join(line for block in self.raw["blocks"] for line in _texts(block))
 
     @property
@@ -41,34 +41,34 @@ class VisibleMessage:
 
     @property
     def actions(self) -> dict[str, str]:
-        """A button's label -> its action_id."""
+        """Return label -> action_id of the buttons."""
         rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
         buttons = [element for row in rows for element in row if element["type"] == "button"]
         return {button["text"]["text"]: button.get("action_id", "") for button in buttons}
 
 
 class Workspace:
-    """The stand-in at `url`."""
+    """The fake Slack at `url`."""
 
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(base_url=self.url, timeout=30, trust_env=False)
 
     def say(self, user: str, channel: str, text: str, **more: Any) -> dict[str, Any]:
-        """A slash command, or, without a slash, a mention. Returns `acked`, `seconds`, `payload`, `delivered`.
+        """Send a slash command or, without a slash, a mention.
 
-        `more`: a mention's `metadata`.
+        Returns `acked`, `seconds`, `payload`, `delivered`. `more` is a mention's `metadata`.
         """
         return self._post("/lab/say", user=user, channel=channel, text=text, **more)
 
     def press(self, user: str, message: VisibleMessage, button: str, **forged: str) -> dict[str, Any]:
-        """A button of `message` as it was seen; raises httpx.HTTPStatusError when the user sees it no more."""
+        """Press a button of a message. Raises httpx.HTTPStatusError if the user no longer sees it."""
         return self._post(
             "/lab/press", user=user, ts=message.ts, action_id=message.actions.get(button, ""), forged=forged
         )
 
     def press_in_view(self, user: str, view: dict[str, Any], action_id: str) -> dict[str, Any]:
-        """A button of a modal or of the home tab, one of `views`."""
+        """Press a button of a modal or of the home tab, one of `views`."""
         return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id)
 
     def visible_messages(self, user: str, channel: str) -> list[VisibleMessage]:
@@ -83,7 +83,7 @@ class Workspace:
         seconds: float = 10,
         after: str = "",
     ) -> VisibleMessage:
-        """The newest message that says it, once there is one. `after`: only younger ones than this ts."""
+        """Return the newest message that matches, once there is one. `after` ignores messages up to this ts."""
 
         def matches(message: VisibleMessage) -> bool:
             return (
@@ -103,18 +103,18 @@ class Workspace:
             time.sleep(0.05)
 
     def submit(self, user: str, view_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Returns what the app answered to it, in `payload`."""
+        """Submit a modal and return the app's response in `payload`."""
         return self._post("/lab/submit", user=user, view_id=view_id, values=values)
 
     def open_home(self, user: str) -> dict[str, Any]:
         return self._post("/lab/home", user=user)
 
     def views(self, user: str) -> list[dict[str, Any]]:
-        """Modals and the home tab, as this user has them."""
+        """Return the modals and the home tab of this user."""
         return list(self._http.get("/lab/views", params={"user": user}).json())
 
     def calls(self, method: str = "") -> list[dict[str, Any]]:
-        """What the app called so far."""
+        """Return the calls that the app has made so far."""
         recorded = self._http.get("/lab/calls").json()["calls"]
         return [call for call in recorded if not method or call["method"] == method]
 
@@ -122,14 +122,14 @@ class Workspace:
         return int(self._http.get("/lab/calls").json()["sockets"])
 
     def pong_count(self) -> int:
-        """How many pings of the app's were answered."""
+        """Return how many of the app's pings were answered."""
         return int(self._http.get("/lab/calls").json()["pongs"])
 
     def set_fault(self, kind: str, **more: Any) -> None:
         self._post("/lab/fault", kind=kind, **more)
 
     def pending_faults(self) -> set[tuple[str, str]]:
-        """Kind and method of those that have not happened as often yet as they were asked for."""
+        """Return kind and method of the faults that have not happened often enough yet."""
         pending = self._http.get("/lab/faults").json()["set"]
         return {(fault["kind"], fault["method"]) for fault in pending}
 
@@ -137,11 +137,11 @@ class Workspace:
         self._post("/lab/fault", clear=True)
 
     def set_channel(self, channel: str, *, archived: bool = False, app: bool = True) -> None:
-        """Archived, and whether the app is in it."""
+        """Set whether a channel is archived, and whether the app is a member."""
         self._post("/lab/channel", channel=channel, archived=archived, app=app)
 
     def set_group(self, group: str, *users: str) -> None:
-        """Who is in a user group from now on."""
+        """Set the members of a user group."""
         self._post("/lab/group", group=group, users=users)
 
     def delete_message(self, message: VisibleMessage) -> None:
@@ -155,7 +155,7 @@ class Workspace:
 
 
 def _texts(block: Any) -> list[str]:
-    """Texts in reading order; a table row is one line."""
+    """Return texts in reading order, a table row as one line."""
     if isinstance(block, list):
         return [line for inner in block for line in _texts(inner)]
     if not isinstance(block, dict):

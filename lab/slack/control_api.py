@@ -1,6 +1,7 @@
-"""What people and tests do: say, press, submit, see; and what they ask to go wrong. Each handler takes what was said
+"""The control API for people and tests: say, press, submit, see, and inject faults.
 
-and returns what is answered; what Slack would not let people do is a 409, what makes no sense a 400.
+Each handler takes a payload and returns the response. What Slack would not let people do is a 409, an invalid request a
+400.
 """
 
 from collections.abc import Awaitable, Callable
@@ -33,7 +34,7 @@ class ControlApi:
         ]
 
     async def say(self, arguments: Arguments) -> Any:
-        """A slash command, or, without a slash, a mention, of which the app hears where it is."""
+        """Send a slash command or, without a slash, a mention. The app gets a mention if it is in the channel."""
         user, channel, text = arguments["user"], arguments["channel"], str(arguments["text"])
         if text.startswith("/"):
             return await self._deliver("slash_commands", user_actions.type_command(self._state, user, channel, text))
@@ -43,7 +44,7 @@ class ControlApi:
         return await self._send_event(payload) if is_member else NOT_DELIVERED
 
     async def press(self, arguments: Arguments) -> Any:
-        """Of a message, or of a view."""
+        """Press a button of a message or of a view."""
         if "view_id" in arguments:
             payload = user_actions.press_in_view(
                 self._state, arguments["user"], arguments["view_id"], arguments["action_id"]
@@ -98,24 +99,24 @@ class ControlApi:
         return {"users": list(self._state.users.values()), "channels": list(self._state.channels.values())}
 
     async def channel(self, arguments: Arguments) -> Any:
-        """Somebody archives a channel, or takes the app out of it, or puts that right again."""
+        """Archive a channel, remove the app from it, or undo that."""
         self._state.update_channel(arguments["channel"], archived=arguments["archived"], app=arguments["app"])
         self._slack.changes.notify()
         return {}
 
     async def group(self, arguments: Arguments) -> Any:
-        """Somebody changes who is in a user group."""
+        """Change the members of a user group."""
         self._state.groups[arguments["group"]]["users"] = arguments["users"]
         return {}
 
     async def remove(self, arguments: Arguments) -> Any:
-        """A user deletes a message."""
+        """Delete a message as a user."""
         self._state.messages.pop(arguments["ts"], None)
         self._slack.changes.notify()
         return {}
 
     async def _send_event(self, payload: Arguments) -> Arguments:
-        """An event: the app hears of those it subscribed to."""
+        """Send an event to the app if it subscribed to it."""
         is_subscribed = payload["event"]["type"] in self._state.manifest.events
         return await self._deliver("events_api", payload) if is_subscribed else NOT_DELIVERED
 

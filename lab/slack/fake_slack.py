@@ -1,4 +1,4 @@
-"""The stand-in's parts, which its servers share: what it remembers, does wrong, was asked, and who is connected."""
+"""The parts of the fake Slack that its servers share: state, faults, recorded calls, and connections."""
 
 import time
 from pathlib import Path
@@ -19,5 +19,5 @@ class FakeSlack:
         self.calls: list[dict[str, Any]] = []
 
     def record_call(self, method: str, arguments: dict[str, Any], outcome: Any) -> None:
-        """What the app called, for those who ask later."""
+        """Record a call of the app."""
         self.calls.append({"method": method, "at": time.time(), "arguments": arguments, "outcome": outcome})

@@ -1,4 +1,4 @@
-"""What the stand-in does wrong on demand, as Slack now and then does. Values; the servers ask them."""
+"""Faults that the fake Slack injects on demand, as they occur in the real one. Values only."""
 
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -8,9 +8,10 @@ FaultKind = Literal["ratelimited", "server_error", "drop_reply", "latency", "awa
 
 @dataclass
 class Fault:
-    """`method`: of the Web API, "response" for response URLs, "upload" for files' bytes, "socket" for Socket Mode, "*"
+    """A fault. Raises ValueError for invalid values.
 
-    for all; `times` left, -1 until it is cleared; `seconds`: Retry-After, the latency, or how late. Raises ValueError.
+    `method` is one of the Web API, "response" for response URLs, "upload" for file contents, "socket" for Socket Mode,
+    or "*" for all. `times` are left, -1 until it is cleared. `seconds` is the Retry-After, the latency, or the delay.
     """
 
     kind: FaultKind
@@ -20,9 +21,9 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(FaultKind):
-            raise ValueError(f"there is no fault {self.kind}, but {', '.join(get_args(FaultKind))}, disconnect, deafen")
+            raise ValueError(f"no fault {self.kind}; faults: {', '.join(get_args(FaultKind))}, disconnect, deafen")
         if not isinstance(self.times, int) or self.times == 0 or not self.seconds >= 0:
-            raise ValueError("times is a number of times, or -1; seconds are 0 or more")
+            raise ValueError("times must be positive or -1, and seconds must not be negative")
 
 
 class Faults:
@@ -39,11 +40,11 @@ class Faults:
         return list(self._active)
 
     def is_active(self, method: str, kind: FaultKind) -> bool:
-        """Whether it is set, without using it up."""
+        """Return whether a fault is set, without consuming it."""
         return any(fault.kind == kind and fault.method in ("*", method) for fault in self._active)
 
     def consume(self, method: str, *kinds: FaultKind) -> Fault | None:
-        """The first of these kinds that is set for the method; it counts as used."""
+        """Return the first of these kinds that is set for the method, and count it as used."""
         for fault in self._active:
             if fault.kind in kinds and fault.method in ("*", method):
                 fault.times -= 1

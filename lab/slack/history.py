@@ -1,4 +1,4 @@
-"""The Web API's reading of messages, page by page. As lab.slack.methods: arguments and state in, an answer out."""
+"""Web API methods that read messages page by page. Arguments and state in, response out."""
 
 import base64
 import binascii
@@ -7,12 +7,12 @@ from typing import Any
 from lab.slack.state import Message, SlackError, SlackState
 
 Answer = dict[str, Any]
-HISTORY_LIMITS, REPLIES_LIMITS = (100, 999), (1000, 1000)  # a page's messages: without a limit, and at most
-CURSOR_PREFIX = "next_ts:"  # in a cursor, before the ts at which the next page begins
+HISTORY_LIMITS, REPLIES_LIMITS = (100, 999), (1000, 1000)  # messages per page: default and maximum
+CURSOR_PREFIX = "next_ts:"  # in a cursor, followed by the ts where the next page starts
 
 
 def channel_history(arguments: dict[str, Any], state: SlackState) -> Answer:
-    """Newest first, without what stands in threads alone."""
+    """Return messages newest first, without plain thread replies."""
     channel = state.joined_channel(arguments.get("channel", ""))["id"]
     roots = [
         message
@@ -28,7 +28,7 @@ def channel_history(arguments: dict[str, Any], state: SlackState) -> Answer:
 
 
 def thread_replies(arguments: dict[str, Any], state: SlackState) -> Answer:
-    """Oldest first; what is answered leads each page."""
+    """Return replies oldest first. The parent message leads each page."""
     channel = state.joined_channel(arguments.get("channel", ""))["id"]
     parent = state.find_message(channel, state.resolve_thread(channel, {"thread_ts": arguments.get("ts") or "0"}))
     thread = [
@@ -41,7 +41,7 @@ def thread_replies(arguments: dict[str, Any], state: SlackState) -> Answer:
 
 
 def _filter_by_time(messages: list[Message], arguments: dict[str, Any]) -> list[Message]:
-    """Without those at `oldest` and `latest` themselves, unless the app wants them."""
+    """Return messages between `oldest` and `latest`, exclusive unless `inclusive` is set."""
     try:
         oldest = float(arguments.get("oldest") or 0)
         latest = float(arguments.get("latest") or "inf")
@@ -56,7 +56,7 @@ def _filter_by_time(messages: list[Message], arguments: dict[str, Any]) -> list[
 def _paginate(
     messages: list[Message], arguments: dict[str, Any], default_limit: int, max_limit: int
 ) -> tuple[list[Message], Answer]:
-    """From where the cursor points, and what tells of the next page."""
+    """Return one page from the cursor on, and the fields that describe the next page."""
     limit = str(arguments.get("limit") or default_limit)
     if not limit.isdigit() or not 1 <= int(limit) <= max_limit:
         raise SlackError("invalid_limit")
@@ -67,7 +67,7 @@ def _paginate(
 
 
 def _page_start(messages: list[Message], cursor: str) -> int:
-    """A message that is gone in the meantime counts as if it were there."""
+    """Return the index where the page starts, also if the message of the cursor was deleted."""
     if not cursor:
         return 0
     try:
@@ -79,11 +79,11 @@ def _page_start(messages: list[Message], cursor: str) -> int:
 
 
 def _thread_fields(message: Message, state: SlackState) -> dict[str, Any]:
-    """Of a message that was answered, how often."""
+    """Return the thread fields of a message with replies."""
     reply_count = sum(reply.thread_ts == message.ts and not reply.only_user for reply in state.messages.values())
     return {"thread_ts": message.ts, "reply_count": reply_count} if reply_count else {}
 
 
 def is_true(value: Any) -> bool:
-    """Forms carry "true" and "1"."""
+    """Parse a boolean argument. Forms carry "true" or "1"."""
     return str(value).lower() in ("true", "1")

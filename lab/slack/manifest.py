@@ -1,4 +1,4 @@
-"""The app's manifest, as far as the stand-in keeps to it: what the app may call, and what it is told of."""
+"""The app's manifest, as far as the fake Slack enforces it: scopes and event subscriptions."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Slack's Web API: a function a method. Arguments and state in, an answer or SlackRefuses out."""
+"""Slack's Web API, one function per method. Arguments and state in, response or SlackError out."""
 
 import re
 from collections.abc import Callable
@@ -24,7 +24,7 @@ SCOPES = {
 
 
 def call_method(method: str, arguments: Arguments, token: str, state: SlackState) -> Answer:
-    """Raises SlackRefuses: a wrong token, a missing scope, or what the method itself refuses."""
+    """Call a method. Raises SlackError for a wrong token, a missing scope, or an error of the method itself."""
     handler = METHODS.get(method)
     if handler is None:
         raise SlackError("unknown_method", req_method=method)
@@ -66,7 +66,7 @@ def _post_ephemeral(arguments: Arguments, state: SlackState) -> Answer:
 
 
 def _update_message(arguments: Arguments, state: SlackState) -> Answer:
-    """A text alone takes the blocks away; what is not given besides stays."""
+    """Update a message. Text alone removes the blocks; other fields stay unless they are given."""
     message = _find_own_message(arguments, state, "cant_update_message")
     if len(str(arguments.get("text") or "")) > MAX_EDITED_TEXT:
         raise SlackError("msg_too_long")
@@ -83,7 +83,7 @@ def _delete_message(arguments: Arguments, state: SlackState) -> Answer:
 
 
 def respond_to_url(arguments: Arguments, url: ResponseUrl, state: SlackState) -> None:
-    """To a response_url: an answer of its own, or in the place of the message whose button was pressed, or none."""
+    """Use a response_url: post a new message, or replace or delete the one whose button was pressed."""
     original = state.messages.get(url.message_ts)
     if original and arguments.get("delete_original"):
         del state.messages[original.ts]
@@ -97,7 +97,7 @@ def respond_to_url(arguments: Arguments, url: ResponseUrl, state: SlackState) ->
 
 
 def _find_own_message(arguments: Arguments, state: SlackState, error_code: str) -> Message:
-    """The app's own message."""
+    """Return the app's own message. Raises SlackError if there is none."""
     channel = state.writable_channel(arguments.get("channel", ""))["id"]
     message = state.find_message(channel, arguments.get("ts", ""))
     if message.user != state.app["bot_user"]:
@@ -106,7 +106,7 @@ def _find_own_message(arguments: Arguments, state: SlackState, error_code: str) 
 
 
 def _build_message(arguments: Arguments, state: SlackState, channel: str) -> Message:
-    """A message's content, checked as Slack checks it."""
+    """Return the content of a message after Slack's checks."""
     text, blocks = str(arguments.get("text") or ""), arguments.get("blocks") or []
     if not text and not blocks:
         raise SlackError("no_text")

@@ -1,6 +1,6 @@
-"""The stand-in for Slack on loopback: Web API, Socket Mode, response URLs, a control API, and the page.
+"""The fake Slack on loopback: Web API, Socket Mode, response URLs, a control API, and a web page.
 
-It is a stand-in: the product is given its address in SLACK_API_URL, and knows nothing else of it.
+The product gets its address in SLACK_API_URL and does not know that it is fake.
 """
 
 import socket
@@ -24,18 +24,18 @@ def build_app(slack: FakeSlack) -> Starlette:
 
 
 def serve(port: int, config: Path | None = None, say: Callable[[str], None] = print) -> None:
-    """Until SIGTERM or Ctrl-C. Raises OSError when the port is taken, NoWorkspace when the file is none."""
+    """Serve until SIGTERM or Ctrl-C. Raises OSError if the port is in use, InvalidWorkspace for an invalid file."""
     slack = FakeSlack(config)
 
     class Connection(WebSocketsSansIOProtocol):
-        """One that does not answer pings while it is to be deaf."""
+        """A WebSocket connection that does not answer pings while it is deafened."""
 
         def handle_ping(self) -> None:
             if slack.socket_mode.can_receive(self.client):
                 slack.socket_mode.pong_count += 1
                 super().handle_ping()
             else:
-                self.conn.data_to_send()  # the pong, which would go out with whatever comes next
+                self.conn.data_to_send()  # drop the pong, which would go out with the next data
 
     listener = socket.create_server(("127.0.0.1", port))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"

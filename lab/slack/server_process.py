@@ -1,4 +1,4 @@
-"""The stand-in as a process of its own, for as long as a test or the demo needs it."""
+"""The fake Slack as a separate process, for a test or the demo."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ START_TIMEOUT = 15  # seconds
 
 @contextmanager
 def run_fake_slack(port: int = 0, config: Path | None = None) -> Iterator[Workspace]:
-    """On a free port unless one is given."""
+    """Run the fake Slack until the block ends, on a free port by default."""
     port = port or free_port()
     config_arguments = ["--config", str(config)] if config else []
     process = subprocess.Popen(
@@ -53,4 +53,4 @@ def _wait_until_ready(workspace: Workspace, process: "subprocess.Popen[bytes]") 
             return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise RuntimeError("the stand-in for Slack did not start")
+    raise RuntimeError("the fake Slack did not start")

@@ -1,4 +1,4 @@
-"""Socket Mode: the app's connections, and the envelopes that go to any one of them until it acknowledges."""
+"""Socket Mode: the app's connections, and the envelopes that go to one of them until it acknowledges."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab.slack.faults import Faults
 
-ACK_TIMEOUT = 3.0  # seconds Slack waits for an acknowledgement
-CLOSED_ERRORS = (WebSocketDisconnect, RuntimeError, OSError)  # what a connection that is closing raises
+ACK_TIMEOUT = 3.0  # seconds that Slack waits for an acknowledgement
+CLOSED_ERRORS = (WebSocketDisconnect, RuntimeError, OSError)  # raised by a connection that is closing
 Envelope = dict[str, Any]
 
 
@@ -19,7 +19,9 @@ class SocketMode:
         self._faults = faults
         self._connections: list[WebSocket] = []
         self.pong_count = 0
-        self._deafened: set[tuple[str, int]] = set()  # by the caller's address: these stay so while they last
+        self._deafened: set[tuple[str, int]] = (
+            set()
+        )  # connections by client address that stay deafened until they close
         self._acks: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._next_connection = 0
 
@@ -28,7 +30,7 @@ class SocketMode:
         return len(self._connections)
 
     async def serve(self, socket: WebSocket) -> None:
-        """One connection's life."""
+        """Serve one connection until it closes."""
         if self._faults.is_active("socket", "away"):
             return await socket.close()
         await socket.accept()
@@ -47,7 +49,7 @@ class SocketMode:
             self._deafened.discard(_client_address(socket))
 
     async def deliver(self, kind: str, payload: dict[str, Any]) -> dict[str, Any]:
-        """Sends an envelope; what the app answered, `acked`, `seconds`. Late and repeated if a fault says so."""
+        """Send an envelope and return the app's response, `acked`, and `seconds`. Faults delay or repeat it."""
         delay = self._faults.consume("socket", "late")
         if delay:
             await asyncio.sleep(delay.seconds)
@@ -57,7 +59,7 @@ class SocketMode:
         started_at = loop.time()
         try:
             if not await self._send(envelope):
-                return {"acked": False, "seconds": 0.0, "payload": {}}  # Slack tells its user at once
+                return {"acked": False, "seconds": 0.0, "payload": {}}  # the user gets an error immediately
             if self._faults.consume("socket", "repeat"):
                 await self._send(envelope)
                 await self._send({**envelope, "envelope_id": str(uuid.uuid4()), "retry_attempt": 1})
@@ -69,27 +71,27 @@ class SocketMode:
         return {"acked": True, "seconds": loop.time() - started_at, "payload": response}
 
     def deafen(self) -> None:
-        """The connections that there are hear nothing more and get no pong, though they stay open; new ones do."""
+        """Stop delivering to the present connections and answering their pings. They stay open; new ones work."""
         self._deafened |= set(map(_client_address, self._connections))
 
     def can_receive(self, address: tuple[str, int] | None) -> bool:
         return address not in self._deafened and not self._faults.is_active("socket", "deaf")
 
     async def disconnect(self, reason: str) -> None:
-        """As Slack refreshes its connections: it says so, and closes."""
+        """Announce a disconnect and close all connections, as Slack does to refresh them."""
         for socket in list(self._connections):
             with contextlib.suppress(*CLOSED_ERRORS):
                 await socket.send_json({"type": "disconnect", "reason": reason, "debug_info": {}})
             await self._close(socket)
 
     async def cut_if_away(self) -> None:
-        """Without a word."""
+        """Close connections whose app does not respond, without notice."""
         if self._faults.is_active("socket", "away"):
             for socket in list(self._connections):
                 await self._close(socket)
 
     async def _send(self, envelope: Envelope) -> bool:
-        """To any one connection, each in turn, that is not just closing; whether there is one."""
+        """Send to one open connection, in turn. Return False if there is none."""
         while self._connections:
             self._next_connection += 1
             socket = self._connections[self._next_connection % len(self._connections)]

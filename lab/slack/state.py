@@ -1,4 +1,4 @@
-"""What the stand-in remembers: the team of a small file, and the messages since. Values and lookups; no HTTP here."""
+"""The state of the fake Slack: the team from a small file, and the messages since. Values and lookups, no HTTP."""
 
 import itertools
 import time
@@ -11,17 +11,17 @@ import yaml
 from lab.slack import manifest
 
 DEFAULT_CONFIG = Path(__file__).with_name("workspace.yaml")
-RESPONSE_URL_USES, RESPONSE_URL_MINUTES = 5, 30  # of a response_url
-BROADCAST_SUBTYPE = "thread_broadcast"  # of what answers in a thread, and stands in the channel as well
-TRIGGER_TTL = 3.0  # seconds a trigger_id is good for, once
+RESPONSE_URL_USES, RESPONSE_URL_MINUTES = 5, 30  # uses and lifetime of a response_url
+BROADCAST_SUBTYPE = "thread_broadcast"  # a thread reply that is also sent to the channel
+TRIGGER_TTL = 3.0  # seconds that a trigger_id is valid, for one use
 
 
 class InvalidWorkspace(Exception):
-    """The file, and what is wrong with it."""
+    """The workspace file is invalid. The text names the file and the problem."""
 
 
 class SlackError(Exception):
-    """Slack's own error code, and what goes with it."""
+    """Slack's own error code, with its fields."""
 
     def __init__(self, error: str, **more: Any) -> None:
         super().__init__(error)
@@ -31,7 +31,7 @@ class SlackError(Exception):
 
 @dataclass
 class Message:
-    """`to`: the one user who sees it, "" for all in the channel; `thread`: the ts of what it answers."""
+    """A message. `only_user` is the user who sees it, "" for all. `thread_ts` is the ts of its parent, "" for none."""
 
     ts: str
     channel: str
@@ -73,7 +73,7 @@ class Message:
 
 @dataclass
 class ResponseUrl:
-    """`message`: the ts of the one whose button was pressed, "" of a slash command's."""
+    """A response_url. `message_ts` is the message whose button was pressed, "" for a slash command."""
 
     user: str
     channel: str
@@ -90,7 +90,7 @@ class Trigger:
 
 
 class SlackState:
-    """`config`: of the team; paths in it are relative to it. Raises NoWorkspace."""
+    """The state. Paths in the `config` of the team are relative to it. Raises InvalidWorkspace."""
 
     def __init__(self, config: Path | None = None) -> None:
         path = config or DEFAULT_CONFIG
@@ -105,7 +105,7 @@ class SlackState:
         self.triggers: dict[str, Trigger] = {}
         self.views: dict[str, dict[str, Any]] = {}
         self.files: dict[str, dict[str, Any]] = {}
-        self.base_url = ""  # where this server is reached
+        self.base_url = ""  # the server's own URL
         self._ids = itertools.count(1)
         self._last_ts = 0.0
         for channel in self.channels.values():
@@ -121,7 +121,7 @@ class SlackState:
         self.manifest = manifest.read_manifest(folder / self.app["manifest"])
 
     def new_ts(self) -> str:
-        """Slack's timestamps are IDs: no two are the same, and they grow."""
+        """Return a new timestamp. Slack's timestamps are IDs: unique and increasing."""
         self._last_ts = max(time.time(), self._last_ts + 0.000001)
         return f"{self._last_ts:.6f}"
 
@@ -137,7 +137,7 @@ class SlackState:
         self.messages[message.ts] = message
 
     def joined_channel(self, channel: Any) -> dict[str, Any]:
-        """One that the app is in. A user's ID stands for their direct messages with it."""
+        """Return a channel that the app is a member of. A user ID stands for their direct messages with the app."""
         joined = self.channels.get(str(channel)) or self._direct_channel(str(channel))
         if joined is None:
             raise SlackError("channel_not_found")
@@ -146,7 +146,7 @@ class SlackState:
         return joined
 
     def writable_channel(self, channel: Any) -> dict[str, Any]:
-        """One that the app may write into."""
+        """Return a channel that the app may post to."""
         joined = self.joined_channel(channel)
         if joined.get("is_archived"):
             raise SlackError("is_archived")
@@ -161,7 +161,7 @@ class SlackState:
         return self.channels.setdefault(f"D{profile['id']}", {"id": f"D{profile['id']}", **fields})
 
     def update_channel(self, channel: str, *, archived: bool, app: bool) -> None:
-        """`app`: whether it is a member."""
+        """Archive or restore a channel. `app` is whether the app is a member."""
         details, bot_user = self.channels[channel], self.app["bot_user"]
         if archived != bool(details.get("is_archived")):
             details["is_archived"] = archived
@@ -169,7 +169,7 @@ class SlackState:
         details["members"] = [member for member in details["members"] if member != bot_user] + [bot_user] * app
 
     def _post_archive_notice(self, channel: dict[str, Any]) -> None:
-        """A channel's history says when somebody archived it or brought it back."""
+        """Post the notice that Slack adds when a user archives or restores a channel."""
         verb = "archive" if channel["is_archived"] else "unarchive"
         user_id = next((user for user in channel["members"] if user != self.app["bot_user"]), "")
         self.post(Message(self.new_ts(), channel["id"], user_id, f"{verb}d the channel", subtype=f"channel_{verb}"))
@@ -181,7 +181,7 @@ class SlackState:
         return message
 
     def resolve_thread(self, channel: str, arguments: dict[str, Any]) -> str:
-        """The ts of what is to be answered, "" for none."""
+        """Return the ts of the thread to reply to, "" for none."""
         ts = str(arguments.get("thread_ts") or "")
         parent = self.messages.get(ts)
         if ts and (parent is None or parent.channel != channel or parent.only_user):
@@ -189,7 +189,7 @@ class SlackState:
         return ts
 
     def messages_visible_to(self, user: str, channel: str) -> list[Message]:
-        """What a user sees in a channel, threads included, oldest first."""
+        """Return what a user sees in a channel, threads included, oldest first."""
         if channel not in self.channels or user not in self.channels[channel]["members"]:
             return []
         return [

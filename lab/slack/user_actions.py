@@ -1,6 +1,6 @@
-"""What people do in Slack: type a command, mention the bot, press a button. Builds the payloads as Slack does.
+"""Actions of users in Slack: type a command, mention the app, press a button. Builds payloads as Slack does.
 
-Raises SlackRefuses where Slack does not let them.
+Raises SlackError where Slack would refuse.
 """
 
 import time
@@ -13,7 +13,7 @@ Payload = dict[str, Any]
 
 
 def type_command(state: SlackState, user: str, channel: str, text: str) -> Payload:
-    """`text` begins with the slash command itself."""
+    """Send a slash command. `text` starts with the command itself."""
     _require_member(state, user, channel)
     verb, _, rest = text.partition(" ")
     if verb not in state.manifest.commands:
@@ -27,7 +27,7 @@ def type_command(state: SlackState, user: str, channel: str, text: str) -> Paylo
 
 
 def mention_bot(state: SlackState, user: str, channel: str, text: str, metadata: Payload) -> Payload:
-    """It stands in the channel, whether the app hears of it or not. `metadata`: as another app could add it."""
+    """Post a mention. It stays in the channel even if the app does not get it. `metadata` is set as by another app."""
     _require_member(state, user, channel)
     message = Message(state.new_ts(), channel, user, f"<@{state.app['bot_user']}> {text}", metadata=metadata)
     state.post(message)
@@ -37,7 +37,7 @@ def mention_bot(state: SlackState, user: str, channel: str, text: str, metadata:
 
 
 def press_button(state: SlackState, user: str, ts: str, action_id: str) -> Payload:
-    """Refuses a button that is not there, or that this user does not see."""
+    """Press a button. Refuses one that does not exist or that this user cannot see."""
     message = state.messages.get(ts)
     if message is None or message not in state.messages_visible_to(user, message.channel):
         raise SlackError("message_not_found")
@@ -50,7 +50,7 @@ def press_button(state: SlackState, user: str, ts: str, action_id: str) -> Paylo
 
 
 def press_in_view(state: SlackState, user: str, view_id: str, action_id: str) -> Payload:
-    """A button of a modal, or of the home tab."""
+    """Press a button of a modal or of the home tab."""
     view = _find_view(state, user, view_id)
     container = {"type": "view", "view_id": view_id}
     return {**_block_actions(state, user, view["blocks"], action_id), "container": container, "view": view}
@@ -81,7 +81,7 @@ def _require_active(state: SlackState, user: str) -> None:
 
 
 def _require_member(state: SlackState, user: str, channel: str) -> None:
-    """People write where they are, and where that is allowed."""
+    """Raise SlackError unless the user is a member of a channel that is not archived."""
     _require_active(state, user)
     if channel not in state.channels:
         raise SlackError("channel_not_found")
@@ -116,7 +116,7 @@ def _block_actions(state: SlackState, user: str, blocks: list[Payload], action_i
 
 
 def _find_buttons(part: Any) -> Iterator[Payload]:
-    """Wherever they stand: in a row, beside a section, on a card."""
+    """Return buttons wherever they are: in a row, beside a section, on a card."""
     if isinstance(part, dict) and part.get("type") == "button":
         yield part
     elif isinstance(part, dict | list):
@@ -125,7 +125,7 @@ def _find_buttons(part: Any) -> Iterator[Payload]:
 
 
 def _find_view(state: SlackState, user: str, view_id: str) -> Payload:
-    """One that this user sees."""
+    """Return a view that this user can see."""
     view = state.views.get(view_id)
     if view is None or view["user"] != user:
         raise SlackError("no_such_view")

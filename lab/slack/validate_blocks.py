@@ -1,4 +1,4 @@
-"""What Slack refuses of one block, by its type. Pure: a block in, what is wrong with it out; raises at odd shapes."""
+"""Rules that Slack enforces on one block, by its type. Pure: a block in, problems out. Raises on unexpected shapes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +17,7 @@ Block = dict[str, Any]
 
 
 def text_length(value: Any) -> int:
-    """Characters of all texts that people see."""
+    """Return the number of visible characters."""
     if isinstance(value, list):
         return sum(map(text_length, value))
     if not isinstance(value, dict):
@@ -169,7 +169,7 @@ def _alert(block: Block) -> Iterator[str]:
 
 
 def _accept_any(block: Block) -> Iterator[str]:
-    """A divider has nothing but its type; what a chart shows is not looked at."""
+    """Accept any block of this type. A divider has only its type, and charts are not checked."""
     yield from ()
 
 

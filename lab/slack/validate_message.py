@@ -1,7 +1,7 @@
-"""What Slack refuses of blocks, and where it takes which: pure, from its documents and the field.
+"""Rules that Slack enforces on the blocks of a message or view, from its documentation and from observation. Pure.
 
-Every limit is a name here or in lab.slack.texts. `problems` is for all of a message's or a view's blocks; what one
-block may hold stands in lab.slack.layouts.
+Every limit has a name here or in lab.slack.validate_text. `find_problems` checks all blocks of a message or view;
+lab.slack.validate_blocks checks the content of one block.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from lab.slack.validate_blocks import CHECKS, Block, text_length
 from lab.slack.validate_text import ID
 
 Surface = Literal["message", "modal", "home"]
-MAX_MESSAGE_BLOCKS, MAX_VIEW_BLOCKS = 50, 100  # of a message, of a view
+MAX_MESSAGE_BLOCKS, MAX_VIEW_BLOCKS = 50, 100  # blocks per message and per view
 MAX_BLOCKS_TEXT, MAX_TEXT, MAX_EDITED_TEXT, MAX_MARKDOWN_TEXT, MAX_CHARTS = 13_200, 40_000, 4_000, 12_000, 2
 ALL_SURFACES: tuple[Surface, ...] = ("message", "modal", "home")
 ALLOWED_SURFACES: dict[str, tuple[Surface, ...]] = {
@@ -27,7 +27,7 @@ BLOCK_TYPES = tuple(ALLOWED_SURFACES)
 
 
 def find_problems(blocks: Any, surface: Surface = "message") -> list[str]:
-    """What is wrong with them, nothing with good ones. The first word of each is Slack's error code."""
+    """Return the problems of blocks, nothing for valid ones. Each starts with Slack's error code."""
     if not isinstance(blocks, list):
         return ["invalid_blocks_format"]
     if not all(isinstance(block, dict) for block in blocks):
@@ -44,7 +44,7 @@ def _message_problems(blocks: list[Block], surface: Surface) -> Iterator[str]:
     kinds = [block.get("type") for block in blocks]
     if len(blocks) > (MAX_MESSAGE_BLOCKS if surface == "message" else MAX_VIEW_BLOCKS):
         yield "invalid_blocks: too many blocks"
-    # A data_table has a limit of its own, which is higher.
+    # A data_table has its own, higher limit.
     if (
         surface == "message"
         and text_length([block for block in blocks if block.get("type") != "data_table"]) > MAX_BLOCKS_TEXT
@@ -66,7 +66,7 @@ def _message_problems(blocks: list[Block], surface: Surface) -> Iterator[str]:
 
 
 def _block_problems(block: Block, surface: Surface) -> Iterator[str]:
-    """Whatever has another shape than a check reads is refused as well."""
+    """Return the problems of one block. A shape that no check can read is a problem, too."""
     kind = str(block.get("type"))
     if surface not in ALLOWED_SURFACES.get(kind, ()):
         yield f"unsupported type {kind}"

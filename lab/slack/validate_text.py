@@ -1,4 +1,4 @@
-"""What Slack refuses of the small parts that blocks are made of: texts, images, interactive elements. Pure."""
+"""Rules that Slack enforces on the parts of blocks: texts, images, interactive elements. Pure."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ Part = dict[str, Any]
 
 
 def check_plain_text(part: Any, max_length: int) -> Iterator[str]:
-    """Where Slack takes no mrkdwn."""
+    """Check a text that may not contain mrkdwn."""
     if isinstance(part, dict) and part.get("type") == "mrkdwn":
         yield "plain_text is wanted"
     else:
@@ -39,7 +39,7 @@ def check_image(part: Part) -> Iterator[str]:
 
 
 def check_element(part: Part, *extra_types: str) -> Iterator[str]:
-    """One that people press, choose from or write into. `taken`: what else may stand there."""
+    """Check an interactive element. `extra_types` are also allowed."""
     kind = part.get("type")
     if kind not in ("button", *SELECTS, *CHOICES, *PICKERS, *extra_types):
         yield f"unsupported element {kind}"

@@ -1,4 +1,4 @@
-"""The Web API beyond messages: views, reactions, files. As lab.slack.methods: arguments and state in, an answer out."""
+"""Web API methods for views, reactions, and files. Arguments and state in, response out."""
 
 import re
 import time
@@ -13,11 +13,11 @@ Answer = dict[str, Any]
 MAX_VIEW_TITLE, MAX_PRIVATE_METADATA = (
     24,
     3000,
-)  # characters: of a modal's title and buttons, of what the app keeps in it
+)  # characters: a modal's title and buttons, and its private_metadata
 
 
 def open_view(arguments: dict[str, Any], state: SlackState) -> Answer:
-    """A trigger_id is good for three seconds, and once."""
+    """Open a modal. A trigger_id is valid for three seconds and for one use."""
     trigger = state.triggers.get(arguments.get("trigger_id", ""))
     if trigger is None:
         raise SlackError("invalid_trigger_id")
@@ -44,7 +44,7 @@ def publish_view(arguments: dict[str, Any], state: SlackState) -> Answer:
 
 
 def handle_submission(view_id: str, answer: dict[str, Any], state: SlackState) -> None:
-    """What becomes of a modal by the app's acknowledgement: it stays with its errors, changes, or is gone."""
+    """Apply the app's acknowledgement of a submission: the modal shows errors, changes, or closes."""
     view = state.views[view_id]
     action = answer.get("response_action")
     if action == "update":
@@ -86,7 +86,7 @@ def create_upload_url(arguments: dict[str, Any], state: SlackState) -> Answer:
 
 
 def complete_upload(arguments: dict[str, Any], state: SlackState) -> Answer:
-    """Shared into a channel when one is named."""
+    """Complete an upload and share the file if a channel is given."""
     requested = arguments.get("files")
     if not isinstance(requested, list) or not all(isinstance(file, dict) for file in requested):
         raise SlackError("invalid_arguments")

@@ -1,4 +1,4 @@
-"""What the app calls: the Web API's methods, response URLs, uploads. Each may be asked to go wrong."""
+"""The app's side of the fake Slack: Web API methods, response URLs, uploads. Faults can apply to each."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from lab.slack import methods
 from lab.slack.fake_slack import FakeSlack
 from lab.slack.state import RESPONSE_URL_MINUTES, RESPONSE_URL_USES, SlackError
 
-MALFORMED_ERRORS = {  # what is structured, and Slack's word for one that is no JSON
+MALFORMED_ERRORS = {  # structured arguments, and Slack's error code if one is not JSON
     "blocks": "invalid_blocks_format",
     "metadata": "invalid_metadata_format",
     "view": "invalid_arguments",
@@ -62,7 +62,7 @@ class WebApi:
         return JSONResponse(answer, headers={"X-OAuth-Scopes": ",".join(sorted(self._state.manifest.scopes))})
 
     async def use_response_url(self, request: Request) -> Response:
-        """A response_url: five uses in half an hour, seen by the one who acted unless the app says otherwise."""
+        """Use a response_url: five uses within 30 minutes, visible to the acting user unless the app says otherwise."""
         if self._slack.faults.consume("response", "away"):
             return _truncated_response()
         url = self._state.response_urls.get(request.path_params["key"])
@@ -83,7 +83,7 @@ class WebApi:
         return JSONResponse({"ok": True})
 
     async def upload_file(self, request: Request) -> Response:
-        """The bytes themselves, as files upload v2 sends them: bare, whatever their Content-Type says."""
+        """Store uploaded bytes, which files upload v2 sends without encoding, whatever their Content-Type."""
         if self._slack.faults.consume("upload", "away"):
             return _truncated_response()
         file = self._state.files.get(request.path_params["file"])
@@ -106,7 +106,7 @@ class WebApi:
 
 
 def _truncated_response() -> Response:
-    """A reply that never comes whole: the connection ends in the middle of it."""
+    """Return a response whose connection ends halfway."""
 
     async def nothing() -> Any:
         yield b"{"
@@ -116,7 +116,7 @@ def _truncated_response() -> Response:
 
 
 async def _parse_arguments(request: Request) -> tuple[dict[str, Any], str]:
-    """slack_sdk sends some methods as JSON and some as forms, in which blocks are JSON in a string."""
+    """Parse arguments. slack_sdk sends some methods as JSON and some as forms with blocks as JSON strings."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
     if "json" in request.headers.get("content-type", ""):
         fields = await _parse_json(request)
@@ -137,7 +137,7 @@ async def _parse_json(request: Request) -> dict[str, Any]:
 
 
 def _decode_argument(key: str, value: Any) -> Any:
-    """Only what is structured may be; it may come as JSON in a string everywhere."""
+    """Decode a structured argument, which may be a JSON string everywhere."""
     if key not in MALFORMED_ERRORS:
         if isinstance(value, dict | list):
             raise SlackError("invalid_arguments")

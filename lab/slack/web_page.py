@@ -1,4 +1,4 @@
-"""The page that shows a channel, and the stream that tells it of changes."""
+"""The web page that shows a channel, and the event stream that notifies it of changes."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from lab.slack.fake_slack import FakeSlack
 
 PAGE_DIR = Path(__file__).with_name("page")
-KEEPALIVE_INTERVAL = 10.0  # seconds between two signs of life
+KEEPALIVE_INTERVAL = 10.0  # seconds between keepalive lines
 
 
 class WebPage:
@@ -31,12 +31,12 @@ class WebPage:
         return FileResponse(PAGE_DIR / "index.html")
 
     async def file(self, request: Request) -> Response:
-        """As text, whatever it is: nobody's markup runs in the page."""
+        """Return a file as plain text, so that its markup cannot run in the page."""
         content = self._files.get(request.path_params["file"], {}).get("content")
         return PlainTextResponse(content or b"", status_code=404 if content is None else 200)
 
     async def stream(self, request: Request) -> Response:
-        """A line whenever something changed: the page then asks for what it shows."""
+        """Stream one line per change. The page then requests the current state."""
 
         async def lines() -> AsyncIterator[str]:
             last_version = -1

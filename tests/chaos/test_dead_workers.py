@@ -67,7 +67,7 @@ def test_reports_a_run_with_a_killed_job_as_lost_in_time(
 ) -> None:
     message = fault(world)
     killed = time.monotonic()
-    lost = world.wait_for_text(message, "RQ reports that the job failed", BOUND)
+    lost = world.wait_for_text(message, "The RQ worker stopped", BOUND)
     record_figure(f"{WHO[fault]} killed: told as lost after", f"{time.monotonic() - killed:.1f} s")
     assert "/swarm migrate connewitz" in lost.plain_text
 

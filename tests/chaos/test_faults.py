@@ -12,7 +12,7 @@ from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 
 NOBODY: Any = None
 OF_A_SWARM = (
-    "ghost of a node", "drained by somebody else", "manager locked, unlocked later", "no quorum, back later",
+    "stale node", "drained by another user", "manager locked for a while", "quorum lost for a while",
 )  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def hit(fleet: Fleet, name: str) -> str:
     return FAULTS[name](Targets(NOBODY, NOBODY, fleet), random.Random(1))
 
 
-@pytest.mark.parametrize("name", ["SSH cut", "host silent", *OF_A_SWARM])
+@pytest.mark.parametrize("name", ["SSH reset", "host silent", *OF_A_SWARM])
 def test_reports_nothing_without_connections_and_swarm(fleet: Fleet, name: str) -> None:
     assert hit(fleet, name) == ""
 

@@ -17,9 +17,9 @@ def deed(
     [
         ([deed(3, 1), deed(3, 2), deed(5, 3)], []),
         ([deed(5, 3), deed(3, 1)], []),  # told in another order than done
-        ([deed(3, 1), deed(5, 2), deed(3, 3)], ["tondi was changed with fence 3 after 5: 'sh -c'"]),
+        ([deed(3, 1), deed(5, 2), deed(3, 3)], ["tondi was changed with token 3 after 5: 'sh -c'"]),
         ([deed(5, 1), deed(3, 2, host="kaditz")], []),
-        ([deed(0, 1)], ["tondi was changed without a claim: 'sh -c'"]),
+        ([deed(0, 1)], ["tondi was changed without a fencing token: 'sh -c'"]),
         ([deed(0, 1, kind="fault"), deed(0, 2, source="")], []),
         ([deed(5, 1), deed(0, 2, kind="unit", what="systemd-run --unit=imker-probe.service")], []),
     ],

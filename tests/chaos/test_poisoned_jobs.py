@@ -84,11 +84,11 @@ def test_reports_the_outcome_of_a_job_falsely_marked_as_failed(users: tuple[Chao
     message = world.start_upgrade("connewitz")
     run = message.plain_text.split("run `")[1].split("`")[0]
     bot.hset(f"rq:job:{run}-1", "status", "failed")
-    lost = world.wait_for_text(message, "RQ reports that the job failed")
+    lost = world.wait_for_text(message, "The RQ worker stopped")
     assert "died" not in lost.plain_text
     done = world.wait_for_text(message, "connewitz is in the swarm", 60)
     assert done.text.startswith("✅")
-    assert "RQ reports" not in done.plain_text
+    assert "The RQ worker stopped" not in done.plain_text
 
 
 def test_workers_detect_a_dead_worker_with_their_own_acl(
@@ -97,7 +97,7 @@ def test_workers_detect_a_dead_worker_with_their_own_acl(
     world, _ = users
     message = world.start_upgrade("connewitz")
     os.kill(world.busy_worker()[0], signal.SIGKILL)
-    world.wait_for_text(message, "RQ reports that the job failed", 60)
+    world.wait_for_text(message, "The RQ worker stopped", 60)
     assert world.redis.acl_log() == []
 
 

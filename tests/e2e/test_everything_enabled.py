@@ -84,7 +84,7 @@ def test_the_story_with_all_of_it_on(legacy: tuple[LabHost, ...]) -> None:
         refused(imker, CAROL, "/swarm nodes", "it takes the right `read`")
         imker.wait_for_text(imker.send_command("/swarm migrate connewitz --manager"), "is in the swarm")
         apt_fails(imker)
-        message = imker.wait_for_text(retried(imker), "waits to be accepted as a manager.")
+        message = imker.wait_for_text(retried(imker), "is waiting to be accepted as a manager.")
         accepted_by_two(imker, message)
         assert PROXY in run_on("tondi", "cat", DEFAULTS_PATH), "it is the host's own, and stays there"
         lines = "".join(map(command_lines, (process.pid for process in imker.processes.by_name.values())))
@@ -123,7 +123,7 @@ def retried(imker: Deployment) -> VisibleMessage:
     imker.wait_for_step(message, "UpgradeEngine")
     imker.kill_rq_workers()
     run = message.plain_text.split("run `")[1].split("`")[0]
-    imker.wait_for_text(message, "RQ reports that the job failed")
+    imker.wait_for_text(message, "The RQ worker stopped")
     return imker.send_command(f"/swarm retry {run}")
 
 
@@ -133,7 +133,7 @@ def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
     imker.press_button(ALICE, message, "Accept")
     wait_for_reply(imker, ALICE, "it takes the right `accept`")
     imker.press_button(BOB, message, "Accept")
-    imker.wait_for_text(message, f"1 of 2 said yes: <@{BOB}>")
+    imker.wait_for_text(message, f"1 of 2 so far: <@{BOB}>")
     imker.press_button(BOB, message, "Accept")
     wait_for_reply(imker, BOB, "it takes somebody else as well")
     assert "Pending" in imker.wait_until_finished(imker.send_command("/swarm nodes")).plain_text, (

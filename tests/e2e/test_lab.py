@@ -104,7 +104,7 @@ def test_a_second_demo_leaves_a_running_lab_alone(hosts: tuple[LabHost, ...]) ->
     said, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
     assert "a lab is running: connewitz (198.18.0.60), lausen (198.18.0.64), tondi (198.18.0.73)." in said
-    assert "End it first: make fleet-down" in said
+    assert "Stop it first: make fleet-down" in said
     assert [machine.init_pid(name) for name in HOST_NAMES] == before
     assert "kaditz" not in machine.existing_names()
 

@@ -53,7 +53,7 @@ def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Deploymen
     assert before["lausen"][STORE][:2] == ("running", "always"), "there was something to leave"
     assert all('"6379"' in matches["cache"][3] and matches["cache"][4] == "bridge " for matches in before.values())
     moved = channel(imker, "Migrate the whole fleet")[0]
-    assert f"{len(moving)} hosts moved: {len(managers)} as managers" in moved.plain_text
+    assert f"{len(moving)} hosts migrated: {len(managers)} manager" in moved.plain_text
     assert started_in_order(imker, moving)
     approved = channel(imker, f"Accepted by <@{BOB}>")
     assert len(approved) == len(managers) - 1, "all but the first, which started the swarm"

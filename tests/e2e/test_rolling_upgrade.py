@@ -22,7 +22,7 @@ def swarm(imker: Deployment) -> Iterator[None]:
     run_on(LEADER, "docker", "swarm", "init", "--advertise-addr", address)
     token = run_on(LEADER, "docker", "swarm", "join-token", "-q", "worker").strip()
     run_on(HOST, "docker", "swarm", "join", "--token", token, f"{address}:2377")
-    run_on(LEADER, *HIVE, IMAGES[0], "/stand-in")
+    run_on(LEADER, *HIVE, IMAGES[0], "/idle")
     wait_until(lambda: len(tasks(HOST)) == 2)
     yield
     fleet.reset([LEADER])

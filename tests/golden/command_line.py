@@ -1,4 +1,4 @@
-"""Run the product's command lines in this process, and lay out what they print."""
+"""Run the command lines of the product in this process and format what they print."""
 
 import contextlib
 import io
@@ -19,7 +19,7 @@ COLUMNS = "120"
 
 
 def run(line: str, environment: Mapping[str, str], *hidden: tuple[str, str], note: str = "") -> str:
-    """Run `python -m LINE` with only this environment. `hidden`: texts that differ each time, and their stand-ins."""
+    """Run `python -m LINE` with only this environment. `hidden`: (variable text, placeholder) pairs."""
     out, err = io.StringIO(), io.StringIO()
     with _restored_process(environment), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         module, *arguments = line.split()
@@ -48,7 +48,7 @@ def _status(module: str, arguments: list[str]) -> int:
 
 @contextlib.contextmanager
 def _restored_process(environment: Mapping[str, str]) -> Iterator[None]:
-    """Take back what a command line does to its process: the environment, the log, and the signal handlers."""
+    """Undo what a command line changes in its process: environment, log, and signal handlers."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     root, configured = logging.getLogger(), structlog.get_config()
     saved_handlers, level = root.handlers[:], root.level

@@ -1,4 +1,4 @@
-"""Have simulated people type and click, and return what each hears in private."""
+"""Let simulated users type and click, and return their private replies."""
 
 from typing import Any, Literal
 
@@ -38,12 +38,12 @@ def create_harness(redis: Redis, rights: str = RIGHTS) -> BotHarness:
 
 
 def replies(bench: BotHarness, *commands: tuple[str, str], channel: str = "C01OPS") -> list[str]:
-    """Type each command as that person, and return what each hears."""
+    """Type each command as this user and return the replies."""
     return [reply(bench, f"{who}: /swarm {text}", "types", who, text, channel) for who, text in commands]
 
 
 def reply(bench: BotHarness, title: str, act: Literal["types", "clicks"], *arguments: Any, **how: Any) -> str:
-    """Have somebody type or click, and return what they hear."""
+    """Type or click as a user and return the reply."""
     bench.replies.clear()
     getattr(bench, act)(*arguments, **how)
     arguments = [message(item.text, item.blocks, *refusal_lines(item)) for item in bench.replies]

@@ -1,4 +1,4 @@
-"""A scripted host: a shell and an Engine that answer as told, and how a failure is laid out."""
+"""Provide a scripted shell and Engine, and format failures."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,7 +29,7 @@ def failure_lines(title: str, failed: JobError) -> Iterator[str]:
 
 
 def error_text(title: str, act: Act) -> Iterator[str]:
-    """Return the error that `act` raises, or what it returns."""
+    """Yield the error that `act` raises, or what it returns."""
     try:
         yield f"  {title}: {act()}"
     except JobError as failed:
@@ -37,7 +37,7 @@ def error_text(title: str, act: Act) -> Iterator[str]:
 
 
 class ScriptedShell:
-    """A shell that answers each program with an exit code and a text, 0 and "" for all others."""
+    """A shell that answers each program with an exit code and a text; with 0 and "" by default."""
 
     host = "kaditz"
 

@@ -1,4 +1,4 @@
-"""What the command lines print, for every way they end. Text per surface."""
+"""Format the output of the command lines for every way they end."""
 
 import contextlib
 import io
@@ -60,7 +60,7 @@ def command_lines(folder: Path, redis_url: str, slack_url: str, patch: pytest.Mo
 
 
 def _without_redis(patch: pytest.MonkeyPatch) -> str:
-    """The embedded Redis cannot be started."""
+    """Start a process when the embedded Redis cannot start."""
 
     def cannot() -> str:
         raise OSError("(why)")
@@ -70,7 +70,7 @@ def _without_redis(patch: pytest.MonkeyPatch) -> str:
 
 
 def _while_it_runs() -> str:
-    """Why the bot ends, or does not start, by what Slack answers."""
+    """Yield why the bot exits or does not start, by what Slack answers."""
     at = iter([0.0, 700.0])
     problem = socket_mode.pong_watchdog(lambda: None, lambda: False, lambda: next(at))()
     errors = io.StringIO()
@@ -83,7 +83,7 @@ def _while_it_runs() -> str:
 
 
 def _files(folder: Path) -> tuple[Path, Path]:
-    """Write a configuration that is right, and one where much is wrong."""
+    """Write a valid configuration and one with many mistakes."""
     write_key_files(folder)
     good, wrong = folder / "good.toml", folder / "wrong.toml"
     good.write_text(VALID_CONFIG + HOST_CONFIG.format(folder=folder))
@@ -93,7 +93,7 @@ def _files(folder: Path) -> tuple[Path, Path]:
 
 
 def audit(folder: Path, redis: Redis, redis_url: str) -> str:
-    """Every result of `audit verify`, of Redis and of exports."""
+    """Return every result of `audit verify`, for Redis and for exports."""
     entries = _entries(None)
     last = entries[-1]
     changed = hash_chain.encode_entry(entries[1]).replace("U01ALICE", "U09EVE")

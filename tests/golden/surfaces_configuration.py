@@ -1,4 +1,4 @@
-"""Every line about a wrong configuration. Text per surface."""
+"""Format every message about a wrong configuration."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ MACHINES = ("{broken", '{"Driver": []}', '{"Driver": {"SSHPort": "ssh"}}')
 
 
 def configuration(folder: Path) -> str:
-    """Every line that `check` prints about a wrong configuration."""
+    """Return every line that `check` prints about a wrong configuration."""
     write_key_files(folder)
     path = folder / "imker.toml"
     right = {**TOKENS, "IMKER_CONFIG": str(path)}

@@ -1,4 +1,4 @@
-"""All that the doctors of the bot and of the jobs find. Text per surface."""
+"""Format all findings of the doctors of the bot and of the jobs."""
 
 import re
 from collections.abc import Iterable
@@ -78,7 +78,9 @@ def _well(redis: Redis) -> tuple[Finding, ...]:
 def _cut(redis: Redis) -> list[Finding]:
     AuditLog(redis).append(AuditFact("2", "asked"))
     redis.xdel("audit", "2-0")
-    return [matches for matches in processes.check(redis, is_external=False, is_signing=True) if matches.level != "pass"]
+    return [
+        matches for matches in processes.check(redis, is_external=False, is_signing=True) if matches.level != "pass"
+    ]
 
 
 def _closed() -> list[Finding]:

@@ -1,4 +1,4 @@
-"""How jobs fail: each class of error, and what each edge says. Text per surface."""
+"""Format each class of job error and the errors of each connector."""
 
 import inspect
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ from tests.golden.text_layout import page, section
 
 
 def errors(redis: Redis, patch: pytest.MonkeyPatch) -> str:
-    """Every class of error with an example of its words, then what each edge says."""
+    """Return every class of error with example texts, then the errors of each connector."""
     patch.setattr(polling, "wait_for", lambda true, *_: true())
     errors_by_name = {kind.__name__: _create_error(kind) for kind in _kinds(JobError)}
     classes = section(
@@ -66,7 +66,7 @@ def _kinds(base: type[JobError]) -> list[type[JobError]]:
 
 
 def _create_error(kind: type[JobError]) -> JobError:
-    """Make an error with something for each parameter that has no default."""
+    """Create an error with an example for each required parameter."""
     values: dict[str, Any] = {"code": 1, "token_number": 8, "since": AT, "host": "kaditz"}
     required = [
         parameter for parameter in inspect.signature(kind).parameters.values() if parameter.default is parameter.empty
@@ -143,7 +143,7 @@ NOTED = "/etc/default/docker.imker-1\ndocker.io=20.10.24\n"
 def _site(
     answers: dict[str, tuple[int, str]], notes: list[str] | None = None, *, connect: Any = connect_to
 ) -> StepTarget:
-    """Make a scripted host of which `said` takes the notes, and the titles of what goes into the thread."""
+    """Create a target on a scripted host. `notes` collects progress texts and the titles of thread replies."""
     collected = [] if notes is None else notes
     return StepTarget(
         KADITZ,
@@ -175,7 +175,7 @@ def _steps() -> Iterator[str]:
 
 
 def _timeouts() -> Iterator[str]:
-    """What is waited for and does not come."""
+    """Yield the errors of waits that time out."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(polling, "wait_for", lambda *_: False)
         for step in (JoinSwarm(False), WaitForReady(), WaitForReachable(NODE)):
@@ -210,7 +210,7 @@ def _restarts() -> Iterator[str]:
 
 
 def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], cleaned: bool, notes: list[str]) -> str:
-    """Restart an Engine that starts only as `starts` says."""
+    """Restart an Engine whose starts succeed or fail as `starts` says."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(restart, "_start_engine", lambda *_: next(starts))
         patch.setattr(rollback, "remove_classic_options", lambda *_: cleaned)

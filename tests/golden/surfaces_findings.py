@@ -1,4 +1,4 @@
-"""Step titles, and every text of every named check. Text per surface."""
+"""Format the step titles and every text of every named check."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -63,7 +63,7 @@ def step_titles() -> str:
 
 
 def findings() -> str:
-    """Every named check, with each text once."""
+    """Return every named check with each of its texts once."""
     matches = dict.fromkeys([*_surroundings(), *_options(), *_engines(), *_port_findings(), *_swarms(), *_fleets()])
     names = dict.fromkeys(finding.check for finding in matches)
     return page(*(section(name, *_lines(item for item in matches if item.check == name)) for name in names))

@@ -1,4 +1,4 @@
-"""A fleet's message in every state, and the report file. Text per surface."""
+"""Format the message of a fleet in every state, and the report file."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.support.fleet_states import ALL, WARNING, WEB, Word, build_fleet, hos
 
 
 def _fleet_of(*words: Word, **how: object) -> FleetState:
-    """A fleet with a host in each of these states."""
+    """Build a fleet with one host in each of these states."""
     roles = [
         (host_plan(f"h{number}", "worker" if number else "manager", number), word) for number, word in enumerate(words)
     ]
@@ -64,7 +64,9 @@ def _before_start() -> dict[str, Message]:
     return {
         "planning": run_message(JobStarted(), rq="running", record=record),
         "cancelled before the start": fleet_message.render(
-            replace(fleet_state, run=replace(cancelled_run, status="finished", decisions=cancelled_run.record.decisions))
+            replace(
+                fleet_state, run=replace(cancelled_run, status="finished", decisions=cancelled_run.record.decisions)
+            )
         ),
         "many hosts": _without_rows(
             [(host_plan(f"host-{number:03}", "worker", number), "pending") for number in range(110)]

@@ -1,4 +1,4 @@
-"""How commands that change a host or the swarm end, over scripted shells and Engines. Text per surface."""
+"""Format the outcomes of commands that change a host or the swarm, on scripted shells and Engines."""
 
 import json
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ PENDING = Node(NODE, "kaditz", "198.18.0.39", "worker", "active", "ready", "", "
 
 
 def changed(redis: Redis, patch: pytest.MonkeyPatch) -> str:
-    """The last words of migrate, start and retire, and what is said when a step may not go on."""
+    """Return the outcomes of migrate, start, and retire, and of steps that may not continue."""
     patch.setattr(polling, "wait_for", lambda true, *_: true())
     pages = {
         "migrate": _migrations(redis, patch), "start": _starts(redis), "retire": _retirements(redis, patch),

@@ -1,4 +1,4 @@
-"""How a job ends that failed. Text per surface."""
+"""Format the outcomes of failed jobs."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.support import streams
 
 
 def ends(redis: Redis) -> str:
-    """How a job ends that failed: for a read and a change, at once and after a step."""
+    """Return the outcomes of failed jobs: of a read and a change, at once and after a step."""
     causes: dict[str, Exception] = {
         "any error": JobError("(why)"),
         "an error with a hint": JobError("(why)", hint="(its hint)"),

@@ -1,4 +1,4 @@
-"""What jobs report when they succeed: the outcome of each step, and of each command. Text per surface."""
+"""Format the results of successful jobs: of each step and of each command."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,7 +36,7 @@ STOPPED = replace(CONSUL, running=False, restart_policy="no")
 
 
 class Ready:
-    """An Engine in a swarm, whose every change works."""
+    """An Engine in a swarm whose every change succeeds."""
 
     version = {"Version": "26.1.5"}  # noqa: RUF012
 
@@ -67,7 +67,7 @@ class Ready:
 
 
 def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
-    """What each step says when it is done, and what it puts into the thread."""
+    """Return the result text of each step and its thread replies."""
     patch.setattr(polling, "wait_for", lambda true, *_: true())
     patch.setattr(restart, "_start_engine", lambda *_: True)
     patch.setattr("jobs.execute.packages.install_packages", lambda *_: None)
@@ -137,7 +137,7 @@ def _run_step(step: steps.Step, answers: dict[str, tuple[int, str]], connect: An
 
 
 def results(redis: Redis) -> str:
-    """What a command says at its end, or asks."""
+    """Return the final result or question of each command."""
     pages = {
         "a plan": _plans(),
         "containers that do not run": _containers(),

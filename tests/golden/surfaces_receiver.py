@@ -1,4 +1,4 @@
-"""What the bot replies when it cannot do something now, and to commands that steer a run. Text per surface."""
+"""Format the replies of the bot when it cannot act now, and to commands that control a run."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,7 +28,7 @@ from tests.support.bot_harness import IDS, KEY, NODE, BotHarness
 
 
 class Ephemeral:
-    """Keep what is posted to one person alone."""
+    """Records ephemeral messages."""
 
     def __init__(self) -> None:
         self.replies: list[str] = []
@@ -38,7 +38,7 @@ class Ephemeral:
 
 
 class Failing(Inbox):
-    """An inbox that cannot take anything."""
+    """An inbox that cannot save anything."""
 
     def __init__(self, harness: BotHarness, failed: Exception) -> None:
         super().__init__(harness.redis, KEY, lambda: AT)
@@ -74,7 +74,7 @@ def private_replies(redis: Redis) -> str:
 
 
 def _shut_out(redis: Redis) -> str:
-    """The reply where the bot may not write into the channel."""
+    """Return the reply where the bot may not post in the channel."""
     harness, sent = create_harness(redis), list[str]()
     run = harness.create_run("running")
     place = f"bot:run:{run}:answer"

@@ -1,4 +1,4 @@
-"""Why the jobs refuse: plans, acceptances, approvals, RQ jobs. Text per surface."""
+"""Format the refusals of jobs: plans, acceptances, approvals, and RQ jobs."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Help, refusals and usage errors. Text per surface."""
+"""Format help, refusals, and usage errors."""
 
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -51,7 +51,7 @@ def _fill_example(example: str) -> str:
 
 
 def _silent(harness: BotHarness, who: str) -> BotHarness:
-    """Let Slack say nothing of `grace`."""
+    """Let Slack return nothing about `grace`."""
 
     class Silent(FakeUsersApi):
         def users_info(self, user: str) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _silent(harness: BotHarness, who: str) -> BotHarness:
 
 
 def _answers_refused(redis: Redis) -> Iterator[str]:
-    """Answers to questions: without the right, one's own, too late, twice, and of another question."""
+    """Return refused decisions: without the right, self-approved, late, repeated, and for another question."""
     for state in ("pending", "warned", "fleet", "stop", "store"):
         harness = create_harness(redis)
         run = harness.create_run(state)

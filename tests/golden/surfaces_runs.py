@@ -1,4 +1,4 @@
-"""A run's message in every state, of one host and of a fleet, its thread, and the report file. Text per surface."""
+"""Format the message of a run in every state, for one host and for a fleet, with its thread and report file."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -99,7 +99,7 @@ def run_message(
     by: str = "U02BOB",
     log: EventLog = NO_EVENTS,
 ) -> Message:
-    """The message of a run whose last job told `bodies`; `said` are the decisions, each on the next job."""
+    """Render the message of a run whose last job emitted `bodies`. Each of `choices` decides the next job."""
     decisions = tuple(Decision(job, verdict, by, AT + 40) for job, verdict in enumerate(choices, 1))
     events = [Event(record.run, record.job_count, number, AT + number, body) for number, body in enumerate(bodies, 1)]
     return render(fold(replace(record, decisions=decisions), replace(log, events=tuple(events)), rq, at.unix, at))
@@ -198,12 +198,12 @@ def _strange() -> dict[str, Message]:
         "another protocol, over": run_message(*HALF, log=OTHER_VERSION),
         "unsigned events, running": run_message(*HALF, rq="running", log=UNSIGNED),
         "unsigned events, lost": run_message(rq="lost", log=UNSIGNED),
-        "forgotten": run_lost_message(metadata_of(RECORD, finished=True)),
+        "forgotten": run_lost_message(metadata_of(RECORD, is_final=True)),
     }
 
 
 def command_messages() -> str:
-    """Every command's title, and the messages that show tables, a plan or findings."""
+    """Return the title of every command, and the messages with tables, a plan, or findings."""
     titles = {
         f"title: {command.type}": run_message(rq="queued", record=replace(RECORD, command=command))
         for command in COMMANDS
@@ -242,7 +242,7 @@ def _tables() -> dict[str, Message]:
 
 
 def _last_line(table: NodeTable) -> Message:
-    """Without its rows."""
+    """Return the message without its rows."""
     rendered = run_message(
         JobStarted(),
         table,

@@ -1,4 +1,4 @@
-"""The lists that the bot replies with: runs, one run, and the audit log. Text per surface."""
+"""Format the lists in replies: runs, one run, and the audit log."""
 
 from typing import get_args
 
@@ -33,7 +33,7 @@ def status(redis: Redis) -> str:
 
 
 def _waiting(harness: BotHarness, state: str) -> str:
-    """Start a run in that state. Only the question of acceptance has a limit in time."""
+    """Start a run that waits for this question. Only the acceptance question expires."""
     run = harness.create_run(state)
     if "pending" not in state and state != "daves":
         harness.redis.delete(f"run:{run}:events")

@@ -1,4 +1,4 @@
-"""Compare all that people read with `__snapshots__`. Regenerate: `pytest tests/golden --snapshot-update`."""
+"""Compare all texts that users read with `__snapshots__`. Regenerate: `pytest tests/golden --snapshot-update`."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +32,7 @@ CheckSnapshot = Callable[[str], None]
 
 
 class TextFile(SingleFileSnapshotExtension):
-    """One readable file for each test."""
+    """One text file per test."""
 
     _write_mode = WriteMode.TEXT
     file_extension = "txt"
@@ -59,7 +59,7 @@ def workspace() -> Iterator[Workspace]:
 
 @pytest.fixture
 def tls(tmp_path: Path) -> Path:
-    """A client's certificates, as docker-machine keeps them."""
+    """Create client certificates as docker-machine stores them."""
     folder = tmp_path / "tls"
     folder.mkdir()
     ca = create_authority("test")

@@ -1,4 +1,4 @@
-"""Lay a surface out as text that a person reads from top to bottom."""
+"""Format messages as text to read from top to bottom."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def section(title: str, *lines: str) -> str:
 
 
 def message(text: str, blocks: Iterable[BlockMapping], *more: str) -> str:
-    """Return a Slack message: its blocks, then the text for notifications, whose known lines are given by number."""
+    """Return the blocks of a Slack message, then its notification text, with repeated lines given by number."""
     body = [_shorten_dates(line) for block in blocks for line in _block(block)]
     plain = _refer_to_lines(_shorten_dates(text).splitlines(), [*more, *body])
     is_repeated = plain == [f"  | = {_span(1 + len(more), len(more) + len(body))}"]
@@ -27,12 +27,12 @@ def message(text: str, blocks: Iterable[BlockMapping], *more: str) -> str:
 
 
 def _shorten_dates(text: str) -> str:
-    """Return `text` with Slack's date tokens shortened to their format and their fallback."""
+    """Shorten the date tokens of Slack to their format and their fallback."""
     return re.sub(r"<!date\^\d+\^(\{[^}]*\})\|([^>]*)>", r"<\1 \2>", text)
 
 
 def _refer_to_lines(lines: Iterable[str], above: list[str]) -> list[str]:
-    """Return the lines; each stretch that stands above in the same words is replaced by its line numbers."""
+    """Replace lines that already appear above by their line numbers."""
     line_numbers = {_bare(line): number for number, line in reversed(list(enumerate(above, 1)))}
     references: list[tuple[int, int] | str] = []
     for line in lines:
@@ -50,7 +50,7 @@ def _span(first: int, last: int) -> str:
 
 
 def _bare(line: str) -> str:
-    """Return a line without what only this page puts around it."""
+    """Return a line without the prefix that this page adds."""
     bare = line.strip()
     return bare[1:-1] if bare.startswith("(") and bare.endswith(")") else bare
 

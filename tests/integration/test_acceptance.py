@@ -53,7 +53,7 @@ def queued(flow: Flow, run: str, job: int) -> dict[str, object]:
 def test_counts_approvals_when_two_are_required(flow: Flow) -> None:
     run, message = waiting_run(flow, needed=2)
     flow.workspace.press(BOB, message, "Accept")
-    once = until(flow, message, "1 of 2 said yes: <@U02BOB>")
+    once = until(flow, message, "1 of 2 so far: <@U02BOB>")
     flow.workspace.press(BOB, once, "Accept")
     flow.workspace.wait_for_message(
         BOB, OPS, lambda visible: visible.ephemeral and "it takes somebody else as well" in visible.plain_text
@@ -70,10 +70,10 @@ def test_counts_approvals_when_two_are_required(flow: Flow) -> None:
 
 def test_shows_an_expired_question_and_renews_it_on_accept(flow: Flow) -> None:
     run, message = waiting_run(flow, seconds=2.0)
-    over = until(flow, message, "asks anew")
+    over = until(flow, message, "To ask again")
     assert over.buttons == []
     flow.workspace.say(BOB, OPS, f"/swarm accept {run}")
-    until(flow, message, "Asked anew by <@U02BOB>")
+    until(flow, message, "Requested again by <@U02BOB>")
     request = queued(flow, run, 2)
     assert (request["command"], request["approvals"]) == ({"type": "accept", "node": NODE}, [])
 

@@ -306,7 +306,7 @@ def test_reports_a_killed_job_as_lost(workers: Flow) -> None:
         connections: list[socket.socket] = []
         thread = threading.Thread(target=lambda: connections.append(silent.accept()[0]))
         thread.start()
-        message = workers.send_command("/swarm migrate kaditz", "looking at what is true")
+        message = workers.send_command("/swarm migrate kaditz", "inspecting the host")
         thread.join(10)
         assert connections, "the job speaks to the silent host"
         run = workers.run_id_of(message)

@@ -73,11 +73,11 @@ def test_pauses_and_resumes_a_fleet(circle: InProcessStack, whole_fleet: bool) -
     run = started(circle, "migrate all")
     hold = run if whole_fleet else host_run_id(run, "connewitz")
     says(circle, f"pause {hold}")
-    assert ("paused" if whole_fleet else "a host has a question") in ends(circle, run)
+    assert ("paused" if whole_fleet else "a host is waiting for input") in ends(circle, run)
     assert (started_hosts(circle, run), inside(circle)) == (["connewitz"], set())
     circle.clock_offset = 0
     says(circle, f"resume {hold}")
-    assert "2 hosts moved: 1 as managers, 1 as workers." in ends(circle, run)
+    assert "2 hosts migrated: 1 manager, 1 worker." in ends(circle, run)
     assert inside(circle) == set(HOSTS)
 
 
@@ -88,7 +88,7 @@ def test_resuming_the_fleet_resumes_a_host_that_was_paused_twice(circle: InProce
     says(circle, f"pause {run}")
     assert "paused" in ends(circle, run)
     says(circle, f"resume {run}")
-    assert "2 hosts moved" in ends(circle, run)
+    assert "2 hosts migrated" in ends(circle, run)
 
 
 def test_retry_after_cancel_migrates_only_the_remaining_hosts(circle: InProcessStack) -> None:
@@ -99,11 +99,11 @@ def test_retry_after_cancel_migrates_only_the_remaining_hosts(circle: InProcessS
     says(circle, f"cancel {run}")
     end = ends(circle, run)
     assert "cancelled, 1 of 2 hosts" in end
-    assert "In the swarm: connewitz. Not begun: none." in end
+    assert "In the swarm: connewitz. Not started: none." in end
     assert inside(circle) == {"connewitz"}
     again = started(circle, f"retry {run}")
     assert legs(circle, again) == ["lausen"]
-    assert "1 hosts moved" in ends(circle, again)
+    assert "1 host migrated" in ends(circle, again)
     assert inside(circle) == set(HOSTS)
 
 
@@ -111,12 +111,12 @@ def test_failed_first_host_stops_the_fleet_and_retry_starts_with_it(circle: InPr
     run = started(circle, "migrate all")
     circle.fleet["connewitz"].apt_fails = True
     end = ends(circle, run)
-    assert "In the swarm: none. Not begun: lausen." in end
+    assert "In the swarm: none. Not started: lausen." in end
     assert f"/swarm retry {run} goes on" in end
     assert started_hosts(circle, run) == ["connewitz"]
     circle.fleet["connewitz"].apt_fails = False
     again = started(circle, f"retry {run}")
-    assert "2 hosts moved" in ends(circle, again)
+    assert "2 hosts migrated" in ends(circle, again)
 
 
 def test_stops_a_fleet_whose_starter_loses_the_right(circle: InProcessStack) -> None:
@@ -130,7 +130,7 @@ def test_stops_a_fleet_whose_starter_loses_the_right(circle: InProcessStack) -> 
     assert started_hosts(circle, run) == ["connewitz"]
     assert inside(circle) == {"connewitz"}
     assert "the person who asked for it no longer has the right" in end
-    assert "In the swarm: connewitz. Not begun: lausen." in end
+    assert "In the swarm: connewitz. Not started: lausen." in end
 
 
 def test_does_not_change_a_queued_host_after_revocation(circle: InProcessStack) -> None:
@@ -140,4 +140,4 @@ def test_does_not_change_a_queued_host_after_revocation(circle: InProcessStack) 
     circle.restart_reporters()
     end = ends(circle, run)
     assert (started_hosts(circle, run), inside(circle)) == (["connewitz"], set())
-    assert "Not begun: lausen" in end
+    assert "Not started: lausen" in end

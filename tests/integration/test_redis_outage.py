@@ -100,7 +100,7 @@ def test_recovers_within_thirty_seconds_of_an_outage(flow: Flow, server: RedisSe
 def test_job_survives_a_redis_outage(flow: Flow, server: RedisServer) -> None:
     """The job waits for a host meanwhile and reports its outcome when Redis is back. Its RQ worker waits as well."""
     with socket.create_server(("127.0.0.1", flow.port)) as silent:
-        message = flow.send_command("/swarm migrate kaditz", "looking at what is true")
+        message = flow.send_command("/swarm migrate kaditz", "inspecting the host")
         connection, _ = silent.accept()
         server.kill()
         time.sleep(LONGER)
@@ -116,13 +116,13 @@ def test_reports_a_run_that_redis_lost_and_keeps_running(flow: Flow, folder: Pat
     pids = {name: process.pid for name, process in flow.processes.by_name.items()}
     before = len((folder / "log").read_text())
     with socket.create_server(("127.0.0.1", flow.port)) as silent:
-        message = flow.send_command("/swarm migrate kaditz", "looking at what is true")
+        message = flow.send_command("/swarm migrate kaditz", "inspecting the host")
         connection, _ = silent.accept()
         waiting = flow.send_command("/swarm migrate lausen", "queued")
         flow.redis.flushall()
         for lost in (message, waiting):
             lost_message = flow.workspace.wait_for_message(
-                ALICE, OPS, lambda visible, ts=lost.ts: visible.ts == ts and "has lost its data" in visible.plain_text
+                ALICE, OPS, lambda visible, ts=lost.ts: visible.ts == ts and "lost its data" in visible.plain_text
             )
             assert "/swarm migrate" in lost_message.plain_text
             assert lost_message.buttons == []

@@ -37,7 +37,7 @@ def test_it_ends_well_when_the_swarm_is_as_the_story_says() -> None:
         "[Accept] [Reject]",
         "bob presses Accept",
         "ID HOSTNAME MEMBERSHIP STATUS AVAILABILITY MANAGER STATUS ENGINE",
-        "The swarm is as the story says.",
+        "The swarm is in the expected state.",
     ):
         assert line in lines, output
 
@@ -54,8 +54,8 @@ def nothing_starts(_: Path) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("trouble", "says"),
     [
-        (a_job_dies, "The story went otherwise: the last message should say '3 hosts'"),
-        (nothing_starts, "The story went otherwise: the bot did not connect. Imker's last words:\n  IMKER_SIGNING_KEY"),
+        (a_job_dies, "The story failed: the last message should say '3 hosts'"),
+        (nothing_starts, "The story failed: the bot did not connect. Last lines of Imker's log:\n  IMKER_SIGNING_KEY"),
     ],
 )
 def test_it_does_not_when_the_story_goes_otherwise(tmp_path: Path, trouble: object, says: str) -> None:
@@ -69,7 +69,7 @@ def test_it_boots_nothing_where_the_channels_address_is_taken() -> None:
         port = other.getsockname()[1]
         well, output = demo(port)
     assert not well
-    assert f"lab: port {port} is taken, by another demo?" in output
+    assert f"lab: port {port} is in use, perhaps by another demo." in output
     assert "SIMULATED" not in output
 
 
@@ -85,7 +85,7 @@ def staying(port: int, mark: str) -> "subprocess.Popen[str]":
     settings = {**os.environ, "HOSTS_SIMULATED": "1", "PYTHONUNBUFFERED": "1", "IMKER_TEST_MARK": mark}
     demo = subprocess.Popen(argv, env=settings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert demo.stdout is not None
-    assert any("All is left running" in line for line in demo.stdout)
+    assert any("Everything keeps running" in line for line in demo.stdout)
     return demo
 
 

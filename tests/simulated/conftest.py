@@ -1,4 +1,4 @@
-"""Simulated hosts on loopback, and the product's jobs in this process, over their real SSH and Engine clients."""
+"""Run jobs in this process against simulated hosts on loopback, with the real SSH and Engine clients."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ HOST_NAMES = ("connewitz", "tondi", "lausen")
 
 @dataclass
 class JobRunner:
-    """What the RQ workers do, here and now. `run` counts on by itself."""
+    """Runs jobs as the RQ workers do, in this process. `run` numbers the runs."""
 
     fleet: Fleet
     redis: Redis
@@ -36,7 +36,7 @@ class JobRunner:
     job: int = 0
 
     def run_job(self, command: Command, *approvals: Approval) -> list[EventBody]:
-        """All that the job told, the last word last: a new run's first, or, with approvals, the last run's next."""
+        """Run a job and return its events. Start a new run, or continue the last run if there are approvals."""
         request = self.build_request(command, *approvals)
         journal = EventWriter(self.redis, streams.KEY, request.run, request.job, time.time)
         run_handler(request, journal, lambda: self.open_context(request, journal))
@@ -76,7 +76,7 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 @pytest.fixture
 def fleet(everything: Fleet) -> Iterator[Fleet]:
-    """In the state of 2016, whatever the last test did; what no host understands fails the test."""
+    """Reset the hosts to their legacy state, and fail the test if a host received an unknown request."""
     everything.reset()
     yield everything
     assert everything.world.history.unknown_requests == []
@@ -89,7 +89,7 @@ def imker(fleet: Fleet, redis: Redis) -> JobRunner:
 
 @pytest.fixture
 def other(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
-    """Fleets of another age or pace."""
+    """Start fleets with another Engine age or pace."""
     from contextlib import ExitStack
 
     with ExitStack() as stack:

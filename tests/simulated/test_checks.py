@@ -1,4 +1,4 @@
-"""The named checks, as a plan on simulated hosts tells them: all of them, whatever the host is to become."""
+"""Test the named checks in a plan for simulated hosts: every plan reports all of them."""
 
 from collections import Counter
 
@@ -25,7 +25,7 @@ NAMES = {
 
 
 def findings_by_check(events: list[EventBody]) -> dict[str, list[Finding]]:
-    """The last plan's findings, by name."""
+    """Return the findings of the last plan by check."""
     findings = [body for body in events if isinstance(body, Planned)][-1].findings
     return {
         check: [finding for finding in findings if finding.check == check]
@@ -42,7 +42,7 @@ def findings_by_check(events: list[EventBody]) -> dict[str, list[Finding]]:
         (("connewitz",), "connewitz", "manager", "now 1 manager: none may fail; unchanged"),
     ],
 )
-def test_every_check_is_named_in_every_plan(
+def test_reports_every_check_in_every_plan(
     imker: JobRunner, before: tuple[str, ...], host: str, role: str, quorum: str
 ) -> None:
     for name in before:
@@ -68,7 +68,7 @@ def without_sudo(machine: Machine, line: str, *rest: str) -> Output:
         ("apt", "candidate version", "querying apt for Engine versions failed on tondi"),
     ],
 )
-def test_what_no_look_gets_past_is_told_as_its_check(
+def test_reports_a_host_that_cannot_be_inspected_as_a_failed_check(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch, fault: str, check: str, says: str
 ) -> None:
     machine, known_hosts = imker.fleet["tondi"], imker.settings.inventory.known_hosts
@@ -94,7 +94,7 @@ def test_what_no_look_gets_past_is_told_as_its_check(
     assert events[-1].outcome == "failed"
 
 
-def test_a_fleets_plan_names_the_check_too(imker: JobRunner) -> None:
+def test_fleet_plan_names_the_failed_check(imker: JobRunner) -> None:
     imker.fleet["tondi"].apt_fails = True
     (fleet_plan,) = [body for body in imker.run_job(MigrateAll()) if isinstance(body, FleetPlanned)]
     blocks = [
@@ -106,8 +106,8 @@ def test_a_fleets_plan_names_the_check_too(imker: JobRunner) -> None:
     assert blocks == [("tondi", "candidate version")]
 
 
-def test_a_manager_that_ssh_does_not_reach_is_no_failed_plan(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The swarm answers; only the ports to it cannot be tried."""
+def test_plans_although_a_manager_is_unreachable_over_ssh(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The swarm answers; only the ports of that manager cannot be probed."""
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     enter = imker.shell
     monkeypatch.setattr(imker, "shell", lambda host: away(host) if host.name == "connewitz" else enter(host))
@@ -117,7 +117,7 @@ def test_a_manager_that_ssh_does_not_reach_is_no_failed_plan(imker: JobRunner, m
     assert events[-1].outcome == "done"
 
 
-def test_a_host_that_is_lost_between_look_and_probe_stops_no_fleets_plan(
+def test_fleet_plan_survives_a_host_lost_before_the_port_probe(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     enter, entry_counts = imker.shell, Counter()
@@ -134,8 +134,8 @@ def test_a_host_that_is_lost_between_look_and_probe_stops_no_fleets_plan(
     assert ports["connewitz"] == ["could not be tested, connewitz to tondi: tondi is away"]
 
 
-def test_an_engine_with_its_socket_alone_is_left_alone(imker: JobRunner) -> None:
-    """It would be upgraded, and nobody could tell whether it came back."""
+def test_refuses_an_engine_without_a_tcp_port(imker: JobRunner) -> None:
+    """After an upgrade, nobody could verify that the Engine restarted."""
     machine = imker.fleet["tondi"]
     machine.disk.texts[DEFAULTS_PATH] = "DOCKER_OPTS='-H unix:///var/run/docker.sock'\n"
     machine.dockerd.restart()

@@ -1,4 +1,4 @@
-"""What Engines of several ages and swarms in trouble say, asked by the product's own clients over real sockets."""
+"""Query Engines of several ages, and broken swarms, with the real clients over real sockets."""
 
 import json
 import time
@@ -23,14 +23,14 @@ from tests.simulated.conftest import JobRunner
 
 @pytest.fixture
 def swarmed(imker: JobRunner) -> JobRunner:
-    """connewitz manages, tondi works."""
+    """Create a swarm with connewitz as manager and tondi as worker."""
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     assert imker.run_job(Migrate("tondi", "worker"))[-1].outcome == "done"
     return imker
 
 
-def test_an_engine_before_swarm_mode_is_shown_asked_and_moved(other: Callable[..., Fleet], redis: Redis) -> None:
-    """The write-up's own. The SDK speaks no version of the API that it knows."""
+def test_lists_and_migrates_an_engine_older_than_swarm_mode(other: Callable[..., Fleet], redis: Redis) -> None:
+    """The Docker SDK does not support any API version of this Engine."""
     imker = JobRunner(other("tondi", "kaditz", age="classic"), redis)
     table, ended = imker.run_job(ListHosts())[1:]
     assert [(row.state, row.docker, row.node_role, row.error) for row in table.rows] == [
@@ -45,7 +45,7 @@ def test_an_engine_before_swarm_mode_is_shown_asked_and_moved(other: Callable[..
 
 @pytest.fixture
 def candidates(other: Callable[..., Fleet], redis: Redis) -> JobRunner:
-    """connewitz manages a swarm of release candidates, kaditz waits there to be accepted; tondi is in none."""
+    """Create a swarm of release candidates: connewitz manages it, kaditz is pending, tondi is outside."""
     imker = JobRunner(other("connewitz", "kaditz", "tondi", age="rc"), redis)
     assert _call_engine(imker, "connewitz", "POST", "/v1.24/swarm/init", {}).status_code == 200
     body = {"RemoteAddrs": [f"{imker.host('connewitz').address}:2377"], "Manager": True}
@@ -53,7 +53,7 @@ def candidates(other: Callable[..., Fleet], redis: Redis) -> JobRunner:
     return imker
 
 
-def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(candidates: JobRunner) -> None:
+def test_release_candidate_keeps_a_manager_pending_until_accepted(candidates: JobRunner) -> None:
     def state() -> str:
         return str(Engine(candidates.host("kaditz")).info()["Swarm"]["LocalNodeState"])
 
@@ -70,9 +70,7 @@ def test_a_release_candidate_lets_a_manager_wait_until_it_is_accepted(candidates
 
 @pytest.mark.parametrize("name", ["tondi", "connewitz"])
 @pytest.mark.parametrize("role", ["manager", "worker"])
-def test_a_swarm_of_release_candidates_is_refused_before_anything_is_changed(
-    candidates: JobRunner, name: str, role: Role
-) -> None:
+def test_refuses_a_swarm_of_release_candidates_without_changes(candidates: JobRunner, name: str, role: Role) -> None:
     last = candidates.run_job(Migrate(name, role))[-1]
     assert last == JobFinished(
         "refused",
@@ -84,12 +82,12 @@ def test_a_swarm_of_release_candidates_is_refused_before_anything_is_changed(
     assert [deed for deed in invariants.changes_in(deeds) if deed.kind in invariants.HOST_CHANGES] == []
 
 
-def test_a_swarm_of_release_candidates_has_no_token_for_anybody(candidates: JobRunner) -> None:
+def test_release_candidates_have_no_join_token(candidates: JobRunner) -> None:
     with pytest.raises(EngineRefused, match="connewitz answers what no Engine does"):
         Engine(candidates.host("connewitz")).worker_token()
 
 
-def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed: JobRunner) -> None:
+def test_lists_a_stale_node_of_the_same_name_as_down(swarmed: JobRunner) -> None:
     swarmed.fleet.world.swarm.add_ghost(swarmed.fleet["tondi"])
     nodes = swarm.list_nodes(Engine(swarmed.host("connewitz")))
     assert sorted((node.hostname, node.state) for node in nodes) == [
@@ -100,7 +98,7 @@ def test_a_ghost_of_the_same_name_is_shown_and_down(swarmed: JobRunner) -> None:
     assert swarmed.run_job(Migrate("tondi", "worker"))[-1].outcome == "unchanged"
 
 
-def test_without_quorum_nothing_is_told_nor_changed(swarmed: JobRunner) -> None:
+def test_reports_a_swarm_without_quorum(swarmed: JobRunner) -> None:
     waiting = swarmed.run_job(Migrate("lausen", "manager"))[-1]
     swarmed.run_job(Accept(waiting.candidate.node), Approval("U02BOB", waiting.fingerprint, time.time()))
     swarmed.fleet["lausen"].dockerd.stop()
@@ -111,7 +109,7 @@ def test_without_quorum_nothing_is_told_nor_changed(swarmed: JobRunner) -> None:
     assert len(Engine(swarmed.host("connewitz")).nodes()) == 3
 
 
-def test_a_swarm_that_falls_silent_before_its_question_leaves_it_to_be_asked_again(
+def test_asks_again_after_the_swarm_failed_before_the_question(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
@@ -131,7 +129,7 @@ def test_a_swarm_that_falls_silent_before_its_question_leaves_it_to_be_asked_aga
     assert imker.run_job(Migrate("tondi", "manager"))[-1].question == "accept"
 
 
-def test_a_locked_manager_says_so_after_its_restart(swarmed: JobRunner) -> None:
+def test_reports_a_locked_manager_after_its_restart(swarmed: JobRunner) -> None:
     swarm = swarmed.fleet.world.swarm
     swarm.autolock = True
     assert Engine(swarmed.host("connewitz")).autolock()
@@ -144,7 +142,7 @@ def test_a_locked_manager_says_so_after_its_restart(swarmed: JobRunner) -> None:
     assert len(engine.nodes()) == 2
 
 
-def test_a_join_that_takes_longer_than_the_engines_patience_arrives_all_the_same(imker: JobRunner) -> None:
+def test_join_succeeds_after_the_engine_timed_out(imker: JobRunner) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     imker.fleet.world.slow_joins.add("tondi")
     assert imker.run_job(Migrate("tondi", "worker"))[-1].outcome == "done"
@@ -152,7 +150,7 @@ def test_a_join_that_takes_longer_than_the_engines_patience_arrives_all_the_same
     assert "continue in the background" in join.error
 
 
-def test_a_daemon_that_restarts_while_it_joins_goes_on_with_it(imker: JobRunner) -> None:
+def test_daemon_resumes_a_join_after_its_restart(imker: JobRunner) -> None:
     world = imker.fleet.world
     world.swarm.init(imker.fleet["tondi"])
     world.slow_joins.add("connewitz")
@@ -164,7 +162,7 @@ def test_a_daemon_that_restarts_while_it_joins_goes_on_with_it(imker: JobRunner)
     assert joins.info()["Swarm"]["LocalNodeState"] == "active"
 
 
-def test_a_join_is_waited_for_longer_than_other_answers(imker: JobRunner) -> None:
+def test_waits_longer_for_a_join_than_for_other_requests(imker: JobRunner) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     imker.fleet.world.slow_joins.add("tondi")
     manager = imker.host("connewitz")
@@ -181,7 +179,7 @@ def test_a_join_is_waited_for_longer_than_other_answers(imker: JobRunner) -> Non
         ("POST", "/v1.41/swarm/init", {}, 500, "--live-restore daemon configuration is incompatible"),
     ],
 )
-def test_the_api_speaks_as_engines_do(
+def test_simulated_api_answers_as_a_real_engine(
     imker: JobRunner, method: str, path: str, body: object, status: int, says: str
 ) -> None:
     lausen = imker.fleet["lausen"]
@@ -200,7 +198,7 @@ def _call_engine(imker: JobRunner, name: str, method: str, path: str, body: obje
         return session.request(method, f"https://{host.address}:2376{path}", json=body, timeout=10)
 
 
-def test_who_has_no_certificate_of_the_fleets_is_not_let_in(imker: JobRunner) -> None:
+def test_rejects_a_client_without_a_certificate(imker: JobRunner) -> None:
     host = imker.host("connewitz")
     tls = docker.tls.TLSConfig(ca_cert=str(host.tls / "ca.pem"), verify=True)
     client = docker.APIClient(f"https://{host.address}:2376", version="1.41", tls=tls, timeout=10)

@@ -1,4 +1,4 @@
-"""Each fault that the simulated hosts know, met by the product's own clients."""
+"""Test each fault of the simulated hosts with the real clients."""
 
 import subprocess
 import threading
@@ -31,7 +31,7 @@ def soon(what: str, true: Callable[[], bool]) -> None:
 
 
 def while_migrating(imker: JobRunner, name: str, fault: Callable[[str], None]) -> list[EventBody]:
-    """A migration in which the fault happens as soon as the upgrade runs."""
+    """Migrate a host and inject the fault as soon as its upgrade runs."""
     events: list[EventBody] = []
     thread = threading.Thread(target=lambda: events.extend(imker.run_job(Migrate(name, "manager"))))
     thread.start()
@@ -41,7 +41,7 @@ def while_migrating(imker: JobRunner, name: str, fault: Callable[[str], None]) -
     return events
 
 
-def test_an_upgrade_goes_on_through_a_cut_connection_and_is_found_again(imker: JobRunner) -> None:
+def test_follows_the_upgrade_again_after_a_cut_connection(imker: JobRunner) -> None:
     events = while_migrating(imker, "tondi", imker.fleet.reset_ssh)
     assert events[-1].outcome == "done", events[-1]
     started = [deed for deed in imker.fleet.world.history.actions("unit", "tondi") if "systemd-run" in deed.detail]
@@ -49,9 +49,7 @@ def test_an_upgrade_goes_on_through_a_cut_connection_and_is_found_again(imker: J
     assert any("connection lost" in getattr(body, "text", "") for body in events)
 
 
-def test_a_connection_cut_while_the_upgrade_is_being_begun_leaves_it_to_be_found(
-    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_finds_an_upgrade_whose_start_was_cut_off(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     units = imker.fleet["tondi"].units
     start = units.start
 
@@ -67,7 +65,7 @@ def test_a_connection_cut_while_the_upgrade_is_being_begun_leaves_it_to_be_found
     assert sorted(installed) == sorted(set(installed)) != []
 
 
-def test_a_connection_cut_before_the_upgrade_is_begun_lets_it_begin_then(
+def test_starts_the_upgrade_after_a_connection_cut_before_its_start(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     units, cuts = imker.fleet["tondi"].units, []
@@ -86,7 +84,7 @@ def test_a_connection_cut_before_the_upgrade_is_begun_lets_it_begin_then(
 
 
 def installing(imker: JobRunner, packages: str, seconds: float, code: int = 0) -> None:
-    """An upgrade that an earlier run left on tondi."""
+    """Start an upgrade on tondi as an earlier run would have left it."""
 
     def work(unit: Unit) -> int:
         unit.output.append(f"apt's words about {packages}")
@@ -97,7 +95,7 @@ def installing(imker: JobRunner, packages: str, seconds: float, code: int = 0) -
 
 
 @pytest.mark.parametrize("seconds", [0, 2])
-def test_another_upgrade_that_runs_or_is_over_is_not_taken_for_this_one(imker: JobRunner, seconds: float) -> None:
+def test_does_not_mistake_another_upgrade_for_its_own(imker: JobRunner, seconds: float) -> None:
     installing(imker, "docker.io=20.10", seconds)
     events = imker.run_job(Migrate("tondi", "manager"))
     assert events[-1].outcome == "done", events[-1]
@@ -107,7 +105,7 @@ def test_another_upgrade_that_runs_or_is_over_is_not_taken_for_this_one(imker: J
     assert earlier.text == "apt's words about docker.io=20.10\n"
 
 
-def test_an_upgrade_that_failed_while_nobody_looked_is_told_before_it_is_begun_again(imker: JobRunner) -> None:
+def test_reports_an_earlier_failed_upgrade_before_it_retries(imker: JobRunner) -> None:
     installing(imker, "docker.io=26.1.5+dfsg1-9+lab1 docker-cli=26.1.5+dfsg1-9", 0, code=100)
     soon("it has failed", lambda: not imker.fleet["tondi"].units.is_running(UPGRADE))
     events = imker.run_job(Migrate("tondi", "manager"))
@@ -116,7 +114,7 @@ def test_an_upgrade_that_failed_while_nobody_looked_is_told_before_it_is_begun_a
     assert [title[:24] for title in titles] == ["apt on tondi, exit 100: ", "apt on tondi"]
 
 
-def test_a_reboot_in_the_middle_of_the_upgrade_leaves_it_half_done_and_is_mended(imker: JobRunner) -> None:
+def test_completes_an_upgrade_that_a_reboot_interrupted(imker: JobRunner) -> None:
     first = while_migrating(imker, "tondi", imker.fleet.reboot)[-1]
     machine = imker.fleet["tondi"]
     soon("it is up again", lambda: machine.is_up)
@@ -127,7 +125,7 @@ def test_a_reboot_in_the_middle_of_the_upgrade_leaves_it_half_done_and_is_mended
     assert "--tlsverify" in machine.disk.texts[DEFAULTS_PATH]
 
 
-def test_a_silent_host_is_not_taken_for_one_that_answers(imker: JobRunner) -> None:
+def test_reports_an_unresponsive_host(imker: JobRunner) -> None:
     host = imker.host("tondi")
     imker.fleet.set_silent("tondi")
     with pytest.raises(Unreachable, match="timed out"):
@@ -137,7 +135,7 @@ def test_a_silent_host_is_not_taken_for_one_that_answers(imker: JobRunner) -> No
         assert shell.run("true").code == 0, "connected before it spoke, answered after"
 
 
-def test_a_host_that_falls_silent_during_a_command_leaves_its_outcome_unknown(
+def test_reports_an_unknown_outcome_when_a_host_stops_responding(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.connectors.ssh.CHANNEL_TIMEOUT", 1)
@@ -148,8 +146,8 @@ def test_a_host_that_falls_silent_during_a_command_leaves_its_outcome_unknown(
         imker.fleet.set_silent("tondi", silent=False)
 
 
-def test_a_host_that_is_off_refuses_connections_until_it_is_up(imker: JobRunner) -> None:
-    """connewitz: of the others' daemons, the options on the disk would be the end."""
+def test_rebooting_host_refuses_connections_until_it_is_up(imker: JobRunner) -> None:
+    """Use connewitz: the daemons of the other hosts would not start with the options on their disks."""
     machine, host = imker.fleet["connewitz"], imker.host("connewitz")
     imker.fleet.reboot("connewitz")
     with pytest.raises(Unreachable):
@@ -159,7 +157,7 @@ def test_a_host_that_is_off_refuses_connections_until_it_is_up(imker: JobRunner)
     assert {container.name for container in machine.containers.values() if container.running} == {"web", "cache"}
 
 
-def test_apt_that_fails_fails_the_upgrade_with_its_words(imker: JobRunner) -> None:
+def test_reports_the_error_of_apt_when_the_upgrade_fails(imker: JobRunner) -> None:
     imker.fleet["tondi"].apt_fails = True
     last = imker.run_job(Migrate("tondi", "manager"))[-1]
     assert (last.outcome, "404" in last.summary) == ("failed", True), last
@@ -167,9 +165,7 @@ def test_apt_that_fails_fails_the_upgrade_with_its_words(imker: JobRunner) -> No
     assert imker.run_job(Migrate("tondi", "manager"))[-1].outcome == "done"
 
 
-def test_a_daemon_that_does_not_start_gives_the_host_its_old_state_back(
-    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rolls_back_when_the_daemon_does_not_start(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.execute.restart.ANSWER_TIMEOUT", 1)
     machine = imker.fleet["tondi"]
     would_refuse = machine.dockerd.refusal
@@ -185,8 +181,8 @@ def test_a_daemon_that_does_not_start_gives_the_host_its_old_state_back(
     assert "cluster-store" not in machine.disk.texts[DEFAULTS_PATH], "Debian's 20.10 does not start with it"
 
 
-def test_over_a_slow_connection_a_daemon_is_as_young_as_it_is(imker: JobRunner) -> None:
-    """Else asking again would restart an Engine that has all its options."""
+def test_measures_the_daemon_uptime_over_a_slow_connection(imker: JobRunner) -> None:
+    """Otherwise a repeated command would restart an Engine that already has all its options."""
 
     class Slow(SshShell):
         def run(self, *argv: str, **how: Any) -> Output:
@@ -200,7 +196,7 @@ def test_over_a_slow_connection_a_daemon_is_as_young_as_it_is(imker: JobRunner) 
             assert gather_host(shell, host, imker.settings.engine, Engine).options_changed is stale
 
 
-def test_what_no_host_understands_exits_127_and_is_noted(imker: JobRunner) -> None:
+def test_unknown_command_exits_127_and_is_recorded(imker: JobRunner) -> None:
     history = imker.fleet.world.history
     with (
         SshShell(imker.host("tondi"), imker.settings.inventory.known_hosts) as shell,
@@ -211,7 +207,7 @@ def test_what_no_host_understands_exits_127_and_is_noted(imker: JobRunner) -> No
     imker.fleet.reset()
 
 
-def test_a_changed_host_key_is_refused(imker: JobRunner, tmp_path: Path) -> None:
+def test_rejects_a_changed_host_key(imker: JobRunner, tmp_path: Path) -> None:
     known_hosts = tmp_path / "known_hosts"
     lines = imker.settings.inventory.known_hosts.read_text().splitlines()
     keys = [line.split()[2] for line in lines]
@@ -222,7 +218,7 @@ def test_a_changed_host_key_is_refused(imker: JobRunner, tmp_path: Path) -> None
         SshShell(host, known_hosts)
 
 
-def test_an_unknown_host_key_is_refused_with_the_command_that_shows_it(imker: JobRunner, tmp_path: Path) -> None:
+def test_rejects_an_unknown_host_key_with_the_ssh_keyscan_command(imker: JobRunner, tmp_path: Path) -> None:
     known = tmp_path / "known_hosts"
     known.touch()
     host: Host = imker.host("connewitz")
@@ -232,7 +228,7 @@ def test_an_unknown_host_key_is_refused_with_the_command_that_shows_it(imker: Jo
 
 
 @pytest.mark.parametrize("shape", ["PEM", "RFC4716"])  # docker-machine's own, and today's
-def test_a_key_that_is_refused_says_so_and_what_may_be_the_matter(imker: JobRunner, tmp_path: Path, shape: str) -> None:
+def test_explains_a_rejected_ssh_key(imker: JobRunner, tmp_path: Path, shape: str) -> None:
     keygen = ("ssh-keygen", "-q", "-t", "rsa", "-m", shape, "-N", "", "-f", str(tmp_path / "id_rsa"))
     subprocess.run(keygen, check=True)
     host = replace(imker.host("connewitz"), ssh_key=tmp_path / "id_rsa")
@@ -246,9 +242,7 @@ def test_a_key_that_is_refused_says_so_and_what_may_be_the_matter(imker: JobRunn
     ("text", "why"),
     [("nonsense", "no private key"), (None, "No such file"), ("secret", "a passphrase")],
 )
-def test_a_key_that_cannot_be_used_is_not_the_hosts_fault(
-    imker: JobRunner, tmp_path: Path, text: str | None, why: str
-) -> None:
+def test_explains_an_unusable_key_file(imker: JobRunner, tmp_path: Path, text: str | None, why: str) -> None:
     if text == "secret":
         subprocess.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", text, "-f", str(tmp_path / "key")), check=True)
     elif text:

@@ -1,4 +1,4 @@
-"""A run whose host or swarm another has taken meanwhile changes nothing there any more, whatever its next step is."""
+"""Run jobs whose host or swarm another run has taken over: they change nothing more, whatever their next step."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ from tests.simulated.conftest import JobRunner
 
 @pytest.fixture
 def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[EventBody]]:
-    """What a run told that fell asleep before a step, until its lease was over and others had come and gone."""
+    """Run a job that sleeps before a step, longer than its lease, while other runs finish. Return its events."""
     do = runner._run_step
 
     def run(
@@ -49,7 +49,7 @@ HOST_STEPS = (
 
 
 @pytest.mark.parametrize("step", HOST_STEPS)
-def test_the_next_step_on_a_host_is_refused_by_the_host(
+def test_host_rejects_the_next_step_of_an_older_run(
     imker: JobRunner, sleeps: Callable[..., list[EventBody]], step: type
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
@@ -62,7 +62,7 @@ def test_the_next_step_on_a_host_is_refused_by_the_host(
 
 
 @pytest.mark.parametrize("step", [steps.PromoteNode, steps.ActivateNode])
-def test_the_next_step_on_the_swarm_is_refused_by_the_swarm(
+def test_swarm_rejects_the_next_step_of_an_older_run(
     imker: JobRunner, sleeps: Callable[..., list[EventBody]], step: type
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
@@ -99,7 +99,7 @@ def assert_sound(imker: JobRunner) -> None:
     assert [deed for deed in deeds if deed.token] != []
 
 
-def test_a_broken_number_in_the_swarm_stops_the_next_run_in_words_until_it_is_repaired(imker: JobRunner) -> None:
+def test_explains_a_broken_fencing_token_of_the_swarm_until_repaired(imker: JobRunner) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
     imker.fleet.world.swarm.labels = {"imker.fence": "99999999999999999999 x 1.0"}
     last = imker.run_job(Migrate("lausen", "worker"))[-1]
@@ -113,7 +113,7 @@ def test_a_broken_number_in_the_swarm_stops_the_next_run_in_words_until_it_is_re
     assert imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "done"
 
 
-def test_a_broken_number_on_a_host_stops_its_next_run_in_words_until_it_is_repaired(imker: JobRunner) -> None:
+def test_explains_a_broken_fencing_token_of_a_host_until_repaired(imker: JobRunner) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
     imker.fleet["lausen"].disk.texts["/var/lib/imker/fence"] = "99999999999999999999 x 1.0\n"
     last = imker.run_job(Migrate("lausen", "worker"))[-1]

@@ -1,4 +1,4 @@
-"""A fleet's plan from a real look at simulated hosts: what is asked, what refuses, what is left after some of it."""
+"""Plan a fleet of simulated hosts: what it asks, what it refuses, and what remains after part of it."""
 
 import time
 
@@ -22,7 +22,7 @@ def fleet_plan_of(events: list[EventBody]) -> FleetPlanned:
     return matches
 
 
-def test_a_fleet_is_looked_at_arranged_and_waits_for_start(imker: JobRunner) -> None:
+def test_inspects_and_arranges_a_fleet_and_waits_for_start(imker: JobRunner) -> None:
     events = imker.run_job(MigrateAll())
     assert {body.text for body in events if isinstance(body, StepProgress)} == {
         "inspected connewitz", "inspected tondi", "inspected lausen"
@@ -38,7 +38,7 @@ def test_a_fleet_is_looked_at_arranged_and_waits_for_start(imker: JobRunner) -> 
     assert deeds == [], "nothing is changed"
 
 
-def test_a_host_that_does_not_answer_stops_the_plan_and_can_be_left_out(imker: JobRunner) -> None:
+def test_unreachable_host_blocks_the_plan_unless_excluded(imker: JobRunner) -> None:
     imker.fleet["tondi"].on_power_change(False)
     refused = imker.run_job(MigrateAll())[-1]
     assert isinstance(refused, JobFinished)
@@ -49,7 +49,7 @@ def test_a_host_that_does_not_answer_stops_the_plan_and_can_be_left_out(imker: J
     assert isinstance(without[-1], DecisionRequested)
 
 
-def test_who_may_be_left_out_has_to_be_known(imker: JobRunner) -> None:
+def test_rejects_an_unknown_host_to_exclude(imker: JobRunner) -> None:
     (_, ended) = imker.run_job(MigrateAll(("tondy",)))
     assert (ended.outcome, ended.summary, ended.hint) == (
         "failed",
@@ -59,9 +59,7 @@ def test_who_may_be_left_out_has_to_be_known(imker: JobRunner) -> None:
 
 
 @pytest.mark.parametrize("moved", [1, 2, 3])
-def test_what_is_done_is_not_in_the_next_plan_and_in_the_end_there_is_nothing_to_do(
-    imker: JobRunner, moved: int
-) -> None:
+def test_plans_only_remaining_hosts_and_finally_nothing(imker: JobRunner, moved: int) -> None:
     for name, role in (("connewitz", "manager"), ("tondi", "manager"), ("lausen", "worker"))[:moved]:
         waiting = imker.run_job(Migrate(name, role))[-1]
         if isinstance(waiting, DecisionRequested) and waiting.question == "accept":
@@ -75,7 +73,7 @@ def test_what_is_done_is_not_in_the_next_plan_and_in_the_end_there_is_nothing_to
         assert events[-1] == JobFinished("unchanged", "nothing to do: all 3 hosts are in the swarm")
 
 
-def test_a_stores_host_that_is_the_only_manager_goes_first_and_its_store_stays_for_those_after_it(
+def test_host_of_the_store_goes_first_if_it_is_the_only_manager(
     imker: JobRunner,
 ) -> None:
     config = imker.fleet.folder / "imker.toml"

@@ -1,4 +1,4 @@
-"""`lab simulated up --folder X` replaces in X what it wrote itself, and nothing else."""
+"""Test that `lab simulated up --folder X` replaces only its own files in X."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ THEIRS = ("docker-machine/machines/real/config.json", "imker.toml", "known_hosts
 
 
 @pytest.mark.parametrize("name", THEIRS)
-def test_what_the_lab_did_not_write_is_left_alone(tmp_path: Path, name: str) -> None:
+def test_keeps_foreign_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("somebody's own\n")
     before = sorted(tmp_path.rglob("*"))
@@ -26,7 +26,7 @@ def test_what_the_lab_did_not_write_is_left_alone(tmp_path: Path, name: str) -> 
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_its_own_is_replaced_and_a_configuration_put_there_since_is_not(tmp_path: Path) -> None:
+def test_replaces_its_own_files_but_not_a_new_configuration(tmp_path: Path) -> None:
     for _ in range(2):
         with run_fleet(select_hosts(("kaditz",)), tmp_path):
             pass
@@ -36,7 +36,7 @@ def test_its_own_is_replaced_and_a_configuration_put_there_since_is_not(tmp_path
     assert (tmp_path / "imker.toml").read_text() == "[slack]\n"
 
 
-def test_a_folder_that_an_older_lab_wrote_is_its_own(tmp_path: Path) -> None:
+def test_replaces_files_of_an_older_lab(tmp_path: Path) -> None:
     with run_fleet(select_hosts(("kaditz",)), tmp_path):
         pass
     (tmp_path / ".imker-lab").unlink()

@@ -1,4 +1,7 @@
-"""Attacks by a host that lies about its node, its swarm or itself: each one is refused in words and changes nothing."""
+"""Attack with a host that lies about its node, its swarm, or itself.
+
+Imker explains each refusal and changes nothing.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +22,7 @@ ATTACKERS_TOKEN = "SWMTKN-1-the-attackers-own-0000000000000000000000000"
 
 @dataclass
 class Liar:
-    """What one host's Engine answers instead of the truth. `nodes`: the nodes that it lists, None for a worker."""
+    """False answers of the Engine of one host. `nodes`: the node list it returns, None for a worker."""
 
     says: dict[str, Any]
     nodes: list[dict[str, Any]] | None = None
@@ -28,7 +31,7 @@ class Liar:
 
 @dataclass
 class Attack:
-    """A fleet, the Imker that works on it, and the hosts that lie."""
+    """A fleet, the Imker that works on it, and the lying hosts."""
 
     imker: JobRunner
     liars: dict[str, Liar] = field(default_factory=dict)
@@ -52,7 +55,7 @@ class Attack:
         return [(deed.host, deed.kind, deed.detail) for deed in done if deed.kind in kinds]
 
     def says_it_manages(self, name: str, node: str, cluster: str, *others: str) -> None:
-        """Its list has itself, at its own address, and the hosts `others` as they are."""
+        """Let a host claim to be a manager at its own address, with the hosts `others` as they are."""
         swarm = {"NodeID": node, "LocalNodeState": "active", "ControlAvailable": True, "Error": ""}
         listed = [(node, name), *((self.node(other), other) for other in others)]
         nodes = [manager(one, host, self.address(host)) for one, host in listed]
@@ -72,7 +75,7 @@ def manager(node: str, name: str, address: str) -> dict[str, Any]:
 
 @pytest.fixture
 def attack(other: Callable[..., Fleet], redis: Any, monkeypatch: pytest.MonkeyPatch) -> Attack:
-    """Four hosts; each answers through what it lies, if it does. Port 2377 answers wherever an attacker likes."""
+    """Start four hosts, of which those in `liars` give false answers. Port 2377 is open wherever a host lies."""
     made = Attack(JobRunner(other("connewitz", "kaditz", "lausen", "tondi"), redis))
     swarm = made.fleet.world.swarm
     true = {name: getattr(swarm, name) for name in ("local_info", "list_nodes", "inspect", "join", "set_labels")}
@@ -129,7 +132,7 @@ def joined(attack: Attack, name: str, role: str = "worker") -> None:
 
 
 @pytest.mark.parametrize("cluster", ["", "theirs"])
-def test_an_impostor_that_claims_a_managers_node_id_gets_no_host(attack: Attack, cluster: str) -> None:
+def test_refuses_a_host_that_claims_the_node_id_of_a_manager(attack: Attack, cluster: str) -> None:
     joined(attack, "tondi", "manager")
     cluster = attack.fleet.world.swarm.id if cluster else ""
     attack.says_it_manages("connewitz", attack.node("tondi"), cluster)
@@ -141,14 +144,14 @@ def test_an_impostor_that_claims_a_managers_node_id_gets_no_host(attack: Attack,
 @pytest.mark.parametrize(
     ("true", "liar"), [("tondi", "connewitz"), ("connewitz", "tondi")], ids=["answers first", "answers last"]
 )
-def test_an_impostor_beside_the_true_manager_gets_no_host(attack: Attack, true: str, liar: str) -> None:
+def test_refuses_an_impostor_next_to_the_real_manager(attack: Attack, true: str, liar: str) -> None:
     joined(attack, true, "manager")
     attack.says_it_manages(liar, "node-of-the-attacker", attack.fleet.world.swarm.id, true)
     refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi", "docker swarm leave --force")
     assert attack.joins == []
 
 
-def test_an_impostor_that_answers_while_the_true_manager_is_down_is_contradicted_by_its_workers(attack: Attack) -> None:
+def test_workers_contradict_an_impostor_while_the_manager_is_down(attack: Attack) -> None:
     joined(attack, "tondi", "manager")
     joined(attack, "kaditz")
     node = attack.node("tondi")
@@ -161,9 +164,7 @@ def test_an_impostor_that_answers_while_the_true_manager_is_down_is_contradicted
 
 
 @pytest.mark.parametrize("cluster", ["its own", "the true one's"])
-def test_an_impostor_that_answers_alone_is_refused_while_the_manager_known_before_is_down(
-    attack: Attack, cluster: str
-) -> None:
+def test_refuses_an_impostor_while_the_known_manager_is_down(attack: Attack, cluster: str) -> None:
     joined(attack, "tondi", "manager")
     attack.fleet["tondi"].dockerd.stop()
     cluster = "theirs" if cluster == "its own" else attack.fleet.world.swarm.id
@@ -172,7 +173,7 @@ def test_an_impostor_that_answers_alone_is_refused_while_the_manager_known_befor
     assert attack.joins == []
 
 
-def test_an_impostor_does_not_show_its_nodes_as_the_swarms(attack: Attack) -> None:
+def test_does_not_list_the_nodes_of_an_impostor(attack: Attack) -> None:
     joined(attack, "tondi", "manager")
     assert any(isinstance(body, NodeTable) for body in attack.imker.run_job(ListNodes()))
     attack.says_it_manages("connewitz", attack.node("tondi"), "")
@@ -186,7 +187,7 @@ def test_an_impostor_does_not_show_its_nodes_as_the_swarms(attack: Attack) -> No
 
 @pytest.fixture
 def victim(attack: Attack) -> Attack:
-    """lausen is a worker; tondi, in no swarm, says that it is lausen's node."""
+    """Create a swarm with worker lausen, and let tondi, outside of it, claim the node of lausen."""
     joined(attack, "connewitz", "manager")
     joined(attack, "kaditz")
     joined(attack, "lausen")
@@ -196,7 +197,7 @@ def victim(attack: Attack) -> Attack:
 
 
 @pytest.mark.parametrize("role", ["worker", "manager"])
-def test_a_host_that_claims_anothers_node_id_has_nothing_done_to_that_node(victim: Attack, role: Any) -> None:
+def test_does_not_change_a_node_that_another_host_claims(victim: Attack, role: Any) -> None:
     refused(victim.imker.run_job(Migrate("tondi", role)), "tondi", "lausen")
     node = victim.fleet.world.swarm.nodes[victim.node("lausen")]
     assert (node.availability, node.labels) == ("active", {})
@@ -204,7 +205,7 @@ def test_a_host_that_claims_anothers_node_id_has_nothing_done_to_that_node(victi
 
 
 @pytest.mark.parametrize("role", ["worker", "manager"])
-def test_a_host_that_claims_anothers_node_id_once_it_has_joined_does_nothing_to_that_node(
+def test_does_not_change_a_node_claimed_after_the_join(
     attack: Attack, monkeypatch: pytest.MonkeyPatch, role: Any
 ) -> None:
     joined(attack, "connewitz", "manager")
@@ -228,13 +229,13 @@ def test_a_host_that_claims_anothers_node_id_once_it_has_joined_does_nothing_to_
     assert (node.availability, node.labels) == ("active", {})
 
 
-def test_a_host_that_claims_anothers_node_id_is_not_shown_with_its_place(victim: Attack) -> None:
+def test_does_not_list_a_host_with_the_role_of_a_claimed_node(victim: Attack) -> None:
     (table,) = [body for body in victim.imker.run_job(ListHosts()) if isinstance(body, HostTable)]
     places = {row.name: row.node_role for row in table.rows}
     assert (places["lausen"], places["tondi"]) == ("worker", "active")
 
 
-def test_a_rejected_node_that_its_host_has_left_for_another_is_removed_and_the_other_stays(attack: Attack) -> None:
+def test_removes_a_rejected_node_and_keeps_the_new_node_of_its_host(attack: Attack) -> None:
     joined(attack, "connewitz", "manager")
     waiting = attack.imker.run_job(Migrate("tondi", "manager"))[-1]
     assert isinstance(waiting, DecisionRequested)
@@ -247,8 +248,8 @@ def test_a_rejected_node_that_its_host_has_left_for_another_is_removed_and_the_o
     assert swarm.node_of(tondi) is new
 
 
-def test_a_copy_of_a_nodes_disk_is_refused_with_both_names(victim: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Engine ID and machine ID are copied as well; hosts that are neither go on."""
+def test_refuses_a_copied_disk_and_names_both_hosts(victim: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy has the same Engine ID and machine ID. Other hosts are not affected."""
     monkeypatch.setattr(docker_cli, "engine_info", _with_id_of("lausen", "tondi", docker_cli.engine_info))
     for name in ("tondi", "lausen"):
         refused(victim.imker.run_job(Migrate(name, "worker")), "tondi", "lausen")
@@ -256,7 +257,9 @@ def test_a_copy_of_a_nodes_disk_is_refused_with_both_names(victim: Attack, monke
     assert victim.deeds("node", "promote", "join") == []
 
 
-def test_hosts_with_one_engine_id_are_refused_before_they_join(attack: Attack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_hosts_with_the_same_engine_id_before_they_join(
+    attack: Attack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     joined(attack, "connewitz", "manager")
     monkeypatch.setattr(docker_cli, "engine_info", _with_id_of("lausen", "tondi", docker_cli.engine_info))
     refused(attack.imker.run_job(Migrate("tondi", "worker")), "tondi", "lausen", "Engine ID")
@@ -264,7 +267,7 @@ def test_hosts_with_one_engine_id_are_refused_before_they_join(attack: Attack, m
     assert attack.joins == []
 
 
-def test_hosts_with_one_machine_id_are_refused_in_a_fleets_plan(attack: Attack) -> None:
+def test_fleet_plan_refuses_hosts_with_the_same_machine_id(attack: Attack) -> None:
     attack.fleet["tondi"].machine_id = attack.fleet["lausen"].machine_id
     told = attack.imker.run_job(MigrateAll(()))
     refused(told)
@@ -286,7 +289,7 @@ def _with_id_of(one: str, other: str, about: About) -> About:
 
 @pytest.fixture
 def two_interfaces(attack: Attack) -> Attack:
-    """connewitz and lausen joined by hand, over an interface that the inventory does not name."""
+    """Join connewitz and lausen manually, over an interface that is missing in the inventory."""
     for name in ("connewitz", "lausen"):
         joined(attack, name, "manager" if name == "connewitz" else "worker")
     for name in ("connewitz", "lausen"):
@@ -306,7 +309,7 @@ def named(attack: Attack, name: str) -> None:
     path.write_text(path.read_text().replace(f"[hosts.{name}]\n", line))
 
 
-def test_a_node_seen_on_another_interface_is_refused_with_the_line_to_add(two_interfaces: Attack) -> None:
+def test_refuses_a_node_on_another_interface_with_the_line_to_add(two_interfaces: Attack) -> None:
     for name in ("connewitz", "lausen"):
         line = f'[hosts.{name}] swarm_address = "{second(two_interfaces, name)}"'
         refused(two_interfaces.imker.run_job(Migrate("lausen", "worker")), line)
@@ -314,7 +317,7 @@ def test_a_node_seen_on_another_interface_is_refused_with_the_line_to_add(two_in
     assert two_interfaces.imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "unchanged"
 
 
-def test_a_host_joins_with_its_swarm_address_through_the_managers(two_interfaces: Attack) -> None:
+def test_joins_with_the_swarm_addresses_of_host_and_manager(two_interfaces: Attack) -> None:
     for name in ("connewitz", "lausen", "tondi"):
         named(two_interfaces, name)
     two_interfaces.fleet["tondi"].second = second(two_interfaces, "tondi")
@@ -324,7 +327,7 @@ def test_a_host_joins_with_its_swarm_address_through_the_managers(two_interfaces
     assert body["RemoteAddrs"] == [f"{second(two_interfaces, 'connewitz')}:2377"]
 
 
-def test_a_swarm_begins_with_the_swarm_address(attack: Attack) -> None:
+def test_initializes_a_swarm_on_the_swarm_address(attack: Attack) -> None:
     named(attack, "connewitz")
     attack.fleet["connewitz"].second = second(attack, "connewitz")
     assert attack.imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"

@@ -1,4 +1,4 @@
-"""Retiring the key-value store: offered once its last user is gone, whoever that is; and never another's Consul."""
+"""Retire the key-value store: offered once no host uses it anymore, and never for an unrelated Consul."""
 
 import json
 import time
@@ -29,7 +29,7 @@ def yes(question: DecisionRequested) -> Approval:
 
 
 def create_swarm(imker: JobRunner) -> None:
-    """A swarm with the store's host in it, and tondi still to come: the store stays for it."""
+    """Create a swarm with the host of the store; tondi, not migrated yet, still needs the store."""
     assert imker.run_job(Migrate("connewitz", "manager"))[-1] == JobFinished("done", "connewitz is in the swarm.")
     events = imker.run_job(Migrate("lausen", "worker"))
     assert "StopStore" not in steps(events)
@@ -49,7 +49,7 @@ def add(machine: Machine, name: str, image: str, *ports: str) -> Container:
 
 
 @pytest.mark.parametrize("host", ["tondi", "connewitz"])
-def test_a_consul_that_no_classic_swarm_names_runs_on(imker: JobRunner, host: str) -> None:
+def test_keeps_a_consul_that_no_classic_swarm_refers_to(imker: JobRunner, host: str) -> None:
     machine = imker.fleet[host]
     strangers = [
         add(machine, "metrics", "prom/consul-exporter", "9107:9107"), add(machine, "consul", "consul:1.15", "8500:8500")
@@ -63,7 +63,7 @@ def test_a_consul_that_no_classic_swarm_names_runs_on(imker: JobRunner, host: st
     assert all(stranger.running for stranger in strangers)
 
 
-def test_its_exporter_beside_it_runs_on(imker: JobRunner) -> None:
+def test_keeps_the_exporter_of_the_store(imker: JobRunner) -> None:
     exporter = add(imker.fleet["lausen"], "aa-metrics", "prom/consul-exporter", "9107:9107")
     for name, role in (("connewitz", "manager"), ("tondi", "worker")):
         imker.run_job(Migrate(name, role))
@@ -72,7 +72,7 @@ def test_its_exporter_beside_it_runs_on(imker: JobRunner) -> None:
     assert (exporter.running, exporter.restart) == (True, "always")
 
 
-def test_the_last_member_after_the_stores_host_it_is_stopped_by_one_click_and_removed_by_a_second(
+def test_last_member_offers_to_stop_and_then_to_remove_the_store(
     imker: JobRunner,
 ) -> None:
     create_swarm(imker)
@@ -94,7 +94,7 @@ def test_the_last_member_after_the_stores_host_it_is_stopped_by_one_click_and_re
     assert STORE not in containers
 
 
-def test_a_manager_to_be_that_was_the_last_is_told_at_once_and_asked_when_it_is_accepted(imker: JobRunner) -> None:
+def test_pending_manager_reports_the_unused_store_and_asks_after_acceptance(imker: JobRunner) -> None:
     create_swarm(imker)
     events = imker.run_job(Migrate("tondi", "manager"))
     assert isinstance(events[-1], DecisionRequested)
@@ -108,7 +108,7 @@ def test_a_manager_to_be_that_was_the_last_is_told_at_once_and_asked_when_it_is_
     assert question.summary.startswith("tondi is a manager now.")
 
 
-def test_while_the_stores_host_is_still_to_come_its_own_migration_stops_it_and_nobody_is_asked(
+def test_migrating_the_last_host_stops_its_own_store_without_a_question(
     imker: JobRunner,
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
@@ -119,7 +119,7 @@ def test_while_the_stores_host_is_still_to_come_its_own_migration_stops_it_and_n
     assert "StopStore" in steps(imker.run_job(Migrate("lausen", "worker")))
 
 
-def test_one_that_a_job_stopped_before_it_died_is_asked_about_by_the_next_and_told_after(imker: JobRunner) -> None:
+def test_asks_about_a_store_that_a_crashed_job_stopped(imker: JobRunner) -> None:
     for name, role in (("connewitz", "manager"), ("tondi", "worker")):
         imker.run_job(Migrate(name, role))
     store = imker.fleet["lausen"].containers[STORE]
@@ -131,16 +131,14 @@ def test_one_that_a_job_stopped_before_it_died_is_asked_about_by_the_next_and_to
     assert "Now you can close these ports on lausen: TCP 8500 and" in details(events)
     again = imker.run_job(Migrate("lausen", "worker"))[-1]
     assert isinstance(again, JobFinished)
-    assert again.hint == (
-        "consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen."
-    )
+    assert again.hint == ("consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen.")
 
 
 # --- who still needs it -----------------------------------------------------------------------------------------------
 
 
 def unknown_to_docker_machine(imker: JobRunner) -> None:
-    """tondi's options were put there by hand."""
+    """Set the options of tondi manually, without docker-machine."""
     path = imker.fleet.folder / "docker-machine/machines/tondi/config.json"
     document = json.loads(path.read_text())
     document["HostOptions"]["SwarmOptions"]["Discovery"] = ""
@@ -158,9 +156,7 @@ def away(imker: JobRunner) -> None:
 
 
 @pytest.mark.parametrize("so", [unknown_to_docker_machine, by_name, away])
-def test_as_long_as_a_member_needs_it_it_stays_however_it_is_known(
-    imker: JobRunner, so: Callable[[JobRunner], None]
-) -> None:
+def test_keeps_the_store_while_any_member_uses_it(imker: JobRunner, so: Callable[[JobRunner], None]) -> None:
     so(imker)
     imker.run_job(Migrate("connewitz", "manager"), Approval("U02BOB", "", 0.0))
     refused = imker.run_job(RetireStore("lausen"))[-1]

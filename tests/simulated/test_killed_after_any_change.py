@@ -1,4 +1,4 @@
-"""A job that dies right after any change it makes on a host: asking again arrives, and does nothing twice."""
+"""Kill a job right after any change on a host: the repeated command succeeds and repeats no change."""
 
 import sys
 from typing import Any
@@ -18,11 +18,11 @@ CHANGES = 14  # over SSH, in tondi's migration
 
 
 class Killed(BaseException):
-    """As SIGKILL: nothing on the way catches it as an error."""
+    """Stands for SIGKILL: a BaseException that no code on the way catches."""
 
 
 @pytest.mark.parametrize("nth", range(1, CHANGES + 1))
-def test_a_killed_job_is_gone_on_with(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+def test_continues_a_killed_job(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
     history = imker.fleet.world.history
 
     class Dying(SshShell):

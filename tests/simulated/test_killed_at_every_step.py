@@ -1,6 +1,6 @@
-"""Killed at every boundary of its plan, a job's host ends as if nothing had been, once it is asked for again.
+"""Kill a job between any two steps of its plan: a repeated command completes it as if it had never crashed.
 
-The boundaries are the plan's own, as the run told it: before its first step, between each two, before its last word.
+The steps are those of the plan that the run reported.
 """
 
 import multiprocessing
@@ -39,9 +39,10 @@ FORK.set_forkserver_preload([killable_job.__name__])
 
 @dataclass(frozen=True)
 class Kind:
-    """`yes`: what somebody answers to the question at the end; `swarm`: whether there is one before; `after`: jobs
+    """A command to kill.
 
-    that are left alone, as another kind has their boundaries.
+    `yes`: the answer to its final question; `swarm`: whether a swarm exists before; `after`: number of first jobs
+    that are not killed because another kind covers them.
     """
 
     command: Migrate | RetireStore
@@ -62,7 +63,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_killed_at_every_boundary_it_ends_as_if_nothing_had_been(
+def test_repeated_command_completes_a_job_killed_at_any_step(
     name: str, other: Callable[..., Fleet], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = KINDS[name]
@@ -96,7 +97,7 @@ def test_killed_at_every_boundary_it_ends_as_if_nothing_had_been(
         (Migrate("kaditz", "manager"), "UpgradeEngine", "Its Engine was not restarted."),
     ],
 )
-def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
+def test_next_job_rolls_back_a_host_whose_job_was_killed_before_a_failure(
     command: Migrate,
     failing: str,
     state: str,
@@ -104,7 +105,7 @@ def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
     redis: Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """By which nothing was changed, and nothing saved. Once it goes well, it ends as if nothing had been."""
+    """The next job itself changed nothing and saved nothing. Once the step works, the migration succeeds."""
     kind, host = Kind(command, swarm=command.host != FIRST), command.host
     monkeypatch.setattr("jobs.execute.restart.ANSWER_TIMEOUT", 0.2)
     imker = JobRunner(other(*dict.fromkeys((FIRST, host)), pace=AT_ONCE), redis)
@@ -141,7 +142,7 @@ def test_killed_before_what_fails_then_its_host_is_put_back_by_the_next_job(
         ("UpgradeEngine", "upgrade.finished", 0),
     ],
 )
-def test_killed_on_its_way_back_a_host_is_put_back_by_the_next_job(
+def test_next_job_completes_a_rollback_that_was_killed(
     failing: str,
     point: Failpoint,
     times: int,
@@ -149,7 +150,7 @@ def test_killed_on_its_way_back_a_host_is_put_back_by_the_next_job(
     redis: Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In which the same fails again. When it does not any more, the host arrives."""
+    """The same step fails again in the next job. Once it works, the migration succeeds."""
     kind = Kind(Migrate("kaditz", "manager"))
     monkeypatch.setattr("jobs.execute.restart.ANSWER_TIMEOUT", 0.2)
     imker = JobRunner(other(FIRST, "kaditz", pace=AT_ONCE), redis)
@@ -167,7 +168,7 @@ def test_killed_on_its_way_back_a_host_is_put_back_by_the_next_job(
 
 
 @pytest.mark.parametrize("after", ["SwitchAptSource", "RewriteOptions", "UpgradeEngine", "RestoreOptions"])
-def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
+def test_backs_up_edits_made_between_two_jobs(
     after: str, other: Callable[..., Fleet], redis: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind = Kind(Migrate("kaditz", "manager"))
@@ -195,7 +196,7 @@ def test_what_somebody_wrote_between_the_two_jobs_is_saved_before_it_goes(
 
 
 def _breaks(step: str, dockerd: Dockerd, patch: pytest.MonkeyPatch) -> None:
-    """The new Engine does not start, or does not go in; the old one does."""
+    """Let the new Engine fail to install or to start; the old one works."""
     refuses = dockerd.refusal
     if step == "UpgradeEngine":
         patch.setattr(apt, "_install_packages", lambda *_: 100)
@@ -205,7 +206,7 @@ def _breaks(step: str, dockerd: Dockerd, patch: pytest.MonkeyPatch) -> None:
 
 
 def _old(machine: Machine) -> dict[str, object]:
-    """What is to be as it was; the classic options are none that Debian's 20.10 starts with."""
+    """Return the state that a rollback has to restore, without classic options, which 20.10 does not start with."""
     files = {path: text for path, text in _complete_files(machine.disk.texts).items() if not path.endswith(".dpkg-old")}
     names = {
         container.name: container.running
@@ -221,7 +222,7 @@ def _old(machine: Machine) -> dict[str, object]:
 
 
 def _story(imker: JobRunner, kind: Kind) -> list[tuple[str, ...]]:
-    """Uninterrupted, to the end; each job's steps."""
+    """Run all jobs without a crash and return the steps of each."""
     bodies_by_job = [imker.run_job(kind.command)]
     while (following := _following(kind, bodies_by_job[-1][-1])) is not None:
         bodies_by_job.append(imker.run_job(*following))
@@ -230,7 +231,7 @@ def _story(imker: JobRunner, kind: Kind) -> list[tuple[str, ...]]:
 
 
 def _cut(imker: JobRunner, kind: Kind, job: int, boundary: int) -> tuple[str, ...]:
-    """The story up to that job, which is killed there; the steps that it has done."""
+    """Run the jobs up to that one and kill it there; return the steps it completed."""
     command, approvals = kind.command, ()
     for _ in range(job):
         following = _following(kind, imker.run_job(command, *approvals)[-1])
@@ -242,7 +243,7 @@ def _cut(imker: JobRunner, kind: Kind, job: int, boundary: int) -> tuple[str, ..
 def _killed(
     imker: JobRunner, command: Command, approvals: Sequence[Approval], point: Failpoint, times: int
 ) -> tuple[str, ...]:
-    """A job, when it comes to the point after so many times; the steps that it has done. Then its locks' leases end."""
+    """Kill a job at the failpoint after so many passes; return the steps it completed. Then expire its locks."""
     request = imker.build_request(command, *approvals)
     socket = imker.redis.connection_pool.connection_kwargs["path"]
     config = imker.fleet.folder / "imker.toml"
@@ -277,7 +278,7 @@ def _completed_steps(events: list[EventBody]) -> tuple[str, ...]:
 
 
 def _begin(imker: JobRunner, kind: Kind) -> None:
-    """All hosts as in 2016; if there is to be a swarm, the first manager is in it, and so is a store's host."""
+    """Reset all hosts; if there is to be a swarm, add the first manager and the store's host."""
     imker.redis.flushall()
     imker.fleet.reset()
     if kind.swarm:
@@ -287,7 +288,7 @@ def _begin(imker: JobRunner, kind: Kind) -> None:
 
 
 def _create_swarm(fleet: Fleet) -> None:
-    """As a migration would leave it, and sooner."""
+    """Create the swarm as a migration would, but faster."""
     machine = fleet[FIRST]
     machine.packages = {name: Package(version) for name, version in PACKAGE_VERSIONS["2016"]["experimental"].items()}
     for path, text in daemon_option_files.option_files(machine.lab_host, classic=False).items():
@@ -297,7 +298,7 @@ def _create_swarm(fleet: Fleet) -> None:
 
 
 def _lasting(fleet: Fleet, name: str) -> dict[str, object]:
-    """What counts of a host, of its place in the swarm, and of what docker-machine keeps of it on this side."""
+    """Return the lasting state of the host, of its node, and of its docker-machine configuration."""
     machine, swarm = fleet[name], fleet.world.swarm
     store = fleet.folder / f"docker-machine/machines/{name}"
     store_files = {path.name: path.read_text() for path in store.glob("config.json*")}
@@ -325,6 +326,6 @@ def _complete_files(texts: dict[str, str]) -> dict[str, str]:
 
 
 def _originals(texts: dict[str, str]) -> dict[str, str]:
-    """The first saved copy of each file: what was there before anything was changed."""
+    """Return the first backup of each file: its content before any change."""
     copies = sorted((path for path in texts if ".imker-" in path), reverse=True)
     return {path.split(".imker-")[0]: texts[path] for path in copies}

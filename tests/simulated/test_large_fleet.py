@@ -1,4 +1,4 @@
-"""A fleet of hundreds: looked at and planned by one RQ worker's job, and told within what Slack takes."""
+"""Plan a fleet of hundreds of hosts in one job, with messages within the limits of Slack."""
 
 import time
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def timed(imker: JobRunner, command: Command) -> tuple[list[EventBody], float]:
 
 
 def fitting(command: Command, bodies: list[EventBody]) -> Message:
-    """What the reconciler shows of it; Slack takes it, as a post and as an edit."""
+    """Render the message of the fleet and assert that Slack accepts it as a post and as an edit."""
     record = RunRecord("k3fm9x2q", command, command.type, "U01ALICE", "C01OPS", time.time())
     events = [Event(record.run, 1, number, time.time(), body) for number, body in enumerate(bodies, 1)]
     view = fold(record, EventLog(tuple(events)), "finished", time.time(), clock.take_timestamp())
@@ -54,8 +54,8 @@ def left_out_is_said(message: Message) -> bool:
 @pytest.mark.figures
 @pytest.mark.long
 @pytest.mark.timeout(300)
-def test_hundreds_of_hosts_are_looked_at_and_planned_and_the_messages_fit(many: Fleet, redis: Redis) -> None:
-    """More descriptors are open here, both ends of all, than select takes."""
+def test_plans_hundreds_of_hosts_and_the_messages_fit(many: Fleet, redis: Redis) -> None:
+    """This process has both ends of all connections open: more descriptors than select() supports."""
     imker = JobRunner(many, redis)
     host_table, seconds = timed(imker, ListHosts())
     record_figure(f"/swarm hosts, {HOSTS} hosts", f"{seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""A whole migration of three simulated hosts, by the product's own jobs."""
+"""Migrate three simulated hosts completely with the real jobs."""
 
 import time
 
@@ -22,7 +22,7 @@ from lab.simulated.fleet import Fleet
 from tests.simulated.conftest import JobRunner
 
 
-def test_three_hosts_go_into_swarm_mode_and_stay_as_they_are_when_asked_again(imker: JobRunner) -> None:
+def test_migrates_three_hosts_and_changes_nothing_when_repeated(imker: JobRunner) -> None:
     last = imker.run_job(Migrate("connewitz", "manager"))[-1]
     assert last == JobFinished("done", "connewitz is in the swarm.")
     waiting = imker.run_job(Migrate("tondi", "manager"))[-1]
@@ -63,7 +63,7 @@ def _as_promised(fleet: Fleet) -> None:
 
 
 @pytest.mark.parametrize("name", ["connewitz", "tondi"])
-def test_the_census_after_is_the_one_before_without_the_classic_swarms_own(imker: JobRunner, name: str) -> None:
+def test_containers_after_are_those_before_without_classic_swarm(imker: JobRunner, name: str) -> None:
     events = imker.run_job(Migrate("connewitz", "manager"))
     events = events if name == "connewitz" else imker.run_job(Migrate(name, "worker"))
     before, after = [body for body in events if isinstance(body, ContainerSnapshot)]
@@ -74,7 +74,7 @@ def test_the_census_after_is_the_one_before_without_the_classic_swarms_own(imker
     )
 
 
-def test_the_history_tells_each_changing_step_once(imker: JobRunner) -> None:
+def test_changes_each_thing_once(imker: JobRunner) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
     deeds = imker.fleet.world.history.actions()
     kinds = [deed.kind for deed in deeds if deed.kind in ("unit", "restart", "init", "join")]
@@ -84,14 +84,14 @@ def test_the_history_tells_each_changing_step_once(imker: JobRunner) -> None:
 
 
 @pytest.mark.parametrize("name", ["connewitz", "tondi", "lausen"])
-def test_hosts_are_shown_as_docker_machine_shows_them(imker: JobRunner, name: str) -> None:
+def test_lists_hosts_as_docker_machine_does(imker: JobRunner, name: str) -> None:
     (table,) = [body for body in imker.run_job(ListHosts()) if isinstance(body, HostTable)]
     row = next(row for row in table.rows if row.name == name)
     assert (row.state, row.docker, row.node_role, row.error) == ("Running", "v20.10.24", "", "")
 
 
-def test_what_is_no_utf8_in_a_hosts_files_stays_as_it_is_there_and_is_shown_as_unreadable(imker: JobRunner) -> None:
-    """A label of Latin-1, as an administrator of 2005 would type it; here a surrogate stands for its byte."""
+def test_keeps_bytes_that_are_not_utf8_and_shows_a_placeholder(imker: JobRunner) -> None:
+    """The file has a label in Latin-1. A surrogate stands for its byte here."""
     disk = imker.fleet["tondi"].disk
     before = disk.texts[DEFAULTS_PATH].replace("--cluster-store", "--label city=K\udcf6ln --cluster-store")
     disk.write(DEFAULTS_PATH, before)
@@ -126,7 +126,7 @@ STILL = (
         ("tondi", "worker", True, "start_containers", "Not running anymore: web. See the thread for details."),
     ],
 )
-def test_of_a_manager_to_be_too_it_is_said_what_did_not_come_back_and_what_nobody_needs(
+def test_pending_manager_reports_stopped_containers_and_the_unused_store(
     imker: JobRunner, name: str, role: str, broken: bool, question: str, says: str
 ) -> None:
     for first in ("connewitz", *(("tondi",) if name == "lausen" else ())):
@@ -139,7 +139,7 @@ def test_of_a_manager_to_be_too_it_is_said_what_did_not_come_back_and_what_nobod
     assert [body.title for body in events if "Ports" in getattr(body, "title", "")] != [] or name != "lausen"
 
 
-def test_who_manages_or_waits_to_is_no_worker_by_a_migration(imker: JobRunner) -> None:
+def test_does_not_demote_a_manager_or_a_pending_one(imker: JobRunner) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     node = imker.run_job(Migrate("tondi", "manager"))[-1].candidate.node[:12]
     for command in (Migrate("tondi", "worker"), PlanHost("tondi", "worker")):
@@ -155,8 +155,8 @@ def test_who_manages_or_waits_to_is_no_worker_by_a_migration(imker: JobRunner) -
     assert "/swarm migrate connewitz --worker" in refused.hint
 
 
-def test_without_a_role_who_waits_is_asked_for_again_and_who_manages_stays_so(imker: JobRunner) -> None:
-    """Whatever the inventory says, or leaves unsaid."""
+def test_keeps_the_role_of_a_host_without_a_configured_role(imker: JobRunner) -> None:
+    """The inventory may name another role or none."""
     with (imker.fleet.folder / "imker.toml").open("r+") as file:
         text = file.read().replace('role = "manager"', 'role = "worker"')
         file.seek(0)
@@ -182,7 +182,7 @@ def test_without_a_role_who_waits_is_asked_for_again_and_who_manages_stays_so(im
     ],
 )
 @pytest.mark.parametrize("blocked", [False, True])
-def test_a_plan_ends_with_what_to_type_as_it_was_asked_or_with_what_stands_against_it(
+def test_plan_ends_with_the_command_to_run_or_the_blocking_finding(
     imker: JobRunner, command: PlanHost, command_line: str, blocked: bool
 ) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
@@ -200,7 +200,7 @@ def test_a_plan_ends_with_what_to_type_as_it_was_asked_or_with_what_stands_again
         assert last.summary.endswith("waits to be accepted as a manager") == ("worker" not in command_line)
 
 
-def test_a_long_diff_is_whole_in_the_thread(imker: JobRunner) -> None:
+def test_posts_a_long_diff_completely(imker: JobRunner) -> None:
     disk = imker.fleet["tondi"].disk
     lines = 30  # fewer than the fixes that one file may need
     labels = "".join(f"--label number{number}={'x' * 100} --cluster-store-opt a{number}=b\n" for number in range(lines))
@@ -222,7 +222,7 @@ def cut_nowhere(piece: ThreadDetail) -> bool:
     return detail_text.strip("`") == escape.escape_code(piece.text)
 
 
-def test_a_store_that_may_not_be_written_says_so_in_its_step(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_an_unwritable_docker_machine_store(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
 
     def refuses(path: object, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""A host that sends a hundred megabytes: an RQ worker keeps the tail of it, and little memory goes on that."""
+"""Receive a hundred megabytes from a host: an RQ worker keeps only the end, with little memory."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ FLOODS = {
 
 @pytest.mark.parametrize("kind", FLOODS)
 @pytest.mark.figures
-def test_a_flood_is_cut_to_its_tail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+def test_keeps_only_the_end_of_a_flood(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     flood = FLOODS[kind]()
     monkeypatch.setattr(ssh_server, "run_line", lambda _, line, *__: Output() if "nothing" in line else flood)
     with run_fleet(select_hosts(["lausen"]), tmp_path / "client"):

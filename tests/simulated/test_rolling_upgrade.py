@@ -1,4 +1,4 @@
-"""A swarm that is in swarm mode already, on an older Engine: its nodes are upgraded one by one, and spared."""
+"""Upgrade a swarm that is already in swarm mode, node by node, each drained meanwhile."""
 
 import pytest
 
@@ -11,7 +11,7 @@ MANAGERS = ("connewitz", "tondi")
 
 
 def swarmed(imker: JobRunner) -> None:
-    """As somebody else has made it: two managers and a worker, all on 20.10, and nothing of a classic Swarm."""
+    """Create a swarm of two managers and a worker on 20.10, without any classic Swarm."""
     swarm = imker.fleet.world.swarm
     for name in HOST_NAMES:
         machine = imker.fleet[name]
@@ -42,7 +42,7 @@ def yes(events: list[EventBody]) -> Approval:
     return Approval("U01ALICE", question.fingerprint, 0.0)
 
 
-def test_all_of_it_leader_last_of_the_managers_each_alone_and_at_work_again(imker: JobRunner) -> None:
+def test_upgrades_one_node_at_a_time_and_the_leader_last(imker: JobRunner) -> None:
     swarmed(imker)
     (fleet,) = [body for body in imker.run_job(MigrateAll()) if isinstance(body, FleetPlanned)]
     assert [(leg.host, leg.wave) for leg in fleet.host_plans] == [("tondi", 0), ("connewitz", 1), ("lausen", 2)]
@@ -69,7 +69,7 @@ def test_all_of_it_leader_last_of_the_managers_each_alone_and_at_work_again(imke
     assert imker.run_job(MigrateAll())[-1] == JobFinished("unchanged", "nothing to do: all 3 hosts are in the swarm")
 
 
-def test_one_whose_new_engine_does_not_start_does_what_it_did_and_the_next_run_may_try_again(
+def test_reactivates_a_node_after_a_failed_upgrade_and_allows_a_retry(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jobs.execute.restart.ANSWER_TIMEOUT", 1)

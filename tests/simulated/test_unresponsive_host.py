@@ -1,6 +1,7 @@
-"""A host that falls silent while its kernel goes on acknowledging every packet, as a frozen one does.
+"""Test a host that stops responding while its kernel still acknowledges packets, as a frozen host does.
 
-Told in time as unreachable, whatever was being done; and gone on with when it speaks again.
+The run reports it in time as unreachable, whatever it was doing, and a repeated command succeeds once the host
+responds.
 """
 
 import time
@@ -47,7 +48,7 @@ SOON = 15.0  # seconds: with those; less than any command may take
 
 @pytest.fixture
 def ready(imker: JobRunner) -> JobRunner:
-    """There is a swarm to join."""
+    """Create a swarm to join."""
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     return imker
 
@@ -60,7 +61,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def silent_in(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
-    """From the begin of the step itself: the host was claimed for it."""
+    """Freeze the host when this step starts. The host is already claimed then."""
 
     def carried_out(step: steps.Step, site: StepTarget) -> str:
         if isinstance(step, kind):
@@ -71,7 +72,7 @@ def silent_in(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, kind: type) -> 
 
 
 def silent_at(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
-    """From when the host has heard this command."""
+    """Freeze the host when it has received this command."""
 
     def type_text(machine: Machine, line: str, stdin: str, source: str) -> Output:
         if machine.name == "tondi" and words in line:
@@ -82,7 +83,7 @@ def silent_at(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, words: str) -> 
 
 
 def seconds_until_reported(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> float:
-    """Seconds until the run's last word, which says so; asked again, it arrives."""
+    """Return the seconds until the run reports the host, and assert that a repeated command succeeds."""
     began = time.monotonic()
     last = imker.run_job(TONDI)[-1]
     took = time.monotonic() - began
@@ -95,7 +96,7 @@ def seconds_until_reported(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_it_is_told_in_each_kind_of_step(
+def test_reports_a_frozen_host_in_each_kind_of_step(
     ready: JobRunner, impatient: None, monkeypatch: pytest.MonkeyPatch, step: type
 ) -> None:
     silent_in(ready, monkeypatch, step)
@@ -103,7 +104,7 @@ def test_it_is_told_in_each_kind_of_step(
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
-def test_it_is_told_while_a_command_runs(
+def test_reports_a_frozen_host_while_a_command_runs(
     ready: JobRunner, impatient: None, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     silent_at(ready, monkeypatch, command)
@@ -114,7 +115,9 @@ def test_it_is_told_while_a_command_runs(
 @pytest.mark.long
 @pytest.mark.timeout(2 * TOLD)
 @pytest.mark.parametrize(("when", "command"), COMMANDS.items(), ids=COMMANDS)
-def test_it_is_told_in_time(ready: JobRunner, monkeypatch: pytest.MonkeyPatch, when: str, command: str) -> None:
+def test_reports_a_frozen_host_in_time(
+    ready: JobRunner, monkeypatch: pytest.MonkeyPatch, when: str, command: str
+) -> None:
     silent_at(ready, monkeypatch, command)
     took = seconds_until_reported(ready, monkeypatch)
     record_figure(f"a host falls silent as {when}: told after", f"{took:.0f} s")

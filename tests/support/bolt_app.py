@@ -1,4 +1,4 @@
-"""A small app on the real slack_bolt that may do more than Imker, in a workspace of its own; it notes what it hears."""
+"""Run a small app on real slack_bolt in its own workspace. It may do more than Imker and records what it receives."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ HOME = {"type": "home", "blocks": [actions(button("Refresh", "view.refresh"))]}
 
 @dataclass
 class ReceivedEvents:
-    """`what`: kind, who, and what they said or pressed."""
+    """Records received events. `what`: kind, user, and the text or button."""
 
     client: WebClient
     events: list[tuple[str, str, str]] = field(default_factory=list)

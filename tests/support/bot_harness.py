@@ -1,4 +1,4 @@
-"""The real Desk, policy and Runs over a real Redis, with simulated people. What jobs would tell, the tests tell."""
+"""Run the real command handler, policy, and run store on a real Redis, with simulated users and job events."""
 
 import json
 import tomllib
@@ -51,7 +51,7 @@ GROUPS = {
 
 @dataclass
 class FakeUsersApi:
-    """What People asks of Slack's Web API."""
+    """The users and groups methods of the Slack Web API."""
 
     groups: dict[str, list[str]] | None = field(default_factory=lambda: dict(GROUPS))
 
@@ -68,7 +68,7 @@ class FakeUsersApi:
 
 @dataclass
 class BotHarness:
-    """A desk, and what people hear. `moment` is the clock that nobody sets; `wall` the one that can be."""
+    """A command handler and the replies to its users. `timestamp` holds both clocks."""
 
     redis: Redis
     file: File
@@ -89,7 +89,7 @@ class BotHarness:
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
 
     def knows(self, hosts: str) -> None:
-        """The jobs' side told these; the text, as it would be signed."""
+        """Publish the inventory in Redis, signed as the RQ workers sign it. `hosts`: JSON."""
         self.redis.set(version.INVENTORY_KEY, signing.sign_for(KEY, version.INVENTORY_KEY, hosts))
 
     def types(self, who: str, text: str, channel: str = OPS, delivery: str = "") -> None:
@@ -109,7 +109,7 @@ class BotHarness:
         self.handler.handle_action(clicked, verdict, self._reply(who, channel, delivery_id, value))
 
     def audit_facts(self) -> list[AuditFact]:
-        """All of the record, which is whole."""
+        """Return all facts of the audit log, and assert that it verifies."""
         entries = list(AuditLog(self.redis).entries())
         assert verify(entries) == ()
         return [entry.fact for entry in entries if entry]
@@ -123,12 +123,12 @@ class BotHarness:
             journal.emit(body)
 
     def advance_clock(self, seconds: float, clock: float = 0.0) -> None:
-        """`clock`: by how much somebody sets the wall clock meanwhile."""
+        """Advance both clocks by `seconds`. `clock`: seconds by which the wall clock is set in addition."""
         since, wall = self.timestamp.boot_seconds + seconds, self.timestamp.unix + seconds + clock
         self.timestamp = replace(self.timestamp, boot_seconds=since, unix=wall)
 
     def enqueued_requests(self) -> dict[str, Request]:
-        """All that was enqueued, by RQ job ID, in any queue."""
+        """Return all enqueued requests of any queue, by RQ job ID."""
         names = sorted(name.decode().removeprefix("rq:job:") for name in self.redis.keys("rq:job:*"))
         return {name: codec.decode_request(self.job_arguments(name)[0]) for name in names}
 
@@ -144,7 +144,7 @@ class BotHarness:
         return {hold.action for hold in found_holds if hold}
 
     def create_run(self, state: str, needed: int = 1) -> str:
-        """A run in that state; its message is posted, and its first job has told what it would."""
+        """Create a run in this state, with a posted message and the events of its first job."""
         who, command, channel, bodies = SCENARIOS[state]
         record = RunRecord(
             run_id(f"{self.salt}{state}"),

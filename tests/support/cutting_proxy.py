@@ -1,4 +1,4 @@
-"""A way to Redis that loses replies: what the client writes arrives, and nobody hears that it did."""
+"""Proxy to Redis that loses replies: the write arrives, but the client does not learn about it."""
 
 import select
 import socket
@@ -11,7 +11,7 @@ LONGEST = 2**16
 
 
 class Cutter:
-    """Listens on loopback for one Redis behind a Unix socket. `cuts`: how many replies were lost."""
+    """Listens on loopback for a Redis on a Unix socket. `cuts`: number of lost replies."""
 
     def __init__(self, server: Path) -> None:
         self._server = server
@@ -22,7 +22,7 @@ class Cutter:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_after(self, word: bytes) -> None:
-        """Lose the reply to the next request that holds this word, in any case of letters."""
+        """Lose the reply to the next request that contains this word, ignoring case."""
         self._word = word.lower()
 
     def close(self) -> None:
@@ -35,7 +35,7 @@ class Cutter:
                 threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client: socket.socket) -> None:
-        """A request is in one piece: none of Imker's is longer than a socket takes at once."""
+        """Forward both directions. Each request fits into one read."""
         with client, socket.socket(socket.AF_UNIX) as redis, suppress(OSError):
             redis.connect(str(self._server))
             cut = False

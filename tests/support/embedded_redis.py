@@ -1,4 +1,4 @@
-"""The embedded Redis outlives its last user by a moment: until its keeper has ended, it writes into its folder."""
+"""Wait for the embedded Redis to stop: its keeper writes into the folder for a moment after the last user exits."""
 
 import time
 from pathlib import Path

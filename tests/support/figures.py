@@ -1,11 +1,11 @@
-"""Figures that tests measure: `make figures` prints them, and docs/reliability.md shows them."""
+"""Record figures that tests measure. `make figures` prints them; docs/reliability.md shows them."""
 
 import os
 from pathlib import Path
 
 
 def record_figure(title: str, value: str) -> None:
-    """Kept when somebody asks for figures: a line in the file that FIGURES names."""
+    """Append a line to the file that FIGURES names, if it is set."""
     file = os.environ.get("FIGURES")
     if file:
         with Path(file).open("a") as figures_file:

@@ -1,4 +1,4 @@
-"""Small TLS servers on loopback in the place of Engines: an honest one, and those of hosts that somebody took over."""
+"""Run small TLS servers on loopback in place of Engines: an honest one, and those of compromised hosts."""
 
 import contextlib
 import json
@@ -24,7 +24,7 @@ ENDLESS = 600  # drips of a server: far more than any test waits for
 
 
 class Fleet:
-    """Hosts with certificates of one CA; `engine` starts a server for one of them."""
+    """Hosts with certificates of one CA. `engine` starts a server for one of them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -36,7 +36,7 @@ class Fleet:
             (folder / name).chmod(0o600)
 
     def engine(self, name: str, serve: Serve, *, secured: bool = True) -> Host:
-        """`secured`: whether it speaks TLS before `serve` does."""
+        """Start a server. `secured`: do the TLS handshake before `serve`."""
         listener = socket.create_server(("127.0.0.1", 0))
         self._servers.append(listener)
         threading.Thread(target=self._accept, args=(name, listener, serve, secured), daemon=True).start()
@@ -65,7 +65,7 @@ class Fleet:
                     serve(spoken, target)
 
     def _request(self, name: str, spoken: ssl.SSLSocket) -> str:
-        """The method and the path; "" at the end."""
+        """Return method and path of the next request, "" at the end."""
         read = b""
         while b"\r\n\r\n" not in read:
             more = spoken.recv(65536)
@@ -112,7 +112,7 @@ def says(body: bytes, head: bytes = OK) -> Serve:
 
 
 def drips(first: bytes, again: bytes) -> Serve:
-    """`first` at once, then `again` for ever."""
+    """Send `first` at once, then `again` repeatedly and slowly."""
 
     def serve(spoken: ssl.SSLSocket, _: str) -> None:
         spoken.sendall(first)
@@ -148,7 +148,7 @@ def redirects(status: int, to: str) -> Serve:
 def honest(
     name: str, members: tuple[str, ...] = (), manager: bool = False, but: dict[str, Serve] | None = None
 ) -> Serve:
-    """An Engine 26.1 in a swarm of `members`. `but`: path -> what is served there instead."""
+    """Serve an Engine 26.1 in a swarm of `members`. `but`: other handlers by path."""
     place = {"LocalNodeState": "active" if name in members else "inactive", "NodeID": f"id{name}" if members else "",
              "ControlAvailable": manager, "Cluster": {"ID": "ours"} if manager else {}}  # fmt: skip
     answers: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""A configuration that is right, in its two parts; `{folder}` holds the files that it names."""
+"""Provide a valid configuration in two parts. `{folder}` holds the files that it names."""
 
 VALID_CONFIG = """
 [slack]

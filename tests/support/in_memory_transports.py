@@ -1,4 +1,4 @@
-"""Edges without sockets: what Imker says by SSH, to an Engine and to Slack goes straight into the simulations."""
+"""Connect SSH, the Engine API, and Slack to the simulations directly, without sockets."""
 
 import itertools
 import shlex
@@ -26,10 +26,7 @@ _numbers = itertools.count(1)
 
 
 class InMemoryShell:
-    """A jobs.shell.Shell. `cut`: asked after each command whether the connection is lost just then: the host has heard,
-
-    and nobody hears of it.
-    """
+    """A Shell without SSH. `cut` is called after each command: true loses the connection before the reply."""
 
     def __init__(self, host: Host, machines: Machines, cut: Callable[[], bool]) -> None:
         self.host = host.name
@@ -68,11 +65,11 @@ class InMemoryShell:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 class _Adapter(BaseAdapter):
-    """Of requests: an Engine's API as a function."""
+    """A requests adapter that calls the simulated Engine API."""
 
     def __init__(self, machine: Machine) -> None:
         super().__init__()
@@ -97,11 +94,11 @@ class _Adapter(BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def engine_client_factory(machines: Machines) -> Callable[[Host, str, float], APIClient]:
-    """In the place of jobs.engine's own, which speaks TLS."""
+    """Replace the TLS client of jobs.connectors.engine."""
 
     def create_client(host: Host, version: str, timeout: float) -> APIClient:
         api_client = APIClient(base_url="http://simulated:2376", version=version, timeout=int(timeout))
@@ -112,7 +109,7 @@ def engine_client_factory(machines: Machines) -> Callable[[Host, str, float], AP
 
 
 class ClockedSlackState(SlackState):
-    """A workspace whose own clock goes with all others. `clock`: UNIX seconds."""
+    """A workspace with the clock of the test. `clock`: returns UNIX seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -124,7 +121,7 @@ class ClockedSlackState(SlackState):
 
 
 class InMemorySlack(WebClient):
-    """The lab's workspace, asked directly."""
+    """A WebClient that calls the fake workspace directly."""
 
     def __init__(self, state: SlackState) -> None:
         super().__init__(token=state.app["bot_token"])
@@ -139,7 +136,7 @@ class InMemorySlack(WebClient):
             raise SlackApiError(api_method, {"ok": False, "error": refused.error, **refused.fields}) from refused
 
     def files_upload_v2(self, **options: Any) -> Any:
-        """slack_sdk's own goes over HTTP in the middle of it."""
+        """Upload a file without HTTP, which the method of slack_sdk uses."""
         file_fields = {"filename": options["filename"], "length": len(options["content"])}
         file = self.api_call("files.getUploadURLExternal", params=file_fields)["file_id"]
         self.state.files[file]["content"] = options["content"].encode()

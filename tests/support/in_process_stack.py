@@ -1,6 +1,6 @@
-"""All of Imker in this process: a bot, a reconciler and an RQ worker that can be killed at any point and are made anew,
+"""Run all of Imker in this process: bots, reconcilers, and an RQ worker that can crash at any failpoint.
 
-over a real Redis, the lab's simulated hosts and its Slack. What the parts keep between two looks is in Redis alone.
+They use a real Redis, simulated hosts, and the fake Slack. Only Redis keeps state between two calls.
 """
 
 import itertools
@@ -62,7 +62,7 @@ KillPoint = (
 
 
 class ProcessKilled(BaseException):
-    """As SIGKILL: nothing on the way takes it for an error."""
+    """Stands for SIGKILL: a BaseException that no code on the way catches."""
 
 
 @dataclass
@@ -103,7 +103,7 @@ class InProcessStack:
         return replace(real, unix=real.unix + self.clock_offset, boot_seconds=real.boot_seconds + self.clock_offset)
 
     def advance_clock(self, seconds: float) -> None:
-        """Time. Leases end in it, and RQ workers that are gone are missed."""
+        """Advance the clock. Leases expire, and RQ notices dead workers."""
         self.clock_offset += seconds
         if seconds >= LEASE_SECONDS:
             self.expire_locks()
@@ -134,8 +134,8 @@ class InProcessStack:
             channels=file.slack.channels, rights=file.rights, team="T01IMKER",
         )  # fmt: skip
 
-    def restart_reporters(self) -> None:
-        """With the configuration as it is now."""
+    def restart_reconcilers(self) -> None:
+        """Recreate the reconcilers with the current configuration."""
         self.reconcilers = [self._reconciler() for _ in self.reconcilers]
 
     def _reconciler(self) -> Reconciler:
@@ -147,7 +147,7 @@ class InProcessStack:
         return Reconciler(runs, messages, witness, orphaned_messages, self.clock, stops=revocation.stop_if_revoked)
 
     def deliver(self, delivery: Delivery, dies: KillPoint = None, which: int = 0) -> None:
-        """As Slack does, which hears of it or does not."""
+        """Deliver an event to a bot as Slack does, and record whether it was acknowledged."""
         with self._killable(dies) as dead:
 
             def ack() -> None:
@@ -171,7 +171,7 @@ class InProcessStack:
             self.reconcilers[which] = self._reconciler()
 
     def run_job(self, queue: str, dies: KillPoint = None, cut: int | None = None) -> bool:
-        """The next job, if there is one. One that is killed keeps its locks, and RQ knows nothing, for a while."""
+        """Run the next job of the queue, if there is one. A killed job keeps its locks until they expire."""
         name: Any = self.redis.lpop(f"rq:queue:{queue}")
         if name is None:
             return False
@@ -226,7 +226,7 @@ class InProcessStack:
 
     @contextmanager
     def _killable(self, dies: KillPoint) -> Iterator[list[Failpoint]]:
-        """Whoever comes to the point dies there: no further word of theirs counts."""
+        """Raise ProcessKilled at the failpoint `dies`. Yield a list that is empty until then."""
         dead: list[Failpoint] = []
         came: list[Failpoint] = []
 

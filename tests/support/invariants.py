@@ -1,4 +1,4 @@
-"""What must hold in a story after each thing that happens, and what must come true once nothing breaks any more."""
+"""Check what must hold after each event, and what must hold in the end without faults."""
 
 from hypothesis.stateful import invariant
 
@@ -40,13 +40,13 @@ class CheckedScenario(Scenario):
             self.patch.undo()
 
     def _stop_faults(self) -> None:
-        """Nothing breaks any more, and who died is missed."""
+        """Stop all faults and expire the leases of crashed processes."""
         for machine in self.stack.fleet.world.machines.values():
             machine.apt_fails, machine.dockerd.failures_left = False, 0
         self.stack.advance_clock(LEASE_SECONDS)
 
     def _recover(self) -> None:
-        """Somebody answers what is asked."""
+        """Run everything until no run is open, and answer the questions."""
         circle = self.stack
         for _ in range(MAX_RECOVERY_ROUNDS):
             circle.advance_clock(12)
@@ -61,7 +61,7 @@ class CheckedScenario(Scenario):
         raise AssertionError(f"no end of {circle.runs.open_runs()}")
 
     def _check_all_answered(self) -> None:
-        """Each acknowledged command has become a run with one message, which is its last word, or was answered."""
+        """Assert that each acknowledged command has one run with one final message, or a reply."""
         circle = self.stack
         for delivery_id, delivery in circle.acked_deliveries.items():
             record = circle.runs.record(run_id(delivery_id))
@@ -84,7 +84,7 @@ class CheckedScenario(Scenario):
             assert message.text == run_message.render(view).text
 
     def _check_all_migrated(self) -> None:
-        """What people wanted comes true when they ask again; and asking once more changes nothing."""
+        """Assert that repeated commands migrate all hosts, and that one more repetition changes nothing."""
         for _ in range(3):
             for host in ROLES:
                 self.request_migration(host)
@@ -101,7 +101,7 @@ class CheckedScenario(Scenario):
         self.invariants_hold()
 
     def _diagnosis(self) -> str:
-        """Of the channel, and of the hosts' daemons."""
+        """Return the last messages of the channel and the journals of the hosts."""
         journals = [f"{machine.name}: {machine.journal}" for machine in self.stack.fleet.world.machines.values()]
         return "\n---\n".join([*(message.plain_text for message in self.stack.visible_messages()[-6:]), *journals])
 

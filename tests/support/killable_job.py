@@ -1,4 +1,4 @@
-"""A job in a process of its own that is killed at a boundary of its plan. No test."""
+"""Run a job in its own process that is killed at a failpoint. Contains no tests."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from tests.support import streams
 
 
 def run_killable_job(request: str, config: Path, socket: str, point: Failpoint, times: int) -> None:
-    """The process is gone when it comes to the point after so many times, or before its last word."""
+    """Run a job and kill the process when it reaches the failpoint after `times` passes, or before its outcome."""
     decoded, redis = decode_request(request), Redis(unix_socket_path=socket)
     journal = EventWriter(redis, streams.KEY, decoded.run, decoded.job, time.time)
     failpoints.on_failpoint = _kill_at(point, times)

@@ -1,6 +1,6 @@
-"""A small simulated world for the planner: one host and a swarm, as values that a step changes.
+"""Simulate one host and a swarm for the planner, as values that each step changes.
 
-It is simulated: it knows what each step does to what a plan is made from, and nothing of how a host does it.
+It knows what a step changes in the facts that a plan is made from, not how a host does it.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Jobs that no RQ worker can do, as whoever can write to Redis would leave them: each kind under a name."""
+"""Write malformed RQ jobs, each kind by name, as anyone with write access to Redis could."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ def packed(call: object) -> bytes:
 
 
 def whole(queue: str) -> Fields:
-    """A job as RQ writes it."""
+    """Return the fields of a valid job."""
     return {
         "data": packed(CALL), "origin": queue, "status": "queued", "timeout": 7200, "result_ttl": 86400,
         "failure_ttl": 604800, "created_at": NOON, "enqueued_at": NOON, "description": "run evil", "started_at": "",
@@ -115,9 +115,9 @@ BY_ADMIN: dict[str, Write] = {"a list": _list, "a text": _text, "a stream": _str
 
 @dataclass
 class Poisoner:
-    """Writes one job after another, of all kinds in turn, into both queues.
+    """Writes malformed jobs of all kinds in turn into both queues.
 
-    `admin`: for what `redis` may not write.
+    `admin`: client for what `redis` may not write.
     """
 
     redis: Redis
@@ -140,5 +140,5 @@ class Poisoner:
 
 
 def fresh() -> str:
-    """A job ID like Imker's own."""
+    """Return a new job ID in the format of Imker."""
     return f"evil{next(_numbers):04d}-1"

@@ -1,4 +1,4 @@
-"""A Redis of the user's own, as REDIS_URL names it: killed, started again, and broken at will. No root needed."""
+"""Run a Redis server as REDIS_URL names it, to kill, restart, and break. Needs no root."""
 
 import contextlib
 import resource
@@ -17,7 +17,7 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
 class RedisServer:
-    """`fsync`: with "always" a server whose disk is full ends; with "everysec" it refuses all writes."""
+    """A server with an AOF. `fsync`: with "always", a full disk stops the server; with "everysec", writes fail."""
 
     def __init__(self, folder: Path, fsync: str = "everysec") -> None:
         self._folder = folder
@@ -49,7 +49,7 @@ class RedisServer:
         self.redis.config_set("maxmemory", "0")
 
     def replicate(self) -> None:
-        """Of a server that is not there, so that it keeps what it has."""
+        """Make it a replica of a server that does not exist, so that it keeps its data."""
         self.redis.replicaof("127.0.0.1", 1)
 
     def lead(self) -> None:
@@ -62,7 +62,7 @@ class RedisServer:
         self.redis.config_set("min-replicas-to-write", "0")
 
     def fill_disk(self) -> None:
-        """Its files may not grow any more; the first write finds that out."""
+        """Forbid its files to grow, and wait until a write fails."""
         largest = max(path.stat().st_size for path in self._folder.glob("appendonlydir/*"))
         resource.prlimit(self.process.pid, resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
         deadline = time.monotonic() + 10

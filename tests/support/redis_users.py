@@ -1,4 +1,4 @@
-"""A real server with the users of docs/redis-users.acl and nobody else, and Imker's processes each as its own."""
+"""Run a real server with only the users of docs/redis-users.acl, and each Imker process as its own user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ ROLES = {"bot": "bot", "reconciler": "reconciler", "changes": "jobs", "reads": "
 
 @contextmanager
 def run_server(folder: Path) -> Iterator[Redis]:
-    """As its owner would load them; in `folder`/redis. Yields the admin's client."""
+    """Start a server in `folder`/redis, load the users, and yield the admin's client."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("IMKER_STATE", str(folder / "redis"))
         owner = connect(None)
@@ -44,7 +44,7 @@ def start_each(processes: Processes, folder: Path) -> None:
 
 
 def _split_rules(line: str) -> list[str]:
-    """A selector in parentheses is one word."""
+    """Split a line into words. A selector in parentheses is one word."""
     words: list[str] = []
     for word in line.split():
         if words and words[-1].startswith("(") and not words[-1].endswith(")"):

@@ -1,4 +1,4 @@
-"""What a story in any order is about: the circle, what people see and press in it, and who has said yes to what."""
+"""Hold a stateful test: the running stack, the visible buttons, and who approved what."""
 
 import re
 import time
@@ -38,7 +38,7 @@ class Scenario(RuleBasedStateMachine):
         return visible_buttons
 
     def deliver(self, delivery: Delivery, dies: KillPoint = None, again: bool = False) -> None:
-        """Again: to the other bot, as Slack does on another connection."""
+        """Deliver to a bot. `again`: also to the other bot, as Slack does on another connection."""
         self.stack.deliver(delivery, dies)
         if again:
             self.stack.deliver(delivery, which=1)
@@ -58,7 +58,7 @@ class Scenario(RuleBasedStateMachine):
             self.approved_at.setdefault(node[1], time.monotonic())
 
     def answer_questions(self) -> None:
-        """Each question, by somebody who may."""
+        """Answer each open question as a user who may."""
         for message in self.stack.visible_messages():
             labels = [(label, who) for label, who in BUTTON_PRESSES if label in message.buttons]
             for label, who in labels[:1]:

@@ -1,4 +1,4 @@
-"""Runs' streams as tests read and write them: sealed with the key that Imker's processes share."""
+"""Read and write the event streams of runs, signed with the key of Imker's processes."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ def event_bodies(redis: Redis, run: str, key: SigningKey = KEY, job: int | None 
 
 
 def signed_entry(run: str, text: str, key: SigningKey = KEY) -> dict[str, str]:
-    """An event's text, as the jobs would have sealed it."""
+    """Return a stream entry with an event as the jobs sign it."""
     return {"event": signing.sign_for(key, events_key(run), text)}
 
 
 def embedded_signing_key(redis: Redis) -> SigningKey:
-    """That of processes which share an embedded server, from its folder."""
+    """Return the signing key of the processes that share this embedded server."""
     socket = Path(redis.connection_pool.connection_kwargs["path"])
     return SigningKey((socket.parent / "signing.key").read_text())

@@ -65,13 +65,13 @@ def test_a_host_named_twice_is_one() -> None:
 def test_a_host_that_is_not_there_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "STATE_DIR", tmp_path)
     (tmp_path / "hosts/tondi/root").mkdir(parents=True)
-    with pytest.raises(LabError, match=r"^not up: tondi lausen; first: python -m lab fleet up tondi lausen$"):
+    with pytest.raises(LabError, match=r"^not up: tondi lausen; run: python -m lab fleet up tondi lausen$"):
         fleet.require_booted(("tondi", "lausen"))
 
 
 def test_status_says_so_when_nothing_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet, "status", lambda: ())
-    assert typer.testing.CliRunner().invoke(app, ["fleet", "status"]).output == "nothing is up\n"
+    assert typer.testing.CliRunner().invoke(app, ["fleet", "status"]).output == "No hosts are up.\n"
 
 
 def test_keys_are_whole_wherever_their_making_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

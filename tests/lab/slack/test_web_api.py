@@ -153,7 +153,7 @@ def test_a_body_that_is_none(slack: Workspace, body: dict[str, Any], error: str 
         ("press", {"user": ALICE, "ts": "1.0", "action_id": "a"}, 409, "message_not_found"),
         ("press", {"user": ALICE, "view_id": "V9", "action_id": "a"}, 409, "no_such_view"),
         ("home", {"user": "U05GONE"}, 409, "account_inactive"),
-        ("fault", {"kind": "ratelimmited"}, 400, "ValueError: there is no fault ratelimmited"),
+        ("fault", {"kind": "ratelimmited"}, 400, "ValueError: no fault ratelimmited"),
         ("fault", {"kind": "latency", "second": 1}, 400, "TypeError"),
         ("fault", {"kind": "latency", "times": 0}, 400, "ValueError: times is"),
     ],

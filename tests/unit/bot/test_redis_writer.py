@@ -127,7 +127,8 @@ def test_a_forged_day_does_not_suppress_the_daily_head(world: World, how: str) -
             look()
     assert len(find_checkpoints(world.client, OPS)) == 2
     assert (
-        len([one for one in world.workspace.visible_messages(ALICE, OPS) if "(UTC): the audit log has" in one.text]) == 2
+        len([one for one in world.workspace.visible_messages(ALICE, OPS) if "(UTC): the audit log has" in one.text])
+        == 2
     )
 
 

@@ -148,5 +148,5 @@ def test_a_changed_file_is_told_by_the_beginnings_of_its_digests() -> None:
 
 
 def test_a_record_without_anything_to_read_says_so() -> None:
-    assert "nothing on kaditz" in audit_table.render_table([], "kaditz").text
-    assert "nothing that you may read here" in audit_table.render_table([], None).text
+    assert "no entries about kaditz" in audit_table.render_table([], "kaditz").text
+    assert "no entries that you may read here" in audit_table.render_table([], None).text

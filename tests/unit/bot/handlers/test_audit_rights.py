@@ -93,7 +93,7 @@ def test_a_reader_of_some_hosts_is_not_told_that_the_log_is_empty(bench: BotHarn
     bench.types("frank", "audit kaditz")
     assert (
         bench.replies[-1].text
-        == block_kit.ephemeral("The audit log has nothing on kaditz that you may read here.").text
+        == block_kit.ephemeral("The audit log has no entries about kaditz that you may read here.").text
     )
     bench.types("dave", "audit tondi", LEI)
     assert IDS["alice"] not in bench.replies[-1].text

@@ -42,7 +42,7 @@ def test_more_than_that_is_refused_in_words_until_a_minute_has_passed(world: Wor
     assert [world.types("alice") for _ in range(5)] == [True, True, True, False, False]
     assert world.types("bob"), "nobody else is kept waiting"
     assert [reply["user"] for reply in world.slack.replies] == [IDS["alice"]] * 2
-    assert "more than 3 commands and clicks of yours within a minute" in world.slack.replies[0]["text"]
+    assert "Rate limit reached (3 commands and clicks per minute)." in world.slack.replies[0]["text"]
     assert redis.scard("bot:inbox") == 0
     world.now = 60.0
     assert world.types("alice")
@@ -61,4 +61,4 @@ def test_the_record_has_one_of_them_a_minute(world: World) -> None:
 def test_so_many_runs_at_once_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "MAX_OPEN_RUNS", 2)
     assert [world.types(who) for who in ("alice", "bob", "carol")] == [True, True, False]
-    assert "2 runs go on or wait already" in world.slack.replies[0]["text"]
+    assert "2 runs are already open" in world.slack.replies[0]["text"]

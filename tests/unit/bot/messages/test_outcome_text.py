@@ -70,7 +70,7 @@ def render_run(
 
 
 RECENT = replace(RECORD, requested_at=NOW.unix)
-LOST_RUN = run_message.run_lost_message(metadata_of(RECORD, finished=True))
+LOST_RUN = run_message.run_lost_message(metadata_of(RECORD, is_final=True))
 ENDS = {
     "failed": (
         render_run(*BROKEN, JobFinished("failed", "apt failed", "It runs as before.")),

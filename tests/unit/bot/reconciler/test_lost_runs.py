@@ -36,12 +36,12 @@ def shown(world: World, run: str) -> str:
 def test_a_run_that_was_called_failed_is_told_as_done_when_its_job_ends_well(world: World) -> None:
     run = world.create_run("running")
     called_failed(world, run)
-    assert "RQ reports that the job failed" in shown(world, run)
+    assert "The RQ worker stopped" in shown(world, run)
     assert run not in world.runs.open_runs()
     world.emit(run, DONE)
     world.look()
     assert "kaditz is in the swarm" in shown(world, run)
-    assert "RQ reports" not in shown(world, run)
+    assert "The RQ worker stopped" not in shown(world, run)
     assert world.redis.zcard(LOST_RUNS_KEY) == 0
     world.look()
     assert run not in world.runs.open_runs()
@@ -63,7 +63,7 @@ def test_one_whose_job_tells_nothing_is_not_looked_at_for_ever(world: World) -> 
     assert world.redis.zcard(LOST_RUNS_KEY) == 1
     world.look(600)
     assert world.redis.zcard(LOST_RUNS_KEY) == 0
-    assert "RQ reports that the job failed" in shown(world, run)
+    assert "The RQ worker stopped" in shown(world, run)
 
 
 def test_a_fleet_whose_host_was_called_failed_goes_on_with_the_next(
@@ -91,4 +91,4 @@ def test_a_list_of_lost_runs_that_somebody_wrote_keeps_no_message_from_being_mad
     world.redis.execute_command(*evil.split())
     run = world.create_run("running")
     world.look()
-    assert "looking at what is true" in shown(world, run)
+    assert "inspecting the host" in shown(world, run)

@@ -37,7 +37,7 @@ def test_another_apps_metadata_stops_no_search_after_a_wipe(workspace: Workspace
     after.now = before.now
     after.look(MINUTE)
     (lost,) = after.posts(going)
-    assert "Redis has lost its data" in lost.plain_text
+    assert "Redis lost its data" in lost.plain_text
     assert {call["arguments"]["ts"] for call in after.calls("chat.update")} == {lost.ts}
 
 
@@ -59,7 +59,7 @@ def test_one_message_that_slack_does_not_let_be_edited_hides_no_other(workspace:
 
     after.client.chat_update = refused  # type: ignore[method-assign]
     after.look(MINUTE)
-    told = ["Redis has lost its data" in after.posts(run)[0].plain_text for run in runs]
+    told = ["Redis lost its data" in after.posts(run)[0].plain_text for run in runs]
     assert sorted(told) == [False, True]
 
 

@@ -196,7 +196,7 @@ def test_no_further_host_of_a_fleet_begins(team: Team, change: tuple[str, ...], 
     assert team.moved() == ["kaditz"]
     last = team.channel.posts[TS][-1]
     assert f"cancelled: the person who {who} it {LOST}" in last.replace("\u200a", "")
-    assert "In the swarm: kaditz. Not begun: tondi." in last
+    assert "In the swarm: kaditz. Not started: tondi." in last
     assert run not in team.runs.open_runs()
 
 
@@ -220,7 +220,7 @@ def test_a_fleet_whose_hosts_are_all_in_the_swarm_is_not_cancelled(team: Team) -
     team.restarts(())
     team.look()
     assert team.runs.current_hold(run) is None
-    assert "2 hosts moved" in team.channel.posts[TS][-1]
+    assert "2 hosts migrated" in team.channel.posts[TS][-1]
 
 
 class Silent(FakeUsersApi):

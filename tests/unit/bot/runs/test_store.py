@@ -115,7 +115,7 @@ def test_a_pause_whose_bot_died_over_it_is_answered_as_done_by_the_next(bench: B
     for _ in range(2):
         bench.types("alice", command.format(run=run), delivery="trigger.1")
     first, second = bench.replies
-    assert "pauses after the step it is in" in first.text
+    assert "pauses after the current step" in first.text
     assert second == first
     assert [fact.kind for fact in bench.audit_facts() if fact.kind == "held"] == ["held"]
 

@@ -138,9 +138,9 @@ def test_two_keys_are_told_as_what_they_are(world: World) -> None:
     Job.fetch(name, world.redis, JSONSerializer).set_status(JobStatus.FAILED)
     world.look()
     (rendered,) = world.channel.blocks[run]
-    assert "the RQ workers have another IMKER_SIGNING_KEY, or somebody else writes to Redis" in rendered
-    assert "How it ended cannot be read here" in rendered
-    assert "RQ reports" not in rendered
+    assert "Either the RQ workers use a different `IMKER_SIGNING_KEY`, or something else writes to Redis." in rendered
+    assert "This run's outcome cannot be read" in rendered
+    assert "The RQ worker stopped" not in rendered
 
 
 def test_what_a_job_told_does(world: World) -> None:
@@ -166,7 +166,7 @@ def test_a_fleet_that_is_over_is_not_revived(world: World, days: int) -> None:
     assert [
         request.command for request in world.enqueued_requests().values() if isinstance(request.command, Migrate)
     ] == []
-    assert "started more than a week ago" in world.channel.posts[TS][-1]
+    assert "started more than 7 days ago" in world.channel.posts[TS][-1]
     assert run not in world.runs.open_runs()
 
 
@@ -181,7 +181,7 @@ def test_an_acceptance_stays_with_the_node_that_was_shown(world: World) -> None:
 
 @pytest.mark.parametrize(
     ("key", "says"),
-    [(MALLORYS, "How it ended cannot be read here"), (KEY, "Nothing was begun within a day")],
+    [(MALLORYS, "This run's outcome cannot be read"), (KEY, "the job didn't start within 24 hours")],
     ids=["forged", "told, with another digest"],
 )
 def test_nothing_follows_from_an_answer_whose_question_is_gone(world: World, key: SigningKey, says: str) -> None:
@@ -209,7 +209,7 @@ def test_a_record_that_is_put_back_starts_nothing(world: World) -> None:
     world.redis.sadd("bot:open", run)
     world.look()
     assert world.enqueued_requests() == {}
-    assert "Nothing was begun within a day" in world.channel.posts[run][-1]
+    assert "the job didn't start within 24 hours" in world.channel.posts[run][-1]
     assert world.runs.open_runs() == []
 
 
