@@ -1,1 +1,1 @@
-"""What both sides stand on: Redis, the configuration file, the log. Knows nothing of Slack or of hosts."""
+"""Share Redis, configuration, logging, and the protocol between bot and jobs. No Slack, no hosts."""

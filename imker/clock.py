@@ -1,7 +1,7 @@
-"""When something was, so that a clock that is set makes no difference on one machine. Values; `now` reads the clocks.
+"""Take timestamps that survive changes of the system clock.
 
-Wall clocks jump. The kernel's count of seconds since the boot does not, and is the same for all processes of a
-machine; so between two moments of one boot it is what counts, and the wall clocks only across machines or boots.
+The wall clock jumps when someone sets it. The kernel's seconds since boot do not, and all processes of a machine share
+them. Two timestamps of one boot are compared by these seconds, others by the wall clock.
 """
 
 import time
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Timestamp:
-    """`wall`: UNIX seconds; `boot`: the kernel's ID of this boot; `since`: seconds since then, asleep or awake."""
+    """A point in time. `unix`: UNIX seconds; `boot_id`: the kernel's; `boot_seconds`: since boot."""
 
     unix: float
     boot_id: str
@@ -20,11 +20,12 @@ class Timestamp:
 
 
 def take_timestamp() -> Timestamp:
+    """Read the clocks of this machine."""
     return Timestamp(time.time(), _boot_id(), time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 def seconds_between(earlier: Timestamp, later: Timestamp) -> float:
-    """Seconds; negative when `later` is not later."""
+    """Return the seconds between them, negative if `later` is the earlier one."""
     if earlier.boot_id == later.boot_id:
         return later.boot_seconds - earlier.boot_seconds
     return later.unix - earlier.unix

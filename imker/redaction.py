@@ -1,29 +1,29 @@
-"""What looks like a secret, taken out of texts before they are logged, kept or shown. Pure.
+"""Mask secrets in texts before they are logged, stored, or shown. Pure.
 
-It is the last line, for what should not have come that far: nothing relies on it that can do without. All repeats are
-bounded: a host may say anything, at any length.
+This is the last line of defense: nothing may rely on it alone. All repetitions in the patterns are bounded, because a
+host can send any text of any length.
 """
 
 import re
 from typing import Any
 
 MASK = "…"
-KEPT, HALF = 2**18, 1000  # characters of a text that are kept, and of its end that a secret may take
+MAX_LENGTH, CUT_MARGIN = 2**18, 1000  # characters of a text; of its end that may be half of a secret
 MAX_SECRET_LENGTH = 200  # characters of a secret on one line
 SENSITIVE_NAMES = (  # names of fields
     r"(?:token|secret|passw(?:or)?d|passphrase|(?<![a-z])pass(?![a-z])|(?<![a-z])pwd|(?<![a-z])auth(?![a-z])"
     r"|credentials?|(?:api|access|private)[_-]?key|(?<=[?&])sig)[\w.-]{0,40}"
 )
-QUOTED_VALUE = rf"(?:(?!\2)(?:\\.|[^\n])){{0,{MAX_SECRET_LENGTH}}}"  # up to the quote that it began with, group 2
+QUOTED_VALUE = rf"(?:(?!\2)(?:\\.|[^\n])){{0,{MAX_SECRET_LENGTH}}}"  # up to its closing quote, group 2
 BARE_VALUE = r"(?:[|>][-+]?[ \t]*\n(?:[ \t]+\S.*\n?)+|[^\s\"]+)"  # or a block of YAML
 SECRET_VALUE = rf"(\\\"|\"|')?(?(2){QUOTED_VALUE}|{BARE_VALUE})"
 RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement + MASK)
     for pattern, replacement in (
-        # What is known by how it looks.
+        # Secrets with a known form.
         (r"SWMTKN-[\w-]+|SWMKEY-[\w-]+|xox[a-z]-[\w-]+|xapp-[\w-]+", ""),
         (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\Z)", ""),
-        # A user and a password before a host, with a scheme and without one; a password may hold @, / and '.
+        # User and password before a host, with and without a scheme. A password may contain @, /, and '.
         (
             rf"(:(?:\\?/){{2}})(?=[^\s@]{{0,270}}+@)(?:[^\s\"/@:]{{0,64}}:(?:\\\"|[^\s\"]){{0,{MAX_SECRET_LENGTH}}}|[^/\s@\"']{{1,{MAX_SECRET_LENGTH}}})(?=@)",
             r"\1",
@@ -32,7 +32,7 @@ RULES = tuple(
             rf"(?<![^\s\"'`=,;|&<(\[{{])(//)?[\w.%+~-]{{1,64}}:(?!\\?/)[^\s\"…]{{1,{MAX_SECRET_LENGTH}}}(?=@(?!sha\d+:))",
             r"\1",
         ),
-        # A value behind a name that says what it is: quoted with its name, behind = or :, or behind a flag.
+        # A value after a name that says it is secret: quoted with its name, after = or :, or after a flag.
         (rf"(\"[\w.-]{{0,40}}{SENSITIVE_NAMES}=)(?![\"'\\])[^\"\n]{{0,{MAX_SECRET_LENGTH}}}", r"\1"),
         (r"(\bauthorization\\?[\"']?\s{0,9}[=:]\s{0,9}\\?[\"']?(?:(?:basic|bearer)\s{1,9})?)[^\s\"']+", r"\1"),
         (rf"({SENSITIVE_NAMES}\\?[\"']?\s{{0,9}}[=:]\s{{0,9}}){SECRET_VALUE}", r"\1\2"),
@@ -42,16 +42,16 @@ RULES = tuple(
 
 
 def redact(text: str) -> str:
-    """Mask secrets. Of a long text only the beginning is left, without the end, which may be half of a secret."""
-    if len(text) > KEPT:
-        return redact(text[: KEPT - 1])[:-HALF] + MASK
+    """Mask secrets. Shorten a long text, without its end, which may be half of a secret."""
+    if len(text) > MAX_LENGTH:
+        return redact(text[: MAX_LENGTH - 1])[:-CUT_MARGIN] + MASK
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
     return text
 
 
 def redact_value(value: Any) -> Any:
-    """The same for all texts of a value; whatever is not plain data is told as its text would be."""
+    """Mask secrets in all strings of a value. Objects that are no plain data become their masked text."""
     if isinstance(value, dict):
         return {key: redact_value(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple | set | frozenset):

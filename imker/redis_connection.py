@@ -1,6 +1,6 @@
-"""The connection to Redis: the one that `REDIS_URL` names, or an embedded server, started when needed.
+"""Connect to Redis: the server in `REDIS_URL`, or the embedded server, which is started if needed.
 
-A write whose reply was lost is repeated by the client: what is written is therefore keyed or numbered by its writers.
+The client repeats a write whose reply was lost. Every write must therefore be idempotent: keyed or numbered.
 """
 
 import time
@@ -13,17 +13,20 @@ from redis.retry import Retry
 
 from imker import embedded_redis
 
-STARTUP_TIMEOUT = 10  # seconds to wait for Redis at the start
-SOCKET_TIMEOUT = 5  # seconds; a blocking read asks for less
-WORKER_RETRIES = 25  # tries, for who keeps nobody waiting: about 20 s; a lock's lease is longer
+STARTUP_TIMEOUT = 10  # seconds to wait for Redis at startup
+SOCKET_TIMEOUT = 5  # seconds; blocking reads use less
+WORKER_RETRIES = 25  # retries of an RQ worker: about 20 s in all, less than the lease of a lock
 
 
 class RedisUnavailable(Exception):
-    """Redis could not be reached; the text says where and what to do."""
+    """Raised if Redis cannot be reached. The text says why and what to do."""
 
 
 def connect(url: str | None, retries: int = 5) -> Redis:
-    """A client that answers. Without `url`: the embedded server's. `tries`: of each command. Raises NoRedis."""
+    """Return a connected client. `url` None: the embedded server; `retries`: of each command.
+
+    Raises RedisUnavailable.
+    """
     address = url or _start_embedded()
     client = Redis.from_url(
         address,
@@ -39,8 +42,12 @@ def connect(url: str | None, retries: int = 5) -> Redis:
             return client
         except (NoConnection, NoReply) as error:
             if time.monotonic() > deadline:
-                hint = "is it running, and is REDIS_URL right?" if url else embedded_redis.trouble()
-                raise RedisUnavailable(f"Redis does not answer ({error}); {hint}") from error
+                hint = (
+                    "check that it is running and that REDIS_URL is correct"
+                    if url
+                    else embedded_redis.explain_failure()
+                )
+                raise RedisUnavailable(f"Redis is not responding ({error}); {hint}") from error
             time.sleep(0.1)
 
 
@@ -49,5 +56,5 @@ def _start_embedded() -> str:
         return embedded_redis.start_or_join()
     except OSError as error:
         raise RedisUnavailable(
-            f"no Redis of Imker's own can be started ({error}); set REDIS_URL to one of yours"
+            f"the embedded Redis cannot be started ({error}); set REDIS_URL to use your own server"
         ) from error

@@ -1,6 +1,6 @@
-"""Reads fields of a Redis hash that others can write: never more of one than it may be long.
+"""Read fields of a Redis hash that others can write, without reading values that are too long.
 
-In: a key, and each field's limit in bytes. Out: the values, or Unfit. Nothing longer leaves Redis.
+In: a key, and the limit of each field in bytes. Out: the values, or UnusableField. Longer values never leave Redis.
 """
 
 from collections.abc import Mapping
@@ -23,11 +23,11 @@ ERROR_CODES = ("TOOLONG", "WRONGTYPE")
 
 
 class UnusableField(ValueError):
-    """The key holds no hash, or a field of it is too long."""
+    """Raised if the key is not a hash, or a field is too long."""
 
 
 def read_bounded_fields(redis: "Redis", key: str, limits: Mapping[str, int]) -> dict[str, bytes]:
-    """Return those of the fields that exist. Raises Unfit, and RedisError."""
+    """Return the fields that exist. Raises UnusableField and RedisError."""
     arguments = [word for field, limit in limits.items() for word in (field, limit)]
     try:
         values: Any = redis.register_script(READ_SCRIPT)(keys=[key], args=arguments)

@@ -1,7 +1,7 @@
-"""The bot signs what it asks of the RQ workers; they do nothing that is not signed. Redis never sees the key.
+"""Sign texts and verify signatures with HMAC-SHA256. RQ workers process signed jobs only. Redis never sees the key.
 
-In: a text and the key. Out: its signature, or whether one is right. The key is IMKER_SIGNING_KEY; without it, and with
-the embedded Redis, all processes of this machine share one in that server's private folder.
+The key is IMKER_SIGNING_KEY. With the embedded Redis it may be unset: the processes of this machine then share a key
+file in that server's private folder.
 """
 
 import hashlib
@@ -15,29 +15,31 @@ from imker import embedded_redis
 from imker.config import ConfigError
 
 KEY_VARIABLE, MIN_KEY_LENGTH = "IMKER_SIGNING_KEY", 32  # characters
-GENERATE_KEY_HINT = "make one with: openssl rand -hex 32"
+GENERATE_KEY_HINT = "generate one with: openssl rand -hex 32"
 
 
 class SigningKey:
-    """Prints as nothing that could be told."""
+    """The HMAC key. Its repr does not show the secret."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
 
     def sign(self, text: str) -> str:
+        """Return the signature in hex."""
         return hmac.new(self._secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
     def verify(self, text: str, signature: str) -> bool:
+        """Return whether the signature is valid, in constant time."""
         return hmac.compare_digest(self.sign(text).encode(), signature.encode(errors="surrogatepass"))
 
 
 def sign_for(key: SigningKey, place: str, text: str) -> str:
-    """The text with its signature before it, good only where it is put."""
+    """Return the signature and the text. The signature is valid for this place only, usually a Redis key."""
     return f"{key.sign(_bind_to_place(place, text))} {text}"
 
 
 def open_signed(key: SigningKey, place: str, signed_text: object) -> str | None:
-    """What was sealed for this place; None for anything else."""
+    """Return the text if its signature is valid for this place, else None. `signed_text`: bytes from Redis."""
     if not isinstance(signed_text, bytes):
         return None
     signature, _, text = signed_text.decode(errors="replace").partition(" ")
@@ -49,7 +51,7 @@ def _bind_to_place(place: str, text: str) -> str:
 
 
 def load_signing_key(environment: Mapping[str, str] = os.environ) -> SigningKey:
-    """Raises ConfigError in one line; OSError where the embedded server has no place."""
+    """Return the key. Raises ConfigError, and OSError if the state folder cannot be used."""
     problem = key_problem(environment)
     if problem:
         raise ConfigError([problem])
@@ -59,11 +61,11 @@ def load_signing_key(environment: Mapping[str, str] = os.environ) -> SigningKey:
 
 
 def key_problem(environment: Mapping[str, str]) -> str:
-    """What is wrong with the key, in a line, "" for nothing."""
+    """Return what is wrong with IMKER_SIGNING_KEY in one line, "" if it is valid."""
     key = environment.get(KEY_VARIABLE, "").strip()
     if not key and environment.get("REDIS_URL"):
         return (
-            f"{KEY_VARIABLE}: missing; with REDIS_URL the bot, the reconciler and the RQ workers share one; "
+            f"{KEY_VARIABLE}: missing; with REDIS_URL the bot, the reconciler, and the RQ workers need the same key; "
             f"{GENERATE_KEY_HINT}"
         )
     if key and len(key) < MIN_KEY_LENGTH:
@@ -72,7 +74,7 @@ def key_problem(environment: Mapping[str, str]) -> str:
 
 
 def _read_or_create_key(path: Path) -> str:
-    """Whoever comes first makes it; it appears whole or not at all."""
+    """Read the key file, and create it first if it is missing. The file appears complete or not at all."""
     if not path.exists():
         new_path = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
         new_path.touch(mode=0o600)
@@ -84,5 +86,5 @@ def _read_or_create_key(path: Path) -> str:
         finally:
             new_path.unlink()
     if path.stat().st_mode & 0o077:
-        raise ConfigError([f"{path}: can be read by others; chmod 600 {path}, or delete it to have a new one made"])
+        raise ConfigError([f"{path}: can be read by others; run chmod 600 {path}, or delete it to generate a new one"])
     return path.read_text()

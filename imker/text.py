@@ -1,4 +1,4 @@
-"""Make text from hosts and people harmless, wherever it is shown: a terminal, a log line, Slack. Pure."""
+"""Make text from hosts and users safe to show in a terminal, a log line, or Slack. Pure."""
 
 import re
 
@@ -8,14 +8,15 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u20
 
 
 def strip_control(text: str) -> str:
-    """Remove colours, control characters, halves of characters, and what turns the direction of reading."""
+    """Remove colors, control characters, lone surrogates, and characters that change the text direction."""
     return CONTROL.sub("", ANSI.sub("", text))
 
 
 def truncate(text: str, limit: int) -> str:
+    """Return at most `limit` characters. A shortened text ends with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…" if limit else ""
 
 
 def one_line(text: str, limit: int = MAX_LINE_LENGTH) -> str:
-    """Return at most `longest` characters of `plain` text, with a space for each line break and tab."""
+    """Return the text on one line without control characters, at most `limit` characters long."""
     return truncate(" ".join(strip_control(text[: 4 * limit].replace("\r", "\n")).split()), limit)

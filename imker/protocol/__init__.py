@@ -1,5 +1,5 @@
-"""What jobs accept and what they tell: all that the bot may know of them.
+"""Define the messages between bot and jobs: commands, events, and their JSON.
 
-In: values. Out: values and their JSON, sealed where Redis keeps it. No I/O but a word in the log, no clock; nothing of
-Redis, RQ, Slack or a host's libraries lives here.
+In: values. Out: values, JSON, and signed JSON. No I/O except log entries, no clock. Nothing here imports Redis, RQ,
+Slack, or a library that reaches hosts.
 """

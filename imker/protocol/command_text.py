@@ -1,10 +1,11 @@
-"""Commands as people type them, for words on what to type next. Pure."""
+"""Format commands as users type them, for hints. Pure."""
 
 from imker.protocol import commands
 from imker.protocol.commands import Command, Role
 
 
 def format_command(command: Command) -> str:
+    """Return the slash command, such as `/swarm migrate kaditz --manager`."""
     return f"/swarm {_format_arguments(command)}"
 
 
@@ -14,8 +15,8 @@ def _format_arguments(command: Command) -> str:
             return f"plan {host}{_format_flags(role, docker_group)}"
         case commands.Migrate(host, role, docker_group):
             return f"migrate {host}{_format_flags(role, docker_group)}"
-        case commands.MigrateAll(without):
-            return "migrate all" + (f" --without {','.join(without)}" if without else "")
+        case commands.MigrateAll(excluded):
+            return "migrate all" + (f" --without {','.join(excluded)}" if excluded else "")
         case commands.Accept(node):
             return f"accept {node}"
         case commands.Reject(node, remove):

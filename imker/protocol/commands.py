@@ -1,4 +1,4 @@
-"""What is asked of the jobs: commands, and the signed request that carries one."""
+"""Define the commands for the jobs, and the signed request that carries one. Pure."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -12,23 +12,29 @@ Role = Literal["manager", "worker"]
 
 @dataclass(frozen=True)
 class ListHosts:
+    """Show every host of the inventory."""
+
     type: Literal["hosts"] = "hosts"
 
 
 @dataclass(frozen=True)
 class ListNodes:
+    """Show the swarm's nodes."""
+
     type: Literal["nodes"] = "nodes"
 
 
 @dataclass(frozen=True)
 class RunDoctor:
-    """Look at what the jobs need: inventory, keys, certificates, hosts."""
+    """Check what the jobs need: inventory, keys, certificates, hosts."""
 
     type: Literal["doctor"] = "doctor"
 
 
 @dataclass(frozen=True)
 class PlanHost:
+    """Show what a migration of the host would do."""
+
     host: str
     role: Role | None = None
     docker_group: bool = False
@@ -37,9 +43,11 @@ class PlanHost:
 
 @dataclass(frozen=True)
 class Migrate:
+    """Migrate a host into the swarm."""
+
     host: str
-    role: Role | None = None  # None: the inventory's
-    docker_group: bool = False  # whether to put the SSH user into it
+    role: Role | None = None  # None: the role in the inventory
+    docker_group: bool = False  # add the SSH user to the docker group
     type: Literal["migrate"] = "migrate"
 
 
@@ -53,7 +61,7 @@ class Accept:
 
 @dataclass(frozen=True)
 class Reject:
-    """Leave a pending node a worker, or, with `remove`, take it out of the swarm."""
+    """Keep a pending node as a worker, or remove it from the swarm."""
 
     node: str
     remove: bool = False
@@ -62,7 +70,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class MigrateAll:
-    """Asks how the whole inventory would be moved, and in what order; each host's own run follows from its answer."""
+    """Plan the migration of all hosts. Each host is then migrated in a run of its own."""
 
     excluded_hosts: tuple[str, ...] = ()
     type: Literal["migrate_all"] = "migrate_all"
@@ -70,6 +78,8 @@ class MigrateAll:
 
 @dataclass(frozen=True)
 class StartContainers:
+    """Start containers that did not restart after the migration."""
+
     host: str
     names: tuple[str, ...]
     type: Literal["start"] = "start"
@@ -77,7 +87,7 @@ class StartContainers:
 
 @dataclass(frozen=True)
 class RetireStore:
-    """Stops the key-value store that nobody needs any more; removes it once somebody said yes to that."""
+    """Stop the unused key-value store on a host. With an approval, remove it."""
 
     host: str
     type: Literal["retire"] = "retire"
@@ -99,6 +109,7 @@ Command = Annotated[
 
 
 def queue_for(command: Command) -> str:
+    """Return the RQ queue for the command: reads never wait for changes."""
     return (
         READS_QUEUE if isinstance(command, ListHosts | ListNodes | PlanHost | MigrateAll | RunDoctor) else CHANGES_QUEUE
     )
@@ -106,7 +117,10 @@ def queue_for(command: Command) -> str:
 
 @dataclass(frozen=True)
 class Hold:
-    """`by`: Slack user ID, "" for Imker itself, which says `why`; `at`: UNIX seconds."""
+    """A request to pause, cancel, or resume a run.
+
+    `user`: Slack user ID, "" for Imker itself, which gives `why`; `requested_at`: UNIX seconds.
+    """
 
     action: Literal["pause", "cancel", "resume"]
     user: str
@@ -116,7 +130,7 @@ class Hold:
 
 @dataclass(frozen=True)
 class Approval:
-    """A person's yes to what a `Waiting` event showed; `fingerprint` is that event's. `at`: UNIX seconds."""
+    """A user's approval of a DecisionRequested event with this fingerprint. `approved_at`: UNIX seconds."""
 
     user: str
     fingerprint: str
@@ -125,11 +139,11 @@ class Approval:
 
 @dataclass(frozen=True)
 class Request:
-    """One RQ job, signed as a whole, and good for once: (run, job) never comes again.
+    """The content of one RQ job. It is signed as a whole and processed once: (run, job) is unique.
 
-    `job` counts the jobs of a run from 1; `asker`: a Slack user ID; `approvals`: each another person's; `part_of`: a
-    fleet's run; `within`: patterns of the hosts that the bot checked the right for; `expires`: UNIX seconds;
-    `channel`: where it was asked, for the record.
+    `job` counts the jobs of a run from 1; `requester`: Slack user ID; `approvals`: each by a different user;
+    `parent_run`: the fleet's run, "" for none; `allowed_hosts`: host patterns that the bot authorized; `expires_at`:
+    UNIX seconds; `channel`: Slack channel of the command, for the audit log.
     """
 
     run: str

@@ -1,4 +1,4 @@
-"""What the jobs tell: the events of a run, in order."""
+"""Define the events that a job emits, in order. Pure."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -9,12 +9,12 @@ from imker.clock import Timestamp
 from imker.protocol.values import Candidate, ContainerRow, Finding, HostPlan, HostRow, NodeRow, Quorum, StepLine
 from imker.protocol.version import PROTOCOL_VERSION
 
-UnixSeconds = Annotated[float, Field(ge=0, lt=1e11)]  # seconds; neither infinity nor the year 5138
+UnixSeconds = Annotated[float, Field(ge=0, lt=1e11)]  # below the year 5138, and never infinite
 
 
 @dataclass(frozen=True)
 class JobStarted:
-    """The job runs. `host`: what it is about, "" for the whole fleet."""
+    """The job has started. `host`: its host, "" for the whole fleet."""
 
     host: str = ""
     type: Literal["job_started"] = "job_started"
@@ -22,7 +22,7 @@ class JobStarted:
 
 @dataclass(frozen=True)
 class Planned:
-    """What will be done, or, for `/swarm plan`, would be. `diff`: the daemon's options, secrets masked."""
+    """The plan: for `/swarm plan` only shown. `diff`: changes of the daemon options, secrets masked."""
 
     steps: tuple[StepLine, ...]
     findings: tuple[Finding, ...] = ()
@@ -33,13 +33,15 @@ class Planned:
 
 @dataclass(frozen=True)
 class StepStarted:
+    """A step has started. `key`: of its StepLine."""
+
     key: str
     type: Literal["step_started"] = "step_started"
 
 
 @dataclass(frozen=True)
 class StepProgress:
-    """A running step's latest word, one line."""
+    """The latest output line of a running step."""
 
     key: str
     text: str
@@ -48,6 +50,8 @@ class StepProgress:
 
 @dataclass(frozen=True)
 class StepDone:
+    """A step has succeeded. `summary`: one line, "" for none."""
+
     key: str
     summary: str = ""
     type: Literal["step_done"] = "step_done"
@@ -55,6 +59,8 @@ class StepDone:
 
 @dataclass(frozen=True)
 class StepFailed:
+    """A step has failed. `summary`: one line."""
+
     key: str
     summary: str
     type: Literal["step_failed"] = "step_failed"
@@ -62,9 +68,9 @@ class StepFailed:
 
 @dataclass(frozen=True)
 class FileChanged:
-    """Told before it is done, when it is Imker that does it.
+    """A file is about to change, or was changed by a package manager.
 
-    `before`, `after`: SHA-256 of the text in hex, "" for a file that is not there.
+    `old_sha256`, `new_sha256`: digest of the text in hex, "" for a file that does not exist.
     """
 
     host: str
@@ -76,7 +82,7 @@ class FileChanged:
 
 @dataclass(frozen=True)
 class ThreadDetail:
-    """What belongs into the run's thread: a diff, the tail of a package manager's output."""
+    """Text for the run's thread: a diff, or the end of a package manager's output."""
 
     title: str
     text: str
@@ -85,7 +91,7 @@ class ThreadDetail:
 
 @dataclass(frozen=True)
 class ChecksCompleted:
-    """What the doctor found."""
+    """The results of the doctor's checks."""
 
     findings: tuple[Finding, ...]
     type: Literal["checks_completed"] = "checks_completed"
@@ -93,13 +99,18 @@ class ChecksCompleted:
 
 @dataclass(frozen=True)
 class HostTable:
+    """The hosts of the inventory, for `/swarm hosts`."""
+
     rows: tuple[HostRow, ...]
     type: Literal["host_table"] = "host_table"
 
 
 @dataclass(frozen=True)
 class NodeTable:
-    """`asked`: the manager that answered. `taken_at`: UNIX seconds; `stale`: why it is not of now, else ""."""
+    """The nodes of the swarm, for `/swarm nodes`.
+
+    `answered_by`: the manager's host; `taken_at`: UNIX seconds; `stale_reason`: why the table is old, "" if it is not.
+    """
 
     answered_by: str
     taken_at: UnixSeconds
@@ -110,7 +121,7 @@ class NodeTable:
 
 @dataclass(frozen=True)
 class ContainerSnapshot:
-    """A host's Engine and containers, before it was touched and after."""
+    """The Engine version and the containers of a host, before or after the migration."""
 
     phase: Literal["before", "after"]
     host: str
@@ -121,9 +132,10 @@ class ContainerSnapshot:
 
 @dataclass(frozen=True)
 class FleetPlanned:
-    """A fleet's migration, leg by leg. `done`: hosts that need nothing; `findings`: what is about no one host;
+    """The plan for a fleet, host by host.
 
-    `parallel`: how many legs of one wave go on at the same time.
+    `done_hosts`: hosts with nothing to do; `findings`: those of the fleet as a whole; `parallel`: how many hosts of one
+    wave are migrated at the same time.
     """
 
     host_plans: tuple[HostPlan, ...]
@@ -138,13 +150,13 @@ Question = Literal["accept", "continue", "start_fleet", "resume", "start_contain
 
 @dataclass(frozen=True)
 class DecisionRequested:
-    """The job ended with a question for a person.
+    """The job ended with a question for a user.
 
-    accept: make the candidate a manager? · continue: go on despite warnings? · start: begin a fleet's migration? ·
-    resume: go on after a pause? · containers: start again `names` that ran on `host`? · stop: the key-value store on
-    `host`, which nobody needs? · store: remove it, now that it is stopped?
-    `summary`: what is so whatever the answer; `by`: whose word it stopped for, a Slack user ID; `refused`: why a yes
-    was not enough, in Imker's own words. To accept takes `needed` different people, within `seconds` of `asked`.
+    accept: make the candidate a manager? · continue: continue despite warnings? · start_fleet: start a fleet's
+    migration? · resume: resume after a pause? · start_containers: start the containers `names` on `host`, which ran
+    before? · stop_store: stop the unused key-value store on `host`? · remove_store: remove it after it was stopped?
+    `summary`: true whatever the answer is; `user`: Slack ID of the user who paused; `approval_problem`: why an approval
+    was not enough. Accepting takes `required_approvals` different users within `valid_seconds` of `asked_at`.
     """
 
     question: Question
@@ -167,9 +179,9 @@ Outcome = Literal["done", "unchanged", "refused", "failed", "rolled_back", "canc
 
 @dataclass(frozen=True)
 class JobFinished:
-    """The job's last word. `state`: in what state the host was left; `hint`: what to type next; `by`: whose word it
+    """The job has ended.
 
-    was, a Slack user ID.
+    `state`: the state of the host; `hint`: what to do next; `user`: Slack ID of the user who cancelled, "" for none.
     """
 
     outcome: Outcome
@@ -202,7 +214,7 @@ EventBody = Annotated[
 
 @dataclass(frozen=True)
 class Event:
-    """`number` counts a job's events from 1: readers drop repeats of (run, job, number). `at`: UNIX seconds."""
+    """One event of a job. `number` counts from 1: readers drop repeats of (run, job, number). `at`: UNIX seconds."""
 
     run: str
     job: int

@@ -1,4 +1,4 @@
-"""What events are made of: findings, steps, rows of tables."""
+"""Define the parts of events: findings, steps, table rows. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,7 @@ Level = Literal["pass", "warn", "block"]
 
 @dataclass(frozen=True)
 class Finding:
-    """A named check's answer. `hint` says what to do, and is empty for a pass."""
+    """The result of a named check. `hint`: what to do, "" for a pass."""
 
     check: str
     level: Level
@@ -20,7 +20,7 @@ class Finding:
 
     @property
     def as_text(self) -> str:
-        """For a terminal: one line, and one for the hint."""
+        """Return the finding for a terminal: one line, and one for the hint."""
         word = "fail" if self.level == "block" else self.level
         said, hint = one_line(f"{self.check}: {self.text}", 2000), one_line(self.hint, 2000)
         return f"{word}  {said}" + (f"\n      {hint}" if hint else "")
@@ -28,7 +28,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class StepLine:
-    """A step as people read it. `key` is unique in its plan."""
+    """A step of a plan as users see it. `key` is unique in the plan."""
 
     key: str
     title: str
@@ -37,7 +37,7 @@ class StepLine:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Who waits for acceptance: what a manager observed, and what the host claims of itself."""
+    """A node that is pending acceptance: the address that a manager observed, and what the host claims."""
 
     host: str
     node: str
@@ -48,7 +48,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Quorum:
-    """Managers, and how many of them may fail, now and after what is asked."""
+    """The number of managers and how many may fail, before and after the accepted change."""
 
     managers: int
     tolerance: int
@@ -58,7 +58,7 @@ class Quorum:
 
 @dataclass(frozen=True)
 class ContainerRow:
-    """`restart`: the policy's name, "no" for none; `ports`: as `docker ps` writes them."""
+    """A container. `restart_policy`: "no" for none; `ports`: as `docker ps` shows them."""
 
     name: str
     image: str
@@ -70,9 +70,10 @@ class ContainerRow:
 
 @dataclass(frozen=True)
 class HostPlan:
-    """One host's part of a fleet's migration. `warned`: what a yes to its warnings is bound to; `survives`: the swarm
+    """One host's part of a fleet's plan.
 
-    after it, in words; `wave`: legs of the same number may go on at the same time.
+    `wave`: hosts with the same number may be migrated at the same time; `tolerance`: how many managers may fail after
+    it, in words; `warnings_fingerprint`: an approval of the warnings is valid for this value only.
     """
 
     host: str
@@ -86,7 +87,7 @@ class HostPlan:
 
 @dataclass(frozen=True)
 class HostRow:
-    """A row of `docker-machine ls`, and the place in swarm mode: "worker", "manager", "leader", "pending" or ""."""
+    """A row of `docker-machine ls` with the role in swarm mode: "worker", "manager", "leader", "pending", or ""."""
 
     name: str
     driver: str
@@ -100,7 +101,7 @@ class HostRow:
 
 @dataclass(frozen=True)
 class NodeRow:
-    """A row of `docker node ls` with the write-up's MEMBERSHIP; `asked` marks the node that answered."""
+    """A row of `docker node ls` with MEMBERSHIP added. `has_answered`: this node returned the table."""
 
     id: str
     has_answered: bool

@@ -6,25 +6,27 @@ PROTOCOL_VERSION = 2
 SUPPORTED_VERSIONS = (2,)
 
 CHANGES_QUEUE, READS_QUEUE = "changes", "reads"  # RQ queues, one RQ worker process each
-JOB_FUNCTION = "jobs.run.run"  # the one function an RQ worker runs
-WAKE_CHANNEL = "imker:wake"  # pub/sub: a run's ID, whenever it has something new
+JOB_FUNCTION = "jobs.run.run"  # the only function that an RQ worker runs
+WAKE_CHANNEL = "imker:wake"  # pub/sub channel; the message is the ID of a run that changed
 ACCEPTANCE_RULES_KEY = "imker:acceptance-rules"  # JSON of the RQ workers' acceptance rules: for the bot's doctor
-INVENTORY_KEY = "imker:inventory"  # JSON list of host names, for near misses; never what a right is decided by
+INVENTORY_KEY = "imker:inventory"  # JSON list of host names, for suggestions only: never authorize with it
 
 
 def events_key(run: str) -> str:
+    """Return the key of the stream of a run's events."""
     return f"run:{run}:events"
 
 
 def hold_key(run: str) -> str:
-    """A run's Holds by when they were said, the last of which counts: looked at between steps, never within one."""
+    """Return the key of a run's holds, ordered by time. The latest counts. Jobs check it between steps."""
     return f"run:{run}:hold"
 
 
 def consumed_key(run: str, job: int) -> str:
-    """That a request was taken up: it is, once."""
+    """Return the key that marks a request as consumed. Each request is processed once."""
     return f"imker:consumed:{job_id(run, job)}"
 
 
 def job_id(run: str, job: int) -> str:
+    """Return the ID of a run's job in RQ."""
     return f"{run}-{job}"

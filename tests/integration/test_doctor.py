@@ -57,7 +57,7 @@ def test_jobs_doctor_fails_where_a_worker_would_not_start(flow: Flow, folder: Pa
     unsigned = run(flow, folder, "jobs", "doctor", REDIS_URL=url, IMKER_SIGNING_KEY="")
     assert (unsigned.returncode, "IMKER_SIGNING_KEY: missing" in unsigned.stdout) == (1, True)
     away = run(flow, folder, "jobs", "doctor", REDIS_URL="redis://127.0.0.1:1", IMKER_SIGNING_KEY="k" * 64)
-    assert (away.returncode, "fail  redis: Redis does not answer" in away.stdout) == (1, True)
+    assert (away.returncode, "fail  redis: Redis is not responding" in away.stdout) == (1, True)
 
 
 def test_unknown_subcommand_prints_usage(flow: Flow, folder: Path) -> None:

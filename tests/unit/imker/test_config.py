@@ -10,7 +10,7 @@ from jobs.inventory import hosts
 from tests.support.imker_toml import HOST_CONFIG, VALID_CONFIG
 
 TOKENS = {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"}
-LIST, TABLE = 'a list is wanted, such as ["…"]', "a table is wanted, { key = … }"
+LIST, TABLE = 'must be a list, such as ["…"]', "must be a table, such as { key = … }"
 
 
 def lines(path: Path, text: str, **environment: str) -> list[str]:
@@ -27,12 +27,12 @@ def lines(path: Path, text: str, **environment: str) -> list[str]:
         (VALID_CONFIG.replace("channels", "chanels"), ["[slack] chanels: unknown key; did you mean channels?"]),
         (VALID_CONFIG + "[slak]\n", ["[slak]: unknown key; did you mean slack?"]),
         (VALID_CONFIG + 'read = "all"\n', [f"[rights] read: {LIST}"]),
-        (VALID_CONFIG + "read = [1]\n", ["[rights] read entry 1: a text in quotes is wanted"]),
-        (VALID_CONFIG + 'accept_own = "perhaps"\n', ["[rights] accept_own: true or false is wanted"]),
-        (VALID_CONFIG + 'accept_count = "two"\n', ["[rights] accept_count: a whole number is wanted"]),
-        (VALID_CONFIG + "accept_count = 1.5\n", ["[rights] accept_count: a whole number is wanted"]),
-        (VALID_CONFIG + "accept_count = 9\n", ["[rights] accept_count: at most 5 is wanted"]),
-        (VALID_CONFIG + "accept_within = 0\n", ["[rights] accept_within: at least 1 is wanted"]),
+        (VALID_CONFIG + "read = [1]\n", ["[rights] read entry 1: must be a text in quotes"]),
+        (VALID_CONFIG + 'accept_own = "perhaps"\n', ["[rights] accept_own: must be true or false"]),
+        (VALID_CONFIG + 'accept_count = "two"\n', ["[rights] accept_count: must be a whole number"]),
+        (VALID_CONFIG + "accept_count = 1.5\n", ["[rights] accept_count: must be a whole number"]),
+        (VALID_CONFIG + "accept_count = 9\n", ["[rights] accept_count: must be at most 5"]),
+        (VALID_CONFIG + "accept_within = 0\n", ["[rights] accept_within: must be at least 1"]),
         (VALID_CONFIG + '[[rights.rule]]\nverbs = ["plan"]\n', ["[rights] rule entry 1 who: missing"]),
         ("slack = 1\n" + VALID_CONFIG.split("]\n", 2)[2], [f"[slack]: {TABLE}"]),
         ('[slack]\nchanels = []\n[rights]\nacept = []\nread = ["*"]\nchang = []\n[slak]\n',
@@ -96,7 +96,7 @@ def test_tokens_missing_and_swapped_are_told_with_the_file(tmp_path: Path) -> No
 
 def test_syntax_and_absence(tmp_path: Path) -> None:
     assert "line 1" in lines(tmp_path / "imker.toml", "[slack\n")[0]
-    with pytest.raises(ConfigError, match="not there"):
+    with pytest.raises(ConfigError, match="file not found"):
         bot_settings.load({**TOKENS, "IMKER_CONFIG": str(tmp_path / "none.toml")})
 
 
@@ -145,15 +145,15 @@ STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts
         (HOST_CONFIG.replace("address", "adress"),
          ["[hosts.kaditz] adress: unknown key; did you mean address?",
           "[hosts.kaditz] address: missing, and docker-machine's store does not know it"]),
-        (HOST_CONFIG + 'role = "leader"', ["[hosts.kaditz] role: 'manager' or 'worker' is wanted"]),
-        (HOST_CONFIG + "ssh_port = 0", ["[hosts.kaditz] ssh_port: at least 1 is wanted"]),
+        (HOST_CONFIG + 'role = "leader"', ["[hosts.kaditz] role: must be 'manager' or 'worker'"]),
+        (HOST_CONFIG + "ssh_port = 0", ["[hosts.kaditz] ssh_port: must be at least 1"]),
         (HOST_CONFIG + "[hosts]\ntondi = 1", [f"[hosts.tondi]: {TABLE}"]),
         (HOST_CONFIG + '[engine]\napt_component = "experimental"', [f"[engine] apt_component: {TABLE}"]),
         (HOST_CONFIG + '[engine.apt_component]\nform = "main"\nto = "test"',
          ["[engine] apt_component from: missing", "[engine] apt_component form: unknown key; did you mean from?"]),
-        (HOST_CONFIG + '[engine]\napt_list = 1', ["[engine] apt_list: a path in quotes is wanted"]),
+        (HOST_CONFIG + '[engine]\napt_list = 1', ["[engine] apt_list: must be a path in quotes"]),
         (HOST_CONFIG + '[fleet]\naddress_pool = "10.0.0.1/8"',
-         ['[fleet] address_pool: a network is wanted, such as "10.0.0.0/8"']),
+         ['[fleet] address_pool: must be a network, such as "10.0.0.0/8"']),
         (STORE.replace("machine =", "machin =") + '\n[hosts.tondi]\nssh_key = "{folder}/none"\ntls = "{folder}/x"',
          ["[inventory] docker_machin: unknown key; did you mean docker_machine?",
           "[hosts.tondi] address: missing, and docker-machine's store does not know it",
@@ -180,10 +180,10 @@ NO_OBJECT = "is no JSON object as docker-machine writes it"
         ("{broken", NO_OBJECT),
         ("[]", NO_OBJECT),
         ("\N{LATIN SMALL LETTER E WITH ACUTE}", NO_OBJECT),
-        ('{"Driver": []}', "Driver: a table is wanted, { key = … }"),
-        ('{"Driver": {"SSHPort": "ssh"}}', "Driver.SSHPort: a whole number is wanted"),
+        ('{"Driver": []}', "Driver: must be a table, such as { key = … }"),
+        ('{"Driver": {"SSHPort": "ssh"}}', "Driver.SSHPort: must be a whole number"),
         ('{"HostOptions": {"SwarmOptions": {"Discovery": 1}}}',
-         "HostOptions.SwarmOptions.Discovery: a text in quotes is wanted"),
+         "HostOptions.SwarmOptions.Discovery: must be a text in quotes"),
     ],
 )  # fmt: skip
 def test_a_machine_that_cannot_be_read(tmp_path: Path, machine: str, expected: str) -> None:

@@ -11,7 +11,7 @@ from imker import redis_connection
 
 def test_a_redis_that_is_not_there_is_told_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_connection, "STARTUP_TIMEOUT", 0.1)
-    with pytest.raises(redis_connection.RedisUnavailable, match=r"does not answer .*is REDIS_URL right"):
+    with pytest.raises(redis_connection.RedisUnavailable, match=r"is not responding .*REDIS_URL is correct"):
         redis_connection.connect("redis://127.0.0.1:1/0")
 
 

@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 
 from imker import redis_connection, redis_damage
-from imker.embedded_redis import LONGEST, SHORTEST, Pauses, _user_locks
+from imker.embedded_redis import MAX_PAUSE, MIN_PAUSE, RestartBackoff, _user_locks
 from tests.support.embedded_redis import wait_until_ended
 from tests.unit.imker.test_embedded_redis import gone, keeper_pid, server_of, user
 
@@ -82,20 +82,20 @@ def test_a_server_that_does_not_start_is_started_less_and_less_often(damaged: Pa
 
 def test_pauses_grow_up_to_a_limit_and_begin_again_once_it_answered() -> None:
     now = 0.0
-    pauses = Pauses(lambda: now)
+    pauses = RestartBackoff(lambda: now)
     waited = []
     for _ in range(12):
         begun = now
-        while not pauses.over(0):
+        while not pauses.may_start(0):
             now += 0.01
         waited.append(now - begun)
     assert waited[:5] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2], abs=0.02)
-    assert waited[-1] == pytest.approx(LONGEST, abs=0.02)
-    pauses.answered()
+    assert waited[-1] == pytest.approx(MAX_PAUSE, abs=0.02)
+    pauses.reset()
     begun = now
-    while not pauses.over(0):
+    while not pauses.may_start(0):
         now += 0.01
-    assert now - begun == pytest.approx(SHORTEST, abs=0.02)
+    assert now - begun == pytest.approx(MIN_PAUSE, abs=0.02)
 
 
 LOG = """1:M 27 Nov 2026 17:10:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0OoO0Oo
@@ -123,7 +123,7 @@ def test_what_the_log_says_of_the_last_start(tmp_path: Path, more: str, says: st
 
 
 def test_without_a_log_there_is_nothing_to_say(tmp_path: Path) -> None:
-    assert redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server")) == f"{tmp_path / 'log'} may say why"
+    assert redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server")) == f"see {tmp_path / 'log'}"
 
 
 def test_a_log_does_not_grow_for_ever(tmp_path: Path) -> None:

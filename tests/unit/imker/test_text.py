@@ -8,7 +8,7 @@ import pytest
 
 from imker.log import _redact_event, _RedactingFormatter
 from imker.protocol.values import Finding
-from imker.redaction import KEPT, redact
+from imker.redaction import MAX_LENGTH, redact
 from imker.text import one_line, strip_control, truncate
 from jobs.connectors import files
 from jobs.connectors.shell import Output
@@ -58,16 +58,16 @@ def test_a_log_line_is_one_line_of_no_control_characters() -> None:
 @pytest.mark.parametrize("piece", ["://::::", "a", "password=", "://" * 85 + '"@', "SWMTKN-"])
 def test_a_long_text_is_cut_before_it_is_masked(piece: str) -> None:
     began = time.process_time()
-    assert len(redact(piece * (4 * 2**20 // len(piece)))) <= KEPT
+    assert len(redact(piece * (4 * 2**20 // len(piece)))) <= MAX_LENGTH
     assert time.process_time() - began < 5
 
 
 def test_no_half_of_a_secret_is_left_where_a_text_is_cut() -> None:
     for shift in range(0, 60, 7):
         text = (
-            "x " * (KEPT // 2 - 10 - shift // 2)
+            "x " * (MAX_LENGTH // 2 - 10 - shift // 2)
             + "http://imker:hunter2hunter2hunter2hunter2hunter2@proxy "
-            + "y" * KEPT
+            + "y" * MAX_LENGTH
         )
         assert "hunter" not in redact(text)
 

@@ -26,7 +26,7 @@ HOLDER = LockHolder(RUN, "U01ALICE", "migrate kaditz", NOW)
 DONE, ASKS, BROKE = (
     JobFinished("done", "kaditz is in"),
     DecisionRequested("accept", "f00d"),
-    JobFinished("failed", "Redis does not answer"),
+    JobFinished("failed", "Redis is not responding"),
 )
 OUTCOMES = pytest.mark.parametrize("outcome", [DONE, ASKS], ids=["done", "a question"])
 
@@ -63,7 +63,7 @@ def ends(redis: Redis) -> list[EventBody]:
 def test_an_outcome_is_not_overwritten_when_the_locks_release_fails(
     redis: Redis, failing: Failing, monkeypatch: pytest.MonkeyPatch, outcome: JobFinished | DecisionRequested
 ) -> None:
-    """It became "failed: Redis does not answer", and the question that people should answer was gone."""
+    """It became "failed: Redis is not responding", and the question that people should answer was gone."""
     writer = journal(redis)
 
     def handle(*_: object) -> None:

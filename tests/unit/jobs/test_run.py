@@ -52,7 +52,7 @@ def test_each_job_that_is_turned_away_is_recorded(
 @pytest.mark.parametrize(
     ("broke", "says"),
     [
-        (ConfigError(["imker.toml: [fleet] parallel: at least 1 is wanted"]), "[fleet] parallel: at least 1 is wanted"),
+        (ConfigError(["imker.toml: [fleet] parallel: must be at least 1"]), "[fleet] parallel: must be at least 1"),
         (AuditLogBroken("no"), "the audit log cannot be written"),
         (OutOfMemoryError("OOM"), "Redis is full"),
         (ZeroDivisionError("no"), "Imker hit an internal error"),

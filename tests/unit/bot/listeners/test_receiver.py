@@ -139,15 +139,15 @@ def test_acknowledges_and_refuses_a_command_while_redis_is_down(redis: Redis, mo
     monkeypatch.setattr(Inbox, "add", away)
     reception(redis, bench, slack).receive(ASKED, lambda: acks.append(1))  # type: ignore[arg-type]
     assert acks
-    assert "Not started: Redis does not answer" in slack.replies[0]["text"]
+    assert "Not started: Redis is not responding" in slack.replies[0]["text"]
     assert bench.enqueued_requests() == {}
 
 
 REFUSALS: list[tuple[RedisError, str, str]] = [  # error; reply if the command was not saved; reply if it was
     (
         NoConnection("away"),
-        "Not started: Redis does not answer. If Redis saved the command",
-        "Not started yet: Redis does not",
+        "Not started: Redis is not responding. If Redis saved the command",
+        "Not started yet: Redis is not",
     ),
     (OutOfMemoryError("no"), "Not started: Redis is full: its maxmemory", "Not started yet: Redis is full"),
     (ReadOnlyError("no"), "Not started: Redis is read-only", "Not started yet: Redis is read-only"),
@@ -242,5 +242,5 @@ def test_refuses_and_acknowledges_a_mention_that_cannot_be_saved(redis: Redis, m
 
     monkeypatch.setattr(Inbox, "add", away)
     assert mentioned(reception(redis, bench, slack)) == 200
-    assert "Not started: Redis does not answer" in slack.replies[0]["text"]
+    assert "Not started: Redis is not responding" in slack.replies[0]["text"]
     assert bench.enqueued_requests() == {}

@@ -118,7 +118,7 @@ def test_refuses_a_newer_job_whatever_its_form(redis: Redis, line: str) -> None:
 
 @pytest.mark.parametrize("line", OLD + NEWER)
 def test_rejects_an_unsigned_job_of_another_version_as_unsigned(redis: Redis, line: str) -> None:
-    with pytest.raises(admission.JobRejected, match="signature is wrong"):
+    with pytest.raises(admission.JobRejected, match="signature is invalid"):
         admit(redis, line, signature="0" * 64)
 
 
