@@ -1,5 +1,6 @@
 """What the jobs' doctor finds: the inventory, certificates near their end, hosts that answer or do not."""
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -36,7 +37,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def levels(findings_by_port: tuple[Finding, ...]) -> list[tuple[str, str]]:
     assert all(bool(finding.hint) is (finding.level != "pass") for finding in findings_by_port)
-    return [(finding.level, finding.text.split(" on ")[0]) for finding in findings_by_port]
+    return [(finding.level, re.split(" on | before ", finding.text)[0]) for finding in findings_by_port]
 
 
 # --- certificates --------------------------------------------------------------------------------------------------
@@ -45,11 +46,11 @@ def levels(findings_by_port: tuple[Finding, ...]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        (0, [("pass", "ca.pem ends"), ("pass", "cert.pem ends")]),
-        (VALIDITY_DAYS - 31, [("pass", "ca.pem ends"), ("pass", "cert.pem ends")]),
-        (VALIDITY_DAYS - 29, [("warn", "ca.pem ends"), ("warn", "cert.pem ends")]),
-        (VALIDITY_DAYS + 1, [("block", "ca.pem ended"), ("block", "cert.pem ended")]),
-        (-1, [("block", "ca.pem begins"), ("block", "cert.pem begins")]),
+        (0, [("pass", "ca.pem expires"), ("pass", "cert.pem expires")]),
+        (VALIDITY_DAYS - 31, [("pass", "ca.pem expires"), ("pass", "cert.pem expires")]),
+        (VALIDITY_DAYS - 29, [("warn", "ca.pem expires"), ("warn", "cert.pem expires")]),
+        (VALIDITY_DAYS + 1, [("block", "ca.pem expired"), ("block", "cert.pem expired")]),
+        (-1, [("block", "ca.pem is not valid"), ("block", "cert.pem is not valid")]),
     ],
 )
 def test_their_dates(tls: Path, days: int, expected: list[tuple[str, str]]) -> None:
@@ -63,8 +64,8 @@ def test_a_key_of_another_certificate_or_for_all_to_read(tls: Path, tmp_path: Pa
     (tmp_path / "key.pem").chmod(0o644)
     findings_by_port = certificates.check_certificates("kaditz", tmp_path, now())
     assert levels(findings_by_port)[2:] == [
-        ("block", "key.pem is not cert.pem's key"),
-        ("warn", "key.pem can be read by others"),
+        ("block", "key.pem does not match cert.pem"),
+        ("warn", "key.pem is readable by other users"),
     ]
 
 
