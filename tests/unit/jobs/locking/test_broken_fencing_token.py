@@ -65,7 +65,7 @@ def test_a_broken_number_in_redis_is_named_and_leaves_no_lock(redis: Redis, valu
     redis.set("fence:swarm", value)
     for _ in range(2):
         with (
-            pytest.raises(BrokenFencingToken, match="Redis' key fence:swarm has an invalid fencing number") as broken,
+            pytest.raises(BrokenFencingToken, match="Redis has an invalid fencing number: key fence:swarm") as broken,
             acquire_lock(redis, "swarm", ALICE),
         ):
             raise AssertionError("nobody has it")
