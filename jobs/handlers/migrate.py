@@ -123,8 +123,8 @@ def _next_question(
 def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequested:
     """Return the question whether to accept the host. Raises JobError if no manager lists its node."""
     swarm = gather_swarm(context)
-    own = parse_membership(context.engine_factory(host).info())
-    node = find_own_node(host, own, swarm.nodes)
+    membership = parse_membership(context.engine_factory(host).info())
+    node = find_own_node(host, membership, swarm.nodes)
     if node is None:
         reason = swarm.problem or f"no manager lists its node at {host.advertise_address}"
         state = f"{host.name} is in the swarm as a drained worker. Its acceptance is not requested yet."

@@ -211,7 +211,7 @@ def _members(redis: Redis) -> Iterator[str]:
 def _reads(redis: Redis) -> Iterator[str]:
     swarms = {
         "all answer": FakeSwarm(),
-        "none answers": FakeSwarm(away={"connewitz", "tondi", "kaditz"}),
+        "none answers": FakeSwarm(unreachable={"connewitz", "tondi", "kaditz"}),
         "no swarm": FakeSwarm(members=(), managers=()),
         "no leader": FakeSwarm(leaderless=True),
     }

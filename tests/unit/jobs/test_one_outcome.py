@@ -55,8 +55,8 @@ def journal(redis: Redis, also: Callable[[Event], None] = lambda _: None) -> Eve
 
 def ends(redis: Redis) -> list[EventBody]:
     """Return the outcomes that people see."""
-    told = {event.number: event.body for event in streams.read_events(redis, RUN)}
-    return [body for body in told.values() if isinstance(body, JobFinished | DecisionRequested)]
+    bodies = {event.number: event.body for event in streams.read_events(redis, RUN)}
+    return [body for body in bodies.values() if isinstance(body, JobFinished | DecisionRequested)]
 
 
 @OUTCOMES

@@ -45,7 +45,7 @@ def test_records_each_rejected_job_in_the_audit_log(
     assert Job.fetch("odd", redis, JSONSerializer).get_status() is JobStatus.FAILED
     (entry,) = AuditLog(redis).entries()
     assert entry
-    assert (entry.fact.kind, entry.fact.details["why"]) == ("refused", "turned away")
+    assert (entry.fact.kind, entry.fact.details["why"]) == ("refused", "job rejected")
     assert entry.fact.details["answer"].startswith(why)
 
 

@@ -110,6 +110,6 @@ def test_records_a_rejected_job_with_its_claims(job: str, expected_text: dict[st
     assert (rejected_fact.kind, rejected_fact.user, rejected_fact.details) == (
         "refused",
         "",
-        {"why": "turned away", "answer": "the job is not signed", **expected_text},
+        {"why": "job rejected", "answer": "the job is not signed", **expected_text},
     )
     assert fact_for_rejection(job, "again").id != rejected_fact.id

@@ -112,16 +112,16 @@ def test_checks_the_inventory_as_a_whole(hosts: list[Host], expected: list[tuple
 class Fleet:
     """Hosts as a test configures them."""
 
-    def __init__(self, away: tuple[str, ...] = (), no_sudo: tuple[str, ...] = ()) -> None:
-        self.away, self.no_sudo = away, no_sudo
+    def __init__(self, unreachable: tuple[str, ...] = (), no_sudo: tuple[str, ...] = ()) -> None:
+        self.unreachable, self.no_sudo = unreachable, no_sudo
 
     def shell(self, host: Host) -> Any:
-        if host.name in self.away:
+        if host.name in self.unreachable:
             raise Unreachable(f"{host.name} does not answer over SSH", hint="See that the host is up.")
         return nullcontext(self._Shell(host.name in self.no_sudo))
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
-        if host.name in self.away:
+        if host.name in self.unreachable:
             raise Unreachable(f"{host.name}'s Engine does not answer")
         return type("Engine", (), {"version": {"Version": "26.1.5"}})()
 
@@ -140,7 +140,7 @@ class Fleet:
     ("world", "is_known", "expected"),
     [
         (Fleet(), True, {("pass", "SSH to kaditz"), ("pass", "Engine of kaditz")}),
-        (Fleet(away=("kaditz",)), True, {("block", "SSH to kaditz"), ("block", "Engine of kaditz")}),
+        (Fleet(unreachable=("kaditz",)), True, {("block", "SSH to kaditz"), ("block", "Engine of kaditz")}),
         (Fleet(no_sudo=("kaditz",)), True, {("block", "SSH to kaditz"), ("pass", "Engine of kaditz")}),
         (Fleet(), False, {("block", "host key of kaditz"), ("pass", "SSH to kaditz"), ("pass", "Engine of kaditz")}),
     ],

@@ -25,17 +25,17 @@ ADDRESSES = {name: f"198.18.0.{number}" for number, name in enumerate(NAMES, 1)}
 
 @dataclass
 class FakeSwarm:
-    """Engines as a test configures them. `managers` list the nodes. `away`: unreachable hosts."""
+    """Engines as a test configures them. `managers` list the nodes. `unreachable`: hosts that do not respond."""
 
     members: tuple[str, ...] = NAMES
     managers: tuple[str, ...] = ("connewitz", "tondi")
-    away: set[str] = field(default_factory=set)
+    unreachable: set[str] = field(default_factory=set)
     leaderless: bool = False
     asked_managers: list[str] = field(default_factory=list)
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
         self.asked_managers.append(host.name)
-        if host.name in self.away:
+        if host.name in self.unreachable:
             raise Unreachable(f"{host.name}'s Engine does not answer", host=host.name)
         return FakeEngine(host, self)
 
@@ -70,7 +70,7 @@ class FakeEngine:
             "ID": f"id-{name}",
             "Spec": {"Role": "manager" if manager else "worker", "Availability": "active", "Labels": labels},
             "Description": {"Hostname": name, "Engine": {"EngineVersion": "26.1.5"}},
-            "Status": {"State": "ready" if name not in self.swarm.away else "down", "Addr": ADDRESSES[name]},
+            "Status": {"State": "ready" if name not in self.swarm.unreachable else "down", "Addr": ADDRESSES[name]},
             **({"ManagerStatus": manager} if manager else {}),
         }
 
@@ -130,35 +130,35 @@ class Impostor(FakeSwarm):
 def test_does_not_trust_one_manager_alone(redis: Redis) -> None:
     """The manager that responded last time may have been taken over since."""
     before = table(run_read(redis, FakeSwarm()))
-    shown = table(run_read(redis, Impostor()))
-    assert shown.rows == before.rows
-    assert "connewitz" in shown.stale_reason
+    shown_table = table(run_read(redis, Impostor()))
+    assert shown_table.rows == before.rows
+    assert "connewitz" in shown_table.stale_reason
 
 
-@pytest.mark.parametrize("stored", ["garbage", "{}", '{"asked":"tondi","taken_at":1e300,"rows":[]}'])
+@pytest.mark.parametrize("stored", ["garbage", "{}", '{"answered_by":"tondi","taken_at":1e300,"rows":[]}'])
 def test_ignores_a_malformed_last_table(redis: Redis, stored: str) -> None:
     redis.set(nodes.LAST_NODES_KEY, signing.sign_for(streams.KEY, nodes.LAST_NODES_KEY, stored))
     assert table(run_read(redis, FakeSwarm())).answered_by == "connewitz"
 
 
-@pytest.mark.parametrize("forged", [b"\xff", '{"asked":"tondi","taken_at":1.0,"rows":[]}'])
+@pytest.mark.parametrize("forged", [b"\xff", '{"answered_by":"tondi","taken_at":1.0,"rows":[]}'])
 def test_never_shows_a_forged_last_table(redis: Redis, forged: Any) -> None:
     """Otherwise whoever writes to Redis could show a table as soon as no manager responds."""
     redis.set(nodes.LAST_NODES_KEY, forged)
-    shown = run_read(redis, FakeSwarm(away=set(NAMES)))
-    assert not [one for one in shown if isinstance(one, NodeTable)]
+    bodies = run_read(redis, FakeSwarm(unreachable=set(NAMES)))
+    assert not [body for body in bodies if isinstance(body, NodeTable)]
 
 
 def test_queries_the_next_manager_if_the_first_is_unreachable(redis: Redis) -> None:
     run_read(redis, FakeSwarm())
-    node_table = table(run_read(redis, FakeSwarm(away={"connewitz"})))
+    node_table = table(run_read(redis, FakeSwarm(unreachable={"connewitz"})))
     assert (node_table.answered_by, node_table.stale_reason) == ("tondi", "")
 
 
 @pytest.mark.parametrize(
     ("swarm", "why"),
     [
-        (FakeSwarm(away=set(NAMES)), "unreachable: connewitz, tondi, kaditz"),
+        (FakeSwarm(unreachable=set(NAMES)), "unreachable: connewitz, tondi, kaditz"),
         (FakeSwarm(leaderless=True), "does not have a leader"),
         (FakeSwarm(managers=()), "only workers are reachable, and only managers"),
     ],
@@ -176,7 +176,7 @@ def test_shows_the_last_table_with_the_reason_if_no_manager_responds(redis: Redi
     [
         (FakeSwarm(members=(), managers=()), "refused", "there is no swarm yet"),
         (FakeSwarm(managers=()), "failed", "only workers are reachable"),
-        (FakeSwarm(away=set(NAMES)), "failed", "unreachable: "),
+        (FakeSwarm(unreachable=set(NAMES)), "failed", "unreachable: "),
     ],
 )
 def test_explains_why_there_is_no_table(redis: Redis, swarm: FakeSwarm, outcome: str, why: str) -> None:
@@ -188,7 +188,7 @@ def test_explains_why_there_is_no_table(redis: Redis, swarm: FakeSwarm, outcome:
 
 
 def test_shows_an_unreachable_host_with_its_error(redis: Redis) -> None:
-    bodies = run_read(redis, FakeSwarm(away={"kaditz"}), commands.ListHosts())
+    bodies = run_read(redis, FakeSwarm(unreachable={"kaditz"}), commands.ListHosts())
     (host_table,) = [body for body in bodies if isinstance(body, HostTable)]
     rows = {row.name: (row.state, row.node_role, row.error) for row in host_table.rows}
     assert rows == {

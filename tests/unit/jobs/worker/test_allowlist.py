@@ -80,8 +80,8 @@ def test_runs_no_other_function(
 
 
 def test_runs_no_method_of_an_instance(redis: Redis, ran: list[str]) -> None:
-    job = enqueue(redis, "jobs.run.run", "asked")
-    forged = JSONSerializer.dumps(("jobs.run.run", "an instance", ["asked"], {}))
+    job = enqueue(redis, "jobs.run.run", "a request")
+    forged = JSONSerializer.dumps(("jobs.run.run", "an instance", ["a request"], {}))
     redis.hset(job.key, "data", forged)
     work(redis, AllowlistedJob)
     assert ran == []
@@ -90,13 +90,13 @@ def test_runs_no_method_of_an_instance(redis: Redis, ran: list[str]) -> None:
 
 @pytest.mark.parametrize("kind", CALLBACKS)
 def test_ignores_callbacks_in_a_job(redis: Redis, ran: list[str], kind: str) -> None:
-    enqueue(redis, "jobs.run.run", "asked")
+    enqueue(redis, "jobs.run.run", "a request")
     redis.hset("rq:job:victim", kind, "os.getcwd")
     attribute = f"_{kind}"
     assert getattr(Job.fetch("victim", redis, JSONSerializer), attribute) == "os.getcwd"
     assert getattr(AllowlistedJob.fetch("victim", redis, JSONSerializer), attribute) is None
     work(redis, AllowlistedJob)
-    assert ran == ["asked"], "the allowed function did run"
+    assert ran == ["a request"], "the allowed function did run"
 
 
 @pytest.mark.parametrize(("job_class", "happens"), [(Job, True), (AllowlistedJob, False)])
@@ -104,9 +104,9 @@ def test_sends_no_webhook_of_a_job(
     redis: Redis, ran: list[str], webhook_server: tuple[str, list[str]], job_class: type[Job], happens: bool
 ) -> None:
     url, calls = webhook_server
-    enqueue(redis, "jobs.run.run", "asked", [Webhook(url, "finished", method="POST")])
+    enqueue(redis, "jobs.run.run", "a request", [Webhook(url, "finished", method="POST")])
     work(redis, job_class)
-    assert ran == ["asked"]
+    assert ran == ["a request"]
     assert bool(calls) is happens
 
 

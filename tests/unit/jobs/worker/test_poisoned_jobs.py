@@ -36,7 +36,7 @@ class InProcess(ImkerWorker):
 
 def enqueue(redis: Redis, job_id: str = "goodgood-1") -> None:
     queue = ImkerQueue("changes", connection=redis, serializer=JSONSerializer)
-    queue.enqueue("jobs.run.run", args=("asked", "signed"), job_id=job_id, job_timeout=60)
+    queue.enqueue("jobs.run.run", args=("a request", "a signature"), job_id=job_id, job_timeout=60)
 
 
 def work(worker: ImkerWorker) -> list[str]:
@@ -127,8 +127,8 @@ def test_requeues_a_job_whose_worker_died_before_starting_it(redis: Redis, worke
     redis.lmove("rq:queue:changes", "rq:queue:changes:intermediate")
     worker.run_maintenance_tasks()
     assert redis.llen("rq:queue:changes") == 0, "the worker that popped it may still start it"
-    seen = float(redis.get("rq:queue:changes:intermediate:first_seen:goodgood-1") or 0)
-    redis.set("rq:queue:changes:intermediate:first_seen:goodgood-1", seen - PICKUP_TIMEOUT.total_seconds() - 1)
+    first_seen = float(redis.get("rq:queue:changes:intermediate:first_seen:goodgood-1") or 0)
+    redis.set("rq:queue:changes:intermediate:first_seen:goodgood-1", first_seen - PICKUP_TIMEOUT.total_seconds() - 1)
     worker.run_maintenance_tasks()
     work(worker)
     assert redis.hget("rq:job:goodgood-1", "status") == b"finished"
