@@ -1,4 +1,4 @@
-"""daemon.json: members leave or get their new name; every other byte stays. Pure."""
+"""Remove and rename members of daemon.json. Every other byte is unchanged. Pure."""
 
 import json
 import re
@@ -10,14 +10,14 @@ from jobs.daemon_options.flags import DATA_ROOT, REMOVED_OPTIONS
 from jobs.daemon_options.mapped_text import edited
 
 PATH = "/etc/docker/daemon.json"
-GONE = (*REMOVED_OPTIONS, "cluster-store-opts")
+REMOVED_KEYS = (*REMOVED_OPTIONS, "cluster-store-opts")
 SPACE = re.compile(r"[\ufeff \t\r\n]*")
 DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
 class Member:
-    """`text[start:end]` is the member, its key up to `colon`."""
+    """A member of the object: `text[start:end]`. Its key ends at `colon`."""
 
     key: str
     start: int
@@ -26,7 +26,7 @@ class Member:
 
 
 def parsed(text: str) -> Any:
-    """Its content; None when it is none (empty is an empty object, as for the daemon)."""
+    """Return the parsed JSON, None if it is invalid. An empty file is an empty object, as for the daemon."""
     try:
         return json.loads(text.lstrip("\ufeff").strip() or "{}")
     except ValueError:
@@ -34,7 +34,7 @@ def parsed(text: str) -> Any:
 
 
 def rewritten(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """(text, dropped, mapped); a text that is no JSON object stays as it is: a finding says so."""
+    """Return (text, dropped keys, renamed keys). A text that is not a JSON object is unchanged."""
     if not isinstance(parsed(text), dict) or not text.strip("\ufeff \t\r\n"):
         return text, (), ()
     text, dropped = _without(text)
@@ -46,9 +46,9 @@ def rewritten(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], .
 
 
 def _without(text: str) -> tuple[str, tuple[str, ...]]:
-    """The members that leave are cut out, each with the comma that no longer divides anything; from the end."""
+    """Remove the members with the keys in REMOVED_KEYS, and their commas, from the end to the start."""
     members = list(_members(text))
-    gone = [at for at, member in enumerate(members) if member.key in GONE]
+    gone = [at for at, member in enumerate(members) if member.key in REMOVED_KEYS]
     dropped = tuple(members[at].key for at in gone)
     for at in reversed(gone):
         start, end = members[at].start, members[at].end
@@ -63,7 +63,7 @@ def _without(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _members(text: str) -> Iterator[Member]:
-    """Of a text that is known to be a JSON object."""
+    """Yield the members of a text that is a valid JSON object."""
     at = _next(text, _next(text, 0) + 1)
     while text[at] != "}":
         key, colon = DECODER.raw_decode(text, at)

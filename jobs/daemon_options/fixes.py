@@ -1,4 +1,4 @@
-"""What has to change in one command: each flag that leaves, each old name, the old verb. Pure."""
+"""Find the fixes that a command needs: flags to remove, old names, and the old verb. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,17 +8,20 @@ from jobs.daemon_options.flags import DATA_ROOT, GRAPH, REMOVED_OPTIONS, Flag
 from jobs.daemon_options.mapped_text import Edit
 from jobs.daemon_options.words import Word, without
 
-MOST = 40  # in one file: each is looked for in the whole text again, and a host decides how many there are
+MAX_FIXES = 40  # in one file; the search restarts after each fix, and the host decides how many there are
 
 
 @dataclass(frozen=True)
 class Fix:
+    """One fix. `dropped`: removed flags; `mapped`: (old, new) for renamed ones."""
+
     edits: tuple[Edit, ...]
     dropped: tuple[str, ...] = ()
     mapped: tuple[tuple[str, str], ...] = ()
 
 
 def find_fixes(command: Command) -> Iterator[Fix]:
+    """Yield the fixes of a command."""
     for flag in command.flags:
         if flag.name in REMOVED_OPTIONS:
             yield _dropped(command, flag)
@@ -34,7 +37,7 @@ def _dropped(command: Command, flag: Flag) -> Fix:
 
 
 def _renamed(word: Word, name: str) -> Iterator[Fix]:
-    """`-g` and `--graph` have been `--data-root` since 17.05, and are gone since 23.0."""
+    """Rename `-g` and `--graph`, which are `--data-root` since 17.05 and were removed in 23.0."""
     end = word.text.index(name) + len(name)
     old, glued = word.value[:end], word.text[end : end + 1] not in ("", "=")
     if old.is_contiguous:
@@ -43,7 +46,7 @@ def _renamed(word: Word, name: str) -> Iterator[Fix]:
 
 
 def _verb(command: Command) -> Iterator[Fix]:
-    """`docker daemon` and `docker -d` have been `dockerd` since 1.12, and are gone since 17.06 at the latest."""
+    """Replace `docker daemon` and `docker -d`, which are `dockerd` since 1.12 and were removed by 17.06."""
     if command.verb is None:
         return
     ends = (word.value.spans[-1][1] for word in command.words[: command.first] if word.text.endswith("docker"))

@@ -150,7 +150,7 @@ def test_a_command_that_hangs_is_named_and_not_run_over(
     hangs.start()
     wait_for(Path(f"{go}.begun"))
     try:
-        with pytest.raises(JobError, match="a command of run oldrun still runs on kaditz") as busy:
+        with pytest.raises(JobError, match="a command of run oldrun is still running on kaditz") as busy:
             fenced(NEW).claim_host()
     finally:
         go.touch()

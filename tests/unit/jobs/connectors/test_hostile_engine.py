@@ -77,7 +77,7 @@ def test_a_host_that_drips_does_not_extend_the_deadline(fleet: Fleet, name: str)
     serve, secured = DRIPS[name]
     host = fleet.engine("tondi", serve, secured=secured)
     began = time.monotonic()
-    with pytest.raises(Unreachable, match=r"tondi's Engine does not answer on .*: timed out"):
+    with pytest.raises(Unreachable, match=r"tondi's Engine is unreachable at .*: timed out"):
         Engine(host, timeout=0.6)
     assert time.monotonic() - began < 2.5
 
@@ -87,7 +87,7 @@ def test_a_host_that_floods_fills_no_memory(fleet: Fleet, name: str) -> None:
     host = fleet.engine("tondi", FLOODS[name])
     tracemalloc.start()
     try:
-        with pytest.raises(EngineRefused, match="tondi answers what no Engine does: "):
+        with pytest.raises(EngineRefused, match="tondi sent an answer that no Docker Engine sends: "):
             Engine(host, timeout=30)
         assert tracemalloc.get_traced_memory()[1] < 60 * 2**20
     finally:
@@ -97,7 +97,7 @@ def test_a_host_that_floods_fills_no_memory(fleet: Fleet, name: str) -> None:
 @pytest.mark.parametrize("name", RUBBISH)
 def test_a_host_that_answers_rubbish_is_refused_in_words(fleet: Fleet, name: str) -> None:
     host = fleet.engine("tondi", RUBBISH[name])
-    with pytest.raises(EngineRefused, match="tondi answers what no Engine does") as refused:
+    with pytest.raises(EngineRefused, match="tondi sent an answer that no Docker Engine sends") as refused:
         Engine(host, timeout=5)
     assert len(refused.value.summary) < 600
 

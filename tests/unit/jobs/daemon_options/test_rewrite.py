@@ -55,8 +55,8 @@ def named(case: str, *, stale: bool = False) -> list[str]:
 
 
 def test_what_is_not_understood_is_told_with_its_file_and_line() -> None:
-    start = "/etc/systemd/system/docker.service, line 3:"
-    assert [text.split(" is still there")[0] for text in named("unit-shell")] == [
+    start = "/etc/systemd/system/docker.service, line 3: Imker cannot remove"
+    assert [text.split(" from this line")[0] for text in named("unit-shell")] == [
         f"{start} --cluster-store",
         f"{start} -g",
         f"{start} docker daemon",

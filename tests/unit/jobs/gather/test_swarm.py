@@ -185,7 +185,7 @@ def test_an_odd_answer_of_one_host_is_that_hosts_alone(monkeypatch: pytest.Monke
     monkeypatch.setattr(engine, "_client", lambda host, version, timeout: apis[host.name])
     swarm = gather_swarm(hosts, engine.Engine)
     assert (swarm.answered_by, swarm.problem) == ("tondi", "")
-    with pytest.raises(EngineRefused, match="odd answers what no Engine does"):
+    with pytest.raises(EngineRefused, match="odd sent an answer that no Docker Engine sends"):
         all_of(engine.Engine(hosts["odd"]))
 
 
