@@ -53,7 +53,7 @@ def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Timestam
         (replace(QUESTION, valid_seconds=10**6), ONE, (BOB,), after(1802), "more than 30 minutes"),
     ],
 )
-def test_who_how_many_and_how_long_ago(
+def test_checks_approvers_count_and_age(
     question: DecisionRequested | None, rights: AcceptanceRules, people: tuple[str, ...], now: Timestamp, says: str
 ) -> None:
     problem = find_approval_problem(request(*people), question, "f00d", rights, now)
