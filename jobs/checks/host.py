@@ -18,7 +18,7 @@ CLOCK_WARN, CLOCK_BLOCK = 5.0, 3000.0  # seconds; swarm mode backdates node cert
 LOW_DISK, NO_DISK = 2 * 2**30, 500 * 2**20  # bytes that images and a package upgrade need
 EXPIRY_WARN = 30 * 24 * 3600.0  # seconds of warning before a certificate expires
 OVERLAY_MTU = 1500  # bytes; overlay networks use 1450 of it
-OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (29.3 again: 1.40)"}  # Engine -> the oldest API version it accepts
+OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (1.40 since 29.3)"}  # Engine -> the oldest API version it accepts
 DEFAULT_ADDRESS_POOL = "10.0.0.0/8"  # the default of swarm mode
 
 

@@ -157,7 +157,7 @@ def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unrea
         return Unreachable(
             f"{host.name}'s SSH host key differs from the one in {known_hosts.name}",
             host=host.name,
-            hint="If the host was reinstalled, check its key on its console and replace the line. If not, investigate.",
+            hint="If the host was reinstalled, check its key on its console and replace the line. If not, ask why.",
             check="host key",
         )
     if "not found in known_hosts" in str(error):
