@@ -174,7 +174,7 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
 
 
 def _check_engine_changes(facts: HostFacts, target_version: str) -> Iterator[Finding]:
-    """What the new Engine does otherwise for containers that are all right."""
+    """Mention what the new Engine changes for containers that pass all other checks."""
     major = int((parse_engine_version(target_version) or "0").split(".")[0])
     oldest = next((api for first, api in sorted(OLDEST_API_SINCE.items(), reverse=True) if major >= first), "")
     driving = [container.name for container in facts.containers if container.mounts_docker_socket]

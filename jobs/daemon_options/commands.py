@@ -80,18 +80,18 @@ def is_unit(text: str) -> bool:
 def commands(text: str) -> tuple[Command, ...]:
     """Return the commands of a file. An empty ExecStart, which resets the earlier ones, has no words."""
     if not is_unit(text):
-        return tuple(_variable(place.name, place.value, place.start) for place in assignments(text))
-    return tuple(command for place in directives(text) for command in _of_directive(place))
+        return tuple(_variable_command(place.name, place.value, place.start) for place in assignments(text))
+    return tuple(command for place in directives(text) for command in _directive_commands(place))
 
 
-def _of_directive(entry: Entry) -> tuple[Command, ...]:
+def _directive_commands(entry: Entry) -> tuple[Command, ...]:
     if entry.name == EXEC:
         return (Command(EXEC, entry.value, words(entry.value, codes=True), entry.start),)
     if entry.name != "Environment":
         return ()
     pairs = [(word.text.partition("=")[0], word) for word in words(entry.value, codes=True) if "=" in word.text]
-    return tuple(_variable(name, word.value[len(name) + 1 :], entry.start) for name, word in pairs)
+    return tuple(_variable_command(name, word.value[len(name) + 1 :], entry.start) for name, word in pairs)
 
 
-def _variable(name: str, value: MappedText, at: int) -> Command:
+def _variable_command(name: str, value: MappedText, at: int) -> Command:
     return Command(name, value, words(value, codes=False), at)

@@ -13,10 +13,14 @@ SAME_PORT = 23  # first Engine that accepts the same -H twice
 
 def find_conflicts(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
     """Return the findings. `major`: major version of the target Engine."""
-    return (*_flag_and_key(options_found), *_hosts(options_found, major), *_data_root(options_found))
+    return (
+        *_find_flags_and_keys(options_found),
+        *_find_repeated_hosts(options_found, major),
+        *_find_two_data_roots(options_found),
+    )
 
 
-def _flag_and_key(options_found: tuple[Option, ...]) -> Iterator[Finding]:
+def _find_flags_and_keys(options_found: tuple[Option, ...]) -> Iterator[Finding]:
     flags = {key(option.name) for option in options_found if not option.in_json}
     path = next((option.path for option in options_found if option.in_json), "")
     keys = {option.name for option in options_found if option.in_json}
@@ -30,7 +34,7 @@ def _flag_and_key(options_found: tuple[Option, ...]) -> Iterator[Finding]:
         )
 
 
-def _hosts(options_found: tuple[Option, ...], major: int) -> Iterator[Finding]:
+def _find_repeated_hosts(options_found: tuple[Option, ...], major: int) -> Iterator[Finding]:
     counted = Counter(option.value for option in options_found if key(option.name) == "hosts")
     for host, times in counted.items() if major < SAME_PORT else ():
         if times > 1:
@@ -41,7 +45,7 @@ def _hosts(options_found: tuple[Option, ...], major: int) -> Iterator[Finding]:
             )
 
 
-def _data_root(options_found: tuple[Option, ...]) -> Iterator[Finding]:
+def _find_two_data_roots(options_found: tuple[Option, ...]) -> Iterator[Finding]:
     """Find daemon.json with the old and the new key of the data root. An operator has to choose one."""
     if {"graph", DATA_ROOT} <= {option.name for option in options_found if option.in_json}:
         yield Finding(

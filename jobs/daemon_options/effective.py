@@ -19,7 +19,7 @@ def effective(options: OptionFiles) -> tuple[Option, ...]:
     words_and_files = _expanded_words(options)
     parsed_flags = flags([word for word, _ in words_and_files])
     path = config_file(options)
-    json = _from_json(path, options.files.get(path, ""))
+    json = _json_options(path, options.files.get(path, ""))
     return (*(Option(flag.name, flag.value, words_and_files[flag.first][1]) for flag in parsed_flags), *json)
 
 
@@ -43,7 +43,7 @@ def listens_tcp(options: OptionFiles) -> bool:
 def command(options: OptionFiles) -> tuple[Command | None, str]:
     """Return (ExecStart, path of its file): the last one that is not reset, in the unit or its drop-ins."""
     latest: tuple[Command | None, str] = (None, "")
-    for path, candidate in _in_unit(options):
+    for path, candidate in _unit_commands(options):
         if candidate.name == EXEC:
             latest = (candidate, path) if candidate.words else (None, "")
     return latest
@@ -59,7 +59,7 @@ def used_environment_files(options: OptionFiles) -> frozenset[str]:
 
 def _expanded_words(options: OptionFiles) -> list[Given]:
     start, path = command(options)
-    values = _environment(options)
+    values = _unit_variables(options)
     expanded: list[Given] = []
     for word in start.options if start else ():
         expanded += _expand_variables(_expand_specifiers(word.text, options.hostname), path, values)
@@ -75,10 +75,10 @@ def _expand_variables(word: str, path: str, values: dict[str, Given]) -> list[Gi
     return [(expanded, path)]
 
 
-def _environment(options: OptionFiles) -> dict[str, Given]:
+def _unit_variables(options: OptionFiles) -> dict[str, Given]:
     """Return the variables of the unit and then of its environment files. Later ones override earlier ones."""
     variables_by_name: dict[str, Given] = {}
-    for path, assignment in _in_unit(options):
+    for path, assignment in _unit_commands(options):
         if assignment.name != EXEC:
             variables_by_name[assignment.name] = (_expand_specifiers(assignment.outer.text, options.hostname), path)
     for file in options.unit.environment_files:
@@ -87,7 +87,7 @@ def _environment(options: OptionFiles) -> dict[str, Given]:
     return variables_by_name
 
 
-def _in_unit(options: OptionFiles) -> Iterator[tuple[str, Command]]:
+def _unit_commands(options: OptionFiles) -> Iterator[tuple[str, Command]]:
     for path in (options.unit.fragment_path, *options.unit.drop_in_paths):
         text = options.files.get(path, "")
         yield from ((path, item) for item in (commands(text) if is_unit(text) else ()))
@@ -99,8 +99,8 @@ def _expand_specifiers(text: str, hostname: str) -> str:
     return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), text)
 
 
-def _from_json(path: str, text: str) -> Iterator[Option]:
-    document = daemon_json.parsed(text)
+def _json_options(path: str, text: str) -> Iterator[Option]:
+    document = daemon_json.parse(text)
     for name, value in document.items() if isinstance(document, dict) else ():
         for item in value if isinstance(value, list) and value else [value]:
             yield Option(name, str(item), path, in_json=True)

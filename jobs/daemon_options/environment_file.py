@@ -20,7 +20,7 @@ def assignments(text: str) -> tuple[Entry, ...]:
     """Return the assignments in the file, with their positions."""
     places, place = [], 0
     while match := KEY.search(text, place):
-        value, place = _value(text, match.end())
+        value, place = _parse_value(text, match.end())
         key = match["key"].rstrip(" \t")
         if VALID.fullmatch(key):
             places.append(Entry(key, value, match.start(), place))
@@ -32,23 +32,23 @@ def variables(text: str) -> dict[str, str]:
     return {place.name: place.value.text for place in assignments(text)}
 
 
-def _value(text: str, place: int) -> tuple[MappedText, int]:
+def _parse_value(text: str, place: int) -> tuple[MappedText, int]:
     """Return the value, and the position where its last line ends."""
     value = MappedText()
     while part := QUOTED.match(text, place):
         if part["soft"]:
-            value = _characters(value, SOFT, text, place + 1, part.end() - part[0].endswith('"', 1))
+            value = _append_characters(value, SOFT, text, place + 1, part.end() - part[0].endswith('"', 1))
         elif part["hard"]:
             value += map_text(text, place + 1, part.end() - part[0].endswith("'", 1))
         place = part.end()
     certain_length = len(value.text)
     end = LINE.match(text, place).end()  # type: ignore[union-attr]
-    value = _characters(value, REST, text, place, end)
+    value = _append_characters(value, REST, text, place, end)
     value_length = certain_length + len(value.text[certain_length:].rstrip(" \t"))
     return value[:value_length], end
 
 
-def _characters(value: MappedText, form: re.Pattern[str], text: str, start: int, end: int) -> MappedText:
+def _append_characters(value: MappedText, form: re.Pattern[str], text: str, start: int, end: int) -> MappedText:
     characters, spans = list(value.text), list(value.spans)
     for part in form.finditer(text, start, end):
         span = part.span()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from imker.protocol.values import Finding
 from jobs.daemon_options import conflicts, leftovers
-from jobs.daemon_options.daemon_json import parsed
+from jobs.daemon_options.daemon_json import parse
 from jobs.daemon_options.effective import config_file, effective, used_environment_files
 from jobs.daemon_options.environment_file import variables
 from jobs.daemon_options.flags import key
@@ -32,29 +32,29 @@ def find_problems(
     before, options_after = effective(options), effective(replace(options, files=files_after))
     major = int(target_version.split(".")[0] or 0) if target_version[:1].isdigit() else 0
     return (
-        *_json(options),
+        *_check_json(options),
         *leftovers.find_leftovers(options, files_after, options_changed=options_changed),
-        *_driver(options_after, major),
-        *_removed(options_after, major),
+        *_check_storage_driver(options_after, major),
+        *_check_removed_options(options_after, major),
         *conflicts.find_conflicts(options_after, major),
-        *_labels(options_after),
-        *_tls(options_after, major),
-        *_live_restore(before),
-        *_firewall(options_after),
-        *_unread_files(options),
+        *_check_labels(options_after),
+        *_check_tls(options_after, major),
+        *_check_live_restore(before),
+        *_check_firewall_backend(options_after),
+        *_check_unused_files(options),
     )
 
 
-def _json(options: OptionFiles) -> tuple[Finding, ...]:
+def _check_json(options: OptionFiles) -> tuple[Finding, ...]:
     path = config_file(options)
     text = options.files.get(path)
-    if text is None or isinstance(parsed(text), dict):
+    if text is None or isinstance(parse(text), dict):
         return ()
     hint = f"Fix {path}: it must contain one JSON object."
     return (Finding("daemon.json", "block", f"{path} is not valid JSON; the Engine would not start", hint),)
 
 
-def _driver(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+def _check_storage_driver(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
     drivers = {option.value for option in options_found if key(option.name) == "storage-driver"}
     removed_drivers = sorted(driver for driver in drivers if major >= REMOVED_DRIVERS.get(driver, major + 1))
     hint = "Move the images and containers to overlay2 first, or choose an older [engine] version."
@@ -64,7 +64,7 @@ def _driver(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...
     )
 
 
-def _removed(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+def _check_removed_options(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
     removed_options = sorted(
         {key(option.name) for option in options_found if major >= REMOVED.get(key(option.name), major + 1)}
     )
@@ -75,7 +75,7 @@ def _removed(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ..
     )
 
 
-def _labels(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
+def _check_labels(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
     labels = {option.value for option in options_found if key(option.name) == "labels"}
     counted = Counter(label.split("=", 1)[0] for label in labels)
     hint = "Keep one of them: newer Engines reject two values for one label."
@@ -94,7 +94,7 @@ def _labels(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
     )
 
 
-def _tls(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
+def _check_tls(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
     off = [
         option.name
         for option in options_found
@@ -113,21 +113,21 @@ def _is_remote(address: str) -> bool:
     return address.startswith("tcp://") and not address.startswith(("tcp://127.", "tcp://localhost", "tcp://[::1]"))
 
 
-def _live_restore(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
+def _check_live_restore(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
     if not any(option.name == "live-restore" and option.value.lower() != "false" for option in options_found):
         return ()
     text = "will be removed, as swarm mode requires; from then on containers stop with the Engine"
     return (Finding("live-restore", "pass", text),)
 
 
-def _firewall(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
+def _check_firewall_backend(options_found: tuple[Option, ...]) -> tuple[Finding, ...]:
     if not any(option.name == "firewall-backend" and option.value == "nftables" for option in options_found):
         return ()
     text = "swarm mode does not support firewall-backend nftables"
     return (Finding("firewall backend", "block", text, "Set firewall-backend to iptables."),)
 
 
-def _unread_files(options: OptionFiles) -> tuple[Finding, ...]:
+def _check_unused_files(options: OptionFiles) -> tuple[Finding, ...]:
     """Find options in /etc/default/docker that are unused, as only some packages' units read it."""
     path = "/etc/default/docker"
     is_unused = "DOCKER_OPTS" in variables(options.files.get(path, "")) and path not in used_environment_files(options)

@@ -60,7 +60,7 @@ class Flag:
 def flags(words: Sequence[str], at: int = 0) -> Iterator[Flag]:
     """Yield the flags from word number `at` on. Words that are not flags are skipped."""
     while at < len(words):
-        name, value, more = _flag(words[at], words[at + 1] if at + 1 < len(words) else "-")
+        name, value, more = _parse_flag(words[at], words[at + 1] if at + 1 < len(words) else "-")
         if name:
             yield Flag(name, value, at, at + more)
         at += 1 + more
@@ -71,7 +71,7 @@ def key(name: str) -> str:
     return KEYS.get(name, name)
 
 
-def _flag(word: str, following: str) -> tuple[str, str, int]:
+def _parse_flag(word: str, following: str) -> tuple[str, str, int]:
     """Return (name, value, number of words that the value takes). The name is "" if the word is not a flag."""
     if word[:1] != "-" or word.strip("-") == "":
         return "", "", 0

@@ -22,18 +22,22 @@ def find_leftovers(
     options: OptionFiles, files_after: Mapping[str, str], *, options_changed: bool
 ) -> tuple[Finding, ...]:
     """Return the findings. `files_after`: texts after the rewrite; `options_changed`: since the daemon started."""
-    lines = [leftover for path, text in files_after.items() for leftover in _lines(path, text)]
-    line_findings = (_finding(*leftover) for leftover in sorted(set(lines))[:MAX_SHOWN])
-    return (*line_findings, *_comments(options, files_after), *(() if options_changed else _running(options)))
+    lines = [leftover for path, text in files_after.items() for leftover in _find_in_lines(path, text)]
+    line_findings = (_leftover_finding(*leftover) for leftover in sorted(set(lines))[:MAX_SHOWN])
+    return (
+        *line_findings,
+        *_find_comments(options, files_after),
+        *(() if options_changed else _find_running_options(options)),
+    )
 
 
-def _finding(path: str, line: int, name: str) -> Finding:
+def _leftover_finding(path: str, line: int, name: str) -> Finding:
     text = f"{path}, line {line}: Imker cannot remove {name} from this line"
     hint = "Remove it by hand, or write the line as one plain command. Then plan again."
     return Finding("options not understood", "block", text, hint)
 
 
-def _lines(path: str, text: str) -> Iterator[tuple[str, int, str]]:
+def _find_in_lines(path: str, text: str) -> Iterator[tuple[str, int, str]]:
     for number, line in enumerate(text.splitlines(), 1):
         if line.lstrip()[:1] not in ("#", ";"):
             yield from ((path, number, match[0]) for match in LEAVING.finditer(line))
@@ -43,7 +47,7 @@ def _lines(path: str, text: str) -> Iterator[tuple[str, int, str]]:
             yield from ((path, number, " ".join(match[0].split())) for match in OLD.finditer(command.outer.text))
 
 
-def _comments(options: OptionFiles, files_after: Mapping[str, str]) -> Iterator[Finding]:
+def _find_comments(options: OptionFiles, files_after: Mapping[str, str]) -> Iterator[Finding]:
     """Find comments after a value, which a shell ignores but systemd does not."""
     for path in sorted(used_environment_files(options)):
         for place in assignments(files_after.get(path, "")):
@@ -55,7 +59,7 @@ def _comments(options: OptionFiles, files_after: Mapping[str, str]) -> Iterator[
                 )
 
 
-def _running(options: OptionFiles) -> Iterator[Finding]:
+def _find_running_options(options: OptionFiles) -> Iterator[Finding]:
     """Find options of the running Engine that are in no known file: after a restart it would have them again."""
     option_names = {match[1] for text in options.files.values() for match in LEAVING.finditer(text)}
     running_names = dict.fromkeys(match[1] for word in options.command_line for match in LEAVING.finditer(word))

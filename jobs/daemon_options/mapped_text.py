@@ -48,7 +48,7 @@ def map_text(text: str, start: int, end: int) -> MappedText:
     return MappedText(text[start:end], tuple((place, place + 1) for place in range(start, end)))
 
 
-def edited(text: str, edits: Iterable[Edit]) -> str:
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
     """Return the text with the edits, applied from the end to the start so that positions stay valid."""
     for start, end, new in sorted(set(edits), reverse=True):
         text = text[:start] + new + text[end:]

@@ -11,7 +11,7 @@ NAME = re.compile(r"\s*(\w+)\s*=\s*")
 
 def directives(text: str) -> tuple[Entry, ...]:
     """Return the directives of all sections, with their positions."""
-    named_lines = ((NAME.match(line.text), line) for line in _lines(text))
+    named_lines = ((NAME.match(line.text), line) for line in _logical_lines(text))
     return tuple(
         Entry(match[1], line[match.end() :], line.spans[0][0], line.spans[-1][1])
         for match, line in named_lines
@@ -19,7 +19,7 @@ def directives(text: str) -> tuple[Entry, ...]:
     )
 
 
-def _lines(text: str) -> Iterator[MappedText]:
+def _logical_lines(text: str) -> Iterator[MappedText]:
     """Yield the logical lines. A comment between continued lines is skipped and does not end them."""
     so_far = MappedText()
     for line in LINE.finditer(text):

@@ -31,10 +31,10 @@ class Word:
 def words(outer: MappedText, *, codes: bool) -> tuple[Word, ...]:
     r"""Return the words. `codes`: interpret escapes such as \x20, as in a unit but not in a variable."""
     spans = (match.span() for match in WORD.finditer(outer.text))
-    return tuple(Word(_value(outer, start, end, codes), start, end) for start, end in spans)
+    return tuple(Word(_unquote(outer, start, end, codes), start, end) for start, end in spans)
 
 
-def without(outer: MappedText, words_found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
+def remove_words(outer: MappedText, words_found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
     """Return the edits that remove the words `first` to `last`, and the space before or after them.
 
     Between two comments only the words' own line is removed, so that no comment ends up after other text.
@@ -53,7 +53,7 @@ def without(outer: MappedText, words_found: tuple[Word, ...], first: int, last: 
     return outer[start:end].removal_edits()
 
 
-def _value(outer: MappedText, start: int, end: int, codes: bool) -> MappedText:
+def _unquote(outer: MappedText, start: int, end: int, codes: bool) -> MappedText:
     quote, text, spans = "", "", []
     for part in PART.finditer(outer.text, start, end):
         if part["mark"] and quote in ("", part["mark"]):
