@@ -38,7 +38,7 @@ def test_a_black_hole(imker: Deployment, step: str, going_on: Callable[[], bool]
     failed = imker.wait_until_finished(message)
     assert time.monotonic() - began < TOLD
     assert failed.text.startswith("❌"), failed.plain_text
-    assert "outcome not known" in failed.plain_text
+    assert "outcome unknown" in failed.plain_text
     assert "/swarm" in failed.plain_text.splitlines()[-1], "what to type when it is back"
     wait_until(lambda: not is_upgrading(HOST))  # it went on there by itself
     machine.drop_packets(HOST, drop=False)

@@ -103,7 +103,7 @@ def test_records_a_repeated_delivery_once(flow: Flow) -> None:
 
 def test_rq_workers_record_what_a_job_does(workers: Flow) -> None:
     before = last(workers)
-    message = workers.send_command("/swarm migrate kaditz", "does not answer over SSH")
+    message = workers.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     facts = until(workers, before, 3)
     run = workers.run_id_of(message)
     assert [(fact.kind, fact.user, fact.channel, fact.run) for fact in facts] == [

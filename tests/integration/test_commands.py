@@ -60,7 +60,7 @@ def test_lists_unreachable_hosts_in_the_table(workers: Flow) -> None:
     message = workers.send_command("/swarm hosts", "4 unreachable", user=CAROL)
     rows = [line for line in message.plain_text.splitlines() if "tcp://127.0.0.1:2376" in line]
     assert len(rows) == 4
-    assert all("Unknown" in row and "does not answer" in row for row in rows)
+    assert all("Unknown" in row and "is unreachable" in row for row in rows)
     assert "connewitz" in message.text, "the text says all, for those who see no blocks"
 
 
@@ -69,11 +69,11 @@ def test_accepts_a_command_as_a_mention(workers: Flow) -> None:
 
 
 def test_reports_a_failed_migration_with_host_and_next_command(workers: Flow) -> None:
-    message = workers.send_command("/swarm migrate kaditz", "does not answer over SSH")
+    message = workers.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     assert message.text.startswith("❌")
     assert "kaditz (127.0.0.1)" in message.plain_text
     assert "Nothing was changed." in message.plain_text
-    assert "See that the host is up" in message.plain_text
+    assert "Check that the host is up" in message.plain_text
     assert f"/swarm retry {workers.run_id_of(message)}" in message.plain_text
 
 
