@@ -98,7 +98,7 @@ def slack(port: int = 8899, config: Path | None = None) -> None:
         raise LabError(str(error)) from error
     except OSError as os_error:
         raise LabError(
-            f"port {port}: {os.strerror(os_error.errno or 0)}. Choose another one with --port N."
+            f"port {port}: {os.strerror(os_error.errno or 0)}; choose another with --port N"
         ) from os_error
 
 

@@ -54,7 +54,7 @@ def test_a_tool_that_is_missing_is_named_though_the_base_is_there(
     monkeypatch.setattr(base_image, "CACHE_DIR", tmp_path)
     base_image._base_folder().mkdir()
     monkeypatch.setattr(base_image.shutil, "which", lambda tool: None)
-    with pytest.raises(LabError, match=r"missing, .*systemd-container"):
+    with pytest.raises(LabError, match=r"missing packages, .*systemd-container"):
         base_image.ensure_base(print)
 
 

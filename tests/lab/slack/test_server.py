@@ -63,4 +63,4 @@ def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
         process = start_server(tmp_path, "--port", str(port))
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (1, "")
-    assert err == f"lab: port {port}: Address already in use; another one: --port N\n"
+    assert err == f"lab: port {port}: Address already in use; choose another with --port N\n"

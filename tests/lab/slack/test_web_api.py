@@ -155,7 +155,7 @@ def test_a_body_that_is_none(slack: Workspace, body: dict[str, Any], error: str 
         ("home", {"user": "U05GONE"}, 409, "account_inactive"),
         ("fault", {"kind": "ratelimmited"}, 400, "ValueError: no fault ratelimmited"),
         ("fault", {"kind": "latency", "second": 1}, 400, "TypeError"),
-        ("fault", {"kind": "latency", "times": 0}, 400, "ValueError: times is"),
+        ("fault", {"kind": "latency", "times": 0}, 400, "ValueError: times must"),
     ],
 )
 def test_what_people_may_not_or_cannot_do(
