@@ -1,4 +1,4 @@
-"""The story with everything enabled: rules, two approvals, signatures, a Redis user per process, and planted secrets."""
+"""The story with everything enabled: rules, two approvals, signatures, a Redis user per process, planted secrets."""
 
 import json
 import os
@@ -79,9 +79,9 @@ def wait_for_reply(imker: Deployment, user: str, words: str) -> None:
 def test_the_story_with_everything_enabled(legacy: tuple[LabHost, ...]) -> None:
     run_on("tondi", "tee", "-a", DEFAULTS_PATH, stdin=f"export http_proxy=http://imker:{PROXY}@198.18.0.1:3128/\n")
     with all_on() as (imker, beside):
-        refused(imker, BOB, "/swarm migrate connewitz", "it takes the right `change` to migrate connewitz")
-        refused(imker, ALICE, "/swarm migrate lausen", "it takes the right `change` to migrate lausen")
-        refused(imker, CAROL, "/swarm nodes", "it takes the right `read`")
+        refused(imker, BOB, "/swarm migrate connewitz", "permission to migrate `connewitz` (requires `change`)")
+        refused(imker, ALICE, "/swarm migrate lausen", "permission to migrate `lausen` (requires `change`)")
+        refused(imker, CAROL, "/swarm nodes", "(requires `read`)")
         imker.wait_for_text(imker.send_command("/swarm migrate connewitz --manager"), "is in the swarm")
         apt_fails(imker)
         message = imker.wait_for_text(retried(imker), "is waiting to be accepted as a manager.")
@@ -131,11 +131,11 @@ def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
     """Accept a manager as two users. The requester cannot accept, and no one counts twice."""
     imker.wait_until(message, lambda visible: "Accept" in visible.buttons)
     imker.press_button(ALICE, message, "Accept")
-    wait_for_reply(imker, ALICE, "it takes the right `accept`")
+    wait_for_reply(imker, ALICE, "(requires `accept`)")
     imker.press_button(BOB, message, "Accept")
     imker.wait_for_text(message, f"1 of 2 so far: <@{BOB}>")
     imker.press_button(BOB, message, "Accept")
-    wait_for_reply(imker, BOB, "it takes somebody else as well")
+    wait_for_reply(imker, BOB, "It needs another approval from someone else.")
     assert "Pending" in imker.wait_until_finished(imker.send_command("/swarm nodes")).plain_text, (
         "one yes makes no manager"
     )

@@ -53,7 +53,7 @@ def test_finds_a_full_disk_before_any_change(imker: Deployment) -> None:
     run_on(HOST, "mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", "/var/cache/apt/archives")
     refused = imker.wait_until_finished(imker.send_command(MIGRATE))
     assert refused.text.startswith("🚫")
-    assert "less than 500 MB left" in refused.plain_text
+    assert "less than 500 MB free" in refused.plain_text
     assert "apt-get clean" in refused.plain_text
     assert_unchanged()
 
@@ -161,9 +161,9 @@ def test_reports_a_host_that_is_down(imker: Deployment) -> None:
     """Show a host that is down with its error in the table, and name it in a plan."""
     machine.kill_host(HOST)
     try:
-        assert "does not answer" in imker.wait_until_finished(imker.send_command("/swarm hosts")).plain_text
+        assert "is unreachable" in imker.wait_until_finished(imker.send_command("/swarm hosts")).plain_text
         assert (
-            f"{HOST} (198.18.0.73) does not answer over SSH"
+            f"{HOST} (198.18.0.73) is unreachable over SSH"
             in imker.wait_until_finished(imker.send_command(MIGRATE)).plain_text
         )
     finally:

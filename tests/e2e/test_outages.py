@@ -41,7 +41,7 @@ def test_reports_a_host_that_drops_all_packets(imker: Deployment, step: str, goi
     failed = imker.wait_until_finished(message)
     assert time.monotonic() - began < REPORT_TIMEOUT
     assert failed.text.startswith("❌"), failed.plain_text
-    assert "outcome not known" in failed.plain_text
+    assert "outcome unknown" in failed.plain_text
     assert "/swarm" in failed.plain_text.splitlines()[-1], "what to type when it is back"
     wait_until(lambda: not is_upgrading(HOST))  # it continued on the host
     machine.drop_packets(HOST, drop=False)
