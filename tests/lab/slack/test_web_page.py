@@ -172,7 +172,7 @@ def test_shows_an_error_for_an_unanswered_and_for_a_removed_button(
     app.chat_delete(channel=OPS, ts=ts)
     page.wait(f"!({article(ts)})")
     page.js("kept.click()")
-    page.wait("document.body.innerText.includes('This message is gone.')")
+    page.wait("document.body.innerText.includes('This message was deleted.')")
 
 
 # --- rendering -------------------------------------------------------------------------------------------------
