@@ -154,7 +154,7 @@ def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
     _, message = waiting_run(flow)
     for value in ("nosuchrun:1", "x", "", "k3fm9x2q:1 or 1=1", "../../x:1"):
         flow.workspace.press(BOB, message, "Accept", value=value)
-        private(flow, BOB, "no such request")
+        private(flow, BOB, "button no longer works")
     assert flow.workspace.wait_for_message(BOB, OPS, lambda visible: visible.ts == message.ts).buttons == [
         "Accept",
         "Reject",
@@ -173,12 +173,12 @@ def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
         (ALICE, "/swarm migrat kaditz", "Did you mean /swarm migrate?"),
         (ALICE, "/swarm frobnicate", "There is no command frobnicate"),
         (ALICE, "/swarm migrate", "specify a host"),
-        (ALICE, "/swarm migrate kaditz --force", "there is no --force"),
+        (ALICE, "/swarm migrate kaditz --force", "unknown flag --force"),
         (ALICE, "/swarm migrate -oProxyCommand=x", "specify a host"),
         (ALICE, "/swarm migrate a;reboot", "invalid host name"),
         (ALICE, "/swarm accept 1 or 1=1", "takes one ID"),
         (ALICE, "/swarm status nosuchrun", "There is no run"),
-        (ALICE, "/swarm " + "x" * 4000, "too long"),
+        (ALICE, "/swarm " + "x" * 4000, "longer than"),
         (CAROL, "/swarm help", "/swarm nodes"),
     ],
 )
