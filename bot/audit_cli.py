@@ -120,7 +120,7 @@ def _report_tampering(problems: Sequence[Problem]) -> int:
     if len(problems) > MAX_PROBLEMS:
         print(f"… and {len(problems) - MAX_PROBLEMS} more")
     first = min(problem.seq for problem in problems)
-    print(f"TAMPERED: {len(problems)} problems, the first at entry {first}")
+    print(f"TAMPERED: {_count(len(problems), 'problem')}, the first at entry {first}")
     return 1
 
 
@@ -135,9 +135,13 @@ def _report_intact(entries: Sequence[Entry], checkpoints: Sequence[Head], *, has
     newest = max(head.seq for head in checkpoints)
     print(
         f"INTACT: {len(entries)} entries{end}. Signed from entry {first_signed}; "
-        f"matches {len(set(checkpoints))} checkpoints, the newest of entry {newest}"
+        f"matches {_count(len(set(checkpoints)), 'checkpoint')}, the newest of entry {newest}"
     )
     return 0
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _missing_proof(entries: Sequence[Entry], checkpoints: Sequence[Head], has_key: bool) -> Iterator[str]:

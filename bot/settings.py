@@ -43,10 +43,10 @@ def _channel(value: str) -> str:
 Principal = Annotated[str, AfterValidator(_principal)]
 
 
-def _verb(value: str) -> str:
-    if value in VERB_NAMES:
+def _command_or_right(value: str) -> str:
+    if value in COMMAND_NAMES:
         return value
-    suggestions = difflib.get_close_matches(value, VERB_NAMES, 1)
+    suggestions = difflib.get_close_matches(value, COMMAND_NAMES, 1)
     raise ValueError(
         f"{value!r} is not a command of /swarm help" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
     )
@@ -59,9 +59,9 @@ def _pattern(value: str) -> str:
 
 
 Channel = Annotated[str, AfterValidator(_channel)]
-VerbName = Annotated[str, AfterValidator(_verb)]
+CommandOrRight = Annotated[str, AfterValidator(_command_or_right)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
-VERB_NAMES = tuple(dict.fromkeys([*(verb.name for verb in COMMANDS if " " not in verb.name), "read", "change"]))
+COMMAND_NAMES = tuple(dict.fromkeys([*(spec.name for spec in COMMANDS if " " not in spec.name), "read", "change"]))
 
 
 class Section(BaseModel):
@@ -82,7 +82,7 @@ class Rule(Section):
     """[[rights.rule]]: allow commands to users. `verbs`: commands or rights; `channels`: empty for all of them."""
 
     who: tuple[Principal, ...]
-    verbs: tuple[VerbName, ...]
+    verbs: tuple[CommandOrRight, ...]
     hosts: tuple[Pattern, ...] = ("*",)
     channels: tuple[Channel, ...] = ()
 
@@ -110,7 +110,7 @@ class Rights(AcceptanceRules):
 
     def holders(self, right: Right) -> set[str]:
         """Return the IDs that have this right, or one of its commands, anywhere."""
-        verbs = {right, *(verb.name for verb in COMMANDS if verb.right == right)}
+        verbs = {right, *(spec.name for spec in COMMANDS if spec.right == right)}
         return {holder for rule in self.rules if verbs & set(rule.verbs) for holder in rule.who}
 
 
@@ -225,7 +225,8 @@ def _rights_problems(rights: Rights) -> list[str]:
     others = [accepters if rights.accept_own else accepters - {requester} for requester in requesters]
     if not requesters or any(len(each) >= rights.accept_count for each in others):
         return []
-    excluded = "" if rights.accept_own else " other than the requester (accept_own = false)"
+    excluded = "" if rights.accept_own else " by another user than the requester (accept_own = false)"
     users = f"only {', '.join(sorted(accepters))} may accept" if accepters else "no user may accept"
-    need = f"each manager needs {rights.accept_count}{excluded}"
+    approvals = "1 approval" if rights.accept_count == 1 else f"{rights.accept_count} approvals"
+    need = f"each manager needs {approvals}{excluded}"
     return [f"[rights] accept: {users}, and {need}. No manager could join; list more users"]

@@ -47,8 +47,8 @@ def _all_findings() -> tuple[Finding, ...]:
     except ConfigError as error:
         return configuration_findings(error)
     except redis_connection.RedisUnavailable as error:
-        server = "REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis"
-        return (Finding("redis", "block", str(error), f"Imker cannot run without {server}. Start it or fix it."),)
+        server = "the server in REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis server"
+        return (Finding("redis", "block", str(error), f"Check {server}. Imker cannot run without it."),)
 
 
 if __name__ == "__main__":

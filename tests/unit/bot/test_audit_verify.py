@@ -226,7 +226,7 @@ CASES = (
     Case("nothing", lambda log: None, 0, "Signed from entry 1; matches 2 checkpoints"),
     Case("entries that came after the newest head", lambda log: log.imker_writes([AuditFact("n", "asked")]), 0,
          "entry 10"),
-    Case("a head given by hand", given_head(10, lambda log: log.entries[-1].hash), 0, "matches 1 checkpoints"),
+    Case("a head given by hand", given_head(10, lambda log: log.entries[-1].hash), 0, "matches 1 checkpoint,"),
     Case("entries older than the key, named", told_until(4, older_than_the_key), 0, "Signed from entry 5"),
     Case("entries older than the key, not named", older_than_the_key, 1, "run this with --unsigned-until 4"),
     Case("entries older than the key, one not named", told_until(3, older_than_the_key), 1, "entries 4 to 4 are"),

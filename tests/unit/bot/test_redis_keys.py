@@ -58,35 +58,37 @@ def values(redis: Redis, key: bytes) -> list[Any]:
 @pytest.fixture
 def world(redis: Redis) -> World:
     """Write every key of the bot, the reconciler, and the jobs."""
-    made = World(redis, FILE)
-    bot = DeliveryReceiver(made.handler, Inbox(redis, KEY, lambda: made.timestamp.unix), made.channel, RateLimiter(99))  # type: ignore[arg-type]
-    url, at = "https://hooks.slack.com/commands/1", made.timestamp.unix
+    new_world = World(redis, FILE)
+    bot = DeliveryReceiver(
+        new_world.handler, Inbox(redis, KEY, lambda: new_world.timestamp.unix), new_world.channel, RateLimiter(99)
+    )  # type: ignore[arg-type]
+    url, at = "https://hooks.slack.com/commands/1", new_world.timestamp.unix
     bot.persist(Delivery("command", "trigger.1", IDS["alice"], OPS, "migrate tondi", url, at))
     bot.receive(Delivery("command", "trigger.2", IDS["alice"], OPS, "migrate tondi", url, at), lambda: None)  # type: ignore[arg-type]
-    pending = made.create_run("pending", needed=2)
-    made.clicks("bob", f"{pending}:1", "accept")
-    made.runs.hold(made.create_run("running"), Hold("pause", IDS["alice"], at))
-    made.runs.claim_delivery("v0=1")
+    pending = new_world.create_run("pending", needed=2)
+    new_world.clicks("bob", f"{pending}:1", "accept")
+    new_world.runs.hold(new_world.create_run("running"), Hold("pause", IDS["alice"], at))
+    new_world.runs.claim_delivery("v0=1")
     redis.set(LEASE, b"1")
     run.publish_inventory(redis, KEY, {}, AcceptanceRules())
     journal = EventWriter(redis, KEY, pending, 1, lambda: at)
     journal.save_signed(LAST_NODES_KEY, "{}")
     journal.emit(JobStarted())
     journal.emit(NodeTable("tondi", at, ()))
-    made.look()
-    return made
+    new_world.look()
+    return new_world
 
 
 def test_the_document_lists_every_key_and_every_signed_key_is_signed(world: World) -> None:
-    patterns, seen = table(), set()
+    patterns, used = table(), set()
     assert len(patterns) > 15
     for key in world.redis.keys("*"):
         name = key.decode()
         pattern = row(name, patterns)
         assert pattern, f"docs/redis.md does not list {name}"
-        seen.add(pattern)
+        used.add(pattern)
         if patterns[pattern]:
             stored = values(world.redis, key)
             assert stored, name
             assert all(SIGNED.match(value) for value in stored), f"{name} is not signed"
-    assert set(patterns) - seen <= NOT_HERE, "every listed key exists"
+    assert set(patterns) - used <= NOT_HERE, "every listed key exists"

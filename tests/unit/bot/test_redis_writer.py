@@ -41,11 +41,11 @@ def world(redis: Redis) -> Iterator[World]:
 @contextmanager
 def victim() -> Iterator[tuple[str, list[str]]]:
     """An HTTP server inside the network, its URL, and the requests it gets."""
-    asked: list[str] = []
+    requests: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+            requests.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
             self.send_response(200)
             self.end_headers()
 
@@ -55,7 +55,7 @@ def victim() -> Iterator[tuple[str, list[str]]]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/internal?x=1", asked
+        yield f"http://127.0.0.1:{server.server_port}/internal?x=1", requests
     finally:
         server.shutdown()
         server.server_close()
@@ -78,7 +78,11 @@ def accepts(world: World, run: str) -> None:
 
 
 def broadcasts(world: World) -> list[VisibleMessage]:
-    return [one for one in world.workspace.visible_messages(ALICE, OPS) if one.raw.get("subtype") == "thread_broadcast"]
+    return [
+        message
+        for message in world.workspace.visible_messages(ALICE, OPS)
+        if message.raw.get("subtype") == "thread_broadcast"
+    ]
 
 
 @pytest.mark.parametrize("mark", ["{} 1", "{} 1 tried"])
@@ -88,7 +92,7 @@ def test_forged_fields_suppress_neither_checkpoint_nor_alert(world: World, mark:
         world.redis.hset(f"bot:run:{run}:posted", mark.format(what), "1")
     accepts(world, run)
     world.look(MINUTE)
-    texts = sorted(one.text for one in broadcasts(world))
+    texts = sorted(message.text for message in broadcasts(world))
     assert len(texts) == 2
     assert "--head" in texts[0]
     assert "Break-glass" in texts[1]
@@ -127,7 +131,13 @@ def test_a_forged_day_does_not_suppress_the_daily_checkpoint(world: World, how: 
             look()
     assert len(find_checkpoints(world.client, OPS)) == 2
     assert (
-        len([one for one in world.workspace.visible_messages(ALICE, OPS) if "(UTC): the audit log has" in one.text])
+        len(
+            [
+                message
+                for message in world.workspace.visible_messages(ALICE, OPS)
+                if "(UTC): the audit log has" in message.text
+            ]
+        )
         == 2
     )
 
@@ -140,7 +150,9 @@ def test_a_forged_channel_does_not_redirect_the_thread(world: World) -> None:
     world.look(MINUTE)
     channels = {call["arguments"]["channel"] for call in world.calls() if "channel" in call["arguments"]}
     assert channels == {OPS}
-    assert [one.thread_ts for one in world.workspace.visible_messages(ALICE, OPS) if "apt on kaditz" in one.text]
+    assert [
+        message.thread_ts for message in world.workspace.visible_messages(ALICE, OPS) if "apt on kaditz" in message.text
+    ]
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["to this reconciler", "only in Redis"])
@@ -154,18 +166,20 @@ def test_a_forged_timestamp_neither_suppresses_nor_repeats_a_message(world: Worl
     world.tell(run, ThreadDetail("apt on kaditz", "Get:1 docker.io"))
     after.look(MINUTE)
     assert len(after.posts(run)) == 1
-    assert [one.thread_ts for one in world.workspace.visible_messages(ALICE, OPS) if "apt on kaditz" in one.text]
+    assert [
+        message.thread_ts for message in world.workspace.visible_messages(ALICE, OPS) if "apt on kaditz" in message.text
+    ]
 
 
 @pytest.mark.parametrize("forged", ["{url}", "f00d {url}"])
 def test_a_forged_response_url_is_never_posted_to(world: World, forged: str) -> None:
-    with victim() as (url, asked):
+    with victim() as (url, requests):
         (run,) = world.start_runs(1)
         world.redis.set(f"bot:run:{run}:answer", forged.format(url=url))
         world.workspace.set_channel(OPS, app=False)
         world.look(MINUTE)
     assert world.runs.posted_messages.get(run).get("privately") == "first", "the notice was sent"
-    assert asked == []
+    assert requests == []
 
 
 def test_logs_a_forged_field_once(world: World) -> None:

@@ -111,7 +111,7 @@ HALF = {
     "half a head": HEAD[:-2],
     "half a body": HEAD + b"half",
     "half a chunked body": HEAD.replace(b"Content-Length: 900000", b"Transfer-Encoding: chunked") + b"9\r\nhalf",
-    "a head that waits to be asked for the body": HEAD[:-2] + b"Expect: 100-continue\r\n\r\n",
+    "a head that waits for 100 Continue": HEAD[:-2] + b"Expect: 100-continue\r\n\r\n",
     "half a request to nowhere": HEAD.replace(http.PATH.encode(), b"/x")[:-2],
     "an upgrade": HEAD[:-2] + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 }
@@ -132,10 +132,10 @@ class Served:
         self._stack.close()
 
     def half_sent(self, data: bytes) -> socket.socket:
-        one = self._stack.enter_context(socket.create_connection(self.where))
-        one.sendall(data)
-        one.settimeout(10)
-        return one
+        connection = self._stack.enter_context(socket.create_connection(self.where))
+        connection.sendall(data)
+        connection.settimeout(10)
+        return connection
 
     def ask(self) -> int:
         """Ask as Slack does."""
@@ -144,13 +144,13 @@ class Served:
         return httpx.post(url, content=COMMAND, headers=headers, trust_env=False).status_code
 
 
-def until_closed(one: socket.socket) -> bytes:
+def until_closed(connection: socket.socket) -> bytes:
     """Return the rest of the response. Raise TimeoutError if the server keeps the connection open."""
-    said = b""
+    response = b""
     with suppress(ConnectionResetError):
-        while part := one.recv(4096):
-            said += part
-    return said
+        while part := connection.recv(4096):
+            response += part
+    return response
 
 
 @pytest.mark.parametrize("half", HALF)
@@ -172,10 +172,10 @@ def test_closes_a_request_that_does_not_end(half: str) -> None:
 
 def test_slow_bytes_do_not_extend_the_timeout() -> None:
     with Served(slowest=1.5) as served:
-        one, started = served.half_sent(HALF["half a body"]), time.monotonic()
+        connection, started = served.half_sent(HALF["half a body"]), time.monotonic()
         with suppress(OSError):
             while time.monotonic() - started < 20:
-                one.sendall(b"x")
+                connection.sendall(b"x")
                 time.sleep(0.1)
         assert time.monotonic() - started < 10
 
@@ -198,7 +198,7 @@ def test_closes_the_oldest_connection_when_there_are_too_many() -> None:
     with Served(slowest=60) as served:
         slow = [served.half_sent(HALF["half a head"]) for _ in range(http_connections.MAX_WAITING + 10)]
         assert served.ask() == 200
-        assert all(until_closed(one) is not None for one in slow[:10])
+        assert all(until_closed(connection) is not None for connection in slow[:10])
         slow[-1].settimeout(0.3)
         with pytest.raises(TimeoutError):
             slow[-1].recv(1)
@@ -209,7 +209,7 @@ def test_limits_the_memory_of_incomplete_bodies() -> None:
     with Served(slowest=60) as served:
         slow = [served.half_sent(HEAD + b"x" * 800_000) for _ in range(http_connections.MAX_OPEN // 800_000 + 10)]
         assert served.ask() == 200
-        assert all(until_closed(one) is not None for one in slow[:5])
+        assert all(until_closed(connection) is not None for connection in slow[:5])
 
 
 def test_too_many_concurrent_signed_requests_get_status_503() -> None:
@@ -219,7 +219,7 @@ def test_too_many_concurrent_signed_requests_get_status_503() -> None:
         port.bolt, SECRET, lambda _: bool(going.release()) or over.wait(20), lambda: NOW, max_concurrent=2
     )
 
-    async def asked() -> list[int]:
+    async def statuses() -> list[int]:
         body, stamp = COMMAND.encode(), str(int(NOW))
         headers = {"x-slack-request-timestamp": stamp, "x-slack-signature": sign(body, stamp), "content-type": FORM}
         async with httpx.AsyncClient(transport=httpx.ASGITransport(port.asgi), base_url="http://imker") as client:
@@ -227,9 +227,9 @@ def test_too_many_concurrent_signed_requests_get_status_503() -> None:
             await asyncio.to_thread(lambda: [going.acquire(timeout=20) for _ in first])
             third = await client.post(http.PATH, content=body, headers=headers)
             over.set()
-            return [third.status_code, *[(await one).status_code for one in first]]
+            return [third.status_code, *[(await connection).status_code for connection in first]]
 
-    assert asyncio.run(asked()) == [503, 200, 200]
+    assert asyncio.run(statuses()) == [503, 200, 200]
 
 
 @pytest.mark.parametrize(

@@ -52,23 +52,23 @@ class Team(World):
     def restarts(self, change: tuple[str, ...], slack: FakeUsersApi | None = None) -> None:
         """The reconciler, with these in `change`."""
         self.directory = slack or FakeUsersApi()
-        told = file(*change)
-        own = Settings(
+        configuration = file(*change)
+        settings = Settings(
             bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
-            channels=told.slack.channels, rights=told.rights, team=TEAM,
+            channels=configuration.slack.channels, rights=configuration.rights, team=TEAM,
         )  # fmt: skip
         self.revocation = Revocation(
-            own, self.directory, self.runs, AuditRecorder(AuditLog(self.redis)),  # type: ignore[arg-type]
+            settings, self.directory, self.runs, AuditRecorder(AuditLog(self.redis)),  # type: ignore[arg-type]
             lambda: self.timestamp.unix, lambda: self.timestamp.boot_seconds,
         )  # fmt: skip
         witness = AuditCheckpoints(self.channel, AuditLog(self.redis), self.runs, OPS, lambda: self.timestamp.unix)  # type: ignore[arg-type]
         messages = Publisher(self.runs, self.channel, lambda: self.timestamp.boot_seconds)  # type: ignore[arg-type]
-        past = OrphanedMessages(self.channel, self.runs, (), lambda: self.timestamp.unix)  # type: ignore[arg-type]
+        orphans = OrphanedMessages(self.channel, self.runs, (), lambda: self.timestamp.unix)  # type: ignore[arg-type]
         self.reconciler = Reconciler(
             self.runs,
             messages,
             witness,
-            past,
+            orphans,
             lambda: self.timestamp.unix,
             stop_if_revoked=self.revocation.stop_if_revoked,
         )
@@ -109,8 +109,8 @@ def test_cancels_a_run_after_its_step_when_the_requester_loses_the_right(team: T
     assert hold
     assert (hold.action, hold.user) == ("cancel", "")
     assert hold.why.startswith("the user who requested it " + LOST)
-    said = [fact for fact in team.audit_facts() if fact.kind == "held"]
-    assert [(fact.user, fact.run, fact.details["verdict"]) for fact in said] == [("", run, "cancel")]
+    facts = [fact for fact in team.audit_facts() if fact.kind == "held"]
+    assert [(fact.user, fact.run, fact.details["verdict"]) for fact in facts] == [("", run, "cancel")]
     stopped = Cancelled(hold.user, hold.why)
     team.emit(run, JobFinished("cancelled", stopped.summary, "Not done: Join the swarm.", user=stopped.user))
     team.look()
@@ -234,17 +234,17 @@ class Silent(FakeUsersApi):
 
     def __init__(self, what: str) -> None:
         super().__init__(groups=dict(GROUPS))
-        self.silent, self.asked, self.team_id = what, 0, TEAM
+        self.silent, self.request_count, self.team_id = what, 0, TEAM
 
     def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
-        self.asked += 1
+        self.request_count += 1
         if self.silent == "groups":
             raise SlackApiError("no", {"ok": False, "error": "internal_error"})
         return super().usergroups_users_list(usergroup)
 
     def users_info(self, user: str) -> dict[str, Any]:
         if self.silent == "people":
-            self.asked += 1
+            self.request_count += 1
             raise SlackApiError("no", {"ok": False, "error": "internal_error"})
         return super().users_info(user)
 
@@ -259,7 +259,7 @@ def test_continues_a_run_while_slack_cannot_return_the_user(team: Team, what: st
     for _ in range(20):
         team.look(RECHECK_AFTER / 10)
     assert team.runs.current_hold(run) is None
-    assert 1 <= slack.asked <= 4, "Slack is not asked at each look"
+    assert 1 <= slack.request_count <= 4, "not every pass asks Slack"
     slack.silent = ""
     team.look(2 * RECHECK_AFTER)
     assert team.runs.current_hold(run) is None, "the user is still in the group"
@@ -272,9 +272,9 @@ def test_continues_a_run_while_slack_cannot_return_the_user(team: Team, what: st
     assert hold.action == "cancel"
 
 
-@pytest.mark.parametrize("typed", ["hosts", "plan kaditz", "nodes", "doctor"])
-def test_does_not_cancel_a_run_that_only_reads(team: Team, typed: str) -> None:
-    team.types("alice", typed)
+@pytest.mark.parametrize("command", ["hosts", "plan kaditz", "nodes", "doctor"])
+def test_does_not_cancel_a_run_that_only_reads(team: Team, command: str) -> None:
+    team.types("alice", command)
     team.restarts(())
     team.look()
     (run,) = team.runs.open_runs()
