@@ -71,7 +71,7 @@ def _head(text: str) -> Head:
     if not re.fullmatch(r"[0-9A-Fa-f]{64}:[0-9]{1,16}", text):
         raise argparse.ArgumentTypeError("HASH:SEQ, as the channel shows it")
     digest, _, seq = text.partition(":")
-    return Head(int(seq), digest.lower(), "the head you gave")
+    return Head(int(seq), digest.lower(), "the hash you gave")
 
 
 def _read(file: Path | None) -> tuple[Entries, list[Head], list[Problem]]:
@@ -81,7 +81,7 @@ def _read(file: Path | None) -> tuple[Entries, list[Head], list[Problem]]:
     record = AuditLog(redis_connection.connect(os.environ.get("REDIS_URL") or None))
     before, entries, after = record.head(), list(record.entries()), record.head()
     last = next((entry.seq for entry in reversed(entries) if entry), 0)
-    behind = Problem(last, f"the head in Redis tells of entry {after.seq if after else 0}, and the last is {last}")
+    behind = Problem(last, f"the latest hash in Redis shows entry {after.seq if after else 0}, the last one is {last}")
     return entries, [before] if before else [], [behind] if last > (after.seq if after else 0) else []
 
 

@@ -74,11 +74,11 @@ def test_pages_lose_nothing(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> No
     ("harm", "says"),
     [
         (lambda redis: redis.xdel("audit", "3-0"), "entries 3 to 3 are missing"),
-        (lambda redis: redis.xdel("audit", "5-0"), "the end is cut off: the head in Redis tells of entry 5"),
+        (lambda redis: redis.xdel("audit", "5-0"), "the end is cut off: the latest hash in Redis shows entry 5"),
         (lambda redis: redis.xtrim("audit", maxlen=2, approximate=False), "entries 1 to 3 are missing"),
         (lambda redis: redis.delete("audit"), "the end is cut off"),
-        (lambda redis: redis.xadd("audit", {"entry": "{}"}, id="6-0"), "what stands after entry 5 is no entry"),
-        (lambda redis: redis.xadd("audit", {"other": "x"}, id="6-0"), "what stands after entry 5 is no entry"),
+        (lambda redis: redis.xadd("audit", {"entry": "{}"}, id="6-0"), "what follows entry 5 is not an entry"),
+        (lambda redis: redis.xadd("audit", {"other": "x"}, id="6-0"), "what follows entry 5 is not an entry"),
         (lambda redis: _edit(redis), "entry 5 was changed"),
     ],
 )
@@ -101,7 +101,7 @@ def test_a_head_that_was_set_back_stops_the_record_with_a_word(redis: Redis) -> 
     for name in ("a", "b", "c"):
         record.append(fact(name))
     redis.hset(audit_log.HEAD_KEY, mapping={"seq": 1, "hash": next(iter(record.entries())).hash})  # type: ignore[union-attr]
-    with pytest.raises(AuditLogBroken, match="nothing can be added"):
+    with pytest.raises(AuditLogBroken, match="neither read nor extended"):
         record.append(fact("d"))
 
 

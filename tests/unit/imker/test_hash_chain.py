@@ -46,10 +46,10 @@ def test_an_untouched_chain_is_whole() -> None:
         (lambda e: e[3:], 4, "entries 1 to 3 are missing"),
         (lambda e: [*e[:4], e[5], e[4], *e[6:]], 6, "entries 5 to 5 are missing"),
         (lambda e: [*e[:4], e[3], *e[4:]], 4, "out of order"),
-        (lambda e: e[:-1], 10, "the end is cut off: the channel tells of entry 10, the last is 9"),
+        (lambda e: e[:-1], 10, "the end is cut off: the channel shows entry 10, the last one is 9"),
         (lambda e: [], 1, "the end is cut off"),
-        (lambda e: [*e[:4], None, *e[5:]], 5, "is no entry"),
-        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 10, "entry 10 is not the one that the channel tells of"),
+        (lambda e: [*e[:4], None, *e[5:]], 5, "is not an entry"),
+        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 10, "entry 10 differs from the channel"),
     ],
 )  # fmt: skip
 def test_whatever_is_done_to_it_shows(change: object, seq: int, says: str) -> None:
@@ -74,7 +74,7 @@ def rewritten(last: Entry, entries: list[Entry], key: bytes | None = None) -> li
 @pytest.mark.parametrize(
     ("rewrite", "seq", "says"),
     [
-        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 5, "is not signed, though those before it are"),
+        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 5, "is not signed, but earlier entries are"),
         (lambda e: [*e[:4], *rewritten(e[3], e[4:], b"a guess")], 5, "was not signed with this key"),
         (lambda e: chained(10), 1, "no entry is signed"),
         (lambda e: [replace(entry, mac="") for entry in e], 1, "no entry is signed"),

@@ -181,7 +181,7 @@ def test_who_rewrites_all_of_redis_is_found_by_what_the_channel_has_read(world: 
     assert head
     assert verify(world.audit.entries(), [head]) == (), "by itself it looks whole"
     problems = verify(world.audit.entries(), find_checkpoints(world.client, OPS)[:1])
-    assert "entry 1 is not the one that the channel after 2026-11-23 tells of" in problems[0].text
+    assert "entry 1 differs from the channel after 2026-11-23" in problems[0].text
 
 
 def test_only_what_the_bot_itself_posted_counts_on_every_page() -> None:
