@@ -1,5 +1,7 @@
-"""`python -m bot` takes commands and clicks; `audit` looks at the record, `doctor` at what is set up, `check` at the
-configuration alone.
+"""Run the bot, or one of its commands.
+
+`check` validates the configuration. `doctor` also checks Slack, Redis, and the other processes. `audit` verifies or
+exports the audit log.
 """
 
 import sys
@@ -11,6 +13,7 @@ USAGE = "usage: python -m bot [check | doctor | audit verify | audit export]"
 
 
 def main(argv: list[str]) -> int:
+    """Run the command and return the exit status."""
     match argv:
         case []:
             return serve.main()

@@ -1,8 +1,8 @@
-"""`python -m bot audit verify` and `export`: check the audit log, and print it. Changes nothing.
+"""Verify or export the audit log: `python -m bot audit verify` and `export`. Changes nothing.
 
-Exit status of `verify`: 0 only if the log is whole, signed with the key, and a head that people could read was found
-and matches; 1 if it was tampered with; 2 if it is whole in itself, or could not be read. Whoever rewrites the log in
-Redis rewrites the head there as well, and posts no other in the channel.
+Exit status of `verify`: 0 if the log is intact, signed with the key, and matches a checkpoint from Slack or `--head`;
+1 if it was tampered with; 2 if it is consistent but a part of this proof is missing, or it could not be read. The
+checkpoint matters because someone who rewrites the log in Redis rewrites the latest hash there as well.
 """
 
 import argparse
@@ -24,83 +24,90 @@ from imker.audit_log import AuditLog, AuditLogBroken
 from imker.config import ConfigError
 from imker.hash_chain import Entry, Head, Problem
 
-SHOWN = 20  # problems that are printed
+MAX_PROBLEMS = 20  # printed
 Entries = Sequence[Entry | None]
 
 
 def main(argv: list[str]) -> int:
+    """Run `verify` or `export` and return the exit status."""
     arguments = _parser().parse_args(argv)
     try:
         entries, heads, broken = _read(arguments.file)
     except AuditLogBroken as broke:
         print(broke)
-        print("NOT WHOLE: it cannot be read as a log")
+        print("TAMPERED: it cannot be read as an audit log")
         return 1
     except (redis_connection.RedisUnavailable, RedisError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    if arguments.what == "export":
+    if arguments.action == "export":
         return _export(entries)
-    witnessed = [*arguments.head, *(() if arguments.file else _posted_checkpoints())]
+    checkpoints = [*arguments.head, *(() if arguments.file else _posted_checkpoints())]
     key = audit_log.read_audit_key()
-    problems = (*broken, *hash_chain.verify(entries, [*heads, *witnessed], key, arguments.unsigned_until))
+    problems = (*broken, *hash_chain.verify(entries, [*heads, *checkpoints], key, arguments.unsigned_until))
     if problems:
         return _report_tampering(problems)
-    return _report_whole([entry for entry in entries if entry], witnessed, signed=key is not None)
+    return _report_intact([entry for entry in entries if entry], checkpoints, has_key=key is not None)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot audit")
-    subcommands = parser.add_subparsers(dest="what", required=True)
-    verify = subcommands.add_parser("verify", help="whether nothing was changed, left out, moved or cut off")
-    verify.add_argument("--head", action="append", default=[], type=_head, metavar="HASH:SEQ", help="as in the channel")
-    verify.add_argument("--file", type=Path, help="an export, instead of Redis")
+    subcommands = parser.add_subparsers(dest="action", required=True)
+    verify = subcommands.add_parser("verify", help="check that no entry was changed, removed, or moved")
+    verify.add_argument(
+        "--head", action="append", default=[], type=_head, metavar="HASH:SEQ", help="a checkpoint from Slack"
+    )
+    verify.add_argument("--file", type=Path, help="an exported file instead of Redis")
     verify.add_argument(
         "--unsigned-until",
         type=int,
         default=0,
         metavar="SEQ",
-        help="the last entry from before IMKER_AUDIT_KEY was set",
+        help="the last entry before IMKER_AUDIT_KEY was set",
     )
-    export = subcommands.add_parser("export", help="all entries, a line of JSON each, oldest first")
+    export = subcommands.add_parser("export", help="print all entries as lines of JSON, oldest first")
     export.set_defaults(file=None)
     return parser
 
 
 def _head(text: str) -> Head:
     if not re.fullmatch(r"[0-9A-Fa-f]{64}:[0-9]{1,16}", text):
-        raise argparse.ArgumentTypeError("HASH:SEQ, as the channel shows it")
+        raise argparse.ArgumentTypeError("must be HASH:SEQ, copied from a checkpoint in Slack")
     digest, _, seq = text.partition(":")
-    return Head(int(seq), digest.lower(), "the hash you gave")
+    return Head(int(seq), digest.lower(), "the checkpoint in --head")
 
 
 def _read(file: Path | None) -> tuple[Entries, list[Head], list[Problem]]:
-    """Return the entries, Redis' own head, and what is wrong with that. Raises RecordBroken, RedisError, OSError."""
+    """Return the entries, the latest hash in Redis, and a problem if that is older than the last entry.
+
+    Raise AuditLogBroken, RedisError, or OSError.
+    """
     if file:
         return [hash_chain.decode_entry(line) for line in file.read_bytes().splitlines()], [], []
-    record = AuditLog(redis_connection.connect(os.environ.get("REDIS_URL") or None))
-    before, entries, after = record.head(), list(record.entries()), record.head()
+    log = AuditLog(redis_connection.connect(os.environ.get("REDIS_URL") or None))
+    before, entries, after = log.head(), list(log.entries()), log.head()  # entries may be added meanwhile
     last = next((entry.seq for entry in reversed(entries) if entry), 0)
-    behind = Problem(last, f"the latest hash in Redis shows entry {after.seq if after else 0}, the last one is {last}")
-    return entries, [before] if before else [], [behind] if last > (after.seq if after else 0) else []
+    latest = after.seq if after else 0
+    behind = Problem(last, f"the latest hash in Redis is of entry {latest}, but the last entry is {last}")
+    return entries, [before] if before else [], [behind] if last > latest else []
 
 
 def _posted_checkpoints() -> list[Head]:
-    """Return those in all channels, read with the bot's own token and configuration; none if not all can be read."""
+    """Return the checkpoints of all channels, read with the bot's configuration; none if not all can be read."""
     try:
         configuration = settings.load()
         client = WebClient(token=configuration.bot_token.get_secret_value(), base_url=configuration.api_url)
         return [head for channel in configuration.channels for head in find_checkpoints(client, channel)]
     except ConfigError:
-        reason = "the bot's settings are not here"
+        reason = "the bot is not configured on this machine"
     except (SlackClientError, OSError, HTTPException) as error:
         reason = str(error)
-    print(f"the heads in the channels could not be read ({reason})", file=sys.stderr)
+    print(f"Cannot read the checkpoints in Slack ({reason}).", file=sys.stderr)
     return []
 
 
 def _export(entries: Entries) -> int:
-    """What is no entry is left out, and makes the exit status 1."""
+    """Print the entries. Return 1 if something in the log is not an entry; that is left out."""
     for entry in entries:
         if entry:
             print(hash_chain.encode_entry(entry))
@@ -108,37 +115,38 @@ def _export(entries: Entries) -> int:
 
 
 def _report_tampering(problems: Sequence[Problem]) -> int:
-    for problem in problems[:SHOWN]:
+    for problem in problems[:MAX_PROBLEMS]:
         print(problem.text)
-    if len(problems) > SHOWN:
-        print(f"… and {len(problems) - SHOWN} more")
-    print(f"NOT WHOLE: {len(problems)} wrong, the first at entry {min(problem.seq for problem in problems)}")
+    if len(problems) > MAX_PROBLEMS:
+        print(f"… and {len(problems) - MAX_PROBLEMS} more")
+    first = min(problem.seq for problem in problems)
+    print(f"TAMPERED: {len(problems)} problems, the first at entry {first}")
     return 1
 
 
-def _report_whole(entries: Sequence[Entry], witnessed: Sequence[Head], *, signed: bool) -> int:
-    """Print what the log is compared with. `witnessed`: heads that people have read, or could have."""
-    end = f", the last {entries[-1].hash}:{entries[-1].seq}" if entries else ""
-    doubts = list(_doubts(entries, witnessed, signed))
-    if doubts:
-        print(f"whole in itself: {len(entries)} entries{end}; but {'; and '.join(doubts)}")
+def _report_intact(entries: Sequence[Entry], checkpoints: Sequence[Head], *, has_key: bool) -> int:
+    """Print what the log was compared with and return the exit status. `checkpoints`: latest hashes seen in Slack."""
+    end = f"; last entry {entries[-1].hash}:{entries[-1].seq}" if entries else ""
+    missing = list(_missing_proof(entries, checkpoints, has_key))
+    if missing:
+        print(f"CONSISTENT: {len(entries)} entries{end}. Not proven: {'; '.join(missing)}")
         return 2
-    first = next(entry.seq for entry in entries if entry.mac)
-    newest = max(head.seq for head in witnessed)
+    first_signed = next(entry.seq for entry in entries if entry.mac)
+    newest = max(head.seq for head in checkpoints)
     print(
-        f"whole: {len(entries)} entries{end}; signed from entry {first} on; "
-        f"{len(set(witnessed))} heads that people could read match, the newest of entry {newest}"
+        f"INTACT: {len(entries)} entries{end}. Signed from entry {first_signed}; "
+        f"matches {len(set(checkpoints))} checkpoints, the newest of entry {newest}"
     )
     return 0
 
 
-def _doubts(entries: Sequence[Entry], witnessed: Sequence[Head], signed: bool) -> Iterator[str]:
-    if not signed:
-        yield "without IMKER_AUDIT_KEY no signature was checked: whoever writes to Redis can write such a log"
+def _missing_proof(entries: Sequence[Entry], checkpoints: Sequence[Head], has_key: bool) -> Iterator[str]:
+    if not has_key:
+        yield "IMKER_AUDIT_KEY is not set, so no signature was checked: anyone with access to Redis can forge the log"
     elif not any(entry.mac for entry in entries):
         yield "no entry is signed yet"
-    if not witnessed:
+    if not checkpoints:
         yield (
-            "compared with no head that people have read, so that a cut end, or a log written again, would not show: "
-            "give one as the channel has it, --head HASH:SEQ"
+            "there was no checkpoint to compare with, so a log that was cut or written from scratch would not show. "
+            "Copy one from Slack: --head HASH:SEQ"
         )

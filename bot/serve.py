@@ -1,4 +1,7 @@
-"""`python -m bot`: takes commands and clicks, over Socket Mode, HTTP or both. Deaf, it ends, to be started again."""
+"""Run the bot over Socket Mode, HTTP, or both.
+
+Exits with status 1 when a transport stops responding, so that the supervisor restarts it.
+"""
 
 import signal
 import sys
@@ -25,74 +28,78 @@ logger = structlog.get_logger()
 
 
 def main() -> int:
+    """Run until SIGTERM or SIGINT. Return the exit status; with 2, a restart would not help."""
     log.configure_logging()
-    over = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: over.set())
-    signal.signal(signal.SIGINT, lambda *_: over.set())
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
     try:
         configuration = settings.load()
         redis = redis_connection.connect(configuration.redis_url)
-        bolt, reception = app.build(configuration, redis)
+        bolt, receiver = app.build(configuration, redis)
         with ExitStack() as stack:
-            ways = _open_transports(stack, configuration, bolt, RunStore(redis, time.time, signing.load_signing_key()))
-            return _watch_transports(ways, reception, over)
+            runs = RunStore(redis, time.time, signing.load_signing_key())
+            return _watch_transports(_open_transports(stack, configuration, bolt, runs), receiver, stopping)
     except (ConfigError, redis_connection.RedisUnavailable) as error:
         print(error, file=sys.stderr)
     except SlackApiError as slack_error:
         return _report_token_error(slack_error.response)
     except (OSError, HTTPException) as network_error:
-        print(f"Slack does not answer ({network_error}); start the bot again", file=sys.stderr)
+        print(f"Slack does not respond ({network_error}). Start the bot again.", file=sys.stderr)
         return 1
     return 2
 
 
-def _report_token_error(answer: Any) -> int:
-    """What Slack answers with 200 is about the token; all else is Slack's own trouble, and another start may do."""
-    if answer.status_code == 200:
-        print(f"Slack refuses SLACK_BOT_TOKEN: {answer['error']}", file=sys.stderr)
+def _report_token_error(response: Any) -> int:
+    """Print why Slack refused `auth.test`. Only status 200 is about the token; with another one a restart may help."""
+    if response.status_code == 200:
+        print(f"Slack rejected SLACK_BOT_TOKEN: {response['error']}", file=sys.stderr)
         return 2
-    print(f"Slack does not answer as it should (status {answer.status_code}); start the bot again", file=sys.stderr)
+    print(f"Slack returned status {response.status_code}. Start the bot again.", file=sys.stderr)
     return 1
 
 
 def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs: RunStore) -> list[HealthCheck]:
-    """Opens each way in that is configured. Raises ConfigError for a port that is taken."""
-    ways: list[HealthCheck] = []
+    """Open each configured transport. Raise ConfigError if the HTTP port is in use."""
+    transports: list[HealthCheck] = []
     if configuration.http and configuration.signing_secret:
         asgi = http.build(bolt, configuration.signing_secret.get_secret_value(), runs.claim_delivery)
         try:
             thread = stack.enter_context(http.serve(asgi, configuration.http))
         except OSError as error:
-            raise ConfigError([f"IMKER_HTTP: cannot listen there: {error.strerror}"]) from error
-        ways.append(lambda: "" if thread.is_alive() else "the HTTP server has ended")
+            raise ConfigError([f"IMKER_HTTP: cannot listen on this address: {error.strerror}"]) from error
+        transports.append(lambda: "" if thread.is_alive() else "the HTTP server has stopped")
     if configuration.app_token:
-        ways.append(stack.enter_context(open_socket_mode(bolt, configuration.app_token.get_secret_value())))
-    return ways
+        transports.append(stack.enter_context(open_socket_mode(bolt, configuration.app_token.get_secret_value())))
+    return transports
 
 
 def _watch_transports(transports: list[HealthCheck], receiver: DeliveryReceiver, stopping: threading.Event) -> int:
-    """0 when told to stop; 1 when a way in is deaf. What another bot left is handled meanwhile."""
+    """Wait, and return the exit status: 0 when stopped, 1 when a transport does not respond.
+
+    Meanwhile a thread handles the deliveries that other bots left.
+    """
     ended = threading.Event()
-    threading.Thread(target=_recover_deliveries, args=(receiver, ended), name="catch up", daemon=True).start()
+    threading.Thread(target=_recover_deliveries, args=(receiver, ended), name="recover", daemon=True).start()
     try:
         return _wait_until_unresponsive(transports, stopping)
     finally:
         ended.set()
 
 
-def _wait_until_unresponsive(ways: list[HealthCheck], over: threading.Event) -> int:
-    while not over.wait(1):
-        deaf = next(filter(None, (hears() for hears in ways)), "")
-        if deaf:
-            print(f"{deaf}; ending, to be started again", file=sys.stderr)
+def _wait_until_unresponsive(transports: list[HealthCheck], stopping: threading.Event) -> int:
+    while not stopping.wait(1):
+        problem = next(filter(None, (find_problem() for find_problem in transports)), "")
+        if problem:
+            print(f"{problem}; exiting, so that the supervisor restarts the bot", file=sys.stderr)
             return 1
     return 0
 
 
-def _recover_deliveries(reception: DeliveryReceiver, ended: threading.Event) -> None:
-    """Handle what another bot left, once a second. Nothing that breaks ends this."""
+def _recover_deliveries(receiver: DeliveryReceiver, ended: threading.Event) -> None:
+    """Handle what other bots left, once a second. No error stops this loop."""
     while not ended.wait(1):
         try:
-            reception.recover_abandoned()
+            receiver.recover_abandoned()
         except Exception:
-            logger.exception("could not catch up")
+            logger.exception("could not recover deliveries")

@@ -1,4 +1,4 @@
-"""The bot's part of `imker.toml` and of the environment. Values; all that is wrong is said at once."""
+"""Load the bot's part of `imker.toml` and of the environment, and report all problems at once."""
 
 import difflib
 import os
@@ -16,28 +16,28 @@ from imker import config, signing
 from imker.config import AcceptanceRules, ConfigError
 
 SLACK_API_URL = "https://slack.com/api/"
-DEFAULT_PER_MINUTE = 30
+DEFAULT_PER_MINUTE = 30  # commands and clicks of one user
 
 
 def _principal(value: str) -> str:
-    """Names and addresses never decide: they can be changed by whoever bears them."""
+    """Accept IDs only: users can change their names and email addresses."""
     if value == "*" or re.fullmatch(r"[UWS][A-Z0-9]{2,}", value):
         return value
     raise ValueError(
-        f'{value!r} is no Slack user ID (U…) nor user group ID (S…), nor "*"; copy the ID from the profile'
+        f'{value!r} is not a Slack user ID (U…), a user group ID (S…), or "*"; copy the ID from the profile'
     )
 
 
 def _team(value: str) -> str:
     if not value or re.fullmatch(r"[TE][A-Z0-9]{2,}", value):
         return value
-    raise ValueError(f"{value!r} is no Slack workspace ID (T…); it stands in the address of the workspace in a browser")
+    raise ValueError(f"{value!r} is not a Slack workspace ID (T…); copy it from the workspace's address in a browser")
 
 
 def _channel(value: str) -> str:
     if re.fullmatch(r"[CG][A-Z0-9]{2,}", value):
         return value
-    raise ValueError(f"{value!r} is no Slack channel ID (C…); copy it from the channel's details")
+    raise ValueError(f"{value!r} is not a Slack channel ID (C…); copy it from the channel's details")
 
 
 Principal = Annotated[str, AfterValidator(_principal)]
@@ -48,14 +48,14 @@ def _verb(value: str) -> str:
         return value
     suggestions = difflib.get_close_matches(value, VERB_NAMES, 1)
     raise ValueError(
-        f"{value!r} is no verb of /swarm help" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
+        f"{value!r} is not a command of /swarm help" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
     )
 
 
 def _pattern(value: str) -> str:
     if re.fullmatch(r"[a-z0-9.*?-]+", value):
         return value
-    raise ValueError(f"{value!r} is no host's name nor a pattern such as 'lei-*'")
+    raise ValueError(f"{value!r} is not a host name or a pattern such as 'lei-*'")
 
 
 Channel = Annotated[str, AfterValidator(_channel)]
@@ -65,14 +65,13 @@ VERB_NAMES = tuple(dict.fromkeys([*(verb.name for verb in COMMANDS if " " not in
 
 
 class Section(BaseModel):
+    """A table of `imker.toml`. Unknown keys are errors."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SlackSection(Section):
-    """`team`: the workspace (T…) that all the IDs are of; if it is named, no other's token is taken. `per_minute`:
-
-    commands and clicks of one person.
-    """
+    """[slack]. `team`: the workspace ID, checked against the bot token; `per_minute`: per user."""
 
     channels: tuple[Channel, ...] = ()
     team: Annotated[str, AfterValidator(_team)] = ""
@@ -80,9 +79,7 @@ class SlackSection(Section):
 
 
 class Rule(Section):
-    """Opens verbs to people. `verbs`: those of /swarm help, or the rights that stand for several; `channels`: all, if
-    none is named.
-    """
+    """[[rights.rule]]: allow commands to users. `verbs`: commands or rights; `channels`: empty for all of them."""
 
     who: tuple[Principal, ...]
     verbs: tuple[VerbName, ...]
@@ -91,7 +88,7 @@ class Rule(Section):
 
 
 class Rights(AcceptanceRules):
-    """Who may do what. A list that is not set is empty."""
+    """[rights]: who may do what. A missing list is empty. The RQ workers enforce `accept_*` from their own file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -102,29 +99,31 @@ class Rights(AcceptanceRules):
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """All of it as rules: a list opens its right on every host, in every channel."""
+        """Return the lists and rules as rules. A list gives its right on every host, in every channel."""
         lists = {"read": self.read, "change": self.change, "accept": self.accept}
         return (*(Rule(who=members, verbs=(name,)) for name, members in lists.items() if members), *self.rule)
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """The user groups that are named anywhere."""
+        """Return the user group IDs in all rules."""
         return tuple(dict.fromkeys(member for rule in self.rules for member in rule.who if member.startswith("S")))
 
     def holders(self, right: Right) -> set[str]:
-        """Everybody to whom a rule opens something of this right."""
+        """Return the IDs that have this right, or one of its commands, anywhere."""
         verbs = {right, *(verb.name for verb in COMMANDS if verb.right == right)}
         return {holder for rule in self.rules if verbs & set(rule.verbs) for holder in rule.who}
 
 
 class File(Section):
+    """The bot's part of `imker.toml`."""
+
     slack: SlackSection = SlackSection()
     rights: Rights = Rights()
 
 
 @dataclass(frozen=True)
 class Settings:
-    """`app_token`: for Socket Mode; `http`: host and port, with the `signing_secret` of what comes there."""
+    """The bot's settings. `app_token`: for Socket Mode; `http`: host and port, which need the `signing_secret`."""
 
     bot_token: SecretStr
     app_token: SecretStr | None
@@ -139,7 +138,7 @@ class Settings:
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Raises ConfigError with a line for each thing wrong, in the file and in the environment."""
+    """Read the file and the environment. Raise ConfigError with one line for each problem."""
     problems: list[str] = []
     names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "IMKER_HTTP")
     values = {name: environment.get(name, "").strip() for name in names}
@@ -173,14 +172,14 @@ def _host_port(address: str) -> tuple[str, int] | None:
 
 
 def _http_problems(environment: Mapping[str, str]) -> list[str]:
-    """HTTP is asked for by IMKER_HTTP; whoever listens must be able to tell Slack from others."""
+    """Return the problems of HTTP, which IMKER_HTTP turns on. Without the secret, anyone could send commands."""
     if not environment["IMKER_HTTP"]:
         return []
     problems = []
     if _host_port(environment["IMKER_HTTP"]) is None:
-        problems.append(f"IMKER_HTTP: {environment['IMKER_HTTP']!r} is not HOST:PORT, such as 127.0.0.1:8080")
+        problems.append(f"IMKER_HTTP: {environment['IMKER_HTTP']!r} is not HOST:PORT, for example 127.0.0.1:8080")
     if not environment["SLACK_SIGNING_SECRET"]:
-        problems.append("SLACK_SIGNING_SECRET: missing; the signing secret, in the app's Basic Information")
+        problems.append("SLACK_SIGNING_SECRET: missing; copy the signing secret from the app's Basic Information")
     return problems
 
 
@@ -189,16 +188,16 @@ def _token_problems(tokens: Mapping[str, str]) -> list[str]:
     problems = []
     for name, (prefix, description) in expected.items():
         if name == "SLACK_APP_TOKEN" and not tokens[name] and tokens["IMKER_HTTP"]:
-            continue  # HTTP alone
+            continue  # HTTP only
         if not tokens[name]:
-            problems.append(f"{name}: missing; {description}, {prefix}…")
+            problems.append(f"{name}: missing; set it to {description} ({prefix}…)")
         elif not tokens[name].startswith(prefix):
-            problems.append(f"{name}: does not begin with {prefix}; {description} is wanted (are the two swapped?)")
+            problems.append(f"{name}: must be {description} ({prefix}…); are the two swapped?")
     return problems
 
 
 def _file_problems(file: File, problems: tuple[str, ...]) -> list[str]:
-    """What is well written, and could never work; of a section that something is `told` of, nothing more."""
+    """Return settings that are valid but cannot work. `problems`: those already found; their sections are skipped."""
     sections = {"[slack]": _channel_problems(file), "[rights]": _rights_problems(file.rights)}
     return [
         line for name, lines in sections.items() for line in lines if not any(name in problem for problem in problems)
@@ -207,26 +206,26 @@ def _file_problems(file: File, problems: tuple[str, ...]) -> list[str]:
 
 def _channel_problems(file: File) -> list[str]:
     if not file.slack.channels:
-        return ["[slack] channels: none; name a channel's ID (C…): commands are taken nowhere else"]
+        return ["[slack] channels: empty; list the channels (C…) in which Imker accepts commands"]
     channels = {channel for rule in file.rights.rule for channel in rule.channels}
-    strangers = sorted(channels - set(file.slack.channels))
+    unlisted = sorted(channels - set(file.slack.channels))
     return [
-        f"[[rights.rule]] channels: no commands are taken in {name}; add it to [slack] channels" for name in strangers
+        f"[[rights.rule]] channels: Imker accepts no commands in {name}; add it to [slack] channels"
+        for name in unlisted
     ]
 
 
 def _rights_problems(rights: Rights) -> list[str]:
-    """Nobody who may do anything, or nobody who could ever accept what somebody may ask for."""
-    askers, accepters = rights.holders("change"), rights.holders("accept")
+    """Return a problem if no user has a right, or if no requester's manager could ever be accepted."""
+    requesters, accepters = rights.holders("change"), rights.holders("accept")
     if not rights.rules:
-        return ["[rights]: nobody is named; name who may read, change and accept"]
+        return ["[rights]: no users listed. List who may read, change, and accept"]
     if any(accepter == "*" or accepter.startswith("S") for accepter in accepters):
         return []
-    others = [accepters if rights.accept_own else accepters - {asker} for asker in askers]
-    if not askers or any(len(each) >= rights.accept_count for each in others):
+    others = [accepters if rights.accept_own else accepters - {requester} for requester in requesters]
+    if not requesters or any(len(each) >= rights.accept_count for each in others):
         return []
-    besides = "" if rights.accept_own else " besides who asked (accept_own = false)"
-    have = f"{len(accepters)} may ({', '.join(sorted(accepters))})" if accepters else "nobody may"
-    return [
-        f"[rights] accept: {have}, and it takes {rights.accept_count}{besides}: no manager could join; name more people"
-    ]
+    excluded = "" if rights.accept_own else " other than the requester (accept_own = false)"
+    users = f"only {', '.join(sorted(accepters))} may accept" if accepters else "no user may accept"
+    need = f"each manager needs {rights.accept_count}{excluded}"
+    return [f"[rights] accept: {users}, and {need}. No manager could join; list more users"]

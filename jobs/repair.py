@@ -17,11 +17,11 @@ from jobs.gather.swarm import gather_swarm
 from jobs.inventory.hosts import load_checked
 from jobs.inventory.model import Inventory
 from jobs.locking.fencing_token import BROKEN_COUNT, FencingToken
-from jobs.locking.lease import CHECK
+from jobs.locking.lease import BROKEN_FUNCTION
 from jobs.settings import Settings
 
 SWARM = "swarm"
-REDIS_SCRIPT = f"""{CHECK}
+REDIS_SCRIPT = f"""{BROKEN_FUNCTION}
 if broken(KEYS[1]) then redis.call('del', KEYS[1]) return {BROKEN_COUNT} end
 return 0
 """

@@ -97,9 +97,7 @@ def slack(port: int = 8899, config: Path | None = None) -> None:
     except InvalidWorkspace as error:
         raise LabError(str(error)) from error
     except OSError as os_error:
-        raise LabError(
-            f"port {port}: {os.strerror(os_error.errno or 0)}. Choose another one with --port N."
-        ) from os_error
+        raise LabError(f"port {port}: {os.strerror(os_error.errno or 0)}; choose another with --port N") from os_error
 
 
 @app.command()

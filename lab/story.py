@@ -39,7 +39,7 @@ class Story:
         workers = sorted(
             (host for host in hosts if host not in managers), key=lambda host: host.classic_role == "store"
         )
-        self.run_command(f"/swarm plan {managers[0].name}", "nothing was changed")
+        self.run_command(f"/swarm plan {managers[0].name}", "Nothing was changed.")
         self.run_command(f"/swarm migrate {managers[0].name} --manager", "is in the swarm")
         for host in managers[1:]:
             self.add_manager(host)
@@ -49,7 +49,7 @@ class Story:
 
     def expect_all_reachable(self, hosts: Sequence[LabHost]) -> None:
         """Fail unless every host is reachable."""
-        if "without an answer" in self.run_command("/swarm hosts", f"{len(hosts)} hosts").plain_text:
+        if "unreachable" in self.run_command("/swarm hosts", f"{len(hosts)} hosts").plain_text:
             raise StoryFailed("every host should be reachable")
 
     def play_fleet(self, hosts: Sequence[LabHost]) -> None:

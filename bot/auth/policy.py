@@ -21,6 +21,7 @@ REFUSAL_TEXT: dict[Kind, str] = {
     "unknown": "Slack didn't return your profile. Try again in a minute",
 }
 RIGHT_OF_COMMAND: dict[str, Right] = {spec.name: spec.right for spec in COMMANDS}
+VERBS_OF_HOSTS = ("plan", "migrate", "accept", "reject")  # commands that read well before a host's name
 FLEET_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "every host")
 
 
@@ -142,10 +143,12 @@ def _missing(permission: Permission, holders: tuple[str, ...]) -> Denied:
 
 def _action(permission: Permission) -> str:
     """Return what the permission allows, such as "migrate `kaditz`" or "use `/swarm nodes`"."""
-    if permission.host not in (NO_HOST, ALL_HOSTS):
-        return f"{permission.command} `{permission.host}`"
-    is_wider = permission.host == ALL_HOSTS and permission.command not in FLEET_COMMANDS
-    return f"use `/swarm {permission.command}`{' on every host' if is_wider else ''}"
+    command, host = permission.command, permission.host
+    if host == NO_HOST or command in FLEET_COMMANDS:
+        return f"use `/swarm {command}`"
+    if host == ALL_HOSTS:
+        return f"use `/swarm {command}` on every host"
+    return f"{command} `{host}`" if command in VERBS_OF_HOSTS else f"use `/swarm {command}` on `{host}`"
 
 
 def _applies_to(rule: Rule, actor: Actor) -> bool:

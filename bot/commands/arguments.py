@@ -66,7 +66,7 @@ def excluded_hosts(arguments: Arguments) -> ParsedCommand | UsageError:
         return MigrateAll()
     flag, _, value = words[0].lower().partition("=")
     if arguments.flag(flag) != "--without" or not flag.startswith("-"):
-        return _no_such_flag(spec, flag)
+        return _unexpected(spec, flag)
     listed = re.split(r"[,\s]+", " ".join([value, *words[1:]]))
     names = [_host(arguments, word) for word in listed if word]
     problem = next((name for name in names if isinstance(name, UsageError)), None)
@@ -166,13 +166,13 @@ def _id(word: str) -> str:
 
 def _unknown_flag(arguments: Arguments) -> UsageError | None:
     unknown = [flag for flag in arguments.flags if flag not in arguments.spec.flags]
-    return _no_such_flag(arguments.spec, unknown[0]) if unknown else None
+    return _unexpected(arguments.spec, unknown[0]) if unknown else None
 
 
-def _no_such_flag(spec: CommandSpec, flag: str) -> UsageError:
-    suggestions = difflib.get_close_matches(flag, spec.flags, 1)
+def _unexpected(spec: CommandSpec, word: str) -> UsageError:
+    suggestions = difflib.get_close_matches(word, spec.flags, 1)
     hint = f"; did you mean {suggestions[0]}?" if suggestions else ""
-    return _usage(spec, f"unknown flag {flag[:MAX_ECHOED]}{hint}")
+    return _usage(spec, f"unknown {'flag' if word.startswith('-') else 'argument'} {word[:MAX_ECHOED]}{hint}")
 
 
 def _usage(spec: CommandSpec, reason: str) -> UsageError:

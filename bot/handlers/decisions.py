@@ -127,6 +127,6 @@ def already_decided(record: RunRecord, user: str) -> str:
     if any(approval.user == user for approval in record.partial_approvals):
         return f"You already approved run `{run}`. It needs another approval from someone else."
     if not record.decisions:
-        return f"Run `{run}` isn't waiting for a decision. See `/swarm status {run}`."
+        return f"Run `{run}` isn't waiting for this decision. See `/swarm status {run}`."
     last = record.decisions[-1]
     return f"Run `{run}` was already {PAST_TENSE[last.choice]} by {f'<@{last.user}>' if last.user else 'Imker'}."

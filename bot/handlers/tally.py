@@ -41,16 +41,16 @@ class Tally:
     def count(self, kind: str, user: str) -> str | None:
         """Return None if the entry is only counted; else, for an entry to be written, the count since the last one."""
         with self._lock:
-            known = self._kinds.get(kind)
-            if known and self._clock() - known.since < WINDOW:
-                known.add(user)
+            current = self._kinds.get(kind)
+            if current and self._clock() - current.since < WINDOW:
+                current.add(user)
                 return None
             self._kinds[kind] = _Kind(self._clock())
-            return str(known or "")
+            return str(current or "")
 
     def pop_finished(self) -> dict[str, str]:
         """Remove the kinds that got no entry for two windows, and return their counts."""
         with self._lock:
-            finished = [kind for kind, known in self._kinds.items() if self._clock() - known.since >= 2 * WINDOW]
+            finished = [kind for kind, counted in self._kinds.items() if self._clock() - counted.since >= 2 * WINDOW]
             counts = {kind: str(self._kinds.pop(kind)) for kind in finished}
         return {kind: count for kind, count in counts.items() if count}

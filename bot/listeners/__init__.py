@@ -1,4 +1,4 @@
-"""What Slack delivers: the slash command, the mention and the buttons, each as a Delivery."""
+"""Register what Slack delivers: the slash command, mentions, and buttons, each as a Delivery."""
 
 import time
 import uuid
@@ -15,6 +15,8 @@ Body = dict[str, Any]
 
 
 def register(app: App, receiver: DeliveryReceiver) -> None:
+    """Register all listeners of the Bolt app."""
+
     @app.command("/swarm")
     def on_command(ack: Ack, body: Body) -> None:
         user, channel, text = body["user_id"], body["channel_id"], body.get("text") or ""
@@ -22,7 +24,7 @@ def register(app: App, receiver: DeliveryReceiver) -> None:
         receiver.receive(Delivery("command", body["trigger_id"], user, channel, text, url, time.time()), ack)
 
     def persist_first(event: Body, body: Body, next: Callable[[], BoltResponse]) -> BoltResponse:
-        """Bolt acknowledges an event before its listener runs: it is written down before that."""
+        """Persist the mention here: Bolt acknowledges an event before its listener runs."""
         return next() if receiver.persist(_mention_delivery(event, body)) else BoltResponse(status=200)
 
     @app.event("app_mention", middleware=[persist_first])

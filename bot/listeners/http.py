@@ -1,7 +1,7 @@
-"""The Bolt app over HTTP, beside Socket Mode: what Slack did not sign, now, never gets as far as Bolt.
+"""Serve the Bolt app over HTTP. Only requests that Slack signed within the last five minutes reach Bolt.
 
-In: a Bolt app and the signing secret. Out: an ASGI app. No request's content is logged, and none is run twice.
-TLS is the business of the proxy in front.
+In: a Bolt app and the signing secret. Out: an ASGI app. Requests are not logged, and none is handled twice.
+A proxy in front terminates TLS.
 """
 
 import asyncio
@@ -28,10 +28,11 @@ from starlette.routing import Route
 from bot.listeners import http_connections
 
 log = structlog.get_logger()
-PATH = "/slack/events"  # for commands, buttons and events alike
-MAX_BODY_BYTES, BODY_TIMEOUT = 2**20, 10.0  # bytes of a body; seconds from the connection to the end of its request
-SHUTDOWN_TIMEOUT = 5  # seconds that requests under way have to end
-MAX_CONCURRENT = 100  # requests that Slack signed; of others none is worked on
+PATH = "/slack/events"  # for commands, buttons, and events
+MAX_BODY_BYTES = 2**20
+BODY_TIMEOUT = 10.0  # seconds from the connection to the end of its request
+SHUTDOWN_TIMEOUT = 5  # seconds for running requests to finish
+MAX_CONCURRENT = 100  # signed requests handled at once
 
 
 class _FixedClock(Clock):
@@ -43,7 +44,7 @@ class _FixedClock(Clock):
 
 
 def is_signed_by_slack(secret: str, body: bytes, timestamp: str, signature: str, now: float) -> bool:
-    """Whether Slack signed this body within the last five minutes. `now`: UNIX seconds."""
+    """Return whether Slack signed this body within the last five minutes. `now`: UNIX seconds."""
     if not re.fullmatch(r"[0-9]{1,12}", timestamp, re.ASCII) or not signature.isascii():
         return False
     try:
@@ -58,10 +59,14 @@ def build(
     secret: str,
     claim_delivery: Callable[[str], bool],
     clock: Callable[[], float] = time.time,
-    at_once: int = MAX_CONCURRENT,
+    max_concurrent: int = MAX_CONCURRENT,
 ) -> Starlette:
-    """`first_seen`: whether a delivery is the first of its kind; `clock`: UNIX seconds; `at_once`: signed requests."""
-    places = asyncio.Semaphore(at_once)
+    """Return the ASGI app.
+
+    `claim_delivery`: returns whether a request with this ID is the first one; `clock`: UNIX seconds; `max_concurrent`:
+    signed requests handled at once.
+    """
+    slots = asyncio.Semaphore(max_concurrent)
 
     async def events(request: Request) -> Response:
         body = await _body(request)
@@ -73,26 +78,26 @@ def build(
         parsed = _parse(request, body) if is_signed_by_slack(secret, body, timestamp, signature, clock()) else None
         if parsed is None:
             return Response(status_code=401)
-        if places.locked():
+        if slots.locked():
             return Response(status_code=503)
-        async with places:
+        async with slots:
             return await run_in_threadpool(_dispatch, bolt, parsed, lambda: claim_delivery(_digest(signature)))
 
     return Starlette(routes=[Route(PATH, events, methods=["POST"])])
 
 
 @contextmanager
-def serve(app: Starlette, address: tuple[str, int], slowest: float = BODY_TIMEOUT) -> Iterator[threading.Thread]:
-    """Serve for as long as it lasts; the thread lives while requests are taken. Raises OSError for a used port.
+def serve(app: Starlette, address: tuple[str, int], timeout: float = BODY_TIMEOUT) -> Iterator[threading.Thread]:
+    """Serve in a thread, which is yielded, and stop at the end. Raise OSError if the port is in use.
 
-    `slowest`: seconds from a connection to the end of its request.
+    `timeout`: seconds from a connection to the end of its request.
     """
     host, port = address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.create_server((host, port), family=family) as listening:
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none",
-            http=http_connections.bounded_protocol(slowest), headers=http_connections.CLOSE_HEADERS,
+            http=http_connections.bounded_protocol(timeout), headers=http_connections.CLOSE_HEADERS,
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
         )  # fmt: skip
         server = uvicorn.Server(config)
@@ -106,7 +111,7 @@ def serve(app: Starlette, address: tuple[str, int], slowest: float = BODY_TIMEOU
 
 
 async def _body(request: Request) -> bytes | None:
-    """None for more than is read of one; an end that does not come leaves it short, and so not as it was signed."""
+    """Return the body, None if it is too long. A body whose client disconnects is empty, and so not as signed."""
     received = bytearray()
     try:
         async for part in request.stream():
@@ -119,21 +124,21 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _parse(request: Request, body: bytes) -> BoltRequest | None:
-    """None for what Bolt cannot read, in whatever way it cannot."""
+    """Return the Bolt request, None if Bolt cannot parse it."""
     try:
         parsed = to_bolt_request(request, body)
-    except Exception:  # Bolt takes it apart in its constructor, and trusts its shape
+    except Exception:  # the constructor parses the body and trusts its shape
         return None
     return parsed if isinstance(parsed.body, dict) else None
 
 
-def _dispatch(bolt: App, request: BoltRequest, first: Callable[[], bool]) -> Response:
-    """A repeat is acknowledged, and that is all."""
+def _dispatch(bolt: App, request: BoltRequest, claim: Callable[[], bool]) -> Response:
+    """Hand the request to Bolt. A repeated request is only acknowledged."""
     try:
-        if not first():
+        if not claim():
             return Response()
     except RedisError:
-        log.warning("Redis is not responding")  # nothing can be started then; the person is told so in words
+        log.warning("Redis does not respond")  # the receiver then refuses the command with a message
     return to_starlette_response(bolt.dispatch(request))
 
 

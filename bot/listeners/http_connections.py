@@ -1,23 +1,24 @@
-"""HTTP connections of one request each, which has to be complete within some seconds of the connection.
+"""HTTP connections with one request each, which must be complete within a few seconds.
 
-In: uvicorn's own protocol. Out: one that closes what does not end, and the oldest of what is too much at once:
-whoever sends half a request keeps nobody out who sends a whole one.
+In: uvicorn's protocol. Out: a protocol that closes slow connections, and the oldest ones when there are too many.
+Clients that send half a request cannot block those that send a complete one.
 """
 
 import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MAX_WAITING, MAX_OPEN = 512, 64 * 2**20  # connections without a complete request, and bytes that all of them have sent
+MAX_WAITING = 512  # connections without a complete request
+MAX_OPEN = 64 * 2**20  # bytes received on all of them
 TIMEOUT_RESPONSE = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-CLOSE_HEADERS = [("connection", "close")]  # of every answer: so no connection waits for a second request
+CLOSE_HEADERS = [("connection", "close")]  # of every response: no connection waits for a second request
 
 
 def bounded_protocol(seconds: float) -> type[asyncio.Protocol]:
     """Return the protocol for one server. `seconds`: from the connection to the end of its request."""
 
     class Bounded(H11Protocol):
-        waiting: "dict[Bounded, int]" = {}  # noqa: RUF012  # oldest first, each with the bytes it has sent
+        waiting: "dict[Bounded, int]" = {}  # noqa: RUF012  # oldest first, with the bytes received
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
@@ -39,7 +40,7 @@ def bounded_protocol(seconds: float) -> type[asyncio.Protocol]:
             super().connection_lost(exc)
 
         def expire(self) -> None:
-            """Close it, and say why unless an answer has begun."""
+            """Close the connection, with status 408 unless a response has begun."""
             self._settle()
             if not (self.cycle and self.cycle.response_started):
                 self.transport.write(TIMEOUT_RESPONSE)

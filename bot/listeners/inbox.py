@@ -1,7 +1,7 @@
-"""What Slack has handed over and nobody has dealt with yet: written down before it is acknowledged, struck off after.
+"""Redis inbox: a delivery is saved before it is acknowledged and removed after it is handled.
 
-Whoever dies in between, the next look finds it. To deal with it twice does no harm: a command's run has the same ID
-then, and a question takes one answer.
+A delivery of a bot that crashed in between is found again. Handling one twice is safe: a command's run gets the same
+ID, and a question takes one decision.
 """
 
 from collections.abc import Callable
@@ -16,16 +16,16 @@ from bot.runs.decisions import WrittenByNewerVersion, parse_stored
 from imker import signing
 from imker.signing import SigningKey
 
-ABANDONED_AFTER, RETENTION = 10.0, DAY  # seconds after which nobody is at it any more; seconds that it is kept
-EXPIRES_AFTER = 30 * 60  # seconds after which it is not begun any more: Slack takes no answer to it, and nobody waits
+ABANDONED_AFTER = 10.0  # seconds after which no bot is working on a delivery anymore
+RETENTION = DAY  # seconds
+EXPIRES_AFTER = 30 * 60  # seconds; Slack accepts no reply to the command's response_url after that
 INBOX_KEY = "bot:inbox"
-
 
 _DELIVERY: TypeAdapter[Delivery] = TypeAdapter(Delivery)
 
 
 class Inbox:
-    """`clock`: UNIX seconds. Sealed: what others write into Redis is nobody's command."""
+    """Store deliveries, signed, so that nothing else that writes to Redis can run a command. `clock`: UNIX seconds."""
 
     def __init__(self, redis: "Redis", key: SigningKey, clock: Callable[[], float]) -> None:
         self._redis = redis
@@ -33,19 +33,22 @@ class Inbox:
         self._clock = clock
 
     def add(self, delivery: Delivery) -> None:
+        """Save a delivery."""
         place = f"{INBOX_KEY}:{delivery.delivery_id}"
         self._redis.set(place, signing.sign_for(self._key, place, _DELIVERY.dump_json(delivery).decode()), ex=RETENTION)
         self._redis.sadd(INBOX_KEY, delivery.delivery_id)
 
     def remove(self, delivery: Delivery) -> None:
+        """Remove a delivery that has been handled."""
         self._redis.delete(f"{INBOX_KEY}:{delivery.delivery_id}")
         self._redis.srem(INBOX_KEY, delivery.delivery_id)
 
     def is_expired(self, delivery: Delivery) -> bool:
+        """Return whether the delivery is too old to be handled."""
         return self._clock() - delivery.received_at > EXPIRES_AFTER
 
     def abandoned(self) -> list[Delivery]:
-        """Those that somebody took and did not finish."""
+        """Return the deliveries that a bot received and did not finish."""
         abandoned: list[Delivery] = []
         raw_ids = self._redis.smembers(INBOX_KEY)
         for name in (raw_id.decode(errors="replace") for raw_id in raw_ids):  # type: ignore[union-attr]
@@ -54,12 +57,12 @@ class Inbox:
             if verified is None:
                 self._redis.srem(INBOX_KEY, name)
                 continue
-            with suppress(WrittenByNewerVersion):  # it stays there for the version that wrote it
+            with suppress(WrittenByNewerVersion):  # the bot of that version handles it
                 abandoned.append(parse_stored(_DELIVERY, place, verified))
         return [delivery for delivery in abandoned if self._is_abandoned(delivery)]
 
     def _is_abandoned(self, delivery: Delivery) -> bool:
-        age = self._clock() - delivery.received_at  # negative: somebody set the clock back
-        if age > RETENTION:  # somebody put it there again
+        age = self._clock() - delivery.received_at  # negative if the clock was set back
+        if age > RETENTION:  # a copy that was written to Redis again after the original had expired
             self.remove(delivery)
         return abs(age) > ABANDONED_AFTER and age <= RETENTION

@@ -1,4 +1,4 @@
-"""Takes deliveries in: written down, acknowledged, dealt with, struck off. A bot that dies leaves them to the next."""
+"""Receive deliveries: persist, acknowledge, handle, remove. After a crash, the next bot handles what is left."""
 
 import threading
 from collections.abc import Callable
@@ -27,29 +27,33 @@ from imker.failpoints import failpoint
 from imker.redis_errors import unavailable_reason, was_rejected
 
 log = structlog.get_logger()
-FAILED_REPLIES = "Redis refuses it; the bot's log says why"
-INTERNAL_ERROR = "Imker itself broke over it; the bot's log has the traceback. /swarm status shows what was begun."
-NOT_SAVED_YET = (
-    "Heard, and not written down yet: Redis is slow. If no word follows, look at /swarm status and ask again."
+REDIS_REJECTED = "Redis rejected the command; details are in the bot log"
+INTERNAL_ERROR = (
+    "Imker hit an internal error. Check `/swarm status` to see whether a run started. Details are in the bot log."
 )
-ACK_DEADLINE = 2.0  # seconds until Slack is told at the latest that it was heard
+NOT_SAVED_YET = (
+    "Received, but not saved yet because Redis is slow. If you see no reply within a minute, check `/swarm status` "
+    "and run the command again."
+)
+AUDIT_LOG_BROKEN = "Not started: the audit log cannot be written. Run `python -m bot audit verify`."
+ACK_DEADLINE = 2.0  # seconds until Slack gets its acknowledgement at the latest; it waits 3
 
 
 class DeliveryReceiver:
-    """Nothing slow stands before the acknowledgement."""
+    """Receive deliveries from Slack and from the inbox. Nothing slow happens before the acknowledgement."""
 
     def __init__(
         self, handler: CommandHandler, inbox: Inbox, client: WebClient, limit: RateLimiter, api_url: str = SLACK_API_URL
     ) -> None:
-        self._desk = handler
+        self._handler = handler
         self._inbox = inbox
         self._client = client
         self._limit = limit
         self._api_url = api_url
-        self._in_hand: set[str] = set()  # deliveries that this process has taken and not finished
+        self._in_progress: set[str] = set()  # IDs of the deliveries that this process has not finished
 
     def receive(self, delivery: Delivery, ack: Ack) -> None:
-        """Slack waits 3 s: where Redis is not responding in time, it is told that this is no promise yet."""
+        """Persist, acknowledge, and handle a delivery. If Redis is slow, the acknowledgement says so."""
         delivery = replace(delivery, response_url=accepted_url(delivery.response_url, self._api_url))
         failpoint("inbox.received")
         ack_timer = threading.Timer(ACK_DEADLINE, partial(ack, NOT_SAVED_YET) if delivery.kind == "command" else ack)
@@ -64,45 +68,49 @@ class DeliveryReceiver:
             self.handle(delivery)
 
     def persist(self, delivery: Delivery) -> bool:
-        """Whether it is written down; if not, who asked is told. From now on `deal_with` has it, and not `catch_up`."""
+        """Save the delivery and return True, or reply why not and return False. The caller then calls `handle`."""
         try:
             if not self._check_rate(delivery):
                 return False
-            self._in_hand.add(delivery.delivery_id)
+            self._in_progress.add(delivery.delivery_id)
             self._inbox.add(delivery)
             failpoint("inbox.saved")
         except RedisError as error:
-            self._in_hand.discard(delivery.delivery_id)
-            log.warning("could not be written down", delivery=delivery.delivery_id, error=str(error))
+            self._in_progress.discard(delivery.delivery_id)
+            log.warning("could not save a delivery", delivery=delivery.delivery_id, error=str(error))
             self._reply_to(delivery)(
-                responses.not_saved(unavailable_reason(error) or FAILED_REPLIES, was_rejected(error))
+                responses.not_saved(unavailable_reason(error) or REDIS_REJECTED, was_rejected(error))
             )
             return False
         return True
 
     def _check_rate(self, delivery: Delivery) -> bool:
-        """Whoever fills Redis would stop all others. Each is answered; the record has one of them a minute."""
-        verdict, answer = self._limit.check(delivery.user), self._reply_to(delivery)
-        if verdict != "taken":
-            reply = self._audited_reply(delivery) if verdict == "first" else answer
-            _reply_on_audit_error(lambda: reply(responses.rate_limited(self._limit.most)), answer)
-        return verdict == "taken"
+        """Return whether the user is below the rate limit, and reply if not.
+
+        Otherwise one user could fill Redis for all. Each request gets a reply; the audit log gets one entry a minute.
+        """
+        verdict, private = self._limit.check(delivery.user), self._reply_to(delivery)
+        if verdict != "allowed":
+            reply = self._audited_reply(delivery) if verdict == "first" else private
+            _reply_on_audit_error(lambda: reply(responses.rate_limited(self._limit.limit)), private)
+        return verdict == "allowed"
 
     def recover_abandoned(self) -> None:
-        """What a bot that died has left; asked for now and then. What breaks here would break each bot after it.
+        """Handle the deliveries that a crashed bot left, and expire old ones. Call this regularly.
 
-        What this bot is still at is left to it, until it is late.
+        A delivery that this bot is still handling is skipped until it expires. One that causes an error is removed,
+        so that it does not stop every bot after this one.
         """
         try:
-            self._desk.audit.write_counts()
+            self._handler.audit.write_counts()
             for delivery in self._inbox.abandoned():
-                if delivery.delivery_id not in self._in_hand or self._inbox.is_expired(delivery):
+                if delivery.delivery_id not in self._in_progress or self._inbox.is_expired(delivery):
                     self._retry(delivery)
         except (RedisError, AuditLogBroken) as error:
-            log.warning("could not catch up", error=str(error))
+            log.warning("could not recover deliveries", error=str(error))
 
     def _retry(self, delivery: Delivery) -> None:
-        """Who asked has been told that it begins when Redis is back: while it is not, nothing more is said."""
+        """Handle the delivery again. While Redis is unavailable it stays; the requester already has a reply."""
         try:
             if self._inbox.is_expired(delivery):
                 return self._expire(delivery)
@@ -115,97 +123,94 @@ class DeliveryReceiver:
             self._report_internal_error(delivery)
 
     def _expire(self, delivery: Delivery) -> None:
-        """Its `response_url` is over."""
+        """Tell the requester that the delivery expired, and remove it. Its `response_url` has expired as well."""
         self._reply_to(replace(delivery, response_url=""))(
             responses.expired(delivery.text if delivery.kind == "command" else "")
         )
         self._inbox.remove(delivery)
 
     def _report_internal_error(self, delivery: Delivery) -> None:
-        log.exception("a delivery broke", delivery=delivery.delivery_id)
+        log.exception("internal error while handling a delivery", delivery=delivery.delivery_id)
         self._reply_to(delivery)(responses.not_found(INTERNAL_ERROR))
         self._inbox.remove(delivery)
 
     def handle(self, delivery: Delivery) -> None:
-        """What Redis fails in the middle of is still written down: `catch_up` does it. Nothing is met with silence."""
+        """Handle a delivery and always reply.
+
+        If Redis fails midway, the delivery stays in the inbox and `recover_abandoned` retries it.
+        """
         try:
             self._work(delivery)
         except RedisError as error:
-            log.warning("could not be dealt with yet", delivery=delivery.delivery_id, error=str(error))
+            log.warning("could not handle a delivery yet", delivery=delivery.delivery_id, error=str(error))
             reason = unavailable_reason(error)
             self._reply_to(delivery)(
-                responses.deferred(reason) if reason else responses.not_found(f"Not done: {FAILED_REPLIES}.")
+                responses.deferred(reason) if reason else responses.not_found(f"Not done: {REDIS_REJECTED}.")
             )
         except Exception:
             self._report_internal_error(delivery)
         finally:
-            self._in_hand.discard(delivery.delivery_id)
+            self._in_progress.discard(delivery.delivery_id)
 
     def _work(self, delivery: Delivery) -> None:
-        """Raises RedisError."""
-        reply, desk = self._audited_reply(delivery), self._desk
+        """Handle a delivery and remove it. Raise RedisError if Redis fails midway."""
+        reply, handler = self._audited_reply(delivery), self._handler
 
         def work() -> None:
             if delivery.choice is None:
-                desk.handle_command(delivery, reply)
+                handler.handle_command(delivery, reply)
             else:
-                desk.handle_action(delivery, delivery.choice, reply)
+                handler.handle_action(delivery, delivery.choice, reply)
             failpoint("inbox.handled")
 
         _reply_on_audit_error(work, reply)
         self._inbox.remove(delivery)
 
     def _audited_reply(self, delivery: Delivery) -> Reply:
-        """The answer, which the record keeps if it refuses."""
+        """Return a reply to the requester that the audit log records if it is a refusal."""
         text = delivery.text
         command_text = f"/swarm {text}" if delivery.choice is None else f"button {delivery.choice} {text}"
-        answer = self._reply_to(delivery)
-        return self._desk.audit.wrap_reply(delivery.user, delivery.channel, delivery.delivery_id, command_text, answer)
+        reply, audit = self._reply_to(delivery), self._handler.audit
+        return audit.wrap_reply(delivery.user, delivery.channel, delivery.delivery_id, command_text, reply)
 
     def _reply_to(self, delivery: Delivery) -> Reply:
-        """To who asked, and to nobody else."""
+        """Return a private reply to the requester."""
 
         def send(message: Message) -> None:
-            blocks_of = list(message.blocks)
+            blocks = list(message.blocks)
             if url := accepted_url(delivery.response_url, self._api_url):
                 WebhookClient(url).send(
-                    text=message.text, blocks=blocks_of, response_type="ephemeral", replace_original=False
+                    text=message.text, blocks=blocks, response_type="ephemeral", replace_original=False
                 )
             else:
                 self._client.chat_postEphemeral(
-                    channel=delivery.channel, user=delivery.user, text=message.text, blocks=blocks_of
+                    channel=delivery.channel, user=delivery.user, text=message.text, blocks=blocks
                 )
 
         return _log_send_errors(send)
 
 
 def _log_send_errors(send: Callable[[Message], Any]) -> Reply:
-    def answer(message: Message) -> None:
+    def reply(message: Message) -> None:
         try:
             send(message)
         except (SlackClientError, OSError) as error:
-            log.warning("could not answer", error=str(error))
+            log.warning("could not reply", error=str(error))
 
-    return answer
+    return reply
 
 
-def _reply_on_audit_error(work: Callable[[], None], answer: Reply) -> None:
-    """A command that could not be recorded is refused in words; it was not started."""
+def _reply_on_audit_error(work: Callable[[], None], reply: Reply) -> None:
+    """Run `work`. Reply if it stops because a record or the audit log cannot be used; nothing was started then."""
     try:
         work()
     except WrittenByNewerVersion as newer:
-        answer(
-            responses.not_found(
-                f"Not done: {newer}. Nothing was changed. Upgrade the bot and the reconciler, and ask again."
-            )
-        )
+        text = f"Not done: {newer}. Nothing was changed. Upgrade the bot and the reconciler, and run the command again."
+        reply(responses.not_found(text))
     except TamperedRecord as error:
-        log.warning("forged", what=str(error))
-        answer(
-            responses.not_found(f"Not done: {error}. Nothing was changed; ask anew, and see who can write to Redis.")
-        )
+        log.warning("invalid signature in Redis", problem=str(error))
+        text = f"Not done: {error}. Nothing was changed. Check who can write to Redis, and run the command again."
+        reply(responses.not_found(text))
     except AuditLogBroken:
-        log.exception("the record takes no entry")
-        answer(
-            responses.info("Not started: the record takes no entry. `python -m bot audit verify` says where it breaks.")
-        )
+        log.exception("the audit log cannot be written")
+        reply(responses.info(AUDIT_LOG_BROKEN))

@@ -7,14 +7,15 @@ from contextlib import contextmanager
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
-CONCURRENT_DELIVERIES, PING_INTERVAL = 20, 3  # envelopes at once; seconds
-PONG_TIMEOUT = 20.0  # seconds without a pong after which a connection counts as deaf
-RECONNECT_TIMEOUT = 600.0  # seconds without a connection, which the SDK tries to make all the while
-HealthCheck = Callable[[], str]  # "" while it hears; else why it does not
+CONCURRENT_DELIVERIES, PING_INTERVAL = 20, 3  # envelopes handled at once; seconds
+PONG_TIMEOUT = 20.0  # seconds without a pong after which a connection counts as not responding
+RECONNECT_TIMEOUT = 600.0  # seconds without a connection; the SDK tries to reconnect during this time
+HealthCheck = Callable[[], str]  # returns "" while the transport responds, else the problem
 
 
 @contextmanager
 def open_socket_mode(bolt: App, token: str) -> Iterator[HealthCheck]:
+    """Connect, yield the health check, and disconnect at the end."""
     handler = SocketModeHandler(bolt, token, concurrency=CONCURRENT_DELIVERIES, ping_interval=PING_INTERVAL)
 
     def pong() -> float | None:
@@ -31,19 +32,20 @@ def open_socket_mode(bolt: App, token: str) -> Iterator[HealthCheck]:
 def pong_watchdog(
     pong: Callable[[], float | None], connected: Callable[[], bool], clock: Callable[[], float] = time.monotonic
 ) -> HealthCheck:
-    """Whether pongs come: the SDK itself does not notice if the first never did, nor by a clock that is set.
+    """Return a check that fails when pongs stop.
 
-    `pong`: when the SDK heard the last one, by any clock, None before the first of a connection; `clock`: seconds.
+    The SDK misses a first pong that never arrives, and it uses a clock that can be set. `pong`: the time of the last
+    pong by any clock, None before the first one of a connection; `clock`: monotonic seconds.
     """
-    last, since = pong(), clock()
+    last_pong, changed_at = pong(), clock()
 
-    def hears() -> str:
-        nonlocal last, since
+    def find_problem() -> str:
+        nonlocal last_pong, changed_at
         latest_pong = pong()
-        if latest_pong is not None and latest_pong != last:
-            last, since = latest_pong, clock()
-        if clock() - since > (PONG_TIMEOUT if connected() else RECONNECT_TIMEOUT):
-            return "the Socket Mode connection is deaf"
+        if latest_pong is not None and latest_pong != last_pong:
+            last_pong, changed_at = latest_pong, clock()
+        if clock() - changed_at > (PONG_TIMEOUT if connected() else RECONNECT_TIMEOUT):
+            return "the Socket Mode connection does not respond"
         return ""
 
-    return hears
+    return find_problem

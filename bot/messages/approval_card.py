@@ -13,9 +13,10 @@ def approval_card(state: RunState, question: DecisionRequested) -> str:
     if question.candidate is None or question.quorum is None:
         return "Waiting for a decision."
     problem = escape_mrkdwn(question.approval_problem)
+    status = "was not accepted" if state.expired else "is waiting to be accepted"
     parts = (
         f"{sentence(problem)} Nothing was done. Current state:" if problem else "",
-        f"*{escape_mrkdwn(question.candidate.host)} is waiting to be accepted as a manager.*",
+        f"*{escape_mrkdwn(question.candidate.host)} {status} as a manager.*",
         _candidate_text(question.candidate),
         _fault_tolerance(question.quorum),
         _approvals_text(state, question),
@@ -55,7 +56,7 @@ def _fault_tolerance(quorum: Quorum) -> str:
     now = describe(quorum.managers, quorum.tolerance)
     after = describe(quorum.managers_after, quorum.tolerance_after)
     note = " (an even number is no safer than one less)" if quorum.managers_after % 2 == 0 else ""
-    return f"Now {now}. After this {after}{note}."
+    return f"Now {now}. Then {after}{note}."
 
 
 def _approvals_text(state: RunState, question: DecisionRequested) -> str:

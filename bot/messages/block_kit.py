@@ -18,7 +18,7 @@ Refusal = Literal["", "misuse", "denied", "void", "often"]
 
 @dataclass(frozen=True)
 class Message:
-    """Hold a message for Slack.
+    """A message for Slack.
 
     `text` contains everything that `blocks` show, for notifications, screen readers, and old clients.
     """

@@ -104,9 +104,9 @@ def not_saved(reason: str, certain: bool) -> Message:
 def expired(text: str) -> Message:
     """Say that a delivery expired. `text`: the command, "" for a button."""
     subject = f"`/swarm {escape_mrkdwn(truncate(text, MAX_ECHOED))}`" if text else "Your click"
+    next_step = "if it isn't listed, run it again" if text else "if it had no effect, click again"
     return not_found(
-        f"{subject} expired because the bot was down for more than 30 minutes. Check `/swarm status`; if it isn't "
-        "listed, run it again."
+        f"{subject} expired because the bot was down for more than 30 minutes. Check `/swarm status`; {next_step}."
     )
 
 

@@ -26,8 +26,8 @@ WAITING_TEXT = {
     "start_fleet": "planned: start?",
     "resume": "paused",
     "start_containers": "done, but some containers are not running",
-    "stop_store": "done: stop the key-value store?",
-    "remove_store": "done: remove the key-value store?",
+    "stop_store": "done; stop the key-value store?",
+    "remove_store": "done; remove the key-value store?",
 }
 DECLINED_TEXT = {
     "start_containers": "done, but some containers are not running",

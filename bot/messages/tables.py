@@ -14,7 +14,7 @@ SHORT_ID = 12  # characters of a node ID that are shown
 
 @dataclass(frozen=True)
 class Table:
-    """Hold a header and rows of cells, unescaped."""
+    """A header and rows of cells, unescaped."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

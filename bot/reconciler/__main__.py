@@ -1,7 +1,7 @@
-"""`python -m bot.reconciler`: keeps each run's one message true. The only writer of messages in channels.
+"""Run the reconciler: `python -m bot.reconciler` keeps each run's message current. Only it writes to channels.
 
-Level-triggered: it folds all that is known of a run, renders, and edits the message when that differs from what it
-posted last. It has no cursor to lose, and may be killed at any time. A doorbell wakes it, and a tick.
+Level-triggered: it folds all that is known of a run, renders it, and edits the message when the result differs from the
+last post. It keeps no position in a stream, so it can be killed at any time. Wake-ups and a tick start each pass.
 """
 
 import signal
@@ -9,7 +9,6 @@ import sys
 import threading
 import time
 
-import structlog
 from slack_sdk import WebClient
 from slack_sdk.http_retry import RetryHandler
 
@@ -20,46 +19,50 @@ from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.reconciler.revocation import Revocation
-from bot.reconciler.serve import serve
+from bot.reconciler.wake_loop import run_loop
 from bot.runs.store import RunStore
+from bot.settings import Settings
 from imker import audit_log, log, redis_connection, signing
 from imker.audit_log import AuditLog
 from imker.config import ConfigError
 
-TICK_SECONDS = 1.5  # seconds between looks
-SLACK_TIMEOUT = 10  # seconds that Slack may take to answer
-
-logger = structlog.get_logger()
+TICK_SECONDS = 1.5
+SLACK_TIMEOUT = 10  # seconds
 
 
 def main() -> int:
+    """Run until SIGTERM or SIGINT and return the exit status."""
     log.configure_logging()
     try:
         configuration = settings.load()
         redis = redis_connection.connect(configuration.redis_url)
-        key = signing.load_signing_key()
+        runs = RunStore(redis, time.time, signing.load_signing_key())
     except (ConfigError, redis_connection.RedisUnavailable) as error:
         print(error, file=sys.stderr)
         return 2
-    token = configuration.bot_token.get_secret_value()
-    # Without the SDK's own retries: they would post again what was heard, and sleep where others' runs could be told.
-    client = WebClient(
-        token=token, base_url=configuration.api_url, timeout=SLACK_TIMEOUT, retry_handlers=list[RetryHandler]()
-    )
-    stop_requested = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop_requested.set())
-    signal.signal(signal.SIGINT, lambda *_: stop_requested.set())
-    runs = RunStore(redis, time.time, key)
-    record = AuditLog(redis, audit_log.read_audit_key())
-    witness = AuditCheckpoints(client, record, runs, next(iter(configuration.channels), ""))
-    messages, past = (
-        Publisher(runs, client, api_url=configuration.api_url),
-        OrphanedMessages(client, runs, configuration.channels),
-    )
-    revocation = Revocation(configuration, client, runs, AuditRecorder(record))
-    reconciler = Reconciler(runs, messages, witness, past, stops=revocation.stop_if_revoked)
-    serve(reconciler.reconcile_all, redis, stop_requested, TICK_SECONDS)
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    audit = AuditLog(redis, audit_log.read_audit_key())
+    run_loop(_compose(configuration, runs, audit).reconcile_all, redis, stopping, TICK_SECONDS)
     return 0
+
+
+def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconciler:
+    client = WebClient(
+        token=configuration.bot_token.get_secret_value(),
+        base_url=configuration.api_url,
+        timeout=SLACK_TIMEOUT,
+        retry_handlers=list[RetryHandler](),  # the SDK's would post twice after a lost reply, and delay other runs
+    )
+    revocation = Revocation(configuration, client, runs, AuditRecorder(audit))
+    return Reconciler(
+        runs,
+        Publisher(runs, client, api_url=configuration.api_url),
+        AuditCheckpoints(client, audit, runs, next(iter(configuration.channels), "")),
+        OrphanedMessages(client, runs, configuration.channels),
+        stop_if_revoked=revocation.stop_if_revoked,
+    )
 
 
 if __name__ == "__main__":

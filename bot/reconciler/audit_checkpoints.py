@@ -71,35 +71,35 @@ class AuditCheckpoints:
         failpoint("daily.posted")
         return ts
 
-    def post_for_approvals(self, state: RunState, posted: PostedFields) -> None:
-        """Post the alerts and checkpoints of a run. `posted`: what is saved about its message.
+    def post_for_approvals(self, state: RunState, fields: PostedFields) -> None:
+        """Post the alerts and checkpoints of a run. `fields`: what is saved about its message.
 
         A checkpoint waits until the job that the acceptance led to has started: its latest hash covers the decision.
         """
         for job, text in self_approval_alerts(state.record):
-            self._post_in_thread(state, posted, f"alarm {job}", ephemeral(text), {})
+            self._post_in_thread(state, fields, f"alarm {job}", ephemeral(text), {})
         for decision in state.decisions if state.status != "queued" else ():
             if decision.choice == "accept" and (head := self._audit.head()):
-                self._post_in_thread(state, posted, f"head {decision.job}", approval_text(head), _payload(head, ""))
+                self._post_in_thread(state, fields, f"head {decision.job}", approval_text(head), _payload(head, ""))
 
     def _post_in_thread(
-        self, state: RunState, posted: PostedFields, key: str, message: Message, metadata: dict[str, str]
+        self, state: RunState, fields: PostedFields, key: str, message: Message, metadata: dict[str, str]
     ) -> None:
         """Post a message in the run's thread and in the channel, once."""
-        run, channel, thread = state.record.run, state.record.channel, posted.get("ts")
+        run, channel, thread = state.record.run, state.record.channel, fields.get("ts")
         if not thread:
             return
 
         def find() -> str:
-            found = own_messages(self._client, replies(self._client, channel, thread), METADATA)
-            return next((str(reply["ts"]) for reply, payload in found if payload.get("what") == key), "")
+            matches = own_messages(self._client, replies(self._client, channel, thread), METADATA)
+            return next((str(reply["ts"]) for reply, payload in matches if payload.get("what") == key), "")
 
         def send() -> str:
             ts = self._post(channel, message, {"what": key, **metadata}, thread_ts=thread, reply_broadcast=True)
             failpoint("checkpoint.posted")
             return ts
 
-        post_once(posted, partial(self._runs.posted_messages.update, run), key, find, send)
+        post_once(fields, partial(self._runs.posted_messages.update, run), key, find, send)
 
     def _post(self, channel: str, message: Message, metadata: dict[str, str], **more: Any) -> str:
         return post(self._client, channel, message, METADATA, metadata, **more)
@@ -123,7 +123,8 @@ def find_checkpoints(client: WebClient, channel: str) -> list[Head]:
     for parent in parents:
         thread = replies(client, channel, parent)
         own += [reply for reply in thread if reply.get("user") == me and reply["ts"] != parent]
-    return list(dict.fromkeys(head for message in own if (head := _checkpoint_of(payload_of(message, METADATA)))))
+    heads = (_checkpoint_of(payload_of(message, METADATA)) for message in own)
+    return list(dict.fromkeys(filter(None, heads)))
 
 
 def _checkpoint_of(metadata: dict[str, Any]) -> Head | None:

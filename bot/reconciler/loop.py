@@ -10,9 +10,10 @@ from redis.exceptions import RedisError
 from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.messages import fleet_message
-from bot.reconciler import lost_runs
+from bot.messages.block_kit import Message
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import Backoff
+from bot.reconciler.lost_run_recheck import recheck_lost, watch_lost
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.runs.decisions import TamperedRecord, WrittenByNewerVersion
@@ -25,23 +26,20 @@ from imker.failpoints import failpoint
 from imker.redis_errors import unavailable_reason
 
 logger = structlog.get_logger()
-REENQUEUE_AFTER = 5.0  # seconds after which a record without a job is enqueued again
+REENQUEUE_AFTER = 5.0  # seconds without a job and without an event after which a run is enqueued again
 MESSAGE_GONE = ("message_not_found", "cant_update_message", "thread_not_found")
-EDIT_WINDOW_CLOSED = (
-    "edit_window_closed"  # a workspace may not let messages be edited any more: what comes to rest is said anew
-)
-CHECKPOINTS, ORPHANS, LOST_RUNS = (
-    "the record's head",
-    "runs of before",
-    "lost runs",
-)  # what is looked at besides open runs
+EDIT_WINDOW_CLOSED = "edit_window_closed"  # the workspace limits how long messages can be edited
+CHECKPOINTS, ORPHANS, LOST_RUNS = "audit checkpoints", "orphaned messages", "lost runs"  # keys of other tasks than runs
 
-
-Stops = Callable[[RunState, FleetState | None], bool]
+StopIfRevoked = Callable[[RunState, FleetState | None], bool]
 
 
 class Reconciler:
-    """`clock`: UNIX seconds; `stops`: whether a run was just cancelled because of its people's rights."""
+    """Bring every open run's message up to date and start the next hosts of a fleet.
+
+    `clock`: UNIX seconds; `stop_if_revoked`: cancels the run if its users have lost their rights, and returns whether
+    it did.
+    """
 
     def __init__(
         self,
@@ -51,59 +49,59 @@ class Reconciler:
         orphans: OrphanedMessages,
         clock: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
-        stops: Stops = lambda view, fleet: False,
+        stop_if_revoked: StopIfRevoked = lambda state, fleet: False,
     ) -> None:
         self._runs = runs
-        self._messages = publisher
-        self._witness = checkpoints
+        self._publisher = publisher
+        self._checkpoints = checkpoints
         self._orphans = orphans
         self._clock = clock
-        self._patience = backoff or Backoff()
-        self._stops = stops
-        self._open: dict[str, tuple[RunState, PostedFields]] = {}  # as last looked at, and where it was posted
-        self._broken: dict[str, str] = {}  # what could not be looked at, and why: said once
+        self._backoff = backoff or Backoff()
+        self._stop_if_revoked = stop_if_revoked
+        self._open: dict[str, tuple[RunState, PostedFields]] = {}  # by run, as last published
+        self._logged: dict[str, str] = {}  # errors by run or task; each is logged once
 
     def reconcile_all(self, is_leader: Callable[[], bool] = lambda: True) -> None:
-        """Every open run once, while this reconciler `leads`. What fails for one keeps none of the others waiting."""
+        """Reconcile every open run once, while this process leads. An error in one run does not affect the others."""
         self._isolated(self._recheck_lost_runs, LOST_RUNS)
         for run in dict.fromkeys((*self._runs.open_runs(), *self._open)):
             if not is_leader():
                 return
             self._isolated(partial(self._reconcile, run), run)
-        self._isolated(partial(self._with_backoff, self._witness.post_daily, CHECKPOINTS), CHECKPOINTS)
+        self._isolated(partial(self._with_backoff, self._checkpoints.post_daily, CHECKPOINTS), CHECKPOINTS)
         self._isolated(partial(self._with_backoff, self._orphans.mark_lost, ORPHANS), ORPHANS)
 
     def _recheck_lost_runs(self) -> None:
         for run, until in self._runs.lost.all():
-            self._isolated(partial(lost_runs.recheck_lost, self._runs, run, until, self._clock()), run)
+            self._isolated(partial(recheck_lost, self._runs, run, until, self._clock()), run)
 
-    def _isolated(self, work: Callable[[], None], about: str) -> None:
-        """Raises RedisError when Redis is away. What stands there and cannot be read is one run's trouble alone."""
+    def _isolated(self, work: Callable[[], None], key: str) -> None:
+        """Run `work` and log its error once. Raise RedisError only if Redis is unavailable."""
         try:
             work()
         except WrittenByNewerVersion:
-            pass  # the log has it; it stays there for the version that wrote it
+            pass  # already logged; the version that wrote it handles it
         except TamperedRecord as error:
-            if self._broken.get(about) != str(error):
-                logger.warning("forged", about=about, what=str(error))
-            self._broken[about] = str(error)
-        except Exception as failure:
-            if isinstance(failure, RedisError) and unavailable_reason(failure):
+            if self._logged.get(key) != str(error):
+                logger.warning("invalid signature in Redis", about=key, problem=str(error))
+            self._logged[key] = str(error)
+        except Exception as error:
+            if isinstance(error, RedisError) and unavailable_reason(error):
                 raise
-            if self._broken.get(about) != repr(failure):
-                logger.exception("could not look", about=about)
-            self._broken[about] = repr(failure)
+            if self._logged.get(key) != repr(error):
+                logger.exception("could not reconcile", about=key)
+            self._logged[key] = repr(error)
 
     def _with_backoff(self, work: Callable[[], None], key: str) -> None:
-        """Unless it failed just before. Slack's trouble is Slack's alone: the runs go on."""
-        if not self._patience.may_try(key):
+        """Run `work` unless it failed recently. An error of Slack does not stop the run itself."""
+        if not self._backoff.may_try(key):
             return
         try:
             work()
-            self._patience.succeeded(key)
+            self._backoff.succeeded(key)
         except (SlackClientError, OSError, HTTPException) as error:
-            self._patience.failed(key, error)
-            logger.warning("could not report", about=key, error=str(error))
+            self._backoff.failed(key, error)
+            logger.warning("could not publish", about=key, error=str(error))
 
     def _reconcile(self, run: str) -> None:
         record = self._runs.record(run)
@@ -116,63 +114,70 @@ class Reconciler:
             and not self._has_events(run, record.job_count)
         ):
             self._runs.enqueue(record)
-        view = self._runs.run_state(record)
-        fleet = self._runs.fleet_state(view)
-        if self._stops(view, fleet):
-            return None  # the bell rings: the next look shows it
+        state = self._runs.run_state(record)
+        fleet = self._runs.fleet_state(state)
+        if self._stop_if_revoked(state, fleet):
+            return None  # this sends a wake-up; the next pass publishes the result
         if fleet:
             self._advance_fleet(fleet)
-        return self._with_backoff(partial(self._publish, view, fleet), run)
+        return self._with_backoff(partial(self._publish, state, fleet), run)
 
-    def _publish(self, view: RunState, fleet: FleetState | None) -> None:
-        lost_runs.watch_lost(self._runs, view)
-        run, message = view.record.run, fleet_message.render_any(view, fleet)
+    def _publish(self, state: RunState, fleet: FleetState | None) -> None:
+        watch_lost(self._runs, state)
+        run, message = state.record.run, fleet_message.render_any(state, fleet)
         if self._posted_message(run) is None:
             return None
-        has_finished = fleet_status(fleet) == "finished" if fleet else view.status in ("finished", "lost")
-        is_final = has_finished or (fleet is None and view.expired)
+        has_finished = fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost")
+        is_final = has_finished or (fleet is None and state.expired)
         try:
-            is_current = self._messages.publish(view, message, is_final)
+            is_current = self._publisher.publish(state, message, is_final)
             if is_current:
-                self._messages.publish_details(view)
-                self._witness.post_for_approvals(view, self._runs.posted_messages.get(run))
+                self._publisher.publish_details(state)
+                self._checkpoints.post_for_approvals(state, self._runs.posted_messages.get(run))
             if is_current and is_final:
-                self._conclude(view, fleet)
+                self._conclude(state, fleet)
                 return self._close(run)
         except SlackApiError as error:
-            if error_code(error) in MESSAGE_GONE or (
-                error_code(error) == EDIT_WINDOW_CLOSED and (is_final or view.status == "waiting")
-            ):
-                self._open.pop(run, None)
-                return self._runs.posted_messages.delete(run)  # it comes again
-            if error_code(error) not in NEEDS_ADMIN:
-                raise
-            self._messages.notify_requester(view, message, is_final)
-            if is_final:
-                return self._close(run)
-            raise
-        position = self._posted_message(run)
-        if position is not None:
-            self._open[run] = view, position
+            return self._handle_publish_error(error, state, message, is_final)
+        fields = self._posted_message(run)
+        if fields is not None:
+            self._open[run] = state, fields
         return None
 
-    def _posted_message(self, run: str) -> PostedFields | None:
-        """What was posted of it; None when Redis was wiped in the middle of this look, and the next finds no run.
+    def _handle_publish_error(self, error: SlackApiError, state: RunState, message: Message, is_final: bool) -> None:
+        """Post the message again if it cannot be edited, or notify the requester if the channel takes no messages.
 
-        Where somebody deleted or overwrote that alone, this reconciler still knows it.
+        Raise any other error, and one of a channel while the run is open, so that it is tried again.
         """
-        _, last_position = self._open.get(run, (None, PostedFields()))
-        position = self._runs.posted_messages.get(run)
-        if "ts" not in last_position or "ts" in position:
-            return position
+        run, code = state.record.run, error_code(error)
+        window_closed = code == EDIT_WINDOW_CLOSED and (is_final or state.status == "waiting")
+        if code in MESSAGE_GONE or window_closed:
+            self._open.pop(run, None)
+            return self._runs.posted_messages.delete(run)  # the next pass posts it again
+        if code not in NEEDS_ADMIN:
+            raise error
+        self._publisher.notify_requester(state, message, is_final)
+        if not is_final:
+            raise error
+        return self._close(run)
+
+    def _posted_message(self, run: str) -> PostedFields | None:
+        """Return what was posted of the run; None if Redis was wiped during this pass, so that the run is gone.
+
+        If only this was deleted or overwritten in Redis, restore it from memory.
+        """
+        _, remembered = self._open.get(run, (None, PostedFields()))
+        fields = self._runs.posted_messages.get(run)
+        if "ts" not in remembered or "ts" in fields:
+            return fields
         if self._runs.record(run) is None:
             return None
-        self._runs.posted_messages.update(run, **last_position)
-        return last_position
+        self._runs.posted_messages.update(run, **remembered)
+        return remembered
 
-    def _conclude(self, view: RunState, fleet: FleetState | None) -> None:
+    def _conclude(self, state: RunState, fleet: FleetState | None) -> None:
         if fleet:
-            self._messages.upload_report(fleet)
+            self._publisher.upload_report(fleet)
         failpoint("run.closing")
 
     def _close(self, run: str) -> None:
@@ -180,12 +185,12 @@ class Reconciler:
         self._open.pop(run, None)
 
     def _handle_lost_run(self, run: str) -> None:
-        """Redis was wiped. Who watches the run's message is told, if this reconciler knows where that is."""
+        """Mark the message of a run that Redis has lost, if this process knows where it is, and close the run."""
 
         def publish_loss() -> None:
             try:
                 if run in self._open:
-                    self._messages.publish_run_lost(*self._open[run])
+                    self._publisher.publish_run_lost(*self._open[run])
             except SlackApiError as error:
                 if error_code(error) not in (*MESSAGE_GONE, *NEEDS_ADMIN, EDIT_WINDOW_CLOSED):
                     raise
@@ -194,12 +199,12 @@ class Reconciler:
         self._with_backoff(publish_loss, run)
 
     def _advance_fleet(self, fleet: FleetState) -> None:
-        """Begins what may begin: whoever looks next begins the same, and RQ takes each but once."""
-        for leg in hosts_to_start(fleet):
-            self._runs.start(host_run_record(fleet, leg, self._clock()))
+        """Start the hosts that may start. Repeating this is safe: RQ accepts each job once."""
+        for host in hosts_to_start(fleet):
+            self._runs.start(host_run_record(fleet, host, self._clock()))
             failpoint("host.started")
-        for view, decision in decisions_from_hold(fleet):
-            self._runs.decide(view.record, decision)
+        for host_state, decision in decisions_from_hold(fleet):
+            self._runs.decide(host_state.record, decision)
 
     def _has_events(self, run: str, job: int) -> bool:
         return self._runs.event_log(run).has_job(job)

@@ -1,6 +1,6 @@
-"""Messages of runs that a wiped Redis had lost before this reconciler began: looked for in the channels, told once.
+"""Mark the messages of runs that Redis lost before this reconciler started.
 
-In: the channels, newest messages first. Out: an edit of each that says of itself that it goes on, and has no record.
+In: the channels' messages of the last day. Out: an edit of each message of an open run that has no record anymore.
 """
 
 import time
@@ -19,11 +19,11 @@ from bot.runs.store import RunStore
 from bot.slack.history import edit, history, own_messages
 
 log = structlog.get_logger()
-UNREADABLE_CHANNEL = 200  # Slack's status when it answers with a no, which asking again does not change
+REJECTED = 200  # HTTP status of an error that trying again does not change, such as channel_not_found
 
 
 class OrphanedMessages:
-    """`channels`: still to be looked through; `clock`: UNIX seconds."""
+    """`channels`: still to be searched; `clock`: UNIX seconds."""
 
     def __init__(
         self, client: WebClient, runs: RunStore, channels: Iterable[str], clock: Callable[[], float] = time.time
@@ -34,31 +34,32 @@ class OrphanedMessages:
         self._clock = clock
 
     def mark_lost(self) -> None:
-        """Once, the last day. Raises what the client raises; asked again, it goes on with that channel."""
+        """Search each channel once. Raise what the client raises; the next call continues with that channel."""
         while self._channels:
             try:
                 self._search(self._channels[0])
             except SlackApiError as error:
-                if error.response.status_code != UNREADABLE_CHANNEL:
+                if error.response.status_code != REJECTED:
                     raise
-                log.warning("could not look for runs of before", channel=self._channels[0], error=str(error))
+                log.warning("could not search for lost runs", channel=self._channels[0], error=str(error))
             self._channels.pop(0)
 
     def _search(self, channel: str) -> None:
         messages = list(history(self._client, channel, self._clock() - DAY))
-        for message, closed in own_messages(self._client, messages, METADATA):
-            metadata = {name: str(value) for name, value in closed.items()}
+        for message, payload in own_messages(self._client, messages, METADATA):
+            metadata = {name: str(value) for name, value in payload.items()}
             if metadata.get("over") == "no" and self._is_lost(metadata.get("run", "")):
-                self._update_message(channel, str(message["ts"]), metadata)
+                self._mark(channel, str(message["ts"]), metadata)
 
-    def _update_message(self, channel: str, ts: str, told: dict[str, str]) -> None:
-        """One that Slack does not let be edited keeps no other from being found."""
+    def _mark(self, channel: str, ts: str, metadata: dict[str, str]) -> None:
+        """Edit the message. One that can no longer be edited does not stop the search."""
+        message = run_message.run_lost_message(metadata)
         try:
-            edit(self._client, channel, ts, run_message.run_lost_message(told), METADATA, {**told, "over": "yes"})
-        except SlackApiError as refused:
-            if refused.response.status_code != UNREADABLE_CHANNEL:
+            edit(self._client, channel, ts, message, METADATA, {**metadata, "over": "yes"})
+        except SlackApiError as error:
+            if error.response.status_code != REJECTED:
                 raise
-            log.warning("could not say that a run is forgotten", channel=channel, ts=ts, error=str(refused))
+            log.warning("could not mark a message as lost", channel=channel, ts=ts, error=str(error))
 
     def _is_lost(self, run: str) -> bool:
         with suppress(TamperedRecord):

@@ -20,17 +20,17 @@ class PostResult(NamedTuple):
 
 
 def post_once(
-    posted: PostedFields, save: Callable[..., None], key: str, find: Callable[[], str], send: Callable[[], str]
+    fields: PostedFields, save: Callable[..., None], key: str, find: Callable[[], str], send: Callable[[], str]
 ) -> PostResult:
     """Post what `key` names, unless it was posted before.
 
-    `posted`: the fields of the run as saved; `save`: writes such fields; `find`: the value in Slack, "" if it is not
+    `fields`: the fields of the run as saved; `save`: writes such fields; `find`: the value in Slack, "" if it is not
     there; `send`: posts it. Raises what these raise; calling again is safe.
     """
-    if key in posted:
-        return PostResult(posted[key], False)
+    if key in fields:
+        return PostResult(fields[key], False)
     attempt = f"{key} tried"
-    result = try_once(posted.was_tried(attempt), lambda tried: save(**{attempt: "1" if tried else ""}), find, send)
+    result = try_once(fields.was_tried(attempt), lambda tried: save(**{attempt: "1" if tried else ""}), find, send)
     save(**{key: result.value})
     return result
 
@@ -39,8 +39,8 @@ def try_once(
     was_tried: bool, mark: Callable[[bool], None], find: Callable[[], str], send: Callable[[], str]
 ) -> PostResult:
     """Find the result of an earlier attempt, or send. `mark`: saves whether an attempt may have reached Slack."""
-    if was_tried and (found := find()):
-        return PostResult(found, False)
+    if was_tried and (value := find()):
+        return PostResult(value, False)
     mark(True)
     try:
         return PostResult(send(), True)

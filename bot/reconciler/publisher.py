@@ -61,14 +61,14 @@ class Publisher:
         """
         run = state.record.run
         digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
-        posted = self._posted_messages.get(run)
-        if "ts" in posted and posted.get("digest") == digest:
+        fields = self._posted_messages.get(run)
+        if "ts" in fields and fields.get("digest") == digest:
             return True
         if not is_final and self._clock() - self._edited_at.get(run, 0) < MIN_EDIT_INTERVAL:
             return False
         self._edited_at[run] = self._clock()
         ts, is_new = post_once(
-            posted,
+            fields,
             partial(self._posted_messages.update, run),
             "ts",
             lambda: self._find_message(state.record),
@@ -82,8 +82,8 @@ class Publisher:
     def _find_message(self, record: RunRecord) -> str:
         """Return the ts of this run's message, "" if it is not in the channel."""
         messages = history(self._client, record.channel, record.requested_at - MAX_CLOCK_SKEW)
-        found = own_messages(self._client, messages, METADATA)
-        return next((str(message["ts"]) for message, payload in found if payload.get("run") == record.run), "")
+        matches = own_messages(self._client, messages, METADATA)
+        return next((str(message["ts"]) for message, payload in matches if payload.get("run") == record.run), "")
 
     def _send(self, record: RunRecord, message: Message, is_final: bool) -> str:
         def send(fitting: Message) -> str:
@@ -105,11 +105,11 @@ class Publisher:
 
     def publish_details(self, state: RunState) -> None:
         """Post each detail once in the message's thread."""
-        posted = self._posted_messages.get(state.record.run)
-        if thread := posted.get("ts"):
+        fields = self._posted_messages.get(state.record.run)
+        if thread := fields.get("ts"):
             for key, detail in state.details:
                 post_once(
-                    posted,
+                    fields,
                     partial(self._posted_messages.update, state.record.run),
                     f"detail:{key}",
                     partial(self._find_reply, state.record.channel, thread, key),
@@ -126,8 +126,8 @@ class Publisher:
 
     def _find_reply(self, channel: str, thread: str, key: str) -> str:
         """Return the ts of this detail, "" if it is not in the thread."""
-        found = own_messages(self._client, replies(self._client, channel, thread), METADATA)
-        return next((str(message["ts"]) for message, payload in found if payload.get("detail") == key), "")
+        matches = own_messages(self._client, replies(self._client, channel, thread), METADATA)
+        return next((str(message["ts"]) for message, payload in matches if payload.get("detail") == key), "")
 
     def notify_requester(self, state: RunState, message: Message, is_final: bool) -> None:
         """Tell the requester privately that the channel takes no messages: when this is first found, and at the end.
@@ -144,10 +144,10 @@ class Publisher:
         if url := accepted_url(url, self._api_url):
             WebhookClient(url).send(text=NO_ACCESS + message.text, response_type="ephemeral")
 
-    def publish_run_lost(self, state: RunState, posted: dict[str, str]) -> None:
-        """Say that Redis has lost this run. `posted`: where its message was, if there was one."""
+    def publish_run_lost(self, state: RunState, fields: dict[str, str]) -> None:
+        """Say that Redis has lost this run. `fields`: where its message was, if there was one."""
         message = run_message.run_lost_message(metadata_of(state.record, is_final=True))
-        if ts := posted.get("ts"):
+        if ts := fields.get("ts"):
             self._edit(state.record, ts, message, True)
         else:
             self._send(state.record, message, True)
@@ -158,15 +158,15 @@ class Publisher:
         A fleet has a second outcome when a host that was reported as lost finishes after all.
         """
         record = fleet.run.record
-        posted = self._posted_messages.get(record.run)
-        thread = posted.get("ts")
+        fields = self._posted_messages.get(record.run)
+        thread = fields.get("ts")
         if fleet.start is None or not thread:
             return
         key = f"report {hashlib.sha256(repr(outcome(fleet)).encode()).hexdigest()[:8]}"
-        is_correction = any(field.startswith("report ") for field in posted if field not in (key, f"{key} tried"))
+        is_correction = any(field.startswith("report ") for field in fields if field not in (key, f"{key} tried"))
         name = f"imker-{record.run}-corrected.md" if is_correction else f"imker-{record.run}.md"
         post_once(
-            posted,
+            fields,
             partial(self._posted_messages.update, record.run),
             key,
             lambda: self._find_file(record.channel, thread, name),
@@ -181,8 +181,8 @@ class Publisher:
     def _find_file(self, channel: str, thread: str, name: str) -> str:
         """Return the file's name if the bot has uploaded it to the thread, else ""."""
         me = self._client.auth_test()["user_id"]
-        own = (reply for reply in replies(self._client, channel, thread) if reply.get("user") == me)
-        names = (file.get("name") for reply in own for file in reply.get("files") or [])
+        replies_of_bot = (reply for reply in replies(self._client, channel, thread) if reply.get("user") == me)
+        names = (file.get("name") for reply in replies_of_bot for file in reply.get("files") or [])
         return name if name in names else ""
 
 

@@ -1,6 +1,6 @@
-"""Stop the runs of people who no longer have the right to them, after the step that is running.
+"""Cancel the runs of users who have lost the right to them. A running step finishes first.
 
-In: a run as it stands, the rights, and what Slack says of a person. Out: a cancel, signed and in the record.
+In: a run's state, the rights, and users in Slack. Out: a signed cancel, recorded in the audit log.
 """
 
 import time
@@ -29,89 +29,89 @@ from imker.protocol.events import DecisionRequested
 from imker.protocol.version import CHANGES_QUEUE
 
 log = structlog.get_logger()
-RECHECK_AFTER = 30.0  # seconds until Slack is asked again who somebody is, when it did not say
+RECHECK_AFTER = 30.0  # seconds until the next try after Slack did not return a user
 
 
 class Revocation:
-    """`clock`: UNIX seconds; `since`: seconds, monotonic."""
+    """`clock`: UNIX seconds; `monotonic`: monotonic seconds."""
 
     def __init__(
         self,
         settings: Settings,
         client: WebClient,
         runs: RunStore,
-        minutes: AuditRecorder,
+        audit: AuditRecorder,
         clock: Callable[[], float] = time.time,
-        since: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._client = client
-        self._people = UserDirectory(client, settings.rights.groups, since)
+        self._users = UserDirectory(client, settings.rights.groups, monotonic)
         self._runs = runs
-        self._minutes = minutes
+        self._audit = audit
         self._clock = clock
-        self._since = since
+        self._monotonic = monotonic
         self._team = settings.team
-        self._not_before: dict[str, float] = {}
+        self._retry_at: dict[str, float] = {}  # by user
 
-    def stop_if_revoked(self, view: RunState, fleet: FleetState | None) -> bool:
-        """Return whether the run was cancelled just now. Until Slack says who somebody is, it goes on."""
-        if not (is_running(view) if fleet is None or fleet.start is None else fleets.is_running(fleet)):
+    def stop_if_revoked(self, state: RunState, fleet: FleetState | None) -> bool:
+        """Return whether the run was cancelled just now. While Slack does not return a user, the run continues."""
+        if not (is_running(state) if fleet is None or fleet.start is None else fleets.is_running(fleet)):
             return False
-        held = self._runs.current_hold(view.record.run)
-        if held and held.action == "cancel":
+        hold = self._runs.current_hold(state.record.run)
+        if hold and hold.action == "cancel":
             return False
-        why = self._find_problem(view, fleet)
-        if why:
-            self._cancel(view, fleet, why)
-        return bool(why)
+        reason = self._find_problem(state, fleet)
+        if reason:
+            self._cancel(state, fleet, reason)
+        return bool(reason)
 
-    def _find_problem(self, view: RunState, fleet: FleetState | None) -> str:
+    def _find_problem(self, state: RunState, fleet: FleetState | None) -> str:
         rights, channels = self._settings.rights, self._settings.channels
-        for backer in backers(view.record, self._answered_question(view, fleet)):
+        for backer in backers(state.record, self._answered_question(state, fleet)):
             actor = self._actor(backer.user)
-            why = find_problem(rights, channels, actor, view.record, backer) if actor else ""
-            if why:
-                return why
+            problem = find_problem(rights, channels, actor, state.record, backer) if actor else ""
+            if problem:
+                return problem
         return ""
 
-    def _answered_question(self, view: RunState, fleet: FleetState | None) -> DecisionRequested | None:
-        """The question that the current job follows from; None for the first job, and when the question is gone."""
+    def _answered_question(self, state: RunState, fleet: FleetState | None) -> DecisionRequested | None:
+        """Return the question that led to the current job; None for the first job, or if the question is gone."""
         if fleet and fleet.start:
-            return view.question
+            return state.question
         with suppress(TamperedRecord):
-            return self._runs.answered_question(view.record)
+            return self._runs.answered_question(state.record)
         return None
 
     def _actor(self, user: str) -> Actor | None:
-        """None while Slack does not say who it is."""
-        if self._since() < self._not_before.get(user, 0.0):
+        """Return the user; None while Slack does not return it."""
+        if self._monotonic() < self._retry_at.get(user, 0.0):
             return None
         try:
             self._team = self._team or str(self._client.auth_test()["team_id"])
-            actor = self._people.fetch_actor(user, self._team, fresh=False)
+            actor = self._users.fetch_actor(user, self._team, fresh=False)
         except (SlackClientError, OSError, HTTPException):
             actor = None
         if actor is None or not is_known(actor):
-            self._not_before[user] = self._since() + RECHECK_AFTER
+            self._retry_at[user] = self._monotonic() + RECHECK_AFTER
         return actor
 
-    def _cancel(self, view: RunState, fleet: FleetState | None, why: str) -> None:
-        record, now = view.record, self._clock()
-        log.warning("cancelled", run=record.run, why=why)
-        with suppress(AuditLogBroken):  # what stops a run needs no record to be whole
-            self._minutes.run_stopped(record, why)
-        if view.status == "waiting" and view.question and not (fleet and fleet.start):
-            self._runs.decide(record, Decision(record.job_count, "cancel", "", now, view.question.fingerprint, why))
+    def _cancel(self, state: RunState, fleet: FleetState | None, reason: str) -> None:
+        record, now = state.record, self._clock()
+        log.warning("cancelled a run whose user lost the right to it", run=record.run, reason=reason)
+        with suppress(AuditLogBroken):  # a cancel takes effect even if it cannot be recorded
+            self._audit.run_stopped(record, reason)
+        if state.status == "waiting" and state.question and not (fleet and fleet.start):
+            self._runs.decide(record, Decision(record.job_count, "cancel", "", now, state.question.fingerprint, reason))
         else:
-            self._runs.hold(record.run, Hold("cancel", "", now, why))
+            self._runs.hold(record.run, Hold("cancel", "", now, reason))
 
 
-def is_running(view: RunState) -> bool:
-    """Return whether the run changes a host, or would after an answer. A fleet's hosts stop with their fleet."""
-    record = view.record
+def is_running(state: RunState) -> bool:
+    """Return whether the run changes a host, or would after a decision. The hosts of a fleet stop with their fleet."""
+    record = state.record
     if record.parent_run:
         return False
-    if view.status == "waiting" and view.question:
-        return view.question.question in USES and current_decision(view) is None
-    return view.status in ("queued", "running") and queue_for(record.command) == CHANGES_QUEUE
+    if state.status == "waiting" and state.question:
+        return state.question.question in USES and current_decision(state) is None
+    return state.status in ("queued", "running") and queue_for(record.command) == CHANGES_QUEUE

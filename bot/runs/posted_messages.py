@@ -1,7 +1,7 @@
 """Store where each run's message is in Slack, and which parts of it were posted.
 
 An attempt is recorded before each first post, because a process that continues after a crash cannot know whether Slack
-received it. Each field is signed for its place, so that nobody without the key can suppress a message.
+received it. Each field is signed for its place, so that a message cannot be suppressed without the key.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Store run records, the indexes of runs, and response URLs in Redis.
 
-A run's record is written once, and so is each decision, under its own key. Every value is signed, so nothing that
-somebody else writes to Redis counts as a command.
+A run's record is written once, and so is each decision, under its own key. Every value is signed, so a
+value that others write to Redis is never taken for a command.
 """
 
 import uuid

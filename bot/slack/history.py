@@ -1,4 +1,4 @@
-"""Messages with a mark in their metadata: posted, and looked up before one is posted again whose reply was lost."""
+"""Post and edit messages with metadata, and find them again by it."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -8,16 +8,17 @@ from slack_sdk import WebClient
 
 from bot.messages.block_kit import Message
 
-MAX_PAGES, PAGE_SIZE = 20, 200  # of a channel's history or a thread, that are looked through
+MAX_PAGES, PAGE_SIZE = 20, 200  # of a channel or a thread that are searched; messages
 
 
 def post(client: WebClient, channel: str, message: Message, kind: str, payload: dict[str, str], **more: Any) -> str:
-    """Its ts. `kind` and `said`: what `payload` finds in it again; `more`: of Slack's own arguments."""
+    """Post a message and return its ts. `kind`, `payload`: its metadata; `more`: other arguments of the method."""
     reply = client.chat_postMessage(channel=channel, **_arguments(message, kind, payload), **more)
     return str(reply["ts"])
 
 
 def edit(client: WebClient, channel: str, ts: str, message: Message, kind: str, payload: dict[str, str]) -> None:
+    """Replace a message and its metadata."""
     client.chat_update(channel=channel, ts=ts, **_arguments(message, kind, payload))
 
 
@@ -27,19 +28,19 @@ def _arguments(message: Message, kind: str, payload: dict[str, str]) -> dict[str
 
 
 def history(client: WebClient, channel: str, oldest: float = 0) -> Iterator[dict[str, Any]]:
-    """Newest first; a page is asked for when the one before is read. `oldest`: UNIX seconds."""
+    """Yield a channel's messages, newest first, page by page. `oldest`: UNIX seconds."""
     return _pages(partial(client.conversations_history, channel=channel, oldest=str(oldest) if oldest else None))
 
 
 def replies(client: WebClient, channel: str, ts: str) -> Iterator[dict[str, Any]]:
-    """What is in a thread, and what it answers."""
+    """Yield a thread's first message and its replies, page by page."""
     return _pages(partial(client.conversations_replies, channel=channel, ts=ts))
 
 
-def _pages(ask: Callable[..., Any]) -> Iterator[dict[str, Any]]:
+def _pages(request: Callable[..., Any]) -> Iterator[dict[str, Any]]:
     cursor = None
     for _ in range(MAX_PAGES):
-        page = ask(cursor=cursor, include_all_metadata=True, limit=PAGE_SIZE)
+        page = request(cursor=cursor, include_all_metadata=True, limit=PAGE_SIZE)
         yield from page["messages"]
         cursor = (page.get("response_metadata") or {}).get("next_cursor")
         if not cursor:
@@ -49,22 +50,22 @@ def _pages(ask: Callable[..., Any]) -> Iterator[dict[str, Any]]:
 def own_messages(
     client: WebClient, messages: Iterable[dict[str, Any]], kind: str
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Yield each message of the bot's own with metadata of this kind, and what that says.
+    """Yield each of the bot's own messages with metadata of this kind, and the payload.
 
-    Any app can post such metadata into the channel. Slack is asked who the bot is only when something is found.
+    Other apps can post the same metadata, so the author is checked. The bot's ID is requested only if it is needed.
     """
     me = ""
     for message in messages:
-        if said := payload_of(message, kind):
+        if payload := payload_of(message, kind):
             me = me or str(client.auth_test()["user_id"])
             if message.get("user") == me:
-                yield message, said
+                yield message, payload
 
 
 def payload_of(message: dict[str, Any], kind: str) -> dict[str, Any]:
-    """What is in a message's metadata of this kind, whoever posted it; nothing if there is none."""
+    """Return the payload of a message's metadata of this kind, {} if there is none. Does not check the author."""
     metadata = message.get("metadata")
     if not isinstance(metadata, dict) or metadata.get("event_type") != kind:
         return {}
-    said = metadata.get("event_payload")
-    return said if isinstance(said, dict) else {}
+    payload = metadata.get("event_payload")
+    return payload if isinstance(payload, dict) else {}

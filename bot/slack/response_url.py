@@ -1,4 +1,4 @@
-"""Decide whether a `response_url` is one of Slack's, so that nothing in Redis makes the bot post elsewhere. Pure."""
+"""Check that a `response_url` belongs to Slack, so that no value in Redis makes the bot post elsewhere. Pure."""
 
 import re
 from urllib.parse import SplitResult, urlsplit
@@ -7,9 +7,9 @@ HOOKS_HOST = "https://hooks.slack.com"
 
 
 def accepted_url(url: str, api_url: str) -> str:
-    """Return the URL if it is at hooks.slack.com or where the API is, else "".
+    """Return the URL if it is on hooks.slack.com or on the API's host, else "".
 
-    `api_url`: as SLACK_API_URL; at https://slack-gov.com/api/ its hooks.slack-gov.com is accepted too.
+    `api_url`: SLACK_API_URL; with https://slack-gov.com/api/, hooks.slack-gov.com is accepted too.
     """
     api = _origin(api_url)
     hooks = (api[0], f"hooks.{api[1]}", api[2]) if api else None
@@ -17,7 +17,7 @@ def accepted_url(url: str, api_url: str) -> str:
 
 
 def _origin(url: str) -> tuple[str, str, int | None] | None:
-    """Return scheme, host and port; None for what another reader of URLs might understand differently."""
+    """Return scheme, host, and port; None if another URL parser could read the URL differently."""
     if not re.fullmatch(r"[!-~]+", url) or "\\" in url:
         return None
     try:

@@ -28,7 +28,7 @@ START_TTL = 7 * DAY
 
 @dataclass(frozen=True)
 class HostState:
-    """Hold one host of a fleet. `run` is the host's own run, None before it started."""
+    """A host of a fleet. `run` is the host's own run, None before it started."""
 
     plan: HostPlan
     run: RunState | None
@@ -41,7 +41,7 @@ class HostState:
 
 @dataclass(frozen=True)
 class FleetState:
-    """Hold a fleet's migration.
+    """A fleet's migration.
 
     `run`: the fleet's own run. `start`: the decision that started it. `hold`: the latest pause, resume, or cancel.
     """
@@ -171,7 +171,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def _why_incomplete(fleet: FleetState) -> tuple[str, str]:
-    """Return the reason, and the user who cancelled, "" if nobody did."""
+    """Return the reason, and the user who cancelled, "" after a failure or an expired start."""
     failures = [f"{host.plan.host}: {_reason(host.run)}" for host in fleet.with_status("failed", "cancelled")]
     if failures:
         return "; ".join(failures), ""

@@ -6,7 +6,7 @@ from typing import Literal
 from bot.records import Choice
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState
-from bot.state.run_state import RunState
+from bot.state.run_state import RunState, RunStatus
 from imker.protocol.commands import Command, MigrateAll, queue_for
 from imker.protocol.version import READS_QUEUE
 
@@ -16,6 +16,13 @@ CONFIRMATIONS: dict[HoldAction, str] = {
     "pause": "Run `{run}` pauses after the current step. To resume it, type `/swarm resume {run}`.",
     "cancel": "Run `{run}` is cancelled after the current step. Completed steps are kept.",
     "resume": "Run `{run}` continues.",
+}
+WHY_NOT: dict[RunStatus, str] = {
+    "queued": "it has not started yet",
+    "running": "it is running",
+    "waiting": "it is waiting for a decision",
+    "finished": "it has finished",
+    "lost": "it is lost",
 }
 PARTICIPLES: dict[HoldAction, str] = {"pause": "paused", "resume": "resumed", "cancel": "cancelled"}
 
@@ -74,7 +81,7 @@ def confirmation(run: str, action: RunAction) -> str:
 def _resolve_run(state: RunState, action: HoldAction) -> SetHold | Rejected:
     run = state.record.run
     if state.status not in ("queued", "running") or action == "resume":
-        return _reject(run, action, "it has finished" if state.status == "finished" else f"it is {state.status}")
+        return _reject(run, action, WHY_NOT[state.status])
     if not _changes_host(state.record.command):
         return _reject(run, action, "it changes nothing and ends soon")
     return SetHold(action, confirmation(run, action))

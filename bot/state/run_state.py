@@ -37,7 +37,7 @@ RunStatus = Literal["queued", "running", "waiting", "finished", "lost"]
 
 @dataclass(frozen=True)
 class StepState:
-    """Hold one step of a run's plan.
+    """A step of a run's plan.
 
     `started_at` and `ended_at`: UNIX seconds, None before the step starts or ends. `note`: its latest output line.
     """
@@ -54,7 +54,7 @@ class StepState:
 
 @dataclass(frozen=True)
 class RunState:
-    """Hold everything that a message shows of a run.
+    """Everything that a message shows of a run.
 
     `now` and `finished_at`: UNIX seconds. `details` have keys, so that each is posted once. `expired`: the open
     question can no longer be accepted. `other_protocol`: a protocol version that some events use and the bot does not
@@ -86,7 +86,7 @@ def fold(
     """Return the run's current state.
 
     `job_status` is RQ's status of the last job: a job that crashes emits no last event. `now`: UNIX seconds. `at`: the
-    same time by a clock that nobody can set. Without it no question expires.
+    same time by a clock that cannot be set. Without it no question expires.
     """
     ordered = sorted(
         {(event.job, event.number): event for event in log.events}.values(), key=lambda e: (e.job, e.number)

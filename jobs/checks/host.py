@@ -18,7 +18,7 @@ CLOCK_WARN, CLOCK_BLOCK = 5.0, 3000.0  # seconds; swarm mode backdates node cert
 LOW_DISK, NO_DISK = 2 * 2**30, 500 * 2**20  # bytes that images and a package upgrade need
 EXPIRY_WARN = 30 * 24 * 3600.0  # seconds of warning before a certificate expires
 OVERLAY_MTU = 1500  # bytes; overlay networks use 1450 of it
-OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (29.3 again: 1.40)"}  # Engine -> the oldest API version it accepts
+OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (1.40 since 29.3)"}  # Engine -> the oldest API version it accepts
 DEFAULT_ADDRESS_POOL = "10.0.0.0/8"  # the default of swarm mode
 
 
@@ -174,7 +174,7 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
 
 
 def _check_engine_changes(facts: HostFacts, target_version: str) -> Iterator[Finding]:
-    """What the new Engine does otherwise for containers that are all right."""
+    """Mention what the new Engine changes for containers that pass all other checks."""
     major = int((parse_engine_version(target_version) or "0").split(".")[0])
     oldest = next((api for first, api in sorted(OLDEST_API_SINCE.items(), reverse=True) if major >= first), "")
     driving = [container.name for container in facts.containers if container.mounts_docker_socket]

@@ -25,10 +25,10 @@ def check_swarm(
 
 def _check_unreachable_hosts(host: Host, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
     """Warn before a swarm is initialized while hosts are unreachable, as one of them may manage a swarm already."""
-    silent = [name for name in swarm.unreachable if name != host.name]
-    if not silent or InitSwarm() not in steps:
+    unreachable = [name for name in swarm.unreachable if name != host.name]
+    if not unreachable or InitSwarm() not in steps:
         return ()
-    text = f"unreachable: {', '.join(silent)}; if one of them manages a swarm, this would start a second swarm"
+    text = f"unreachable: {', '.join(unreachable)}; if one of them manages a swarm, this would start a second swarm"
     return (
         Finding(
             "no swarm elsewhere",

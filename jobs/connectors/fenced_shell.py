@@ -97,9 +97,9 @@ class FencedShell:
 FENCE_FILE = "/var/lib/imker/fence"  # the token of the latest run that may change this host
 BUSY_EXIT, SUPERSEDED_EXIT, BROKEN_EXIT = 75, 76, 77  # exit codes of the script itself
 # The script runs a command with the token $2 $3 $4 (number, run, since) if the host has seen no number as high from
-# another run. It holds a file lock until the command ends, so that commands of two runs never overlap, even after a lost
-# connection. $5: seconds to wait for that lock. Text that is not a number counts as 0. A number above the maximum is
-# rejected, as `[` would fail on it and a lower token would replace it.
+# another run. It holds a file lock until the command ends, so that commands of two runs never overlap, even after a
+# lost connection. $5: seconds to wait for that lock. Text that is not a number counts as 0. A number above the maximum
+# is rejected, as `[` would fail on it and a lower token would replace it.
 FENCE_SCRIPT = f"""
 set -e
 umask 022; mkdir -p -- "${{1%/*}}"; exec 9<"${{1%/*}}"

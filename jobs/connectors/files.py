@@ -18,8 +18,8 @@ cp -p -- "$1" "$1.imker-$2"
 umask 022; mkdir -p -- "${3%/*}"; echo "$1.imker-$2" >> "$3"
 """
 APPEND_SCRIPT = 'set -e; umask 022; mkdir -p -- "${1%/*}"; printf "%s\\n" "$2" >> "$1"'
-# Write a temporary file, then move it: a reader sees the old or the new text, never a part. Mode and owner are kept, and
-# set before the text is written. A symbolic link stays a link.
+# Write a temporary file, then move it: a reader sees the old or the new text, never a part. Mode and owner are kept,
+# and set before the text is written. A symbolic link stays a link.
 WRITE_SCRIPT = """
 set -e
 umask 022; mkdir -p -- "$(dirname -- "$1")"

@@ -157,7 +157,7 @@ def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unrea
         return Unreachable(
             f"{host.name}'s SSH host key differs from the one in {known_hosts.name}",
             host=host.name,
-            hint="If the host was reinstalled, check its key on its console and replace the line. If not, do not connect.",
+            hint="If the host was reinstalled, check its key on its console and replace the line. If not, ask why.",
             check="host key",
         )
     if "not found in known_hosts" in str(error):
@@ -172,8 +172,8 @@ def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unrea
         return Unreachable(
             f"{host.name} refuses {host.ssh_user}'s SSH key",
             host=host.name,
-            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}. If an RSA key is already there, "
-            "use an Ed25519 key: OpenSSH before 7.2 does not support today's RSA signatures.",
+            hint=f"Add the public key to {host.ssh_user}'s authorized_keys on {host.name}. If it is an RSA key that is "
+            "already there, use an Ed25519 key: OpenSSH before 7.2 does not support today's RSA signatures.",
             check="SSH",
         )
     return Unreachable(

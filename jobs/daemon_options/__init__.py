@@ -1,4 +1,4 @@
-"""The daemon's options, wherever they stand: read, cleaned of the classic Swarm, put back, shown. Pure, no I/O."""
+"""Read, rewrite, merge, and diff the Docker daemon's options, in all files that they come from. Pure."""
 
 from jobs.daemon_options.diff import diff
 from jobs.daemon_options.effective import argv, config_file, effective, listens_tcp

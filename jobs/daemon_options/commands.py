@@ -1,6 +1,6 @@
-"""Every text that gives the daemon options: a unit's ExecStart and Environment, an environment file's variables. Pure.
+"""Parse every place that gives the daemon options: ExecStart and Environment of a unit, environment files. Pure.
 
-In: a file's text. Out: its commands, as words that know where they stand.
+In: a file's text. Out: its commands, as words with their position in the file.
 """
 
 import re
@@ -19,7 +19,7 @@ SHELL = re.compile(r"(ba|da|k|z)?sh")
 
 @dataclass(frozen=True)
 class Command:
-    """`name`: ExecStart or a variable's; `at`: where it begins in the file; the words are those of `outer`."""
+    """A command or a variable. `name`: ExecStart or the variable's name; `at`: position in the file."""
 
     name: str
     outer: MappedText
@@ -28,23 +28,24 @@ class Command:
 
     @property
     def program(self) -> str:
-        """Its last part, "" for a variable: "docker", "dockerd", or what else starts the daemon."""
+        """Return the program's name without its folder, such as "docker" or "dockerd", "" for a variable."""
         path = self.words[0].text if self.name == EXEC and self.words else ""
         return PREFIX.sub("", path, count=1).rsplit("/", 1)[-1]
 
     @property
     def first(self) -> int:
-        """The first word that is an option, or the verb."""
+        """Return the number of the first word after the program's name."""
         has_name_argument = bool(self.program) and "@" in PREFIX.match(self.words[0].text)[0]  # type: ignore[index]
         return (2 if has_name_argument else 1) if self.program else 0
 
     @property
     def flags(self) -> tuple[Flag, ...]:
+        """Return the flags of the command."""
         return tuple(flags([word.text for word in self.words], self.first))
 
     @property
     def verb(self) -> int | None:
-        """The word that makes a daemon of `docker`, as before 1.12 there was no dockerd; flags may stand before it."""
+        """Return the number of the word "daemon" or "-d" of `docker`, as used before 1.12, None if there is none."""
         if self.program != "docker":
             return None
         if self._plain:
@@ -53,43 +54,44 @@ class Command:
 
     @property
     def options(self) -> tuple[Word, ...]:
-        """Its words without program and verb; () when another program makes something else of them."""
-        if not (self.program in ("", "dockerd") or self.verb is not None or self._handed_on):
+        """Return the words without program and verb. () if the program does not pass them to the daemon."""
+        if not (self.program in ("", "dockerd") or self.verb is not None or self._is_wrapper):
             return ()
         return tuple(word for at, word in enumerate(self.words) if at >= self.first and at != self.verb)
 
     @property
     def _plain(self) -> tuple[int, ...]:
-        """The words that are neither options nor variables."""
+        """Return the numbers of the words that are neither flags nor variables."""
         flag_positions = {at for flag in self.flags for at in range(flag.first, flag.last + 1)}
         after = range(self.first, len(self.words))
         return tuple(at for at in after if at not in flag_positions and self.words[at].text[:1] != "$")
 
     @property
-    def _handed_on(self) -> bool:
-        """A script in the daemon's place, which is given nothing but options, starts it with them."""
+    def _is_wrapper(self) -> bool:
+        """Return whether the program is a wrapper script: it gets only options and passes them to the daemon."""
         return self.program != "docker" and not self._plain and not SHELL.fullmatch(self.program)
 
 
 def is_unit(text: str) -> bool:
+    """Return whether the text is a systemd unit, not an environment file."""
     return bool(re.search(r"^[ \t]*\[\w+\]", text, re.MULTILINE))
 
 
 def commands(text: str) -> tuple[Command, ...]:
-    """An empty ExecStart is one without words: it resets those before it."""
+    """Return the commands of a file. An empty ExecStart, which resets the earlier ones, has no words."""
     if not is_unit(text):
-        return tuple(_variable(place.name, place.value, place.start) for place in assignments(text))
-    return tuple(command for place in directives(text) for command in _of_directive(place))
+        return tuple(_variable_command(place.name, place.value, place.start) for place in assignments(text))
+    return tuple(command for place in directives(text) for command in _directive_commands(place))
 
 
-def _of_directive(entry: Entry) -> tuple[Command, ...]:
+def _directive_commands(entry: Entry) -> tuple[Command, ...]:
     if entry.name == EXEC:
         return (Command(EXEC, entry.value, words(entry.value, codes=True), entry.start),)
     if entry.name != "Environment":
         return ()
     pairs = [(word.text.partition("=")[0], word) for word in words(entry.value, codes=True) if "=" in word.text]
-    return tuple(_variable(name, word.value[len(name) + 1 :], entry.start) for name, word in pairs)
+    return tuple(_variable_command(name, word.value[len(name) + 1 :], entry.start) for name, word in pairs)
 
 
-def _variable(name: str, value: MappedText, at: int) -> Command:
+def _variable_command(name: str, value: MappedText, at: int) -> Command:
     return Command(name, value, words(value, codes=False), at)

@@ -1,4 +1,4 @@
-"""daemon.json: members leave or get their new name; every other byte stays. Pure."""
+"""Remove and rename members of daemon.json. Every other byte is unchanged. Pure."""
 
 import json
 import re
@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jobs.daemon_options.flags import DATA_ROOT, REMOVED_OPTIONS
-from jobs.daemon_options.mapped_text import edited
+from jobs.daemon_options.mapped_text import apply_edits
 
 PATH = "/etc/docker/daemon.json"
-GONE = (*REMOVED_OPTIONS, "cluster-store-opts")
+REMOVED_KEYS = (*REMOVED_OPTIONS, "cluster-store-opts")
 SPACE = re.compile(r"[\ufeff \t\r\n]*")
 DECODER = json.JSONDecoder()
 
 
 @dataclass(frozen=True)
 class Member:
-    """`text[start:end]` is the member, its key up to `colon`."""
+    """A member of the object: `text[start:end]`. Its key ends at `colon`."""
 
     key: str
     start: int
@@ -25,30 +25,30 @@ class Member:
     end: int
 
 
-def parsed(text: str) -> Any:
-    """Its content; None when it is none (empty is an empty object, as for the daemon)."""
+def parse(text: str) -> Any:
+    """Return the parsed JSON, None if it is invalid. An empty file is an empty object, as for the daemon."""
     try:
         return json.loads(text.lstrip("\ufeff").strip() or "{}")
     except ValueError:
         return None
 
 
-def rewritten(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """(text, dropped, mapped); a text that is no JSON object stays as it is: a finding says so."""
-    if not isinstance(parsed(text), dict) or not text.strip("\ufeff \t\r\n"):
+def rewrite(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """Return (text, dropped keys, renamed keys). A text that is not a JSON object is unchanged."""
+    if not isinstance(parse(text), dict) or not text.strip("\ufeff \t\r\n"):
         return text, (), ()
-    text, dropped = _without(text)
-    old = [member for member in _members(text) if member.key == "graph"]
-    if not old or DATA_ROOT in parsed(text):
+    text, dropped = _remove_members(text)
+    old = [member for member in _find_members(text) if member.key == "graph"]
+    if not old or DATA_ROOT in parse(text):
         return text, dropped, ()
-    renamed = edited(text, [(member.start, member.colon, json.dumps(DATA_ROOT)) for member in old])
+    renamed = apply_edits(text, [(member.start, member.colon, json.dumps(DATA_ROOT)) for member in old])
     return renamed, dropped, (("graph", DATA_ROOT),) * len(old)
 
 
-def _without(text: str) -> tuple[str, tuple[str, ...]]:
-    """The members that leave are cut out, each with the comma that no longer divides anything; from the end."""
-    members = list(_members(text))
-    gone = [at for at, member in enumerate(members) if member.key in GONE]
+def _remove_members(text: str) -> tuple[str, tuple[str, ...]]:
+    """Remove the members with the keys in REMOVED_KEYS, and their commas, from the end to the start."""
+    members = list(_find_members(text))
+    gone = [at for at, member in enumerate(members) if member.key in REMOVED_KEYS]
     dropped = tuple(members[at].key for at in gone)
     for at in reversed(gone):
         start, end = members[at].start, members[at].end
@@ -62,16 +62,16 @@ def _without(text: str) -> tuple[str, tuple[str, ...]]:
     return text, dropped
 
 
-def _members(text: str) -> Iterator[Member]:
-    """Of a text that is known to be a JSON object."""
-    at = _next(text, _next(text, 0) + 1)
+def _find_members(text: str) -> Iterator[Member]:
+    """Yield the members of a text that is a valid JSON object."""
+    at = _skip_space(text, _skip_space(text, 0) + 1)
     while text[at] != "}":
         key, colon = DECODER.raw_decode(text, at)
-        _, end = DECODER.raw_decode(text, _next(text, _next(text, colon) + 1))
+        _, end = DECODER.raw_decode(text, _skip_space(text, _skip_space(text, colon) + 1))
         yield Member(key, at, colon, end)
-        at = _next(text, end)
-        at = _next(text, at + 1) if text[at] == "," else at
+        at = _skip_space(text, end)
+        at = _skip_space(text, at + 1) if text[at] == "," else at
 
 
-def _next(text: str, at: int) -> int:
+def _skip_space(text: str, at: int) -> int:
     return SPACE.match(text, at).end()  # type: ignore[union-attr]

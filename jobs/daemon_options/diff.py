@@ -1,4 +1,4 @@
-"""Edits as people read them: a unified diff of what changes and no line besides, with secrets masked."""
+"""Show edits as a unified diff without context lines and with redacted secrets. Pure."""
 
 import difflib
 
@@ -7,6 +7,7 @@ from jobs.daemon_options.model import FileEdit
 
 
 def diff(edits: tuple[FileEdit, ...]) -> str:
+    """Return the diff of all edits."""
     return "\n".join(_diff_edit(edit) for edit in edits)
 
 

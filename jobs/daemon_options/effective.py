@@ -1,4 +1,4 @@
-"""The options that the daemon's next start would have, each with the file it comes from. Pure."""
+"""Compute the options of the daemon's next start, each with the file that it comes from. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -11,45 +11,46 @@ from jobs.daemon_options.mapped_text import map_text
 from jobs.daemon_options.model import Option, OptionFiles
 from jobs.daemon_options.words import words
 
-Given = tuple[str, str]  # a word or a value, and its file
+Given = tuple[str, str]  # (word or value, path of its file)
 
 
 def effective(options: OptionFiles) -> tuple[Option, ...]:
-    """From the command that systemd would run, its variables put in, and from daemon.json."""
+    """Return the options of the command that systemd would run, with its variables expanded, and of daemon.json."""
     words_and_files = _expanded_words(options)
     parsed_flags = flags([word for word, _ in words_and_files])
     path = config_file(options)
-    json = _from_json(path, options.files.get(path, ""))
+    json = _json_options(path, options.files.get(path, ""))
     return (*(Option(flag.name, flag.value, words_and_files[flag.first][1]) for flag in parsed_flags), *json)
 
 
 def argv(options: OptionFiles) -> tuple[str, ...]:
-    """The flags that the daemon's next start would have, variables put in; without the program's name."""
+    """Return the arguments of the daemon's next start, with variables expanded, without the program."""
     return tuple(word for word, _ in _expanded_words(options))
 
 
 def config_file(options: OptionFiles) -> str:
-    """daemon.json's path, or what is said to be read instead."""
+    """Return the path of daemon.json, or the path that --config-file names."""
     parsed_flags = flags(argv(options))
     return next((flag.value for flag in parsed_flags if flag.name == "config-file" and flag.value), daemon_json.PATH)
 
 
 def listens_tcp(options: OptionFiles) -> bool:
+    """Return whether the daemon would listen on TCP."""
     hosts = (option.value for option in effective(options) if option.name in ("H", "host", "hosts"))
     return any(host.startswith("tcp://") for host in hosts)
 
 
 def command(options: OptionFiles) -> tuple[Command | None, str]:
-    """(ExecStart, its file): the last that is not reset, the unit first and its drop-ins in order."""
+    """Return (ExecStart, path of its file): the last one that is not reset, in the unit or its drop-ins."""
     latest: tuple[Command | None, str] = (None, "")
-    for path, candidate in _in_unit(options):
+    for path, candidate in _unit_commands(options):
         if candidate.name == EXEC:
             latest = (candidate, path) if candidate.words else (None, "")
     return latest
 
 
 def used_environment_files(options: OptionFiles) -> frozenset[str]:
-    """The environment files that the unit really reads *and* uses: those with a variable its command names."""
+    """Return the environment files that the unit reads and uses: those with a variable of its command."""
     start, _ = command(options)
     used = set(re.findall(r"\$\{?(\w+)", start.outer.text if start else ""))
     paths = (path.lstrip("-") for path in options.unit.environment_files)
@@ -58,15 +59,15 @@ def used_environment_files(options: OptionFiles) -> frozenset[str]:
 
 def _expanded_words(options: OptionFiles) -> list[Given]:
     start, path = command(options)
-    values = _environment(options)
+    values = _unit_variables(options)
     expanded: list[Given] = []
     for word in start.options if start else ():
-        expanded += _put_in(_specified(word.text, options.hostname), path, values)
+        expanded += _expand_variables(_expand_specifiers(word.text, options.hostname), path, values)
     return expanded
 
 
-def _put_in(word: str, path: str, values: dict[str, Given]) -> list[Given]:
-    """$NAME, a word of its own, is split into words; ${NAME} is put in where it stands; $$ is a dollar."""
+def _expand_variables(word: str, path: str, values: dict[str, Given]) -> list[Given]:
+    """Expand variables: a separate $NAME is split into words, ${NAME} is not; $$ is a dollar sign."""
     if re.fullmatch(r"\$\w+", word):
         value, file = values.get(word[1:], ("", path))
         return [(inner.text, file) for inner in words(map_text(value, 0, len(value)), codes=False)]
@@ -74,32 +75,32 @@ def _put_in(word: str, path: str, values: dict[str, Given]) -> list[Given]:
     return [(expanded, path)]
 
 
-def _environment(options: OptionFiles) -> dict[str, Given]:
-    """The unit's own variables, then its environment files'; the last of two wins."""
+def _unit_variables(options: OptionFiles) -> dict[str, Given]:
+    """Return the variables of the unit and then of its environment files. Later ones override earlier ones."""
     variables_by_name: dict[str, Given] = {}
-    for path, assignment in _in_unit(options):
+    for path, assignment in _unit_commands(options):
         if assignment.name != EXEC:
-            variables_by_name[assignment.name] = (_specified(assignment.outer.text, options.hostname), path)
+            variables_by_name[assignment.name] = (_expand_specifiers(assignment.outer.text, options.hostname), path)
     for file in options.unit.environment_files:
         path = file.lstrip("-")
         variables_by_name |= {name: (value, path) for name, value in variables(options.files.get(path, "")).items()}
     return variables_by_name
 
 
-def _in_unit(options: OptionFiles) -> Iterator[tuple[str, Command]]:
+def _unit_commands(options: OptionFiles) -> Iterator[tuple[str, Command]]:
     for path in (options.unit.fragment_path, *options.unit.drop_in_paths):
         text = options.files.get(path, "")
         yield from ((path, item) for item in (commands(text) if is_unit(text) else ()))
 
 
-def _specified(text: str, hostname: str) -> str:
-    """systemd's specifiers, as far as they are known here: the others stay as they are."""
+def _expand_specifiers(text: str, hostname: str) -> str:
+    """Expand those specifiers of systemd that are known here. Others are unchanged."""
     values = {"%": "%", "n": "docker.service", "N": "docker", "p": "docker", "i": "", "H": hostname}
     return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), text)
 
 
-def _from_json(path: str, text: str) -> Iterator[Option]:
-    document = daemon_json.parsed(text)
+def _json_options(path: str, text: str) -> Iterator[Option]:
+    document = daemon_json.parse(text)
     for name, value in document.items() if isinstance(document, dict) else ():
         for item in value if isinstance(value, list) and value else [value]:
             yield Option(name, str(item), path, in_json=True)

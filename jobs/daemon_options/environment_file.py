@@ -1,6 +1,6 @@
-"""An environment file's variables, such as /etc/default/docker's, as systemd reads them. Pure.
+"""Parse an environment file, such as /etc/default/docker, as systemd does. Pure.
 
-Two things are read as a shell does, which some hosts' init scripts still are: `export`, and a comment behind a value.
+Two things are parsed as a shell does, as the init scripts of some hosts use one: `export`, and a comment after a value.
 """
 
 import re
@@ -9,7 +9,7 @@ from jobs.daemon_options.mapped_text import Entry, MappedText, map_text
 
 KEY = re.compile(r"^[ \t]*(?:export[ \t]+)?(?P<key>[^#;\s=][^=\r\n]*)=", re.MULTILINE)
 VALID = re.compile(r"[A-Za-z_]\w*\+?")
-# Quotes count where a value begins, or a further part of it; behind anything else they are plain characters.
+# Quotes are special at the start of a value or after another quoted part. Elsewhere they are plain characters.
 QUOTED = re.compile(r"""(?P<soft>"(?:[^"\\]|\\.)*(?:"|\\?\Z))|(?P<hard>'[^']*(?:'|\Z))|(?P<blank>[ \t]+)""", re.DOTALL)
 REST = re.compile(r"(?P<comment>(?<=[ \t])#[^\r\n]*)|\\(?P<kept>[^\r\n])|(?P<eaten>\\\r?\n)|(?P<plain>[^\r\n])")
 LINE = re.compile(r"(?:\\\r?\n|\\?[^\r\n])*")  # with its continuation lines
@@ -17,9 +17,10 @@ SOFT = re.compile(r"""\\(?P<kept>["\\`$])|(?P<eaten>\\\r?\n)|(?P<plain>.)""", re
 
 
 def assignments(text: str) -> tuple[Entry, ...]:
+    """Return the assignments in the file, with their positions."""
     places, place = [], 0
     while match := KEY.search(text, place):
-        value, place = _value(text, match.end())
+        value, place = _parse_value(text, match.end())
         key = match["key"].rstrip(" \t")
         if VALID.fullmatch(key):
             places.append(Entry(key, value, match.start(), place))
@@ -27,33 +28,33 @@ def assignments(text: str) -> tuple[Entry, ...]:
 
 
 def variables(text: str) -> dict[str, str]:
-    """NAME -> value; the last of two wins."""
+    """Return name -> value. Later assignments override earlier ones."""
     return {place.name: place.value.text for place in assignments(text)}
 
 
-def _value(text: str, place: int) -> tuple[MappedText, int]:
-    """The value, and where its last line ends."""
+def _parse_value(text: str, place: int) -> tuple[MappedText, int]:
+    """Return the value, and the position where its last line ends."""
     value = MappedText()
     while part := QUOTED.match(text, place):
         if part["soft"]:
-            value = _characters(value, SOFT, text, place + 1, part.end() - part[0].endswith('"', 1))
+            value = _append_characters(value, SOFT, text, place + 1, part.end() - part[0].endswith('"', 1))
         elif part["hard"]:
             value += map_text(text, place + 1, part.end() - part[0].endswith("'", 1))
         place = part.end()
     certain_length = len(value.text)
     end = LINE.match(text, place).end()  # type: ignore[union-attr]
-    value = _characters(value, REST, text, place, end)
+    value = _append_characters(value, REST, text, place, end)
     value_length = certain_length + len(value.text[certain_length:].rstrip(" \t"))
     return value[:value_length], end
 
 
-def _characters(value: MappedText, form: re.Pattern[str], text: str, start: int, end: int) -> MappedText:
-    said, spans = list(value.text), list(value.spans)
+def _append_characters(value: MappedText, form: re.Pattern[str], text: str, start: int, end: int) -> MappedText:
+    characters, spans = list(value.text), list(value.spans)
     for part in form.finditer(text, start, end):
         span = part.span()
         if part["kept"] or part["plain"]:
-            said.append(part["kept"] or part["plain"])
+            characters.append(part["kept"] or part["plain"])
             spans.append(span)
-        elif part["eaten"] and said and said[-1] in " \t":
-            spans[-1] = (spans[-1][0], span[1])  # so that they leave together
-    return MappedText("".join(said), tuple(spans))
+        elif part["eaten"] and characters and characters[-1] in " \t":
+            spans[-1] = (spans[-1][0], span[1])  # so that both are removed together
+    return MappedText("".join(characters), tuple(spans))

@@ -1,19 +1,19 @@
-"""The daemon's flags, as a command line gives them. In: its words. Out: names, values, which words. Pure."""
+"""Parse the daemon's flags. In: the words of a command line. Out: names, values, word numbers. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-# Flags without a value of their own; all others take the next word when there is no "=".
-_BOOLEAN_FLAGS = """D debug tls tlsverify live-restore experimental icc ip-forward ip-forward-no-drop ip-masq iptables ip6tables
-ipv6 selinux-enabled userland-proxy raw-logs init no-new-privileges disable-legacy-registry validate rootless r restart
-api-enable-cors cri-containerd allow-direct-routing d daemon"""
+# Boolean flags. All others take the next word as their value if there is no "=".
+_BOOLEAN_FLAGS = """D debug tls tlsverify live-restore experimental icc ip-forward ip-forward-no-drop ip-masq
+iptables ip6tables ipv6 selinux-enabled userland-proxy raw-logs init no-new-privileges disable-legacy-registry
+validate rootless r restart api-enable-cors cri-containerd allow-direct-routing d daemon"""
 BOOLEAN_FLAGS = frozenset(_BOOLEAN_FLAGS.split())
-SHORT = frozenset("HgGlpsbe")  # those with a value, which may follow without a gap
+SHORT = frozenset("HgGlpsbe")  # short flags whose value may follow without a space
 CLUSTER = ("cluster-store-opt", "cluster-store", "cluster-advertise")
 REMOVED_OPTIONS = (*CLUSTER, "live-restore")
 DATA_ROOT = "data-root"
 GRAPH = ("g", "graph")
-# Flag -> daemon.json's key, where they differ.
+# Flag -> key in daemon.json, if they differ.
 KEYS = {
     "H": "hosts",
     "host": "hosts",
@@ -49,7 +49,7 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Flag:
-    """`name` without dashes, as it is written; it takes the words `first` to `last`."""
+    """A flag, in the words `first` to `last`. `name`: as written, without dashes."""
 
     name: str
     value: str
@@ -58,21 +58,21 @@ class Flag:
 
 
 def flags(words: Sequence[str], at: int = 0) -> Iterator[Flag]:
-    """From word number `at` on; words that are no flags are passed over."""
+    """Yield the flags from word number `at` on. Words that are not flags are skipped."""
     while at < len(words):
-        name, value, more = _flag(words[at], words[at + 1] if at + 1 < len(words) else "-")
+        name, value, more = _parse_flag(words[at], words[at + 1] if at + 1 < len(words) else "-")
         if name:
             yield Flag(name, value, at, at + more)
         at += 1 + more
 
 
 def key(name: str) -> str:
-    """How daemon.json calls what a flag, or a key of it, sets."""
+    """Return the key in daemon.json for a flag or key."""
     return KEYS.get(name, name)
 
 
-def _flag(word: str, following: str) -> tuple[str, str, int]:
-    """(name, value, words of the value); no name when the word is no flag."""
+def _parse_flag(word: str, following: str) -> tuple[str, str, int]:
+    """Return (name, value, number of words that the value takes). The name is "" if the word is not a flag."""
     if word[:1] != "-" or word.strip("-") == "":
         return "", "", 0
     if word[1] in SHORT and word[2:3] not in ("", "="):

@@ -1,18 +1,18 @@
-"""A text as its reader gets it, each character with the stretch of the file that it stands for. Pure.
+"""Map each character of a parsed text to its position in the file, like a source map. Pure.
 
-So an edit can be made where an option stands, however many quotes and continuation lines lie between.
+So an option can be edited in place, even with quotes and continuation lines in between.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-Edit = tuple[int, int, str]  # the file's stretch, and what is to stand there
+Edit = tuple[int, int, str]  # (start, end, new text) in the file
 
 
 @dataclass(frozen=True)
 class MappedText:
-    """`spans[n]`: where in the file the character `text[n]` comes from."""
+    """A parsed text. `spans[n]`: (start, end) in the file of the character `text[n]`."""
 
     text: str = ""
     spans: tuple[tuple[int, int], ...] = ()
@@ -25,16 +25,17 @@ class MappedText:
 
     @property
     def is_contiguous(self) -> bool:
-        """Whether nothing that is no part of it, as a comment, stands between its characters in the file."""
+        """Return whether its characters are adjacent in the file, without a comment in between, for example."""
         return all(first[1] == second[0] for first, second in pairwise(self.spans))
 
     def removal_edits(self) -> list[Edit]:
+        """Return the edits that remove this text from the file."""
         return [(start, end, "") for start, end in self.spans]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A directive or a variable: `file[start:end]`, with its value as its reader gets it."""
+    """A directive or a variable, with its parsed value. `start`, `end`: its position in the file."""
 
     name: str
     value: MappedText
@@ -43,12 +44,12 @@ class Entry:
 
 
 def map_text(text: str, start: int, end: int) -> MappedText:
-    """`text[start:end]`, each character standing for itself."""
+    """Return `text[start:end]`, with each character mapped to itself."""
     return MappedText(text[start:end], tuple((place, place + 1) for place in range(start, end)))
 
 
-def edited(text: str, edits: Iterable[Edit]) -> str:
-    """From the end to the start, so that the places of the others stay true."""
+def apply_edits(text: str, edits: Iterable[Edit]) -> str:
+    """Return the text with the edits, applied from the end to the start so that positions stay valid."""
     for start, end, new in sorted(set(edits), reverse=True):
         text = text[:start] + new + text[end:]
     return text

@@ -1,4 +1,4 @@
-"""What the daemon's options are read from and rewritten to: values only."""
+"""Define the values that the daemon's options are read from and rewritten to. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from imker.protocol.values import Finding
 
 @dataclass(frozen=True)
 class UnitFacts:
-    """docker.service, as `systemctl show` tells. `environment_files` keep their leading "-"."""
+    """docker.service, as `systemctl show` prints it. `environment_files` keep their leading "-"."""
 
     fragment_path: str
     drop_in_paths: tuple[str, ...]
@@ -17,9 +17,11 @@ class UnitFacts:
 
 @dataclass(frozen=True)
 class OptionFiles:
-    """`files`: path -> text; `command_line`: argv of the running daemon; `saved`: path -> Imker's newest copy.
+    """All option files of a host.
 
-    `hostname`: the host's own, which a unit may name."""
+    `files`: path -> text; `command_line`: argv of the running daemon; `saved`: path -> text of Imker's newest backup;
+    `hostname`: of the host, which a unit may refer to.
+    """
 
     unit: UnitFacts
     files: Mapping[str, str]
@@ -37,7 +39,7 @@ class FileEdit:
 
 @dataclass(frozen=True)
 class Rewrite:
-    """`dropped`: flags and keys that leave, as written; `mapped`: ("old", "new") for what got another name."""
+    """The result of a rewrite. `dropped`: removed flags and keys, as written; `mapped`: (old, new) of renamed ones."""
 
     edits: tuple[FileEdit, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -47,7 +49,7 @@ class Rewrite:
 
 @dataclass(frozen=True)
 class Option:
-    """One option as the daemon gets it. `name` without dashes; `value` is "" for a flag that stands alone."""
+    """One option as the daemon gets it. `name`: without dashes; `value`: "" for a boolean flag."""
 
     name: str
     value: str

@@ -1,4 +1,4 @@
-"""Takes out of the options what a node of a swarm may not have. The edit is the least that does it. Pure."""
+"""Remove the options that a swarm node must not have, with minimal edits. Pure."""
 
 import re
 
@@ -6,8 +6,8 @@ from jobs.daemon_options import daemon_json
 from jobs.daemon_options.commands import commands, is_unit
 from jobs.daemon_options.environment_file import assignments, variables
 from jobs.daemon_options.findings import find_problems
-from jobs.daemon_options.fixes import MOST, find_fixes
-from jobs.daemon_options.mapped_text import Entry, edited
+from jobs.daemon_options.fixes import MAX_FIXES, find_fixes
+from jobs.daemon_options.mapped_text import Entry, apply_edits
 from jobs.daemon_options.model import FileEdit, OptionFiles, Rewrite
 
 Changes = tuple[str, tuple[str, ...], tuple[tuple[str, str], ...]]  # text, dropped, mapped
@@ -15,10 +15,12 @@ MOUNTS = re.compile(r"^[ \t]*MountFlags[ \t]*=[ \t]*slave[ \t]*\r?\n", re.MULTIL
 
 
 def rewrite(options: OptionFiles, target_version: str, *, options_changed: bool = False) -> Rewrite:
-    """For the Engine `target_version` ("26.1.5"). Every file that could be read at a start is cleaned.
+    """Return the edits for all files that the daemon could read, and the findings for Engine `target_version`.
 
-    `stale`: the files changed since the daemon was started, so that its command line says nothing of them."""
-    rewritten = {path: _file(path, text) for path, text in options.files.items()}
+    `target_version`: for example "26.1.5"; `options_changed`: the files changed since the daemon started, so that its
+    command line is not compared with them.
+    """
+    rewritten = {path: _rewrite_file(path, text) for path, text in options.files.items()}
     after = {path: text for path, (text, _, _) in rewritten.items()}
     return Rewrite(
         edits=tuple(FileEdit(path, text, after[path]) for path, text in options.files.items() if text != after[path]),
@@ -29,34 +31,35 @@ def rewrite(options: OptionFiles, target_version: str, *, options_changed: bool 
 
 
 def clean_variables(text: str) -> str:
-    """An environment file's text without the classic Swarm's options."""
-    return _commands(text)[0]
+    """Return an environment file's text without the classic Swarm's options."""
+    return _rewrite_commands(text)[0]
 
 
 def clean_files(files: dict[str, str]) -> dict[str, str]:
-    return {path: _file(path, text)[0] for path, text in files.items()}
+    """Return path -> text without the classic Swarm's options."""
+    return {path: _rewrite_file(path, text)[0] for path, text in files.items()}
 
 
 def merge_variables(maintainers: str, own_text: str) -> str:
-    """The maintainer's text with the assignments of `wanted` that it lacks or has otherwise; all else as it is."""
+    """Return the maintainer's text with the assignments of `own_text` that it lacks or sets differently."""
     current_values, target_values = variables(maintainers), variables(own_text)
     missing = [place for place in assignments(own_text) if current_values.get(place.name) != target_values[place.name]]
     if not missing:
         return maintainers
-    lines = dict.fromkeys(_line(own_text, place) for place in missing)
+    lines = dict.fromkeys(_full_lines(own_text, place) for place in missing)
     separator = "" if maintainers.endswith("\n") or not maintainers else "\n"
     return maintainers + separator + "".join(lines)
 
 
-def _line(text: str, entry: Entry) -> str:
+def _full_lines(text: str, entry: Entry) -> str:
     end = text.find("\n", entry.end)
     return text[entry.start :] + "\n" if end < 0 else text[entry.start : end + 1]
 
 
-def _file(path: str, text: str) -> Changes:
+def _rewrite_file(path: str, text: str) -> Changes:
     if path.endswith(".json") or text.lstrip("\ufeff \t\r\n").startswith("{"):
-        return daemon_json.rewritten(text)
-    after, dropped, mapped = _commands(text)
+        return daemon_json.rewrite(text)
+    after, dropped, mapped = _rewrite_commands(text)
     if not is_unit(text):
         return after, dropped, mapped
     # MountFlags=slave would hide the daemon's mounts from a separate containerd: no container starts.
@@ -64,14 +67,14 @@ def _file(path: str, text: str) -> Changes:
     return after, (*dropped, *["MountFlags=slave"] * lines), mapped
 
 
-def _commands(text: str) -> Changes:
-    """One mend after the other, each on the text as it then is, until there is none; what is left then is a finding."""
+def _rewrite_commands(text: str) -> Changes:
+    """Apply one fix after the other, each to the new text, until none is found. The rest becomes a finding."""
     dropped: tuple[str, ...] = ()
     mapped: tuple[tuple[str, str], ...] = ()
-    for _ in range(MOST):
+    for _ in range(MAX_FIXES):
         fix = next((fix for command in commands(text) for fix in find_fixes(command)), None)
         if fix is None:
             break
-        text = edited(text, fix.edits)
+        text = apply_edits(text, fix.edits)
         dropped, mapped = dropped + fix.dropped, mapped + fix.mapped
     return text, dropped, mapped

@@ -1,4 +1,4 @@
-"""A unit file's directives, each with its continuation lines. In: the file's text. Out: places. Pure."""
+"""Parse a unit file's directives, with their continuation lines. In: the file's text. Out: entries. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,8 @@ NAME = re.compile(r"\s*(\w+)\s*=\s*")
 
 
 def directives(text: str) -> tuple[Entry, ...]:
-    named_lines = ((NAME.match(line.text), line) for line in _lines(text))
+    """Return the directives of all sections, with their positions."""
+    named_lines = ((NAME.match(line.text), line) for line in _logical_lines(text))
     return tuple(
         Entry(match[1], line[match.end() :], line.spans[0][0], line.spans[-1][1])
         for match, line in named_lines
@@ -18,16 +19,16 @@ def directives(text: str) -> tuple[Entry, ...]:
     )
 
 
-def _lines(text: str) -> Iterator[MappedText]:
-    """A comment between continued lines is none of them, and does not end them."""
+def _logical_lines(text: str) -> Iterator[MappedText]:
+    """Yield the logical lines. A comment between continued lines is skipped and does not end them."""
     so_far = MappedText()
     for line in LINE.finditer(text):
         body, end = line["body"], line.end("body")
         if body.lstrip()[:1] in ("#", ";"):
             continue
-        goes_on = (len(body) - len(body.rstrip("\\"))) % 2
-        so_far += map_text(text, line.start(), end - goes_on)
-        if goes_on:
+        is_continued = (len(body) - len(body.rstrip("\\"))) % 2
+        so_far += map_text(text, line.start(), end - is_continued)
+        if is_continued:
             so_far += MappedText(" ", ((end - 1, line.end()),))
         else:
             yield so_far

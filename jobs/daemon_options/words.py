@@ -1,4 +1,4 @@
-"""The words of a command line or of a variable's value, as systemd splits them (extract_first_word). Pure."""
+"""Split a command line or a variable's value into words, as systemd does (extract_first_word). Pure."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CODES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": 
 
 @dataclass(frozen=True)
 class Word:
-    """`value`: without quotes, escapes undone; `start`, `end`: where it is written in its text."""
+    """A word. `value`: without quotes and escapes; `start`, `end`: position in its text."""
 
     value: MappedText
     start: int
@@ -29,15 +29,16 @@ class Word:
 
 
 def words(outer: MappedText, *, codes: bool) -> tuple[Word, ...]:
-    r"""`codes`: whether \x20 is a space, as in a unit; in a variable a backslash only keeps what follows it."""
+    r"""Return the words. `codes`: interpret escapes such as \x20, as in a unit but not in a variable."""
     spans = (match.span() for match in WORD.finditer(outer.text))
-    return tuple(Word(_value(outer, start, end, codes), start, end) for start, end in spans)
+    return tuple(Word(_unquote(outer, start, end, codes), start, end) for start, end in spans)
 
 
-def without(outer: MappedText, words_found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
-    """Takes the words `first` to `last` out, with the gap before them, or behind.
+def remove_words(outer: MappedText, words_found: tuple[Word, ...], first: int, last: int) -> list[Edit]:
+    """Return the edits that remove the words `first` to `last`, and the space before or after them.
 
-    With comments on both sides only their own line goes: a comment must not come to stand behind something."""
+    Between two comments only the words' own line is removed, so that no comment ends up after other text.
+    """
     start, end = words_found[first].start, words_found[last].end
     before = words_found[first - 1].end if first else 0
     after = words_found[last + 1].start if last + 1 < len(words_found) else end
@@ -52,23 +53,23 @@ def without(outer: MappedText, words_found: tuple[Word, ...], first: int, last: 
     return outer[start:end].removal_edits()
 
 
-def _value(outer: MappedText, start: int, end: int, codes: bool) -> MappedText:
+def _unquote(outer: MappedText, start: int, end: int, codes: bool) -> MappedText:
     quote, text, spans = "", "", []
     for part in PART.finditer(outer.text, start, end):
         if part["mark"] and quote in ("", part["mark"]):
             quote = "" if quote else part["mark"]
             continue
-        new = _undone(part["code"], codes) if part["code"] else part[0]
+        new = _unescape(part["code"], codes) if part["code"] else part[0]
         text += new
         spans += [(outer.spans[part.start()][0], outer.spans[part.end() - 1][1])] * len(new)
     return MappedText(text, tuple(spans))
 
 
-def _undone(code: str, codes: bool) -> str:
+def _unescape(code: str, codes: bool) -> str:
     if not codes or code in "\"'\\":
         return code
     if code in CODES:
         return CODES[code]
     if len(code) == 1:
-        return f"\\{code}"  # systemd warns, and keeps it
+        return f"\\{code}"  # systemd warns and keeps the backslash
     return chr(int(code, 8) if code[0] in "01234567" else int(code[1:], 16))

@@ -51,12 +51,12 @@ def fact_for_event(event: Event, request: Request, attempt: str) -> AuditFact | 
 
 def fact_for_rejection(request_json: str, reason: str) -> AuditFact:
     """Return the fact of a job that was not admitted. Its requester is only a claim: the job may be forged."""
-    fact_id = f"turned-away:{uuid.uuid4().hex}"
+    fact_id = f"rejected:{uuid.uuid4().hex}"
     try:
         request = decode_request(request_json)
     except UnsupportedVersion:
-        return AuditFact(fact_id, "refused", details={"why": "turned away", "answer": reason})
-    details = {"why": "turned away", "answer": reason, "claims": request.requester, "command": request.command.type}
+        return AuditFact(fact_id, "refused", details={"why": "job rejected", "answer": reason})
+    details = {"why": "job rejected", "answer": reason, "claims": request.requester, "command": request.command.type}
     return AuditFact(fact_id, "refused", run=request.run, host=getattr(request.command, "host", ""), details=details)
 
 

@@ -35,10 +35,16 @@ def ensure_running(target: StepTarget, names: tuple[str, ...], ends_migration: b
     if ends_migration:
         files.remove_files(target.shell, files.RUNNING_CONTAINERS_FILE, files.ROLLBACK_FILE)
     if not missing:
-        return f"all {len(names)} are running" if names else "none were running before"
+        return _all_running_text(len(names))
     for name in missing:
         target.on_output(f"{name} is not running on {target.host.name}", _failure_text(target, name))
-    return f"not running: {', '.join(missing)}; see the thread"
+    return f"containers not running: {', '.join(missing)}; see the thread"
+
+
+def _all_running_text(count: int) -> str:
+    if count == 0:
+        return "no containers were running before"
+    return "1 container is running" if count == 1 else f"all {count} containers are running"
 
 
 def _find_not_running(target: StepTarget, names: tuple[str, ...]) -> list[str]:

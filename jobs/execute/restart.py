@@ -91,11 +91,11 @@ def _describe_restored(point: RollbackPoint, package: bool) -> str:
 def _rolled_back(
     target: StepTarget, step: RestartEngine, reason: str, restored: str, engine: str, options: str
 ) -> RolledBack:
-    run = containers.ensure_running(target, step.previously_running, ends_migration=True)
+    containers_text = containers.ensure_running(target, step.previously_running, ends_migration=True)
     host = target.host.name
-    summary = f"{restored or 'started it again'}, and it answers"
+    summary = f"{restored or 'restarted the old one'}, and it answers"
     return RolledBack(
-        f"the Engine {step.target_version} {reason} on {host}; {summary}; containers: {run}",
+        f"Engine {step.target_version} {reason} on {host}; {summary}; {containers_text}",
         host=host,
         state=f"{f'Engine {engine}' if engine else 'Its Engine'} runs there, with {options}.",
         hint=f"The thread has the Engine's log. /swarm plan {host} shows the remaining steps.",

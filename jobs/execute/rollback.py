@@ -33,7 +33,7 @@ class RollbackPoint:
 
     @property
     def engine_version(self) -> str:
-        """The old package's version of the Engine."""
+        """Return the Engine version of the old package, "" if there is none."""
         return parse_engine_version(self.packages[0].partition("=")[2]) if self.packages else ""
 
 

@@ -83,7 +83,7 @@ def parse_environment(text: str, sent_at: float) -> HostEnvironment:
         user_groups=tuple(parts["groups"].split()),
         storage_driver=parts["driver"].strip(),
         overlay_networks=tuple(
-            words[1] for words in _words(parts["overlays"]) if words[0] == "global" and len(words) > 1
+            words[1] for words in _split_words(parts["overlays"]) if words[0] == "global" and len(words) > 1
         ),
         iptables_backend=(re.findall(r"\((\w+)\)", parts["iptables"]) or [""])[0],
         legacy_tables=bool(parts["legacy"].strip()),
@@ -102,7 +102,7 @@ def _split_sections(text: str) -> dict[str, str]:
     return {name: sections.get(name, "") for name in expected}
 
 
-def _words(text: str) -> list[list[str]]:
+def _split_words(text: str) -> list[list[str]]:
     return [words for line in text.splitlines() if (words := line.split())]
 
 
@@ -129,12 +129,12 @@ def _format_lock_holder(text: str) -> str:
 
 def _parse_addresses(addresses: str, links: str) -> tuple[tuple[str, int], ...]:
     """Parse line by line and word by word, in linear time, as the host decides how long both texts are."""
-    mtu = dict(filter(None, map(_link, links.splitlines())))
-    matches = filter(None, map(_address, addresses.splitlines()))
+    mtu = dict(filter(None, map(_parse_link, links.splitlines())))
+    matches = filter(None, map(_parse_address, addresses.splitlines()))
     return tuple((address, mtu.get(name, 0)) for name, address in matches)
 
 
-def _link(line: str) -> tuple[str, int] | None:
+def _parse_link(line: str) -> tuple[str, int] | None:
     """Return name and MTU of `2: eth0@if7: <BROADCAST,UP> mtu 1500 …`."""
     words = line.split()
     at = words.index("mtu") + 1 if "mtu" in words else len(words)
@@ -143,7 +143,7 @@ def _link(line: str) -> tuple[str, int] | None:
     return words[1].partition("@")[0].rstrip(":"), int(words[at])
 
 
-def _address(line: str) -> tuple[str, str] | None:
+def _parse_address(line: str) -> tuple[str, str] | None:
     """Return link and address of `2: eth0    inet 198.18.0.39/24 …` or `… inet 10.0.0.1 peer 10.0.0.2/32 …`."""
     words = line.split()
     if len(words) < 4 or words[2] not in ("inet", "inet6"):

@@ -75,7 +75,7 @@ def _same_node_problem(managers: Memberships) -> str:
 
 
 def _no_cluster_problem(listing: Mapping[Host, SwarmMembership]) -> str:
-    """Find managers without a cluster ID. (A manager without a leader has none either, but then lists no nodes.)"""
+    """Find managers that list nodes but have no cluster ID. Without a leader, a manager has neither."""
     nameless = [host.name for host, membership in listing.items() if not membership.cluster_id]
     if not nameless:
         return ""

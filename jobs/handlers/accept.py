@@ -11,7 +11,7 @@ from jobs.facts import quorum
 from jobs.facts.own_node import find_node_mismatch, hosts_at
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import key_value_stores
-from jobs.gather.known_swarm import gather_known_swarm as gather_swarm
+from jobs.gather.known_swarm import gather_known_swarm
 from jobs.handlers import key_value_store
 from jobs.handlers.plan_events import build_plan_event
 from jobs.inventory.model import Host
@@ -22,7 +22,7 @@ def accept_node(context: JobContext, prefix: str) -> None:
     """Promote the node if enough people approved it as it is now. Otherwise ask for approval, with the reason."""
     context.events.emit(JobStarted())
     with hold_lock(context, "swarm", f"accept {prefix}") as lease:
-        swarm = gather_swarm(context)
+        swarm = gather_known_swarm(context)
         acceptance_plan = plan.plan_acceptance(swarm, prefix)
         if isinstance(acceptance_plan, Refusal):
             return context.report_refusal(acceptance_plan)
@@ -33,7 +33,7 @@ def accept_node(context: JobContext, prefix: str) -> None:
             return context.events.emit(replace(question, approval_problem=problem))
         context.events.emit(build_plan_event(acceptance_plan))
         run_swarm_steps(context, host, acceptance_plan.steps, swarm.managers, lease)
-        after = gather_swarm(context)
+        after = gather_known_swarm(context)
         managers = sum(member.role == "manager" for member in after.nodes)
         summary = f"{node.hostname} is a manager now. {quorum.describe_tolerance(managers)}."
         unused = key_value_stores.find_unused_store(context, host, (), (*host.store_urls, *host.former_store_urls))
@@ -46,7 +46,7 @@ def reject_node(context: JobContext, prefix: str, remove: bool) -> None:
     """Keep a pending node as a worker, or remove it from the swarm."""
     context.events.emit(JobStarted())
     with hold_lock(context, "swarm", f"reject {prefix}") as lease:
-        swarm = gather_swarm(context)
+        swarm = gather_known_swarm(context)
         rejection_plan = plan.plan_rejection(swarm, prefix, remove)
         if isinstance(rejection_plan, Refusal):
             return context.report_refusal(rejection_plan)

@@ -71,7 +71,7 @@ def start_containers(context: JobContext, name: str, names: tuple[str, ...]) -> 
         unknown_names = [item for item in names if item not in existing]
         if unknown_names:
             return context.report_refusal(
-                plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", f"On {name}: docker ps --all")
+                plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", f"See the names on {name} with docker ps --all.")
             )
         step = steps.EnsureContainersRunning(names)
         context.events.emit(plan_events.build_plan_event(plan.Plan((step,))))

@@ -160,8 +160,8 @@ def _arrange(
             context, host, facts[host.name], expected_swarm, roles[host.name], store, own_probes, migrating_before
         )
         expected_swarm = _with_new_swarm(expected_swarm, host, plans[host.name])
-    arranged = fleet.arrange_fleet(ordered, roles, plans, swarm, frozenset(stores), context.settings.fleet.parallel)
-    return replace(arranged, findings=(*arranged.findings, *check_machine_ids(_machine_ids(facts))))
+    fleet_plan = fleet.arrange_fleet(ordered, roles, plans, swarm, frozenset(stores), context.settings.fleet.parallel)
+    return replace(fleet_plan, findings=(*fleet_plan.findings, *check_machine_ids(_machine_ids(facts))))
 
 
 def _machine_ids(facts: FactsByHost) -> dict[str, str]:

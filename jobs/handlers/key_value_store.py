@@ -48,17 +48,14 @@ def retire_store(context: JobContext, name: str) -> None:
 
 def removal_question(unused: UnusedStore, summary: str) -> DecisionRequested:
     """Return the question whether to stop the store, or to remove it if it is stopped. `summary`: said before it."""
-    """To stop it, or, when it is stopped, to remove it."""
     name, host = unused.store.container.name, unused.host.name
     if unused.store.stopped:
         text = f"{summary} {name} on {host} is stopped and unused. Remove it? Its volumes are kept."
-        return DecisionRequested(
-            "remove_store", plan.compute_fingerprint(name), host=host, names=(name,), summary=text.lstrip()
-        )
+        fingerprint = plan.compute_fingerprint(name)
+        return DecisionRequested("remove_store", fingerprint, host=host, names=(name,), summary=text.lstrip())
     text = f"{summary} No host uses {name} on {host} anymore. Stop it? Its data is kept."
-    return DecisionRequested(
-        "stop_store", plan.compute_fingerprint("stop", name), host=host, names=(name,), summary=text
-    )
+    fingerprint = plan.compute_fingerprint("stop", name)
+    return DecisionRequested("stop_store", fingerprint, host=host, names=(name,), summary=text)
 
 
 def removal_hint(unused: UnusedStore | None) -> str:

@@ -16,7 +16,7 @@ from jobs.facts.packages import parse_engine_version
 from jobs.facts.swarm import SwarmFacts, parse_membership
 from jobs.gather import key_value_stores
 from jobs.gather.key_value_stores import UnusedStore
-from jobs.gather.known_swarm import gather_known_swarm as gather_swarm
+from jobs.gather.known_swarm import gather_known_swarm
 from jobs.handlers import containers, key_value_store
 from jobs.handlers.accept import acceptance_question
 from jobs.handlers.assessment import Assessment, assess_host
@@ -122,9 +122,9 @@ def _next_question(
 
 def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequested:
     """Return the question whether to accept the host. Raises JobError if no manager lists its node."""
-    swarm = gather_swarm(context)
-    own = parse_membership(context.engine_factory(host).info())
-    node = find_own_node(host, own, swarm.nodes)
+    swarm = gather_known_swarm(context)
+    membership = parse_membership(context.engine_factory(host).info())
+    node = find_own_node(host, membership, swarm.nodes)
     if node is None:
         reason = swarm.problem or f"no manager lists its node at {host.advertise_address}"
         state = f"{host.name} is in the swarm as a drained worker. Its acceptance is not requested yet."

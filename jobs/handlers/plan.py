@@ -20,9 +20,8 @@ def show_plan(context: JobContext, name: str, role: Role | None, docker_group: b
         return context.report_refusal(assessment.plan)
     emit_plan(context, name, assessment.plan)
     if not assessment.plan.steps:
-        return context.events.emit(
-            JobFinished("unchanged", f"nothing to do on {name}{_pending_hint(host, assessment)}")
-        )
+        summary = f"nothing to do on {name}{_pending_hint(host, assessment)}"
+        return context.events.emit(JobFinished("unchanged", summary))
     summary = _summarize(assessment.plan, format_command(Migrate(name, role, docker_group)))
     return context.events.emit(JobFinished("done", summary))
 

@@ -1,6 +1,6 @@
-"""docker-machine's own file of a host: what Imker reads of it, and the file cleaned of what no swarm's node may have.
+"""Read docker-machine's `config.json` of a host, and clean it of classic Swarm options.
 
-Cleaned, else docker-machine's tools bring the options back. Pure.
+Without that, docker-machine's tools would add the options again. Pure.
 """
 
 import json
@@ -11,13 +11,15 @@ from pydantic import BaseModel, Field, ValidationError
 
 from jobs.daemon_options import FileEdit
 
-REMOVED_FLAGS = ("cluster-store", "cluster-advertise", "live-restore")  # beginnings of EngineOptions.ArbitraryFlags
-# As Go's encoding/json writes them.
+REMOVED_FLAGS = ("cluster-store", "cluster-advertise", "live-restore")  # prefixes in EngineOptions.ArbitraryFlags
+# The escapes of Go's encoding/json.
 GO_JSON_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 CLEARED_SWARM_OPTIONS: dict[str, Any] = {"IsSwarm": False, "Discovery": "", "Agent": False, "Master": False}
 
 
 class Driver(BaseModel):
+    """How to reach the host."""
+
     address: str | None = Field(None, alias="IPAddress")
     ssh_user: str | None = Field(None, alias="SSHUser")
     ssh_port: int | None = Field(None, alias="SSHPort")
@@ -25,21 +27,27 @@ class Driver(BaseModel):
 
 
 class Swarm(BaseModel):
+    """The host's place in the classic Swarm."""
+
     discovery: str | None = Field(None, alias="Discovery")
     master: bool | None = Field(None, alias="Master")
 
 
 class EngineOptions(BaseModel):
+    """Options of the daemon."""
+
     flags: list[str] | None = Field(None, alias="ArbitraryFlags")
 
 
 class HostOptions(BaseModel):
+    """Options of the Engine and the classic Swarm."""
+
     engine: EngineOptions | None = Field(None, alias="EngineOptions")
     swarm: Swarm | None = Field(None, alias="SwarmOptions")
 
 
 class Machine(BaseModel):
-    """`config.json`, as far as it is read; any of it may be missing, or null."""
+    """The fields of `config.json` that Imker reads. Any of them may be missing or null."""
 
     driver_name: str | None = Field(None, alias="DriverName")
     driver: Driver | None = Field(None, alias="Driver")
@@ -47,7 +55,7 @@ class Machine(BaseModel):
 
 
 def cleanup_edit(path: str, text: str) -> FileEdit | None:
-    """What the file should say instead; None when there is nothing to clean, or it is no JSON object."""
+    """Return the edit that cleans the file, or None if there is nothing to clean or it is not a JSON object."""
     try:
         document = json.loads(text)
     except ValueError:
@@ -58,7 +66,7 @@ def cleanup_edit(path: str, text: str) -> FileEdit | None:
 
 
 def parse_store_urls(text: str) -> tuple[str, ...]:
-    """URLs of the key-value stores that the file names; none if it is none of docker-machine's."""
+    """Return the URLs of the key-value stores in the file, none if it is not a file of docker-machine."""
     try:
         options = Machine.model_validate_json(text).options or HostOptions()
     except ValidationError:
@@ -69,7 +77,7 @@ def parse_store_urls(text: str) -> tuple[str, ...]:
 
 
 def _to_json(document: dict[str, Any]) -> str:
-    """As docker-machine writes it: what was not cleaned stays as it was, byte for byte."""
+    """Encode as docker-machine does, so that everything else stays the same byte for byte."""
     text = json.dumps(document, indent=4, ensure_ascii=False)
     for character, escaped in GO_JSON_ESCAPES.items():
         text = text.replace(character, escaped)
@@ -77,7 +85,7 @@ def _to_json(document: dict[str, Any]) -> str:
 
 
 def _remove_classic_swarm(document: dict[str, Any]) -> bool:
-    """Whether anything changed."""
+    """Remove the classic Swarm's options in place. Return whether anything changed."""
     before = json.dumps(document)
     options, driver = document.get("HostOptions") or {}, document.get("Driver") or {}
     swarm, engine = options.get("SwarmOptions") or {}, options.get("EngineOptions") or {}

@@ -1,6 +1,6 @@
-"""The hosts Imker may touch: docker-machine's store and `[hosts.*]`, folded into one table of values.
+"""Load the inventory, the hosts that Imker may change: docker-machine's store, overridden by `[hosts.*]`.
 
-In: Settings and the store's files. Out: Hosts by name. Only names found here ever reach a host.
+In: settings and the store's files. Out: hosts by name. Imker connects to no other host.
 """
 
 import os
@@ -21,17 +21,17 @@ from jobs.settings import HostSection, Settings
 
 
 def load_checked(path: Path | None = None) -> tuple[Settings, Inventory]:
-    """Raises ConfigError with a line for each thing wrong: in the file, with its hosts, with the signing key."""
+    """Load settings and inventory. Raises ConfigError with a line for each problem, also of the signing key."""
     configuration, problems = settings.read_settings(path)
-    hosts, more = _read_hosts(configuration)
-    problems = (*problems, *more, *filter(None, [signing.key_problem(os.environ)]))
+    hosts, host_problems = _read_hosts(configuration)
+    problems = (*problems, *host_problems, *filter(None, [signing.key_problem(os.environ)]))
     if problems:
         raise ConfigError(problems)
     return configuration, hosts
 
 
 def load_inventory(configuration: Settings) -> Inventory:
-    """Raises ConfigError with a line for each host that cannot be used as it is."""
+    """Load the inventory. Raises ConfigError with a line for each problem of a host."""
     hosts, problems = _read_hosts(configuration)
     if problems:
         raise ConfigError(problems)
@@ -39,17 +39,16 @@ def load_inventory(configuration: Settings) -> Inventory:
 
 
 def _read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
-    """The hosts, and a line for each thing that is wrong with them."""
+    """Return the hosts, and a line for each problem."""
     hosts, unreadable = _read_machine_store(configuration.inventory.docker_machine)
     for name, section in configuration.hosts.items():
         hosts[name] = _override(hosts.get(name, Host(name)), section)
     problems = [*unreadable, *_check_known_hosts(configuration.inventory.known_hosts)]
     if not hosts and not unreadable:
-        problems.append("[hosts]: none; name docker-machine's store in [inventory] docker_machine, or [hosts.NAME]")
+        problems.append("[hosts]: no hosts; set [inventory] docker_machine, or add [hosts.NAME] sections")
     ordered = dict(sorted(hosts.items()))
-    checked_hosts = [
-        host for host in ordered.values() if host.address or not unreadable
-    ]  # else the store may have its address
+    # If the store is unreadable, a missing address may be in it: report only the store.
+    checked_hosts = [host for host in ordered.values() if host.address or not unreadable]
     return ordered, (
         *problems,
         *(line for host in checked_hosts for line in _find_problems(host)),
@@ -58,7 +57,7 @@ def _read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
 
 
 def _find_shared_addresses(hosts: Inventory) -> Iterable[str]:
-    """Refuse a swarm address that is also another host's: a node belongs to the host at its address."""
+    """Return a line for each swarm address that another host has too: a node belongs to the host at its address."""
     for host in hosts.values():
         others = [other.name for other in hosts.values() if other != host and host.swarm_address in _addresses(other)]
         if host.swarm_address and others:
@@ -73,25 +72,25 @@ def _check_known_hosts(path: Path) -> list[str]:
     if path.is_file():
         return []
     hint = "check each host's key on its console, then: ssh-keyscan ADDRESS >> "
-    return [f"[inventory] known_hosts: {path} is not there; {hint}{path}"]
+    return [f"[inventory] known_hosts: {path} does not exist; {hint}{path}"]
 
 
 def _read_machine_store(store: Path | None) -> tuple[dict[str, Host], list[str]]:
     if store is None:
         return {}, []
     if not (store / "machines").is_dir():
-        return {}, [f"[inventory] docker_machine: {store / 'machines'} is not there"]
+        return {}, [f"[inventory] docker_machine: {store / 'machines'} does not exist"]
     hosts, problems = {}, []
     for path in sorted((store / "machines").glob("*/config.json")):
         try:
             hosts[path.parent.name] = _read_machine(path)
         except (OSError, ValidationError) as error:
-            problems.append(f"{path}: {_describe_error(error)}; mend it, or move its folder out of the store")
+            problems.append(f"{path}: {_describe_error(error)}; fix it, or move its folder out of the store")
     return hosts, problems
 
 
 def _read_machine(path: Path) -> Host:
-    """A machine as docker-machine wrote it; of its files only those beside its config are used."""
+    """Read a host from its `config.json`. Only files in the same folder are used."""
     text = path.read_bytes()
     machine = Machine.model_validate_json(text)
     driver, swarm = machine.driver or Driver(), (machine.options or HostOptions()).swarm or Swarm()
@@ -119,12 +118,12 @@ def _find_backups(config: Path) -> Iterable[Path]:
     return config.parent.glob(f"{config.name}.imker-*")
 
 
-def _describe_error(problem: OSError | ValidationError) -> str:
-    if isinstance(problem, OSError):
-        return problem.strerror or str(problem)
-    error = problem.errors()[0]
-    place = ".".join(map(str, error["loc"]))
-    return f"{place}: {config.describe_error(error)}" if place else "is no JSON object as docker-machine writes it"
+def _describe_error(error: OSError | ValidationError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    first = error.errors()[0]
+    path = ".".join(map(str, first["loc"]))
+    return f"{path}: {config.describe_error(first)}" if path else "is not a JSON object written by docker-machine"
 
 
 def _find_ssh_key(configured_path: str | None, folder: Path) -> Path | None:
@@ -146,30 +145,32 @@ def _find_problems(host: Host) -> list[str]:
 def _check_name(name: str) -> str:
     if re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", name) and name != "all":
         return ""
-    return ": nobody could type this name; small letters, digits, dots and hyphens, and not all"
+    return ": invalid name; use lowercase letters, digits, dots, and hyphens, and not the word all"
 
 
 def _check_address(address: str) -> str:
     if not address:
-        return " address: missing, and docker-machine's store does not know it"
+        return " address: missing, also in docker-machine's store"
     good = re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", address, re.ASCII)
-    return "" if good else f" address: {address!r} is no IPv4 address nor a host's name"
+    return "" if good else f" address: {address!r} is neither an IPv4 address nor a host name"
 
 
 def _check_ssh_key(key: Path | None) -> list[str]:
     if key is None:
-        return [" ssh_key: missing, and docker-machine's store names none"]
+        return [" ssh_key: missing, also in docker-machine's store"]
     return [_check_secret_file(" ssh_key", key)]
 
 
 def _check_tls(folder: Path | None) -> list[str]:
     if folder is None:
-        return [" tls: missing; the folder with ca.pem, cert.pem and key.pem for the Engine API"]
-    public = [f" tls: {folder / name} is not there" for name in ("ca.pem", "cert.pem") if not (folder / name).is_file()]
+        return [" tls: missing; set the folder with ca.pem, cert.pem, and key.pem for the Engine API"]
+    public = [
+        f" tls: {folder / name} does not exist" for name in ("ca.pem", "cert.pem") if not (folder / name).is_file()
+    ]
     return [*public, _check_secret_file(" tls", folder / "key.pem")]
 
 
 def _check_secret_file(setting: str, path: Path) -> str:
     if not path.is_file():
-        return f"{setting}: {path} is not there"
-    return f"{setting}: {path} can be read by others; chmod 600 {path}" if path.stat().st_mode & 0o077 else ""
+        return f"{setting}: {path} does not exist"
+    return f"{setting}: {path} is readable by other users; run chmod 600 {path}" if path.stat().st_mode & 0o077 else ""

@@ -1,4 +1,4 @@
-"""A host of the inventory, and the inventory. Pure."""
+"""Define the inventory and its hosts. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from imker.protocol.commands import Role
 
 @dataclass(frozen=True)
 class Host:
-    """`discovery`: the classic swarm's store as docker-machine knows it ("consul://…"), "" for a host in none.
+    """A host of the inventory.
 
-    `stores`: all key-value stores that docker-machine names for it, `former_stores` those from before Imker cleaned
-    that; `machine`: docker-machine's own file of it, None for a host that it does not know; `swarm_address`: the
-    address of its swarm traffic, "" where that is `address`.
+    `swarm_address`: the address for swarm traffic, "" if it is `address`. `discovery`: the key-value store of its
+    classic Swarm ("consul://..."), "" for none. `store_urls`: all stores that docker-machine names for it.
+    `former_store_urls`: those from backups of docker-machine's file. `machine_config`: that file, None for none.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Host:
 
     @property
     def advertise_address(self) -> str:
-        """Return the address at which the other nodes of a swarm reach this host."""
+        """Return the address at which other nodes of the swarm reach this host."""
         return self.swarm_address or self.address
 
 
@@ -43,7 +43,7 @@ Inventory = Mapping[str, Host]
 
 
 def classic_swarm_column(host: Host, inventory: Inventory) -> str:
-    """docker-machine's SWARM column: the master's name, "(master)" on the master itself, "" for a host in no swarm."""
+    """Return docker-machine's SWARM column: the master's name, with "(master)" for the master, "" for no swarm."""
     if not host.discovery:
         return ""
     if host.classic_master:

@@ -1,7 +1,7 @@
-"""One run at a time changes a host, and one the swarm's membership. A lock names its holder, and ends with its lease.
+"""Lock a host, or the swarm's membership, for one run at a time. A lock names its holder and expires with its lease.
 
-The holder renews it from a thread; once the lease may have ended, `lost` is set, and the holder starts no further step.
-A holder that sleeps through that is refused by what it would change: see jobs.fence.
+A thread renews the lease. When the lease may have expired, `lost` is set and the holder starts no further step. A
+holder that does not notice this in time is rejected by the host or the swarm: see jobs.connectors.fenced_shell.
 """
 
 import json
@@ -23,21 +23,21 @@ from jobs.errors import BrokenFencingToken, LockHeld
 from jobs.locking.fencing_token import BROKEN_COUNT, MAX_NUMBER, FencingToken
 
 LEASE_SECONDS, RENEW_INTERVAL, POLL_INTERVAL = 30.0, 10.0, 0.5  # seconds
-# Whether a key holds what is no number, or one too high to be counted on from.
-CHECK = f"""
+# A Lua function: is the counter invalid, that is not a number, or too high to be incremented?
+BROKEN_FUNCTION = f"""
 local function broken(key)
-  local seen = redis.pcall('get', key)
-  if type(seen) == 'table' then return true end
-  if not seen or seen == '0' then return false end
-  return not string.find(seen, '^[1-9]%d*$') or #seen > 16 or tonumber(seen) >= {MAX_NUMBER}
+  local value = redis.pcall('get', key)
+  if type(value) == 'table' then return true end
+  if not value or value == '0' then return false end
+  return not string.find(value, '^[1-9]%d*$') or #value > 16 or tonumber(value) >= {MAX_NUMBER}
 end
 """
-NEXT = f"""{CHECK}
+NEXT_SCRIPT = f"""{BROKEN_FUNCTION}
 if broken(KEYS[1]) then return {BROKEN_COUNT} end
 return redis.call('incr', KEYS[1])
 """
-# A number above one that a host showed, only for who holds the lock: a Redis that lost its data counts from 1 again.
-RAISE_SCRIPT = f"""{CHECK}
+# Returns a number above a host's, only to the lock's holder: a Redis that lost its data counts from 1 again.
+RAISE_SCRIPT = f"""{BROKEN_FUNCTION}
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 if broken(KEYS[2]) then return {BROKEN_COUNT} end
 if tonumber(redis.call('get', KEYS[2]) or '0') < tonumber(ARGV[2]) then redis.call('set', KEYS[2], ARGV[2]) end
@@ -49,7 +49,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class LockHolder:
-    """`since`: UNIX seconds; `what`: for people, such as "migrate kaditz"."""
+    """Who holds a lock. `purpose`: for people, such as "migrate kaditz". `since`: UNIX seconds."""
 
     run: str
     requester: str
@@ -59,9 +59,10 @@ class LockHolder:
 
 @dataclass(frozen=True)
 class Lease:
-    """`mark`: its number grows with every holder of the same lock. `above`: a number above this one, if the lock is
+    """A held lock.
 
-    still held, else 0.
+    `token`: its number grows with every holder of the lock. `raise_token_above`: returns a number above the given one,
+    or 0 if the lock is no longer held. `lost`: set when the lease may have expired.
     """
 
     token: FencingToken
@@ -79,23 +80,24 @@ def acquire_lock(
     lease_seconds: float = LEASE_SECONDS,
     renew_interval: float = RENEW_INTERVAL,
 ) -> Iterator[Lease]:
-    """Raises LockHeld when another holder still has it after `wait` seconds."""
+    """Hold the lock during the `with` block. Raises LockHeld if another holder has it after `timeout` seconds."""
     value = json.dumps({**asdict(holder), "token": uuid.uuid4().hex})
     lock = RedisLease(redis, f"lock:{name}", value, lease_seconds)
     since = _wait_for_lock(lock, name, time.monotonic() + timeout)
     fence, released = f"fence:{name}", threading.Event()
 
-    def above(number: int) -> int:
+    def raise_above(number: int) -> int:
         return _check_count(name, redis.eval(RAISE_SCRIPT, 2, lock.key, fence, value, str(number)))
 
     try:
-        taken = Lease(FencingToken(_check_count(name, redis.eval(NEXT, 1, fence)), holder.run, holder.since), above)
-        renewal = (lock.renew, lease_seconds, renew_interval, since + lease_seconds, taken.lost, released)
+        number = _check_count(name, redis.eval(NEXT_SCRIPT, 1, fence))
+        lease = Lease(FencingToken(number, holder.run, holder.since), raise_above)
+        renewal = (lock.renew, lease_seconds, renew_interval, since + lease_seconds, lease.lost, released)
         renewer = threading.Thread(target=_renew_until_released, args=renewal, daemon=True)
         renewer.start()
         failpoint("job.locked")
         try:
-            yield taken
+            yield lease
         finally:
             released.set()
             renewer.join()
@@ -111,11 +113,11 @@ def _release(lock: RedisLease) -> None:
         log.warning("could not release a lock; it expires with its lease", lock=lock.key, error=str(error))
 
 
-def _check_count(name: str, said: Any) -> int:
-    """Raise BrokenFence for a count that cannot go on."""
-    number = int(said)
+def _check_count(name: str, reply: Any) -> int:
+    """Return the number. Raises BrokenFencingToken if the counter in Redis is invalid."""
+    number = int(reply)
     if number == BROKEN_COUNT:
-        raise BrokenFencingToken(f"Redis' key fence:{name}", "what its value is", name.removeprefix("host:"))
+        raise BrokenFencingToken("Redis", f"key fence:{name}", name.removeprefix("host:"))
     return number
 
 
@@ -140,22 +142,23 @@ def _renew_until_released(
     lost: threading.Event,
     released: threading.Event,
 ) -> None:
-    """A Redis that hangs keeps this thread, but not the timer that says the lease is over."""
+    """Renew the lease until it is released or lost. A Redis that hangs blocks this thread, but not the expiry timer."""
     expiry = _start_expiry_timer(expires_at, lost)
     while not released.wait(interval):
         requested_at = time.monotonic()
         try:
-            ours = renew()
+            renewed = renew()
         except RedisError:
             continue
         expiry.cancel()
-        if not ours:
+        if not renewed:
             return lost.set()
         expiry = _start_expiry_timer(requested_at + lease_seconds, lost)
     return expiry.cancel()
 
 
 def _start_expiry_timer(expires_at: float, lost: threading.Event) -> threading.Timer:
+    """Set `lost` at `expires_at`, by the monotonic clock, unless the timer is cancelled."""
     timer = threading.Timer(expires_at - time.monotonic(), lost.set)
     timer.daemon = True
     timer.start()

@@ -57,11 +57,11 @@ class ChaosRun:
 
     def run(self, inject: Callable[[], None]) -> None:
         """Inject faults while users work, wait for recovery, and check the invariants."""
-        breaker = threading.Thread(target=inject, name="faults")
+        injector = threading.Thread(target=inject, name="faults")
         self._plant_secrets()
         self.users.start_generation(self.targets.fleet.hosts)
-        breaker.start()
-        while breaker.is_alive():
+        injector.start()
+        while injector.is_alive():
             self._poll()
             if self.users.is_idle:
                 self._start_generation()
@@ -123,10 +123,10 @@ class ChaosRun:
             self._poll()
         if self.users.remaining_hosts:
             self.violations.append(
-                f"not in the swarm in the end: {', '.join(host.name for host in self.users.remaining_hosts)}"
+                f"not in the swarm after recovery: {', '.join(host.name for host in self.users.remaining_hosts)}"
             )
         if not self.targets.fleet.world.swarm.nodes.has_quorum():
-            self.violations.append("no quorum in the end")
+            self.violations.append("no quorum after recovery")
 
     def _migrate_again(self) -> None:
         """Run all commands again, twice: the first time, the store may be stopped, because no host uses it now."""
@@ -139,24 +139,24 @@ class ChaosRun:
 
     def _check_hosts(self) -> None:
         world = self.targets.fleet.world
-        deeds = world.history.actions()
-        self.violations += invariants.no_concurrent_changes(deeds) + invariants.nothing_done_twice(deeds)
-        self.violations += invariants.fencing_token_never_decreases(deeds)
-        self.violations += invariants.no_manager_without_approval(deeds, self.users.approved_at)
-        self.violations += [f"not understood by a host: {line}" for line in world.history.unknown_requests]
+        actions = world.history.actions()
+        self.violations += invariants.no_concurrent_changes(actions) + invariants.nothing_done_twice(actions)
+        self.violations += invariants.fencing_token_never_decreases(actions)
+        self.violations += invariants.no_manager_without_approval(actions, self.users.approved_at)
+        self.violations += [f"unknown to a simulated host: {line}" for line in world.history.unknown_requests]
         self.secrets |= set(world.swarm.tokens.values())
 
     def _check_channel(self) -> None:
         self.violations += invariants.each_command_answered_once(self.users.sent_commands, self.users.runs)
         self.violations += [
-            f"Imker broke: run {run.run}" for run in self.users.runs.values() if INTERNAL_ERROR_TEXT in run.text
+            f"internal error in run {run.run}" for run in self.users.runs.values() if INTERNAL_ERROR_TEXT in run.text
         ]
         self.violations += invariants.no_duplicate_posts(self.targets.workspace.visible_messages(ALICE, OPS))
 
     def _check_audit_log(self) -> None:
         """Check that the audit log is valid, and that no secret is in Redis, in a log, or in the channel."""
         redis = self.targets.processes.redis
-        self.violations += [f"the record: {problem}" for problem in verify(AuditLog(redis).entries())]
+        self.violations += [f"audit log: {problem}" for problem in verify(AuditLog(redis).entries())]
         channel_text = "\n".join(str(visible.raw) for visible in self.targets.workspace.visible_messages(ALICE, OPS))
         log = self.targets.processes.processes.log.read_text(errors="replace")
         for place, text in (("Redis", dump_redis(redis)), ("a log", log), ("the channel", channel_text)):

@@ -16,10 +16,8 @@ from lab.fleet.hosts import LabHost
 from lab.slack.client import VisibleMessage, Workspace
 from lab.story import ALICE, BOB, OPS
 
-ACKED_TIMEOUT, UNACKED_TIMEOUT = (
-    60.0,
-    6.0,
-)  # seconds until users give up on an acknowledged and on an unacknowledged command
+ACKED_TIMEOUT = 60.0  # seconds until users give up on an acknowledged command
+UNACKED_TIMEOUT = 6.0  # seconds until users give up on an unacknowledged command
 IDLE_SECONDS = 3.0  # seconds without a command until users list the nodes
 OUTCOME_BY_EMOJI = {"✅": "done", "⚠": "done", "🚫": "refused", "❌": "failed", "❓": "lost"}
 BUTTON_PRESSES = (
@@ -172,7 +170,7 @@ class SimulatedUsers:
             return
         self._private_timestamps.add(message.ts)
         self.say(f"        in private: {message.text[:80]}")
-        if self._awaiting_answer and "decided already" not in message.text:
+        if self._awaiting_answer and "was already" not in message.text:
             self._awaiting_answer[0].answer = message.text
             self._awaiting_answer = None
 

@@ -84,7 +84,7 @@ class Fleet:
 
     def reset_ssh(self, name: str) -> None:
         """Reset every SSH connection to a host. Commands that run there continue."""
-        self.world.history.record_event(name, "fault", "SSH cut")
+        self.world.history.record_event(name, "fault", "SSH reset")
         self._sockets[name][0].reset_connections()
 
     def connected_hosts(self) -> list[str]:
@@ -93,7 +93,7 @@ class Fleet:
 
     def set_silent(self, name: str, silent: bool = True) -> None:
         """Make a host accept connections but not respond, over SSH and TLS, or end that."""
-        self.world.history.record_event(name, "fault", "black hole" if silent else "speaks again")
+        self.world.history.record_event(name, "fault", "silent" if silent else "responding again")
         self[name].silent.set() if silent else self[name].silent.clear()
 
     def reboot(self, name: str, seconds: float | None = None) -> None:
@@ -158,7 +158,7 @@ def run_until_signal(names: tuple[str, ...], number: int, folder: Path, say: Cal
         say(f"Client files are in {folder}/: imker.toml, docker-machine/, known_hosts, ssh/")
         stop_requested.wait()
         for line in fleet.world.history.unknown_requests:
-            say(f"not understood: {line}")
+            say(f"unknown request: {line}")
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Three real hosts, for as long as the tests need them."""
+"""Three real hosts for the tests of this folder."""
 
 import os
 import platform
@@ -15,7 +15,7 @@ HOST_NAMES = ("connewitz", "tondi", "lausen")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Without root there are no real hosts; the last lines of the run say so."""
+    """Skip these tests without root, with a reason in the summary."""
     if platform.system() != "Linux" or os.geteuid() != 0:
         for item in items:
             if "tests/e2e/" in item.nodeid:
@@ -31,21 +31,21 @@ def hosts() -> Iterator[tuple[LabHost, ...]]:
 
 @pytest.fixture
 def legacy(hosts: tuple[LabHost, ...]) -> tuple[LabHost, ...]:
-    """All three in the state of 2016, whatever the test before has made of them."""
+    """Reset all three hosts to their 2016 state before each test."""
     fleet.reset(HOST_NAMES)
     return hosts
 
 
 @pytest.fixture(scope="module")
 def three(hosts: tuple[LabHost, ...]) -> tuple[LabHost, ...]:
-    """All three in the state of 2016, once for a file whose tests change but tondi."""
+    """Reset all three hosts to their 2016 state once per file. Its tests change only tondi."""
     fleet.reset(HOST_NAMES)
     return hosts
 
 
 @pytest.fixture
 def imker(three: tuple[LabHost, ...]) -> Iterator[Deployment]:
-    """A new one, over hosts of which tondi is in the state of 2016: it is the one that faults happen to."""
+    """Start a new Imker after a reset of tondi, the host that faults are injected into."""
     fleet.reset([HOST])
     with start_deployment() as started:
         yield started

@@ -1,4 +1,4 @@
-"""The story with all of it on: rules, two people's yes, signatures, a Redis user a process, and secrets planted."""
+"""The story with everything enabled: rules, two approvals, signatures, a Redis user per process, planted secrets."""
 
 import json
 import os
@@ -43,7 +43,7 @@ channels = ["C01OPS"]
 
 @contextmanager
 def all_on() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
-    """An Imker, and the environment of its bot for commands beside it."""
+    """Start an Imker, and return it with the environment of its bot for further commands."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-a-")))
         config, client = folder / "imker.toml", fleet.CLIENT_DIR.resolve() / "imker.toml"
@@ -61,7 +61,7 @@ def all_on() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
 
 
 def refused(imker: Deployment, user: str, text: str, words: str) -> None:
-    """In private, and no run comes of it."""
+    """Check that a command is refused in private and creates no run."""
     before = imker.redis.keys("bot:run:*")
     assert imker.workspace.say(user, OPS, text)["acked"]
     assert imker.workspace.wait_for_message(
@@ -76,12 +76,12 @@ def wait_for_reply(imker: Deployment, user: str, words: str) -> None:
     )
 
 
-def test_the_story_with_all_of_it_on(legacy: tuple[LabHost, ...]) -> None:
+def test_the_story_with_everything_enabled(legacy: tuple[LabHost, ...]) -> None:
     run_on("tondi", "tee", "-a", DEFAULTS_PATH, stdin=f"export http_proxy=http://imker:{PROXY}@198.18.0.1:3128/\n")
     with all_on() as (imker, beside):
-        refused(imker, BOB, "/swarm migrate connewitz", "it takes the right `change` to migrate connewitz")
-        refused(imker, ALICE, "/swarm migrate lausen", "it takes the right `change` to migrate lausen")
-        refused(imker, CAROL, "/swarm nodes", "it takes the right `read`")
+        refused(imker, BOB, "/swarm migrate connewitz", "permission to migrate `connewitz` (requires `change`)")
+        refused(imker, ALICE, "/swarm migrate lausen", "permission to migrate `lausen` (requires `change`)")
+        refused(imker, CAROL, "/swarm nodes", "(requires `read`)")
         imker.wait_for_text(imker.send_command("/swarm migrate connewitz --manager"), "is in the swarm")
         apt_fails(imker)
         message = imker.wait_for_text(retried(imker), "is waiting to be accepted as a manager.")
@@ -107,7 +107,7 @@ def test_the_story_with_all_of_it_on(legacy: tuple[LabHost, ...]) -> None:
 
 
 def apt_fails(imker: Deployment) -> None:
-    """A repository with a password in its address, which is away: apt says so in its own words."""
+    """Let apt fail with an unreachable repository whose address contains a password."""
     private = "/etc/apt/sources.list.d/private.list"
     run_on(
         "tondi", "tee", private, stdin=f"deb [trusted=yes] http://imker:{PROXY}@198.18.0.1:3128/debian stable main\n"
@@ -118,7 +118,7 @@ def apt_fails(imker: Deployment) -> None:
 
 
 def retried(imker: Deployment) -> VisibleMessage:
-    """The RQ worker dies in the middle of the upgrade; the same is asked for again."""
+    """Kill the RQ worker during the upgrade and retry the run."""
     message = imker.send_command("/swarm migrate tondi --manager")
     imker.wait_for_step(message, "UpgradeEngine")
     imker.kill_rq_workers()
@@ -128,14 +128,14 @@ def retried(imker: Deployment) -> VisibleMessage:
 
 
 def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
-    """Not by who asked, and not by one person twice."""
+    """Accept a manager as two users. The requester cannot accept, and no one counts twice."""
     imker.wait_until(message, lambda visible: "Accept" in visible.buttons)
     imker.press_button(ALICE, message, "Accept")
-    wait_for_reply(imker, ALICE, "it takes the right `accept`")
+    wait_for_reply(imker, ALICE, "(requires `accept`)")
     imker.press_button(BOB, message, "Accept")
     imker.wait_for_text(message, f"1 of 2 so far: <@{BOB}>")
     imker.press_button(BOB, message, "Accept")
-    wait_for_reply(imker, BOB, "it takes somebody else as well")
+    wait_for_reply(imker, BOB, "It needs another approval")
     assert "Pending" in imker.wait_until_finished(imker.send_command("/swarm nodes")).plain_text, (
         "one yes makes no manager"
     )
@@ -146,7 +146,7 @@ def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
 
 
 def recorded(imker: Deployment, beside: Mapping[str, str], message: VisibleMessage) -> str:
-    """The record is whole, up to the head that the channel has seen, and tells who did what."""
+    """Check the audit log up to the checkpoint in the channel, and return what its commands print."""
     wait_until(lambda: "audit verify --head" in imker.thread_text(message))
     head = re.findall(r"--head ([0-9a-f]{64}:[0-9]+)", imker.thread_text(message))[-1]
     verified = command(beside, "verify", "--head", head)
@@ -171,7 +171,7 @@ def command(beside: Mapping[str, str], *argv: str) -> str:
 
 
 def planted(imker: Deployment) -> tuple[str, ...]:
-    """Tokens, keys, lines from the middle of the keys' files, the swarm's own tokens, and the proxy's password."""
+    """Return tokens, keys, lines from the middle of key files, the join tokens, and the password of the proxy."""
     client = fleet.CLIENT_DIR.resolve()
     files = (client / "ssh/id_ed25519", client / "docker-machine/machines/tondi/key.pem")
     tokens = [

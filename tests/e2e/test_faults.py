@@ -1,4 +1,4 @@
-"""What goes wrong on real hosts in the middle of a migration: each ends as it was or better, and says so."""
+"""Faults during a migration of real hosts: the host ends up migrated or unchanged, and the message says so."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.e2e.support.host import (
 pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(400)]
 
 
-def test_a_repository_that_is_away_is_found_before_anything_is_touched(imker: Deployment) -> None:
+def test_finds_an_unreachable_repository_before_any_change(imker: Deployment) -> None:
     run_on(HOST, "sh", "-c", "echo 'Acquire::http::Proxy \"http://127.0.0.1:1\";' > /etc/apt/apt.conf.d/99away")
     failed = imker.wait_until_finished(imker.send_command(MIGRATE))
     assert f"querying apt for Engine versions failed on {HOST}" in failed.plain_text
@@ -28,8 +28,8 @@ def test_a_repository_that_is_away_is_found_before_anything_is_touched(imker: De
     assert "swarm-agent" in running_containers()
 
 
-def test_a_repository_that_goes_away_in_the_middle(imker: Deployment) -> None:
-    """Its lists are there, its packages are not: the host goes back to what it was."""
+def test_rolls_back_when_the_repository_fails_during_the_upgrade(imker: Deployment) -> None:
+    """Remove the packages after apt has read its lists."""
     run_on(HOST, "sh", "-c", "echo 'Acquire::Retries \"0\";' > /etc/apt/apt.conf.d/99once")
     run_on(
         HOST,
@@ -48,12 +48,12 @@ def test_a_repository_that_goes_away_in_the_middle(imker: Deployment) -> None:
     assert_unchanged()
 
 
-def test_a_full_disk_is_found_before_anything_is_touched(imker: Deployment) -> None:
+def test_finds_a_full_disk_before_any_change(imker: Deployment) -> None:
     run_on(HOST, "mkdir", "-p", "/var/cache/apt/archives")
     run_on(HOST, "mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", "/var/cache/apt/archives")
     refused = imker.wait_until_finished(imker.send_command(MIGRATE))
     assert refused.text.startswith("🚫")
-    assert "less than 500 MB left" in refused.plain_text
+    assert "less than 500 MB free" in refused.plain_text
     assert "apt-get clean" in refused.plain_text
     assert_unchanged()
 
@@ -64,7 +64,7 @@ my $all = pack('s s x4 q q i x4', F_WRLCK, 0, 0, 0, 0); fcntl($f, F_SETLK, $all)
 """
 
 
-def test_a_held_lock_is_told_and_waited_for(imker: Deployment) -> None:
+def test_reports_a_held_lock_and_waits_for_it(imker: Deployment) -> None:
     run_on(HOST, "systemd-run", "--unit=holder", "perl", "-e", LOCK.replace("$", "$$"))
     warned = imker.wait_until(imker.send_command(MIGRATE), lambda message: "Continue" in message.buttons)
     assert "perl (process" in warned.plain_text
@@ -77,8 +77,8 @@ def test_a_held_lock_is_told_and_waited_for(imker: Deployment) -> None:
     assert_migrated()
 
 
-def test_a_package_left_half_configured_is_mended_first(imker: Deployment) -> None:
-    """The Engine's own without a question; another's is told, and what people wrote into its conffile stays."""
+def test_configures_an_unfinished_package_first(imker: Deployment) -> None:
+    """Configure the Engine's package without a question, and report another one whose conffile was edited."""
     build = """
 set -e; mkdir -p /tmp/toy/DEBIAN /tmp/toy/etc; cd /tmp; echo /etc/toy.conf > toy/DEBIAN/conffiles
 build() {
@@ -93,12 +93,12 @@ build 1; dpkg -i toy.deb >/dev/null; echo ours > /etc/toy.conf; build 2; dpkg --
     assert imker.wait_until_finished(warned).text.startswith("✅")
     assert run_on(HOST, "dpkg", "--audit") == ""
     assert run_on(HOST, "cat", "/etc/toy.conf") == "ours\n"
-    assert "deprecated" in run_on(HOST, "cat", DEFAULTS_PATH), "the Engine's own is its maintainer's"
+    assert "deprecated" in run_on(HOST, "cat", DEFAULTS_PATH), "the maintainer's conffile of the Engine was installed"
     assert_migrated()
 
 
-def test_a_package_whose_post_install_fails(imker: Deployment) -> None:
-    """Only with the new package: the old one goes in again, and the host is as it was."""
+def test_rolls_back_when_a_post_install_script_fails(imker: Deployment) -> None:
+    """Let only the new package fail, so that the old one can be installed again."""
     version_of = "$(dpkg-query -W -f '${Version}' docker.io)"
     script = f"""#!/bin/sh
 case $DPKG_MAINTSCRIPT_NAME-{version_of} in postinst-26*) exit 1;; esac
@@ -114,11 +114,11 @@ exec /usr/bin/dpkg-maintscript-helper.real "$@"
     failed = imker.wait_until_finished(imker.send_command(MIGRATE))
     assert failed.text.startswith("❌")
     assert "restored the old files and package" in failed.plain_text
-    assert "docker.io" in imker.thread_text(failed), "apt's own words"
+    assert "docker.io" in imker.thread_text(failed), "the output of apt"
     assert_unchanged()
 
 
-def test_ssh_cut_during_the_upgrade(imker: Deployment) -> None:
+def test_completes_when_ssh_is_reset_during_the_upgrade(imker: Deployment) -> None:
     message = imker.send_command(MIGRATE)
     wait_until(lambda: is_upgrading(HOST))
     run_on(HOST, "sh", "-c", "pkill -KILL -u geschke sshd; true")
@@ -126,7 +126,7 @@ def test_ssh_cut_during_the_upgrade(imker: Deployment) -> None:
     assert_migrated()
 
 
-def test_the_host_is_restarted_during_the_upgrade(imker: Deployment) -> None:
+def test_completes_when_the_host_reboots_during_the_upgrade(imker: Deployment) -> None:
     message = imker.send_command(MIGRATE)
     wait_until(lambda: is_upgrading(HOST) and " upgrade docker.io" in run_on(HOST, "cat", "/var/log/dpkg.log"))
     fleet.reboot([HOST])
@@ -138,7 +138,7 @@ def test_the_host_is_restarted_during_the_upgrade(imker: Deployment) -> None:
 
 
 @pytest.mark.parametrize("step", ["UpgradeEngine", "RestoreOptions", "RestartEngine", "InitSwarm"])
-def test_rq_worker_and_job_are_killed_and_the_run_retried(imker: Deployment, step: str) -> None:
+def test_a_retry_completes_after_rq_workers_are_killed(imker: Deployment, step: str) -> None:
     message = imker.send_command(MIGRATE)
     imker.wait_for_step(message, step)
     imker.kill_rq_workers()
@@ -149,7 +149,7 @@ def test_rq_worker_and_job_are_killed_and_the_run_retried(imker: Deployment, ste
     assert_migrated()
 
 
-def test_two_migrations_of_one_host_do_not_meet(imker: Deployment) -> None:
+def test_two_migrations_of_one_host_run_one_after_the_other(imker: Deployment) -> None:
     first = imker.send_command(MIGRATE)
     second = imker.send_command(MIGRATE)
     assert imker.wait_until_finished(first).text.startswith("✅")
@@ -157,13 +157,13 @@ def test_two_migrations_of_one_host_do_not_meet(imker: Deployment) -> None:
     assert_migrated()
 
 
-def test_no_host_is_left_behind(imker: Deployment) -> None:
-    """The lab's own: a host that is down is a row with its error, and a plan says which host does not answer."""
+def test_reports_a_host_that_is_down(imker: Deployment) -> None:
+    """Show a host that is down with its error in the table, and name it in a plan."""
     machine.kill_host(HOST)
     try:
-        assert "does not answer" in imker.wait_until_finished(imker.send_command("/swarm hosts")).plain_text
+        assert "unreachable" in imker.wait_until_finished(imker.send_command("/swarm hosts")).plain_text
         assert (
-            f"{HOST} (198.18.0.73) does not answer over SSH"
+            f"{HOST} (198.18.0.73) is unreachable over SSH"
             in imker.wait_until_finished(imker.send_command(MIGRATE)).plain_text
         )
     finally:

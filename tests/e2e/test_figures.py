@@ -1,4 +1,4 @@
-"""The lab's own figures, on a machine that does nothing else: `make figures` prints them, docs/lab.md shows them."""
+"""Figures of the lab on an otherwise idle machine: `make figures` prints them, docs/lab.md lists them."""
 
 import shutil
 import time
@@ -27,9 +27,9 @@ def nothing_up(hosts: tuple[LabHost, ...]) -> Iterator[None]:
     fleet.up(HOST_NAMES)
 
 
-def test_the_first_build_also_after_one_that_was_killed() -> None:
+def test_first_build_after_a_killed_one() -> None:
     shutil.rmtree(CACHE_DIR)
-    killed_when(lambda: "/imker-lab/" in Path("/proc/self/mounts").read_text())  # debootstrap is at it
+    killed_when(lambda: "/imker-lab/" in Path("/proc/self/mounts").read_text())  # debootstrap is running
     assert lab_leftovers()
     fleet.down()
     assert lab_leftovers() == []

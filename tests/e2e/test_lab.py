@@ -1,4 +1,4 @@
-"""The lab keeps its promises: real hosts in the state of 2016, and nothing left behind."""
+"""The promises of the lab: real hosts in their 2016 state, and nothing left behind."""
 
 import signal
 import ssl
@@ -17,12 +17,12 @@ from lab.slack.server_process import free_port
 from tests.e2e.conftest import HOST_NAMES
 from tests.e2e.support.expected_state import LEGACY_CONTAINERS, container_states, lab_leftovers
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]  # the first one to run may build the base
+pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]  # the first test may have to build the base
 STORE = fleet.CLIENT_DIR / "docker-machine/machines"
 
 
 def engine(host: LabHost, path: str = "/version") -> str:
-    """Over TLS, with the store's own files."""
+    """Query an Engine over TLS with the files of docker-machine's store."""
     folder = STORE / host.name
     context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
@@ -30,18 +30,18 @@ def engine(host: LabHost, path: str = "/version") -> str:
         return str(answer.read().decode())
 
 
-def test_the_engines_of_2016_answer_over_tls(legacy: tuple[LabHost, ...]) -> None:
+def test_engines_of_2016_respond_over_tls(legacy: tuple[LabHost, ...]) -> None:
     for host in legacy:
         assert '"Version":"20.10' in engine(host)
 
 
-def test_a_stranger_without_a_certificate_is_refused(hosts: tuple[LabHost, ...]) -> None:
+def test_refuses_a_client_without_a_certificate(hosts: tuple[LabHost, ...]) -> None:
     context = ssl.create_default_context(cafile=str(STORE / "tondi/ca.pem"))
     with pytest.raises(OSError, match=r"certificate required|bad certificate"):
         urllib.request.urlopen(f"https://{hosts[1].address}:2376/version", context=context, timeout=5).read()
 
 
-def test_ssh_with_the_written_key_and_the_true_host_keys(hosts: tuple[LabHost, ...]) -> None:
+def test_ssh_works_with_the_client_files(hosts: tuple[LabHost, ...]) -> None:
     for host in hosts:
         with paramiko.SSHClient() as client:
             client.load_host_keys(str(fleet.CLIENT_DIR / "known_hosts"))
@@ -55,16 +55,16 @@ def test_ssh_with_the_written_key_and_the_true_host_keys(hosts: tuple[LabHost, .
         assert words[-1] == host.name
 
 
-def test_the_classic_swarms_containers_run_where_they_belong(legacy: tuple[LabHost, ...]) -> None:
+def test_containers_of_the_classic_swarm_run_on_their_hosts(legacy: tuple[LabHost, ...]) -> None:
     for host in legacy:
-        assert container_states(host.name) == LEGACY_CONTAINERS[host.name]  # the master's: test_lab_killed.py
+        assert container_states(host.name) == LEGACY_CONTAINERS[host.name]  # for the master, see test_lab_killed.py
     assert (
         "deb [trusted=yes] http://198.18.0.1"
         in machine.run_on_host("tondi", "cat", "/etc/apt/sources.list.d/docker.list").stdout
     )
 
 
-def test_with_the_flags_on_the_disk_the_next_restart_is_the_end_and_a_reset_brings_all_back(
+def test_a_restart_fails_with_the_options_on_the_disk_and_a_reset_repairs_it(
     legacy: tuple[LabHost, ...],
 ) -> None:
     tondi = legacy[1]
@@ -85,7 +85,7 @@ def test_a_reboot_keeps_the_disk(legacy: tuple[LabHost, ...]) -> None:
     assert machine.run_on_host("connewitz", "ls", "/root/kept").returncode == 0
 
 
-def test_an_up_brings_back_a_host_that_lost_power_and_leaves_the_others(hosts: tuple[LabHost, ...]) -> None:
+def test_up_boots_a_host_that_lost_power_and_leaves_the_others(hosts: tuple[LabHost, ...]) -> None:
     others = [machine.init_pid(name) for name in HOST_NAMES if name != "tondi"]
     machine.kill_host("tondi")
     fleet.up(("tondi", *HOST_NAMES))
@@ -98,7 +98,7 @@ def lab(*argv: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def test_a_second_demo_leaves_a_running_lab_alone(hosts: tuple[LabHost, ...]) -> None:
+def test_a_second_demo_does_not_touch_a_running_lab(hosts: tuple[LabHost, ...]) -> None:
     before = [machine.init_pid(name) for name in HOST_NAMES]
     demo = lab("demo", "kaditz", "--port", str(free_port()))
     said, _ = demo.communicate(timeout=60)
@@ -109,7 +109,7 @@ def test_a_second_demo_leaves_a_running_lab_alone(hosts: tuple[LabHost, ...]) ->
     assert "kaditz" not in machine.existing_names()
 
 
-def test_an_up_whose_terminal_closes_ends_what_it_began_and_leaves_the_others(hosts: tuple[LabHost, ...]) -> None:
+def test_an_interrupted_up_stops_its_hosts_and_leaves_the_others(hosts: tuple[LabHost, ...]) -> None:
     before = [machine.init_pid(name) for name in HOST_NAMES]
     up = lab("fleet", "up", "kaditz")
     deadline = time.monotonic() + 60
@@ -122,7 +122,7 @@ def test_an_up_whose_terminal_closes_ends_what_it_began_and_leaves_the_others(ho
     assert [machine.init_pid(name) for name in HOST_NAMES] == before
 
 
-def test_down_leaves_nothing_and_a_reset_needs_nothing(hosts: tuple[LabHost, ...]) -> None:
+def test_down_leaves_nothing_and_reset_works_from_nothing(hosts: tuple[LabHost, ...]) -> None:
     fleet.down()
     assert lab_leftovers() == []
     assert fleet.status() == ()

@@ -1,4 +1,4 @@
-"""`up`, killed with -9 at several moments: the next `up` makes whole hosts, and `down` leaves nothing."""
+"""`up`, killed at several moments: the next `up` completes the hosts, and `down` leaves nothing."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.e2e.support.deployment import run_on, wait_until
 from tests.e2e.support.expected_state import LEGACY_CONTAINERS, container_states, lab_leftovers
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
-TWO = {"tondi": DEFAULTS_PATH, "miltitz": UNIT_PATH}  # a member and the master, and where their flags stand
+TWO = {"tondi": DEFAULTS_PATH, "miltitz": UNIT_PATH}  # a member and the master, with the files of their options
 MOMENTS: dict[str, Callable[[], bool]] = {
     "the bridge is there": lambda: Path(f"/sys/class/net/{BRIDGE}").exists(),
     "a disk is there": lambda: (machine.disk_dir("tondi") / "root/etc/machine-id").exists(),
@@ -36,7 +36,7 @@ def nothing_up(hosts: tuple[LabHost, ...]) -> Iterator[None]:
 
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.usefixtures("nothing_up")
-def test_what_a_killed_up_left_is_made_whole_and_then_nothing_is_left(moment: str) -> None:
+def test_up_completes_what_a_killed_up_left_and_down_removes_it(moment: str) -> None:
     killed_when(MOMENTS[moment])
     assert lab_leftovers(), "it was killed in the middle"
     fleet.up(TWO)
@@ -48,7 +48,7 @@ def test_what_a_killed_up_left_is_made_whole_and_then_nothing_is_left(moment: st
 
 
 @pytest.mark.usefixtures("nothing_up")
-def test_down_alone_clears_what_a_killed_up_left() -> None:
+def test_down_removes_what_a_killed_up_left() -> None:
     killed_when(MOMENTS["containers are made"])
     assert [host.state for host in fleet.status() if host.name == "tondi"] == ["half-made"]
     fleet.down()

@@ -1,4 +1,4 @@
-"""The whole fleet with one command, typed and pressed as people would: containers as before, and then nothing to do."""
+"""The whole fleet with one command: its containers are as before, and a second command has nothing to do."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + swarm_label.FENCE_LABEL + '"}}'
 
 @pytest.fixture
 def moving(hosts: tuple[LabHost, ...], request: pytest.FixtureRequest) -> Iterator[tuple[LabHost, ...]]:
-    """Hosts of these names in the state of 2016; afterwards there are three again, whatever has become of them."""
+    """Reset hosts of these names to their 2016 state. Afterwards there are three hosts again."""
     fleet.reset(HOST_NAMES)
     yield fleet.up(request.param)
     if request.param != HOST_NAMES:
@@ -43,7 +43,7 @@ def imker(moving: tuple[LabHost, ...]) -> Iterator[Deployment]:
     [pytest.param(HOST_NAMES, id="three"), pytest.param(EIGHT, id="eight", marks=pytest.mark.long)],
     indirect=True,
 )
-def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Deployment, moving: tuple[LabHost, ...]) -> None:
+def test_migrates_the_whole_fleet_and_preserves_its_containers(imker: Deployment, moving: tuple[LabHost, ...]) -> None:
     before = {host.name: container_details(host.name) for host in moving}
     Story(imker.workspace).play_fleet(moving)  # Start, Accept under each manager, the node table, "nothing to do"
     after = {host.name: container_details(host.name) for host in moving}
@@ -64,7 +64,7 @@ def test_the_whole_fleet_moves_and_its_containers_are_as_before(imker: Deploymen
 
 
 def as_promised(before: Census) -> Census:
-    """The classic Swarm's own are gone; its store is stopped and kept; every other is as it was."""
+    """Return the expected containers: the classic Swarm's are gone, its store is stopped, all others are unchanged."""
     remaining = {name: message for name, message in before.items() if name not in CLASSIC}
     return {name: ("exited", "no", *message[2:]) if name == STORE else message for name, message in remaining.items()}
 
@@ -96,7 +96,7 @@ def channel(imker: Deployment, words: str) -> list[VisibleMessage]:
 
 
 def started_in_order(imker: Deployment, moving: tuple[LabHost, ...]) -> bool:
-    """The canary, managers one at a time, then the workers, the store's host last."""
+    """Return whether the hosts started in order: the canary, managers, workers, and the host of the store last."""
     heads = [
         message.plain_text
         for message in imker.workspace.visible_messages(ALICE, OPS)

@@ -1,4 +1,4 @@
-"""Lines, Redis and the leader go away in the middle of a migration: told truly, in time, and gone on with after."""
+"""Connections, Redis, or the leader fail during a migration: reported in time, and completed by a retry."""
 
 import os
 import signal
@@ -14,40 +14,43 @@ from tests.e2e.support.deployment import Deployment, is_upgrading, run_on, wait_
 from tests.e2e.support.host import HOST, MIGRATE, assert_migrated
 
 pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(500)]
-TOLD = 90  # seconds within which a person knows that a host is not heard of
+REPORT_TIMEOUT = 90  # seconds until an unreachable host has to be reported
 LEADER = "connewitz"
 
 
 def unpacking() -> bool:
-    """apt has all it needs from elsewhere, and dpkg is at the Engine's package."""
+    """Return whether dpkg is unpacking the Engine, after all downloads."""
     return is_upgrading(HOST) and " upgrade docker.io" in run_on(HOST, "cat", "/var/log/dpkg.log")
 
 
 def restarting() -> bool:
-    """The step's own first command is done; a line lost before that leaves nothing unknown."""
+    """Return whether the first command of the step has finished.
+
+    Before that, a lost connection leaves nothing unknown.
+    """
     return machine.run_on_host(HOST, "test", "-e", files.RUNNING_CONTAINERS_FILE).returncode == 0
 
 
 @pytest.mark.parametrize(("step", "going_on"), [("UpgradeEngine", unpacking), ("RestartEngine", restarting)])
-def test_a_black_hole(imker: Deployment, step: str, going_on: Callable[[], bool]) -> None:
+def test_reports_a_host_that_drops_all_packets(imker: Deployment, step: str, going_on: Callable[[], bool]) -> None:
     message = imker.send_command(MIGRATE)
     imker.wait_for_step(message, step)
     wait_until(going_on)
     machine.drop_packets(HOST)
     began = time.monotonic()
     failed = imker.wait_until_finished(message)
-    assert time.monotonic() - began < TOLD
+    assert time.monotonic() - began < REPORT_TIMEOUT
     assert failed.text.startswith("❌"), failed.plain_text
-    assert "outcome not known" in failed.plain_text
+    assert "outcome unknown" in failed.plain_text
     assert "/swarm" in failed.plain_text.splitlines()[-1], "what to type when it is back"
-    wait_until(lambda: not is_upgrading(HOST))  # it went on there by itself
+    wait_until(lambda: not is_upgrading(HOST))  # it continued on the host
     machine.drop_packets(HOST, drop=False)
     again = imker.wait_until_finished(imker.send_command(f"/swarm retry {imker.run_id_of(message)}"))
     assert again.text.startswith("✅"), again.plain_text
     assert_migrated()
 
 
-def test_redis_is_killed_during_the_upgrade(imker: Deployment) -> None:
+def test_completes_when_redis_is_killed_during_the_upgrade(imker: Deployment) -> None:
     message = imker.send_command(MIGRATE)
     wait_until(lambda: is_upgrading(HOST))
     before = int(imker.redis.info("server")["process_id"])
@@ -62,15 +65,15 @@ def test_redis_is_killed_during_the_upgrade(imker: Deployment) -> None:
 
 @pytest.fixture
 def swarm(imker: Deployment) -> Iterator[None]:
-    """One that the leader has started; afterwards it is as it was."""
+    """Create a swarm on the leader, and reset it after the test."""
     assert imker.wait_until_finished(imker.send_command(f"/swarm migrate {LEADER} --manager")).text.startswith("✅")
     yield
     fleet.reset([LEADER])
 
 
 @pytest.mark.usefixtures("swarm")
-def test_the_leader_dies_during_a_join(imker: Deployment) -> None:
-    """Its port for joining is shut first, so that the join is on its way for certain when it dies."""
+def test_a_retry_completes_after_the_leader_dies_during_a_join(imker: Deployment) -> None:
+    """Close the leader's join port first, so that the join is in progress when the leader dies."""
     message = imker.send_command(f"/swarm migrate {HOST} --worker")
     imker.wait_for_step(message, "RestartEngine")
     run_on(LEADER, "iptables", "-I", "INPUT", "-p", "tcp", "--dport", "2377", "-j", "DROP")

@@ -1,4 +1,4 @@
-"""A node that is in swarm mode already, on an older Engine: its tasks move, it is upgraded, and works again."""
+"""A swarm node with an older Engine: its tasks move, it is upgraded, and gets tasks again."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ HIVE = ("docker", "service", "create", "--detach", "--no-resolve-image", "--repl
 
 @pytest.fixture
 def swarm(imker: Deployment) -> Iterator[None]:
-    """Somebody else's, with a service; afterwards its leader is as it was."""
+    """Create a swarm with a service, as another user would. Reset its leader after the test."""
     address = BY_NAME[LEADER].address
     run_on(LEADER, "docker", "swarm", "init", "--advertise-addr", address)
     token = run_on(LEADER, "docker", "swarm", "join-token", "-q", "worker").strip()
@@ -29,7 +29,7 @@ def swarm(imker: Deployment) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("swarm")
-def test_a_worker_of_20_10(imker: Deployment) -> None:
+def test_upgrades_a_worker_with_engine_20_10(imker: Deployment) -> None:
     before = running_containers() - {"swarm-agent"} - set(tasks(HOST))
     message = imker.send_command(f"/swarm migrate {HOST} --worker")
     imker.wait_for_text(message, "has warnings: continue?")
@@ -48,7 +48,7 @@ def test_a_worker_of_20_10(imker: Deployment) -> None:
 
 
 def tasks(host: str) -> list[str]:
-    """Names of the containers of the service's tasks that run there."""
+    """Return names of the containers of the service's tasks on a host."""
     return run_on(host, "docker", "ps", "--filter", "label=com.docker.swarm.task.id", "--format", "{{.Names}}").split()
 
 

@@ -1,4 +1,4 @@
-"""The story, on real hosts: what somebody types in the channel, and what becomes of the hosts."""
+"""The story on real hosts: what users type in the channel, and what happens to the hosts."""
 
 from collections.abc import Iterator
 
@@ -16,12 +16,12 @@ pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
 
 @pytest.fixture
 def workspace(legacy: tuple[LabHost, ...]) -> Iterator[Workspace]:
-    """A new Imker in a new Slack, over hosts of 2016."""
+    """Start a new Imker with a new fake Slack over hosts in their 2016 state."""
     with start_deployment() as imker:
         yield imker.workspace
 
 
-def test_three_hosts_go_from_the_classic_swarm_into_swarm_mode(
+def test_migrates_three_hosts_from_the_classic_swarm_into_swarm_mode(
     workspace: Workspace, legacy: tuple[LabHost, ...]
 ) -> None:
     story = Story(workspace)
@@ -52,10 +52,8 @@ def _hosts_are_as_promised() -> None:
     assert run_on("lausen", "docker", "ps", "-a", "--format", "{{.Names}}").count("consulnode01") == 1, "its data stays"
 
 
-def test_an_engine_that_does_not_come_back_gets_its_old_state_back(
-    workspace: Workspace, legacy: tuple[LabHost, ...]
-) -> None:
-    """connewitz' new Engine will not start, for a reason that no plan can see: a dockerd that ends at once."""
+def test_rolls_back_when_the_engine_does_not_restart(workspace: Workspace, legacy: tuple[LabHost, ...]) -> None:
+    """Break connewitz' new Engine in a way that no plan can detect: a dockerd that exits immediately."""
     version = "$(dpkg-query -W -f '${Version}' docker.io)"
     broken = f'#!/bin/sh\ncase {version} in 26*) exit 1;; esac\nexec /usr/sbin/dockerd "$@"\n'
     machine.run_on_host(

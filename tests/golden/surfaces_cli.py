@@ -77,7 +77,7 @@ def _while_it_runs() -> str:
     with contextlib.redirect_stderr(errors):
         serve._report_token_error(SimpleNamespace(status_code=500))
         serve._watch_transports(
-            [lambda: problem], SimpleNamespace(catch_up=lambda: None), SimpleNamespace(wait=lambda _: False)
+            [lambda: problem], SimpleNamespace(recover_abandoned=lambda: None), SimpleNamespace(wait=lambda _: False)
         )  # type: ignore[arg-type]
     return section("the bot ends", *(f"! {line}" for line in errors.getvalue().splitlines()))
 

@@ -133,7 +133,7 @@ def jobs_doctor(folder: Path, tls: Path, patch: pytest.MonkeyPatch) -> str:
     patch.setattr("imker.redis_connection.Retry", lambda *_: ONCE)
     pages = {
         "all is well": run_doctor(Fleet()),
-        "a host that is away": run_doctor(Fleet(away=("kaditz",))),
+        "a host that is away": run_doctor(Fleet(unreachable=("kaditz",))),
         "no sudo": run_doctor(Fleet(no_sudo=("kaditz",))),
         "an unknown host key": run_doctor(Fleet(), unknown),
         "no known_hosts": run_doctor(Fleet(), folder / "none"),

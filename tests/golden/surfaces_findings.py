@@ -162,7 +162,7 @@ def _port_findings() -> Iterator[Finding]:
     yield from ports.check_ports(())
     yield from ports.check_ports(every)
     yield from ports.check_ports([replace(probe, reached=False) for probe in every])
-    yield from ports.check_ports([PortProbe("kaditz", "tondi", error="tondi does not answer over SSH")])
+    yield from ports.check_ports([PortProbe("kaditz", "tondi", error="tondi is unreachable over SSH")])
 
 
 def _swarms() -> Iterator[Finding]:

@@ -200,7 +200,7 @@ def _members(redis: Redis) -> Iterator[str]:
         redis.flushall()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("jobs.execute.membership._remove_node", lambda *_: "left")
-            yield from _bodies(Case(redis).does(Reject("id-kaditz", remove)))
+            yield from _bodies(Case(redis).run_job(Reject("id-kaditz", remove)))
     redis.flushall()
     case = Case(redis)
     case.accept()
@@ -211,7 +211,7 @@ def _members(redis: Redis) -> Iterator[str]:
 def _reads(redis: Redis) -> Iterator[str]:
     swarms = {
         "all answer": FakeSwarm(),
-        "none answers": FakeSwarm(away={"connewitz", "tondi", "kaditz"}),
+        "none answers": FakeSwarm(unreachable={"connewitz", "tondi", "kaditz"}),
         "no swarm": FakeSwarm(members=(), managers=()),
         "no leader": FakeSwarm(leaderless=True),
     }

@@ -85,7 +85,7 @@ def _shut_out(redis: Redis) -> str:
         send = SimpleNamespace(send=lambda text, **_: sent.append(text))
         patch.setattr("bot.reconciler.publisher.WebhookClient", lambda _: send)
         view = harness.runs.run_state(record)
-        Publisher(harness.runs, WebClient()).notify_requester(view, run_message.render(view), finished=False)
+        Publisher(harness.runs, WebClient()).notify_requester(view, run_message.render(view), is_final=False)
     return section(
         "the bot may not write into the channel", *(f"  {line}" for text in sent for line in text.splitlines())
     )

@@ -92,7 +92,7 @@ FACTS = (
         "refused",
         run="k3fm9x2q",
         host="kaditz",
-        details={"why": "turned away", "answer": "it expired", "claims": "U01ALICE", "command": "migrate"},
+        details={"why": "job rejected", "answer": "it expired", "claims": "U01ALICE", "command": "migrate"},
     ),
     AuditFact("13", "ended", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done", "job": "2"}),
 )

@@ -56,12 +56,12 @@ def test_counts_approvals_when_two_are_required(flow: Flow) -> None:
     once = until(flow, message, "1 of 2 so far: <@U02BOB>")
     flow.workspace.press(BOB, once, "Accept")
     flow.workspace.wait_for_message(
-        BOB, OPS, lambda visible: visible.ephemeral and "it takes somebody else as well" in visible.plain_text
+        BOB, OPS, lambda visible: visible.ephemeral and "It needs another approval" in visible.plain_text
     )
     assert not Job.exists(f"{run}-2", flow.redis)
     flow.workspace.press(CAROL, once, "Accept")
     flow.workspace.wait_for_message(
-        CAROL, OPS, lambda visible: visible.ephemeral and "it takes the right `accept`" in visible.plain_text
+        CAROL, OPS, lambda visible: visible.ephemeral and "(requires `accept`)" in visible.plain_text
     )
     flow.workspace.press(BOB, once, "Reject")
     until(flow, message, "Rejected")

@@ -103,7 +103,7 @@ def test_records_a_repeated_delivery_once(flow: Flow) -> None:
 
 def test_rq_workers_record_what_a_job_does(workers: Flow) -> None:
     before = last(workers)
-    message = workers.send_command("/swarm migrate kaditz", "does not answer over SSH")
+    message = workers.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     facts = until(workers, before, 3)
     run = workers.run_id_of(message)
     assert [(fact.kind, fact.user, fact.channel, fact.run) for fact in facts] == [
@@ -140,10 +140,10 @@ def test_posts_a_checkpoint_after_an_acceptance_that_verifies_the_log(flow: Flow
     )
     head_argument = head.plain_text.split("--head ")[1].split("`")[0]
     answer = audit(flow, folder, "verify", "--head", head_argument)
-    assert (answer.returncode, answer.stdout.startswith("whole: ")) == (0, True), answer
+    assert (answer.returncode, answer.stdout.startswith("INTACT: ")) == (0, True), answer
     lied = audit(flow, folder, "verify", "--head", "0" * 64 + ":" + head_argument.split(":")[1])
     assert lied.returncode == 1
-    assert "differs from the hash you gave" in lied.stdout
+    assert "differs from the checkpoint in --head" in lied.stdout
     assert audit(flow, folder, "verify", "--head", "nonsense").returncode == 2
     posts = [
         visible
@@ -163,9 +163,9 @@ def test_verifies_an_export_and_reports_the_first_bad_entry(flow: Flow, folder: 
     path.write_text(export.stdout)
     end = json.loads(lines[-1])
     verified = audit(flow, folder, "verify", "--file", str(path), "--head", f"{end['hash']}:{end['seq']}")
-    assert (verified.returncode, verified.stdout.startswith("whole: ")) == (0, True), verified
+    assert (verified.returncode, verified.stdout.startswith("INTACT: ")) == (0, True), verified
     alone = audit(flow, folder, "verify", "--file", str(path))
-    assert (alone.returncode, alone.stdout.startswith("whole in itself: ")) == (2, True), alone
+    assert (alone.returncode, alone.stdout.startswith("CONSISTENT: ")) == (2, True), alone
     path.write_text("\n".join([lines[0], lines[1].replace("U0", "U9"), *lines[2:]]))
     answer = audit(flow, folder, "verify", "--file", str(path))
     assert (answer.returncode, "entry 2 was changed" in answer.stdout.splitlines()[0]) == (1, True)

@@ -25,7 +25,7 @@ def test_slack_doctor_reports_bot_and_jobs_checks(workers: Flow) -> None:
 
 def test_doctor_requires_the_change_right(flow: Flow) -> None:
     flow.workspace.say(CAROL, OPS, "/swarm doctor")
-    answer = flow.workspace.wait_for_message(CAROL, OPS, "it takes the right `change`")
+    answer = flow.workspace.wait_for_message(CAROL, OPS, "(requires `change`)")
     assert answer.ephemeral
 
 

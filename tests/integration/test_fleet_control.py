@@ -129,7 +129,7 @@ def test_stops_a_fleet_whose_starter_loses_the_right(circle: InProcessStack) -> 
     end = ends(circle, run)
     assert started_hosts(circle, run) == ["connewitz"]
     assert inside(circle) == {"connewitz"}
-    assert "the person who asked for it no longer has the right" in end
+    assert "the user who requested it no longer has permission" in end
     assert "In the swarm: connewitz. Not started: lausen." in end
 
 

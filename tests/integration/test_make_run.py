@@ -42,7 +42,7 @@ def test_prints_each_problem_once_for_either_side_or_both(environment: dict[str,
     assert [line.removeprefix(f"{config}: ").split(";")[0] for line in result.stdout.splitlines()] == [
         "IMKER_SIGNING_KEY: too short",
         "[slak]: unknown key",
-        "[rights] accept entry 1: 'bob' is no Slack user ID (U…) nor user group ID (S…), nor \"*\"",
-        f"[hosts.kaditz] ssh_key: {tmp_path}/key can be read by others",
+        "[rights] accept entry 1: 'bob' is not a Slack user ID (U…), a user group ID (S…), or \"*\"",
+        f"[hosts.kaditz] ssh_key: {tmp_path}/key is readable by other users",
     ]
     assert result.returncode != 0

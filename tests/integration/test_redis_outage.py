@@ -109,7 +109,7 @@ def test_job_survives_a_redis_outage(flow: Flow, server: RedisServer) -> None:
     ended = flow.workspace.wait_for_message(
         ALICE, OPS, lambda visible: visible.ts == message.ts and bool(re.match("[❌❓]", visible.text)), 60
     )
-    assert "does not answer over SSH" in ended.plain_text
+    assert "is unreachable over SSH" in ended.plain_text
 
 
 def test_reports_a_run_that_redis_lost_and_keeps_running(flow: Flow, folder: Path) -> None:

@@ -39,13 +39,13 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
     Return the printed output and the command lines of the processes.
     """
     flow.send_command("/swarm hosts", "4 unreachable")
-    flow.send_command("/swarm migrate kaditz", "does not answer over SSH")
-    flow.send_command("/swarm plan tondi", "does not answer over SSH")
+    flow.send_command("/swarm migrate kaditz", "is unreachable over SSH")
+    flow.send_command("/swarm plan tondi", "is unreachable over SSH")
     flow.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)
     flow.workspace.say(ALICE, OPS, f"/swarm migrate kaditz {JOIN}")
     flow.workspace.say(ALICE, OPS, f"/swarm {PROXY}")
     flow.workspace.say(CAROL, OPS, "/swarm migrate kaditz")
-    flow.workspace.wait_for_message(CAROL, OPS, "it takes the right")
+    flow.workspace.wait_for_message(CAROL, OPS, "You don't have permission")
     lines = "".join(_command_lines(process.pid) for process in flow.processes.by_name.values())
     flow.processes.kill("changes")  # from here on the test is the job
     told_badly(flow)

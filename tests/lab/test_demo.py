@@ -1,4 +1,4 @@
-"""`make demo` as somebody types it, on simulated hosts: what is in the terminal, and the exit status."""
+"""`make demo` on simulated hosts: its output and its exit status."""
 
 import contextlib
 import os
@@ -16,18 +16,18 @@ import pytest
 from lab.slack.server_process import free_port
 
 ROOT = Path(__file__).parents[2]
-MAKE = ("make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed")  # in the environment that runs this
+MAKE = ("make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed")  # in the environment of this test
 
 
 def demo(port: int, **more: str) -> tuple[bool, str]:
-    """Whether it ended well, and what it said."""
+    """Run the demo and return whether it succeeded, and its output."""
     settings = {**os.environ, "HOSTS_SIMULATED": "1", "DEMO_PORT": str(port), **more}
     result = subprocess.run([*MAKE, "demo"], env=settings, cwd=ROOT, capture_output=True, text=True, timeout=110)
     assert "Traceback" not in result.stdout + result.stderr, result.stdout + result.stderr
     return result.returncode == 0, result.stdout + result.stderr
 
 
-def test_it_ends_well_when_the_swarm_is_as_the_story_says() -> None:
+def test_demo_succeeds_when_the_swarm_is_in_the_expected_state() -> None:
     well, output = demo(free_port())
     assert well, output
     assert "These hosts are SIMULATED" in output
@@ -58,13 +58,13 @@ def nothing_starts(_: Path) -> dict[str, str]:
         (nothing_starts, "The story failed: the bot did not connect. Last lines of Imker's log:\n  IMKER_SIGNING_KEY"),
     ],
 )
-def test_it_does_not_when_the_story_goes_otherwise(tmp_path: Path, trouble: object, says: str) -> None:
+def test_demo_fails_when_the_story_fails(tmp_path: Path, trouble: object, says: str) -> None:
     assert callable(trouble)
     well, output = demo(free_port(), **trouble(tmp_path))
     assert (well, says in output) == (False, True), output
 
 
-def test_it_boots_nothing_where_the_channels_address_is_taken() -> None:
+def test_boots_no_host_when_the_port_is_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         well, output = demo(port)
@@ -74,13 +74,13 @@ def test_it_boots_nothing_where_the_channels_address_is_taken() -> None:
 
 
 @pytest.mark.parametrize(("stay", "stays"), [("1", True), ("0", False), ("", False)])
-def test_it_stays_only_when_asked_to(stay: str, stays: bool) -> None:
+def test_keeps_running_only_with_stay(stay: str, stays: bool) -> None:
     result = subprocess.run([*MAKE, "-n", "demo", f"STAY={stay}"], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ("--stay" in result.stdout) == stays
 
 
 def staying(port: int, mark: str) -> "subprocess.Popen[str]":
-    """Start a demo on simulated hosts, and wait until it only stays. `mark`: to find what it started."""
+    """Start a demo with --stay and wait until the story has ended. `mark` identifies its processes."""
     argv = [sys.executable, "-m", "lab", "demo", "connewitz", "--stay", "--port", str(port)]
     settings = {**os.environ, "HOSTS_SIMULATED": "1", "PYTHONUNBUFFERED": "1", "IMKER_TEST_MARK": mark}
     demo = subprocess.Popen(argv, env=settings, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -90,10 +90,10 @@ def staying(port: int, mark: str) -> "subprocess.Popen[str]":
 
 
 def started(mark: str) -> dict[int, str]:
-    """Return PID and command line of all processes that have the mark in their environment."""
+    """Return PID and command line of all processes with the mark in their environment."""
     found = {}
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # it ended meanwhile, or belongs to somebody else
+        with contextlib.suppress(OSError):  # it exited meanwhile, or belongs to another user
             if f"IMKER_TEST_MARK={mark}".encode() in (process / "environ").read_bytes():
                 found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
     return found
@@ -101,7 +101,7 @@ def started(mark: str) -> dict[int, str]:
 
 @pytest.fixture
 def mark() -> Iterator[str]:
-    """Return a mark for a demo; end whatever has it after the test."""
+    """Return a mark for a demo. After the test, kill all processes that have it."""
     mark = uuid4().hex
     yield mark
     for pid in started(mark):
@@ -109,7 +109,7 @@ def mark() -> Iterator[str]:
 
 
 def left_after(mark: str, seconds: float) -> list[str]:
-    """Return the command lines of what is left when the time is over."""
+    """Return the command lines of processes that still run after that many seconds."""
     deadline = time.monotonic() + seconds
     while (left := started(mark)) and time.monotonic() < deadline:
         time.sleep(0.1)
@@ -117,7 +117,7 @@ def left_after(mark: str, seconds: float) -> list[str]:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
-def test_a_demo_whose_terminal_closes_ends_all_that_it_started(
+def test_stops_everything_when_the_terminal_closes(
     signum: signal.Signals, mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
@@ -133,7 +133,7 @@ def test_a_demo_whose_terminal_closes_ends_all_that_it_started(
         socket.create_connection(("127.0.0.1", port))
 
 
-def test_a_demo_that_is_killed_leaves_no_process(mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_demo_leaves_no_process(mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     demo = staying(free_port(), mark)
     demo.kill()

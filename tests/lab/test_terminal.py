@@ -1,4 +1,4 @@
-"""What the demo prints of a message: as the channel shows it, in columns and lines."""
+"""Rendering of messages for the terminal, in columns and lines."""
 
 from typing import Any
 
@@ -47,5 +47,5 @@ def section(text: str) -> dict[str, Any]:
          ["[Yes]  [No]"]),
     ],
 )  # fmt: skip
-def test_a_block(block: dict[str, Any], expected_text: list[str]) -> None:
+def test_renders_a_block(block: dict[str, Any], expected_text: list[str]) -> None:
     assert terminal.render_lines(VisibleMessage({"ts": "1", "text": "", "blocks": [block]})) == expected_text

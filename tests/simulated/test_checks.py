@@ -62,7 +62,7 @@ def without_sudo(machine: Machine, line: str, *rest: str) -> Output:
 @pytest.mark.parametrize(
     ("fault", "check", "says"),
     [
-        ("key", "host key", "tondi's SSH host key is not the one in known_hosts"),
+        ("key", "host key", "tondi's SSH host key differs from the one in known_hosts"),
         ("off", "SSH", "tondi (127."),
         ("sudo", "sudo", "geschke has no passwordless sudo on tondi"),
         ("apt", "candidate version", "querying apt for Engine versions failed on tondi"),

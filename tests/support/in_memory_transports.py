@@ -36,7 +36,7 @@ class InMemoryShell:
 
     def reconnect(self) -> None:
         if not self._machine.is_up:
-            raise Unreachable(f"{self.host} does not answer over SSH", host=self.host)
+            raise Unreachable(f"{self.host} is unreachable over SSH", host=self.host)
         self._source, self._boot = f"wire {next(_numbers)}", self._machine.booted_at
 
     def run(
@@ -59,7 +59,7 @@ class InMemoryShell:
 
     def _require_alive(self) -> None:
         if not self._machine.is_up or self._boot != self._machine.booted_at:
-            raise Unreachable(f"lost {self.host}, outcome not known", host=self.host)
+            raise Unreachable(f"lost the connection to {self.host}, outcome unknown", host=self.host)
 
     def __enter__(self) -> Self:
         return self

@@ -144,7 +144,8 @@ class InProcessStack:
         orphaned_messages = OrphanedMessages(self.slack, runs, (OPS,), self.clock)
         messages, minutes = Publisher(runs, self.slack, self.clock), AuditRecorder(AuditLog(self.redis))
         revocation = Revocation(self._settings(), self.slack, runs, minutes, self.clock, self.clock)
-        return Reconciler(runs, messages, witness, orphaned_messages, self.clock, stops=revocation.stop_if_revoked)
+        stop = revocation.stop_if_revoked
+        return Reconciler(runs, messages, witness, orphaned_messages, self.clock, stop_if_revoked=stop)
 
     def deliver(self, delivery: Delivery, dies: KillPoint = None, which: int = 0) -> None:
         """Deliver an event to a bot as Slack does, and record whether it was acknowledged."""

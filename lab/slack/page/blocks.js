@@ -1,4 +1,4 @@
-// A block as an element. What cannot be drawn is named, and keeps nothing else from being drawn.
+// Render a block as an element. A block that cannot be rendered is named and hides no other.
 
 import { element, mrkdwn, rich, text } from "./text.js";
 
@@ -62,7 +62,7 @@ const DRAW = {
   data_visualization: () => element("div", { className: "plan soft", textContent: "(a chart)" }),
 };
 
-// `act`: what happens when a button of it is pressed.
+// `act` is called when one of its buttons is pressed.
 export function drawn(shown, act) {
   try {
     return DRAW[shown.type](shown, act);

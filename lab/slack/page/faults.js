@@ -1,4 +1,4 @@
-// The menu of what Slack is to do wrong: what there is, and what is on.
+// The menu of faults of the fake Slack, with the active ones.
 
 import { element } from "./text.js";
 
@@ -10,9 +10,9 @@ const FAULTS = {
   "deliver the next command 5 s late": { kind: "late", method: "socket", seconds: 5 },
   "2 s slower, ten calls": { kind: "latency", times: 10, seconds: 2 },
   "answer no pings": { kind: "deaf", method: "socket", times: -1 },
-  "Slack is away": { kind: "away", times: -1 },
+  "Slack is down": { kind: "away", times: -1 },
   "refresh the connections": { kind: "disconnect" },
-  "all is well again": { clear: true },
+  "clear all faults": { clear: true },
 };
 const rows = new Map();
 let turn = 0;
@@ -26,11 +26,11 @@ export function build(menu, post) {
 }
 
 const same = (set, fault) => set.kind === fault.kind && set.method === (fault.method || "*");
-const left = (set) => set.times < 0 ? "until it is well again" : `${set.times} left`;
+const left = (set) => set.times < 0 ? "until cleared" : `${set.times} left`;
 
 export async function show(summary) {
   const mine = ++turn, { set } = await (await fetch("/lab/faults")).json();
-  if (mine !== turn) return; // a newer one is under way
+  if (mine !== turn) return; // a newer call is in progress
   for (const [button, { label, fault }] of rows) {
     const on = set.find((one) => same(one, fault));
     button.textContent = on ? `${label} (on, ${left(on)})` : label;

@@ -1,4 +1,4 @@
-// The channel as one user sees it, live. Only what changed is drawn anew, so that focus and place stay where they are.
+// Show the channel as one user sees it, live. Only changed messages are rendered again, so that focus and scroll position stay.
 
 import { content } from "./blocks.js";
 import * as faults from "./faults.js";
@@ -6,13 +6,13 @@ import { element, emoji, mrkdwn, names } from "./text.js";
 
 const WHY = {
   account_inactive: "This account is deactivated.", channel_not_found: "There is no such channel.",
-  is_archived: "This channel is archived.", message_not_found: "This message is gone.",
-  no_such_button: "This button is gone.", no_such_command: "That is not a valid command.",
+  is_archived: "This channel is archived.", message_not_found: "This message was deleted.",
+  no_such_button: "This button was removed.", no_such_command: "That is not a valid command.",
   not_in_channel: "You are not in this channel.", user_not_found: "There is no such user.",
 };
 const $ = (id) => document.getElementById(id);
-const shown = new Map(); // ts -> what was drawn of it, and its article
-const open = new Set(); // keys of what is unfolded
+const shown = new Map(); // ts -> digest and article of a rendered message
+const open = new Set(); // keys of expanded details
 let people = { users: [], channels: [] }, notes = [], turn = 0;
 
 const here = () => ({ user: $("user").value, channel: $("channel").value });
@@ -22,7 +22,7 @@ async function post(path, body) {
   return { ok: answer.ok, ...(await answer.json()) };
 }
 
-// A line that only this user sees, as Slack itself would write it.
+// Show a note that only this user sees, worded as in Slack.
 function note(text) {
   notes.push({ ...here(), ts: String(Date.now() / 1000), user: "", to: $("user").value, text, blocks: [], ephemeral: true });
   draw();
@@ -87,7 +87,7 @@ function article(message, thread) {
   return made;
 }
 
-// Where the focus was in an article, found again in its successor.
+// Replace an article and keep the focus on the same element.
 function successor(old, fresh) {
   const key = old.contains(document.activeElement) && document.activeElement.dataset.key;
   old.replaceWith(fresh);
@@ -112,7 +112,7 @@ function place(list, roots, replies) {
 async function draw() {
   const mine = ++turn, { user, channel } = here();
   const seen = await (await fetch("/lab/sees?" + new URLSearchParams({ user, channel }))).json();
-  if (mine !== turn) return; // a newer one is under way
+  if (mine !== turn) return; // a newer call is in progress
   const own = notes.filter((one) => one.to === user && one.channel === channel);
   const messages = [...seen, ...own].sort((one, other) => one.ts - other.ts);
   const list = $("messages"), atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
@@ -131,7 +131,7 @@ function options(select, made) {
   if ([...select.options].some((option) => option.value === chosen)) select.value = chosen;
 }
 
-// Another person, or another channel.
+// Switch to another user or channel.
 async function turned() {
   people = await (await fetch("/lab/people")).json();
   for (const user of people.users) names.users[user.id] = user.name;

@@ -1,4 +1,4 @@
-// Slack's texts as elements: mrkdwn, plain_text and rich_text. Texts are never HTML.
+// Render Slack's texts as elements: mrkdwn, plain_text, and rich_text. Texts are never parsed as HTML.
 
 const EMOJI = {
   "+1": "👍", "-1": "👎", bee: "🐝", construction: "🚧", eyes: "👀", fire: "🔥", heavy_check_mark: "✔️",
@@ -26,7 +26,7 @@ function link(address, label) {
   return safe ? element("a", { href: address, target: "_blank", rel: "noreferrer" }, label) : document.createTextNode(label);
 }
 
-// What stands between < and >.
+// Render what is between < and >.
 function reference(inside) {
   const [target, label] = inside.split("|");
   const sign = target[0], rest = target.slice(1);

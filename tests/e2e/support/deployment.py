@@ -1,4 +1,4 @@
-"""A new Imker in a new Slack over the lab's hosts, and what tests of real hosts ask of both."""
+"""A new Imker with a fake Slack and the hosts of the lab, and helpers of tests for both."""
 
 import os
 import signal
@@ -20,19 +20,21 @@ from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, BOB, OPS
 from tests.support import streams
 
-WAIT_TIMEOUT = 300  # seconds that a test waits for one thing
+WAIT_TIMEOUT = 300  # seconds that a test waits for one event
 FINAL_EMOJI = "✅❌🚫❓"
 
 
 @dataclass
 class Deployment:
+    """A running Imker."""
+
     workspace: Workspace
     processes: Processes
     log: Path
     redis: Redis
 
     def send_command(self, text: str) -> VisibleMessage:
-        """What Alice types, and the message it becomes."""
+        """Send a command as Alice and return its message."""
         before = max((message.ts for message in self.workspace.visible_messages(ALICE, OPS)), default="")
         assert self.workspace.say(ALICE, OPS, text)["acked"]
         return self.workspace.wait_for_message(
@@ -71,7 +73,10 @@ class Deployment:
         return self.wait_for_text(message, "is a manager now")
 
     def wait_for_step(self, message: VisibleMessage, step: str) -> None:
-        """Waits for a step of the message's run to begin: the channel shows some too late, they are short."""
+        """Wait until a step of the message's run has started.
+
+        Reads events: the channel shows short steps too late.
+        """
         wait_until(lambda: any(body == StepStarted(step) for body in self.event_bodies(self.run_id_of(message))))
 
     def run_id_of(self, message: VisibleMessage) -> str:
@@ -84,7 +89,7 @@ class Deployment:
         )
 
     def kill_rq_workers(self) -> None:
-        """The `changes` process with all below it, at once, as a machine that loses power would; then a new one."""
+        """Kill the `changes` process and its descendants, like a power failure, and start a new one."""
         crew = self.processes.by_name.pop("changes")
         for pid in [crew.pid, *descendant_pids(crew.pid)]:
             os.kill(pid, signal.SIGKILL)
@@ -94,6 +99,7 @@ class Deployment:
 
 @contextmanager
 def start_deployment() -> Iterator[Deployment]:
+    """Run Imker until the block ends, then check its log for tracebacks and join tokens."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-s-")))
         slack = stack.enter_context(run_fake_slack())
@@ -111,14 +117,14 @@ def start_deployment() -> Iterator[Deployment]:
 
 
 def run_on(host: str, *argv: str, stdin: str = "") -> str:
-    """What root sees on a host; the command has to succeed."""
+    """Run a command on a host as root and return its output. Fails if the command fails."""
     result = machine.run_on_host(host, *argv, stdin=stdin)
     assert result.returncode == 0, f"{argv}: {result.stderr}"
     return result.stdout
 
 
 def is_upgrading(host: str) -> bool:
-    """Whether apt is at it: the unit stays when it has ended, until somebody has looked."""
+    """Return whether apt is running. The unit remains after it has finished, until its result is read."""
     return run_on(host, "systemctl", "show", "-p", "SubState", "--value", "imker-upgrade.service").strip() == "running"
 
 
@@ -130,7 +136,7 @@ def wait_until(true: Callable[[], bool]) -> None:
 
 
 def descendant_pids(pid: int) -> list[int]:
-    """All processes below one, the deepest last."""
+    """Return the PIDs of all descendants of a process, the deepest last."""
     try:
         tasks = list(Path(f"/proc/{pid}/task").iterdir())
         children = [int(word) for task in tasks for word in (task / "children").read_text().split()]

@@ -1,4 +1,4 @@
-"""What the lab promises of real hosts: the state of 2016, and, after `down`, nothing."""
+"""The expected state of real hosts: the 2016 state, and nothing left after `down`."""
 
 import subprocess
 from pathlib import Path
@@ -24,7 +24,7 @@ LEGACY_CONTAINERS: dict[str, Containers] = {
 
 
 def container_states(host: str) -> Containers:
-    """Name -> (state, restart policy) of every container, running or not."""
+    """Return name -> (state, restart policy) of all containers."""
     form = "{{.Name}} {{.State.Status}} {{.HostConfig.RestartPolicy.Name}}"
     rows = run_on(host, "sh", "-c", f"docker inspect -f '{form}' $(docker ps -aq)").splitlines()
     fields_of_rows = [line.lstrip("/").split() for line in rows]
@@ -32,7 +32,7 @@ def container_states(host: str) -> Containers:
 
 
 def container_details(host: str) -> dict[str, tuple[str, ...]]:
-    """Name -> (state, restart policy, image, ports, networks) of every container, running or not."""
+    """Return name -> (state, restart policy, image, ports, networks) of all containers."""
     form = (
         "{{.Name}}|{{.State.Status}}|{{.HostConfig.RestartPolicy.Name}}|{{.Config.Image}}|"
         "{{json .HostConfig.PortBindings}}|{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}"
@@ -43,7 +43,7 @@ def container_details(host: str) -> dict[str, tuple[str, ...]]:
 
 
 def lab_leftovers() -> list[str]:
-    """Whatever of the lab is still on this machine; the finished base, and keys, may be."""
+    """Return everything of the lab on this machine except the finished base and keys."""
     mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if "imker-lab" in line]
     hierarchies = [Path("/sys/fs/cgroup"), *Path("/sys/fs/cgroup").glob("*/")]
     groups = [str(folder / "imker-lab") for folder in hierarchies if (folder / "imker-lab").exists()]
@@ -59,13 +59,13 @@ def _rules() -> list[str]:
 
 
 def _processes() -> list[str]:
-    """The web server, systemd-nspawn and what builds a base all name one of the lab's folders."""
+    """Return command lines of the web server, systemd-nspawn, and the build: all contain a folder of the lab."""
     command_lines = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             words = (process / "cmdline").read_bytes()
         except OSError:
-            continue  # it ended while we looked
+            continue  # it exited meanwhile
         if any(f"{folder}/".encode() in words for folder in (CACHE_DIR, STATE_DIR)):
             command_lines.append(words.replace(b"\0", b" ").decode(errors="replace"))
     return command_lines

@@ -1,9 +1,9 @@
-"""The host that faults happen to, and what it has to be afterwards: in the swarm, or as it was."""
+"""The host that faults are injected into, and its expected states: migrated, or unchanged."""
 
 from lab.fleet.daemon_option_files import DEFAULTS_PATH
 from tests.e2e.support.deployment import run_on
 
-HOST = "tondi"  # its options stand in the conffile that the new package replaces
+HOST = "tondi"  # its options are in the conffile that the new package replaces
 MIGRATE = f"/swarm migrate {HOST} --manager"
 CONTAINERS = {"web", "batch", "cache"}
 

@@ -1,4 +1,4 @@
-"""What a killed lab left is found, and what it had half done is done anew."""
+"""Leftovers of a killed lab are found, and unfinished work is done again."""
 
 import itertools
 from pathlib import Path
@@ -28,11 +28,11 @@ cgroup /sys/fs/cgroup/systemd cgroup rw,name=systemd 0 0
     ],
     ids=["version 1", "both", "version 2 alone"],
 )
-def test_groups_are_looked_for_in_every_hierarchy(mounts: str, expected_count: list[str]) -> None:
+def test_finds_every_cgroup_hierarchy(mounts: str, expected_count: list[str]) -> None:
     assert cgroups.parse_hierarchies(mounts) == [Path("/sys/fs/cgroup") / name for name in expected_count]
 
 
-def test_a_base_that_hosts_stand_on_is_kept_and_a_half_built_one_is_not() -> None:
+def test_keeps_a_base_in_use_and_removes_an_unfinished_one() -> None:
     cache = Path("/cache")
     current, used, old, unfinished = (cache / name for name in ("new", "used", "old", "new.unfinished"))
     mounts = "overlay /hosts/tondi/root overlay rw,lowerdir=/cache/used/root,upperdir=/up,workdir=/work 0 0\n"
@@ -44,37 +44,35 @@ def test_a_base_that_hosts_stand_on_is_kept_and_a_half_built_one_is_not() -> Non
     ("source", "same"),
     [("A = 1  # why\n", True), ("# what\nA = (\n    1\n)\n", True), ("A = 2\n", False), ("A = 1\nB = 1\n", False)],
 )
-def test_a_comment_in_the_recipe_builds_no_base_anew(source: str, same: bool) -> None:
+def test_a_comment_does_not_change_the_digest_of_the_recipe(source: str, same: bool) -> None:
     assert (base_image.recipe_digest(source) == base_image.recipe_digest("A = 1\n")) is same
 
 
-def test_a_tool_that_is_missing_is_named_though_the_base_is_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reports_a_missing_tool_although_the_base_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base_image, "CACHE_DIR", tmp_path)
     base_image._base_folder().mkdir()
     monkeypatch.setattr(base_image.shutil, "which", lambda tool: None)
-    with pytest.raises(LabError, match=r"missing, .*systemd-container"):
+    with pytest.raises(LabError, match=r"missing packages, .*systemd-container"):
         base_image.ensure_base(print)
 
 
-def test_a_host_named_twice_is_one() -> None:
+def test_ignores_a_repeated_host_name() -> None:
     assert [host.name for host in fleet.hosts_by_name(("tondi", "kaditz", "tondi"))] == ["tondi", "kaditz"]
 
 
-def test_a_host_that_is_not_there_is_told_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_a_missing_host_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "STATE_DIR", tmp_path)
     (tmp_path / "hosts/tondi/root").mkdir(parents=True)
     with pytest.raises(LabError, match=r"^not up: tondi lausen; run: python -m lab fleet up tondi lausen$"):
         fleet.require_booted(("tondi", "lausen"))
 
 
-def test_status_says_so_when_nothing_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_reports_that_no_hosts_are_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fleet, "status", lambda: ())
     assert typer.testing.CliRunner().invoke(app, ["fleet", "status"]).output == "No hosts are up.\n"
 
 
-def test_keys_are_whole_wherever_their_making_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_keys_are_valid_wherever_their_creation_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host, write = BY_NAME["tondi"], client_files._write_secret
     for lived in range(6):
         keys = tmp_path / str(lived)
@@ -97,7 +95,7 @@ def test_keys_are_whole_wherever_their_making_was_killed(tmp_path: Path, monkeyp
 
 
 def signed(keys: Path, name: str) -> CertificateWithKey:
-    """A certificate whose key is its own."""
+    """Load a certificate and check that its key belongs to it."""
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import rsa
     from cryptography.hazmat.primitives.serialization import load_pem_private_key

@@ -1,4 +1,4 @@
-"""The state of 2016, before any host is booted."""
+"""The 2016 state of hosts, before any host is booted."""
 
 import json
 from collections import Counter
@@ -12,7 +12,7 @@ from lab.fleet.certificates import create_authority, issue_certificate
 from lab.fleet.hosts import BY_NAME, FLEET, LabHost
 
 
-def test_certificates_have_docker_machines_shape() -> None:
+def test_certificates_look_like_docker_machines() -> None:
     ca = create_authority("connewitz")
     server = issue_certificate(ca, "connewitz.kaditz", "198.18.0.39").certificate
     server.verify_directly_issued_by(ca.certificate)
@@ -25,7 +25,7 @@ def test_certificates_have_docker_machines_shape() -> None:
 
 
 @pytest.mark.parametrize("host", FLEET, ids=lambda host: host.name)
-def test_what_belongs_to_the_classic_swarm_stands_only_on_the_disk_of_2016(host: LabHost) -> None:
+def test_only_the_final_disk_has_options_of_the_classic_swarm(host: LabHost) -> None:
     running, disk = (
         "".join(daemon_option_files.option_files(host, False).values()),
         "".join(daemon_option_files.option_files(host, True).values()),
@@ -35,7 +35,7 @@ def test_what_belongs_to_the_classic_swarm_stands_only_on_the_disk_of_2016(host:
     assert "tlsverify" in running
 
 
-def test_the_fleet_is_the_write_ups() -> None:
+def test_the_fleet_has_the_documented_hosts() -> None:
     assert [(host.name, host.number) for host in FLEET] == [
         ("connewitz", 60), ("tondi", 73), ("kaditz", 39), ("lausen", 64),
         ("lindenau", 66), ("miltitz", 65), ("pirita", 72), ("tolkewitz", 43),

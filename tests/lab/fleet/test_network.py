@@ -1,4 +1,4 @@
-"""The lab's bridge beside Docker, in a network namespace of its own: Docker sets the policy of FORWARD to DROP."""
+"""The lab's bridge next to Docker, whose FORWARD policy is DROP, in a separate network namespace."""
 
 import os
 import platform
@@ -42,7 +42,7 @@ def connect() -> bool:
     call = f"import socket; socket.create_connection(('{HOSTS[second]}', 2377), 1)"
     deadline = time.monotonic() + 5
     while "refused" in (said := on(first, sys.executable, "-c", call, check=False)) and time.monotonic() < deadline:
-        time.sleep(0.1)  # the other host's server starts
+        time.sleep(0.1)  # the other host's server is still starting
     assert not said or "timed out" in said, said
     return not said
 
@@ -103,13 +103,13 @@ def test_hosts_reach_each_other_on_a_machine_that_runs_docker(machine: None) -> 
         ("ip route add 198.0.0.0/8 dev lo table 100", "198.0.0.0/8 dev lo"),
     ],
 )
-def test_an_address_range_in_use_is_an_error(machine: None, used: str, named: str) -> None:
+def test_reports_an_address_range_in_use(machine: None, used: str, named: str) -> None:
     on(MACHINE, *["ip", "link", "set", "lo", "up"])
     on(MACHINE, *used.split())
     assert f"198.18.0.0/24 is in use on this machine: {named}" in lab("expect_free()", check=False)
 
 
-def test_default_routes_and_the_labs_own_bridge_are_not_in_the_way(machine: None) -> None:
+def test_ignores_default_routes_and_the_own_bridge(machine: None) -> None:
     on(MACHINE, *["ip", "link", "set", "lo", "up"])
     for route in ("default", "128.0.0.0/1"):
         on(MACHINE, "ip", "route", "add", route, "dev", "lo")
@@ -118,7 +118,7 @@ def test_default_routes_and_the_labs_own_bridge_are_not_in_the_way(machine: None
     lab("expect_free()")
 
 
-def test_a_port_in_use_is_an_error(machine: None) -> None:
+def test_reports_a_port_in_use(machine: None) -> None:
     argv = ["ip", "netns", "exec", MACHINE, sys.executable, "-m", "http.server", "8800", "--directory", "/var/empty"]
     with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as other:
         deadline = time.monotonic() + 10

@@ -1,4 +1,4 @@
-"""The stand-in against the real slack_bolt over Socket Mode: commands, buttons, modals, the home tab, and faults."""
+"""The fake Slack with the real slack_bolt over Socket Mode: commands, buttons, modals, the home tab, and faults."""
 
 import time
 from collections.abc import Iterator
@@ -32,10 +32,10 @@ def _well(slack: Workspace) -> Iterator[None]:
     slack.clear_faults()
 
 
-# --- what people do ------------------------------------------------------------------------------------------------
+# --- user actions ------------------------------------------------------------------------------------------------
 
 
-def test_a_button_is_pressed(slack: Workspace, received: ReceivedEvents) -> None:
+def test_delivers_a_button_press(slack: Workspace, received: ReceivedEvents) -> None:
     row = [actions(button("Accept", "run.accept", "k3fm9x2q:1"))]
     ts = received.client.chat_postMessage(channel=OPS, text="accept?", blocks=row)["ts"]
     message = slack.wait_for_message(BOB, OPS, lambda visible: visible.ts == ts)
@@ -46,7 +46,7 @@ def test_a_button_is_pressed(slack: Workspace, received: ReceivedEvents) -> None
 
 
 @pytest.mark.parametrize(("action", "remaining"), [("run.replace", ["decided"]), ("run.delete", [])])
-def test_a_press_may_replace_or_delete_the_message(
+def test_a_press_can_replace_or_delete_the_message(
     slack: Workspace, received: ReceivedEvents, action: str, remaining: list[str]
 ) -> None:
     response = received.client.chat_postMessage(channel=OPS, text="decide", blocks=[actions(button("Go", action))])
@@ -59,7 +59,7 @@ def test_a_press_may_replace_or_delete_the_message(
     wait_until(lambda: now() == remaining)
 
 
-def test_a_modal_is_opened_pressed_and_submitted_and_is_then_gone(slack: Workspace, received: ReceivedEvents) -> None:
+def test_opens_presses_and_submits_a_modal(slack: Workspace, received: ReceivedEvents) -> None:
     assert slack.say(ALICE, OPS, "/swarm modal")["acked"]
     wait_until(lambda: slack.views(ALICE))
     (view,) = slack.views(ALICE)
@@ -76,16 +76,14 @@ def test_a_modal_is_opened_pressed_and_submitted_and_is_then_gone(slack: Workspa
         received.client.views_open(trigger_id=received.triggers[-1], view={})
 
 
-def test_the_home_tab_is_published_and_its_button_pressed(slack: Workspace, received: ReceivedEvents) -> None:
+def test_publishes_the_home_tab_and_presses_its_button(slack: Workspace, received: ReceivedEvents) -> None:
     slack.open_home(BOB)
     wait_until(lambda: [view["type"] for view in slack.views(BOB)] == ["home"])
     assert slack.press_in_view(BOB, slack.views(BOB)[0], "view.refresh")["acked"]
     assert received.events[-1][:2] == ("view.refresh", BOB)
 
 
-def test_a_mention_stands_in_the_channel_and_is_answered_in_its_thread(
-    slack: Workspace, received: ReceivedEvents
-) -> None:
+def test_posts_a_mention_and_receives_a_reply_in_its_thread(slack: Workspace, received: ReceivedEvents) -> None:
     assert slack.say(ALICE, OPS, "nodes, please")["acked"]
     message = slack.wait_for_message(BOB, OPS, "nodes, please")
     assert message.raw["user"] == ALICE
@@ -96,7 +94,7 @@ def test_a_mention_stands_in_the_channel_and_is_answered_in_its_thread(
     )
 
 
-def test_a_response_url_takes_five_answers(slack: Workspace, received: ReceivedEvents) -> None:
+def test_a_response_url_accepts_five_replies(slack: Workspace, received: ReceivedEvents) -> None:
     slack.say(ALICE, OPS, "/swarm six times")
     wait_until(lambda: received.statuses == [200] * 5 + [404])
     assert slack.wait_for_message(ALICE, OPS, "answer 4").ephemeral
@@ -105,7 +103,7 @@ def test_a_response_url_takes_five_answers(slack: Workspace, received: ReceivedE
 # --- faults --------------------------------------------------------------------------------------------------------
 
 
-def test_an_envelope_comes_three_times_and_late(slack: Workspace, received: ReceivedEvents) -> None:
+def test_delivers_an_envelope_three_times_and_late(slack: Workspace, received: ReceivedEvents) -> None:
     slack.set_fault("repeat", method="socket")
     slack.say(ALICE, OPS, "/swarm again")
     wait_until(lambda: received.count("again") == 3)
@@ -116,7 +114,7 @@ def test_an_envelope_comes_three_times_and_late(slack: Workspace, received: Rece
     assert received.count("late") == 1
 
 
-def test_an_envelope_comes_on_two_connections(slack: Workspace, received: ReceivedEvents) -> None:
+def test_repeats_an_envelope_on_another_connection(slack: Workspace, received: ReceivedEvents) -> None:
     with run_app(slack) as other:
         slack.set_fault("repeat", method="socket")
         slack.say(ALICE, OPS, "/swarm to both")
@@ -126,7 +124,7 @@ def test_an_envelope_comes_on_two_connections(slack: Workspace, received: Receiv
     wait_until(lambda: slack.connection_count() == 1)
 
 
-def test_a_refreshed_connection_is_made_anew(slack: Workspace, received: ReceivedEvents) -> None:
+def test_the_app_reconnects_after_a_refresh(slack: Workspace, received: ReceivedEvents) -> None:
     before = received.handler.client.current_session.session_id
     slack.set_fault("disconnect", reason="refresh_requested")
     wait_until(lambda: received.handler.client.current_session.session_id != before)
@@ -135,7 +133,7 @@ def test_a_refreshed_connection_is_made_anew(slack: Workspace, received: Receive
     assert slack.connection_count() == 1
 
 
-def test_a_deaf_connection_gets_no_pong(slack: Workspace, received: ReceivedEvents) -> None:
+def test_a_deafened_connection_gets_no_pong(slack: Workspace, received: ReceivedEvents) -> None:
     slack.set_fault("deaf", method="socket", times=-1)
     with run_app(slack) as other:
         time.sleep(2.5)
@@ -145,8 +143,8 @@ def test_a_deaf_connection_gets_no_pong(slack: Workspace, received: ReceivedEven
     wait_until(lambda: slack.connection_count() == 1)
 
 
-def test_slack_away_altogether_and_back(slack: Workspace, received: ReceivedEvents) -> None:
-    """Web API, response URLs, files' bytes and Socket Mode: nothing is left of it, and all comes back."""
+def test_slack_is_completely_down_and_recovers(slack: Workspace, received: ReceivedEvents) -> None:
+    """Take down Web API, response URLs, uploads, and Socket Mode, and bring all of them back."""
     app = web_client(slack, retry_handlers=[])
     file = app.files_getUploadURLExternal(filename="report.txt", length=4)["upload_url"]
     before = len(slack.visible_messages(ALICE, OPS))
@@ -171,7 +169,7 @@ def test_slack_away_altogether_and_back(slack: Workspace, received: ReceivedEven
 # --- files, reactions, channels ------------------------------------------------------------------------------------
 
 
-def test_a_file_and_a_reaction(slack: Workspace) -> None:
+def test_uploads_a_file_and_adds_a_reaction(slack: Workspace) -> None:
     app, text = web_client(slack), "who asked, who accepted"
     ts = app.chat_postMessage(channel=OPS, text="the report")["ts"]
     app.files_upload_v2(channel=OPS, content=text, filename="report.txt", thread_ts=ts)
@@ -188,7 +186,7 @@ def test_a_file_and_a_reaction(slack: Workspace) -> None:
 @pytest.mark.parametrize(
     ("name", "error"), [("eyes", "already_reacted"), ("", "no_reaction"), ("no such:name", "invalid_name")]
 )
-def test_a_reaction_that_slack_refuses(slack: Workspace, name: str, error: str) -> None:
+def test_rejects_an_invalid_reaction(slack: Workspace, name: str, error: str) -> None:
     app = web_client(slack)
     ts = app.chat_postMessage(channel=OPS, text="look")["ts"]
     app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
@@ -196,7 +194,7 @@ def test_a_reaction_that_slack_refuses(slack: Workspace, name: str, error: str) 
         app.reactions_add(channel=OPS, timestamp=ts, name=name)
 
 
-def test_a_channel_is_joined_and_left(slack: Workspace) -> None:
+def test_joins_and_leaves_a_channel(slack: Workspace) -> None:
     app, dev = web_client(slack), "C02DEV"
     with pytest.raises(SlackApiError, match="not_in_channel"):
         app.chat_postMessage(channel=dev, text="let me in")
@@ -237,7 +235,9 @@ INPUT = {"type": "input", "label": text(1), "element": {"type": "plain_text_inpu
         ({"callback_id": "x" * 255}, {"callback_id": "x" * 256}, "too long"),
     ],
 )
-def test_a_modal_has_limits(slack: Workspace, received: ReceivedEvents, good: Any, bad: Any, why: str) -> None:
+def test_checks_the_limits_of_a_modal(
+    slack: Workspace, received: ReceivedEvents, good: Any, bad: Any, why: str
+) -> None:
     plain = {"type": "modal", "title": text(1), "blocks": [SECTION]}
     slack.say(ALICE, OPS, "/swarm modal")
     wait_until(lambda: slack.views(ALICE))

@@ -1,4 +1,4 @@
-"""`python -m lab slack`: where it is, and one line for what keeps it from being there."""
+"""`python -m lab slack`: prints its address, or one line with the reason why it cannot start."""
 
 import signal
 import socket
@@ -25,7 +25,7 @@ def start_server(folder: Path, *options: str) -> subprocess.Popen[str]:
     )
 
 
-def test_it_says_where_it_is_from_any_folder(tmp_path: Path) -> None:
+def test_prints_its_address_from_any_folder(tmp_path: Path) -> None:
     port = free_port()
     with start_server(tmp_path, "--port", str(port)) as process:
         assert process.stdout
@@ -47,7 +47,7 @@ def test_it_says_where_it_is_from_any_folder(tmp_path: Path) -> None:
         ("team: {}\napp: {manifest: gone.yaml}\nusers: []\ngroups: []\nchannels: []", "gone.yaml: No such file"),
     ],
 )
-def test_a_file_that_is_no_workspace_is_one_line(tmp_path: Path, text: str | None, says: str) -> None:
+def test_reports_an_invalid_workspace_file_in_one_line(tmp_path: Path, text: str | None, says: str) -> None:
     if text is not None:
         (tmp_path / "workspace.yaml").write_text(text)
     process = start_server(tmp_path, "--config", "workspace.yaml" if text is not None else "nosuch.yaml")
@@ -57,10 +57,10 @@ def test_a_file_that_is_no_workspace_is_one_line(tmp_path: Path, text: str | Non
     assert says in err
 
 
-def test_a_port_that_is_taken_is_one_line(tmp_path: Path) -> None:
+def test_reports_a_port_in_use_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as occupied:
         port = occupied.getsockname()[1]
         process = start_server(tmp_path, "--port", str(port))
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (1, "")
-    assert err == f"lab: port {port}: Address already in use; another one: --port N\n"
+    assert err == f"lab: port {port}: Address already in use; choose another with --port N\n"

@@ -1,4 +1,4 @@
-"""Envelopes and changes among connections that are just closing: none is lost, nothing is kept for ever."""
+"""Envelopes and changes while connections are closing: none is lost, and nothing is stored forever."""
 
 import asyncio
 from typing import Any
@@ -9,7 +9,7 @@ from lab.slack.socket_mode import SocketMode
 
 
 class Connection:
-    """A starlette WebSocket, as far as Sockets speaks to one. `closing`: it takes no more."""
+    """A starlette WebSocket, as far as SocketMode uses one. A `closing` one refuses to send."""
 
     def __init__(self, port: int, *, closing: bool = False) -> None:
         self.client = type("Address", (), {"host": "127.0.0.1", "port": port})
@@ -44,19 +44,19 @@ async def _served(sockets: SocketMode, *connections: Connection) -> list[asyncio
     return tasks
 
 
-def test_a_connection_that_is_closing_is_passed_over() -> None:
+def test_skips_a_closing_connection() -> None:
     async def play() -> None:
         sockets, good = SocketMode(Faults()), Connection(3)
         await _served(sockets, Connection(1, closing=True), Connection(2, closing=True), good)
         answers = [await sockets.deliver("interactive", {}) for _ in range(3)]
         assert [answer["payload"] for answer in answers] == [{"port": 3}] * 3
         assert sockets.connection_count == 1
-        assert sockets._acks == {}, "nothing is kept of what is over"
+        assert sockets._acks == {}, "no acknowledgement is stored after its delivery"
 
     asyncio.run(play())
 
 
-def test_all_are_refreshed_though_one_is_closing() -> None:
+def test_refreshes_all_connections_although_one_is_closing() -> None:
     async def play() -> None:
         sockets, all_ = SocketMode(Faults()), [Connection(1, closing=True), Connection(2), Connection(3)]
         await asyncio.gather(*await _served(sockets, *all_), sockets.disconnect("refresh_requested"))
@@ -67,7 +67,7 @@ def test_all_are_refreshed_though_one_is_closing() -> None:
     asyncio.run(play())
 
 
-def test_a_port_is_deaf_no_longer_than_its_connection() -> None:
+def test_a_port_is_deafened_only_while_its_connection_lasts() -> None:
     async def play() -> None:
         sockets, item = SocketMode(Faults()), Connection(1)
         (task,) = await _served(sockets, item)
@@ -80,7 +80,7 @@ def test_a_port_is_deaf_no_longer_than_its_connection() -> None:
     asyncio.run(play())
 
 
-def test_away_cuts_and_refuses() -> None:
+def test_closes_and_refuses_connections_while_slack_is_down() -> None:
     async def play() -> None:
         faults = Faults()
         sockets, before, after = SocketMode(faults), Connection(1), Connection(2)
@@ -97,7 +97,7 @@ def test_away_cuts_and_refuses() -> None:
     asyncio.run(play())
 
 
-def test_a_change_between_two_looks_is_not_lost() -> None:
+def test_misses_no_change_between_two_polls() -> None:
     async def play() -> None:
         changes = ChangeNotifier()
         message = await changes.wait_for_change(-1, 5)

@@ -1,4 +1,4 @@
-"""Every limit of Slack's, on both sides; a refusal says why."""
+"""Slack's limits, each just inside and just outside, with the reason of each error."""
 
 from typing import Any, get_args
 
@@ -188,7 +188,7 @@ def context(*elements: Block) -> Block:
         ([plan(task())], [{**plan(), "tasks": "all"}], "no plan has this shape"),
     ],
 )
-def test_both_sides(good: list[Block], bad: Any, why: str) -> None:
+def test_checks_each_limit_on_both_sides(good: list[Block], bad: Any, why: str) -> None:
     assert find_problems(good) == []
     assert [wrong for wrong in find_problems(bad) if why in wrong], find_problems(bad)
 
@@ -205,20 +205,20 @@ def test_both_sides(good: list[Block], bad: Any, why: str) -> None:
         ({"type": "input", "label": words(), "element": {"type": "plain_text_input"}}, "message modal home"),
     ],
 )
-def test_which_block_where(block: Block, where: str) -> None:
+def test_checks_where_a_block_is_allowed(block: Block, where: str) -> None:
     refused = [f"invalid_blocks 0: unsupported type {block['type']}"]
     for surface in get_args(Surface):
         assert find_problems([block], surface) == ([] if surface in where.split() else refused)
 
 
 @pytest.mark.parametrize("surface", ["modal", "home"])
-def test_a_view_has_twice_as_many(surface: Surface) -> None:
+def test_allows_more_blocks_in_a_view(surface: Surface) -> None:
     assert find_problems([section(1)] * 100, surface) == []
     assert find_problems([section(1)] * 101, surface) == ["invalid_blocks: too many blocks"]
     assert find_problems([section(3000)] * 9, surface) == [], "a message's whole size is not a view's"
 
 
-def test_an_alert_says_so_much() -> None:
+def test_limits_the_text_of_an_alert() -> None:
     assert find_problems([{"type": "alert", "text": words(201)}], "modal") == [
         "invalid_blocks 0: a text of 1 to 200 characters"
     ]

@@ -1,4 +1,4 @@
-"""The stand-in against the real slack_sdk, with Imker's own manifest: it refuses as Slack does."""
+"""The fake Slack with the real slack_sdk and Imker's own manifest: it rejects what Slack rejects."""
 
 import json
 import time
@@ -67,7 +67,7 @@ def client(slack: Workspace, token: str = "xoxb-lab", **more: object) -> WebClie
         ("conversations.join", {"channel": OPS}, "xoxb-lab", "missing_scope"),
     ],
 )
-def test_what_slack_refuses(
+def test_rejects_what_slack_rejects(
     slack: Workspace, method: str, arguments: dict[str, object], token: str, error: str
 ) -> None:
     with pytest.raises(SlackApiError) as refused:
@@ -75,7 +75,7 @@ def test_what_slack_refuses(
     assert refused.value.response["error"] == error
 
 
-def test_a_message_is_posted_edited_threaded_and_found_by_its_metadata(slack: Workspace) -> None:
+def test_posts_edits_threads_and_finds_a_message_by_metadata(slack: Workspace) -> None:
     app = client(slack)
     metadata = {"event_type": "imker_run", "event_payload": {"run": "k3fm9x2q"}}
     ts = app.chat_postMessage(channel=OPS, text="one", metadata=metadata)["ts"]
@@ -88,13 +88,13 @@ def test_a_message_is_posted_edited_threaded_and_found_by_its_metadata(slack: Wo
     assert len(app.conversations_replies(channel=OPS, ts=ts)["messages"]) == 2
 
 
-def test_an_ephemeral_message_is_seen_by_one(slack: Workspace) -> None:
+def test_shows_an_ephemeral_message_to_one_user(slack: Workspace) -> None:
     client(slack).chat_postEphemeral(channel=OPS, user=ALICE, text="for alice")
     assert slack.wait_for_message(ALICE, OPS, "for alice").ephemeral
     assert "for alice" not in json.dumps([message.raw for message in slack.visible_messages("U02BOB", OPS)])
 
 
-def test_too_many_requests_and_then_none(slack: Workspace) -> None:
+def test_rate_limits_as_many_calls_as_requested(slack: Workspace) -> None:
     slack.set_fault("ratelimited", method="auth.test", seconds=1)
     with pytest.raises(SlackApiError) as refused:
         client(slack).auth_test()
@@ -103,7 +103,7 @@ def test_too_many_requests_and_then_none(slack: Workspace) -> None:
     assert client(slack, retry_handlers=[RateLimitErrorRetryHandler(max_retry_count=1)]).auth_test()["ok"]
 
 
-def test_a_reply_that_is_lost_was_still_heard(slack: Workspace) -> None:
+def test_a_call_takes_effect_although_its_reply_is_lost(slack: Workspace) -> None:
     slack.set_fault("drop_reply", method="chat.postMessage")
     with pytest.raises(Exception, match=r"IncompleteRead|closed|reset"):
         client(slack, retry_handlers=[]).chat_postMessage(channel=OPS, text="heard")
@@ -111,7 +111,7 @@ def test_a_reply_that_is_lost_was_still_heard(slack: Workspace) -> None:
 
 
 @pytest.mark.parametrize("kind", ["server_error", "latency"])
-def test_slack_errs_or_is_slow_as_often_as_it_is_told(slack: Workspace, kind: str) -> None:
+def test_errors_and_delays_occur_as_often_as_requested(slack: Workspace, kind: str) -> None:
     slack.set_fault(kind, method="auth.test", times=2, seconds=0.4)
     statuses, took = [], []
     for _ in range(3):
@@ -133,7 +133,7 @@ def test_slack_errs_or_is_slow_as_often_as_it_is_told(slack: Workspace, kind: st
         ({"json": {"channel": OPS, "blocks": '[{"type": "divider"}]'}}, None),
     ],
 )
-def test_a_body_that_is_none(slack: Workspace, body: dict[str, Any], error: str | None) -> None:
+def test_rejects_an_invalid_body(slack: Workspace, body: dict[str, Any], error: str | None) -> None:
     headers = {**TOKEN, **body.pop("headers", {})}
     answer = httpx.post(f"{slack.url}/api/chat.postMessage", headers=headers, trust_env=False, **body)
     assert (answer.status_code, answer.json().get("error")) == (200, error)
@@ -155,10 +155,10 @@ def test_a_body_that_is_none(slack: Workspace, body: dict[str, Any], error: str 
         ("home", {"user": "U05GONE"}, 409, "account_inactive"),
         ("fault", {"kind": "ratelimmited"}, 400, "ValueError: no fault ratelimmited"),
         ("fault", {"kind": "latency", "second": 1}, 400, "TypeError"),
-        ("fault", {"kind": "latency", "times": 0}, 400, "ValueError: times is"),
+        ("fault", {"kind": "latency", "times": 0}, 400, "ValueError: times must"),
     ],
 )
-def test_what_people_may_not_or_cannot_do(
+def test_rejects_invalid_user_actions(
     slack: Workspace, path: str, expected_text: dict[str, Any], status: int, error: str
 ) -> None:
     answer = httpx.post(f"{slack.url}/lab/{path}", json=expected_text, trust_env=False)
@@ -166,19 +166,19 @@ def test_what_people_may_not_or_cannot_do(
     assert answer.json()["error"].startswith(error)
 
 
-def test_only_what_the_manifest_lists_is_delivered(slack: Workspace) -> None:
+def test_delivers_only_events_that_the_manifest_lists(slack: Workspace) -> None:
     with run_app(slack) as app:
         assert slack.say(ALICE, OPS, "/swarm nodes")["acked"]
         assert not slack.open_home(ALICE)["acked"], "Imker does not subscribe to app_home_opened"
         assert [kind for kind, _, _ in app.events] == ["command"]
 
 
-def test_a_mention_where_the_app_is_not_is_said_all_the_same(slack: Workspace) -> None:
+def test_posts_a_mention_where_the_app_is_not_a_member(slack: Workspace) -> None:
     assert slack.say(ALICE, "C02DEV", "anybody?")["acked"] is False
     assert slack.wait_for_message(BOB, "C02DEV", "anybody?").raw["user"] == ALICE
 
 
-def test_history_comes_in_pages_newest_first(slack: Workspace) -> None:
+def test_returns_history_in_pages_newest_first(slack: Workspace) -> None:
     app = client(slack)
     sent = [app.chat_postMessage(channel=OPS, text=f"page {n}")["ts"] for n in range(5)]
     pages, cursor = [], None
@@ -194,7 +194,7 @@ def test_history_comes_in_pages_newest_first(slack: Workspace) -> None:
     ("first", "last", "inclusive", "expected_text"),
     [(1, 3, False, "2"), (1, 3, True, "321"), (None, 2, False, "10"), (2, None, False, "43"), (2, None, True, "432")],
 )
-def test_oldest_and_latest_are_left_out_unless_asked_for(
+def test_excludes_oldest_and_latest_unless_inclusive(
     slack: Workspace, first: int | None, last: int | None, inclusive: bool, expected_text: str
 ) -> None:
     app = client(slack)
@@ -204,7 +204,7 @@ def test_oldest_and_latest_are_left_out_unless_asked_for(
     assert "".join(message["text"] for message in messages if message["ts"] in sent) == expected_text
 
 
-def test_a_thread_comes_in_pages_with_what_it_answers(slack: Workspace) -> None:
+def test_returns_a_thread_in_pages_led_by_its_parent(slack: Workspace) -> None:
     app = client(slack)
     root = app.chat_postMessage(channel=OPS, text="root")["ts"]
     for number in range(3):
@@ -217,12 +217,12 @@ def test_a_thread_comes_in_pages_with_what_it_answers(slack: Workspace) -> None:
     assert not second["has_more"]
 
 
-def test_an_archived_channel_may_be_read_and_says_that_it_is_one(slack: Workspace) -> None:
+def test_reads_an_archived_channel_with_its_notice(slack: Workspace) -> None:
     (last,) = client(slack).conversations_history(channel="C03OLD", limit=1)["messages"]
     assert last["subtype"] == "channel_archive"
 
 
-def test_a_long_text_is_cut_when_posted_and_refused_in_an_edit(slack: Workspace) -> None:
+def test_truncates_a_long_text_on_post_and_rejects_it_on_edit(slack: Workspace) -> None:
     app = client(slack)
     ts = app.chat_postMessage(channel=OPS, text="x" * 40_001)["ts"]
     assert len(slack.wait_for_message(ALICE, OPS, lambda message: message.ts == ts).text) == 40_000
@@ -231,14 +231,14 @@ def test_a_long_text_is_cut_when_posted_and_refused_in_an_edit(slack: Workspace)
         app.chat_update(channel=OPS, ts=ts, text="x" * 4001)
 
 
-def test_an_edit_with_a_text_alone_takes_the_blocks_away(slack: Workspace) -> None:
+def test_an_edit_with_text_only_removes_the_blocks(slack: Workspace) -> None:
     app = client(slack)
     ts = app.chat_postMessage(channel=OPS, text="x", blocks=[{"type": "divider"}])["ts"]
     app.chat_update(channel=OPS, ts=ts, text="y")
     assert slack.wait_for_message(ALICE, OPS, lambda message: message.ts == ts).raw["blocks"] == []
 
 
-def test_somebody_elses_message_is_not_the_apps_to_change(slack: Workspace) -> None:
+def test_rejects_an_edit_of_a_message_by_someone_else(slack: Workspace) -> None:
     slack.say(ALICE, OPS, "mine")
     ts = slack.wait_for_message(ALICE, OPS, "mine").ts
     with pytest.raises(SlackApiError, match="cant_update_message"):
@@ -247,17 +247,17 @@ def test_somebody_elses_message_is_not_the_apps_to_change(slack: Workspace) -> N
         client(slack).chat_delete(channel=OPS, ts=ts)
 
 
-def test_a_users_id_is_their_direct_messages(slack: Workspace) -> None:
+def test_a_user_id_stands_for_direct_messages(slack: Workspace) -> None:
     channel = client(slack).chat_postMessage(channel=ALICE, text="between us")["channel"]
     assert slack.wait_for_message(ALICE, channel, "between us").raw["channel"] == channel
     assert slack.visible_messages(BOB, channel) == []
 
 
-def test_a_command_that_nobody_takes_is_not_acknowledged(slack: Workspace) -> None:
+def test_a_command_without_a_connected_app_is_not_acknowledged(slack: Workspace) -> None:
     assert slack.say(ALICE, OPS, "/swarm nodes")["acked"] is False
 
 
-def test_a_button_that_is_not_there_cannot_be_pressed(slack: Workspace) -> None:
+def test_rejects_a_press_of_a_missing_button(slack: Workspace) -> None:
     ts = client(slack).chat_postMessage(channel=OPS, text="no buttons")["ts"]
     message = slack.wait_for_message(ALICE, OPS, lambda visible: visible.ts == ts)
     with pytest.raises(httpx.HTTPStatusError):

@@ -1,4 +1,4 @@
-"""The page in a real browser: what is typed and pressed reaches an app; what is said is shown, to whom it is for."""
+"""The web page in a real browser: input reaches an app, and messages are shown to the right users."""
 
 import json
 import shutil
@@ -27,7 +27,7 @@ QUIET = (
 
 
 class Page:
-    """A tab, driven over the browser's own protocol."""
+    """A browser tab, driven over the DevTools protocol."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
@@ -57,7 +57,7 @@ class Page:
         self.js(f"document.getElementById('user').value = '{user}'; document.getElementById('user').onchange()")
 
     def type(self, text: str) -> None:
-        """With the keyboard alone."""
+        """Type and send text with the keyboard only."""
         self.js("document.getElementById('text').focus()")
         self.call("Input.insertText", text=text)
         self.key("Enter", 13, "\r")
@@ -110,7 +110,7 @@ def app(slack: Workspace) -> WebClient:
 
 @pytest.fixture(autouse=True)
 def _as_alice(slack: Workspace, request: pytest.FixtureRequest) -> Iterator[None]:
-    """At a desk; nothing is wrong."""
+    """Act as Alice on a desktop screen, without faults."""
     page: Page = request.getfixturevalue("page")
     page.call("Emulation.clearDeviceMetricsOverride")
     page.wait("document.querySelectorAll('#user option').length > 3")
@@ -120,7 +120,7 @@ def _as_alice(slack: Workspace, request: pytest.FixtureRequest) -> Iterator[None
 
 
 def article(ts: str) -> str:
-    """The message's element, in the browser."""
+    """Return the JavaScript expression of the element of a message."""
     return f"[...document.querySelectorAll('main > article')].find((one) => one.dataset.ts === '{ts}')"
 
 
@@ -128,17 +128,17 @@ def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
-# --- typed and pressed, and the app hears of it --------------------------------------------------------------------
+# --- input that reaches the app --------------------------------------------------------------------
 
 
-def test_a_command_is_typed(page: Page, slack: Workspace) -> None:
+def test_sends_a_typed_command(page: Page, slack: Workspace) -> None:
     with run_app(slack) as received:
         page.type("/swarm nodes")
         wait_until(lambda: ("command", "U01ALICE", "nodes") in received.events)
         page.wait("document.getElementById('text').value === ''")
 
 
-def test_a_button_is_pressed_with_the_keyboard(page: Page, slack: Workspace, app: WebClient) -> None:
+def test_presses_a_button_with_the_keyboard(page: Page, slack: Workspace, app: WebClient) -> None:
     row = [actions(button("Accept", "run.accept", "x:1"))]
     ts = app.chat_postMessage(channel=OPS, text="x", blocks=row)["ts"]
     page.wait(f"{article(ts)}?.querySelector('.actions button')")
@@ -155,14 +155,16 @@ def test_a_button_is_pressed_with_the_keyboard(page: Page, slack: Workspace, app
         ("/swarms nodes", "That is not a valid command."),
     ],
 )
-def test_what_comes_to_nothing_is_said_to_who_typed_it(page: Page, command: str, expected_text: str) -> None:
+def test_shows_an_error_for_input_that_has_no_effect(page: Page, command: str, expected_text: str) -> None:
     page.type(command)
     page.wait(f"document.querySelector('article.private:last-child')?.innerText.includes('{expected_text}')")
     page.act_as("U02BOB")
     page.wait(f"!document.body.innerText.includes('{expected_text}')")
 
 
-def test_a_button_that_nobody_hears_and_one_that_is_gone(page: Page, slack: Workspace, app: WebClient) -> None:
+def test_shows_an_error_for_an_unanswered_and_for_a_removed_button(
+    page: Page, slack: Workspace, app: WebClient
+) -> None:
     ts = app.chat_postMessage(channel=OPS, text="x", blocks=[actions(button("Accept", "run.accept"))])["ts"]
     page.wait(f"{article(ts)}?.querySelector('.actions button')")
     page.js(f"window.kept = {article(ts)}.querySelector('.actions button'); kept.click()")
@@ -170,13 +172,13 @@ def test_a_button_that_nobody_hears_and_one_that_is_gone(page: Page, slack: Work
     app.chat_delete(channel=OPS, ts=ts)
     page.wait(f"!({article(ts)})")
     page.js("kept.click()")
-    page.wait("document.body.innerText.includes('This message is gone.')")
+    page.wait("document.body.innerText.includes('This message was deleted.')")
 
 
-# --- what is shown -------------------------------------------------------------------------------------------------
+# --- rendering -------------------------------------------------------------------------------------------------
 
 
-def test_a_message_is_edited_in_place(page: Page, app: WebClient) -> None:
+def test_edits_a_message_in_place(page: Page, app: WebClient) -> None:
     task = {"type": "task_card", "task_id": "1", "title": "Join the swarm", "status": "in_progress"}
     plan = [{"type": "plan", "block_id": "plan", "title": "0 of 1 steps", "tasks": [task]}]
     ts = app.chat_postMessage(channel=OPS, text="x", blocks=plan)["ts"]
@@ -188,7 +190,7 @@ def test_a_message_is_edited_in_place(page: Page, app: WebClient) -> None:
     assert "(edited)" in page.js(f"{article(ts)}.innerText")
 
 
-def test_a_thread_is_drawn_as_messages_with_their_files_and_reactions(page: Page, app: WebClient) -> None:
+def test_shows_a_thread_with_files_and_reactions(page: Page, app: WebClient) -> None:
     ts = app.chat_postMessage(channel=OPS, text="the fleet")["ts"]
     reply = app.chat_postMessage(channel=OPS, text="words *alone*", thread_ts=ts)["ts"]
     app.files_upload_v2(channel=OPS, content="# Migration of the fleet", filename="imker-x.md", thread_ts=ts)
@@ -205,13 +207,13 @@ def test_a_thread_is_drawn_as_messages_with_their_files_and_reactions(page: Page
     assert page.js(f"{article(ts)}.querySelector('.file').open"), "what was unfolded stays so"
 
 
-def test_a_reaction_is_shown(page: Page, app: WebClient) -> None:
+def test_shows_a_reaction(page: Page, app: WebClient) -> None:
     ts = app.chat_postMessage(channel=OPS, text="look")["ts"]
     app.reactions_add(channel=OPS, timestamp=ts, name="eyes")
     page.wait(f"{article(ts)}?.querySelector('.reactions')?.innerText === '👀 1'")
 
 
-def test_hosts_text_is_never_markup(page: Page, app: WebClient) -> None:
+def test_never_renders_text_of_hosts_as_markup(page: Page, app: WebClient) -> None:
     cell = {"type": "raw_text", "text": "<img src=x onerror='document.title=1'>"}
     ts = app.chat_postMessage(channel=OPS, text="x", blocks=[{"type": "table", "rows": [[cell], [cell]]}])["ts"]
     page.wait(f"{article(ts)}?.querySelectorAll('td, th').length === 2")
@@ -234,7 +236,7 @@ def test_hosts_text_is_never_markup(page: Page, app: WebClient) -> None:
         (":white_check_mark: :nosuch: 12:30:45", "✅ :nosuch: 12:30:45"),
     ],
 )
-def test_mrkdwn(page: Page, text: str, markup: str) -> None:
+def test_renders_mrkdwn(page: Page, text: str, markup: str) -> None:
     html = f"import('/static/text.js').then((text) => text.mrkdwn({json.dumps(text)}).innerHTML)"
     assert page.js(html) == markup
 
@@ -268,14 +270,14 @@ EACH: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("kind", BLOCK_TYPES)
-def test_every_block_is_drawn(page: Page, kind: str) -> None:
+def test_renders_every_block_type(page: Page, kind: str) -> None:
     block = json.dumps({**EACH[kind], "type": kind})
     html = page.js(f"import('/static/blocks.js').then(({{ drawn }}) => drawn({block}).outerHTML)")
     assert "not drawn here" not in html
     assert "words" in html or kind in ("divider", "data_visualization")
 
 
-def test_a_block_that_cannot_be_drawn_keeps_nothing_else_from_it(page: Page, app: WebClient) -> None:
+def test_a_block_that_cannot_be_rendered_hides_no_other(page: Page, app: WebClient) -> None:
     odd = {"type": "rich_text", "elements": [{"type": "rich_text_section"}]}
     fields = {"type": "section", "fields": [{"type": "mrkdwn", "text": "a *field*"}]}
     ts = app.chat_postMessage(channel=OPS, text="x", blocks=[odd, fields])["ts"]
@@ -283,17 +285,17 @@ def test_a_block_that_cannot_be_drawn_keeps_nothing_else_from_it(page: Page, app
     assert "a field" in page.js(f"{article(ts)}.innerText")
 
 
-def test_a_private_reply_is_not_shown_to_another(page: Page, app: WebClient) -> None:
+def test_hides_a_private_reply_from_other_users(page: Page, app: WebClient) -> None:
     app.chat_postEphemeral(channel=OPS, user="U01ALICE", text="for alice alone")
     page.wait("document.body.innerText.includes('for alice alone')")
     page.act_as("U02BOB")
     page.wait("!document.body.innerText.includes('for alice alone')")
 
 
-# --- where one is, and what is on ----------------------------------------------------------------------------------
+# --- focus, faults, and layout ----------------------------------------------------------------------------------
 
 
-def test_focus_stays_whatever_comes_in(page: Page, app: WebClient) -> None:
+def test_keeps_focus_when_messages_arrive(page: Page, app: WebClient) -> None:
     blocks = [section("one"), actions(button("Accept", "run.accept"), button("Reject", "run.reject"))]
     ts = app.chat_postMessage(channel=OPS, text="x", blocks=blocks)["ts"]
     page.wait(f"{article(ts)}?.querySelectorAll('button').length === 2")
@@ -306,7 +308,7 @@ def test_focus_stays_whatever_comes_in(page: Page, app: WebClient) -> None:
     assert page.js("document.activeElement.textContent") == "Reject"
 
 
-def test_the_menu_says_which_faults_are_on(page: Page, slack: Workspace, app: WebClient) -> None:
+def test_shows_active_faults_in_the_menu(page: Page, slack: Workspace, app: WebClient) -> None:
     page.js("document.getElementById('faults').open = true")
     page.js("[...document.querySelectorAll('menu button')].find((b) => b.textContent.includes('503')).click()")
     page.wait("document.getElementById('fault-summary').textContent === 'Faults (1 on)'")
@@ -319,7 +321,7 @@ def test_the_menu_says_which_faults_are_on(page: Page, slack: Workspace, app: We
     page.wait("document.getElementById('fault-summary').textContent === 'Faults'")
 
 
-def test_on_a_phone_nothing_sticks_out(page: Page, app: WebClient) -> None:
+def test_fits_on_a_phone_screen(page: Page, app: WebClient) -> None:
     row = [{"type": "raw_text", "text": "a wide cell " * 5}] * 6
     app.chat_postMessage(channel=OPS, text="x", blocks=[{"type": "table", "rows": [row]}, section("x" * 300)])
     page.call("Emulation.setDeviceMetricsOverride", width=390, height=844, deviceScaleFactor=1, mobile=True)

@@ -1,6 +1,6 @@
-"""`python -m bot audit verify` on logs that somebody with Redis, a Slack account, or neither has had in hand.
+"""`python -m bot audit verify` on logs that were attacked with access to Redis, to Slack, or to neither.
 
-Each case begins with ten signed entries, and the heads of entries 4 and 10 in the channel, posted by the bot itself.
+Each case begins with ten signed entries and with the bot's checkpoints of entries 4 and 10 in the channel.
 """
 
 import os
@@ -21,7 +21,7 @@ from imker.hash_chain import AuditFact, Entry, Head, append_to
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 
-KEY, OTHER, EVE = "the key that only Imker has", "a key that somebody made up", "U09EVE"
+KEY, OTHER, EVE = "the key that only Imker has", "an invented key", "U09EVE"
 STORY = [
     AuditFact(f"f{n}", "step", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done"}) for n in range(1, 11)
 ]
@@ -52,7 +52,7 @@ def head_of(entries: Sequence[Entry]) -> Head:
 
 
 class Log:
-    """The log in Redis, and the channel. `entries`: as Imker wrote them."""
+    """The audit log in Redis and the channel. `entries`: as Imker wrote them."""
 
     channel = "C01OPS"
 
@@ -84,9 +84,9 @@ class Log:
         post(self.client, self.channel, daily_text(day, head), METADATA, _payload(head, day))
 
     def clear_channel(self) -> None:
-        """As whoever administers the workspace can."""
-        for seen in self.workspace.visible_messages("U01ALICE", self.channel):
-            self.workspace.delete_message(seen)
+        """Delete all messages, as a workspace administrator can."""
+        for message in self.workspace.visible_messages("U01ALICE", self.channel):
+            self.workspace.delete_message(message)
 
     def with_key(self, key: str) -> None:
         self.environment["IMKER_AUDIT_KEY"] = key
@@ -94,7 +94,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Case:
-    """`attack`: what is done; `status` and `says`: what `verify` makes of it."""
+    """`attack`: changes the log or the channel; `status`, `says`: the result of `verify`."""
 
     name: str
     attack: Callable[[Log], object]
@@ -103,12 +103,12 @@ class Case:
 
 
 def keeping(change: Callable[[list[Entry]], Sequence[Entry | str]]) -> Callable[[Log], None]:
-    """The stream is put as changed, and its head too, as far as it still has one."""
+    """Write the changed entries to the stream, and the latest hash that follows from them."""
     return lambda log: log.put(change(log.entries))
 
 
 def started_again(key: str | None, forged: int = 10) -> Callable[[Log], None]:
-    """The log is wiped and forged without the key, and Imker goes on behind it."""
+    """Wipe the log and forge it without the key; then Imker appends to it."""
 
     def attack(log: Log) -> None:
         log.put(chained(lied(STORY[:forged]), None))
@@ -128,7 +128,7 @@ def rewritten_with_the_key(log: Log, until: int = 0) -> None:
 
 
 def older_than_the_key(log: Log, unsigned: int = 4) -> None:
-    """As an Imker that was given its key later has it: no attack."""
+    """Write a log whose first entries are older than the key. This is not an attack."""
     wiped(log)
     log.redis.delete(*(f"audit:id:{fact.id}" for fact in STORY))
     log.imker_writes(STORY[:unsigned], None)
@@ -152,14 +152,14 @@ def signed_by_eve(log: Log) -> None:
 
 
 def forged_before_the_first_head(log: Log) -> None:
-    """The bot itself then posts the head of what was forged."""
+    """Forge the log; then the bot itself posts its checkpoint."""
     log.clear_channel()
     started_again(KEY)(log)
     log.bot_posts(head_of(log.entries))
 
 
 def said_by_a_person(log: Log) -> None:
-    """A head that somebody typed, in the bot's words."""
+    """Post a checkpoint as a user, in the bot's words."""
     log.clear_channel()
     log.workspace.say("U03CAROL", log.channel, daily_text("2026-11-23", head_of(log.entries)).text)
 
@@ -213,7 +213,7 @@ def edited(number: int, **more: object) -> Callable[[Log], None]:
 
 
 def mixed(number: int, key: str | None) -> Callable[[Log], None]:
-    """One entry is written again, and those behind it as they would then be, but for that one without Imker's key."""
+    """Rewrite one entry with `key`, and the following ones with Imker's key."""
 
     def change(e: list[Entry]) -> list[Entry]:
         forged = chained(lied(STORY[number - 1 : number]), key, e[number - 2] if number > 1 else None)
@@ -223,11 +223,11 @@ def mixed(number: int, key: str | None) -> Callable[[Log], None]:
 
 
 CASES = (
-    Case("nothing", lambda log: None, 0, "signed from entry 1 on; 2 heads that people could read match"),
+    Case("nothing", lambda log: None, 0, "Signed from entry 1; matches 2 checkpoints"),
     Case("entries that came after the newest head", lambda log: log.imker_writes([AuditFact("n", "asked")]), 0,
          "entry 10"),
-    Case("a head given by hand", given_head(10, lambda log: log.entries[-1].hash), 0, "1 heads that people"),
-    Case("entries older than the key, named", told_until(4, older_than_the_key), 0, "signed from entry 5 on"),
+    Case("a head given by hand", given_head(10, lambda log: log.entries[-1].hash), 0, "matches 1 checkpoints"),
+    Case("entries older than the key, named", told_until(4, older_than_the_key), 0, "Signed from entry 5"),
     Case("entries older than the key, not named", older_than_the_key, 1, "add --unsigned-until 4"),
     Case("entries older than the key, one not named", told_until(3, older_than_the_key), 1, "entries 4 to 4 are"),
     # single entries
@@ -253,11 +253,11 @@ CASES = (
     Case("unsigned middle, named", told_until(9, mixed(5, None)), 1, "entry 5 is not signed, but earlier entries are"),
     Case("signed with another key throughout", signed_by_eve, 1, "entry 1 was not signed with this key"),
     Case("verified with another key", lambda log: log.with_key(OTHER), 1, "was not signed with this key"),
-    # the whole log
+    # the entire log
     Case("trimmed", trimmed_to(3), 1, "entries 1 to 7 are"),
     Case("emptied", trimmed_to(0), 1, "the end is cut off"),
     Case("wiped", lambda log: log.redis.delete(audit_log.STREAM_KEY, audit_log.HEAD_KEY), 1, "the end is cut off"),
-    Case("wiped, and the channel too", wiped, 2, "no entry is signed yet; and compared with no head"),
+    Case("wiped, and the channel too", wiped, 2, "no entry is signed yet; there was no checkpoint"),
     Case("wiped, and Imker goes on", started_again(KEY, 0), 1, "the end is cut off"),
     Case("forged, and Imker goes on", started_again(KEY), 1, "entries 1 to 10 are not signed"),
     Case("forged, Imker goes on, named", told_until(10, started_again(KEY)), 1, "entry 4 differs"),
@@ -266,9 +266,9 @@ CASES = (
          Log.clear_channel), 2, "no entry is signed yet"),
     Case("written again with the key", rewritten_with_the_key, 1, "entry 4 differs"),
     Case("written again with the key after a head", lambda log: rewritten_with_the_key(log, 4), 1, "entry 10 differs"),
-    # what is no log
+    # not a log
     Case("a string for a log", lambda log: (log.redis.delete("audit"), log.redis.set("audit", "x")), 1, "WRONGTYPE"),
-    Case("a list for a log", lambda log: (log.redis.delete("audit"), log.redis.rpush("audit", "x")), 1, "NOT WHOLE"),
+    Case("a list for a log", lambda log: (log.redis.delete("audit"), log.redis.rpush("audit", "x")), 1, "TAMPERED"),
     Case("an entry that is no JSON", keeping(lambda e: [*e[:4], "x", *e[5:]]), 1, "entry 4 is not an entry"),
     Case("an entry that is deep", keeping(lambda e: [*e, "[" * 100_000]), 1, "entry 10 is not an entry"),
     Case("an entry of a hash that is no text", keeping(lambda e: [*e, with_bad_hash(e[9])]), 1,
@@ -276,36 +276,35 @@ CASES = (
     Case("an entry of other fields", extra({"other": "x"}), 1, "entry 10 is not an entry"),
     Case("an entry with a field more", entry_and_more, 1, "entry 10 is not an entry"),
     Case("a thousand entries that are none", keeping(lambda e: [*e, *["x"] * 1000]), 1, "… and 980 more"),
-    # the heads
-    Case("no head in Redis", lambda log: log.redis.delete(audit_log.HEAD_KEY),
-         1, "the latest hash in Redis shows entry 0"),
+    # checkpoints and the latest hash
+    Case("no head in Redis", lambda log: log.redis.delete(audit_log.HEAD_KEY), 1,
+         "the latest hash in Redis is of entry 0"),
     Case("a head in Redis that is set back", lambda log: log.put(log.entries, head_of(log.entries[:3])), 1,
-         "the latest hash in Redis shows entry 3, the last one is 10"),
+         "the latest hash in Redis is of entry 3, but the last entry is 10"),
     Case("a head in Redis beyond the end", lambda log: log.put(log.entries, Head(99, "a" * 64)), 1, "shows entry 99"),
-    Case("a head in Redis of another entry", lambda log: log.put(log.entries, Head(10, "a" * 64)),
-         1, "differs from the latest hash in Redis"),
-    Case("a head in Redis that is a string", head_is_a_string, 1, "NOT WHOLE"),
-    Case("a head in Redis that is none", lambda log: log.redis.hset(audit_log.HEAD_KEY, "seq", "x"),
-         1, "audit:head in Redis is invalid"),
-    Case("no head in the channel", Log.clear_channel, 2, "compared with no head that people have read"),
-    Case("a head in the channel by a person", said_by_a_person, 2, "compared with no head that people have read"),
-    Case("a head in the channel in another message", other_metadata, 2, "compared with no head that people have read"),
+    Case("a head in Redis of another entry", lambda log: log.put(log.entries, Head(10, "a" * 64)), 1, "entry 10 differs"),
+    Case("a head in Redis that is a string", head_is_a_string, 1, "TAMPERED"),
+    Case("a head in Redis that is none", lambda log: log.redis.hset(audit_log.HEAD_KEY, "seq", "x"), 1, "is invalid"),
+    Case("no head in the channel", Log.clear_channel, 2, "there was no checkpoint to compare with"),
+    Case("a head in the channel by a person", said_by_a_person, 2, "there was no checkpoint to compare with"),
+    Case("a head in the channel in another message", other_metadata, 2, "there was no checkpoint to compare with"),
     Case("a head in the channel beyond the end", lambda log: log.bot_posts(Head(99, "a" * 64)), 1, "the last one is"),
     Case("a head in the channel of another log", lambda log: log.bot_posts(Head(7, "a" * 64)), 1, "entry 7 differs"),
-    Case("a head given of another log", given_head(7, lambda log: "a" * 64), 1, "the hash you gave"),
-    Case("a head given beyond the end", given_head(99, lambda log: "a" * 64), 1, "the hash you gave shows entry 99"),
-    # what cannot be known
-    Case("no key here", without_key(), 2, "without IMKER_AUDIT_KEY no signature was checked"),
-    Case("no key here, and no head", without_key(Log.clear_channel), 2, "no signature was checked: whoever writes"),
+    Case("a head given of another log", given_head(7, lambda log: "a" * 64), 1, "the checkpoint in --head"),
+    Case("a head given beyond the end", given_head(99, lambda log: "a" * 64), 1,
+         "the checkpoint in --head shows entry 99"),
+    # missing proof
+    Case("no key here", without_key(), 2, "IMKER_AUDIT_KEY is not set, so no signature was checked"),
+    Case("no key here, and no head", without_key(Log.clear_channel), 2, "no signature was checked: anyone"),
     Case("no key here, and a changed entry", without_key(edited(5, user=EVE)), 1, "entry 5 was changed"),
     Case("no key here, forged, the heads are of before", without_key(started_again(None)), 1, "entry 4 differs"),
     Case("Slack does not answer", lambda log: log.environment.update(SLACK_API_URL="http://127.0.0.1:1/api/"), 2,
-         "compared with no head that people have read"),
+         "there was no checkpoint to compare with"),
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_what_was_done_to_the_log(
+def test_verify_finds_each_attack(
     case: Case, redis: Redis, redis_folder: Path, workspace: Workspace, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
@@ -325,8 +324,8 @@ def test_what_was_done_to_the_log(
         monkeypatch.setenv(name, value)
     assert "REDIS_URL" not in os.environ
     status = main(["audit", "verify", *log.argv])
-    said = capsys.readouterr()
-    assert (status, case.says in said.out) == (case.status, True), said
-    first = {0: "whole: ", 2: "whole in itself: "}.get(status)
-    assert said.out.splitlines()[-1].startswith(first or "NOT WHOLE: ")
-    assert len(said.out.splitlines()) < 25
+    output = capsys.readouterr()
+    assert (status, case.says in output.out) == (case.status, True), output
+    first = {0: "INTACT: ", 2: "CONSISTENT: "}.get(status)
+    assert output.out.splitlines()[-1].startswith(first or "TAMPERED: ")
+    assert len(output.out.splitlines()) < 25

@@ -1,4 +1,4 @@
-"""docs/redis.md lists every key that stands in Redis, and says truly which are signed."""
+"""docs/redis.md lists every Redis key and which ones are signed."""
 
 import re
 from fnmatch import fnmatchcase
@@ -24,19 +24,19 @@ from tests.unit.bot.runs.test_tampering import FILE, World
 
 ROOT = Path(__file__).parents[3]
 ROW = re.compile(r"^ +\| (`.*?) \| .*? \| .*? \| (.*?) \|$", re.MULTILINE)
-SEALED = re.compile(rb"[0-9a-f]{64} ")
-NOT_HERE = {"imker:consumed:*", "lock:*", "fence:*", "rq:*"}  # of the RQ workers, and RQ's own
+SIGNED = re.compile(rb"[0-9a-f]{64} ")
+NOT_HERE = {"imker:consumed:*", "lock:*", "fence:*", "rq:*"}  # keys of the RQ workers and of RQ
 
 
 def table() -> dict[str, bool]:
-    """Each pattern of a key, and whether it is said to be signed."""
+    """Return each key pattern of the document and whether it is listed as signed."""
     rows = ROW.findall((ROOT / "docs/redis.md").read_text())
     named = {key: why.startswith("signed") for keys, why in rows for key in re.findall(r"`([^`]+)`", keys)}
     return {key.replace("RUN", "*").replace("ID", "*"): signed for key, signed in named.items()}
 
 
 def row(key: str, patterns: dict[str, bool]) -> str:
-    """The most particular one that fits; `*` is one part of a key, but at the end."""
+    """Return the most specific pattern that matches. `*` matches one part of a key, or the rest at the end."""
     fits = [pattern for pattern in patterns if fnmatchcase(key, pattern)]
     return max(fits, key=lambda pattern: (pattern.count(":"), len(pattern)), default="")
 
@@ -57,7 +57,7 @@ def values(redis: Redis, key: bytes) -> list[Any]:
 
 @pytest.fixture
 def world(redis: Redis) -> World:
-    """All that the bot and the reconciler write, and what the jobs tell."""
+    """Write every key of the bot, the reconciler, and the jobs."""
     made = World(redis, FILE)
     bot = DeliveryReceiver(made.handler, Inbox(redis, KEY, lambda: made.timestamp.unix), made.channel, RateLimiter(99))  # type: ignore[arg-type]
     url, at = "https://hooks.slack.com/commands/1", made.timestamp.unix
@@ -77,7 +77,7 @@ def world(redis: Redis) -> World:
     return made
 
 
-def test_every_key_is_listed_and_each_that_is_said_to_be_signed_is(world: World) -> None:
+def test_the_document_lists_every_key_and_every_signed_key_is_signed(world: World) -> None:
     patterns, seen = table(), set()
     assert len(patterns) > 15
     for key in world.redis.keys("*"):
@@ -86,7 +86,7 @@ def test_every_key_is_listed_and_each_that_is_said_to_be_signed_is(world: World)
         assert pattern, f"docs/redis.md does not list {name}"
         seen.add(pattern)
         if patterns[pattern]:
-            kept = values(world.redis, key)
-            assert kept, name
-            assert all(SEALED.match(value) for value in kept), f"{name} is not signed"
-    assert set(patterns) - seen <= NOT_HERE, "nothing has these"
+            stored = values(world.redis, key)
+            assert stored, name
+            assert all(SIGNED.match(value) for value in stored), f"{name} is not signed"
+    assert set(patterns) - seen <= NOT_HERE, "every listed key exists"

@@ -1,6 +1,6 @@
-"""What somebody who can write to Redis, and has no key, puts there to silence or redirect messages has no effect.
+"""Someone who can write to Redis, but has no key, can neither suppress nor redirect messages.
 
-The real Reconciler against the lab's Slack; what the attacker wants to be posted elsewhere would reach a real server.
+The real Reconciler runs against the lab's Slack. A message to another URL would reach a real server.
 """
 
 import threading
@@ -40,7 +40,7 @@ def world(redis: Redis) -> Iterator[World]:
 
 @contextmanager
 def victim() -> Iterator[tuple[str, list[str]]]:
-    """An HTTP server inside the network, its URL, and what it is asked."""
+    """An HTTP server inside the network, its URL, and the requests it gets."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ def victim() -> Iterator[tuple[str, list[str]]]:
 
 
 def self_approved(world: World) -> str:
-    """A run whose requester accepts it, as `accept_own` allows; its message stands, and the next job has begun."""
+    """Start a run that its requester accepts, as `accept_own` allows, with a message and a running second job."""
     AuditLog(world.redis).append(AuditFact("1", "asked", ALICE))
     (run,) = world.start_runs(1)
     world.tell(run, PENDING)
@@ -82,7 +82,7 @@ def broadcasts(world: World) -> list[VisibleMessage]:
 
 
 @pytest.mark.parametrize("mark", ["{} 1", "{} 1 tried"])
-def test_forged_marks_suppress_neither_head_nor_break_glass(world: World, mark: str) -> None:
+def test_forged_fields_suppress_neither_checkpoint_nor_alert(world: World, mark: str) -> None:
     run = self_approved(world)
     for what in ("head", "alarm"):
         world.redis.hset(f"bot:run:{run}:posted", mark.format(what), "1")
@@ -94,7 +94,7 @@ def test_forged_marks_suppress_neither_head_nor_break_glass(world: World, mark: 
     assert "Break-glass" in texts[1]
 
 
-def test_a_mark_that_is_copied_from_another_place_suppresses_nothing(world: World) -> None:
+def test_fields_copied_from_another_run_suppress_nothing(world: World) -> None:
     run = self_approved(world)
     kept = world.redis.hget(f"bot:run:{run}:posted", "ts")
     for what in ("head 1", "alarm 1"):
@@ -105,8 +105,8 @@ def test_a_mark_that_is_copied_from_another_place_suppresses_nothing(world: Worl
 
 
 @pytest.mark.parametrize("how", ["forged", "deleted"])
-def test_a_forged_day_does_not_suppress_the_daily_head(world: World, how: str) -> None:
-    """Nor does one that is deleted; and in the end each day's head is there once."""
+def test_a_forged_day_does_not_suppress_the_daily_checkpoint(world: World, how: str) -> None:
+    """Deleting it has no effect either. In the end each day has one checkpoint."""
     now = [time.time()]
     audit = AuditLog(world.redis, clock=lambda: now[0])
     runs = RunStore(world.redis, lambda: now[0], KEY)
@@ -132,7 +132,7 @@ def test_a_forged_day_does_not_suppress_the_daily_head(world: World, how: str) -
     )
 
 
-def test_a_forged_channel_sends_no_thread_elsewhere(world: World) -> None:
+def test_a_forged_channel_does_not_redirect_the_thread(world: World) -> None:
     (run,) = world.start_runs(1)
     world.look()
     world.redis.hset(f"bot:run:{run}:posted", "channel", ELSEWHERE)
@@ -144,8 +144,8 @@ def test_a_forged_channel_sends_no_thread_elsewhere(world: World) -> None:
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["to this reconciler", "only in Redis"])
-def test_a_forged_timestamp_neither_mutes_nor_doubles_a_message(world: World, known: bool) -> None:
-    """`known`: whether the reconciler itself has seen where the message stands."""
+def test_a_forged_timestamp_neither_suppresses_nor_repeats_a_message(world: World, known: bool) -> None:
+    """`known`: whether the reconciler has seen where the message is."""
     (run,) = world.start_runs(1)
     world.look()
     world.redis.hset(f"bot:run:{run}:posted", "ts", "1.000001")
@@ -164,11 +164,11 @@ def test_a_forged_response_url_is_never_posted_to(world: World, forged: str) -> 
         world.redis.set(f"bot:run:{run}:answer", forged.format(url=url))
         world.workspace.set_channel(OPS, app=False)
         world.look(MINUTE)
-    assert world.runs.posted_messages.get(run).get("privately") == "first", "the test can fail"
+    assert world.runs.posted_messages.get(run).get("privately") == "first", "the notice was sent"
     assert asked == []
 
 
-def test_what_is_forged_is_logged_once(world: World) -> None:
+def test_logs_a_forged_field_once(world: World) -> None:
     (run,) = world.start_runs(1)
     world.look()
     world.redis.hset(f"bot:run:{run}:posted", "channel", ELSEWHERE)

@@ -1,4 +1,4 @@
-"""The bot's configuration: all that is wrong is said at once, a line for each thing."""
+"""The bot's configuration: all problems are reported at once, one line each."""
 
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def loaded(tmp_path: Path, text: str, **environment: str) -> settings.Settings:
     return settings.load({**TOKENS, "IMKER_CONFIG": str(tmp_path / "imker.toml"), **environment})
 
 
-def test_what_was_valid_before_rules_stays_so(tmp_path: Path) -> None:
+def test_accepts_a_configuration_without_rules(tmp_path: Path) -> None:
     rights = loaded(tmp_path, OLD).rights
     assert [(rule.who, rule.verbs, rule.hosts, rule.channels) for rule in rights.rules] == [
         (("*",), ("read",), ("*",), ()),
@@ -51,22 +51,22 @@ def test_what_was_valid_before_rules_stays_so(tmp_path: Path) -> None:
     ("text", "says"),
     [
         (RULE + 'hosts = ["lei-*", "dd-1"]', ""),
-        (RULE.replace("migrate", "migrat"), "'migrat' is no verb of /swarm help; did you mean 'migrate'?"),
-        (RULE.replace("migrate", "audit-all"), "is no verb of /swarm help"),
-        (RULE.replace("U01ALICE", "alice"), "'alice' is no Slack user ID (U…) nor user group ID"),
-        (RULE.replace("U01ALICE", "alice@example.org"), "is no Slack user ID"),
-        (RULE + 'hosts = ["lei 1"]', "'lei 1' is no host's name nor a pattern"),
-        (RULE + 'hosts = ["LEI-*"]', "'LEI-*' is no host's name nor a pattern"),
-        (RULE + 'hosts = ["[a-z]*"]', "is no host's name nor a pattern"),
-        (RULE + 'channels = ["ops"]', "'ops' is no Slack channel ID"),
-        (RULE + 'channels = ["C02DEV"]', "no commands are taken in C02DEV; add it to [slack] channels"),
+        (RULE.replace("migrate", "migrat"), "'migrat' is not a command of /swarm help; did you mean 'migrate'?"),
+        (RULE.replace("migrate", "audit-all"), "is not a command of /swarm help"),
+        (RULE.replace("U01ALICE", "alice"), "'alice' is not a Slack user ID (U…), a user group ID"),
+        (RULE.replace("U01ALICE", "alice@example.org"), "is not a Slack user ID"),
+        (RULE + 'hosts = ["lei 1"]', "'lei 1' is not a host name or a pattern"),
+        (RULE + 'hosts = ["LEI-*"]', "'LEI-*' is not a host name or a pattern"),
+        (RULE + 'hosts = ["[a-z]*"]', "is not a host name or a pattern"),
+        (RULE + 'channels = ["ops"]', "'ops' is not a Slack channel ID"),
+        (RULE + 'channels = ["C02DEV"]', "Imker accepts no commands in C02DEV; add it to [slack] channels"),
         (RULE + "host = []", "unknown key; did you mean hosts?"),
         (OLD + "accept_count = 0", "accept_count"),
         (OLD + "accept_within = 0", "accept_within"),
-        (OLD.replace("[rights]", 'team = "imker"\n[rights]'), "'imker' is no Slack workspace ID (T…)"),
+        (OLD.replace("[rights]", 'team = "imker"\n[rights]'), "'imker' is not a Slack workspace ID (T…)"),
     ],
 )
-def test_rules(tmp_path: Path, text: str, says: str) -> None:
+def test_reports_invalid_rules(tmp_path: Path, text: str, says: str) -> None:
     if not says:
         loaded(tmp_path, text)
         return
@@ -84,7 +84,7 @@ def test_rules(tmp_path: Path, text: str, says: str) -> None:
         ({"REDIS_URL": "redis://elsewhere", "IMKER_SIGNING_KEY": KEY}, ""),
     ],
 )
-def test_the_signing_key_is_asked_for_with_all_else_that_is_wrong(
+def test_reports_a_missing_signing_key_with_the_other_problems(
     tmp_path: Path, environment: dict[str, str], says: str
 ) -> None:
     if not says:
@@ -96,10 +96,10 @@ def test_the_signing_key_is_asked_for_with_all_else_that_is_wrong(
     assert any(says in line for line in wrong.value.lines)
 
 
-def test_another_workspaces_token_is_not_taken(tmp_path: Path, redis: Redis) -> None:
+def test_rejects_the_token_of_another_workspace(tmp_path: Path, redis: Redis) -> None:
     with run_fake_slack() as workspace:
         problems = loaded(
             tmp_path, OLD.replace("[rights]", 'team = "T02OTHER"\n[rights]'), SLACK_API_URL=f"{workspace.url}/api/"
         )
-        with pytest.raises(ConfigError, match="SLACK_BOT_TOKEN is of workspace T01IMKER, not of T02OTHER"):
+        with pytest.raises(ConfigError, match="SLACK_BOT_TOKEN belongs to workspace T01IMKER, not to T02OTHER"):
             app.build(problems, redis)

@@ -1,4 +1,4 @@
-"""The environment: which way in, and what is wrong with it."""
+"""The environment: which transports are configured, and which problems are reported."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def config(tmp_path: Path) -> dict[str, str]:
         ({**TOKENS, "SLACK_SIGNING_SECRET": "s", "IMKER_HTTP": "127.0.0.1:65536"}, "is not HOST:PORT"),
     ],
 )
-def test_what_is_wrong_is_said(config: dict[str, str], values: dict[str, str], wrong: str) -> None:
+def test_reports_invalid_transport_settings(config: dict[str, str], values: dict[str, str], wrong: str) -> None:
     with pytest.raises(ConfigError, match=wrong.replace("?", r"\?")):
         settings.load({**config, **values})
 
@@ -47,7 +47,7 @@ def test_what_is_wrong_is_said(config: dict[str, str], values: dict[str, str], w
         ),
     ],
 )
-def test_which_ways_in_there_are(
+def test_opens_the_configured_transports(
     config: dict[str, str], values: dict[str, str], http: tuple[str, int] | None, socket: bool
 ) -> None:
     loaded = settings.load({**config, **values})

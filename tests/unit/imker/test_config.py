@@ -40,17 +40,17 @@ def lines(path: Path, text: str, **environment: str) -> list[str]:
           "[slack] chanels: unknown key; did you mean channels?",
           "[rights] acept: unknown key; did you mean accept?",
           "[rights] chang: unknown key; did you mean change?"]),
-        ("", ["[slack] channels: none; name a channel's ID (C…): commands are taken nowhere else",
-              "[rights]: nobody is named; name who may read, change and accept"]),
+        ("", ["[slack] channels: empty; list the channels (C…) in which Imker accepts commands",
+              "[rights]: no users listed. List who may read, change, and accept"]),
         ("[slack]\nchanels = []\n", ["[slack] chanels: unknown key; did you mean channels?",
-                                     "[rights]: nobody is named; name who may read, change and accept"]),
+                                     "[rights]: no users listed. List who may read, change, and accept"]),
     ],
 )  # fmt: skip
 def test_each_thing_wrong_is_a_line_with_what_is_right(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert lines(tmp_path / "imker.toml", text) == expected
 
 
-BESIDES = "besides who asked (accept_own = false): no manager could join; name more people"
+BESIDES = "other than the requester (accept_own = false). No manager could join; list more users"
 
 
 @pytest.mark.parametrize(
@@ -58,19 +58,19 @@ BESIDES = "besides who asked (accept_own = false): no manager could join; name m
     [
         ('read = ["*"]', ""),
         ('change = ["U01ALICE"]\naccept = ["U02BOB"]', ""),
-        ('change = ["U01ALICE"]', f"nobody may, and it takes 1 {BESIDES}"),
-        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]', f"1 may (U01ALICE), and it takes 1 {BESIDES}"),
+        ('change = ["U01ALICE"]', f"no user may accept, and each manager needs 1 {BESIDES}"),
+        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]', f"only U01ALICE may accept, and each manager needs 1 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE"]\naccept_own = true', ""),
         ('change = ["U01ALICE", "U02BOB"]\naccept = ["U01ALICE"]', ""),
         ('change = ["S01OPS"]\naccept = ["U01ALICE"]', ""),
         ('change = ["U01ALICE"]\naccept = ["S01OPS"]', ""),
         ('change = ["U01ALICE"]\naccept = ["*"]', ""),
-        ('change = ["*"]\naccept = ["U02BOB"]\naccept_count = 2', f"1 may (U02BOB), and it takes 2 {BESIDES}"),
+        ('change = ["*"]\naccept = ["U02BOB"]\naccept_count = 2', f"only U02BOB may accept, and each manager needs 2 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2',
-         f"2 may (U01ALICE, U02BOB), and it takes 2 {BESIDES}"),
+         f"only U01ALICE, U02BOB may accept, and each manager needs 2 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2\naccept_own = true', ""),
         ('[[rights.rule]]\nwho = ["U01ALICE"]\nverbs = ["migrate", "accept"]',
-         f"1 may (U01ALICE), and it takes 1 {BESIDES}"),
+         f"only U01ALICE may accept, and each manager needs 1 {BESIDES}"),
     ],
 )  # fmt: skip
 def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, expected: str) -> None:
@@ -84,7 +84,7 @@ def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, e
 
 def test_a_name_is_no_right(tmp_path: Path) -> None:
     (line,) = lines(tmp_path / "imker.toml", VALID_CONFIG.replace("U01ALICE", "@alice"))
-    assert "'@alice' is no Slack user ID" in line
+    assert "'@alice' is not a Slack user ID" in line
 
 
 def test_tokens_missing_and_swapped_are_told_with_the_file(tmp_path: Path) -> None:
@@ -131,20 +131,20 @@ STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts
         (HOST_CONFIG, []),
         (STORE, []),
         (HOST_CONFIG.split("[hosts")[0],
-         ["[hosts]: none; name docker-machine's store in [inventory] docker_machine, or [hosts.NAME]"]),
-        (STORE.replace("/store", "/elsewhere"), ["[inventory] docker_machine: ~/elsewhere/machines is not there"]),
+         ["[hosts]: no hosts; set [inventory] docker_machine, or add [hosts.NAME] sections"]),
+        (STORE.replace("/store", "/elsewhere"), ["[inventory] docker_machine: ~/elsewhere/machines does not exist"]),
         (HOST_CONFIG.replace("/known_hosts", "/none"),
-         ["[inventory] known_hosts: ~/none is not there; check each host's key on its console, then: "
+         ["[inventory] known_hosts: ~/none does not exist; check each host's key on its console, then: "
           "ssh-keyscan ADDRESS >> ~/none"]),
         (HOST_CONFIG.replace("198.18.0.39", "not an address;x"),
-         ["[hosts.kaditz] address: 'not an address;x' is no IPv4 address nor a host's name"]),
+         ["[hosts.kaditz] address: 'not an address;x' is neither an IPv4 address nor a host name"]),
         (HOST_CONFIG.replace("198.18.0.39", "kaditz.example.org"), []),
         *((HOST_CONFIG.replace("kaditz", name),
-           [f"[hosts.{name}]: nobody could type this name; small letters, digits, dots and hyphens, and not all"])
+           [f"[hosts.{name}]: invalid name; use lowercase letters, digits, dots, and hyphens, and not the word all"])
           for name in ("Kaditz", "my_host", "all")),
         (HOST_CONFIG.replace("address", "adress"),
          ["[hosts.kaditz] adress: unknown key; did you mean address?",
-          "[hosts.kaditz] address: missing, and docker-machine's store does not know it"]),
+          "[hosts.kaditz] address: missing, also in docker-machine's store"]),
         (HOST_CONFIG + 'role = "leader"', ["[hosts.kaditz] role: must be 'manager' or 'worker'"]),
         (HOST_CONFIG + "ssh_port = 0", ["[hosts.kaditz] ssh_port: must be at least 1"]),
         (HOST_CONFIG + "[hosts]\ntondi = 1", [f"[hosts.tondi]: {TABLE}"]),
@@ -156,22 +156,22 @@ STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts
          ['[fleet] address_pool: must be a network, such as "10.0.0.0/8"']),
         (STORE.replace("machine =", "machin =") + '\n[hosts.tondi]\nssh_key = "{folder}/none"\ntls = "{folder}/x"',
          ["[inventory] docker_machin: unknown key; did you mean docker_machine?",
-          "[hosts.tondi] address: missing, and docker-machine's store does not know it",
-          "[hosts.tondi] ssh_key: ~/none is not there",
-          "[hosts.tondi] tls: ~/x/ca.pem is not there",
-          "[hosts.tondi] tls: ~/x/cert.pem is not there",
-          "[hosts.tondi] tls: ~/x/key.pem is not there"]),
+          "[hosts.tondi] address: missing, also in docker-machine's store",
+          "[hosts.tondi] ssh_key: ~/none does not exist",
+          "[hosts.tondi] tls: ~/x/ca.pem does not exist",
+          "[hosts.tondi] tls: ~/x/cert.pem does not exist",
+          "[hosts.tondi] tls: ~/x/key.pem does not exist"]),
         (HOST_CONFIG + "[hosts.tondi]",
-         ["[hosts.tondi] address: missing, and docker-machine's store does not know it",
-          "[hosts.tondi] ssh_key: missing, and docker-machine's store names none",
-          "[hosts.tondi] tls: missing; the folder with ca.pem, cert.pem and key.pem for the Engine API"]),
+         ["[hosts.tondi] address: missing, also in docker-machine's store",
+          "[hosts.tondi] ssh_key: missing, also in docker-machine's store",
+          "[hosts.tondi] tls: missing; set the folder with ca.pem, cert.pem, and key.pem for the Engine API"]),
     ],
 )  # fmt: skip
 def test_the_jobs_side_tells_all_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert jobs_lines(with_files(tmp_path), text) == expected
 
 
-NO_OBJECT = "is no JSON object as docker-machine writes it"
+NO_OBJECT = "is not a JSON object written by docker-machine"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ NO_OBJECT = "is no JSON object as docker-machine writes it"
 def test_a_machine_that_cannot_be_read(tmp_path: Path, machine: str, expected: str) -> None:
     (with_files(tmp_path) / "store/machines/tondi/config.json").write_text(machine, "latin-1")
     assert jobs_lines(tmp_path, STORE + '[hosts.tondi]\nrole = "manager"') == [
-        f"~/store/machines/tondi/config.json: {expected}; mend it, or move its folder out of the store"
+        f"~/store/machines/tondi/config.json: {expected}; fix it, or move its folder out of the store"
     ]
 
 
@@ -198,7 +198,7 @@ def test_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
     (with_files(tmp_path) / name).chmod(0o644)
     key = "ssh_key" if name == "key" else "tls"
     assert jobs_lines(tmp_path, HOST_CONFIG) == [
-        f"[hosts.kaditz] {key}: ~/{name} can be read by others; chmod 600 ~/{name}"
+        f"[hosts.kaditz] {key}: ~/{name} is readable by other users; run chmod 600 ~/{name}"
     ]
 
 

@@ -1,4 +1,4 @@
-"""What is not signed by the bot, is too old, or comes twice, is refused in words, and changes nothing."""
+"""Check that unsigned, expired, and repeated jobs are rejected with a reason, and change nothing."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,19 +28,19 @@ FORGED: dict[str, Callable[[], tuple[str, str]]] = {
     "with another key": lambda: (TEXT, OTHER.sign(TEXT)),
     "with another text's signature": lambda: (TEXT, KEY.sign(TEXT + " ")),
     "with a signature in capitals": lambda: (TEXT, KEY.sign(TEXT).upper()),
-    "with no ASCII": lambda: (TEXT, "ü" * 64),
+    "with a signature that is not ASCII": lambda: (TEXT, "ü" * 64),
     "of another host": lambda: (TEXT.replace("kaditz", "tondi"), KEY.sign(TEXT)),
-    "by somebody else": lambda: (TEXT.replace("U01ALICE", "U02BOB"), KEY.sign(TEXT)),
+    "by another user": lambda: (TEXT.replace("U01ALICE", "U02BOB"), KEY.sign(TEXT)),
     "of another run": lambda: (TEXT.replace("k3fm9x2q", "aaaaaaaa"), KEY.sign(TEXT)),
-    "with another verb": lambda: (TEXT.replace('"migrate"', '"retire"'), KEY.sign(TEXT)),
-    "with a yes put in": lambda: (
+    "with another command": lambda: (TEXT.replace('"migrate"', '"retire"'), KEY.sign(TEXT)),
+    "with an added approval": lambda: (
         codec.encode_message(replace(REQUEST, approvals=(Approval("U02BOB", "f00d", NOW),))),
         KEY.sign(TEXT),
     ),
     "with more time": lambda: (codec.encode_message(replace(REQUEST, expires_at=NOW + 600)), KEY.sign(TEXT)),
     "expired": lambda: signed(replace(REQUEST, expires_at=NOW - 1)),
-    "never to expire": lambda: signed(replace(REQUEST, expires_at=NOW + 10**9)),
-    "without an end": lambda: signed(replace(REQUEST, expires_at=0.0)),
+    "that expires too late": lambda: signed(replace(REQUEST, expires_at=NOW + 10**9)),
+    "without an expiry": lambda: signed(replace(REQUEST, expires_at=0.0)),
 }
 
 
@@ -53,19 +53,19 @@ def emitted_bodies(redis: Redis, run: str = REQUEST.run) -> list[events.EventBod
     return streams.event_bodies(redis, run, KEY)
 
 
-def test_what_the_bot_signed_is_taken_up_once(redis: Redis) -> None:
+def test_admits_a_signed_job_once(redis: Redis) -> None:
     assert admission.admit(*signed(REQUEST), KEY, redis, NOW) == REQUEST
     with pytest.raises(admission.JobRejected, match="already processed"):
         admission.admit(*signed(REQUEST), KEY, redis, NOW)
     with pytest.raises(admission.JobRejected, match="already processed"):
         admission.admit(*signed(replace(REQUEST, expires_at=NOW + 120)), KEY, redis, NOW)
-    assert emitted_bodies(redis) == [], "whoever repeats it writes nothing over what the first one told"
+    assert emitted_bodies(redis) == [], "a repeat does not overwrite the events of the first"
     ttl = redis.ttl(version.consumed_key(REQUEST.run, REQUEST.job))
-    assert ttl > admission.MAX_REQUEST_LIFETIME, "it is remembered for longer than any request is good for"
+    assert ttl > admission.MAX_REQUEST_LIFETIME, "it is remembered for longer than any request is valid"
 
 
 @pytest.mark.parametrize("how", FORGED)
-def test_a_forged_or_old_one_ends_in_words(redis: Redis, how: str) -> None:
+def test_rejects_a_forged_or_expired_job(redis: Redis, how: str) -> None:
     text, signature = FORGED[how]()
     with pytest.raises((admission.JobRejected, codec.UnsupportedVersion)):
         admission.admit(text, signature, KEY, redis, NOW)
@@ -73,10 +73,10 @@ def test_a_forged_or_old_one_ends_in_words(redis: Redis, how: str) -> None:
     (end,) = emitted_bodies(redis, request.run)
     assert isinstance(end, JobFinished)
     assert (end.outcome, end.state) == ("refused", "Nothing was changed.")
-    assert not redis.exists(version.consumed_key(request.run, request.job)), "the true one can still come"
+    assert not redis.exists(version.consumed_key(request.run, request.job)), "the real job can still be admitted"
 
 
-def test_a_forged_one_writes_nothing_over_a_run_that_goes_on(redis: Redis) -> None:
+def test_a_forged_job_does_not_overwrite_a_running_one(redis: Redis) -> None:
     EventWriter(redis, KEY, REQUEST.run, REQUEST.job, lambda: NOW).emit(JobStarted("kaditz"))
     with pytest.raises(admission.JobRejected):
         admission.admit(TEXT, "", KEY, redis, NOW)
@@ -90,10 +90,10 @@ ARGUMENTS: list[tuple[object, ...]] = [
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS)
-def test_the_rq_worker_itself_does_not_come_to_the_work(
+def test_the_rq_worker_never_handles_a_forged_job(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...]
 ) -> None:
-    """The real job function in RQ's own worker; what would do the work must not be reached."""
+    """Run the real job function in RQ's own worker. The handler must not be reached."""
     reached: list[object] = []
     monkeypatch.setattr(run, "run_handler", lambda *call: reached.append(call))
     monkeypatch.setattr(redis_connection, "connect", lambda *_: redis)
@@ -103,7 +103,7 @@ def test_the_rq_worker_itself_does_not_come_to_the_work(
     assert Job.fetch("forged", redis, JSONSerializer).get_status() is JobStatus.FAILED
     monkeypatch.setattr(run.time, "time", lambda: NOW)
     work(redis, "true", *signed(REQUEST))
-    assert len(reached) == 1, "the bot's own one is done"
+    assert len(reached) == 1, "the bot's own job is handled"
     work(redis, "replayed", *signed(REQUEST))
     assert len(reached) == 1
 

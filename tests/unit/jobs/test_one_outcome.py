@@ -1,4 +1,4 @@
-"""A job's outcome is written once, and is its last event, whatever fails after it."""
+"""Check that a job's outcome is written once and is its last event, whatever fails afterwards."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ from jobs.locking.lease import LockHolder, acquire_lock
 from tests.support import streams
 
 RUN, NOW = "k3fm9x2q", 1_795_440_000.0
-ASKED = Request(RUN, 1, Migrate("kaditz"), "U01ALICE")
+REQUEST = Request(RUN, 1, Migrate("kaditz"), "U01ALICE")
 RECORD = RunRecord(RUN, Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", NOW)
 HOLDER = LockHolder(RUN, "U01ALICE", "migrate kaditz", NOW)
 DONE, ASKS, BROKE = (
@@ -32,7 +32,7 @@ OUTCOMES = pytest.mark.parametrize("outcome", [DONE, ASKS], ids=["done", "a ques
 
 
 class Failing(Redis):
-    """As Redis that goes away: `after` whether it still does what it was asked, and only the answer is lost."""
+    """Redis that becomes unavailable. `after`: the command is still applied, and only the reply is lost."""
 
     word, after = "", True
 
@@ -54,16 +54,16 @@ def journal(redis: Redis, also: Callable[[Event], None] = lambda _: None) -> Eve
 
 
 def ends(redis: Redis) -> list[EventBody]:
-    """What people see of the run's events, and that no two differ."""
-    told = {event.number: event.body for event in streams.read_events(redis, RUN)}
-    return [body for body in told.values() if isinstance(body, JobFinished | DecisionRequested)]
+    """Return the outcomes that people see."""
+    bodies = {event.number: event.body for event in streams.read_events(redis, RUN)}
+    return [body for body in bodies.values() if isinstance(body, JobFinished | DecisionRequested)]
 
 
 @OUTCOMES
-def test_an_outcome_is_not_overwritten_when_the_locks_release_fails(
+def test_keeps_the_outcome_if_releasing_the_lock_fails(
     redis: Redis, failing: Failing, monkeypatch: pytest.MonkeyPatch, outcome: JobFinished | DecisionRequested
 ) -> None:
-    """It became "failed: Redis is not responding", and the question that people should answer was gone."""
+    """It was once replaced by "failed: Redis is not responding", so that nobody could decide the question."""
     writer = journal(redis)
 
     def handle(*_: object) -> None:
@@ -72,7 +72,7 @@ def test_an_outcome_is_not_overwritten_when_the_locks_release_fails(
             failing.word, failing.after = "call('del'", False
 
     monkeypatch.setattr(run, "dispatch", handle)
-    run.run_handler(ASKED, writer, lambda: None)  # type: ignore[arg-type,return-value]
+    run.run_handler(REQUEST, writer, lambda: None)  # type: ignore[arg-type,return-value]
     assert ends(redis) == [outcome]
 
 
@@ -80,7 +80,9 @@ def test_an_outcome_is_not_overwritten_when_the_locks_release_fails(
 @pytest.mark.parametrize(
     "later", [BROKE, JobStarted("kaditz"), ThreadDetail("apt", "x")], ids=["an end", "a begin", "a detail"]
 )
-def test_nothing_is_told_after_it(redis: Redis, outcome: JobFinished | DecisionRequested, later: EventBody) -> None:
+def test_emits_nothing_after_the_outcome(
+    redis: Redis, outcome: JobFinished | DecisionRequested, later: EventBody
+) -> None:
     writer = journal(redis)
     for body in (JobStarted("kaditz"), outcome, later):
         writer.emit(body)
@@ -89,7 +91,7 @@ def test_nothing_is_told_after_it(redis: Redis, outcome: JobFinished | DecisionR
 
 @OUTCOMES
 @pytest.mark.parametrize("after", [True, False], ids=["written", "not written"])
-def test_one_whose_write_failed_is_written_again_instead_of_another(
+def test_writes_the_first_outcome_again_if_its_write_failed(
     redis: Redis, failing: Failing, outcome: JobFinished | DecisionRequested, after: bool
 ) -> None:
     writer = journal(failing)
@@ -101,7 +103,7 @@ def test_one_whose_write_failed_is_written_again_instead_of_another(
     assert ends(redis) == [outcome]
 
 
-def test_one_that_the_record_did_not_take_stays_and_is_recorded_when_it_can_be(redis: Redis) -> None:
+def test_records_the_outcome_when_the_audit_log_works_again(redis: Redis) -> None:
     broken, recorded = [True], []
 
     def also(event: Event) -> None:
@@ -119,22 +121,20 @@ def test_one_that_the_record_did_not_take_stays_and_is_recorded_when_it_can_be(r
 
 
 @OUTCOMES
-def test_of_two_that_stand_in_redis_all_the_same_the_first_counts(
-    redis: Redis, outcome: JobFinished | DecisionRequested
-) -> None:
+def test_the_first_of_two_outcomes_in_redis_counts(redis: Redis, outcome: JobFinished | DecisionRequested) -> None:
     events = [Event(RUN, 1, number, NOW, body) for number, body in enumerate((JobStarted(), outcome, BROKE), 1)]
     view = fold(RECORD, EventLog(tuple(events)), "finished", NOW)
     assert (view.outcome or view.question, EventLog(tuple(events)).outcome_of(1)) == (outcome, outcome)
 
 
-def test_a_lock_whose_holders_cannot_be_counted_is_given_back_at_once(redis: Redis) -> None:
+def test_releases_the_lock_at_once_if_the_fencing_number_is_invalid(redis: Redis) -> None:
     redis.set("fence:swarm", "x")
     with pytest.raises(BrokenFencingToken), acquire_lock(redis, "swarm", HOLDER):
         raise AssertionError("held")
-    assert not redis.exists("lock:swarm"), "it was left for half a minute"
+    assert not redis.exists("lock:swarm"), "it used to stay locked for 30 seconds"
 
 
-def test_what_fails_under_a_lock_is_raised_and_not_what_its_release_fails_with(redis: Redis, failing: Failing) -> None:
+def test_raises_the_original_error_if_releasing_the_lock_fails(redis: Redis, failing: Failing) -> None:
     failing.word = "call('del'"
     with pytest.raises(ZeroDivisionError), acquire_lock(failing, "swarm", HOLDER):
         raise ZeroDivisionError

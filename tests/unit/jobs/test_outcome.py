@@ -1,4 +1,4 @@
-"""However a job ends that failed: it says what failed, in what state that left things, and what to type next."""
+"""Check that a failed job always says what failed, the state it left, and what to run next."""
 
 import inspect
 from typing import Any
@@ -41,7 +41,7 @@ CHANGES = (
 
 
 def create_error(kind: type[JobError]) -> JobError:
-    """With something for each parameter that has no default."""
+    """Create an error with a value for each required parameter."""
     required = [
         parameter for parameter in inspect.signature(kind).parameters.values() if parameter.default is parameter.empty
     ]
@@ -71,7 +71,7 @@ def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, st
 
 @pytest.mark.parametrize("command", [*READS, *CHANGES], ids=format_command)
 @pytest.mark.parametrize("failed", [*map(create_error, KINDS), OSError("no")], ids=lambda failed: type(failed).__name__)
-def test_whatever_went_wrong_while_looking(redis: Redis, failed: Exception, command: Command) -> None:
+def test_describes_every_error_before_the_first_step(redis: Redis, failed: Exception, command: Command) -> None:
     last = ended(redis, command, failed)
     assert last.outcome in ("failed", "cancelled", "rolled_back")
     assert last.summary
@@ -95,20 +95,18 @@ def test_whatever_went_wrong_while_looking(redis: Redis, failed: Exception, comm
     ],
 )
 @pytest.mark.parametrize("failed", [JobError("no"), RuntimeError("no")])
-def test_the_state_is_as_far_as_the_job_came(
+def test_describes_the_state_by_the_progress_of_the_job(
     redis: Redis, failed: Exception, command: Command, how: dict[str, Any], state: str
 ) -> None:
     assert ended(redis, command, failed, **how).state == state
 
 
-def test_imkers_own_fault_names_the_host_and_keeps_its_words_to_the_log(redis: Redis) -> None:
+def test_an_internal_error_names_the_host_but_not_the_exception(redis: Redis) -> None:
     last = ended(redis, CHANGES[0], RuntimeError("SWMTKN-1-secret"))
     assert last.summary == "Imker hit an internal error on kaditz. Details are in the RQ worker's log"
 
 
-def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_lists_each_problem_of_an_invalid_inventory(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(loaded: object) -> Any:
         raise ConfigError(["machines/x/config.json: no JSON", "[hosts.y]: no address"])
 
@@ -124,7 +122,7 @@ def test_an_inventory_that_broke_since_the_start_is_told_line_by_line(
 
 
 @pytest.mark.parametrize("command", [*READS, *CHANGES, commands.MigrateAll(("tondi", "lausen"))], ids=format_command)
-def test_what_is_to_be_typed_is_understood(command: Command) -> None:
+def test_the_bot_parses_every_suggested_command(command: Command) -> None:
     parsed: Any = parse(format_command(command).removeprefix("/swarm "), hosts=("kaditz", "lausen", "tondi"))
     if isinstance(command, commands.Accept | commands.Reject):
         verdict = "accept" if isinstance(command, commands.Accept) else "remove"

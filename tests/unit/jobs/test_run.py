@@ -1,4 +1,4 @@
-"""What becomes of a job that is none of Imker's, and of one that nothing but Imker is to blame for."""
+"""Check how foreign jobs and jobs with an internal failure end."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ from jobs.events.writer import EventWriter
 from jobs.worker.allowlist import AllowlistedJob
 from tests.support import streams
 
-ASKED = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE")
-TEXT = codec.encode_message(ASKED)
+REQUEST = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE")
+TEXT = codec.encode_message(REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ TEXT = codec.encode_message(ASKED)
         ("os.system", ("true",), "this RQ worker runs jobs.run.run only, not os.system"),
     ],
 )
-def test_each_job_that_is_turned_away_is_recorded(
+def test_records_each_rejected_job_in_the_audit_log(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, function: str, arguments: tuple[Any, ...], why: str
 ) -> None:
     monkeypatch.setenv("REDIS_URL", f"unix://{redis.connection_pool.connection_kwargs['path']}?db=0")
@@ -45,7 +45,7 @@ def test_each_job_that_is_turned_away_is_recorded(
     assert Job.fetch("odd", redis, JSONSerializer).get_status() is JobStatus.FAILED
     (entry,) = AuditLog(redis).entries()
     assert entry
-    assert (entry.fact.kind, entry.fact.details["why"]) == ("refused", "turned away")
+    assert (entry.fact.kind, entry.fact.details["why"]) == ("refused", "job rejected")
     assert entry.fact.details["answer"].startswith(why)
 
 
@@ -58,12 +58,12 @@ def test_each_job_that_is_turned_away_is_recorded(
         (ZeroDivisionError("no"), "Imker hit an internal error"),
     ],
 )
-def test_what_no_host_is_to_blame_for_is_told_as_what_it_is(redis: Redis, broke: Exception, says: str) -> None:
+def test_explains_failures_that_no_host_caused(redis: Redis, broke: Exception, says: str) -> None:
     def office() -> Any:
         raise broke
 
     journal = EventWriter(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0)
-    run.run_handler(ASKED, journal, office)
+    run.run_handler(REQUEST, journal, office)
     (event,) = journal.event_log().events
     assert isinstance(event.body, JobFinished)
     assert event.body.outcome == "failed"

@@ -1,5 +1,7 @@
-"""Secrets planted on a host and in a swarm, and a migration's steps over them, going well and going wrong: none of
-them is in Redis, the record or the log."""
+"""Check that secrets planted on a host and in a swarm never get into Redis, the audit log, or the log.
+
+A migration runs over them, both successfully and with failures.
+"""
 
 import io
 import json
@@ -48,7 +50,7 @@ PLAN = (steps.RewriteOptions((FileEdit(DEFAULTS, BEFORE, AFTER),)), steps.JoinSw
 
 
 class Hosts:
-    """A host whose files are here, and two Engines of one swarm. `fault`: what goes wrong, "" for nothing."""
+    """A host with files in memory, and two Engines of one swarm. `fault`: what fails, "" for nothing."""
 
     host = "kaditz"
 
@@ -78,7 +80,7 @@ class _Engine:
         self.host, self.hosts = host, hosts
 
     def claim_token(self, token: FencingToken) -> None:
-        """Nobody else is here."""
+        """Do nothing: no other run is active."""
 
     def worker_token(self) -> engine.Secret:
         return engine.Secret(TOKEN)
@@ -86,7 +88,7 @@ class _Engine:
     def join(self, manager: str, token: engine.Secret, availability: str) -> None:
         self.hosts.tokens.append(token.value)
         if self.hosts.fault == "refuse":
-            raise EngineRefused(f"kaditz's Engine says: invalid join token {token.value}, by http://a:{PROXY}@proxy/")
+            raise EngineRefused(f"kaditz's Engine refused: invalid join token {token.value}, by http://a:{PROXY}@proxy/")
         if self.hosts.fault == "break":
             raise RuntimeError(f"{token.value} and {KEY}")
         self.hosts.joined = True
@@ -101,27 +103,27 @@ class _Engine:
                  "Description": {"Hostname": "kaditz", "Engine": {"EngineVersion": "26.1.5"}}}]  # fmt: skip
 
 
-def migrated(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Hosts, str]:
-    """The hosts after it, and the log of it."""
+def run_migration(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Hosts, str]:
+    """Run the migration. Return the hosts afterwards, and its log."""
     hosts, stderr = Hosts(fault), io.StringIO()
     request = Request("k3fm9x2q", 1, commands.Migrate("kaditz"), "U01ALICE")
-    journal = EventWriter(
+    writer = EventWriter(
         redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0, audit_listener(AuditLog(redis, b"key"), request)
     )
     inventory = {name: Host(name, address) for name, address in (("kaditz", "198.18.0.39"), ("tondi", "198.18.0.73"))}
-    office = JobContext(request, Settings(), inventory, journal, redis, hosts.shell, hosts.connect)
+    context = JobContext(request, Settings(), inventory, writer, redis, hosts.shell, hosts.connect)
 
-    def handle(_: commands.Command, office: JobContext) -> None:
+    def handle(_: commands.Command, context: JobContext) -> None:
         diff = daemon_options.diff((FileEdit(DEFAULTS, BEFORE, AFTER),))
-        office.events.emit(Planned(tuple(map(steps.describe_step, PLAN)), diff=diff))
-        office.events.emit(
+        context.events.emit(Planned(tuple(map(steps.describe_step, PLAN)), diff=diff))
+        context.events.emit(
             ThreadDetail(
                 "apt on kaditz",
                 f"Get:1 http://imker:{PROXY}@proxy:3128/ docker.io\n{KEY}\n{render_secret_forms(SPLUNK)}",
             )
         )
         run_host_steps(
-            office,
+            context,
             inventory["kaditz"],
             PLAN,
             ("tondi",),
@@ -131,33 +133,33 @@ def migrated(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> tuple
     monkeypatch.setattr(run, "dispatch", handle)
     monkeypatch.setattr("sys.stderr", stderr)
     log.configure_logging()
-    run.run_handler(request, journal, lambda: office)
+    run.run_handler(request, writer, lambda: context)
     structlog.reset_defaults()
     return hosts, stderr.getvalue()
 
 
 @pytest.mark.parametrize("fault", ["", "write", "refuse", "break"])
-def test_no_planted_secret_gets_anywhere(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    hosts, stderr = migrated(redis, fault, monkeypatch)
+def test_leaks_no_planted_secret(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hosts, stderr = run_migration(redis, fault, monkeypatch)
     everything = dump_redis(redis)
     ended = "done" if not fault else "failed"
-    assert hosts.tokens == ([] if fault == "write" else [TOKEN]), "it was there to be told"
-    assert "http://…@proxy:3128" in everything, "what stands around it is told"
+    assert hosts.tokens == ([] if fault == "write" else [TOKEN]), "the token was used"
+    assert "http://…@proxy:3128" in everything, "the surrounding text is kept"
     assert find_leaks(SECRETS, everything) == []
     assert find_leaks(SECRETS, stderr) == []
     assert (ended == "failed") is ('"step_failed"' in everything or "Imker hit an internal error" in everything)
 
 
-def test_a_files_digests_are_what_is_kept_of_it(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    migrated(redis, "", monkeypatch)
+def test_records_only_the_digests_of_a_file(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_migration(redis, "", monkeypatch)
     (changed,) = [entry.fact for entry in AuditLog(redis).entries() if entry and entry.fact.kind == "changed"]
     assert (changed.details["path"], changed.host) == (DEFAULTS, "kaditz")
     assert all(len(changed.details[name]) == 64 for name in ("before", "after"))
 
 
 @pytest.mark.parametrize("kind", ["string", "hash", "list", "set", "zset", "stream", "packed", "key"])
-def test_the_search_finds_what_is_planted(redis: Redis, kind: str, tmp_path: Path) -> None:
-    """Else it would prove nothing."""
+def test_the_search_finds_a_planted_secret(redis: Redis, kind: str, tmp_path: Path) -> None:
+    """Otherwise the other tests would prove nothing."""
     long = json.dumps({"args": ["x" * 500, TOKEN, "x" * 500]})
     plant: dict[str, Any] = {
         "string": lambda: redis.set("k", long),
@@ -173,6 +175,6 @@ def test_the_search_finds_what_is_planted(redis: Redis, kind: str, tmp_path: Pat
     assert find_leaks(SECRETS, dump_redis(redis)) == [TOKEN]
 
 
-def test_half_a_secret_is_one_too() -> None:
+def test_the_search_finds_a_part_of_a_secret() -> None:
     assert find_leaks([PROXY], f"…{PROXY[:18]}…") == [PROXY]
     assert Approval("U02BOB", "f00d", 1.0).user not in find_leaks(SECRETS, "U02BOB")

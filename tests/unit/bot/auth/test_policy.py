@@ -68,22 +68,22 @@ WEB = actor("U03CAROL", groups=frozenset({"S02WEB"}))
         (WEB, "accept", ALL_HOSTS, "C03WEB", False),
     ],
 )
-def test_who_may(who: Actor, verb: str, host: str, channel: str, allowed: bool) -> None:
+def test_authorizes_a_command(who: Actor, verb: str, host: str, channel: str, allowed: bool) -> None:
     assert isinstance(authorize(RIGHTS, OPS, who, Permission(verb, host), channel), Allowed) is allowed
 
 
 @pytest.mark.parametrize("verb", [name for name, right in RIGHT_OF_COMMAND.items() if right])
-def test_nothing_is_open_unless_the_configuration_opens_it(verb: str) -> None:
+def test_denies_everything_that_the_configuration_does_not_grant(verb: str) -> None:
     for host in (NO_HOST, ALL_HOSTS, "kaditz"):
         assert isinstance(authorize(Rights(), OPS, actor("U01ALICE"), Permission(verb, host), "C01OPS"), Denied)
 
 
-def test_one_character_of_a_pattern_is_not_every_host() -> None:
+def test_a_one_character_pattern_does_not_cover_every_host() -> None:
     rights = Rights(rule=(Rule(who=("*",), verbs=("change",), hosts=("?", "?*", "**")),))
     assert isinstance(authorize(rights, OPS, actor("U01ALICE"), Permission("migrate all", ALL_HOSTS), "C01OPS"), Denied)
 
 
-def test_a_refusal_names_the_right_the_host_and_who_has_it() -> None:
+def test_a_denial_names_the_right_the_host_and_the_holders() -> None:
     answer = authorize(RIGHTS, OPS, actor("U03CAROL"), Permission("migrate", "lei-1"), "C01OPS")
     assert answer == Denied(
         "you don't have permission to migrate `lei-1` (requires `change`)",
@@ -97,7 +97,7 @@ def test_a_refusal_names_the_right_the_host_and_who_has_it() -> None:
     st.text("abl-i1*?", max_size=6),
     st.sampled_from(["C01OPS", "C03WEB", "C9"]),
 )
-def test_only_a_member_may_anything(verb: str, host: str, channel: str) -> None:
+def test_denies_everything_to_users_who_are_not_members(verb: str, host: str, channel: str) -> None:
     rights = Rights(read=("*",), change=("*",), accept=("*",))
     kinds: tuple[Kind, ...] = ("guest", "bot", "deactivated", "external", "unknown")
     for kind in kinds:
@@ -131,21 +131,21 @@ def asks(question: Question) -> DecisionRequested:
         ("U03CAROL", "accept", "again", False, False),
     ],
 )
-def test_who_may_answer(user: str, question: Question, verdict: Choice, accept_own: bool, allowed: bool) -> None:
+def test_authorizes_a_decision(user: str, question: Question, verdict: Choice, accept_own: bool, allowed: bool) -> None:
     rights = RIGHTS.model_copy(update={"accept_own": accept_own})
     answer = authorize_decision(rights, OPS, actor(user), record("U02BOB"), asks(question), verdict)
     assert isinstance(answer, Allowed) is allowed
 
 
 @pytest.mark.parametrize(("user", "allowed"), [("U01ALICE", True), ("U05ERIN", False)])
-def test_starting_a_fleet_takes_the_right_for_every_host(user: str, allowed: bool) -> None:
+def test_starting_a_fleet_requires_the_right_for_every_host(user: str, allowed: bool) -> None:
     answer = authorize_decision(
         RIGHTS, OPS, actor(user), record("U01ALICE", MigrateAll()), asks("start_fleet"), "start"
     )
     assert isinstance(answer, Allowed) is allowed
 
 
-def test_help_knows_what_a_person_may_do_and_on_which_hosts() -> None:
+def test_lists_the_allowed_commands_with_their_hosts() -> None:
     alice = allowed_commands(RIGHTS, OPS, actor("U01ALICE"), "C01OPS")
     assert {"migrate", "migrate all", "nodes", "help"} <= set(alice)
     assert "accept" not in alice

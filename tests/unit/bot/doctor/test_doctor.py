@@ -249,8 +249,8 @@ def test_finds_an_audit_log_that_was_cut(redis: Redis) -> None:
 @pytest.mark.parametrize("key", ["audit", "audit:head"])
 def test_continues_when_the_audit_log_cannot_be_read(redis: Redis, key: str) -> None:
     redis.set(key, "x")
-    found = short(processes.check(redis, is_external=False, is_signing=True))
-    assert [level for level, check, _ in found if check == "audit log"] == ["block"]
+    findings = short(processes.check(redis, is_external=False, is_signing=True))
+    assert [level for level, check, _ in findings if check == "audit log"] == ["block"]
 
 
 def test_reports_a_redis_without_permissions_and_one_that_is_down() -> None:

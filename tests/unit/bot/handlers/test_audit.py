@@ -1,4 +1,4 @@
-"""What people do, into the record; and the table that shows it."""
+"""The audit entries of commands and decisions, and the table that shows them."""
 
 import pytest
 from redis import Redis
@@ -14,7 +14,7 @@ from imker.hash_chain import AuditFact, Entry, Head, append_to
 from imker.protocol.commands import Migrate
 
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 0.0)
-DENIED = responses.denied(Denied("it takes the right `change`", ("U01ALICE",)))
+DENIED = responses.denied(Denied("you don't have permission to migrate `kaditz`", ("U01ALICE",)))
 MISUSE = responses.usage_error(UsageError("There is no command frobnicate.", "/swarm help"), {}, ())
 
 
@@ -22,13 +22,13 @@ def recorded_facts(redis: Redis) -> list[AuditFact]:
     return [entry.fact for entry in AuditLog(redis).entries() if entry]
 
 
-def test_a_run_and_its_decisions_are_recorded_once_however_often_they_come(redis: Redis) -> None:
-    minutes = AuditRecorder(AuditLog(redis))
+def test_records_a_run_and_its_decisions_once(redis: Redis) -> None:
+    recorder = AuditRecorder(AuditLog(redis))
     for _ in range(3):
-        minutes.run_started(RECORD)
-        minutes.decision(RECORD, Decision(1, "accept", "U02BOB", 5.0))
-        minutes.hold("U02BOB", RECORD, "t1", "pause")
-        minutes.command("U03CAROL", "C01OPS", "t2", "/swarm status")
+        recorder.run_started(RECORD)
+        recorder.decision(RECORD, Decision(1, "accept", "U02BOB", 5.0))
+        recorder.hold("U02BOB", RECORD, "t1", "pause")
+        recorder.command("U03CAROL", "C01OPS", "t2", "/swarm status")
     recorded = [(fact.kind, fact.user, fact.run, fact.host, dict(fact.details)) for fact in recorded_facts(redis)]
     assert recorded == [
         ("asked", "U01ALICE", "k3fm9x2q", "kaditz", {"text": "/swarm migrate kaditz"}),
@@ -43,25 +43,25 @@ def test_a_run_and_its_decisions_are_recorded_once_however_often_they_come(redis
     [
         (DENIED, "denied", True),
         (MISUSE, "misuse", False),
-        (responses.not_found("There is no such request any more."), "void", True),
-        (responses.info("Run k3fm9x2q goes on."), None, False),
+        (responses.not_found("This button no longer works."), "void", True),
+        (responses.info("Run k3fm9x2q is resumed."), None, False),
         (responses.help_for({}, ()), None, False),
     ],
 )
-def test_a_refusal_is_recorded_before_it_is_told(redis: Redis, answer: Message, why: str | None, command: bool) -> None:
-    """Of what was not understood, not what was typed: that may be anything."""
+def test_records_a_refusal_before_it_replies(redis: Redis, answer: Message, why: str | None, command: bool) -> None:
+    """Check that the text of a command that could not be parsed is left out: it may be anything."""
     replies: list[tuple[Message, int]] = []
-    minutes = AuditRecorder(AuditLog(redis))
-    tell = minutes.wrap_reply(
+    recorder = AuditRecorder(AuditLog(redis))
+    audited_reply = recorder.wrap_reply(
         "U03CAROL", "C01OPS", "t9", "/swarm typed", lambda reply: replies.append((reply, len(recorded_facts(redis))))
     )
-    tell(answer)
+    audited_reply(answer)
     assert replies == [(answer, 0 if why is None else 1)]
     details = {"text": "/swarm typed", "answer": answer.text} if command else {}
     assert [dict(fact.details) for fact in recorded_facts(redis)] == ([{"why": why, **details}] if why else [])
 
 
-def test_what_is_kept_is_short_and_without_secrets(redis: Redis) -> None:
+def test_shortens_and_redacts_texts(redis: Redis) -> None:
     AuditRecorder(AuditLog(redis)).command("U01ALICE", "C01OPS", "t", "/swarm xoxb-123-abc \x1b[31m" + "x" * 4000)
     (fact,) = recorded_facts(redis)
     assert fact.details["text"].startswith("/swarm … x")
@@ -72,7 +72,7 @@ def test_what_is_kept_is_short_and_without_secrets(redis: Redis) -> None:
 
 
 def record(*facts: AuditFact) -> list[Entry]:
-    """Newest first, as the table takes them."""
+    """Return entries of these facts, newest first, as the table expects them."""
     entries: list[Entry] = []
     for fact in facts:
         last = entries[0] if entries else None
@@ -110,7 +110,7 @@ ENTRIES = record(
         ("lausen", []),
     ],
 )
-def test_it_can_be_asked_about_a_host_a_user_or_a_run(who: str | None, expected_count: list[str]) -> None:
+def test_filters_by_host_user_or_run(who: str | None, expected_count: list[str]) -> None:
     assert [entry.fact.id for entry in audit_table.filter_entries(ENTRIES, who, "C01OPS", ("*",))] == expected_count
 
 
@@ -124,13 +124,13 @@ def test_it_can_be_asked_about_a_host_a_user_or_a_run(who: str | None, expected_
         ("C02DEV", ("*",), []),
     ],
 )
-def test_it_shows_what_the_reader_may_read_of_here(
+def test_shows_only_entries_that_the_reader_may_read_in_this_channel(
     channel: str, within: tuple[str, ...], expected_count: list[str]
 ) -> None:
     assert [entry.fact.id for entry in audit_table.filter_entries(ENTRIES, None, channel, within)] == expected_count
 
 
-def test_the_table_shows_the_newest_thirty() -> None:
+def test_the_table_shows_the_latest_thirty_entries() -> None:
     many = record(*(AuditFact(str(n), "asked", "U01ALICE", details={"text": f"/swarm plan {n}"}) for n in range(50)))
     message = audit_table.render_table(audit_table.filter_entries(many, None, "", ("*",)), None)
     assert len(message.blocks[0]["rows"]) == 31
@@ -138,7 +138,7 @@ def test_the_table_shows_the_newest_thirty() -> None:
     assert "/swarm plan 19" not in message.text
 
 
-def test_a_changed_file_is_told_by_the_beginnings_of_its_digests() -> None:
+def test_shows_a_changed_file_by_its_shortened_digests() -> None:
     rows = audit_table.render_table(ENTRIES, None).blocks[0]["rows"]
     assert [row[5]["text"] for row in rows[2:4]] == [
         "approved U02BOB, accept, node j8xsy2yb8",
@@ -147,6 +147,6 @@ def test_a_changed_file_is_told_by_the_beginnings_of_its_digests() -> None:
     assert rows[1][5] == {"type": "raw_text", "text": "<!channel> no, denied"}, "raw text: no mention comes alive"
 
 
-def test_a_record_without_anything_to_read_says_so() -> None:
+def test_an_empty_table_says_so() -> None:
     assert "no entries about kaditz" in audit_table.render_table([], "kaditz").text
     assert "no entries that you may read here" in audit_table.render_table([], None).text

@@ -1,4 +1,4 @@
-"""`/swarm audit` shows what the reader may read of: by host, in this channel, whoever asks."""
+"""`/swarm audit` shows entries of this channel about hosts that the reader may read."""
 
 import pytest
 from redis import Redis
@@ -46,7 +46,7 @@ def bench(redis: Redis) -> BotHarness:
     return bench
 
 
-def seen(bench: BotHarness) -> set[str]:
+def shown_texts(bench: BotHarness) -> set[str]:
     return {text for text in TEXTS if text in bench.replies[-1].text}
 
 
@@ -65,31 +65,31 @@ def seen(bench: BotHarness) -> set[str]:
                             "/swarm migrate tondi", "/swarm plan xlei-1"}),
     ],
 )  # fmt: skip
-def test_a_reader_sees_the_entries_about_hosts_they_may_read_of(
+def test_shows_only_entries_about_readable_hosts(
     bench: BotHarness, who: str, channel: str, about: str, texts: set[str]
 ) -> None:
     bench.types(who, f"audit {about}", channel)
     assert bench.replies[-1].refusal == ""
-    assert seen(bench) == texts
+    assert shown_texts(bench) == texts
 
 
 @pytest.mark.parametrize(("who", "channel"), [("dave", OPS), ("erin", OPS), ("mallory", OPS), ("guest", OPS)])
-def test_without_the_right_nobody_sees_any(bench: BotHarness, who: str, channel: str) -> None:
+def test_denies_the_audit_log_without_the_right(bench: BotHarness, who: str, channel: str) -> None:
     bench.types(who, "audit", channel)
     assert bench.replies[-1].refusal == "denied"
-    assert seen(bench) == set()
+    assert shown_texts(bench) == set()
 
 
 @pytest.mark.parametrize("who", ["alice", "frank", "dave", "erin", "carol"])
 @pytest.mark.parametrize("channel", [OPS, LEI])
-def test_help_offers_it_to_those_whom_it_answers(bench: BotHarness, who: str, channel: str) -> None:
+def test_help_lists_the_command_only_for_users_who_may_use_it(bench: BotHarness, who: str, channel: str) -> None:
     bench.types(who, "help", channel)
     offered = "/swarm audit" in bench.replies[-1].text
     bench.types(who, "audit", channel)
     assert offered == (bench.replies[-1].refusal == "")
 
 
-def test_a_reader_of_some_hosts_is_not_told_that_the_log_is_empty(bench: BotHarness) -> None:
+def test_does_not_claim_that_the_log_is_empty_for_a_reader_of_some_hosts(bench: BotHarness) -> None:
     bench.types("frank", "audit kaditz")
     assert (
         bench.replies[-1].text

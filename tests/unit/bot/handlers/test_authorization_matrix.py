@@ -1,4 +1,4 @@
-"""A table of attempts: exactly those that the configuration allows go through; all others are answered in private."""
+"""A table of attempts: those that the configuration allows have an effect, all others get only a private reply."""
 
 import json
 import tomllib
@@ -26,18 +26,18 @@ def name(attempt: dict[str, Any]) -> str:
     return " ".join(f"{key}={value}" for key, value in attempt.items() if key not in ("says", "does", "taken"))
 
 
-def test_the_table_is_long_enough_and_no_line_comes_twice() -> None:
+def test_the_table_has_enough_attempts_and_no_duplicates() -> None:
     assert len(ATTEMPTS) >= 60
     assert len({name(attempt) for attempt in ATTEMPTS}) == len(ATTEMPTS)
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=name)
-def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
+def test_only_allowed_attempts_have_an_effect(redis: Redis, attempt: dict[str, Any]) -> None:
     bench = BotHarness(redis, file_of(attempt))
     run = bench.create_run(attempt["state"], attempt.get("needed", 1)) if "state" in attempt else ""
     for who, verdict in attempt.get("first", ()):
         bench.clicks(who, f"{run}:1", verdict)
-    assert bench.replies == [], "what comes first is allowed"
+    assert bench.replies == [], "the earlier decisions are allowed"
     bench.advance_clock(attempt.get("after", 0), attempt.get("clock", 0))
     change_groups(bench, attempt.get("groups", ""))
     jobs, decisions = bench.enqueued_requests(), bench.decision_keys()
@@ -47,13 +47,15 @@ def test_attempt(redis: Redis, attempt: dict[str, Any]) -> None:
     (what, *_) = [fact.kind for fact in bench.audit_facts()[recorded:]]
     result = done_by(bench, jobs, decisions)
     assert result == attempt.get("does", "nothing"), [message.text for message in bench.replies]
-    assert what in ("asked", "decided", "held") or result == "nothing", "what went through is recorded as what it is"
+    assert what in ("asked", "decided", "held") or result == "nothing", (
+        "an attempt that has an effect is not recorded as a refusal"
+    )
     if "says" in attempt:
         (answer,) = bench.replies
         assert attempt["says"].replace("{run}", run) in answer.text
     if result == "nothing":
         assert {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")} == before, (
-            "nothing was written but the record"
+            "nothing but the audit log was written"
         )
     if "taken" in attempt:
         (fresh,) = set(bench.enqueued_requests()) - set(jobs)
@@ -83,14 +85,14 @@ def _try(bench: BotHarness, attempt: dict[str, Any], run: str) -> None:
 
 
 def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str]) -> str:
-    """What came of it: the one job that was enqueued, a decision, a hold, or nothing."""
+    """Return the effect of an attempt: the job that was enqueued, a decision, a hold, or "nothing"."""
     fresh = [request for job, request in bench.enqueued_requests().items() if job not in jobs]
     assert len(fresh) <= 1
     if fresh:
         (request,) = fresh
         assert isinstance(request.command, commands.ListHosts | commands.ListNodes | commands.MigrateAll) == (
             request.allowed_hosts == ("*",) and request.command.type not in ("accept", "reject")
-        ), "a job may reach the host it is about, and no other"
+        ), "a job may reach only the host it is about"
         if isinstance(request.command, commands.Accept) and request.job > 1 and not request.approvals:
             return "ask again"
         host = getattr(request.command, "host", "") or (request.allowed_hosts[0] if request.job > 1 else "")
@@ -112,7 +114,7 @@ FORGERIES: dict[str, Any] = {
 
 
 def _is_admitted(bench: BotHarness, job: str, how: str) -> bool:
-    """Whether an RQ worker takes up that job, tampered with in this way."""
+    """Return whether an RQ worker admits the job after it was tampered with in this way."""
     text, signature = bench.job_arguments(job)
     if how in FORGERIES:
         text = codec.encode_message(FORGERIES[how](codec.decode_request(text)))

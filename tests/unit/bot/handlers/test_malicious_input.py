@@ -1,4 +1,4 @@
-"""Hostile input at the desk: always one answer in private, nothing enqueued, nothing written, and nobody pinged."""
+"""Malicious commands and buttons get one private reply. They enqueue and write nothing, and mention no user."""
 
 import re
 import tomllib
@@ -36,7 +36,7 @@ accept = ["*"]
 """)
 ABOUT_HOSTS = ("plan {}", "migrate {}", "retire {}", "start {} web", "migrate all --without {}")
 TYPED = [*TABLE["commands"], *(about.format(host) for host in TABLE["hosts"] for about in ABOUT_HOSTS)]
-LIVE = re.compile(r"<(?:!(?!date\^)|@|#|https?:|mailto:)")  # what Slack would make a mention or a link of
+LIVE = re.compile(r"<(?:!(?!date\^)|@|#|https?:|mailto:)")  # what Slack turns into a mention or a link
 ANYTIME = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -45,7 +45,7 @@ def harmless(message: Message) -> bool:
 
 
 @pytest.mark.parametrize("text", [*TYPED, "x" * (MAX_LENGTH + 1), "migrate " + "k" * 4000, "migrate " + "k" * 254])
-def test_what_is_typed(redis: Redis, text: str) -> None:
+def test_rejects_malicious_commands(redis: Redis, text: str) -> None:
     bench = BotHarness(redis, ALL)
     before = {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")}
     bench.types("alice", text)
@@ -56,7 +56,7 @@ def test_what_is_typed(redis: Redis, text: str) -> None:
 
 @pytest.mark.parametrize("value", TABLE["values"])
 @pytest.mark.parametrize("verdict", ["accept", "reject", "cancel"])
-def test_what_a_button_carries(redis: Redis, value: str, verdict: str) -> None:
+def test_rejects_tampered_button_values(redis: Redis, value: str, verdict: str) -> None:
     bench = BotHarness(redis, ALL)
     run = bench.create_run("pending")
     before = {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")}
@@ -68,14 +68,14 @@ def test_what_a_button_carries(redis: Redis, value: str, verdict: str) -> None:
 
 @ANYTIME
 @given(st.sampled_from([verb.name for verb in COMMANDS]), st.text(max_size=60))
-def test_whatever_follows_a_verb_only_known_hosts_are_reached(redis: Redis, verb: str, rest: str) -> None:
+def test_random_arguments_reach_only_known_hosts(redis: Redis, verb: str, rest: str) -> None:
     redis.flushall()
     bench = BotHarness(redis, ALL)
     bench.types("alice", f"{verb} {rest}")
     requests = list(bench.enqueued_requests().values())
     command_types = {request.command.type for request in requests}
     assert len(requests) + len(bench.replies) == 1 + ("doctor" in command_types), (
-        "a job, or an answer; a doctor's is both"
+        "a job or a reply; the doctor has both"
     )
     for request in requests:
         assert getattr(request.command, "host", "kaditz") in HOSTS
@@ -86,7 +86,9 @@ def test_whatever_follows_a_verb_only_known_hosts_are_reached(redis: Redis, verb
 
 @ANYTIME
 @given(st.text(max_size=80), st.text(max_size=20), st.text(max_size=20), st.text(max_size=20))
-def test_whatever_a_button_says_one_answer(redis: Redis, value: str, channel: str, message: str, user: str) -> None:
+def test_random_button_values_get_one_reply_and_decide_nothing(
+    redis: Redis, value: str, channel: str, message: str, user: str
+) -> None:
     redis.flushall()
     bench = BotHarness(redis, ALL)
     run = bench.create_run("pending")
@@ -99,7 +101,7 @@ def test_whatever_a_button_says_one_answer(redis: Redis, value: str, channel: st
 
 
 @pytest.mark.parametrize("claim", TABLE["claims"])
-def test_what_a_host_claims_is_shown_literally(claim: str) -> None:
+def test_shows_claims_of_a_host_literally(claim: str) -> None:
     candidate = Candidate("kaditz", claim, claim, claim, claim)
     waiting = DecisionRequested("accept", "f00d", candidate, Quorum(2, 0, 3, 1), host="kaditz", summary=claim)
     record = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 0.0)
@@ -113,8 +115,8 @@ def test_what_a_host_claims_is_shown_literally(claim: str) -> None:
 
 
 @given(st.text(max_size=300))
-def test_no_text_comes_out_of_the_wire_as_another(text: str) -> None:
-    """An event is read back as it was told, or refused; a stream's foreign entries are passed over."""
+def test_events_survive_encoding_and_invalid_entries_are_skipped(text: str) -> None:
+    """Check that an event decodes to itself, and that invalid entries of a stream are skipped."""
     event = Event("r", 1, 1, 0.0, JobFinished("failed", text))
     assert codec.decode_event(codec.encode_message(event)) == event
     signed_event = streams.signed_entry("r", codec.encode_message(event))["event"].encode()

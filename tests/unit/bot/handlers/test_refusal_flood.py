@@ -1,4 +1,4 @@
-"""People without any right who fill the audit log with refusals."""
+"""Users without any right cannot fill the audit log with refusals."""
 
 from collections.abc import Callable
 
@@ -28,17 +28,17 @@ WAYS: dict[str, Callable[[BotHarness, str], object]] = {
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("who", ["guest", "gone", "bot", "flow", "other", "sister", "unknown", "mallory", "dave"])
-def test_a_person_without_any_right_adds_one_entry_a_minute(redis: Redis, who: str, way: str) -> None:
+def test_an_outsider_adds_one_entry_per_minute(redis: Redis, who: str, way: str) -> None:
     bench = BotHarness(redis, NAMED)
     for _ in range(40):
         WAYS[way](bench, who)
     (fact,) = bench.audit_facts()
     assert fact.user == IDS[who]
-    assert len(bench.replies) == 40, "each is answered"
+    assert len(bench.replies) == 40, "each command gets a reply"
     assert "hunter2" not in str(fact)
 
 
-def test_many_of_one_kind_add_no_more_than_one(redis: Redis) -> None:
+def test_many_outsiders_of_a_kind_add_one_entry(redis: Redis) -> None:
     bench = BotHarness(redis, EVERYBODY)
     for who in ("other", "sister", "unknown", "other", "guest", "gone", "bot"):
         bench.types(who, "nodes")
@@ -48,7 +48,7 @@ def test_many_of_one_kind_add_no_more_than_one(redis: Redis) -> None:
 
 
 @pytest.mark.parametrize("who", ["alice", "carol", "frank"])
-def test_a_person_with_some_right_has_an_entry_for_each_refusal(redis: Redis, who: str) -> None:
+def test_a_user_with_a_right_gets_an_entry_for_each_refusal(redis: Redis, who: str) -> None:
     bench = BotHarness(redis, NAMED)
     for _ in range(3):
         bench.types(who, "accept k3fm9x2q")
@@ -58,46 +58,46 @@ def test_a_person_with_some_right_has_an_entry_for_each_refusal(redis: Redis, wh
 class Counted:
     def __init__(self, redis: Redis) -> None:
         self.now, self.redis = 0.0, redis
-        self.minutes = AuditRecorder(
+        self.recorder = AuditRecorder(
             AuditLog(redis), lambda who: "" if who == "U01ALICE" else "guest", lambda: self.now
         )
 
     def refused(self, who: str, number: int = 1) -> None:
         for _ in range(number):
-            tell = self.minutes.wrap_reply(who, OPS, f"d{self.now}", "/swarm nodes", lambda message: None)
-            tell(responses.not_found("no"))
+            audited_reply = self.recorder.wrap_reply(who, OPS, f"d{self.now}", "/swarm nodes", lambda message: None)
+            audited_reply(responses.not_found("no"))
 
-    def told(self) -> list[tuple[str, str]]:
+    def entries(self) -> list[tuple[str, str]]:
         facts: list[AuditFact] = [entry.fact for entry in AuditLog(self.redis).entries() if entry]
         return [(fact.user, fact.details.get("more", "")) for fact in facts]
 
 
-def test_the_next_entry_says_how_many_there_were_and_of_whom(redis: Redis) -> None:
+def test_the_next_entry_counts_the_refusals_and_names_the_users(redis: Redis) -> None:
     counted = Counted(redis)
     counted.refused("U1")
     counted.refused("U2", 4)
     counted.refused("U3")
     counted.now = 60.0
     counted.refused("U4")
-    assert counted.told() == [("U1", ""), ("U4", "5 more since the last entry of this kind, of U2, U3")]
+    assert counted.entries() == [("U1", ""), ("U4", "5 more since the last entry of this kind, by U2, U3")]
 
 
-def test_what_is_counted_is_written_down_when_no_more_come(redis: Redis) -> None:
+def test_writes_the_count_when_no_more_refusals_come(redis: Redis) -> None:
     counted = Counted(redis)
     counted.refused("U1", 3)
     for now in (59.0, 119.0, 120.0, 121.0, 500.0):
         counted.now = now
-        counted.minutes.write_counts()
-    assert counted.told() == [("U1", ""), ("", "2 more since the last entry of this kind, of U1")]
+        counted.recorder.write_counts()
+    assert counted.entries() == [("U1", ""), ("", "2 more since the last entry of this kind, by U1")]
     counted.refused("U2")
-    assert counted.told()[2:] == [("U2", "")]
+    assert counted.entries()[2:] == [("U2", "")]
 
 
-def test_a_day_of_refusals_is_less_than_a_megabyte(redis: Redis) -> None:
+def test_a_day_of_refusals_takes_less_than_a_megabyte(redis: Redis) -> None:
     counted = Counted(redis)
     for second in range(0, 24 * 3600, 20):
         counted.now = float(second)
         counted.refused(f"U{second % 7000}")
-        counted.minutes.write_counts()
+        counted.recorder.write_counts()
     assert redis.xlen("audit") == 24 * 60
     assert int(redis.memory_usage("audit", samples=0)) < 2**20

@@ -1,4 +1,4 @@
-"""What comes to the HTTP port: only what Slack signed just now gets as far as Bolt, and only once."""
+"""The HTTP port passes only fresh requests with Slack's signature to Bolt, each once."""
 
 import asyncio
 import gzip
@@ -72,7 +72,7 @@ class Port:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_what_comes_in(case: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_passes_only_signed_requests_to_bolt(case: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     port, body = Port(), case.get("body", COMMAND).encode()
     timestamp = case.get("sent", str(int(NOW) + case.get("seconds", 0)))
@@ -88,7 +88,7 @@ def test_what_comes_in(case: dict[str, Any], caplog: pytest.LogCaptureFixture) -
 @pytest.mark.parametrize(
     "body", [b"\xff\xfe text=\xc3", gzip.compress(b"text=nodes"), b"", b"[" * 100_000, b"payload=" + b"%5B" * 90_000]
 )
-def test_bytes_that_are_no_text_and_texts_without_end(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_rejects_bodies_that_cannot_be_parsed(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
     port = Port()
     content = "application/json" if body.startswith(b"[") else FORM
     assert port.post(body, content=content) in (401, 404)
@@ -96,7 +96,7 @@ def test_bytes_that_are_no_text_and_texts_without_end(body: bytes, caplog: pytes
     assert "Traceback" not in caplog.text
 
 
-def test_a_body_of_a_megabyte_is_read_and_one_byte_more_is_not() -> None:
+def test_limits_the_body_to_one_megabyte() -> None:
     port = Port()
     start = b"command=%2Fswarm&text="
     assert port.post(start + b"x" * (http.MAX_BODY_BYTES - len(start))) == 200
@@ -118,7 +118,7 @@ HALF = {
 
 
 class Served:
-    """The port as Slack and others reach it."""
+    """A server on a loopback port."""
 
     def __init__(self, slowest: float) -> None:
         self.port, self.where, self._slowest = Port(), ("127.0.0.1", free_port()), slowest
@@ -145,7 +145,7 @@ class Served:
 
 
 def until_closed(one: socket.socket) -> bytes:
-    """Return all that the server still says; raises TimeoutError where it goes on waiting."""
+    """Return the rest of the response. Raise TimeoutError if the server keeps the connection open."""
     said = b""
     with suppress(ConnectionResetError):
         while part := one.recv(4096):
@@ -154,7 +154,7 @@ def until_closed(one: socket.socket) -> bytes:
 
 
 @pytest.mark.parametrize("half", HALF)
-def test_requests_that_do_not_end_keep_nobody_out(half: str) -> None:
+def test_incomplete_requests_do_not_block_complete_ones(half: str) -> None:
     with Served(slowest=60) as served:
         for _ in range(http.MAX_CONCURRENT + 20):
             served.half_sent(HALF[half])
@@ -163,30 +163,30 @@ def test_requests_that_do_not_end_keep_nobody_out(half: str) -> None:
 
 
 @pytest.mark.parametrize("half", HALF)
-def test_a_request_that_does_not_end_is_closed(half: str) -> None:
+def test_closes_a_request_that_does_not_end(half: str) -> None:
     with Served(slowest=0.5) as served:
-        begun = time.monotonic()
+        started = time.monotonic()
         until_closed(served.half_sent(HALF[half]))
-        assert time.monotonic() - begun < 5, "and not by uvicorn's end"
+        assert time.monotonic() - started < 5, "and not by uvicorn's end"
 
 
-def test_a_byte_now_and_then_wins_no_time() -> None:
+def test_slow_bytes_do_not_extend_the_timeout() -> None:
     with Served(slowest=1.5) as served:
-        one, begun = served.half_sent(HALF["half a body"]), time.monotonic()
+        one, started = served.half_sent(HALF["half a body"]), time.monotonic()
         with suppress(OSError):
-            while time.monotonic() - begun < 20:
+            while time.monotonic() - started < 20:
                 one.sendall(b"x")
                 time.sleep(0.1)
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - started < 10
 
 
-def test_who_sent_half_a_request_is_told_why_it_ends() -> None:
+def test_an_incomplete_request_gets_status_408() -> None:
     with Served(slowest=0.5) as served:
         assert until_closed(served.half_sent(HALF["half a head"])).startswith(b"HTTP/1.1 408 ")
         assert until_closed(served.half_sent(HALF["half a body"])).startswith(b"HTTP/1.1 408 ")
 
 
-def test_after_a_whole_request_no_half_one_waits_for_ever() -> None:
+def test_a_connection_takes_only_one_request() -> None:
     whole = f"GET {http.PATH} HTTP/1.1\r\nHost: imker\r\n\r\n".encode()
     with Served(slowest=1.5) as served:
         answer = until_closed(served.half_sent(whole + HALF["half a head"]))
@@ -194,7 +194,7 @@ def test_after_a_whole_request_no_half_one_waits_for_ever() -> None:
         assert answer.count(b"HTTP/1.1 ") == 1
 
 
-def test_of_more_than_it_can_keep_open_the_oldest_goes() -> None:
+def test_closes_the_oldest_connection_when_there_are_too_many() -> None:
     with Served(slowest=60) as served:
         slow = [served.half_sent(HALF["half a head"]) for _ in range(http_connections.MAX_WAITING + 10)]
         assert served.ask() == 200
@@ -204,18 +204,20 @@ def test_of_more_than_it_can_keep_open_the_oldest_goes() -> None:
             slow[-1].recv(1)
 
 
-def test_bodies_that_do_not_end_fill_no_memory() -> None:
-    """What all of them together have sent is bounded; the oldest goes, and Slack's own comes in."""
+def test_limits_the_memory_of_incomplete_bodies() -> None:
+    """All of them together may send a limited number of bytes; a request of Slack is still accepted."""
     with Served(slowest=60) as served:
         slow = [served.half_sent(HEAD + b"x" * 800_000) for _ in range(http_connections.MAX_OPEN // 800_000 + 10)]
         assert served.ask() == 200
         assert all(until_closed(one) is not None for one in slow[:5])
 
 
-def test_more_signed_requests_than_it_can_work_on_are_told_to_come_again() -> None:
-    """By what is under way, not by who is connected."""
+def test_too_many_concurrent_signed_requests_get_status_503() -> None:
+    """Running requests count, not connections."""
     port, going, over = Port(), threading.Semaphore(0), threading.Event()
-    port.asgi = http.build(port.bolt, SECRET, lambda _: bool(going.release()) or over.wait(20), lambda: NOW, at_once=2)
+    port.asgi = http.build(
+        port.bolt, SECRET, lambda _: bool(going.release()) or over.wait(20), lambda: NOW, max_concurrent=2
+    )
 
     async def asked() -> list[int]:
         body, stamp = COMMAND.encode(), str(int(NOW))
@@ -233,11 +235,11 @@ def test_more_signed_requests_than_it_can_work_on_are_told_to_come_again() -> No
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", http.PATH), ("POST", "/"), ("GET", "/metrics"), ("PUT", http.PATH)]
 )
-def test_there_is_nothing_else_there(method: str, path: str) -> None:
+def test_serves_no_other_path_or_method(method: str, path: str) -> None:
     assert Port().request(method, path) in (404, 405)
 
 
-def test_a_repeat_within_the_window_is_acknowledged_and_not_run(redis: Redis) -> None:
+def test_acknowledges_a_repeated_request_without_running_it(redis: Redis) -> None:
     port = Port(RunStore(redis, lambda: NOW, SigningKey("x" * 64)).claim_delivery)
     assert [port.post(COMMAND.encode()) for _ in range(4)] == [200] * 4
     assert port.deliveries == ["nodes"]
@@ -245,14 +247,14 @@ def test_a_repeat_within_the_window_is_acknowledged_and_not_run(redis: Redis) ->
     assert port.deliveries == ["nodes"] * 2, "signed at another second is another request; its trigger_id decides then"
 
 
-def test_a_first_sight_whose_reply_was_lost_is_still_the_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claim_whose_reply_was_lost_still_counts_as_the_first(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     real = redis.set
     monkeypatch.setattr(redis, "set", lambda *args, **more: (real(*args, **more), real(*args, **more))[1])
     runs = RunStore(redis, lambda: NOW, SigningKey("x" * 64))
     assert [runs.claim_delivery("a"), runs.claim_delivery("a"), runs.claim_delivery("b")] == [True, False, True]
 
 
-def test_without_redis_the_person_is_told_by_bolt_and_not_by_a_500() -> None:
+def test_without_redis_the_request_still_reaches_bolt() -> None:
     def away(_: str) -> bool:
         raise RedisError("away")
 

@@ -1,4 +1,4 @@
-"""How much one person may ask: no more is written down, each is answered, and the record has one of them a minute."""
+"""Requests over the rate limit are not saved. Each gets a reply; the audit log gets one entry a minute."""
 
 from typing import Any
 
@@ -23,13 +23,13 @@ class World:
         self.reception = DeliveryReceiver(self.bench.handler, inbox, self.slack, limit)  # type: ignore[arg-type]
 
     def types(self, who: str, text: str = "nodes") -> bool:
-        """Whether it became a run."""
+        """Run a command and return whether it became a run."""
         self.number += 1
         before, acks = len(self.bench.enqueued_requests()), list[int]()
         trigger_id, at = f"trigger.{self.number}", self.bench.timestamp.unix
         ack: Any = lambda: acks.append(1)  # noqa: E731
         self.reception.receive(Delivery("command", trigger_id, IDS[who], OPS, text, "", at), ack)
-        assert acks, "Slack hears that it was heard"
+        assert acks, "the command is acknowledged"
         return len(self.bench.enqueued_requests()) > before
 
 
@@ -38,9 +38,9 @@ def world(redis: Redis) -> World:
     return World(redis)
 
 
-def test_more_than_that_is_refused_in_words_until_a_minute_has_passed(world: World, redis: Redis) -> None:
+def test_refuses_requests_over_the_limit_for_a_minute(world: World, redis: Redis) -> None:
     assert [world.types("alice") for _ in range(5)] == [True, True, True, False, False]
-    assert world.types("bob"), "nobody else is kept waiting"
+    assert world.types("bob"), "other users are not affected"
     assert [reply["user"] for reply in world.slack.replies] == [IDS["alice"]] * 2
     assert "Rate limit reached (3 commands and clicks per minute)." in world.slack.replies[0]["text"]
     assert redis.scard("bot:inbox") == 0
@@ -48,7 +48,7 @@ def test_more_than_that_is_refused_in_words_until_a_minute_has_passed(world: Wor
     assert world.types("alice")
 
 
-def test_the_record_has_one_of_them_a_minute(world: World) -> None:
+def test_the_audit_log_gets_one_refusal_a_minute(world: World) -> None:
     for minute in range(3):
         world.now = minute * 60.0
         for _ in range(10):
@@ -58,7 +58,7 @@ def test_the_record_has_one_of_them_a_minute(world: World) -> None:
     assert "hunter2" not in str(refused)
 
 
-def test_so_many_runs_at_once_and_no_more(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_the_number_of_open_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "MAX_OPEN_RUNS", 2)
     assert [world.types(who) for who in ("alice", "bob", "carol")] == [True, True, False]
     assert "2 runs are already open" in world.slack.replies[0]["text"]

@@ -1,4 +1,4 @@
-"""A command that a bot acknowledged and did not live to deal with is found and dealt with, once."""
+"""A command that a bot acknowledged before it crashed is found and handled once."""
 
 import json
 import time
@@ -37,7 +37,7 @@ ASKED = Delivery("command", "trigger.1", IDS["alice"], "C01OPS", "migrate kaditz
 
 
 class Slack:
-    """Notes what is told to whom in private."""
+    """A Slack client that records private replies."""
 
     def __init__(self) -> None:
         self.replies: list[dict[str, Any]] = []
@@ -57,13 +57,15 @@ def reception(redis: Redis, bench: BotHarness, slack: Slack, now: float = AT + A
 @pytest.mark.parametrize(
     ("later", "remaining"), [(ABANDONED_AFTER - 1, []), (ABANDONED_AFTER + 1, [ASKED]), (-3600.0, [ASKED])]
 )
-def test_what_somebody_may_still_be_at_is_left_to_them(redis: Redis, later: float, remaining: list[Delivery]) -> None:
+def test_skips_deliveries_that_a_bot_may_still_be_handling(
+    redis: Redis, later: float, remaining: list[Delivery]
+) -> None:
     inbox(redis, AT).add(ASKED)
     assert inbox(redis, AT + later).abandoned() == remaining
     assert 0 < redis.ttl(f"{INBOX_KEY}:{ASKED.delivery_id}") <= RETENTION
 
 
-def test_what_is_done_is_gone_and_so_is_what_imker_did_not_write(redis: Redis) -> None:
+def test_removes_handled_and_unsigned_deliveries(redis: Redis) -> None:
     box = inbox(redis, AT + ABANDONED_AFTER + 1)
     box.add(ASKED)
     box.remove(ASKED)
@@ -72,7 +74,7 @@ def test_what_is_done_is_gone_and_so_is_what_imker_did_not_write(redis: Redis) -
     assert redis.smembers(INBOX_KEY) == set()
 
 
-def test_a_command_that_died_with_its_bot_becomes_its_one_run(redis: Redis) -> None:
+def test_a_command_of_a_crashed_bot_starts_one_run(redis: Redis) -> None:
     bench, slack = BotHarness(redis, ALL), Slack()
     inbox(redis, AT).add(ASKED)
     for _ in range(2):
@@ -82,7 +84,7 @@ def test_a_command_that_died_with_its_bot_becomes_its_one_run(redis: Redis) -> N
     assert slack.replies == []
 
 
-def test_a_refusal_that_died_with_its_bot_is_still_told_to_its_asker_alone(redis: Redis) -> None:
+def test_a_refusal_of_a_crashed_bot_still_reaches_only_the_requester(redis: Redis) -> None:
     bench, slack = BotHarness(redis, ALL), Slack()
     inbox(redis, AT).add(replace(ASKED, text="migrate nowhere-near"))
     reception(redis, bench, slack).recover_abandoned()
@@ -93,32 +95,32 @@ def test_a_refusal_that_died_with_its_bot_is_still_told_to_its_asker_alone(redis
 
 
 @pytest.mark.parametrize(
-    ("delivery", "what"),
+    ("delivery", "subject"),
     [
         (replace(ASKED, response_url="https://hooks.slack.com/answer"), "`/swarm migrate kaditz`"),
-        (replace(ASKED, kind="click", choice="accept", text="1-1"), "your button"),
+        (replace(ASKED, kind="click", choice="accept", text="1-1"), "Your click"),
     ],
 )
-def test_what_a_bot_left_and_none_found_in_time_is_not_begun_and_its_asker_is_told_once(
-    redis: Redis, delivery: Delivery, what: str
+def test_an_expired_delivery_is_not_started_and_the_requester_is_notified_once(
+    redis: Redis, delivery: Delivery, subject: str
 ) -> None:
-    """Nobody waits for it any more, and its response_url is dead."""
+    """Its response_url has expired."""
     bench, slack = BotHarness(redis, ALL), Slack()
     inbox(redis, AT).add(delivery)
     for _ in range(2):
         reception(redis, bench, slack, AT + EXPIRES_AFTER + 1).recover_abandoned()
     (reply,) = slack.replies
-    assert reply["text"].startswith(f"Not done, unless `/swarm status` shows it: {what}. The bot was away")
+    assert reply["text"].startswith(f"{subject} expired because the bot was down")
     assert (reply["user"], reply["channel"]) == (IDS["alice"], "C01OPS")
     assert bench.enqueued_requests() == {}
     assert redis.smembers(INBOX_KEY) == set()
 
 
-@pytest.mark.parametrize(("incoming", "says"), [(ASKED, "not written down yet"), (replace(ASKED, kind="click"), "")])
-def test_an_acknowledgement_before_it_is_written_down_is_no_promise(
+@pytest.mark.parametrize(("incoming", "says"), [(ASKED, "not saved yet"), (replace(ASKED, kind="click"), "")])
+def test_an_early_acknowledgement_says_that_the_command_is_not_saved(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, incoming: Delivery, says: str
 ) -> None:
-    """A bot that dies right then has lost it."""
+    """A bot that crashes at this moment has lost the command."""
     acks: list[str] = []
     monkeypatch.setattr("bot.listeners.receiver.ACK_DEADLINE", 0.01)
     monkeypatch.setattr(Inbox, "add", lambda self, delivery: time.sleep(0.2))
@@ -128,9 +130,7 @@ def test_an_acknowledgement_before_it_is_written_down_is_no_promise(
     assert says in first
 
 
-def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_acknowledges_and_refuses_a_command_while_redis_is_down(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     bench, slack, acks = BotHarness(redis, ALL), Slack(), []
 
     def away(self: Inbox, delivery: Delivery) -> None:
@@ -143,10 +143,10 @@ def test_where_redis_takes_nothing_it_is_acknowledged_and_refused_in_words(
     assert bench.enqueued_requests() == {}
 
 
-REFUSALS: list[tuple[RedisError, str, str]] = [  # what Redis says; what is told of a command that is not written down
+REFUSALS: list[tuple[RedisError, str, str]] = [  # error; reply if the command was not saved; reply if it was
     (
         NoConnection("away"),
-        "Not started: Redis is not responding. Should it have heard",
+        "Not started: Redis is not responding. If Redis saved the command",
         "Not started yet: Redis is not",
     ),
     (OutOfMemoryError("no"), "Not started: Redis is full: its maxmemory", "Not started yet: Redis is full"),
@@ -159,14 +159,14 @@ REFUSALS: list[tuple[RedisError, str, str]] = [  # what Redis says; what is told
     (ResponseError("NOREPLICAS Not"), "Not started: Redis has too few replicas", "Not started yet: Redis has too few"),
     (
         ResponseError("ERR odd"),
-        "Not started: Redis refuses it; the bot's log",
-        "Not done: Redis refuses it; the bot's log",
+        "Not started: Redis rejected the command; details are in the bot log",
+        "Not done: Redis rejected the command; details are in the bot log",
     ),
 ]
 
 
 @pytest.mark.parametrize(("says", "expected_text", "_"), REFUSALS, ids=lambda case: str(case)[:40])
-def test_what_was_not_written_down_is_refused_as_what_it_is(
+def test_names_the_reason_why_a_command_was_not_saved(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, says: RedisError, expected_text: str, _: str
 ) -> None:
     slack = Slack()
@@ -176,7 +176,7 @@ def test_what_was_not_written_down_is_refused_as_what_it_is(
 
 
 @pytest.mark.parametrize(("says", "_", "expected_text"), REFUSALS, ids=lambda case: str(case)[:40])
-def test_what_was_written_down_is_said_to_begin_later_and_does_once(
+def test_a_saved_command_starts_once_when_redis_recovers(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, says: RedisError, _: str, expected_text: str
 ) -> None:
     bench, slack = BotHarness(redis, ALL), Slack()
@@ -186,16 +186,14 @@ def test_what_was_written_down_is_said_to_begin_later_and_does_once(
         desk.receive(ASKED, lambda: None)  # type: ignore[arg-type]
         for _again in range(3):
             desk.recover_abandoned()
-    assert [expected_text in answer["text"] for answer in slack.replies] == [True], "it is said once"
+    assert [expected_text in answer["text"] for answer in slack.replies] == [True], "there is one reply"
     for _again in range(3):
         desk.recover_abandoned()
     assert len(bench.enqueued_requests()) == ("yet" in expected_text)
     assert inbox(redis, AT + ABANDONED_AFTER + 1).abandoned() == []
 
 
-def test_a_record_that_redis_does_not_take_just_now_is_not_a_broken_one(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_redis_is_not_reported_as_a_broken_audit_log(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Redis, "eval", failing(OutOfMemoryError("no")))
     with pytest.raises(OutOfMemoryError):
         AuditLog(redis).append(AuditFact("1", "asked", IDS["alice"]))
@@ -217,7 +215,7 @@ MENTION = {
 
 
 def mentioned(taken_in: DeliveryReceiver) -> int:
-    """What Bolt answers Slack with: that is the acknowledgement."""
+    """Return Bolt's response to Slack, which is the acknowledgement."""
     app = App(
         client=WebClient(token="xoxb-lab", base_url="http://127.0.0.1:9/"),
         authorize=lambda: AuthorizeResult(enterprise_id=None, team_id="T01", bot_token="xoxb-lab"),
@@ -228,17 +226,15 @@ def mentioned(taken_in: DeliveryReceiver) -> int:
     return app.dispatch(BoltRequest(body=json.dumps(MENTION), mode="socket_mode")).status
 
 
-def test_a_mention_is_written_down_before_it_is_acknowledged(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bolt acknowledges an event by itself, before its listener; here the bot dies right then."""
+def test_saves_a_mention_before_acknowledging_it(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bolt acknowledges an event before it calls the listener; here the bot crashes in between."""
     monkeypatch.setattr(DeliveryReceiver, "handle", lambda self, delivery: None)
     assert mentioned(reception(redis, BotHarness(redis, ALL), Slack())) == 200
     (remaining,) = inbox(redis, time.time() + ABANDONED_AFTER + 1).abandoned()
     assert (remaining.delivery_id, remaining.user, remaining.text) == ("Ev1", IDS["alice"], "<@U0IMKER> nodes")
 
 
-def test_a_mention_that_could_not_be_written_down_is_refused_and_not_asked_for_again(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refuses_and_acknowledges_a_mention_that_cannot_be_saved(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     bench, slack = BotHarness(redis, ALL), Slack()
 
     def away(self: Inbox, delivery: Delivery) -> None:

@@ -1,4 +1,4 @@
-"""While Slack is slow to say who somebody is: each command is answered once, and a dead connection is still noticed."""
+"""While Slack is slow to return a user, each command gets one reply and a dead connection is noticed."""
 
 import threading
 from dataclasses import dataclass, field
@@ -20,19 +20,19 @@ HELP = Delivery("command", "trigger.7", ASKED.user, ASKED.channel, "help", "", A
 
 @dataclass
 class SlowSlack(FakeUsersApi):
-    """Answers `users.info` only when `answers` is set; notes what is told in private."""
+    """A Slack client whose `users.info` waits for `answers`; it records private replies."""
 
-    asked: threading.Event = field(default_factory=threading.Event)
+    requested: threading.Event = field(default_factory=threading.Event)
     answers: threading.Event = field(default_factory=threading.Event)
-    told: list[dict[str, Any]] = field(default_factory=list)
+    replies: list[dict[str, Any]] = field(default_factory=list)
 
     def users_info(self, user: str) -> dict[str, Any]:
-        self.asked.set()
+        self.requested.set()
         assert self.answers.wait(30)
         return super().users_info(user)
 
-    def chat_postEphemeral(self, **said: Any) -> None:
-        self.told.append(said)
+    def chat_postEphemeral(self, **arguments: Any) -> None:
+        self.replies.append(arguments)
 
 
 class World:
@@ -58,48 +58,48 @@ def world(redis: Redis) -> World:
     return World(redis)
 
 
-def test_a_command_that_slack_keeps_waiting_is_answered_once(world: World) -> None:
+def test_a_command_delayed_by_slack_gets_one_reply(world: World) -> None:
     world.begins(world.bot.receive, HELP, lambda: None)
-    assert world.slack.asked.wait(10)
+    assert world.slack.requested.wait(10)
     world.now += ABANDONED_AFTER + 1
     world.begins(world.bot.recover_abandoned)
     world.ends()
-    assert len(world.slack.told) == 1
+    assert len(world.slack.replies) == 1
     assert world.inbox.abandoned() == []
 
 
-def test_a_mention_that_waits_for_its_thread_is_answered_once(world: World) -> None:
-    """Bolt has many others to begin first."""
+def test_a_mention_waiting_for_a_thread_gets_one_reply(world: World) -> None:
+    """Bolt's threads are busy with other commands."""
     assert world.bot.persist(HELP)
     world.now += ABANDONED_AFTER + 1
     world.slack.answers.set()
     world.bot.recover_abandoned()
     world.bot.handle(HELP)
-    assert len(world.slack.told) == 1
+    assert len(world.slack.replies) == 1
 
 
-def test_one_that_stays_in_hand_for_ever_is_told_in_the_end(world: World) -> None:
+def test_a_delivery_that_never_finishes_expires(world: World) -> None:
     assert world.bot.persist(HELP)
     world.now += EXPIRES_AFTER + 1
     world.bot.recover_abandoned()
-    (told,) = world.slack.told
-    assert told["text"].startswith("Not done, unless `/swarm status` shows it")
+    (replies,) = world.slack.replies
+    assert replies["text"].startswith("`/swarm help` expired because the bot was down")
 
 
-def test_a_connection_that_went_deaf_is_noticed_while_something_is_caught_up(world: World) -> None:
+def test_notices_an_unresponsive_connection_while_recovering_deliveries(world: World) -> None:
     world.inbox.add(HELP)
     world.now += ABANDONED_AFTER + 1
     ended: list[int] = []
-    deaf = [""]
-    world.begins(lambda: ended.append(_watch_transports([lambda: deaf[0]], world.bot, threading.Event())))
-    assert world.slack.asked.wait(10)
-    deaf[0] = "the Socket Mode connection is deaf"
+    problem = [""]
+    world.begins(lambda: ended.append(_watch_transports([lambda: problem[0]], world.bot, threading.Event())))
+    assert world.slack.requested.wait(10)
+    problem[0] = "the Socket Mode connection does not respond"
     world.threads[0].join(5)
     assert ended == [1]
     world.ends()
 
 
-def test_what_breaks_catching_up_does_not_end_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_does_not_stop_the_recovery_of_deliveries(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[int] = []
 
     def breaks() -> None:

@@ -39,7 +39,7 @@ def card_text(record: RunRecord = RECORD, waiting: DecisionRequested = WAITING, 
     [
         "A manager sees node `j8xsy2yb802b5ys0uvwhsouw1` at 198.18.0.39.",
         "The node reports hostname KADITZ and Engine 26.1.5.",
-        "Now 2 managers: none may fail. After this 3 managers: 1 may fail.",
+        "Now 2 managers: none may fail. Then 3 managers: 1 may fail.",
         f"Accept by <!date^{int(ASKED.unix) + 1800}^",
         "/swarm accept j8xsy2yb802b",
         "run.accept",
@@ -104,7 +104,7 @@ def test_the_text_contains_the_whole_card_however_long_the_rest_is() -> None:
     for expected in (
         "j8xsy2yb802b5ys0uvwhsouw1",
         "198.18.0.39",
-        "After this 3 managers: 1 may fail",
+        "Then 3 managers: 1 may fail",
         "Accept by <!date",
         "`/swarm reject",
     ):

@@ -31,8 +31,8 @@ def bench(redis: Redis) -> BotHarness:
         ("erin", "migrate", "for example: /swarm migrate lei-1", "kaditz"),
         ("alice", "plan", "for example: /swarm plan connewitz", "kaditz"),
         ("alice", "migrate", "for example: /swarm migrate HOST", "kaditz"),
-        ("guest", "migrate kadit", "Guests of this workspace", "kaditz"),
-        ("guest", "frobnicate", "Guests of this workspace", "/swarm"),
+        ("guest", "migrate kadit", "Guests can't use Imker", "kaditz"),
+        ("guest", "frobnicate", "Guests can't use Imker", "/swarm"),
     ],
 )
 def test_examples_use_hosts_that_the_requester_may_use(

@@ -142,7 +142,7 @@ def test_a_node_id_means_the_latest_run_about_the_node(bench: BotHarness) -> Non
     bench.types("bob", f"accept {NODE[:12]}")
     assert bench.decision_keys() == {"bot:run:zzzzzzzz:decision:1", f"bot:run:{first}:decision:1"}
     bench.types("bob", f"accept {NODE[:12]}")
-    assert "That is decided already" in bench.replies[-1].text
+    assert "was already" in bench.replies[-1].text
 
 
 def test_a_node_id_means_no_run_of_another_channel(bench: BotHarness) -> None:

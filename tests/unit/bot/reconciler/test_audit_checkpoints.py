@@ -1,4 +1,4 @@
-"""The record's head in the channel: once a day, whatever gets lost; and what it is good for."""
+"""Checkpoints of the audit log are posted once, whatever is lost, and show that the log was rewritten."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ from imker.signing import SigningKey
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 
-CAUGHT = (SlackClientError, OSError, HTTPException)  # by the reconciler, which looks again
+CAUGHT = (SlackClientError, OSError, HTTPException)  # the reconciler catches these and tries again
 OPS, ALICE, BOB = "C01OPS", "U01ALICE", "U02BOB"
 DAY = 24 * 3600.0
 NOON = 1795435200.0  # of 2026-11-23
@@ -69,7 +69,7 @@ def world(workspace: Workspace, redis: Redis) -> World:
     return World(workspace, redis)
 
 
-def test_a_day_that_is_over_is_told_once(world: World) -> None:
+def test_posts_one_checkpoint_for_each_day(world: World) -> None:
     for hours in (0, 1, 11, 13, 14, 30, 37, 38):
         world.now = NOON + hours * 3600
         world.look()
@@ -83,7 +83,7 @@ def test_a_day_that_is_over_is_told_once(world: World) -> None:
     assert f"--head {head.hash}:1`" in posts[0]
 
 
-def test_an_empty_record_has_nothing_to_tell(workspace: Workspace, redis: Redis) -> None:
+def test_posts_no_checkpoint_of_an_empty_audit_log(workspace: Workspace, redis: Redis) -> None:
     world = World(workspace, redis)
     redis.delete("audit", "audit:head")
     for day in range(3):
@@ -93,7 +93,7 @@ def test_an_empty_record_has_nothing_to_tell(workspace: Workspace, redis: Redis)
 
 
 @pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
-def test_a_lost_reply_is_not_posted_again_and_a_refused_one_is(world: World, fault: str) -> None:
+def test_posts_once_after_a_lost_reply_or_a_server_error(world: World, fault: str) -> None:
     world.look()
     world.now += DAY
     world.workspace.set_fault(fault, method="chat.postMessage")
@@ -105,7 +105,7 @@ def test_a_lost_reply_is_not_posted_again_and_a_refused_one_is(world: World, fau
 
 
 def approved_run(by: str = BOB, *, vote: bool = False, state: RunStatus = "running") -> RunState:
-    """A run that was accepted, or has the first of two yeses."""
+    """Return a run that was accepted, or that has the first of two approvals."""
     decisions = (Decision(1, "accept", by, NOON),)
     record = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", ALICE, OPS, NOON, job_count=1 if vote else 2)
     record = replace(record, **{"partial_approvals" if vote else "decisions": decisions})
@@ -113,7 +113,7 @@ def approved_run(by: str = BOB, *, vote: bool = False, state: RunStatus = "runni
 
 
 @pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
-def test_at_an_acceptance_thread_and_channel_are_told_once(world: World, fault: str) -> None:
+def test_posts_one_checkpoint_for_an_acceptance_in_thread_and_channel(world: World, fault: str) -> None:
     ts = world.message()
     world.workspace.set_fault(fault, method="chat.postMessage")
     with pytest.raises(CAUGHT):
@@ -122,10 +122,10 @@ def test_at_an_acceptance_thread_and_channel_are_told_once(world: World, fault: 
         world.tells(approved_run())
     (posts,) = [message for message in world.workspace.visible_messages(ALICE, OPS) if message.thread_ts == ts]
     assert "--head" in posts.text
-    assert posts.raw["subtype"] == "thread_broadcast", "it is in the channel as well"
+    assert posts.raw["subtype"] == "thread_broadcast", "it is in the channel, too"
 
 
-def test_no_head_is_told_before_the_record_has_the_decision(world: World) -> None:
+def test_posts_no_checkpoint_before_the_decision_is_recorded(world: World) -> None:
     world.message()
     for view in (approved_run(state="queued"), approved_run(vote=True, state="waiting")):
         world.tells(view)
@@ -138,7 +138,7 @@ def test_no_head_is_told_before_the_record_has_the_decision(world: World) -> Non
     [approved_run(ALICE, state="queued"), approved_run(ALICE, vote=True, state="waiting")],
     ids=["decision", "vote"],
 )
-def test_break_glass_is_a_message_of_its_own_in_the_channel_once(world: World, view: RunState, fault: str) -> None:
+def test_posts_a_self_approval_alert_once(world: World, view: RunState, fault: str) -> None:
     ts = world.message()
     world.workspace.set_fault(fault, method="chat.postMessage")
     with pytest.raises(CAUGHT):
@@ -148,10 +148,10 @@ def test_break_glass_is_a_message_of_its_own_in_the_channel_once(world: World, v
     (reply,) = [message for message in world.workspace.visible_messages(BOB, OPS) if message.thread_ts == ts]
     assert reply.text.startswith("🚨 *Break-glass*: <@U01ALICE> accepted")
     assert reply.raw["subtype"] == "thread_broadcast"
-    assert find_checkpoints(world.client, OPS) == [], "it is no head"
+    assert find_checkpoints(world.client, OPS) == [], "it is not a checkpoint"
 
 
-def test_a_channel_that_cannot_be_written_to_is_tried_again_later(world: World) -> None:
+def test_retries_a_channel_that_cannot_be_written(world: World) -> None:
     world.look()
     world.now += DAY
     world.workspace.set_fault("away", method="chat.postMessage", times=3)
@@ -162,14 +162,14 @@ def test_a_channel_that_cannot_be_written_to_is_tried_again_later(world: World) 
     assert len(world.checkpoint_posts()) == 1
 
 
-def test_who_rewrites_what_came_after_the_last_day_is_found_by_an_acceptance(world: World) -> None:
+def test_finds_the_checkpoint_of_an_acceptance(world: World) -> None:
     ts = world.message()
     world.tells(approved_run())
     world.client.chat_postMessage(channel=OPS, text="said by the way", thread_ts=ts)
     assert find_checkpoints(world.client, OPS) == [replace(world.audit.head(), source="the channel")]
 
 
-def test_who_rewrites_all_of_redis_is_found_by_what_the_channel_has_read(world: World, redis: Redis) -> None:
+def test_a_rewritten_audit_log_does_not_match_the_checkpoints(world: World, redis: Redis) -> None:
     world.look()
     world.now += DAY
     world.look()
@@ -179,12 +179,12 @@ def test_who_rewrites_all_of_redis_is_found_by_what_the_channel_has_read(world: 
         world.audit.append(replace(fact, user="U09EVE"))
     head = world.audit.head()
     assert head
-    assert verify(world.audit.entries(), [head]) == (), "by itself it looks whole"
+    assert verify(world.audit.entries(), [head]) == (), "on its own it looks intact"
     problems = verify(world.audit.entries(), find_checkpoints(world.client, OPS)[:1])
     assert "entry 1 differs from the channel after 2026-11-23" in problems[0].text
 
 
-def test_only_what_the_bot_itself_posted_counts_on_every_page() -> None:
+def test_finds_only_the_bots_own_checkpoints_on_every_page() -> None:
     def message(user: str, seq: str, kind: str = "imker_head") -> dict[str, Any]:
         payload = {"seq": seq, "hash": seq * 64, "day": "2026-11-23"}
         return {"user": user, "metadata": {"event_type": kind, "event_payload": payload}}

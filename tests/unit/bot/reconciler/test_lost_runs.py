@@ -1,4 +1,4 @@
-"""Whoever can write to Redis can call a job failed; what the job tells later corrects it."""
+"""Anyone who can write to Redis can report a job as failed; the job's own events correct that."""
 
 from dataclasses import replace
 
@@ -28,45 +28,45 @@ def called_failed(world: World, run: str) -> None:
     world.look()
 
 
-def shown(world: World, run: str) -> str:
-    """The run's message as it is now; those of runs that the tests begin stand at the same place."""
+def message_text(world: World, run: str) -> str:
+    """Return the run's current message. All runs of these tests use the same message."""
     return world.channel.posts[TS if TS in world.channel.posts else run][-1]
 
 
-def test_a_run_that_was_called_failed_is_told_as_done_when_its_job_ends_well(world: World) -> None:
+def test_a_lost_run_is_published_as_done_when_its_job_finishes(world: World) -> None:
     run = world.create_run("running")
     called_failed(world, run)
-    assert "The RQ worker stopped" in shown(world, run)
+    assert "The RQ worker stopped" in message_text(world, run)
     assert run not in world.runs.open_runs()
     world.emit(run, DONE)
     world.look()
-    assert "kaditz is in the swarm" in shown(world, run)
-    assert "The RQ worker stopped" not in shown(world, run)
+    assert "kaditz is in the swarm" in message_text(world, run)
+    assert "The RQ worker stopped" not in message_text(world, run)
     assert world.redis.zcard(LOST_RUNS_KEY) == 0
     world.look()
     assert run not in world.runs.open_runs()
 
 
-def test_one_that_asks_after_all_waits_for_its_answer(world: World) -> None:
+def test_a_lost_run_whose_job_asks_a_question_waits_for_a_decision(world: World) -> None:
     run = world.create_run("running")
     called_failed(world, run)
     world.emit(run, DecisionRequested("continue", "f00d"))
     world.look()
-    assert "has warnings: continue?" in shown(world, run)
+    assert "has warnings: continue?" in message_text(world, run)
     assert run in world.runs.open_runs()
 
 
-def test_one_whose_job_tells_nothing_is_not_looked_at_for_ever(world: World) -> None:
+def test_a_lost_run_without_events_is_rechecked_only_for_a_while(world: World) -> None:
     run = world.create_run("running")
     called_failed(world, run)
     world.look(DAY + JOB_TIMEOUT - 300)
     assert world.redis.zcard(LOST_RUNS_KEY) == 1
     world.look(600)
     assert world.redis.zcard(LOST_RUNS_KEY) == 0
-    assert "The RQ worker stopped" in shown(world, run)
+    assert "The RQ worker stopped" in message_text(world, run)
 
 
-def test_a_fleet_whose_host_was_called_failed_goes_on_with_the_next(
+def test_a_fleet_continues_after_a_host_was_falsely_reported_as_failed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     who, command, channel, (began, _, waiting) = SCENARIOS["fleet"]
@@ -78,17 +78,17 @@ def test_a_fleet_whose_host_was_called_failed_goes_on_with_the_next(
     world.emit(first, JobStarted("kaditz"))
     called_failed(world, first)
     world.look()
-    assert fleet not in world.runs.open_runs(), "it stopped with its host"
+    assert fleet not in world.runs.open_runs(), "it stopped because of its host"
     world.emit(first, replace(DONE))
     for _ in range(2):
         world.look()
-    assert f"{second}-1" in world.enqueued_requests(), "it goes on"
+    assert f"{second}-1" in world.enqueued_requests(), "it continues"
     assert fleet in world.runs.open_runs()
 
 
 @pytest.mark.parametrize("evil", ["set bot:lost x", "zadd bot:lost 9e9 nosuchrun", "zadd bot:lost inf \xff"])
-def test_a_list_of_lost_runs_that_somebody_wrote_keeps_no_message_from_being_made(world: World, evil: str) -> None:
+def test_a_forged_list_of_lost_runs_does_not_stop_other_messages(world: World, evil: str) -> None:
     world.redis.execute_command(*evil.split())
     run = world.create_run("running")
     world.look()
-    assert "inspecting the host" in shown(world, run)
+    assert "inspecting the host" in message_text(world, run)

@@ -1,4 +1,4 @@
-"""Messages of others in the channel that bear Imker's own metadata are not Imker's."""
+"""Messages of other apps with Imker's metadata are not treated as Imker's messages."""
 
 import time
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def says(workspace: Workspace, payload: Any) -> None:
     workspace.say(ALICE, OPS, "hello", metadata={"event_type": "imker_run", "event_payload": payload})
 
 
-def test_another_apps_metadata_stops_no_search_after_a_wipe(workspace: Workspace, redis: Redis) -> None:
+def test_ignores_metadata_of_other_apps_after_redis_was_wiped(workspace: Workspace, redis: Redis) -> None:
     before = World(workspace, redis)
     before.now = time.time()
     (going,) = before.start_runs(1)
@@ -41,30 +41,30 @@ def test_another_apps_metadata_stops_no_search_after_a_wipe(workspace: Workspace
     assert {call["arguments"]["ts"] for call in after.calls("chat.update")} == {lost.ts}
 
 
-def test_one_message_that_slack_does_not_let_be_edited_hides_no_other(workspace: Workspace, redis: Redis) -> None:
+def test_a_message_that_cannot_be_edited_does_not_stop_the_search(workspace: Workspace, redis: Redis) -> None:
     before = World(workspace, redis)
     before.now = time.time()
     for _ in range(2):
         before.start_runs(1)
         before.look()
     runs = before.runs.open_runs()
-    newest = max((before.posts(run)[0] for run in runs), key=lambda seen: seen.ts)
+    newest = max((before.posts(run)[0] for run in runs), key=lambda message: message.ts)
     redis.flushall()
     after = World(workspace, redis, (OPS,))
     after.now = before.now
     edit = after.client.chat_update
 
-    def refused(**said: Any) -> Any:
-        return edit(**{**said, "ts": "1.000001"} if said["ts"] == newest.ts else said)
+    def refused(**payload: Any) -> Any:
+        return edit(**{**payload, "ts": "1.000001"} if payload["ts"] == newest.ts else payload)
 
     after.client.chat_update = refused  # type: ignore[method-assign]
     after.look(MINUTE)
-    told = ["Redis lost its data" in after.posts(run)[0].plain_text for run in runs]
-    assert sorted(told) == [False, True]
+    messages = ["Redis lost its data" in after.posts(run)[0].plain_text for run in runs]
+    assert sorted(messages) == [False, True]
 
 
-def test_another_apps_message_is_not_taken_for_the_runs_own(workspace: Workspace, redis: Redis) -> None:
-    """A post whose reply was lost is looked up by its run."""
+def test_does_not_mistake_another_apps_message_for_the_runs_message(workspace: Workspace, redis: Redis) -> None:
+    """A post whose reply was lost is looked up by its run ID."""
     world = World(workspace, redis)
     world.now = time.time()
     (run,) = world.start_runs(1)

@@ -1,6 +1,6 @@
-"""Who is taken out of imker.toml, or leaves, has what they began stopped: after the running step, and said in words.
+"""Runs of users who are removed from imker.toml or leave the workspace are cancelled after the running step.
 
-The real Reconciler, Runs and policy, with simulated people; each reconciler is started with a configuration of its own.
+The real Reconciler, store, and policy, with simulated users. Each reconciler starts with its own configuration.
 """
 
 from typing import Any
@@ -35,7 +35,8 @@ accept = ["U02BOB", "U01ALICE"]
 accept_own = true
 """
 PLAN = FleetPlanned(tuple(HostPlan(host, "worker", 3, wave, "") for wave, host in enumerate(("kaditz", "tondi"))))
-LOST = "no longer has the right (it takes the right `change` to migrate"
+LOST = 'no longer has permission (requires the right "change" to migrate'
+FLEET_LOST = 'no longer has permission (requires the right "change" to use /swarm migrate all)'
 
 
 def file(*change: str) -> File:
@@ -46,7 +47,7 @@ EVERYONE = file(ALICE, BOB, CAROL)
 
 
 class Team(World):
-    """A reconciler that is started again, with other rights or another Slack."""
+    """Start a new reconciler with other rights or another Slack."""
 
     def restarts(self, change: tuple[str, ...], slack: FakeUsersApi | None = None) -> None:
         """The reconciler, with these in `change`."""
@@ -64,7 +65,12 @@ class Team(World):
         messages = Publisher(self.runs, self.channel, lambda: self.timestamp.boot_seconds)  # type: ignore[arg-type]
         past = OrphanedMessages(self.channel, self.runs, (), lambda: self.timestamp.unix)  # type: ignore[arg-type]
         self.reconciler = Reconciler(
-            self.runs, messages, witness, past, lambda: self.timestamp.unix, stops=self.revocation.stop_if_revoked
+            self.runs,
+            messages,
+            witness,
+            past,
+            lambda: self.timestamp.unix,
+            stop_if_revoked=self.revocation.stop_if_revoked,
         )
 
     def fleet(self, starter: str) -> str:
@@ -90,31 +96,31 @@ def team(redis: Redis) -> Team:
 @pytest.mark.parametrize(
     "events", [(), (JobStarted("kaditz"), StepStarted("UpgradeEngine"))], ids=["queued", "running"]
 )
-def test_a_run_stops_after_its_step_when_its_requester_is_taken_out(team: Team, events: tuple[Any, ...]) -> None:
+def test_cancels_a_run_after_its_step_when_the_requester_loses_the_right(team: Team, events: tuple[Any, ...]) -> None:
     team.types("alice", "migrate kaditz")
     (run,) = team.runs.open_runs()
     team.emit(run, *events)
     team.restarts((ALICE, BOB))
     team.look()
-    assert team.runs.current_hold(run) is None, "while the right is there it goes on"
+    assert team.runs.current_hold(run) is None, "it continues while the requester has the right"
     team.restarts((BOB,))
     team.look()
-    held = team.runs.current_hold(run)
-    assert held
-    assert (held.action, held.user) == ("cancel", "")
-    assert held.why.startswith("the person who asked for it " + LOST)
+    hold = team.runs.current_hold(run)
+    assert hold
+    assert (hold.action, hold.user) == ("cancel", "")
+    assert hold.why.startswith("the user who requested it " + LOST)
     said = [fact for fact in team.audit_facts() if fact.kind == "held"]
     assert [(fact.user, fact.run, fact.details["verdict"]) for fact in said] == [("", run, "cancel")]
-    stopped = Cancelled(held.user, held.why)
+    stopped = Cancelled(hold.user, hold.why)
     team.emit(run, JobFinished("cancelled", stopped.summary, "Not done: Join the swarm.", user=stopped.user))
     team.look()
     last = team.channel.posts[run][-1]
-    assert "cancelled: the person who asked for it no longer has the right" in last
+    assert "cancelled: the user who requested it no longer has permission" in last
     assert f"/swarm retry {run}" in last
     assert team.runs.open_runs() == []
 
 
-def test_it_is_said_once(team: Team) -> None:
+def test_cancels_a_run_once(team: Team) -> None:
     team.types("alice", "migrate kaditz")
     team.restarts((BOB,))
     for _ in range(3):
@@ -124,7 +130,7 @@ def test_it_is_said_once(team: Team) -> None:
 
 
 @pytest.mark.parametrize("question", ["continue", "resume"])
-def test_nobody_can_go_on_with_what_somebody_asked_who_is_gone(team: Team, question: Any) -> None:
+def test_cancels_a_waiting_run_of_a_requester_without_the_right(team: Team, question: Any) -> None:
     team.types("alice", "migrate kaditz")
     (run,) = team.runs.open_runs()
     team.runs.posted_messages.update(run, ts=TS)
@@ -133,14 +139,14 @@ def test_nobody_can_go_on_with_what_somebody_asked_who_is_gone(team: Team, quest
     team.look()
     team.look()
     assert "Cancelled at" in team.channel.posts[TS][-1]
-    assert "the person who asked for it no longer has the right" in team.channel.posts[TS][-1]
+    assert "the user who requested it no longer has permission" in team.channel.posts[TS][-1]
     team.clicks("bob", f"{run}:1", "continue")
     assert len(team.enqueued_requests()) == 1
 
 
 @pytest.mark.parametrize("question", ["accept", "start_containers", "stop_store", "remove_store"])
-def test_what_waits_for_somebody_elses_decision_still_does(team: Team, question: Any) -> None:
-    """The host is in the swarm; what comes of it is on who answers."""
+def test_keeps_questions_that_others_decide_after_the_host_has_joined(team: Team, question: Any) -> None:
+    """The host has joined; the user who decides the question is responsible for it."""
     run = team.create_run("pending" if question == "accept" else "stop")
     if question in ("start_containers", "remove_store"):
         team.emit(run, DecisionRequested(question, "f00d", host="kaditz"))
@@ -155,7 +161,7 @@ def test_what_waits_for_somebody_elses_decision_still_does(team: Team, question:
     assert team.runs.current_hold(run) is None
 
 
-def test_what_somebody_accepted_who_is_gone_stops(team: Team) -> None:
+def test_cancels_a_run_whose_approver_loses_the_right(team: Team) -> None:
     run = team.create_run("pending")
     team.clicks("bob", f"{run}:1", "accept")
     team.emit(run, JobStarted("kaditz"), job=2)
@@ -167,18 +173,18 @@ def test_what_somebody_accepted_who_is_gone_stops(team: Team) -> None:
     slack.users_info = lambda user: {"user": {"id": user, "team_id": TEAM, **gone.get(user, {})}}  # type: ignore[method-assign]
     team.restarts((ALICE,), slack)
     team.look()
-    held = team.runs.current_hold(run)
-    assert held
-    expected = "the person who accepted it no longer has the right (deactivated accounts may not use it)"
-    assert held.why == expected
+    hold = team.runs.current_hold(run)
+    assert hold
+    expected = "the user who accepted it no longer has permission (deactivated accounts can't use Imker)"
+    assert hold.why == expected
 
 
 @pytest.mark.parametrize(
     ("change", "who"),
-    [((BOB,), "asked for"), ((ALICE,), "started"), ((CAROL,), "asked for")],
-    ids=["asker", "starter", "both"],
+    [((BOB,), "requested"), ((ALICE,), "started"), ((CAROL,), "requested")],
+    ids=["requester", "starter", "both"],
 )
-def test_no_further_host_of_a_fleet_begins(team: Team, change: tuple[str, ...], who: str) -> None:
+def test_starts_no_further_host_of_a_revoked_fleet(team: Team, change: tuple[str, ...], who: str) -> None:
     run = team.fleet("bob")
     team.restarts((ALICE, BOB))
     team.look()
@@ -187,20 +193,20 @@ def test_no_further_host_of_a_fleet_begins(team: Team, change: tuple[str, ...], 
     team.emit(leg, JobStarted("kaditz"))
     team.restarts(change)
     team.look()
-    held = team.runs.current_hold(run)
-    assert held, "kaditz stops after its step: its job looks at the fleet's hold"
-    assert held.action == "cancel"
+    hold = team.runs.current_hold(run)
+    assert hold, "kaditz stops after its step: its job reads the hold of the fleet"
+    assert hold.action == "cancel"
     team.emit(leg, JobFinished("done", "kaditz is in the swarm."))
     for _ in range(3):
         team.look()
     assert team.moved() == ["kaditz"]
     last = team.channel.posts[TS][-1]
-    assert f"cancelled: the person who {who} it {LOST}" in last.replace("\u200a", "")
+    assert f"cancelled: the user who {who} it {FLEET_LOST}" in last.replace("\u200a", "")
     assert "In the swarm: kaditz. Not started: tondi." in last
     assert run not in team.runs.open_runs()
 
 
-def test_the_first_host_does_not_begin_either(team: Team) -> None:
+def test_does_not_start_the_first_host_of_a_revoked_fleet(team: Team) -> None:
     team.fleet("bob")
     team.restarts((ALICE,))
     team.look()
@@ -208,7 +214,7 @@ def test_the_first_host_does_not_begin_either(team: Team) -> None:
     assert team.moved() == []
 
 
-def test_a_fleet_whose_hosts_are_all_in_the_swarm_is_not_cancelled(team: Team) -> None:
+def test_does_not_cancel_a_fleet_whose_hosts_have_all_joined(team: Team) -> None:
     run = team.fleet("bob")
     team.restarts((ALICE, BOB))
     for host in ("kaditz", "tondi"):
@@ -224,7 +230,7 @@ def test_a_fleet_whose_hosts_are_all_in_the_swarm_is_not_cancelled(team: Team) -
 
 
 class Silent(FakeUsersApi):
-    """Does not say who is in the groups, or who somebody is; counts how often it is asked."""
+    """A Slack client that does not return groups or users, and counts the requests."""
 
     def __init__(self, what: str) -> None:
         super().__init__(groups=dict(GROUPS))
@@ -244,8 +250,8 @@ class Silent(FakeUsersApi):
 
 
 @pytest.mark.parametrize("what", ["groups", "people"])
-def test_while_slack_does_not_say_who_somebody_is_the_run_goes_on(team: Team, what: str) -> None:
-    """Then it says that they left the group."""
+def test_continues_a_run_while_slack_cannot_return_the_user(team: Team, what: str) -> None:
+    """Later it returns that the user has left the group."""
     team.types("alice", "migrate kaditz")
     (run,) = team.runs.open_runs()
     slack = Silent(what)
@@ -256,18 +262,18 @@ def test_while_slack_does_not_say_who_somebody_is_the_run_goes_on(team: Team, wh
     assert 1 <= slack.asked <= 4, "Slack is not asked at each look"
     slack.silent = ""
     team.look(2 * RECHECK_AFTER)
-    assert team.runs.current_hold(run) is None, "she is in the group"
+    assert team.runs.current_hold(run) is None, "the user is still in the group"
     assert slack.groups
     slack.groups["S01STAFF"] = [BOB]
     team.look(2 * RECHECK_AFTER)
     team.look(2 * RECHECK_AFTER)
-    held = team.runs.current_hold(run)
-    assert held
-    assert held.action == "cancel"
+    hold = team.runs.current_hold(run)
+    assert hold
+    assert hold.action == "cancel"
 
 
 @pytest.mark.parametrize("typed", ["hosts", "plan kaditz", "nodes", "doctor"])
-def test_what_only_reads_is_left_to_end(team: Team, typed: str) -> None:
+def test_does_not_cancel_a_run_that_only_reads(team: Team, typed: str) -> None:
     team.types("alice", typed)
     team.restarts(())
     team.look()
@@ -275,7 +281,7 @@ def test_what_only_reads_is_left_to_end(team: Team, typed: str) -> None:
     assert team.runs.current_hold(run) is None
 
 
-def test_a_record_that_takes_nothing_keeps_no_run_from_being_stopped(team: Team) -> None:
+def test_cancels_a_run_even_if_the_audit_log_cannot_be_written(team: Team) -> None:
     team.types("alice", "migrate kaditz")
     (run,) = team.runs.open_runs()
     team.redis.hset("audit:head", mapping={"seq": "7", "hash": "f" * 64})

@@ -1,6 +1,6 @@
-"""Slack refuses, is away or shuts the bot out: runs go on, it is asked now and then, and the last state comes once.
+"""While Slack rejects calls or is down, runs continue, calls are retried, and the final state is published once.
 
-The real Reconciler against the lab's Slack; the hours pass by the test's own clock.
+The real Reconciler runs against the lab's Slack. The test sets the clock, so hours pass at once.
 """
 
 import time
@@ -36,7 +36,7 @@ from lab.slack.server_process import run_fake_slack
 from tests.support.streams import KEY
 
 ALICE, OPS = "U01ALICE", "C01OPS"
-LONG, MINUTE = 1200.0, 60.0  # seconds; what holds for so long holds for hours
+LONG, MINUTE = 1200.0, 60.0  # seconds
 STEPS = tuple(StepLine(f"Step{n}", f"step {n}") for n in range(20))
 DONE = JobFinished("done", "kaditz is in the swarm")
 
@@ -47,7 +47,7 @@ class World:
         self.client = WebClient(token="xoxb-lab", base_url=f"{workspace.url}/api/", retry_handlers=list[RetryHandler]())
         self.runs = RunStore(redis, self.clock, KEY)
         self.journals: dict[str, EventWriter] = {}
-        self.private: list[str] = []  # told to the asker alone
+        self.private: list[str] = []  # private notices to the requester
         witness = AuditCheckpoints(self.client, AuditLog(redis), self.runs, OPS, self.clock)
         patience = Backoff(self.clock)
         messages, looks = (
@@ -118,7 +118,7 @@ def world(workspace: Workspace, redis: Redis, monkeypatch: pytest.MonkeyPatch) -
 
 
 def steps(world: World, runs: list[str]) -> Callable[[], None]:
-    """Each look finds a step more of each run, as long as there are any."""
+    """Emit one more step of each run before each pass, as long as there are any."""
     remaining_bodies = [body for step in STEPS for body in (StepStarted(step.key), StepDone(step.key))]
 
     def further() -> None:
@@ -138,7 +138,7 @@ def steps(world: World, runs: list[str]) -> Callable[[], None]:
         ("ratelimited", 30.0, LONG / 30),
     ],
 )
-def test_after_a_long_time_the_last_state_comes_once_and_no_flood(
+def test_publishes_only_the_final_state_after_a_long_outage(
     world: World, kind: str, seconds: float, most: float
 ) -> None:
     runs = world.start_runs(3)
@@ -150,7 +150,7 @@ def test_after_a_long_time_the_last_state_comes_once_and_no_flood(
         world.tell(run, DONE)
     world.look(3 * MAX_DELAY)
     during = len(world.calls())
-    assert during - before <= most + 8, "it is not asked at each look"
+    assert during - before <= most + 8, "not every pass calls Slack"
     world.workspace.clear_faults()
     world.look(2 * MAX_DELAY)
     assert [call["method"] for call in world.calls()[during:]] == ["chat.update"] * 3
@@ -160,7 +160,7 @@ def test_after_a_long_time_the_last_state_comes_once_and_no_flood(
     assert world.runs.open_runs() == []
 
 
-def test_a_first_post_that_is_refused_for_long_comes_once(world: World) -> None:
+def test_posts_once_after_the_first_post_failed_for_long(world: World) -> None:
     world.workspace.set_fault("server_error", method="chat.postMessage", times=-1)
     (run,) = world.start_runs(1)
     world.look(10 * MINUTE)
@@ -169,8 +169,8 @@ def test_a_first_post_that_is_refused_for_long_comes_once(world: World) -> None:
     assert len(world.posts(run)) == 1
 
 
-def test_a_post_whose_reply_was_lost_is_found_in_a_busy_channel(redis: Redis) -> None:
-    """More was said since than one page of history holds."""
+def test_finds_a_post_whose_reply_was_lost_in_a_busy_channel(redis: Redis) -> None:
+    """There are more newer messages than one page of history holds."""
     with run_fake_slack() as workspace:
         world = World(workspace, redis)
         world.now = time.time()
@@ -184,8 +184,8 @@ def test_a_post_whose_reply_was_lost_is_found_in_a_busy_channel(redis: Redis) ->
         assert world.runs.posted_messages.get(run)["ts"] == post.ts
 
 
-def test_runs_go_on_while_slack_is_away(world: World) -> None:
-    """A run that was recorded and whose job is not there yet is enqueued, whatever Slack does."""
+def test_runs_continue_while_slack_is_down(world: World) -> None:
+    """A recorded run without a job is enqueued, whatever Slack does."""
     world.workspace.set_fault("away", times=-1)
     (run,) = world.start_runs(1)
     world.look()
@@ -195,7 +195,7 @@ def test_runs_go_on_while_slack_is_away(world: World) -> None:
 
 
 def refusing(world: World, monkeypatch: pytest.MonkeyPatch, method: str, error: str, words: str = "") -> None:
-    """Slack takes no call of that method with these words in it."""
+    """Slack rejects calls of this method that contain this text."""
     real = getattr(world.client, method)
 
     def call(**arguments: Any) -> Any:
@@ -208,7 +208,7 @@ def refusing(world: World, monkeypatch: pytest.MonkeyPatch, method: str, error: 
 
 
 @pytest.mark.parametrize("error", ["invalid_blocks", "msg_blocks_too_long", "msg_too_long"])
-def test_what_slack_does_not_take_in_blocks_is_said_in_words(
+def test_sends_the_text_alone_if_slack_rejects_the_blocks(
     world: World, monkeypatch: pytest.MonkeyPatch, error: str
 ) -> None:
     for method in ("chat_postMessage", "chat_update"):
@@ -225,9 +225,7 @@ def test_what_slack_does_not_take_in_blocks_is_said_in_words(
     assert world.runs.open_runs() == []
 
 
-def test_a_message_that_may_not_be_edited_any_more_is_posted_anew_when_it_comes_to_rest(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_posts_again_a_message_that_can_no_longer_be_edited(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     (run,) = world.start_runs(1)
     world.look()
     refusing(world, monkeypatch, "chat_update", "edit_window_closed")
@@ -240,9 +238,7 @@ def test_a_message_that_may_not_be_edited_any_more_is_posted_anew_when_it_comes_
     assert world.runs.open_runs() == []
 
 
-def test_what_was_surely_refused_is_not_looked_up_before_it_is_tried_again(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_does_not_look_up_a_post_that_slack_surely_rejected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     before = len(world.calls("conversations.history"))
     (run,) = world.start_runs(1)
     with monkeypatch.context() as meanwhile:
@@ -261,7 +257,7 @@ SHUT: dict[str, dict[str, bool]] = {
 
 @pytest.mark.parametrize("how", SHUT)
 @pytest.mark.parametrize("when", ["the first post", "a detail", "the end"])
-def test_shut_out_the_run_goes_on_and_its_asker_is_told(world: World, how: str, when: str) -> None:
+def test_notifies_the_requester_if_the_channel_takes_no_messages(world: World, how: str, when: str) -> None:
     (run,) = world.start_runs(1)
     if when != "the first post":
         world.look()
@@ -277,13 +273,13 @@ def test_shut_out_the_run_goes_on_and_its_asker_is_told(world: World, how: str, 
     world.look(10 * MINUTE)
     assert sum(DONE.summary in message for message in world.private) == 1
     assert len(world.private) <= 2
-    assert world.runs.open_runs() == [], "nothing is asked for ever"
+    assert world.runs.open_runs() == [], "the run is closed"
     assert len(world.calls()) - before <= 2 * (LONG + 10 * MINUTE) / 300
-    assert world.runs.event_log(run).events[-1].body == DONE, "the record keeps it"
+    assert world.runs.event_log(run).events[-1].body == DONE, "the outcome is stored"
 
 
 @pytest.mark.parametrize("how", SHUT)
-def test_let_in_again_the_message_becomes_true(world: World, how: str) -> None:
+def test_updates_the_message_when_the_channel_takes_messages_again(world: World, how: str) -> None:
     (run,) = world.start_runs(1)
     world.look()
     world.workspace.set_channel(OPS, **SHUT[how])
@@ -295,7 +291,7 @@ def test_let_in_again_the_message_becomes_true(world: World, how: str) -> None:
     assert "[in_progress] step 0" in post.plain_text
 
 
-def test_a_lost_reply_is_looked_up_although_the_bots_clock_is_almost_an_hour_ahead(world: World) -> None:
+def test_finds_a_post_although_the_clock_is_almost_an_hour_ahead(world: World) -> None:
     world.now = time.time() + 3500
     (run,) = world.start_runs(1)
     world.workspace.set_fault("drop_reply", method="chat.postMessage")
@@ -304,7 +300,7 @@ def test_a_lost_reply_is_looked_up_although_the_bots_clock_is_almost_an_hour_ahe
 
 
 @pytest.mark.parametrize("details", [0, 2])
-def test_a_message_that_somebody_deleted_comes_again_with_all_that_belongs_to_it(world: World, details: int) -> None:
+def test_posts_again_a_deleted_message_with_its_thread(world: World, details: int) -> None:
     (run,) = world.start_runs(1)
     world.tell(run, ThreadDetail("before", "x"))
     world.look()
@@ -321,8 +317,8 @@ def test_a_message_that_somebody_deleted_comes_again_with_all_that_belongs_to_it
 
 
 @pytest.mark.parametrize("clock", [3600.0, -3600.0])
-def test_a_clock_that_is_set_keeps_nothing_waiting(world: World, clock: float) -> None:
-    """A record whose job is not there is enqueued, whatever the time is called."""
+def test_enqueues_a_missing_job_although_the_clock_was_set(world: World, clock: float) -> None:
+    """A recorded run without a job is enqueued, whatever the clock says."""
     (run,) = world.start_runs(1)
     world.redis.delete(f"rq:job:{run}-1", f"run:{run}:events")
     world.now += clock
@@ -330,7 +326,7 @@ def test_a_clock_that_is_set_keeps_nothing_waiting(world: World, clock: float) -
     assert Job.exists(f"{run}-1", world.redis)
 
 
-def test_of_a_run_that_redis_has_lost_it_says_so_once(world: World) -> None:
+def test_publishes_once_that_redis_lost_a_run(world: World) -> None:
     visible_runs, unposted = world.start_runs(2)
     world.look()
     world.workspace.set_fault("server_error", method="chat.update")
@@ -344,7 +340,7 @@ def test_of_a_run_that_redis_has_lost_it_says_so_once(world: World) -> None:
     assert len(world.calls()) - before <= 3
 
 
-def test_a_reporter_that_begins_after_redis_was_wiped_finds_what_was_going_on_and_says_so_once(redis: Redis) -> None:
+def test_a_new_reconciler_marks_the_messages_of_lost_runs_once(redis: Redis) -> None:
     with run_fake_slack() as workspace:
         before = World(workspace, redis)
         before.now = time.time()
@@ -369,10 +365,10 @@ def test_a_reporter_that_begins_after_redis_was_wiped_finds_what_was_going_on_an
 
 
 @pytest.mark.parametrize("place", ["fleet_state", "events"])
-def test_a_redis_that_is_wiped_in_the_middle_of_a_look_doubles_no_message(
+def test_posts_no_second_message_when_redis_is_wiped_during_a_pass(
     world: World, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After the run's record was read, and before what was posted of it is."""
+    """Redis is wiped after the run record was read and before its posted fields are."""
     (run,) = world.start_runs(1)
     world.look()
     original = getattr(world.runs, place)

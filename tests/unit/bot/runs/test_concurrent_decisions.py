@@ -1,4 +1,4 @@
-"""However many answer at once, and in whatever order: as many yeses as it takes, of different people, and one end."""
+"""Test concurrent decisions: the required approvals, by different people, and one result, in any order."""
 
 import os
 import threading
@@ -31,84 +31,83 @@ WORDS, AFTER = st.sampled_from(["accept", "reject", "cancel", "again"]), st.samp
 CASES = 10_000 if "FIGURES" in os.environ else 150
 
 
-def at_once(works: Sequence[Callable[[], None]]) -> None:
-    """Each in a thread of its own, all held back until all are there."""
-    ready = threading.Barrier(len(works))
+def run_concurrently(actions: Sequence[Callable[[], None]]) -> None:
+    """Run each in its own thread, all starting at the same moment."""
+    ready = threading.Barrier(len(actions))
 
-    def begin(work: Callable[[], None]) -> None:
+    def begin(action: Callable[[], None]) -> None:
         ready.wait()
-        work()
+        action()
 
-    with ThreadPoolExecutor(len(works)) as pool:
-        list(pool.map(begin, works))
+    with ThreadPoolExecutor(len(actions)) as pool:
+        list(pool.map(begin, actions))
 
 
-def holds(bench: BotHarness, run: str, needed: int, accept_own: bool = False) -> None:
-    """What must be true of a question, whoever answered it and however."""
+def check_decisions(bench: BotHarness, run: str, needed: int, accept_own: bool = False) -> None:
+    """Check the rules that hold for every question, whatever the decisions on it."""
     record = bench.runs.record(run)
     assert record is not None
-    approvals = (*record.decisions, *record.partial_approvals)
-    yes = [decision.user for decision in approvals if decision.choice == "accept"]
-    no = [decision for decision in approvals if decision.choice != "accept"]
-    assert len(yes) == len(set(yes)) <= needed
-    assert accept_own or IDS["alice"] not in yes
-    assert len(no) <= 1
-    follows = [request for request in bench.enqueued_requests().values() if request.job == 2]
-    decided = (bool(no) and no[0].choice not in FINAL_CHOICES) or len(yes) == needed
-    assert len(follows) == decided
-    for request in follows:
-        approvers = [approval.user for approval in request.approvals]
-        assert isinstance(request.command, commands.Reject if no else commands.Accept)
-        assert len(approvers) == (1 if no else needed)
-    assert len(bench.decision_keys()) == len(approvals)
+    decisions = (*record.decisions, *record.partial_approvals)
+    approvers = [decision.user for decision in decisions if decision.choice == "accept"]
+    others = [decision for decision in decisions if decision.choice != "accept"]
+    assert len(approvers) == len(set(approvers)) <= needed
+    assert accept_own or IDS["alice"] not in approvers
+    assert len(others) <= 1
+    follow_ups = [request for request in bench.enqueued_requests().values() if request.job == 2]
+    decided = (bool(others) and others[0].choice not in FINAL_CHOICES) or len(approvers) == needed
+    assert len(follow_ups) == decided
+    for request in follow_ups:
+        assert isinstance(request.command, commands.Reject if others else commands.Accept)
+        assert len(request.approvals) == (1 if others else needed)
+    assert len(bench.decision_keys()) == len(decisions)
 
 
 @pytest.mark.parametrize("needed", [1, 2])
 @pytest.mark.parametrize("words", [("accept",), ("accept", "reject")])
-def test_fifty_at_once_are_one_decision(redis: Redis, needed: int, words: tuple[Word, ...]) -> None:
+def test_fifty_concurrent_clicks_make_one_decision(redis: Redis, needed: int, words: tuple[Word, ...]) -> None:
     for _ in range(10):
         redis.flushall()
         bench = BotHarness(redis, FILE)
         run = bench.create_run("pending", needed)
         clicks = [(who, word) for who in PEOPLE for word in words]
         fifty = [clicks[number % len(clicks)] for number in range(50)]
-        at_once([partial(bench.clicks, who, f"{run}:1", word) for who, word in fifty])
-        holds(bench, run, needed)
+        run_concurrently([partial(bench.clicks, who, f"{run}:1", word) for who, word in fifty])
+        check_decisions(bench, run, needed)
         decision_count = len(bench.decision_keys())
-        assert len(bench.enqueued_requests()) == 2, "all of them wanted it decided, so it is"
-        assert len(bench.replies) == 50 - decision_count, "whoever did not decide is told"
+        assert len(bench.enqueued_requests()) == 2, "the question is decided"
+        assert len(bench.replies) == 50 - decision_count, "everyone else gets a reply"
 
 
-def test_fifty_of_one_person_are_one_yes_of_two(redis: Redis) -> None:
+def test_fifty_clicks_of_one_person_count_as_one_approval(redis: Redis) -> None:
     bench = BotHarness(redis, FILE)
     run = bench.create_run("pending", 2)
-    at_once([lambda: bench.clicks("bob", f"{run}:1", "accept")] * 50)
+    run_concurrently([lambda: bench.clicks("bob", f"{run}:1", "accept")] * 50)
     assert len(bench.decision_keys()) == 1
-    assert len(bench.enqueued_requests()) == 1, "nothing follows yet"
+    assert len(bench.enqueued_requests()) == 1, "no job follows yet"
     assert {message.text for message in bench.replies} == {
-        f"You said yes to run {run} already; it takes somebody else as well."
+        f"You already approved run `{run}`. It needs another approval from someone else."
     }
 
 
-def test_fifty_deliveries_of_one_command_are_one_run(redis: Redis) -> None:
+def test_fifty_deliveries_of_one_command_start_one_run(redis: Redis) -> None:
     bench = BotHarness(redis, FILE)
-    at_once([lambda: bench.types("alice", "migrate kaditz", delivery="the same")] * 50)
+    run_concurrently([lambda: bench.types("alice", "migrate kaditz", delivery="the same")] * 50)
     assert len(bench.enqueued_requests()) == 1
 
 
 @pytest.mark.figures
 @pytest.mark.timeout(900 if "FIGURES" in os.environ else 120)
-def test_in_any_order_never_too_few_never_the_same_twice_never_too_late(redis: Redis) -> None:
-    run_ends = []
+def test_never_accepts_with_too_few_or_repeated_or_late_approvals_in_any_order(redis: Redis) -> None:
+    cases = []
 
     @settings(max_examples=CASES, deadline=None)
     @given(st.lists(st.tuples(st.sampled_from(PEOPLE), WORDS), max_size=8), st.integers(1, 3), st.booleans(), AFTER)
     def answer_all(words: list[tuple[str, Word]], needed: int, accept_own: bool, after: float) -> None:
         _check_answers(redis, words, needed, accept_own, after)
-        run_ends.append(words)
+        cases.append(words)
 
     answer_all()
-    record_figure("wrong accepts, of cases in any order", f"0 of {len(run_ends)}")
+    record_figure("wrong accepts, of cases in any order", f"0 of {len(cases)}")
 
 
 def _check_answers(redis: Redis, words: list[tuple[str, Word]], needed: int, accept_own: bool, after: float) -> None:
@@ -120,10 +119,10 @@ def _check_answers(redis: Redis, words: list[tuple[str, Word]], needed: int, acc
         bench.clicks(who, f"{run}:1", word)
     record = bench.runs.record(run)
     assert record is not None
-    approvals = (*record.decisions, *record.partial_approvals)
+    decisions = (*record.decisions, *record.partial_approvals)
     late = after > 1800
-    assert not (late and any(decision.choice == "accept" for decision in approvals))
-    assert late or not any(decision.choice == "again" for decision in approvals)
-    if not any(decision.choice == "again" for decision in approvals):
-        holds(bench, run, needed, accept_own)
-    assert len(bench.replies) + len(approvals) == len(words), "each click is a decision, or is answered"
+    assert not (late and any(decision.choice == "accept" for decision in decisions))
+    assert late or not any(decision.choice == "again" for decision in decisions)
+    if not any(decision.choice == "again" for decision in decisions):
+        check_decisions(bench, run, needed, accept_own)
+    assert len(bench.replies) + len(decisions) == len(words), "each click is a decision or gets a reply"

@@ -1,6 +1,6 @@
-"""What a newer Imker signed and this one does not understand is skipped and logged once: it ends and hides nothing.
+"""Test a downgrade: values that a newer version signed are skipped and logged once, and hide nothing else.
 
-A newer version has verdicts, holds and commands that this one does not know; a downgrade leaves them in Redis.
+A newer version has choices, holds, and commands that this one does not know, and leaves them in Redis.
 """
 
 import json
@@ -24,51 +24,51 @@ from tests.unit.bot.runs.test_tampering import FILE, World
 
 @pytest.fixture
 def world(redis: Redis) -> World:
-    ignored_values.log_other_version.cache_clear()  # each run of these tests has the same ID
+    ignored_values.log_other_version.cache_clear()  # the run IDs repeat from test to test
     return World(redis, FILE)
 
 
-def newer(world: World, place: str, **changed: Any) -> None:
-    """What is signed there, as a newer version would have written it."""
+def rewrite_as_newer(world: World, place: str, **changed: Any) -> None:
+    """Change fields of the signed value at `place`, as a newer version would have written it."""
     text = signing.open_signed(KEY, place, world.redis.get(place))
     assert text is not None
     world.redis.set(place, signing.sign_for(KEY, place, json.dumps({**json.loads(text), **changed})))
 
 
-def test_a_newer_delivery_ends_no_bot_and_keeps_none_waiting(world: World) -> None:
+def test_skips_a_newer_delivery_and_handles_the_others(world: World) -> None:
     slack = Slack()
     inbox = Inbox(world.redis, KEY, lambda: world.timestamp.unix)
     bot = DeliveryReceiver(world.handler, inbox, slack, RateLimiter(1000))  # type: ignore[arg-type]
     for name in ("trigger.1", "trigger.2", "trigger.3"):
         inbox.add(Delivery("command", name, ASKED.user, OPS, "help", "", world.timestamp.unix))
-    newer(world, f"{INBOX_KEY}:trigger.1", choice="postpone")
+    rewrite_as_newer(world, f"{INBOX_KEY}:trigger.1", choice="postpone")
     world.advance_clock(ABANDONED_AFTER + 1)
     with capture_logs() as logs:
         bot.recover_abandoned()
         bot.recover_abandoned()
     assert len(slack.replies) == 2
     assert [line["place"] for line in logs if line["log_level"] == "warning"] == [f"{INBOX_KEY}:trigger.1"]
-    assert world.redis.exists(f"{INBOX_KEY}:trigger.1"), "it is left for the newer version"
+    assert world.redis.exists(f"{INBOX_KEY}:trigger.1"), "it stays in Redis for the newer version"
 
 
 NEWER = {
     "a record's command": ("bot:run:{run}", {"command": {"type": "teleport", "host": "kaditz"}}),
-    "a record without what was asked": ("bot:run:{run}", {"requested_at": None}),
-    "a decision's verdict": ("bot:run:{run}:decision:1", {"choice": "postpone"}),
+    "a record without its time": ("bot:run:{run}", {"requested_at": None}),
+    "a decision's choice": ("bot:run:{run}:decision:1", {"choice": "postpone"}),
 }
 
 
 @pytest.mark.parametrize(("place", "changed"), NEWER.values(), ids=NEWER)
-def test_a_newer_run_hides_no_other(world: World, place: str, changed: dict[str, Any]) -> None:
+def test_skips_a_newer_run_and_shows_the_others(world: World, place: str, changed: dict[str, Any]) -> None:
     other, run = world.create_run("running"), world.create_run("warned")
     world.clicks("alice", f"{run}:1", "continue")
-    newer(world, place.format(run=run), **changed)
+    rewrite_as_newer(world, place.format(run=run), **changed)
     world.runs.posted_messages.delete(other)
     with capture_logs() as logs:
         world.look()
         world.look()
     assert world.channel.posts[other]
-    assert run in world.runs.open_runs(), "it is left for the newer version"
+    assert run in world.runs.open_runs(), "it stays in Redis for the newer version"
     places = [line["place"] for line in logs if line.get("place")]
     assert places == [place.format(run=run)]
     assert not [line for line in logs if line["log_level"] == "error"]
@@ -84,7 +84,7 @@ def test_a_newer_run_hides_no_other(world: World, place: str, changed: dict[str,
     assert "Migrate kaditz" in world.channel.private[-1]
 
 
-def test_a_newer_hold_is_no_word_and_the_one_before_it_counts(world: World) -> None:
+def test_skips_a_newer_hold_and_uses_the_one_before_it(world: World) -> None:
     run, at = world.starts(), world.timestamp.unix
     world.runs.hold(run, Hold("pause", IDS["alice"], at + 5.0))
     text = json.dumps({"action": "postpone", "user": IDS["alice"], "requested_at": at + 10.0})
@@ -97,7 +97,7 @@ def test_a_newer_hold_is_no_word_and_the_one_before_it_counts(world: World) -> N
     assert list(world.enqueued_requests()) == [f"{run}-1"]
 
 
-def test_fields_that_a_newer_version_added_are_no_trouble(world: World) -> None:
+def test_ignores_fields_that_a_newer_version_added(world: World) -> None:
     run = world.create_run("warned")
-    newer(world, f"bot:run:{run}", mood="good")
+    rewrite_as_newer(world, f"bot:run:{run}", mood="good")
     assert world.runs.record(run)

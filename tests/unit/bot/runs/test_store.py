@@ -1,4 +1,4 @@
-"""What the bot keeps in Redis is its own: what others write there is no command, and no decision."""
+"""Test that values which others write to Redis are no runs, decisions, or holds."""
 
 import pytest
 from redis import Redis
@@ -22,19 +22,19 @@ def bench(redis: Redis) -> BotHarness:
     return BotHarness(redis, FILE)
 
 
-def mallorys(redis: Redis) -> RunStore:
-    """Who knows all of the code, and the key not."""
+def store_with_other_key(redis: Redis) -> RunStore:
+    """Return the store of an attacker who has the code but not the key."""
     return RunStore(redis, lambda: 0.0, SigningKey("x" * 64))
 
 
-def test_a_run_that_somebody_wrote_into_redis_is_none(bench: BotHarness) -> None:
-    mallorys(bench.redis).start(RECORD)
+def test_ignores_a_run_signed_with_another_key(bench: BotHarness) -> None:
+    store_with_other_key(bench.redis).start(RECORD)
     assert bench.runs.record("evilevil") is None
     assert bench.runs.recent(10) == []
-    assert bench.redis.sismember(OPEN_RUNS_KEY, "evilevil"), "the reconciler will see it, and let it go"
+    assert bench.redis.sismember(OPEN_RUNS_KEY, "evilevil"), "the reconciler will drop it"
 
 
-def test_nor_is_one_that_was_copied_to_another_name(bench: BotHarness) -> None:
+def test_ignores_a_run_copied_to_another_id(bench: BotHarness) -> None:
     run = bench.create_run("pending")
     bench.redis.copy(f"bot:run:{run}", "bot:run:evilevil")
     assert bench.runs.record(run) is not None
@@ -44,12 +44,12 @@ def test_nor_is_one_that_was_copied_to_another_name(bench: BotHarness) -> None:
 @pytest.mark.parametrize(
     "stored", [b"", b"{}", b"\xff", b" ", signing.sign_for(SigningKey("x" * 64), "bot:run:evilevil", "{}").encode()]
 )
-def test_nor_anything_else_that_stands_there(bench: BotHarness, stored: bytes) -> None:
+def test_ignores_an_invalid_record(bench: BotHarness, stored: bytes) -> None:
     bench.redis.set("bot:run:evilevil", stored)
     assert bench.runs.record("evilevil") is None
 
 
-def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: BotHarness) -> None:
+def test_rejects_a_forged_decision_and_enqueues_nothing(bench: BotHarness) -> None:
     run = bench.create_run("pending")
     record = bench.runs.record(run)
     assert record is not None
@@ -68,14 +68,14 @@ def test_a_decision_that_somebody_wrote_is_none_and_nothing_follows(bench: BotHa
     assert list(bench.enqueued_requests()) == [f"{run}-1"]
 
 
-def test_of_several_words_on_a_run_the_last_one_said_counts_however_late_the_others_come(bench: BotHarness) -> None:
+def test_the_latest_requested_hold_counts_in_any_order_of_arrival(bench: BotHarness) -> None:
     run, pause, resume = bench.create_run("running"), Hold("pause", "U01ALICE", 10.0), Hold("resume", "U01ALICE", 20.0)
-    for action in (pause, resume, pause):  # the third time it is one that a dead bot had not struck off
+    for action in (pause, resume, pause):  # the third one was left by a crashed bot
         bench.runs.hold(run, action)
     assert bench.runs.current_hold(run) == resume
 
 
-def test_a_decision_whose_bot_died_before_it_was_recorded_is_recorded_by_the_next(
+def test_audits_a_decision_once_after_a_bot_crashed_before_the_entry(
     bench: BotHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = bench.create_run("pending")
@@ -90,27 +90,27 @@ def test_a_decision_whose_bot_died_before_it_was_recorded_is_recorded_by_the_nex
 
 
 @pytest.mark.parametrize(
-    ("first", "then", "holds"),
+    ("first", "then", "expected"),
     [
         (0.0, 5.0, "cancel"),
-        (5.0, 0.0, "resume"),  # delivered late: it was said before
-        (3600.0, 5.0, "cancel"),  # the clock was an hour ahead when somebody said the first
+        (5.0, 0.0, "resume"),  # delivered late: requested first
+        (3600.0, 5.0, "cancel"),  # the clock was an hour ahead at the first request
         (-3600.0, 5.0, "cancel"),
     ],
 )
-def test_the_newest_word_counts_whatever_the_clock_was_set_to(
-    bench: BotHarness, first: float, then: float, holds: str
+def test_the_latest_hold_counts_after_a_clock_change(
+    bench: BotHarness, first: float, then: float, expected: str
 ) -> None:
     run = bench.create_run("running")
     bench.runs.hold(run, Hold("resume", "U01ALICE", 1_795_440_000.0 + first))
     bench.runs.hold(run, Hold("cancel", "U01ALICE", 1_795_440_000.0 + then))
     hold = bench.runs.current_hold(run)
     assert hold
-    assert hold.action == holds
+    assert hold.action == expected
 
 
 @pytest.mark.parametrize("command", ["pause {run}", "pause"])
-def test_a_pause_whose_bot_died_over_it_is_answered_as_done_by_the_next(bench: BotHarness, command: str) -> None:
+def test_confirms_and_audits_a_pause_once_after_a_bot_crashed(bench: BotHarness, command: str) -> None:
     run = bench.create_run("running")
     for _ in range(2):
         bench.types("alice", command.format(run=run), delivery="trigger.1")
@@ -120,8 +120,8 @@ def test_a_pause_whose_bot_died_over_it_is_answered_as_done_by_the_next(bench: B
     assert [fact.kind for fact in bench.audit_facts() if fact.kind == "held"] == ["held"]
 
 
-def test_the_list_of_the_last_runs_is_as_long_as_they_are_kept(bench: BotHarness) -> None:
-    """A Redis that forgets nothing would fill up."""
+def test_drops_runs_older_than_the_retention_from_the_recent_runs(bench: BotHarness) -> None:
+    """Without this, Redis would fill up."""
     bench.types("alice", "migrate kaditz")
     bench.advance_clock(RETENTION + 1)
     bench.types("alice", "migrate tondi")

@@ -1,6 +1,6 @@
-"""Who can write anything into Redis, and has no key, has nothing signed by it, and mutes nobody with it.
+"""Test that someone who can write to Redis but has no key cannot start jobs, decide, or suppress messages.
 
-The real Desk, Runs and Reconciler; what the reconciler says of each run is kept by a Slack that takes everything.
+Uses the real command handler, run store, and reconciler, with a fake Slack that accepts everything.
 """
 
 import json
@@ -51,7 +51,7 @@ ANOTHER = DecisionRequested(
 
 
 class Slack:
-    """`posted`: the texts of each run's message, in order."""
+    """Fake Slack. `posts`: the texts of each run's message, in order."""
 
     def __init__(self) -> None:
         self.posts: dict[str, list[str]] = {}
@@ -108,7 +108,7 @@ def unsigned(world: World, run: str) -> None:
 
 
 FORGERIES: dict[str, Callable[[World, str], None]] = {
-    "without a seal": unsigned,
+    "unsigned": unsigned,
     "with another key": lambda world, run: world.forges(run, EVIL, number=2),
     "from another run's stream": lambda world, run: world.redis.xadd(
         version.events_key(run),
@@ -118,7 +118,7 @@ FORGERIES: dict[str, Callable[[World, str], None]] = {
 
 
 @pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
-def test_a_plan_that_no_job_told_moves_no_host(world: World, forge: Callable[[World, str], None]) -> None:
+def test_a_forged_plan_migrates_no_host(world: World, forge: Callable[[World, str], None]) -> None:
     run = world.starts()
     forge(world, run)
     world.look()
@@ -128,8 +128,8 @@ def test_a_plan_that_no_job_told_moves_no_host(world: World, forge: Callable[[Wo
     assert commands == [Migrate("kaditz", "worker")]
 
 
-def test_two_keys_are_told_as_what_they_are(world: World) -> None:
-    """RQ workers with another key refuse the job, and can say so to nobody."""
+def test_reports_rq_workers_with_another_key(world: World) -> None:
+    """RQ workers with another key reject the job, and their events are hidden."""
     world.types("alice", "migrate kaditz")
     (name,) = world.enqueued_requests()
     run = name.removesuffix("-1")
@@ -143,8 +143,8 @@ def test_two_keys_are_told_as_what_they_are(world: World) -> None:
     assert "The RQ worker stopped" not in rendered
 
 
-def test_what_a_job_told_does(world: World) -> None:
-    """The same events, sealed: these tests can fail."""
+def test_a_signed_plan_migrates_hosts(world: World) -> None:
+    """Check that the forged plan would migrate hosts if it were signed."""
     run = world.starts()
     world.forges(run, EVIL, KEY, 2)
     world.look()
@@ -152,8 +152,8 @@ def test_what_a_job_told_does(world: World) -> None:
 
 
 @pytest.mark.parametrize("days", [8, 20])
-def test_a_fleet_that_is_over_is_not_revived(world: World, days: int) -> None:
-    """Though its hosts' runs, which the bot's own Redis user may delete, are forgotten."""
+def test_reopening_a_finished_fleet_starts_no_host(world: World, days: int) -> None:
+    """Check this even after the runs of its hosts were deleted from Redis."""
     run = world.starts()
     world.look()
     world.runs.close(run)
@@ -170,7 +170,7 @@ def test_a_fleet_that_is_over_is_not_revived(world: World, days: int) -> None:
     assert run not in world.runs.open_runs()
 
 
-def test_an_acceptance_stays_with_the_node_that_was_shown(world: World) -> None:
+def test_a_forged_question_does_not_change_the_accepted_node(world: World) -> None:
     run = world.create_run("pending")
     world.clicks("bob", f"{run}:1", "accept")
     world.redis.delete(f"rq:job:{run}-2")
@@ -180,11 +180,11 @@ def test_an_acceptance_stays_with_the_node_that_was_shown(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "says"),
+    ("key", "expected"),
     [(MALLORYS, "This run's outcome cannot be read"), (KEY, "the job didn't start within 24 hours")],
-    ids=["forged", "told, with another digest"],
+    ids=["forged", "signed, with another fingerprint"],
 )
-def test_nothing_follows_from_an_answer_whose_question_is_gone(world: World, key: SigningKey, says: str) -> None:
+def test_enqueues_no_job_for_a_decision_whose_question_is_gone(world: World, key: SigningKey, expected: str) -> None:
     run = world.create_run("pending")
     world.clicks("bob", f"{run}:1", "accept")
     world.redis.delete(f"rq:job:{run}-2", version.events_key(run))
@@ -194,12 +194,12 @@ def test_nothing_follows_from_an_answer_whose_question_is_gone(world: World, key
     other = world.create_run("running")
     world.runs.posted_messages.delete(other)
     world.look()
-    assert world.channel.posts[other], "the other runs are told"
+    assert world.channel.posts[other], "the other runs are shown"
     world.look(DAY)
-    assert says in world.channel.posts[TS][-1]
+    assert expected in world.channel.posts[TS][-1]
 
 
-def test_a_record_that_is_put_back_starts_nothing(world: World) -> None:
+def test_restoring_an_old_record_starts_nothing(world: World) -> None:
     world.types("alice", "migrate kaditz")
     (key,) = (key for key in world.redis.keys("bot:run:*") if key.count(b":") == 2)
     run, stored = key.decode().rpartition(":")[2], world.redis.get(key)
@@ -213,7 +213,7 @@ def test_a_record_that_is_put_back_starts_nothing(world: World) -> None:
     assert world.runs.open_runs() == []
 
 
-def test_a_job_that_is_made_late_ends_no_later(world: World) -> None:
+def test_a_job_that_is_enqueued_again_expires_at_the_same_time(world: World) -> None:
     world.types("alice", "migrate kaditz")
     (name,) = world.enqueued_requests()
     requested_at = world.timestamp.unix
@@ -222,7 +222,7 @@ def test_a_job_that_is_made_late_ends_no_later(world: World) -> None:
     assert world.enqueued_requests()[name].expires_at == pytest.approx(requested_at + DAY, abs=1)
 
 
-def test_a_word_that_is_put_back_into_the_inbox_is_no_command(world: World) -> None:
+def test_restoring_an_old_delivery_runs_no_command(world: World) -> None:
     inbox = Inbox(world.redis, KEY, lambda: world.timestamp.unix)
     delivery = Delivery("command", "trigger.1", IDS["alice"], OPS, "migrate kaditz", "", world.timestamp.unix)
     inbox.add(delivery)
@@ -235,10 +235,10 @@ def test_a_word_that_is_put_back_into_the_inbox_is_no_command(world: World) -> N
 
 # --- holds ------------------------------------------------------------------------------------------------------------
 
-WORD = '{"action":"resume","user":"U01ALICE","requested_at":1.0}'
+HOLD_TEXT = '{"action":"resume","user":"U01ALICE","requested_at":1.0}'
 HOLDS: dict[str, Callable[[World, str], dict[Any, float]]] = {
     "garbage": lambda world, run: {b"\xff": 1e12},
-    "a word without a seal": lambda world, run: {WORD: 1e12},
+    "an unsigned hold": lambda world, run: {HOLD_TEXT: 1e12},
     "with another key": lambda world, run: {
         signed.sign_hold(run, Hold("resume", "U01ALICE", 1.0), 1e12, MALLORYS): 1e12
     },
@@ -249,7 +249,7 @@ HOLDS: dict[str, Callable[[World, str], dict[Any, float]]] = {
 
 
 @pytest.mark.parametrize("forge", HOLDS.values(), ids=HOLDS)
-def test_a_hold_that_nobody_said_is_none(world: World, forge: Callable[[World, str], dict[Any, float]]) -> None:
+def test_ignores_forged_holds(world: World, forge: Callable[[World, str], dict[Any, float]]) -> None:
     run, at = world.starts(), world.timestamp.unix
     for what, after in (("resume", 5.0), ("pause", 10.0)):
         world.runs.hold(run, Hold(what, "U01ALICE", at + after))  # type: ignore[arg-type]
@@ -261,13 +261,13 @@ def test_a_hold_that_nobody_said_is_none(world: World, forge: Callable[[World, s
     assert list(world.enqueued_requests()) == [f"{run}-1"]
     world.runs.hold(run, Hold("resume", "U01ALICE", at + 20.0))
     world.look()
-    assert len(world.enqueued_requests()) == 2, "what somebody says after it counts"
+    assert len(world.enqueued_requests()) == 2, "a later real hold counts"
 
 
-# --- what cannot be read ----------------------------------------------------------------------------------------------
+# --- unreadable values ----------------------------------------------------------------------------------------------
 
 
-def sabotaged(key: str, stored: Any) -> Callable[[World, str], Any]:
+def overwrite(key: str, stored: Any) -> Callable[[World, str], Any]:
     def sabotage(world: World, run: str) -> None:
         world.redis.delete(key.format(run=run))
         world.redis.set(key.format(run=run), stored)
@@ -276,20 +276,20 @@ def sabotaged(key: str, stored: Any) -> Callable[[World, str], Any]:
 
 
 SABOTAGE: dict[str, Callable[[World, str], Any]] = {
-    "a hold of another type": sabotaged("run:{run}:hold", "x"),
-    "events of another type": sabotaged("run:{run}:events", "x"),
+    "a hold of another type": overwrite("run:{run}:hold", "x"),
+    "events of another type": overwrite("run:{run}:events", "x"),
     "a record of another type": lambda world, run: world.redis.rename("bot:open", f"bot:run:{run}"),
-    "a decision": sabotaged("bot:run:{run}:decision:1", "x"),
+    "a decision": overwrite("bot:run:{run}:decision:1", "x"),
     "what was posted": lambda world, run: world.redis.hset(f"bot:run:{run}:posted", b"\xff", b"\xff"),
-    "what was posted, of another type": sabotaged("bot:run:{run}:posted", "x"),
-    "what was witnessed": lambda world, run: world.redis.hset("audit:posted", b"\xff", b"\xff"),
-    "the record's head": lambda world, run: world.redis.hset("audit:head", mapping={"seq": "x"}),
+    "what was posted, of another type": overwrite("bot:run:{run}:posted", "x"),
+    "the checkpoint state": lambda world, run: world.redis.hset("audit:posted", b"\xff", b"\xff"),
+    "the audit log's head": lambda world, run: world.redis.hset("audit:head", mapping={"seq": "x"}),
     "an open run's name": lambda world, run: world.redis.sadd("bot:open", b"\xff"),
-    "the inventory": sabotaged("imker:inventory", "garbage"),
-    "an inventory of numbers": sabotaged("imker:inventory", "[1, 2]"),
-    "a job": sabotaged("rq:job:{run}-1", "x"),
-    "a time without end": lambda world, run: world.forges(run, NodeTable("x", 1e300, ()), KEY),
-    "a time that is none": lambda world, run: world.redis.xadd(
+    "the inventory": overwrite("imker:inventory", "garbage"),
+    "an inventory of numbers": overwrite("imker:inventory", "[1, 2]"),
+    "a job": overwrite("rq:job:{run}-1", "x"),
+    "a time beyond the limit": lambda world, run: world.forges(run, NodeTable("x", 1e300, ()), KEY),
+    "an infinite time": lambda world, run: world.redis.xadd(
         version.events_key(run), streams.signed_entry(run, json.dumps(TIMELESS), KEY)  # type: ignore[arg-type]
     ),
 }  # fmt: skip
@@ -304,7 +304,7 @@ TIMELESS = {
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGE.values(), ids=SABOTAGE)
-def test_what_cannot_be_read_is_one_runs_trouble(world: World, sabotage: Callable[[World, str], Any]) -> None:
+def test_an_unreadable_value_affects_one_run_only(world: World, sabotage: Callable[[World, str], Any]) -> None:
     run = world.create_run("fleet")
     sabotage(world, run)
     others = [world.create_run("running"), world.create_run("warned")]
@@ -316,7 +316,9 @@ def test_what_cannot_be_read_is_one_runs_trouble(world: World, sabotage: Callabl
 
 @pytest.mark.parametrize("command", ["status", "help", "pause", "migrate tondi", "accept j8xsy2yb"])
 @pytest.mark.parametrize("sabotage", SABOTAGE.values(), ids=SABOTAGE)
-def test_and_nobody_is_met_with_silence(world: World, sabotage: Callable[[World, str], Any], command: str) -> None:
+def test_every_command_gets_a_reply_or_a_job_despite_unreadable_values(
+    world: World, sabotage: Callable[[World, str], Any], command: str
+) -> None:
     sabotage(world, world.create_run("pending"))
     bot = DeliveryReceiver(
         world.handler, Inbox(world.redis, KEY, lambda: world.timestamp.unix), world.channel, RateLimiter(1000)
@@ -329,4 +331,4 @@ def test_and_nobody_is_met_with_silence(world: World, sabotage: Callable[[World,
     assert world.channel.private or began or decided
     world.advance_clock(ABANDONED_AFTER + 1)
     bot.recover_abandoned()
-    assert not world.redis.exists("bot:inbox"), "what breaks once would break again"
+    assert not world.redis.exists("bot:inbox"), "a delivery that fails once would fail again"

@@ -1,4 +1,4 @@
-"""A response_url is posted to only where it is Slack's."""
+"""The bot posts to a response_url only if it belongs to Slack."""
 
 from dataclasses import replace
 
@@ -42,17 +42,17 @@ BAD = [
 
 
 @pytest.mark.parametrize(("url", "api_url"), GOOD)
-def test_slacks_own_is_accepted(url: str, api_url: str) -> None:
+def test_accepts_urls_of_slack(url: str, api_url: str) -> None:
     assert accepted_url(url, api_url) == url
 
 
 @pytest.mark.parametrize(("url", "api_url"), BAD)
-def test_any_other_is_not(url: str, api_url: str) -> None:
+def test_rejects_other_urls(url: str, api_url: str) -> None:
     assert accepted_url(url, api_url) == ""
 
 
-def test_one_of_another_host_is_not_even_kept(redis: Redis) -> None:
-    """The answer comes all the same, by Slack's API."""
+def test_does_not_store_a_url_of_another_host(redis: Redis) -> None:
+    """The reply is sent through Slack's API instead."""
     bench, slack = BotHarness(redis, ALL), Slack()
     bot = DeliveryReceiver(bench.handler, Inbox(redis, KEY, lambda: ASKED.received_at), slack, RateLimiter(1000))  # type: ignore[arg-type]
     bot.receive(replace(ASKED, response_url="http://127.0.0.1:9/internal"), lambda: None)  # type: ignore[arg-type]

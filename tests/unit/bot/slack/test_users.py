@@ -1,4 +1,4 @@
-"""Whom Slack does not know is a stranger; when Slack itself has trouble nobody is let in, and nobody called one."""
+"""A user whom Slack does not know is external. If the lookup fails, the user is refused for that reason."""
 
 from http.client import IncompleteRead
 from typing import Any
@@ -17,7 +17,7 @@ OPEN = Rights(read=("*",))
 
 
 class Slack:
-    """Answers with the next of its answers; the last one stays."""
+    """A Slack client that returns its answers in order, and repeats the last one."""
 
     def __init__(self, *answers: Exception | dict[str, Any]) -> None:
         self._answers = list(answers)
@@ -34,7 +34,7 @@ def slack_error(error: str) -> SlackApiError:
 
 
 def actor_kind(people: UserDirectory, *, fresh: bool = False) -> str:
-    """Why somebody may not, "" when they may."""
+    """Return the reason of the refusal, "" if the user is allowed."""
     answer = authorize(OPEN, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=fresh), Permission("nodes"), OPS)
     return answer.reason if isinstance(answer, Denied) else ""
 
@@ -42,34 +42,34 @@ def actor_kind(people: UserDirectory, *, fresh: bool = False) -> str:
 @pytest.mark.parametrize(
     ("answer", "says"),
     [
-        (slack_error("user_not_found"), "people of other workspaces may not use it"),
-        (slack_error("user_not_visible"), "people of other workspaces may not use it"),
-        (slack_error("ratelimited"), "Slack does not tell who you are just now"),
-        (slack_error("internal_error"), "Slack does not tell who you are just now"),
-        (slack_error("missing_scope"), "Slack does not tell who you are just now"),
-        (SlackRequestError("no"), "Slack does not tell who you are just now"),
-        (URLError("refused"), "Slack does not tell who you are just now"),
-        (TimeoutError(), "Slack does not tell who you are just now"),
-        (IncompleteRead(b"{"), "Slack does not tell who you are just now"),
-        ({"team_id": "T02OTHER"}, "people of other workspaces may not use it"),
+        (slack_error("user_not_found"), "users of other workspaces can't use Imker"),
+        (slack_error("user_not_visible"), "users of other workspaces can't use Imker"),
+        (slack_error("ratelimited"), "Slack didn't return your profile"),
+        (slack_error("internal_error"), "Slack didn't return your profile"),
+        (slack_error("missing_scope"), "Slack didn't return your profile"),
+        (SlackRequestError("no"), "Slack didn't return your profile"),
+        (URLError("refused"), "Slack didn't return your profile"),
+        (TimeoutError(), "Slack didn't return your profile"),
+        (IncompleteRead(b"{"), "Slack didn't return your profile"),
+        ({"team_id": "T02OTHER"}, "users of other workspaces can't use Imker"),
         ({}, ""),
     ],
 )
 @pytest.mark.parametrize("fresh", [True, False])
-def test_who_is_refused_hears_why(answer: Exception | dict[str, Any], says: str, fresh: bool) -> None:
+def test_names_the_reason_of_a_refusal(answer: Exception | dict[str, Any], says: str, fresh: bool) -> None:
     reason = actor_kind(UserDirectory(Slack(answer), ()), fresh=fresh)  # type: ignore[arg-type]
     assert says in reason
     assert bool(reason) is bool(says)
 
 
-def test_to_try_again_helps_at_once() -> None:
+def test_a_failed_lookup_is_not_cached() -> None:
     people = UserDirectory(Slack(slack_error("ratelimited"), {}), ())  # type: ignore[arg-type]
-    assert "try again" in actor_kind(people)
+    assert "Try again" in actor_kind(people)
     assert actor_kind(people) == ""
 
 
-def test_a_group_that_could_not_be_read_is_asked_for_anew() -> None:
-    """What is kept is what Slack said; a group that it did not tell of is not kept as one nobody is in."""
+def test_a_failed_group_lookup_is_not_cached() -> None:
+    """A group that Slack did not return must not be cached as an empty group."""
 
     class Groups(Slack):
         def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_a_group_that_could_not_be_read_is_asked_for_anew() -> None:
     rights = Rights(read=("S01OPS",))
     denied = authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS)
     assert isinstance(denied, Denied)
-    assert "Slack does not tell now" in denied.reason
+    assert "Slack didn't return the members" in denied.reason
     groups.append([ALICE])
     assert isinstance(
         authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS), Allowed

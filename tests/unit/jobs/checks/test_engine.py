@@ -1,4 +1,4 @@
-"""The named checks on the Engine: its version against what is installed, its options, and the way to it."""
+"""Test the checks on the Engine: its version, its options, and its API."""
 
 from dataclasses import replace
 
@@ -66,14 +66,14 @@ API: list[tuple[HostFacts, Level, str]] = [
 
 
 @pytest.mark.parametrize(("now", "level", "says"), API)
-def test_an_engine_that_could_not_be_seen_to_come_back_is_not_touched(now: HostFacts, level: Level, says: str) -> None:
+def test_blocks_if_the_restart_could_not_be_verified(now: HostFacts, level: Level, says: str) -> None:
     finding = find_finding(plan_host(now), "Engine API")
     assert (finding.level, says in finding.text) == (level, True), finding
     assert bool(finding.hint) is (level != "pass")
 
 
-def test_options_that_an_upgrade_has_taken_and_that_are_put_back_count() -> None:
-    """A job was killed between the two: the file is the maintainer's, the copy has the options."""
+def test_counts_options_that_will_be_restored() -> None:
+    """A job was killed after the upgrade: the file is the maintainer's, and the backup has the options."""
     default = "/etc/default/docker"
     files = {UNIT: "[Service]\nExecStart=/usr/bin/dockerd $DOCKER_OPTS\n", default: "#DOCKER_OPTS=\n"}
     saved = {default: f'DOCKER_OPTS="{TCP}"\n'}
@@ -99,7 +99,7 @@ ENVIRONMENT = "[Service]\nEnvironmentFile=-/etc/default/docker\nExecStart=/usr/b
         ({UNIT: STARTS + TCP, DROP_INS[1]: "[Service]\nLimitNOFILE=9\n"}, []),
     ],
 )
-def test_options_that_nobody_reads_are_shown_with_their_place(files: dict[str, str], says: list[str]) -> None:
+def test_shows_unused_options_with_their_file(files: dict[str, str], says: list[str]) -> None:
     unit = UnitFacts(UNIT, tuple(path for path in DROP_INS if path in files), ("-/etc/default/docker",))
     findings = plan_host(replace(host(), options=OptionFiles(unit, files))).findings
     unreadable = [finding for finding in findings if finding.check == "options without a reader"]
@@ -109,7 +109,7 @@ def test_options_that_nobody_reads_are_shown_with_their_place(files: dict[str, s
     assert all(finding.hint for finding in unreadable) is bool(says), "what has a hint is shown"
 
 
-def test_what_live_restore_means_is_shown() -> None:
+def test_explains_the_removal_of_live_restore() -> None:
     finding = find_finding(plan_host(host(f"{TCP} --live-restore")), "live-restore")
     assert (finding.level, finding.hint) == ("pass", "Drain the node before you restart its Engine.")
     assert "containers stop with the Engine" in finding.text
@@ -117,7 +117,7 @@ def test_what_live_restore_means_is_shown() -> None:
 
 
 VERSIONS: list[tuple[str, tuple[str, ...], tuple[str, ...], str | None, str, Level]] = [
-    # installed, candidates, older, wanted, target, level
+    # installed, candidates, downgrades, configured version, target version, level
     ("20.10.24", ("26.1.5", "20.10.24"), (), None, "26.1.5", "pass"),
     ("26.1.5", ("26.1.5", "20.10.24"), ("20.10.24",), None, "26.1.5", "pass"),
     ("27.5.1", ("26.1.5",), ("26.1.5",), None, "27.5.1", "pass"),
@@ -129,7 +129,7 @@ VERSIONS: list[tuple[str, tuple[str, ...], tuple[str, ...], str | None, str, Lev
 
 
 @pytest.mark.parametrize(("installed", "candidates", "older", "expected", "target", "level"), VERSIONS)
-def test_no_engine_goes_back_without_being_asked(
+def test_downgrades_only_if_configured(
     installed: str, candidates: tuple[str, ...], older: tuple[str, ...], expected: str | None, target: str, level: Level
 ) -> None:
     package = Package("docker.io", installed, "ii", candidates, downgrades=older)
@@ -138,7 +138,7 @@ def test_no_engine_goes_back_without_being_asked(
     assert any(isinstance(step, UpgradeEngine) for step in plan.steps) is (target != installed)
 
 
-def test_what_apt_does_not_offer_is_refused_by_its_check() -> None:
+def test_refuses_a_version_that_apt_does_not_offer() -> None:
     refused = plan_engine(KADITZ, host(), DOCKER_IO, EngineSection(version="99*"), ())
     assert isinstance(refused, Refusal)
     assert (refused.finding.check, refused.finding.level) == ("candidate version", "block")
@@ -167,9 +167,7 @@ CE = "5:27.3.1-1~debian.12~bookworm"
         ),
     ],
 )  # fmt: skip
-def test_the_cli_comes_beside_its_engine_and_a_new_name_in_the_place_of_the_old(
-    package: Package, packages: tuple[str, ...], old: str
-) -> None:
+def test_upgrades_the_cli_and_replaces_a_renamed_package(package: Package, packages: tuple[str, ...], old: str) -> None:
     steps = plan_host(host(package=package)).steps
     (upgrade,) = (step for step in steps if isinstance(step, UpgradeEngine))
     assert upgrade.packages == packages

@@ -1,4 +1,4 @@
-"""The named checks: what passes, what warns, what blocks, in which words, and what to do then."""
+"""Test the checks on a host: level, text, and hint of each finding."""
 
 from dataclasses import replace
 
@@ -73,7 +73,7 @@ CASES: list[tuple[str, HostEnvironment, Level, str]] = [
 
 
 @pytest.mark.parametrize(("check", "value", "level", "words"), CASES)
-def test_a_check_and_its_level(check: str, value: HostEnvironment, level: Level, words: str) -> None:
+def test_each_check_has_its_level_and_text(check: str, value: HostEnvironment, level: Level, words: str) -> None:
     matches = checked(value)[check]
     assert matches.level == level
     assert words in matches.text
@@ -81,7 +81,7 @@ def test_a_check_and_its_level(check: str, value: HostEnvironment, level: Level,
         assert matches.hint, "what to do is said"
 
 
-def test_a_host_without_fault_passes_everything() -> None:
+def test_a_healthy_host_passes_all_checks() -> None:
     by_check = checked(GOOD)
     assert {finding.level for finding in by_check.values()} == {"pass"}
     assert set(by_check) == {
@@ -91,11 +91,11 @@ def test_a_host_without_fault_passes_everything() -> None:
     }  # fmt: skip
 
 
-def test_without_a_look_nothing_is_claimed() -> None:
+def test_returns_no_findings_without_an_inspection() -> None:
     assert checked(None) == {}
 
 
-def test_an_upgrade_of_ours_holds_the_lock_and_that_is_no_news() -> None:
+def test_ignores_the_dpkg_lock_of_imkers_own_upgrade() -> None:
     with_lock = replace(GOOD, apt_lock_holder="apt-get (process 7)")
     assert (
         checked(with_lock, HostFacts("kaditz", package=DOCKER_IO, upgrade_state="active"))["apt lock"].level == "pass"
@@ -105,13 +105,13 @@ def test_an_upgrade_of_ours_holds_the_lock_and_that_is_no_news() -> None:
     )
 
 
-def test_containers_without_a_policy_are_named_and_started_again() -> None:
+def test_names_containers_without_a_restart_policy() -> None:
     stopped = replace(BATCH, name="once", running=False)
     restart_finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, BATCH, stopped)))["restart policies"]
     assert restart_finding.text == "batch: no restart policy; Imker restarts them after the upgrade"
 
 
-def test_a_container_on_the_old_stores_overlay_network_blocks() -> None:
+def test_blocks_on_a_container_on_a_classic_overlay_network() -> None:
     found_checks = checked(
         replace(GOOD, overlay_networks=("front", "back")), HostFacts("kaditz", containers=(WEB, BATCH))
     )
@@ -123,7 +123,7 @@ def test_a_container_on_the_old_stores_overlay_network_blocks() -> None:
     ("target", "oldest"),
     [("24.0.9", ""), ("25.0.1", "1.24."), ("26.1.5", "1.24."), ("29.0.0", "1.44"), ("31.0", "1.44")],
 )
-def test_who_drives_the_engine_hears_what_it_no_longer_speaks(target: str, oldest: str) -> None:
+def test_names_containers_that_use_the_docker_socket(target: str, oldest: str) -> None:
     proxy = Container("proxy", "traefik:1.7", True, "always", mounts_docker_socket=True)
     finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, proxy)), target=target).get("API of helpers")
     assert (finding is not None) is bool(oldest)
@@ -134,30 +134,30 @@ def test_who_drives_the_engine_hears_what_it_no_longer_speaks(target: str, oldes
 
 
 @pytest.mark.parametrize(("target", "expected_text"), [("28.5.2", False), ("29.0.0", True)])
-def test_fewer_open_files_are_told(target: str, expected_text: bool) -> None:
+def test_mentions_the_lower_limit_of_open_files(target: str, expected_text: bool) -> None:
     assert ("open files" in checked(GOOD, target=target)) is expected_text
 
 
-def test_an_older_engine_may_keep_its_driver() -> None:
+def test_accepts_an_old_storage_driver_with_an_older_engine() -> None:
     assert checked(replace(GOOD, storage_driver="devicemapper"), target="24.0.9")["storage driver"].level == "pass"
     assert checked(replace(GOOD, storage_driver="aufs"), target="5:24.0.9-1~debian")["storage driver"].level == "block"
 
 
-def test_another_pool_than_the_usual_one_is_what_routes_are_held_against() -> None:
+def test_compares_routes_with_the_configured_pool() -> None:
     with_routes = replace(GOOD, routes=("10.20.0.0/16", "172.30.1.0/24"))
     assert "172.30.1.0/24, which overlaps the swarm's address pool 172.30.0.0/16" in (
         checked(with_routes, pool="172.30.0.0/16")["address pool"].text
     )
 
 
-def test_root_needs_no_group() -> None:
+def test_root_needs_no_docker_group() -> None:
     root = replace(KADITZ, ssh_user="root")
     assert checked(replace(GOOD, user_groups=("root",)), host=root)["docker group"].hint == ""
 
 
 @given(st.integers(0, 2**40), st.floats(-1e8, 1e8))
-def test_nothing_that_grows_while_somebody_reads_is_in_the_words(free: int, seconds_left: float) -> None:
-    """A person's yes is bound to them: a second later, or some bytes less, they are the same, or another level."""
+def test_texts_contain_no_number_that_changes_over_time(free: int, seconds_left: float) -> None:
+    """Approvals are bound to the texts: a second later, or with some bytes less, only the level may change a text."""
     then = replace(GOOD, free_bytes=free, certificate_expires=NOW + seconds_left)
     later = replace(GOOD, free_bytes=max(free - 1, 0), certificate_expires=NOW + seconds_left - 1e-3)
     for check in ("disk", "TLS certificate"):

@@ -1,4 +1,4 @@
-"""What is done to files, by the scripts themselves under a real `sh`: byte for byte, and through links."""
+"""Test the file scripts under a real `sh`: byte for byte, and through symbolic links."""
 
 import os
 import subprocess
@@ -30,15 +30,23 @@ class Here:
 
 @pytest.fixture(autouse=True)
 def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The host's note of what to go back to, in a folder that is not there yet."""
+    """Return the path of the rollback file, in a folder that does not exist yet."""
     path = tmp_path / "lib/imker/before"
     monkeypatch.setattr(files, "ROLLBACK_FILE", str(path))
     return path
 
 
+def text_of(path: Path) -> str | None:
+    """Return the file's text, None if it does not exist at this moment: the script removes an old one first."""
+    try:
+        return path.read_text()
+    except FileNotFoundError:
+        return None
+
+
 @pytest.mark.parametrize("remaining", [False, True], ids=["clean", "after a crash"])
 @pytest.mark.parametrize(("mode", "expected_mode"), [(0o600, 0o600), (0o640, 0o640), (None, 0o644)])
-def test_the_new_text_is_at_no_moment_more_open_than_the_old(
+def test_never_writes_the_new_text_with_a_more_open_mode(
     tmp_path: Path, mode: int | None, expected_mode: int, remaining: bool
 ) -> None:
     path, fresh = tmp_path / "docker.json", tmp_path / "docker.json.imker~"
@@ -55,7 +63,7 @@ def test_the_new_text_is_at_no_moment_more_open_than_the_old(
         writing.stdin.write("a secret")
         writing.stdin.flush()
         deadline = time.monotonic() + 10
-        while not fresh.exists() or fresh.read_text() != "a secret":
+        while text_of(fresh) != "a secret":
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert fresh.stat().st_mode & 0o777 == expected_mode
@@ -65,7 +73,7 @@ def test_the_new_text_is_at_no_moment_more_open_than_the_old(
 
 @pytest.fixture(params=["file", "link", "link to a link"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """As the daemon reads it: a file, or a link to one in another folder."""
+    """Return an option file: a regular file, or a link to one in another folder."""
     path, real_path = tmp_path / "etc/daemon.json", tmp_path / "kept/docker.json"
     for item in (path, real_path):
         item.parent.mkdir()
@@ -78,7 +86,7 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return path
 
 
-def test_a_file_is_written_saved_and_restored_as_it_was(file: Path, before: Path) -> None:
+def test_writes_backs_up_and_restores_a_file(file: Path, before: Path) -> None:
     file.write_bytes(LATIN)
     os.utime(file, (1_400_000_000, 1_400_000_000))
     file.chmod(0o640)
@@ -101,7 +109,7 @@ def test_a_file_is_written_saved_and_restored_as_it_was(file: Path, before: Path
     assert names - {"between.json"} == {"daemon.json", Path(copy).name, file.resolve().name}
 
 
-def test_what_is_not_there_has_no_copy_and_is_made(tmp_path: Path, before: Path) -> None:
+def test_creates_a_missing_file_without_a_backup(tmp_path: Path, before: Path) -> None:
     path = tmp_path / "new/folder/file"
     files.back_up_file(Here(), str(path), for_rollback=True)
     assert not before.exists()
@@ -109,13 +117,13 @@ def test_what_is_not_there_has_no_copy_and_is_made(tmp_path: Path, before: Path)
     assert path.read_text() == "new\n"
 
 
-def test_lines_are_noted_one_below_the_other(before: Path) -> None:
+def test_appends_lines_in_order(before: Path) -> None:
     for line in ("docker.io=20.10.24+dfsg1", "a b $HOME"):
         files.append_line(Here(), files.ROLLBACK_FILE, line)
     assert before.read_text() == "docker.io=20.10.24+dfsg1\na b $HOME\n"
 
 
-def test_a_copy_that_is_not_to_be_gone_back_to_is_not_noted(tmp_path: Path, before: Path) -> None:
+def test_adds_a_backup_to_the_rollback_point_only_on_request(tmp_path: Path, before: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old\n")
     files.back_up_file(Here(), str(path), for_rollback=False)

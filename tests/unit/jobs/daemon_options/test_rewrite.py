@@ -1,4 +1,4 @@
-"""Only what belongs to the old swarm leaves; everything else stays as it is, byte for byte. Cases: tests/data/hosts."""
+"""Test that a rewrite removes only the classic Swarm's options, byte for byte. Cases: tests/data/hosts."""
 
 import json
 import shlex
@@ -34,38 +34,38 @@ def rewritten(options: OptionFiles, target: object) -> OptionFiles:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_host(case: Path) -> None:
+def test_rewrites_the_files_of_a_host(case: Path) -> None:
     options, facts = read(case)
     result = rewrite(options, str(facts["target"]))
     assert {edit.path: edit.after for edit in result.edits} == texts(case / "want")
     assert [[finding.check, finding.level] for finding in result.findings] == facts["findings"]
-    # Written down from what systemd itself makes of these files (systemd --test), not from our reading of them.
+    # Expected values come from systemd itself (systemd --test), not from this parser.
     assert daemon_options.argv(rewritten(options, facts["target"])) == tuple(shlex.split(str(facts["argv"])))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_rewriting_twice_is_rewriting_once(case: Path) -> None:
+def test_rewrite_is_idempotent(case: Path) -> None:
     options, facts = read(case)
     assert rewrite(rewritten(options, facts["target"]), str(facts["target"])).edits == ()
 
 
-def named(case: str, *, stale: bool = False) -> list[str]:
+def finding_texts(case: str, *, stale: bool = False) -> list[str]:
     options, facts = read(CASES[0].parent / case)
     return [finding.text for finding in rewrite(options, str(facts["target"]), options_changed=stale).findings]
 
 
-def test_what_is_not_understood_is_told_with_its_file_and_line() -> None:
-    start = "/etc/systemd/system/docker.service, line 3:"
-    assert [text.split(" is still there")[0] for text in named("unit-shell")] == [
+def test_reports_options_that_it_cannot_remove_with_file_and_line() -> None:
+    start = "/etc/systemd/system/docker.service, line 3: Imker cannot remove"
+    assert [text.split(" from this line")[0] for text in finding_texts("unit-shell")] == [
         f"{start} --cluster-store",
         f"{start} -g",
         f"{start} docker daemon",
     ]
 
 
-def test_a_running_engine_of_other_files_says_nothing_of_these() -> None:
-    assert "the running Engine has --live-restore" in " ".join(named("running-has-more"))
-    assert named("running-has-more", stale=True) == []
+def test_ignores_the_running_engine_after_option_files_changed() -> None:
+    assert "the running Engine has --live-restore" in " ".join(finding_texts("running-has-more"))
+    assert finding_texts("running-has-more", stale=True) == []
 
 
 KEPT = st.sampled_from(
@@ -74,7 +74,7 @@ KEPT = st.sampled_from(
 
 
 @given(st.lists(KEPT, min_size=1))
-def test_put_back_once_and_for_all(flags: list[str]) -> None:
+def test_merging_restored_variables_is_idempotent(flags: list[str]) -> None:
     expected = f"# ours\nexport http_proxy='http://p:3128'\nDOCKER_OPTS=\"\n{chr(10).join(flags)}\n\"\n"
     maintainers = "# the maintainer's file\n#DOCKER_OPTS=\n"
     after = merge_variables(maintainers, expected)
@@ -92,7 +92,7 @@ SECRETS = (
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_diff_masks_secrets(secret: str) -> None:
+def test_redacts_secrets_in_a_diff(secret: str) -> None:
     diff_text = daemon_options.diff((FileEdit("/etc/default/docker", f"{secret}\n", f"{secret} more\n"),))
     assert "HUNTER2" not in diff_text
     assert "more" in diff_text
@@ -109,7 +109,7 @@ def test_a_diff_masks_secrets(secret: str) -> None:
     ],
     ids=["a variable", "a unit", "daemon.json", "quotes", "one long value"],
 )
-def test_a_file_made_to_keep_imker_busy_is_read_in_seconds(path: str, text: str) -> None:
+def test_parses_a_malicious_file_within_seconds(path: str, text: str) -> None:
     began = time.process_time()
     made = rewrite(OptionFiles(UnitFacts("", (), ()), {path: text}), "26.1.5")
     assert time.process_time() - began < 20

@@ -1,4 +1,4 @@
-"""Laws of the rewrite, wherever the options stand: all others stay, twice is once, and the file is valid after."""
+"""Test properties of the rewrite: other options are unchanged, it is idempotent, and the file stays valid."""
 
 import json
 from dataclasses import replace
@@ -39,7 +39,7 @@ LEAVES = [
 ]
 OLD = [("-g /data", ["--data-root", "/data"]), ("--graph=/data", ["--data-root=/data"])]
 words = st.sampled_from([*STAYS, *OLD]) | st.sampled_from(LEAVES).map(lambda text: (text, None))
-Written = list[tuple[tuple[str, list[str] | None], str]]  # each with the gap before it
+Written = list[tuple[tuple[str, list[str] | None], str]]  # (option, value) and the space before it
 
 
 def written(*gaps: str) -> st.SearchStrategy[Written]:
@@ -55,7 +55,7 @@ def expected_options(options: Written) -> tuple[str, ...]:
 
 
 def check(before: OptionFiles, options: Written, path: str) -> str:
-    """The text of `path` after; all laws hold."""
+    """Return the text of `path` after the rewrite, and assert all properties."""
     result = rewrite(before, "26.1.5")
     after = replace(before, files={**before.files, **{edit.path: edit.after for edit in result.edits}})
     assert argv(after) == expected_options(options)
@@ -77,7 +77,7 @@ def comments(text: str) -> list[str]:
 
 
 @given(programs, in_unit, ends)
-def test_a_whole_unit(program: str, options: Written, end: str) -> None:
+def test_rewrites_a_complete_unit(program: str, options: Written, end: str) -> None:
     unit = f"[Unit]\n# ours\n[Service]\nExecStart={program}{text(options)}{end}MountFlags=slave\nRestart=always\n"
     after = check(OptionFiles(UnitFacts(UNIT, (), ()), {UNIT: unit}), options, UNIT)
     assert comments(after) == comments(unit)
@@ -87,7 +87,7 @@ def test_a_whole_unit(program: str, options: Written, end: str) -> None:
 
 
 @given(programs, in_unit, ends)
-def test_a_drop_in_that_resets_the_unit(program: str, options: Written, end: str) -> None:
+def test_rewrites_a_drop_in_that_resets_the_unit(program: str, options: Written, end: str) -> None:
     drop_in = f"[Service]\nExecStart=\nExecStart={program}{text(options)}{end}Environment=\n"
     files = {PACKAGED: "[Service]\nExecStart=/usr/bin/dockerd -H fd:// --icc=false\n", DROP_IN: drop_in}
     after = check(OptionFiles(UnitFacts(PACKAGED, (DROP_IN,), ()), files), options, DROP_IN)
@@ -97,7 +97,7 @@ def test_a_drop_in_that_resets_the_unit(program: str, options: Written, end: str
 
 
 @given(written(" ", "  ", " \\\n  ", " \\\n# why\n"), st.sampled_from("'\""))
-def test_a_variable_of_the_unit(options: Written, quote: str) -> None:
+def test_rewrites_a_variable_of_the_unit(options: Written, quote: str) -> None:
     value = text(options).replace(quote, "\"'".replace(quote, ""))
     unit = (
         f"[Service]\nEnvironment=A=b {quote}DOCKER_OPTS={value}{quote} C=d\nExecStart=/usr/bin/dockerd $DOCKER_OPTS\n"
@@ -109,7 +109,7 @@ def test_a_variable_of_the_unit(options: Written, quote: str) -> None:
 
 
 @given(written(" ", "  ", "\t", "\n", " \n "), st.sampled_from("'\""), st.sampled_from(["", "export "]))
-def test_an_environment_file(options: Written, quote: str, export: str) -> None:
+def test_rewrites_an_environment_file(options: Written, quote: str, export: str) -> None:
     value = text(options).replace(quote, "\"'".replace(quote, ""))
     defaults = f"# ours\n{export}DOCKER_OPTS={quote}{value}{quote}\n  # --live-restore\nTZ=UTC\n"
     files = {PACKAGED: READS, DEFAULTS: defaults}
@@ -119,8 +119,8 @@ def test_an_environment_file(options: Written, quote: str, export: str) -> None:
 
 
 @given(written(" ", "  ", " \\\n ", "\t"))
-def test_an_environment_file_without_quotes(options: Written) -> None:
-    # A quote that begins the value encloses the value, so that a plain word stands first.
+def test_rewrites_an_environment_file_without_quotes(options: Written) -> None:
+    # A quote at the start would enclose the value, so a plain word comes first.
     files = {PACKAGED: READS, DEFAULTS: f"DOCKER_OPTS=--icc=false{text(options)}\nTZ=UTC\n"}
     first: Written = [(("--icc=false", ["--icc=false"]), "")]
     after = check(OptionFiles(UnitFacts(PACKAGED, (), (DEFAULTS,)), files), first + options, DEFAULTS)
@@ -140,8 +140,8 @@ keys = st.text(max_size=5).filter(lambda key: key != "graph") | st.sampled_from(
     st.sampled_from([": ", ":", " : "]),
     st.booleans(),
 )
-def test_daemon_json(document: dict[str, Any], gap: str, colon: str, ascii_only: bool) -> None:
-    """Each member that stays does so byte for byte, one of a nested object too."""
+def test_rewrites_daemon_json(document: dict[str, Any], gap: str, colon: str, ascii_only: bool) -> None:
+    """Remaining members are unchanged, byte for byte, also in nested objects."""
 
     def plain(value: Any) -> str:
         return json.dumps(value, ensure_ascii=ascii_only)

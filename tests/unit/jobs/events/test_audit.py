@@ -1,4 +1,4 @@
-"""What of a job's events is recorded, and what is not."""
+"""Check which of a job's events get into the audit log, and with which details."""
 
 import pytest
 from redis import Redis
@@ -50,9 +50,7 @@ def fact(body: EventBody, command: commands.Command, approvals: tuple[Approval, 
     ],
     ids=lambda value: getattr(value, "type", ""),
 )
-def test_what_counts_is_recorded_with_names_and_digests_only(
-    body: EventBody, what: str, expected_text: dict[str, str]
-) -> None:
+def test_records_changes_with_names_and_digests_only(body: EventBody, what: str, expected_text: dict[str, str]) -> None:
     recorded_fact = fact(body, commands.Migrate("kaditz"), APPROVED)
     assert recorded_fact
     assert (recorded_fact.kind, recorded_fact.details) == (what, {**expected_text, "job": "2"})
@@ -75,24 +73,24 @@ def test_what_counts_is_recorded_with_names_and_digests_only(
     ],
     ids=lambda body: body.type,
 )
-def test_what_only_shows_is_not(body: EventBody) -> None:
+def test_does_not_record_events_that_only_show(body: EventBody) -> None:
     assert fact(body, commands.Migrate("kaditz")) is None
 
 
-def test_a_node_stands_for_a_host_that_is_not_named() -> None:
+def test_records_the_node_of_a_command_without_a_host() -> None:
     recorded_fact = fact(events.JobStarted(), commands.Accept("j8xsy2yb"), APPROVED)
     assert recorded_fact
     assert recorded_fact.details["node"] == "j8xsy2yb"
 
 
-def test_a_journal_records_as_it_tells(redis: Redis) -> None:
-    """Also of a job that runs again under the same number: other doings, none of which is lost."""
+def test_records_events_as_they_are_emitted(redis: Redis) -> None:
+    """A job that runs again under the same number is recorded again: its actions are new."""
     request = Request("k3fm9x2q", 1, commands.Migrate("kaditz"), "U01ALICE")
     for _ in range(2):
-        journal = EventWriter(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0, audit_listener(AuditLog(redis), request))
-        journal.emit(events.JobStarted("kaditz"))
-        journal.emit(events.StepProgress("JoinSwarm", "…"))
-        journal.emit(events.JobFinished("done", "kaditz is in the swarm."))
+        writer = EventWriter(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0, audit_listener(AuditLog(redis), request))
+        writer.emit(events.JobStarted("kaditz"))
+        writer.emit(events.StepProgress("JoinSwarm", "…"))
+        writer.emit(events.JobFinished("done", "kaditz is in the swarm."))
     entries = list(AuditLog(redis).entries())
     assert [entry.fact.kind for entry in entries if entry] == ["began", "ended"] * 2
     assert verify(entries) == ()
@@ -107,11 +105,11 @@ def test_a_journal_records_as_it_tells(redis: Redis) -> None:
         ("", {}),
     ],
 )  # fmt: skip
-def test_a_job_that_is_turned_away_is_recorded_with_what_it_claims(job: str, expected_text: dict[str, str]) -> None:
+def test_records_a_rejected_job_with_its_claims(job: str, expected_text: dict[str, str]) -> None:
     rejected_fact = fact_for_rejection(job, "the job is not signed")
     assert (rejected_fact.kind, rejected_fact.user, rejected_fact.details) == (
         "refused",
         "",
-        {"why": "turned away", "answer": "the job is not signed", **expected_text},
+        {"why": "job rejected", "answer": "the job is not signed", **expected_text},
     )
     assert fact_for_rejection(job, "again").id != rejected_fact.id

@@ -1,4 +1,4 @@
-"""A plan carried out: each step told at both ends, holds between two of them, none without the lock."""
+"""Test the execution of a plan: events of each step, holds between steps, and the lock."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ Work = Callable[[StepTarget], str]
 
 
 class Claimed:
-    """A host that lets every run through its fence."""
+    """A host that accepts every fencing token."""
 
     host = "kaditz"
 
@@ -50,13 +50,13 @@ class Claimed:
         return Output(0, "", "")
 
 
-def lasting() -> Lease:
+def new_lease() -> Lease:
     return Lease(FencingToken(1, RUN, 7.0), lambda number: 0)
 
 
 @dataclass
 class Bench:
-    """Steps that do what a test says, by key; `begun`: those that were executed."""
+    """Execute steps as a test defines them, by key. `started_steps`: keys of the executed steps."""
 
     redis: Redis
     work: dict[str, Work] = field(default_factory=dict)
@@ -72,19 +72,17 @@ class Bench:
         self.opened += 1
         return Claimed()
 
-    def carries_out(
-        self, plan: tuple[steps.Step, ...] = PLAN, *, part_of: str = "", lease: Lease | None = None
-    ) -> None:
+    def run_steps(self, plan: tuple[steps.Step, ...] = PLAN, *, part_of: str = "", lease: Lease | None = None) -> None:
         request = commands.Request(RUN, 1, commands.Migrate("kaditz"), "U01ALICE", parent_run=part_of)
         journal = EventWriter(self.redis, streams.KEY, RUN, 1, lambda: 7.0)
-        office = JobContext(request, Settings(), {"kaditz": KADITZ}, journal, self.redis, self.shell, _nobody)
-        run_host_steps(office, KADITZ, plan, (), lease or lasting())
+        office = JobContext(request, Settings(), {"kaditz": KADITZ}, journal, self.redis, self.shell, no_engine)
+        run_host_steps(office, KADITZ, plan, (), lease or new_lease())
 
-    def holds(self, what: str, run: str = RUN, at: float = 1.0) -> None:
+    def hold(self, what: str, run: str = RUN, at: float = 1.0) -> None:
         signed_hold = signed.sign_hold(run, Hold(what, "U02BOB", at), at, streams.KEY)  # type: ignore[arg-type]
         self.redis.zadd(version.hold_key(run), {signed_hold: at})
 
-    def forges(self, what: str, run: str = RUN) -> None:
+    def forge_hold(self, what: str, run: str = RUN) -> None:
         signed_hold = signed.sign_hold(run, Hold(what, "U02BOB", 2.0), 2.0, SigningKey("m" * 64))  # type: ignore[arg-type]
         self.redis.zadd(version.hold_key(run), {signed_hold: 2.0, b"\xff": 3.0})
 
@@ -92,7 +90,7 @@ class Bench:
         return streams.event_bodies(self.redis, RUN)
 
 
-def _nobody(host: Host, timeout: float = 10) -> Any:
+def no_engine(host: Host, timeout: float = 10) -> Any:
     raise AssertionError("no Engine is asked")
 
 
@@ -103,39 +101,39 @@ def bench(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return bench
 
 
-def test_each_step_is_told_at_both_ends_with_its_last_word(bench: Bench) -> None:
+def test_emits_an_event_before_and_after_each_step(bench: Bench) -> None:
     bench.work[KEYS[1]] = lambda site: "all 1 run"
-    bench.carries_out()
+    bench.run_steps()
     assert bench.event_bodies() == [
         StepStarted(KEYS[0]), StepDone(KEYS[0]), StepStarted(KEYS[1]), StepDone(KEYS[1], "all 1 run"),
         StepStarted(KEYS[2]), StepDone(KEYS[2]),
     ]  # fmt: skip
 
 
-def test_a_plan_without_steps_reaches_for_no_host(bench: Bench) -> None:
-    bench.carries_out(())
+def test_an_empty_plan_connects_to_no_host(bench: Bench) -> None:
+    bench.run_steps(())
     assert (bench.opened, bench.event_bodies()) == (0, [])
 
 
-# --- holds ------------------------------------------------------------------------------------------------------------
+# --- holds -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("what", "error", "words"), [("pause", Paused, "paused"), ("cancel", Cancelled, "cancelled")])
 @pytest.mark.parametrize("part_of", ["", WHOLE], ids=["its own", "its fleet's"])
 @pytest.mark.parametrize("number", range(len(PLAN)))
-def test_a_hold_lets_the_step_end_and_no_other_begin(
+def test_a_hold_takes_effect_after_the_current_step(
     bench: Bench, what: str, error: type[JobError], words: str, part_of: str, number: int
 ) -> None:
-    def said_meanwhile(site: StepTarget) -> str:
-        bench.holds(what, part_of or RUN)
+    def hold_during_step(site: StepTarget) -> str:
+        bench.hold(what, part_of or RUN)
         return ""
 
-    bench.work[KEYS[number]] = said_meanwhile
+    bench.work[KEYS[number]] = hold_during_step
     if number == len(PLAN) - 1:
-        bench.carries_out(part_of=part_of)  # nothing is left to hold
+        bench.run_steps(part_of=part_of)  # no step is left to hold
         return
     with pytest.raises(error) as caught:
-        bench.carries_out(part_of=part_of)
+        bench.run_steps(part_of=part_of)
     assert bench.started_steps == KEYS[: number + 1]
     assert bench.event_bodies()[-1] == StepDone(KEYS[number])
     assert (caught.value.summary, caught.value.user) == (words, "U02BOB")
@@ -144,25 +142,25 @@ def test_a_hold_lets_the_step_end_and_no_other_begin(
     assert caught.value.state == f"Completed on kaditz: {result}. Not done: {rest}."
 
 
-def test_a_hold_before_the_first_step_changes_nothing(bench: Bench) -> None:
-    bench.holds("pause")
+def test_a_hold_before_the_first_step_runs_no_step(bench: Bench) -> None:
+    bench.hold("pause")
     with pytest.raises(Paused) as caught:
-        bench.carries_out()
+        bench.run_steps()
     assert (bench.started_steps, bench.event_bodies()) == ([], [])
     assert "Completed on kaditz: nothing." in caught.value.state
 
 
 @pytest.mark.parametrize("run", [RUN, "another1"])
-def test_resume_and_another_runs_hold_stop_nothing(bench: Bench, run: str) -> None:
-    bench.holds("resume" if run == RUN else "cancel", run)
-    bench.carries_out(part_of=WHOLE)
+def test_ignores_resume_and_the_holds_of_other_runs(bench: Bench, run: str) -> None:
+    bench.hold("resume" if run == RUN else "cancel", run)
+    bench.run_steps(part_of=WHOLE)
     assert bench.started_steps == KEYS
 
 
-def test_the_word_that_was_said_last_counts_whichever_came_first(bench: Bench) -> None:
-    bench.holds("resume", at=3.0)
-    bench.holds("pause", at=2.0)
-    bench.carries_out()
+def test_the_latest_hold_wins(bench: Bench) -> None:
+    bench.hold("resume", at=3.0)
+    bench.hold("pause", at=2.0)
+    bench.run_steps()
     assert bench.started_steps == KEYS
 
 
@@ -176,22 +174,22 @@ def failing(summary: str) -> Work:
     return work
 
 
-def test_a_failing_step_is_told_with_the_state_the_host_is_left_in(bench: Bench) -> None:
+def test_reports_a_failed_step_and_the_state_of_the_host(bench: Bench) -> None:
     bench.work[KEYS[1]] = failing("docker start failed")
     with pytest.raises(JobError) as failed:
-        bench.carries_out()
+        bench.run_steps()
     assert bench.event_bodies()[-1] == StepFailed(KEYS[1], "docker start failed")
     assert bench.started_steps == KEYS[:2]
     assert failed.value.state == f"Completed on kaditz: {TITLES[0]}. Not done: {TITLES[1]}; {TITLES[2]}."
 
 
-def test_an_unforeseen_error_ends_its_step_too_and_its_own_words_stay_in_the_log(bench: Bench) -> None:
+def test_reports_an_internal_error_without_its_details(bench: Bench) -> None:
     def work(site: StepTarget) -> str:
         raise PermissionError(13, "Permission denied", "/root/secret")
 
     bench.work[KEYS[1]] = work
     with pytest.raises(InternalError) as failed:
-        bench.carries_out()
+        bench.run_steps()
     summary = "Imker hit an internal error on kaditz. Details are in the RQ worker's log"
     assert bench.event_bodies()[-1] == StepFailed(KEYS[1], summary)
     assert failed.value.summary == summary
@@ -202,25 +200,25 @@ def test_an_unforeseen_error_ends_its_step_too_and_its_own_words_stay_in_the_log
 @pytest.mark.parametrize(
     ("number", "stays"), [(0, ""), (1, f" Not rolled back: {TITLES[0]}."), (2, f" Not rolled back: {TITLES[0]}.")]
 )
-def test_of_a_host_that_was_put_back_only_what_stays_done_is_told(
+def test_reports_only_the_remaining_changes_after_a_rollback(
     bench: Bench, error: type[JobError], number: int, stays: str
 ) -> None:
-    """The middle one of these steps is what is put back, or leaves nothing behind."""
+    """The middle one of these steps is rolled back, or changes nothing permanently."""
 
     def work(site: StepTarget) -> str:
         raise error("it did not restart", state="It runs as before.")
 
     bench.work[KEYS[number]] = work
     with pytest.raises(error) as failed:
-        bench.carries_out()
+        bench.run_steps()
     assert failed.value.state == f"It runs as before.{stays}"
 
 
-def test_without_its_lock_no_step_begins(bench: Bench) -> None:
-    lease = lasting()
+def test_runs_no_step_without_the_lock(bench: Bench) -> None:
+    lease = new_lease()
     bench.work[KEYS[0]] = lambda site: str(lease.lost.set() or "")
     with pytest.raises(JobError, match="lost the lock on kaditz"):
-        bench.carries_out(lease=lease)
+        bench.run_steps(lease=lease)
     assert bench.started_steps == KEYS[:1]
 
 
@@ -230,7 +228,7 @@ def test_without_its_lock_no_step_begins(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("step", "alone"), [(steps.JoinSwarm(True), True), (steps.InitSwarm(), True), (steps.WaitForReady(), False)]
 )
-def test_while_a_host_enters_the_swarm_no_other_does(
+def test_only_one_host_joins_the_swarm_at_a_time(
     bench: Bench, step: steps.Step, alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts())
@@ -239,36 +237,36 @@ def test_while_a_host_enters_the_swarm_no_other_does(
     bench.work[steps.describe_step(step).key] = lambda site: str(
         locked.append(bool(bench.redis.exists("lock:swarm"))) or ""
     )
-    bench.carries_out((step,))
+    bench.run_steps((step,))
     assert locked == [alone]
     assert not bench.redis.exists("lock:swarm"), "given back"
 
 
-def test_a_swarm_that_somebody_started_meanwhile_gets_no_sister(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_does_not_initialize_a_second_swarm(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Node("n1", "tondi", "198.18.0.73", "manager", "active", "ready", "leader", "26.1.5", False)
     monkeypatch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (first,), ("tondi",)))
     with pytest.raises(StateChanged, match="another swarm was initialized meanwhile"):
-        bench.carries_out((steps.InitSwarm(),))
+        bench.run_steps((steps.InitSwarm(),))
     assert bench.started_steps == []
 
 
 # --- what a step says meanwhile --------------------------------------------------------------------------------------
 
 
-def test_a_steps_word_is_told_when_it_is_a_new_one(bench: Bench) -> None:
+def test_emits_progress_only_when_it_changes(bench: Bench) -> None:
     def work(site: StepTarget) -> str:
         for text in ("Unpacking", "Unpacking", "", "Setting up", "Unpacking"):
             site.on_progress(text)
         return ""
 
     bench.work[KEYS[0]] = work
-    bench.carries_out()
+    bench.run_steps()
     notes = [body.text for body in bench.event_bodies() if isinstance(body, StepProgress)]
     assert notes == ["Unpacking", "Setting up", "Unpacking"]
 
 
 @pytest.mark.parametrize(("before", "after", "empty"), [("", "new", (True, False)), ("old", "new", (False, False))])
-def test_of_a_changed_file_only_digests_are_told(
+def test_reports_only_digests_of_a_changed_file(
     bench: Bench, before: str, after: str, empty: tuple[bool, bool]
 ) -> None:
     def work(site: StepTarget) -> str:
@@ -276,14 +274,14 @@ def test_of_a_changed_file_only_digests_are_told(
         return ""
 
     bench.work[KEYS[0]] = work
-    bench.carries_out()
+    bench.run_steps()
     (change,) = [body for body in bench.event_bodies() if isinstance(body, FileChanged)]
     assert (change.old_sha256 == "", change.new_sha256 == "") == empty
     assert {len(change.old_sha256), len(change.new_sha256)} <= {0, 64}
 
 
 @pytest.mark.parametrize("run", [RUN, WHOLE])
-def test_a_hold_that_was_not_sealed_is_none(bench: Bench, run: str) -> None:
-    bench.forges("cancel", run)
-    bench.carries_out(part_of=WHOLE)
+def test_ignores_an_unsigned_hold(bench: Bench, run: str) -> None:
+    bench.forge_hold("cancel", run)
+    bench.run_steps(part_of=WHOLE)
     assert bench.started_steps == KEYS

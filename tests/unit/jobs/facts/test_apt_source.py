@@ -24,10 +24,10 @@ TO_EXPERIMENTAL = AptComponent(**{"from": "main", "to": "experimental"})
         ("", ""),
     ],
 )
-def test_only_the_component_changes(before: str, after: str) -> None:
+def test_switches_only_the_component(before: str, after: str) -> None:
     assert switch_component(before, TO_EXPERIMENTAL) == after
     assert switch_component(after, TO_EXPERIMENTAL) == after
 
 
-def test_without_a_wish_the_sources_stay() -> None:
+def test_keeps_the_source_without_a_configured_component() -> None:
     assert switch_component("deb http://h/ s main\n", None) == "deb http://h/ s main\n"

@@ -1,4 +1,4 @@
-"""Which container is the classic Swarm's own: its agents by name and image, its store by who names the port."""
+"""Test how the classic Swarm's containers are recognized: agents by name and image, the store by its port."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ OURS = "consul://192.168.10.6:8500"
 
 
 @pytest.mark.parametrize(
-    ("name", "image", "ours"),
+    ("name", "image", "is_agent"),
     [
         ("swarm-agent", "swarm", True),
         ("swarm-agent", "swarm:1.2.9", True),
@@ -30,8 +30,8 @@ OURS = "consul://192.168.10.6:8500"
         ("swarm", "swarm:1.2.9", False),
     ],
 )
-def test_an_agent_by_name_and_image(name: str, image: str, ours: bool) -> None:
-    assert classic_swarm.is_agent(Container(name, image, True, "always")) is ours
+def test_recognizes_an_agent_by_name_and_image(name: str, image: str, is_agent: bool) -> None:
+    assert classic_swarm.is_agent(Container(name, image, True, "always")) is is_agent
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_an_agent_by_name_and_image(name: str, image: str, ours: bool) -> None:
         ("", []),
     ],
 )
-def test_where_a_url_points(url: str, ends: list[tuple[str, int]]) -> None:
+def test_parses_the_endpoints_of_a_url(url: str, ends: list[tuple[str, int]]) -> None:
     assert list(classic_swarm.parse_endpoints(url)) == ends
 
 
@@ -64,7 +64,7 @@ def test_where_a_url_points(url: str, ends: list[tuple[str, int]]) -> None:
         ("consul://lausen2:8500", None),
     ],
 )
-def test_a_url_names_a_host_by_its_whole_address_or_its_name(url: str, port: int | None) -> None:
+def test_matches_a_host_by_its_full_address_or_name(url: str, port: int | None) -> None:
     assert classic_swarm.ports_at_host((url,), LAUSEN) == ({port} if port else set())
 
 
@@ -88,7 +88,7 @@ STORES: list[tuple[str, tuple[Container, ...], str, bool]] = [
     ("containers", "url", "is_store"), [case[1:] for case in STORES], ids=[case[0] for case in STORES]
 )
 @pytest.mark.parametrize("when", ["current", "former"])
-def test_a_store_is_what_listens_where_somebodys_url_points(
+def test_recognizes_the_store_by_the_port_that_a_url_names(
     containers: tuple[Container, ...], url: str, is_store: bool, when: str
 ) -> None:
     naming = StoreReferences("tondi", **{when: (url,)})
@@ -99,14 +99,14 @@ def test_a_store_is_what_listens_where_somebodys_url_points(
         assert store.users == (("tondi",) if when == "current" else ())
 
 
-def test_the_one_that_runs_is_the_store_and_not_the_old_one_beside_it() -> None:
+def test_prefers_the_running_store_over_an_old_one() -> None:
     old = replace(CONSUL, name="a-consul-of-old", running=False, restart_policy="no")
     store = classic_swarm.match_store(LAUSEN, (old, CONSUL), (StoreReferences("tondi", former=(OURS,)),))
     assert store
     assert (store.container, store.stopped) == (CONSUL, False)
 
 
-def test_a_host_that_nobody_knows_and_that_does_not_answer_may_need_it() -> None:
+def test_counts_an_unreachable_host_as_a_user_of_the_store() -> None:
     namings = (StoreReferences("tondi", former=(OURS,)), StoreReferences("away", unreachable=True))
     store = classic_swarm.match_store(LAUSEN, (CONSUL,), namings)
     assert store
@@ -119,7 +119,7 @@ CLEAN = "[Service]\nExecStart=/usr/bin/dockerd --tlsverify\n"
 AGENT = Container(
     "x", "swarm:1.2.9", True, "always", arguments=("join", "--advertise", "a:2376", "consul://lausen:8500")
 )
-KEPT: dict[str, tuple[Host, HostFacts, bool, bool]] = {
+REFERENCES: dict[str, tuple[Host, HostFacts, bool, bool]] = {
     "docker-machine": (Host("t", store_urls=("consul://lausen:8500",)), HostFacts("t"), True, False),
     "docker-machine, before": (Host("t", former_store_urls=("consul://lausen:8500",)), HostFacts("t"), False, True),
     "its unit": (Host("t"), HostFacts("t", options=OptionFiles(UNIT, {UNIT.fragment_path: FLAG})), True, True),
@@ -138,9 +138,9 @@ KEPT: dict[str, tuple[Host, HostFacts, bool, bool]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", KEPT)
-def test_who_needs_a_store_and_who_did(case: str) -> None:
-    host, facts, now, before = KEPT[case]
+@pytest.mark.parametrize("case", REFERENCES)
+def test_finds_current_and_former_references(case: str) -> None:
+    host, facts, now, before = REFERENCES[case]
     naming = classic_swarm.find_references(host, facts)
     assert (
         bool(classic_swarm.ports_at_host(naming.current, LAUSEN)),

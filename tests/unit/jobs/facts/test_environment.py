@@ -1,4 +1,4 @@
-"""What a host's tools print, and what is read from it: cases as data, each a section of the one script."""
+"""Test how the output of a host's tools is parsed, section by section."""
 
 import datetime
 import subprocess
@@ -94,16 +94,16 @@ def printed(**sections: str) -> str:
 
 
 @pytest.mark.parametrize(("section", "text", "name", "expected"), CASES)
-def test_what_a_tool_prints_is_read(section: str, text: str, name: str, expected: object) -> None:
+def test_parses_the_output_of_each_tool(section: str, text: str, name: str, expected: object) -> None:
     assert getattr(parse_environment(printed(**{section: text}), NOW), name) == expected
 
 
-def test_each_address_has_its_links_mtu() -> None:
+def test_pairs_each_address_with_the_mtu_of_its_link() -> None:
     message = dict(parse_environment(printed(addresses=ADDRESSES, links=LINKS), NOW).address_mtus)
     assert message == {"127.0.0.1": 65536, "198.18.0.39": 1400, "fd00::39": 1400, "10.8.0.2": 1420}
 
 
-def test_a_certificates_end() -> None:
+def test_reads_the_expiry_of_a_certificate() -> None:
     key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tondi")])
     ends = datetime.datetime(2027, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
     built = x509.CertificateBuilder(name, name, key.public_key(), 1, ends - datetime.timedelta(days=9), ends)
@@ -111,8 +111,8 @@ def test_a_certificates_end() -> None:
     assert parse_environment(printed(certificate=pem), NOW).certificate_expires == ends.timestamp()
 
 
-def test_the_script_itself_reads_the_files_that_the_options_name(tmp_path: Path) -> None:
-    """By this machine's own shell; all else that it asks is not looked at."""
+def test_the_script_reads_the_files_that_the_options_name(tmp_path: Path) -> None:
+    """Runs in this machine's shell. Other sections are not checked."""
     (tmp_path / "server.pem").write_text("a certificate\n")
     files = (str(tmp_path / "server.pem"), str(tmp_path / "gone.pem"), "")
     output = subprocess.run(
@@ -122,12 +122,12 @@ def test_the_script_itself_reads_the_files_that_the_options_name(tmp_path: Path)
     assert parse_environment(output.stdout, NOW).unreadable_files == (files[1],)
 
 
-def test_a_host_on_which_no_tool_answers_is_read_all_the_same() -> None:
+def test_parses_a_host_without_any_tool() -> None:
     assert parse_environment("", NOW) == HostEnvironment(init_system="unknown")
 
 
 @given(st.text())
-def test_no_text_breaks_the_reading(text: str) -> None:
+def test_parses_any_text(text: str) -> None:
     assert isinstance(parse_environment(text, NOW), HostEnvironment)
 
 
@@ -135,7 +135,7 @@ def test_no_text_breaks_the_reading(text: str) -> None:
     st.sampled_from([line.split()[1] for line in ENVIRONMENT_SCRIPT.splitlines() if line.startswith("part ")]),
     st.text(),
 )
-def test_no_tools_words_break_the_reading(section: str, text: str) -> None:
+def test_parses_any_text_in_a_section(section: str, text: str) -> None:
     assert isinstance(parse_environment(printed(**{section: text + "\n"}), NOW), HostEnvironment)
 
 
@@ -153,7 +153,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("part", HOSTILE)
-def test_a_host_that_prints_what_no_tool_does_is_read_in_seconds(part: str) -> None:
+def test_parses_malicious_output_within_seconds(part: str) -> None:
     began = time.process_time()
     seen = parse_environment(f"=={part}\n{HOSTILE[part]}\n==end\nend\n", 1.0)
     assert time.process_time() - began < 10

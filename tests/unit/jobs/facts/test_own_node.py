@@ -1,4 +1,4 @@
-"""Whose node is it: a host's own word is never enough, and a node is at one host's address."""
+"""Test how hosts are matched with nodes: by the reported node ID and by the address in the managers' list."""
 
 import pytest
 
@@ -11,11 +11,11 @@ LAUSEN = Host("lausen", "198.18.0.64")
 TWO_HOMES = Host("tondi", "198.18.0.73", swarm_address="10.0.0.73")
 
 
-def seen(name: str, address: str) -> Node:
+def listed_node(name: str, address: str) -> Node:
     return Node(f"id-{name}", name, address, "worker", "active", "ready", "", "26.1.5", False)
 
 
-NODES = (seen("lausen", LAUSEN.address), seen("tondi", TONDI.address))
+NODES = (listed_node("lausen", LAUSEN.address), listed_node("tondi", TONDI.address))
 
 
 @pytest.mark.parametrize(
@@ -24,42 +24,43 @@ NODES = (seen("lausen", LAUSEN.address), seen("tondi", TONDI.address))
         (TONDI, "id-tondi", NODES, "id-tondi"),
         (TONDI, "id-lausen", NODES, ""),
         (TONDI, "", NODES, ""),
-        (TONDI, "", (seen("", TONDI.address),), ""),
-        (TONDI, "id-tondi", (seen("tondi", ""),), ""),
-        (Host("tondi"), "id-tondi", (seen("tondi", ""),), ""),
+        (TONDI, "", (listed_node("", TONDI.address),), ""),
+        (TONDI, "id-tondi", (listed_node("tondi", ""),), ""),
+        (Host("tondi"), "id-tondi", (listed_node("tondi", ""),), ""),
         (TWO_HOMES, "id-tondi", NODES, ""),
-        (TWO_HOMES, "id-tondi", (seen("tondi", "10.0.0.73"),), "id-tondi"),
+        (TWO_HOMES, "id-tondi", (listed_node("tondi", "10.0.0.73"),), "id-tondi"),
     ],
     ids=[
         "its own", "another host's", "none said", "no ID at its address", "no address yet", "no address at all",
         "at its other address", "at its swarm address",
     ],
 )  # fmt: skip
-def test_a_node_is_a_hosts_if_it_says_so_and_a_manager_sees_it_there(
+def test_matches_a_node_by_the_hosts_report_and_the_managers_address(
     host: Host, says: str, nodes: tuple[Node, ...], found: str
 ) -> None:
     own = find_own_node(host, SwarmMembership("active", says), nodes)
     assert (own.id if own else "") == found
 
 
-def place_of(host: Host, node: str = "", engine: str = "") -> SwarmMembership:
+def membership_of(host: Host, node: str = "", engine: str = "") -> SwarmMembership:
     return SwarmMembership("active", node or f"id-{host.name}", engine_id=engine or f"engine-{host.name}")
 
 
-OBJECTIONS = {
-    "nothing is wrong": (place_of(TONDI), place_of(LAUSEN), "", ""),
+IDENTITY_CASES = {
+    "nothing is wrong": (membership_of(TONDI), membership_of(LAUSEN), "", ""),
     "claims another's node ID": (
-        place_of(TONDI, "id-lausen"), place_of(LAUSEN), "node ID", "tondi and lausen both report node id-lausen"
+        membership_of(TONDI, "id-lausen"), membership_of(LAUSEN), "node ID",
+        "tondi and lausen both report node id-lausen",
     ),
     "another claims its node ID": (
-        place_of(TONDI), place_of(LAUSEN, "id-tondi"), "node ID", "tondi and lausen both report node id-tondi"
+        membership_of(TONDI), membership_of(LAUSEN, "id-tondi"), "node ID", "tondi and lausen both report node id-tondi"
     ),
     "claims the node ID of a host that is down": (
-        place_of(TONDI, "id-lausen"), None, "node address",
+        membership_of(TONDI, "id-lausen"), None, "node address",
         "tondi reports node id-lausen, but the managers list tondi's node at 198.18.0.64, not at 198.18.0.73",
     ),
     "a copied disk": (
-        place_of(TONDI), place_of(LAUSEN, engine="engine-tondi"), "Engine ID",
+        membership_of(TONDI), membership_of(LAUSEN, engine="engine-tondi"), "Engine ID",
         "tondi and lausen have the same Engine ID"
     ),
     "Engines that tell no ID": (
@@ -68,8 +69,8 @@ OBJECTIONS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("tondi", "lausen", "check", "text"), OBJECTIONS.values(), ids=OBJECTIONS)
-def test_a_host_whose_ids_are_not_its_own_is_objected_to(
+@pytest.mark.parametrize(("tondi", "lausen", "check", "text"), IDENTITY_CASES.values(), ids=IDENTITY_CASES)
+def test_refuses_a_host_with_the_ids_of_another(
     tondi: SwarmMembership, lausen: SwarmMembership | None, check: str, text: str
 ) -> None:
     places = {"tondi": tondi, **({"lausen": lausen} if lausen else {})}
@@ -79,29 +80,31 @@ def test_a_host_whose_ids_are_not_its_own_is_objected_to(
     assert not found or found.hint
 
 
-def test_a_node_at_another_address_says_which_line_to_add() -> None:
-    swarm = SwarmFacts("lausen", (seen("tondi", "10.0.0.73"),), ("lausen",))
-    found = find_identity_problem(TONDI, place_of(TONDI), swarm)
+def test_suggests_the_swarm_address_of_a_node_at_another_address() -> None:
+    swarm = SwarmFacts("lausen", (listed_node("tondi", "10.0.0.73"),), ("lausen",))
+    found = find_identity_problem(TONDI, membership_of(TONDI), swarm)
     assert found is not None
     assert '[hosts.tondi] swarm_address = "10.0.0.73"' in found.hint
-    assert find_identity_problem(TWO_HOMES, place_of(TONDI), swarm) is None
+    assert find_identity_problem(TWO_HOMES, membership_of(TONDI), swarm) is None
 
 
-def test_a_node_without_an_address_yet_is_asked_for_again() -> None:
-    """As for a moment after another manager took the lead."""
-    found = find_identity_problem(TONDI, place_of(TONDI), SwarmFacts("lausen", (seen("tondi", ""),), ("lausen",)))
+def test_asks_to_try_again_for_a_node_without_an_address() -> None:
+    """This happens for a moment after a leader election."""
+    found = find_identity_problem(
+        TONDI, membership_of(TONDI), SwarmFacts("lausen", (listed_node("tondi", ""),), ("lausen",))
+    )
     assert found is not None
     assert found.hint == "Try again in a minute."
 
 
-def test_a_node_is_at_one_host_or_a_person_says_at_which() -> None:
+def test_finds_all_hosts_at_the_address_of_a_node() -> None:
     twice = {"tondi": TONDI, "twin": Host("twin", TONDI.address, ssh_port=23), "lausen": LAUSEN}
     assert hosts_at(NODES[0], twice) == (LAUSEN,)
     assert len(hosts_at(NODES[1], twice)) == 2
-    assert hosts_at(seen("x", ""), {"x": Host("x")}) == ()
+    assert hosts_at(listed_node("x", ""), {"x": Host("x")}) == ()
 
 
-def test_hosts_with_one_machine_id_are_named() -> None:
+def test_names_hosts_that_share_a_machine_id() -> None:
     (found,) = check_machine_ids({"tondi": "a", "lausen": "b", "kaditz": "a", "old": "", "older": ""})
     assert (found.check, found.level) == ("machine ID", "block")
     assert "tondi, kaditz have the same machine ID" in found.text
@@ -121,13 +124,13 @@ def test_hosts_with_one_machine_id_are_named() -> None:
         ({"Addr": "127.0.0.1"}, {"Addr": "[fd00::73]:2377"}, "fd00::73"),
     ],
 )
-def test_a_managers_address_is_where_the_others_dial_it(
+def test_reads_the_address_that_the_other_managers_use(
     status: dict[str, str], manager: dict[str, object] | None, address: str
 ) -> None:
     assert parse_node({"ID": "a", "Status": status, "ManagerStatus": manager}).address == address
 
 
-def test_a_worker_names_its_managers_and_each_engine_its_id() -> None:
+def test_parses_the_managers_and_the_engine_id() -> None:
     remotes = [{"NodeID": "m1", "Addr": "198.18.0.60:2377"}, {"NodeID": "", "Addr": "198.18.0.73:2377"}]
     read = parse_membership({"ID": "engine", "Swarm": {"NodeID": "n", "RemoteManagers": remotes}})
     assert read.managers == (("m1", "198.18.0.60"), ("", "198.18.0.73"))

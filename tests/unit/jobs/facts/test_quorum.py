@@ -4,7 +4,7 @@ from jobs.facts import quorum
 
 
 @pytest.mark.parametrize(("managers", "lost"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (6, 2), (7, 3)])
-def test_tolerance_is_what_raft_says(managers: int, lost: int) -> None:
+def test_computes_the_fault_tolerance_of_raft(managers: int, lost: int) -> None:
     assert quorum.fault_tolerance(managers) == lost
     assert not managers or (managers - lost) > managers // 2
 
@@ -18,12 +18,12 @@ def test_tolerance_is_what_raft_says(managers: int, lost: int) -> None:
         (5, "5 managers: 2 may fail"),
     ],
 )
-def test_what_the_swarm_survives_is_said_in_words(managers: int, words: str) -> None:
+def test_describes_the_fault_tolerance(managers: int, words: str) -> None:
     assert quorum.describe_tolerance(managers) == words
 
 
 @pytest.mark.parametrize(
     ("managers", "reachable", "may"), [(1, 1, True), (2, 1, False), (3, 3, True), (3, 2, False), (0, 0, False)]
 )
-def test_a_manager_is_added_only_while_all_others_answer(managers: int, reachable: int, may: bool) -> None:
+def test_allows_a_new_manager_only_while_all_are_reachable(managers: int, reachable: int, may: bool) -> None:
     assert quorum.may_add_manager(managers, reachable) is may

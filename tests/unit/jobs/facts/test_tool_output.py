@@ -18,11 +18,11 @@ from jobs.facts.containers import Container
         ("dev", ""),
     ],
 )
-def test_the_engines_own_version(version: str, upstream: str) -> None:
+def test_parses_the_engine_version_of_a_package(version: str, upstream: str) -> None:
     assert packages.parse_engine_version(version) == upstream
 
 
-def test_madison_newest_first_each_once() -> None:
+def test_parses_madison_output() -> None:
     printed = (
         " docker.io | 26.1.5+dfsg1-9 | http://198.18.0.1 bookworm/experimental amd64 Packages\n"
         " docker.io | 26.1.5+dfsg1-9 | http://198.18.0.1 bookworm/main amd64 Packages\n"
@@ -32,14 +32,14 @@ def test_madison_newest_first_each_once() -> None:
     assert packages.parse_madison("") == ()
 
 
-def test_properties_keep_their_equals_signs() -> None:
+def test_keeps_equals_signs_in_properties() -> None:
     assert systemd.parse_properties("A=b\nExecStart={ path=/usr/bin/dockerd ; argv[]=x }\nnonsense\n") == {
         "A": "b",
         "ExecStart": "{ path=/usr/bin/dockerd ; argv[]=x }",
     }
 
 
-def test_a_property_that_comes_again_has_a_line_for_each() -> None:
+def test_joins_the_values_of_a_repeated_property() -> None:
     properties_text = "EnvironmentFiles=/a (ignore_errors=no)\nMainPID=7\nEnvironmentFiles=/b (ignore_errors=yes)\n"
     assert (
         systemd.parse_properties(properties_text)["EnvironmentFiles"] == "/a (ignore_errors=no)\n/b (ignore_errors=yes)"
@@ -98,18 +98,18 @@ def test_a_property_that_comes_again_has_a_line_for_each() -> None:
         ),
     ],
 )
-def test_containers_with_whatever_is_missing(inspected: str, expected: tuple[Container, ...]) -> None:
+def test_parses_containers_with_missing_fields(inspected: str, expected: tuple[Container, ...]) -> None:
     assert containers.parse_containers(inspected) == expected
 
 
 @pytest.mark.parametrize(
     "value", [{"ID": "a"}, {"ID": "a", "Spec": None, "Status": {}, "Description": None, "ManagerStatus": None}]
 )
-def test_a_node_of_which_little_is_known_is_still_a_row(value: dict[str, object]) -> None:
+def test_parses_a_node_with_missing_fields(value: dict[str, object]) -> None:
     assert swarm.parse_node(value).id == "a"
     assert swarm.parse_node(value).pending is False
 
 
-def test_an_engine_that_was_in_no_swarm() -> None:
+def test_parses_an_engine_outside_any_swarm() -> None:
     assert swarm.parse_membership({}).state == "inactive"
     assert swarm.parse_membership({"Swarm": {"LocalNodeState": ""}}).state == "inactive"

@@ -1,4 +1,4 @@
-"""Eight hosts, one of which somebody took over: it costs its own row, and nothing else."""
+"""Test that one compromised host out of eight affects only its own row."""
 
 import time
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.support import hostile_engine, streams
 from tests.support.hostile_engine import OK, Serve, drips, floods, honest, says
 
 NAMES = ("connewitz", "tondi", "lausen", "kaditz", "mockau", "thekla", "wahren")
-DEADLINE = 5.0  # seconds until people have their table
+DEADLINE = 5.0  # seconds until users see the table
 DRIP = drips(OK + b"Content-Length: 1000000\r\n\r\n{", b" ")
 FLOOD = floods(OK + b"\r\n", b" " * 2**20)
 HOSTILE: dict[str, Serve] = {
@@ -47,7 +47,7 @@ def hosts(fleet: hostile_engine.Fleet, serve: Serve) -> Inventory:
     return {name: fleet.engine(name, served) for name, served in engines.items()}
 
 
-def told(redis: Redis, inventory: Inventory, command: commands.Command) -> list[events.EventBody]:
+def run_command(redis: Redis, inventory: Inventory, command: commands.Command) -> list[events.EventBody]:
     def no_shell(host: Any) -> Any:
         raise AssertionError("a read of the swarm needs no SSH")
 
@@ -60,8 +60,10 @@ def told(redis: Redis, inventory: Inventory, command: commands.Command) -> list[
 
 
 @pytest.mark.parametrize("serve", HOSTILE.values(), ids=HOSTILE)
-def test_the_hosts_are_shown_within_the_deadline(fleet: hostile_engine.Fleet, redis: Redis, serve: Serve) -> None:
-    (table,) = [body for body in told(redis, hosts(fleet, serve), commands.ListHosts()) if isinstance(body, HostTable)]
+def test_lists_the_hosts_within_the_deadline(fleet: hostile_engine.Fleet, redis: Redis, serve: Serve) -> None:
+    (table,) = [
+        body for body in run_command(redis, hosts(fleet, serve), commands.ListHosts()) if isinstance(body, HostTable)
+    ]
     rows = {row.name: (row.state, row.node_role, bool(row.error)) for row in table.rows}
     place = {name: "leader" if name == "connewitz" else "worker" for name in NAMES}
     assert rows == {"evil": ("Unknown", "", True), **{name: ("Running", place[name], False) for name in NAMES}}
@@ -69,17 +71,19 @@ def test_the_hosts_are_shown_within_the_deadline(fleet: hostile_engine.Fleet, re
 
 @pytest.mark.parametrize("first", [False, True], ids=["never asked", "answered last"])
 @pytest.mark.parametrize("serve", HOSTILE.values(), ids=HOSTILE)
-def test_the_nodes_are_shown_within_the_deadline(
+def test_lists_the_nodes_within_the_deadline(
     fleet: hostile_engine.Fleet, redis: Redis, serve: Serve, first: bool
 ) -> None:
     if first:
         redis.set(nodes.LAST_NODES_KEY, nodes._TABLE_ADAPTER.dump_json(NodeTable("evil", 1.0, ())))
-    (table,) = [body for body in told(redis, hosts(fleet, serve), commands.ListNodes()) if isinstance(body, NodeTable)]
+    (table,) = [
+        body for body in run_command(redis, hosts(fleet, serve), commands.ListNodes()) if isinstance(body, NodeTable)
+    ]
     assert (table.answered_by, table.stale_reason) == ("connewitz", "")
     assert sorted(row.hostname for row in table.rows) == sorted(NAMES)
 
 
-def test_plans_of_other_hosts_go_on(fleet: hostile_engine.Fleet) -> None:
+def test_plans_other_hosts_despite_one_hostile_host(fleet: hostile_engine.Fleet) -> None:
     inventory = hosts(fleet, HOSTILE["says it manages, and drips its nodes"])
     began = time.monotonic()
     swarm = gather_swarm(inventory, Engine)
@@ -87,8 +91,8 @@ def test_plans_of_other_hosts_go_on(fleet: hostile_engine.Fleet) -> None:
     assert (swarm.answered_by, swarm.managers, swarm.unreachable) == ("connewitz", ("connewitz",), ("evil",))
 
 
-def test_more_silent_hosts_than_threads_keep_no_other_host_waiting(fleet: hostile_engine.Fleet, redis: Redis) -> None:
+def test_does_not_wait_for_more_unresponsive_hosts_than_threads(fleet: hostile_engine.Fleet, redis: Redis) -> None:
     silent = {f"silent{number:02}": fleet.engine("silent", drips(b"", b""), secured=False) for number in range(20)}
     inventory = {**silent, **hosts(fleet, honest("evil"))}
-    (table,) = [body for body in told(redis, inventory, commands.ListNodes()) if isinstance(body, NodeTable)]
+    (table,) = [body for body in run_command(redis, inventory, commands.ListNodes()) if isinstance(body, NodeTable)]
     assert table.answered_by == "connewitz"

@@ -1,4 +1,4 @@
-"""The options come from all that systemd names."""
+"""Test that options are read from all files that systemd names."""
 
 import subprocess
 from fnmatch import fnmatch
@@ -11,7 +11,7 @@ from jobs.gather.options import EXPAND_SCRIPT, read_options
 
 
 class Disk:
-    """A host's shell as far as its options are read: files, docker.service's properties, and what a pattern names."""
+    """A shell with files, properties of docker.service, and the expansion of a pattern."""
 
     host = "a"
 
@@ -33,7 +33,7 @@ class Disk:
 UNIT = "/etc/systemd/system/docker.service"
 
 
-def test_the_options_are_gathered_from_all_that_systemd_names() -> None:
+def test_gathers_options_from_all_files_that_systemd_names() -> None:
     properties_text = (
         f"FragmentPath={UNIT}\nDropInPaths=\nMainPID=7\n"
         "EnvironmentFiles=/etc/default/docker (ignore_errors=yes)\n"
@@ -62,7 +62,7 @@ def test_the_options_are_gathered_from_all_that_systemd_names() -> None:
     assert argv(options) == ("--config-file=/srv/docker.json", "--label", "on=kaditz", "-D")
 
 
-def test_a_pattern_is_looked_up_by_a_shell(tmp_path: Path) -> None:
+def test_expands_a_pattern_with_a_shell(tmp_path: Path) -> None:
     for name in ("b.env", "a.env", "c.txt"):
         (tmp_path / name).touch()
     output = subprocess.run(["sh", "-c", EXPAND_SCRIPT, "imker", f"{tmp_path}/*.env"], capture_output=True, check=True)

@@ -1,4 +1,4 @@
-"""What apt would offer, asked of a real apt over a repository in a folder, and the package that comes of it."""
+"""Test the query for the Engine's package with a real apt and a repository in a folder."""
 
 import subprocess
 from pathlib import Path
@@ -27,7 +27,7 @@ ONE_LINE, DEB822 = "deb [trusted=yes] file:{0} ./\n", "Types: deb\nURIs: file:{0
 
 
 class Host:
-    """`installed`: package -> (dpkg's state, version); apt is this machine's, over the repository alone."""
+    """A host with this machine's apt, restricted to the repository. `installed`: package -> (dpkg state, version)."""
 
     host = "kaditz"
 
@@ -64,7 +64,7 @@ def ask_candidates(
 
 
 @pytest.mark.parametrize(("name", "text"), [("docker.list", ONE_LINE), ("docker.sources", DEB822)])
-def test_apt_is_asked_in_either_way_of_writing_a_list(repository: Path, name: str, text: str) -> None:
+def test_queries_apt_with_both_list_formats(repository: Path, name: str, text: str) -> None:
     matches = ask_candidates(
         Host(docker_io=("ii", "20.10.24+dfsg1-1")), text.format(repository), f"/etc/apt/sources.list.d/{name}"
     )
@@ -82,13 +82,11 @@ def test_apt_is_asked_in_either_way_of_writing_a_list(repository: Path, name: st
         ("20.10.24~rc1-1", ()),
     ],
 )
-def test_what_is_older_than_the_installed_one_dpkg_says(
-    repository: Path, installed: str, older: tuple[str, ...]
-) -> None:
+def test_finds_downgrades_with_dpkg(repository: Path, installed: str, older: tuple[str, ...]) -> None:
     assert ask_candidates(Host(docker_io=("ii", installed)), ONE_LINE.format(repository)).downgrades == older
 
 
-def test_dockers_own_package_has_a_cli_of_its_own(repository: Path) -> None:
+def test_finds_the_separate_cli_package_of_docker_ce(repository: Path) -> None:
     matches = ask_candidates(Host(docker_ce=("ii", "5:19.03.15~3-0~debian-buster")), ONE_LINE.format(repository))
     assert (matches.name, matches.cli_package, matches.cli_candidates) == (
         "docker-ce",
@@ -97,8 +95,8 @@ def test_dockers_own_package_has_a_cli_of_its_own(repository: Path) -> None:
     )
 
 
-def test_a_package_that_is_to_take_anothers_place(repository: Path) -> None:
-    """Its versions are held against the Engine that is there, whatever epoch it has."""
+def test_compares_a_replacement_package_with_the_installed_engine(repository: Path) -> None:
+    """Versions are compared with the installed Engine, without their epoch."""
     matches = ask_candidates(
         Host(docker_engine=("ii", "17.05.0~ce-0~debian")), ONE_LINE.format(repository), package="docker-ce"
     )
@@ -114,25 +112,25 @@ def test_a_package_that_is_to_take_anothers_place(repository: Path) -> None:
     )
 
 
-def test_the_wanted_one_is_there_already(repository: Path) -> None:
+def test_recognizes_that_the_configured_package_is_installed(repository: Path) -> None:
     host = Host(docker_engine=("rc", "1.11"), docker_ce=("iU", "5:27.3.1-1~debian.12~bookworm"))
     matches = ask_candidates(host, ONE_LINE.format(repository), package="docker-ce")
     assert (matches.name, matches.state, matches.replaces) == ("docker-ce", "iU", "")
 
 
 @pytest.mark.parametrize("package_", [None, "docker-ce"])
-def test_a_host_without_an_engine_has_no_package(package_: str | None) -> None:
+def test_returns_no_package_without_an_engine(package_: str | None) -> None:
     assert gather_package(Host(docker_io=("rc", "20.10")), "", EngineSection(package=package_)) is None
 
 
-def test_the_wanted_component_is_what_is_asked_for(repository: Path) -> None:
-    """The host's own list says another; its text is what is changed for the question."""
+def test_queries_the_configured_component(repository: Path) -> None:
+    """The host's list has another component, which is replaced for the query only."""
     component = AptComponent(**{"from": "./", "to": "./no-such"})
     with pytest.raises(Exception, match="querying apt for Engine versions failed on kaditz"):
         ask_candidates(Host(docker_io=("ii", "20.10.24")), ONE_LINE.format(repository), apt_component=component)
 
 
-def test_nothing_is_left_behind(repository: Path, tmp_path: Path) -> None:
+def test_leaves_no_temporary_files(repository: Path, tmp_path: Path) -> None:
     argv = ("sh", "-c", CANDIDATES_SCRIPT, "imker", "docker.list", "20.10", "docker.io")
     env = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
     subprocess.run(argv, input=ONE_LINE.format(repository), text=True, check=True, capture_output=True, env=env)

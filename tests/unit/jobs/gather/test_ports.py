@@ -1,4 +1,4 @@
-"""The probe between hosts: what is asked, what comes of the answers, and its two Perl programs against each other."""
+"""Test the port probe: the query, the findings, and both Perl programs against each other."""
 
 import socket
 import subprocess
@@ -22,7 +22,7 @@ WORD = "0123456789abcdef"
 
 @dataclass
 class Caller:
-    """A shell that answers for the ports that are open, and keeps what it was asked. `fails`: the program that does."""
+    """A shell that answers for open ports and records its commands. `fails`: the program that fails."""
 
     answers: dict[str, str] = field(default_factory=dict)
     arguments: list[str] = field(default_factory=list)
@@ -54,28 +54,26 @@ def probes(closed: set[tuple[str, int]], *, caller: str = "kaditz", target: str 
         ({("udp", 4789), ("tcp", 2377)}, [("block", "TCP 2377"), ("warn", "UDP 4789")]),
     ],
 )
-def test_only_the_port_that_a_node_joins_by_blocks(
-    closed: set[tuple[str, int]], expected: list[tuple[Level, str]]
-) -> None:
+def test_blocks_only_on_a_closed_port_2377(closed: set[tuple[str, int]], expected: list[tuple[Level, str]]) -> None:
     matches = check_ports(probes(closed))
     assert [
         (finding.level, finding.text[: len(text)]) for finding, (_, text) in zip(matches, expected, strict=True)
     ] == expected
 
 
-def test_every_direction_that_is_closed_is_named() -> None:
+def test_names_every_closed_direction() -> None:
     both = [*probes({("tcp", 2377)}), *probes({("tcp", 2377)}, caller="tondi", target="kaditz")]
     (matches,) = check_ports(both)
     assert matches.text == "TCP 2377 is blocked: kaditz to tondi, tondi to kaditz"
 
 
-def test_who_asked_nobody_claims_nothing() -> None:
+def test_passes_without_any_probe() -> None:
     (matches,) = check_ports([])
     assert (matches.check, matches.level) == ("ports", "pass")
     assert "no other host to test with" in matches.text
 
 
-def test_a_swarms_own_ports_are_asked_by_tcp_alone() -> None:
+def test_probes_hosts_in_the_swarm_over_tcp_only() -> None:
     shell = Caller({"tcp,198.18.0.73,2377": "taken", "tcp,198.18.0.73,7946": "closed"})
     probes = PortListeners(()).probe(shell, {"tondi": "198.18.0.73"}, frozenset({"tondi"}))
     assert shell.arguments == ["tcp,198.18.0.73,2377", "tcp,198.18.0.73,7946"]
@@ -85,7 +83,7 @@ def test_a_swarms_own_ports_are_asked_by_tcp_alone() -> None:
     ]
 
 
-def test_what_is_not_answered_for_counts_as_closed() -> None:
+def test_counts_a_port_without_an_answer_as_closed() -> None:
     probes = PortListeners(()).probe(Caller(), {"tondi": "198.18.0.73", "lausen": "198.18.0.64"})
     assert len(probes) == 2 * len(SWARM_PORTS)
     assert not any(probe.reached for probe in probes)
@@ -102,9 +100,7 @@ NEAR = {"tondi": "198.18.0.73", "lausen": "198.18.0.64"}
         (Caller(), (Caller(host="tondi", fails="systemd-run"),), {"tondi"}, "kaditz to tondi: systemd-run failed on t"),
     ],
 )
-def test_what_cannot_be_tried_is_a_warning_and_not_a_closed_port(
-    caller: Caller, listeners: tuple[Caller, ...], reason: set[str], says: str
-) -> None:
+def test_warns_of_a_failed_probe(caller: Caller, listeners: tuple[Caller, ...], reason: set[str], says: str) -> None:
     with PortListeners(listeners) as listening:
         probes = listening.probe(caller, NEAR)
     assert {probe.target for probe in probes if probe.error} == reason
@@ -112,7 +108,7 @@ def test_what_cannot_be_tried_is_a_warning_and_not_a_closed_port(
     assert [(finding.level, says in finding.text) for finding in warned] == [("warn", True)], warned
 
 
-def test_a_host_that_was_lost_before_is_not_asked() -> None:
+def test_does_not_probe_an_unreachable_host() -> None:
     shell = Caller()
     probes = PortListeners((), {"tondi": str(Unreachable("tondi is away"))}).probe(shell, NEAR)
     assert [probe.error for probe in probes if probe.target == "tondi"] == ["tondi is away"]
@@ -124,7 +120,7 @@ def test_a_host_that_was_lost_before_is_not_asked() -> None:
 
 @pytest.fixture
 def free() -> int:
-    """A port that nobody has, for TCP and UDP."""
+    """Return a port that is free for TCP and UDP."""
     with socket.socket() as item, socket.socket(type=socket.SOCK_DGRAM) as other:
         item.bind(("127.0.0.1", 0))
         other.bind(("127.0.0.1", item.getsockname()[1]))
@@ -150,21 +146,21 @@ def called(targets: list[str], word: str = WORD) -> list[str]:
     return [line.split()[1] for line in result.stdout.splitlines()]
 
 
-def test_caller_and_listener_understand_each_other(listener: int) -> None:
+def test_caller_reaches_the_listener(listener: int) -> None:
     assert listen_output(listener) == ["open", "open"]
 
 
-def test_somebody_elses_listener_is_not_taken_for_ours(listener: int) -> None:
+def test_recognizes_the_listener_of_another_program(listener: int) -> None:
     assert listen_output(listener, "another word") == ["taken", "closed"]
 
 
-def test_where_nobody_listens_it_is_closed(free: int) -> None:
+def test_reports_a_port_without_a_listener_as_closed(free: int) -> None:
     assert listen_output(free) == ["closed", "closed"]
 
 
 @pytest.fixture
 def swallowed() -> Iterator[list[str]]:
-    """Thirty targets from which nothing comes: a full queue of connections, and a socket that nobody reads."""
+    """Yield 30 targets that never answer: a full connection queue, and a socket without a reader."""
     with ExitStack() as stack:
         full, unread_socket = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
         for open_socket in (full, unread_socket):
@@ -177,15 +173,15 @@ def swallowed() -> Iterator[list[str]]:
         yield [f"tcp,127.0.0.2,{full.getsockname()[1]}", f"udp,127.0.0.2,{unread_socket.getsockname()[1]}"] * 15
 
 
-def test_targets_that_swallow_everything_hold_up_nobody(listener: int, swallowed: list[str]) -> None:
-    """A firewall drops: what is open is found all the same, and before the listeners end."""
+def test_targets_that_drop_all_packets_delay_no_other_probe(listener: int, swallowed: list[str]) -> None:
+    """With a firewall that drops packets, open ports are still found before the listeners end."""
     began = time.monotonic()
     assert called([*swallowed, f"tcp,127.0.0.1,{listener}"]) == [*(["closed"] * 30), "open"]
     assert time.monotonic() - began < 15, "not one after the other"
 
 
-def test_the_listener_ends_by_itself() -> None:
-    """A connection that is cut must not leave it behind for ever."""
+def test_the_listener_ends_after_its_time_limit() -> None:
+    """After a lost connection no listener may stay on the host."""
     assert "my $end = time + 120;" in LISTENER_SCRIPT
     result = subprocess.run(
         ["perl", "-e", ports.LISTENER_SCRIPT.replace("time + 120", "time + 1"), WORD], timeout=10, capture_output=True

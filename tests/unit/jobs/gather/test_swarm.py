@@ -1,4 +1,4 @@
-"""A swarm that nobody can be asked about is still one, and of two nobody is asked: no host gets into the wrong one."""
+"""Test that an unclear swarm is never joined or replaced: without a manager, with impostors, malformed answers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,14 @@ from jobs.plan.membership import plan_membership
 
 
 class Engines:
-    """`states`: host -> LocalNodeState, "away" for one that does not answer. None of them is a manager."""
+    """Engines without a manager. `states`: host -> LocalNodeState, "unreachable" for an unreachable host."""
 
     def __init__(self, states: dict[str, str]) -> None:
         self.states = states
 
     def __call__(self, host: Host, timeout: float = 10) -> Any:
-        if self.states[host.name] == "away":
-            raise Unreachable(f"{host.name} does not answer")
+        if self.states[host.name] == "unreachable":
+            raise Unreachable(f"{host.name} is unreachable")
         return _Engine(self.states[host.name])
 
 
@@ -40,7 +40,7 @@ class _Engine:
     ("states", "says"),
     [
         ({"a": "inactive", "b": ""}, ""),
-        ({"a": "away", "b": "inactive"}, ""),
+        ({"a": "unreachable", "b": "inactive"}, ""),
         ({"a": "active", "b": "inactive"}, "only workers are reachable, and only managers can show or change"),
         ({"a": "locked", "b": "inactive"}, "a is locked: run docker swarm unlock there, with the unlock key"),
         ({"a": "error", "b": "active"}, "a cannot rejoin its swarm"),
@@ -51,17 +51,17 @@ class _Engine:
         ),
     ],
 )
-def test_without_a_manager_the_nodes_own_states_say_why(states: dict[str, str], says: str) -> None:
+def test_explains_from_the_node_states_why_there_is_no_manager(states: dict[str, str], says: str) -> None:
     swarm = gather_swarm({name: Host(name) for name in states}, Engines(states))
     assert not swarm.exists
     assert swarm.problem[: len(says)] == says
     assert bool(swarm.problem) is bool(says)
-    assert swarm.unreachable == tuple(name for name, state in states.items() if state == "away")
+    assert swarm.unreachable == tuple(name for name, state in states.items() if state == "unreachable")
 
 
 @dataclass
 class Manager:
-    """`name` says it manages swarm `cluster`, and that `knows` do; None: it answers no such question."""
+    """A host that claims to manage swarm `cluster` together with `knows`. None: it returns no nodes."""
 
     name: str
     cluster: str
@@ -104,7 +104,7 @@ def gather_from(managers: dict[str, tuple[str, str | None]]) -> SwarmFacts:
 
 @pytest.mark.parametrize("rogue", ROGUES.values(), ids=ROGUES)
 @pytest.mark.parametrize("name", ["alpha", "zeta"])
-def test_a_host_that_says_it_manages_is_not_believed_alone(name: str, rogue: tuple[str, str | None]) -> None:
+def test_does_not_trust_a_single_host_that_claims_to_be_a_manager(name: str, rogue: tuple[str, str | None]) -> None:
     cluster, knows = rogue
     swarm = gather_from(
         {**ONE, name: (cluster, knows and knows.replace("alpha", name))} if name > "c" else {name: rogue, **ONE}
@@ -124,16 +124,16 @@ def test_a_host_that_says_it_manages_is_not_believed_alone(name: str, rogue: tup
     ("managers", "manages"),
     [
         (ONE, ("connewitz", "tondi")),
-        ({**ONE, "connewitz": ("", None)}, ("tondi", "connewitz")),  # it has lost its leader, and so its list
+        ({**ONE, "connewitz": ("", None)}, ("tondi", "connewitz")),  # without a leader it lists no nodes
         ({"connewitz": ("ours", "connewitz lausen"), "lausen": ("", None)}, ("connewitz", "lausen")),
     ],
 )
-def test_managers_that_agree_are_asked(managers: dict[str, tuple[str, str | None]], manages: tuple[str, ...]) -> None:
+def test_trusts_managers_that_agree(managers: dict[str, tuple[str, str | None]], manages: tuple[str, ...]) -> None:
     swarm = gather_from(managers)
     assert (swarm.problem, swarm.answered_by, swarm.managers) == ("", manages[0], manages)
 
 
-def test_a_manager_that_gets_its_leader_between_two_questions_names_its_cluster() -> None:
+def test_reads_the_cluster_id_after_the_nodes() -> None:
     class Late(Manager):
         def nodes(self) -> list[dict[str, Any]]:
             self.cluster = "ours"
@@ -159,7 +159,7 @@ ODD: list[tuple[str, Any]] = [
 
 
 class Api:
-    """What the SDK hands on: whatever JSON a host answers with. Both hosts of the swarm are managers."""
+    """The SDK's client, which returns any JSON that a host sends. Both hosts of the swarm are managers."""
 
     def __init__(self, name: str, call: str = "", answer: Any = None) -> None:
         inside = {"LocalNodeState": "active", "NodeID": name, "ControlAvailable": True, "Cluster": {"ID": "ours"}}
@@ -174,22 +174,22 @@ class Api:
         return lambda: self.answers[call]
 
 
-def all_of(connected: engine.Engine) -> tuple[Any, ...]:
+def query_everything(connected: engine.Engine) -> tuple[Any, ...]:
     return connected.info(), connected.nodes(), connected.autolock()
 
 
 @pytest.mark.parametrize(("call", "answer"), ODD, ids=str)
-def test_an_odd_answer_of_one_host_is_that_hosts_alone(monkeypatch: pytest.MonkeyPatch, call: str, answer: Any) -> None:
+def test_a_malformed_answer_affects_only_its_own_host(monkeypatch: pytest.MonkeyPatch, call: str, answer: Any) -> None:
     hosts = {name: Host(name, name, tls=Path()) for name in ("odd", "tondi")}
     apis = {"odd": Api("odd", call, answer), "tondi": Api("tondi")}
     monkeypatch.setattr(engine, "_client", lambda host, version, timeout: apis[host.name])
     swarm = gather_swarm(hosts, engine.Engine)
     assert (swarm.answered_by, swarm.problem) == ("tondi", "")
-    with pytest.raises(EngineRefused, match="odd answers what no Engine does"):
-        all_of(engine.Engine(hosts["odd"]))
+    with pytest.raises(EngineRefused, match="odd sent an answer that no Docker Engine sends"):
+        query_everything(engine.Engine(hosts["odd"]))
 
 
-def test_half_a_character_is_written_as_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replaces_a_lone_surrogate_with_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api("odd", "version", {**VERSION, "Version": "\ud800"})
     monkeypatch.setattr(engine, "_client", lambda host, version, timeout: api)
     assert engine.Engine(Host("odd", "odd", tls=Path())).version["Version"] == "?"

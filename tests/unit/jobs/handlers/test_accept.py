@@ -1,4 +1,4 @@
-"""Accepting, from the job's side: asked first, carried out only on what was shown, and asked anew with the reason."""
+"""Check acceptance in the job: it asks first, acts only on what was approved, and otherwise asks again."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
 
 @dataclass
 class Swarm:
-    """Two managers and one that waits; what a step changes is changed here."""
+    """Two managers and a pending one. Steps change this state."""
 
     spec: dict[str, Any] = field(
         default_factory=lambda: {"Role": "worker", "Availability": "drain", "Labels": {PENDING_LABEL: "manager"}}
@@ -38,7 +38,7 @@ class Swarm:
     claims: str = "kaditz"
     marks: list[FencingToken] = field(default_factory=list)
     address: str = ADDRESSES["kaditz"]
-    liar: str = ""  # a host that says it is kaditz's node
+    liar: str = ""  # a host that claims to be kaditz's node
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
         return Engine(host, self)
@@ -86,7 +86,7 @@ class Engine:
 
 
 def no_shell(host: Host) -> Any:
-    raise AssertionError("who is in the swarm is the Engines' matter: the host may be away")
+    raise AssertionError("acceptance must not need SSH: the host may be down")
 
 
 @dataclass
@@ -100,11 +100,11 @@ class Case:
     def accept(
         self, *people: str, fingerprint: str = "", within: tuple[str, ...] = ("kaditz",)
     ) -> list[events.EventBody]:
-        """The run's next job; `people` said yes to what was shown last, or to `shown`."""
+        """Run the next job of the run, approved by `people` for the last question, or for `fingerprint`."""
         approvals = tuple(Approval(by, fingerprint or self.question.fingerprint, 0.0) for by in people)
-        return self.does(Accept("id-kaditz"), approvals, within)
+        return self.run_job(Accept("id-kaditz"), approvals, within)
 
-    def does(
+    def run_job(
         self, command: commands.Command, approvals: tuple[Approval, ...] = (), within: tuple[str, ...] = ("kaditz",)
     ) -> list[events.EventBody]:
         self.job += 1
@@ -128,7 +128,7 @@ class Case:
     def events(self) -> tuple[events.Event, ...]:
         return streams.read_events(self.redis, "r")
 
-    def later(self, seconds: float) -> None:
+    def pass_time(self, seconds: float) -> None:
         self.moment = replace(self.moment, boot_seconds=self.moment.boot_seconds + seconds)
 
     @property
@@ -141,7 +141,7 @@ def case(redis: Redis) -> Case:
     return Case(redis)
 
 
-def test_it_asks_first_then_does_and_once(case: Case) -> None:
+def test_asks_first_then_promotes_once(case: Case) -> None:
     question = case.accept()[-1]
     assert isinstance(question, DecisionRequested)
     assert question.candidate is not None
@@ -161,12 +161,12 @@ def test_it_asks_first_then_does_and_once(case: Case) -> None:
 DRIFTS: dict[str, Any] = {
     "another name": lambda case: setattr(case.swarm, "claims", "connewitz"),
     "a manager less": lambda case: case.swarm.managers.remove("tondi"),
-    "half an hour": lambda case: case.later(1802),
+    "half an hour": lambda case: case.pass_time(1802),
 }
 
 
 @pytest.mark.parametrize("drift", DRIFTS)
-def test_what_is_no_longer_as_shown_is_asked_anew_with_the_reason(case: Case, drift: str) -> None:
+def test_asks_again_if_the_approval_is_outdated(case: Case, drift: str) -> None:
     case.accept()
     DRIFTS[drift](case)
     within = ("*",)
@@ -178,7 +178,7 @@ def test_what_is_no_longer_as_shown_is_asked_anew_with_the_reason(case: Case, dr
     )
     assert not case.promoted
     case.accept(BOB, within=within)
-    assert case.promoted, "and the new question can be answered"
+    assert case.promoted, "and the new question can be approved"
 
 
 SAYS = {"tondi's address": "the managers list node id-kaditz at tondi's address, but tondi reports node id-tondi",
@@ -186,17 +186,17 @@ SAYS = {"tondi's address": "the managers list node id-kaditz at tondi's address,
 
 
 @pytest.mark.parametrize("at", SAYS)
-def test_a_node_that_is_seen_at_another_address_is_not_accepted(case: Case, at: str) -> None:
+def test_refuses_a_node_at_the_address_of_another_host(case: Case, at: str) -> None:
     case.accept()
     case.swarm.address = ADDRESSES["tondi"] if at == "tondi's address" else "10.0.0.1"
     for command in (Accept("id-kaditz"), Reject("id-kaditz")):
         with pytest.raises(JobError, match=SAYS[at]):
-            case.does(command, (Approval(BOB, case.question.fingerprint, 0.0),), ("*",))
+            case.run_job(command, (Approval(BOB, case.question.fingerprint, 0.0),), ("*",))
     assert case.swarm.spec["Labels"] == {PENDING_LABEL: "manager"}
     assert not case.promoted
 
 
-def test_a_node_that_two_hosts_say_they_are_is_not_accepted(case: Case) -> None:
+def test_refuses_a_node_that_two_hosts_claim(case: Case) -> None:
     case.accept()
     case.swarm.liar = "tondi"
     case.swarm.managers.remove("tondi")
@@ -216,7 +216,7 @@ def test_a_node_that_two_hosts_say_they_are_is_not_accepted(case: Case) -> None:
         (AcceptanceRules(accept_count=2), (BOB, CAROL), True),
     ],
 )
-def test_the_job_counts_for_itself(
+def test_the_job_checks_the_approvals_itself(
     case: Case, rights: AcceptanceRules, people: tuple[str, ...], promoted: bool
 ) -> None:
     case.rights = rights
@@ -225,22 +225,22 @@ def test_the_job_counts_for_itself(
     assert case.promoted is promoted
 
 
-def test_a_yes_to_what_nobody_asked_is_none(case: Case) -> None:
+def test_ignores_an_approval_of_an_unknown_question(case: Case) -> None:
     assert isinstance(case.accept(BOB, fingerprint="f00d")[-1], DecisionRequested)
     assert not case.promoted
 
 
-def test_a_yes_holds_for_the_question_before_it_alone(case: Case) -> None:
+def test_ignores_an_approval_of_an_older_question(case: Case) -> None:
     first = case.accept()[-1]
     assert isinstance(first, DecisionRequested)
-    case.job += 1  # a job that died without a word
+    case.job += 1  # a job that ended without an outcome
     assert isinstance(case.accept(BOB, fingerprint=first.fingerprint)[-1], DecisionRequested)
     assert not case.promoted
 
 
 @pytest.mark.parametrize("command", [Accept("id-kaditz"), Reject("id-kaditz"), Reject("id-kaditz", remove=True)])
-def test_a_right_for_other_hosts_does_not_reach_this_one(case: Case, command: commands.Command) -> None:
+def test_refuses_a_host_outside_the_permission(case: Case, command: commands.Command) -> None:
     with pytest.raises(JobError, match="permission was granted for lei-\\*, not for kaditz"):
-        case.does(command, within=("lei-*",))
+        case.run_job(command, within=("lei-*",))
     assert case.swarm.spec["Labels"] == {PENDING_LABEL: "manager"}
     assert not any(isinstance(event.body, Planned) for event in case.events())

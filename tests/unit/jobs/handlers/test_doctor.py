@@ -1,5 +1,6 @@
-"""What the jobs' doctor finds: the inventory, certificates near their end, hosts that answer or do not."""
+"""Check the RQ workers' doctor: the inventory, expiring certificates, reachable and unreachable hosts."""
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -19,7 +20,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0FWlPRHQWHdQYJ4YDQ6vTIEjVpn0wBy1Fd4
 
 
 def now() -> datetime:
-    """Read after the certificates were made, however long the tests before took: they are good from then on."""
+    """Return the time after the certificates were created, from which they are valid."""
     return datetime.now(UTC)
 
 
@@ -34,9 +35,9 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def levels(findings_by_port: tuple[Finding, ...]) -> list[tuple[str, str]]:
-    assert all(bool(finding.hint) is (finding.level != "pass") for finding in findings_by_port)
-    return [(finding.level, finding.text.split(" on ")[0]) for finding in findings_by_port]
+def levels(findings: tuple[Finding, ...]) -> list[tuple[str, str]]:
+    assert all(bool(finding.hint) is (finding.level != "pass") for finding in findings)
+    return [(finding.level, re.split(" on | before ", finding.text)[0]) for finding in findings]
 
 
 # --- certificates --------------------------------------------------------------------------------------------------
@@ -45,39 +46,39 @@ def levels(findings_by_port: tuple[Finding, ...]) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        (0, [("pass", "ca.pem ends"), ("pass", "cert.pem ends")]),
-        (VALIDITY_DAYS - 31, [("pass", "ca.pem ends"), ("pass", "cert.pem ends")]),
-        (VALIDITY_DAYS - 29, [("warn", "ca.pem ends"), ("warn", "cert.pem ends")]),
-        (VALIDITY_DAYS + 1, [("block", "ca.pem ended"), ("block", "cert.pem ended")]),
-        (-1, [("block", "ca.pem begins"), ("block", "cert.pem begins")]),
+        (0, [("pass", "ca.pem expires"), ("pass", "cert.pem expires")]),
+        (VALIDITY_DAYS - 31, [("pass", "ca.pem expires"), ("pass", "cert.pem expires")]),
+        (VALIDITY_DAYS - 29, [("warn", "ca.pem expires"), ("warn", "cert.pem expires")]),
+        (VALIDITY_DAYS + 1, [("block", "ca.pem expired"), ("block", "cert.pem expired")]),
+        (-1, [("block", "ca.pem is not valid"), ("block", "cert.pem is not valid")]),
     ],
 )
-def test_their_dates(tls: Path, days: int, expected: list[tuple[str, str]]) -> None:
+def test_reports_certificate_expiry(tls: Path, days: int, expected: list[tuple[str, str]]) -> None:
     assert levels(certificates.check_certificates("kaditz", tls, now() + timedelta(days=days))) == expected
 
 
-def test_a_key_of_another_certificate_or_for_all_to_read(tls: Path, tmp_path: Path) -> None:
+def test_reports_a_key_that_does_not_match_or_is_readable(tls: Path, tmp_path: Path) -> None:
     for name in ("ca.pem", "cert.pem", "key.pem"):
         (tmp_path / name).write_text((tls / name).read_text())
     (tmp_path / "key.pem").write_text(create_authority("another").key_pem)
     (tmp_path / "key.pem").chmod(0o644)
-    findings_by_port = certificates.check_certificates("kaditz", tmp_path, now())
-    assert levels(findings_by_port)[2:] == [
-        ("block", "key.pem is not cert.pem's key"),
-        ("warn", "key.pem can be read by others"),
+    findings = certificates.check_certificates("kaditz", tmp_path, now())
+    assert levels(findings)[2:] == [
+        ("block", "key.pem does not match cert.pem"),
+        ("warn", "key.pem is readable by other users"),
     ]
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----\n"])
 @pytest.mark.parametrize("name", ["ca.pem", "cert.pem", "key.pem"])
-def test_files_that_are_none_are_said_without_their_text(tls: Path, tmp_path: Path, name: str, text: str) -> None:
+def test_reports_malformed_files_without_their_text(tls: Path, tmp_path: Path, name: str, text: str) -> None:
     for other in ("ca.pem", "cert.pem", "key.pem"):
         (tmp_path / other).write_text((tls / other).read_text() if other != name else text)
     (finding,) = certificates.check_certificates("kaditz", tmp_path, now())
     assert (finding.level, finding.text) == ("block", "cannot be read (ValueError)")
 
 
-def test_files_that_are_not_there(tmp_path: Path) -> None:
+def test_reports_missing_files(tmp_path: Path) -> None:
     (finding,) = certificates.check_certificates("kaditz", tmp_path, now())
     assert finding.text == "cannot be read (FileNotFoundError)"
 
@@ -101,7 +102,7 @@ def host(name: str, address: str, role: Any = "worker") -> Host:
         ),
     ],
 )
-def test_the_inventory_as_a_whole(hosts: list[Host], expected: list[tuple[str, str]]) -> None:
+def test_checks_the_inventory_as_a_whole(hosts: list[Host], expected: list[tuple[str, str]]) -> None:
     assert levels(doctor.check_inventory(hosts)) == expected
 
 
@@ -109,18 +110,18 @@ def test_the_inventory_as_a_whole(hosts: list[Host], expected: list[tuple[str, s
 
 
 class Fleet:
-    """Hosts as a test wants them."""
+    """Hosts as a test configures them."""
 
-    def __init__(self, away: tuple[str, ...] = (), no_sudo: tuple[str, ...] = ()) -> None:
-        self.away, self.no_sudo = away, no_sudo
+    def __init__(self, unreachable: tuple[str, ...] = (), no_sudo: tuple[str, ...] = ()) -> None:
+        self.unreachable, self.no_sudo = unreachable, no_sudo
 
     def shell(self, host: Host) -> Any:
-        if host.name in self.away:
+        if host.name in self.unreachable:
             raise Unreachable(f"{host.name} does not answer over SSH", hint="See that the host is up.")
         return nullcontext(self._Shell(host.name in self.no_sudo))
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
-        if host.name in self.away:
+        if host.name in self.unreachable:
             raise Unreachable(f"{host.name}'s Engine does not answer")
         return type("Engine", (), {"version": {"Version": "26.1.5"}})()
 
@@ -139,12 +140,12 @@ class Fleet:
     ("world", "is_known", "expected"),
     [
         (Fleet(), True, {("pass", "SSH to kaditz"), ("pass", "Engine of kaditz")}),
-        (Fleet(away=("kaditz",)), True, {("block", "SSH to kaditz"), ("block", "Engine of kaditz")}),
+        (Fleet(unreachable=("kaditz",)), True, {("block", "SSH to kaditz"), ("block", "Engine of kaditz")}),
         (Fleet(no_sudo=("kaditz",)), True, {("block", "SSH to kaditz"), ("pass", "Engine of kaditz")}),
         (Fleet(), False, {("block", "host key of kaditz"), ("pass", "SSH to kaditz"), ("pass", "Engine of kaditz")}),
     ],
 )
-def test_each_host(
+def test_checks_each_host(
     tls: Path,
     tmp_path: Path,
     world: Fleet,
@@ -155,22 +156,18 @@ def test_each_host(
     monkeypatch.setenv("IMKER_AUDIT_KEY", "key")
     lines = tmp_path / "known_hosts"
     lines.write_text(f"198.18.0.39 {KEY}\n" if is_known else f"198.18.0.1 {KEY}\n")
-    findings_by_port = doctor.run_checks(
-        {"kaditz": Host("kaditz", "198.18.0.39", tls=tls)}, lines, world.shell, world.connect
-    )
-    assert {(f.level, f.check) for f in findings_by_port if f.check not in ("TLS of kaditz", "inventory")} == expected
-    assert all(finding.hint for finding in findings_by_port if finding.level != "pass")
+    findings = doctor.run_checks({"kaditz": Host("kaditz", "198.18.0.39", tls=tls)}, lines, world.shell, world.connect)
+    assert {(f.level, f.check) for f in findings if f.check not in ("TLS of kaditz", "inventory")} == expected
+    assert all(finding.hint for finding in findings if finding.level != "pass")
 
 
-def test_another_port_has_a_line_of_its_own(tmp_path: Path) -> None:
+def test_host_key_of_another_port_has_its_own_line(tmp_path: Path) -> None:
     lines = tmp_path / "known_hosts"
     lines.write_text(f"[198.18.0.39]:2222 {KEY}\n")
-    findings_by_port = [
-        list(doctor._check_files(Host("kaditz", "198.18.0.39", ssh_port=port), lines)) for port in (2222, 22)
-    ]
-    assert [len(each) for each in findings_by_port] == [0, 1]
+    findings = [list(doctor._check_files(Host("kaditz", "198.18.0.39", ssh_port=port), lines)) for port in (2222, 22)]
+    assert [len(each) for each in findings] == [0, 1]
 
 
-def test_without_known_hosts_there_is_a_word(tmp_path: Path) -> None:
-    findings_by_port = list(doctor._check_files(Host("kaditz", "198.18.0.39"), tmp_path / "none"))
-    assert [finding.check for finding in findings_by_port] == ["known_hosts", "host key of kaditz"]
+def test_reports_a_missing_known_hosts_file(tmp_path: Path) -> None:
+    findings = list(doctor._check_files(Host("kaditz", "198.18.0.39"), tmp_path / "none"))
+    assert [finding.check for finding in findings] == ["known_hosts", "host key of kaditz"]

@@ -1,4 +1,4 @@
-"""The node table: whoever of the managers answers, and what is said when none does."""
+"""Check the node table: from any manager that responds, or the last one with the reason."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,17 +25,17 @@ ADDRESSES = {name: f"198.18.0.{number}" for number, name in enumerate(NAMES, 1)}
 
 @dataclass
 class FakeSwarm:
-    """Engines as a test wants them. `managers` answer for the swarm; `away` do not answer at all."""
+    """Engines as a test configures them. `managers` list the nodes. `unreachable`: hosts that do not respond."""
 
     members: tuple[str, ...] = NAMES
     managers: tuple[str, ...] = ("connewitz", "tondi")
-    away: set[str] = field(default_factory=set)
+    unreachable: set[str] = field(default_factory=set)
     leaderless: bool = False
     asked_managers: list[str] = field(default_factory=list)
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
         self.asked_managers.append(host.name)
-        if host.name in self.away:
+        if host.name in self.unreachable:
             raise Unreachable(f"{host.name}'s Engine does not answer", host=host.name)
         return FakeEngine(host, self)
 
@@ -70,7 +70,7 @@ class FakeEngine:
             "ID": f"id-{name}",
             "Spec": {"Role": "manager" if manager else "worker", "Availability": "active", "Labels": labels},
             "Description": {"Hostname": name, "Engine": {"EngineVersion": "26.1.5"}},
-            "Status": {"State": "ready" if name not in self.swarm.away else "down", "Addr": ADDRESSES[name]},
+            "Status": {"State": "ready" if name not in self.swarm.unreachable else "down", "Addr": ADDRESSES[name]},
             **({"ManagerStatus": manager} if manager else {}),
         }
 
@@ -96,7 +96,7 @@ def table(bodies: list[events.EventBody]) -> NodeTable:
     return matches
 
 
-def test_the_write_ups_columns(redis: Redis) -> None:
+def test_shows_all_columns(redis: Redis) -> None:
     node_table = table(run_read(redis, FakeSwarm()))
     assert node_table.answered_by == "connewitz"
     rows = [
@@ -109,8 +109,8 @@ def test_the_write_ups_columns(redis: Redis) -> None:
     ]
 
 
-def test_the_known_managers_are_asked_and_nobody_else(redis: Redis) -> None:
-    """Most often that is all it takes, whatever other hosts do meanwhile."""
+def test_queries_only_the_known_managers(redis: Redis) -> None:
+    """Usually that is enough, whatever the state of other hosts."""
     run_read(redis, FakeSwarm())
     again = FakeSwarm()
     assert table(run_read(redis, again)).answered_by == "connewitz"
@@ -118,7 +118,7 @@ def test_the_known_managers_are_asked_and_nobody_else(redis: Redis) -> None:
 
 
 class Impostor(FakeSwarm):
-    """connewitz lists only itself; tondi goes on as before."""
+    """connewitz lists only itself, tondi lists all nodes."""
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
         engine = super().connect(host)
@@ -127,43 +127,43 @@ class Impostor(FakeSwarm):
         return engine
 
 
-def test_who_answered_last_is_not_believed_alone(redis: Redis) -> None:
-    """It may have been taken over since."""
+def test_does_not_trust_one_manager_alone(redis: Redis) -> None:
+    """The manager that responded last time may have been taken over since."""
     before = table(run_read(redis, FakeSwarm()))
-    shown = table(run_read(redis, Impostor()))
-    assert shown.rows == before.rows
-    assert "connewitz" in shown.stale_reason
+    shown_table = table(run_read(redis, Impostor()))
+    assert shown_table.rows == before.rows
+    assert "connewitz" in shown_table.stale_reason
 
 
-@pytest.mark.parametrize("stored", ["garbage", "{}", '{"asked":"tondi","taken_at":1e300,"rows":[]}'])
-def test_a_last_table_that_cannot_be_read_is_none(redis: Redis, stored: str) -> None:
+@pytest.mark.parametrize("stored", ["garbage", "{}", '{"answered_by":"tondi","taken_at":1e300,"rows":[]}'])
+def test_ignores_a_malformed_last_table(redis: Redis, stored: str) -> None:
     redis.set(nodes.LAST_NODES_KEY, signing.sign_for(streams.KEY, nodes.LAST_NODES_KEY, stored))
     assert table(run_read(redis, FakeSwarm())).answered_by == "connewitz"
 
 
-@pytest.mark.parametrize("forged", [b"\xff", '{"asked":"tondi","taken_at":1.0,"rows":[]}'])
-def test_a_forged_last_table_is_never_shown(redis: Redis, forged: Any) -> None:
-    """Whoever writes to Redis would show it as soon as no manager answers."""
+@pytest.mark.parametrize("forged", [b"\xff", '{"answered_by":"tondi","taken_at":1.0,"rows":[]}'])
+def test_never_shows_a_forged_last_table(redis: Redis, forged: Any) -> None:
+    """Otherwise whoever writes to Redis could show a table as soon as no manager responds."""
     redis.set(nodes.LAST_NODES_KEY, forged)
-    shown = run_read(redis, FakeSwarm(away=set(NAMES)))
-    assert not [one for one in shown if isinstance(one, NodeTable)]
+    bodies = run_read(redis, FakeSwarm(unreachable=set(NAMES)))
+    assert not [body for body in bodies if isinstance(body, NodeTable)]
 
 
-def test_the_next_manager_is_asked_when_the_first_is_away(redis: Redis) -> None:
+def test_queries_the_next_manager_if_the_first_is_unreachable(redis: Redis) -> None:
     run_read(redis, FakeSwarm())
-    node_table = table(run_read(redis, FakeSwarm(away={"connewitz"})))
+    node_table = table(run_read(redis, FakeSwarm(unreachable={"connewitz"})))
     assert (node_table.answered_by, node_table.stale_reason) == ("tondi", "")
 
 
 @pytest.mark.parametrize(
     ("swarm", "why"),
     [
-        (FakeSwarm(away=set(NAMES)), "unreachable: connewitz, tondi, kaditz"),
+        (FakeSwarm(unreachable=set(NAMES)), "unreachable: connewitz, tondi, kaditz"),
         (FakeSwarm(leaderless=True), "does not have a leader"),
         (FakeSwarm(managers=()), "only workers are reachable, and only managers"),
     ],
 )
-def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, swarm: FakeSwarm, why: str) -> None:
+def test_shows_the_last_table_with_the_reason_if_no_manager_responds(redis: Redis, swarm: FakeSwarm, why: str) -> None:
     before = table(run_read(redis, FakeSwarm()))
     node_table = table(run_read(redis, swarm))
     assert node_table.rows == before.rows
@@ -176,10 +176,10 @@ def test_when_none_answers_the_last_table_comes_with_the_reason(redis: Redis, sw
     [
         (FakeSwarm(members=(), managers=()), "refused", "there is no swarm yet"),
         (FakeSwarm(managers=()), "failed", "only workers are reachable"),
-        (FakeSwarm(away=set(NAMES)), "failed", "unreachable: "),
+        (FakeSwarm(unreachable=set(NAMES)), "failed", "unreachable: "),
     ],
 )
-def test_without_a_last_table_it_is_said_in_words(redis: Redis, swarm: FakeSwarm, outcome: str, why: str) -> None:
+def test_explains_why_there_is_no_table(redis: Redis, swarm: FakeSwarm, outcome: str, why: str) -> None:
     end = run_read(redis, swarm)[-1]
     assert isinstance(end, JobFinished)
     assert end.outcome == outcome
@@ -187,8 +187,8 @@ def test_without_a_last_table_it_is_said_in_words(redis: Redis, swarm: FakeSwarm
     assert "/swarm" in end.hint
 
 
-def test_a_host_that_is_away_is_a_row_with_its_error(redis: Redis) -> None:
-    bodies = run_read(redis, FakeSwarm(away={"kaditz"}), commands.ListHosts())
+def test_shows_an_unreachable_host_with_its_error(redis: Redis) -> None:
+    bodies = run_read(redis, FakeSwarm(unreachable={"kaditz"}), commands.ListHosts())
     (host_table,) = [body for body in bodies if isinstance(body, HostTable)]
     rows = {row.name: (row.state, row.node_role, row.error) for row in host_table.rows}
     assert rows == {

@@ -1,4 +1,4 @@
-"""docker-machine's own file, cleaned: what belongs to the classic Swarm leaves, everything else stays."""
+"""Check that cleaning docker-machine's file removes the classic Swarm and keeps everything else."""
 
 import copy
 import json
@@ -56,17 +56,17 @@ def dirty(*traces: tuple[tuple[str, ...], object]) -> str:
 def cleaned(text: str) -> Any:
     edit = cleanup_edit("config.json", text)
     assert edit is not None
-    assert (edit.path, edit.before) == ("config.json", text), "the copy is of what was there"
+    assert (edit.path, edit.before) == ("config.json", text), "the edit starts from the current text"
     return json.loads(edit.after)
 
 
 @pytest.mark.parametrize("trace", LEFT, ids=[path[-1] for path, _ in LEFT])
-def test_each_trace_of_the_classic_swarm_leaves(trace: tuple[tuple[str, ...], object]) -> None:
+def test_removes_each_trace_of_the_classic_swarm(trace: tuple[tuple[str, ...], object]) -> None:
     assert cleaned(dirty(trace)) == CLEAN
 
 
 @given(st.lists(st.sampled_from(LEFT), min_size=1, unique_by=lambda trace: trace[0]))
-def test_all_of_them_leave_everything_else_and_its_order_stay_and_once_is_enough(traces: Any) -> None:
+def test_removes_all_traces_at_once_and_keeps_the_rest_in_order(traces: Any) -> None:
     after = cleaned(dirty(*traces))
     assert json.dumps(after) == json.dumps(CLEAN)
     assert cleanup_edit("config.json", json.dumps(after, indent=4)) is None
@@ -85,12 +85,12 @@ def test_all_of_them_leave_everything_else_and_its_order_stay_and_once_is_enough
         "",
     ],
 )
-def test_where_nothing_of_it_is_nothing_is_written(text: str) -> None:
+def test_makes_no_edit_without_traces(text: str) -> None:
     assert cleanup_edit("config.json", text) is None
 
 
-def test_what_is_not_cleaned_is_written_as_docker_machine_wrote_it() -> None:
-    """Go's encoding/json: four spaces, no newline at the end, and its own escapes."""
+def test_keeps_the_rest_byte_for_byte() -> None:
+    """Go's encoding/json indents by four spaces, ends without a newline, and has its own escapes."""
     trace = (("HostOptions", "SwarmOptions", "IsSwarm"), True)
     noted = (("Note",), "Zürich <ops@example.org> & \u2028")
     text = dirty(trace, noted)
@@ -115,11 +115,11 @@ def test_what_is_not_cleaned_is_written_as_docker_machine_wrote_it() -> None:
         ("{", []),
     ],
 )
-def test_the_stores_that_it_names(text: str, urls: list[str]) -> None:
+def test_parses_the_store_urls(text: str, urls: list[str]) -> None:
     assert list(parse_store_urls(text)) == urls
 
 
-def test_no_key_is_added_that_the_file_did_not_have() -> None:
-    """docker-machine of another age has others."""
+def test_adds_no_key() -> None:
+    """Other versions of docker-machine have other keys."""
     text = '{"HostOptions": {"SwarmOptions": {"Discovery": "consul://x"}}}'
     assert cleaned(text) == {"HostOptions": {"SwarmOptions": {"Discovery": ""}}}

@@ -1,4 +1,4 @@
-"""docker-machine's store, as docker-machine writes it and as the lab does."""
+"""Check the inventory, read from a docker-machine store as the lab writes it."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "client"
 
 
-def test_all_eight_hosts_with_what_reaches_them(store: Path) -> None:
+def test_reads_all_eight_hosts(store: Path) -> None:
     hosts = load_inventory(settings.load_settings(store / "imker.toml"))
     assert sorted(hosts) == sorted(host.name for host in FLEET)
     kaditz = hosts["kaditz"]
@@ -37,7 +37,7 @@ def test_all_eight_hosts_with_what_reaches_them(store: Path) -> None:
     assert kaditz.driver == "generic"
 
 
-def test_the_swarm_column_is_docker_machines(store: Path) -> None:
+def test_shows_the_swarm_column_of_docker_machine(store: Path) -> None:
     hosts = load_inventory(settings.load_settings(store / "imker.toml"))
     column = {name: model.classic_swarm_column(host, hosts) for name, host in hosts.items()}
     assert column == {
@@ -56,7 +56,7 @@ def test_the_swarm_column_is_docker_machines(store: Path) -> None:
         ('swarm_address = "198.18.0.73"', "[hosts.kaditz] swarm_address: 198.18.0.73 is the address of tondi"),
     ],
 )
-def test_a_swarm_address_is_an_address_of_its_own(store: Path, tmp_path: Path, line: str, wrong: str) -> None:
+def test_a_swarm_address_must_be_unique(store: Path, tmp_path: Path, line: str, wrong: str) -> None:
     text = (store / "imker.toml").read_text().replace("[hosts.kaditz]\n", f"[hosts.kaditz]\n{line}\n")
     (tmp_path / "imker.toml").write_text(text)
     if not wrong:
@@ -67,7 +67,7 @@ def test_a_swarm_address_is_an_address_of_its_own(store: Path, tmp_path: Path, l
         load_inventory(settings.load_settings(tmp_path / "imker.toml"))
 
 
-def test_secrets_are_the_users_alone(store: Path) -> None:
+def test_secret_files_are_readable_by_their_owner_only(store: Path) -> None:
     keys = [path for path in store.rglob("*") if path.suffix == ".pem" or path.name.startswith("id_")]
     assert len(keys) > 40
     assert {path.stat().st_mode & 0o077 for path in keys} == {0}

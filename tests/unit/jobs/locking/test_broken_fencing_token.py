@@ -1,4 +1,4 @@
-"""A fencing number that no run can have: an error that names where it stands and what repairs it."""
+"""Check invalid fencing numbers: the error says where the number is and how to repair it."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def fence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("number", HUGE)
-def test_a_swarm_label_with_a_huge_number_is_named(number: str) -> None:
+def test_reports_a_huge_number_in_the_swarm_label(number: str) -> None:
     with pytest.raises(BrokenFencingToken, match="the swarm has an invalid fencing number: ") as broken:
         with_token(OLD, {"Labels": {FENCE_LABEL: f"{number} x 1.0"}})
     assert "python -m jobs repair swarm" in broken.value.hint
@@ -35,7 +35,7 @@ def test_a_swarm_label_with_a_huge_number_is_named(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", HUGE)
-def test_a_host_does_not_write_a_lower_mark_over_a_huge_one(fence: Path, number: str) -> None:
+def test_host_keeps_a_huge_number_and_reports_it(fence: Path, number: str) -> None:
     fence.write_text(f"{number} x 1.0\n")
     with pytest.raises(BrokenFencingToken, match="kaditz has an invalid fencing number: ") as broken:
         FencedShell(Here(), OLD).claim_host()
@@ -44,7 +44,7 @@ def test_a_host_does_not_write_a_lower_mark_over_a_huge_one(fence: Path, number:
 
 
 @pytest.mark.parametrize("text", ["by hand", "-1 x 1.0", "1e3 x 1.0", "\n\n", "", "x" * 4096])
-def test_a_mark_that_is_none_counts_for_nothing_on_both_sides(fence: Path, text: str) -> None:
+def test_host_and_swarm_ignore_text_that_is_no_token(fence: Path, text: str) -> None:
     fence.write_text(text)
     FencedShell(Here(), OLD).claim_host()
     assert fence.read_text() == f"{' '.join(OLD.as_words)}\n"
@@ -52,7 +52,7 @@ def test_a_mark_that_is_none_counts_for_nothing_on_both_sides(fence: Path, text:
 
 
 @pytest.mark.parametrize("there", ["9", "9 rubbish", "9 x", "9 x 1.0 more", "9007199254740990 x 1.0"])
-def test_a_higher_number_keeps_out_on_both_sides_whatever_follows_it(fence: Path, there: str) -> None:
+def test_host_and_swarm_respect_a_higher_number_whatever_follows_it(fence: Path, there: str) -> None:
     fence.write_text(f"{there}\n")
     for claim in (FencedShell(Here(), OLD).claim_host, lambda: with_token(OLD, {"Labels": {FENCE_LABEL: there}})):
         with pytest.raises(Superseded) as later:
@@ -61,27 +61,27 @@ def test_a_higher_number_keeps_out_on_both_sides_whatever_follows_it(fence: Path
 
 
 @pytest.mark.parametrize("value", NUMBERS)
-def test_a_broken_number_in_redis_is_named_and_leaves_no_lock(redis: Redis, value: str) -> None:
+def test_reports_an_invalid_number_in_redis_and_leaves_no_lock(redis: Redis, value: str) -> None:
     redis.set("fence:swarm", value)
     for _ in range(2):
         with (
-            pytest.raises(BrokenFencingToken, match="Redis' key fence:swarm has an invalid fencing number") as broken,
+            pytest.raises(BrokenFencingToken, match="Redis has an invalid fencing number: key fence:swarm") as broken,
             acquire_lock(redis, "swarm", ALICE),
         ):
-            raise AssertionError("nobody has it")
+            raise AssertionError("the lock was acquired")
         assert "python -m jobs repair swarm" in broken.value.hint
     assert redis.get("lock:swarm") is None
-    assert redis.get("fence:swarm") == value.encode(), "nothing counts on from it"
+    assert redis.get("fence:swarm") == value.encode(), "the number is not incremented"
 
 
-def test_a_list_in_the_place_of_a_number_is_named_too(redis: Redis) -> None:
+def test_reports_a_list_instead_of_a_number(redis: Redis) -> None:
     redis.lpush("fence:swarm", "1")
     with pytest.raises(BrokenFencingToken), acquire_lock(redis, "swarm", ALICE):
-        raise AssertionError("nobody has it")
+        raise AssertionError("the lock was acquired")
     assert redis.get("lock:swarm") is None
 
 
-def test_a_number_that_breaks_while_the_lock_is_held_is_named(redis: Redis) -> None:
+def test_reports_a_number_that_becomes_invalid_while_the_lock_is_held(redis: Redis) -> None:
     with acquire_lock(redis, "swarm", ALICE) as lease:
         redis.set("fence:swarm", "99999999999999999999")
         with pytest.raises(BrokenFencingToken):
@@ -92,14 +92,14 @@ def test_a_number_that_breaks_while_the_lock_is_held_is_named(redis: Redis) -> N
         assert after.token.number == MAX_NUMBER - 5
 
 
-def test_a_lock_that_is_held_is_still_told_first(redis: Redis) -> None:
+def test_reports_a_held_lock_before_an_invalid_number(redis: Redis) -> None:
     with acquire_lock(redis, "swarm", ALICE):
         redis.set("fence:swarm", "x")
         with pytest.raises(LockHeld), acquire_lock(redis, "swarm", ALICE):
             raise AssertionError("two holders")
 
 
-def test_the_repair_takes_away_what_is_broken_and_nothing_else(redis: Redis, fence: Path) -> None:
+def test_repair_removes_only_invalid_numbers(redis: Redis, fence: Path) -> None:
     redis.set("fence:host:kaditz", "99999999999999999999")
     fence.write_text("99999999999999999999 x 1.0\n")
     assert len(repair.repair_in_redis(redis, "host:kaditz")) == len(repair.repair_on_host(Here())) == 1

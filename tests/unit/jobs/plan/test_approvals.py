@@ -1,4 +1,4 @@
-"""What a yes must be for a job to act on it: whoever says so, the job judges by its own knowledge."""
+"""Test that a job checks approvals itself, whatever the bot claims."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def request(*people: str, fingerprint: str = "f00d") -> Request:
 
 
 def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Timestamp:
-    """`clock`: by how much somebody set the wall clock meanwhile."""
+    """Return a later timestamp. `clock`: seconds by which the wall clock was changed meanwhile."""
     return Timestamp(ASKED.unix + seconds + clock, boot, ASKED.boot_seconds + seconds if boot == "boot" else 5.0)
 
 
@@ -53,7 +53,7 @@ def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Timestam
         (replace(QUESTION, valid_seconds=10**6), ONE, (BOB,), after(1802), "more than 30 minutes"),
     ],
 )
-def test_who_how_many_and_how_long_ago(
+def test_checks_approvers_count_and_age(
     question: DecisionRequested | None, rights: AcceptanceRules, people: tuple[str, ...], now: Timestamp, says: str
 ) -> None:
     problem = find_approval_problem(request(*people), question, "f00d", rights, now)
@@ -61,7 +61,7 @@ def test_who_how_many_and_how_long_ago(
     assert bool(problem) is bool(says)
 
 
-def test_of_something_else_it_does_not_hold() -> None:
+def test_rejects_approvals_of_another_state() -> None:
     assert "changed after the question" in find_approval_problem(request(BOB), QUESTION, "beef", ONE, after(1))
     mixed = replace(request(BOB, CAROL), approvals=(Approval(BOB, "f00d", 0.0), Approval(CAROL, "beef", 0.0)))
     assert "changed after the question" in find_approval_problem(mixed, QUESTION, "f00d", TWO, after(1))
@@ -75,7 +75,7 @@ def test_of_something_else_it_does_not_hold() -> None:
     st.floats(-7200, 7200),
     st.booleans(),
 )
-def test_never_too_few_nor_too_late_whatever_the_clock_is_set_to(
+def test_no_clock_change_allows_too_few_or_late_approvals(
     people: list[str], count: int, accept_own: bool, seconds: float, clock: float, drifted: bool
 ) -> None:
     rights = AcceptanceRules(accept_own=accept_own, accept_count=count)

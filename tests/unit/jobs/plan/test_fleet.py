@@ -1,4 +1,4 @@
-"""A fleet's order, waves, roles and arithmetic: laws over any fleet, and the words of a few."""
+"""Test order, waves, roles, and quorum of a fleet plan: properties of any fleet, and some examples."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ AWAY = Refusal("it does not answer over SSH", "See that it is up.")
 
 @st.composite
 def inventories(draw: st.DrawFn) -> list[Host]:
-    """Any, with servers shared or not known, in the old swarm or not, with roles named or not."""
+    """Draw any hosts: with shared or unknown servers, in the classic Swarm or not, with roles or without."""
     names = draw(st.lists(st.text("abcdefgh", min_size=1, max_size=3), unique=True, min_size=1, max_size=12))
     servers, discoveries = st.sampled_from(["", "s1", "s2", "s3", "s4"]), st.sampled_from(["", "consul://x"])
     role: st.SearchStrategy[Role] = st.sampled_from(["worker", "manager"]) if draw(st.booleans()) else st.just("worker")
@@ -39,7 +39,7 @@ def stores_of(hosts: list[Host], draw: st.DataObject) -> frozenset[str]:
 
 
 def plan_fleet_of(hosts: list[Host], swarm: SwarmFacts, stores: frozenset[str], draw: st.DataObject) -> FleetPlanned:
-    """Any of them in the swarm already, or of the role that is left to it."""
+    """Plan the fleet, with any hosts in the swarm already."""
     roles_by_host = assign_roles(hosts, stores, NONE)
     ordered = order_hosts(hosts, roles_by_host, stores)
     plans: dict[str, Plan | Refusal] = {}
@@ -55,7 +55,7 @@ def plan_fleet_of(hosts: list[Host], swarm: SwarmFacts, stores: frozenset[str], 
 
 
 @given(inventories())
-def test_proposed_managers_are_odd_in_number_three_at_most_and_each_on_a_server_of_its_own(hosts: list[Host]) -> None:
+def test_proposes_an_odd_number_of_managers_on_different_servers(hosts: list[Host]) -> None:
     proposed = assign_roles([replace(host, role="worker") for host in hosts], NONE, NONE)
     managers = [host for host in hosts if proposed[host.name] == "manager"]
     assert len(managers) in (1, 3)
@@ -64,17 +64,15 @@ def test_proposed_managers_are_odd_in_number_three_at_most_and_each_on_a_server_
 
 
 @given(inventories())
-def test_roles_that_are_named_are_kept(hosts: list[Host]) -> None:
+def test_keeps_the_roles_of_the_inventory(hosts: list[Host]) -> None:
     named = {host.name: host.role for host in hosts}
     if "manager" in named.values():
         assert assign_roles(hosts, NONE, NONE) == named
 
 
 @given(inventories(), st.data())
-def test_who_manages_already_is_proposed_again_when_nothing_tells_the_hosts_apart_any_more(
-    hosts: list[Host], draw: st.DataObject
-) -> None:
-    """A migration cleans what docker-machine knew of the old swarm, and removes the store; the roles stay."""
+def test_proposes_the_current_managers_again(hosts: list[Host], draw: st.DataObject) -> None:
+    """A migration cleans docker-machine's config and removes the store. The proposed roles must not change."""
     stores = stores_of(hosts, draw)
     before = assign_roles([replace(host, role="worker") for host in hosts], stores, NONE)
     managing = frozenset(name for name, role in before.items() if role == "manager")
@@ -95,13 +93,13 @@ def test_who_manages_already_is_proposed_again_when_nothing_tells_the_hosts_apar
         ("abd", "abd", 2, "abd"),
     ],
 )
-def test_managers_that_are_left_out_this_time_count(hosts: str, inside: str, besides: int, expected: str) -> None:
-    """`besides`: managers that are none of these hosts. Three in all; who is one stays one."""
+def test_counts_managers_that_are_left_out(hosts: str, inside: str, besides: int, expected: str) -> None:
+    """`besides`: managers outside these hosts. There are three in total, and current managers stay managers."""
     matches = assign_roles([Host(name) for name in hosts], NONE, frozenset(inside), besides)
     assert "".join(name for name, role in matches.items() if role == "manager") == expected
 
 
-def test_who_of_a_swarm_is_among_the_hosts() -> None:
+def test_finds_the_current_managers_among_the_hosts() -> None:
     nodes = (
         manager_node("m0"),
         replace(manager_node("m1"), address="198.18.0.2"),
@@ -118,9 +116,7 @@ def test_who_of_a_swarm_is_among_the_hosts() -> None:
 
 
 @given(inventories(), st.data())
-def test_the_order_has_everyone_once_a_manager_first_then_managers_then_workers_and_the_stores_host_last(
-    hosts: list[Host], draw: st.DataObject
-) -> None:
+def test_orders_managers_before_workers_before_the_store_host(hosts: list[Host], draw: st.DataObject) -> None:
     stores = stores_of(hosts, draw)
     roles_by_host = assign_roles(hosts, stores, NONE)
     first, *rest = order_hosts(hosts, roles_by_host, stores)
@@ -134,15 +130,15 @@ def test_the_order_has_everyone_once_a_manager_first_then_managers_then_workers_
         assert roles_of_part == sorted(roles_of_part), "managers before workers"
 
 
-def test_a_fleet_whose_one_server_has_the_store_begins_all_the_same() -> None:
-    """Of two hosts one is to be the manager: not the store's, which has to come last."""
+def test_starts_a_fleet_whose_only_server_has_the_store() -> None:
+    """Of two hosts, the one without the store becomes the manager, as the store host has to come last."""
     hosts = [Host("lausen"), Host("tondi", discovery="consul://lausen")]
     roles_by_host = assign_roles(hosts, frozenset({"lausen"}), NONE)
     assert roles_by_host == {"lausen": "worker", "tondi": "manager"}
     assert [host.name for host in order_hosts(hosts, roles_by_host, frozenset({"lausen"}))] == ["tondi", "lausen"]
 
 
-def test_a_stores_host_that_is_to_be_the_only_manager_goes_first() -> None:
+def test_starts_with_the_only_manager_even_on_the_store_host() -> None:
     hosts = [Host("lausen", role="manager"), Host("tondi", discovery="consul://lausen")]
     assert [host.name for host in order_hosts(hosts, assign_roles(hosts, NONE, NONE), frozenset({"lausen"}))] == [
         "lausen",
@@ -150,7 +146,7 @@ def test_a_stores_host_that_is_to_be_the_only_manager_goes_first() -> None:
     ]
 
 
-def test_who_was_in_no_old_swarm_has_the_least_to_lose_and_goes_first() -> None:
+def test_starts_with_a_host_outside_the_classic_swarm() -> None:
     hosts = [Host("a", discovery="consul://x", role="manager"), Host("b", role="manager"), Host("c", role="manager")]
     assert [host.name for host in order_hosts(hosts, assign_roles(hosts, NONE, NONE), frozenset("c"))] == [
         "b",
@@ -159,14 +155,14 @@ def test_who_was_in_no_old_swarm_has_the_least_to_lose_and_goes_first() -> None:
     ]
 
 
-def test_a_swarms_leader_goes_last_of_its_managers_and_before_the_workers() -> None:
+def test_orders_the_leader_after_the_other_managers() -> None:
     hosts = [Host(name, role="manager" if name in "abc" else "worker") for name in "abcde"]
     assert "".join(host.name for host in order_hosts(hosts, assign_roles(hosts, NONE, NONE), NONE, "a")) == "bcade"
 
 
 @given(inventories(), st.booleans(), st.data())
-def test_waves(hosts: list[Host], exists: bool, draw: st.DataObject) -> None:
-    """The canary is alone, so is each manager and each store's host; of one wave are workers only."""
+def test_only_workers_share_a_wave(hosts: list[Host], exists: bool, draw: st.DataObject) -> None:
+    """The canary, each manager, and each store host have a separate wave. Only workers share one."""
     stores = stores_of(hosts, draw)
     legs = plan_fleet_of(hosts, swarm_of(1 if exists else 0), stores, draw).host_plans
     waves = [leg.wave for leg in legs]
@@ -180,7 +176,7 @@ def test_waves(hosts: list[Host], exists: bool, draw: st.DataObject) -> None:
 
 
 @given(inventories(), st.data())
-def test_workers_in_a_row_are_one_wave(hosts: list[Host], draw: st.DataObject) -> None:
+def test_adjacent_workers_share_a_wave(hosts: list[Host], draw: st.DataObject) -> None:
     stores = stores_of(hosts, draw)
     legs = plan_fleet_of(hosts, swarm_of(0), stores, draw).host_plans
     together = [leg.role == "worker" and leg.host not in stores for leg in legs]
@@ -189,7 +185,7 @@ def test_workers_in_a_row_are_one_wave(hosts: list[Host], draw: st.DataObject) -
             assert legs[number - 1].wave == legs[number].wave
 
 
-def test_workers_that_are_in_the_swarm_already_are_upgraded_one_by_one() -> None:
+def test_upgrades_current_workers_one_at_a_time() -> None:
     hosts = [Host("m", role="manager"), *(Host(name) for name in "abc")]
     upgraded = Plan((DrainNode("n"), WaitForReady()), target_version=TARGET)
     plans = {"m": NOTHING, "a": upgraded, "b": upgraded, "c": WORKER}
@@ -206,7 +202,7 @@ def swarm_of(managers: int) -> SwarmFacts:
 
 
 @given(inventories(), st.integers(0, 5), st.data())
-def test_each_leg_says_what_the_swarm_survives_after_it(hosts: list[Host], there: int, draw: st.DataObject) -> None:
+def test_each_host_plan_has_the_fault_tolerance_after_it(hosts: list[Host], there: int, draw: st.DataObject) -> None:
     legs = plan_fleet_of(hosts, swarm_of(there), stores_of(hosts, draw), draw).host_plans
     managers = there
     for leg in legs:
@@ -215,7 +211,7 @@ def test_each_leg_says_what_the_swarm_survives_after_it(hosts: list[Host], there
 
 
 @given(inventories(), st.data())
-def test_every_host_is_a_leg_or_done(hosts: list[Host], draw: st.DataObject) -> None:
+def test_every_host_has_a_plan_or_is_done(hosts: list[Host], draw: st.DataObject) -> None:
     fleet_plan = plan_fleet_of(hosts, swarm_of(3), stores_of(hosts, draw), draw)
     assert sorted([*(leg.host for leg in fleet_plan.host_plans), *fleet_plan.done_hosts]) == sorted(
         host.name for host in hosts
@@ -232,7 +228,7 @@ THE_EIGHT = [
 ]
 
 
-def test_the_write_ups_eight_hosts() -> None:
+def test_plans_the_eight_hosts_of_the_documentation() -> None:
     roles_by_host = assign_roles(THE_EIGHT, frozenset({"lausen"}), NONE)
     ordered = order_hosts(THE_EIGHT, roles_by_host, frozenset({"lausen"}))
     plans = {host.name: WAITS if roles_by_host[host.name] == "manager" else WORKER for host in ordered}
@@ -276,15 +272,13 @@ def named(*servers: str) -> list[Host]:
         (("s1", "s1"), ["2 managers tolerate no more failures than 1", "more than one manager on s1"]),
     ],
 )
-def test_managers_that_are_even_in_number_or_share_a_server_are_told(
-    servers: tuple[str, ...], words: list[str]
-) -> None:
+def test_warns_of_an_even_number_and_of_shared_servers(servers: tuple[str, ...], words: list[str]) -> None:
     matches = arrange_hosts(named(*servers)).findings
     assert [finding.level for finding in matches] == ["warn"] * len(words)
     assert all(finding.text.startswith(text) for finding, text in zip(matches, words, strict=True))
 
 
-def test_a_manager_that_is_left_out_counts_among_them() -> None:
+def test_counts_a_left_out_manager_for_the_even_number() -> None:
     hosts = named("s1", "s2")
     roles_by_host = assign_roles(hosts, NONE, NONE)
     nodes = tuple(manager_node(name) for name in ("m0", "m1", "left-out"))
@@ -292,26 +286,26 @@ def test_a_manager_that_is_left_out_counts_among_them() -> None:
     assert arrange_fleet(hosts, roles_by_host, dict.fromkeys(roles_by_host, NOTHING), swarm, NONE, 2).findings == ()
 
 
-def test_one_version_before_the_first_host_is_touched() -> None:
+def test_blocks_a_fleet_with_different_engine_versions() -> None:
     other = replace(WORKER, target_version="27.0.1-1")
     (matches,) = arrange_hosts([*named("s1"), Host("a"), Host("b")], b=other).findings
     assert matches.level == "block"
     assert matches.text == "apt offers different Engine versions: 26.1.5 on 2, 27.0.1 on 1"
 
 
-def test_the_same_engine_in_two_packages_words_is_one_version() -> None:
+def test_recognizes_the_same_version_in_different_packages() -> None:
     assert (
         arrange_hosts([*named("s1"), Host("a")], a=replace(WORKER, target_version="5:26.1.5-1~ubuntu")).findings == ()
     )
 
 
-def test_a_host_that_cannot_be_planned_is_a_leg_that_blocks() -> None:
+def test_a_host_that_cannot_be_planned_blocks() -> None:
     legs = {leg.host: leg for leg in arrange_hosts([*named("s1"), Host("a")], a=AWAY).host_plans}
     assert legs["a"].findings == (Finding("plan", "block", AWAY.summary, AWAY.hint),)
     assert legs["a"].step_count == 0
 
 
-def test_a_leg_has_its_warnings_and_what_a_yes_to_them_is_bound_to() -> None:
+def test_a_host_plan_has_its_warnings_and_their_fingerprint() -> None:
     warn, passed = Finding("disk", "warn", "less than 2 GB left", "Make room."), Finding("clock", "pass", "agrees")
     with_findings = replace(WORKER, findings=(passed, warn))
     legs = {leg.host: leg for leg in arrange_hosts([*named("s1"), Host("a")], a=with_findings).host_plans}

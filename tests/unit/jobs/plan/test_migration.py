@@ -1,4 +1,4 @@
-"""No saga: wherever a migration is cut, planning again leads to the same end, and then there is nothing left to do."""
+"""Test that planning again after any interruption leads to the same result, and then to an empty plan."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,7 +23,7 @@ from tests.support.planner_world import World, apply_step, manager_node
 
 OLD, NEW = "20.10.24+dfsg1-1+deb12u1", "26.1.5+dfsg1-9+b9"
 KADITZ = Host("kaditz", "198.18.0.39", "geschke", role="manager")
-GOAL = EngineSection(version="26.1*", apt_component=AptComponent(**{"from": "main", "to": "experimental"}))
+SETTINGS = EngineSection(version="26.1*", apt_component=AptComponent(**{"from": "main", "to": "experimental"}))
 SOURCE = "deb [trusted=yes] http://198.18.0.1/ bookworm main\n"
 CLUSTER = "--cluster-store=consul://192.168.10.64:8500 --cluster-advertise=eth0:2376"
 TLS = (
@@ -62,7 +62,7 @@ def host(
 
 def plan_world(world: World, role: Role) -> Plan:
     store = classic_swarm.match_store(KADITZ, world.containers, NAMED)
-    result = plan.plan_migration(KADITZ, world.host(), world.swarm(), role, GOAL, store=store)
+    result = plan.plan_migration(KADITZ, world.host(), world.swarm(), role, SETTINGS, store=store)
     assert isinstance(result, Plan), result
     return result
 
@@ -89,7 +89,7 @@ worlds = st.builds(
 
 
 @given(worlds, st.data())
-def test_cut_anywhere_and_planned_again_it_ends_the_same(world: World, data: st.DataObject) -> None:
+def test_an_interrupted_migration_ends_the_same_after_planning_again(world: World, data: st.DataObject) -> None:
     role: Role = data.draw(st.sampled_from(["manager", "worker"])) if world.nodes else "manager"
     all_steps = plan_world(world, role).steps
     cut = world
@@ -99,7 +99,7 @@ def test_cut_anywhere_and_planned_again_it_ends_the_same(world: World, data: st.
 
 
 @given(worlds)
-def test_done_is_done(world: World) -> None:
+def test_a_finished_migration_has_no_steps(world: World) -> None:
     end = finished(world, "manager")
     again = plan_world(end, "manager")
     assert again.steps == ()
@@ -107,7 +107,7 @@ def test_done_is_done(world: World) -> None:
 
 
 @given(worlds)
-def test_no_prefix_leaves_fewer_reachable_managers_than_quorum_needs(world: World) -> None:
+def test_no_step_breaks_the_quorum(world: World) -> None:
     for step in plan_world(world, "manager").steps:
         world = apply_step(step, world)
         managers = [node for node in world.nodes if node.role == "manager"]
@@ -116,7 +116,7 @@ def test_no_prefix_leaves_fewer_reachable_managers_than_quorum_needs(world: Worl
 
 
 @given(worlds)
-def test_what_ran_runs_and_the_options_lose_only_the_classic_swarm(world: World) -> None:
+def test_keeps_containers_running_and_all_other_options(world: World) -> None:
     end = finished(world, "manager")
     assert {c.name for c in end.containers if c.running} - {EXPORTER.name} == {"web", "once"}
     assert [c for c in end.containers if c == EXPORTER] == [c for c in world.containers if c == EXPORTER]
@@ -127,7 +127,7 @@ def test_what_ran_runs_and_the_options_lose_only_the_classic_swarm(world: World)
 
 
 def _lasting(world: World) -> tuple[object, ...]:
-    """What counts at the end; where the saved copies come from does not."""
+    """Return the final state without the backups, which differ."""
     return (
         world.engine,
         world.package,
@@ -139,7 +139,7 @@ def _lasting(world: World) -> tuple[object, ...]:
     )
 
 
-def test_the_order_keeps_the_host_startable() -> None:
+def test_orders_the_steps_so_that_the_engine_can_always_start() -> None:
     names = [
         type(step).__name__ for step in plan_world(host(DEFAULTS, OLD, agents=True, swarm=SWARMS[1]), "manager").steps
     ]
@@ -149,25 +149,25 @@ def test_the_order_keeps_the_host_startable() -> None:
     ]  # fmt: skip
 
 
-def test_a_worker_needs_a_swarm() -> None:
+def test_refuses_a_worker_without_a_swarm() -> None:
     result = plan.plan_migration(
-        KADITZ, host({}, OLD, agents=False).host(), host({}, OLD, agents=False).swarm(), "worker", GOAL
+        KADITZ, host({}, OLD, agents=False).host(), host({}, OLD, agents=False).swarm(), "worker", SETTINGS
     )
     assert isinstance(result, Refusal)
     assert "/swarm migrate kaditz --manager" in result.hint
 
 
-def test_a_second_swarm_is_never_started_by_silence_alone() -> None:
+def test_warns_before_a_swarm_is_started_while_hosts_are_unreachable() -> None:
     world = host({}, OLD, agents=False)
     swarm = replace(world.swarm(), unreachable=("connewitz",))
-    result = plan.plan_migration(KADITZ, world.host(), swarm, "manager", GOAL)
+    result = plan.plan_migration(KADITZ, world.host(), swarm, "manager", SETTINGS)
     assert isinstance(result, Plan)
     assert [finding.check for finding in result.findings_of_level("warn")] == ["no swarm elsewhere"]
 
 
-def test_a_swarm_that_cannot_be_asked_is_not_joined_nor_replaced() -> None:
+def test_refuses_to_join_or_replace_an_unclear_swarm() -> None:
     world = host({}, OLD, agents=False)
-    result = plan.plan_migration(KADITZ, world.host(), replace(world.swarm(), problem="no leader"), "manager", GOAL)
+    result = plan.plan_migration(KADITZ, world.host(), replace(world.swarm(), problem="no leader"), "manager", SETTINGS)
     assert isinstance(result, Refusal)
 
 
@@ -184,7 +184,7 @@ def test_a_swarm_that_cannot_be_asked_is_not_joined_nor_replaced() -> None:
         (Node("ghost", "tondi", "", "worker", "active", "down", "", "26", False), ""),
     ],
 )
-def test_a_node_that_the_host_was_before_is_told(ghost: Node, says: str) -> None:
+def test_mentions_old_nodes_of_the_host(ghost: Node, says: str) -> None:
     world = host({}, OLD, agents=False, swarm=(*SWARMS[1], ghost))
     old_node_findings = [finding for finding in plan_world(world, "worker").findings if finding.check == "old nodes"]
     assert [says in finding.hint for finding in old_node_findings] == ([True] if says else [])
@@ -201,7 +201,7 @@ def inside(*nodes: Node, installed: str = OLD, stale: bool = True) -> World:
     return replace(world, in_swarm=True, stale=stale)
 
 
-SPARED: dict[str, tuple[World, list[str]]] = {
+DRAINS: dict[str, tuple[World, list[str]]] = {
     "a worker": (inside(OWN, OTHER), ["DrainNode", "WaitForReady", "ActivateNode"]),
     "a manager": (
         inside(replace(OWN, role="manager", manager_status="reachable")),
@@ -222,9 +222,9 @@ SPARED: dict[str, tuple[World, list[str]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("case", SPARED)
-def test_a_node_has_no_work_while_its_engine_restarts_and_is_verified_before_it_has_again(case: str) -> None:
-    world, expected_steps = SPARED[case]
+@pytest.mark.parametrize("case", DRAINS)
+def test_drains_a_node_for_the_restart_and_verifies_before_activation(case: str) -> None:
+    world, expected_steps = DRAINS[case]
     role: Role = (
         "manager"
         if any(node.id == simulated.OWN_NODE_ID and node.role == "manager" for node in world.nodes)
@@ -238,7 +238,7 @@ def test_a_node_has_no_work_while_its_engine_restarts_and_is_verified_before_it_
 
 
 @given(st.data())
-def test_an_upgrade_in_the_swarm_that_is_cut_anywhere_ends_with_the_node_at_work(data: st.DataObject) -> None:
+def test_an_interrupted_upgrade_ends_with_an_active_node(data: st.DataObject) -> None:
     world = inside(OWN, OTHER)
     all_steps = plan_world(world, "worker").steps
     for step in all_steps[: data.draw(st.integers(0, len(all_steps)))]:
@@ -248,7 +248,7 @@ def test_an_upgrade_in_the_swarm_that_is_cut_anywhere_ends_with_the_node_at_work
     assert plan_world(end, "worker").steps == ()
 
 
-def test_no_candidate_is_refused_before_anything_is_touched() -> None:
+def test_refuses_a_missing_version_before_any_change() -> None:
     world = host({}, OLD, agents=False)
     result = plan.plan_migration(KADITZ, world.host(), world.swarm(), "manager", EngineSection(version="99*"))
     assert isinstance(result, Refusal)
@@ -258,14 +258,14 @@ def test_no_candidate_is_refused_before_anything_is_touched() -> None:
 PENDING = Node("abc123", "tondi", "198.18.0.73", "worker", "drain", "ready", "", "26.1.5", True)
 
 
-def test_accepting_promotes_and_then_gives_work() -> None:
+def test_acceptance_promotes_then_activates() -> None:
     swarm = replace(host({}, NEW, agents=False, swarm=(*SWARMS[1], PENDING)).swarm())
     result = plan.plan_acceptance(swarm, "abc")
     assert isinstance(result, Plan)
     assert result.steps == (steps.PromoteNode("abc123"), steps.WaitForReachable("abc123"), steps.ActivateNode("abc123"))
 
 
-def test_what_was_accepted_and_cut_after_the_promotion_is_finished_by_asking_again() -> None:
+def test_completes_an_interrupted_acceptance() -> None:
     end = finished(host({}, OLD, agents=False, swarm=SWARMS[1]), "manager")
     (own_node,) = (node for node in end.nodes if node.id == simulated.OWN_NODE_ID)
     promoted = replace(end, nodes=(*SWARMS[1], replace(own_node, role="manager", manager_status="reachable")))
@@ -283,7 +283,7 @@ def test_what_was_accepted_and_cut_after_the_promotion_is_finished_by_asking_aga
         ((PENDING, replace(manager_node("kaditz"), manager_status="unreachable")), "abc", "quorum"),
     ],
 )
-def test_what_cannot_be_accepted(nodes: tuple[Node, ...], prefix: str, says: str) -> None:
+def test_refuses_an_acceptance(nodes: tuple[Node, ...], prefix: str, says: str) -> None:
     swarm = host({}, NEW, agents=False, swarm=(*SWARMS[1], *nodes)).swarm()
     result = plan.plan_acceptance(swarm, prefix)
     assert isinstance(result, Refusal)

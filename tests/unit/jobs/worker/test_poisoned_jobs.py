@@ -1,4 +1,4 @@
-"""A job that is malformed, huge, or no job at all ends no RQ worker: it is dropped, and logged once."""
+"""Check that a malformed, huge, or missing job ends no RQ worker: it is dropped and logged once."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def worker(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Iterator["InProcess
 
 
 class InProcess(ImkerWorker):
-    """Does its jobs in this process, so that the test sees what they do."""
+    """An RQ worker that runs its jobs in this process, so that the test sees their effects."""
 
     def execute_job(self, job: Job, queue: object) -> None:
         execution = self.prepare_execution(job)
@@ -36,11 +36,11 @@ class InProcess(ImkerWorker):
 
 def enqueue(redis: Redis, job_id: str = "goodgood-1") -> None:
     queue = ImkerQueue("changes", connection=redis, serializer=JSONSerializer)
-    queue.enqueue("jobs.run.run", args=("asked", "signed"), job_id=job_id, job_timeout=60)
+    queue.enqueue("jobs.run.run", args=("a request", "a signature"), job_id=job_id, job_timeout=60)
 
 
 def work(worker: ImkerWorker) -> list[str]:
-    """Until the queue is empty. Returns why something was dropped."""
+    """Work until the queue is empty. Return the reasons of dropped jobs."""
     with capture_logs() as logs:
         worker.work(burst=True, logging_level="CRITICAL")
     assert [log for log in logs if log["log_level"] == "error"] == []
@@ -48,7 +48,7 @@ def work(worker: ImkerWorker) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_poisoned_job_is_dropped_once_and_the_next_one_is_done(redis: Redis, worker: InProcess, kind: str) -> None:
+def test_drops_a_poisoned_job_once_and_runs_the_next(redis: Redis, worker: InProcess, kind: str) -> None:
     name = KINDS[kind](redis, poisoned_jobs.fresh(), "changes")
     redis.rpush("rq:queue:changes", name)
     enqueue(redis)
@@ -59,9 +59,7 @@ def test_a_poisoned_job_is_dropped_once_and_the_next_one_is_done(redis: Redis, w
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_that_a_dead_rq_worker_had_popped_is_dropped_once_by_maintenance(
-    redis: Redis, worker: InProcess, kind: str
-) -> None:
+def test_maintenance_drops_a_poisoned_job_of_a_dead_worker_once(redis: Redis, worker: InProcess, kind: str) -> None:
     name = KINDS[kind](redis, poisoned_jobs.fresh(), "changes")
     redis.rpush("rq:queue:changes:intermediate", name)
     enqueue(redis)
@@ -70,7 +68,7 @@ def test_one_that_a_dead_rq_worker_had_popped_is_dropped_once_by_maintenance(
     assert redis.hget("rq:job:goodgood-1", "status") == b"finished"
 
 
-def test_what_was_dropped_is_told_as_failed_and_does_not_stay_for_ever(redis: Redis, worker: InProcess) -> None:
+def test_marks_a_dropped_job_as_failed_and_lets_it_expire(redis: Redis, worker: InProcess) -> None:
     name = KINDS["no date"](redis, poisoned_jobs.fresh(), "changes").decode()
     redis.rpush("rq:queue:changes", name)
     work(worker)
@@ -78,14 +76,14 @@ def test_what_was_dropped_is_told_as_failed_and_does_not_stay_for_ever(redis: Re
     assert redis.ttl(f"rq:job:{name}") > 0
 
 
-def test_an_error_of_an_earlier_run_is_not_even_read(redis: Redis) -> None:
+def test_does_not_read_the_error_of_an_earlier_attempt(redis: Redis) -> None:
     enqueue(redis)
     redis.hset("rq:job:goodgood-1", "exc_info", poisoned_jobs.BOMB)
     assert AllowlistedJob.fetch("goodgood-1", redis, JSONSerializer)._exc_info is None
 
 
 @pytest.mark.parametrize("status", [b"bogus", b"", b"\xff"])
-def test_a_status_that_was_written_while_its_job_ran_ends_no_rq_worker(redis: Redis, status: bytes) -> None:
+def test_survives_a_malformed_status(redis: Redis, status: bytes) -> None:
     enqueue(redis)
     job = AllowlistedJob.fetch("goodgood-1", redis, JSONSerializer)
     redis.hset(job.key, "status", status)
@@ -95,7 +93,7 @@ def test_a_status_that_was_written_while_its_job_ran_ends_no_rq_worker(redis: Re
         job.get_status()
 
 
-def test_a_running_jobs_hash_that_became_a_list_ends_no_rq_worker(redis: Redis, worker: InProcess) -> None:
+def test_survives_a_running_job_whose_hash_became_a_list(redis: Redis, worker: InProcess) -> None:
     enqueue(redis)
     worker.register_birth()
     job = AllowlistedJob.fetch("goodgood-1", redis, JSONSerializer)
@@ -107,7 +105,7 @@ def test_a_running_jobs_hash_that_became_a_list_ends_no_rq_worker(redis: Redis, 
     assert [log["event"] for log in logs] == ["Redis rejected the heartbeat of a running job"]
 
 
-def test_dependents_that_are_none_keep_no_job_from_ending_well(redis: Redis, worker: InProcess) -> None:
+def test_finishes_a_job_with_malformed_dependents(redis: Redis, worker: InProcess) -> None:
     enqueue(redis)
     redis.hset("rq:job:goodgood-1:dependents", "x", "y")
     work(worker)
@@ -115,7 +113,7 @@ def test_dependents_that_are_none_keep_no_job_from_ending_well(redis: Redis, wor
 
 
 @pytest.mark.parametrize("key", ["rq:wip:changes", "rq:finished:changes", "rq:failed:changes", "rq:workers:changes"])
-def test_a_registry_that_is_none_keeps_no_other_from_being_cleaned(redis: Redis, worker: InProcess, key: str) -> None:
+def test_cleans_the_other_registries_if_one_is_malformed(redis: Redis, worker: InProcess, key: str) -> None:
     redis.set(key, "x")
     redis.rpush("rq:queue:changes:intermediate", b"\xff")
     with capture_logs() as logs:
@@ -123,19 +121,19 @@ def test_a_registry_that_is_none_keeps_no_other_from_being_cleaned(redis: Redis,
     assert {"maintenance failed", "dropped a malformed job"} <= {log["event"] for log in logs}
 
 
-def test_a_job_whose_rq_worker_died_before_it_began_is_given_to_another(redis: Redis, worker: InProcess) -> None:
-    """Also after a lost reply: Redis has given the job away, and nobody has it."""
+def test_requeues_a_job_whose_worker_died_before_starting_it(redis: Redis, worker: InProcess) -> None:
+    """The same happens after a lost reply: Redis popped the job, but no worker received it."""
     enqueue(redis)
     redis.lmove("rq:queue:changes", "rq:queue:changes:intermediate")
     worker.run_maintenance_tasks()
-    assert redis.llen("rq:queue:changes") == 0, "the one that popped it may still be at it"
-    seen = float(redis.get("rq:queue:changes:intermediate:first_seen:goodgood-1") or 0)
-    redis.set("rq:queue:changes:intermediate:first_seen:goodgood-1", seen - PICKUP_TIMEOUT.total_seconds() - 1)
+    assert redis.llen("rq:queue:changes") == 0, "the worker that popped it may still start it"
+    first_seen = float(redis.get("rq:queue:changes:intermediate:first_seen:goodgood-1") or 0)
+    redis.set("rq:queue:changes:intermediate:first_seen:goodgood-1", first_seen - PICKUP_TIMEOUT.total_seconds() - 1)
     worker.run_maintenance_tasks()
     work(worker)
     assert redis.hget("rq:job:goodgood-1", "status") == b"finished"
 
 
-def test_what_is_no_job_says_why(redis: Redis) -> None:
+def test_says_why_a_job_is_malformed(redis: Redis) -> None:
     with pytest.raises(NoSuchJobError, match="too long"):
         AllowlistedJob.fetch(KINDS["data that is huge"](redis, "evil0000-1", "changes").decode(), redis, JSONSerializer)

@@ -1,4 +1,4 @@
-"""Several children as one process: each works, a dead one is replaced, none outlives the crew, and it does not spin."""
+"""Check the pool: workers run, dead ones are restarted, none outlives the pool, restarts are limited."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ pool.RESTART_DELAY = 0.3
 folder = Path(sys.argv[1])
 
 def work():
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # a sleep would miss one that comes right before it
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # sleep would miss an earlier one
     (folder / f"began-{os.getpid()}").touch()
     signal.sigwait([signal.SIGTERM])
     (folder / f"ended-{os.getpid()}").touch()
@@ -42,7 +42,7 @@ def work():
     try:
         (folder / "works").touch(exist_ok=False)
     except FileExistsError:
-        raise ValueError("why it broke") from None
+        raise ValueError("worker fails on purpose") from None
     signal.pause()
 
 sys.exit(pool.run_pool(2, work))
@@ -50,7 +50,7 @@ sys.exit(pool.run_pool(2, work))
 
 
 @dataclass
-class Crew:
+class Pool:
     process: "subprocess.Popen[bytes]"
     folder: Path
 
@@ -59,18 +59,18 @@ class Crew:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Crew]:
+def running_pool(tmp_path: Path) -> Iterator[Pool]:
     with subprocess.Popen([sys.executable, "-c", PROGRAM, str(tmp_path)]) as process:
-        started = Crew(process, tmp_path)
-        until(lambda: len(started.pids("began")) == 2)
+        started = Pool(process, tmp_path)
+        wait_until(lambda: len(started.pids("began")) == 2)
         yield started
         process.kill()
-        until(lambda: not any(map(alive, started.pids("began"))))
+        wait_until(lambda: not any(map(alive, started.pids("began"))))
 
 
-def until(true: Callable[[], bool]) -> None:
+def wait_until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 20
-    while not true():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -82,36 +82,36 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_each_child_gets_the_signal_and_the_crew_ends_when_all_have(crew: Crew) -> None:
-    crew.process.send_signal(signal.SIGTERM)
-    assert crew.process.wait(20) == 0
-    assert crew.pids("ended") == crew.pids("began"), "to end after its job is each child's own to do"
+def test_forwards_sigterm_and_exits_after_all_workers(running_pool: Pool) -> None:
+    running_pool.process.send_signal(signal.SIGTERM)
+    assert running_pool.process.wait(20) == 0
+    assert running_pool.pids("ended") == running_pool.pids("began"), "each worker finishes its job first"
 
 
-def test_a_child_that_died_is_replaced_and_the_others_go_on(crew: Crew) -> None:
-    dead, other = crew.pids("began")
+def test_restarts_a_dead_worker_and_keeps_the_others(running_pool: Pool) -> None:
+    dead, other = running_pool.pids("began")
     os.kill(dead, signal.SIGKILL)
-    until(lambda: len(crew.pids("began")) == 3)
+    wait_until(lambda: len(running_pool.pids("began")) == 3)
     assert alive(other)
-    assert crew.process.poll() is None
+    assert running_pool.process.poll() is None
 
 
-def test_to_end_while_a_dead_child_is_being_replaced_is_to_end(crew: Crew) -> None:
-    dead, other = crew.pids("began")
+def test_does_not_restart_a_worker_after_sigterm(running_pool: Pool) -> None:
+    dead, other = running_pool.pids("began")
     os.kill(dead, signal.SIGKILL)
-    crew.process.send_signal(signal.SIGTERM)
-    assert crew.process.wait(20) == 0
-    assert crew.pids("began") == {dead, other}, "nobody was put in its place"
+    running_pool.process.send_signal(signal.SIGTERM)
+    assert running_pool.process.wait(20) == 0
+    assert running_pool.pids("began") == {dead, other}, "the dead worker was not restarted"
 
 
-def test_a_crew_that_is_killed_leaves_nobody_behind(crew: Crew) -> None:
-    crew.process.kill()
-    until(lambda: crew.pids("ended") == crew.pids("began"))
+def test_workers_end_with_a_killed_pool(running_pool: Pool) -> None:
+    running_pool.process.kill()
+    wait_until(lambda: running_pool.pids("ended") == running_pool.pids("began"))
 
 
-def test_a_child_that_breaks_again_and_again_is_told_and_ends_the_crew_with_an_error(tmp_path: Path) -> None:
-    """The other one is told to end first."""
+def test_exits_with_an_error_if_a_worker_keeps_failing(tmp_path: Path) -> None:
+    """The other worker is stopped first."""
     ended = subprocess.run([sys.executable, "-c", BREAKING, str(tmp_path)], capture_output=True, text=True, timeout=20)
     assert ended.returncode == 1
-    assert (ended.stdout + ended.stderr).count("why it broke") == 5
+    assert (ended.stdout + ended.stderr).count("worker fails on purpose") == 5
     assert len(list(tmp_path.glob("began-*"))) == 6
