@@ -176,7 +176,7 @@ def applied(pattern: re.Pattern[str], method: str, text: str) -> None:
         getattr(pattern, method)(text)
 
 
-def test_every_pattern_is_found() -> None:
+def test_finds_every_pattern() -> None:
     """Those that a module holds, those in calls; a few that are known, so that the search itself is tested."""
     names = {pattern.pattern for pattern, _ in PATTERNS.values()}
     assert len(PATTERNS) > 60
@@ -186,7 +186,7 @@ def test_every_pattern_is_found() -> None:
 
 @pytest.mark.timeout(600)  # of a machine that is busy; what is measured is the processor's time
 @pytest.mark.parametrize("name", PATTERNS)
-def test_it_takes_linear_time(name: str) -> None:
+def test_pattern_takes_linear_time(name: str) -> None:
     pattern, method = PATTERNS[name]
     slow = []
     for text, made in TEXTS.items():

@@ -46,7 +46,7 @@ def lines(path: Path, text: str, **environment: str) -> list[str]:
                                      "[rights]: no users listed. List who may read, change, and accept"]),
     ],
 )  # fmt: skip
-def test_each_thing_wrong_is_a_line_with_what_is_right(tmp_path: Path, text: str, expected: list[str]) -> None:
+def test_reports_a_line_for_each_problem(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert lines(tmp_path / "imker.toml", text) == expected
 
 
@@ -59,13 +59,15 @@ BESIDES = "other than the requester (accept_own = false). No manager could join;
         ('read = ["*"]', ""),
         ('change = ["U01ALICE"]\naccept = ["U02BOB"]', ""),
         ('change = ["U01ALICE"]', f"no user may accept, and each manager needs 1 {BESIDES}"),
-        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]', f"only U01ALICE may accept, and each manager needs 1 {BESIDES}"),
+        ('change = ["U01ALICE"]\naccept = ["U01ALICE"]',
+         f"only U01ALICE may accept, and each manager needs 1 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE"]\naccept_own = true', ""),
         ('change = ["U01ALICE", "U02BOB"]\naccept = ["U01ALICE"]', ""),
         ('change = ["S01OPS"]\naccept = ["U01ALICE"]', ""),
         ('change = ["U01ALICE"]\naccept = ["S01OPS"]', ""),
         ('change = ["U01ALICE"]\naccept = ["*"]', ""),
-        ('change = ["*"]\naccept = ["U02BOB"]\naccept_count = 2', f"only U02BOB may accept, and each manager needs 2 {BESIDES}"),
+        ('change = ["*"]\naccept = ["U02BOB"]\naccept_count = 2',
+         f"only U02BOB may accept, and each manager needs 2 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2',
          f"only U01ALICE, U02BOB may accept, and each manager needs 2 {BESIDES}"),
         ('change = ["U01ALICE"]\naccept = ["U01ALICE", "U02BOB"]\naccept_count = 2\naccept_own = true', ""),
@@ -73,7 +75,7 @@ BESIDES = "other than the requester (accept_own = false). No manager could join;
          f"only U01ALICE may accept, and each manager needs 1 {BESIDES}"),
     ],
 )  # fmt: skip
-def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, expected: str) -> None:
+def test_rejects_rights_under_which_no_manager_can_be_accepted(tmp_path: Path, rights: str, expected: str) -> None:
     path, text = tmp_path / "imker.toml", f'[slack]\nchannels = ["C01OPS"]\n[rights]\n{rights}\n'
     if expected:
         assert lines(path, text) == [f"[rights] accept: {expected}"]
@@ -82,19 +84,19 @@ def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, e
         bot_settings.load({**TOKENS, "IMKER_CONFIG": str(path)})
 
 
-def test_a_name_is_no_right(tmp_path: Path) -> None:
+def test_rejects_names_instead_of_user_ids(tmp_path: Path) -> None:
     (line,) = lines(tmp_path / "imker.toml", VALID_CONFIG.replace("U01ALICE", "@alice"))
     assert "'@alice' is not a Slack user ID" in line
 
 
-def test_tokens_missing_and_swapped_are_told_with_the_file(tmp_path: Path) -> None:
+def test_reports_missing_and_swapped_tokens_with_file_problems(tmp_path: Path) -> None:
     problems = lines(tmp_path / "imker.toml", VALID_CONFIG + "x = 1\n", SLACK_BOT_TOKEN="xapp-2", SLACK_APP_TOKEN=" ")
     assert len(problems) == 3
     assert "swapped" in problems[0]
     assert "missing" in problems[1]
 
 
-def test_syntax_and_absence(tmp_path: Path) -> None:
+def test_reports_syntax_errors_and_a_missing_file(tmp_path: Path) -> None:
     assert "line 1" in lines(tmp_path / "imker.toml", "[slack\n")[0]
     with pytest.raises(ConfigError, match="file not found"):
         bot_settings.load({**TOKENS, "IMKER_CONFIG": str(tmp_path / "none.toml")})
@@ -167,7 +169,9 @@ STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts
           "[hosts.tondi] tls: missing; set the folder with ca.pem, cert.pem, and key.pem for the Engine API"]),
     ],
 )  # fmt: skip
-def test_the_jobs_side_tells_all_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
+def test_reports_all_problems_of_the_rq_workers_settings_at_once(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
     assert jobs_lines(with_files(tmp_path), text) == expected
 
 
@@ -186,7 +190,7 @@ NO_OBJECT = "is not a JSON object written by docker-machine"
          "HostOptions.SwarmOptions.Discovery: must be a text in quotes"),
     ],
 )  # fmt: skip
-def test_a_machine_that_cannot_be_read(tmp_path: Path, machine: str, expected: str) -> None:
+def test_reports_an_unreadable_docker_machine_config(tmp_path: Path, machine: str, expected: str) -> None:
     (with_files(tmp_path) / "store/machines/tondi/config.json").write_text(machine, "latin-1")
     assert jobs_lines(tmp_path, STORE + '[hosts.tondi]\nrole = "manager"') == [
         f"~/store/machines/tondi/config.json: {expected}; fix it, or move its folder out of the store"
@@ -194,7 +198,7 @@ def test_a_machine_that_cannot_be_read(tmp_path: Path, machine: str, expected: s
 
 
 @pytest.mark.parametrize("name", ["key", "key.pem"])
-def test_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
+def test_rejects_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
     (with_files(tmp_path) / name).chmod(0o644)
     key = "ssh_key" if name == "key" else "tls"
     assert jobs_lines(tmp_path, HOST_CONFIG) == [
@@ -202,7 +206,7 @@ def test_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
     ]
 
 
-def test_the_signing_key_is_told_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_the_signing_key_with_the_other_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMKER_SIGNING_KEY", "short")
     problems = jobs_lines(with_files(tmp_path), HOST_CONFIG + "[slak]\n")
     assert [line.split(":")[0] for line in problems] == ["[slak]", "IMKER_SIGNING_KEY"]

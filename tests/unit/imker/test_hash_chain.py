@@ -31,7 +31,7 @@ def head_of(entries: list[Entry]) -> Head:
     return Head(entries[-1].seq, entries[-1].hash, "the channel")
 
 
-def test_an_untouched_chain_is_whole() -> None:
+def test_verifies_an_intact_chain() -> None:
     entries = chained(20, KEY)
     assert verify(entries, [head_of(entries), head_of(entries[:7])], KEY) == ()
     assert verify([], []) == ()
@@ -52,7 +52,7 @@ def test_an_untouched_chain_is_whole() -> None:
         (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 10, "entry 10 differs from the channel"),
     ],
 )  # fmt: skip
-def test_whatever_is_done_to_it_shows(change: object, seq: int, says: str) -> None:
+def test_detects_every_kind_of_tampering(change: object, seq: int, says: str) -> None:
     entries = chained(10)
     problems = verify(change(entries), [head_of(entries)])  # type: ignore[operator]
     assert problems[0].seq == seq
@@ -80,12 +80,12 @@ def rewritten(last: Entry, entries: list[Entry], key: bytes | None = None) -> li
         (lambda e: [replace(entry, mac="") for entry in e], 1, "no entry is signed"),
     ],
 )
-def test_without_the_key_nobody_writes_another_story(rewrite: object, seq: int, says: str) -> None:
+def test_detects_a_chain_rewritten_without_the_key(rewrite: object, seq: int, says: str) -> None:
     problems = verify(rewrite(chained(10, KEY)), key=KEY)  # type: ignore[operator]
     assert (problems[0].seq, says in problems[0].text) == (seq, True)
 
 
-def test_a_key_may_be_set_later() -> None:
+def test_accepts_a_key_that_was_set_later() -> None:
     first = chained(3)
     signed = rewritten(first[-1], chained(6)[3:], KEY)
     assert verify([*first, *signed], key=KEY, unsigned_until=3) == ()
@@ -96,7 +96,7 @@ def test_a_key_may_be_set_later() -> None:
 @pytest.mark.parametrize(
     ("until", "says"), [(0, "entries 1 to 3 are not signed"), (2, "entries 3 to 3 are not signed")]
 )
-def test_what_was_written_before_there_was_a_key_has_to_be_named(until: int, says: str) -> None:
+def test_reports_unsigned_entries_unless_they_are_named(until: int, says: str) -> None:
     """Whoever wipes the log and writes another, without the key, leaves the same."""
     first = chained(3)
     (problem,) = verify([*first, *rewritten(first[-1], chained(6)[3:], KEY)], key=KEY, unsigned_until=until)
@@ -104,7 +104,7 @@ def test_what_was_written_before_there_was_a_key_has_to_be_named(until: int, say
 
 
 @given(st.text(), st.dictionaries(st.text(), st.text()), st.floats(0, 1e11))
-def test_an_entry_outlives_its_json(text: str, details: dict[str, str], at: float) -> None:
+def test_decodes_an_encoded_entry(text: str, details: dict[str, str], at: float) -> None:
     entry = append_to(None, AuditFact(text, "asked", details=details), at)
     again = decode_entry(encode_entry(entry))
     assert again == entry
@@ -112,7 +112,7 @@ def test_an_entry_outlives_its_json(text: str, details: dict[str, str], at: floa
 
 
 @given(st.integers(1, 12), st.data())
-def test_any_one_field_that_differs_is_found(number: int, data: st.DataObject) -> None:
+def test_detects_a_change_of_any_field(number: int, data: st.DataObject) -> None:
     entries = chained(number)
     at = data.draw(st.integers(0, number - 1))
     name = data.draw(
@@ -138,12 +138,12 @@ def with_field(name: str, value: str) -> str:
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "{}", "null", "true", "{}{}", "\xff", '{"fact": 1}'])
-def test_what_is_no_entry(text: str) -> None:
+def test_decodes_nothing_but_entries(text: str) -> None:
     assert decode_entry(text) is None
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"fact":' * 50_000, "9" * 100_000])
-def test_json_that_is_deep_or_long_stops_no_reader(text: str) -> None:
+def test_survives_deep_and_long_json(text: str) -> None:
     assert decode_entry(text) is None
 
 
@@ -157,12 +157,12 @@ def test_json_that_is_deep_or_long_stops_no_reader(text: str) -> None:
         *(("outcome", value) for value in ("7", "null", "[]", "{}")),
     ],
 )
-def test_no_entry_has_fields_of_other_types_or_without_bounds(name: str, value: str) -> None:
+def test_rejects_fields_of_other_types_or_out_of_range(name: str, value: str) -> None:
     assert with_field(name, value) != ONE
     assert decode_entry(with_field(name, value)) is None
 
 
-def test_the_hash_is_over_canonical_json() -> None:
+def test_hashes_canonical_json() -> None:
     """Written out, so that somebody else's tool can do it too."""
     entry = append_to(None, AuditFact("f1", "asked"), 2.0)
     chain_entries = (
