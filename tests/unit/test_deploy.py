@@ -1,4 +1,4 @@
-"""The units for systemd: what they start is what the Procfile starts, and they stop and shield as they must."""
+"""The systemd units start what the Procfile starts, in a sandbox, and stop in time."""
 
 import configparser
 import shlex

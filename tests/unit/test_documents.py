@@ -1,4 +1,4 @@
-"""What the documents name is there: files, commands of make."""
+"""Files, links, and make targets that the documents name exist."""
 
 import re
 from pathlib import Path

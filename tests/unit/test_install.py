@@ -1,4 +1,4 @@
-"""The documented install takes only files whose hashes stand in constraints.txt."""
+"""The documented installation accepts only files with a hash in constraints.txt."""
 
 import re
 import subprocess

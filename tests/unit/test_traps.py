@@ -1,4 +1,4 @@
-"""docs/traps.md says what is so: each trap has its answer, and what it names is there."""
+"""docs/traps.md is correct: each trap has an answer, and everything that it names exists."""
 
 import re
 from pathlib import Path

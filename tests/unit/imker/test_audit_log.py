@@ -1,4 +1,4 @@
-"""The record in a real Redis: many writers, repeats, and what somebody with Redis does to it."""
+"""Append to the audit log in a real Redis: concurrent writers, repeats, and tampering."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -35,7 +35,7 @@ def test_appends_a_repeated_fact_once(redis: Redis) -> None:
 
 
 def test_lost_reply_neither_forks_nor_duplicates(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is sent twice, as redis-py does when the first reply did not come, and somebody writes between."""
+    """Send the command twice, as redis-py does after a lost reply, with another entry in between."""
     record, other = AuditLog(redis), AuditLog(redis)
     real, sent = redis.eval, []
 

@@ -28,7 +28,7 @@ def forge_entry(redis: Redis, key: bytes | None = None) -> None:
 
 
 def forge_signature(redis: Redis) -> None:
-    """Add the very fact, without the key."""
+    """Add the same fact, unsigned."""
     forged = hash_chain.append_to(AuditLog(redis).head(), FACT, 1.0, b"a guess")
     redis.xadd(audit_log.STREAM_KEY, {"entry": hash_chain.encode_entry(forged)}, id="2-0")
     redis.set(ID, 2)

@@ -1,4 +1,4 @@
-"""A wrong configuration is told at once, a line for each thing."""
+"""A wrong configuration is reported at once, with a line for each problem."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ LIST, TABLE = 'must be a list, such as ["…"]', "must be a table, such as { key
 
 
 def lines(path: Path, text: str, **environment: str) -> list[str]:
-    """What the bot says."""
+    """Return what the bot reports."""
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
         bot_settings.load({**TOKENS, "IMKER_CONFIG": str(path), **environment})
@@ -106,7 +106,7 @@ def test_reports_syntax_errors_and_a_missing_file(tmp_path: Path) -> None:
 
 
 def with_files(folder: Path) -> Path:
-    """All that HOST names, as it should be, and a docker-machine store beside it."""
+    """Create every file that HOST names, and a docker-machine store."""
     (folder / "known_hosts").touch()
     for name in ("key", "ca.pem", "cert.pem", "key.pem"):
         (folder / name).touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""The embedded server: durable, shared, restarted when it dies, gone when nobody uses it."""
+"""The embedded server is durable, shared, restarted after a crash, and stopped when it is unused."""
 
 import os
 import resource
@@ -56,7 +56,7 @@ def gone(pid: int) -> bool:
 
 
 def keeper_pid(redis: Redis) -> int:
-    """Asks until the keeper has started the server again."""
+    """Retry until the keeper has restarted the server."""
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -99,7 +99,7 @@ def test_acknowledged_writes_survive_a_kill(redis_folder: Path) -> None:
 
 
 def test_full_disk_rejects_writes_and_loses_nothing(redis_folder: Path) -> None:
-    """Its files may not grow any more, those of the servers that its keeper starts neither; a log that is short may."""
+    """Limit the size of the server's files, also for servers that the keeper starts later. Only the log may grow."""
     folder = redis_folder / "full"
     process = user(folder)
     server = server_of(process)
@@ -127,7 +127,7 @@ def test_full_disk_rejects_writes_and_loses_nothing(redis_folder: Path) -> None:
 
 
 def keeper_noticed(folder: Path) -> None:
-    """That nobody uses it any more: from then on it holds the users' lock itself, until its server has ended."""
+    """Wait until the keeper holds the users' lock: it has seen that the server is unused and is stopping it."""
     deadline = time.monotonic() + 20
     while (free := embedded_redis._try_lock(folder / "users")) is not None:
         free.close()

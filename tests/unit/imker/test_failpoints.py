@@ -1,6 +1,6 @@
-"""The points where a death matters: each is in the code, none is unlisted, and without the environment's word they do
+"""The list of failpoints matches the code, and they do nothing unless armed.
 
-nothing. tests/chaos/test_failpoints.py dies at each.
+tests/chaos/test_failpoints.py kills a process at each.
 """
 
 import os

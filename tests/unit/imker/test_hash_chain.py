@@ -15,7 +15,7 @@ KEY = b"a key that only auditors know"
 
 
 def chained(number: int, key: bytes | None = None) -> list[Entry]:
-    """A record of so many entries."""
+    """Return a chain of that many entries."""
     facts = [
         AuditFact(f"f{n}", "step", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done"})
         for n in range(number)
@@ -60,7 +60,7 @@ def test_detects_every_kind_of_tampering(change: object, seq: int, says: str) ->
 
 
 def rewritten(last: Entry, entries: list[Entry], key: bytes | None = None) -> list[Entry]:
-    """As somebody with all of Redis would: another story, with every hash made anew."""
+    """Rewrite the entries with new hashes, as an attacker with access to Redis could."""
     chain_entries = accumulate(
         entries,
         lambda before, entry: append_to(
@@ -97,7 +97,7 @@ def test_accepts_a_key_that_was_set_later() -> None:
     ("until", "says"), [(0, "entries 1 to 3 are not signed"), (2, "entries 3 to 3 are not signed")]
 )
 def test_reports_unsigned_entries_unless_they_are_named(until: int, says: str) -> None:
-    """Whoever wipes the log and writes another, without the key, leaves the same."""
+    """A log that was wiped and rewritten without the key looks the same."""
     first = chained(3)
     (problem,) = verify([*first, *rewritten(first[-1], chained(6)[3:], KEY)], key=KEY, unsigned_until=until)
     assert (problem.seq, problem.text.startswith(says)) == (until + 1, True)
@@ -163,7 +163,7 @@ def test_rejects_fields_of_other_types_or_out_of_range(name: str, value: str) ->
 
 
 def test_hashes_canonical_json() -> None:
-    """Written out, so that somebody else's tool can do it too."""
+    """Other tools can compute the hash from this text."""
     entry = append_to(None, AuditFact("f1", "asked"), 2.0)
     chain_entries = (
         '{"at":2.0,"fact":{"channel":"","host":"","id":"f1","run":"","said":{},"what":"asked","who":""},'

@@ -1,4 +1,4 @@
-"""What is masked, and what has to stay readable around it."""
+"""Secrets are masked, and the text around them stays readable."""
 
 import time
 
@@ -75,7 +75,7 @@ def test_leaves_other_text_readable(text: str) -> None:
     "word", ["x", "a:", ",a:b", "token", "auth=", "://u:", ":\\/\\/u:", '"', "--token", "-", "_pass"]
 )
 def test_masks_long_text_in_linear_time(word: str) -> None:
-    """Of what a host says, however it was made: a pattern that is tried anew at each letter would take hours."""
+    """A pattern that restarts at each character of a host's text would take hours."""
     began = time.monotonic()
     redact(word * (100_000 // len(word)))
     assert time.monotonic() - began < 20

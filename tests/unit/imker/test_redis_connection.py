@@ -1,4 +1,4 @@
-"""Whoever starts waits for Redis, and then says where it looked and what to do."""
+"""A process waits for Redis at startup, then reports the address and what to do."""
 
 import socket
 import threading

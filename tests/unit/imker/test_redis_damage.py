@@ -1,4 +1,4 @@
-"""An embedded Redis whose file is damaged in the middle: said once, with the command that repairs it, and no noise."""
+"""A damaged file of the embedded Redis is reported once, with the command that repairs it."""
 
 import os
 import re
@@ -22,7 +22,7 @@ KEPT = 400
 
 @pytest.fixture
 def damaged(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder whose server has died, and cannot be started: a disk has lost a few bytes."""
+    """Return a folder whose server cannot start: a few bytes of its file are lost."""
     folder = Path(tempfile.mkdtemp(dir=redis_folder))
     monkeypatch.setenv("IMKER_STATE", str(folder))
     process = user(folder)

@@ -1,4 +1,4 @@
-"""What a host says is harmless and short before it reaches a terminal, a log line, an event or a regular expression."""
+"""Text from a host is safe and short before it reaches a terminal, a log, an event, or a regular expression."""
 
 import logging
 import time
@@ -73,7 +73,7 @@ def test_leaves_no_half_of_a_secret_at_the_cut() -> None:
 
 
 class Says:
-    """A host whose every file has this text."""
+    """A shell of a host whose files all have this text."""
 
     host = "tondi"
 
@@ -84,7 +84,7 @@ class Says:
         return Output(0, self.text, "")
 
     def reconnect(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
 def test_does_not_read_an_options_file_that_is_too_large() -> None:
