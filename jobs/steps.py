@@ -77,7 +77,12 @@ class EnsureContainersRunning:
 
 @dataclass(frozen=True)
 class InitSwarm:
-    """Initialize a swarm with this host as its first manager."""
+    """Initialize a swarm with this host as its first manager.
+
+    `unreachable`: names of the hosts that did not answer when the plan was made. All others have to answer again.
+    """
+
+    unreachable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

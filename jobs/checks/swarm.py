@@ -26,7 +26,7 @@ def check_swarm(
 def _check_unreachable_hosts(host: Host, swarm: SwarmFacts, steps: tuple[Step, ...]) -> tuple[Finding, ...]:
     """Warn before a swarm is initialized while hosts are unreachable, as one of them may manage a swarm already."""
     unreachable = [name for name in swarm.unreachable if name != host.name]
-    if not unreachable or InitSwarm() not in steps:
+    if not unreachable or not any(isinstance(step, InitSwarm) for step in steps):
         return ()
     text = f"unreachable: {', '.join(unreachable)}; if one of them manages a swarm, this would start a second swarm"
     return (

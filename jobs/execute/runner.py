@@ -29,6 +29,7 @@ NOT_ROLLED_BACK = (
     steps.AddToGroup,
 )  # steps that a rollback does not undo
 LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
+REACHABLE_TIMEOUT = 20  # seconds to wait for hosts before a swarm is initialized, while others wait for its lock
 
 
 def run_host_steps(
@@ -113,17 +114,29 @@ def _run_exclusively(context: JobContext, step: steps.Step, target: StepTarget) 
         if isinstance(step, steps.JoinSwarm):
             claim_token(lease, lambda token: membership.claim_swarm(target, token))
             return execute_step(step, target)
-        _check_no_swarm(context, target.host)
+        _check_no_swarm(context, target.host, step)
         result = execute_step(step, target)
         gather_swarm(context)  # saves the new swarm as the known one
         return result
 
 
-def _check_no_swarm(context: JobContext, host: Host) -> None:
-    """Raise StateChanged if a swarm was initialized after the plan was made."""
-    swarm = gather_swarm(context)
-    if swarm.exists or swarm.problem:
-        raise StateChanged("another swarm was initialized meanwhile, so none was initialized here", host=host.name)
+def _check_no_swarm(context: JobContext, host: Host, step: steps.InitSwarm) -> None:
+    """Raise StateChanged if a swarm was initialized after the plan was made, or may have been.
+
+    A host that became unreachable has REACHABLE_TIMEOUT to answer: its Engine may just be restarting.
+    """
+    deadline = time.monotonic() + REACHABLE_TIMEOUT
+    while True:
+        swarm = gather_swarm(context)
+        if swarm.exists or swarm.problem:
+            raise StateChanged("another swarm was initialized meanwhile, so none was initialized here", host=host.name)
+        lost = [name for name in swarm.unreachable if name not in (host.name, *step.unreachable)]
+        if not lost:
+            return
+        if time.monotonic() > deadline:
+            text = f"{', '.join(lost)} became unreachable and may manage a swarm, so none was initialized here"
+            raise StateChanged(text, host=host.name)
+        time.sleep(1)
 
 
 def _describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:

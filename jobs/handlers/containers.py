@@ -70,9 +70,8 @@ def start_containers(context: JobContext, name: str, names: tuple[str, ...]) -> 
         existing = {item.name for item in gather_containers(context, host)}
         unknown_names = [item for item in names if item not in existing]
         if unknown_names:
-            return context.report_refusal(
-                plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", f"See the names on {name} with docker ps --all.")
-            )
+            hint = f"See the names on {name} with docker ps --all."
+            return context.report_refusal(plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", hint))
         step = steps.EnsureContainersRunning(names)
         context.events.emit(plan_events.build_plan_event(plan.Plan((step,))))
         run_host_steps(context, host, (step,), (), lease)

@@ -53,7 +53,7 @@ def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role)
             else (JoinSwarm(False), WaitForReady())
         )
     if role == "manager":
-        return (InitSwarm(), WaitForReady())
+        return (InitSwarm(tuple(name for name in swarm.unreachable if name != host.name)), WaitForReady())
     return Refusal(
         f"there is no swarm yet, and {host.name} would be a worker",
         f"Migrate a manager first: {format_command(Migrate(host.name, 'manager'))}, or another host.",

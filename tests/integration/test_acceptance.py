@@ -17,8 +17,10 @@ from tests.integration.conftest import ALICE, BOB, CAROL, OPS, Flow
 NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 
 
-def waiting_run(flow: Flow, *, needed: int = 1, seconds: float = 1800.0) -> tuple[str, VisibleMessage]:
-    """Start a migration and emit its acceptance question, in place of the job."""
+def waiting_run(
+    flow: Flow, *, needed: int = 1, seconds: float = 1800.0, shows: str = "sees node"
+) -> tuple[str, VisibleMessage]:
+    """Start a migration and emit its acceptance question, in place of the job. Wait for a message with `shows`."""
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
     candidate = Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5")
@@ -33,9 +35,7 @@ def waiting_run(flow: Flow, *, needed: int = 1, seconds: float = 1800.0) -> tupl
         valid_seconds=seconds,
     )
     flow.emit(run, JobStarted("kaditz"), question)
-    return run, flow.workspace.wait_for_message(
-        BOB, OPS, lambda visible: visible.ts == message.ts and bool(visible.buttons)
-    )
+    return run, until(flow, message, shows)
 
 
 def until(flow: Flow, message: VisibleMessage, says: str) -> VisibleMessage:

@@ -119,8 +119,8 @@ def test_rejects_self_approval_and_takes_one_decision(flow: Flow) -> None:
     queued = json.loads(text)
     assert flow.key.verify(text, signature)
     assert queued["command"] == {"type": "accept", "node": NODE}
-    assert [(approval["by"], approval["fingerprint"]) for approval in queued["approvals"]] == [(BOB, "f00d")]
-    assert queued["within"] == ["kaditz"]
+    assert [(approval["user"], approval["fingerprint"]) for approval in queued["approvals"]] == [(BOB, "f00d")]
+    assert queued["allowed_hosts"] == ["kaditz"]
 
 
 def test_takes_one_decision_from_concurrent_clicks(flow: Flow) -> None:

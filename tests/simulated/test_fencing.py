@@ -9,6 +9,7 @@ from imker.protocol.commands import Accept, Approval, Command, Migrate
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished, StepFailed
 from jobs import repair, steps
 from jobs.execute import runner
+from jobs.gather.known_swarm import KNOWN_SWARM_KEY
 from lab.chaos import invariants
 from tests.simulated.conftest import JobRunner
 
@@ -79,6 +80,23 @@ def test_swarm_rejects_the_next_step_of_an_older_run(
     promoted = imker.fleet.world.history.actions("promote")
     assert bool(promoted) == (step is steps.ActivateNode)
     assert_sound(imker)
+
+
+def test_initializes_no_second_swarm_while_the_first_manager_is_unreachable(
+    imker: JobRunner, sleeps: Callable[..., list[EventBody]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first manager answered when the plan was made. It was unreachable before its swarm could be saved."""
+
+    def initialize_first() -> None:
+        assert imker.run_job(Migrate("tondi", "manager"))[-1].outcome == "done"
+        imker.redis.delete(KNOWN_SWARM_KEY)
+        imker.fleet["tondi"].dockerd.stop()
+
+    monkeypatch.setattr(runner, "REACHABLE_TIMEOUT", 0)
+    last = sleeps(steps.InitSwarm, "swarm", initialize_first, Migrate("connewitz", "manager"))[-1]
+    assert [action.host for action in imker.fleet.world.history.actions("init")] == ["tondi"]
+    assert isinstance(last, JobFinished)
+    assert (last.outcome, "tondi" in last.summary) == ("failed", True), last
 
 
 def assert_refused(events: list[EventBody], step: type, summary: str) -> None:

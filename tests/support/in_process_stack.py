@@ -90,6 +90,7 @@ class InProcessStack:
         self.patch.setattr(run, "_open_context", self._open_context)
         self.patch.setattr(time, "sleep", _short_sleep)
         self.patch.setattr(runner, "LOCK_TIMEOUT", 0)
+        self.patch.setattr(runner, "REACHABLE_TIMEOUT", 0)
         self.patch.setattr(restart, "ANSWER_TIMEOUT", START_TIMEOUT)
         self.patch.setattr(receiver, "WebhookClient", self._webhook)
         self.slack = InMemorySlack(ClockedSlackState(self.clock))
