@@ -1,7 +1,7 @@
-"""The record in Redis: a stream that is only ever appended to, and its head beside it. The only writer of both.
+"""Append to the audit log in Redis: a stream of entries and a hash with the latest one (the head). The only writer.
 
-Bot and jobs append at the same time: an entry is linked to the head that was read, and taken only if that still is
-the head. A repeat after a lost reply, or of what Slack delivers twice, is known by its fact's ID, and adds nothing.
+Bot and jobs append at the same time: Redis accepts an entry only if it was chained to the current head. A repeat, after
+a lost reply or a second delivery from Slack, is detected by the fact's ID and adds nothing.
 """
 
 import os
@@ -18,10 +18,10 @@ from imker.hash_chain import AuditFact, Entry, Head
 from imker.redis_errors import unavailable_reason
 
 STREAM_KEY, HEAD_KEY = "audit", "audit:head"
-DEDUPE_TTL = 7 * 24 * 3600  # seconds a fact's ID is known: longer than anybody repeats anything
-PAGE_SIZE, MAX_APPEND_TRIES = 500, 500  # entries read at once; times that others may come first
-# Returns {"known", number, fields} for the entry that the fact's ID points at, unless that is ARGV[7], which the writer
-# has read and does not believe; {"added"}; or {"late"} when the head is another by now. A false ID stops nothing.
+DEDUPE_TTL = 7 * 24 * 3600  # seconds that a fact's ID is remembered: longer than any repeat can take
+PAGE_SIZE, MAX_APPEND_TRIES = 500, 500  # entries per read; tries while other processes append
+# Return {"known", number, fields} of the entry that the fact's ID points at, {"added"}, or {"late"} if the head has
+# changed. ARGV[7]: an entry that the writer has found not to be this fact's. A forged ID therefore stops nothing.
 APPEND_SCRIPT = """
 local known = redis.pcall('get', KEYS[3])
 if type(known) == 'string' and #known < 17 and string.match(known, '^%d+$') and known ~= ARGV[7] then
@@ -38,15 +38,16 @@ return {'added'}
 
 
 class AuditLogBroken(Exception):
-    """Nothing can be added: what is in Redis is not a record that goes on."""
+    """Raised if nothing can be appended: the data in Redis is not an intact audit log."""
 
 
 def read_audit_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """Return IMKER_AUDIT_KEY, None if it is not set."""
     return environment.get("IMKER_AUDIT_KEY", "").encode() or None
 
 
 class AuditLog:
-    """`clock`: UNIX seconds; `key`: of the entries' HMAC."""
+    """The audit log. `key`: of the entries' HMAC; `clock`: UNIX seconds."""
 
     def __init__(self, redis: "Redis", key: bytes | None = None, clock: Callable[[], float] = time.time) -> None:
         self._redis = redis
@@ -54,9 +55,10 @@ class AuditLog:
         self._clock = clock
 
     def append(self, fact: AuditFact) -> int:
-        """Add the fact and return its number, the one it had if it is there already. Raises RecordBroken, RedisError.
+        """Append the fact and return its number. If it was appended before, return that number.
 
-        Only the entry itself shows that it is there: anybody who writes to Redis can set a fact's ID.
+        Only the entry itself proves that the fact was appended: others can set a fact's ID in Redis. Raises
+        AuditLogBroken, RedisError.
         """
         disbelieved = b""
         for _ in range(MAX_APPEND_TRIES):
@@ -69,10 +71,10 @@ class AuditLog:
                 disbelieved, fields = found
                 if (there := _parse_entry(_pairs(fields))) and hash_chain.entry_holds(there, fact, self._key):
                     return there.seq
-        raise AuditLogBroken(f"others came first {MAX_APPEND_TRIES} times; nothing was recorded")
+        raise AuditLogBroken(f"nothing was appended: other processes appended first, {MAX_APPEND_TRIES} times")
 
     def head(self) -> Head | None:
-        """Raises RecordBroken for what is no head."""
+        """Return the latest entry's number and hash, None for an empty log. Raises AuditLogBroken, RedisError."""
         try:
             fields: Any = self._redis.hgetall(HEAD_KEY)
         except ResponseError as refused:
@@ -80,14 +82,14 @@ class AuditLog:
         return _parse_head(fields) if fields else None
 
     def entries(self) -> Iterator[Entry | None]:
-        """All, oldest first; None for what is no entry."""
+        """Yield all entries, oldest first, and None for anything that is not an entry."""
         start = "-"
         while page := self._decode_page(self._redis.xrange, start, "+"):
             yield from (entry for _, entry in page)
             start = f"({page[-1][0]}"
 
     def newest_first(self) -> Iterator[Entry]:
-        """All that can be read, newest first."""
+        """Yield all entries that can be read, newest first."""
         end = "+"
         while page := self._decode_page(self._redis.xrevrange, end, "-"):
             yield from (entry for _, entry in page if entry)
@@ -114,25 +116,25 @@ class AuditLog:
 
 
 def _parse_entry(fields: Mapping[bytes, bytes]) -> Entry | None:
-    """Return None for fields that are not one entry alone."""
+    """Return the entry, None if the fields are not exactly one entry."""
     return hash_chain.decode_entry(fields[b"entry"]) if fields.keys() == {b"entry"} else None
 
 
 def _pairs(fields: list[bytes]) -> dict[bytes, bytes]:
-    """Return what a script has of an entry's fields; nothing if one is there twice."""
+    """Return the fields that a script returned, none if a field occurs twice."""
     pairs = dict(zip(fields[::2], fields[1::2], strict=True))
     return pairs if 2 * len(pairs) == len(fields) else {}
 
 
-def _parse_head(kept: Mapping[bytes, bytes]) -> Head:
-    seq, digest = kept.get(b"seq", b""), kept.get(b"hash", b"")
+def _parse_head(fields: Mapping[bytes, bytes]) -> Head:
+    seq, digest = fields.get(b"seq", b""), fields.get(b"hash", b"")
     if not re.fullmatch(rb"[1-9][0-9]{0,15}", seq) or not re.fullmatch(rb"[0-9a-f]{64}", digest):
-        raise AuditLogBroken(f"nothing can be added to the record: {HEAD_KEY} in Redis is no head")
-    return Head(int(seq), digest.decode(), "the head in Redis")
+        raise AuditLogBroken(f"nothing can be added to the audit log: {HEAD_KEY} in Redis is invalid")
+    return Head(int(seq), digest.decode(), "the latest hash in Redis")
 
 
 def _raise_broken(refused: ResponseError) -> NoReturn:
-    """Raise an outage as it is: a full disk breaks no record."""
+    """Raise AuditLogBroken, or the error itself if Redis is only unavailable, such as with a full disk."""
     if unavailable_reason(refused):
         raise refused
-    raise AuditLogBroken(f"nothing can be added to the record, or read: {refused}") from refused
+    raise AuditLogBroken(f"the audit log can be neither read nor extended: {refused}") from refused

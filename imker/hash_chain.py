@@ -1,7 +1,7 @@
-"""The record's chain: each entry holds the hash of the one before it, so that what was written cannot change unseen.
+"""Chain audit log entries: each entry contains the hash of the previous one, so that changes can be detected.
 
-In: what is to be recorded, and the entry before it. Out: entries, and what is wrong with a chain of them. Pure.
-A chain cannot show by itself that its end was cut off: for that it is compared with heads that are kept elsewhere.
+In: a fact and the previous entry. Out: entries, and the problems of a chain. Pure.
+A chain alone cannot show that its end was cut off. It is compared with hashes that are saved elsewhere (checkpoints).
 """
 
 import hashlib
@@ -14,20 +14,24 @@ from typing import Any, Literal
 
 EntryKind = Literal["asked", "refused", "decided", "held", "began", "step", "changed", "waits", "ended"]
 DIGEST = re.compile("[0-9a-f]{64}")
-MOST, LATEST = 2**53, 253_402_300_800  # no more entries are numbered; UNIX seconds of the year 10000
+MAX_SEQ, MAX_TIME = (
+    2**53,
+    253_402_300_800,
+)  # limits of an entry's number, and of its time: UNIX seconds of the year 10000
 # Stored name -> attribute. The stored names are hashed and must never change: older logs have to verify.
 FACT_FIELDS = {
     "id": "id", "what": "kind", "who": "user", "channel": "channel", "run": "run", "host": "host", "said": "details",
 }  # fmt: skip
 ENTRY_FIELDS = {"seq": "seq", "at": "recorded_at", "prev": "previous_hash", "hash": "hash", "mac": "mac"}
-GENESIS_HASH = "0" * 64  # what the first entry has for the hash of the one before it
+GENESIS_HASH = "0" * 64  # the previous hash of the first entry
 
 
 @dataclass(frozen=True)
 class AuditFact:
-    """What is to be recorded. `id`: one a fact, so that a repeat adds nothing; `who`: Slack user ID.
+    """What an entry records.
 
-    `said`: the rest, by name; never a secret, and of a file only its digest.
+    `id`: unique, so that a repeat adds nothing; `user`: Slack user ID; `details`: the rest by name, never a secret, and
+    only the digest of a file.
     """
 
     id: str
@@ -41,7 +45,7 @@ class AuditFact:
 
 @dataclass(frozen=True)
 class Entry:
-    """A fact in its place. `seq` counts from 1; `at`: UNIX seconds; `mac`: "" when no key was given."""
+    """A fact in the chain. `seq` counts from 1; `recorded_at`: UNIX seconds; `mac`: HMAC, "" without a key."""
 
     seq: int
     recorded_at: float
@@ -53,7 +57,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Head:
-    """The newest entry, as somebody saw it once. `where`: for people, such as "in the channel"."""
+    """The latest entry at some time. `source`: where this hash was saved, such as "the channel"."""
 
     seq: int
     hash: str
@@ -62,38 +66,38 @@ class Head:
 
 @dataclass(frozen=True)
 class Problem:
-    """`seq`: the entry where it shows."""
+    """A problem of the chain. `seq`: the entry that shows it."""
 
     seq: int
     text: str
 
 
 def append_to(head: Head | None, fact: AuditFact, recorded_at: float, key: bytes | None = None) -> Entry:
-    """The fact's entry behind that head. `at`: UNIX seconds; `key`: of the HMAC."""
+    """Return the fact's entry after that head. `recorded_at`: UNIX seconds; `key`: of the HMAC."""
     seq, before = (head.seq + 1, head.hash) if head else (1, GENESIS_HASH)
     digest = _entry_hash(seq, recorded_at, fact, before)
     return Entry(seq, recorded_at, fact, before, digest, _entry_mac(key, digest) if key else "")
 
 
 def entry_holds(entry: Entry, fact: AuditFact, key: bytes | None = None) -> bool:
-    """Return whether the entry is this very fact's, whole, and signed if there is a key."""
-    whole = _entry_hash(entry.seq, entry.recorded_at, entry.fact, entry.previous_hash) == entry.hash
-    return entry.fact == fact and whole and (key is None or _has_valid_mac(key, entry))
+    """Return whether the entry records this fact, has a valid hash, and, with a key, a valid signature."""
+    has_valid_hash = _entry_hash(entry.seq, entry.recorded_at, entry.fact, entry.previous_hash) == entry.hash
+    return entry.fact == fact and has_valid_hash and (key is None or _has_valid_mac(key, entry))
 
 
 def verify(
     entries: Iterable[Entry | None], heads: Iterable[Head] = (), key: bytes | None = None, unsigned_until: int = 0
 ) -> tuple[Problem, ...]:
-    """Return all that is wrong; None stands for what could not be read as an entry.
+    """Return all problems of the chain. An entry of None could not be read.
 
-    `unsigned_until`: the last entry from before there was a key; with a key, each one behind it has to be signed.
+    `unsigned_until`: the last entry from before the key was set. With a key, every later entry must be signed.
     """
     hashes: dict[int, str] = {}
     problems: list[Problem] = []
     last, must_be_signed, unsigned = Head(0, GENESIS_HASH), False, list[int]()
     for entry in entries:
         if entry is None:
-            problems.append(Problem(last.seq + 1, f"what stands after entry {last.seq} is no entry"))
+            problems.append(Problem(last.seq + 1, f"what follows entry {last.seq} is not an entry"))
             continue
         problems += _entry_problems(last, entry, key, must_be_signed)
         must_be_signed = must_be_signed or bool(entry.mac)
@@ -109,10 +113,10 @@ def verify(
 
 def _describe_unsigned(seqs: list[int], signed: bool) -> str:
     if not signed:
-        return f"a key is set, and no entry is signed with it: {seqs[0]} to {seqs[-1]}"
+        return f"a key is set, but no entry is signed: {seqs[0]} to {seqs[-1]}"
     return (
-        f"entries {seqs[0]} to {seqs[-1]} are not signed: somebody without the key wrote them, or they are older than "
-        f"the key. If you know that they are older, run this with --unsigned-until {seqs[-1]}"
+        f"entries {seqs[0]} to {seqs[-1]} are not signed: they are older than the key, or were written without it. "
+        f"If you know that they are older, add --unsigned-until {seqs[-1]}"
     )
 
 
@@ -122,7 +126,7 @@ def encode_entry(entry: Entry) -> str:
 
 
 def decode_entry(text: str | bytes) -> Entry | None:
-    """Return None for what is no entry, or holds more than one: whatever a Redis user writes, it can be read on."""
+    """Return the entry, None for anything else. It must not fail: a Redis user can write any text."""
     try:
         document = json.loads(text)
         _canonical_json(document)
@@ -143,39 +147,39 @@ def _attributes(document: Mapping[str, Any], names: Mapping[str, str]) -> dict[s
 
 
 def _is_well_formed(entry: Entry) -> bool:
-    """Return whether each field is of its type and in its bounds."""
+    """Return whether every field has its type and is within its limits."""
     fact = entry.fact
-    said = isinstance(fact.details, dict) and all(isinstance(text, str) for text in fact.details.values())
+    has_details = isinstance(fact.details, dict) and all(isinstance(text, str) for text in fact.details.values())
     texts = all(isinstance(getattr(fact, name), str) for name in FACT_FIELDS.values() if name != "details")
     numbers = type(entry.seq) is int and type(entry.recorded_at) in (int, float)
     digests = (entry.previous_hash, entry.hash, GENESIS_HASH if entry.mac == "" else entry.mac)
     hexes = all(isinstance(digest, str) and DIGEST.fullmatch(digest) for digest in digests)
-    return said and texts and numbers and hexes and 0 < entry.seq < MOST and 0 <= entry.recorded_at < LATEST
+    return has_details and texts and numbers and hexes and 0 < entry.seq < MAX_SEQ and 0 <= entry.recorded_at < MAX_TIME
 
 
 def _entry_problems(last: Head, entry: Entry, key: bytes | None, must_be_signed: bool) -> list[Problem]:
-    """What is wrong with an entry behind the one before it."""
+    """Return the problems of an entry, given the previous one."""
     problems = []
     if entry.seq != last.seq + 1:
         missing = f"entries {last.seq + 1} to {entry.seq - 1} are missing" if entry.seq > last.seq else "out of order"
         problems.append(f"entry {entry.seq} follows {last.seq}: {missing}")
     elif entry.previous_hash != last.hash:
-        problems.append(f"entry {entry.seq} does not follow from entry {last.seq} as it stands")
+        problems.append(f"entry {entry.seq} does not contain the hash of entry {last.seq}")
     if _entry_hash(entry.seq, entry.recorded_at, entry.fact, entry.previous_hash) != entry.hash:
-        problems.append(f"entry {entry.seq} was changed: its hash is another")
+        problems.append(f"entry {entry.seq} was changed: its hash does not match")
     if key and entry.mac and not _has_valid_mac(key, entry):
         problems.append(f"entry {entry.seq} was not signed with this key")
     if key and must_be_signed and not entry.mac:
-        problems.append(f"entry {entry.seq} is not signed, though those before it are")
+        problems.append(f"entry {entry.seq} is not signed, but earlier entries are")
     return [Problem(entry.seq, text) for text in problems]
 
 
 def _head_problem(head: Head, last: Head, hashes: Mapping[int, str]) -> Problem | None:
-    source = head.source or "a head"
+    source = head.source or "a saved hash"
     if head.seq > last.seq:
-        return Problem(last.seq + 1, f"the end is cut off: {source} tells of entry {head.seq}, the last is {last.seq}")
+        return Problem(last.seq + 1, f"the end is cut off: {source} shows entry {head.seq}, the last one is {last.seq}")
     if hashes.get(head.seq) != head.hash:
-        return Problem(head.seq, f"entry {head.seq} is not the one that {source} tells of")
+        return Problem(head.seq, f"entry {head.seq} differs from {source}")
     return None
 
 
@@ -185,7 +189,7 @@ def _entry_hash(seq: int, recorded_at: float, fact: AuditFact, previous_hash: st
 
 
 def _canonical_json(value: Any) -> str:
-    """One text for one value: sorted, without spaces, ASCII."""
+    """Return the only JSON text of a value: sorted keys, no spaces, ASCII."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 

@@ -1,4 +1,4 @@
-"""The units for systemd: what they start is what the Procfile starts, and they stop and shield as they must."""
+"""The systemd units start what the Procfile starts, in a sandbox, and stop in time."""
 
 import configparser
 import shlex
@@ -34,12 +34,12 @@ def unit(name: str) -> configparser.ConfigParser:
     return parser
 
 
-def test_each_process_has_its_unit() -> None:
+def test_every_process_has_a_unit() -> None:
     assert set(UNITS) == set(read_procfile()) == set(SIDES)
 
 
 @pytest.mark.parametrize("name", SIDES)
-def test_it_starts_what_the_procfile_says_from_the_release_of_that_moment(name: str, tmp_path: Path) -> None:
+def test_unit_starts_the_procfile_command_from_the_current_release(name: str, tmp_path: Path) -> None:
     release = tmp_path / "releases/1"
     python = release / ".venv/bin/python"
     python.parent.mkdir(parents=True)
@@ -52,7 +52,7 @@ def test_it_starts_what_the_procfile_says_from_the_release_of_that_moment(name: 
 
 
 @pytest.mark.parametrize(("name", "side"), SIDES.items())
-def test_it_is_shielded_and_each_side_has_its_own_user_and_secrets(name: str, side: str) -> None:
+def test_unit_is_sandboxed_with_its_own_user_and_secrets(name: str, side: str) -> None:
     service = unit(name)["Service"]
     assert {key: service[key] for key in EACH} == EACH
     assert (service["User"], service["EnvironmentFile"]) == (f"imker-{side}", f"/etc/imker/{side}.env")
@@ -61,7 +61,7 @@ def test_it_is_shielded_and_each_side_has_its_own_user_and_secrets(name: str, si
     assert unit(name)["Install"]["WantedBy"] == unit(name)["Unit"]["PartOf"] == "imker.target"
 
 
-def test_a_change_has_longer_to_end_than_an_upgrade_may_take() -> None:
+def test_changes_may_stop_later_than_an_upgrade_timeout() -> None:
     from jobs.execute.packages import UPGRADE_TIMEOUT
 
     minutes = unit("changes")["Service"]["TimeoutStopSec"]
@@ -70,7 +70,7 @@ def test_a_change_has_longer_to_end_than_an_upgrade_may_take() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
-def test_systemd_finds_nothing_wrong_with_them() -> None:
+def test_systemd_accepts_the_units() -> None:
     files = [*map(str, UNITS.values()), "deploy/imker.target"]
     output = subprocess.run(["systemd-analyze", "verify", *files], capture_output=True, text=True)
     assert (output.returncode, output.stderr) == (0, "")

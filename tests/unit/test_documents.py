@@ -1,4 +1,4 @@
-"""What the documents name is there: files, commands of make."""
+"""Files, links, and make targets that the documents name exist."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ FOLDERS = "tests|jobs|bot|lab|imker|deploy|docs"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_what_a_document_names_is_there(document: str) -> None:
+def test_everything_that_a_document_names_exists(document: str) -> None:
     text, beside = (ROOT / document).read_text(), (ROOT / document).parent
     for path in re.findall(rf"`((?:{FOLDERS})/[^`\s]+)`", text):
         assert list(ROOT.glob(path.rstrip("*/") + "*")), path

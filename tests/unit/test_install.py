@@ -1,4 +1,4 @@
-"""The documented install takes only files whose hashes stand in constraints.txt."""
+"""The documented installation accepts only files with a hash in constraints.txt."""
 
 import re
 import subprocess
@@ -29,7 +29,7 @@ def swapped_wheel(folder: Path) -> None:
         wheel.writestr("h11-0.16.0.dist-info/RECORD", "")
 
 
-def test_a_swapped_wheel_is_refused(tmp_path: Path) -> None:
+def test_rejects_a_swapped_wheel(tmp_path: Path) -> None:
     swapped_wheel(tmp_path)
     (tmp_path / "h11.txt").write_text(f"h11=={PINS['h11']}\n")
     words = ["download", "--no-deps", "--no-index", "--find-links", str(tmp_path), "-r", str(tmp_path / "h11.txt")]
@@ -39,16 +39,16 @@ def test_a_swapped_wheel_is_refused(tmp_path: Path) -> None:
     assert not list((tmp_path / "taken").glob("*"))
 
 
-def test_each_pin_has_the_hashes_of_its_files() -> None:
+def test_every_pin_has_hashes() -> None:
     assert [name for name, rest in PINS.items() if not re.search(r"--hash=sha256:[0-9a-f]{64}", rest)] == []
 
 
-def test_no_address_of_an_index_is_named() -> None:
+def test_names_no_package_index() -> None:
     assert not re.findall(r"://|index-url|find-links", CONSTRAINTS)
 
 
 @pytest.mark.parametrize("file", INSTALLS)
-def test_an_install_takes_only_the_files_that_were_checked(file: str) -> None:
+def test_installs_only_verified_files(file: str) -> None:
     text = (ROOT / file).read_text()
     checked = [line for line in INSTALLS[file] if "imker" not in line and "pip-tools" not in line]
     assert all("--no-index --find-links" in line for line in checked), checked
@@ -57,7 +57,7 @@ def test_an_install_takes_only_the_files_that_were_checked(file: str) -> None:
 
 @pytest.mark.parametrize("python", ["3.11.2", "3.12.0", "3.13.0"])
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
-def test_all_that_is_needed_is_pinned(python: str, machine: str) -> None:
+def test_pins_every_requirement(python: str, machine: str) -> None:
     """Debian 12 has Python 3.11.2, which needs one package more than 3.11.3."""
     about = {"python_full_version": python, "python_version": python.rpartition(".")[0], "platform_machine": machine}
     pinned = {canonicalize_name(name) for name in PINS}

@@ -1,4 +1,4 @@
-"""No regular expression of the product takes more than linear time, whatever 4 MB of text a host or a person sends."""
+"""Every regular expression of the product takes linear time on any 4 MB of text."""
 
 import ast
 import importlib
@@ -95,7 +95,7 @@ def modules() -> Iterator[ModuleType]:
 
 
 def held_by(value: object) -> Iterator[re.Pattern[str]]:
-    """The patterns of a module's name, those in tuples and mappings too."""
+    """Yield the patterns of a module's attribute, also those in tuples and mappings."""
     if isinstance(value, re.Pattern):
         yield value
     elif isinstance(value, tuple | list | set | frozenset):
@@ -106,7 +106,7 @@ def held_by(value: object) -> Iterator[re.Pattern[str]]:
 
 
 def calls(module: ModuleType) -> Iterator[ast.Call]:
-    """The calls of a method of a plain name: re.sub, PATTERN.match."""
+    """Yield the method calls on a plain name, such as re.sub or PATTERN.match."""
     for call in ast.walk(ast.parse(Path(str(module.__file__)).read_text())):
         if (
             isinstance(call, ast.Call)
@@ -117,7 +117,7 @@ def calls(module: ModuleType) -> Iterator[ast.Call]:
 
 
 def written_in(module: ModuleType) -> Iterator[tuple[str, re.Pattern[str], str]]:
-    """Each use of a pattern: where, the pattern as the module builds it, the method. No use of `re` is passed over."""
+    """Yield each use of a pattern: its place, the pattern, and the method. Fail for an unknown function of `re`."""
     names = {**vars(module), **BUILT.get(module.__name__, {})}
     for call in calls(module):
         assert isinstance(call.func, ast.Attribute)
@@ -133,7 +133,7 @@ def written_in(module: ModuleType) -> Iterator[tuple[str, re.Pattern[str], str]]
 
 
 def patterns() -> dict[str, tuple[re.Pattern[str], str]]:
-    """By place. A pattern that no module uses by its name, as those in a table, is searched for everywhere."""
+    """Return all patterns by place. A pattern without a use by name, such as in a table, is tested with finditer."""
     found = {where: (pattern, method) for module in modules() for where, pattern, method in written_in(module)}
     used = {pattern for pattern, _ in found.values()}
     for module in modules():
@@ -150,7 +150,7 @@ PATTERNS = patterns()
 
 @contextmanager
 def processor_time(seconds: int) -> Iterator[None]:
-    """Raise TimeoutError after so much of the processor's time, which a busy machine does not stretch."""
+    """Raise TimeoutError after that many seconds of CPU time, which a busy machine does not stretch."""
 
     def late(_: int, __: FrameType | None) -> None:
         raise TimeoutError
@@ -176,8 +176,8 @@ def applied(pattern: re.Pattern[str], method: str, text: str) -> None:
         getattr(pattern, method)(text)
 
 
-def test_every_pattern_is_found() -> None:
-    """Those that a module holds, those in calls; a few that are known, so that the search itself is tested."""
+def test_finds_every_pattern() -> None:
+    """Check for a few known patterns, in attributes and in calls, that the search works."""
     names = {pattern.pattern for pattern, _ in PATTERNS.values()}
     assert len(PATTERNS) > 60
     assert any(name.startswith("SWMTKN") for name in names)
@@ -186,7 +186,7 @@ def test_every_pattern_is_found() -> None:
 
 @pytest.mark.timeout(600)  # of a machine that is busy; what is measured is the processor's time
 @pytest.mark.parametrize("name", PATTERNS)
-def test_it_takes_linear_time(name: str) -> None:
+def test_pattern_takes_linear_time(name: str) -> None:
     pattern, method = PATTERNS[name]
     slow = []
     for text, made in TEXTS.items():

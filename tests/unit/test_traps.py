@@ -1,4 +1,4 @@
-"""docs/traps.md says what is so: each trap has its answer, and what it names is there."""
+"""docs/traps.md is correct: each trap has an answer, and everything that it names exists."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ STEPS = named(r"^class (\w+)", "jobs", "steps.py")
 
 
 @pytest.mark.parametrize("row", TRAPS, ids=lambda row: row[2:60])
-def test_a_traps_answer_and_what_it_names(row: str) -> None:
+def test_every_trap_has_an_answer_that_exists(row: str) -> None:
     _, does, where = (cell.strip() for cell in row[1:-1].split("|"))
     assert re.match(r"(handled|finding|not handled): .", does)
     assert where or does.startswith("not handled")

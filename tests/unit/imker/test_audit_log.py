@@ -1,4 +1,4 @@
-"""The record in a real Redis: many writers, repeats, and what somebody with Redis does to it."""
+"""Append to the audit log in a real Redis: concurrent writers, repeats, and tampering."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +19,7 @@ def problems(record: AuditLog) -> list[str]:
     return [problem.text for problem in verify(record.entries(), [head] if head else [])]
 
 
-def test_what_is_appended_stands_in_order(redis: Redis) -> None:
+def test_appends_in_order(redis: Redis) -> None:
     record = AuditLog(redis, clock=lambda: 5.0)
     assert [record.append(fact(name)) for name in ("a", "b", "c")] == [1, 2, 3]
     assert [entry.fact.id for entry in record.entries() if entry] == ["a", "b", "c"]
@@ -27,15 +27,15 @@ def test_what_is_appended_stands_in_order(redis: Redis) -> None:
     assert problems(record) == []
 
 
-def test_a_repeat_adds_nothing(redis: Redis) -> None:
+def test_appends_a_repeated_fact_once(redis: Redis) -> None:
     record = AuditLog(redis)
     assert [record.append(fact(name)) for name in ("a", "b", "a", "a", "b", "c")] == [1, 2, 1, 1, 2, 3]
     assert redis.xlen(audit_log.STREAM_KEY) == 3
     assert problems(record) == []
 
 
-def test_a_lost_reply_neither_forks_nor_doubles(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command is sent twice, as redis-py does when the first reply did not come, and somebody writes between."""
+def test_lost_reply_neither_forks_nor_duplicates(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send the command twice, as redis-py does after a lost reply, with another entry in between."""
     record, other = AuditLog(redis), AuditLog(redis)
     real, sent = redis.eval, []
 
@@ -52,7 +52,7 @@ def test_a_lost_reply_neither_forks_nor_doubles(redis: Redis, monkeypatch: pytes
     assert problems(record) == []
 
 
-def test_many_writers_make_one_chain(redis: Redis) -> None:
+def test_concurrent_writers_make_one_chain(redis: Redis) -> None:
     with ThreadPoolExecutor(12) as pool:
         numbers = list(pool.map(lambda n: AuditLog(redis, b"key").append(fact(f"f{n // 2}")), range(240)))
     assert sorted(set(numbers)) == list(range(1, 121))
@@ -61,7 +61,7 @@ def test_many_writers_make_one_chain(redis: Redis) -> None:
     assert verify(AuditLog(redis).entries(), [head], b"key") == ()
 
 
-def test_pages_lose_nothing(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reads_every_entry_across_pages(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(audit_log, "PAGE_SIZE", 3)
     record = AuditLog(redis)
     for number in range(10):
@@ -74,15 +74,15 @@ def test_pages_lose_nothing(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> No
     ("harm", "says"),
     [
         (lambda redis: redis.xdel("audit", "3-0"), "entries 3 to 3 are missing"),
-        (lambda redis: redis.xdel("audit", "5-0"), "the end is cut off: the head in Redis tells of entry 5"),
+        (lambda redis: redis.xdel("audit", "5-0"), "the end is cut off: the latest hash in Redis shows entry 5"),
         (lambda redis: redis.xtrim("audit", maxlen=2, approximate=False), "entries 1 to 3 are missing"),
         (lambda redis: redis.delete("audit"), "the end is cut off"),
-        (lambda redis: redis.xadd("audit", {"entry": "{}"}, id="6-0"), "what stands after entry 5 is no entry"),
-        (lambda redis: redis.xadd("audit", {"other": "x"}, id="6-0"), "what stands after entry 5 is no entry"),
+        (lambda redis: redis.xadd("audit", {"entry": "{}"}, id="6-0"), "what follows entry 5 is not an entry"),
+        (lambda redis: redis.xadd("audit", {"other": "x"}, id="6-0"), "what follows entry 5 is not an entry"),
         (lambda redis: _edit(redis), "entry 5 was changed"),
     ],
 )
-def test_what_is_done_to_it_in_redis_shows(redis: Redis, harm: object, says: str) -> None:
+def test_verify_detects_changes_in_redis(redis: Redis, harm: object, says: str) -> None:
     record = AuditLog(redis)
     for number in range(5):
         record.append(fact(str(number)))
@@ -96,16 +96,16 @@ def _edit(redis: Redis) -> None:
     redis.xadd("audit", {"entry": text.replace("U01ALICE", "U09EVE")}, id="5-1")
 
 
-def test_a_head_that_was_set_back_stops_the_record_with_a_word(redis: Redis) -> None:
+def test_reports_a_head_that_was_set_back(redis: Redis) -> None:
     record = AuditLog(redis)
     for name in ("a", "b", "c"):
         record.append(fact(name))
     redis.hset(audit_log.HEAD_KEY, mapping={"seq": 1, "hash": next(iter(record.entries())).hash})  # type: ignore[union-attr]
-    with pytest.raises(AuditLogBroken, match="nothing can be added"):
+    with pytest.raises(AuditLogBroken, match="neither read nor extended"):
         record.append(fact("d"))
 
 
-def test_a_lost_head_stops_the_record_with_a_word(redis: Redis) -> None:
+def test_reports_a_lost_head(redis: Redis) -> None:
     record = AuditLog(redis)
     record.append(fact("a"))
     redis.delete(audit_log.HEAD_KEY)
@@ -113,7 +113,7 @@ def test_a_lost_head_stops_the_record_with_a_word(redis: Redis) -> None:
         record.append(fact("b"))
 
 
-def test_the_key_comes_from_the_environment() -> None:
+def test_reads_the_key_from_the_environment() -> None:
     assert audit_log.read_audit_key({"IMKER_AUDIT_KEY": "k"}) == b"k"
     assert audit_log.read_audit_key({}) is None
     assert hash_chain.append_to(None, fact("a"), 1.0, audit_log.read_audit_key({})).mac == ""

@@ -28,7 +28,7 @@ def forge_entry(redis: Redis, key: bytes | None = None) -> None:
 
 
 def forge_signature(redis: Redis) -> None:
-    """Add the very fact, without the key."""
+    """Add the same fact, unsigned."""
     forged = hash_chain.append_to(AuditLog(redis).head(), FACT, 1.0, b"a guess")
     redis.xadd(audit_log.STREAM_KEY, {"entry": hash_chain.encode_entry(forged)}, id="2-0")
     redis.set(ID, 2)
@@ -48,7 +48,7 @@ IGNORED: dict[str, Callable[[Redis], object]] = {
 
 
 @pytest.mark.parametrize("attack", IGNORED.values(), ids=IGNORED)
-def test_a_false_id_does_not_keep_a_decision_out_of_the_record(redis: Redis, attack: Callable[[Redis], object]) -> None:
+def test_appends_despite_a_forged_id(redis: Redis, attack: Callable[[Redis], object]) -> None:
     record = AuditLog(redis, KEY)
     record.append(AuditFact("before", "asked"))
     attack(redis)
@@ -79,7 +79,7 @@ LOUD: dict[str, Callable[[Redis], object]] = {
 
 
 @pytest.mark.parametrize("attack", LOUD.values(), ids=LOUD)
-def test_a_record_that_takes_no_entry_says_so(redis: Redis, attack: Callable[[Redis], object]) -> None:
+def test_reports_a_log_that_cannot_be_extended(redis: Redis, attack: Callable[[Redis], object]) -> None:
     record = AuditLog(redis, KEY)
     record.append(AuditFact("before", "asked"))
     attack(redis)
@@ -87,7 +87,7 @@ def test_a_record_that_takes_no_entry_says_so(redis: Redis, attack: Callable[[Re
         AuditRecorder(record).decision(RECORD, DECISION)
 
 
-def test_a_head_with_a_false_number_shows(redis: Redis) -> None:
+def test_verify_detects_a_head_with_a_wrong_number(redis: Redis) -> None:
     record = AuditLog(redis, KEY)
     record.append(AuditFact("before", "asked"))
     redis.hset(audit_log.HEAD_KEY, "seq", 41)
@@ -95,6 +95,6 @@ def test_a_head_with_a_false_number_shows(redis: Redis) -> None:
     assert "entries 2 to 41 are missing" in verify(record.entries(), key=KEY)[0].text
 
 
-def test_a_lost_reply_recognizes_its_own_entry_however_the_log_grew(redis: Redis) -> None:
+def test_recognizes_its_own_entry_after_a_lost_reply(redis: Redis) -> None:
     record = AuditLog(redis, KEY)
     assert [record.append(FACT), record.append(AuditFact("other", "asked")), record.append(FACT)] == [1, 2, 1]

@@ -16,11 +16,11 @@ ASKED = Timestamp(1_000_000.0, "boot-a", 500.0)
         (Timestamp(1_000_060.0, "boot-b", 3.0), 60),  # another machine, or after a reboot: the wall clocks
     ],
 )
-def test_how_long_it_is_does_not_depend_on_a_clock_that_is_set(later: Timestamp, seconds: float) -> None:
+def test_duration_does_not_depend_on_clock_changes(later: Timestamp, seconds: float) -> None:
     assert seconds_between(ASKED, later) == seconds
 
 
-def test_now_goes_on() -> None:
+def test_timestamps_increase() -> None:
     first, second = take_timestamp(), take_timestamp()
     assert first.boot_id == second.boot_id
     assert seconds_between(first, second) >= 0

@@ -1,4 +1,4 @@
-"""A wrong configuration is told at once, a line for each thing."""
+"""A wrong configuration is reported at once, with a line for each problem."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ LIST, TABLE = 'must be a list, such as ["…"]', "must be a table, such as { key
 
 
 def lines(path: Path, text: str, **environment: str) -> list[str]:
-    """What the bot says."""
+    """Return what the bot reports."""
     path.write_text(text)
     with pytest.raises(ConfigError) as caught:
         bot_settings.load({**TOKENS, "IMKER_CONFIG": str(path), **environment})
@@ -46,7 +46,7 @@ def lines(path: Path, text: str, **environment: str) -> list[str]:
                                      "[rights]: no users listed. List who may read, change, and accept"]),
     ],
 )  # fmt: skip
-def test_each_thing_wrong_is_a_line_with_what_is_right(tmp_path: Path, text: str, expected: list[str]) -> None:
+def test_reports_a_line_for_each_problem(tmp_path: Path, text: str, expected: list[str]) -> None:
     assert lines(tmp_path / "imker.toml", text) == expected
 
 
@@ -77,7 +77,7 @@ TWO = f"may accept, and each manager needs 2 approvals {OTHER_USER}"
          f"only U01ALICE {ONE}"),
     ],
 )  # fmt: skip
-def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, expected: str) -> None:
+def test_rejects_rights_under_which_no_manager_can_be_accepted(tmp_path: Path, rights: str, expected: str) -> None:
     path, text = tmp_path / "imker.toml", f'[slack]\nchannels = ["C01OPS"]\n[rights]\n{rights}\n'
     if expected:
         assert lines(path, text) == [f"[rights] accept: {expected}"]
@@ -86,19 +86,19 @@ def test_rights_under_which_no_manager_could_join(tmp_path: Path, rights: str, e
         bot_settings.load({**TOKENS, "IMKER_CONFIG": str(path)})
 
 
-def test_a_name_is_no_right(tmp_path: Path) -> None:
+def test_rejects_names_instead_of_user_ids(tmp_path: Path) -> None:
     (line,) = lines(tmp_path / "imker.toml", VALID_CONFIG.replace("U01ALICE", "@alice"))
     assert "'@alice' is not a Slack user ID" in line
 
 
-def test_tokens_missing_and_swapped_are_told_with_the_file(tmp_path: Path) -> None:
+def test_reports_missing_and_swapped_tokens_with_file_problems(tmp_path: Path) -> None:
     problems = lines(tmp_path / "imker.toml", VALID_CONFIG + "x = 1\n", SLACK_BOT_TOKEN="xapp-2", SLACK_APP_TOKEN=" ")
     assert len(problems) == 3
     assert "swapped" in problems[0]
     assert "missing" in problems[1]
 
 
-def test_syntax_and_absence(tmp_path: Path) -> None:
+def test_reports_syntax_errors_and_a_missing_file(tmp_path: Path) -> None:
     assert "line 1" in lines(tmp_path / "imker.toml", "[slack\n")[0]
     with pytest.raises(ConfigError, match="file not found"):
         bot_settings.load({**TOKENS, "IMKER_CONFIG": str(tmp_path / "none.toml")})
@@ -108,7 +108,7 @@ def test_syntax_and_absence(tmp_path: Path) -> None:
 
 
 def with_files(folder: Path) -> Path:
-    """All that HOST names, as it should be, and a docker-machine store beside it."""
+    """Create every file that HOST names, and a docker-machine store."""
     (folder / "known_hosts").touch()
     for name in ("key", "ca.pem", "cert.pem", "key.pem"):
         (folder / name).touch(mode=0o600)
@@ -171,7 +171,9 @@ STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts
           "[hosts.tondi] tls: missing; set the folder with ca.pem, cert.pem, and key.pem for the Engine API"]),
     ],
 )  # fmt: skip
-def test_the_jobs_side_tells_all_at_once(tmp_path: Path, text: str, expected: list[str]) -> None:
+def test_reports_all_problems_of_the_rq_workers_settings_at_once(
+    tmp_path: Path, text: str, expected: list[str]
+) -> None:
     assert jobs_lines(with_files(tmp_path), text) == expected
 
 
@@ -190,7 +192,7 @@ NO_OBJECT = "is not a JSON object written by docker-machine"
          "HostOptions.SwarmOptions.Discovery: must be a text in quotes"),
     ],
 )  # fmt: skip
-def test_a_machine_that_cannot_be_read(tmp_path: Path, machine: str, expected: str) -> None:
+def test_reports_an_unreadable_docker_machine_config(tmp_path: Path, machine: str, expected: str) -> None:
     (with_files(tmp_path) / "store/machines/tondi/config.json").write_text(machine, "latin-1")
     assert jobs_lines(tmp_path, STORE + '[hosts.tondi]\nrole = "manager"') == [
         f"~/store/machines/tondi/config.json: {expected}; fix it, or move its folder out of the store"
@@ -198,7 +200,7 @@ def test_a_machine_that_cannot_be_read(tmp_path: Path, machine: str, expected: s
 
 
 @pytest.mark.parametrize("name", ["key", "key.pem"])
-def test_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
+def test_rejects_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
     (with_files(tmp_path) / name).chmod(0o644)
     key = "ssh_key" if name == "key" else "tls"
     assert jobs_lines(tmp_path, HOST_CONFIG) == [
@@ -206,7 +208,7 @@ def test_a_key_that_others_can_read(tmp_path: Path, name: str) -> None:
     ]
 
 
-def test_the_signing_key_is_told_with_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_the_signing_key_with_the_other_problems(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMKER_SIGNING_KEY", "short")
     problems = jobs_lines(with_files(tmp_path), HOST_CONFIG + "[slak]\n")
     assert [line.split(":")[0] for line in problems] == ["[slak]", "IMKER_SIGNING_KEY"]

@@ -1,4 +1,4 @@
-"""The embedded server: durable, shared, restarted when it dies, gone when nobody uses it."""
+"""The embedded server is durable, shared, restarted after a crash, and stopped when it is unused."""
 
 import os
 import resource
@@ -56,7 +56,7 @@ def gone(pid: int) -> bool:
 
 
 def keeper_pid(redis: Redis) -> int:
-    """Asks until the keeper has started the server again."""
+    """Retry until the keeper has restarted the server."""
     deadline = time.monotonic() + 10
     while True:
         try:
@@ -67,7 +67,7 @@ def keeper_pid(redis: Redis) -> int:
             time.sleep(0.1)
 
 
-def test_users_share_one_and_the_last_ends_it_however_it_ends(redis_folder: Path) -> None:
+def test_server_stops_with_its_last_user_even_after_a_kill(redis_folder: Path) -> None:
     folder = redis_folder / "shared"
     first, second = user(folder), user(folder)
     server = server_of(first)
@@ -81,7 +81,7 @@ def test_users_share_one_and_the_last_ends_it_however_it_ends(redis_folder: Path
     assert gone(server)
 
 
-def test_what_was_acknowledged_survives_a_kill(redis_folder: Path) -> None:
+def test_acknowledged_writes_survive_a_kill(redis_folder: Path) -> None:
     folder = redis_folder / "killed"
     process = user(folder)
     server = server_of(process)
@@ -98,8 +98,8 @@ def test_what_was_acknowledged_survives_a_kill(redis_folder: Path) -> None:
     assert gone(int(new))
 
 
-def test_a_full_disk_takes_nothing_and_loses_nothing(redis_folder: Path) -> None:
-    """Its files may not grow any more, those of the servers that its keeper starts neither; a log that is short may."""
+def test_full_disk_rejects_writes_and_loses_nothing(redis_folder: Path) -> None:
+    """Limit the size of the server's files, also for servers that the keeper starts later. Only the log may grow."""
     folder = redis_folder / "full"
     process = user(folder)
     server = server_of(process)
@@ -127,7 +127,7 @@ def test_a_full_disk_takes_nothing_and_loses_nothing(redis_folder: Path) -> None
 
 
 def keeper_noticed(folder: Path) -> None:
-    """That nobody uses it any more: from then on it holds the users' lock itself, until its server has ended."""
+    """Wait until the keeper holds the users' lock: it has seen that the server is unused and is stopping it."""
     deadline = time.monotonic() + 20
     while (free := embedded_redis._try_lock(folder / "users")) is not None:
         free.close()
@@ -135,7 +135,7 @@ def keeper_noticed(folder: Path) -> None:
         time.sleep(0.3)  # longer than the keeper's own turns: it has to find the lock free
 
 
-def test_who_comes_while_it_stops_gets_a_new_one_with_all_that_was_kept(redis_folder: Path) -> None:
+def test_user_that_arrives_during_a_stop_gets_a_new_server_with_all_data(redis_folder: Path) -> None:
     folder = redis_folder / "stopping"
     first = user(folder)
     server = server_of(first)
@@ -156,7 +156,7 @@ def test_who_comes_while_it_stops_gets_a_new_one_with_all_that_was_kept(redis_fo
     assert gone(new)
 
 
-def test_many_who_come_at_once_share_one(redis_folder: Path) -> None:
+def test_concurrent_users_share_one_server(redis_folder: Path) -> None:
     folder = redis_folder / "crowd"
     users = [user(folder) for _ in range(6)]
     servers = {server_of(process) for process in users}
@@ -167,15 +167,13 @@ def test_many_who_come_at_once_share_one(redis_folder: Path) -> None:
     assert gone(servers.pop())
 
 
-def test_it_is_kept_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_folder_is_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("IMKER_STATE", raising=False)
     monkeypatch.setenv("IMKER_CONFIG", str(tmp_path / "imker.toml"))
     assert embedded_redis.state_dir() == tmp_path / ".imker"
 
 
-def test_a_socket_in_a_deep_folder_has_a_short_path_of_its_own(
-    redis_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_uses_a_short_socket_path_for_a_deep_folder(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(redis_folder))
     assert embedded_redis.socket_path(redis_folder) == redis_folder / "redis.sock"
     deep, other = redis_folder / ("d" * 100), redis_folder / ("e" * 100)
@@ -183,9 +181,7 @@ def test_a_socket_in_a_deep_folder_has_a_short_path_of_its_own(
     assert embedded_redis.socket_path(deep) != embedded_redis.socket_path(other)
 
 
-def test_a_machine_without_a_server_of_ours_is_told_what_to_set(
-    redis_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsupported_architecture_is_told_to_set_redis_url(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
         raise embedded_redis.ValkeyBinaryNotFoundError("Unsupported architecture: vax")
 

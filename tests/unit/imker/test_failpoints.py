@@ -1,6 +1,6 @@
-"""The points where a death matters: each is in the code, none is unlisted, and without the environment's word they do
+"""The list of failpoints matches the code, and they do nothing unless armed.
 
-nothing. tests/chaos/test_failpoints.py dies at each.
+tests/chaos/test_failpoints.py kills a process at each.
 """
 
 import os
@@ -26,7 +26,7 @@ failpoint("step.next")
 """
 
 
-def test_every_point_is_in_the_code_and_none_is_unlisted() -> None:
+def test_failpoints_in_the_code_match_the_list() -> None:
     code = [path.read_text() for side in ("bot", "jobs", "imker") for path in (ROOT / side).rglob("*.py")]
     used = [point for text in code for point in re.findall(r"\bfailpoint\(([^)]*)\)", text)]
     assert sorted({point.strip('"') for point in used} - {"point: Failpoint"}) == sorted(FAILPOINTS)
@@ -40,7 +40,7 @@ def crossing(environment: Mapping[str, str], where: Path) -> "subprocess.Complet
     )
 
 
-def test_without_the_environments_word_nothing_happens(tmp_path: Path) -> None:
+def test_failpoints_do_nothing_unless_armed(tmp_path: Path) -> None:
     (tmp_path / "step.next").touch()
     ended = crossing({"IMKER_FAULTS": ""}, tmp_path)
     assert (ended.returncode, ended.stdout) == (0, "alive\n")
@@ -50,7 +50,7 @@ def test_without_the_environments_word_nothing_happens(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("armed", "expected_text"), [("step.next", ""), ("step.done", "alive\n")])
-def test_one_process_dies_once_at_the_point_that_is_armed(tmp_path: Path, armed: str, expected_text: str) -> None:
+def test_armed_failpoint_kills_one_process_once(tmp_path: Path, armed: str, expected_text: str) -> None:
     (tmp_path / armed).touch()
     died = crossing({"IMKER_FAULTS": str(tmp_path)}, tmp_path)
     assert (died.returncode, died.stdout) == (-signal.SIGKILL, expected_text)

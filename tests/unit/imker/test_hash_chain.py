@@ -15,7 +15,7 @@ KEY = b"a key that only auditors know"
 
 
 def chained(number: int, key: bytes | None = None) -> list[Entry]:
-    """A record of so many entries."""
+    """Return a chain of that many entries."""
     facts = [
         AuditFact(f"f{n}", "step", "U01ALICE", "C01OPS", "k3fm9x2q", "kaditz", {"outcome": "done"})
         for n in range(number)
@@ -31,7 +31,7 @@ def head_of(entries: list[Entry]) -> Head:
     return Head(entries[-1].seq, entries[-1].hash, "the channel")
 
 
-def test_an_untouched_chain_is_whole() -> None:
+def test_verifies_an_intact_chain() -> None:
     entries = chained(20, KEY)
     assert verify(entries, [head_of(entries), head_of(entries[:7])], KEY) == ()
     assert verify([], []) == ()
@@ -46,13 +46,13 @@ def test_an_untouched_chain_is_whole() -> None:
         (lambda e: e[3:], 4, "entries 1 to 3 are missing"),
         (lambda e: [*e[:4], e[5], e[4], *e[6:]], 6, "entries 5 to 5 are missing"),
         (lambda e: [*e[:4], e[3], *e[4:]], 4, "out of order"),
-        (lambda e: e[:-1], 10, "the end is cut off: the channel tells of entry 10, the last is 9"),
+        (lambda e: e[:-1], 10, "the end is cut off: the channel shows entry 10, the last one is 9"),
         (lambda e: [], 1, "the end is cut off"),
-        (lambda e: [*e[:4], None, *e[5:]], 5, "is no entry"),
-        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 10, "entry 10 is not the one that the channel tells of"),
+        (lambda e: [*e[:4], None, *e[5:]], 5, "is not an entry"),
+        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 10, "entry 10 differs from the channel"),
     ],
 )  # fmt: skip
-def test_whatever_is_done_to_it_shows(change: object, seq: int, says: str) -> None:
+def test_detects_every_kind_of_tampering(change: object, seq: int, says: str) -> None:
     entries = chained(10)
     problems = verify(change(entries), [head_of(entries)])  # type: ignore[operator]
     assert problems[0].seq == seq
@@ -60,7 +60,7 @@ def test_whatever_is_done_to_it_shows(change: object, seq: int, says: str) -> No
 
 
 def rewritten(last: Entry, entries: list[Entry], key: bytes | None = None) -> list[Entry]:
-    """As somebody with all of Redis would: another story, with every hash made anew."""
+    """Rewrite the entries with new hashes, as an attacker with access to Redis could."""
     chain_entries = accumulate(
         entries,
         lambda before, entry: append_to(
@@ -74,18 +74,18 @@ def rewritten(last: Entry, entries: list[Entry], key: bytes | None = None) -> li
 @pytest.mark.parametrize(
     ("rewrite", "seq", "says"),
     [
-        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 5, "is not signed, though those before it are"),
+        (lambda e: [*e[:4], *rewritten(e[3], e[4:])], 5, "is not signed, but earlier entries are"),
         (lambda e: [*e[:4], *rewritten(e[3], e[4:], b"a guess")], 5, "was not signed with this key"),
         (lambda e: chained(10), 1, "no entry is signed"),
         (lambda e: [replace(entry, mac="") for entry in e], 1, "no entry is signed"),
     ],
 )
-def test_without_the_key_nobody_writes_another_story(rewrite: object, seq: int, says: str) -> None:
+def test_detects_a_chain_rewritten_without_the_key(rewrite: object, seq: int, says: str) -> None:
     problems = verify(rewrite(chained(10, KEY)), key=KEY)  # type: ignore[operator]
     assert (problems[0].seq, says in problems[0].text) == (seq, True)
 
 
-def test_a_key_may_be_set_later() -> None:
+def test_accepts_a_key_that_was_set_later() -> None:
     first = chained(3)
     signed = rewritten(first[-1], chained(6)[3:], KEY)
     assert verify([*first, *signed], key=KEY, unsigned_until=3) == ()
@@ -96,15 +96,15 @@ def test_a_key_may_be_set_later() -> None:
 @pytest.mark.parametrize(
     ("until", "says"), [(0, "entries 1 to 3 are not signed"), (2, "entries 3 to 3 are not signed")]
 )
-def test_what_was_written_before_there_was_a_key_has_to_be_named(until: int, says: str) -> None:
-    """Whoever wipes the log and writes another, without the key, leaves the same."""
+def test_reports_unsigned_entries_unless_they_are_named(until: int, says: str) -> None:
+    """A log that was wiped and rewritten without the key looks the same."""
     first = chained(3)
     (problem,) = verify([*first, *rewritten(first[-1], chained(6)[3:], KEY)], key=KEY, unsigned_until=until)
     assert (problem.seq, problem.text.startswith(says)) == (until + 1, True)
 
 
 @given(st.text(), st.dictionaries(st.text(), st.text()), st.floats(0, 1e11))
-def test_an_entry_outlives_its_json(text: str, details: dict[str, str], at: float) -> None:
+def test_decodes_an_encoded_entry(text: str, details: dict[str, str], at: float) -> None:
     entry = append_to(None, AuditFact(text, "asked", details=details), at)
     again = decode_entry(encode_entry(entry))
     assert again == entry
@@ -112,7 +112,7 @@ def test_an_entry_outlives_its_json(text: str, details: dict[str, str], at: floa
 
 
 @given(st.integers(1, 12), st.data())
-def test_any_one_field_that_differs_is_found(number: int, data: st.DataObject) -> None:
+def test_detects_a_change_of_any_field(number: int, data: st.DataObject) -> None:
     entries = chained(number)
     at = data.draw(st.integers(0, number - 1))
     name = data.draw(
@@ -138,12 +138,12 @@ def with_field(name: str, value: str) -> str:
 
 
 @pytest.mark.parametrize("text", ["", "x", "[]", "{}", "null", "true", "{}{}", "\xff", '{"fact": 1}'])
-def test_what_is_no_entry(text: str) -> None:
+def test_decodes_nothing_but_entries(text: str) -> None:
     assert decode_entry(text) is None
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"fact":' * 50_000, "9" * 100_000])
-def test_json_that_is_deep_or_long_stops_no_reader(text: str) -> None:
+def test_survives_deep_and_long_json(text: str) -> None:
     assert decode_entry(text) is None
 
 
@@ -157,13 +157,13 @@ def test_json_that_is_deep_or_long_stops_no_reader(text: str) -> None:
         *(("outcome", value) for value in ("7", "null", "[]", "{}")),
     ],
 )
-def test_no_entry_has_fields_of_other_types_or_without_bounds(name: str, value: str) -> None:
+def test_rejects_fields_of_other_types_or_out_of_range(name: str, value: str) -> None:
     assert with_field(name, value) != ONE
     assert decode_entry(with_field(name, value)) is None
 
 
-def test_the_hash_is_over_canonical_json() -> None:
-    """Written out, so that somebody else's tool can do it too."""
+def test_hashes_canonical_json() -> None:
+    """Other tools can compute the hash from this text."""
     entry = append_to(None, AuditFact("f1", "asked"), 2.0)
     chain_entries = (
         '{"at":2.0,"fact":{"channel":"","host":"","id":"f1","run":"","said":{},"what":"asked","who":""},'

@@ -13,12 +13,12 @@ from imker.redaction import redact
         "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc\n-----END RSA PRIVATE KEY-----",
     ],
 )
-def test_secrets_do_not_reach_the_log(secret: str) -> None:
+def test_logs_no_secrets(secret: str) -> None:
     assert secret not in redact(f"before {secret} after")
     assert redact(f"before {secret} after").startswith("before ")
 
 
-def test_secrets_inside_of_values_do_not_either() -> None:
+def test_logs_no_secrets_inside_values() -> None:
     event = _redact_event(
         None, "", {"event": "ran", "argv": ["join", "SWMTKN-1-abc"], "said": {"x": b"xoxb-1"}, "code": 3}
     )

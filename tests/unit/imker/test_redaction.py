@@ -1,4 +1,4 @@
-"""What is masked, and what has to stay readable around it."""
+"""Secrets are masked, and the text around them stays readable."""
 
 import time
 
@@ -60,22 +60,22 @@ READABLE = [
 
 
 @pytest.mark.parametrize(("form", "expected_text"), MASKED.items(), ids=str)
-def test_what_is_masked(form: str, expected_text: str) -> None:
+def test_masks_secrets(form: str, expected_text: str) -> None:
     text = redact(form.replace("EASY", "c4nary77").replace("HARD", "c4nary/p@ss'w"))
     assert "c4nary" not in text
     assert text == expected_text
 
 
 @pytest.mark.parametrize("text", READABLE)
-def test_what_stays_readable(text: str) -> None:
+def test_leaves_other_text_readable(text: str) -> None:
     assert redact(text) == text
 
 
 @pytest.mark.parametrize(
     "word", ["x", "a:", ",a:b", "token", "auth=", "://u:", ":\\/\\/u:", '"', "--token", "-", "_pass"]
 )
-def test_no_text_takes_long(word: str) -> None:
-    """Of what a host says, however it was made: a pattern that is tried anew at each letter would take hours."""
+def test_masks_long_text_in_linear_time(word: str) -> None:
+    """A pattern that restarts at each character of a host's text would take hours."""
     began = time.monotonic()
     redact(word * (100_000 // len(word)))
     assert time.monotonic() - began < 20

@@ -1,4 +1,4 @@
-"""Whoever starts waits for Redis, and then says where it looked and what to do."""
+"""A process waits for Redis at startup, then reports the address and what to do."""
 
 import socket
 import threading
@@ -9,13 +9,13 @@ import pytest
 from imker import redis_connection
 
 
-def test_a_redis_that_is_not_there_is_told_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reports_an_unreachable_redis_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_connection, "STARTUP_TIMEOUT", 0.1)
     with pytest.raises(redis_connection.RedisUnavailable, match=r"is not responding .*REDIS_URL is correct"):
         redis_connection.connect("redis://127.0.0.1:1/0")
 
 
-def test_one_that_comes_late_is_waited_for() -> None:
+def test_waits_for_a_redis_that_starts_late() -> None:
     with socket.create_server(("127.0.0.1", 0)) as matches:
         port = matches.getsockname()[1]
 

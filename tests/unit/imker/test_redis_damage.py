@@ -1,4 +1,4 @@
-"""An embedded Redis whose file is damaged in the middle: said once, with the command that repairs it, and no noise."""
+"""A damaged file of the embedded Redis is reported once, with the command that repairs it."""
 
 import os
 import re
@@ -22,7 +22,7 @@ KEPT = 400
 
 @pytest.fixture
 def damaged(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder whose server has died, and cannot be started: a disk has lost a few bytes."""
+    """Return a folder whose server cannot start: a few bytes of its file are lost."""
     folder = Path(tempfile.mkdtemp(dir=redis_folder))
     monkeypatch.setenv("IMKER_STATE", str(folder))
     process = user(folder)
@@ -50,7 +50,7 @@ def starts(folder: Path) -> int:
     return (folder / "log").read_text().count("Valkey is starting")
 
 
-def test_a_damaged_file_is_said_with_its_repair_and_the_repair_is_right(
+def test_explains_a_damaged_file_with_a_repair_command_that_works(
     damaged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(redis_connection, "STARTUP_TIMEOUT", 3)
@@ -69,7 +69,7 @@ def test_a_damaged_file_is_said_with_its_repair_and_the_repair_is_right(
         assert redis.lrange("kept", 0, -1) == [f"value-{n}".encode() for n in range(number)]
 
 
-def test_a_server_that_does_not_start_is_started_less_and_less_often(damaged: Path) -> None:
+def test_restarts_a_failing_server_with_growing_pauses(damaged: Path) -> None:
     time.sleep(10)
     assert 3 <= starts(damaged) <= 7, "after 0, 0.2, 0.6, 1.4, 3, 6.2 seconds"
     file = damaged / "appendonlydir/appendonly.aof.1.incr.aof"
@@ -80,7 +80,7 @@ def test_a_server_that_does_not_start_is_started_less_and_less_often(damaged: Pa
         time.sleep(0.05)
 
 
-def test_pauses_grow_up_to_a_limit_and_begin_again_once_it_answered() -> None:
+def test_backoff_grows_to_a_limit_and_resets_on_a_response() -> None:
     now = 0.0
     pauses = RestartBackoff(lambda: now)
     waited = []
@@ -115,18 +115,18 @@ LOG = """1:M 27 Nov 2026 17:10:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0
         ("\x1b]0;owned\x07# an escape\n", "# an escape", False),
     ],
 )
-def test_what_the_log_says_of_the_last_start(tmp_path: Path, more: str, says: str, command: bool) -> None:
+def test_explains_only_the_last_start(tmp_path: Path, more: str, says: str, command: bool) -> None:
     (tmp_path / "log").write_text(LOG + more)
     said = redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server"))
     assert (says in said, "--fix" in said, "old.aof" in said) == (True, command, False)
     assert "\x1b" not in said
 
 
-def test_without_a_log_there_is_nothing_to_say(tmp_path: Path) -> None:
+def test_names_the_log_if_there_is_none(tmp_path: Path) -> None:
     assert redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server")) == f"see {tmp_path / 'log'}"
 
 
-def test_a_log_does_not_grow_for_ever(tmp_path: Path) -> None:
+def test_shortens_a_long_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(b"x" * redis_damage.MAX_LOG_BYTES + b"\nthe end\n")
     redis_damage.shorten_log(log)

@@ -13,7 +13,7 @@ KEY = "0123456789abcdef" * 4
 
 
 @given(st.text(), st.text())
-def test_only_the_text_that_was_signed_with_the_same_key(text: str, other: str) -> None:
+def test_verifies_only_the_signed_text_with_the_same_key(text: str, other: str) -> None:
     signature = SigningKey(KEY).sign(text)
     assert SigningKey(KEY).verify(text, signature)
     assert SigningKey(KEY).verify(other, signature) is (other == text)
@@ -30,7 +30,7 @@ def test_only_the_text_that_was_signed_with_the_same_key(text: str, other: str) 
         ({}, ""),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line_that_holds_no_key(environment: dict[str, str], says: str) -> None:
+def test_reports_a_key_problem_without_the_key(environment: dict[str, str], says: str) -> None:
     problem = signing.key_problem(environment)
     assert says in problem
     assert bool(problem) is bool(says)
@@ -40,13 +40,11 @@ def test_what_is_wrong_is_said_in_a_line_that_holds_no_key(environment: dict[str
             signing.load_signing_key(environment)
 
 
-def test_a_key_prints_as_nothing() -> None:
+def test_repr_of_a_key_hides_the_secret() -> None:
     assert KEY not in f"{SigningKey(KEY)!r} {SigningKey(KEY)}"
 
 
-def test_with_the_embedded_redis_all_who_come_at_once_share_one_that_is_private(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_concurrent_processes_share_one_private_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IMKER_STATE", str(tmp_path))
     keys: list[SigningKey] = []
     threads = [threading.Thread(target=lambda: keys.append(signing.load_signing_key({}))) for _ in range(16)]

@@ -1,4 +1,4 @@
-"""What a host says is harmless and short before it reaches a terminal, a log line, an event or a regular expression."""
+"""Text from a host is safe and short before it reaches a terminal, a log, an event, or a regular expression."""
 
 import logging
 import time
@@ -20,17 +20,17 @@ BAD = set("\x00\x07\x08\x1b\r\x9b\u202e\u2028\u061c\ud800")
 
 
 @pytest.mark.parametrize("made", [strip_control, one_line, lambda text: truncate(strip_control(text), 50)])
-def test_no_control_character_is_left(made: Any) -> None:
+def test_removes_all_control_characters(made: Any) -> None:
     assert not BAD & set(made(OWNED))
 
 
-def test_a_line_is_one_line_and_short() -> None:
+def test_one_line_is_short_and_has_no_breaks() -> None:
     assert one_line("a\n\n b\t\r\nc ") == "a b c"
     assert one_line("\n".join("ab") * 10**6, 100) == one_line("\n".join("ab") * 100, 100)
     assert len(one_line("x" * 10**7)) == 500
 
 
-def test_the_doctors_line_cannot_pass_for_another_nor_write_to_the_clipboard() -> None:
+def test_doctor_line_cannot_be_forged_or_write_to_the_clipboard() -> None:
     line = Finding("Engine of tondi", "block", OWNED, OWNED).as_text
     assert not BAD & set(line)
     assert [part[:6] for part in line.split("\n")] == ["fail  ", "      "]
@@ -39,14 +39,14 @@ def test_the_doctors_line_cannot_pass_for_another_nor_write_to_the_clipboard() -
 
 @pytest.mark.parametrize("failed", [JobError(OWNED * 10**4, hint=OWNED * 10**4, state=OWNED * 10**4),
                                     CommandFailed("tondi", "apt", 1, OWNED * 10**4)])  # fmt: skip
-def test_an_error_carries_what_is_harmless_and_short(failed: JobError) -> None:
+def test_error_text_is_safe_and_short(failed: JobError) -> None:
     for text in (failed.summary, failed.hint, failed.state, str(failed)):
         assert not BAD & set(text)
         assert "\n" not in text
         assert len(text) <= 2000
 
 
-def test_a_log_line_is_one_line_of_no_control_characters() -> None:
+def test_log_line_has_no_breaks_or_control_characters() -> None:
     record = logging.LogRecord("paramiko", logging.WARNING, "x.py", 1, "said %s", (OWNED + "\nERROR root fake",), None)
     line = _RedactingFormatter("%(levelname)s %(name)s %(message)s").format(record)
     assert not BAD & set(line)
@@ -56,13 +56,13 @@ def test_a_log_line_is_one_line_of_no_control_characters() -> None:
 
 
 @pytest.mark.parametrize("piece", ["://::::", "a", "password=", "://" * 85 + '"@', "SWMTKN-"])
-def test_a_long_text_is_cut_before_it_is_masked(piece: str) -> None:
+def test_shortens_long_text_before_masking(piece: str) -> None:
     began = time.process_time()
     assert len(redact(piece * (4 * 2**20 // len(piece)))) <= MAX_LENGTH
     assert time.process_time() - began < 5
 
 
-def test_no_half_of_a_secret_is_left_where_a_text_is_cut() -> None:
+def test_leaves_no_half_of_a_secret_at_the_cut() -> None:
     for shift in range(0, 60, 7):
         text = (
             "x " * (MAX_LENGTH // 2 - 10 - shift // 2)
@@ -73,7 +73,7 @@ def test_no_half_of_a_secret_is_left_where_a_text_is_cut() -> None:
 
 
 class Says:
-    """A host whose every file has this text."""
+    """A shell of a host whose files all have this text."""
 
     host = "tondi"
 
@@ -84,10 +84,10 @@ class Says:
         return Output(0, self.text, "")
 
     def reconnect(self) -> None:
-        """Nothing is open."""
+        """Do nothing: no connection is open."""
 
 
-def test_a_file_that_is_too_large_to_be_one_of_options_is_not_read() -> None:
+def test_does_not_read_an_options_file_that_is_too_large() -> None:
     assert files.read_file(Says("x" * files.MAX_FILE_LENGTH), "/etc/default/docker") == "x" * files.MAX_FILE_LENGTH
     with pytest.raises(JobError, match="/etc/default/docker on tondi is larger than 64 KB") as failed:
         files.read_file(Says("x" * (files.MAX_FILE_LENGTH + 1)), "/etc/default/docker")

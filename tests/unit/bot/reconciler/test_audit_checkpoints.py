@@ -181,7 +181,7 @@ def test_a_rewritten_audit_log_does_not_match_the_checkpoints(world: World, redi
     assert head
     assert verify(world.audit.entries(), [head]) == (), "on its own it looks intact"
     problems = verify(world.audit.entries(), find_checkpoints(world.client, OPS)[:1])
-    assert "entry 1 is not the one that the channel after 2026-11-23 tells of" in problems[0].text
+    assert "entry 1 differs from the channel after 2026-11-23" in problems[0].text
 
 
 def test_finds_only_the_bots_own_checkpoints_on_every_page() -> None:

@@ -1,4 +1,4 @@
-"""Encode and decode messages; reject what is none of this protocol version."""
+"""Messages are decoded as they were encoded. Everything else is rejected."""
 
 import json
 
