@@ -235,4 +235,4 @@ def test_reports_an_unwritable_docker_machine_store(imker: JobRunner, monkeypatc
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
     assert "Not done: Remove the classic Swarm from docker-machine's config." in last.state
-    assert last.hint.startswith("Give the RQ worker's user write access to it. /swarm retry")
+    assert last.hint.startswith("Give the RQ worker's user write access to it. Run /swarm retry")

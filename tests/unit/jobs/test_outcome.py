@@ -56,14 +56,14 @@ def create_error(kind: type[JobError]) -> JobError:
 
 def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, stepped: bool = False) -> JobFinished:
     request = Request("k3fm9x2q", job, command, "U01ALICE")
-    journal = EventWriter(redis, streams.KEY, request.run, job, lambda: 7.0)
+    writer = EventWriter(redis, streams.KEY, request.run, job, lambda: 7.0)
 
-    def fails() -> Any:
+    def fail() -> Any:
         if stepped:
-            journal.emit(StepStarted("PromoteNode"))
+            writer.emit(StepStarted("PromoteNode"))
         raise failed
 
-    run.run_handler(request, journal, fails)
+    run.run_handler(request, writer, fail)
     last = streams.event_bodies(redis, request.run)[-1]
     assert isinstance(last, JobFinished)
     return last
@@ -113,9 +113,9 @@ def test_lists_each_problem_of_an_invalid_inventory(redis: Redis, monkeypatch: p
     monkeypatch.setattr(run, "settings_once", lambda: None)
     monkeypatch.setattr(hosts, "load_inventory", broken)
     request = Request("k3fm9x2q", 1, commands.ListHosts(), "U01ALICE")
-    journal = EventWriter(redis, streams.KEY, request.run, 1, lambda: 7.0)
-    run.run_handler(request, journal, lambda: run._open_context(request, journal, redis))
-    (event,) = journal.event_log().events
+    writer = EventWriter(redis, streams.KEY, request.run, 1, lambda: 7.0)
+    run.run_handler(request, writer, lambda: run._open_context(request, writer, redis))
+    (event,) = writer.event_log().events
     assert isinstance(event.body, events.JobFinished)
     assert event.body.summary == "machines/x/config.json: no JSON; [hosts.y]: no address"
     assert event.body.hint.startswith("Fix the configuration on the RQ workers' machine.")

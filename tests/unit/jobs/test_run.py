@@ -50,7 +50,7 @@ def test_records_each_rejected_job_in_the_audit_log(
 
 
 @pytest.mark.parametrize(
-    ("broke", "says"),
+    ("error", "says"),
     [
         (ConfigError(["imker.toml: [fleet] parallel: must be at least 1"]), "[fleet] parallel: must be at least 1"),
         (AuditLogBroken("no"), "the audit log cannot be written"),
@@ -58,13 +58,13 @@ def test_records_each_rejected_job_in_the_audit_log(
         (ZeroDivisionError("no"), "Imker hit an internal error"),
     ],
 )
-def test_explains_failures_that_no_host_caused(redis: Redis, broke: Exception, says: str) -> None:
-    def office() -> Any:
-        raise broke
+def test_explains_failures_that_no_host_caused(redis: Redis, error: Exception, says: str) -> None:
+    def open_context() -> Any:
+        raise error
 
-    journal = EventWriter(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0)
-    run.run_handler(REQUEST, journal, office)
-    (event,) = journal.event_log().events
+    writer = EventWriter(redis, streams.KEY, "k3fm9x2q", 1, lambda: 7.0)
+    run.run_handler(REQUEST, writer, open_context)
+    (event,) = writer.event_log().events
     assert isinstance(event.body, JobFinished)
     assert event.body.outcome == "failed"
     assert says in event.body.summary

@@ -109,16 +109,16 @@ class Case:
     ) -> list[events.EventBody]:
         self.job += 1
         request = Request("r", self.job, command, ALICE, approvals, allowed_hosts=within)
-        journal = EventWriter(self.redis, streams.KEY, "r", self.job, lambda: self.moment.unix)
-        office = JobContext(
-            request, Settings(rights=self.rights), INVENTORY, journal, self.redis,
+        writer = EventWriter(self.redis, streams.KEY, "r", self.job, lambda: self.moment.unix)
+        context = JobContext(
+            request, Settings(rights=self.rights), INVENTORY, writer, self.redis,
             no_shell, self.swarm.connect, lambda: self.moment,
         )  # fmt: skip
         if isinstance(command, Accept):
-            accept.accept_node(office, command.node)
+            accept.accept_node(context, command.node)
         else:
             assert isinstance(command, Reject)
-            accept.reject_node(office, command.node, command.remove)
+            accept.reject_node(context, command.node, command.remove)
         return [event.body for event in self.events() if event.job == self.job]
 
     @property

@@ -81,13 +81,13 @@ LIST_NODES = commands.ListNodes()
 def run_read(redis: Redis, swarm: FakeSwarm, command: commands.Command = LIST_NODES) -> list[events.EventBody]:
     redis.delete(version.events_key("r"))
     inventory = {name: Host(name, address, tls=Path()) for name, address in ADDRESSES.items()}
-    journal = EventWriter(redis, streams.KEY, "r", 1, lambda: 0.0)
+    writer = EventWriter(redis, streams.KEY, "r", 1, lambda: 0.0)
 
     def no_shell(host: Host) -> Any:
         raise AssertionError("a read of the swarm needs no SSH")
 
-    office = JobContext(Request("r", 1, command, "U"), Settings(), inventory, journal, redis, no_shell, swarm.connect)
-    nodes.show_nodes(office) if isinstance(command, commands.ListNodes) else hosts.show_hosts(office)
+    context = JobContext(Request("r", 1, command, "U"), Settings(), inventory, writer, redis, no_shell, swarm.connect)
+    nodes.show_nodes(context) if isinstance(command, commands.ListNodes) else hosts.show_hosts(context)
     return streams.event_bodies(redis, "r")
 
 
