@@ -86,7 +86,9 @@ class _Engine:
     def join(self, manager: str, token: engine.Secret, availability: str) -> None:
         self.hosts.tokens.append(token.value)
         if self.hosts.fault == "refuse":
-            raise EngineRefused(f"kaditz's Engine refused: invalid join token {token.value}, by http://a:{PROXY}@proxy/")
+            raise EngineRefused(
+                f"kaditz's Engine refused: invalid join token {token.value}, by http://a:{PROXY}@proxy/"
+            )
         if self.hosts.fault == "break":
             raise RuntimeError(f"{token.value} and {KEY}")
         self.hosts.joined = True
