@@ -56,8 +56,8 @@ def _find_unused_options(options: OptionFiles) -> Iterator[Finding]:
                 "options without a reader", "pass", f"{DEFAULT_FILE} sets {name}, which the unit does not use"
             )
     for number, path in enumerate(options.unit.drop_in_paths, 1):
-        alone = replace(options, unit=replace(options.unit, drop_in_paths=options.unit.drop_in_paths[:number]))
-        if path in _option_paths(alone) - _option_paths(options):
+        up_to_this = replace(options, unit=replace(options.unit, drop_in_paths=options.unit.drop_in_paths[:number]))
+        if path in _option_paths(up_to_this) - _option_paths(options):
             yield Finding("options without a reader", "pass", f"{path} has options that a later drop-in replaces")
 
 

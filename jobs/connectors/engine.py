@@ -6,29 +6,27 @@ In: a Host. Out: plain values, or an error of jobs.errors. Create a new Engine a
 import json
 import re
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-import requests
 from docker.api.client import APIClient
-from docker.errors import APIError, DockerException
+from docker.errors import APIError
 from docker.utils import version_lt
 
 from imker.text import one_line
 from jobs.connectors import specs
-from jobs.connectors.engine_transport import EngineAdapter, NotAnEngine
+from jobs.connectors.engine_errors import translate_errors
+from jobs.connectors.engine_transport import EngineAdapter
 from jobs.connectors.swarm_label import with_token, without_broken_token
-from jobs.errors import EngineRefused, Unreachable
+from jobs.errors import EngineRefused
 from jobs.facts import packages, swarm
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 
 JOIN_TIMEOUT = 30  # seconds; after 20 an Engine answers that its join continues in the background
 OLDEST_API_VERSION = "1.24"  # of the first Engine with swarm mode; the oldest that the SDK supports
-INVALID_ANSWER = "sent an answer that no Docker Engine sends"
 TOKEN = re.compile(r"SWMTKN-[0-9A-Za-z-]{1,200}")
 MAX_NODES = 5000
 LISTEN_ADDRESS = "0.0.0.0:2377"  # the default of swarm mode; the advertise address is always explicit
@@ -54,7 +52,7 @@ class Engine:
 
     def __init__(self, host: Host, timeout: float = 10) -> None:
         self.host = host
-        with _translate_errors(host):
+        with translate_errors(host):
             first = _client(host, OLDEST_API_VERSION, timeout)
             answer = _without_surrogates(first.version(api_version=False))
             packages.parse_engine_version(answer["Version"])
@@ -65,7 +63,7 @@ class Engine:
 
     def info(self) -> dict[str, Any]:
         """Return the answer of /info. An Engine before swarm mode is queried without an API version."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             api: Any = self._api
             unversioned_info = self._api_is_old and api._result(
                 api._get(api._url("/info", versioned_api=False)), json=True
@@ -76,7 +74,7 @@ class Engine:
 
     def nodes(self) -> list[dict[str, Any]]:
         """Return the nodes of the swarm. Raise EngineRefused if this Engine is not a manager."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             answer: list[dict[str, Any]] = _without_surrogates(self._api.nodes())
             if len(answer) > MAX_NODES:
                 raise EngineRefused(
@@ -89,7 +87,7 @@ class Engine:
 
     def worker_token(self) -> Secret:
         """Return the token with which workers join this manager's swarm."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             token = self._api.inspect_swarm()["JoinTokens"]["Worker"]
             if not isinstance(token, str) or not TOKEN.fullmatch(token):
                 raise EngineRefused(f"{self.host.name} returned no valid join token", host=self.host.name)
@@ -97,13 +95,13 @@ class Engine:
 
     def autolock(self) -> bool:
         """Return whether a restarted manager waits for the swarm's unlock key."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             encryption = self._api.inspect_swarm()["Spec"].get("EncryptionConfig") or {}
             return bool(encryption.get("AutoLockManagers"))
 
     def init(self, pool: str) -> None:
         """Initialize a swarm. `pool`: CIDR for its overlay networks, which cannot be changed later."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             self._api.init_swarm(
                 advertise_addr=self.host.advertise_address,
                 listen_addr=LISTEN_ADDRESS,
@@ -120,40 +118,40 @@ class Engine:
             "JoinToken": token.value,
             "Availability": availability,
         }
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             api: Any = self._api
             api._raise_for_status(api._post_json(api._url("/swarm/join"), data=body, timeout=JOIN_TIMEOUT))
 
     def leave(self) -> None:
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             self._api.leave_swarm()
 
     def remove_node(self, node: str) -> None:
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             self._api.remove_node(_node_id(node), force=True)
 
     def tasks(self, node: str) -> list[dict[str, Any]]:
         """Return the service tasks of a node, including finished ones."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             api: Any = self._api
             return list(api.tasks(filters={"node": _node_id(node)}))
 
     def change_node(self, node: str, change: SpecChange) -> None:
         """Apply `change` to the Spec of a node."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             node_id = _node_id(node)
             write = partial(self._api.update_node, node_id)
             _update_spec(lambda: self._api.inspect_node(node_id), specs.node_spec, change, write)
 
     def claim_token(self, token: FencingToken) -> None:
         """Save the token in the swarm's labels, for all managers. Raise Superseded if another run has a later token."""
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             _update_spec(self._api.inspect_swarm, specs.swarm_spec, partial(with_token, token), self._api.update_swarm)
 
     def repair_claim(self) -> tuple[str, ...]:
         """Remove an invalid fencing token from the swarm, and return its text, if there was one."""
         removed: list[str] = []
-        with _translate_errors(self.host):
+        with translate_errors(self.host):
             _update_spec(
                 self._api.inspect_swarm,
                 specs.swarm_spec,
@@ -219,40 +217,6 @@ def _parse_api_version(version: str) -> str:
 def _without_surrogates(document: Any) -> Any:
     """Replace lone surrogates, which JSON allows but UTF-8 cannot encode."""
     return json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
-
-
-@contextmanager
-def _translate_errors(host: Host) -> Iterator[None]:
-    try:
-        yield
-    except APIError as api_error:
-        explanation = one_line(str(api_error.explanation or api_error))
-        raise EngineRefused(f"{host.name}'s Engine refused: {explanation}", host=host.name) from api_error
-    except NotAnEngine as format_error:
-        raise EngineRefused(f"{host.name} {INVALID_ANSWER}: {format_error}", host=host.name) from format_error
-    except requests.exceptions.InvalidJSONError as format_error:
-        raise EngineRefused(f"{host.name} {INVALID_ANSWER}: no JSON", host=host.name) from format_error
-    except (requests.RequestException, DockerException, OSError) as network_error:
-        raise Unreachable(
-            f"{host.name}'s Engine is unreachable at {host.address}:{host.engine_port}: {_root_cause(network_error)}",
-            host=host.name,
-        ) from network_error
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as format_error:
-        raise EngineRefused(f"{host.name} {INVALID_ANSWER}", host=host.name) from format_error
-
-
-def _root_cause(error: Exception) -> str:
-    """Return a short cause. requests wraps it in several layers of class names."""
-    for cause in (
-        "Connection refused",
-        "certificate verify failed",
-        "timed out",
-        "No route to host",
-        "Connection reset",
-    ):
-        if cause in str(error):
-            return cause.lower()
-    return one_line(str(error)) or type(error).__name__
 
 
 class EngineFactory(Protocol):

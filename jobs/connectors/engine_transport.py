@@ -126,12 +126,17 @@ def _read_body(answer: HTTPResponse) -> bytes:
 
 
 def _build_response(request: requests.PreparedRequest, answer: HTTPResponse, body: bytes) -> requests.Response:
-    made = requests.Response()
-    made.status_code, made.reason, made.url, made.request = answer.status, answer.reason, request.url or "", request
-    made.headers = CaseInsensitiveDict(answer.getheaders())
-    made.encoding = "utf-8"  # never guessed: the host would decide how long guessing takes
-    made._content = body
-    return made
+    response = requests.Response()
+    response.status_code, response.reason, response.url, response.request = (
+        answer.status,
+        answer.reason,
+        request.url or "",
+        request,
+    )
+    response.headers = CaseInsensitiveDict(answer.getheaders())
+    response.encoding = "utf-8"  # never guessed: the host would decide how long guessing takes
+    response._content = body
+    return response
 
 
 @contextmanager
@@ -139,11 +144,11 @@ def _translate_errors(request: requests.PreparedRequest) -> Iterator[None]:
     """Translate errors into those that callers of `requests` expect."""
     try:
         yield
-    except TimeoutError as late:
-        raise requests.Timeout("timed out", request=request) from late
-    except HTTPException as strange:
-        raise NotAnEngine(one_line(f"no valid HTTP ({type(strange).__name__})"), request=request) from strange
-    except OSError as gone:
-        if isinstance(gone, requests.RequestException):
+    except TimeoutError as error:
+        raise requests.Timeout("timed out", request=request) from error
+    except HTTPException as error:
+        raise NotAnEngine(one_line(f"no valid HTTP ({type(error).__name__})"), request=request) from error
+    except OSError as error:
+        if isinstance(error, requests.RequestException):
             raise
-        raise requests.ConnectionError(str(gone), request=request) from gone
+        raise requests.ConnectionError(str(error), request=request) from error

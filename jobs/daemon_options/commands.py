@@ -80,8 +80,8 @@ def is_unit(text: str) -> bool:
 def commands(text: str) -> tuple[Command, ...]:
     """Return the commands of a file. An empty ExecStart, which resets the earlier ones, has no words."""
     if not is_unit(text):
-        return tuple(_variable_command(place.name, place.value, place.start) for place in assignments(text))
-    return tuple(command for place in directives(text) for command in _directive_commands(place))
+        return tuple(_variable_command(entry.name, entry.value, entry.start) for entry in assignments(text))
+    return tuple(command for entry in directives(text) for command in _directive_commands(entry))
 
 
 def _directive_commands(entry: Entry) -> tuple[Command, ...]:

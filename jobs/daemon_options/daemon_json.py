@@ -48,9 +48,9 @@ def rewrite(text: str) -> tuple[str, tuple[str, ...], tuple[tuple[str, str], ...
 def _remove_members(text: str) -> tuple[str, tuple[str, ...]]:
     """Remove the members with the keys in REMOVED_KEYS, and their commas, from the end to the start."""
     members = list(_find_members(text))
-    gone = [at for at, member in enumerate(members) if member.key in REMOVED_KEYS]
-    dropped = tuple(members[at].key for at in gone)
-    for at in reversed(gone):
+    removed = [at for at, member in enumerate(members) if member.key in REMOVED_KEYS]
+    dropped = tuple(members[at].key for at in removed)
+    for at in reversed(removed):
         start, end = members[at].start, members[at].end
         if at + 1 < len(members):
             end = members[at + 1].start

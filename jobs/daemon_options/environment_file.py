@@ -18,32 +18,32 @@ SOFT = re.compile(r"""\\(?P<kept>["\\`$])|(?P<eaten>\\\r?\n)|(?P<plain>.)""", re
 
 def assignments(text: str) -> tuple[Entry, ...]:
     """Return the assignments in the file, with their positions."""
-    places, place = [], 0
-    while match := KEY.search(text, place):
-        value, place = _parse_value(text, match.end())
+    entries, position = [], 0
+    while match := KEY.search(text, position):
+        value, position = _parse_value(text, match.end())
         key = match["key"].rstrip(" \t")
         if VALID.fullmatch(key):
-            places.append(Entry(key, value, match.start(), place))
-    return tuple(places)
+            entries.append(Entry(key, value, match.start(), position))
+    return tuple(entries)
 
 
 def variables(text: str) -> dict[str, str]:
     """Return name -> value. Later assignments override earlier ones."""
-    return {place.name: place.value.text for place in assignments(text)}
+    return {entry.name: entry.value.text for entry in assignments(text)}
 
 
-def _parse_value(text: str, place: int) -> tuple[MappedText, int]:
+def _parse_value(text: str, position: int) -> tuple[MappedText, int]:
     """Return the value, and the position where its last line ends."""
     value = MappedText()
-    while part := QUOTED.match(text, place):
+    while part := QUOTED.match(text, position):
         if part["soft"]:
-            value = _append_characters(value, SOFT, text, place + 1, part.end() - part[0].endswith('"', 1))
+            value = _append_characters(value, SOFT, text, position + 1, part.end() - part[0].endswith('"', 1))
         elif part["hard"]:
-            value += map_text(text, place + 1, part.end() - part[0].endswith("'", 1))
-        place = part.end()
+            value += map_text(text, position + 1, part.end() - part[0].endswith("'", 1))
+        position = part.end()
     certain_length = len(value.text)
-    end = LINE.match(text, place).end()  # type: ignore[union-attr]
-    value = _append_characters(value, REST, text, place, end)
+    end = LINE.match(text, position).end()  # type: ignore[union-attr]
+    value = _append_characters(value, REST, text, position, end)
     value_length = certain_length + len(value.text[certain_length:].rstrip(" \t"))
     return value[:value_length], end
 

@@ -50,10 +50,10 @@ def _find_in_lines(path: str, text: str) -> Iterator[tuple[str, int, str]]:
 def _find_comments(options: OptionFiles, files_after: Mapping[str, str]) -> Iterator[Finding]:
     """Find comments after a value, which a shell ignores but systemd does not."""
     for path in sorted(used_environment_files(options)):
-        for place in assignments(files_after.get(path, "")):
-            end = place.value.spans[-1][1] if place.value.spans else place.start
-            if re.search(r"[ \t]#", files_after[path][end : place.end]):
-                text = f"{path}: systemd reads the comment after {place.name} as options; the Engine would not start"
+        for entry in assignments(files_after.get(path, "")):
+            end = entry.value.spans[-1][1] if entry.value.spans else entry.start
+            if re.search(r"[ \t]#", files_after[path][end : entry.end]):
+                text = f"{path}: systemd reads the comment after {entry.name} as options; the Engine would not start"
                 yield Finding(
                     "options not understood", "block", text, "Move the comment to a separate line. Then plan again."
                 )

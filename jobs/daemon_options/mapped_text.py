@@ -45,7 +45,7 @@ class Entry:
 
 def map_text(text: str, start: int, end: int) -> MappedText:
     """Return `text[start:end]`, with each character mapped to itself."""
-    return MappedText(text[start:end], tuple((place, place + 1) for place in range(start, end)))
+    return MappedText(text[start:end], tuple((at, at + 1) for at in range(start, end)))
 
 
 def apply_edits(text: str, edits: Iterable[Edit]) -> str:

@@ -43,10 +43,10 @@ def clean_files(files: dict[str, str]) -> dict[str, str]:
 def merge_variables(maintainers: str, own_text: str) -> str:
     """Return the maintainer's text with the assignments of `own_text` that it lacks or sets differently."""
     current_values, target_values = variables(maintainers), variables(own_text)
-    missing = [place for place in assignments(own_text) if current_values.get(place.name) != target_values[place.name]]
+    missing = [entry for entry in assignments(own_text) if current_values.get(entry.name) != target_values[entry.name]]
     if not missing:
         return maintainers
-    lines = dict.fromkeys(_full_lines(own_text, place) for place in missing)
+    lines = dict.fromkeys(_full_lines(own_text, entry) for entry in missing)
     separator = "" if maintainers.endswith("\n") or not maintainers else "\n"
     return maintainers + separator + "".join(lines)
 

@@ -60,10 +60,10 @@ def record_packages(target: StepTarget, old_packages: tuple[str, ...]) -> None:
 def restore_files(target: StepTarget, point: RollbackPoint) -> None:
     """Restore the backups. Back up what they overwrite, which may be an operator's change."""
     for path, copy in point.copies.items():
-        now, then = files.read_file(target.shell, path) or "", files.read_file(target.shell, copy) or ""
-        if now != then:
+        current, saved = (files.read_file(target.shell, file) or "" for file in (path, copy))
+        if current != saved:
             back_up(target, path)
-            target.on_file_change(path, now, then)
+            target.on_file_change(path, current, saved)
         files.restore_backup(target.shell, copy, path)
 
 

@@ -97,13 +97,15 @@ def _address_problem(listing: Mapping[Host, SwarmMembership], lists: NodeLists) 
 
 def _split_problem(listing: Mapping[Host, SwarmMembership], lists: NodeLists) -> str:
     groups = _group_managers(listing, lists)
-    alone = next(
+    unlisted = next(
         (host for host, membership in listing.items() if not _lists_as_manager(lists[host.name], host, membership)),
         None,
     )
     if len(groups) < 2:
         return (
-            f"{alone.name} reports that it is a manager, but its own node list disagrees. {LEAVE_HINT}" if alone else ""
+            f"{unlisted.name} reports that it is a manager, but its own node list disagrees. {LEAVE_HINT}"
+            if unlisted
+            else ""
         )
     swarms = "; ".join(_describe_group(group, listing) for group in groups)
     return f"two swarms: {swarms}. {_describe_missing(listing, lists)}{LEAVE_HINT}"

@@ -86,8 +86,8 @@ def _membership_by_command(shell: Shell) -> SwarmMembership:
     output = shell.run("docker", "info", "--format", "{{json .}}", sudo=True, check=False)
     try:
         return swarm.parse_membership_json(output.stdout) if output.code == 0 else SwarmMembership()
-    except (ValueError, TypeError, AttributeError, RecursionError) as strange:
-        raise EngineRefused(f"docker info on {shell.host} returned an unexpected answer", host=shell.host) from strange
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise EngineRefused(f"docker info on {shell.host} returned an unexpected answer", host=shell.host) from error
 
 
 def _version_by_command(shell: Shell) -> str:

@@ -140,7 +140,7 @@ def _restart_steps(
     running = tuple(
         container.name for container in facts.containers if container.running and not classic_swarm.is_agent(container)
     )
-    ran = tuple(
+    containers = tuple(
         name
         for name in (facts.previously_running if facts.previously_running is not None else running)
         if name != stopped_store
@@ -148,11 +148,11 @@ def _restart_steps(
     old_engine = parse_engine_version(facts.engine_version) != parse_engine_version(target_version)
     if changed or old_engine or facts.options_changed or not facts.api_reachable:
         return (
-            RestartEngine(parse_engine_version(target_version), ran),
-            EnsureContainersRunning(ran, ends_migration=True),
+            RestartEngine(parse_engine_version(target_version), containers),
+            EnsureContainersRunning(containers, ends_migration=True),
         )
     has_started = source_switched or bool(facts.unfinished_run) or facts.previously_running is not None
-    return (EnsureContainersRunning(ran, ends_migration=True),) if has_started else ()
+    return (EnsureContainersRunning(containers, ends_migration=True),) if has_started else ()
 
 
 def _remove_classic_steps(facts: HostFacts, store: KeyValueStore | None) -> tuple[Step, ...]:

@@ -13,7 +13,7 @@ from docker.errors import APIError
 from redis import Redis
 
 from imker.protocol.commands import Migrate
-from jobs.connectors import engine, ssh, swarm_label, systemd
+from jobs.connectors import engine_errors, ssh, swarm_label, systemd
 from jobs.daemon_options import model
 from jobs.errors import JobError
 from jobs.execute import execute_step, files, membership, packages, polling, restart, rollback, runner, upgrade
@@ -126,7 +126,7 @@ def _engine() -> Iterator[str]:
         "nonsense": KeyError("x"),
     }
     for title, cause in causes.items():
-        yield from error_text(title, partial(_within, engine._translate_errors(KADITZ), cause))
+        yield from error_text(title, partial(_within, engine_errors.translate_errors(KADITZ), cause))
     later_labels = {"Labels": {swarm_label.FENCE_LABEL: "4 latr2222 1795440060.000000"}}
     yield from error_text("a later run", lambda: swarm_label.with_token(FencingToken(3, "k3fm9x2q", AT), later_labels))
 
