@@ -30,13 +30,13 @@ def expect_free() -> None:
 
 def overlapping(routes: Iterable[dict[str, str]]) -> list[str]:
     """Return routes into the lab's network that are not its own, except default routes. Pure."""
-    found = []
+    routes_in_use = []
     for route in routes:
         name = f"{route['dst']} dev {route.get('dev', 'none')}"
         network = ip_network("0.0.0.0/0" if route["dst"] == "default" else route["dst"])
         if route.get("dev") != BRIDGE and network.prefixlen > DEFAULT_BITS and network.overlaps(ip_network(NETWORK)):
-            found.append(name)
-    return list(dict.fromkeys(found))
+            routes_in_use.append(name)
+    return list(dict.fromkeys(routes_in_use))
 
 
 def _expect_port_free() -> None:
@@ -45,11 +45,11 @@ def _expect_port_free() -> None:
         probe.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         try:
             probe.bind((GATEWAY, PORT))
-        except OSError as taken:
+        except OSError as error:
             raise LabError(
                 f"port {PORT} is in use on this machine: the lab serves its apt repository at {GATEWAY}:{PORT}. "
                 f"Find out what listens there: ss -ltnp 'sport = {PORT}'"
-            ) from taken
+            ) from error
 
 
 def create_network() -> None:

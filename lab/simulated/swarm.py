@@ -9,17 +9,8 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
-from lab.simulated import join_tokens
-from lab.simulated.engine_errors import (
-    ALREADY_IN_SWARM,
-    CONNECTION_REFUSED,
-    MANAGER_IS_LEAVING,
-    NO_LEADER,
-    NOT_A_MANAGER,
-    NOT_IN_SWARM,
-    SWARM_LOCKED,
-    EngineError,
-)
+from lab.simulated import engine_errors, join_tokens
+from lab.simulated.engine_errors import EngineError
 from lab.simulated.engine_versions import accepts_membership
 from lab.simulated.nodes import Node, Nodes, SwarmMember, node_to_api
 
@@ -144,7 +135,7 @@ class Swarm:
         with self.mutex:
             self._require_outside(machine)
             if machine.name in self.pending_joins:
-                raise EngineError(503, ALREADY_IN_SWARM)
+                raise EngineError(503, engine_errors.ALREADY_IN_SWARM)
             self._require_remote_manager(body.get("RemoteAddrs") or [])
             if not accepts_membership(machine.engine_version):
                 join_tokens.role_for_token(self.tokens, body.get("JoinToken", ""))
@@ -173,7 +164,7 @@ class Swarm:
             if node is None:
                 return
             if node.role == "manager" and not force:
-                raise EngineError(503, MANAGER_IS_LEAVING + "Use `--force` to ignore this message.")
+                raise EngineError(503, engine_errors.MANAGER_IS_LEAVING + "Use `--force` to ignore this message.")
             node.machine, node.is_locked = None, False
 
     def update_node(self, machine: SwarmMember, key: str, index: int, spec: dict[str, Any]) -> tuple[Node, str]:
@@ -234,23 +225,23 @@ class Swarm:
 
     def _require_outside(self, machine: SwarmMember) -> None:
         if self.nodes.of_machine(machine) is not None:
-            raise EngineError(503, ALREADY_IN_SWARM)
+            raise EngineError(503, engine_errors.ALREADY_IN_SWARM)
         if conflict := machine.swarm_conflict:
             raise EngineError(500, conflict)
 
     def _require_manager(self, machine: SwarmMember) -> None:
         node = self.nodes.of_machine(machine)
         if node is None:
-            raise EngineError(503, NOT_IN_SWARM)
+            raise EngineError(503, engine_errors.NOT_IN_SWARM)
         if node.is_locked:
-            raise EngineError(503, SWARM_LOCKED)
+            raise EngineError(503, engine_errors.SWARM_LOCKED)
         if not node.is_manager:
-            raise EngineError(503, NOT_A_MANAGER)
+            raise EngineError(503, engine_errors.NOT_A_MANAGER)
         if not self.nodes.has_quorum():
-            raise EngineError(500, NO_LEADER)
+            raise EngineError(500, engine_errors.NO_LEADER)
 
     def _require_remote_manager(self, addresses: Iterable[str]) -> None:
         if self.nodes.manager_at(addresses) is None:
-            raise EngineError(500, CONNECTION_REFUSED)
+            raise EngineError(500, engine_errors.CONNECTION_REFUSED)
         if not self.nodes.has_quorum():
-            raise EngineError(500, NO_LEADER)
+            raise EngineError(500, engine_errors.NO_LEADER)

@@ -42,7 +42,7 @@ channels = ["C01OPS"]
 
 
 @contextmanager
-def all_on() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
+def start_everything() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
     """Start an Imker, and return it with the environment of its bot for further commands."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-a-")))
@@ -60,7 +60,7 @@ def all_on() -> Iterator[tuple[Deployment, Mapping[str, str]]]:
         }  # fmt: skip
 
 
-def refused(imker: Deployment, user: str, text: str, words: str) -> None:
+def expect_refusal(imker: Deployment, user: str, text: str, words: str) -> None:
     """Check that a command is refused in private and creates no run."""
     before = imker.redis.keys("bot:run:*")
     assert imker.workspace.say(user, OPS, text)["acked"]
@@ -78,35 +78,35 @@ def wait_for_reply(imker: Deployment, user: str, words: str) -> None:
 
 def test_the_story_with_everything_enabled(legacy: tuple[LabHost, ...]) -> None:
     run_on("tondi", "tee", "-a", DEFAULTS_PATH, stdin=f"export http_proxy=http://imker:{PROXY}@198.18.0.1:3128/\n")
-    with all_on() as (imker, beside):
-        refused(imker, BOB, "/swarm migrate connewitz", "permission to migrate `connewitz` (requires `change`)")
-        refused(imker, ALICE, "/swarm migrate lausen", "permission to migrate `lausen` (requires `change`)")
-        refused(imker, CAROL, "/swarm nodes", "(requires `read`)")
+    with start_everything() as (imker, environment):
+        expect_refusal(imker, BOB, "/swarm migrate connewitz", "permission to migrate `connewitz` (requires `change`)")
+        expect_refusal(imker, ALICE, "/swarm migrate lausen", "permission to migrate `lausen` (requires `change`)")
+        expect_refusal(imker, CAROL, "/swarm nodes", "(requires `read`)")
         imker.wait_for_text(imker.send_command("/swarm migrate connewitz --manager"), "is in the swarm")
-        apt_fails(imker)
-        message = imker.wait_for_text(retried(imker), "is waiting to be accepted as a manager.")
-        accepted_by_two(imker, message)
-        assert PROXY in run_on("tondi", "cat", DEFAULTS_PATH), "it is the host's own, and stays there"
+        fail_apt(imker)
+        message = imker.wait_for_text(retry_after_kill(imker), "is waiting to be accepted as a manager.")
+        accept_by_two(imker, message)
+        assert PROXY in run_on("tondi", "cat", DEFAULTS_PATH), "Imker does not change settings of the host"
         lines = "".join(map(command_lines, (process.pid for process in imker.processes.by_name.values())))
-        printed = recorded(imker, beside, message)
+        printed = check_audit_log(imker, environment, message)
         places = {
             "Redis": dump_redis(imker.redis),
             "the log": imker.log.read_text(),
             "Slack": json.dumps(
                 [visible.raw for user in (ALICE, BOB, CAROL) for visible in imker.workspace.visible_messages(user, OPS)]
             ),
-            "what was printed": printed,
+            "printed output": printed,
             "command lines": lines,
         }
-        assert {place: find_leaks(planted(imker), text) for place, text in places.items()} == {
+        assert {place: find_leaks(planted_secrets(imker), text) for place, text in places.items()} == {
             place: [] for place in places
         }
-        assert all(len(text) > 50 for text in places.values()), "there was something to look through"
-        assert imker.redis.acl_log() == [], "nobody lacked a right"
+        assert all(len(text) > 50 for text in places.values()), "every place has text to search"
+        assert imker.redis.acl_log() == [], "no Redis user lacked a right"
         assert "Traceback" not in imker.log.read_text()
 
 
-def apt_fails(imker: Deployment) -> None:
+def fail_apt(imker: Deployment) -> None:
     """Let apt fail with an unreachable repository whose address contains a password."""
     private = "/etc/apt/sources.list.d/private.list"
     run_on(
@@ -117,7 +117,7 @@ def apt_fails(imker: Deployment) -> None:
     run_on("tondi", "rm", private)
 
 
-def retried(imker: Deployment) -> VisibleMessage:
+def retry_after_kill(imker: Deployment) -> VisibleMessage:
     """Kill the RQ worker during the upgrade and retry the run."""
     message = imker.send_command("/swarm migrate tondi --manager")
     imker.wait_for_step(message, "UpgradeEngine")
@@ -127,7 +127,7 @@ def retried(imker: Deployment) -> VisibleMessage:
     return imker.send_command(f"/swarm retry {run}")
 
 
-def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
+def accept_by_two(imker: Deployment, message: VisibleMessage) -> None:
     """Accept a manager as two users. The requester cannot accept, and no one counts twice."""
     imker.wait_until(message, lambda visible: "Accept" in visible.buttons)
     imker.press_button(ALICE, message, "Accept")
@@ -137,7 +137,7 @@ def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
     imker.press_button(BOB, message, "Accept")
     wait_for_reply(imker, BOB, "It needs another approval")
     assert "Pending" in imker.wait_until_finished(imker.send_command("/swarm nodes")).plain_text, (
-        "one yes makes no manager"
+        "one approval is not enough"
     )
     run = message.plain_text.split("run `")[1].split("`")[0]
     assert imker.workspace.say(CAROL, OPS, f"/swarm accept {run}")["acked"]
@@ -145,12 +145,12 @@ def accepted_by_two(imker: Deployment, message: VisibleMessage) -> None:
     assert all(f"Accepted by <@{user}>" in result for user in (BOB, CAROL)), result
 
 
-def recorded(imker: Deployment, beside: Mapping[str, str], message: VisibleMessage) -> str:
+def check_audit_log(imker: Deployment, environment: Mapping[str, str], message: VisibleMessage) -> str:
     """Check the audit log up to the checkpoint in the channel, and return what its commands print."""
     wait_until(lambda: "audit verify --head" in imker.thread_text(message))
     head = re.findall(r"--head ([0-9a-f]{64}:[0-9]+)", imker.thread_text(message))[-1]
-    verified = command(beside, "verify", "--head", head)
-    exported = command(beside, "export")
+    verified = run_audit_command(environment, "verify", "--head", head)
+    exported = run_audit_command(environment, "export")
     facts = [json.loads(line)["fact"] for line in exported.splitlines()]
     kinds = {fact["kind"] for fact in facts}
     assert {"asked", "refused", "decided", "began", "step", "changed", "waits", "ended"} <= kinds, kinds
@@ -162,15 +162,15 @@ def recorded(imker: Deployment, beside: Mapping[str, str], message: VisibleMessa
     return verified + exported
 
 
-def command(beside: Mapping[str, str], *argv: str) -> str:
+def run_audit_command(environment: Mapping[str, str], *argv: str) -> str:
     result = subprocess.run(
-        [sys.executable, "-m", "bot", "audit", *argv], env=beside, capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "bot", "audit", *argv], env=environment, capture_output=True, text=True, timeout=60
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
 
 
-def planted(imker: Deployment) -> tuple[str, ...]:
+def planted_secrets(imker: Deployment) -> tuple[str, ...]:
     """Return tokens, keys, lines from the middle of key files, the join tokens, and the password of the proxy."""
     client = fleet.CLIENT_DIR.resolve()
     files = (client / "ssh/id_ed25519", client / "docker-machine/machines/tondi/key.pem")

@@ -101,10 +101,10 @@ def lab(*argv: str) -> "subprocess.Popen[str]":
 def test_a_second_demo_does_not_touch_a_running_lab(hosts: tuple[LabHost, ...]) -> None:
     before = [machine.init_pid(name) for name in HOST_NAMES]
     demo = lab("demo", "kaditz", "--port", str(free_port()))
-    said, _ = demo.communicate(timeout=60)
+    output, _ = demo.communicate(timeout=60)
     assert demo.returncode == 1
-    assert "a lab is running: connewitz (198.18.0.60), lausen (198.18.0.64), tondi (198.18.0.73)." in said
-    assert "Stop it first: make fleet-down" in said
+    assert "a lab is running: connewitz (198.18.0.60), lausen (198.18.0.64), tondi (198.18.0.73)." in output
+    assert "Stop it first: make fleet-down" in output
     assert [machine.init_pid(name) for name in HOST_NAMES] == before
     assert "kaditz" not in machine.existing_names()
 
@@ -116,8 +116,8 @@ def test_an_interrupted_up_stops_its_hosts_and_leaves_the_others(hosts: tuple[La
     while machine.init_pid("kaditz") is None and time.monotonic() < deadline:
         time.sleep(0.05)
     up.send_signal(signal.SIGHUP)
-    said, _ = up.communicate(timeout=60)
-    assert up.returncode == 129, said
+    output, _ = up.communicate(timeout=60)
+    assert up.returncode == 129, output
     assert "kaditz" not in machine.existing_names()
     assert [machine.init_pid(name) for name in HOST_NAMES] == before
 

@@ -15,15 +15,15 @@ from tests.e2e.support.deployment import Deployment, run_on, start_deployment
 from tests.e2e.support.expected_state import container_details
 
 pytestmark = [pytest.mark.fleet, pytest.mark.timeout(600)]
-EIGHT = tuple(host.name for host in FLEET)
-Census = dict[str, tuple[str, ...]]
+ALL_NAMES = tuple(host.name for host in FLEET)
+Containers = dict[str, tuple[str, ...]]
 CLASSIC = {"swarm-agent", "swarm-agent-master"}
 STORE = "consulnode01"
 LABEL = '{{index .Swarm.Cluster.Spec.Labels "' + swarm_label.FENCE_LABEL + '"}}'
 
 
 @pytest.fixture
-def moving(hosts: tuple[LabHost, ...], request: pytest.FixtureRequest) -> Iterator[tuple[LabHost, ...]]:
+def migrating(hosts: tuple[LabHost, ...], request: pytest.FixtureRequest) -> Iterator[tuple[LabHost, ...]]:
     """Reset hosts of these names to their 2016 state. Afterwards there are three hosts again."""
     fleet.reset(HOST_NAMES)
     yield fleet.up(request.param)
@@ -33,37 +33,39 @@ def moving(hosts: tuple[LabHost, ...], request: pytest.FixtureRequest) -> Iterat
 
 
 @pytest.fixture
-def imker(moving: tuple[LabHost, ...]) -> Iterator[Deployment]:
+def imker(migrating: tuple[LabHost, ...]) -> Iterator[Deployment]:
     with start_deployment() as started:
         yield started
 
 
 @pytest.mark.parametrize(
-    "moving",
-    [pytest.param(HOST_NAMES, id="three"), pytest.param(EIGHT, id="eight", marks=pytest.mark.long)],
+    "migrating",
+    [pytest.param(HOST_NAMES, id="three"), pytest.param(ALL_NAMES, id="eight", marks=pytest.mark.long)],
     indirect=True,
 )
-def test_migrates_the_whole_fleet_and_preserves_its_containers(imker: Deployment, moving: tuple[LabHost, ...]) -> None:
-    before = {host.name: container_details(host.name) for host in moving}
-    Story(imker.workspace).play_fleet(moving)  # Start, Accept under each manager, the node table, "nothing to do"
-    after = {host.name: container_details(host.name) for host in moving}
-    assert after == {name: as_promised(matches) for name, matches in before.items()}
-    managers = {host.name for host in moving if host.role == "manager"}
-    assert {host.name for host in moving if is_manager(host.name)} == managers
-    assert before["lausen"][STORE][:2] == ("running", "always"), "there was something to leave"
+def test_migrates_the_whole_fleet_and_preserves_its_containers(
+    imker: Deployment, migrating: tuple[LabHost, ...]
+) -> None:
+    before = {host.name: container_details(host.name) for host in migrating}
+    Story(imker.workspace).play_fleet(migrating)  # Start, Accept under each manager, the node table, "nothing to do"
+    after = {host.name: container_details(host.name) for host in migrating}
+    assert after == {name: expected_containers(matches) for name, matches in before.items()}
+    managers = {host.name for host in migrating if host.role == "manager"}
+    assert {host.name for host in migrating if is_manager(host.name)} == managers
+    assert before["lausen"][STORE][:2] == ("running", "always"), "the store ran before the migration"
     assert all('"6379"' in matches["cache"][3] and matches["cache"][4] == "bridge " for matches in before.values())
-    moved = channel(imker, "Migrate the whole fleet")[0]
-    assert f"{len(moving)} hosts migrated: {len(managers)} manager" in moved.plain_text
-    assert started_in_order(imker, moving)
-    approved = channel(imker, f"Accepted by <@{BOB}>")
-    assert len(approved) == len(managers) - 1, "all but the first, which started the swarm"
-    assert all(refuses_an_older_run(host.name) for host in moving)
-    assert FencingToken.parse(run_on("connewitz", "docker", "info", "-f", LABEL).strip()).number >= len(moving) - 1, (
-        "a join each"
-    )
+    summary = channel_messages(imker, "Migrate the whole fleet")[0]
+    assert f"{len(migrating)} hosts migrated: {len(managers)} manager" in summary.plain_text
+    assert started_in_order(imker, migrating)
+    approved = channel_messages(imker, f"Accepted by <@{BOB}>")
+    assert len(approved) == len(managers) - 1, "all managers except the first, which initialized the swarm"
+    assert all(refuses_an_older_run(host.name) for host in migrating)
+    assert (
+        FencingToken.parse(run_on("connewitz", "docker", "info", "-f", LABEL).strip()).number >= len(migrating) - 1
+    ), "at least one token per join"
 
 
-def as_promised(before: Census) -> Census:
+def expected_containers(before: Containers) -> Containers:
     """Return the expected containers: the classic Swarm's are gone, its store is stopped, all others are unchanged."""
     remaining = {name: message for name, message in before.items() if name not in CLASSIC}
     return {name: ("exited", "no", *message[2:]) if name == STORE else message for name, message in remaining.items()}
@@ -91,17 +93,17 @@ def is_manager(host: str) -> bool:
     return run_on(host, "docker", "info", "-f", "{{.Swarm.ControlAvailable}}").strip() == "true"
 
 
-def channel(imker: Deployment, words: str) -> list[VisibleMessage]:
+def channel_messages(imker: Deployment, words: str) -> list[VisibleMessage]:
     return [message for message in imker.workspace.visible_messages(ALICE, OPS) if words in message.plain_text]
 
 
-def started_in_order(imker: Deployment, moving: tuple[LabHost, ...]) -> bool:
+def started_in_order(imker: Deployment, migrating: tuple[LabHost, ...]) -> bool:
     """Return whether the hosts started in order: the canary, managers, workers, and the host of the store last."""
     heads = [
         message.plain_text
         for message in imker.workspace.visible_messages(ALICE, OPS)
         if not message.thread_ts and " of `" in message.plain_text
     ]
-    began = [host.name for head in heads for host in moving if f" {host.name}" in head.splitlines()[0]]
-    roles = [host.role for name in began for host in moving if host.name == name]
+    began = [host.name for head in heads for host in migrating if f" {host.name}" in head.splitlines()[0]]
+    roles = [host.role for name in began for host in migrating if host.name == name]
     return began[0] == "connewitz" and roles == sorted(roles) and began[-1] == "lausen"

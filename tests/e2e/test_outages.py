@@ -31,18 +31,18 @@ def restarting() -> bool:
     return machine.run_on_host(HOST, "test", "-e", files.RUNNING_CONTAINERS_FILE).returncode == 0
 
 
-@pytest.mark.parametrize(("step", "going_on"), [("UpgradeEngine", unpacking), ("RestartEngine", restarting)])
-def test_reports_a_host_that_drops_all_packets(imker: Deployment, step: str, going_on: Callable[[], bool]) -> None:
+@pytest.mark.parametrize(("step", "in_progress"), [("UpgradeEngine", unpacking), ("RestartEngine", restarting)])
+def test_reports_a_host_that_drops_all_packets(imker: Deployment, step: str, in_progress: Callable[[], bool]) -> None:
     message = imker.send_command(MIGRATE)
     imker.wait_for_step(message, step)
-    wait_until(going_on)
+    wait_until(in_progress)
     machine.drop_packets(HOST)
-    began = time.monotonic()
+    started_at = time.monotonic()
     failed = imker.wait_until_finished(message)
-    assert time.monotonic() - began < REPORT_TIMEOUT
+    assert time.monotonic() - started_at < REPORT_TIMEOUT
     assert failed.text.startswith("❌"), failed.plain_text
     assert "outcome unknown" in failed.plain_text
-    assert "/swarm" in failed.plain_text.splitlines()[-1], "what to type when it is back"
+    assert "/swarm" in failed.plain_text.splitlines()[-1], "the command to run when the host is up again"
     wait_until(lambda: not is_upgrading(HOST))  # it continued on the host
     machine.drop_packets(HOST, drop=False)
     again = imker.wait_until_finished(imker.send_command(f"/swarm retry {imker.run_id_of(message)}"))
@@ -59,7 +59,7 @@ def test_completes_when_redis_is_killed_during_the_upgrade(imker: Deployment) ->
     assert result.text.startswith("✅"), result.plain_text
     assert int(imker.redis.info("server")["process_id"]) != before
     ends = [body for body in imker.event_bodies(imker.run_id_of(message)) if isinstance(body, JobFinished)]
-    assert ends == [JobFinished("done", f"{HOST} is in the swarm.")], "one end"
+    assert ends == [JobFinished("done", f"{HOST} is in the swarm.")], "exactly one outcome"
     assert_migrated()
 
 
@@ -88,4 +88,4 @@ def test_a_retry_completes_after_the_leader_dies_during_a_join(imker: Deployment
     assert again.text.startswith("✅"), again.plain_text
     assert_migrated()
     nodes = imker.wait_until_finished(imker.send_command("/swarm nodes")).plain_text
-    assert nodes.count(HOST) == 1, "no ghost is left of the join that failed"
+    assert nodes.count(HOST) == 1, "no stale node is left of the failed join"

@@ -12,7 +12,7 @@ from tests.e2e.support.host import CONTAINERS, HOST, engine_version, running_con
 
 pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(500)]
 LEADER = "connewitz"
-HIVE = ("docker", "service", "create", "--detach", "--no-resolve-image", "--replicas", "4", "--name", "hive")
+CREATE_SERVICE = ("docker", "service", "create", "--detach", "--no-resolve-image", "--replicas", "4", "--name", "hive")
 
 
 @pytest.fixture
@@ -22,35 +22,38 @@ def swarm(imker: Deployment) -> Iterator[None]:
     run_on(LEADER, "docker", "swarm", "init", "--advertise-addr", address)
     token = run_on(LEADER, "docker", "swarm", "join-token", "-q", "worker").strip()
     run_on(HOST, "docker", "swarm", "join", "--token", token, f"{address}:2377")
-    run_on(LEADER, *HIVE, IMAGES[0], "/idle")
-    wait_until(lambda: len(tasks(HOST)) == 2)
+    run_on(LEADER, *CREATE_SERVICE, IMAGES[0], "/idle")
+    wait_until(lambda: len(task_names(HOST)) == 2)
     yield
     fleet.reset([LEADER])
 
 
 @pytest.mark.usefixtures("swarm")
 def test_upgrades_a_worker_with_engine_20_10(imker: Deployment) -> None:
-    before = running_containers() - {"swarm-agent"} - set(tasks(HOST))
+    before = running_containers() - {"swarm-agent"} - set(task_names(HOST))
     message = imker.send_command(f"/swarm migrate {HOST} --worker")
     imker.wait_for_text(message, "has warnings: continue?")
     imker.press_button(ALICE, message, "Continue")
     imker.wait_for_step(message, "UpgradeEngine")
-    assert (tasks(HOST), len(tasks(LEADER))) == ([], 4)
-    assert node("{{.Spec.Availability}}") == "drain"
+    assert (task_names(HOST), len(task_names(LEADER))) == ([], 4)
+    assert inspect_node("{{.Spec.Availability}}") == "drain"
     result = imker.wait_until_finished(message)
     assert result.text.startswith("✅"), result.plain_text
     assert "no service task is running" in result.plain_text
     assert engine_version().startswith("26.1")
     assert running_containers() == before >= CONTAINERS
-    assert (node("{{.Spec.Availability}} {{.Status.State}}"), node("{{json .Spec.Labels}}")) == ("active ready", "{}")
+    assert (inspect_node("{{.Spec.Availability}} {{.Status.State}}"), inspect_node("{{json .Spec.Labels}}")) == (
+        "active ready",
+        "{}",
+    )
     run_on(LEADER, "docker", "service", "scale", "--detach", "hive=8")
-    wait_until(lambda: bool(tasks(HOST)))
+    wait_until(lambda: bool(task_names(HOST)))
 
 
-def tasks(host: str) -> list[str]:
+def task_names(host: str) -> list[str]:
     """Return names of the containers of the service's tasks on a host."""
     return run_on(host, "docker", "ps", "--filter", "label=com.docker.swarm.task.id", "--format", "{{.Names}}").split()
 
 
-def node(form: str) -> str:
+def inspect_node(form: str) -> str:
     return run_on(LEADER, "docker", "node", "inspect", HOST, "--format", form).strip()

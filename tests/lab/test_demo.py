@@ -28,8 +28,8 @@ def demo(port: int, **more: str) -> tuple[bool, str]:
 
 
 def test_demo_succeeds_when_the_swarm_is_in_the_expected_state() -> None:
-    well, output = demo(free_port())
-    assert well, output
+    succeeded, output = demo(free_port())
+    assert succeeded, output
     assert "These hosts are SIMULATED" in output
     lines = [" ".join(line.split()) for line in output.splitlines()]
     for line in (
@@ -42,33 +42,33 @@ def test_demo_succeeds_when_the_swarm_is_in_the_expected_state() -> None:
         assert line in lines, output
 
 
-def a_job_dies(folder: Path) -> dict[str, str]:
+def kill_a_job(folder: Path) -> dict[str, str]:
     (folder / "job.started").touch()
     return {"IMKER_FAULTS": str(folder)}
 
 
-def nothing_starts(_: Path) -> dict[str, str]:
+def break_the_start(_: Path) -> dict[str, str]:
     return {"IMKER_SIGNING_KEY": "short"}
 
 
 @pytest.mark.parametrize(
-    ("trouble", "says"),
+    ("trouble", "expected_text"),
     [
-        (a_job_dies, "The story failed: the last message should say '3 hosts'"),
-        (nothing_starts, "The story failed: the bot did not connect. Last lines of Imker's log:\n  IMKER_SIGNING_KEY"),
+        (kill_a_job, "The story failed: the last message should say '3 hosts'"),
+        (break_the_start, "The story failed: the bot did not connect. Last lines of Imker's log:\n  IMKER_SIGNING_KEY"),
     ],
 )
-def test_demo_fails_when_the_story_fails(tmp_path: Path, trouble: object, says: str) -> None:
+def test_demo_fails_when_the_story_fails(tmp_path: Path, trouble: object, expected_text: str) -> None:
     assert callable(trouble)
-    well, output = demo(free_port(), **trouble(tmp_path))
-    assert (well, says in output) == (False, True), output
+    succeeded, output = demo(free_port(), **trouble(tmp_path))
+    assert (succeeded, expected_text in output) == (False, True), output
 
 
 def test_boots_no_host_when_the_port_is_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        well, output = demo(port)
-    assert not well
+        succeeded, output = demo(port)
+    assert not succeeded
     assert f"lab: port {port} is in use, perhaps by another demo." in output
     assert "SIMULATED" not in output
 
@@ -79,7 +79,7 @@ def test_keeps_running_only_with_stay(stay: str, stays: bool) -> None:
     assert ("--stay" in result.stdout) == stays
 
 
-def staying(port: int, mark: str) -> "subprocess.Popen[str]":
+def start_staying_demo(port: int, mark: str) -> "subprocess.Popen[str]":
     """Start a demo with --stay and wait until the story has ended. `mark` identifies its processes."""
     argv = [sys.executable, "-m", "lab", "demo", "connewitz", "--stay", "--port", str(port)]
     settings = {**os.environ, "HOSTS_SIMULATED": "1", "PYTHONUNBUFFERED": "1", "IMKER_TEST_MARK": mark}
@@ -89,14 +89,14 @@ def staying(port: int, mark: str) -> "subprocess.Popen[str]":
     return demo
 
 
-def started(mark: str) -> dict[int, str]:
+def marked_processes(mark: str) -> dict[int, str]:
     """Return PID and command line of all processes with the mark in their environment."""
-    found = {}
+    command_lines = {}
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # it exited meanwhile, or belongs to another user
             if f"IMKER_TEST_MARK={mark}".encode() in (process / "environ").read_bytes():
-                found[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
-    return found
+                command_lines[int(process.name)] = (process / "cmdline").read_text().replace("\0", " ")
+    return command_lines
 
 
 @pytest.fixture
@@ -104,14 +104,14 @@ def mark() -> Iterator[str]:
     """Return a mark for a demo. After the test, kill all processes that have it."""
     mark = uuid4().hex
     yield mark
-    for pid in started(mark):
+    for pid in marked_processes(mark):
         os.kill(pid, signal.SIGKILL)
 
 
-def left_after(mark: str, seconds: float) -> list[str]:
+def remaining_after(mark: str, seconds: float) -> list[str]:
     """Return the command lines of processes that still run after that many seconds."""
     deadline = time.monotonic() + seconds
-    while (left := started(mark)) and time.monotonic() < deadline:
+    while (left := marked_processes(mark)) and time.monotonic() < deadline:
         time.sleep(0.1)
     return list(left.values())
 
@@ -122,12 +122,12 @@ def test_stops_everything_when_the_terminal_closes(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     port = free_port()
-    demo = staying(port, mark)
-    assert len(started(mark)) > 6, "the demo, Slack, four processes, Redis"
+    demo = start_staying_demo(port, mark)
+    assert len(marked_processes(mark)) > 6, "the demo, Slack, four processes, Redis"
     demo.send_signal(signum)
     demo.communicate(timeout=60)
     assert demo.returncode == 128 + signum
-    assert left_after(mark, 10) == []
+    assert remaining_after(mark, 10) == []
     assert list(tmp_path.glob("imker-demo-*")) == []
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port))
@@ -135,7 +135,7 @@ def test_stops_everything_when_the_terminal_closes(
 
 def test_a_killed_demo_leaves_no_process(mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    demo = staying(free_port(), mark)
+    demo = start_staying_demo(free_port(), mark)
     demo.kill()
     demo.communicate(timeout=60)
-    assert left_after(mark, 30) == []
+    assert remaining_after(mark, 30) == []

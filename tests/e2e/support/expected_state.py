@@ -54,8 +54,8 @@ def lab_leftovers() -> list[str]:
 
 
 def _rules() -> list[str]:
-    said = subprocess.run(["iptables", "-w", "-S"], capture_output=True, text=True, check=True).stdout
-    return [rule for rule in said.splitlines() if BRIDGE in rule]
+    output = subprocess.run(["iptables", "-w", "-S"], capture_output=True, text=True, check=True).stdout
+    return [rule for rule in output.splitlines() if BRIDGE in rule]
 
 
 def _processes() -> list[str]:

@@ -41,10 +41,10 @@ def connect() -> bool:
     first, second = HOSTS
     call = f"import socket; socket.create_connection(('{HOSTS[second]}', 2377), 1)"
     deadline = time.monotonic() + 5
-    while "refused" in (said := on(first, sys.executable, "-c", call, check=False)) and time.monotonic() < deadline:
+    while "refused" in (output := on(first, sys.executable, "-c", call, check=False)) and time.monotonic() < deadline:
         time.sleep(0.1)  # the other host's server is still starting
-    assert not said or "timed out" in said, said
-    return not said
+    assert not output or "timed out" in output, output
+    return not output
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_reports_a_port_in_use(machine: None) -> None:
         deadline = time.monotonic() + 10
         while ":8800" not in on(MACHINE, "ss", "-ltn") and time.monotonic() < deadline:
             time.sleep(0.05)
-        said = lab("expect_free()", check=False)
+        output = lab("expect_free()", check=False)
         other.kill()
-    assert "port 8800 is in use on this machine" in said
+    assert "port 8800 is in use on this machine" in output
     lab("expect_free()")
