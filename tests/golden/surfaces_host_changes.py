@@ -162,7 +162,9 @@ def _stopped(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
         "a lost lock", lambda: runner._run_step(context, steps.WaitForReady(), site, lease, lambda: None)
     )
     patch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (PENDING,)))
-    yield from error_text("a swarm that somebody else started", lambda: runner._check_no_swarm(context, KADITZ))
+    yield from error_text(
+        "a swarm that somebody else started", lambda: runner._check_no_swarm(context, KADITZ, steps.InitSwarm())
+    )
     fenced = FencedShell(ScriptedShell({}), FencingToken(3, "k3fm9x2q", AT))
     other = FencingToken(4, "latr2222", AT)
     yield f"  another run's command: {fenced._refusal_error(fenced_shell.BUSY_EXIT, other, 60).summary}"

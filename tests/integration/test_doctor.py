@@ -43,7 +43,7 @@ def test_bot_doctor_exits_nonzero_only_on_failures(workers: Flow, folder: Path) 
 def test_jobs_doctor_names_each_unreachable_host(flow: Flow, folder: Path) -> None:
     answer = run(flow, folder, "jobs", "doctor")
     assert answer.returncode == 1
-    assert "pass  redis: answers" in answer.stdout
+    assert "pass  redis: responds" in answer.stdout
     for name in ("connewitz", "tondi", "kaditz", "lausen"):
         assert f"fail  SSH to {name}:" in answer.stdout
         assert f"fail  Engine of {name}:" in answer.stdout
