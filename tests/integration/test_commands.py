@@ -154,7 +154,7 @@ def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
     _, message = waiting_run(flow)
     for value in ("nosuchrun:1", "x", "", "k3fm9x2q:1 or 1=1", "../../x:1"):
         flow.workspace.press(BOB, message, "Accept", value=value)
-        private(flow, BOB, "no such request")
+        private(flow, BOB, "This button no longer works")
     assert flow.workspace.wait_for_message(BOB, OPS, lambda visible: visible.ts == message.ts).buttons == [
         "Accept",
         "Reject",
@@ -178,7 +178,7 @@ def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
         (ALICE, "/swarm migrate a;reboot", "invalid host name"),
         (ALICE, "/swarm accept 1 or 1=1", "takes one ID"),
         (ALICE, "/swarm status nosuchrun", "There is no run"),
-        (ALICE, "/swarm " + "x" * 4000, "too long"),
+        (ALICE, "/swarm " + "x" * 4000, "be longer than"),
         (CAROL, "/swarm help", "/swarm nodes"),
     ],
 )
