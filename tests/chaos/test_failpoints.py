@@ -178,11 +178,7 @@ def _day_over(workspace: Workspace, deaths: Deaths) -> None:
     _until(lambda: posted.checkpoint_state()["day"] != "2016-07-01")
     assert (
         len(
-            [
-                message
-                for message in workspace.visible_messages(ALICE, OPS)
-                if "2016-07-01 (UTC) is over" in message.text
-            ]
+            [message for message in workspace.visible_messages(ALICE, OPS) if "End of 2016-07-01 (UTC)" in message.text]
         )
         == 1
     )
@@ -203,7 +199,7 @@ def _out_again(workspace: Workspace, deaths: Deaths, fleet: Fleet) -> None:
     deaths.awaited("swarm.left")
     deaths.free()
     workspace.wait_for_message(
-        ALICE, OPS, lambda visible: visible.ts == message.ts and "the job failed" in visible.plain_text, 60
+        ALICE, OPS, lambda visible: visible.ts == message.ts and "The RQ worker stopped" in visible.plain_text, 60
     )
     _send(workspace, f"/swarm reject {node} --remove", BOB)
     workspace.wait_for_message(ALICE, OPS, "was removed from the swarm", 60)
@@ -219,7 +215,10 @@ def _put_back(workspace: Workspace, deaths: Deaths, host: str, point: Failpoint)
         deaths.awaited(point)
     deaths.free()
     workspace.wait_for_message(
-        ALICE, OPS, lambda message: f"run `{run}`" in message.plain_text and "the job failed" in message.plain_text, 60
+        ALICE,
+        OPS,
+        lambda message: f"run `{run}`" in message.plain_text and "The RQ worker stopped" in message.plain_text,
+        60,
     )
     _send(workspace, f"/swarm retry {run}")
     workspace.wait_for_message(ALICE, OPS, f"{host} is in the swarm", 60)

@@ -14,7 +14,7 @@ def test_host_rejects_a_job_that_slept_past_its_lease(world: ChaosWorld) -> None
     world.wait_for_text(message, "Accept")
     resume(*asleep)
     refused = world.wait_for_text(first, "rejects changes of this run")
-    assert f"run {second} has it since" in refused.plain_text
+    assert f"run {second} claimed it at" in refused.plain_text
     assert f"Run {second} makes all further changes" in refused.plain_text
     assert f"/swarm status {second}" in refused.plain_text
     assert_sound(world)

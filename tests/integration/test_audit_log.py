@@ -119,7 +119,7 @@ def test_shows_the_audit_table_privately_and_filters_it_by_run(flow: Flow) -> No
     rows = [line for line in table.plain_text.splitlines() if "U01ALICE" in line]
     assert len(rows) == 1
     assert "/swarm migrate kaditz" in rows[0]
-    assert "The newest 30 entries" in table.plain_text or len(rows) < 30
+    assert "Latest 30 entries" in table.plain_text or len(rows) < 30
 
 
 def test_posts_a_checkpoint_after_an_acceptance_that_verifies_the_log(flow: Flow, folder: Path) -> None:
@@ -154,7 +154,7 @@ def test_posts_a_checkpoint_after_an_acceptance_that_verifies_the_log(flow: Flow
 
 
 def test_verifies_an_export_and_reports_the_first_bad_entry(flow: Flow, folder: Path) -> None:
-    flow.send_command("/swarm help", "What you may do")
+    flow.send_command("/swarm help", "Commands that you can use here")
     export = audit(flow, folder, "export")
     lines = export.stdout.splitlines()
     assert export.returncode == 0
@@ -174,7 +174,7 @@ def test_verifies_an_export_and_reports_the_first_bad_entry(flow: Flow, folder: 
 @pytest.mark.parametrize("more", [{"SLACK_BOT_TOKEN": ""}, {"SLACK_API_URL": "http://127.0.0.1:1/api/"}])
 def test_does_not_call_the_log_complete_without_the_channel(flow: Flow, folder: Path, more: dict[str, str]) -> None:
     answer = audit(flow, folder, "verify", **more)
-    assert (answer.returncode, "compared with no head that people have read" in answer.stdout) == (2, True), answer
+    assert (answer.returncode, "there was no checkpoint to compare with" in answer.stdout) == (2, True), answer
     assert "could not be read" in answer.stderr
 
 
@@ -184,6 +184,6 @@ def test_detects_a_truncated_log_while_the_bot_keeps_running(flow: Flow, folder:
     flow.redis.xdel("audit", f"{seq}-0")
     answer = audit(flow, folder, "verify")
     assert (answer.returncode, f"shows entry {seq}" in answer.stdout) == (1, True)
-    flow.send_command("/swarm help", "What you may do")
+    flow.send_command("/swarm help", "Commands that you can use here")
     answer = audit(flow, folder, "verify")
     assert (answer.returncode, f"entries {seq} to {seq} are missing" in answer.stdout) == (1, True)

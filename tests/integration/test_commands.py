@@ -154,7 +154,7 @@ def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
     _, message = waiting_run(flow)
     for value in ("nosuchrun:1", "x", "", "k3fm9x2q:1 or 1=1", "../../x:1"):
         flow.workspace.press(BOB, message, "Accept", value=value)
-        private(flow, BOB, "button no longer works")
+        private(flow, BOB, "This button no longer works")
     assert flow.workspace.wait_for_message(BOB, OPS, lambda visible: visible.ts == message.ts).buttons == [
         "Accept",
         "Reject",
@@ -178,7 +178,7 @@ def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
         (ALICE, "/swarm migrate a;reboot", "invalid host name"),
         (ALICE, "/swarm accept 1 or 1=1", "takes one ID"),
         (ALICE, "/swarm status nosuchrun", "There is no run"),
-        (ALICE, "/swarm " + "x" * 4000, "longer than"),
+        (ALICE, "/swarm " + "x" * 4000, "be longer than"),
         (CAROL, "/swarm help", "/swarm nodes"),
     ],
 )
@@ -195,8 +195,11 @@ def test_refuses_other_channels_and_names_the_right_one(flow: Flow) -> None:
 
 
 def test_help_lists_only_allowed_commands(flow: Flow) -> None:
-    assert "/swarm migrate" in flow.send_command("/swarm help", "What you may do").plain_text
-    assert "/swarm migrate" not in flow.send_command("/swarm help", "What you may do", user=CAROL).plain_text
+    assert "/swarm migrate" in flow.send_command("/swarm help", "Commands that you can use here").plain_text
+    assert (
+        "/swarm migrate"
+        not in flow.send_command("/swarm help", "Commands that you can use here", user=CAROL).plain_text
+    )
 
 
 def test_status_lists_runs_and_shows_one_run(flow: Flow) -> None:
@@ -312,7 +315,7 @@ def test_reports_a_killed_job_as_lost(workers: Flow) -> None:
         run = workers.run_id_of(message)
         _kill_job(workers, run)
         lost = workers.workspace.wait_for_message(
-            ALICE, OPS, lambda visible: visible.ts == message.ts and "the job failed" in visible.plain_text
+            ALICE, OPS, lambda visible: visible.ts == message.ts and "The RQ worker stopped" in visible.plain_text
         )
         for connection in connections:
             connection.close()

@@ -20,7 +20,7 @@ from tests.support.figures import record_figure
 
 KILLS, EACH = (50, 40) if "FIGURES" in os.environ else (15, 12)  # kills; commands that each of three people types
 SEED = 2016
-MAYBE = "Should it have heard this"  # of a Redis that fell silent: then it may have begun
+MAYBE = "If Redis saved the command before that"  # after a timeout: then the run may have started
 
 
 @dataclass(frozen=True)
