@@ -72,3 +72,4 @@ def test_standby_processes_take_over_from_killed_ones(flow: Flow, second: Proces
     assert posts(flow, flow.run_id_of(message)) == 1
     for name in ("bot", "reconciler"):
         flow.processes.start(name)
+    flow.wait_until(lambda: flow.workspace.connection_count() == 2)  # the embedded Redis ends with its last user

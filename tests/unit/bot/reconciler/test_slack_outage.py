@@ -364,7 +364,7 @@ def test_a_new_reconciler_marks_the_messages_of_lost_runs_once(redis: Redis) -> 
         assert len(edits) == 1
 
 
-@pytest.mark.parametrize("place", ["fleet_state", "events"])
+@pytest.mark.parametrize("place", ["fleet_state", "event_log"])
 def test_posts_no_second_message_when_redis_is_wiped_during_a_pass(
     world: World, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
