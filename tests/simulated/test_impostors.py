@@ -224,7 +224,7 @@ def test_does_not_change_a_node_claimed_after_the_join(
     last = attack.imker.run_job(Migrate("tondi", role))[-1]
     assert isinstance(last, JobFinished)
     assert last.outcome == "failed"
-    assert f"node {attack.node('lausen')[:12]} is not tondi's" in last.summary
+    assert f"node {attack.node('lausen')[:12]} does not belong to tondi" in last.summary
     node = swarm.nodes[attack.node("lausen")]
     assert (node.availability, node.labels) == ("active", {})
 

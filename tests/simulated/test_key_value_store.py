@@ -33,7 +33,7 @@ def create_swarm(imker: JobRunner) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1] == JobFinished("done", "connewitz is in the swarm.")
     events = imker.run_job(Migrate("lausen", "worker"))
     assert "StopStore" not in steps(events)
-    assert "consulnode01 stays: tondi may still need it" in findings(events)
+    assert "consulnode01 keeps running: tondi may still use it" in findings(events)
     assert events[-1] == JobFinished("done", "lausen is in the swarm.")
     assert imker.fleet["lausen"].containers[STORE].running
 
