@@ -61,11 +61,11 @@ def begin(names: Iterable[str] = (), say: Say = print) -> tuple[LabHost, ...]:
         _expect_none_running()
         _expect_possible(say)
         if left := machine.existing_names():
-            _end(left)
+            _stop_and_remove(left)
         try:
             _recreate(list(hosts), CLIENT_DIR, say)
         except BaseException:
-            _end(machine.existing_names())
+            _stop_and_remove(machine.existing_names())
             raise
     return hosts
 
@@ -74,7 +74,7 @@ def down(say: Say = print) -> None:
     """Stop all hosts and remove everything the lab created, also after a kill. Raises LabError for what remains."""
     with _lab_lock():
         names = machine.existing_names()
-        _end(names)
+        _stop_and_remove(names)
         _require_removed(names)
     say(f"down: {', '.join(names) or 'no hosts were up'}")
 
@@ -112,7 +112,7 @@ def _expect_possible(say: Say) -> None:
 def _recreate(hosts: list[LabHost], folder: Path, say: Say) -> None:
     """Create these hosts from scratch, and what all hosts need."""
     names = [host.name for host in hosts]
-    with _ended_if_interrupted(names):
+    with _stop_if_interrupted(names):
         base_folder = base_image.ensure_base(say)
         _remove(names)
         _require_removed(names)
@@ -125,16 +125,16 @@ def _recreate(hosts: list[LabHost], folder: Path, say: Say) -> None:
 
 
 @contextmanager
-def _ended_if_interrupted(names: list[str]) -> Iterator[None]:
+def _stop_if_interrupted(names: list[str]) -> Iterator[None]:
     """On Ctrl-C, SIGTERM, or SIGHUP, stop the hosts that are being created. Others keep running."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
-        _end(names)
+        _stop_and_remove(names)
         raise
 
 
-def _end(names: list[str]) -> None:
+def _stop_and_remove(names: list[str]) -> None:
     """Stop and remove hosts, and with the last of them the network and the leftovers of a build."""
     with signals.deferred():
         _remove(names)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-EngineAge = Literal[
-    "2016", "classic", "rc"
-]  # Debian 12's 20.10; 1.11 without swarm mode; 1.12-rc with pending membership
+# Debian 12's 20.10; 1.11 without swarm mode; 1.12-rc with pending membership.
+EngineAge = Literal["2016", "classic", "rc"]
 
 
 @dataclass(frozen=True)

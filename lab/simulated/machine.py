@@ -30,7 +30,7 @@ UNIT_TEXT = (
 
 
 class Surroundings(Protocol):
-    """What all hosts of a fleet share."""
+    """The surroundings that all hosts of a fleet share."""
 
     @property
     def pace(self) -> Pace: ...

@@ -10,10 +10,8 @@ from lab.slack.validate_message import find_problems
 from lab.slack.validate_text import ID, check_plain_text
 
 Answer = dict[str, Any]
-MAX_VIEW_TITLE, MAX_PRIVATE_METADATA = (
-    24,
-    3000,
-)  # characters: a modal's title and buttons, and its private_metadata
+MAX_VIEW_TITLE = 24  # characters, also of a modal's buttons
+MAX_PRIVATE_METADATA = 3000  # characters
 
 
 def open_view(arguments: dict[str, Any], state: SlackState) -> Answer:
