@@ -149,7 +149,7 @@ REFUSALS: list[tuple[RedisError, str, str]] = [  # error; reply if the command w
         "Not started: Redis is not responding. If Redis saved the command",
         "Not started yet: Redis is not",
     ),
-    (OutOfMemoryError("no"), "Not started: Redis is full: its maxmemory", "Not started yet: Redis is full"),
+    (OutOfMemoryError("no"), "Not started: Redis is full: it has reached maxmemory", "Not started yet: Redis is full"),
     (ReadOnlyError("no"), "Not started: Redis is read-only", "Not started yet: Redis is read-only"),
     (
         ResponseError("MISCONF Errors"),
