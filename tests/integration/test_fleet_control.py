@@ -112,7 +112,7 @@ def test_failed_first_host_stops_the_fleet_and_retry_starts_with_it(circle: InPr
     circle.fleet["connewitz"].apt_fails = True
     end = ends(circle, run)
     assert "In the swarm: none. Not started: lausen." in end
-    assert f"/swarm retry {run} goes on" in end
+    assert f"/swarm retry {run}: it re-plans" in end
     assert started_hosts(circle, run) == ["connewitz"]
     circle.fleet["connewitz"].apt_fails = False
     again = started(circle, f"retry {run}")
@@ -125,7 +125,7 @@ def test_stops_a_fleet_whose_starter_loses_the_right(circle: InProcessStack) -> 
     circle.run_job("changes")
     file = circle.fleet.folder / "imker.toml"
     file.write_text(file.read_text().replace('change = ["U01ALICE"]', 'change = ["U02BOB"]'))
-    circle.restart_reporters()
+    circle.restart_reconcilers()
     end = ends(circle, run)
     assert started_hosts(circle, run) == ["connewitz"]
     assert inside(circle) == {"connewitz"}
@@ -137,7 +137,7 @@ def test_does_not_change_a_queued_host_after_revocation(circle: InProcessStack) 
     run = started(circle, "migrate all")
     file = circle.fleet.folder / "imker.toml"
     file.write_text(file.read_text().replace('change = ["U01ALICE"]', 'change = ["U02BOB"]'))
-    circle.restart_reporters()
+    circle.restart_reconcilers()
     end = ends(circle, run)
     assert (started_hosts(circle, run), inside(circle)) == (["connewitz"], set())
     assert "Not started: lausen" in end
