@@ -214,7 +214,7 @@ def test_rejects_a_changed_host_key(imker: JobRunner, tmp_path: Path) -> None:
     swapped = (f"{line.split()[0]} ssh-ed25519 {key}\n" for line, key in zip(lines, keys[::-1], strict=True))
     known_hosts.write_text("".join(swapped))
     host: Host = imker.host("connewitz")
-    with pytest.raises(Unreachable, match="is not the one in known_hosts"):
+    with pytest.raises(Unreachable, match="differs from the one in known_hosts"):
         SshShell(host, known_hosts)
 
 
