@@ -114,7 +114,7 @@ def test_rq_workers_record_what_a_job_does(workers: Flow) -> None:
 
 def test_shows_the_audit_table_privately_and_filters_it_by_run(flow: Flow) -> None:
     run, _ = waiting_run(flow)
-    table = flow.send_command(f"/swarm audit {run}", "The newest", user=CAROL)
+    table = flow.send_command(f"/swarm audit {run}", "Latest", user=CAROL)
     assert table.ephemeral
     rows = [line for line in table.plain_text.splitlines() if "U01ALICE" in line]
     assert len(rows) == 1
@@ -175,7 +175,7 @@ def test_verifies_an_export_and_reports_the_first_bad_entry(flow: Flow, folder: 
 def test_does_not_call_the_log_complete_without_the_channel(flow: Flow, folder: Path, more: dict[str, str]) -> None:
     answer = audit(flow, folder, "verify", **more)
     assert (answer.returncode, "there was no checkpoint to compare with" in answer.stdout) == (2, True), answer
-    assert "could not be read" in answer.stderr
+    assert "Cannot read the checkpoints in Slack" in answer.stderr
 
 
 def test_detects_a_truncated_log_while_the_bot_keeps_running(flow: Flow, folder: Path) -> None:

@@ -319,7 +319,7 @@ def test_reports_a_killed_job_as_lost(workers: Flow) -> None:
         )
         for connection in connections:
             connection.close()
-    assert "/swarm migrate kaditz" in lost.plain_text
+    assert f"/swarm retry {run}" in lost.plain_text
 
 
 def _kill_job(flow: Flow, run: str) -> None:

@@ -49,7 +49,7 @@ def test_jobs_doctor_names_each_unreachable_host(flow: Flow, folder: Path) -> No
         assert f"fail  Engine of {name}:" in answer.stdout
     assert "Traceback" not in answer.stderr
     missing = run(flow, folder, "jobs", "doctor", IMKER_CONFIG="/nonexistent.toml")
-    assert (missing.returncode, "fail  configuration: /nonexistent.toml: not there" in missing.stdout) == (1, True)
+    assert (missing.returncode, "fail  configuration: /nonexistent.toml: file not found" in missing.stdout) == (1, True)
 
 
 def test_jobs_doctor_fails_where_a_worker_would_not_start(flow: Flow, folder: Path) -> None:

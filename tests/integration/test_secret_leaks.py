@@ -50,7 +50,7 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
     flow.processes.kill("changes")  # from here on the test is the job
     told_badly(flow)
     play_approval(flow)
-    flow.send_command("/swarm audit", "The newest")
+    flow.send_command("/swarm audit", "Latest")
     settings = {
         **os.environ,
         **imker_environment(flow.workspace.url, folder / "imker.toml", folder / "redis"),
