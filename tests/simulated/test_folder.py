@@ -21,7 +21,7 @@ def test_keeps_foreign_files(tmp_path: Path, name: str) -> None:
     ended = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     what = name.partition("/")[0]
-    assert ended.stderr == f"lab: {tmp_path} has {what}, which the lab did not write; name another folder\n"
+    assert ended.stderr == f"lab: {tmp_path} has {what}, which the lab did not write; choose another folder\n"
     assert (tmp_path / name).read_text() == "somebody's own\n"
     assert sorted(tmp_path.rglob("*")) == before
 
