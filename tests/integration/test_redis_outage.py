@@ -55,8 +55,8 @@ def works(flow: Flow, seconds: float = 30) -> None:
 
 
 STATES: list[tuple[str, Broken, Broken]] = [
-    ("Redis is full: its maxmemory is reached", RedisServer.fill_memory, RedisServer.make_room),
-    ("Redis is read-only: it is another's replica", RedisServer.replicate, RedisServer.lead),
+    ("Redis is full: it has reached maxmemory", RedisServer.fill_memory, RedisServer.make_room),
+    ("Redis is read-only: it is a replica", RedisServer.replicate, RedisServer.lead),
     ("Redis has too few replicas to accept writes", RedisServer.miss_replicas, RedisServer.need_none),
     ("Redis cannot write to its disk, which may be full", RedisServer.fill_disk, RedisServer.empty_disk),
     ("Redis is not responding", RedisServer.kill, RedisServer.start),
