@@ -5,6 +5,7 @@ neither would a current Engine. Old fleets are found like this: the next restart
 """
 
 import base64
+import hashlib
 from pathlib import Path
 
 from lab.fleet import daemon_option_files
@@ -13,6 +14,11 @@ from lab.fleet.hosts import APPLICATIONS, BY_NAME, IMAGES, REPOSITORY, LabHost
 
 # A client that connects before dockerd has taken over the socket from systemd hangs, hence short timeouts.
 WAIT_FOR_DOCKER = "for try in $(seq 100); do timeout 1 docker version >/dev/null 2>&1 && break; sleep 0.1; done"
+
+
+def machine_id(host: LabHost) -> str:
+    """Return an ID of the host's own. An empty file would take the ID of the machine that the lab runs on."""
+    return hashlib.sha256(host.name.encode()).hexdigest()[:32]
 
 
 def files_before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
@@ -25,7 +31,7 @@ def files_before_boot(host: LabHost) -> dict[str, tuple[str, int]]:
     return {
         "/etc/hostname": (f"{host.name}\n", 0o644),
         "/etc/hosts": (f"127.0.0.1 localhost\n{hosts_lines}", 0o644),
-        "/etc/machine-id": ("", 0o444),
+        "/etc/machine-id": (f"{machine_id(host)}\n", 0o444),
         "/etc/systemd/network/10-host0.network": (network, 0o644),
         "/etc/apt/sources.list.d/docker.list": (source, 0o644),
         "/etc/ssh/ssh_host_ed25519_key": (host_key_path(host).read_text(), 0o600),

@@ -152,12 +152,12 @@ def check_audit_log(imker: Deployment, environment: Mapping[str, str], message: 
     verified = run_audit_command(environment, "verify", "--head", head)
     exported = run_audit_command(environment, "export")
     facts = [json.loads(line)["fact"] for line in exported.splitlines()]
-    kinds = {fact["kind"] for fact in facts}
+    kinds = {fact["what"] for fact in facts}
     assert {"asked", "refused", "decided", "began", "step", "changed", "waits", "ended"} <= kinds, kinds
-    decided = [(fact["user"], fact["details"]["verdict"]) for fact in facts if fact["kind"] == "decided"]
+    decided = [(fact["who"], fact["said"]["verdict"]) for fact in facts if fact["what"] == "decided"]
     assert decided == [(BOB, "accept"), (CAROL, "accept")]
     assert any(
-        fact["host"] == "tondi" and DEFAULTS_PATH in str(fact["details"]) for fact in facts if fact["kind"] == "changed"
+        fact["host"] == "tondi" and DEFAULTS_PATH in str(fact["said"]) for fact in facts if fact["what"] == "changed"
     )
     return verified + exported
 

@@ -200,7 +200,7 @@ def test_four_processes_work_as_their_own_users(everything: Flow) -> None:
     assert "4 unreachable" in everything.send_command("/swarm hosts", "4 unreachable", user=CAROL).plain_text
     message = everything.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     run = everything.run_id_of(message)
-    assert [event.job for event in everything.event_log(run).events][-1] == 1
+    assert [event.job for event in everything.events(run)][-1] == 1
     status_text = everything.send_command("/swarm status", run).plain_text
     assert "migrate kaditz" in status_text
     everything.emit(

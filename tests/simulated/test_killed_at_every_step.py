@@ -92,8 +92,8 @@ def test_repeated_command_completes_a_job_killed_at_any_step(
     ("command", "failing", "state"),
     [
         (Migrate(FIRST, "manager"), "RestartEngine", "Engine 20.10.24 runs there, with its old options."),
-        (Migrate("kaditz", "manager"), "RestartEngine", "Engine 20.10.24 runs there, with its old options but"),
-        (Migrate("pirita", "worker"), "RestartEngine", "Engine 20.10.24 runs there, with its old options but"),
+        (Migrate("kaditz", "manager"), "RestartEngine", "Engine 20.10.24 runs there, with its old options without"),
+        (Migrate("pirita", "worker"), "RestartEngine", "Engine 20.10.24 runs there, with its old options without"),
         (Migrate("kaditz", "manager"), "UpgradeEngine", "Its Engine was not restarted."),
     ],
 )

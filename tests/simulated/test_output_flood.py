@@ -16,15 +16,16 @@ MB, SENT, MOST = 2**20, 100, 30  # bytes; MB that the host sends; MB that the RQ
 END = "and this was the end\n"
 ASKS = """
 from pathlib import Path
-from jobs import inventory, settings
-from jobs.ssh import SshShell
+from jobs.connectors.ssh import SshShell
+from jobs.inventory.hosts import load_inventory
+from jobs.settings import load_settings
 
 def peak():
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
-loaded = settings.load()
-with SshShell(inventory.load(loaded)["lausen"], loaded.inventory.known_hosts) as shell:
+loaded = load_settings()
+with SshShell(load_inventory(loaded)["lausen"], loaded.inventory.known_hosts) as shell:
     shell.run("flood", "nothing")
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
     before = peak()
