@@ -200,8 +200,8 @@ class InProcessStack:
         while not self._redis_responds():
             assert time.monotonic() < deadline, "the keeper did not restart Redis within 20 s"
             time.sleep(0.02)
-        # The keeper polls every POLL_INTERVAL seconds. A second kill before it has seen the answer would double its pause
-        # before the next start, and a story that kills Redis eight times in a row would wait for 25 s.
+        # The keeper polls every POLL_INTERVAL seconds. A second kill before it has seen the answer would double its
+        # pause before the next start, and a story that kills Redis eight times in a row would wait for 25 s.
         _sleep(2 * embedded_redis.POLL_INTERVAL)
 
     def _redis_responds(self) -> bool:
