@@ -18,6 +18,7 @@ from imker.protocol.commands import Hold
 from imker.protocol.events import JobStarted, NodeTable
 from jobs import run
 from jobs.events.writer import EventWriter
+from jobs.gather.known_swarm import KNOWN_SWARM_KEY
 from jobs.handlers.nodes import LAST_NODES_KEY
 from tests.support.bot_harness import IDS, KEY, OPS
 from tests.unit.bot.runs.test_tampering import FILE, World
@@ -73,9 +74,11 @@ def world(redis: Redis) -> World:
     run.publish_inventory(redis, KEY, {}, AcceptanceRules())
     journal = EventWriter(redis, KEY, pending, 1, lambda: at)
     journal.save_signed(LAST_NODES_KEY, "{}")
+    journal.save_signed(KNOWN_SWARM_KEY, "{}")
     journal.emit(JobStarted())
     journal.emit(NodeTable("tondi", at, ()))
     new_world.look()
+    new_world.runs.lost.add(pending, at + 60)
     return new_world
 
 
