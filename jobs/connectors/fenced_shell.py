@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from jobs.connectors.shell import Output, Shell
+from jobs.connectors.shell import Command, Output, Shell, script, sudo
 from jobs.errors import BrokenFencingToken, JobError, Superseded, Unreachable
 from jobs.locking.fencing_token import MAX_NUMBER, FencingToken
 from jobs.locking.lease import Lease
@@ -40,7 +40,7 @@ class FencedShell:
 
     def __init__(self, shell: Shell, token: FencingToken) -> None:
         self._shell = shell
-        self._wrapper = ("sh", "-c", FENCE_SCRIPT, "imker", FENCE_FILE, *token.as_words)
+        self._fence = script(FENCE_SCRIPT, FENCE_FILE, *token.as_words)
 
     @property
     def host(self) -> str:
@@ -48,35 +48,26 @@ class FencedShell:
 
     def claim_host(self) -> None:
         """Claim the host before a step. Reconnect if the connection was lost."""
+        claim = sudo("true", timeout=20)
         try:
-            self._run_as_root(("true",), CLAIM_TIMEOUT)
+            self._run_fenced(claim, CLAIM_TIMEOUT)
         except Unreachable:
             self._shell.reconnect()
-            self._run_as_root(("true",), CLAIM_TIMEOUT)
+            self._run_fenced(claim, CLAIM_TIMEOUT)
 
-    def run(
-        self,
-        *argv: str,
-        sudo: bool = False,
-        stdin: str = "",
-        check: bool = True,
-        timeout: float = 60,
-        wrapper: tuple[str, ...] = (),
-    ) -> Output:
-        """Run a command. `timeout`: seconds, without the time that another run's command takes to finish."""
-        if not sudo:
-            return self._shell.run(*argv, stdin=stdin, check=check, timeout=timeout, wrapper=wrapper)
-        output = self._run_as_root((*wrapper, *argv), COMMAND_TIMEOUT, stdin, timeout)
-        return output.check(self.host, argv[0]) if check else output
+    def run(self, command: Command) -> Output:
+        """Run a command. Its timeout excludes the time that another run's command takes to finish."""
+        if not command.sudo:
+            return self._shell.run(command)
+        return self._run_fenced(command, COMMAND_TIMEOUT).check(self.host, command)
 
     def reconnect(self) -> None:
         self._shell.reconnect()
 
-    def _run_as_root(self, argv: tuple[str, ...], wait_seconds: int, stdin: str = "", timeout: float = 20) -> Output:
-        wrapper = (*self._wrapper, str(wait_seconds))
-        output = self._shell.run(
-            *argv, sudo=True, stdin=stdin, check=False, timeout=timeout + wait_seconds, wrapper=wrapper
-        )
+    def _run_fenced(self, command: Command, wait_seconds: int) -> Output:
+        """Run a root command and return its output, with any exit status."""
+        fenced = command.wrapped(*self._fence, str(wait_seconds))
+        output = self._shell.run(replace(fenced, check=False, timeout=command.timeout + wait_seconds))
         reply = REFUSAL.search(output.stderr) if output.code in (BUSY_EXIT, SUPERSEDED_EXIT, BROKEN_EXIT) else None
         if reply is not None and output.code == BROKEN_EXIT:
             raise BrokenFencingToken(self.host, reply[1], self.host)

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from jobs.connectors.shell import Shell
+from jobs.connectors.shell import Shell, script, sudo
 from jobs.errors import JobError
 
 RUNNING_CONTAINERS_FILE = "/var/lib/imker/ran"  # names of the containers that ran before the restart
@@ -43,7 +43,7 @@ def read_file(shell: Shell, path: str) -> str | None:
 
     Raise JobError for a file over MAX_FILE_LENGTH, which is no option file.
     """
-    output = shell.run("cat", "--", path, sudo=True, check=False)
+    output = shell.run(sudo("cat", "--", path, check=False))
     if output.code == 0 and len(output.lossless_stdout) > MAX_FILE_LENGTH:
         raise JobError(
             f"{path} on {shell.host} is larger than {MAX_FILE_LENGTH // 1024} KB",
@@ -56,19 +56,17 @@ def read_file(shell: Shell, path: str) -> str | None:
 
 def list_backups(shell: Shell, path: str) -> list[str]:
     """Return the paths of Imker's backups of a file, oldest first."""
-    return sorted(shell.run("sh", "-c", LIST_SCRIPT, "imker", path, sudo=True).stdout.splitlines())
+    return sorted(shell.run(sudo(*script(LIST_SCRIPT, path))).stdout.splitlines())
 
 
 def back_up_file(shell: Shell, path: str, for_rollback: bool) -> None:
     """Copy a file into the same folder. `for_rollback`: also add the backup to the rollback point."""
-    shell.run(
-        "sh", "-c", BACK_UP_SCRIPT, "imker", path, backup_suffix(), ROLLBACK_FILE if for_rollback else "", sudo=True
-    )
+    shell.run(sudo(*script(BACK_UP_SCRIPT, path, backup_suffix(), ROLLBACK_FILE if for_rollback else "")))
 
 
 def append_line(shell: Shell, path: str, line: str) -> None:
     """Append a line to a file."""
-    shell.run("sh", "-c", APPEND_SCRIPT, "imker", path, line, sudo=True)
+    shell.run(sudo(*script(APPEND_SCRIPT, path, line)))
 
 
 def backup_suffix() -> str:
@@ -78,13 +76,13 @@ def backup_suffix() -> str:
 
 def write_file(shell: Shell, path: str, text: str) -> None:
     """Write a file atomically. Its mode and owner are kept."""
-    shell.run("sh", "-c", WRITE_SCRIPT, "imker", path, sudo=True, stdin=text)
+    shell.run(sudo(*script(WRITE_SCRIPT, path), stdin=text))
 
 
 def restore_backup(shell: Shell, copy: str, path: str) -> None:
     """Replace a file with its backup, with the backup's mode, owner, and modification time."""
-    shell.run("sh", "-c", RESTORE_SCRIPT, "imker", copy, path, sudo=True)
+    shell.run(sudo(*script(RESTORE_SCRIPT, copy, path)))
 
 
 def remove_files(shell: Shell, *paths: str) -> None:
-    shell.run("rm", "-f", "--", *paths, sudo=True)
+    shell.run(sudo("rm", "-f", "--", *paths))

@@ -1,10 +1,9 @@
-"""Run commands on a host over SSH. The only module that uses paramiko, and that quotes remote commands.
+"""Run commands on a host over SSH. The only module that uses paramiko.
 
-In: a Host and argv. Out: Output, or an error of jobs.errors. Every call has a deadline.
+In: a Host and a Command. Out: Output, or an error of jobs.errors. Every call has a deadline.
 """
 
 import select
-import shlex
 import socket
 import threading
 import time
@@ -16,7 +15,7 @@ from typing import Any, Self
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from jobs.connectors.shell import LOSSLESS_ERRORS, Output
+from jobs.connectors.shell import LOSSLESS_ERRORS, Command, Output
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
 
@@ -44,28 +43,14 @@ class SshShell:
     def host(self) -> str:
         return self._host.name
 
-    def run(
-        self,
-        *argv: str,
-        sudo: bool = False,
-        stdin: str = "",
-        check: bool = True,
-        timeout: float = 60,
-        wrapper: tuple[str, ...] = (),
-    ) -> Output:
-        line = shlex.join((*(("sudo", "-n", "--") if sudo else ()), *wrapper, *argv))
+    def run(self, command: Command) -> Output:
         try:
-            output = _run_command(
-                self._client,
-                line.encode(errors=LOSSLESS_ERRORS),
-                stdin.encode(errors=LOSSLESS_ERRORS),
-                time.monotonic() + timeout,
-            )
+            output = _run_command(self._client, command)
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise self._lost_error(argv, str(error) or "no answer") from error
+            raise self._lost_error(command, str(error) or "no answer") from error
         if output.code == -1:
-            raise self._lost_error(argv, "the connection was lost")
-        return output.check(self.host, argv[0]) if check else output
+            raise self._lost_error(command, "the connection was lost")
+        return output.check(self.host, command)
 
     def reconnect(self) -> None:
         self._client.close()
@@ -79,9 +64,9 @@ class SshShell:
     ) -> None:
         self._client.close()
 
-    def _lost_error(self, argv: tuple[str, ...], reason: str) -> Unreachable:
+    def _lost_error(self, command: Command, reason: str) -> Unreachable:
         return Unreachable(
-            f"lost the connection to {self.host} during {argv[0]}, outcome unknown: {reason}", host=self.host
+            f"lost the connection to {self.host} during {command.name}, outcome unknown: {reason}", host=self.host
         )
 
     def _connect(self) -> paramiko.SSHClient:
@@ -184,15 +169,16 @@ def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unrea
     )
 
 
-def _run_command(client: paramiko.SSHClient, line: bytes, stdin: bytes, deadline: float) -> Output:
+def _run_command(client: paramiko.SSHClient, command: Command) -> Output:
+    deadline = time.monotonic() + command.timeout
     transport = client.get_transport()
     if transport is None or not transport.is_active():
         raise paramiko.SSHException("the connection is closed")
     with transport.open_session(timeout=CHANNEL_TIMEOUT) as channel:
         channel.settimeout(max(1.0, deadline - time.monotonic()))
-        channel.exec_command(line)
-        if stdin:
-            channel.sendall(stdin)
+        channel.exec_command(command.line.encode(errors=LOSSLESS_ERRORS))
+        if command.stdin:
+            channel.sendall(command.stdin.encode(errors=LOSSLESS_ERRORS))
         channel.shutdown_write()
         out, err = _read_output(channel, deadline)
         return Output(channel.recv_exit_status(), _decode(out), _decode(err), bytes(out))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.connectors.shell import Shell
+from jobs.connectors.shell import Shell, command, script, sudo
 
 
 def parse_properties(text: str) -> dict[str, str]:
@@ -16,6 +16,12 @@ def parse_properties(text: str) -> dict[str, str]:
 
 
 UPGRADE_UNIT = "imker-upgrade.service"
+UNIT_OPTIONS = (
+    "--property=RemainAfterExit=yes",
+    "--property=KillMode=mixed",
+    "--setenv=DEBIAN_FRONTEND=noninteractive",
+    "--setenv=NEEDRESTART_MODE=l",
+)
 
 
 @dataclass(frozen=True)
@@ -32,30 +38,21 @@ class UnitState:
         return self.active_state in ("activating", "active") and self.sub_state != "exited"
 
 
-def start_unit(shell: Shell, unit: str, description: str, script: str, *arguments: str) -> None:
+def start_unit(shell: Shell, unit: str, description: str, script_text: str, *arguments: str) -> None:
     """Run a script in a unit that survives this connection. Its exit status is kept until `reset_unit`."""
-    start_program(shell, unit, description, "sh", "-c", script, "imker", *arguments)
+    start_program(shell, unit, description, *script(script_text, *arguments))
 
 
 def start_program(shell: Shell, unit: str, description: str, *argv: str) -> None:
     """Run a program in a unit, as `start_unit` does."""
-    shell.run(
-        "systemd-run",
-        f"--unit={unit}",
-        f"--description={description}",
-        "--property=RemainAfterExit=yes",
-        "--property=KillMode=mixed",
-        "--setenv=DEBIAN_FRONTEND=noninteractive",
-        "--setenv=NEEDRESTART_MODE=l",
-        *(word.replace("$", "$$") for word in argv),  # systemd would replace its own variables
-        sudo=True,
-    )
+    words = (word.replace("$", "$$") for word in argv)  # systemd would replace its own variables
+    shell.run(sudo("systemd-run", f"--unit={unit}", f"--description={description}", *UNIT_OPTIONS, *words))
 
 
 def read_unit_state(shell: Shell, unit: str) -> UnitState:
     """Return the unit's state."""
     keys = ("LoadState", "ActiveState", "SubState", "ExecMainStatus", "Description")
-    values = parse_properties(shell.run("systemctl", "show", unit, *(f"-p{key}" for key in keys)).stdout)
+    values = parse_properties(shell.run(command("systemctl", "show", unit, *(f"-p{key}" for key in keys))).stdout)
     if values.get("LoadState") == "not-found":
         return UnitState("", "", 0)
     code = int(values.get("ExecMainStatus") or 0)
@@ -64,10 +61,10 @@ def read_unit_state(shell: Shell, unit: str) -> UnitState:
 
 def read_unit_output(shell: Shell, unit: str, lines: int) -> str:
     """Return the last lines that the unit printed."""
-    return shell.run("journalctl", "-u", unit, "-o", "cat", "-n", str(lines), "--no-pager", sudo=True).stdout
+    return shell.run(sudo("journalctl", "-u", unit, "-o", "cat", "-n", str(lines), "--no-pager")).stdout
 
 
 def reset_unit(shell: Shell, unit: str) -> None:
     """Stop the unit and forget its exit status."""
-    shell.run("systemctl", "stop", unit, sudo=True, check=False)
-    shell.run("systemctl", "reset-failed", unit, sudo=True, check=False)
+    shell.run(sudo("systemctl", "stop", unit, check=False))
+    shell.run(sudo("systemctl", "reset-failed", unit, check=False))

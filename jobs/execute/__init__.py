@@ -4,6 +4,7 @@ In: a Step and a StepTarget. Out: the result in one line, or a JobError. Which s
 """
 
 from jobs import steps
+from jobs.connectors.shell import sudo
 from jobs.execute import containers, files, membership, restart, upgrade
 from jobs.execute.target import StepTarget
 
@@ -18,7 +19,7 @@ def execute_step(step: steps.Step, target: StepTarget) -> str:
         case steps.RemoveStore(name):
             return containers.remove_store(target, name)
         case steps.AddToGroup(user):
-            target.shell.run("usermod", "-aG", "docker", "--", user, sudo=True)
+            target.shell.run(sudo("usermod", "-aG", "docker", "--", user))
             return f"{user} can use docker from the next login"
         case steps.CleanDockerMachineConfig(edit):
             return files.clean_machine_config(target, edit)

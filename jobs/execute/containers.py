@@ -1,6 +1,7 @@
 """Remove the classic Swarm's containers, stop its store, and restart all other containers."""
 
 from jobs.connectors import files
+from jobs.connectors.shell import sudo
 from jobs.errors import CommandFailed
 from jobs.execute.target import StepTarget
 
@@ -9,20 +10,20 @@ DOCKER_TIMEOUT = 60  # seconds to remove, stop, or start containers
 
 def remove_classic_containers(target: StepTarget, names: tuple[str, ...]) -> str:
     """Remove the classic Swarm's agents, running or not."""
-    target.shell.run("docker", "rm", "-f", *names, sudo=True, timeout=DOCKER_TIMEOUT)
+    target.shell.run(sudo("docker", "rm", "-f", *names, timeout=DOCKER_TIMEOUT))
     return f"removed {', '.join(names)}"
 
 
 def stop_store(target: StepTarget, name: str) -> str:
     """Stop the store for good: without a restart policy, it stays stopped after a reboot."""
-    target.shell.run("docker", "update", "--restart=no", name, sudo=True)
-    target.shell.run("docker", "stop", name, sudo=True, timeout=DOCKER_TIMEOUT)
+    target.shell.run(sudo("docker", "update", "--restart=no", name))
+    target.shell.run(sudo("docker", "stop", name, timeout=DOCKER_TIMEOUT))
     return f"stopped {name}; it does not restart automatically, its data is kept"
 
 
 def remove_store(target: StepTarget, name: str) -> str:
     """Remove the stopped store. Without `-f`, so that a running container, which is in use, is kept."""
-    target.shell.run("docker", "rm", name, sudo=True, timeout=DOCKER_TIMEOUT)
+    target.shell.run(sudo("docker", "rm", name, timeout=DOCKER_TIMEOUT))
     return f"removed {name}; its volumes are kept"
 
 
@@ -30,7 +31,7 @@ def ensure_running(target: StepTarget, names: tuple[str, ...], ends_migration: b
     """Start the containers that do not run, twice at most. A container that fails does not fail the migration."""
     for _ in range(2):
         for name in _find_not_running(target, names):
-            target.shell.run("docker", "start", name, sudo=True, check=False, timeout=DOCKER_TIMEOUT)
+            target.shell.run(sudo("docker", "start", name, check=False, timeout=DOCKER_TIMEOUT))
     missing = _find_not_running(target, names)
     if ends_migration:
         files.remove_files(target.shell, files.RUNNING_CONTAINERS_FILE, files.ROLLBACK_FILE)
@@ -49,13 +50,13 @@ def _all_running_text(count: int) -> str:
 
 def _find_not_running(target: StepTarget, names: tuple[str, ...]) -> list[str]:
     """Return the names of the containers that do not run, with one command for all of them."""
-    running = set(target.shell.run("docker", "ps", "--format", "{{.Names}}", sudo=True).stdout.split())
+    running = set(target.shell.run(sudo("docker", "ps", "--format", "{{.Names}}")).stdout.split())
     return [name for name in names if name not in running]
 
 
 def _failure_text(target: StepTarget, name: str) -> str:
     try:
-        target.shell.run("docker", "start", name, sudo=True, timeout=DOCKER_TIMEOUT)
+        target.shell.run(sudo("docker", "start", name, timeout=DOCKER_TIMEOUT))
     except CommandFailed as error:
         return error.stderr
-    return target.shell.run("docker", "logs", "--tail", "20", name, sudo=True, check=False).stderr
+    return target.shell.run(sudo("docker", "logs", "--tail", "20", name, check=False)).stderr

@@ -2,6 +2,7 @@
 
 from imker.failpoints import failpoint
 from jobs.connectors import files
+from jobs.connectors.shell import sudo
 from jobs.daemon_options import argv
 from jobs.errors import JobError
 from jobs.execute import containers, polling, rollback
@@ -29,7 +30,7 @@ def restart_engine(target: StepTarget, step: RestartEngine) -> str:
 def _options_are_valid(target: StepTarget) -> bool:
     """Return whether the new Engine accepts the options. Engines before 23.0 cannot tell without a restart."""
     flags = argv(options.read_options(target.shell))
-    output = target.shell.run("timeout", "20", "dockerd", "--validate", *flags, sudo=True, check=False)
+    output = target.shell.run(sudo("timeout", "20", "dockerd", "--validate", *flags, check=False))
     if (
         output.code == 0
         or "unknown flag: --validate" in output.stderr
@@ -42,10 +43,10 @@ def _options_are_valid(target: StepTarget) -> bool:
 
 def _start_engine(target: StepTarget, version: str) -> bool:
     shell = target.shell
-    shell.run("systemctl", "daemon-reload", sudo=True)
-    shell.run("systemctl", "reset-failed", *UNITS, sudo=True, check=False)
+    shell.run(sudo("systemctl", "daemon-reload"))
+    shell.run(sudo("systemctl", "reset-failed", *UNITS, check=False))
     # The exit status is ignored: a daemon that dies after 60 ms counts as started.
-    shell.run("systemctl", "restart", "docker.service", sudo=True, check=False, timeout=180)
+    shell.run(sudo("systemctl", "restart", "docker.service", check=False, timeout=180))
     failpoint("restart.requested")
     return polling.wait_for(lambda: version in ("", _answering_version(target)), ANSWER_TIMEOUT)
 
@@ -56,9 +57,7 @@ def _answering_version(target: StepTarget) -> str:
 
 
 def _report_failure(target: StepTarget) -> None:
-    journal = target.shell.run(
-        "journalctl", "-u", "docker.service", "-o", "cat", "-n", "30", "--no-pager", sudo=True
-    ).stdout
+    journal = target.shell.run(sudo("journalctl", "-u", "docker.service", "-o", "cat", "-n", "30", "--no-pager")).stdout
     target.on_output(f"the Engine on {target.host.name} did not restart", journal)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from jobs.connectors.engine import Engine, EngineFactory
-from jobs.connectors.shell import Output, Shell
+from jobs.connectors.shell import Command, Output, Shell
 from jobs.errors import JobError, Unreachable
 from jobs.inventory.model import Host, Inventory
 
@@ -15,8 +15,8 @@ class UnavailableShell:
     def __init__(self, host: str) -> None:
         self.host = host
 
-    def run(self, *argv: str, **_: object) -> Output:
-        raise AssertionError(f"this step has no shell to {self.host}: {argv}")
+    def run(self, command: Command) -> Output:
+        raise AssertionError(f"this step has no shell to {self.host}: {command.argv}")
 
     def reconnect(self) -> None:
         raise AssertionError(f"this step has no shell to {self.host}")

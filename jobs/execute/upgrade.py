@@ -1,6 +1,7 @@
 """Upgrade the Engine. If apt fails, roll the host back."""
 
 from jobs.connectors import dpkg, files
+from jobs.connectors.shell import sudo
 from jobs.errors import CommandFailed, JobError
 from jobs.execute import packages, rollback
 from jobs.execute.rollback import RollbackFailed, RolledBack
@@ -41,7 +42,7 @@ def _roll_back(target: StepTarget, error: CommandFailed) -> JobError:
         files.remove_files(target.shell, files.ROLLBACK_FILE)
         summary, state = f"{error.summary}; restored the old files and package", "Its Engine was not restarted."
         return RolledBack(summary, host=host, state=state, hint=error.hint)
-    audit = target.shell.run("dpkg", "--audit", sudo=True, check=False).stdout.strip()
+    audit = target.shell.run(sudo("dpkg", "--audit", check=False)).stdout.strip()
     target.on_output(f"dpkg on {host}", audit or "dpkg --audit found no problem")
     summary = f"{error.summary}; reinstalling the old package failed too; restored the old files"
     return RollbackFailed(summary, host=host, state="Its Engine was not restarted.", hint=error.hint)

@@ -4,7 +4,7 @@ import time
 
 from jobs.connectors import fenced_shell, files, systemd
 from jobs.connectors.engine import EngineFactory
-from jobs.connectors.shell import Shell
+from jobs.connectors.shell import Shell, script, sudo
 from jobs.daemon_options import OptionFiles, effective
 from jobs.errors import CommandFailed, EngineRefused, Unreachable
 from jobs.facts import containers, environment, swarm
@@ -54,16 +54,14 @@ def _read_environment(shell: Shell, host: Host, options: OptionFiles) -> environ
     option_values = {option.name: option.value for option in effective(options)}
     files = [option_values.get(name, "") for name in environment.TLS_FILE_OPTIONS]
     sent_at = time.time()
-    output = shell.run(
-        "sh", "-c", environment.ENVIRONMENT_SCRIPT, "imker", host.ssh_user, *files, sudo=True, timeout=120
-    )
+    output = shell.run(sudo(*script(environment.ENVIRONMENT_SCRIPT, host.ssh_user, *files), timeout=120))
     # The script reads the clock first, so that the rest of its run time does not count as network delay.
     return environment.parse_environment(output.stdout, sent_at)
 
 
 def _check_sudo(shell: Shell, host: Host) -> None:
     try:
-        shell.run("true", sudo=True)
+        shell.run(sudo("true"))
     except CommandFailed as error:
         hint = f"Allow passwordless sudo for {host.ssh_user} on {host.name} with a file in /etc/sudoers.d."
         raise Unreachable(
@@ -83,7 +81,7 @@ def _ask_engine(host: Host, engine_factory: EngineFactory) -> tuple[SwarmMembers
 
 
 def _membership_by_command(shell: Shell) -> SwarmMembership:
-    output = shell.run("docker", "info", "--format", "{{json .}}", sudo=True, check=False)
+    output = shell.run(sudo("docker", "info", "--format", "{{json .}}", check=False))
     try:
         return swarm.parse_membership_json(output.stdout) if output.code == 0 else SwarmMembership()
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -91,11 +89,11 @@ def _membership_by_command(shell: Shell) -> SwarmMembership:
 
 
 def _version_by_command(shell: Shell) -> str:
-    output = shell.run("timeout", "10", "docker", "version", "--format", "{{.Server.Version}}", sudo=True, check=False)
+    output = shell.run(sudo("timeout", "10", "docker", "version", "--format", "{{.Server.Version}}", check=False))
     return output.stdout.strip() if output.code == 0 else ""
 
 
 def read_containers(shell: Shell) -> tuple[containers.Container, ...]:
     """Return all containers of the host except tasks of services."""
-    ids = shell.run("docker", "ps", "-aq", sudo=True).stdout.split()
-    return containers.parse_containers(shell.run("docker", "inspect", *ids, sudo=True).stdout) if ids else ()
+    ids = shell.run(sudo("docker", "ps", "-aq")).stdout.split()
+    return containers.parse_containers(shell.run(sudo("docker", "inspect", *ids)).stdout) if ids else ()

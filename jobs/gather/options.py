@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from jobs.connectors import systemd
 from jobs.connectors.files import list_backups, read_file
-from jobs.connectors.shell import Shell
+from jobs.connectors.shell import Shell, command, script, sudo
 from jobs.daemon_options import OptionFiles, UnitFacts, config_file
 from jobs.daemon_options.environment_file import variables
 
@@ -33,7 +33,7 @@ def read_options(shell: Shell) -> OptionFiles:
 def read_unit(shell: Shell) -> dict[str, str]:
     """Return properties of docker.service, as `systemctl show` prints them."""
     return systemd.parse_properties(
-        shell.run("systemctl", "show", "docker.service", *(f"-p{name}" for name in UNIT_PROPERTIES)).stdout
+        shell.run(command("systemctl", "show", "docker.service", *(f"-p{name}" for name in UNIT_PROPERTIES))).stdout
     )
 
 
@@ -66,7 +66,7 @@ def _expand_pattern(shell: Shell, environment_file: str) -> tuple[str, ...]:
     """Return the paths of a pattern such as "/etc/default/d* (ignore_errors=yes)", with "-" for ignored errors."""
     path, _, ignore = environment_file.rpartition(" (ignore_errors=")
     pattern = re.search(r"[*?[]", path)
-    paths = shell.run("sh", "-c", EXPAND_SCRIPT, "imker", path, sudo=True).stdout.splitlines() if pattern else [path]
+    paths = shell.run(sudo(*script(EXPAND_SCRIPT, path))).stdout.splitlines() if pattern else [path]
     return tuple(f"-{file_path}" if ignore.startswith("yes") else file_path for file_path in paths)
 
 
@@ -83,7 +83,7 @@ def _read_saved_copies(shell: Shell, paths: Iterable[str]) -> dict[str, str]:
 def changed_since_start(shell: Shell, options: OptionFiles, unit: dict[str, str]) -> bool:
     """Return whether an option file was modified after the daemon started, both by the host's own clock."""
     started_after_boot = int(unit.get("ExecMainStartTimestampMonotonic") or 0) / 1e6
-    now, uptime = shell.run("sh", "-c", CLOCKS_SCRIPT).stdout.split()[:2]
+    now, uptime = shell.run(command("sh", "-c", CLOCKS_SCRIPT)).stdout.split()[:2]
     started_at = float(now) - float(uptime) + started_after_boot
-    times = shell.run("stat", "-c", "%.Y", "--", *options.files, sudo=True).stdout.split() if options.files else []
+    times = shell.run(sudo("stat", "-c", "%.Y", "--", *options.files)).stdout.split() if options.files else []
     return any(float(modified_at) > started_at for modified_at in times)

@@ -6,7 +6,7 @@ In: a shell, the apt list's text, the settings. Out: a Package of jobs.facts, No
 from pathlib import PurePosixPath
 
 from jobs.connectors import dpkg
-from jobs.connectors.shell import Shell
+from jobs.connectors.shell import Shell, command, script
 from jobs.errors import CommandFailed
 from jobs.facts import packages
 from jobs.facts.apt_source import switch_component
@@ -78,7 +78,7 @@ def _query_apt(shell: Shell, path: str, source: str, *arguments: str) -> list[st
     """Return the output of `apt-cache madison` for each package, and last the downgrades of the first package."""
     name = PurePosixPath(path).name
     try:
-        output = shell.run("sh", "-c", CANDIDATES_SCRIPT, "imker", name, *arguments, stdin=source, timeout=180).stdout
+        output = shell.run(command(*script(CANDIDATES_SCRIPT, name, *arguments), stdin=source, timeout=180)).stdout
     except CommandFailed as error:
         hint = f"Check that the repository in {name} on {shell.host} is reachable."
         action, check = "querying apt for Engine versions", "candidate version"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
 from jobs.connectors import systemd
-from jobs.connectors.shell import Shell
+from jobs.connectors.shell import Shell, command
 from jobs.errors import JobError
 from jobs.facts.ports import SWARM_PORTS, PortProbe, Probes
 
@@ -98,9 +98,8 @@ def _probe_targets(shell: Shell, nonce: str, targets: Mapping[str, str], used_by
         if name not in used_by_engine or kind == "tcp"
     ]
     lines = [f"{kind},{address},{port}" for _, kind, address, port in pairs]
-    states = dict(
-        line.rsplit(" ", 1) for line in shell.run("perl", "-e", CALLER_SCRIPT, nonce, *lines).stdout.splitlines()
-    )
+    output = shell.run(command("perl", "-e", CALLER_SCRIPT, nonce, *lines)).stdout
+    states = dict(line.rsplit(" ", 1) for line in output.splitlines())
     return tuple(
         PortProbe(shell.host, name, kind, port, states.get(line, "closed") != "closed", states.get(line) == "taken")
         for (name, kind, _, port), line in zip(pairs, lines, strict=True)

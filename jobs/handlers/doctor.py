@@ -17,7 +17,7 @@ from imker.doctor import configuration_findings, print_findings
 from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
 from imker.protocol.values import Finding
 from jobs.connectors.engine import Engine, EngineFactory
-from jobs.connectors.shell import Shell
+from jobs.connectors.shell import Shell, sudo
 from jobs.connectors.ssh import SshShell, has_host_key
 from jobs.context import JobContext
 from jobs.errors import CommandFailed, JobError
@@ -117,7 +117,7 @@ def _check_ssh(host: Host, open_shell: ShellOpener) -> Finding:
     check = f"SSH to {host.name}"
     try:
         with open_shell(host) as connection:
-            connection.run("true", sudo=True, timeout=20)
+            connection.run(sudo("true", timeout=20))
     except CommandFailed as error:
         hint = f"Give {host.ssh_user} passwordless sudo on {host.name}."
         return Finding(check, "block", f"no sudo: {error.summary}", hint)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobs.connectors import fenced_shell, swarm_label
+from jobs.connectors.shell import script
 from jobs.locking.fencing_token import FencingToken
 from lab.fleet import fleet, machine
 from lab.fleet.hosts import FLEET, LabHost
@@ -73,18 +74,8 @@ def expected_containers(before: Containers) -> Containers:
 
 def refuses_an_older_run(host: str) -> bool:
     stale = FencingToken(0, "stale", 1.0)
-    words = (
-        "sh",
-        "-c",
-        fenced_shell.FENCE_SCRIPT,
-        "imker",
-        fenced_shell.FENCE_FILE,
-        *stale.as_words,
-        "1",
-        "touch",
-        "/tmp/stale",
-    )
-    result = machine.run_on_host(host, *words)
+    fence = script(fenced_shell.FENCE_SCRIPT, fenced_shell.FENCE_FILE, *stale.as_words, "1")
+    result = machine.run_on_host(host, *fence, "touch", "/tmp/stale")
     assert result.stderr.startswith("imker-fence later "), result.stderr
     return result.returncode == fenced_shell.SUPERSEDED_EXIT and run_on(host, "sh", "-c", "ls /tmp/stale || true") == ""
 

@@ -8,7 +8,7 @@ from redis import Redis
 
 from imker.protocol import commands
 from imker.protocol.commands import Request
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.context import JobContext
 from jobs.errors import JobError
 from jobs.events.writer import EventWriter
@@ -44,11 +44,10 @@ class ScriptedShell:
     def __init__(self, answers: dict[str, tuple[int, str]]) -> None:
         self._answers = answers
 
-    def run(self, *argv: str, check: bool = True, **_: object) -> Output:
-        line = " ".join(argv)
+    def run(self, command: Command) -> Output:
+        line = " ".join(command.argv)
         code, text = next((answer for start, answer in self._answers.items() if line.startswith(start)), (0, ""))
-        answer = Output(code, "" if code else text, text if code else "")
-        return answer.check(self.host, argv[0]) if check else answer
+        return Output(code, "" if code else text, text if code else "").check(self.host, command)
 
     def reconnect(self) -> None:
         pass

@@ -18,6 +18,7 @@ from imker.protocol.values import Finding
 from jobs import errors, steps
 from jobs.connectors import fenced_shell, ssh
 from jobs.connectors.fenced_shell import FencedShell
+from jobs.connectors.shell import command
 from jobs.context import JobContext
 from jobs.execute import polling, rollback, runner
 from jobs.facts.classic_swarm import KeyValueStore
@@ -175,7 +176,7 @@ def _stopped(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def _others(redis: Redis) -> Iterator[str]:
     context = _office(redis, Move("kaditz"), {})
-    lost = ssh.SshShell._lost_error(SimpleNamespace(host="kaditz"), ("apt-get", "update"), "(why)")  # type: ignore[arg-type]
+    lost = ssh.SshShell._lost_error(SimpleNamespace(host="kaditz"), command("apt-get", "update"), "(why)")  # type: ignore[arg-type]
     yield f"  a lost connection: {lost.summary}"
     elsewhere = replace(PENDING, address="198.18.0.99")
     yield from error_text(

@@ -13,7 +13,7 @@ import pytest
 from imker.protocol.commands import Migrate
 from imker.protocol.events import EventBody, ThreadDetail
 from jobs.connectors.engine import Engine
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output, command, sudo
 from jobs.connectors.ssh import SshShell
 from jobs.errors import CommandFailed, Unreachable
 from jobs.execute.polling import wait_for
@@ -132,7 +132,7 @@ def test_reports_an_unresponsive_host(imker: JobRunner) -> None:
         Engine(host, timeout=1)
     threading.Timer(0.5, imker.fleet.set_silent, ("tondi", False)).start()
     with SshShell(host, imker.settings.inventory.known_hosts) as shell:
-        assert shell.run("true").code == 0, "connected before it spoke, answered after"
+        assert shell.run(command("true")).code == 0, "connected before it spoke, answered after"
 
 
 def test_reports_an_unknown_outcome_when_a_host_stops_responding(
@@ -142,7 +142,7 @@ def test_reports_an_unknown_outcome_when_a_host_stops_responding(
     with SshShell(imker.host("tondi"), imker.settings.inventory.known_hosts) as shell:
         imker.fleet.set_silent("tondi")
         with pytest.raises(Unreachable, match="outcome unknown"):
-            shell.run("true", timeout=1)
+            shell.run(command("true", timeout=1))
         imker.fleet.set_silent("tondi", silent=False)
 
 
@@ -185,9 +185,9 @@ def test_measures_the_daemon_uptime_over_a_slow_connection(imker: JobRunner) -> 
     """Otherwise a repeated command would restart an Engine that already has all its options."""
 
     class Slow(SshShell):
-        def run(self, *argv: str, **how: Any) -> Output:
+        def run(self, command: Command) -> Output:
             time.sleep(0.1)
-            return super().run(*argv, **how)
+            return super().run(command)
 
     machine, host = imker.fleet["tondi"], imker.host("tondi")
     for began, stale in ((0.05, False), (-0.05, True)):
@@ -202,7 +202,7 @@ def test_unknown_command_exits_127_and_is_recorded(imker: JobRunner) -> None:
         SshShell(imker.host("tondi"), imker.settings.inventory.known_hosts) as shell,
         pytest.raises(CommandFailed, match="exit 127"),
     ):
-        shell.run("ip", "link", "set", "eth0", "down", sudo=True)
+        shell.run(sudo("ip", "link", "set", "eth0", "down"))
     assert history.unknown_requests == ["tondi: ip link set eth0 down"]
     imker.fleet.reset()
 

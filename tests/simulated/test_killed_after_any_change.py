@@ -1,14 +1,13 @@
 """Kill a job right after any change on a host: the repeated command succeeds and repeats no change."""
 
 import sys
-from typing import Any
 
 import pytest
 
 from imker.protocol.commands import Migrate
 from imker.protocol.events import Planned
 from jobs.connectors import files
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.connectors.ssh import SshShell
 from jobs.execute.polling import wait_for
 from lab.chaos import invariants
@@ -26,8 +25,8 @@ def test_continues_a_killed_job(imker: JobRunner, monkeypatch: pytest.MonkeyPatc
     history = imker.fleet.world.history
 
     class Dying(SshShell):
-        def run(self, *argv: str, **how: Any) -> Output:
-            output = super().run(*argv, **how)
+        def run(self, command: Command) -> Output:
+            output = super().run(command)
             changes = [deed for deed in history.actions(host="tondi") if deed.kind in invariants.HOST_CHANGES]
             if len([deed for deed in changes if invariants.PROBE not in deed.detail]) == nth:
                 raise Killed

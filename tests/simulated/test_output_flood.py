@@ -16,6 +16,7 @@ MB, SENT, MOST = 2**20, 100, 30  # bytes; MB that the host sends; MB that the RQ
 END = "and this was the end\n"
 ASKS = """
 from pathlib import Path
+from jobs.connectors.shell import command
 from jobs.connectors.ssh import SshShell
 from jobs.inventory.hosts import load_inventory
 from jobs.settings import load_settings
@@ -26,10 +27,10 @@ def peak():
 
 loaded = load_settings()
 with SshShell(load_inventory(loaded)["lausen"], loaded.inventory.known_hosts) as shell:
-    shell.run("flood", "nothing")
+    shell.run(command("flood", "nothing"))
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins here
     before = peak()
-    output = shell.run("flood")
+    output = shell.run(command("flood"))
     print(f"{peak() - before:.1f}", repr((output.stdout or output.stderr)[-21:]))
 """
 

@@ -1,7 +1,6 @@
 """Connect SSH, the Engine API, and Slack to the simulations directly, without sockets."""
 
 import itertools
-import shlex
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Self
@@ -12,7 +11,7 @@ from requests.adapters import BaseAdapter
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
 from lab.simulated import engine_api
@@ -39,23 +38,13 @@ class InMemoryShell:
             raise Unreachable(f"{self.host} is unreachable over SSH", host=self.host)
         self._source, self._boot = f"wire {next(_numbers)}", self._machine.booted_at
 
-    def run(
-        self,
-        *argv: str,
-        sudo: bool = False,
-        stdin: str = "",
-        check: bool = True,
-        timeout: float = 60,
-        wrapper: tuple[str, ...] = (),
-    ) -> Output:
+    def run(self, command: Command) -> Output:
         self._require_alive()
-        line = shlex.join((*(("sudo", "-n", "--") if sudo else ()), *wrapper, *argv))
-        result = run_line(self._machine, line, stdin, self._source)
+        result = run_line(self._machine, command.line, command.stdin, self._source)
         if self._cut():
             self._boot = 0.0
         self._require_alive()
-        output = Output(result.exit_status, result.stdout, result.stderr)
-        return output.check(self.host, argv[0]) if check else output
+        return Output(result.exit_status, result.stdout, result.stderr).check(self.host, command)
 
     def _require_alive(self) -> None:
         if not self._machine.is_up or self._boot != self._machine.booted_at:

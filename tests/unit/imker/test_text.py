@@ -11,7 +11,7 @@ from imker.protocol.values import Finding
 from imker.redaction import MAX_LENGTH, redact
 from imker.text import one_line, strip_control, truncate
 from jobs.connectors import files
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.errors import CommandFailed, JobError
 
 OWNED = "\x1b]0;owned\x07\x1b[2K\x1b[1A\x1b[32mpass  all is well\x1b]52;c;cm0gLXJm\x07\r\n"
@@ -80,7 +80,7 @@ class Says:
     def __init__(self, text: str) -> None:
         self.text = text
 
-    def run(self, *_: str, **__: Any) -> Output:
+    def run(self, command: Command) -> Output:
         return Output(0, self.text, "")
 
     def reconnect(self) -> None:

@@ -21,7 +21,7 @@ from imker.protocol.commands import Approval, Request
 from imker.protocol.events import Planned, ThreadDetail
 from jobs import daemon_options, run, steps
 from jobs.connectors import engine
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.context import JobContext
 from jobs.daemon_options import FileEdit
 from jobs.errors import CommandFailed, EngineRefused
@@ -61,14 +61,14 @@ class Hosts:
     def shell(self, host: Host) -> Any:
         return nullcontext(self)
 
-    def run(self, *argv: str, stdin: str = "", **_: Any) -> Output:
-        if argv[:2] == ("cat", "--"):
-            text = self.files.get(argv[2])
+    def run(self, command: Command) -> Output:
+        if command.argv[:2] == ("cat", "--"):
+            text = self.files.get(command.argv[2])
             return Output(int(text is None), text or "", "")
-        if self.fault == "write" and stdin:
-            raise CommandFailed("kaditz", "sh", 1, f"sh: cannot write {stdin}")
-        if stdin:
-            self.files[argv[-1]] = stdin
+        if self.fault == "write" and command.stdin:
+            raise CommandFailed("kaditz", "sh", 1, f"sh: cannot write {command.stdin}")
+        if command.stdin:
+            self.files[command.argv[-1]] = command.stdin
         return Output(0, "", "")
 
     def connect(self, host: Host, timeout: float = 10) -> Any:

@@ -1,42 +1,24 @@
 """Test fencing with the real script under `sh`: only the latest lock holder may run root commands."""
 
-import subprocess
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from redis import Redis
 
 from jobs.connectors import fenced_shell
 from jobs.connectors.fenced_shell import FencedShell, claim_token
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output, command, script, sudo
 from jobs.connectors.swarm_label import FENCE_LABEL, with_token
 from jobs.errors import CommandFailed, JobError, Superseded, Unreachable
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease, LockHolder, acquire_lock
+from tests.support.local_shell import LocalShell
 
 OLD, NEW = FencingToken(7, "oldrun", 1_795_440_000.0), FencingToken(8, "newrun", 1_795_440_060.0)
 ALICE = LockHolder("k3fm9x2q", "U01ALICE", "migrate kaditz", 1_795_440_000.5)
-
-
-class Here:
-    """This machine as a host, without sudo."""
-
-    host = "kaditz"
-
-    def run(
-        self, *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60,
-        wrapper: tuple[str, ...] = (),
-    ) -> Output:  # fmt: skip
-        result = subprocess.run([*wrapper, *argv], input=stdin, capture_output=True, text=True, timeout=timeout)
-        output = Output(result.returncode, result.stdout, result.stderr)
-        return output.check(self.host, argv[0]) if check else output
-
-    def reconnect(self) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -48,21 +30,19 @@ def fence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def fenced_shell_for(token: FencingToken) -> FencedShell:
-    return FencedShell(Here(), token)
+    return FencedShell(LocalShell(), token)
 
 
 # --- what the host does --------------------------------------------------------------------------------------------
 
 
 def test_runs_a_command_unchanged_and_saves_the_token(fence: Path, tmp_path: Path) -> None:
-    output = fenced_shell_for(OLD).run(
-        "sh", "-c", 'cat; echo "$1" >&2; exit 3', "imker", "a b;c", sudo=True, stdin="in", check=False
-    )
-    assert output == Output(3, "in", "a b;c\n")
+    echo = sudo(*script('cat; echo "$1" >&2; exit 3', "a b;c"), stdin="in", check=False)
+    assert fenced_shell_for(OLD).run(echo) == Output(3, "in", "a b;c\n", b"in")
     assert fence.read_text() == "7 oldrun 1795440000.000000\n"
     assert list(fence.parent.iterdir()) == [fence]
     with pytest.raises(CommandFailed, match=r"^false failed on kaditz \(exit 1\)"):
-        fenced_shell_for(OLD).run("false", sudo=True)
+        fenced_shell_for(OLD).run(sudo("false"))
 
 
 def test_rejects_an_older_run_after_a_later_claim(fence: Path, tmp_path: Path) -> None:
@@ -71,7 +51,7 @@ def test_rejects_an_older_run_after_a_later_claim(fence: Path, tmp_path: Path) -
     changed = tmp_path / "changed"
     for check in (True, False):
         with pytest.raises(Superseded) as refused:
-            fenced_shell_for(OLD).run("touch", str(changed), sudo=True, check=check)
+            fenced_shell_for(OLD).run(sudo("touch", str(changed), check=check))
     assert not changed.exists()
     assert (
         refused.value.summary
@@ -80,7 +60,7 @@ def test_rejects_an_older_run_after_a_later_claim(fence: Path, tmp_path: Path) -
     assert "/swarm status newrun" in refused.value.hint
     assert refused.value.state == "Completed steps are kept. Run newrun makes all further changes."
     assert fence.read_text() == "8 newrun 1795440060.000000\n"
-    fenced_shell_for(NEW).run("touch", str(changed), sudo=True)
+    fenced_shell_for(NEW).run(sudo("touch", str(changed)))
     assert changed.exists()
 
 
@@ -126,9 +106,9 @@ def test_a_later_run_waits_for_a_running_command(fence: Path, tmp_path: Path) ->
     """The older run lost its connection, but its command is still running."""
     fenced_shell_for(OLD).claim_host()
     start_marker, ended = tmp_path / "begun", tmp_path / "ended"
-    script = 'touch "$1"; while [ ! -e "$1.go" ]; do sleep 0.01; done; touch "$2"'
-    words = ("sh", "-c", script, "imker", str(start_marker), str(ended))
-    older = threading.Thread(target=lambda: fenced_shell_for(OLD).run(*words, sudo=True))
+    text = 'touch "$1"; while [ ! -e "$1.go" ]; do sleep 0.01; done; touch "$2"'
+    command = sudo(*script(text, str(start_marker), str(ended)))
+    older = threading.Thread(target=lambda: fenced_shell_for(OLD).run(command))
     message: list[bool] = []
     newer = threading.Thread(target=lambda: (fenced_shell_for(NEW).claim_host(), message.append(ended.exists())))
     older.start()
@@ -147,8 +127,8 @@ def test_reports_a_hanging_command_instead_of_overlapping_it(
 ) -> None:
     monkeypatch.setattr("jobs.connectors.fenced_shell.CLAIM_TIMEOUT", 0)
     go = tmp_path / "go"
-    script = 'touch "$1.begun"; while [ ! -e "$1" ]; do sleep 0.01; done'
-    hangs = threading.Thread(target=lambda: fenced_shell_for(OLD).run("sh", "-c", script, "imker", str(go), sudo=True))
+    text = 'touch "$1.begun"; while [ ! -e "$1" ]; do sleep 0.01; done'
+    hangs = threading.Thread(target=lambda: fenced_shell_for(OLD).run(sudo(*script(text, str(go)))))
     hangs.start()
     wait_for(Path(f"{go}.begun"))
     try:
@@ -162,13 +142,13 @@ def test_reports_a_hanging_command_instead_of_overlapping_it(
 
 
 def test_reconnects_before_a_step(fence: Path) -> None:
-    class Cut(Here):
+    class Cut(LocalShell):
         lost, made = 1, 0
 
-        def run(self, *argv: str, **how: Any) -> Output:
+        def run(self, command: Command) -> Output:
             if self.made < self.lost:
                 raise Unreachable("lost kaditz", host="kaditz")
-            return super().run(*argv, **how)
+            return super().run(command)
 
         def reconnect(self) -> None:
             self.made += 1
@@ -182,15 +162,13 @@ def test_reconnects_before_a_step(fence: Path) -> None:
 
 
 def test_does_not_fence_commands_without_sudo(fence: Path) -> None:
-    assert fenced_shell_for(OLD).run("echo", "seen").stdout == "seen\n"
+    assert fenced_shell_for(OLD).run(command("echo", "seen")).stdout == "seen\n"
     assert not fence.exists()
 
 
 def test_distinguishes_a_commands_exit_code_from_the_fences(fence: Path) -> None:
-    output = fenced_shell_for(OLD).run(
-        "sh", "-c", "echo 'no imker-fence later 9 r 1' >&2; exit 76", sudo=True, check=False
-    )
-    assert output.code == 76
+    echo = sudo(*script("echo 'no imker-fence later 9 r 1' >&2; exit 76"), check=False)
+    assert fenced_shell_for(OLD).run(echo).code == 76
 
 
 def wait_for(path: Path) -> None:

@@ -8,24 +8,9 @@ from pathlib import Path
 import pytest
 
 from jobs.connectors import files
-from jobs.connectors.shell import LOSSLESS_ERRORS, Output
+from tests.support.local_shell import LocalShell
 
 LATIN = "# für Köln\n".encode("latin-1")
-
-
-class Here:
-    """This machine as a host, without sudo."""
-
-    host = "kaditz"
-
-    def run(self, *argv: str, stdin: str = "", check: bool = True, **_: object) -> Output:
-        result = subprocess.run(argv, input=stdin.encode(errors=LOSSLESS_ERRORS), capture_output=True, check=False)
-        texts = (stream.decode(errors="replace") for stream in (result.stdout, result.stderr))
-        output = Output(result.returncode, *texts, result.stdout)
-        return output.check(self.host, argv[0]) if check else output
-
-    def reconnect(self) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
@@ -91,17 +76,17 @@ def test_writes_backs_up_and_restores_a_file(file: Path, before: Path) -> None:
     os.utime(file, (1_400_000_000, 1_400_000_000))
     file.chmod(0o640)
     link = file.readlink() if file.is_symlink() else None
-    files.back_up_file(Here(), str(file), for_rollback=True)
-    (copy,) = files.list_backups(Here(), str(file))
+    files.back_up_file(LocalShell(), str(file), for_rollback=True)
+    (copy,) = files.list_backups(LocalShell(), str(file))
     assert before.read_text() == f"{copy}\n"
 
-    text = files.read_file(Here(), str(file))
+    text = files.read_file(LocalShell(), str(file))
     assert text is not None
-    files.write_file(Here(), str(file), text + "{}\n")
+    files.write_file(LocalShell(), str(file), text + "{}\n")
     assert file.read_bytes() == LATIN + b"{}\n"
     assert file.stat().st_mode & 0o777 == 0o640
 
-    files.restore_backup(Here(), copy, str(file))
+    files.restore_backup(LocalShell(), copy, str(file))
     assert (file.read_bytes(), file.stat().st_mtime) == (LATIN, 1_400_000_000)
     assert file.stat().st_mode & 0o777 == 0o640
     assert (file.readlink() if file.is_symlink() else None) == link
@@ -111,22 +96,22 @@ def test_writes_backs_up_and_restores_a_file(file: Path, before: Path) -> None:
 
 def test_creates_a_missing_file_without_a_backup(tmp_path: Path, before: Path) -> None:
     path = tmp_path / "new/folder/file"
-    files.back_up_file(Here(), str(path), for_rollback=True)
+    files.back_up_file(LocalShell(), str(path), for_rollback=True)
     assert not before.exists()
-    files.write_file(Here(), str(path), "new\n")
+    files.write_file(LocalShell(), str(path), "new\n")
     assert path.read_text() == "new\n"
 
 
 def test_appends_lines_in_order(before: Path) -> None:
     for line in ("docker.io=20.10.24+dfsg1", "a b $HOME"):
-        files.append_line(Here(), files.ROLLBACK_FILE, line)
+        files.append_line(LocalShell(), files.ROLLBACK_FILE, line)
     assert before.read_text() == "docker.io=20.10.24+dfsg1\na b $HOME\n"
 
 
 def test_adds_a_backup_to_the_rollback_point_only_on_request(tmp_path: Path, before: Path) -> None:
     path = tmp_path / "file"
     path.write_text("old\n")
-    files.back_up_file(Here(), str(path), for_rollback=False)
-    (copy,) = files.list_backups(Here(), str(path))
+    files.back_up_file(LocalShell(), str(path), for_rollback=False)
+    (copy,) = files.list_backups(LocalShell(), str(path))
     assert Path(copy).read_text() == "old\n"
     assert not before.exists()

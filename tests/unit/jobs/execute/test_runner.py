@@ -12,7 +12,7 @@ from imker.protocol.commands import Hold
 from imker.protocol.events import EventBody, FileChanged, StepDone, StepFailed, StepProgress, StepStarted
 from imker.signing import SigningKey
 from jobs import steps
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.context import JobContext
 from jobs.errors import Cancelled, InternalError, JobError, Paused, StateChanged
 from jobs.events.writer import EventWriter
@@ -45,8 +45,8 @@ class Claimed:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def run(self, *argv: str, **_: object) -> Output:
-        assert argv == ("true",), "the steps of these tests touch no host"
+    def run(self, command: Command) -> Output:
+        assert command.argv == ("true",), "the steps of these tests touch no host"
         return Output(0, "", "")
 
 

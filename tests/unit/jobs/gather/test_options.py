@@ -3,9 +3,8 @@
 import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.daemon_options import argv
 from jobs.gather.options import EXPAND_SCRIPT, read_options
 
@@ -18,7 +17,8 @@ class Disk:
     def __init__(self, files: dict[str, str], properties_text: str) -> None:
         self.files, self.properties_text = files, properties_text
 
-    def run(self, *argv: str, **how: Any) -> Output:
+    def run(self, command: Command) -> Output:
+        argv = command.argv
         if argv[0] == "systemctl":
             return Output(0, self.properties_text, "")
         if argv[:2] == ("sh", "-c") and argv[2] == EXPAND_SCRIPT:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output, script
 from jobs.facts.packages import Package
 from jobs.gather.packages import CANDIDATES_SCRIPT, gather_package
 from jobs.settings import AptComponent, EngineSection
+from tests.support.local_shell import LocalShell
 
 OFFERED = {
     "docker.io": ("26.1.5+dfsg1-9", "20.10.24+dfsg1-1"),
@@ -26,23 +27,17 @@ SHA256: {digest}
 ONE_LINE, DEB822 = "deb [trusted=yes] file:{0} ./\n", "Types: deb\nURIs: file:{0}\nSuites: ./\nTrusted: yes\n"
 
 
-class Host:
+class Host(LocalShell):
     """A host with this machine's apt, restricted to the repository. `installed`: package -> (dpkg state, version)."""
-
-    host = "kaditz"
 
     def __init__(self, **installed: tuple[str, str]) -> None:
         self.installed = {name.replace("_", "-").replace("-io", ".io"): row for name, row in installed.items()}
 
-    def run(self, *argv: str, stdin: str = "", **_: object) -> Output:
-        if argv[0] == "dpkg-query":
+    def run(self, command: Command) -> Output:
+        if command.name == "dpkg-query":
             rows = (f"{state} |{name}|{version}\n" for name, (state, version) in self.installed.items())
             return Output(0, "".join(sorted(rows, reverse=True)), "")
-        result = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=60)
-        return Output(result.returncode, result.stdout, result.stderr).check(self.host, argv[0])
-
-    def reconnect(self) -> None:
-        raise AssertionError("nothing was lost")
+        return super().run(command)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +126,7 @@ def test_queries_the_configured_component(repository: Path) -> None:
 
 
 def test_leaves_no_temporary_files(repository: Path, tmp_path: Path) -> None:
-    argv = ("sh", "-c", CANDIDATES_SCRIPT, "imker", "docker.list", "20.10", "docker.io")
+    argv = script(CANDIDATES_SCRIPT, "docker.list", "20.10", "docker.io")
     env = {"TMPDIR": str(tmp_path), "PATH": "/usr/bin:/bin"}
     subprocess.run(argv, input=ONE_LINE.format(repository), text=True, check=True, capture_output=True, env=env)
     assert list(tmp_path.iterdir()) == []

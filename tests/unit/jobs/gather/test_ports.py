@@ -11,7 +11,7 @@ import pytest
 
 from imker.protocol.values import Level
 from jobs.checks.ports import check_ports
-from jobs.connectors.shell import Output
+from jobs.connectors.shell import Command, Output
 from jobs.errors import CommandFailed, Unreachable
 from jobs.facts.ports import SWARM_PORTS, PortProbe
 from jobs.gather import ports
@@ -29,10 +29,10 @@ class Caller:
     host: str = "kaditz"
     fails: str = ""
 
-    def run(self, *argv: str, **_: object) -> Output:
-        if argv[0] == self.fails:
-            raise CommandFailed(self.host, argv[0], 1, "no such program")
-        self.arguments = list(argv[4:])
+    def run(self, command: Command) -> Output:
+        if command.name == self.fails:
+            raise CommandFailed(self.host, command.name, 1, "no such program")
+        self.arguments = list(command.argv[4:])
         return Output(0, "".join(f"{line} {matches}\n" for line, matches in self.answers.items()), "")
 
     def reconnect(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from imker.protocol.values import Finding
+from jobs.connectors.shell import Command, sudo
 from jobs.errors import CommandFailed, Unreachable
 from jobs.handlers import doctor
 from jobs.inventory import certificates
@@ -129,9 +130,8 @@ class Fleet:
         def __init__(self, refuses: bool) -> None:
             self.refuses = refuses
 
-        def run(self, *argv: str, sudo: bool, timeout: float) -> None:
-            assert argv == ("true",), "a look changes nothing"
-            assert sudo
+        def run(self, command: Command) -> None:
+            assert command == sudo("true", timeout=20), "a look changes nothing"
             if self.refuses:
                 raise CommandFailed("kaditz", "true", 1, "sudo: a password is required")
 

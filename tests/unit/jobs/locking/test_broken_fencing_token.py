@@ -12,7 +12,8 @@ from jobs.connectors.swarm_label import FENCE_LABEL, with_token
 from jobs.errors import BrokenFencingToken, LockHeld, Superseded
 from jobs.locking.fencing_token import MAX_NUMBER, FencingToken
 from jobs.locking.lease import LockHolder, acquire_lock
-from tests.unit.jobs.connectors.test_fenced_shell import ALICE, OLD, Here
+from tests.support.local_shell import LocalShell
+from tests.unit.jobs.connectors.test_fenced_shell import ALICE, OLD
 
 HUGE = ["99999999999999999999", "9007199254740992", "18446744073709551616", "9" * 5000, "00000000000000000007"]
 NUMBERS = ["x", "-1", "1.5", " 7", "", "1e3", *HUGE]
@@ -38,7 +39,7 @@ def test_reports_a_huge_number_in_the_swarm_label(number: str) -> None:
 def test_host_keeps_a_huge_number_and_reports_it(fence: Path, number: str) -> None:
     fence.write_text(f"{number} x 1.0\n")
     with pytest.raises(BrokenFencingToken, match="kaditz has an invalid fencing number: ") as broken:
-        FencedShell(Here(), OLD).claim_host()
+        FencedShell(LocalShell(), OLD).claim_host()
     assert "python -m jobs repair kaditz" in broken.value.hint
     assert fence.read_text() == f"{number} x 1.0\n"
 
@@ -46,7 +47,7 @@ def test_host_keeps_a_huge_number_and_reports_it(fence: Path, number: str) -> No
 @pytest.mark.parametrize("text", ["by hand", "-1 x 1.0", "1e3 x 1.0", "\n\n", "", "x" * 4096])
 def test_host_and_swarm_ignore_text_that_is_no_token(fence: Path, text: str) -> None:
     fence.write_text(text)
-    FencedShell(Here(), OLD).claim_host()
+    FencedShell(LocalShell(), OLD).claim_host()
     assert fence.read_text() == f"{' '.join(OLD.as_words)}\n"
     assert with_token(OLD, {"Labels": {FENCE_LABEL: text}})["Labels"][FENCE_LABEL] == " ".join(OLD.as_words)
 
@@ -54,7 +55,7 @@ def test_host_and_swarm_ignore_text_that_is_no_token(fence: Path, text: str) -> 
 @pytest.mark.parametrize("there", ["9", "9 rubbish", "9 x", "9 x 1.0 more", "9007199254740990 x 1.0"])
 def test_host_and_swarm_respect_a_higher_number_whatever_follows_it(fence: Path, there: str) -> None:
     fence.write_text(f"{there}\n")
-    for claim in (FencedShell(Here(), OLD).claim_host, lambda: with_token(OLD, {"Labels": {FENCE_LABEL: there}})):
+    for claim in (FencedShell(LocalShell(), OLD).claim_host, lambda: with_token(OLD, {"Labels": {FENCE_LABEL: there}})):
         with pytest.raises(Superseded) as later:
             claim()
         assert later.value.token_number == int(there.split()[0])
@@ -102,10 +103,10 @@ def test_reports_a_held_lock_before_an_invalid_number(redis: Redis) -> None:
 def test_repair_removes_only_invalid_numbers(redis: Redis, fence: Path) -> None:
     redis.set("fence:host:kaditz", "99999999999999999999")
     fence.write_text("99999999999999999999 x 1.0\n")
-    assert len(repair.repair_in_redis(redis, "host:kaditz")) == len(repair.repair_on_host(Here())) == 1
+    assert len(repair.repair_in_redis(redis, "host:kaditz")) == len(repair.repair_on_host(LocalShell())) == 1
     assert not fence.exists()
     with acquire_lock(redis, "host:kaditz", ALICE) as lease:
-        FencedShell(Here(), lease.token).claim_host()
+        FencedShell(LocalShell(), lease.token).claim_host()
     for _ in range(2):
-        assert (repair.repair_in_redis(redis, "host:kaditz"), repair.repair_on_host(Here())) == ((), ())
+        assert (repair.repair_in_redis(redis, "host:kaditz"), repair.repair_on_host(LocalShell())) == ((), ())
     assert FencingToken.parse(fence.read_text().strip()).number == 1
