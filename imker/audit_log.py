@@ -64,13 +64,13 @@ class AuditLog:
         for _ in range(MAX_APPEND_TRIES):
             head = self.head()
             entry = hash_chain.append_to(head, fact, self._clock(), self._key)
-            answer, *found = self._try_append(head, entry, disbelieved)
+            answer, *details = self._try_append(head, entry, disbelieved)
             if answer == b"added":
                 return entry.seq
             if answer == b"known":
-                disbelieved, fields = found
-                if (there := _parse_entry(_pairs(fields))) and hash_chain.entry_holds(there, fact, self._key):
-                    return there.seq
+                disbelieved, fields = details
+                if (existing := _parse_entry(_pairs(fields))) and hash_chain.entry_holds(existing, fact, self._key):
+                    return existing.seq
         raise AuditLogBroken(f"nothing was appended: other processes appended first, {MAX_APPEND_TRIES} times")
 
     def head(self) -> Head | None:

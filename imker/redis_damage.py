@@ -24,8 +24,8 @@ def explain_damage(folder: Path, program: Path) -> str:
     if not lines:
         return f"see {folder / 'log'}"
     log_end = f"its log, {folder / 'log'}, ends with:\n" + "\n".join(f"    {line}" for line in lines[-SHOWN_LINES:])
-    found = next(filter(None, (DAMAGE_PATTERN.search(line) for line in reversed(lines))), None)
-    return f"{log_end}\n{_repair(folder / 'appendonlydir' / found[1], program)}" if found else log_end
+    match = next(filter(None, (DAMAGE_PATTERN.search(line) for line in reversed(lines))), None)
+    return f"{log_end}\n{_repair(folder / 'appendonlydir' / match[1], program)}" if match else log_end
 
 
 def shorten_log(log: Path) -> None:

@@ -22,8 +22,8 @@ class Finding:
     def as_text(self) -> str:
         """Return the finding for a terminal: one line, and one for the hint."""
         word = "fail" if self.level == "block" else self.level
-        said, hint = one_line(f"{self.check}: {self.text}", 2000), one_line(self.hint, 2000)
-        return f"{word}  {said}" + (f"\n      {hint}" if hint else "")
+        summary, hint = one_line(f"{self.check}: {self.text}", 2000), one_line(self.hint, 2000)
+        return f"{word}  {summary}" + (f"\n      {hint}" if hint else "")
 
 
 @dataclass(frozen=True)

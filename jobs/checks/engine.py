@@ -37,8 +37,8 @@ def check_options(options: OptionFiles, findings: Sequence[Finding]) -> tuple[Fi
     """Return the findings with hints, one for each unused option, and a pass for each check without one."""
     all_findings = (*findings, *_find_unused_options(options))
     hinted = (replace(finding, hint=finding.hint or PASS_HINTS.get(finding.check, "")) for finding in all_findings)
-    found = {finding.check for finding in all_findings}
-    return (*hinted, *(Finding(check, "pass", text) for check, text in PASS_TEXT.items() if check not in found))
+    found_checks = {finding.check for finding in all_findings}
+    return (*hinted, *(Finding(check, "pass", text) for check, text in PASS_TEXT.items() if check not in found_checks))
 
 
 def _find_unused_options(options: OptionFiles) -> Iterator[Finding]:

@@ -59,8 +59,8 @@ def _check_stale_nodes(host: Host, facts: HostFacts, swarm: SwarmFacts) -> tuple
 
 def _check_versions(host: Host, facts: HostFacts, swarm: SwarmFacts, target_version: str) -> tuple[Finding, ...]:
     """Warn of mixed versions, which have broken the ingress network and the managers' communication."""
-    own = find_own_node(host, facts.membership, swarm.nodes)
-    others = {parse_engine_version(node.engine_version) for node in swarm.nodes if node != own} - {
+    own_node = find_own_node(host, facts.membership, swarm.nodes)
+    others = {parse_engine_version(node.engine_version) for node in swarm.nodes if node != own_node} - {
         parse_engine_version(target_version),
         "",
     }

@@ -93,10 +93,10 @@ def _open_connection(
 
 
 def _remaining_seconds(deadline: float) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
         raise TimeoutError("timed out")
-    return left
+    return remaining
 
 
 def _check_response(request: requests.PreparedRequest, answer: HTTPResponse) -> requests.Response:

@@ -29,9 +29,9 @@ def swarm_spec(spec: Any) -> Spec:
     return _build(SWARM, "the swarm", spec)
 
 
-def version_index(shown: Any) -> int:
+def version_index(document: Any) -> int:
     """Return the version index, which an update has to name."""
-    number = _number(UINT64)("Version.Index", shown["Version"]["Index"])
+    number = _number(UINT64)("Version.Index", document["Version"]["Index"])
     if number is MISSING:
         raise _out_of_range("Version.Index", "is not a number")
     return int(number)

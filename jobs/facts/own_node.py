@@ -34,9 +34,9 @@ def find_node_elsewhere(host: Host, membership: SwarmMembership, nodes: Iterable
 def find_identity_problem(host: Host, membership: SwarmMembership, swarm: SwarmFacts) -> Finding | None:
     """Return a blocking finding if another host has the same IDs or the node has another address, else None."""
     claims = {**swarm.memberships, host.name: membership}
-    if twins := _hosts_sharing(host.name, {name: seen.node_id for name, seen in claims.items()}):
+    if twins := _hosts_sharing(host.name, {name: claim.node_id for name, claim in claims.items()}):
         return _node_id_finding(host, membership, twins)
-    if twins := _hosts_sharing(host.name, {name: seen.engine_id for name, seen in claims.items()}):
+    if twins := _hosts_sharing(host.name, {name: claim.engine_id for name, claim in claims.items()}):
         return _engine_id_finding(host, twins)
     node = find_node_elsewhere(host, membership, swarm.nodes)
     return _node_address_finding(host, node) if node else None
@@ -101,8 +101,8 @@ def _leave_hint(name: str) -> str:
 
 def _hosts_sharing(name: str, ids: Mapping[str, str]) -> tuple[str, ...]:
     """Return the names of the other hosts that have this host's ID."""
-    own = ids[name]
-    return tuple(other for other in ids if own and other != name and ids[other] == own)
+    own_id = ids[name]
+    return tuple(other for other in ids if own_id and other != name and ids[other] == own_id)
 
 
 def is_manager(host: Host, facts: HostFacts, swarm: SwarmFacts) -> bool:

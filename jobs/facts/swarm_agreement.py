@@ -38,13 +38,13 @@ class KnownSwarm:
 
 
 def find_conflict(
-    hosts: Inventory, memberships: Memberships, lists: NodeLists, known: KnownSwarm = KnownSwarm()
+    hosts: Inventory, memberships: Memberships, lists: NodeLists, last_swarm: KnownSwarm = KnownSwarm()
 ) -> str:
     """Return the conflict as a text, "" if all agree. `lists`: the node list of each manager, by host name."""
-    return next(filter(None, _problems(hosts, memberships, lists, known)), "")
+    return next(filter(None, _problems(hosts, memberships, lists, last_swarm)), "")
 
 
-def _problems(hosts: Inventory, memberships: Memberships, lists: NodeLists, known: KnownSwarm) -> Iterator[str]:
+def _problems(hosts: Inventory, memberships: Memberships, lists: NodeLists, last_swarm: KnownSwarm) -> Iterator[str]:
     managers = {name: membership for name, membership in memberships.items() if membership.is_manager}
     listing = {hosts[name]: managers[name] for name in lists}
     yield _same_node_problem(managers)
@@ -55,7 +55,7 @@ def _problems(hosts: Inventory, memberships: Memberships, lists: NodeLists, know
         {hosts[name]: membership for name, membership in managers.items() if name not in lists}, lists
     )
     yield _outvoted_problem(hosts, memberships, listing)
-    yield _replaced_problem(hosts, memberships, listing, known)
+    yield _replaced_problem(hosts, memberships, listing, last_swarm)
 
 
 def explain_unreachable(states: Mapping[str, str]) -> str:
@@ -85,12 +85,12 @@ def _no_cluster_problem(listing: Mapping[Host, SwarmMembership]) -> str:
 def _address_problem(listing: Mapping[Host, SwarmMembership], lists: NodeLists) -> str:
     """Find a manager at another address than the inventory's, if all lists agree on that address."""
     for host, membership in listing.items():
-        found = [
+        candidates = [
             (find_own_node(host, membership, nodes), find_node_elsewhere(host, membership, nodes))
             for nodes in lists.values()
         ]
-        at = {node.address for _, node in found if node}
-        if len(at) == 1 and not any(own for own, _ in found):
+        at = {node.address for _, node in candidates if node}
+        if len(at) == 1 and not any(own_node for own_node, _ in candidates):
             return "; ".join(part.rstrip(".") for part in explain_misplaced(host, at.pop()))
     return ""
 
@@ -121,11 +121,11 @@ def _group_managers(listing: Mapping[Host, SwarmMembership], lists: NodeLists) -
     return groups
 
 
-def _agree(one: Host, other: Host, listing: Mapping[Host, SwarmMembership], lists: NodeLists) -> bool:
-    same = listing[one].cluster_id == listing[other].cluster_id
+def _agree(host: Host, other: Host, listing: Mapping[Host, SwarmMembership], lists: NodeLists) -> bool:
+    same = listing[host].cluster_id == listing[other].cluster_id
     mutual = (
-        _lists_as_manager(lists[one.name], other, listing[other]),
-        _lists_as_manager(lists[other.name], one, listing[one]),
+        _lists_as_manager(lists[host.name], other, listing[other]),
+        _lists_as_manager(lists[other.name], host, listing[host]),
     )
     return same and all(mutual)
 
@@ -141,7 +141,7 @@ def _describe_group(hosts: Sequence[Host], listing: Mapping[Host, SwarmMembershi
 
 
 def _describe_missing(listing: Mapping[Host, SwarmMembership], lists: NodeLists) -> str:
-    pairs = [(one, other) for one in listing for other in listing if one != other]
+    pairs = [(host, other) for host in listing for other in listing if host != other]
     missing = [
         f"{a.name} does not list {b.name}" for a, b in pairs if not _lists_as_manager(lists[a.name], b, listing[b])
     ]
@@ -186,18 +186,19 @@ def _names_a_manager(worker: SwarmMembership, listing: Mapping[Host, SwarmMember
 
 
 def _replaced_problem(
-    hosts: Inventory, memberships: Memberships, listing: Mapping[Host, SwarmMembership], known: KnownSwarm
+    hosts: Inventory, memberships: Memberships, listing: Mapping[Host, SwarmMembership], last_swarm: KnownSwarm
 ) -> str:
     """Find a swarm without any known manager while a known manager is unreachable."""
     is_known = any(
-        host.name in known.managers and membership.cluster_id == known.cluster for host, membership in listing.items()
+        host.name in last_swarm.managers and membership.cluster_id == last_swarm.cluster
+        for host, membership in listing.items()
     )
-    down = [name for name in known.managers if name in hosts and name not in memberships]
+    down = [name for name in last_swarm.managers if name in hosts and name not in memberships]
     if not listing or is_known or not down:
         return ""
     text = f"unknown manager: {_describe_group(list(listing), listing)}. Known but unreachable: {_join_names(down)}"
     todo = "Make the unreachable hosts reachable or, if they no longer exist, remove them from imker.toml"
-    return f"{text} in {known.cluster}. {todo}"
+    return f"{text} in {last_swarm.cluster}. {todo}"
 
 
 def _join_names(names: Sequence[str]) -> str:

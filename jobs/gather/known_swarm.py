@@ -17,21 +17,21 @@ _KNOWN_SWARM_ADAPTER: TypeAdapter[KnownSwarm] = TypeAdapter(KnownSwarm)
 
 def gather_known_swarm(connections: SwarmConnections, answers: EngineAnswers | None = None) -> SwarmFacts:
     """Return the swarm, and save its ID and managers. `answers`: the Engines' answers, if they are there already."""
-    known = _load_known_swarm(connections)
-    swarm = gather_swarm(connections.inventory, connections.engine_factory, known, answers)
+    last_swarm = _load_known_swarm(connections)
+    swarm = gather_swarm(connections.inventory, connections.engine_factory, last_swarm, answers)
     current = KnownSwarm(swarm.cluster_id, swarm.managers)
-    if swarm.cluster_id and current != known:
+    if swarm.cluster_id and current != last_swarm:
         connections.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(current).decode())
     return swarm
 
 
 def gather_managers(connections: SwarmConnections, seconds: float) -> SwarmFacts:
     """Ask only the known managers, for `seconds` at most. Return empty SwarmFacts if they now form another swarm."""
-    known = _load_known_swarm(connections)
-    managers = {name: connections.inventory[name] for name in known.managers if name in connections.inventory}
+    last_swarm = _load_known_swarm(connections)
+    managers = {name: connections.inventory[name] for name in last_swarm.managers if name in connections.inventory}
     answers = ask_engines(managers, connections.engine_factory, seconds)
-    swarm = gather_swarm(managers, connections.engine_factory, known, answers)
-    return swarm if swarm.cluster_id == known.cluster else SwarmFacts()
+    swarm = gather_swarm(managers, connections.engine_factory, last_swarm, answers)
+    return swarm if swarm.cluster_id == last_swarm.cluster else SwarmFacts()
 
 
 def _load_known_swarm(connections: SwarmConnections) -> KnownSwarm:

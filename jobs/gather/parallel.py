@@ -5,14 +5,14 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 MAX_THREADS = 64
 
 
-def run_in_parallel(work: Callable[[Item], Done], items: Mapping[str, Item], seconds: float) -> dict[str, Done]:
+def run_in_parallel(work: Callable[[Item], Result], items: Mapping[str, Item], seconds: float) -> dict[str, Result]:
     """Return the results that are complete after `seconds`, by name. Calls that still run end by their own timeouts."""
     pool = ThreadPoolExecutor(max_workers=MAX_THREADS)
     running = {name: pool.submit(work, item) for name, item in items.items()}
-    done, _ = wait(running.values(), timeout=seconds)
+    completed, _ = wait(running.values(), timeout=seconds)
     pool.shutdown(wait=False, cancel_futures=True)
-    return {name: future.result() for name, future in running.items() if future in done}
+    return {name: future.result() for name, future in running.items() if future in completed}

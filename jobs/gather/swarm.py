@@ -44,23 +44,23 @@ def _ask_engine(host: Host, engine_factory: EngineFactory) -> EngineAnswer | Job
 def gather_swarm(
     inventory: Inventory,
     engine_factory: EngineFactory,
-    known: KnownSwarm = KnownSwarm(),  # noqa: B008
+    last_swarm: KnownSwarm = KnownSwarm(),  # noqa: B008
     answers: EngineAnswers | None = None,
 ) -> SwarmFacts:
     """Return the swarm, if all hosts agree who manages it. Otherwise `problem` of the result says why not.
 
-    `known`: the swarm of the previous query; `answers`: the Engines' answers, if they are there already.
+    `last_swarm`: the swarm of the previous query. `answers`: the Engines' answers, if they are there already.
     """
     engine_answers = answers or ask_engines(inventory, engine_factory)
-    answered = {name: answer for name, answer in engine_answers.items() if isinstance(answer, EngineAnswer)}
-    memberships = {name: answer.membership for name, answer in answered.items()}
+    engine_replies = {name: answer for name, answer in engine_answers.items() if isinstance(answer, EngineAnswer)}
+    memberships = {name: answer.membership for name, answer in engine_replies.items()}
     managers = {name: membership for name, membership in memberships.items() if membership.is_manager}
-    views = {name: answer.swarm for name, answer in answered.items() if answer.swarm}
+    views = {name: answer.swarm for name, answer in engine_replies.items() if answer.swarm}
     unreachable = tuple(name for name in inventory if name not in memberships)
     lists = {name: view for name, view in views.items() if not isinstance(view, JobError)}
     memberships |= {name: replace(memberships[name], cluster_id=view.cluster_id) for name, view in lists.items()}
     problem = swarm_agreement.find_conflict(
-        inventory, memberships, {name: view.nodes for name, view in lists.items()}, known
+        inventory, memberships, {name: view.nodes for name, view in lists.items()}, last_swarm
     )
     if problem:
         return SwarmFacts(unreachable=unreachable, problem=problem, memberships=memberships)

@@ -19,7 +19,7 @@ from jobs.plan import Refusal, approvals
 
 
 def accept_node(context: JobContext, prefix: str) -> None:
-    """Promote the node if enough people approved it as it is now. Otherwise ask for approval, with the reason."""
+    """Promote the node if enough people approved its current state. Otherwise ask for approval, with the reason."""
     context.events.emit(JobStarted())
     with hold_lock(context, "swarm", f"accept {prefix}") as lease:
         swarm = gather_known_swarm(context)

@@ -89,7 +89,7 @@ class AllowlistedJob(Job):
             status = redis_fields.read_bounded_fields(self.connection, self.key, STATUS_LIMITS)["status"]
         except (redis_fields.UnusableField, KeyError) as error:
             raise InvalidJobOperation(f"job {self.id} has no status") from error
-        return next((known for known in JobStatus if known.value.encode() == status), JobStatus.CREATED)
+        return next((member for member in JobStatus if member.value.encode() == status), JobStatus.CREATED)
 
 
 def _decompress(data: bytes) -> bytes:

@@ -32,7 +32,7 @@ from tests.support.streams import embedded_signing_key
 
 QUICK = Pace(upgrade=0.3, restart=0.05, boot=0.5, join=0.05)
 AT_ONCE = 6  # runs under way
-CROSSED = 90.0  # seconds until somebody comes to a point
+CROSSED = 90.0  # seconds until a process reaches a failpoint
 FLEETS: tuple[Failpoint, ...] = ("host.started", "hold.saved", "report.posted")  # crossed by a fleet's migration alone
 APART: tuple[Failpoint, ...] = (
     *FLEETS,
@@ -86,7 +86,7 @@ class Deaths:
         deadline = time.monotonic() + CROSSED
         while not (pid := self._dead(point)):
             if time.monotonic() > deadline:
-                return self.wrong.append(f"nobody died at {point}")
+                return self.wrong.append(f"no process crashed at {point}")
             time.sleep(0.05)
         self.died[point] = pid
         then()
@@ -171,11 +171,11 @@ def _fleet(workspace: Workspace, deaths: Deaths) -> None:
 
 
 def _day_over(workspace: Workspace, deaths: Deaths) -> None:
-    posted = PostedMessages(deaths.processes.redis, embedded_signing_key(deaths.processes.redis))
+    posted_messages = PostedMessages(deaths.processes.redis, embedded_signing_key(deaths.processes.redis))
     deaths.arm("daily.posted")
-    posted.update_checkpoint(day="2016-07-01")
+    posted_messages.update_checkpoint(day="2016-07-01")
     deaths.awaited("daily.posted")
-    _until(lambda: posted.checkpoint_state()["day"] != "2016-07-01")
+    _until(lambda: posted_messages.checkpoint_state()["day"] != "2016-07-01")
     assert (
         len(
             [message for message in workspace.visible_messages(ALICE, OPS) if "End of 2016-07-01 (UTC)" in message.text]

@@ -10,7 +10,7 @@ from lab.chaos.faults import FAULTS, Targets
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 
-NOBODY: Any = None
+UNUSED: Any = None
 OF_A_SWARM = (
     "stale node", "drained by another user", "manager locked for a while", "quorum lost for a while",
 )  # fmt: skip
@@ -23,7 +23,7 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 
 
 def hit(fleet: Fleet, name: str) -> str:
-    return FAULTS[name](Targets(NOBODY, NOBODY, fleet), random.Random(1))
+    return FAULTS[name](Targets(UNUSED, UNUSED, fleet), random.Random(1))
 
 
 @pytest.mark.parametrize("name", ["SSH reset", "host silent", *OF_A_SWARM])
@@ -53,7 +53,7 @@ class Slack:
 
 def test_slack_fault_waits_for_the_next_request(fleet: Fleet) -> None:
     slack = Slack()
-    at = Targets(NOBODY, cast(Any, slack), fleet)
+    at = Targets(UNUSED, cast(Any, slack), fleet)
     fault = FAULTS["Slack: post's reply lost"]
     assert [fault(at, random.Random(1)) for _ in range(2)] == ["chat.postMessage", ""]
     slack.waiting.clear()

@@ -86,9 +86,9 @@ def test_reports_the_outcome_of_a_job_falsely_marked_as_failed(users: tuple[Chao
     bot.hset(f"rq:job:{run}-1", "status", "failed")
     lost = world.wait_for_text(message, "The RQ worker stopped")
     assert "died" not in lost.plain_text
-    done = world.wait_for_text(message, "connewitz is in the swarm", 60)
-    assert done.text.startswith("✅")
-    assert "The RQ worker stopped" not in done.plain_text
+    result = world.wait_for_text(message, "connewitz is in the swarm", 60)
+    assert result.text.startswith("✅")
+    assert "The RQ worker stopped" not in result.plain_text
 
 
 def test_workers_detect_a_dead_worker_with_their_own_acl(

@@ -33,7 +33,7 @@ def test_finishes_the_running_job_and_leaves_the_next_to_new_workers(
     assert world.fleet["connewitz"].units.is_running("imker-upgrade.service"), "it was asked while the other went on"
     world.wait_for_text(first, "is in the swarm")
     assert old.wait(10) == 0
-    assert world.event_bodies(run) == [], "nobody has taken it"
+    assert world.event_bodies(run) == [], "no worker has started it"
     world.wait_for_text(second, "queued")
     world.processes.start("changes")
     world.wait_for_text(second, "is in the swarm")

@@ -19,8 +19,8 @@ BOT = {
     "a wrong rule": RULE + 'verbs = ["migrat", "x"]\nhosts = ["LEI"]\nchannels = ["C09"]\n',
     "a rule of another channel": RULE + 'verbs = ["plan"]\nchannels = ["C09ELSE"]\n',
     "nothing": "", "syntax": "[slack\n", "a table as a number": "slack = 1\n",
-    "nobody else may accept": SOLE + 'accept = ["U01ALICE"]\n',
-    "nobody may accept": SOLE + "accept_own = true\n",
+    "no second user may accept": SOLE + 'accept = ["U01ALICE"]\n',
+    "no user may accept": SOLE + "accept_own = true\n",
 }  # fmt: skip
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "no tokens": {"SLACK_BOT_TOKEN": "", "SLACK_APP_TOKEN": ""},

@@ -245,7 +245,7 @@ def _upgraded(rolled_back: bool, notes: list[str]) -> str:
 def _jobs(redis: Redis) -> Iterator[str]:
     context = office(redis, Migrate("kaditz"), ("lei-*",))
     yield from error_text("an unknown host", lambda: context.find_host("kadits"))
-    yield from error_text("a host of nobody", lambda: context.find_host("nowhere"))
+    yield from error_text("a host that is not in the inventory", lambda: context.find_host("nowhere"))
     yield from error_text("a host out of the right", lambda: context.find_host("kaditz"))
     with (
         acquire_lock(redis, "host:kaditz", LockHolder("latr2222", "U02BOB", "migrate kaditz", AT)),

@@ -227,7 +227,7 @@ def _fleets(redis: Redis) -> Iterator[str]:
     leg = HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail")
     lines: tuple[StepLine, ...] = (fleet.GATHER_STEP, fleet.PROBE_STEP)
     yield from (f"  step: {line.title}" for line in lines)
-    for planned in (
+    for plan in (
         FleetPlanned((leg,)),
         FleetPlanned((replace(leg, findings=(block,)),)),
         FleetPlanned((leg,), findings=(block,)),
@@ -235,5 +235,5 @@ def _fleets(redis: Redis) -> Iterator[str]:
     ):
         redis.flushall()
         context = office(redis, MigrateAll())
-        fleet._finish(context, planned)
+        fleet._finish(context, plan)
         yield from event_lines(context.events.event_log().events)

@@ -77,15 +77,15 @@ def _approvals() -> list[str]:
 
     def problem_text(
         *yes: Approval,
-        asked: DecisionRequested | None = question,
+        question: DecisionRequested | None = question,
         rights: AcceptanceRules = rights,
         now: Timestamp = at,
     ) -> str:
         request = Request("k3fm9x2q", 2, Migrate("kaditz"), "U01ALICE", yes)
-        return approvals.find_approval_problem(request, asked, "shown", rights, now)
+        return approvals.find_approval_problem(request, question, "shown", rights, now)
 
     texts = (
-        problem_text(bob, asked=None),
+        problem_text(bob, question=None),
         problem_text(alice),
         problem_text(bob, rights=AcceptanceRules(accept_count=2)),
         problem_text(bob, now=replace(at, boot_seconds=4000.0)),

@@ -129,7 +129,7 @@ class World:
 
 def _workspace() -> dict[str, Any]:
     document = yaml.safe_load(DEFAULT_CONFIG.read_text())
-    strangers = {IDS["unknown"]: {"is_stranger": True}, IDS["nobody"]: {"is_stranger": True}}
+    strangers = {IDS["unknown"]: {"is_stranger": True}, IDS["anonymous"]: {"is_stranger": True}}
     users = [
         {"name": who, "id": user_id, **USER_PROFILES.get(user_id, {}), **strangers.get(user_id, {})}
         for who, user_id in IDS.items()
@@ -171,7 +171,9 @@ def test_attempt(world: World, attempt: dict[str, Any]) -> None:
     replies = world.private_replies(attempt["who"], channel, since)
     assert result == attempt.get("does", "nothing"), replies
     if attempt.get("clicks") == "again" or attempt["who"] == "gone":
-        assert (replies, len(bench.audit_facts())) == ([], recorded), "Slack lets nobody press that, nor them"
+        assert (replies, len(bench.audit_facts())) == ([], recorded), (
+            "in Slack, no one can click that button, and a deactivated user clicks none"
+        )
         return
     # Of people without any right one a minute and kind is recorded, and this bot has seen them before.
     change_groups(bench, attempt.get("groups", ""))

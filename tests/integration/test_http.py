@@ -76,7 +76,7 @@ def runs_become(listening: Listening, number: int) -> None:
 def test_starts_one_run_for_a_repeated_signed_command(listening: Listening) -> None:
     now = time.time()
     assert [listening.post("t.1", "migrate kaditz", now) for _ in range(3)] == [200] * 3
-    assert listening.post("t.1", "migrate kaditz", now + 1) == 200, "as Slack itself would repeat it: signed anew"
+    assert listening.post("t.1", "migrate kaditz", now + 1) == 200, "Slack signs each retry with a new timestamp"
     assert listening.post("t.2", "migrate tondi") == 200
     runs_become(listening, 2)
     assert listening.runs() == 2
@@ -100,19 +100,19 @@ def test_serves_slack_during_five_hundred_half_sent_requests(listening: Listenin
     before, slowest, number = listening.runs(), 0.0, 0
     head = b"POST /slack/events HTTP/1.1\r\nHost: imker\r\nContent-Length: 9000\r\n\r\n"
     with ExitStack() as stack:
-        begun = time.monotonic()
+        start = time.monotonic()
         slow = [stack.enter_context(socket.create_connection(listening.where)) for _ in range(500)]
-        for at, one in enumerate(slow):
-            one.sendall((b"", b"POST /sla", head[:-2], head + b"half")[at % 4])
-        while time.monotonic() - begun < 9:
-            asked, number = time.monotonic(), number + 1
+        for at, connection in enumerate(slow):
+            connection.sendall((b"", b"POST /sla", head[:-2], head + b"half")[at % 4])
+        while time.monotonic() - start < 9:
+            sent_at, number = time.monotonic(), number + 1
             assert listening.post(f"t.half.{number}", "migrate kaditz") == 200
-            slowest = max(slowest, time.monotonic() - asked)
+            slowest = max(slowest, time.monotonic() - sent_at)
             time.sleep(0.5)
-        for one in slow:
-            one.settimeout(max(0.1, begun + 20 - time.monotonic()))
-            while one.recv(4096):
+        for connection in slow:
+            connection.settimeout(max(0.1, start + 20 - time.monotonic()))
+            while connection.recv(4096):
                 pass
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - start < 20
     assert slowest < 3, "Slack waits no longer"
     runs_become(listening, before + number)

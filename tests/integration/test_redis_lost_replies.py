@@ -45,63 +45,63 @@ def runs(redis: Redis) -> RunStore:
     return RunStore(redis, lambda: NOW, KEY)
 
 
-def taken_up(redis: Redis) -> bool:
+def request_admitted(redis: Redis) -> bool:
     request = Request("k3fm9x2q", 1, Migrate("kaditz"), "U01ALICE", allowed_hosts=("kaditz",), expires_at=NOW + 60)
     text = codec.encode_message(request)
     return admission.admit(text, KEY.sign(text), KEY, redis, NOW) == request
 
 
-def told(redis: Redis) -> bool:
+def event_emitted(redis: Redis) -> bool:
     EventWriter(redis, KEY, "k3fm9x2q", 1, lambda: NOW).emit(JobStarted("kaditz"))
     return [event.number for event in streams.read_events(redis, "k3fm9x2q")] in ([1], [1, 1])
 
 
-def locked(redis: Redis) -> bool:
+def lock_acquired(redis: Redis) -> bool:
     with acquire_lock(redis, "swarm", ALICE) as lease:
         return not lease.lost.is_set()
 
 
-def renewed(redis: Redis) -> bool:
+def lock_renewed(redis: Redis) -> bool:
     with acquire_lock(redis, "swarm", ALICE, lease_seconds=30, renew_interval=0.05) as lease:
         time.sleep(0.5)
         return not lease.lost.is_set()
 
 
-def counted_on(redis: Redis) -> bool:
+def token_raised(redis: Redis) -> bool:
     with acquire_lock(redis, "swarm", ALICE) as lease:
         return lease.raise_token_above(70) > 70
 
 
-def free_again(redis: Redis) -> bool:
-    return locked(redis) and not redis.exists("lock:swarm")
+def lock_released(redis: Redis) -> bool:
+    return lock_acquired(redis) and not redis.exists("lock:swarm")
 
 
-def recorded(redis: Redis) -> bool:
+def fact_appended(redis: Redis) -> bool:
     audit = AuditLog(redis)
     number = audit.append(AuditFact("asked:1", "asked"))
     return (number, len(list(audit.entries())), verify(audit.entries())) == (1, 1, ())
 
 
-def enqueued(redis: Redis) -> bool:
+def job_enqueued(redis: Redis) -> bool:
     queue.enqueue(redis, next_request(RECORD, None), KEY)
     return redis.lrange("rq:queue:changes", 0, -1) == [b"k3fm9x2q-1"]
 
 
-def started(redis: Redis) -> bool:
+def run_started(redis: Redis) -> bool:
     runs(redis).start(RECORD)
-    return runs(redis).record("k3fm9x2q") == RECORD and enqueued(redis)
+    return runs(redis).record("k3fm9x2q") == RECORD and job_enqueued(redis)
 
 
-def decided(redis: Redis) -> bool:
+def decision_saved(redis: Redis) -> bool:
     return DecisionStore(redis, KEY).write_once("k3fm9x2q", YES, 1) == YES
 
 
-def paused(redis: Redis) -> bool:
+def run_paused(redis: Redis) -> bool:
     holds.add(redis, KEY, "k3fm9x2q", hold := Hold("pause", "U01ALICE", NOW))
     return holds.current(redis, KEY, "k3fm9x2q") == hold and redis.zcard("run:k3fm9x2q:hold") == 1
 
 
-def leads(redis: Redis) -> bool:
+def leader_elected(redis: Redis) -> bool:
     lease, deadline = LeaderElection(redis, over := threading.Event()), time.monotonic() + 6
     while not lease.is_leader() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -109,52 +109,54 @@ def leads(redis: Redis) -> bool:
     return lease.is_leader()
 
 
-def first(redis: Redis) -> bool:
+def delivery_claimed(redis: Redis) -> bool:
     return runs(redis).claim_delivery("delivery") and not runs(redis).claim_delivery("delivery")
 
 
-def heard(redis: Redis) -> bool:
+def delivery_saved(redis: Redis) -> bool:
     inbox = Inbox(redis, KEY, lambda: NOW)
     inbox.add(TYPED)
     return inbox.abandoned() == [TYPED]
 
 
-def struck_off(redis: Redis) -> bool:
+def delivery_removed(redis: Redis) -> bool:
     inbox = Inbox(redis, KEY, lambda: NOW)
     inbox.add(TYPED)
     inbox.remove(TYPED)
     return inbox.abandoned() == []
 
 
-def opened_and_closed(redis: Redis) -> bool:
+def run_opened_and_closed(redis: Redis) -> bool:
     runs(redis).reopen("k3fm9x2q")
     opened = runs(redis).open_runs()
     runs(redis).close("k3fm9x2q")
     return (opened, runs(redis).open_runs()) == (["k3fm9x2q"], [])
 
 
-def looked_at_again(redis: Redis) -> bool:
+def lost_run_added_and_removed(redis: Redis) -> bool:
     LostRuns(redis).add("k3fm9x2q", NOW)
-    kept = LostRuns(redis).all()
+    lost_runs = LostRuns(redis).all()
     LostRuns(redis).remove("k3fm9x2q")
-    return (kept, LostRuns(redis).all()) == ([("k3fm9x2q", NOW)], [])
+    return (lost_runs, LostRuns(redis).all()) == ([("k3fm9x2q", NOW)], [])
 
 
 WRITES: list[tuple[Callable[[Redis], bool], bytes]] = [
-    (taken_up, b"imker:consumed"), (told, b"xadd"), (told, b"expire"), (told, b"publish"),
-    (locked, b"lock:swarm"), (locked, b"incr"), (renewed, b"pexpire"), (counted_on, b"tonumber"),
-    (free_again, b"call('del'"), (recorded, b"audit:id"), (enqueued, b"rq:job:k3fm9x2q-1"), (enqueued, b"sadd"),
-    (started, b"bot:run:k3fm9x2q\r\n$"), (started, b"bot:recent"), (started, b"bot:open"),
-    (decided, b":decision:"), (paused, b"zadd"), (leads, b"bot:reconciler"), (first, b"bot:seen"),
-    (heard, b"bot:inbox:"), (heard, b"sadd"), (struck_off, b"del"), (struck_off, b"srem"),
-    (opened_and_closed, b"sadd"), (opened_and_closed, b"srem"), (looked_at_again, b"zadd"), (looked_at_again, b"zrem"),
+    (request_admitted, b"imker:consumed"), (event_emitted, b"xadd"), (event_emitted, b"expire"),
+    (event_emitted, b"publish"), (lock_acquired, b"lock:swarm"), (lock_acquired, b"incr"), (lock_renewed, b"pexpire"),
+    (token_raised, b"tonumber"), (lock_released, b"call('del'"), (fact_appended, b"audit:id"),
+    (job_enqueued, b"rq:job:k3fm9x2q-1"), (job_enqueued, b"sadd"), (run_started, b"bot:run:k3fm9x2q\r\n$"),
+    (run_started, b"bot:recent"), (run_started, b"bot:open"), (decision_saved, b":decision:"), (run_paused, b"zadd"),
+    (leader_elected, b"bot:reconciler"), (delivery_claimed, b"bot:seen"), (delivery_saved, b"bot:inbox:"),
+    (delivery_saved, b"sadd"), (delivery_removed, b"del"), (delivery_removed, b"srem"),
+    (run_opened_and_closed, b"sadd"), (run_opened_and_closed, b"srem"), (lost_run_added_and_removed, b"zadd"),
+    (lost_run_added_and_removed, b"zrem"),
 ]  # fmt: skip
 
 
 @pytest.fixture
 def cutter(redis: Redis) -> Iterator[Cutter]:
-    with cutting(Path(redis.connection_pool.connection_kwargs["path"])) as made:
-        yield made
+    with cutting(Path(redis.connection_pool.connection_kwargs["path"])) as proxy:
+        yield proxy
 
 
 @pytest.mark.parametrize(("write", "word"), WRITES, ids=lambda value: getattr(value, "__name__", None) or str(value))

@@ -40,7 +40,7 @@ def test_table_covers_every_user_and_command(admin: Redis) -> None:
     assert users == {"default", "imker-admin", *(f"imker-{user}" for user in TABLE)}
     assert {kind for user in TABLE.values() for kind in user} <= {KEYLESS, "all of RQ's", *KEYS}
     tried = {words[0] for key in ("", "x") for words in _tries(admin, key)}
-    assert len(tried | set(OF_CHANNELS)) == len({name.split("|")[0] for name, *_ in _known(admin)})
+    assert len(tried | set(OF_CHANNELS)) == len({name.split("|")[0] for name, *_ in _commands(admin)})
 
 
 CHANNELS = {
@@ -64,16 +64,16 @@ def test_limits_each_user_to_its_own_channels(admin: Redis, user: str) -> None:
 def allowed_of(admin: Redis, user: str, key: str) -> set[str]:
     """Return the commands that the server allows the user with this key, or without any key."""
     tries = list(_tries(admin, key))
-    with admin.pipeline(transaction=False) as asked:
+    with admin.pipeline(transaction=False) as pipeline:
         for words in tries:
-            asked.execute_command("ACL", "DRYRUN", f"imker-{user}", *words)
-        answers = asked.execute(raise_on_error=False)
+            pipeline.execute_command("ACL", "DRYRUN", f"imker-{user}", *words)
+        answers = pipeline.execute(raise_on_error=False)
     return {_name(words) for words, answer in zip(tries, answers, strict=True) if answer in ALLOWED}
 
 
 def _tries(admin: Redis, key: str) -> Iterator[list[str]]:
     """Return each command with this key in its key position, or, without a key, each command that takes none."""
-    for name, arity, movable, first, last in _known(admin):
+    for name, arity, movable, first, last in _commands(admin):
         words = name.split("|")
         takes = first > 0 or movable
         if words[0] in OF_CHANNELS or takes is not bool(key):
@@ -86,7 +86,7 @@ def _tries(admin: Redis, key: str) -> Iterator[list[str]]:
         yield words
 
 
-def _known(admin: Redis) -> Iterator[tuple[str, int, bool, int, int]]:
+def _commands(admin: Redis) -> Iterator[tuple[str, int, bool, int, int]]:
     """Return the server's commands and subcommands: name, arity, movable keys, first and last key position."""
     raw = Redis(connection_pool=admin.connection_pool)
     raw.response_callbacks.clear()

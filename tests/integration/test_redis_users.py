@@ -212,7 +212,7 @@ def test_four_processes_work_as_their_own_users(everything: Flow) -> None:
         BOB, OPS, lambda visible: "Accept j8xsy2yb" in visible.text and visible.text.startswith(("🚫", "❌"))
     )
     refused = [(entry["username"], entry["object"]) for entry in everything.redis.acl_log()]
-    assert refused == [], "nobody lacked a right"
+    assert refused == [], "no user lacked a permission"
     assert "Traceback" not in (everything.processes.log).read_text()
 
 

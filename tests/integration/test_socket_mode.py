@@ -14,7 +14,7 @@ from lab.slack.server_process import free_port, run_fake_slack
 from tests.integration.conftest import ALICE, CANARIES, CAROL, OPS, Flow, _wait_until, _write_config
 from tests.support.figures import record_figure
 
-NOTICED = 60.0  # seconds until somebody who types is heard again, at the latest
+NOTICED = 60.0  # seconds until the bot handles commands again, at the latest
 STORM = 25  # connections closed, one after the other
 REASONS = ("refresh_requested", "warning", "too_many_websockets")  # Slack lets an app have ten connections at once
 
@@ -26,7 +26,7 @@ class Ear:
     workspace: Workspace
     processes: Processes
     pongs: int = 0  # there were until it fell deaf
-    heard_at: float = 0.0  # when somebody was heard again
+    heard_at: float = 0.0  # when the bot handled a command again
 
     def fall_deaf(self) -> None:
         self.workspace.set_fault("deafen")

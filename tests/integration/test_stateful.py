@@ -26,14 +26,14 @@ from tests.support.scenario import ALICE, BOB, CAROL, ROLES
 AT_ONCE = Pace(upgrade=0, restart=0, boot=0, join=0)
 EXPIRY = 1900.0  # seconds, after which a question is too old
 SOON = 12.0  # seconds after which a bot has looked for what another left
-MANY = "FIGURES" in os.environ  # stories that nobody has heard yet; else the same ones each time
+MANY = "FIGURES" in os.environ  # new random stories; else the same ones each time
 STORIES = 100 if MANY else 24
 hosts = st.sampled_from(sorted(ROLES))
 number_of, either = st.integers(0, 5), st.integers(0, 1)
 bots, reconcilers, jobs = (
     st.sampled_from([*[None] * spared, *((point, number) for point in get_args(side) for number in range(times))])
     for side, times, spared in ((BotFailpoint, 1, 8), (ReconcilerFailpoint, 1, 2), (JobFailpoint, 4, 20))
-)  # `spared`: so many times rather than each point nobody dies
+)  # `spared`: how many draws have no crash, compared with one per failpoint
 
 
 class AnyOrder(CheckedScenario):

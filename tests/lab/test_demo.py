@@ -111,9 +111,9 @@ def mark() -> Iterator[str]:
 def remaining_after(mark: str, seconds: float) -> list[str]:
     """Return the command lines of processes that still run after that many seconds."""
     deadline = time.monotonic() + seconds
-    while (left := marked_processes(mark)) and time.monotonic() < deadline:
+    while (remaining := marked_processes(mark)) and time.monotonic() < deadline:
         time.sleep(0.1)
-    return list(left.values())
+    return list(remaining.values())
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])

@@ -135,7 +135,7 @@ def test_fleet_plan_survives_a_host_lost_before_the_port_probe(
 
 
 def test_refuses_an_engine_without_a_tcp_port(imker: JobRunner) -> None:
-    """After an upgrade, nobody could verify that the Engine restarted."""
+    """Without the port, Imker could not verify after an upgrade that the Engine restarted."""
     machine = imker.fleet["tondi"]
     machine.disk.texts[DEFAULTS_PATH] = "DOCKER_OPTS='-H unix:///var/run/docker.sock'\n"
     machine.dockerd.restart()

@@ -219,12 +219,12 @@ def test_rejects_a_changed_host_key(imker: JobRunner, tmp_path: Path) -> None:
 
 
 def test_rejects_an_unknown_host_key_with_the_ssh_keyscan_command(imker: JobRunner, tmp_path: Path) -> None:
-    known = tmp_path / "known_hosts"
-    known.touch()
+    known_hosts = tmp_path / "known_hosts"
+    known_hosts.touch()
     host: Host = imker.host("connewitz")
     with pytest.raises(Unreachable, match="host key is unknown") as refused:
-        SshShell(host, known)
-    assert f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known}" in refused.value.hint
+        SshShell(host, known_hosts)
+    assert f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known_hosts}" in refused.value.hint
 
 
 @pytest.mark.parametrize("shape", ["PEM", "RFC4716"])  # docker-machine's own, and today's

@@ -15,14 +15,14 @@ THEIRS = ("docker-machine/machines/real/config.json", "imker.toml", "known_hosts
 @pytest.mark.parametrize("name", THEIRS)
 def test_keeps_foreign_files(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text("somebody's own\n")
+    (tmp_path / name).write_text("a user's file\n")
     before = sorted(tmp_path.rglob("*"))
     argv = [sys.executable, "-m", "lab", "simulated", "up", "kaditz", "--folder", str(tmp_path)]
     ended = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert ended.returncode == 1
     what = name.partition("/")[0]
     assert ended.stderr == f"lab: {tmp_path} has {what}, which the lab did not write; choose another folder\n"
-    assert (tmp_path / name).read_text() == "somebody's own\n"
+    assert (tmp_path / name).read_text() == "a user's file\n"
     assert sorted(tmp_path.rglob("*")) == before
 
 

@@ -43,22 +43,22 @@ class Attack:
         return self.imker.fleet
 
     def node(self, name: str) -> str:
-        found = self.fleet.world.swarm.node_of(self.fleet[name])
-        assert found is not None
-        return found.id
+        node = self.fleet.world.swarm.node_of(self.fleet[name])
+        assert node is not None
+        return node.id
 
     def address(self, name: str) -> str:
         return self.fleet[name].lab_host.address
 
     def deeds(self, *kinds: str) -> list[tuple[str, str, str]]:
-        done = self.fleet.world.history.actions()[self.before :]
-        return [(deed.host, deed.kind, deed.detail) for deed in done if deed.kind in kinds]
+        actions = self.fleet.world.history.actions()[self.before :]
+        return [(deed.host, deed.kind, deed.detail) for deed in actions if deed.kind in kinds]
 
     def says_it_manages(self, name: str, node: str, cluster: str, *others: str) -> None:
         """Let a host claim to be a manager at its own address, with the hosts `others` as they are."""
         swarm = {"NodeID": node, "LocalNodeState": "active", "ControlAvailable": True, "Error": ""}
         listed = [(node, name), *((self.node(other), other) for other in others)]
-        nodes = [manager(one, host, self.address(host)) for one, host in listed]
+        nodes = [manager(node_id, host, self.address(host)) for node_id, host in listed]
         self.liars[name] = Liar({**swarm, **({"Cluster": {"ID": cluster}} if cluster else {})}, nodes, cluster)
 
 
@@ -76,44 +76,44 @@ def manager(node: str, name: str, address: str) -> dict[str, Any]:
 @pytest.fixture
 def attack(other: Callable[..., Fleet], redis: Any, monkeypatch: pytest.MonkeyPatch) -> Attack:
     """Start four hosts, of which those in `liars` give false answers. Port 2377 is open wherever a host lies."""
-    made = Attack(JobRunner(other("connewitz", "kaditz", "lausen", "tondi"), redis))
-    swarm = made.fleet.world.swarm
+    new_attack = Attack(JobRunner(other("connewitz", "kaditz", "lausen", "tondi"), redis))
+    swarm = new_attack.fleet.world.swarm
     true = {name: getattr(swarm, name) for name in ("local_info", "list_nodes", "inspect", "join", "set_labels")}
 
     def info(machine: Machine) -> dict[str, Any]:
-        liar = made.liars.get(machine.name)
+        liar = new_attack.liars.get(machine.name)
         return {**true["local_info"](machine), **(liar.says if liar else {})}
 
     def listed(machine: Machine) -> list[dict[str, Any]]:
-        liar = made.liars.get(machine.name)
+        liar = new_attack.liars.get(machine.name)
         if liar and liar.nodes is None:
             raise EngineError(503, NOT_IN_SWARM)
         return liar.nodes if liar and liar.nodes else true["list_nodes"](machine)
 
     def inspect(machine: Machine) -> dict[str, Any]:
-        liar = made.liars.get(machine.name)
+        liar = new_attack.liars.get(machine.name)
         if liar is None:
             return true["inspect"](machine)
         spec = {"Name": "default", "Labels": {}, "EncryptionConfig": {"AutoLockManagers": False}}
         return {"ID": liar.cluster, "Version": {"Index": 1}, "Spec": spec, "JoinTokens": {"Worker": ATTACKERS_TOKEN}}
 
     def join(machine: Machine, body: dict[str, Any]) -> None:
-        made.joins.append((machine.name, body))
+        new_attack.joins.append((machine.name, body))
         true["join"](machine, body)
 
     def configure(machine: Machine, index: int, labels: dict[str, str]) -> None:
-        if machine.name not in made.liars:
+        if machine.name not in new_attack.liars:
             true["set_labels"](machine, index, labels)
 
     lies = {"local_info": info, "list_nodes": listed, "inspect": inspect, "join": join, "set_labels": configure}
     for name, lie in lies.items():
         monkeypatch.setattr(swarm, name, lie)
-    probed = scripts._port_state
-    monkeypatch.setattr(scripts, "_port_state", lambda *about: "taken" if made.liars else probed(*about))
-    return made
+    port_state = scripts._port_state
+    monkeypatch.setattr(scripts, "_port_state", lambda *about: "taken" if new_attack.liars else port_state(*about))
+    return new_attack
 
 
-def refused(bodies: list[EventBody], *words: str) -> None:
+def assert_refused(bodies: list[EventBody], *words: str) -> None:
     last = bodies[-1]
     assert isinstance(last, JobFinished), last
     assert last.outcome == "refused", last
@@ -121,9 +121,9 @@ def refused(bodies: list[EventBody], *words: str) -> None:
         assert word in f"{last.summary} {last.hint}", last
 
 
-def joined(attack: Attack, name: str, role: str = "worker") -> None:
-    done = attack.imker.run_job(Migrate(name, role))[-1]  # type: ignore[arg-type]
-    assert getattr(done, "outcome", "done") == "done", done
+def join_swarm(attack: Attack, name: str, role: str = "worker") -> None:
+    last = attack.imker.run_job(Migrate(name, role))[-1]  # type: ignore[arg-type]
+    assert getattr(last, "outcome", "done") == "done", last
     attack.joins.clear()
     attack.before = len(attack.fleet.world.history.actions())
 
@@ -133,10 +133,10 @@ def joined(attack: Attack, name: str, role: str = "worker") -> None:
 
 @pytest.mark.parametrize("cluster", ["", "theirs"])
 def test_refuses_a_host_that_claims_the_node_id_of_a_manager(attack: Attack, cluster: str) -> None:
-    joined(attack, "tondi", "manager")
+    join_swarm(attack, "tondi", "manager")
     cluster = attack.fleet.world.swarm.id if cluster else ""
     attack.says_it_manages("connewitz", attack.node("tondi"), cluster)
-    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi")
+    assert_refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi")
     assert attack.joins == []
     assert attack.deeds("join", "containers", "restart", "file") == []
 
@@ -145,36 +145,38 @@ def test_refuses_a_host_that_claims_the_node_id_of_a_manager(attack: Attack, clu
     ("true", "liar"), [("tondi", "connewitz"), ("connewitz", "tondi")], ids=["answers first", "answers last"]
 )
 def test_refuses_an_impostor_next_to_the_real_manager(attack: Attack, true: str, liar: str) -> None:
-    joined(attack, true, "manager")
+    join_swarm(attack, true, "manager")
     attack.says_it_manages(liar, "node-of-the-attacker", attack.fleet.world.swarm.id, true)
-    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi", "docker swarm leave --force")
+    assert_refused(
+        attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi", "docker swarm leave --force"
+    )
     assert attack.joins == []
 
 
 def test_workers_contradict_an_impostor_while_the_manager_is_down(attack: Attack) -> None:
-    joined(attack, "tondi", "manager")
-    joined(attack, "kaditz")
+    join_swarm(attack, "tondi", "manager")
+    join_swarm(attack, "kaditz")
     node = attack.node("tondi")
     attack.fleet["tondi"].dockerd.stop()
     attack.says_it_manages("connewitz", "node-of-the-attacker", "theirs")
-    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "kaditz", "tondi")
+    assert_refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "kaditz", "tondi")
     attack.liars["connewitz"].nodes.append(manager(node, "tondi", attack.address("tondi")))  # type: ignore[union-attr]
-    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "kaditz", "tondi")
+    assert_refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "kaditz", "tondi")
     assert attack.joins == []
 
 
 @pytest.mark.parametrize("cluster", ["its own", "the true one's"])
 def test_refuses_an_impostor_while_the_known_manager_is_down(attack: Attack, cluster: str) -> None:
-    joined(attack, "tondi", "manager")
+    join_swarm(attack, "tondi", "manager")
     attack.fleet["tondi"].dockerd.stop()
     cluster = "theirs" if cluster == "its own" else attack.fleet.world.swarm.id
     attack.says_it_manages("connewitz", "node-of-the-attacker", cluster)
-    refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi")
+    assert_refused(attack.imker.run_job(Migrate("lausen", "worker")), "connewitz", "tondi")
     assert attack.joins == []
 
 
 def test_does_not_list_the_nodes_of_an_impostor(attack: Attack) -> None:
-    joined(attack, "tondi", "manager")
+    join_swarm(attack, "tondi", "manager")
     assert any(isinstance(body, NodeTable) for body in attack.imker.run_job(ListNodes()))
     attack.says_it_manages("connewitz", attack.node("tondi"), "")
     (table,) = [body for body in attack.imker.run_job(ListNodes()) if isinstance(body, NodeTable)]
@@ -188,9 +190,9 @@ def test_does_not_list_the_nodes_of_an_impostor(attack: Attack) -> None:
 @pytest.fixture
 def victim(attack: Attack) -> Attack:
     """Create a swarm with worker lausen, and let tondi, outside of it, claim the node of lausen."""
-    joined(attack, "connewitz", "manager")
-    joined(attack, "kaditz")
-    joined(attack, "lausen")
+    join_swarm(attack, "connewitz", "manager")
+    join_swarm(attack, "kaditz")
+    join_swarm(attack, "lausen")
     claim = {"NodeID": attack.node("lausen"), "LocalNodeState": "active", "NodeAddr": attack.address("lausen")}
     attack.liars["tondi"] = Liar(claim)
     return attack
@@ -198,7 +200,7 @@ def victim(attack: Attack) -> Attack:
 
 @pytest.mark.parametrize("role", ["worker", "manager"])
 def test_does_not_change_a_node_that_another_host_claims(victim: Attack, role: Any) -> None:
-    refused(victim.imker.run_job(Migrate("tondi", role)), "tondi", "lausen")
+    assert_refused(victim.imker.run_job(Migrate("tondi", role)), "tondi", "lausen")
     node = victim.fleet.world.swarm.nodes[victim.node("lausen")]
     assert (node.availability, node.labels) == ("active", {})
     assert victim.deeds("node", "promote", "join") == []
@@ -208,8 +210,8 @@ def test_does_not_change_a_node_that_another_host_claims(victim: Attack, role: A
 def test_does_not_change_a_node_claimed_after_the_join(
     attack: Attack, monkeypatch: pytest.MonkeyPatch, role: Any
 ) -> None:
-    joined(attack, "connewitz", "manager")
-    joined(attack, "lausen")
+    join_swarm(attack, "connewitz", "manager")
+    join_swarm(attack, "lausen")
     swarm = attack.fleet.world.swarm
     true = swarm.finish_join
 
@@ -236,7 +238,7 @@ def test_does_not_list_a_host_with_the_role_of_a_claimed_node(victim: Attack) ->
 
 
 def test_removes_a_rejected_node_and_keeps_the_new_node_of_its_host(attack: Attack) -> None:
-    joined(attack, "connewitz", "manager")
+    join_swarm(attack, "connewitz", "manager")
     waiting = attack.imker.run_job(Migrate("tondi", "manager"))[-1]
     assert isinstance(waiting, DecisionRequested)
     swarm, tondi = attack.fleet.world.swarm, attack.fleet["tondi"]
@@ -252,7 +254,7 @@ def test_refuses_a_copied_disk_and_names_both_hosts(victim: Attack, monkeypatch:
     """The copy has the same Engine ID and machine ID. Other hosts are not affected."""
     monkeypatch.setattr(docker_cli, "engine_info", _with_id_of("lausen", "tondi", docker_cli.engine_info))
     for name in ("tondi", "lausen"):
-        refused(victim.imker.run_job(Migrate(name, "worker")), "tondi", "lausen")
+        assert_refused(victim.imker.run_job(Migrate(name, "worker")), "tondi", "lausen")
     assert victim.imker.run_job(Migrate("kaditz", "worker"))[-1].outcome == "unchanged"
     assert victim.deeds("node", "promote", "join") == []
 
@@ -260,28 +262,28 @@ def test_refuses_a_copied_disk_and_names_both_hosts(victim: Attack, monkeypatch:
 def test_refuses_hosts_with_the_same_engine_id_before_they_join(
     attack: Attack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    joined(attack, "connewitz", "manager")
+    join_swarm(attack, "connewitz", "manager")
     monkeypatch.setattr(docker_cli, "engine_info", _with_id_of("lausen", "tondi", docker_cli.engine_info))
-    refused(attack.imker.run_job(Migrate("tondi", "worker")), "tondi", "lausen", "Engine ID")
-    refused(attack.imker.run_job(MigrateAll(())), "tondi", "lausen")
+    assert_refused(attack.imker.run_job(Migrate("tondi", "worker")), "tondi", "lausen", "Engine ID")
+    assert_refused(attack.imker.run_job(MigrateAll(())), "tondi", "lausen")
     assert attack.joins == []
 
 
 def test_fleet_plan_refuses_hosts_with_the_same_machine_id(attack: Attack) -> None:
     attack.fleet["tondi"].machine_id = attack.fleet["lausen"].machine_id
-    told = attack.imker.run_job(MigrateAll(()))
-    refused(told)
-    (planned,) = [body for body in told if isinstance(body, FleetPlanned)]
-    (found,) = [finding for finding in planned.findings if finding.level == "block"]
-    assert found.check == "machine ID"
-    assert found.text == "lausen, tondi have the same machine ID: they are copies of one disk"
+    bodies = attack.imker.run_job(MigrateAll(()))
+    assert_refused(bodies)
+    (plan,) = [body for body in bodies if isinstance(body, FleetPlanned)]
+    (finding,) = [finding for finding in plan.findings if finding.level == "block"]
+    assert finding.check == "machine ID"
+    assert finding.text == "lausen, tondi have the same machine ID: they are copies of one disk"
 
 
 About = Callable[[Machine], dict[str, Any]]
 
 
-def _with_id_of(one: str, other: str, about: About) -> About:
-    return lambda machine: {**about(machine), **({"ID": one} if machine.name == other else {})}
+def _with_id_of(source: str, copy: str, about: About) -> About:
+    return lambda machine: {**about(machine), **({"ID": source} if machine.name == copy else {})}
 
 
 # --- a host whose swarm traffic uses another interface ----------------------------------------------------------------
@@ -291,7 +293,7 @@ def _with_id_of(one: str, other: str, about: About) -> About:
 def two_interfaces(attack: Attack) -> Attack:
     """Join connewitz and lausen manually, over an interface that is missing in the inventory."""
     for name in ("connewitz", "lausen"):
-        joined(attack, name, "manager" if name == "connewitz" else "worker")
+        join_swarm(attack, name, "manager" if name == "connewitz" else "worker")
     for name in ("connewitz", "lausen"):
         swarm_node = attack.fleet.world.swarm.node_of(attack.fleet[name])
         assert swarm_node is not None
@@ -312,7 +314,7 @@ def named(attack: Attack, name: str) -> None:
 def test_refuses_a_node_on_another_interface_with_the_line_to_add(two_interfaces: Attack) -> None:
     for name in ("connewitz", "lausen"):
         line = f'[hosts.{name}] swarm_address = "{second(two_interfaces, name)}"'
-        refused(two_interfaces.imker.run_job(Migrate("lausen", "worker")), line)
+        assert_refused(two_interfaces.imker.run_job(Migrate("lausen", "worker")), line)
         named(two_interfaces, name)
     assert two_interfaces.imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "unchanged"
 

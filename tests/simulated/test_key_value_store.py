@@ -84,7 +84,7 @@ def test_last_member_offers_to_stop_and_then_to_remove_the_store(
     assert "When the store is stopped, you can close these ports on lausen: TCP 8500 and" in details(events)
     assert "TCP 2377" in details(events)
     containers = imker.fleet["lausen"].containers
-    assert containers[STORE].running, "not before somebody says so"
+    assert containers[STORE].running, "it is stopped only after an approval"
     stopped = imker.run_job(RetireStore("lausen"), yes(question))[-1]
     assert isinstance(stopped, DecisionRequested)
     assert (stopped.question, stopped.host) == ("remove_store", "lausen")

@@ -180,7 +180,7 @@ def test_backs_up_edits_made_between_two_jobs(
     machine = imker.fleet["kaditz"]
     was = _old(machine)
     _cut(imker, kind, 0, complete_run.index(after) + 1)
-    edited_text = machine.disk.texts[daemon_option_files.DEFAULTS_PATH] + "# somebody's own words\n"
+    edited_text = machine.disk.texts[daemon_option_files.DEFAULTS_PATH] + "# a comment by an operator\n"
     machine.disk.write(daemon_option_files.DEFAULTS_PATH, edited_text)
     monkeypatch.setattr(files, "backup_suffix", lambda: LATER)
     _breaks("RestartEngine", machine.dockerd, monkeypatch)

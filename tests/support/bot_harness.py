@@ -35,9 +35,9 @@ IDS = {
     "alice": "U01ALICE", "bob": "U02BOB", "carol": "U03CAROL", "erin": "U05ERIN", "frank": "U06FRANK",
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
-    "nobody": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
+    "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
 }  # fmt: skip
-USER_PROFILES: dict[str, dict[str, Any]] = {  # what users.info says besides the ID and the team
+USER_PROFILES: dict[str, dict[str, Any]] = {  # more fields of users.info than the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
     "U13FLOW": {"is_workflow_bot": True}, "U14OTHER": {"team_id": "T02OTHER", "is_stranger": True},
     "U15SISTER": {"team_id": "T03SISTER"},
@@ -104,7 +104,7 @@ class BotHarness:
     def clicks(self, who: str, value: str, verdict: Choice, channel: str = OPS, message: str = TS) -> None:
         self.delivery_count += 1
         delivery_id = f"delivery-{self.delivery_count}"
-        at = self.timestamp.unix + self.delivery_count / 1000  # nobody presses twice at once
+        at = self.timestamp.unix + self.delivery_count / 1000  # no two clicks have the same time
         clicked = Delivery("click", delivery_id, IDS[who], channel, value, "", at, verdict, message)
         self.handler.handle_action(clicked, verdict, self._reply(who, channel, delivery_id, value))
 

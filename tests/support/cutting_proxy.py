@@ -47,8 +47,8 @@ class Cutter:
                     cut = cut or (side is client and self._matches(data))
                     (redis if side is client else client).sendall(data)
 
-    def _matches(self, asked: bytes) -> bool:
-        if not self._word or self._word not in asked.lower():
+    def _matches(self, data: bytes) -> bool:
+        if not self._word or self._word not in data.lower():
             return False
         self._word = b""
         self.cuts += 1

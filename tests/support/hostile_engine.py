@@ -28,7 +28,7 @@ class Fleet:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.asked: list[str] = []  # "NAME METHOD PATH" of each request that a server has read
+        self.requests: list[str] = []  # "NAME METHOD PATH" of each request that a server has read
         self.bodies: list[bytes] = []  # of those requests that had one
         self._servers: list[socket.socket] = []
         for name, text in _certificates().items():
@@ -79,7 +79,7 @@ class Fleet:
         if body:
             self.bodies.append(body)
         method, path, _ = read.split(b"\r\n", 1)[0].decode().split(" ")
-        self.asked.append(f"{name} {method} {path}")
+        self.requests.append(f"{name} {method} {path}")
         return f"{method} {path}"
 
 
@@ -87,8 +87,8 @@ class Fleet:
 def _certificates() -> dict[str, str]:
     ca = create_authority("test")
     client, server = issue_certificate(ca, "client"), issue_certificate(ca, "server", "127.0.0.1")
-    own = {"ca.pem": ca.pem, "cert.pem": client.pem, "key.pem": client.key_pem}
-    return {**own, "server-cert.pem": server.pem, "server-key.pem": server.key_pem}
+    client_files = {"ca.pem": ca.pem, "cert.pem": client.pem, "key.pem": client.key_pem}
+    return {**client_files, "server-cert.pem": server.pem, "server-key.pem": server.key_pem}
 
 
 @contextmanager

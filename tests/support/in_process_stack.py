@@ -70,7 +70,7 @@ class InProcessStack:
     redis: Redis
     fleet: Fleet
     patch: pytest.MonkeyPatch
-    clock_offset: float = 0.0  # seconds that have passed besides
+    clock_offset: float = 0.0  # seconds that the test has moved the clock forward
     private_replies: dict[str, list[str]] = field(default_factory=dict)  # by delivery: what was answered to it alone
     acked_deliveries: dict[str, Delivery] = field(default_factory=dict)
     commands_until_cut: int | None = None  # commands until an SSH connection is lost
@@ -116,7 +116,7 @@ class InProcessStack:
             job.set_status(JobStatus.FAILED)
         self.orphaned_locks, self.lost_jobs = {}, []
 
-    # --- the processes: two bots and two reconcilers, of which each may be made anew ---
+    # --- the processes: two bots and two reconcilers; each can be restarted ---
 
     @property
     def runs(self) -> RunStore:

@@ -20,7 +20,7 @@ def packed(call: object) -> bytes:
     return zlib.compress(json.dumps(call).encode())
 
 
-def whole(queue: str) -> Fields:
+def complete_job(queue: str) -> Fields:
     """Return the fields of a valid job."""
     return {
         "data": packed(CALL), "origin": queue, "status": "queued", "timeout": 7200, "result_ttl": 86400,
@@ -31,7 +31,7 @@ def whole(queue: str) -> Fields:
 
 BOMB = zlib.compress(b"[" + b"0," * 40_000_000, 9)  # 80 MB from 78 KB
 DEEP = b"[" * 100_000
-HASHES: dict[str, Fields] = {  # what differs from a whole job; None is left out
+HASHES: dict[str, Fields] = {  # what differs from a valid job; None: the field is missing
     "data that is none": {"data": "x"},
     "empty data": {"data": ""},
     "data of another kind": {"data": packed({"func": "x"})},
@@ -72,7 +72,7 @@ Write = Callable[[Redis, str, str], bytes]
 
 def _hash(fields: Fields, without: str = "") -> Write:
     def write(redis: Redis, name: str, queue: str) -> bytes:
-        mapping = {key: value for key, value in {**whole(queue), **fields}.items() if key != without}
+        mapping = {key: value for key, value in {**complete_job(queue), **fields}.items() if key != without}
         redis.hset(f"rq:job:{name}", mapping=mapping)  # type: ignore[arg-type]
         return name.encode()
 
@@ -87,7 +87,7 @@ def _nothing(_: Redis, name: str, __: str) -> bytes:
     return name.encode()
 
 
-BY_ANY: dict[str, Write] = {  # whoever may enqueue
+BY_ANY: dict[str, Write] = {  # possible for each user that may enqueue
     **{kind: _hash(fields) for kind, fields in HASHES.items()},
     **{f"without {field}": _hash({}, field) for field in MISSING},
     **{f"the ID {evil[:12]!r}": _id(evil) for evil in IDS},

@@ -26,7 +26,7 @@ class Scenario(RuleBasedStateMachine):
         super().__init__()
         self.patch = pytest.MonkeyPatch()
         self.stack = InProcessStack(redis, fleet, self.patch)
-        self.approved_at: dict[str, float] = {}  # node -> when somebody other than who asked said yes first
+        self.approved_at: dict[str, float] = {}  # node -> when a user other than the requester first approved
         self.seen_buttons: list[Button] = []  # all that ever could be pressed
 
     def recent_runs(self) -> list[str]:

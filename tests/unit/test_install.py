@@ -34,8 +34,8 @@ def test_rejects_a_swapped_wheel(tmp_path: Path) -> None:
     (tmp_path / "h11.txt").write_text(f"h11=={PINS['h11']}\n")
     words = ["download", "--no-deps", "--no-index", "--find-links", str(tmp_path), "-r", str(tmp_path / "h11.txt")]
     argv = [sys.executable, "-m", "pip", *words, "-d", str(tmp_path / "taken")]
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path)
-    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in done.stderr
+    completed = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path)
+    assert "THESE PACKAGES DO NOT MATCH THE HASHES" in completed.stderr
     assert not list((tmp_path / "taken").glob("*"))
 
 
@@ -67,12 +67,12 @@ def test_pins_every_requirement(python: str, machine: str) -> None:
 
 def needed(name: str, extras: frozenset[str], about: dict[str, str]) -> set[str]:
     """Return the names of the package and of all that it requires."""
-    found: set[tuple[str, frozenset[str]]] = set()
+    closure: set[tuple[str, frozenset[str]]] = set()
     rest = {(name, extras)}
     while rest:
-        found |= rest
-        rest = {one for package in rest for one in required(*package, about)} - found
-    return {package for package, _ in found}
+        closure |= rest
+        rest = {dependency for package in rest for dependency in required(*package, about)} - closure
+    return {package for package, _ in closure}
 
 
 def required(name: str, extras: frozenset[str], about: dict[str, str]) -> set[tuple[str, frozenset[str]]]:

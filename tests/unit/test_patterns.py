@@ -117,7 +117,7 @@ def calls(module: ModuleType) -> Iterator[ast.Call]:
             yield call
 
 
-def written_in(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any], str]]:
+def patterns_in(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any], str]]:
     """Yield each use of a pattern: its place, the pattern, and the method. Fail for an unknown function of `re`."""
     names = {**vars(module), **BUILT.get(module.__name__, {})}
     for call in calls(module):
@@ -135,15 +135,15 @@ def written_in(module: ModuleType) -> Iterator[tuple[str, re.Pattern[Any], str]]
 
 def patterns() -> dict[str, tuple[re.Pattern[Any], str]]:
     """Return all patterns by place. A pattern without a use by name, such as in a table, is tested with finditer."""
-    found = {where: (pattern, method) for module in modules() for where, pattern, method in written_in(module)}
-    used = {pattern for pattern, _ in found.values()}
+    by_place = {where: (pattern, method) for module in modules() for where, pattern, method in patterns_in(module)}
+    used = {pattern for pattern, _ in by_place.values()}
     for module in modules():
         for name, value in vars(module).items():
             for number, pattern in enumerate(held_by(value)):
                 if pattern not in used:
                     used.add(pattern)
-                    found[f"{module.__name__}.{name}.{number}"] = (pattern, "finditer")
-    return found
+                    by_place[f"{module.__name__}.{name}.{number}"] = (pattern, "finditer")
+    return by_place
 
 
 PATTERNS = patterns()
@@ -191,11 +191,11 @@ def test_finds_every_pattern() -> None:
 def test_pattern_takes_linear_time(name: str) -> None:
     pattern, method = PATTERNS[name]
     slow = []
-    for text, made in TEXTS.items():
+    for text, build in TEXTS.items():
         for size, seconds in ((SHORT, SOON), *([(LONG, LATE)] if text in WHOLE else [])):
             try:
                 with processor_time(seconds):
-                    applied(pattern, method, made(size))
+                    applied(pattern, method, build(size))
             except TimeoutError:
                 slow.append(f"{size} of {text}")
     assert slow == [], f"{pattern.pattern!r} is slow with these"

@@ -22,9 +22,9 @@ BRIDGE_CALLS = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
 
 
 def run(*argv: str, check: bool = True) -> str:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0 or not check, done.stderr
-    return done.stdout + done.stderr
+    completed = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert completed.returncode == 0 or not check, completed.stderr
+    return completed.stdout + completed.stderr
 
 
 def on(namespace: str, *argv: str, check: bool = True) -> str:

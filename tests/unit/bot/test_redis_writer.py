@@ -100,9 +100,9 @@ def test_forged_fields_suppress_neither_checkpoint_nor_alert(world: World, mark:
 
 def test_fields_copied_from_another_run_suppress_nothing(world: World) -> None:
     run = self_approved(world)
-    kept = world.redis.hget(f"bot:run:{run}:posted", "ts")
-    for what in ("head 1", "alarm 1"):
-        world.redis.hset(f"bot:run:{run}:posted", what, kept)  # type: ignore[arg-type]
+    timestamp = world.redis.hget(f"bot:run:{run}:posted", "ts")
+    for field in ("head 1", "alarm 1"):
+        world.redis.hset(f"bot:run:{run}:posted", field, timestamp)  # type: ignore[arg-type]
     accepts(world, run)
     world.look(MINUTE)
     assert len(broadcasts(world)) == 2
@@ -155,17 +155,17 @@ def test_a_forged_channel_does_not_redirect_the_thread(world: World) -> None:
     ]
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["to this reconciler", "only in Redis"])
-def test_a_forged_timestamp_neither_suppresses_nor_repeats_a_message(world: World, known: bool) -> None:
-    """`known`: whether the reconciler has seen where the message is."""
+@pytest.mark.parametrize("is_known", [True, False], ids=["to this reconciler", "only in Redis"])
+def test_a_forged_timestamp_neither_suppresses_nor_repeats_a_message(world: World, is_known: bool) -> None:
+    """`is_known`: whether the reconciler has seen where the message is."""
     (run,) = world.start_runs(1)
     world.look()
     world.redis.hset(f"bot:run:{run}:posted", "ts", "1.000001")
-    after = world if known else World(world.workspace, world.redis)
-    after.now = world.now
+    reconciler = world if is_known else World(world.workspace, world.redis)
+    reconciler.now = world.now
     world.tell(run, ThreadDetail("apt on kaditz", "Get:1 docker.io"))
-    after.look(MINUTE)
-    assert len(after.posts(run)) == 1
+    reconciler.look(MINUTE)
+    assert len(reconciler.posts(run)) == 1
     assert [
         message.thread_ts for message in world.workspace.visible_messages(ALICE, OPS) if "apt on kaditz" in message.text
     ]

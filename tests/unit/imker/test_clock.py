@@ -11,8 +11,8 @@ ASKED = Timestamp(1_000_000.0, "boot-a", 500.0)
     ("later", "seconds"),
     [
         (Timestamp(1_000_060.0, "boot-a", 560.0), 60),
-        (Timestamp(1_003_660.0, "boot-a", 560.0), 60),  # somebody set the clock an hour on
-        (Timestamp(996_460.0, "boot-a", 560.0), 60),  # or back
+        (Timestamp(1_003_660.0, "boot-a", 560.0), 60),  # the clock was set an hour forward
+        (Timestamp(996_460.0, "boot-a", 560.0), 60),  # or an hour back
         (Timestamp(1_000_060.0, "boot-b", 3.0), 60),  # another machine, or after a reboot: the wall clocks
     ],
 )

@@ -75,7 +75,7 @@ def test_server_stops_with_its_last_user_even_after_a_kill(redis_folder: Path) -
     first.kill()
     first.communicate()
     time.sleep(0.5)
-    assert alive(server), "somebody still uses it"
+    assert alive(server), "another process still uses it"
     second.kill()
     second.communicate()
     assert gone(server)

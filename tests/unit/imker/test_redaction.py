@@ -6,7 +6,7 @@ import pytest
 
 from imker.redaction import redact
 
-MASKED = {  # EASY: a plain one; HARD: what a password may hold besides
+MASKED = {  # EASY: a plain password; HARD: one with special characters
     "http_proxy=http://imker:HARD@proxy:3128/": "http_proxy=http://…@proxy:3128/",
     "http_proxy=imker:HARD@proxy:3128": "http_proxy=…@proxy:3128",
     'Environment="HTTPS_PROXY=imker:HARD@proxy" "NO_PROXY=x"': 'Environment="HTTPS_PROXY=…@proxy" "NO_PROXY=x"',

@@ -56,12 +56,12 @@ def test_explains_a_damaged_file_with_a_repair_command_that_works(
     monkeypatch.setattr(redis_connection, "STARTUP_TIMEOUT", 3)
     with pytest.raises(redis_connection.RedisUnavailable) as raised:
         redis_connection.connect(None, retries=0)
-    said = str(raised.value)
+    text = str(raised.value)
     file = damaged / "appendonlydir/appendonly.aof.1.incr.aof"
-    assert f"{file} is damaged" in said
-    assert "Bad file format reading the append only file" in said, "the server's own last line"
-    command = re.search(r"^    (\(.*--fix.*\))$", said, re.MULTILINE)
-    assert command, said
+    assert f"{file} is damaged" in text
+    assert "Bad file format reading the append only file" in text, "the server's own last line"
+    command = re.search(r"^    (\(.*--fix.*\))$", text, re.MULTILINE)
+    assert command, text
     subprocess.run(["bash", "-c", command[1]], input=b"y\n", check=True, capture_output=True)
     with Redis(unix_socket_path=str(damaged / "redis.sock")) as redis:
         number = keeper_pid(redis)
@@ -73,10 +73,10 @@ def test_restarts_a_failing_server_with_growing_pauses(damaged: Path) -> None:
     time.sleep(10)
     assert 3 <= starts(damaged) <= 7, "after 0, 0.2, 0.6, 1.4, 3, 6.2 seconds"
     file = damaged / "appendonlydir/appendonly.aof.1.incr.aof"
-    before, begun = starts(damaged), time.monotonic()
+    before, start = starts(damaged), time.monotonic()
     os.utime(file)
     while starts(damaged) == before:
-        assert time.monotonic() - begun < 3, "a file that was changed is tried at once"
+        assert time.monotonic() - start < 3, "a file that was changed is tried at once"
         time.sleep(0.05)
 
 
@@ -85,17 +85,17 @@ def test_backoff_grows_to_a_limit_and_resets_on_a_response() -> None:
     pauses = RestartBackoff(lambda: now)
     waited = []
     for _ in range(12):
-        begun = now
+        start = now
         while not pauses.may_start(0):
             now += 0.01
-        waited.append(now - begun)
+        waited.append(now - start)
     assert waited[:5] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2], abs=0.02)
     assert waited[-1] == pytest.approx(MAX_PAUSE, abs=0.02)
     pauses.reset()
-    begun = now
+    start = now
     while not pauses.may_start(0):
         now += 0.01
-    assert now - begun == pytest.approx(MIN_PAUSE, abs=0.02)
+    assert now - start == pytest.approx(MIN_PAUSE, abs=0.02)
 
 
 LOG = """1:M 27 Nov 2026 17:10:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0OoO0Oo
@@ -105,7 +105,7 @@ LOG = """1:M 27 Nov 2026 17:10:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0
 
 
 @pytest.mark.parametrize(
-    ("more", "says", "command"),
+    ("more", "excerpt", "has_command"),
     [
         ("2:M 27 Nov # Bad file format reading the append only file a.incr.aof: make a backup\n", "a.incr.aof", True),
         ("2:M 27 Nov # Unexpected end of file reading the append only file a.aof. You can: 1) Make\n", "a.aof", True),
@@ -115,11 +115,11 @@ LOG = """1:M 27 Nov 2026 17:10:00.000 * oO0OoO0OoO0Oo Valkey is starting oO0OoO0
         ("\x1b]0;owned\x07# an escape\n", "# an escape", False),
     ],
 )
-def test_explains_only_the_last_start(tmp_path: Path, more: str, says: str, command: bool) -> None:
+def test_explains_only_the_last_start(tmp_path: Path, more: str, excerpt: str, has_command: bool) -> None:
     (tmp_path / "log").write_text(LOG + more)
-    said = redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server"))
-    assert (says in said, "--fix" in said, "old.aof" in said) == (True, command, False)
-    assert "\x1b" not in said
+    text = redis_damage.explain_damage(tmp_path, Path("/opt/valkey-server"))
+    assert (excerpt in text, "--fix" in text, "old.aof" in text) == (True, has_command, False)
+    assert "\x1b" not in text
 
 
 def test_names_the_log_if_there_is_none(tmp_path: Path) -> None:

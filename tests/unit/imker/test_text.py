@@ -19,9 +19,9 @@ OWNED += "\u202epass\u2028fail \ud800\x9b2J\u061c"
 BAD = set("\x00\x07\x08\x1b\r\x9b\u202e\u2028\u061c\ud800")
 
 
-@pytest.mark.parametrize("made", [strip_control, one_line, lambda text: truncate(strip_control(text), 50)])
-def test_removes_all_control_characters(made: Any) -> None:
-    assert not BAD & set(made(OWNED))
+@pytest.mark.parametrize("clean", [strip_control, one_line, lambda text: truncate(strip_control(text), 50)])
+def test_removes_all_control_characters(clean: Any) -> None:
+    assert not BAD & set(clean(OWNED))
 
 
 def test_one_line_is_short_and_has_no_breaks() -> None:
@@ -51,8 +51,8 @@ def test_log_line_has_no_breaks_or_control_characters() -> None:
     line = _RedactingFormatter("%(levelname)s %(name)s %(message)s").format(record)
     assert not BAD & set(line)
     assert [part[:4] for part in line.splitlines()[1:]] == ["    "] * len(line.splitlines()[1:])
-    told = _redact_event(None, "", {"event": "job failed", "summary": OWNED})  # type: ignore[arg-type]
-    assert not BAD & set(told["summary"])
+    event = _redact_event(None, "", {"event": "job failed", "summary": OWNED})  # type: ignore[arg-type]
+    assert not BAD & set(event["summary"])
 
 
 @pytest.mark.parametrize("piece", ["://::::", "a", "password=", "://" * 85 + '"@', "SWMTKN-"])

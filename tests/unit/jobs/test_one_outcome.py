@@ -63,7 +63,7 @@ def ends(redis: Redis) -> list[EventBody]:
 def test_keeps_the_outcome_if_releasing_the_lock_fails(
     redis: Redis, failing: Failing, monkeypatch: pytest.MonkeyPatch, outcome: JobFinished | DecisionRequested
 ) -> None:
-    """It was once replaced by "failed: Redis is not responding", so that nobody could decide the question."""
+    """It was once replaced by "failed: Redis is not responding", so the question could not be answered."""
     writer = journal(redis)
 
     def handle(*_: object) -> None:

@@ -187,9 +187,9 @@ def test_an_incomplete_request_gets_status_408() -> None:
 
 
 def test_a_connection_takes_only_one_request() -> None:
-    whole = f"GET {http.PATH} HTTP/1.1\r\nHost: imker\r\n\r\n".encode()
+    request = f"GET {http.PATH} HTTP/1.1\r\nHost: imker\r\n\r\n".encode()
     with Served(slowest=1.5) as served:
-        answer = until_closed(served.half_sent(whole + HALF["half a head"]))
+        answer = until_closed(served.half_sent(request + HALF["half a head"]))
         assert answer.startswith(b"HTTP/1.1 405 ")
         assert answer.count(b"HTTP/1.1 ") == 1
 

@@ -75,11 +75,11 @@ def test_skips_a_newer_run_and_shows_the_others(world: World, place: str, change
     bot = DeliveryReceiver(
         world.handler, Inbox(world.redis, KEY, lambda: world.timestamp.unix), world.channel, RateLimiter(1000)
     )  # type: ignore[arg-type]
-    for number, typed in enumerate(("status", "pause", f"status {run}", f"pause {run}", f"status {other}"), 1):
+    for number, command in enumerate(("status", "pause", f"status {run}", f"pause {run}", f"status {other}"), 1):
         bot.receive(
-            Delivery("command", f"t.{number}", IDS["alice"], OPS, typed, "", world.timestamp.unix), lambda: None
+            Delivery("command", f"t.{number}", IDS["alice"], OPS, command, "", world.timestamp.unix), lambda: None
         )  # type: ignore[arg-type]
-        assert len(world.channel.private) == number, typed
+        assert len(world.channel.private) == number, command
     assert "another version of Imker" in world.channel.private[2]
     assert "Migrate kaditz" in world.channel.private[-1]
 
@@ -90,9 +90,9 @@ def test_skips_a_newer_hold_and_uses_the_one_before_it(world: World) -> None:
     text = json.dumps({"action": "postpone", "user": IDS["alice"], "requested_at": at + 10.0})
     place = f"{version.hold_key(run)} {at + 10.0!r}"
     world.redis.zadd(version.hold_key(run), {signing.sign_for(KEY, place, text): at + 10.0})
-    held = world.runs.current_hold(run)
-    assert held
-    assert held.action == "pause"
+    hold = world.runs.current_hold(run)
+    assert hold
+    assert hold.action == "pause"
     world.look()
     assert list(world.enqueued_requests()) == [f"{run}-1"]
 

@@ -125,7 +125,7 @@ def test_drops_runs_older_than_the_retention_from_the_recent_runs(bench: BotHarn
     bench.types("alice", "migrate kaditz")
     bench.advance_clock(RETENTION + 1)
     bench.types("alice", "migrate tondi")
-    (left,) = bench.redis.zrange(RECENT_RUNS_KEY, 0, -1)
-    record = bench.runs.record(left.decode())
+    (run,) = bench.redis.zrange(RECENT_RUNS_KEY, 0, -1)
+    record = bench.runs.record(run.decode())
     assert record
     assert record.command_text == "migrate tondi"

@@ -143,22 +143,22 @@ def test_reports_a_hanging_command_instead_of_overlapping_it(
 
 def test_reconnects_before_a_step(fence: Path) -> None:
     class Cut(LocalShell):
-        lost, made = 1, 0
+        needed_reconnects, reconnects = 1, 0
 
         def run(self, command: Command) -> Output:
-            if self.made < self.lost:
+            if self.reconnects < self.needed_reconnects:
                 raise Unreachable("lost kaditz", host="kaditz")
             return super().run(command)
 
         def reconnect(self) -> None:
-            self.made += 1
+            self.reconnects += 1
 
     FencedShell(Cut(), OLD).claim_host()
     assert fence.read_text().startswith("7 oldrun")
-    gone = Cut()
-    gone.lost = 2
+    shell = Cut()
+    shell.needed_reconnects = 2
     with pytest.raises(Unreachable):
-        FencedShell(gone, OLD).claim_host()
+        FencedShell(shell, OLD).claim_host()
 
 
 def test_does_not_fence_commands_without_sudo(fence: Path) -> None:

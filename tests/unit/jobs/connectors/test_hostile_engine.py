@@ -111,7 +111,7 @@ def test_follows_no_redirect_to_another_host(fleet: Fleet, status: int, call: st
     with pytest.raises(EngineRefused, match=rf"a redirect \({status}\) to https://127\.0\.0\.1") as refused:
         _joined(host)
     assert "tondi" in refused.value.summary
-    assert [line for line in fleet.asked if line.startswith("lausen")] == []
+    assert [line for line in fleet.requests if line.startswith("lausen")] == []
 
 
 def _joined(host: Host) -> None:
@@ -119,10 +119,10 @@ def _joined(host: Host) -> None:
 
 
 def test_follows_no_redirect_to_plain_http(fleet: Fleet) -> None:
-    seen: list[str] = []
-    plain = fleet.engine("inside", lambda spoken, _: seen.append("asked"), secured=False)
+    requests: list[str] = []
+    plain = fleet.engine("inside", lambda spoken, _: requests.append("request"), secured=False)
     to = f"http://127.0.0.1:{plain.engine_port}/latest/meta-data/"
     host = fleet.engine("tondi", honest("tondi", but={"/version": hostile_engine.redirects(302, to)}))
     with pytest.raises(EngineRefused, match="a redirect"):
         Engine(host, timeout=5)
-    assert seen == []
+    assert requests == []

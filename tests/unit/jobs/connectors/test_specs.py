@@ -53,7 +53,7 @@ def test_copies_a_real_spec_completely() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shown", "built"),
+    ("spec", "built"),
     [
         (None, {}),
         ([1], {}),
@@ -65,12 +65,12 @@ def test_copies_a_real_spec_completely() -> None:
         ({"EncryptionConfig": {"AutoLockManagers": 1}}, {"EncryptionConfig": {}}),
     ],
 )
-def test_drops_unknown_keys_and_other_types(shown: Any, built: Any) -> None:
-    assert specs.swarm_spec(shown) == built
+def test_drops_unknown_keys_and_other_types(spec: Any, built: Any) -> None:
+    assert specs.swarm_spec(spec) == built
 
 
 @pytest.mark.parametrize(
-    ("shown", "where"),
+    ("spec", "where"),
     [
         ({"Name": "n" * 5000}, "the swarm.Name has 5000 characters"),
         ({"Labels": {str(number): "x" for number in range(1001)}}, "the swarm.Labels has 1001 entries"),
@@ -81,29 +81,29 @@ def test_drops_unknown_keys_and_other_types(shown: Any, built: Any) -> None:
         ({"CAConfig": {"ExternalCAs": [{"Protocol": "\x1b]0;x"}]}}, "the swarm.CAConfig.ExternalCAs.0.Protocol is 0;x"),
     ],
 )
-def test_refuses_values_out_of_range(shown: Any, where: str) -> None:
+def test_refuses_values_out_of_range(spec: Any, where: str) -> None:
     with pytest.raises(EngineRefused, match=rf"^{re.escape(where)}"):
-        specs.swarm_spec(shown)
+        specs.swarm_spec(spec)
     with pytest.raises(EngineRefused, match=r"the node\.Role is owner"):
         specs.node_spec({"Role": "owner"})
 
 
-def manager(fleet: hostile_engine.Fleet, path: str, shown: Any) -> Engine:
-    done = {f"{path}/update": says(b"")}
-    return Engine(fleet.engine("tondi", honest("tondi", manager=True, but={path: says(shown), **done})))
+def manager(fleet: hostile_engine.Fleet, path: str, document: Any) -> Engine:
+    updates = {f"{path}/update": says(b"")}
+    return Engine(fleet.engine("tondi", honest("tondi", manager=True, but={path: says(document), **updates})))
 
 
 def test_never_writes_back_a_managers_own_body(fleet: hostile_engine.Fleet) -> None:
     evil = {"Image": "alpine", "HostConfig": {"Privileged": True, "Binds": ["/:/host"]}}
-    shown = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, **evil}}).encode()
-    manager(fleet, "/swarm", shown).claim_token(MARK)
-    wanted = {**REAL, "Labels": {"team": "ops", FENCE_LABEL: " ".join(MARK.as_words)}}
-    assert [json.loads(body) for body in fleet.bodies] == [wanted]
+    document = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, **evil}}).encode()
+    manager(fleet, "/swarm", document).claim_token(MARK)
+    expected = {**REAL, "Labels": {"team": "ops", FENCE_LABEL: " ".join(MARK.as_words)}}
+    assert [json.loads(body) for body in fleet.bodies] == [expected]
 
 
 def test_builds_the_spec_of_a_node_from_known_keys(fleet: hostile_engine.Fleet) -> None:
-    shown = json.dumps({"Version": {"Index": 7}, "Spec": {**NODE, "Cmd": ["chroot", "/host"]}}).encode()
-    engine = manager(fleet, "/nodes/abc", shown)
+    document = json.dumps({"Version": {"Index": 7}, "Spec": {**NODE, "Cmd": ["chroot", "/host"]}}).encode()
+    engine = manager(fleet, "/nodes/abc", document)
     engine.change_node("abc", lambda spec: {**spec, "Role": "manager"})
     assert [json.loads(body) for body in fleet.bodies] == [{**NODE, "Role": "manager"}]
     engine.change_node("abc", lambda spec: spec)
@@ -112,37 +112,37 @@ def test_builds_the_spec_of_a_node_from_known_keys(fleet: hostile_engine.Fleet) 
 
 @pytest.mark.parametrize("index", [-1, 2**64, "7&x=1", None, 7.5, True])
 def test_never_puts_an_invalid_version_index_into_a_query(fleet: hostile_engine.Fleet, index: Any) -> None:
-    shown = json.dumps({"Version": {"Index": index}, "Spec": NODE}).encode()
+    document = json.dumps({"Version": {"Index": index}, "Spec": NODE}).encode()
     with pytest.raises(EngineRefused):
-        manager(fleet, "/nodes/abc", shown).change_node("abc", lambda spec: {**spec, "Role": "manager"})
+        manager(fleet, "/nodes/abc", document).change_node("abc", lambda spec: {**spec, "Role": "manager"})
     assert fleet.bodies == []
 
 
 @pytest.mark.parametrize("node", ["../containers/web", "../volumes/data", "x?force=1", "a/b", ".", "", "x" * 65])
 def test_refuses_a_node_id_that_is_a_path(fleet: hostile_engine.Fleet, node: str) -> None:
     engine = Engine(fleet.engine("tondi", honest("tondi", manager=True)))
-    before = list(fleet.asked)
-    for ask in (engine.remove_node, engine.tasks, lambda one: engine.change_node(one, lambda spec: spec)):
+    before = list(fleet.requests)
+    for call in (engine.remove_node, engine.tasks, lambda node_id: engine.change_node(node_id, lambda spec: spec)):
         with pytest.raises(EngineRefused, match="invalid node ID: "):
-            ask(node)
-    assert fleet.asked == before
+            call(node)
+    assert fleet.requests == before
 
 
 @pytest.mark.parametrize("token", ["x", "SWMTKN-1-a\nb", "SWMTKN-" + "1" * 5000, 7])
 def test_never_passes_on_an_invalid_join_token(fleet: hostile_engine.Fleet, token: Any) -> None:
-    shown = json.dumps({"JoinTokens": {"Worker": token}}).encode()
+    document = json.dumps({"JoinTokens": {"Worker": token}}).encode()
     with pytest.raises(EngineRefused, match="tondi returned no valid join token"):
-        manager(fleet, "/swarm", shown).worker_token()
+        manager(fleet, "/swarm", document).worker_token()
 
 
 def test_removes_only_an_invalid_fencing_token_from_the_swarm(fleet: hostile_engine.Fleet) -> None:
     labels = {"team": "ops", FENCE_LABEL: "99999999999999999999 x 1.0"}
-    shown = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, "Labels": labels}}).encode()
-    (taken,) = manager(fleet, "/swarm", shown).repair_claim()
-    assert taken == f"label {FENCE_LABEL} of the swarm: 99999999999999999999 x 1.0"
+    document = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, "Labels": labels}}).encode()
+    (removed,) = manager(fleet, "/swarm", document).repair_claim()
+    assert removed == f"label {FENCE_LABEL} of the swarm: 99999999999999999999 x 1.0"
     assert [json.loads(body) for body in fleet.bodies] == [REAL]
-    whole = json.dumps(
+    valid = json.dumps(
         {"Version": {"Index": 7}, "Spec": {**REAL, "Labels": {FENCE_LABEL: " ".join(MARK.as_words)}}}
     ).encode()
-    assert manager(fleet, "/swarm", whole).repair_claim() == ()
+    assert manager(fleet, "/swarm", valid).repair_claim() == ()
     assert len(fleet.bodies) == 1

@@ -111,7 +111,7 @@ def test_redacts_secrets_in_a_diff(secret: str) -> None:
 )
 def test_parses_a_malicious_file_within_seconds(path: str, text: str) -> None:
     began = time.process_time()
-    made = rewrite(OptionFiles(UnitFacts("", (), ()), {path: text}), "26.1.5")
+    result = rewrite(OptionFiles(UnitFacts("", (), ()), {path: text}), "26.1.5")
     assert time.process_time() - began < 20
-    assert any(finding.level == "block" for finding in made.findings) is ("--cluster-store" in text)
-    assert path.endswith(".json") is ([edit.after for edit in made.edits] == ['{"a":1}'])
+    assert any(finding.level == "block" for finding in result.findings) is ("--cluster-store" in text)
+    assert path.endswith(".json") is ([edit.after for edit in result.edits] == ['{"a":1}'])

@@ -75,7 +75,7 @@ STORES: list[tuple[str, tuple[Container, ...], str, bool]] = [
     ("another port outside", (replace(CONSUL, ports=("18500->8500/tcp",)),), "consul://lausen:18500", True),
     ("of the host's own network", (replace(CONSUL, networks=("host",), ports=("8500/tcp",)),), OURS, True),
     ("at its own address", (replace(CONSUL, ports=("192.168.10.6:8500->8500/tcp",)),), OURS, True),
-    ("nobody names it", (EXPORTER, CONSUL), "", False),
+    ("no host names it", (EXPORTER, CONSUL), "", False),
     ("another host is named", (CONSUL,), "consul://192.168.10.64:8500", False),
     ("another port is named", (CONSUL,), "consul://192.168.10.6:8501", False),
     ("on loopback alone", (replace(CONSUL, ports=("127.0.0.1:8500->8500/tcp",)),), OURS, False),

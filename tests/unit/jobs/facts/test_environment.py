@@ -155,6 +155,11 @@ HOSTILE = {
 @pytest.mark.parametrize("part", HOSTILE)
 def test_parses_malicious_output_within_seconds(part: str) -> None:
     began = time.process_time()
-    seen = parse_environment(f"=={part}\n{HOSTILE[part]}\n==end\nend\n", 1.0)
+    environment = parse_environment(f"=={part}\n{HOSTILE[part]}\n==end\nend\n", 1.0)
     assert time.process_time() - began < 10
-    assert (seen.free_bytes, seen.address_mtus, seen.certificate_expires, seen.overlay_networks) == (None, (), None, ())
+    assert (
+        environment.free_bytes,
+        environment.address_mtus,
+        environment.certificate_expires,
+        environment.overlay_networks,
+    ) == (None, (), None, ())

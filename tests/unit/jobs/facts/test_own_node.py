@@ -19,7 +19,7 @@ NODES = (listed_node("lausen", LAUSEN.address), listed_node("tondi", TONDI.addre
 
 
 @pytest.mark.parametrize(
-    ("host", "says", "nodes", "found"),
+    ("host", "says", "nodes", "expected"),
     [
         (TONDI, "id-tondi", NODES, "id-tondi"),
         (TONDI, "id-lausen", NODES, ""),
@@ -36,10 +36,10 @@ NODES = (listed_node("lausen", LAUSEN.address), listed_node("tondi", TONDI.addre
     ],
 )  # fmt: skip
 def test_matches_a_node_by_the_hosts_report_and_the_managers_address(
-    host: Host, says: str, nodes: tuple[Node, ...], found: str
+    host: Host, says: str, nodes: tuple[Node, ...], expected: str
 ) -> None:
-    own = find_own_node(host, SwarmMembership("active", says), nodes)
-    assert (own.id if own else "") == found
+    node = find_own_node(host, SwarmMembership("active", says), nodes)
+    assert (node.id if node else "") == expected
 
 
 def membership_of(host: Host, node: str = "", engine: str = "") -> SwarmMembership:
@@ -74,27 +74,27 @@ def test_refuses_a_host_with_the_ids_of_another(
     tondi: SwarmMembership, lausen: SwarmMembership | None, check: str, text: str
 ) -> None:
     places = {"tondi": tondi, **({"lausen": lausen} if lausen else {})}
-    found = find_identity_problem(TONDI, tondi, SwarmFacts("lausen", NODES, ("lausen",), memberships=places))
-    assert ((found.check, found.level) if found else ("", "block")) == (check, "block")
-    assert text in (found.text if found else "")
-    assert not found or found.hint
+    finding = find_identity_problem(TONDI, tondi, SwarmFacts("lausen", NODES, ("lausen",), memberships=places))
+    assert ((finding.check, finding.level) if finding else ("", "block")) == (check, "block")
+    assert text in (finding.text if finding else "")
+    assert not finding or finding.hint
 
 
 def test_suggests_the_swarm_address_of_a_node_at_another_address() -> None:
     swarm = SwarmFacts("lausen", (listed_node("tondi", "10.0.0.73"),), ("lausen",))
-    found = find_identity_problem(TONDI, membership_of(TONDI), swarm)
-    assert found is not None
-    assert '[hosts.tondi] swarm_address = "10.0.0.73"' in found.hint
+    finding = find_identity_problem(TONDI, membership_of(TONDI), swarm)
+    assert finding is not None
+    assert '[hosts.tondi] swarm_address = "10.0.0.73"' in finding.hint
     assert find_identity_problem(TWO_HOMES, membership_of(TONDI), swarm) is None
 
 
 def test_asks_to_try_again_for_a_node_without_an_address() -> None:
     """This happens for a moment after a leader election."""
-    found = find_identity_problem(
+    finding = find_identity_problem(
         TONDI, membership_of(TONDI), SwarmFacts("lausen", (listed_node("tondi", ""),), ("lausen",))
     )
-    assert found is not None
-    assert found.hint == "Try again in a minute."
+    assert finding is not None
+    assert finding.hint == "Try again in a minute."
 
 
 def test_finds_all_hosts_at_the_address_of_a_node() -> None:
@@ -105,13 +105,13 @@ def test_finds_all_hosts_at_the_address_of_a_node() -> None:
 
 
 def test_names_hosts_that_share_a_machine_id() -> None:
-    (found,) = check_machine_ids({"tondi": "a", "lausen": "b", "kaditz": "a", "old": "", "older": ""})
-    assert (found.check, found.level) == ("machine ID", "block")
-    assert "tondi, kaditz have the same machine ID" in found.text
-    assert "systemd-machine-id-setup" in found.hint
+    (finding,) = check_machine_ids({"tondi": "a", "lausen": "b", "kaditz": "a", "old": "", "older": ""})
+    assert (finding.check, finding.level) == ("machine ID", "block")
+    assert "tondi, kaditz have the same machine ID" in finding.text
+    assert "systemd-machine-id-setup" in finding.hint
 
 
-# --- what an Engine says, read ----------------------------------------------------------------------------------------
+# --- parsing an Engine's answer ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

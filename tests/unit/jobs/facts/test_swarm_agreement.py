@@ -40,8 +40,8 @@ class Reports:
         self.places |= {name: SwarmMembership() for name in names}
         return self
 
-    def problem(self, known: KnownSwarm = KnownSwarm()) -> str:  # noqa: B008
-        return find_conflict(HOSTS, self.places, self.lists, known)
+    def problem(self, last_swarm: KnownSwarm = KnownSwarm()) -> str:  # noqa: B008
+        return find_conflict(HOSTS, self.places, self.lists, last_swarm)
 
 
 def _node(name: str, address: str) -> Node:
@@ -179,7 +179,7 @@ KNOWN_CASES: dict[str, tuple[Reports, str]] = {
     ),
     "a new manager beside a known one": (Reports().manager("tondi", "tondi alpha").manager("alpha", "tondi alpha"), ""),
     "all have left": (Reports().manager("alpha", "alpha", **ALONE).outside("connewitz", "tondi"), ""),
-    "begun anew by one of them": (Reports().manager("tondi", "tondi", **ALONE).outside("connewitz"), ""),
+    "initialized again by one of them": (Reports().manager("tondi", "tondi", **ALONE).outside("connewitz"), ""),
     "still there": (Reports().manager("tondi", "tondi"), ""),
     "no swarm": (Reports().outside("alpha"), ""),
 }

@@ -163,7 +163,9 @@ class Api:
 
     def __init__(self, name: str, call: str = "", answer: Any = None) -> None:
         inside = {"LocalNodeState": "active", "NodeID": name, "ControlAvailable": True, "Cluster": {"ID": "ours"}}
-        nodes = [{"ID": one, "Spec": {"Role": "manager"}, "Status": {"Addr": one}} for one in ("odd", "tondi")]
+        nodes = [
+            {"ID": node_id, "Spec": {"Role": "manager"}, "Status": {"Addr": node_id}} for node_id in ("odd", "tondi")
+        ]
         self.answers = {"version": VERSION, "info": {"Swarm": inside}, "nodes": nodes, "inspect_swarm": {"Spec": {}}}
         self.answers |= {call: answer} if call else {}
 

@@ -143,7 +143,7 @@ def test_ignores_a_malformed_last_table(redis: Redis, stored: str) -> None:
 
 @pytest.mark.parametrize("forged", [b"\xff", '{"answered_by":"tondi","taken_at":1.0,"rows":[]}'])
 def test_never_shows_a_forged_last_table(redis: Redis, forged: Any) -> None:
-    """Otherwise whoever writes to Redis could show a table as soon as no manager responds."""
+    """Otherwise anyone who can write to Redis could show a table when no manager responds."""
     redis.set(nodes.LAST_NODES_KEY, forged)
     bodies = run_read(redis, FakeSwarm(unreachable=set(NAMES)))
     assert not [body for body in bodies if isinstance(body, NodeTable)]

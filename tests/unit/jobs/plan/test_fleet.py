@@ -80,7 +80,7 @@ def test_proposes_the_current_managers_again(hosts: list[Host], draw: st.DataObj
 
 
 @pytest.mark.parametrize(
-    ("hosts", "inside", "besides", "expected"),
+    ("hosts", "inside", "outside", "expected"),
     [
         ("abd", "ab", 1, "ab"),
         ("abd", "a", 1, "ab"),
@@ -93,9 +93,9 @@ def test_proposes_the_current_managers_again(hosts: list[Host], draw: st.DataObj
         ("abd", "abd", 2, "abd"),
     ],
 )
-def test_counts_managers_that_are_left_out(hosts: str, inside: str, besides: int, expected: str) -> None:
-    """`besides`: managers outside these hosts. There are three in total, and current managers stay managers."""
-    matches = assign_roles([Host(name) for name in hosts], NONE, frozenset(inside), besides)
+def test_counts_managers_that_are_left_out(hosts: str, inside: str, outside: int, expected: str) -> None:
+    """`outside`: managers outside these hosts. There are three in total, and current managers stay managers."""
+    matches = assign_roles([Host(name) for name in hosts], NONE, frozenset(inside), outside)
     assert "".join(name for name, role in matches.items() if role == "manager") == expected
 
 

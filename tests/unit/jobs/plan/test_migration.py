@@ -207,8 +207,8 @@ DRAINS: dict[str, tuple[World, list[str]]] = {
         inside(replace(OWN, role="manager", manager_status="reachable")),
         ["DrainNode", "WaitForReady", "WaitForReachable", "ActivateNode"],
     ),
-    "drained by somebody": (inside(replace(OWN, availability="drain")), ["WaitForReady"]),
-    "paused by somebody": (inside(replace(OWN, availability="pause")), ["WaitForReady"]),
+    "drained by an operator": (inside(replace(OWN, availability="drain")), ["WaitForReady"]),
+    "paused by an operator": (inside(replace(OWN, availability="pause")), ["WaitForReady"]),
     "no other takes work": (
         replace(inside(OWN), nodes=(replace(SWARMS[1][0], availability="drain"), OWN)), ["WaitForReady"]
     ),

@@ -1,4 +1,4 @@
-"""Check that whoever can write to Redis can run one function only. Each attack works on RQ's own job class."""
+"""Check that a client that can write to Redis can run one function only. Each attack works on RQ's own job class."""
 
 import threading
 from collections.abc import Iterator
