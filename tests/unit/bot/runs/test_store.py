@@ -62,7 +62,7 @@ def test_rejects_a_forged_decision_and_enqueues_nothing(bench: BotHarness) -> No
     ):
         bench.redis.set(key, forged)
         with pytest.raises(TamperedRecord, match="has an invalid signature"):
-            bench.runs.record(run)
+            bench.runs.snapshot(run)
         with pytest.raises(TamperedRecord):
             bench.runs.decide(record, Decision(1, "accept", "U02BOB", 2.0))
     assert list(bench.enqueued_requests()) == [f"{run}-1"]
