@@ -51,6 +51,15 @@ def test_shows_the_plan_its_findings_and_the_question() -> None:
     assert buttons(PLANNED) == ["Start", "Cancel"]
 
 
+@pytest.mark.parametrize(
+    "state",
+    [("done", "pending"), ("running", "pending"), ("done", "cancelled"), ("done", "done"), ("failed", "pending")],
+)
+def test_says_once_who_cancelled(state: tuple[Word, ...]) -> None:
+    fleet = build_fleet([(host_plan(f"h{n}", wave=n), word) for n, word in enumerate(state)], hold="cancel")
+    assert words(fleet).lower().count("cancelled by <@u02bob>") == 1
+
+
 def test_counts_blocks_and_warnings_separately() -> None:
     block = Finding("disk", "block", "full", "Make room.")
     ((_, _, _, _, counts, _),) = rows(
