@@ -1,5 +1,7 @@
 """Store pause, resume, and cancel requests in Redis. The latest one counts, by the time of the request."""
 
+from collections.abc import Sequence
+
 from redis import Redis
 
 from bot.records import RETENTION
@@ -25,10 +27,11 @@ def add(redis: "Redis", key: SigningKey, run: str, hold: Hold) -> None:
     redis.expire(hold_key(run), RETENTION)
 
 
-def current(redis: "Redis", key: SigningKey, *runs: str) -> tuple[Hold | None, ...]:
+def current(redis: "Redis", key: SigningKey, runs: Sequence[str]) -> dict[str, Hold | None]:
     """Return the latest hold with a valid signature of each run."""
     pipeline = redis.pipeline(transaction=False)
     for run in runs:
         pipeline.zrevrange(hold_key(run), 0, -1, withscores=True)
-    latest = (decode_latest_hold(run, entries, key) for run, entries in zip(runs, pipeline.execute(), strict=True))
-    return tuple(each[0] if each else None for each in latest)
+    entries = zip(runs, pipeline.execute(), strict=True)
+    latest = {run: decode_latest_hold(run, holds, key) for run, holds in entries}
+    return {run: hold[0] if hold else None for run, hold in latest.items()}

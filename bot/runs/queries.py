@@ -22,12 +22,7 @@ class RunQueries(SnapshotStore):
 
     def open_holds(self) -> dict[str, Hold | None]:
         """Return the latest pause, resume, or cancel of each open run."""
-        runs = self.open_runs()
-        return dict(zip(runs, holds.current(self._redis, self._key, *runs), strict=True))
-
-    def current_hold(self, run: str) -> Hold | None:
-        """Return the latest pause, resume, or cancel of the run."""
-        return holds.current(self._redis, self._key, run)[0]
+        return holds.current(self._redis, self._key, self.open_runs())
 
     def has_job(self, record: RunRecord) -> bool:
         """Return whether RQ knows the run's last job."""

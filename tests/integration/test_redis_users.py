@@ -182,7 +182,7 @@ def test_bot_user_can_store_its_data_and_enqueue(folder: Path, admin: Redis, rol
         runs.lost.add(name, 1.0)
         runs.lost.remove(name)
         assert (
-            runs.current_hold(name),
+            runs.open_holds(),
             runs.posted_messages.get(name),
             runs.response_url(name),
             runs.hosts(),
