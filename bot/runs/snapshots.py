@@ -1,4 +1,4 @@
-"""Load a run from Redis as one value. Who looks at a run loads it once, and hands it on."""
+"""Load a run from Redis as one value, once for each look at it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -10,7 +10,7 @@ from bot.records import Decision, QueueStatus, RunRecord
 from bot.runs import queue
 from bot.runs.decisions import TamperedRecord, slot_key
 from bot.runs.record_store import RecordStore, record_key
-from bot.state.decided_record import Slot, apply_decisions, next_slots, question_of
+from bot.state.decided_record import Slot, apply_decisions, more_slots, question_of
 from bot.state.run_state import RunState, fold
 from imker.protocol import version
 from imker.protocol.commands import Hold
@@ -75,7 +75,7 @@ class SnapshotStore(RecordStore):
             try:
                 record = apply_decisions(stored.record, stored.log, partial(self._find, stored))
             except _SlotNotRead as missing:
-                slots |= {missing.slot} | next_slots(stored.log, missing.slot[0])
+                slots = more_slots(slots, missing.slot)
                 continue
             status = self._job_status(record, stored.log)
             return RunSnapshot(stored.log, stored.hold, fold(record, stored.log, status, self._clock(), self._now()))

@@ -1,8 +1,8 @@
 """Apply the decisions on a run's questions to its record. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import replace
-from itertools import count
+from itertools import count, product
 
 from bot.records import FINAL_CHOICES, Decision, RunRecord
 from imker.protocol.event_log import EventLog
@@ -10,7 +10,6 @@ from imker.protocol.events import DecisionRequested
 
 Slot = tuple[int, int]  # a job, and the number of a decision on its question; both count from 1
 FindDecision = Callable[[Slot], Decision | None]
-JOBS_AHEAD, MAX_APPROVALS = 10, 10  # limits of `next_slots`: events do not decide how much is read at once
 
 
 def apply_decisions(record: RunRecord, log: EventLog, find: FindDecision) -> RunRecord:
@@ -35,16 +34,10 @@ def question_of(log: EventLog, job: int) -> DecisionRequested | None:
     return outcome if isinstance(outcome, DecisionRequested) else None
 
 
-def next_slots(log: EventLog, job: int) -> set[Slot]:
-    """Return the slots, from this job on, that show how far the run is decided, if no event is lost."""
-    jobs = range(job, min(log.last_job, job + JOBS_AHEAD) + 2)
-    return {(each, number) for each in jobs for number in range(1, _slot_count(log, each) + 1)}
-
-
-def _slot_count(log: EventLog, job: int) -> int:
-    """Return how many slots to read: an approval may be followed by another decision, any other one may not."""
-    question = question_of(log, job)
-    return min(question.required_approvals, MAX_APPROVALS) + 1 if question and question.question == "accept" else 1
+def more_slots(slots: Set[Slot], missing: Slot) -> set[Slot]:
+    """Return twice as many slots and more, from the missing one on: no run takes many reads."""
+    job = missing[0]
+    return {*slots, missing, *product(range(job, job + len(slots) + 1), (1, 2))}
 
 
 def _decisions_of(job: int, find: FindDecision) -> Iterator[Decision]:

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.records import Decision, RunRecord
-from bot.state.decided_record import MAX_APPROVALS, Slot, apply_decisions, next_slots
+from bot.state.decided_record import Slot, apply_decisions, more_slots
 from imker.protocol.commands import Migrate
 from imker.protocol.event_log import EventLog
-from imker.protocol.events import DecisionRequested, Event, JobStarted
+from imker.protocol.events import DecisionRequested, Event
 
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 0.0)
 
@@ -59,36 +59,29 @@ def read_until_complete(log: EventLog, decisions: Mapping[Slot, Decision]) -> tu
         try:
             return apply_decisions(RECORD, log, find), reads
         except KeyError as missing:
-            job, _ = slot = missing.args[0]
-            slots |= {slot} | next_slots(log, job)
+            slots = more_slots(slots, missing.args[0])
             reads += 1
 
 
 @given(st.data())
-def test_reading_ahead_finds_the_same_in_two_reads(data: st.DataObject) -> None:
-    """A run with few jobs whose events are complete takes one read before its first decision, and two afterwards."""
+def test_reading_ahead_finds_the_same_in_few_reads(data: st.DataObject) -> None:
+    """Each read covers twice as many jobs as the one before: 40 decisions take seven reads, not 40."""
     events: list[Event] = []
     decisions: dict[Slot, Decision] = {}
-    for job in range(1, data.draw(st.integers(1, 8)) + 1):
-        required = data.draw(st.integers(1, 3))
-        is_acceptance = data.draw(st.booleans())
-        events.append(question(job, "accept" if is_acceptance else "continue", required if is_acceptance else 1))
-        choices = ["accept"] * required if is_acceptance else ["continue"]
+    jobs = data.draw(st.integers(1, 40))
+    for job in range(1, jobs + 1):
+        required = data.draw(st.sampled_from([0, 0, 0, 1, 2]))  # 0: no acceptance
+        events.append(question(job, "accept" if required else "continue", max(1, required)))
+        choices = ["accept"] * required or ["continue"]
         decisions |= {(job, n): decision(job, choice, f"U{n}") for n, choice in enumerate(choices, 1)}
     log = EventLog(tuple(events))
     record, reads = read_until_complete(log, decisions)
     assert record == apply_decisions(RECORD, log, decisions.get)
     assert len(record.decisions) == len(decisions)
-    assert reads == 2
+    third_slots = sum((job, 2) in decisions for job in range(1, jobs + 1))  # after two approvals one more is looked for
+    assert reads <= third_slots + (3 if jobs <= 2 else 7)
 
 
 def test_finds_decisions_whose_events_are_lost() -> None:
     decisions = {(job, 1): decision(job, "continue") for job in range(1, 6)}
     assert read_until_complete(EventLog(), decisions)[0].job_count == 6
-
-
-@pytest.mark.parametrize("huge", [
-    EventLog((question(1, "accept", 10**9),)), EventLog((Event("k3fm9x2q", 10**9, 1, 0.0, JobStarted()),)),
-])  # fmt: skip
-def test_huge_numbers_in_events_do_not_decide_how_much_is_read(huge: EventLog) -> None:
-    assert 0 < len(next_slots(huge, 1)) <= 2 * (MAX_APPROVALS + 1)
