@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from imker.clock import Timestamp
-from imker.protocol.next_command import NextCommand
+from imker.protocol.next_command import NextCommands
 from imker.protocol.values import Candidate, ContainerRow, Finding, HostPlan, HostRow, NodeRow, Quorum, StepLine
 from imker.protocol.version import PROTOCOL_VERSION
 
@@ -173,7 +173,7 @@ class DecisionRequested:
     valid_seconds: float = 0.0
     user: str = ""
     approval_problem: str = ""
-    next_commands: tuple[NextCommand, ...] = ()
+    next_commands: NextCommands = ()
     type: Literal["decision_requested"] = "decision_requested"
 
 
@@ -193,7 +193,7 @@ class JobFinished:
     state: str = ""
     hint: str = ""
     user: str = ""
-    next_commands: tuple[NextCommand, ...] = ()
+    next_commands: NextCommands = ()
     type: Literal["job_finished"] = "job_finished"
 
 

@@ -1,9 +1,9 @@
 """Define the commands that a message suggests. The bot adds the slash command's name and renders them. Pure."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from imker.protocol.commands import Command
 
@@ -28,3 +28,14 @@ class NextCommand:
 
     command: Annotated[Command | BotCommand, Field(discriminator="type")]
     purpose: str = ""
+
+
+def _drop_unknown(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Return no commands where a newer side suggests one that this side does not know: the event still counts."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return ()
+
+
+NextCommands = Annotated[tuple[NextCommand, ...], WrapValidator(_drop_unknown)]

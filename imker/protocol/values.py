@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from imker.protocol.commands import Role
-from imker.protocol.next_command import NextCommand
+from imker.protocol.next_command import NextCommands
 from imker.text import one_line
 
 Level = Literal["pass", "warn", "block"]
@@ -18,7 +18,7 @@ class Finding:
     level: Level
     text: str
     hint: str = ""
-    next_commands: tuple[NextCommand, ...] = ()
+    next_commands: NextCommands = ()
 
     @property
     def as_text(self) -> str:

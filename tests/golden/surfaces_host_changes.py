@@ -191,4 +191,5 @@ def _others(redis: Redis) -> Iterator[str]:
         Plan(()), replace(FACTS, membership=SwarmMembership("active", NODE)), SwarmFacts("tondi", (PENDING,))
     )
     ended = _nothing_to_do(KADITZ, message)
-    yield f"  a plan of a pending manager: {next_step_text(ended.summary, ended.next_commands)}"
+    yield f"  a plan of a pending manager: {ended.summary}"
+    yield f"    {next_step_text(ended.hint, ended.next_commands)}"
