@@ -49,8 +49,8 @@ def check_host(
     )
 
 
-def _finding(check: str, level: Level, text: str, hint: str = "") -> Iterator[Finding]:
-    yield Finding(check, level, text, hint)
+def _finding(check: str, level: Level, text: str, hint: str = "", *next_commands: NextCommand) -> Iterator[Finding]:
+    yield Finding(check, level, text, hint, next_commands)
 
 
 def _check_ssh_access(host: Host) -> Iterator[Finding]:
@@ -234,4 +234,4 @@ def _check_docker_group(host: Host, environment: HostEnvironment) -> Iterator[Fi
         return _finding("docker group", "pass", f"{host.ssh_user} can use docker")
     text = f"{host.ssh_user} is not in the docker group; Imker does not need it, but people might"
     add_user = NextCommand(Migrate(host.name, docker_group=True), "add the user")
-    return iter((Finding("docker group", "pass", text, next_commands=(add_user,)),))
+    return _finding("docker group", "pass", text, "", add_user)

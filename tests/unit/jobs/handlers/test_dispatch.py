@@ -1,6 +1,8 @@
-"""Check that every command has a handler, a queue, and a text of its own."""
+"""Check that every command has a handler, a queue, and a text of its own, and that jobs write no slash command."""
 
+import ast
 from dataclasses import fields
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -9,6 +11,7 @@ from imker.protocol.commands import Command, JobCommand
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 from jobs.handlers import dispatch
 
+DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef
 TYPES: tuple[type[JobCommand], ...] = get_args(get_args(Command)[0])
 
 
@@ -27,3 +30,11 @@ def test_a_command_with_arguments_has_its_own_text(kind: type[JobCommand]) -> No
 def test_a_command_without_a_handler_is_an_error() -> None:
     with pytest.raises(NotImplementedError, match="no handler"):
         dispatch(JobCommand(), None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", sorted(Path("jobs").rglob("*.py")), ids=str)
+def test_no_text_of_the_jobs_has_a_slash_command(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    docstrings = {ast.get_docstring(node, clean=False) for node in ast.walk(tree) if isinstance(node, DOCUMENTED)}
+    texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    assert [text for text in texts if "/swarm " in text and text not in docstrings] == []
