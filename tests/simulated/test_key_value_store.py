@@ -91,7 +91,7 @@ def test_last_member_offers_to_stop_and_then_to_remove_the_store(
     assert (stopped.question, stopped.host) == ("remove_store", "lausen")
     assert (containers[STORE].running, containers[STORE].restart) == (False, "no")
     gone = imker.run_job(RetireStore("lausen"), yes(stopped))[-1]
-    assert gone == JobFinished("done", "removed consulnode01 from lausen. Its volumes are kept")
+    assert gone == JobFinished("done", "Removed consulnode01 from lausen. Its volumes are kept")
     assert STORE not in containers
 
 
