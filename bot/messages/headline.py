@@ -26,13 +26,15 @@ ELAPSED_STEPS = ((60, 10), (300, 30), (float("inf"), 60))  # up to so many secon
 def headline(state: RunState) -> str:
     """Return emoji and headline, escaped."""
     mark, lead, rest = _parts(state)
-    return f"{mark} *{truncate(escape_mrkdwn(lead), LINE_LIMIT)}*{'  ' if rest else ''}{escape_mrkdwn(rest)}"
+    space = "" if state.status == "running" else "  "
+    return f"{mark} *{truncate(escape_mrkdwn(lead), LINE_LIMIT)}*" + (f"{space}{escape_mrkdwn(rest)}" if rest else "")
 
 
 def headline_text(state: RunState) -> str:
     """Return emoji and headline without formatting, escaped."""
     mark, lead, rest = _parts(state)
-    return f"{mark} {truncate(escape_mrkdwn(lead), LINE_LIMIT)}{': ' if rest else ''}{escape_mrkdwn(rest)}"
+    colon = "" if state.status == "running" else ": "
+    return f"{mark} {truncate(escape_mrkdwn(lead), LINE_LIMIT)}" + (f"{colon}{escape_mrkdwn(rest)}" if rest else "")
 
 
 def rest_of_summary(state: RunState, outcome: JobFinished) -> str:
@@ -53,7 +55,7 @@ def _parts(state: RunState) -> tuple[str, str, str]:
     """Return the mark, what is bold, and what follows it."""
     mark = run_text.emoji(state)
     if state.status == "running":
-        return mark, activity(state), progress(state)
+        return mark, activity(state), f": {progress(state)}"
     if state.status == "finished" and state.outcome:
         warning, result = _result(state, state.outcome)
         if result:

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from bot.messages.block_kit import Block, button, overflow
-from bot.messages.escape import escape_mrkdwn, inline_code
+from bot.messages.escape import inline_code
 from bot.records import RunRecord
 from bot.state.next_steps import NextStep
-from imker.text import truncate
+from imker.text import strip_control, truncate
 
 BY_BUTTON = "use the button in the run's message"  # a fleet is started only by someone who sees its plan
 ACTION, MENU_ACTION = "run.next.", "run.more"  # a button's action ID without its step's name; the menu's action ID
@@ -52,7 +52,7 @@ def without_buttons(blocks: Iterable[Block]) -> list[Block]:
 def _button(record: RunRecord, step: NextStep) -> Block:
     action = f"run.{step.choice}" if step.choice else f"{ACTION}{step.name}"
     confirm = _dialog(f"{step.label}?", step.confirm, step.label, step.style) if step.confirm else None
-    description = truncate(step.description, MAX_DESCRIPTION)
+    description = truncate(strip_control(step.description), MAX_DESCRIPTION)
     return button(step.label, action, _value(record), step.style, description, confirm)
 
 
@@ -60,7 +60,7 @@ def _dialog(title: str, text: str, yes: str, style: str = "") -> Block:
     """Return a confirmation dialog. The button that closes it without an effect is "Not now"."""
     dialog: Block = {
         "title": {"type": "plain_text", "text": title},
-        "text": {"type": "mrkdwn", "text": truncate(escape_mrkdwn(text), MAX_CONFIRM)},
+        "text": {"type": "plain_text", "text": truncate(strip_control(text), MAX_CONFIRM)},
         "confirm": {"type": "plain_text", "text": yes},
         "deny": {"type": "plain_text", "text": "Not now"},
     }

@@ -15,9 +15,9 @@ def node_result(table: NodeTable) -> tuple[str, str]:
     if table.stale_reason:
         return "⚠️", f"No manager answers: last known table, {total}"
     pending = _named([row.hostname for row in table.rows if row.membership == "Pending"], "Pending", len(table.rows))
-    state = "" if problems else ", all Ready"
-    parts = [*problems, f"{total}{state}", managers_text(table.rows), pending]
-    return "⚠️" if problems else "", "; ".join(part for part in parts if part)
+    managers = managers_text(table.rows)
+    summary = ", ".join(filter(None, (total, managers))) if problems else f"{total}, all Ready; {managers}"
+    return "⚠️" if problems else "", "; ".join(part for part in (*problems, pending, summary) if part)
 
 
 def host_result(table: HostTable) -> tuple[str, str]:

@@ -96,9 +96,9 @@ def requested_line(state: RunState) -> str:
     record = state.record
     took = f"{duration(state.finished_at - record.requested_at)}  ·  " if state.finished_at else ""
     parent = f" of `{record.parent_run}`" if record.parent_run else ""
-    requested = f"Requested by <@{record.requester}> at {timestamp(record.requested_at)}"
     command = inline_code(f"/swarm {truncate(record.command.text, LINE_LIMIT)}")
-    return f"{command}  ·  {requested}  ·  {took}run `{record.run}`{parent}"
+    requested = f"{command} by <@{record.requester}> at {timestamp(record.requested_at)}"
+    return f"{requested}  ·  {took}run `{record.run}`{parent}"
 
 
 def _diff(state: RunState) -> list[Block]:

@@ -20,7 +20,7 @@ Situation = (
     Question
     | Literal[
         "decided", "expired", "running_change", "running_read", "running_fleet", "paused_fleet", "open_fleet",
-        "planned", "blocked", "read", "changed", "refused", "stopped", "never_started",
+        "planned", "blocked", "read", "changed", "kept_stopped", "kept_store", "refused", "stopped", "never_started",
     ]
 )  # fmt: skip
 
@@ -51,7 +51,7 @@ def _answer(label: str, choice: Choice, description: str, style: Literal["", "pr
 
 
 CANCEL = replace(
-    _answer("Cancel", "cancel", "Cancel: {command}"), confirm="This cancels `{command}`. Completed steps are kept."
+    _answer("Cancel", "cancel", "Cancel: {command}"), confirm="This cancels “{command}”. Completed steps are kept."
 )
 SHOW_DETAILS = NextStep("details", "Details", "status {run}", "Details: {command}", in_menu=True)
 HOLD_TEXT = (
@@ -67,6 +67,13 @@ READ_AGAIN = NextStep("read_again", "Check again", "{command}", "Check again: {c
 REQUEST_AGAIN = replace(TRY_AGAIN, command="{command}")
 ASK_AGAIN = NextStep("ask_again", "Ask again", "accept {run}", "Ask again to accept {host} as manager", "primary")
 SHOW_NODES = NextStep("show_nodes", "Show nodes", "nodes", "Show the swarm's nodes")
+START_CONTAINERS = NextStep(
+    "start_containers", "Start containers", "start {host} {containers}", "Start the containers on {host}"
+)
+RETIRE = NextStep(
+    "retire", "Retire store", "retire {host}", "Retire {store} on {host}", "danger",
+    "Imker stops {store} on {host}, and asks before it removes it.",
+)  # fmt: skip
 MIGRATE = NextStep(
     "migrate", "Migrate", "{migrate}", "Migrate {host}", "primary",
     "Imker plans again from the current state of {host} and runs the steps.",
@@ -113,21 +120,26 @@ TABLE: dict[Situation, tuple[NextStep, ...]] = {
     "blocked": (READ_AGAIN,),
     "read": (READ_AGAIN,),
     "changed": (SHOW_NODES,),
+    "kept_stopped": (START_CONTAINERS, SHOW_NODES),
+    "kept_store": (RETIRE, SHOW_NODES),
     "refused": (CHECK_AGAIN,),
     "stopped": (TRY_AGAIN,),
     "never_started": (REQUEST_AGAIN,),
 }
+DECLINED: dict[Question, Situation] = {  # questions after which the run is done, whatever the answer
+    "start_containers": "kept_stopped", "stop_store": "kept_store", "remove_store": "kept_store",
+}  # fmt: skip
 SUGGESTIONS: dict[str, NextStep] = {  # by the type of a command that an outcome suggests
     "accept": NextStep("accept_node", "Accept", "", "Ask to accept the node as manager"),
     "reject": NextStep(
         "reject_node", "Keep as worker", "", "Keep the node as worker", "danger", "The node stays a worker."
     ),
-    "migrate": NextStep("migrate", "Migrate", "", "Migrate: {suggested}", "primary", "Imker runs `{suggested}`."),
+    "migrate": NextStep("migrate", "Migrate", "", "Migrate: {suggested}", "primary", "Imker runs “{suggested}”."),
     "migrate_all": NextStep("migrate_others", "Plan the others", "", "Plan the migration of the other hosts"),
     "plan": NextStep("show_plan", "Show plan", "", "Show plan: {suggested}"),
     "start": NextStep("start_containers", "Start containers", "", "Start containers: {suggested}"),
     "retire": NextStep(
-        "retire", "Retire store", "", "Retire store: {suggested}", "danger", "Imker runs `{suggested}`."
+        "retire", "Retire store", "", "Retire store: {suggested}", "danger", "Imker runs “{suggested}”."
     ),
     "hosts": NextStep("show_hosts", "Show hosts", "", "Show hosts"),
     "nodes": SHOW_NODES,
@@ -185,8 +197,7 @@ def _waiting_situation(state: RunState) -> Situation:
 def _end_situation(state: RunState, end: JobFinished | None) -> Situation:
     is_read = state.record.command.queue == READS_QUEUE
     if end is None:
-        asked = state.question.question if state.question else ""
-        return "changed" if asked in fleet_state.POST_MIGRATION_QUESTIONS else "stopped"
+        return DECLINED.get(state.question.question, "stopped") if state.question else "stopped"
     if end.outcome == "done" and isinstance(state.record.command, PlanHost):
         return "blocked" if any(finding.level == "block" for finding in state.findings) else "planned"
     if is_read and state.fleet is None:
@@ -206,6 +217,7 @@ def _fields(state: RunState) -> dict[str, str]:
         "retried_run": record.parent_run or record.run,
         "command": command.text,
         "host": host or "the node",
+        "containers": " ".join(question.names) if question else "",
         "store": (question.names[0] if question and question.names else "") or "the key-value store",
         "migrate": migrate.text if migrate else "",
     }
