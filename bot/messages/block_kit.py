@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 from imker.text import truncate
@@ -103,6 +104,17 @@ def container(block_id: str, title: str, children: Sequence[Block]) -> Block:
         "is_collapsible": True,
         "default_collapsed": True,
     }
+
+
+def without_containers(message: Message) -> Message:
+    """Return the message with its containers unfolded, for a workspace that does not know them."""
+    blocks = [_unfolded(block) if block["type"] == "container" else [block] for block in message.blocks]
+    return replace(message, blocks=tuple(chain.from_iterable(blocks)))
+
+
+def _unfolded(container: Block) -> list[Block]:
+    title: str = container["title"]["text"]
+    return [context(title), *container["child_blocks"]]
 
 
 def timestamp(at: float) -> str:
