@@ -60,15 +60,11 @@ class VisibleMessage:
 
     def dialog(self, label: str) -> dict[str, Any]:
         """Return the confirmation dialog that pressing this opens, {} if there is none."""
-        action_id = self.press_arguments(label)["action_id"]
-        elements = [*self._elements_by_label("button").values(), *self._elements_by_label("overflow").values()]
-        return next((dict(one.get("confirm") or {}) for one in elements if one.get("action_id") == action_id), {})
+        return _dialog_of(self.raw["blocks"], self.press_arguments(label)["action_id"])
 
     def _elements_by_label(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the buttons or menus of rows and beside sections. A menu's label is its action_id."""
-        rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
-        rows += [[block["accessory"]] for block in self.raw["blocks"] if "accessory" in block]
-        found = [element for row in rows for element in row if element["type"] == kind]
+        found = [element for element in _elements(self.raw["blocks"]) if element["type"] == kind]
         return {element["text"]["text"] if "text" in element else element["action_id"]: element for element in found}
 
 
@@ -98,9 +94,12 @@ class Workspace:
         arguments = message.press_arguments(button)
         return self._post("/lab/press", user=user, ts=message.ts, **arguments, dialog=answer, forged=forged)
 
-    def press_in_view(self, user: str, view: dict[str, Any], action_id: str) -> dict[str, Any]:
-        """Press a button of a modal or of the home tab, one of `views`."""
-        return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id)
+    def press_in_view(
+        self, user: str, view: dict[str, Any], action_id: str, dialog: Dialog = "confirm"
+    ) -> dict[str, Any]:
+        """Press a button of a modal or of the home tab, one of `views`, and answer its dialog as `press` does."""
+        answer = dialog if _dialog_of(view["blocks"], action_id) else ""
+        return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id, dialog=answer)
 
     def visible_messages(self, user: str, channel: str) -> list[VisibleMessage]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
@@ -183,6 +182,17 @@ class Workspace:
 
     def _post(self, path: str, **payload: Any) -> dict[str, Any]:
         return dict(self._http.post(path, json=payload).raise_for_status().json())
+
+
+def _elements(blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the elements of rows and those beside sections."""
+    rows = [block["elements"] for block in blocks if block["type"] == "actions"]
+    return [*(element for row in rows for element in row), *(one["accessory"] for one in blocks if "accessory" in one)]
+
+
+def _dialog_of(blocks: list[dict[str, Any]], action_id: str) -> dict[str, Any]:
+    """Return the confirmation dialog of the element, {} if it has none."""
+    return next((dict(one.get("confirm") or {}) for one in _elements(blocks) if one.get("action_id") == action_id), {})
 
 
 def _options(menu: dict[str, Any]) -> dict[str, str]:
