@@ -144,6 +144,7 @@ def test_each_state_of_a_fleet_has_its_next_step(fleet: FleetState) -> None:
     [
         (("running", "pending"), "", "running_fleet"),
         (("running", "pending"), "cancel", "open_fleet"),
+        (("running", "pending"), "pause", "paused_fleet"),
         (("resume", "pending"), "pause", "paused_fleet"),
         (("accept", "done"), "", "open_fleet"),
         (("done", "failed"), "", "stopped"),
