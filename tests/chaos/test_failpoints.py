@@ -32,7 +32,9 @@ from tests.support.streams import embedded_signing_key
 
 QUICK = Pace(upgrade=0.3, restart=0.05, boot=0.5, join=0.05)
 AT_ONCE = 6  # runs under way
-CROSSED = 90.0  # seconds until somebody comes to a point
+# Seconds until a process reaches a failpoint. No speed is promised: with ten busy processes per core, a restart of the
+# bot takes 10 s, and the first question comes after 90 s.
+CROSSED = 240.0
 FLEETS: tuple[Failpoint, ...] = ("host.started", "hold.saved", "report.posted")  # crossed by a fleet's migration alone
 APART: tuple[Failpoint, ...] = (
     *FLEETS,
@@ -106,7 +108,7 @@ class Deaths:
 
 
 @pytest.mark.figures
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_keeps_all_invariants_with_a_crash_at_each_failpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.chaos.users.UNACKED_TIMEOUT", 1.0)
     lines: list[str] = []
