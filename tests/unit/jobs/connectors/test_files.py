@@ -10,6 +10,8 @@ import pytest
 from jobs.connectors import files
 from tests.support.local_shell import LocalShell
 
+pytestmark = pytest.mark.processes
+
 LATIN = "# für Köln\n".encode("latin-1")
 
 

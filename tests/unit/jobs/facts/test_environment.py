@@ -111,6 +111,7 @@ def test_reads_the_expiry_of_a_certificate() -> None:
     assert parse_environment(printed(certificate=pem), NOW).certificate_expires == ends.timestamp()
 
 
+@pytest.mark.processes
 def test_the_script_reads_the_files_that_the_options_name(tmp_path: Path) -> None:
     """Runs in this machine's shell. Other sections are not checked."""
     (tmp_path / "server.pem").write_text("a certificate\n")

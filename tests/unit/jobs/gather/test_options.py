@@ -4,6 +4,8 @@ import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pytest
+
 from jobs.connectors.shell import Command, Output
 from jobs.daemon_options import argv
 from jobs.gather.options import EXPAND_SCRIPT, read_options
@@ -62,6 +64,7 @@ def test_gathers_options_from_all_files_that_systemd_names() -> None:
     assert argv(options) == ("--config-file=/srv/docker.json", "--label", "on=kaditz", "-D")
 
 
+@pytest.mark.processes
 def test_expands_a_pattern_with_a_shell(tmp_path: Path) -> None:
     for name in ("b.env", "a.env", "c.txt"):
         (tmp_path / name).touch()

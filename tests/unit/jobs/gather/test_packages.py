@@ -11,6 +11,8 @@ from jobs.gather.packages import CANDIDATES_SCRIPT, gather_package
 from jobs.settings import AptComponent, EngineSection
 from tests.support.local_shell import LocalShell
 
+pytestmark = pytest.mark.processes
+
 OFFERED = {
     "docker.io": ("26.1.5+dfsg1-9", "20.10.24+dfsg1-1"),
     "docker-cli": ("26.1.5+dfsg1-9",),
