@@ -3,17 +3,7 @@
 from dataclasses import dataclass
 
 from jobs.connectors.shell import Shell, command, script, sudo
-
-
-def parse_properties(text: str) -> dict[str, str]:
-    """Parse `systemctl show`, KEY=VALUE in each line. Values of a repeated key are joined with newlines."""
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        key, separator, value = line.partition("=")
-        if separator:
-            values[key] = f"{values[key]}\n{value}" if key in values else value
-    return values
-
+from jobs.facts.unit_properties import parse_properties
 
 UPGRADE_UNIT = "imker-upgrade.service"
 UNIT_OPTIONS = (
