@@ -29,7 +29,7 @@ def script_text(*names: str) -> str:
 @cache
 def section_names(*names: str) -> tuple[str, ...]:
     """Return the names of the sections that these scripts print on every host."""
-    return tuple(re.findall(r"^section (\w+)", script_text(*names), re.MULTILINE))
+    return tuple(re.findall(r"^(?:section|background) (\w+)", script_text(*names), re.MULTILINE))
 
 
 def read_sections(shell: Shell, *names: str, arguments: tuple[str, ...] = ()) -> Sections:

@@ -1,6 +1,6 @@
 """Interpret a script that prints sections: run each command that a line names on the simulated host.
 
-Only lines without indentation count: `section NAME COMMAND...`, `unit_files`, `option_file PATH`, and `shift`. What the
+Only lines without indentation count: `section NAME COMMAND...`, `background NAME COMMAND...`, `unit_files`, `option_file PATH`, and `shift`. What the
 script defines as a function is a command of the simulated host.
 """
 
@@ -33,7 +33,7 @@ def run_section_script(machine: Machine, script: str, arguments: list[str], run:
 
 
 def _sections_of(machine: Machine, line: str, arguments: list[str], run: Run) -> Iterator[Named]:
-    if line.startswith("section "):
+    if line.startswith(("section ", "background ")):
         _, name, *words = _expand_words(line, arguments)
         yield name, run(machine, words, "")
     elif line == "unit_files":

@@ -111,9 +111,8 @@ def _raise_it(failed: Exception, *_: object) -> None:
 
 
 def _no_sudo() -> object:
-    return host.gather_host(
-        ScriptedShell({"true": (1, "sudo: a password is required")}), KADITZ, Settings().engine, connect_to
-    )
+    refusal = (1, "sudo: a password is required")
+    return host.gather_host(ScriptedShell({"true": refusal, "sh -c": refusal}), KADITZ, Settings().engine, connect_to)
 
 
 def _engine() -> Iterator[str]:

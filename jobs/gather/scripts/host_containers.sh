@@ -3,4 +3,4 @@ containers() {
   ids=$(timeout 60 docker ps -aq) || return
   [ -z "$ids" ] || timeout 60 docker inspect $ids
 }
-section containers containers
+background containers containers

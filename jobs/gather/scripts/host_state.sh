@@ -9,21 +9,23 @@ engine_info() {
     info=$(timeout 10 docker version --format '{"ServerVersion": "{{.Server.Version}}"}') || return
   printf '%s\n' "$info"
 }
+# Print process ID and name of the holder of dpkg's lock, which /proc/locks names by device and inode.
 lock_holder() {
-  for lock in lock-frontend lock; do
-    inode=$(stat -c %i "/var/lib/dpkg/$lock") || continue
-    pid=$(grep -E "POSIX .* [0-9]+ [0-9a-f]+:[0-9a-f]+:$inode " /proc/locks | head -1 | tr -s ' ' | cut -d' ' -f5)
-    [ -z "$pid" ] || { echo "$pid $(cat "/proc/$pid/comm")"; return; }
-  done
+  inodes=$(stat -c %i /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock) || return
+  while read -r _ kind _ _ pid place _; do
+    for inode in $inodes; do
+      [ "$kind:${place##*:}" != "POSIX:$inode" ] || { echo "$pid $(cat "/proc/$pid/comm")"; return; }
+    done
+  done </proc/locks
 }
+background info engine_info
+background overlays timeout 10 docker network ls --filter driver=overlay --format '{{.Scope}} {{.Name}}'
 section packages dpkg-query -W -f '${db:Status-Abbrev}|${Package}|${Version}\n' docker-ce docker.io docker-engine "$3"
 section apt_list show_file "$2"
 section upgrade_unit timeout 10 systemctl show imker-upgrade.service -pLoadState -pActiveState
 section running_containers show_file /var/lib/imker/ran
 section rollback_point show_file /var/lib/imker/before
 section fence show_file /var/lib/imker/fence
-section info engine_info
-section overlays timeout 10 docker network ls --filter driver=overlay --format '{{.Scope}} {{.Name}}'
 section machine_id cat /etc/machine-id
 section init cat /proc/1/comm
 section disk timeout 10 df -PB1 / /var/lib/docker /var/cache/apt/archives

@@ -1,4 +1,5 @@
 # Define `section NAME COMMAND...`, which keeps a command's output, and `print_sections`, which prints all of them.
+# `background NAME COMMAND...` does so while the script continues.
 # An answer has a line "LENGTH STATUS NAME" for each section, an empty line, and then all outputs without separators.
 # LENGTH is in bytes, STATUS is the command's exit status. Standard error is dropped.
 # Nothing changes on the host: outputs are kept in a temporary folder, in memory if possible.
@@ -9,14 +10,27 @@ trap 'rm -rf "$folder"' EXIT
 ulimit -f 8192  # a longer output ends its command, and the section's status says so
 count=0
 section() {
-  name=$1 status=0; shift
+  add_section "$1"; shift
+  keep_output "$count" "$@"
+}
+# The same while the next sections are printed, for a command that waits for another process.
+background() {
+  add_section "$1"; shift
+  keep_output "$count" "$@" &
+}
+add_section() {
   count=$((count + 1))
-  "$@" >"$folder/$count" 2>/dev/null </dev/null || status=$?
-  printf '%s %s\n' "$status" "$name" >>"$folder/names"
+  printf '%s\n' "$1" >>"$folder/names"
+}
+keep_output() {
+  number=$1 status=0; shift
+  "$@" >"$folder/$number" 2>/dev/null </dev/null || status=$?
+  echo "$status" >"$folder/$number.status"
 }
 print_sections() {
-  cd "$folder" || exit
-  stat -c %s $(seq "$count") | paste -d ' ' - names
+  cd "$folder" && wait || exit
+  stat -c %s $(seq "$count") >lengths
+  cat $(seq -f %g.status "$count") | paste -d ' ' lengths - names
   echo
   cat $(seq "$count")
 }
