@@ -35,8 +35,13 @@ def start_unit(shell: Shell, unit: str, description: str, script_text: str, *arg
 
 def start_program(shell: Shell, unit: str, description: str, *argv: str) -> None:
     """Run a program in a unit, as `start_unit` does."""
+    shell.run(sudo(*program_command(unit, description, *argv)))
+
+
+def program_command(unit: str, description: str, *argv: str) -> tuple[str, ...]:
+    """Return the command that runs a program in a unit."""
     words = (word.replace("$", "$$") for word in argv)  # systemd would replace its own variables
-    shell.run(sudo("systemd-run", f"--unit={unit}", f"--description={description}", *UNIT_OPTIONS, *words))
+    return ("systemd-run", f"--unit={unit}", f"--description={description}", *UNIT_OPTIONS, *words)
 
 
 def read_unit_state(shell: Shell, unit: str) -> UnitState:

@@ -4,13 +4,13 @@ One script returns almost everything. Only apt, and the files that option values
 """
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
-from jobs.connectors.engine import EngineFactory
 from jobs.connectors.shell import Shell, script, sudo
-from jobs.errors import CommandFailed, EngineRefused, Unreachable
-from jobs.facts import containers, swarm
+from jobs.daemon_options import OptionFiles
+from jobs.errors import CommandFailed, JobError
+from jobs.facts import containers
 from jobs.facts.containers import Container
 from jobs.facts.engine_info import EngineInfo, parse_engine_info
 from jobs.facts.environment import parse_environment
@@ -18,7 +18,6 @@ from jobs.facts.host import HostFacts
 from jobs.facts.option_files import build_option_files, changed_since_start
 from jobs.facts.packages import Package
 from jobs.facts.sections import MalformedAnswer, Sections
-from jobs.facts.swarm import SwarmMembership
 from jobs.facts.unit_properties import parse_properties
 from jobs.gather.host_script import (
     CONTAINERS,
@@ -29,8 +28,9 @@ from jobs.gather.host_script import (
     malformed_error,
     read_sections,
 )
-from jobs.gather.options import add_named_files
+from jobs.gather.options import add_named_files, complete_options
 from jobs.gather.packages import gather_package
+from jobs.gather.swarm import EngineAnswer
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 from jobs.settings import EngineSection
@@ -38,24 +38,18 @@ from jobs.settings import EngineSection
 CONTAINERS_SCRIPT = 'ids=$(docker ps -aq) || exit; [ -z "$ids" ] || docker inspect $ids'
 
 
-@dataclass(frozen=True)
-class ApiAnswer:
-    """The answer of an Engine's API. `version`: "" if it is not reachable."""
-
-    membership: SwarmMembership = SwarmMembership()
-    version: str = ""
-
-
-def gather_host(shell: Shell, host: Host, engine_settings: EngineSection, engine_factory: EngineFactory) -> HostFacts:
-    """Return the facts of one host. Raise JobError if SSH or sudo does not work."""
+def gather_host(
+    shell: Shell, host: Host, engine_settings: EngineSection, ask_engine: Callable[[], EngineAnswer | JobError]
+) -> HostFacts:
+    """Return the facts of one host. Raise JobError if SSH or sudo does not work. `ask_engine` asks its Engine."""
     with ThreadPoolExecutor(2) as pool:
-        api = pool.submit(_ask_engine, host, engine_factory)
+        answer = pool.submit(ask_engine)
         sent_at = time.time()
         sections = _read_state(shell, host, engine_settings)
         package = pool.submit(gather_package, shell, sections, engine_settings)
         try:
             complete = add_named_files(shell, sections)
-            return _build_facts(shell, complete, sent_at, api.result(), package.result())
+            return _build_facts(shell, complete, sent_at, answer.result(), package.result())
         except MalformedAnswer as error:
             raise malformed_error(shell.host, error) from error
 
@@ -73,16 +67,17 @@ def _read_state(shell: Shell, host: Host, engine_settings: EngineSection) -> Sec
 
 
 def _build_facts(
-    shell: Shell, sections: Sections, sent_at: float, api: ApiAnswer, package: Package | None
+    shell: Shell, sections: Sections, sent_at: float, answer: EngineAnswer | JobError, package: Package | None
 ) -> HostFacts:
-    info = _parse_info(sections, api)
-    running = api.version or info.version
+    api = None if isinstance(answer, JobError) else answer
+    info = _parse_info(sections, answered=api is not None)
+    running = str(api.engine.version["Version"]) if api else info.version
     options = build_option_files(sections)
     return HostFacts(
         name=shell.host,
         engine_version=running,
         options_changed=bool(running) and changed_since_start(options, sections),
-        api_reachable=bool(api.version),
+        api_reachable=api is not None,
         package=package,
         apt_source=sections["apt_list"].file_text or "",
         upgrade_state=_upgrade_state(sections),
@@ -90,25 +85,17 @@ def _build_facts(
         containers=_containers_of(shell, sections) if running else (),
         previously_running=_previously_running(sections),
         unfinished_run=_unfinished_run(sections),
-        membership=api.membership if api.version else info.membership,
+        membership=api.membership if api else info.membership,
         environment=parse_environment(sections, sent_at, info.storage_driver),
     )
 
 
-def _ask_engine(host: Host, engine_factory: EngineFactory) -> ApiAnswer:
-    try:
-        engine = engine_factory(host)
-        return ApiAnswer(swarm.parse_membership(engine.info()), str(engine.version["Version"]))
-    except (Unreachable, EngineRefused):
-        return ApiAnswer()
-
-
-def _parse_info(sections: Sections, api: ApiAnswer) -> EngineInfo:
-    """Return what `docker info` prints. Its errors matter only if the API, which says the same, is not reachable."""
+def _parse_info(sections: Sections, answered: bool) -> EngineInfo:
+    """Return what `docker info` prints. Its errors matter only if the API, which says the same, did not answer."""
     try:
         return parse_engine_info(sections["info"])
     except MalformedAnswer:
-        if api.version:
+        if answered:
             return EngineInfo()
         raise
 
@@ -133,19 +120,22 @@ def _unfinished_run(sections: Sections) -> str:
 def _containers_of(shell: Shell, sections: Sections) -> tuple[Container, ...]:
     """Return the containers in the sections. Read them again if that failed, for the error of the command."""
     section = sections["containers"]
-    return read_containers(shell) if section.status else _parse_containers(section.text)
+    return read_containers(shell) if section.status else _parse_containers(shell, section.text)
+
+
+def read_options_and_containers(shell: Shell) -> tuple[OptionFiles, tuple[Container, ...]]:
+    """Return the daemon's options and the containers, with one command."""
+    sections = read_sections(shell, OPTIONS, CONTAINERS)
+    return complete_options(shell, sections), _containers_of(shell, sections)
 
 
 def read_containers(shell: Shell) -> tuple[Container, ...]:
     """Return all containers of the host except tasks of services."""
-    try:
-        return _parse_containers(shell.run(sudo(*script(CONTAINERS_SCRIPT))).stdout)
-    except MalformedAnswer as error:
-        raise malformed_error(shell.host, error) from error
+    return _parse_containers(shell, shell.run(sudo(*script(CONTAINERS_SCRIPT))).stdout)
 
 
-def _parse_containers(text: str) -> tuple[Container, ...]:
+def _parse_containers(shell: Shell, text: str) -> tuple[Container, ...]:
     try:
         return containers.parse_containers(text)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise MalformedAnswer("docker inspect") from error
+        raise malformed_error(shell.host, MalformedAnswer("docker inspect")) from error

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.simulated import apt, docker_cli
+from lab.simulated import apt, docker_cli, system_tools
 from lab.simulated.machine import APT_SOURCE_PATH, Machine
 from lab.simulated.output import Output
 from lab.simulated.units import Unit, Work
@@ -63,7 +63,16 @@ def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
     return Output(0, f"{madison}==\n" + "".join(f"{version}\n" for version in older_versions))
 
 
+def reset_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Stop a unit, forget its exit status, and start it again if a command follows."""
+    _, _, unit, *command = rest
+    system_tools.stop_units(machine, [unit], stdin)
+    system_tools.reset_failed(machine, [unit], stdin)
+    return start_transient_unit(machine, command[1:], stdin) if command else Output()
+
+
 SCRIPTS = (
+    Script('systemctl reset-failed "$1"', reset_unit, "unit"),
     Script("apt-cache madison", show_candidates),
     Script('cat > "$to.imker~"', write_file, "file"),
     Script('echo "$1.imker-$2"', save_copy, "file"),

@@ -1,7 +1,7 @@
 """Interpret a script that prints sections: run each command that a line names on the simulated host.
 
-Only lines without indentation count: `section NAME COMMAND...`, `background NAME COMMAND...`, `unit_files`, `option_file PATH`, and `shift`. What the
-script defines as a function is a command of the simulated host.
+Only lines without indentation count: `section NAME COMMAND...`, `background NAME COMMAND...`, `unit_files`,
+`option_file PATH`, and `shift`. What the script defines as a function is a command of the simulated host.
 """
 
 import re
