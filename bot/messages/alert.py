@@ -24,6 +24,7 @@ SENTENCES: dict[Question, str] = {
     "remove_store": "The key-value store on {host} is stopped. Remove it?",
 }
 SUBJECTS: dict[Question, str] = {"start_fleet": "The migration of the whole fleet"}  # other questions: the host
+MAX_LINES = 10  # questions that one alert lists
 Links = Mapping[str, str]  # the permalink of a run's message, by run
 
 
@@ -34,16 +35,16 @@ def question_alert(
 
     `recipients`: IDs of the users and groups to mention; none are mentioned when every question is closed.
     """
-    lines = [_line(question, each, links) for each in asked]
-    if not any(each.status == "open" for each in asked):
-        return _message([f"{_closed_mark(asked)} {lines[0]}", *lines[1:]] if len(lines) == 1 else lines)
+    open_count = sum(each.status == "open" for each in asked)
     mark, still = ("⏰", "Still waiting: ") if reminder else ("✋", "")
-    people = f"{mentions(recipients)}: " if recipients else ""
-    if len(lines) == 1:
-        return _message([f"{mark} {people}{still}{lines[0]}"])
-    count = sum(each.status == "open" for each in asked)
-    lead = f"{mark} {people}{still}{count} question{'s' * (count != 1)} for you."
-    return _message([lead, *(f"• {line}" for line in lines)])
+    lead = f"{mark} {mentions(recipients)}{': ' * bool(recipients)}{still}" if open_count else f"{_closed_mark(asked)} "
+    if len(asked) == 1:
+        return ephemeral(lead + _line(question, asked[0], links))
+    count = f"{open_count} question{'s' * (open_count != 1)} for you." if open_count else "All questions are closed."
+    open_first = sorted(asked, key=lambda each: each.status != "open")
+    lines = [f"• {_line(question, each, links)}" for each in open_first[:MAX_LINES]]
+    more = [f"and {len(asked) - MAX_LINES} more"] if len(asked) > MAX_LINES else []
+    return ephemeral("\n".join([lead + count, *lines, *more]))
 
 
 def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Message:
@@ -58,16 +59,12 @@ def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Messag
     summary = f" {escape_mrkdwn(end.summary)}" if end and end.summary else ""
     link = _link(state.record.run, "Open the run", links)
     lead = f"{mark} <@{state.record.requester}>: *{title}*: {escape_mrkdwn(status)}{took}."
-    return _message([truncate(lead + summary, PART_LIMIT) + link])
+    return ephemeral(truncate(lead + summary, PART_LIMIT) + link)
 
 
 def mentions(recipients: Sequence[str]) -> str:
     """Return mentions of users and groups."""
     return " ".join(f"<!subteam^{each}>" if each.startswith("S") else f"<@{each}>" for each in recipients)
-
-
-def _message(lines: Sequence[str]) -> Message:
-    return ephemeral("\n".join(lines))
 
 
 def _outcome(state: RunState, fleet: FleetState | None) -> JobFinished | None:
