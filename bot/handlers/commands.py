@@ -18,6 +18,7 @@ from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
 from bot.messages import audit_table, responses
 from bot.messages.block_kit import Message, Reply
+from bot.messages.links import link_runs, run_ids
 from bot.records import Choice
 from bot.runs.store import RunStore
 from bot.settings import Settings
@@ -53,6 +54,10 @@ class CommandHandler:
         self._starter = RunStarter(runs, self.audit)
         self._decisions = DecisionHandler(self.access, runs, self.audit, self._starter)
         self._control = RunController(self.access, runs, self.audit, self._starter, self._decisions)
+
+    def with_links(self, message: Message) -> Message:
+        """Return the message with links to the runs that it names. Raises RedisError."""
+        return link_runs(message, self._runs.posted_messages.links(run_ids(message)))
 
     def handle_action(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Handle a button click. Raises RedisError, AuditLogBroken."""

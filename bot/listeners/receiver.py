@@ -176,7 +176,8 @@ class DeliveryReceiver:
     def _reply_to(self, delivery: Delivery) -> Reply:
         """Return a private reply to the requester."""
 
-        def send(message: Message) -> None:
+        def send(plain: Message) -> None:
+            message = self._with_links(plain)
             blocks = list(message.blocks)
             if url := accepted_url(delivery.response_url, self._api_url):
                 WebhookClient(url).send(
@@ -188,6 +189,14 @@ class DeliveryReceiver:
                 )
 
         return _log_send_errors(send)
+
+    def _with_links(self, message: Message) -> Message:
+        """Return the message with links to runs, or as it is while Redis does not respond."""
+        try:
+            return self._handler.with_links(message)
+        except RedisError as error:
+            log.warning("a reply without links", error=str(error))
+            return message
 
 
 def _log_send_errors(send: Callable[[Message], Any]) -> Reply:

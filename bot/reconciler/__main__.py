@@ -14,6 +14,7 @@ from slack_sdk.http_retry import RetryHandler
 
 from bot import settings
 from bot.handlers.audit import AuditRecorder
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
@@ -61,6 +62,7 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconc
         Publisher(runs, client, api_url=configuration.api_url),
         AuditCheckpoints(client, audit, runs, next(iter(configuration.channels), "")),
         OrphanedMessages(client, runs, configuration.channels),
+        Alerts(configuration, client, runs),
         stop_if_revoked=revocation.stop_if_revoked,
     )
 

@@ -75,6 +75,10 @@ class Workspace:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
         return [VisibleMessage(raw) for raw in answer.raise_for_status().json()]
 
+    def notifications(self, user: str) -> list[dict[str, Any]]:
+        """Return what notified this user, oldest first: `reason`, `channel`, `ts`, `thread_ts`, `text`, `broadcast`."""
+        return list(self._http.get("/lab/notifications", params={"user": user}).raise_for_status().json())
+
     def wait_for_message(
         self,
         user: str,
@@ -154,6 +158,15 @@ class Workspace:
         return dict(self._http.post(path, json=payload).raise_for_status().json())
 
 
+def cell_text(cell: Any) -> str:
+    """Return the text of a table's cell, with mentions as in mrkdwn."""
+    if isinstance(cell, list):
+        return "".join(map(cell_text, cell))
+    if cell.get("type") == "user":
+        return f"<@{cell['user_id']}>"
+    return cell_text(cell["elements"]) if "elements" in cell else str(cell.get("text", cell.get("value", "")))
+
+
 def _texts(block: Any) -> list[str]:
     """Return texts in reading order, a table row as one line."""
     if isinstance(block, list):
@@ -161,7 +174,7 @@ def _texts(block: Any) -> list[str]:
     if not isinstance(block, dict):
         return []
     if block.get("type") == "table":
-        return ["  ".join(cell.get("text", "") for cell in row) for row in block["rows"]]
+        return ["  ".join(map(cell_text, row)) for row in block["rows"]]
     if isinstance(block.get("text"), str):
         return [block["text"]]
     lines = [f"[{block['status']}] {block['title']}"] if block.get("type") == "task_card" else []

@@ -27,7 +27,7 @@ class ControlApi:
 
     def routes(self) -> list[BaseRoute]:
         actions = (self.say, self.press, self.submit, self.home, self.fault, self.channel, self.group, self.remove)
-        queries = (self.views, self.sees, self.calls, self.people, self.faults)
+        queries = (self.views, self.sees, self.notifications, self.calls, self.people, self.faults)
         return [
             *(Route(f"/lab/{action.__name__}", self._endpoint(action), methods=["POST"]) for action in actions),
             *(Route(f"/lab/{query.__name__}", self._endpoint(query)) for query in queries),
@@ -74,6 +74,10 @@ class ControlApi:
             message.as_visible() for message in self._state.messages_visible_to(arguments["user"], arguments["channel"])
         ]
 
+    async def notifications(self, arguments: Arguments) -> Any:
+        """Return the notifications that a user got, oldest first."""
+        return [each for each in self._state.notifications if each["user"] == arguments["user"]]
+
     async def fault(self, arguments: Arguments) -> Any:
         faults, sockets = self._slack.faults, self._slack.socket_mode
         if arguments.get("clear"):
@@ -96,7 +100,9 @@ class ControlApi:
         return {"calls": self._slack.calls, "sockets": sockets.connection_count, "pongs": sockets.pong_count}
 
     async def people(self, arguments: Arguments) -> Any:
-        return {"users": list(self._state.users.values()), "channels": list(self._state.channels.values())}
+        state = self._state
+        lists = {"users": state.users, "groups": state.groups, "channels": state.channels}
+        return {name: list(values.values()) for name, values in lists.items()}
 
     async def channel(self, arguments: Arguments) -> Any:
         """Archive a channel, remove the app from it, or undo that."""

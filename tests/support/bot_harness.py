@@ -15,7 +15,7 @@ from bot.handlers.delivery import Delivery
 from bot.messages.block_kit import Message, Reply
 from bot.records import Choice, RunRecord, run_id
 from bot.runs.store import RunStore
-from bot.settings import File, Settings
+from bot.settings import File, Notify, Settings
 from bot.slack.users import UserDirectory
 from imker import signing
 from imker.audit_log import AuditLog
@@ -81,10 +81,7 @@ class BotHarness:
     def __post_init__(self) -> None:
         self.knows(json.dumps(HOSTS))
         self.runs = RunStore(self.redis, lambda: self.timestamp.unix, KEY, lambda: self.timestamp)
-        settings = Settings(
-            bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
-            channels=self.file.slack.channels, rights=self.file.rights, team=TEAM,
-        )  # fmt: skip
+        settings = settings_of(self.file)
         people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
 
@@ -174,6 +171,13 @@ def current_hold(runs: RunStore, run: str) -> Hold | None:
 
 def parse_settings_file(text: str) -> File:
     return File.model_validate(tomllib.loads(text))
+
+
+def settings_of(file: File, notify: Notify = "off") -> Settings:
+    return Settings(
+        bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
+        channels=file.slack.channels, rights=file.rights, team=TEAM, notify=notify,
+    )  # fmt: skip
 
 
 def _command_text(command: commands.Command) -> str:
