@@ -54,17 +54,21 @@ class EngineAdapter(BaseAdapter):
         super().__init__()
         self._context = context
         self._context.sslsocket_class = _Socket
+        self._session: ssl.SSLSession | None = None  # of the last connection, so that the next handshake is short
 
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> requests.Response:
         """Send the request. `timeout`: seconds from connecting to the last byte of the answer."""
         with (
             _translate_errors(request),
-            _open_connection(request, self._context, time.monotonic() + timeout) as connection,
+            _open_connection(request, self._context, self._session, time.monotonic() + timeout) as connection,
         ):
             headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
             connection.request(request.method or "GET", request.path_url, request.body, headers)
             with connection.getresponse() as answer:
-                return _check_response(request, answer)
+                response = _check_response(request, answer)
+            if isinstance(connection.sock, ssl.SSLSocket):
+                self._session = connection.sock.session
+            return response
 
     def close(self) -> None:
         """Do nothing, as each call closes its own connection."""
@@ -72,7 +76,7 @@ class EngineAdapter(BaseAdapter):
 
 @contextmanager
 def _open_connection(
-    request: requests.PreparedRequest, context: ssl.SSLContext, deadline: float
+    request: requests.PreparedRequest, context: ssl.SSLContext, session: ssl.SSLSession | None, deadline: float
 ) -> Iterator[HTTPSConnection]:
     to = urlsplit(request.url or "")
     connection = HTTPSConnection(str(to.hostname), to.port, context=context)
@@ -81,7 +85,7 @@ def _open_connection(
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.settimeout(_remaining_seconds(deadline))  # for the complete handshake
-        secured = context.wrap_socket(plain, server_hostname=str(to.hostname))
+        secured = context.wrap_socket(plain, server_hostname=str(to.hostname), session=session)
     except BaseException:
         plain.close()
         raise
