@@ -74,7 +74,8 @@ RULES = (
     Rule(("id", "-nG", "--"), conditions.show_groups),
     Rule(("iptables", "--version"), conditions.show_iptables),
     Rule(("ss", "-Htn"), conditions.show_store_connections),
-    Rule(("broken_packages",), conditions.show_broken_packages),
+    Rule(("packages",), system_tools.list_packages),
+    Rule(("show_first_line",), system_tools.print_file),
     Rule(("lock_holder",), conditions.show_lock_holder),
     Rule(("unreadable_files",), conditions.show_unreadable_files),
 )
