@@ -4,11 +4,12 @@ from bot.messages import approval_card
 from bot.messages.block_kit import PART_LIMIT, Block, button, section
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.next_command import next_step_text
+from bot.records import Choice
 from bot.state.run_state import RunState, current_decision
 from imker.protocol.events import DecisionRequested
 from imker.text import truncate
 
-BUTTONS = {  # by question: each button's label, choice, and style
+BUTTONS: dict[str, tuple[tuple[str, Choice, str], ...]] = {  # by question: each button's label, choice, and style
     "accept": (("Accept", "accept", "primary"), ("Reject", "reject", "danger")),
     "continue": (("Continue", "continue", "primary"), ("Cancel", "cancel", "")),
     "start_fleet": (("Start", "start", "primary"), ("Cancel", "cancel", "")),
