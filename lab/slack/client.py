@@ -67,9 +67,23 @@ class Workspace:
             "/lab/press", user=user, ts=message.ts, action_id=message.actions.get(button, ""), forged=forged
         )
 
-    def press_in_view(self, user: str, view: dict[str, Any], action_id: str) -> dict[str, Any]:
+    def press_in_view(self, user: str, view: dict[str, Any], action_id: str, /, **forged: str) -> dict[str, Any]:
         """Press a button of a modal or of the home tab, one of `views`."""
-        return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id)
+        return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id, forged=forged)
+
+    def use_shortcut(self, user: str, callback_id: str, /, **forged: str) -> dict[str, Any]:
+        """Use a global shortcut."""
+        return self._post("/lab/shortcut", user=user, callback_id=callback_id, forged=forged)
+
+    def choose(self, user: str, view: dict[str, Any], block_id: str, value: str) -> dict[str, Any]:
+        """Choose an option in an input of a modal that reports each change."""
+        chosen = {"selected_option": {"value": value}}
+        return self._post("/lab/choose", user=user, view_id=view["id"], block_id=block_id, chosen=chosen)
+
+    def search(self, user: str, view: dict[str, Any], block_id: str, query: str = "") -> list[str]:
+        """Type into a select of a modal, and return the values that the app suggests."""
+        answer = self._post("/lab/suggest", user=user, view_id=view["id"], block_id=block_id, query=query)
+        return [option["value"] for option in answer["options"]]
 
     def visible_messages(self, user: str, channel: str) -> list[VisibleMessage]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
@@ -102,12 +116,33 @@ class Workspace:
                 raise TimeoutError(f"{user} does not see {expected!r} within {seconds} s; the last messages:\n{recent}")
             time.sleep(0.05)
 
-    def submit(self, user: str, view_id: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Submit a modal and return the app's response in `payload`."""
-        return self._post("/lab/submit", user=user, view_id=view_id, values=values)
+    def submit(self, user: str, view_id: str, values: dict[str, Any], **forged: str) -> dict[str, Any]:
+        """Submit a modal and return the app's response in `payload`. `forged`: fields of a modified client."""
+        return self._post("/lab/submit", user=user, view_id=view_id, values=values, forged=forged)
+
+    def fill_in(self, user: str, view: dict[str, Any], **chosen: Any) -> dict[str, Any]:
+        """Submit a modal with these values by block ID: a text, an option, or a list of options."""
+        elements = {block["block_id"]: block["element"] for block in view["blocks"] if block["type"] == "input"}
+        values = {
+            name: {elements[name]["action_id"]: _input_state(elements[name]["type"], value)}
+            for name, value in chosen.items()
+        }
+        return self.submit(user, view["id"], values)
+
+    def close_view(self, user: str, view: dict[str, Any]) -> None:
+        """Close a modal without a submission."""
+        self._post("/lab/close", user=user, view_id=view["id"])
 
     def open_home(self, user: str) -> dict[str, Any]:
         return self._post("/lab/home", user=user)
+
+    def home(self, user: str) -> dict[str, Any] | None:
+        """Return the Home tab of this user, None if none was published."""
+        return next((view for view in self.views(user) if view["type"] == "home"), None)
+
+    def modal(self, user: str) -> dict[str, Any] | None:
+        """Return the topmost modal of this user, None if none is open."""
+        return next((view for view in reversed(self.views(user)) if view["type"] == "modal"), None)
 
     def views(self, user: str) -> list[dict[str, Any]]:
         """Return the modals and the home tab of this user."""
@@ -136,9 +171,9 @@ class Workspace:
     def clear_faults(self) -> None:
         self._post("/lab/fault", clear=True)
 
-    def set_channel(self, channel: str, *, archived: bool = False, app: bool = True) -> None:
+    def set_channel(self, channel: str, *, archived: bool = False, app: bool = True, inviter: str = "") -> None:
         """Set whether a channel is archived, and whether the app is a member."""
-        self._post("/lab/channel", channel=channel, archived=archived, app=app)
+        self._post("/lab/channel", channel=channel, archived=archived, app=app, inviter=inviter)
 
     def set_group(self, group: str, *users: str) -> None:
         """Set the members of a user group."""
@@ -154,6 +189,20 @@ class Workspace:
         return dict(self._http.post(path, json=payload).raise_for_status().json())
 
 
+def view_text(view: dict[str, Any]) -> str:
+    """Return all text of a view's blocks, from top to bottom."""
+    return "\n".join(line for block in view["blocks"] for line in _texts(block))
+
+
+def _input_state(kind: str, value: Any) -> dict[str, Any]:
+    """Return the state of an input as a submission carries it."""
+    if isinstance(value, list):
+        return {"type": kind, "selected_options": [{"value": each} for each in value]}
+    if kind == "plain_text_input":
+        return {"type": kind, "value": value}
+    return {"type": kind, "selected_option": {"value": value}}
+
+
 def _texts(block: Any) -> list[str]:
     """Return texts in reading order, a table row as one line."""
     if isinstance(block, list):
@@ -166,5 +215,5 @@ def _texts(block: Any) -> list[str]:
         return [block["text"]]
     lines = [f"[{block['status']}] {block['title']}"] if block.get("type") == "task_card" else []
     lines += [block["title"]] if block.get("type") == "plan" else []
-    inner = (block.get(key) for key in ("text", "elements", "fields", "tasks", "details", "output"))
+    inner = (block.get(key) for key in ("label", "text", "elements", "fields", "tasks", "details", "output"))
     return lines + [line for value in inner for line in _texts(value)]
