@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooSlow
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import structlog
@@ -14,10 +15,11 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
+from bot.commands.normalize import normalize
 from bot.handlers.commands import CommandHandler
 from bot.handlers.delivery import Delivery
 from bot.handlers.forms import FieldErrors, FormHandler
-from bot.listeners.receiver import DeliveryReceiver
+from bot.listeners.receiver import NOT_SAVED_YET, DeliveryReceiver
 from bot.messages import form, responses
 from bot.messages.block_kit import Message
 from bot.messages.form import BUTTON_GONE, View
@@ -88,7 +90,8 @@ class FormListener:
         elif isinstance(submitted, Message):
             self._show_refusal(ack, body, submitted)
         else:
-            self.receiver.receive(submitted, ack)
+            view = form.notice(responses.info(NOT_SAVED_YET))
+            self.receiver.receive(submitted, ack, partial(ack, response_action="update", view=view))
 
     def refuse_unknown(self, ack: Ack, body: Body) -> None:
         """Reply to a button, a form, or a shortcut that this version does not know."""
@@ -126,6 +129,17 @@ class FormListener:
         trigger, url = str(body.get("trigger_id") or ""), str(body.get("response_url") or "")
         place = channel or next(iter(self.handler.access.channels), "")
         return Delivery("command", trigger, _user(body), place, "", url, time.time(), trigger_id="" if url else trigger)
+
+
+def opens_form(body: Body) -> bool:
+    """Return whether the request only opens a form, changes what it shows, or searches in it."""
+    if "command" in body:
+        return not normalize(str(body.get("text") or "")).strip()
+    if body.get("type") != "block_actions":
+        return body.get("type") in ("shortcut", "block_suggestion")
+    actions = body.get("actions")
+    names = [str(action.get("action_id")) for action in actions or () if isinstance(action, dict)]
+    return bool(names) and all(name == "run.reject" or name.startswith("form.") for name in names)
 
 
 def register_forms(app: App, forms: FormListener) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -50,12 +51,15 @@ class DeliveryReceiver:
         self._replies = PrivateReplies(client, api_url)
         self._in_progress: set[str] = set()  # IDs of the deliveries that this process has not finished
 
-    def receive(self, delivery: Delivery, ack: Ack) -> None:
-        """Persist, acknowledge, and handle a delivery. If Redis is slow, the acknowledgement says so."""
+    def receive(self, delivery: Delivery, ack: Ack, ack_early: Callable[[], Any] | None = None) -> None:
+        """Persist, acknowledge, and handle a delivery. If Redis is slow, the acknowledgement says so.
+
+        `ack_early`: how to say so, None for a message, which Slack accepts from a typed command only.
+        """
         delivery = replace(delivery, response_url=accepted_url(delivery.response_url, self._api_url))
         failpoint("inbox.received")
-        is_typed = delivery.kind == "command" and not (delivery.trigger_id or delivery.message_ts)
-        ack_timer = threading.Timer(ACK_DEADLINE, partial(ack, NOT_SAVED_YET) if is_typed else ack)
+        is_typed = delivery.kind == "command" and not delivery.message_ts
+        ack_timer = threading.Timer(ACK_DEADLINE, ack_early or (partial(ack, NOT_SAVED_YET) if is_typed else ack))
         ack_timer.start()
         try:
             saved = self.persist(delivery)

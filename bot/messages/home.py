@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from bot.auth.policy import Denied
 from bot.messages import fleet_message, responses, run_text
 from bot.messages.block_kit import LINE_LIMIT, Block, button, context, section
+from bot.messages.command_help import FORM_BUTTONS, task_lines
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.form import View, form_buttons
-from bot.messages.command_help import FORM_BUTTONS, task_lines
 from bot.messages.question import BUTTONS, question_text
 from bot.messages.responses import AllowedCommands
 from bot.records import Choice

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -90,7 +91,7 @@ def test_home_changes_without_being_opened_again_and_seldom(flow: Flow) -> None:
     calls = published_for(flow, CAROL)
     assert len(calls) > published
     times = [call["at"] for call in calls]
-    assert min(later - earlier for earlier, later in zip(times, times[1:], strict=False)) >= 9.5
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 9.5
 
 
 def published_for(flow: Flow, user: str) -> list[dict[str, Any]]:
