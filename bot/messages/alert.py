@@ -62,6 +62,12 @@ def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Messag
     return ephemeral(truncate(lead + summary, PART_LIMIT) + link)
 
 
+def lost_alert(metadata: Mapping[str, str]) -> Message:
+    """Return the message that replaces an alert of a run which Redis has lost. `metadata`: what Slack kept with it."""
+    run = inline_code(metadata.get("run", ""))
+    return ephemeral(f"❓ Redis lost its data, including run {run}. Nothing is waiting for an answer anymore.")
+
+
 def mentions(recipients: Sequence[str]) -> str:
     """Return mentions of users and groups."""
     return " ".join(f"<!subteam^{each}>" if each.startswith("S") else f"<@{each}>" for each in recipients)

@@ -219,6 +219,7 @@ class Reconciler:
             try:
                 if run in self._open:
                     self._publisher.publish_run_lost(*self._open[run])
+                    self._alerts.close_lost(*self._open[run])
             except SlackApiError as error:
                 if error_code(error) not in (*MESSAGE_GONE, *NEEDS_ADMIN, EDIT_WINDOW_CLOSED):
                     raise
