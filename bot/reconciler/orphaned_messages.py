@@ -1,6 +1,6 @@
 """Mark the messages of runs that Redis lost before this reconciler started.
 
-In: the messages of the channels, of the last day. Out: an edit of each message and alert of an open run without a record.
+In: the last day of each channel. Out: an edit of each message and alert of an open run that has no record anymore.
 """
 
 import time
