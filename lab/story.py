@@ -40,11 +40,11 @@ class Story:
             (host for host in hosts if host not in managers), key=lambda host: host.classic_role == "store"
         )
         self.run_command(f"/swarm plan {managers[0].name}", "Nothing was changed.")
-        self.run_command(f"/swarm migrate {managers[0].name} --manager", "is in the swarm")
+        self.run_command(f"/swarm migrate {managers[0].name} --manager", "joined the swarm")
         for host in managers[1:]:
             self.add_manager(host)
         for host in workers:
-            self.run_command(f"/swarm migrate {host.name} --worker", "is in the swarm")
+            self.run_command(f"/swarm migrate {host.name} --worker", "joined the swarm")
         self.check_nodes(hosts, managers)
 
     def expect_all_reachable(self, hosts: Sequence[LabHost]) -> None:

@@ -1,6 +1,5 @@
 """Handle decisions on runs that wait for one: buttons, and typed `accept`, `reject`, and `continue`."""
 
-import re
 from dataclasses import dataclass
 
 from bot.auth.permissions import is_valid_choice
@@ -9,6 +8,7 @@ from bot.commands.model import DecideRun
 from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
+from bot.handlers.next_steps import BUTTON_GONE, record_of_button
 from bot.handlers.start import RunStarter
 from bot.handlers.status import MAX_SEARCHED_RUNS
 from bot.messages import responses
@@ -20,8 +20,6 @@ from bot.state.run_state import RunState
 from imker.failpoints import failpoint
 from imker.protocol.commands import Accept, Reject
 from imker.protocol.events import DecisionRequested
-
-BUTTON_GONE = "This button no longer works. See `/swarm status`."
 
 
 @dataclass(frozen=True)
@@ -35,16 +33,15 @@ class DecisionHandler:
 
     def handle_button(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Decide by a button. Its value names the run, and the job whose question the button belongs to."""
-        run, _, job = delivery.text.partition(":")
-        record = self.runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
-        is_here = record is not None and record.channel == delivery.channel
-        if record is None or not is_here or self.runs.posted_messages.get(run).get("ts") != delivery.message_ts:
+        record = record_of_button(self.runs, delivery)
+        if record is None:
             return reply(responses.not_found(BUTTON_GONE))
         actor = self.access.fetch_actor(delivery.user, fresh=True)
-        snapshot = self.runs.snapshot(run)  # after Slack's reply, which may take long
+        snapshot = self.runs.snapshot(record.run)  # after Slack's reply, which may take long
         if snapshot is None:
             return reply(responses.not_found(BUTTON_GONE))
-        return self.decide(Invocation(actor, delivery, reply), snapshot, int(job), choice)
+        job = int(delivery.text.partition(":")[2])
+        return self.decide(Invocation(actor, delivery, reply), snapshot, job, choice)
 
     def handle_command(self, invocation: Invocation, command: DecideRun, checked: Allowed | Denied) -> None:
         """Decide by a typed command. `checked`: whether the user has the command's right on any host."""

@@ -11,7 +11,8 @@ class Delivery:
     """What Slack delivered.
 
     `delivery_id`: the same if Slack delivers it twice. `text`: the command, or the button's value. `response_url`: for
-    the reply, "" for a mention. `received_at`: UNIX seconds. `choice`, `message_ts`: the button's choice and message.
+    the reply, "" for a mention. `received_at`: UNIX seconds. `message_ts`: the button's message. `choice`: the answer
+    of a question's button. `step`: the name of another button's next step.
     """
 
     kind: Literal["command", "click"]
@@ -23,3 +24,4 @@ class Delivery:
     received_at: float
     choice: Choice | None = None
     message_ts: str = ""
+    step: str = ""

@@ -13,7 +13,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages import run_message
-from bot.messages.block_kit import Message
+from bot.messages.block_kit import Message, without_containers
 from bot.messages.fleet_report import render_report
 from bot.reconciler.post_once import post_once
 from bot.records import RunRecord
@@ -211,13 +211,14 @@ def metadata_of(record: RunRecord, is_final: bool) -> dict[str, str]:
 
 
 def _with_text_fallback(send: Callable[[Message], str], message: Message) -> str:
-    """Send the message, and send its text alone if Slack rejects the blocks."""
-    try:
-        return send(message)
-    except SlackApiError as error:
-        if error_code(error) not in REJECTED_BLOCKS:
-            raise
-        log.error("Slack rejected the blocks", error=str(error.response.data), text=message.text)
-        text = message.text
-        short = text if len(text) <= 2 * TEXT_ONLY else f"{text[:TEXT_ONLY]}\n…\n{text[-TEXT_ONLY:]}"
-        return send(Message(short, ()))
+    """Send the message. If Slack rejects its blocks, unfold its containers, and then send its text alone."""
+    unfolded, text = without_containers(message), message.text
+    short = text if len(text) <= 2 * TEXT_ONLY else f"{text[:TEXT_ONLY]}\n…\n{text[-TEXT_ONLY:]}"
+    for attempt in (message, *([unfolded] if unfolded != message else [])):
+        try:
+            return send(attempt)
+        except SlackApiError as error:
+            if error_code(error) not in REJECTED_BLOCKS:
+                raise
+            log.error("Slack rejected the blocks", error=str(error.response.data), text=text)
+    return send(Message(short, ()))

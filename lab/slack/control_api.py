@@ -44,13 +44,17 @@ class ControlApi:
         return await self._send_event(payload) if is_member else NOT_DELIVERED
 
     async def press(self, arguments: Arguments) -> Any:
-        """Press a button of a message or of a view."""
+        """Press a button of a message or of a view, or an item of a menu, and answer its confirmation dialog."""
+        user = arguments["user"]
+        pressed = user_actions.Press(
+            arguments["action_id"], arguments.get("option") or "", arguments.get("dialog") or ""
+        )
         if "view_id" in arguments:
-            payload = user_actions.press_in_view(
-                self._state, arguments["user"], arguments["view_id"], arguments["action_id"]
-            )
+            payload = user_actions.press_in_view(self._state, user, arguments["view_id"], pressed)
         else:
-            payload = user_actions.press_button(self._state, arguments["user"], arguments["ts"], arguments["action_id"])
+            payload = user_actions.press_button(self._state, user, arguments["ts"], pressed)
+        if payload is None:
+            return {**NOT_DELIVERED, "denied": True}
         payload["actions"][0].update(arguments.get("forged") or {})
         return await self._send_interactive(payload)
 

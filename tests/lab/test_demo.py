@@ -15,6 +15,8 @@ import pytest
 
 from lab.slack.server_process import free_port
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 MAKE = ("make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed")  # in the environment of this test
 

@@ -3,12 +3,12 @@
 import { content } from "./blocks.js";
 import * as faults from "./faults.js";
 import * as notifications from "./notifications.js";
-import { element, emoji, mrkdwn, names } from "./text.js";
+import { element, emoji, mrkdwn, names, text } from "./text.js";
 
 const WHY = {
   account_inactive: "This account is deactivated.", channel_not_found: "There is no such channel.",
   is_archived: "This channel is archived.", message_not_found: "This message was deleted.",
-  no_such_button: "This button was removed.", no_such_command: "That is not a valid command.",
+  no_such_button: "This button was removed.", no_such_option: "This menu has changed.", dialog_open: "Confirm it first.", no_such_command: "That is not a valid command.",
   not_in_channel: "You are not in this channel.", user_not_found: "There is no such user.",
 };
 const $ = (id) => document.getElementById(id);
@@ -36,8 +36,28 @@ async function did(path, body, what) {
   if (text && place.channel === $("channel").value && place.user === $("user").value) note(text);
 }
 
-const press = (message, button) =>
-  did("/lab/press", { ts: message.ts, action_id: button.action_id }, `“${button.text.text}”`);
+// Ask for confirmation as Slack does, and return whether the user confirmed.
+function confirmed(confirm) {
+  const dialog = element("dialog", {}, element("h2", {}, text(confirm.title)), element("p", { className: "lines" }, text(confirm.text)));
+  const close = (answer) => () => dialog.close(answer);
+  const choice = (label, answer, style) => element("button", { type: "button", className: style, textContent: label, onclick: close(answer) });
+  dialog.append(element("div", { className: "actions" }, choice(confirm.deny?.text || "Cancel", "deny", ""),
+    choice(confirm.confirm?.text || "Yes", "confirm", confirm.style || "primary")));
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => {
+    dialog.remove();
+    resolve(dialog.returnValue === "confirm");
+  }));
+}
+
+// Press a button, or choose an option of a menu. Slack hears nothing of a press that the user does not confirm.
+async function press(message, shown, option) {
+  if (shown.confirm && !(await confirmed(shown.confirm))) return;
+  const label = (option || shown).text.text;
+  await did("/lab/press", { ts: message.ts, action_id: shown.action_id, option: option?.value,
+    dialog: shown.confirm ? "confirm" : "" }, `“${label}”`);
+}
 
 function unfolding(key, name, summary, ...inner) {
   const details = element("details", { className: name, open: open.has(key) }, element("summary", { textContent: summary }), ...inner);
@@ -76,7 +96,7 @@ function face(message) {
 }
 
 function article(message, thread) {
-  const body = element("div", { className: "body" }, head(message), ...content(message, (button) => press(message, button)),
+  const body = element("div", { className: "body" }, head(message), ...content(message, (shown, option) => press(message, shown, option)),
     ...(message.files || []).map(file),
     message.reactions ? element("div", { className: "reactions" }, ...message.reactions.map(({ name, count }) =>
       element("span", { textContent: `${emoji(name)} ${count}`, title: name }))) : null);

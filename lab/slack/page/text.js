@@ -19,7 +19,8 @@ export const emoji = (name) => EMOJI[name] || `:${name}:`;
 const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 const plain = (text) => unescaped(text.replace(/:([a-z0-9_+-]+):/g, (_, name) => emoji(name)));
 const mention = (text) => element("b", { className: "mention", textContent: text });
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
+const clock = (seconds, format = "{time_secs}") => new Date(seconds * 1000).toLocaleTimeString([], format.includes("secs") ? {}
+  : { hour: "numeric", minute: "2-digit" });
 
 function link(address, label) {
   const safe = /^(https?|mailto):/.test(address);
@@ -32,7 +33,7 @@ function reference(inside) {
   const sign = target[0], rest = target.slice(1);
   if (sign === "@") return mention("@" + (names.users[rest] || label || rest));
   if (sign === "#") return mention("#" + (names.channels[rest] || label || rest));
-  if (rest.startsWith("date^")) return document.createTextNode(clock(rest.split("^")[1]));
+  if (rest.startsWith("date^")) return document.createTextNode(clock(...rest.split("^").slice(1)));
   if (rest.startsWith("subteam^")) return mention("@" + (names.groups[rest.slice(8)] || label || rest.slice(8)));
   if (sign === "!") return mention("@" + (label || rest));
   return link(unescaped(target), plain(label || target));

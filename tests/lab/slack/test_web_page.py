@@ -18,7 +18,7 @@ from lab.slack.server_process import free_port
 from lab.slack.validate_message import BLOCK_TYPES
 from tests.support.bolt_app import actions, button, run_app, start_workspace, wait_until, web_client
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.processes, pytest.mark.browser]
 OPS = "C01OPS"
 QUIET = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
