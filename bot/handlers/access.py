@@ -18,13 +18,15 @@ from imker.protocol.events import DecisionRequested
 class Invocation:
     """A delivery being handled: who sent it, what it says, and where to reply.
 
-    `text`: the normalized command, "" for a button.
+    `text`: the normalized command, "" for a question's button. `run_key`: names the run that a button starts, so that
+    the button starts one run only, "" for a typed command.
     """
 
     actor: Actor
     delivery: Delivery
     reply: Reply
     text: str = ""
+    run_key: str = ""
 
     @property
     def channel(self) -> str:

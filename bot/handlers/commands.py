@@ -14,11 +14,13 @@ from bot.handlers.audit import AuditRecorder
 from bot.handlers.decisions import DecisionHandler
 from bot.handlers.delivery import Delivery
 from bot.handlers.known_hosts import KnownHosts
+from bot.handlers.next_steps import NextStepHandler
 from bot.handlers.run_control import RunController
 from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
 from bot.messages import audit_table, command_help, responses
 from bot.messages.block_kit import Message, Reply
+from bot.messages.links import link_runs, run_ids
 from bot.records import Choice
 from bot.runs.store import RunStore
 from bot.settings import Settings
@@ -55,6 +57,11 @@ class CommandHandler:
         self._starter = RunStarter(runs, self.audit)
         self._decisions = DecisionHandler(self.access, runs, self.audit, self._starter)
         self._control = RunController(self.access, runs, self.audit, self._starter, self._decisions)
+        self._next_steps = NextStepHandler(runs, self.handle_command)
+
+    def with_links(self, message: Message) -> Message:
+        """Return the message with links to the runs that it names. Raises RedisError."""
+        return link_runs(message, self._runs.posted_messages.links(run_ids(message)))
 
     def handle_action(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Handle a button click. Raises RedisError, AuditLogBroken."""
@@ -64,8 +71,12 @@ class CommandHandler:
         """Return the host that a click is about, or why it would be refused now. Raises RedisError."""
         return self._decisions.preview_button(delivery, choice)
 
-    def handle_command(self, delivery: Delivery, reply: Reply) -> None:
-        """Handle a typed command. Raises RedisError, AuditLogBroken."""
+    def handle_next_step(self, delivery: Delivery, reply: Reply) -> None:
+        """Handle a click on the button of a next step. Raises RedisError, AuditLogBroken."""
+        self._next_steps.handle_button(delivery, reply)
+
+    def handle_command(self, delivery: Delivery, reply: Reply, run_key: str = "") -> None:
+        """Handle a typed command. `run_key`: see Invocation. Raises RedisError, AuditLogBroken."""
         parsed = parse(delivery.text, hosts=self._runs.hosts())
         if isinstance(parsed, UsageError):
             return reply(self._usage_reply(parsed, delivery))
@@ -73,7 +84,8 @@ class CommandHandler:
         fresh = spec_of(parsed).right in ("change", "accept")
         actor = self.access.fetch_actor(delivery.user, fresh=fresh)
         checked = self.access.authorize(actor, permission, delivery.channel)
-        return self._dispatch(Invocation(actor, delivery, reply, normalize(delivery.text).strip()), parsed, checked)
+        invocation = Invocation(actor, delivery, reply, normalize(delivery.text).strip(), run_key)
+        return self._dispatch(invocation, parsed, checked)
 
     def _dispatch(self, invocation: Invocation, command: ParsedCommand, checked: Allowed | Denied) -> None:
         """Hand the command to its handler. What names a run is authorized again, for the run's host."""

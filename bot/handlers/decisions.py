@@ -1,6 +1,5 @@
 """Handle decisions on runs that wait for one: buttons, and typed `accept`, `reject`, and `continue`."""
 
-import re
 from dataclasses import dataclass, replace
 
 from bot.auth.permissions import is_valid_choice
@@ -9,6 +8,7 @@ from bot.commands.model import DecideRun
 from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
+from bot.handlers.next_steps import BUTTON_GONE, named_record, record_of_button
 from bot.handlers.start import RunStarter
 from bot.handlers.status import MAX_SEARCHED_RUNS
 from bot.messages import responses
@@ -24,7 +24,6 @@ from imker.protocol.events import DecisionRequested
 from imker.redaction import redact
 from imker.text import one_line
 
-BUTTON_GONE = "This button no longer works. See `/swarm status`."
 NOT_IN_CHANNEL = "You aren't a member of the run's channel. Join it, and click again in a minute."
 
 
@@ -57,24 +56,20 @@ class DecisionHandler:
     def _find(self, delivery: Delivery, choice: Choice) -> tuple[Actor, RunSnapshot, int] | Message:
         """Return who clicked, the button's run, and its job; or the reply if the button no longer works.
 
-        A button of a message must be in the run's own message. In the Home tab, the user must be in the run's channel.
+        A button in the Home tab requires that the user is in the run's channel. Home shows no plan to start.
         """
-        run, _, job = delivery.text.partition(":")
-        record = self.runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job, re.ASCII) else None
-        if record is None or not self._is_shown(delivery, record, choice):
+        if delivery.from_home:
+            record = named_record(self.runs, delivery) if choice != "start" else None
+        else:
+            record = record_of_button(self.runs, delivery)
+        if record is None:
             return responses.not_found(BUTTON_GONE)
         actor = self.access.fetch_actor(delivery.user, fresh=True)
         if delivery.from_home and record.channel not in self.access.joined_channels(delivery.user):
             return responses.not_found(NOT_IN_CHANNEL)
-        snapshot = self.runs.snapshot(run)  # after Slack's reply, which may take long
-        return (actor, snapshot, int(job)) if snapshot else responses.not_found(BUTTON_GONE)
-
-    def _is_shown(self, delivery: Delivery, record: RunRecord, choice: Choice) -> bool:
-        """Return whether the run's button can be where it was clicked. The Home tab shows no plan to start."""
-        if delivery.from_home:
-            return choice != "start"
-        is_here = record.channel == delivery.channel
-        return is_here and self.runs.posted_messages.get(record.run).get("ts") == delivery.message_ts
+        snapshot = self.runs.snapshot(record.run)  # after Slack's reply, which may take long
+        job = int(delivery.text.partition(":")[2])
+        return (actor, snapshot, job) if snapshot else responses.not_found(BUTTON_GONE)
 
     def handle_command(self, invocation: Invocation, command: DecideRun, checked: Allowed | Denied) -> None:
         """Decide by a typed command. `checked`: whether the user has the command's right on any host."""

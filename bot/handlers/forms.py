@@ -121,7 +121,8 @@ class FormHandler:
             return responses.not_found(INVALID_SUBMISSION)
         return Delivery(
             "click", view["id"], user, fields["channel"], fields["value"], "", self.clock(), "reject",
-            fields["message"], trigger_id, fields["home"], read_values(view.get("state")).reason,
+            message_ts=fields["message"], trigger_id=trigger_id, from_home=fields["home"],
+            reason=read_values(view.get("state")).reason,
         )  # fmt: skip
 
     def _render(self, actor: Actor, channels: Sequence[str], command: str) -> View:

@@ -14,6 +14,7 @@ from bot.handlers.delivery import Delivery
 from bot.listeners.forms import FormListener, register_forms
 from bot.listeners.receiver import DeliveryReceiver
 from bot.messages.form import RUN_COMMAND
+from bot.messages.next_steps import ACTION, MENU_ACTION
 from bot.records import Choice
 
 Body = dict[str, Any]
@@ -44,7 +45,17 @@ def register(app: App, receiver: DeliveryReceiver, forms: FormListener) -> None:
 
     @app.action(re.compile(rf"^{re.escape(RUN_COMMAND)}\."))
     def on_command_button(ack: Ack, body: Body, action: Body) -> None:
-        receiver.receive(replace(_click(body, action), kind="command"), ack)
+        receiver.receive(replace(_click(body, action.get("value") or ""), kind="command"), ack)
+
+    @app.action(re.compile(rf"^{re.escape(ACTION)}[a-z_]+$"))
+    def on_next_step(ack: Ack, body: Body, action: Body) -> None:
+        step = action["action_id"].removeprefix(ACTION)
+        receiver.receive(replace(_click(body, action.get("value") or ""), step=step), ack)
+
+    @app.action(MENU_ACTION)
+    def on_menu(ack: Ack, body: Body, action: Body) -> None:
+        value, _, step = str((action.get("selected_option") or {}).get("value") or "").rpartition(":")
+        receiver.receive(replace(_click(body, value), step=step or "none"), ack)
 
     register_forms(app, forms)
 
@@ -57,13 +68,16 @@ def _mention_delivery(event: Body, body: Body) -> Delivery:
 def _on_button(app: App, choice: Choice, handle: Callable[[Ack, Body, Delivery], None]) -> None:
     @app.action(f"run.{choice}")
     def on_button(ack: Ack, body: Body, action: Body) -> None:
-        handle(ack, body, replace(_click(body, action), choice=choice))
+        handle(ack, body, replace(_click(body, action.get("value") or ""), choice=choice))
 
 
-def _click(body: Body, action: Body) -> Delivery:
-    """Return a click. In the Home tab, which has no channel and no `response_url`, the reply opens a modal."""
+def _click(body: Body, value: str) -> Delivery:
+    """Return the delivery of a click on a button or a menu's item with this value.
+
+    In the Home tab, which has no channel and no `response_url`, the reply opens a modal.
+    """
     user, channel = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
-    message, value = (body.get("container") or {}).get("message_ts", ""), action.get("value") or ""
+    message = (body.get("container") or {}).get("message_ts", "")
     url, trigger = body.get("response_url") or "", body.get("trigger_id") or uuid.uuid4().hex
     from_home = (body.get("view") or {}).get("type") == "home"
     return Delivery(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from redis.exceptions import RedisError
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 from slack_sdk.webhook import WebhookClient
@@ -19,15 +20,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class PrivateReplies:
-    """Send replies. An error of Slack is logged."""
+    """Send replies. An error of Slack is logged. `add_links`: links the runs that a message names."""
 
     client: WebClient
     api_url: str
+    add_links: Callable[[Message], Message]
 
     def to(self, delivery: Delivery) -> Reply:
         """Return a private reply to the requester."""
 
-        def send(message: Message) -> None:
+        def send(plain: Message) -> None:
+            message = self._with_links(plain)
             blocks = list(message.blocks)
             if url := accepted_url(delivery.response_url, self.api_url):
                 WebhookClient(url).send(
@@ -48,6 +51,14 @@ class PrivateReplies:
             log.info("could not open a modal", error=str(error))
             return False
         return True
+
+    def _with_links(self, message: Message) -> Message:
+        """Return the message with links to runs, or as it is while Redis does not respond."""
+        try:
+            return self.add_links(message)
+        except RedisError as error:
+            log.warning("a reply without links", error=str(error))
+            return message
 
 
 def _log_send_errors(send: Callable[[Message], Any]) -> Reply:

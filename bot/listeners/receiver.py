@@ -48,7 +48,7 @@ class DeliveryReceiver:
         self._inbox = inbox
         self._limit = limit
         self._api_url = api_url
-        self._replies = PrivateReplies(client, api_url)
+        self._replies = PrivateReplies(client, api_url, handler.with_links)
         self._in_progress: set[str] = set()  # IDs of the deliveries that this process has not finished
 
     def receive(self, delivery: Delivery, ack: Ack, ack_early: Callable[[], Any] | None = None) -> None:
@@ -189,7 +189,9 @@ class DeliveryReceiver:
         reply, handler = self._audited_reply(delivery), self._handler
 
         def work() -> None:
-            if delivery.choice is None:
+            if delivery.step:
+                handler.handle_next_step(delivery, reply)
+            elif delivery.choice is None:
                 handler.handle_command(delivery, reply)
             else:
                 handler.handle_action(delivery, delivery.choice, reply)
@@ -204,7 +206,8 @@ class DeliveryReceiver:
 
     def _audited(self, delivery: Delivery, reply: Reply) -> Reply:
         text = delivery.text
-        command_text = f"/swarm {text}" if delivery.choice is None else f"button {delivery.choice} {text}"
+        button = delivery.choice or delivery.step
+        command_text = f"button {button} {text}" if button else f"/swarm {text}"
         audit = self._handler.audit
         return audit.wrap_reply(delivery.user, delivery.channel, delivery.delivery_id, command_text, reply)
 

@@ -9,32 +9,33 @@ from dataclasses import dataclass
 
 from bot.auth.policy import Denied
 from bot.messages import fleet_message, responses, run_text
-from bot.messages.block_kit import LINE_LIMIT, Block, button, context, section
+from bot.messages.block_kit import LINE_LIMIT, Block, context, section
 from bot.messages.command_help import FORM_BUTTONS, task_lines
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.form import View, form_buttons
-from bot.messages.question import BUTTONS, question_text
+from bot.messages.headline import headline
+from bot.messages.next_steps import step_buttons
+from bot.messages.node_summary import node_result
+from bot.messages.question import question_text
 from bot.messages.responses import AllowedCommands
-from bot.records import Choice
 from bot.state.fleet_state import FleetState
+from bot.state.next_steps import NextStep
 from bot.state.run_state import RunState
 from imker.protocol.events import NodeTable
-from imker.protocol.values import NodeRow
 from imker.text import truncate
 
 MAX_WAITING, MAX_RUNNING, MAX_RECENT, MAX_CHANNELS = 10, 10, 5, 3
-MAX_NAMED = 5  # nodes that the swarm's line names
 FORM_LABELS = {**FORM_BUTTONS, "": "Other command"}
 REDIS_DOWN = "Redis does not respond, so Home can't be shown. Open it again in a minute."
 
 
 @dataclass(frozen=True)
 class HomeRun:
-    """A run. `choices`: the answers to its open question that the reader may give, () if it does not wait for them."""
+    """A run. `answers`: those to its open question that the reader may give, () if it does not wait for them."""
 
     state: RunState
     fleet: FleetState | None = None
-    choices: tuple[Choice, ...] = ()
+    answers: tuple[NextStep, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,32 +73,12 @@ def unavailable() -> View:
     return _view([section(REDIS_DOWN)])
 
 
-def swarm_line(rows: tuple[NodeRow, ...]) -> str:
-    """Return the state of the swarm in one line."""
-    down = [row.hostname for row in rows if row.status != "Ready"]
-    managers = [row for row in rows if row.manager_status]
-    lost = [row.hostname for row in managers if row.manager_status not in ("Leader", "Reachable")]
-    spare = len(managers) - len(lost) - (len(managers) // 2 + 1)
-    quorum = f"survives the loss of {spare}" if spare >= 0 else "quorum lost"
-    counts = f"{_count(len(managers), 'manager')} ({quorum})"
-    troubled = list(dict.fromkeys([*down, *lost]))
-    if not troubled:
-        return f"✅ {_count(len(rows), 'node')}, all Ready; {counts}"
-    names = ", ".join(f"`{escape_mrkdwn(name)}`" for name in troubled[:MAX_NAMED])
-    more = f" and {len(troubled) - MAX_NAMED} more" if len(troubled) > MAX_NAMED else ""
-    verb = "is" if len(troubled) == 1 else "are"
-    return f"⚠️ {names}{more} {verb} not Ready; {_count(len(rows), 'node')}, {counts}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
 def _swarm(nodes: NodeTable | None) -> list[Block]:
     if nodes is None:
         return []
+    mark, line = node_result(nodes)
     origin = f"Reported by {escape_mrkdwn(nodes.answered_by)}, {_date(nodes.taken_at)}"
-    return [_header("Swarm"), section(swarm_line(nodes.rows)), context(origin)]
+    return [_header("Swarm"), section(f"{mark or '✅'} {escape_mrkdwn(line)}"), context(origin)]
 
 
 def _waiting(runs: tuple[HomeRun, ...]) -> list[Block]:
@@ -108,16 +89,16 @@ def _waiting(runs: tuple[HomeRun, ...]) -> list[Block]:
 
 def _question(run: HomeRun) -> list[Block]:
     """Return a question with those of its buttons that the reader may press."""
-    record, question = run.state.record, run.state.question
+    record = run.state.record
     text = "\n".join(filter(None, (_line(run), question_text(run.state))))
-    buttons = [
-        button(label, f"run.{choice}", f"{record.run}:{record.job_count}", style)
-        for label, choice, style in (BUTTONS[question.question] if question else ())
-        if choice in run.choices and choice != "start"
+    steps = [step for step in run.answers if step.choice != "start"]
+    is_start = len(steps) < len(run.answers)
+    by_message = [context(f"Read the plan and start it in <#{record.channel}>.")] if is_start else []
+    return [
+        section(text),
+        *by_message,
+        *({**row, "block_id": f"home {record.run}"} for row in step_buttons(record, steps)),
     ]
-    by_message = [context(f"Read the plan and start it in <#{record.channel}>.")] if "start" in run.choices else []
-    actions: list[Block] = [{"type": "actions", "block_id": f"home {record.run}", "elements": buttons}]
-    return [section(text), *by_message, *(actions if buttons else [])]
 
 
 def _list(title: str, runs: tuple[HomeRun, ...], total: int) -> list[Block]:
@@ -128,14 +109,17 @@ def _list(title: str, runs: tuple[HomeRun, ...], total: int) -> list[Block]:
 
 
 def _line(run: HomeRun) -> str:
-    """Return the run in one line: mark, title, status, who requested it, when, and where."""
-    state, record = run.state, run.state.record
-    mark, status = (
-        fleet_message.summary(run.fleet) if run.fleet else (run_text.emoji(state), run_text.status_text(state))
-    )
-    title, status = escape_mrkdwn(run_text.title(state)), truncate(escape_mrkdwn(status), LINE_LIMIT)
+    """Return the run in one line: its headline, who requested it, when, and where."""
+    record = run.state.record
     origin = f"<@{record.requester}>, {_date(record.requested_at)}, <#{record.channel}>"
-    return f"{mark} *{title}*  {status}  ·  {origin}  ·  `{record.run}`"
+    return f"{_headline(run)}  ·  {origin}  ·  `{record.run}`"
+
+
+def _headline(run: HomeRun) -> str:
+    if run.fleet is None:
+        return headline(run.state)
+    mark, status = fleet_message.summary(run.fleet)
+    return f"{mark} *{escape_mrkdwn(run_text.title(run.state))}*  {truncate(escape_mrkdwn(status), LINE_LIMIT)}"
 
 
 def _buttons(page: HomePage) -> list[Block]:

@@ -73,6 +73,11 @@ def not_found(text: str) -> Message:
     return ephemeral(text, "void")
 
 
+def button_used(run: RunRecord) -> Message:
+    """Refuse because the button has started this run before."""
+    return not_found(f"<@{run.requester}> already used this button. See run `{run.run}`: `/swarm status {run.run}`.")
+
+
 def rate_limited(limit: int) -> Message:
     """Refuse because of the rate limit, in commands and clicks per minute."""
     lead = f"Rate limit reached ({limit} commands and clicks per minute)."

@@ -17,6 +17,7 @@ from slack_sdk.http_retry import RetryHandler
 from bot import settings
 from bot.handlers.access import Access
 from bot.handlers.audit import AuditRecorder
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.home import HomePublisher
 from bot.reconciler.loop import Reconciler
@@ -67,6 +68,7 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconc
         Publisher(runs, client, api_url=configuration.api_url),
         AuditCheckpoints(client, audit, runs, next(iter(configuration.channels), "")),
         OrphanedMessages(client, runs, configuration.channels),
+        Alerts(configuration, client, runs),
         stop_if_revoked=revocation.stop_if_revoked,
         more_tasks={
             "home": HomePublisher(runs, client, _access(configuration, client)).publish_due,

@@ -20,14 +20,16 @@ from bot.auth.policy import Actor, Allowed, Denied
 from bot.handlers.access import Access
 from bot.handlers.status import run_with_fleet
 from bot.messages import home
+from bot.messages.block_kit import Message
 from bot.messages.form import View
 from bot.messages.home import HomePage, HomeRun
-from bot.messages.question import BUTTONS
-from bot.records import ALL_HOSTS, Choice
+from bot.messages.links import link_runs, run_ids
+from bot.records import ALL_HOSTS
 from bot.runs.store import RunStore
 from bot.slack.errors import RATE_LIMITED
 from bot.state.fleet_state import FleetState, RunWithFleet, fleet_status
-from bot.state.run_state import RunState, current_decision
+from bot.state.next_steps import NextStep, next_steps
+from bot.state.run_state import RunState
 from imker.protocol.events import NodeTable
 
 log = structlog.get_logger()
@@ -123,12 +125,19 @@ class HomePublisher:
         access = self._access()
         actor = access.fetch_actor(user, fresh=False)
         channels = access.joined_channels(user)
-        permission = Permission("status")
-        checked = [access.authorize(actor, permission, channel) for channel in channels or access.channels[:1]]
+        checked = [
+            access.authorize(actor, Permission("status"), channel) for channel in channels or access.channels[:1]
+        ]
         if not channels or not any(isinstance(each, Allowed) for each in checked):
             refusal = next((each for each in checked if isinstance(each, Denied)), None)
             return home.denied(refusal or Denied(NOT_A_MEMBER))
-        return home.render(build_page(access, actor, channels, source.runs, source.nodes))
+        return self._with_links(home.render(build_page(access, actor, channels, source.runs, source.nodes)))
+
+    def _with_links(self, view: View) -> View:
+        """Return the view with links to the messages of the runs that it names."""
+        message = Message("", tuple(view["blocks"]))
+        links = self._runs.posted_messages.links(run_ids(message))
+        return {**view, "blocks": list(link_runs(message, links).blocks)}
 
 
 NOT_A_MEMBER = "you aren't a member of a channel in which Imker accepts commands"
@@ -146,13 +155,13 @@ def build_page(
     page = HomePage(allowed, nodes if may_list_nodes else None)
     for state, fleet in runs:
         if state.record.channel in allowed and access.may_see(actor, state.record, state.record.channel):
-            page = _add(page, HomeRun(state, fleet, _choices(access, actor, state)))
+            page = _add(page, HomeRun(state, fleet, _answers(access, actor, state, fleet)))
     return page
 
 
 def _add(page: HomePage, run: HomeRun) -> HomePage:
     """Add the run to the list that it belongs to. A fleet's hosts are listed only if they wait for the reader."""
-    if run.choices:
+    if run.answers:
         return replace(page, waiting=(*page.waiting, run))
     if run.state.record.parent_run:
         return page
@@ -165,17 +174,19 @@ def _is_finished(state: RunState, fleet: FleetState | None) -> bool:
     return fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost") or state.expired
 
 
-def _choices(access: Access, actor: Actor, state: RunState) -> tuple[Choice, ...]:
+def _answers(access: Access, actor: Actor, state: RunState, fleet: FleetState | None) -> tuple[NextStep, ...]:
     """Return the answers that this person may give now, () if the run does not wait for them.
 
     To be able to cancel is no reason to be waited for.
     """
     question = state.question
-    if state.status != "waiting" or question is None or state.expired or current_decision(state):
+    if state.status != "waiting" or question is None or state.expired:
         return ()
     if any(approval.user == actor.user for approval in state.record.partial_approvals):
         return ()
-    offered: tuple[Choice, ...] = tuple(choice for _, choice, _ in BUTTONS[question.question])
-    decisions = {choice: access.authorize_decision(actor, state.record, question, choice) for choice in offered}
-    choices = tuple(choice for choice, checked in decisions.items() if isinstance(checked, Allowed))
-    return choices if set(choices) - {"cancel"} else ()
+    answers = tuple(
+        step
+        for step in next_steps(state, fleet)
+        if step.choice and isinstance(access.authorize_decision(actor, state.record, question, step.choice), Allowed)
+    )
+    return answers if any(step.choice != "cancel" for step in answers) else ()

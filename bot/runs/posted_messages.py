@@ -4,6 +4,7 @@ An attempt is recorded before each first post, because a process that continues 
 received it. Each field is signed for its place, so that a message cannot be suppressed without the key.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from redis import Redis
@@ -35,7 +36,7 @@ class PostedMessages:
         self._key = key
 
     def get(self, run: str) -> PostedFields:
-        """Return "ts" and "digest" of the run's message, and one field for each detail in its thread."""
+        """Return "ts", "digest" and "link" of the run's message, and fields for each detail and alert in its thread."""
         return self._read(_posted_key(run))
 
     def update(self, run: str, **fields: str) -> None:
@@ -47,6 +48,10 @@ class PostedMessages:
         """Write these fields of the run, to Redis and into `fields`, which were read before."""
         self.update(run, **changed)
         fields.update(changed)
+
+    def links(self, runs: Iterable[str]) -> dict[str, str]:
+        """Return the permalinks of those runs' messages that are known, by run."""
+        return {run: link for run in runs if (link := self.get(run).get("link"))}
 
     def delete(self, run: str) -> None:
         """Forget the run's message, so that it is posted again."""

@@ -146,16 +146,19 @@ class FleetPlanned:
     type: Literal["fleet_planned"] = "fleet_planned"
 
 
-Question = Literal["accept", "continue", "start_fleet", "resume", "start_containers", "stop_store", "remove_store"]
+Question = Literal[
+    "accept", "continue", "start", "start_fleet", "resume", "start_containers", "stop_store", "remove_store"
+]
 
 
 @dataclass(frozen=True)
 class DecisionRequested:
     """The job ended with a question for a user.
 
-    accept: make the candidate a manager? · continue: continue despite warnings? · start_fleet: start a fleet's
-    migration? · resume: resume after a pause? · start_containers: start the containers `names` on `host`, which ran
-    before? · stop_store: stop the unused key-value store on `host`? · remove_store: remove it after it was stopped?
+    accept: make the candidate a manager? · continue: continue despite warnings? · start: run the plan? · start_fleet:
+    start a fleet's migration? · resume: resume after a pause? · start_containers: start the containers `names` on
+    `host`, which ran before? · stop_store: stop the unused key-value store on `host`? · remove_store: remove it after
+    it was stopped?
     `summary`: true whatever the answer is; `user`: Slack ID of the user who paused; `approval_problem`: why an approval
     was not enough; `next_commands`: commands for what remains besides the question. Accepting takes
     `required_approvals` different users within `valid_seconds` of `asked_at`.

@@ -18,6 +18,7 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from imker.text import one_line
+from jobs.connectors.timeouts import CONNECT_TIMEOUT
 
 MAX_BODY_BYTES = 16 * 2**20
 CHUNK_BYTES = 2**16
@@ -75,7 +76,8 @@ def _open_connection(
 ) -> Iterator[HTTPSConnection]:
     to = urlsplit(request.url or "")
     connection = HTTPSConnection(str(to.hostname), to.port, context=context)
-    plain = socket.create_connection((str(to.hostname), to.port or 443), _remaining_seconds(deadline))
+    seconds = min(CONNECT_TIMEOUT, _remaining_seconds(deadline))
+    plain = socket.create_connection((str(to.hostname), to.port or 443), seconds)
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.settimeout(_remaining_seconds(deadline))  # for the complete handshake

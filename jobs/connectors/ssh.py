@@ -16,10 +16,11 @@ import paramiko
 from paramiko.pkey import UnknownKeyType
 
 from jobs.connectors.shell import LOSSLESS_ERRORS, Command, Output
+from jobs.connectors.timeouts import CONNECT_TIMEOUT
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
 
-CONNECT_TIMEOUT, BANNER_TIMEOUT, AUTH_TIMEOUT, CHANNEL_TIMEOUT, KEEPALIVE_INTERVAL = 10, 10, 15, 15, 15  # seconds
+BANNER_TIMEOUT, AUTH_TIMEOUT, CHANNEL_TIMEOUT, KEEPALIVE_INTERVAL = 10, 15, 15, 15  # seconds
 DEAD_AFTER = 30  # seconds without an acknowledgement or answer until a connection counts as lost
 MAX_OUTPUT = 4 * 2**20  # bytes of each stream; only the last ones are returned
 

@@ -13,7 +13,7 @@ from jobs.facts.own_node import find_node_mismatch, hosts_at
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import key_value_stores
 from jobs.gather.known_swarm import gather_known_swarm
-from jobs.handlers import key_value_store
+from jobs.handlers import confirmation, key_value_store
 from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.plan_events import build_plan_event
 from jobs.inventory.model import Host
@@ -57,6 +57,8 @@ def reject_node(command: Reject, context: JobContext) -> None:
         node = _pending_node(swarm, command.node)
         host = _host_behind(context, swarm, node)
         context.events.emit(build_plan_event(rejection_plan))
+        if question := confirmation.start_question(context, host.name, rejection_plan):
+            return context.events.emit(question)
         run_swarm_steps(context, host, rejection_plan.steps, swarm.managers, lease)
         result_text = "was removed from the swarm" if command.remove else "stays in the swarm as a worker"
         return context.events.emit(JobFinished("done", f"{node.hostname} {result_text}."))

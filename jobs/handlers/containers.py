@@ -12,7 +12,7 @@ from jobs.execute.runner import hold_lock, run_host_steps
 from jobs.facts.containers import Container
 from jobs.facts.host import HostFacts
 from jobs.gather.host import read_containers
-from jobs.handlers import plan_events
+from jobs.handlers import confirmation, plan_events
 from jobs.handlers.dispatcher import dispatch
 from jobs.inventory.model import Host
 
@@ -80,9 +80,12 @@ def start_containers(command: StartContainers, context: JobContext) -> None:
             hint = f"See the names on {name} with docker ps --all."
             return context.report_refusal(plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", hint))
         step = steps.EnsureContainersRunning(names)
-        context.events.emit(plan_events.build_plan_event(plan.Plan((step,))))
+        start_plan = plan.Plan((step,))
+        context.events.emit(plan_events.build_plan_event(start_plan))
+        if question := confirmation.start_question(context, name, start_plan):
+            return context.events.emit(question)
         run_host_steps(context, host, (step,), (), lease)
         not_running = find_not_running((step,), gather_containers(context, host))
     if not_running:
         return context.events.emit(start_question(host, not_running, f"Tried to start them on {name}."))
-    return context.events.emit(JobFinished("done", f"all containers are running on {name}: {', '.join(names)}"))
+    return context.events.emit(JobFinished("done", f"All containers are running on {name}: {', '.join(names)}"))

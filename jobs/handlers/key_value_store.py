@@ -11,7 +11,7 @@ from jobs.execute.runner import hold_lock, run_host_steps
 from jobs.facts.classic_swarm import KeyValueStore
 from jobs.gather import key_value_stores
 from jobs.gather.key_value_stores import UnusedStore
-from jobs.handlers import containers, plan_events
+from jobs.handlers import confirmation, containers, plan_events
 from jobs.handlers.dispatcher import dispatch
 
 PORTS_TEXT = """\
@@ -25,7 +25,7 @@ Keep TCP 2376, the Engine API, open to docker-machine and to Imker."""
 
 @dispatch.register
 def retire_store(command: RetireStore, context: JobContext) -> None:
-    """Stop the store at once if it is unused. Remove it only after an approval of the removal."""
+    """Stop the store if it is unused. Remove it only after an approval of the removal."""
     name = command.host
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
@@ -38,10 +38,13 @@ def retire_store(command: RetireStore, context: JobContext) -> None:
             summary = f"{', '.join(store.users)} may still use {store.container.name}"
             return context.report_refusal(plan.Refusal(summary, "Migrate these hosts first."))
         step = _next_step(context, store)
-        context.events.emit(plan_events.build_plan_event(plan.Plan((step,))))
+        retirement = plan.Plan((step,))
+        context.events.emit(plan_events.build_plan_event(retirement))
+        if question := confirmation.start_question(context, name, retirement):
+            return context.events.emit(question)
         run_host_steps(context, host, (step,), (), lease)
     if isinstance(step, steps.RemoveStore):
-        return context.events.emit(JobFinished("done", f"removed {step.name} from {name}. Its volumes are kept"))
+        return context.events.emit(JobFinished("done", f"Removed {step.name} from {name}. Its volumes are kept"))
     after_stop = UnusedStore(
         host, KeyValueStore(replace(store.container, running=False, restart_policy="no")), in_swarm=True
     )

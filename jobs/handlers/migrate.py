@@ -17,7 +17,7 @@ from jobs.facts.swarm import SwarmFacts, parse_membership
 from jobs.gather import key_value_stores
 from jobs.gather.key_value_stores import UnusedStore
 from jobs.gather.known_swarm import gather_known_swarm
-from jobs.handlers import containers, key_value_store
+from jobs.handlers import confirmation, containers, key_value_store
 from jobs.handlers.accept import acceptance_question
 from jobs.handlers.assessment import Assessment, assess_host
 from jobs.handlers.dispatcher import dispatch
@@ -40,6 +40,8 @@ def migrate_host(command: Migrate, context: JobContext) -> None:
         emit_plan(context, name, plan)
         if plan.steps and (outcome := _unresolved_findings(context, plan)):
             return context.events.emit(outcome)
+        if question := confirmation.start_question(context, name, plan, (plan.warnings_fingerprint,)):
+            return context.events.emit(question)
         context.events.emit(containers.snapshot_containers("before", assessment.facts))
         try:
             run_host_steps(context, host, plan.steps, assessment.swarm.managers, lease)
@@ -114,7 +116,8 @@ def _next_question(
     unused: UnusedStore | None,
 ) -> DecisionRequested | JobFinished:
     """Return the most important question, or the outcome if there is none. Other questions become hints."""
-    summary = f"{host.name} is in the swarm."
+    joined = any(isinstance(step, steps.InitSwarm | steps.JoinSwarm) for step in plan.steps)
+    summary = f"{host.name} {'joined' if joined else 'is in'} the swarm."
     if plan.needs_acceptance:
         hints = (containers.not_running_text(not_running), key_value_store.removal_hint(unused))
         next_commands = (*containers.start_commands(host, not_running), *key_value_store.removal_commands(unused))
@@ -136,7 +139,7 @@ def _end(outcome: Outcome, summary: str, unused: UnusedStore | None) -> JobFinis
 
 def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequested:
     """Return the question whether to accept the host. Raises JobError if no manager lists its node."""
-    swarm = gather_known_swarm(context)
+    swarm = gather_known_swarm(context, ask_silent=False)
     membership = parse_membership(context.engine_factory(host).info())
     node = find_own_node(host, membership, swarm.nodes)
     if node is None:

@@ -3,9 +3,13 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import httpx
+
+from lab.slack.plain_text import block_texts
+
+Dialog = Literal["confirm", "deny", ""]
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class VisibleMessage:
     @property
     def plain_text(self) -> str:
         """Return all text of the blocks, from top to bottom."""
-        return "\n".join(line for block in self.raw["blocks"] for line in _texts(block))
+        return "\n".join(line for block in self.raw["blocks"] for line in block_texts(block))
 
     @property
     def buttons(self) -> list[str]:
@@ -42,9 +46,32 @@ class VisibleMessage:
     @property
     def actions(self) -> dict[str, str]:
         """Return label -> action_id of the buttons."""
+        return {label: button.get("action_id", "") for label, button in self._elements_by_label("button").items()}
+
+    @property
+    def menu(self) -> list[str]:
+        """Return the labels of the overflow menus' items."""
+        return [label for menu in self._elements_by_label("overflow").values() for label in _options(menu)]
+
+    def press_arguments(self, label: str) -> dict[str, str]:
+        """Return what pressing the button or the menu's item sends, without an answer to its dialog."""
+        for menu in self._elements_by_label("overflow").values():
+            if label in _options(menu):
+                return {"action_id": menu["action_id"], "option": _options(menu)[label]}
+        return {"action_id": self.actions.get(label, "")}
+
+    def dialog(self, label: str) -> dict[str, Any]:
+        """Return the confirmation dialog that pressing this opens, {} if there is none."""
+        action_id = self.press_arguments(label)["action_id"]
+        elements = [*self._elements_by_label("button").values(), *self._elements_by_label("overflow").values()]
+        return next((dict(one.get("confirm") or {}) for one in elements if one.get("action_id") == action_id), {})
+
+    def _elements_by_label(self, kind: str) -> dict[str, dict[str, Any]]:
+        """Return the buttons or menus of rows and beside sections. A menu's label is its action_id."""
         rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
-        buttons = [element for row in rows for element in row if element["type"] == "button"]
-        return {button["text"]["text"]: button.get("action_id", "") for button in buttons}
+        rows += [[block["accessory"]] for block in self.raw["blocks"] if "accessory" in block]
+        found = [element for row in rows for element in row if element["type"] == kind]
+        return {element["text"]["text"] if "text" in element else element["action_id"]: element for element in found}
 
 
 class Workspace:
@@ -61,11 +88,17 @@ class Workspace:
         """
         return self._post("/lab/say", user=user, channel=channel, text=text, **more)
 
-    def press(self, user: str, message: VisibleMessage, button: str, **forged: str) -> dict[str, Any]:
-        """Press a button of a message. Raises httpx.HTTPStatusError if the user no longer sees it."""
-        return self._post(
-            "/lab/press", user=user, ts=message.ts, action_id=message.actions.get(button, ""), forged=forged
-        )
+    def press(
+        self, user: str, message: VisibleMessage, button: str, dialog: Dialog = "confirm", **forged: Any
+    ) -> dict[str, Any]:
+        """Press a button of a message or an item of its menu, and answer its confirmation dialog, if it opens one.
+
+        `dialog`: the answer; "" leaves the dialog open, so that nothing is sent. Raises httpx.HTTPStatusError if the
+        user no longer sees the button, or if its dialog is not answered.
+        """
+        answer = dialog if message.dialog(button) else ""
+        arguments = message.press_arguments(button)
+        return self._post("/lab/press", user=user, ts=message.ts, **arguments, dialog=answer, forged=forged)
 
     def press_in_view(self, user: str, view: dict[str, Any], action_id: str, /, **forged: str) -> dict[str, Any]:
         """Press a button of a modal or of the home tab, one of `views`."""
@@ -88,6 +121,10 @@ class Workspace:
     def visible_messages(self, user: str, channel: str) -> list[VisibleMessage]:
         answer = self._http.get("/lab/sees", params={"user": user, "channel": channel})
         return [VisibleMessage(raw) for raw in answer.raise_for_status().json()]
+
+    def notifications(self, user: str) -> list[dict[str, Any]]:
+        """Return what notified this user, oldest first: `reason`, `channel`, `ts`, `thread_ts`, `text`, `broadcast`."""
+        return list(self._http.get("/lab/notifications", params={"user": user}).raise_for_status().json())
 
     def wait_for_message(
         self,
@@ -189,11 +226,6 @@ class Workspace:
         return dict(self._http.post(path, json=payload).raise_for_status().json())
 
 
-def view_text(view: dict[str, Any]) -> str:
-    """Return all text of a view's blocks, from top to bottom."""
-    return "\n".join(line for block in view["blocks"] for line in _texts(block))
-
-
 def _input_state(kind: str, value: Any) -> dict[str, Any]:
     """Return the state of an input as a submission carries it."""
     if isinstance(value, list):
@@ -203,17 +235,5 @@ def _input_state(kind: str, value: Any) -> dict[str, Any]:
     return {"type": kind, "selected_option": {"value": value}}
 
 
-def _texts(block: Any) -> list[str]:
-    """Return texts in reading order, a table row as one line."""
-    if isinstance(block, list):
-        return [line for inner in block for line in _texts(inner)]
-    if not isinstance(block, dict):
-        return []
-    if block.get("type") == "table":
-        return ["  ".join(cell.get("text", "") for cell in row) for row in block["rows"]]
-    if isinstance(block.get("text"), str):
-        return [block["text"]]
-    lines = [f"[{block['status']}] {block['title']}"] if block.get("type") == "task_card" else []
-    lines += [block["title"]] if block.get("type") == "plan" else []
-    inner = (block.get(key) for key in ("label", "text", "elements", "fields", "tasks", "details", "output"))
-    return lines + [line for value in inner for line in _texts(value)]
+def _options(menu: dict[str, Any]) -> dict[str, str]:
+    return {option["text"]["text"]: option["value"] for option in menu["options"]}

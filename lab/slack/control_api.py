@@ -30,7 +30,7 @@ class ControlApi:
             *(self.say, self.press, self.choose, self.suggest, self.submit, self.close, self.shortcut, self.home),
             *(self.fault, self.channel, self.group, self.remove),
         )
-        queries = (self.views, self.sees, self.calls, self.people, self.faults)
+        queries = (self.views, self.sees, self.notifications, self.calls, self.people, self.faults)
         return [
             *(Route(f"/lab/{action.__name__}", self._endpoint(action), methods=["POST"]) for action in actions),
             *(Route(f"/lab/{query.__name__}", self._endpoint(query)) for query in queries),
@@ -47,13 +47,17 @@ class ControlApi:
         return await self._send_event(payload) if is_member else NOT_DELIVERED
 
     async def press(self, arguments: Arguments) -> Any:
-        """Press a button of a message or of a view."""
+        """Press a button of a message or of a view, or an item of a menu, and answer its confirmation dialog."""
+        user = arguments["user"]
+        pressed = user_actions.Press(
+            arguments["action_id"], arguments.get("option") or "", arguments.get("dialog") or ""
+        )
         if "view_id" in arguments:
-            payload = user_actions.press_in_view(
-                self._state, arguments["user"], arguments["view_id"], arguments["action_id"]
-            )
+            payload = user_actions.press_in_view(self._state, user, arguments["view_id"], pressed)
         else:
-            payload = user_actions.press_button(self._state, arguments["user"], arguments["ts"], arguments["action_id"])
+            payload = user_actions.press_button(self._state, user, arguments["ts"], pressed)
+        if payload is None:
+            return {**NOT_DELIVERED, "denied": True}
         payload["actions"][0].update(arguments.get("forged") or {})
         return await self._send_interactive(payload)
 
@@ -108,6 +112,10 @@ class ControlApi:
             message.as_visible() for message in self._state.messages_visible_to(arguments["user"], arguments["channel"])
         ]
 
+    async def notifications(self, arguments: Arguments) -> Any:
+        """Return the notifications that a user got, oldest first."""
+        return [each for each in self._state.notifications if each["user"] == arguments["user"]]
+
     async def fault(self, arguments: Arguments) -> Any:
         faults, sockets = self._slack.faults, self._slack.socket_mode
         if arguments.get("clear"):
@@ -130,9 +138,10 @@ class ControlApi:
         return {"calls": self._slack.calls, "sockets": sockets.connection_count, "pongs": sockets.pong_count}
 
     async def people(self, arguments: Arguments) -> Any:
-        shortcuts = [{"callback_id": callback, "name": name} for callback, name in self._state.manifest.shortcuts]
-        channels = list(self._state.channels.values())
-        return {"users": list(self._state.users.values()), "channels": channels, "shortcuts": shortcuts}
+        state = self._state
+        lists = {"users": state.users, "groups": state.groups, "channels": state.channels}
+        shortcuts = [{"callback_id": callback, "name": name} for callback, name in state.manifest.shortcuts]
+        return {**{name: list(values.values()) for name, values in lists.items()}, "shortcuts": shortcuts}
 
     async def channel(self, arguments: Arguments) -> Any:
         """Archive a channel, remove the app from it, or undo that. An invitation of the app is an event."""

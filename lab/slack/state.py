@@ -108,6 +108,7 @@ class SlackState:
         self.triggers: dict[str, Trigger] = {}
         self.views: dict[str, dict[str, Any]] = {}
         self.files: dict[str, dict[str, Any]] = {}
+        self.notifications: list[dict[str, Any]] = []  # oldest first
         self.base_url = ""  # the server's own URL
         self._ids = itertools.count(1)
         self._last_ts = 0.0
@@ -138,6 +139,18 @@ class SlackState:
 
     def post(self, message: Message) -> None:
         self.messages[message.ts] = message
+
+    def require_scope(self, scope: str) -> None:
+        """Raise SlackError unless the app has the scope."""
+        if scope not in self.manifest.scopes:
+            raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(self.manifest.scopes)))
+
+    def readable_channel(self, channel: Any) -> dict[str, Any]:
+        """Return a channel that the app may read. Direct messages need a scope of their own."""
+        joined = self.joined_channel(channel)
+        if joined.get("is_im"):
+            self.require_scope("im:history")
+        return joined
 
     def joined_channel(self, channel: Any) -> dict[str, Any]:
         """Return a channel that the app is a member of. A user ID stands for their direct messages with the app."""

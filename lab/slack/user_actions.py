@@ -5,7 +5,8 @@ Raises SlackError where Slack would refuse.
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from lab.slack.state import Message, ResponseUrl, SlackError, SlackState
 from lab.slack.views import inputs
@@ -37,24 +38,42 @@ def mention_bot(state: SlackState, user: str, channel: str, text: str, metadata:
     )
 
 
-def press_button(state: SlackState, user: str, ts: str, action_id: str) -> Payload:
-    """Press a button. Refuses one that does not exist or that this user cannot see."""
+@dataclass(frozen=True)
+class Press:
+    """A press of a button, or of an item of an overflow menu.
+
+    `option`: the value of the menu's item, "" for a button. `dialog`: the answer to the confirmation dialog, "" if
+    there is none.
+    """
+
+    action_id: str
+    option: str = ""
+    dialog: Literal["", "confirm", "deny"] = ""
+
+
+def press_button(state: SlackState, user: str, ts: str, press: Press) -> Payload | None:
+    """Press a button. Refuses one that does not exist or that this user cannot see.
+
+    Returns None if the user denied the confirmation dialog: Slack sends nothing then.
+    """
     message = state.messages.get(ts)
     if message is None or message not in state.messages_visible_to(user, message.channel):
         raise SlackError("message_not_found")
-    return {
-        **_block_actions(state, user, message.blocks, action_id),
+    actions = _block_actions(state, user, message.blocks, press)
+    return actions and {
+        **actions,
         "channel": {"id": message.channel, "name": state.channels[message.channel]["name"]},
         "container": {"type": "message", "message_ts": ts, "channel_id": message.channel},
         "message": message.as_slack(), "response_url": create_response_url(state, user, message.channel, ts),
     }  # fmt: skip
 
 
-def press_in_view(state: SlackState, user: str, view_id: str, action_id: str) -> Payload:
-    """Press a button of a modal or of the home tab."""
+def press_in_view(state: SlackState, user: str, view_id: str, press: Press) -> Payload | None:
+    """Press a button of a modal or of the home tab. Returns None if the user denied the confirmation dialog."""
     view = find_view(state, user, view_id)
     container = {"type": "view", "view_id": view_id}
-    return {**_block_actions(state, user, view["blocks"], action_id, view_id), "container": container, "view": view}
+    actions = _block_actions(state, user, view["blocks"], press, view_id)
+    return actions and {**actions, "container": container, "view": view}
 
 
 def choose_in_view(state: SlackState, user: str, view_id: str, block_id: str, chosen: Payload) -> Payload:
@@ -163,21 +182,40 @@ def _actor_fields(state: SlackState, user: str, view_id: str = "") -> Payload:
     }  # fmt: skip
 
 
-def _block_actions(state: SlackState, user: str, blocks: list[Payload], action_id: str, view_id: str = "") -> Payload:
+def _block_actions(
+    state: SlackState, user: str, blocks: list[Payload], press: Press, view_id: str = ""
+) -> Payload | None:
     buttons = ({"block_id": block.get("block_id", ""), **button} for block in blocks for button in _find_buttons(block))
-    action = next((button for button in buttons if button.get("action_id") == action_id), None)
+    action = next((button for button in buttons if button.get("action_id") == press.action_id), None)
     if action is None:
         raise SlackError("no_such_button")
-    return {
-        "type": "block_actions",
-        **_actor_fields(state, user, view_id),
-        "actions": [{**action, "action_ts": state.new_ts()}],
-    }
+    _check_dialog(action, press.dialog)
+    if press.dialog == "deny":
+        return None
+    chosen = {"selected_option": _find_option(action, press.option)} if action["type"] == "overflow" else {}
+    sent = {name: part for name, part in action.items() if name != "options"}
+    fields = {**sent, **chosen, "action_ts": state.new_ts()}
+    return {"type": "block_actions", **_actor_fields(state, user, view_id), "actions": [fields]}
+
+
+def _check_dialog(action: Payload, dialog: str) -> None:
+    """Refuse a press that does not answer the element's confirmation dialog, or answers one that it does not have."""
+    if "confirm" in action and not dialog:
+        raise SlackError("dialog_open")
+    if dialog and "confirm" not in action:
+        raise SlackError("no_such_dialog")
+
+
+def _find_option(menu: Payload, value: str) -> Payload:
+    option: Payload | None = next((option for option in menu["options"] if option["value"] == value), None)
+    if option is None:
+        raise SlackError("no_such_option")
+    return option
 
 
 def _find_buttons(part: Any) -> Iterator[Payload]:
-    """Return buttons wherever they are: in a row, beside a section, on a card."""
-    if isinstance(part, dict) and part.get("type") == "button":
+    """Return buttons and overflow menus wherever they are: in a row, beside a section, on a card."""
+    if isinstance(part, dict) and part.get("type") in ("button", "overflow"):
         yield part
     elif isinstance(part, dict | list):
         for inner in part.values() if isinstance(part, dict) else part:

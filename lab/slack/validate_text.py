@@ -66,6 +66,8 @@ def _check_button(part: Part) -> Iterator[str]:
         yield "url too long"
     if part.get("style") not in (None, "primary", "danger"):
         yield "unknown style"
+    if len(part.get("accessibility_label", "")) > LABEL:
+        yield "accessibility_label too long"
 
 
 def _check_choice(part: Part, max_options: int) -> Iterator[str]:
@@ -92,5 +94,6 @@ def _check_options(options: list[Part]) -> Iterator[str]:
 
 def _check_confirm(part: Part) -> Iterator[str]:
     for name, max_length in CONFIRM.items():
+        check = check_text if name == "text" else check_plain_text
         if name in part or name in ("title", "text"):
-            yield from (f"confirm {name}: {problem}" for problem in check_text(part.get(name), max_length))
+            yield from (f"confirm {name}: {problem}" for problem in check(part.get(name), max_length))

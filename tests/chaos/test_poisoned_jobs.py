@@ -61,7 +61,7 @@ def test_malformed_jobs_stop_no_worker_and_no_migration(users: tuple[ChaosWorld,
     while time.monotonic() < until:
         poisoner.next()
         time.sleep(INTERVAL)
-    world.wait_for_text(message, "is in the swarm", 60)
+    world.wait_for_text(message, "joined the swarm", 60)
     world.wait_until(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*s")))
     world.wait_until(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*:intermediate")))
     run = message.plain_text.split("run `")[1].split("`")[0]
@@ -86,7 +86,7 @@ def test_reports_the_outcome_of_a_job_falsely_marked_as_failed(users: tuple[Chao
     bot.hset(f"rq:job:{run}-1", "status", "failed")
     warning = world.wait_for_text(message, "The RQ worker stopped")
     assert "died" not in warning.plain_text
-    result = world.wait_for_text(message, "connewitz is in the swarm", 60)
+    result = world.wait_for_text(message, "connewitz joined the swarm", 60)
     assert result.text.startswith("✅")
     assert "The RQ worker stopped" not in result.plain_text
 

@@ -33,10 +33,10 @@ def test_finishes_the_running_job_and_leaves_the_next_to_new_workers(
     assert world.fleet["connewitz"].units.is_running("imker-upgrade.service"), (
         "the second command came during the first job"
     )
-    world.wait_for_text(first, "is in the swarm")
+    world.wait_for_text(first, "joined the swarm")
     assert old.wait(10) == 0
     assert world.event_bodies(run) == [], "no worker has started it"
     world.wait_for_text(second, "queued")
     world.processes.start("changes")
-    world.wait_for_text(second, "is in the swarm")
+    world.wait_for_text(second, "joined the swarm")
     assert any(isinstance(body, StepDone) for body in world.event_bodies(run))

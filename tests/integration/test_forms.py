@@ -9,7 +9,8 @@ import pytest
 
 from imker import signing
 from imker.protocol import version
-from lab.slack.client import VisibleMessage, view_text
+from lab.slack.client import VisibleMessage
+from lab.slack.plain_text import view_text
 from tests.integration.conftest import ALICE, BOB, CAROL, DEV, GUEST, OPS, Flow
 from tests.integration.test_acceptance import queued, until, waiting_run
 

@@ -12,7 +12,7 @@ from imker import signing
 from imker.protocol import version
 from imker.signing import SigningKey
 from lab.processes import Processes, imker_environment
-from lab.slack.client import view_text
+from lab.slack.plain_text import view_text
 from lab.slack.server_process import free_port, run_fake_slack
 from tests.integration.conftest import ALICE, BOB, CANARIES, Flow, _wait_until, _write_config
 from tests.integration.test_acceptance import waiting_run

@@ -50,7 +50,9 @@ def flow(folder: Path, server: RedisServer) -> Iterator[Flow]:
 
 def assert_works(flow: Flow, seconds: float = 30) -> None:
     """Assert that a command is handled from Slack to the RQ workers and back."""
-    assert "4 unreachable" in flow.send_command("/swarm hosts", "unreachable", seconds=seconds).plain_text
+    assert (
+        "4 of 4 hosts are unreachable" in flow.send_command("/swarm hosts", "unreachable", seconds=seconds).plain_text
+    )
 
 
 STATES: list[tuple[str, ServerFault, ServerFault]] = [

@@ -31,11 +31,11 @@ def yes(question: DecisionRequested) -> Approval:
 
 def create_swarm(imker: JobRunner) -> None:
     """Create a swarm with the host of the store; tondi, not migrated yet, still needs the store."""
-    assert imker.run_job(Migrate("connewitz", "manager"))[-1] == JobFinished("done", "connewitz is in the swarm.")
+    assert imker.run_job(Migrate("connewitz", "manager"))[-1] == JobFinished("done", "connewitz joined the swarm.")
     events = imker.run_job(Migrate("lausen", "worker"))
     assert "StopStore" not in steps(events)
     assert "consulnode01 keeps running: tondi may still use it" in findings(events)
-    assert events[-1] == JobFinished("done", "lausen is in the swarm.")
+    assert events[-1] == JobFinished("done", "lausen joined the swarm.")
     assert imker.fleet["lausen"].containers[STORE].running
 
 
@@ -81,7 +81,7 @@ def test_last_member_offers_to_stop_and_then_to_remove_the_store(
     question = events[-1]
     assert isinstance(question, DecisionRequested)
     assert (question.question, question.host, question.names) == ("stop_store", "lausen", (STORE,))
-    assert question.summary.startswith("tondi is in the swarm. No host uses consulnode01 on lausen anymore.")
+    assert question.summary.startswith("tondi joined the swarm. No host uses consulnode01 on lausen anymore.")
     assert "When the store is stopped, you can close these ports on lausen: TCP 8500 and" in details(events)
     assert "TCP 2377" in details(events)
     containers = imker.fleet["lausen"].containers
@@ -91,7 +91,7 @@ def test_last_member_offers_to_stop_and_then_to_remove_the_store(
     assert (stopped.question, stopped.host) == ("remove_store", "lausen")
     assert (containers[STORE].running, containers[STORE].restart) == (False, "no")
     gone = imker.run_job(RetireStore("lausen"), yes(stopped))[-1]
-    assert gone == JobFinished("done", "removed consulnode01 from lausen. Its volumes are kept")
+    assert gone == JobFinished("done", "Removed consulnode01 from lausen. Its volumes are kept")
     assert STORE not in containers
 
 
@@ -114,7 +114,7 @@ def test_migrating_the_last_host_stops_its_own_store_without_a_question(
     imker.run_job(Migrate("connewitz", "manager"))
     last = imker.run_job(Migrate("tondi", "worker"))[-1]
     assert isinstance(last, JobFinished)
-    assert (last.outcome, last.summary) == ("done", "tondi is in the swarm.")
+    assert (last.outcome, last.summary) == ("done", "tondi joined the swarm.")
     assert last.hint.endswith("anymore. Migrating lausen stops it as well.")
     assert last.next_commands == (NextCommand(RetireStore("lausen"), f"stop {STORE}"),)
     assert "StopStore" in steps(imker.run_job(Migrate("lausen", "worker")))

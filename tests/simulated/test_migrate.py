@@ -25,7 +25,7 @@ from tests.simulated.conftest import JobRunner
 
 def test_migrates_three_hosts_and_changes_nothing_when_repeated(imker: JobRunner) -> None:
     last = imker.run_job(Migrate("connewitz", "manager"))[-1]
-    assert last == JobFinished("done", "connewitz is in the swarm.")
+    assert last == JobFinished("done", "connewitz joined the swarm.")
     waiting = imker.run_job(Migrate("tondi", "manager"))[-1]
     assert isinstance(waiting, DecisionRequested)
     assert waiting.candidate.observed_address == imker.host("tondi").address
@@ -97,7 +97,7 @@ def test_keeps_bytes_that_are_not_utf8_and_shows_a_placeholder(imker: JobRunner)
     before = disk.texts[DEFAULTS_PATH].replace("--cluster-store", "--label city=K\udcf6ln --cluster-store")
     disk.write(DEFAULTS_PATH, before)
     events = imker.run_job(Migrate("tondi", "manager"))
-    assert (events[-1].outcome, events[-1].summary) == ("done", "tondi is in the swarm.")
+    assert (events[-1].outcome, events[-1].summary) == ("done", "tondi joined the swarm.")
     assert "--label city=K\udcf6ln\n" in disk.texts[DEFAULTS_PATH]
     assert "--label city=K\udcf6ln" in " ".join(imker.fleet["tondi"].dockerd.command_line)
     saved = [text for path, text in disk.texts.items() if path.startswith(f"{DEFAULTS_PATH}.imker-")]
@@ -120,7 +120,7 @@ STILL = "No host uses the key-value store consulnode01 on lausen anymore. Migrat
         ("lausen", "manager", True, "accept", f"{AGAIN} {STORE}", ["start lausen web", "retire lausen"]),
         ("lausen", "manager", False, "accept", STORE, ["retire lausen"]),
         ("lausen", "worker", True, "start_containers", STORE, ["retire lausen"]),
-        ("lausen", "worker", False, "remove_store", "lausen is in the swarm. consulnode01 on lausen is stopped", []),
+        ("lausen", "worker", False, "remove_store", "lausen joined the swarm. consulnode01 on lausen is stopped", []),
         ("tondi", "worker", True, "start_containers", AGAIN, ["retire lausen"]),
     ],
 )

@@ -12,7 +12,8 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from lab.slack import state as lab_state
-from lab.slack.client import Workspace, view_text
+from lab.slack.client import Workspace
+from lab.slack.plain_text import view_text
 from lab.slack.server_process import run_fake_slack
 from lab.slack.state import SlackError, SlackState
 from lab.slack.views import open_view

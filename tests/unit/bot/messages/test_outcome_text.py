@@ -153,7 +153,13 @@ def test_shows_an_interrupted_step_as_failed_and_a_running_one_as_running() -> N
     assert "in_progress: Join" in render_run(*BROKEN, rq="running").text
 
 
-@pytest.mark.parametrize(("stale", "lead"), [("", "✅ Nodes: done"), ("no answer from <tondi>", "⚠️ Nodes: last known")])
+@pytest.mark.parametrize(
+    ("stale", "lead"),
+    [
+        ("", "✅ 1 node, all Ready; 1 manager (survives no loss)"),
+        ("no answer from <tondi>", "⚠️ No manager answers: last known table, 1 node"),
+    ],
+)
 def test_marks_an_old_table(stale: str, lead: str) -> None:
     row = NodeRow("abc", True, "connewitz", "Accepted", "Ready", "Active", "Leader", "26.1.5")
     table = NodeTable("connewitz", NOW.unix - 300, (row,), stale)

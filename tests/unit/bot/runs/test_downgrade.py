@@ -81,7 +81,7 @@ def test_skips_a_newer_run_and_shows_the_others(world: World, place: str, change
         )  # type: ignore[arg-type]
         assert len(world.channel.private) == number, command
     assert "another version of Imker" in world.channel.private[2]
-    assert "Migrate kaditz" in world.channel.private[-1]
+    assert "Migrating kaditz" in world.channel.private[-1]
 
 
 def test_skips_a_newer_hold_and_uses_the_one_before_it(world: World) -> None:
