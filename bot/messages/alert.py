@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from bot.messages import fleet_message, run_text
-from bot.messages.block_kit import PART_LIMIT, Message, duration, ephemeral, timestamp
+from bot.messages.block_kit import PART_LIMIT, Message, duration, ephemeral, sentence, timestamp
 from bot.messages.escape import escape_mrkdwn, inline_code
 from bot.messages.outcome_text import outcome
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
 from bot.state.alerts import AskedState
 from bot.state.fleet_state import FleetState
-from bot.state.run_state import RunState
+from bot.state.run_state import RunState, rejection
 from imker.protocol.events import JobFinished, Question
 from imker.text import truncate
 
@@ -59,7 +59,13 @@ def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Messag
     summary = f" {escape_mrkdwn(end.summary)}" if end and end.summary else ""
     link = _link(state.record.run, "Open the run", links)
     lead = f"{mark} <@{state.record.requester}>: *{title}*: {escape_mrkdwn(status)}{took}."
-    return ephemeral(truncate(lead + summary, PART_LIMIT) + link)
+    return ephemeral(truncate(lead + summary + _rejection(state), PART_LIMIT) + link)
+
+
+def lost_alert(metadata: Mapping[str, str]) -> Message:
+    """Return the message that replaces an alert of a run which Redis has lost. `metadata`: what Slack kept with it."""
+    run = inline_code(metadata.get("run", ""))
+    return ephemeral(f"❓ Redis lost its data, including run {run}. Nothing is waiting for an answer anymore.")
 
 
 def mentions(recipients: Sequence[str]) -> str:
@@ -101,7 +107,17 @@ def _answer(asked: AskedState) -> str:
     users = dict.fromkeys(each.user for each in asked.decisions if each.choice == last.choice and each.user)
     people = " and ".join(f"<@{user}>" for user in users)
     by = f" by {people}" if people else ""
-    return f"{DECISION_TEXT[last.choice].lower()}{by} at {timestamp(last.decided_at)}."
+    why = f" Reason: {escape_mrkdwn(sentence(last.why))}" if last.why else ""
+    return f"{DECISION_TEXT[last.choice].lower()}{by} at {timestamp(last.decided_at)}.{why}"
+
+
+def _rejection(state: RunState) -> str:
+    """Return who rejected the manager and why, "" if nobody did."""
+    decision = rejection(state)
+    if decision is None:
+        return ""
+    why = f": {sentence(decision.why)}" if decision.why else "."
+    return f" Rejected by <@{decision.user}>{escape_mrkdwn(why)}"
 
 
 def _approvals(asked: AskedState) -> str:

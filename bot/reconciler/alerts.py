@@ -53,10 +53,36 @@ class _Run:
 
 @dataclass(frozen=True)
 class _People:
-    """Who is alerted. `mentioned`: users and groups; `excluded`: members of these groups who cannot act."""
+    """Who is alerted. `mentioned`: users and groups; `excluded`: members of these groups who cannot act.
+
+    `are_awaited`: whether an answer of theirs is still missing.
+    """
 
     mentioned: tuple[str, ...]
     excluded: frozenset[str] = frozenset()
+    are_awaited: bool = False
+
+
+@dataclass(frozen=True)
+class _Place:
+    """An alert in one channel. `channel`: of direct messages, "" for the thread of the run's message."""
+
+    view: _Run
+    key: str
+    channel: str
+    is_open: bool = False
+
+    @property
+    def slack_channel(self) -> str:
+        return self.channel or self.view.state.record.channel
+
+    @property
+    def payload(self) -> dict[str, str]:
+        """Return the metadata. A reconciler that starts after Redis was wiped finds open alerts by it."""
+        return {"run": self.view.run, "alert": self.key, "over": "no" if self.is_open else "yes"}
+
+    def is_described_by(self, payload: Mapping[str, str]) -> bool:
+        return all(payload.get(name) == self.payload[name] for name in ("run", "alert"))
 
 
 class Alerts:
@@ -81,6 +107,17 @@ class Alerts:
             self._publish_questions(view, alert, alert_state.describe(alert, states))
         self._publish_end(view)
 
+    def close_lost(self, state: RunState, fields: PostedFields) -> None:
+        """Edit the alerts of a run that Redis has lost. `fields`: what was posted of it, as remembered."""
+        view = _Run(state, None, fields, _own_link(state, fields))
+        for alert in posted_alerts.read_alerts(fields):
+            asked = alert_state.describe(alert, {})
+            message = alert_text.question_alert(alert.question, asked, (), view.links)
+            for key in (alert_key(alert), alert_key(alert, REMINDER)):
+                for channel in posted_alerts.read_channels(fields, key) or ():
+                    if ts := fields.get(message_key(key, channel)):
+                        self._edit(_Place(view, key, channel), ts, message)
+
     def _assign(self, state: RunState, states: Mapping[str, RunState], fields: PostedFields) -> tuple[Alert, ...]:
         """Return the run's alerts, and save new ones and those that got another question."""
         saved = posted_alerts.read_alerts(fields)
@@ -99,8 +136,8 @@ class Alerts:
 
     def _publish_questions(self, view: _Run, alert: Alert, asked: tuple[AskedState, ...]) -> None:
         """Post or edit the alert, and its reminder when that is due."""
-        is_open = any(each.status == "open" for each in asked)
         people = self._who_can_answer(asked)
+        is_open = people.are_awaited
         render = partial(alert_text.question_alert, alert.question, asked, people.mentioned, view.links)
         self._show(view, alert_key(alert), render(), people, may_post=is_open)
         is_due = is_open and self._is_reminder_due(view, alert, asked)
@@ -117,7 +154,8 @@ class Alerts:
         questions = [(self._rights, state.record, state.question) for state in states if state.question]
         mentioned = tuple(recipient for question in questions for recipient in who_can_answer(*question))
         excluded = [who_cannot_answer(*question) for question in questions]
-        return _People(limit_people(mentioned), frozenset.intersection(*excluded) if excluded else frozenset())
+        nobody = frozenset.intersection(*excluded) if excluded else frozenset[str]()
+        return _People(limit_people(mentioned), nobody, are_awaited=bool(questions))
 
     def _is_reminder_due(self, view: _Run, alert: Alert, asked: tuple[AskedState, ...]) -> bool:
         """Return whether two thirds of the time have passed, and the alert itself is older than that."""
@@ -137,66 +175,56 @@ class Alerts:
             channels = fresh or (THREAD,)
         for channel in channels or ():
             try:
-                self._show_in(view, key, channel, message, may_post)
+                self._show_in(_Place(view, key, channel, people.are_awaited), message, may_post)
             except SlackApiError as error:
                 if channel == THREAD or error.response.status_code == RATE_LIMITED or error_code(error) == "":
                     raise
                 log.warning("could not alert in a direct message", run=view.run, error=str(error))
                 self._posted_messages.save(view.run, view.fields, **{message_key(key, channel): ""})
 
-    def _show_in(self, view: _Run, key: str, channel: str, message: Message, may_post: bool) -> None:
-        name, fields = message_key(key, channel), view.fields
-        save = partial(self._posted_messages.save, view.run, fields)
+    def _show_in(self, place: _Place, message: Message, may_post: bool) -> None:
+        name, fields = message_key(place.key, place.channel), place.view.fields
+        save = partial(self._posted_messages.save, place.view.run, fields)
         digest = hashlib.sha256(message.text.encode()).hexdigest()
         if fields.get(f"{name} digest") == digest:
             return
-        find = partial(self._find, view, channel, key)
+        find = partial(self._find, place)
         if may_post:
-            ts, is_new = post_once(fields, save, name, find, partial(self._send, view, channel, key, message))
+            ts, is_new = post_once(fields, save, name, find, partial(self._send, place, message))
         else:
             is_lost = name not in fields and fields.was_tried(f"{name} tried")
             ts, is_new = find() if is_lost else fields.get(name, ""), False
         if ts and not is_new:
-            self._edit(channel or view.state.record.channel, ts, message, _payload(view, key))
+            self._edit(place, ts, message)
         save(**{name: ts, f"{name} digest": digest})
 
-    def _send(self, view: _Run, channel: str, key: str, message: Message) -> str:
-        thread = {"thread_ts": view.fields["ts"], "reply_broadcast": self._notify != "thread"}
-        ts = post(
-            self._client,
-            channel or view.state.record.channel,
-            message,
-            METADATA,
-            _payload(view, key),
-            unfurl_links=False,
-            **({} if channel else thread),
-        )
+    def _send(self, place: _Place, message: Message) -> str:
+        thread = {"thread_ts": place.view.fields["ts"], "reply_broadcast": self._notify != "thread"}
+        more = {"unfurl_links": False, **({} if place.channel else thread)}
+        ts = post(self._client, place.slack_channel, message, METADATA, place.payload, **more)
         failpoint("alert.posted")
         return ts
 
-    def _edit(self, channel: str, ts: str, message: Message, payload: dict[str, str]) -> None:
+    def _edit(self, place: _Place, ts: str, message: Message) -> None:
         """Edit the alert. One that a person deleted, or that is too old, stays as it is."""
         try:
-            edit(self._client, channel, ts, message, METADATA, payload)
+            edit(self._client, place.slack_channel, ts, message, METADATA, place.payload)
         except SlackApiError as error:
             if error_code(error) not in NOT_EDITABLE:
                 raise
-            log.warning("could not edit an alert", channel=channel, ts=ts, error=error_code(error))
+            log.warning("could not edit an alert", run=place.view.run, ts=ts, error=error_code(error))
 
-    def _find(self, view: _Run, channel: str, key: str) -> str:
+    def _find(self, place: _Place) -> str:
         """Return the ts of this alert, "" if it is not there."""
-        record, thread = view.state.record, view.fields["ts"]
+        record, thread = place.view.state.record, place.view.fields["ts"]
         messages = (
-            history(self._client, channel, record.requested_at - MAX_CLOCK_SKEW)
-            if channel
+            history(self._client, place.channel, record.requested_at - MAX_CLOCK_SKEW)
+            if place.channel
             else replies(self._client, record.channel, thread)
         )
         matches = own_messages(self._client, messages, METADATA)
-        return next((str(message["ts"]) for message, payload in matches if payload == _payload(view, key)), "")
-
-
-def _payload(view: _Run, key: str) -> dict[str, str]:
-    return {"run": view.run, "alert": key}
+        same = (message for message, payload in matches if place.is_described_by(payload))
+        return next((str(message["ts"]) for message in same), "")
 
 
 def _own_link(state: RunState, fields: PostedFields) -> dict[str, str]:

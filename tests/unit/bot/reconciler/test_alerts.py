@@ -318,6 +318,20 @@ def test_a_deleted_alert_stays_deleted(world: World) -> None:
     assert world.runs.open_runs() == []
 
 
+@pytest.mark.parametrize("reconciler", ["same", "restarted"])
+def test_a_wiped_redis_closes_the_alert(world: World, reconciler: str) -> None:
+    world.start("aaaaaas2", world.question())
+    world.look()
+    world.redis.flushdb()
+    if reconciler == "restarted":
+        world.restart()
+    world.look()
+    (text,) = world.texts()
+    assert text.startswith("❓")
+    assert "no longer waiting" in text or "Redis lost its data, including run `aaaaaas2`" in text
+    assert len(world.mentions(BOB)) == 1
+
+
 # --- the end of a run -----------------------------------------------------------------------------------------------
 
 
