@@ -1,6 +1,10 @@
 # `make help` lists the commands.
 .DEFAULT_GOAL := help
+# Hundreds of processes start during the tests; compiling the modules for each takes minutes.
+export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
+WORKERS := 6
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 HONCHO = PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho
 
@@ -61,18 +65,19 @@ browser: # for the tests of the fake Slack's page; without it they are skipped, 
 
 .PHONY: test
 test: lint browser ## run all tests except those that keep real hosts busy for minutes (without root: none on real hosts)
-	$(VENV)/bin/python -m pytest -m "not long"
+	$(VENV)/bin/python -m pytest -m "not long and not quiet" $(PARALLEL)
+	$(VENV)/bin/python -m pytest -m "quiet and not long"
 
 .PHONY: figures
-figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of docs/lab.md: 30 minutes
+figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of docs/lab.md: 40 minutes
 	@mkdir -p .lab && rm -f .lab/figures
 	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests
 	@cat .lab/figures
 
 .PHONY: test-fast
-test-fast: lint ## run the unit tests
-	$(VENV)/bin/python -m pytest tests/unit tests/lab/slack/test_validate_message.py
+test-fast: lint ## run the tests that start no process and open no connection
+	$(VENV)/bin/python -m pytest -m "not processes" -n 2 --dist loadgroup tests/unit tests/golden tests/lab
 
 .PHONY: test-fleet
-test-fleet: $(STAMP) ## as root: inject faults into real hosts, 15 minutes
+test-fleet: $(STAMP) ## as root: inject faults into real hosts, 30 minutes
 	$(VENV)/bin/python -m pytest tests/e2e

@@ -2,6 +2,7 @@
 
 JobError
 ├ Unreachable         SSH or the Engine does not respond
+│ └ NoAnswer          the Engine did not answer in time
 ├ CommandFailed       a remote command failed: its name, exit status, and the end of stderr
 ├ EngineRefused       the Engine API rejected a request
 ├ TimedOut            an expected state was not reached in time
@@ -57,6 +58,10 @@ class JobError(Exception):
 
 class Unreachable(JobError):
     """SSH or the Engine does not respond."""
+
+
+class NoAnswer(Unreachable):
+    """The Engine did not answer in time. Asking again takes as long."""
 
 
 class CommandFailed(JobError):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,7 @@ from bot.records import RunRecord
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
 from bot.settings import SLACK_API_URL
-from bot.slack.errors import error_code
+from bot.slack.errors import RATE_LIMITED, error_code
 from bot.slack.history import edit, history, own_messages, post, replies
 from bot.slack.response_url import accepted_url
 from bot.state.fleet_state import FleetState, outcome
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 MIN_EDIT_INTERVAL = 1.5  # seconds between two edits of one message
 MAX_CLOCK_SKEW = 3600  # seconds that the bot's clock may be ahead of Slack's
 METADATA = "imker_run"
+PERMALINK = re.compile(r"https?://[^\s<>|`]+")
 REJECTED_BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 TEXT_ONLY = 1000  # characters kept of each end of a text without blocks; Slack accepts that much of any text
 NO_ACCESS = "I can't post in this channel. Invite me: `/invite @imker`. The run continues; see `/swarm status`.\n"
@@ -78,6 +80,20 @@ class Publisher:
             self._edit(state.record, ts, message, is_final)
         self._posted_messages.save(run, fields, digest=digest)
         return True
+
+    def save_link(self, record: RunRecord, fields: PostedFields) -> None:
+        """Save the permalink of the run's message, once. If Slack refuses it, other messages show the run's ID."""
+        ts = fields.get("ts")
+        if not ts or "link" in fields:
+            return
+        try:
+            link = str(self._client.chat_getPermalink(channel=record.channel, message_ts=ts).get("permalink"))
+        except SlackApiError as error:
+            if error.response.status_code == RATE_LIMITED or not error_code(error):
+                raise
+            log.warning("no permalink", run=record.run, error=error_code(error))
+            link = ""
+        self._posted_messages.save(record.run, fields, link=link if PERMALINK.fullmatch(link) else "")
 
     def _find_message(self, record: RunRecord) -> str:
         """Return the ts of this run's message, "" if it is not in the channel."""

@@ -12,6 +12,7 @@ PART = re.compile(
     r"""\\(?P<code>x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U00(?:0[0-9a-fA-F]|10)[0-9a-fA-F]{4}|[0-7]{3}|.)|(?P<mark>["'])|(?P<plain>.)""",
     re.DOTALL,
 )
+QUOTING = re.compile(r"""[\\"']""")
 CODES = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "s": " "}
 
 
@@ -54,6 +55,8 @@ def remove_words(outer: MappedText, words_found: tuple[Word, ...], first: int, l
 
 
 def _unquote(outer: MappedText, start: int, end: int, codes: bool) -> MappedText:
+    if not QUOTING.search(outer.text, start, end):
+        return outer[start:end]
     quote, text, spans = "", "", []
     for part in PART.finditer(outer.text, start, end):
         if part["mark"] and quote in ("", part["mark"]):

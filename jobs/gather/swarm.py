@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from jobs.connectors.engine import Engine, EngineFactory
-from jobs.errors import EngineRefused, JobError, Unreachable
+from jobs.errors import EngineRefused, JobError, NoAnswer, Unreachable
 from jobs.facts import swarm, swarm_agreement
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.facts.swarm_agreement import KnownSwarm
@@ -27,12 +27,13 @@ ASK_TIMEOUT = 10.0  # seconds for all queries to all hosts, however slow one hos
 
 def ask_engines(inventory: Inventory, engine_factory: EngineFactory, seconds: float = ASK_TIMEOUT) -> EngineAnswers:
     """Query all Engines in parallel. A host that has not answered all queries after `seconds` counts as unreachable."""
-    answers = run_in_parallel(lambda host: _ask_engine(host, engine_factory), inventory, seconds)
+    answers = run_in_parallel(lambda host: ask_engine(host, engine_factory), inventory, seconds)
     timeout_text = f"'s Engine did not answer within {seconds:g} s"
-    return {name: answers.get(name, Unreachable(f"{name}{timeout_text}", host=name)) for name in inventory}
+    return {name: answers.get(name, NoAnswer(f"{name}{timeout_text}", host=name)) for name in inventory}
 
 
-def _ask_engine(host: Host, engine_factory: EngineFactory) -> EngineAnswer | JobError:
+def ask_engine(host: Host, engine_factory: EngineFactory) -> EngineAnswer | JobError:
+    """Return one Engine's answer, or why there is none."""
     try:
         engine = engine_factory(host)
         membership = swarm.parse_membership(engine.info())

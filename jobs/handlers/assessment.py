@@ -1,6 +1,7 @@
 """Assess one host: gather its facts and the swarm's facts, and plan from them. Changes nothing."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from imker.protocol.commands import Role
@@ -19,6 +20,7 @@ from jobs.facts.swarm import SwarmFacts
 from jobs.gather import key_value_stores, known_swarm
 from jobs.gather.host import gather_host
 from jobs.gather.ports import PortListeners
+from jobs.gather.swarm import ask_engines
 from jobs.inventory import docker_machine
 from jobs.inventory.model import Host
 
@@ -37,18 +39,20 @@ def assess_host(context: JobContext, host: Host, role: Role | None, docker_group
 
     If the host cannot be inspected, emit the failed check as a blocking finding and raise the JobError.
     """
-    swarm = known_swarm.gather_known_swarm(context)
     try:
-        with context.open_shell(host) as shell:
-            facts = gather_host(shell, host, context.settings.engine, context.engine_factory)
-            probes = _probe_ports(context, shell, facts, swarm)
+        with ThreadPoolExecutor(1) as pool:
+            answers = pool.submit(ask_engines, context.inventory, context.engine_factory)
+            with context.open_shell(host) as shell:
+                facts = gather_host(shell, host, context.settings.engine, lambda: answers.result()[host.name])
+                swarm = known_swarm.gather_known_swarm(context, answers.result())
+                probes = _probe_ports(context, shell, facts, swarm)
     except JobError as error:
         if error.check:
             finding = Finding(error.check, "block", error.summary, error.hint, error.next_commands)
             context.events.emit(Planned((), (finding,)))
         raise
     target_role = role or plan.effective_role(host, facts, swarm)
-    store = key_value_stores.find_store(context, host, facts.containers, {host.name: facts})
+    store = key_value_stores.find_stores(context, {host.name: facts}, swarm.memberships).get(host.name)
     plan_or_refusal = build_plan(
         context, host, facts, swarm, target_role, store=store, docker_group=docker_group, probes=probes
     )

@@ -139,7 +139,7 @@ def _end(outcome: Outcome, summary: str, unused: UnusedStore | None) -> JobFinis
 
 def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequested:
     """Return the question whether to accept the host. Raises JobError if no manager lists its node."""
-    swarm = gather_known_swarm(context)
+    swarm = gather_known_swarm(context, ask_silent=False)
     membership = parse_membership(context.engine_factory(host).info())
     node = find_own_node(host, membership, swarm.nodes)
     if node is None:

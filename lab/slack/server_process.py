@@ -1,6 +1,7 @@
 """The fake Slack as a separate process, for a test or the demo."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,7 +17,9 @@ import httpx
 from imker.process import end_with_parent
 from lab.slack.client import Workspace
 
-START_TIMEOUT = 15  # seconds
+START_TIMEOUT = 60  # seconds; a busy machine takes more than 15 to start Python
+RESERVABLE_PORTS = range(20000, 32768)  # below those that Linux chooses from
+_reservations: list[socket.socket] = []
 
 
 @contextmanager
@@ -40,9 +43,23 @@ def run_fake_slack(port: int = 0, config: Path | None = None) -> Iterator[Worksp
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port without a server, and reserve it for this process until it exits.
+
+    Test processes run side by side. The port is none that the kernel chooses for connections and servers, and a UDP
+    socket with the same number, which the kernel closes with the process, keeps other callers away.
+    """
+    for port in random.sample(RESERVABLE_PORTS, len(RESERVABLE_PORTS)):
+        reservation = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            reservation.bind(("127.0.0.1", port))
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            reservation.close()
+        else:
+            _reservations.append(reservation)
+            return port
+    raise RuntimeError("no free port")
 
 
 def _wait_until_ready(workspace: Workspace, process: "subprocess.Popen[bytes]") -> None:
@@ -53,4 +70,5 @@ def _wait_until_ready(workspace: Workspace, process: "subprocess.Popen[bytes]") 
             return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise RuntimeError("the fake Slack did not start")
+    reason = f"no reply within {START_TIMEOUT} s" if process.poll() is None else f"exit status {process.returncode}"
+    raise RuntimeError(f"the fake Slack did not start: {reason}")

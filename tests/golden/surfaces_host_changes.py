@@ -26,6 +26,7 @@ from jobs.facts.classic_swarm import KeyValueStore
 from jobs.facts.host import HostFacts
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import packages
+from jobs.gather.host import CONTAINERS_SCRIPT
 from jobs.handlers import accept, containers, doctor, key_value_store, migrate
 from jobs.handlers.assessment import Assessment
 from jobs.handlers.plan import _nothing_to_do
@@ -37,10 +38,11 @@ from tests.golden.scripted_host import AT, KADITZ, NODE, ScriptedShell, error_te
 from tests.golden.surfaces_outcomes import CONSUL, STOPPED, Ready, event_lines
 from tests.golden.text_layout import page, section
 from tests.support import streams
+from tests.support.sections import empty_host
 
 WEB = {"Name": "/web", "Config": {"Image": "nginx"}, "State": {"Running": True}}
-RUNS = {"docker ps -aq": (0, "1"), "docker ps": (0, "web"), "docker inspect": (0, json.dumps([WEB]))}
-DOWN = {**RUNS, "docker ps --format": (0, ""), "docker inspect": (0, json.dumps([{**WEB, "State": {}}]))}
+RUNS = {"docker ps": (0, "web"), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([WEB]))}
+DOWN = {**RUNS, "docker ps --format": (0, ""), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([{**WEB, "State": {}}]))}
 SWARM = SwarmFacts("tondi", (), ("tondi",))
 FACTS = HostFacts("kaditz", engine_version="20.10.24")
 WARN, BLOCK = Finding("disk", "warn", "(a warning)"), Finding("disk", "block", "(what blocks)", "(what to do)")
@@ -184,10 +186,9 @@ def _others(redis: Redis) -> Iterator[str]:
     yield from error_text(
         "a node of no host", lambda: accept._host_behind(context, SwarmFacts("tondi", (elsewhere,)), elsewhere)
     )
-    answers = {"dpkg-query": (0, "ii |docker.io|20.10.24\n"), "sh -c": (100, "E: (why)")}
-    yield from error_text(
-        "apt that cannot be asked", lambda: packages.gather_package(ScriptedShell(answers), "deb x", EngineSection())
-    )
+    sections = empty_host(packages="ii |docker.io|20.10.24\n", apt_list="deb x")
+    shell = ScriptedShell({"sh -c": (100, "E: (why)")})
+    yield from error_text("apt that cannot be asked", lambda: packages.gather_package(shell, sections, EngineSection()))
     message = Assessment(
         Plan(()), replace(FACTS, membership=SwarmMembership("active", NODE)), SwarmFacts("tondi", (PENDING,))
     )

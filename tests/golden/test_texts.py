@@ -148,6 +148,7 @@ def test_bot_doctor(redis: Redis, workspace: Workspace, check_snapshot: CheckSna
     check_snapshot(surfaces_doctor.bot_doctor(redis, workspace))
 
 
+@pytest.mark.processes
 def test_jobs_doctor(tmp_path: Path, tls: Path, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_doctor.jobs_doctor(tmp_path, tls, monkeypatch))
 

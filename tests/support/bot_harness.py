@@ -15,7 +15,7 @@ from bot.handlers.delivery import Delivery
 from bot.messages.block_kit import Message, Reply
 from bot.records import Choice, RunRecord, run_id
 from bot.runs.store import RunStore
-from bot.settings import File, Settings
+from bot.settings import File, Notify, Settings
 from bot.slack.users import UserDirectory
 from imker import signing
 from imker.audit_log import AuditLog
@@ -65,11 +65,15 @@ class FakeUsersApi:
     """The users and groups methods of the Slack Web API."""
 
     groups: dict[str, list[str]] | None = field(default_factory=lambda: dict(GROUPS))
+    outside: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by channel: who is not a member
 
     def users_info(self, user: str) -> dict[str, Any]:
         if user not in IDS.values() or user in ("", IDS["unknown"]):
             raise SlackApiError("no", {"ok": False, "error": "user_not_found"})
         return {"user": {"id": user, "team_id": TEAM, **USER_PROFILES.get(user, {})}}
+
+    def conversations_members(self, channel: str, **_: Any) -> dict[str, Any]:
+        return {"members": [user for user in IDS.values() if user not in self.outside.get(channel, ())]}
 
     def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
         if self.groups is None:
@@ -92,10 +96,7 @@ class BotHarness:
     def __post_init__(self) -> None:
         self.knows(json.dumps(HOSTS))
         self.runs = RunStore(self.redis, lambda: self.timestamp.unix, KEY, lambda: self.timestamp)
-        settings = Settings(
-            bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
-            channels=self.file.slack.channels, rights=self.file.rights, team=TEAM,
-        )  # fmt: skip
+        settings = settings_of(self.file)
         people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
 
@@ -193,6 +194,13 @@ def current_hold(runs: RunStore, run: str) -> Hold | None:
 
 def parse_settings_file(text: str) -> File:
     return File.model_validate(tomllib.loads(text))
+
+
+def settings_of(file: File, notify: Notify = "off") -> Settings:
+    return Settings(
+        bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
+        channels=file.slack.channels, rights=file.rights, team=TEAM, notify=notify,
+    )  # fmt: skip
 
 
 def _command_text(command: commands.Command) -> str:

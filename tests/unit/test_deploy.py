@@ -38,6 +38,7 @@ def test_every_process_has_a_unit() -> None:
     assert set(UNITS) == set(read_procfile()) == set(SIDES)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("name", SIDES)
 def test_unit_starts_the_procfile_command_from_the_current_release(name: str, tmp_path: Path) -> None:
     release = tmp_path / "releases/1"
@@ -69,6 +70,7 @@ def test_changes_may_stop_later_than_an_upgrade_timeout() -> None:
     assert int(minutes.removesuffix("min")) * 60 > UPGRADE_TIMEOUT
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
 def test_systemd_accepts_the_units() -> None:
     files = [*map(str, UNITS.values()), "deploy/imker.target"]

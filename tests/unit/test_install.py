@@ -29,6 +29,7 @@ def swapped_wheel(folder: Path) -> None:
         wheel.writestr("h11-0.16.0.dist-info/RECORD", "")
 
 
+@pytest.mark.processes
 def test_rejects_a_swapped_wheel(tmp_path: Path) -> None:
     swapped_wheel(tmp_path)
     (tmp_path / "h11.txt").write_text(f"h11=={PINS['h11']}\n")

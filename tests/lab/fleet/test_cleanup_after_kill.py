@@ -72,6 +72,7 @@ def test_status_reports_that_no_hosts_are_up(monkeypatch: pytest.MonkeyPatch) ->
     assert typer.testing.CliRunner().invoke(app, ["fleet", "status"]).output == "No hosts are up.\n"
 
 
+@pytest.mark.processes
 def test_keys_are_valid_wherever_their_creation_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host, write = BY_NAME["tondi"], client_files._write_secret
     for lived in range(6):

@@ -12,9 +12,13 @@ import pytest
 
 from lab.fleet import base_image
 
-pytestmark = pytest.mark.skipif(
-    platform.system() != "Linux" or os.geteuid() != 0, reason="network namespaces need Linux and root: sudo make test"
-)
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.skipif(
+        platform.system() != "Linux" or os.geteuid() != 0,
+        reason="network namespaces need Linux and root: sudo make test",
+    ),
+]
 ROOT = Path(__file__).parents[3]
 MACHINE = f"imker-t{os.getpid()}"
 HOSTS = {f"{MACHINE}-a": "198.18.0.60", f"{MACHINE}-b": "198.18.0.73"}

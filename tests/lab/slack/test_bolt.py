@@ -11,6 +11,8 @@ from slack_sdk.errors import SlackApiError
 from lab.slack.client import Workspace
 from tests.support.bolt_app import ReceivedEvents, actions, button, run_app, start_workspace, wait_until, web_client
 
+pytestmark = pytest.mark.processes
+
 ALICE, BOB, OPS = "U01ALICE", "U02BOB", "C01OPS"
 
 

@@ -11,6 +11,8 @@ import pytest
 
 from lab.slack.server_process import free_port
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -40,6 +40,7 @@ def crossing(environment: Mapping[str, str], where: Path) -> "subprocess.Complet
     )
 
 
+@pytest.mark.processes
 def test_failpoints_do_nothing_unless_armed(tmp_path: Path) -> None:
     (tmp_path / "step.next").touch()
     ended = crossing({"IMKER_FAULTS": ""}, tmp_path)
@@ -49,6 +50,7 @@ def test_failpoints_do_nothing_unless_armed(tmp_path: Path) -> None:
     assert failpoints.on_failpoint is None, "nor in this process"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("armed", "expected_text"), [("step.next", ""), ("step.done", "alive\n")])
 def test_armed_failpoint_kills_one_process_once(tmp_path: Path, armed: str, expected_text: str) -> None:
     (tmp_path / armed).touch()

@@ -8,6 +8,8 @@ import pytest
 
 from imker import redis_connection
 
+pytestmark = pytest.mark.processes
+
 
 def test_reports_an_unreachable_redis_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redis_connection, "STARTUP_TIMEOUT", 0.1)

@@ -1,9 +1,10 @@
 """The bot's doctor finds each problem, and every finding has a hint."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import IncompleteRead
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.doctor import processes, rights, slack
 from bot.reconciler.leader_election import LEADER_KEY
-from bot.settings import Rights, Rule, Settings
+from bot.settings import Notify, Rights, Rule, Settings
 from bot.slack.users import UserDirectory
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact
@@ -48,6 +49,7 @@ def loaded(channels: tuple[str, ...], app_token: str | None = "xapp-lab") -> Set
     return Settings(SecretStr("xoxb-lab"), app, "", None, channels, Rights())
 
 
+@pytest.mark.processes
 def test_checks_tokens_scopes_and_channels(workspace: Workspace) -> None:
     matches = slack.check(loaded(("C01OPS", "C02DEV", "C03OLD", "C09NONE")), client(workspace))
     assert short(matches)[:3] == [
@@ -62,6 +64,7 @@ def test_checks_tokens_scopes_and_channels(workspace: Workspace) -> None:
     ]
 
 
+@pytest.mark.processes
 def test_distinguishes_a_wrong_bot_token_from_a_wrong_app_token(workspace: Workspace) -> None:
     matches = slack.check(loaded((), "xapp-wrong"), client(workspace, "xoxb-wrong"))
     assert short(matches) == [
@@ -71,6 +74,7 @@ def test_distinguishes_a_wrong_bot_token_from_a_wrong_app_token(workspace: Works
     assert "app token" not in [f.check for f in slack.check(loaded((), None), client(workspace))]
 
 
+@pytest.mark.processes
 def test_reports_a_slack_that_does_not_respond() -> None:
     away = WebClient(token="xoxb-lab", base_url=f"http://127.0.0.1:{free_port()}/", timeout=2)
     assert {finding.level for finding in slack.check(loaded(("C01OPS",)), away)} == {"block"}
@@ -92,6 +96,35 @@ def test_compares_scopes_with_the_manifest(granted: str | None, level: str, says
     assert (finding.level, says in finding.text) == (level, True)
 
 
+@pytest.mark.parametrize(
+    ("granted", "level", "says"),
+    [
+        ("chat:write,im:write,im:history", "pass", "are granted"),
+        ("chat:write, im:write", "warn", "scopes are missing: im:history. Alerts go to the channel"),
+        ("", "warn", "scopes are missing: im:history, im:write"),
+        (None, "warn", "did not list"),
+    ],
+)
+def test_names_the_scopes_that_direct_messages_lack(granted: str | None, level: str, says: str) -> None:
+    finding = slack.check_direct_message_scopes(granted)
+    assert (finding.level, says in finding.text) == (level, True)
+
+
+@pytest.mark.processes
+def test_checks_the_scopes_of_direct_messages_only_if_they_are_sent(workspace: Workspace) -> None:
+    findings = {
+        notify: {finding.check: finding.level for finding in slack.check(with_notify(notify), client(workspace))}
+        for notify in get_args(Notify)
+    }
+    assert [notify for notify, checks in findings.items() if "direct messages" in checks] == ["dm"]
+    assert findings["dm"]["direct messages"] == "warn", "the manifest leaves the scopes out"
+
+
+def with_notify(notify: Notify) -> Settings:
+    return replace(loaded(()), notify=notify)
+
+
+@pytest.mark.processes
 def test_looks_up_every_configured_user_and_group(workspace: Workspace) -> None:
     named = ("U01ALICE", "U04GUEST", "U05GONE", "U06OTHER", "U09NOBODY", "S01OPS", "S09NONE")
     statuses = slack.classify_names(client(workspace), named)
@@ -253,6 +286,7 @@ def test_continues_when_the_audit_log_cannot_be_read(redis: Redis, key: str) -> 
     assert [level for level, check, _ in findings if check == "audit log"] == ["block"]
 
 
+@pytest.mark.processes
 def test_reports_a_redis_without_permissions_and_one_that_is_down() -> None:
     def refuse(*_: object) -> None:
         raise NoPermissionError("no permission")

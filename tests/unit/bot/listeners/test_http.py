@@ -86,7 +86,9 @@ def test_passes_only_signed_requests_to_bolt(case: dict[str, Any], caplog: pytes
 
 
 @pytest.mark.parametrize(
-    "body", [b"\xff\xfe text=\xc3", gzip.compress(b"text=nodes"), b"", b"[" * 100_000, b"payload=" + b"%5B" * 90_000]
+    "body",
+    # Without its time, the compressed text and the name of the test are the same on each worker.
+    [b"\xff\xfe text=\xc3", gzip.compress(b"text=nodes", mtime=0), b"", b"[" * 100_000, b"payload=" + b"%5B" * 90_000],
 )
 def test_rejects_bodies_that_cannot_be_parsed(body: bytes, caplog: pytest.LogCaptureFixture) -> None:
     port = Port()
@@ -153,6 +155,7 @@ def until_closed(connection: socket.socket) -> bytes:
     return response
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("half", HALF)
 def test_incomplete_requests_do_not_block_complete_ones(half: str) -> None:
     with Served(slowest=60) as served:
@@ -162,6 +165,7 @@ def test_incomplete_requests_do_not_block_complete_ones(half: str) -> None:
     assert served.port.deliveries == ["nodes"] * 3
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("half", HALF)
 def test_closes_a_request_that_does_not_end(half: str) -> None:
     with Served(slowest=0.5) as served:
@@ -170,6 +174,7 @@ def test_closes_a_request_that_does_not_end(half: str) -> None:
         assert time.monotonic() - started < 5, "and not by uvicorn's end"
 
 
+@pytest.mark.processes
 def test_slow_bytes_do_not_extend_the_timeout() -> None:
     with Served(slowest=1.5) as served:
         connection, started = served.half_sent(HALF["half a body"]), time.monotonic()
@@ -180,12 +185,14 @@ def test_slow_bytes_do_not_extend_the_timeout() -> None:
         assert time.monotonic() - started < 10
 
 
+@pytest.mark.processes
 def test_an_incomplete_request_gets_status_408() -> None:
     with Served(slowest=0.5) as served:
         assert until_closed(served.half_sent(HALF["half a head"])).startswith(b"HTTP/1.1 408 ")
         assert until_closed(served.half_sent(HALF["half a body"])).startswith(b"HTTP/1.1 408 ")
 
 
+@pytest.mark.processes
 def test_a_connection_takes_only_one_request() -> None:
     request = f"GET {http.PATH} HTTP/1.1\r\nHost: imker\r\n\r\n".encode()
     with Served(slowest=1.5) as served:
@@ -194,6 +201,7 @@ def test_a_connection_takes_only_one_request() -> None:
         assert answer.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.processes
 def test_closes_the_oldest_connection_when_there_are_too_many() -> None:
     with Served(slowest=60) as served:
         slow = [served.half_sent(HALF["half a head"]) for _ in range(http_connections.MAX_WAITING + 10)]
@@ -204,6 +212,7 @@ def test_closes_the_oldest_connection_when_there_are_too_many() -> None:
             slow[-1].recv(1)
 
 
+@pytest.mark.processes
 def test_limits_the_memory_of_incomplete_bodies() -> None:
     """All of them together may send a limited number of bytes; a request of Slack is still accepted."""
     with Served(slowest=60) as served:

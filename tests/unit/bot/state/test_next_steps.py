@@ -35,7 +35,7 @@ from tests.unit.bot.state.test_fleet_state import any_fleet
 
 RUN, LABELS = "k3fm9x2q", ("Accept", "Reject", "Start", "Continue")  # labels that stay as they are
 NOW = Timestamp(1_795_440_000.0, "boot", 5000.0)
-DANGER = ("Reject", "Cancel", "Remove", "Stop", "Retire store", "Keep as worker")
+DANGER = ("Cancel", "Remove", "Stop", "Retire store", "Keep as worker")  # Reject opens a form, which confirms
 MIGRATE = Migrate("kaditz")
 SITUATIONS = tuple(name for part in get_args(Situation) for name in get_args(part) or (part,))
 TODO = Finding("disk", "block", "full", "Make room.")

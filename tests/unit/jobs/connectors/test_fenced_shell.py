@@ -37,6 +37,7 @@ def fenced_shell_for(token: FencingToken) -> FencedShell:
 # --- what the host does --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.processes
 def test_runs_a_command_unchanged_and_saves_the_token(fence: Path, tmp_path: Path) -> None:
     echo = sudo(*script('cat; echo "$1" >&2; exit 3', "a b;c"), stdin="in", check=False)
     assert fenced_shell_for(OLD).run(echo) == Output(3, "in", "a b;c\n", b"in")
@@ -46,6 +47,7 @@ def test_runs_a_command_unchanged_and_saves_the_token(fence: Path, tmp_path: Pat
         fenced_shell_for(OLD).run(sudo("false"))
 
 
+@pytest.mark.processes
 def test_rejects_an_older_run_after_a_later_claim(fence: Path, tmp_path: Path) -> None:
     fenced_shell_for(OLD).claim_host()
     fenced_shell_for(NEW).claim_host()
@@ -65,6 +67,7 @@ def test_rejects_an_older_run_after_a_later_claim(fence: Path, tmp_path: Path) -
     assert changed.exists()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(
     ("there", "mine", "passes"),
     [
@@ -95,6 +98,7 @@ def test_keeps_other_labels_and_ignores_an_unparsable_token() -> None:
     assert with_token(OLD, spec) == {"Labels": {"team": "ops", FENCE_LABEL: "7 oldrun 1795440000.000000"}}
 
 
+@pytest.mark.processes
 def test_accepts_several_commands_with_the_same_token(fence: Path) -> None:
     token = FencingToken(3, "r", 1_795_440_000.123_456_7)
     for _ in range(2):
@@ -103,6 +107,7 @@ def test_accepts_several_commands_with_the_same_token(fence: Path) -> None:
     assert with_token(token, spec) == spec
 
 
+@pytest.mark.processes
 def test_a_later_run_waits_for_a_running_command(fence: Path, tmp_path: Path) -> None:
     """The older run lost its connection, but its command is still running."""
     fenced_shell_for(OLD).claim_host()
@@ -123,6 +128,7 @@ def test_a_later_run_waits_for_a_running_command(fence: Path, tmp_path: Path) ->
     assert message == [True]
 
 
+@pytest.mark.processes
 def test_reports_a_hanging_command_instead_of_overlapping_it(
     fence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +148,7 @@ def test_reports_a_hanging_command_instead_of_overlapping_it(
     fenced_shell_for(NEW).claim_host()
 
 
+@pytest.mark.processes
 def test_reconnects_before_a_step(fence: Path) -> None:
     class Cut(LocalShell):
         needed_reconnects, reconnects = 1, 0
@@ -162,11 +169,13 @@ def test_reconnects_before_a_step(fence: Path) -> None:
         FencedShell(shell, OLD).claim_host()
 
 
+@pytest.mark.processes
 def test_does_not_fence_commands_without_sudo(fence: Path) -> None:
     assert fenced_shell_for(OLD).run(command("echo", "seen")).stdout == "seen\n"
     assert not fence.exists()
 
 
+@pytest.mark.processes
 def test_distinguishes_a_commands_exit_code_from_the_fences(fence: Path) -> None:
     echo = sudo(*script("echo 'no imker-fence later 9 r 1' >&2; exit 76"), check=False)
     assert fenced_shell_for(OLD).run(echo).code == 76

@@ -15,6 +15,8 @@ from jobs.inventory.model import Host
 from tests.support import hostile_engine
 from tests.support.hostile_engine import OK, Fleet, Serve, drips, floods, honest, says
 
+pytestmark = pytest.mark.processes
+
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
 MEGABYTE = b" " * 2**20
 DRIPS: dict[str, tuple[Serve, bool]] = {

@@ -21,17 +21,20 @@ def test_the_hosts_shell_reads_the_words_of_all_wrappers(argv: list[str], inner:
     assert wrapped.name == argv[0], "errors name the command, not its wrappers"
 
 
+@pytest.mark.processes
 def test_a_script_gets_its_arguments_unchanged() -> None:
     greet = command(*script('printf "%s|" "$@"', "a b", "$HOME", ""))
     assert LocalShell().run(greet).stdout == "a b|$HOME||"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("failing", [command("false"), sudo("false").wrapped("env", "A=1")])
 def test_names_the_failed_command(failing: Command) -> None:
     with pytest.raises(CommandFailed, match=r"^false failed on kaditz \(exit 1\)"):
         LocalShell().run(failing)
 
 
+@pytest.mark.processes
 def test_returns_an_allowed_exit_status() -> None:
     allowed = command("false", check=False)
     assert LocalShell().run(allowed) == Output(1, "", "", b"")

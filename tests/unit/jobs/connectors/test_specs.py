@@ -93,6 +93,7 @@ def manager(fleet: hostile_engine.Fleet, path: str, document: Any) -> Engine:
     return Engine(fleet.engine("tondi", honest("tondi", manager=True, but={path: says(document), **updates})))
 
 
+@pytest.mark.processes
 def test_never_writes_back_a_managers_own_body(fleet: hostile_engine.Fleet) -> None:
     evil = {"Image": "alpine", "HostConfig": {"Privileged": True, "Binds": ["/:/host"]}}
     document = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, **evil}}).encode()
@@ -101,6 +102,7 @@ def test_never_writes_back_a_managers_own_body(fleet: hostile_engine.Fleet) -> N
     assert [json.loads(body) for body in fleet.bodies] == [expected]
 
 
+@pytest.mark.processes
 def test_builds_the_spec_of_a_node_from_known_keys(fleet: hostile_engine.Fleet) -> None:
     document = json.dumps({"Version": {"Index": 7}, "Spec": {**NODE, "Cmd": ["chroot", "/host"]}}).encode()
     engine = manager(fleet, "/nodes/abc", document)
@@ -110,6 +112,7 @@ def test_builds_the_spec_of_a_node_from_known_keys(fleet: hostile_engine.Fleet) 
     assert len(fleet.bodies) == 1, "no change, no write"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("index", [-1, 2**64, "7&x=1", None, 7.5, True])
 def test_never_puts_an_invalid_version_index_into_a_query(fleet: hostile_engine.Fleet, index: Any) -> None:
     document = json.dumps({"Version": {"Index": index}, "Spec": NODE}).encode()
@@ -118,6 +121,7 @@ def test_never_puts_an_invalid_version_index_into_a_query(fleet: hostile_engine.
     assert fleet.bodies == []
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("node", ["../containers/web", "../volumes/data", "x?force=1", "a/b", ".", "", "x" * 65])
 def test_refuses_a_node_id_that_is_a_path(fleet: hostile_engine.Fleet, node: str) -> None:
     engine = Engine(fleet.engine("tondi", honest("tondi", manager=True)))
@@ -128,6 +132,7 @@ def test_refuses_a_node_id_that_is_a_path(fleet: hostile_engine.Fleet, node: str
     assert fleet.requests == before
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("token", ["x", "SWMTKN-1-a\nb", "SWMTKN-" + "1" * 5000, 7])
 def test_never_passes_on_an_invalid_join_token(fleet: hostile_engine.Fleet, token: Any) -> None:
     document = json.dumps({"JoinTokens": {"Worker": token}}).encode()
@@ -135,6 +140,7 @@ def test_never_passes_on_an_invalid_join_token(fleet: hostile_engine.Fleet, toke
         manager(fleet, "/swarm", document).worker_token()
 
 
+@pytest.mark.processes
 def test_removes_only_an_invalid_fencing_token_from_the_swarm(fleet: hostile_engine.Fleet) -> None:
     labels = {"team": "ops", FENCE_LABEL: "99999999999999999999 x 1.0"}
     document = json.dumps({"Version": {"Index": 7}, "Spec": {**REAL, "Labels": labels}}).encode()

@@ -21,6 +21,8 @@ from jobs.settings import Settings
 from tests.support import hostile_engine, streams
 from tests.support.hostile_engine import OK, Serve, drips, floods, honest, says
 
+pytestmark = pytest.mark.processes
+
 NAMES = ("connewitz", "tondi", "lausen", "kaditz", "mockau", "thekla", "wahren")
 DEADLINE = 5.0  # seconds until users see the table
 DRIP = drips(OK + b"Content-Length: 1000000\r\n\r\n{", b" ")

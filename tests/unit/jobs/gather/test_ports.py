@@ -146,14 +146,17 @@ def called(targets: list[str], word: str = WORD) -> list[str]:
     return [line.split()[1] for line in result.stdout.splitlines()]
 
 
+@pytest.mark.processes
 def test_caller_reaches_the_listener(listener: int) -> None:
     assert listen_output(listener) == ["open", "open"]
 
 
+@pytest.mark.processes
 def test_recognizes_the_listener_of_another_program(listener: int) -> None:
     assert listen_output(listener, "another word") == ["taken", "closed"]
 
 
+@pytest.mark.processes
 def test_reports_a_port_without_a_listener_as_closed(free: int) -> None:
     assert listen_output(free) == ["closed", "closed"]
 
@@ -173,6 +176,7 @@ def swallowed() -> Iterator[list[str]]:
         yield [f"tcp,127.0.0.2,{full.getsockname()[1]}", f"udp,127.0.0.2,{unread_socket.getsockname()[1]}"] * 15
 
 
+@pytest.mark.processes
 def test_targets_that_drop_all_packets_delay_no_other_probe(listener: int, swallowed: list[str]) -> None:
     """With a firewall that drops packets, open ports are still found before the listeners end."""
     began = time.monotonic()
@@ -180,6 +184,7 @@ def test_targets_that_drop_all_packets_delay_no_other_probe(listener: int, swall
     assert time.monotonic() - began < 15, "not one after the other"
 
 
+@pytest.mark.processes
 def test_the_listener_ends_after_its_time_limit() -> None:
     """After a lost connection no listener may stay on the host."""
     assert "my $end = time + 120;" in LISTENER_SCRIPT

@@ -35,6 +35,7 @@ def test_reports_a_huge_number_in_the_swarm_label(number: str) -> None:
     assert len(broken.value.summary) < 200
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("number", HUGE)
 def test_host_keeps_a_huge_number_and_reports_it(fence: Path, number: str) -> None:
     fence.write_text(f"{number} x 1.0\n")
@@ -44,6 +45,7 @@ def test_host_keeps_a_huge_number_and_reports_it(fence: Path, number: str) -> No
     assert fence.read_text() == f"{number} x 1.0\n"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("text", ["by hand", "-1 x 1.0", "1e3 x 1.0", "\n\n", "", "x" * 4096])
 def test_host_and_swarm_ignore_text_that_is_no_token(fence: Path, text: str) -> None:
     fence.write_text(text)
@@ -52,6 +54,7 @@ def test_host_and_swarm_ignore_text_that_is_no_token(fence: Path, text: str) -> 
     assert with_token(OLD, {"Labels": {FENCE_LABEL: text}})["Labels"][FENCE_LABEL] == " ".join(OLD.as_words)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("there", ["9", "9 rubbish", "9 x", "9 x 1.0 more", "9007199254740990 x 1.0"])
 def test_host_and_swarm_respect_a_higher_number_whatever_follows_it(fence: Path, there: str) -> None:
     fence.write_text(f"{there}\n")
