@@ -13,7 +13,8 @@ def test_host_rejects_a_job_that_slept_past_its_lease(world: ChaosWorld) -> None
     second, message = world.send_command("/swarm migrate tondi")
     world.wait_for_text(message, "Accept")
     resume(*asleep)
-    refused = world.wait_for_text(first, "rejects changes of this run")
+    refused = world.wait_for_text(first, "makes all further changes")  # with the outcome, which follows the step
+    assert "rejects changes of this run" in refused.plain_text
     assert f"run {second} claimed it at" in refused.plain_text
     assert f"Run {second} makes all further changes" in refused.plain_text
     assert f"/swarm status {second}" in refused.plain_text
