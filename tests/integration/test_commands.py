@@ -23,7 +23,7 @@ from imker.protocol.events import (
     ThreadDetail,
 )
 from imker.protocol.values import Candidate, Quorum, StepLine
-from tests.integration.conftest import ALICE, BOB, CAROL, DEV, GUEST, OPS, Flow
+from tests.integration.conftest import ALICE, BOB, CAROL, DEV, GUEST, OPS, PATIENCE, Flow
 
 NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 WAITING = DecisionRequested(
@@ -44,7 +44,7 @@ def waiting_run(flow: Flow) -> tuple[str, object]:
 
 def private(flow: Flow, user: str, text: str) -> None:
     answer = flow.workspace.wait_for_message(
-        user, OPS, lambda message: message.ephemeral and text in message.plain_text, 5
+        user, OPS, lambda message: message.ephemeral and text in message.plain_text, PATIENCE
     )
     others = {"U01ALICE", "U02BOB", "U03CAROL"} - {user}
     for other in others:
