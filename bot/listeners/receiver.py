@@ -180,7 +180,7 @@ class DeliveryReceiver:
         """Return a private reply to the requester."""
 
         def send(plain: Message) -> None:
-            message = self._with_links(plain)
+            message = self._with_references(plain)
             blocks = list(message.blocks)
             if url := accepted_url(delivery.response_url, self._api_url):
                 WebhookClient(url).send(
@@ -193,10 +193,10 @@ class DeliveryReceiver:
 
         return _log_send_errors(send)
 
-    def _with_links(self, message: Message) -> Message:
-        """Return the message with links to runs, or as it is while Redis does not respond."""
+    def _with_references(self, message: Message) -> Message:
+        """Return the message with links to runs and hosts as code, or as it is while Redis does not respond."""
         try:
-            return self._handler.with_links(message)
+            return self._handler.with_references(message)
         except RedisError as error:
             log.warning("a reply without links", error=str(error))
             return message

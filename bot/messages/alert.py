@@ -3,20 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from bot.messages import fleet_message, run_text
-from bot.messages.block_kit import PART_LIMIT, Message, duration, ephemeral, timestamp
+from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, timestamp
 from bot.messages.escape import escape_mrkdwn, inline_code
-from bot.messages.outcome_text import outcome
+from bot.messages.headline import headline_text
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
 from bot.state.alerts import AskedState
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState
-from imker.protocol.events import JobFinished, Question
+from imker.protocol.events import Question
 from imker.text import truncate
 
 SENTENCES: dict[Question, str] = {
     "accept": "{host} is waiting to be accepted as a manager.",
     "continue": "The plan for {host} has warnings. Continue?",
+    "start": "The plan for {host} is ready. Start it?",
     "start_fleet": "The migration of the whole fleet is planned. Start it?",
     "resume": "The run for {host} is paused. Resume it?",
     "start_containers": "Some containers on {host} are not running. Start them?",
@@ -49,17 +50,9 @@ def question_alert(
 
 def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Message:
     """Return the alert for the requester about how the run ended."""
-    if fleet:
-        mark, status = fleet_message.summary(fleet)
-    else:
-        mark, status = run_text.emoji(state), run_text.status_text(state)
-    title = escape_mrkdwn(run_text.title(state))
-    took = f" in {duration(state.finished_at - state.record.requested_at)}" if state.finished_at and not fleet else ""
-    end = _outcome(state, fleet)
-    summary = f" {escape_mrkdwn(end.summary)}" if end and end.summary else ""
-    link = _link(state.record.run, "Open the run", links)
-    lead = f"{mark} <@{state.record.requester}>: *{title}*: {escape_mrkdwn(status)}{took}."
-    return ephemeral(truncate(lead + summary, PART_LIMIT) + link)
+    mark, result = _result(state, fleet)
+    lead = f"{mark} <@{state.record.requester}>: {result.removesuffix('.')}."
+    return ephemeral(truncate(lead, PART_LIMIT) + _link(state.record.run, "Open", links))
 
 
 def lost_alert(metadata: Mapping[str, str]) -> Message:
@@ -73,10 +66,15 @@ def mentions(recipients: Sequence[str]) -> str:
     return " ".join(f"<!subteam^{each}>" if each.startswith("S") else f"<@{each}>" for each in recipients)
 
 
-def _outcome(state: RunState, fleet: FleetState | None) -> JobFinished | None:
-    if fleet and fleet.start:
-        return fleet_state.outcome(fleet)
-    return outcome(state) if state.status == "finished" else None
+def _result(state: RunState, fleet: FleetState | None) -> tuple[str, str]:
+    """Return the run's mark, and how it ended, escaped."""
+    if fleet is None:
+        mark, _, result = headline_text(state).partition(" ")
+        return mark, result
+    mark, status = fleet_message.summary(fleet)
+    end = fleet_state.outcome(fleet) if fleet.start else None
+    summary = f". {escape_mrkdwn(end.summary)}" if end and end.summary else ""
+    return mark, f"{escape_mrkdwn(run_text.title(state))}: {escape_mrkdwn(status)}{summary}"
 
 
 def _line(question: Question, asked: AskedState, links: Links) -> str:
