@@ -8,7 +8,7 @@ from bot.messages.escape import escape_mrkdwn, inline_code
 from bot.messages.headline import headline_text
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
-from bot.state.alerts import AskedState
+from bot.state.alerts import AskedState, cancelled_by
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState
 from imker.protocol.events import Question
@@ -37,7 +37,7 @@ def question_alert(
     `recipients`: IDs of the users and groups to mention; none are mentioned when every question is closed.
     """
     open_count = sum(each.status == "open" for each in asked)
-    mark, still = ("⏰", "Still waiting: ") if reminder else ("✋", "")
+    mark, still = ("⏰", "Reminder: ") if reminder else ("✋", "")
     lead = f"{mark} {mentions(recipients)}{': ' * bool(recipients)}{still}" if open_count else f"{_closed_mark(asked)} "
     if len(asked) == 1:
         return ephemeral(lead + _line(question, asked[0], links))
@@ -70,11 +70,16 @@ def _result(state: RunState, fleet: FleetState | None) -> tuple[str, str]:
     """Return the run's mark, and how it ended, escaped."""
     if fleet is None:
         mark, _, result = headline_text(state).partition(" ")
-        return mark, result
+        return mark, result + _cancelled_by(state)
     mark, status = fleet_message.summary(fleet)
     end = fleet_state.outcome(fleet) if fleet.start else None
     summary = f". {escape_mrkdwn(end.summary)}" if end and end.summary else ""
     return mark, f"{escape_mrkdwn(run_text.title(state))}: {escape_mrkdwn(status)}{summary}"
+
+
+def _cancelled_by(state: RunState) -> str:
+    user = cancelled_by(state, None)
+    return f" by <@{escape_mrkdwn(user)}>" if user else ""
 
 
 def _line(question: Question, asked: AskedState, links: Links) -> str:
@@ -87,7 +92,8 @@ def _line(question: Question, asked: AskedState, links: Links) -> str:
         case "answered":
             return f"{subject}: {_answer(asked)}{link}"
         case "expired":
-            return f"{subject}: expired. No one answered in time.{link}"
+            again = inline_code(f"/swarm accept {asked.asked.run}")
+            return f"{subject}: expired. No one answered in time. To ask again, type {again}.{link}"
         case _:
             return f"{subject}: no longer waiting for an answer.{link}"
 

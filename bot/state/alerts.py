@@ -119,7 +119,16 @@ def needs_end_alert(state: RunState, fleet: FleetState | None) -> bool:
         return False
     if _is_success(state, fleet):
         return _ended_at(state, fleet) - state.record.requested_at > LONG_RUN
-    return _cancelled_by(state, fleet) != state.record.requester
+    return cancelled_by(state, fleet) != state.record.requester
+
+
+def cancelled_by(state: RunState, fleet: FleetState | None) -> str:
+    """Return the user who cancelled, "" if no user did."""
+    end = fleet_state.outcome(fleet) if fleet else state.outcome
+    if end is not None:
+        return end.user if end.outcome == "cancelled" else ""
+    decision = current_decision(state)
+    return decision.user if decision else ""
 
 
 def _host(state: RunState) -> str:
@@ -138,15 +147,6 @@ def _is_success(state: RunState, fleet: FleetState | None) -> bool:
     if end is None:
         return state.question is not None and state.question.question in POST_MIGRATION_QUESTIONS
     return end.outcome in SUCCESS
-
-
-def _cancelled_by(state: RunState, fleet: FleetState | None) -> str:
-    """Return the user who cancelled, "" if no user did."""
-    end = fleet_state.outcome(fleet) if fleet else state.outcome
-    if end is not None:
-        return end.user if end.outcome == "cancelled" else ""
-    decision = current_decision(state)
-    return decision.user if decision else ""
 
 
 def _ended_at(state: RunState, fleet: FleetState | None) -> float:

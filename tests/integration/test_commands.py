@@ -71,7 +71,7 @@ def test_accepts_a_command_as_a_mention(workers: Flow) -> None:
 def test_reports_a_failed_migration_with_host_and_next_command(workers: Flow) -> None:
     message = workers.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     assert message.text.startswith("❌")
-    assert "kaditz (127.0.0.1)" in message.plain_text
+    assert "`kaditz` (127.0.0.1)" in message.plain_text
     assert "Nothing was changed." in message.plain_text
     assert "Check that the host is up" in message.plain_text
     assert f"/swarm retry {workers.run_id_of(message)}" in message.plain_text

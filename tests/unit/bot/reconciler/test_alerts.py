@@ -193,7 +193,7 @@ def test_sends_one_reminder_and_closes_both(world: World, answered: Choice) -> N
     world.restart()
     world.look(300)
     alert, reminder = world.texts()
-    assert reminder.startswith("⏰ <@U02BOB>: Still waiting: `tondi` is waiting to be accepted as a manager.")
+    assert reminder.startswith("⏰ <@U02BOB>: Reminder: `tondi` is waiting to be accepted as a manager.")
     assert len(world.mentions(BOB)) == 2
     world.decide("aaaaaac2", answered)
     world.look()
@@ -345,7 +345,11 @@ def test_a_wiped_redis_closes_the_alert(world: World, reconciler: str) -> None:
             "❌ <@U01ALICE>: Migrate tondi failed; rolled back, the old Engine runs. <",
         ),
         (10, JobFinished("refused", "the disk is full"), "🚫 <@U01ALICE>: Migrate tondi rejected: the disk is full. <"),
-        (10, JobFinished("cancelled", "cancelled", user=BOB), "🚫 <@U01ALICE>: Migrate tondi: cancelled. <"),
+        (
+            10,
+            JobFinished("cancelled", "cancelled", user=BOB),
+            "🚫 <@U01ALICE>: Migrate tondi: cancelled by <@U02BOB>. <",
+        ),
         (10, JobFinished("cancelled", "cancelled", user=ALICE), None),
         (10, DONE, None),
         (10, JobFinished("unchanged", "nothing to do"), None),
