@@ -37,8 +37,11 @@ def question_alert(
     `recipients`: IDs of the users and groups to mention; none are mentioned when every question is closed.
     """
     open_count = sum(each.status == "open" for each in asked)
-    mark, still = ("⏰", "Reminder: ") if reminder else ("✋", "")
-    lead = f"{mark} {mentions(recipients)}{': ' * bool(recipients)}{still}" if open_count else f"{_closed_mark(asked)} "
+    if open_count:
+        people = f"{mentions(recipients)}: " if recipients else ""
+        lead = f"⏰ {people}Reminder: " if reminder else f"✋ {people}"
+    else:
+        lead = f"{_closed_mark(asked)} {'Reminder closed. ' * reminder}"
     if len(asked) == 1:
         return ephemeral(lead + _line(question, asked[0], links))
     count = f"{open_count} question{'s' * (open_count != 1)} for you." if open_count else "All questions are closed."
@@ -88,12 +91,13 @@ def _line(question: Question, asked: AskedState, links: Links) -> str:
     subject, link = SUBJECTS.get(question, host), _link(asked.asked.run, "Open", links)
     match asked.status:
         case "open":
-            return f"{SENTENCES[question].format(host=host)}{_approvals(asked)}{_deadline(asked)}{link}"
+            until = f" Answer by {_deadline(asked)}." if _deadline(asked) else ""
+            return f"{SENTENCES[question].format(host=host)}{_approvals(asked)}{until}{link}"
         case "answered":
             return f"{subject}: {_answer(asked)}{link}"
         case "expired":
             again = inline_code(f"/swarm accept {asked.asked.run}")
-            return f"{subject}: expired. No one answered in time. To ask again, type {again}.{link}"
+            return f"{subject}: expired at {_deadline(asked)}. To ask again, type {again}.{link}"
         case _:
             return f"{subject}: no longer waiting for an answer.{link}"
 
@@ -123,10 +127,9 @@ def _approvals(asked: AskedState) -> str:
 
 
 def _deadline(asked: AskedState) -> str:
+    """Return until when the question can be answered, "" for any time."""
     question = asked.state.question if asked.state else None
-    if question is None or question.asked_at is None:
-        return ""
-    return f" Answer by {timestamp(question.asked_at.unix + question.valid_seconds)}."
+    return timestamp(question.asked_at.unix + question.valid_seconds) if question and question.asked_at else ""
 
 
 def _link(run: str, label: str, links: Links) -> str:

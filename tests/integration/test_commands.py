@@ -205,7 +205,7 @@ def test_help_lists_only_allowed_commands(flow: Flow) -> None:
 def test_status_lists_runs_and_shows_one_run(flow: Flow) -> None:
     run, _ = waiting_run(flow)
     listed = flow.send_command("/swarm status", run)
-    assert "migrate kaditz" in listed.plain_text
+    assert "migrate `kaditz`" in listed.plain_text
     assert listed.ephemeral
     assert "✓ *Join the swarm*" in flow.send_command(f"/swarm status {run}", "✓ *Join").plain_text
 
