@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from lab.slack.client import VisibleMessage, cell_text
+from lab.slack.client import VisibleMessage
+from lab.slack.plain_text import cell_text
 
 STEP_MARKS = {"pending": "·", "in_progress": "▸", "complete": "✓", "error": "✗"}
 USER_NAMES = {"U01ALICE": "alice", "U02BOB": "bob", "U00IMKER": "imker", "S01OPS": "ops"}

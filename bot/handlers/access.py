@@ -46,6 +46,10 @@ class Access:
         """Return the user's kind and groups. `fresh`: ask Slack again instead of using the cache."""
         return self.users.fetch_actor(user, self.team, fresh=fresh)
 
+    def joined_channels(self, user: str) -> tuple[str, ...]:
+        """Return the configured channels that this person is a member of."""
+        return self.users.joined_channels(user, self.channels)
+
     def authorize(self, actor: Actor, permission: Permission, channel: str) -> Allowed | Denied:
         """Return whether this person has the permission in this channel."""
         return policy.authorize(self.rights, self.channels, actor, permission, channel)

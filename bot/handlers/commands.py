@@ -13,11 +13,12 @@ from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.decisions import DecisionHandler
 from bot.handlers.delivery import Delivery
+from bot.handlers.known_hosts import KnownHosts
 from bot.handlers.next_steps import NextStepHandler
 from bot.handlers.run_control import RunController
 from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
-from bot.messages import audit_table, responses
+from bot.messages import audit_table, command_help, responses
 from bot.messages.block_kit import Message, Reply
 from bot.messages.links import add_references, run_ids
 from bot.records import Choice
@@ -50,6 +51,7 @@ class CommandHandler:
         self._audit_log = audit_log
         self._run_checks = run_checks
         self.access = Access(settings.rights, settings.channels, users, team)
+        self.hosts = KnownHosts(runs.hosts)
         self.audit = AuditRecorder(audit_log, self.access.outsider_kind)
         self._status = StatusHandler(self.access, runs)
         self._starter = RunStarter(runs, self.audit)
@@ -64,6 +66,10 @@ class CommandHandler:
     def handle_action(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Handle a button click. Raises RedisError, AuditLogBroken."""
         self._decisions.handle_button(delivery, choice, reply)
+
+    def preview_action(self, delivery: Delivery, choice: Choice) -> str | Message:
+        """Return the host that a click is about, or why it would be refused now. Raises RedisError."""
+        return self._decisions.preview_button(delivery, choice)
 
     def handle_next_step(self, delivery: Delivery, reply: Reply) -> None:
         """Handle a click on the button of a next step. Raises RedisError, AuditLogBroken."""
@@ -102,7 +108,7 @@ class CommandHandler:
         self.audit.command(delivery.user, channel, delivery.delivery_id, f"/swarm {invocation.text}")
         match command:
             case ShowHelp():
-                message = responses.help_for(self.access.allowed_commands(actor, channel), self._runs.hosts())
+                message = command_help.help_for(self.access.allowed_commands(actor, channel), self._runs.hosts())
             case ShowStatus(run):
                 message = self._status.status(actor, channel, run)
             case ShowAudit(subject):

@@ -43,7 +43,13 @@ class NextStepHandler:
 
 def record_of_button(runs: RunStore, delivery: Delivery) -> RunRecord | None:
     """Return the record of the run that the button's value names, None if the button is not in that run's message."""
+    record = named_record(runs, delivery)
+    if record is None or record.channel != delivery.channel:
+        return None
+    return record if runs.posted_messages.get(record.run).get("ts") == delivery.message_ts else None
+
+
+def named_record(runs: RunStore, delivery: Delivery) -> RunRecord | None:
+    """Return the record of the run that the button's value names, None if the value is invalid."""
     run, _, job = delivery.text.partition(":")
-    record = runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
-    is_here = record is not None and record.channel == delivery.channel
-    return record if is_here and runs.posted_messages.get(run).get("ts") == delivery.message_ts else None
+    return runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job, re.ASCII) else None

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from bot.messages import fleet_message, run_text
-from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, timestamp
+from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, sentence, timestamp
 from bot.messages.escape import escape_mrkdwn, inline_code
 from bot.messages.headline import headline_text
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
 from bot.state.alerts import AskedState, cancelled_by
 from bot.state.fleet_state import FleetState
-from bot.state.run_state import RunState
+from bot.state.run_state import RunState, rejection
 from imker.protocol.events import Question
 from imker.text import truncate
 
@@ -55,7 +55,7 @@ def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Messag
     """Return the alert for the requester about how the run ended."""
     mark, result = _result(state, fleet)
     lead = f"{mark} <@{state.record.requester}>: {result.removesuffix('.')}."
-    return ephemeral(truncate(lead, PART_LIMIT) + _link(state.record.run, "Open", links))
+    return ephemeral(truncate(lead + _rejection(state), PART_LIMIT) + _link(state.record.run, "Open", links))
 
 
 def lost_alert(metadata: Mapping[str, str]) -> Message:
@@ -115,7 +115,17 @@ def _answer(asked: AskedState) -> str:
     users = dict.fromkeys(each.user for each in asked.decisions if each.choice == last.choice and each.user)
     people = " and ".join(f"<@{user}>" for user in users)
     by = f" by {people}" if people else ""
-    return f"{DECISION_TEXT[last.choice].lower()}{by} at {timestamp(last.decided_at)}."
+    why = f" Reason: {escape_mrkdwn(sentence(last.why))}" if last.why else ""
+    return f"{DECISION_TEXT[last.choice].lower()}{by} at {timestamp(last.decided_at)}.{why}"
+
+
+def _rejection(state: RunState) -> str:
+    """Return who rejected the manager and why, "" if nobody did."""
+    decision = rejection(state)
+    if decision is None:
+        return ""
+    why = f": {sentence(decision.why)}" if decision.why else "."
+    return f" Rejected by <@{decision.user}>{escape_mrkdwn(why)}"
 
 
 def _approvals(asked: AskedState) -> str:

@@ -1,9 +1,10 @@
 """Reconcile every open run: load, fold, render, publish, and start a fleet's next hosts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import HTTPException
+from types import MappingProxyType
 
 import structlog
 from redis.exceptions import RedisError
@@ -41,7 +42,7 @@ class Reconciler:
     """Bring every open run's message up to date and start the next hosts of a fleet.
 
     `clock`: UNIX seconds; `stop_if_revoked`: cancels the run if its users have lost their rights, and returns whether
-    it did.
+    it did; `more_tasks`: by name, what else is done in each pass.
     """
 
     def __init__(
@@ -54,15 +55,16 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
         stop_if_revoked: StopIfRevoked = lambda snapshot, fleet: False,
+        more_tasks: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         self._runs = runs
         self._publisher = publisher
         self._checkpoints = checkpoints
-        self._orphans = orphans
         self._alerts = alerts
         self._clock = clock
         self._backoff = backoff or Backoff()
         self._stop_if_revoked = stop_if_revoked
+        self._tasks = {CHECKPOINTS: checkpoints.post_daily, ORPHANS: orphans.mark_lost, **more_tasks}
         self._open: dict[str, tuple[RunState, PostedFields]] = {}  # by run, as last published
         self._listed: frozenset[str] = frozenset()  # the open runs of this pass
         self._logged: dict[str, str] = {}  # errors by run or task; each is logged once
@@ -76,8 +78,8 @@ class Reconciler:
             if not is_leader():
                 return
             self._isolated(partial(self._reconcile, run), run)
-        self._isolated(partial(self._with_backoff, self._checkpoints.post_daily, CHECKPOINTS), CHECKPOINTS)
-        self._isolated(partial(self._with_backoff, self._orphans.mark_lost, ORPHANS), ORPHANS)
+        for key, work in self._tasks.items():
+            self._isolated(partial(self._with_backoff, work, key), key)
 
     def _recheck_lost_runs(self) -> None:
         for run, until in self._runs.lost.all():

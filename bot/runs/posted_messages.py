@@ -15,6 +15,7 @@ from imker.ignored_values import log_ignored
 from imker.signing import SigningKey
 
 CHECKPOINT_KEY = "audit:posted"
+WELCOMED_KEY = "bot:welcomed"
 
 
 class PostedFields(dict[str, str]):
@@ -63,6 +64,14 @@ class PostedMessages:
     def update_checkpoint(self, **fields: str) -> None:
         """Write these fields of the checkpoint state and keep the others."""
         self._write(CHECKPOINT_KEY, fields)
+
+    def welcomed(self) -> PostedFields:
+        """Return the ts of each channel's welcome, by channel."""
+        return self._read(WELCOMED_KEY)
+
+    def update_welcomed(self, **fields: str) -> None:
+        """Write these fields of the welcomes and keep the others."""
+        self._write(WELCOMED_KEY, fields)
 
     def _write(self, place: str, fields: dict[str, str]) -> None:
         mapping: Any = {name: signing.sign_for(self._key, f"{place} {name}", value) for name, value in fields.items()}

@@ -11,7 +11,7 @@ from typing import Literal
 from bot.records import ALL_HOSTS, Decision, target_host
 from bot.state import fleet_state
 from bot.state.fleet_state import POST_MIGRATION_QUESTIONS, FleetState
-from bot.state.run_state import RunState, current_decision
+from bot.state.run_state import RunState, current_decision, rejection
 from imker.protocol.events import Outcome, Question
 
 LONG_RUN = 60.0  # seconds after which the end of a run is worth an alert, whatever its outcome
@@ -117,6 +117,9 @@ def needs_end_alert(state: RunState, fleet: FleetState | None) -> bool:
     """
     if state.record.parent_run or not _has_ended(state, fleet):
         return False
+    rejected = rejection(state)
+    if rejected and rejected.user != state.record.requester:
+        return True
     if _is_success(state, fleet):
         return _ended_at(state, fleet) - state.record.requested_at > LONG_RUN
     return cancelled_by(state, fleet) != state.record.requester

@@ -82,10 +82,7 @@ MIGRATE = NextStep(
 TABLE: dict[Situation, tuple[NextStep, ...]] = {
     "accept": (
         _answer("Accept", "accept", "Accept {host} as manager", "primary"),
-        replace(
-            _answer("Reject", "reject", "Reject {host} as manager", "danger"),
-            confirm="{host} stays in the swarm as a worker.",
-        ),
+        _answer("Reject", "reject", "Reject {host} as manager", "danger"),  # its form asks for a reason, and confirms
     ),
     "continue": (_answer("Continue", "continue", "Continue despite the warnings: {command}", "primary"), CANCEL),
     "start": (_answer("Start", "continue", "Start: {command}", "primary"), CANCEL),

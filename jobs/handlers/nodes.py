@@ -9,13 +9,13 @@ from imker.protocol.commands import ListHosts, ListNodes, Migrate
 from imker.protocol.events import JobFinished, JobStarted, NodeTable
 from imker.protocol.next_command import NextCommand
 from imker.protocol.values import NodeRow
+from imker.protocol.version import LAST_NODES_KEY
 from jobs.context import JobContext
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather import known_swarm
 from jobs.gather.swarm import ask_engines
 from jobs.handlers.dispatcher import dispatch
 
-LAST_NODES_KEY = "imker:last-nodes"  # the last node table, for when no manager answers
 FIRST, ALL = 1.0, 3.5  # seconds for the known managers, and then for all hosts: together less than 5
 _TABLE_ADAPTER: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lab.slack import channels, history, permalinks, views_and_files
+from lab.slack import channels, history, permalinks, reactions_and_files, views
 from lab.slack.notifications import notifications_of
 from lab.slack.state import BROADCAST_SUBTYPE, Message, ResponseUrl, SlackError, SlackState
 from lab.slack.validate_message import MAX_EDITED_TEXT, MAX_TEXT, find_problems
@@ -158,12 +158,12 @@ METHODS: dict[str, Callable[[Arguments, SlackState], Answer]] = {
     "users.list": lambda arguments, state: {"members": list(state.users.values())},
     "usergroups.list": lambda arguments, state: {"usergroups": list(state.groups.values())},
     "usergroups.users.list": _group_users,
-    "views.open": views_and_files.open_view,
-    "views.push": views_and_files.open_view,
-    "views.update": views_and_files.update_view,
-    "views.publish": views_and_files.publish_view,
-    "reactions.add": views_and_files.add_reaction,
-    "files.getUploadURLExternal": views_and_files.create_upload_url,
-    "files.completeUploadExternal": views_and_files.complete_upload,
+    "views.open": views.open_view,
+    "views.push": views.push_view,
+    "views.update": views.update_view,
+    "views.publish": views.publish_view,
+    "reactions.add": reactions_and_files.add_reaction,
+    "files.getUploadURLExternal": reactions_and_files.create_upload_url,
+    "files.completeUploadExternal": reactions_and_files.complete_upload,
     "blocks.validate": lambda arguments, state: {"errors": find_problems(arguments.get("blocks") or [])},
 }

@@ -84,9 +84,12 @@ class ResponseUrl:
 
 @dataclass
 class Trigger:
+    """A trigger_id. `view_id`: the view whose element was used, "" for another place."""
+
     user: str
     created_at: float
     is_used: bool = False
+    view_id: str = ""
 
 
 class SlackState:
@@ -129,9 +132,9 @@ class SlackState:
     def new_id(self, prefix: str) -> str:
         return f"{prefix}{next(self._ids):08d}"
 
-    def new_trigger(self, user: str) -> str:
+    def new_trigger(self, user: str, view_id: str = "") -> str:
         trigger = self.new_id("trigger.")
-        self.triggers[trigger] = Trigger(user, time.time())
+        self.triggers[trigger] = Trigger(user, time.time(), view_id=view_id)
         return trigger
 
     def post(self, message: Message) -> None:

@@ -77,10 +77,19 @@ def _check_choice(part: Part, max_options: int) -> Iterator[str]:
     for options in [group["options"] for group in groups] if groups else [part.get("options", ())]:
         if not 1 <= len(options) <= max_options:
             yield f"1 to {max_options} options"
-        for option in options:
-            yield from check_text(option.get("text"), LABEL)
-            if len(option["value"]) > OPTION_VALUE:
-                yield "an option's value too long"
+        yield from _check_options(options)
+
+
+def check_choices(options: list[Part], max_options: int) -> Iterator[str]:
+    """Check a list of options."""
+    yield from _check_choice({"options": options}, max_options)
+
+
+def _check_options(options: list[Part]) -> Iterator[str]:
+    for option in options:
+        yield from check_text(option.get("text"), LABEL)
+        if len(option["value"]) > OPTION_VALUE:
+            yield "an option's value too long"
 
 
 def _check_confirm(part: Part) -> Iterator[str]:

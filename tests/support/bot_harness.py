@@ -65,11 +65,15 @@ class FakeUsersApi:
     """The users and groups methods of the Slack Web API."""
 
     groups: dict[str, list[str]] | None = field(default_factory=lambda: dict(GROUPS))
+    outside: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by channel: who is not a member
 
     def users_info(self, user: str) -> dict[str, Any]:
         if user not in IDS.values() or user in ("", IDS["unknown"]):
             raise SlackApiError("no", {"ok": False, "error": "user_not_found"})
         return {"user": {"id": user, "team_id": TEAM, **USER_PROFILES.get(user, {})}}
+
+    def conversations_members(self, channel: str, **_: Any) -> dict[str, Any]:
+        return {"members": [user for user in IDS.values() if user not in self.outside.get(channel, ())]}
 
     def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
         if self.groups is None:

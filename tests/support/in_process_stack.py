@@ -21,7 +21,7 @@ from rq.serializers import JSONSerializer
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.commands import CommandHandler
 from bot.handlers.delivery import Delivery
-from bot.listeners import receiver
+from bot.listeners import private_replies
 from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
@@ -93,7 +93,7 @@ class InProcessStack:
         self.patch.setattr(runner, "LOCK_TIMEOUT", 0)
         self.patch.setattr(runner, "REACHABLE_TIMEOUT", 0)
         self.patch.setattr(restart, "ANSWER_TIMEOUT", START_TIMEOUT)
-        self.patch.setattr(receiver, "WebhookClient", self._webhook)
+        self.patch.setattr(private_replies, "WebhookClient", self._webhook)
         self.slack = InMemorySlack(ClockedSlackState(self.clock))
         self.bots, self.reconcilers = [self._bot(), self._bot()], [self._reconciler(), self._reconciler()]
 

@@ -15,6 +15,7 @@ from slack_sdk import WebClient
 
 from bot.handlers.delivery import Delivery
 from bot.listeners import register
+from bot.listeners.forms import FormListener
 from bot.listeners.inbox import ABANDONED_AFTER, EXPIRES_AFTER, INBOX_KEY, RETENTION, Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
@@ -224,7 +225,8 @@ def dispatch_mention(receiver: DeliveryReceiver) -> int:
         token_verification_enabled=False,
         request_verification_enabled=False,
     )
-    register(app, receiver)
+    forms = FormListener(receiver, receiver._handler, None, app.client)  # type: ignore[arg-type]
+    register(app, receiver, forms)
     return app.dispatch(BoltRequest(body=json.dumps(MENTION), mode="socket_mode")).status
 
 
