@@ -8,7 +8,7 @@ from bot.messages.escape import escape_mrkdwn, inline_code
 from bot.messages.headline import headline_text
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
-from bot.state.alerts import AskedState, cancelled_by
+from bot.state.alerts import AskedState
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState, rejection
 from imker.protocol.events import Question
@@ -73,16 +73,11 @@ def _result(state: RunState, fleet: FleetState | None) -> tuple[str, str]:
     """Return the run's mark, and how it ended, escaped."""
     if fleet is None:
         mark, _, result = headline_text(state).partition(" ")
-        return mark, result + _cancelled_by(state)
+        return mark, result
     mark, status = fleet_message.summary(fleet)
     end = fleet_state.outcome(fleet) if fleet.start else None
     summary = f". {escape_mrkdwn(end.summary)}" if end and end.summary else ""
     return mark, f"{escape_mrkdwn(run_text.title(state))}: {escape_mrkdwn(status)}{summary}"
-
-
-def _cancelled_by(state: RunState) -> str:
-    user = cancelled_by(state, None)
-    return f" by <@{escape_mrkdwn(user)}>" if user else ""
 
 
 def _line(question: Question, asked: AskedState, links: Links) -> str:

@@ -122,10 +122,10 @@ def needs_end_alert(state: RunState, fleet: FleetState | None) -> bool:
         return True
     if _is_success(state, fleet):
         return _ended_at(state, fleet) - state.record.requested_at > LONG_RUN
-    return cancelled_by(state, fleet) != state.record.requester
+    return _cancelled_by(state, fleet) != state.record.requester
 
 
-def cancelled_by(state: RunState, fleet: FleetState | None) -> str:
+def _cancelled_by(state: RunState, fleet: FleetState | None) -> str:
     """Return the user who cancelled, "" if no user did."""
     end = fleet_state.outcome(fleet) if fleet else state.outcome
     if end is not None:

@@ -348,7 +348,7 @@ def test_a_wiped_redis_closes_the_alert(world: World, reconciler: str) -> None:
         (
             10,
             JobFinished("cancelled", "cancelled", user=BOB),
-            "🚫 <@U01ALICE>: Migrate tondi: cancelled by <@U02BOB>. <",
+            "🚫 <@U01ALICE>: Migrate tondi: cancelled. <",
         ),
         (10, JobFinished("cancelled", "cancelled", user=ALICE), None),
         (10, DONE, None),
