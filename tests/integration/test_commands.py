@@ -71,7 +71,7 @@ def test_accepts_a_command_as_a_mention(workers: Flow) -> None:
 def test_reports_a_failed_migration_with_host_and_next_command(workers: Flow) -> None:
     message = workers.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     assert message.text.startswith("❌")
-    assert "kaditz (127.0.0.1)" in message.plain_text
+    assert "`kaditz` (127.0.0.1)" in message.plain_text
     assert "Nothing was changed." in message.plain_text
     assert "Check that the host is up" in message.plain_text
     assert f"/swarm retry {workers.run_id_of(message)}" in message.plain_text
@@ -205,7 +205,7 @@ def test_help_lists_only_allowed_commands(flow: Flow) -> None:
 def test_status_lists_runs_and_shows_one_run(flow: Flow) -> None:
     run, _ = waiting_run(flow)
     listed = flow.send_command("/swarm status", run)
-    assert "migrate kaditz" in listed.plain_text
+    assert "migrate `kaditz`" in listed.plain_text
     assert listed.ephemeral
     assert "✓ *Join the swarm*" in flow.send_command(f"/swarm status {run}", "✓ *Join").plain_text
 
