@@ -13,7 +13,10 @@ from slack_sdk.web import SlackResponse
 
 from bot.doctor import run_checks
 from bot.handlers.commands import CommandHandler
+from bot.handlers.forms import FormHandler
 from bot.listeners import register
+from bot.listeners.forms import FormListener
+from bot.listeners.home import register_home
 from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
@@ -52,7 +55,9 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, DeliveryReceiver]:
     handler = CommandHandler(settings, runs, users, team, log, lambda: run_checks(settings, redis, client, key))
     inbox, limit = Inbox(redis, key, time.time), RateLimiter(settings.per_minute)
     receiver = DeliveryReceiver(handler, inbox, client, limit, settings.api_url)
-    register(app, receiver)
+    forms = FormHandler(handler.access, handler.hosts, key)
+    register_home(app, runs, client)
+    register(app, receiver, FormListener(receiver, handler, forms, client))
     return app, receiver
 
 

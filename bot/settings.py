@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -17,6 +17,8 @@ from imker.config import AcceptanceRules, ConfigError
 
 SLACK_API_URL = "https://slack.com/api/"
 DEFAULT_PER_MINUTE = 30  # commands and clicks of one user
+# Where alerts are posted: in the run's thread and the channel, in the thread only, as direct messages, or nowhere.
+Notify = Literal["channel", "thread", "dm", "off"]
 
 
 def _principal(value: str) -> str:
@@ -76,6 +78,7 @@ class SlackSection(Section):
     channels: tuple[Channel, ...] = ()
     team: Annotated[str, AfterValidator(_team)] = ""
     per_minute: int = Field(default=DEFAULT_PER_MINUTE, ge=1)
+    notify: Notify = "channel"
 
 
 class Rule(Section):
@@ -133,6 +136,7 @@ class Settings:
     rights: Rights
     team: str = ""
     per_minute: int = DEFAULT_PER_MINUTE
+    notify: Notify = "channel"
     http: tuple[str, int] | None = None
     signing_secret: SecretStr | None = None
 
@@ -160,6 +164,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         rights=file.rights,
         team=file.slack.team,
         per_minute=file.slack.per_minute,
+        notify=file.slack.notify,
         http=_host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )

@@ -43,12 +43,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class AcceptanceRules(BaseModel):
-    """What it takes to accept a manager. Bot and RQ workers both read these keys; the RQ workers' values count."""
+    """What it takes to accept a manager, and to start a change.
+
+    Bot and RQ workers both read these keys; the RQ workers' values count.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     accept_own: bool = False  # the requester may accept
     accept_count: int = Field(default=1, ge=1, le=5)  # different people
     accept_within: int = Field(default=30, ge=1, le=24 * 60)  # minutes
+    confirm: bool = False  # each change shows its plan and waits for a person to start it
 
 
 class ConfigError(Exception):

@@ -33,6 +33,7 @@ ReconcilerFailpoint = Literal[
     "message.posted",
     "message.edited",
     "reply.posted",
+    "alert.posted",
     "report.posted",
     "checkpoint.posted",
     "daily.posted",

@@ -1,20 +1,22 @@
 """Hold what a handler needs: the request, settings, inventory, event writer, and connections to hosts."""
 
 import difflib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 import redis
 
 from imker import clock
 from imker.clock import Timestamp
-from imker.protocol.commands import Request
+from imker.protocol.commands import ListHosts, Request
 from imker.protocol.events import JobFinished, Planned
-from jobs.connectors.engine import EngineFactory
+from imker.protocol.next_command import BotCommand, NextCommand
+from jobs.connectors.engine import Engine, EngineFactory
+from jobs.connectors.shared_shells import SharedShells
 from jobs.connectors.shell import Shell
-from jobs.errors import JobError
+from jobs.errors import JobError, NoAnswer
 from jobs.events.writer import EventWriter
 from jobs.inventory.model import Host, Inventory
 from jobs.plan import Refusal
@@ -23,7 +25,11 @@ from jobs.settings import Settings
 
 @dataclass(frozen=True)
 class JobContext:
-    """The environment of one job. `now`: a timestamp that survives clock changes."""
+    """The environment of one job.
+
+    `now`: a timestamp that survives clock changes. `silent_hosts`: names of the hosts whose Engine did not answer in
+    time in this job, with the error.
+    """
 
     request: Request
     settings: Settings
@@ -33,6 +39,16 @@ class JobContext:
     open_shell: Callable[[Host], AbstractContextManager[Shell]]
     engine_factory: EngineFactory
     now: Callable[[], Timestamp] = clock.take_timestamp
+    silent_hosts: dict[str, NoAnswer] = field(default_factory=dict)
+
+    def connect_unless_silent(self, host: Host, timeout: float = 10) -> Engine:
+        """Connect to an Engine, without waiting again for a host that was silent in this job.
+
+        Only for what decides nothing: a decision asks all hosts again.
+        """
+        if host.name in self.silent_hosts:
+            raise self.silent_hosts[host.name]
+        return self.engine_factory(host, timeout=timeout)
 
     def find_host(self, name: str) -> Host:
         """Return the host of that name.
@@ -43,8 +59,8 @@ class JobContext:
         if name in self.inventory:
             return self.require_allowed(self.inventory[name])
         suggestions = difflib.get_close_matches(name, self.inventory, 1)
-        hint = f"{f'Did you mean {suggestions[0]}? ' if suggestions else ''}See /swarm hosts."
-        raise JobError(f"no host {name} in the inventory", hint=hint)
+        hint = f"Did you mean {suggestions[0]}?" if suggestions else ""
+        raise JobError(f"no host {name} in the inventory", hint=hint, next_commands=(NextCommand(ListHosts()),))
 
     def require_allowed(self, host: Host) -> Host:
         """Return the host. Raises JobError if the bot did not authorize the request for it."""
@@ -52,10 +68,22 @@ class JobContext:
             return host
         allowed = ", ".join(self.request.allowed_hosts) or "none"
         summary = f"permission was granted for {allowed}, not for {host.name}"
-        raise JobError(summary, host=host.name, hint="See /swarm help for your commands and hosts.")
+        show_help = NextCommand(BotCommand("help"), "see your commands and hosts")
+        raise JobError(summary, host=host.name, next_commands=(show_help,))
 
     def report_refusal(self, refusal: Refusal) -> None:
         """End the job with a refusal, as a finding too if it answers a check."""
         if refusal.check:
             self.events.emit(Planned((), (refusal.finding,)))
-        self.events.emit(JobFinished("refused", refusal.summary, "Nothing was changed.", refusal.hint))
+        state, next_commands = "Nothing was changed.", refusal.next_commands
+        self.events.emit(JobFinished("refused", refusal.summary, state, refusal.hint, next_commands=next_commands))
+
+
+@contextmanager
+def share_connections(context: JobContext) -> Iterator[JobContext]:
+    """Return the context with one SSH connection for each host, all of which are closed at the end."""
+    shells = SharedShells(context.open_shell)
+    try:
+        yield replace(context, open_shell=shells.open)
+    finally:
+        shells.close()

@@ -21,7 +21,7 @@ from imker.protocol import codec, commands, version
 from jobs import admission, settings
 from jobs.connectors.engine import Engine
 from jobs.connectors.ssh import SshShell
-from jobs.context import JobContext
+from jobs.context import JobContext, share_connections
 from jobs.errors import InternalError, JobError
 from jobs.events.audit import audit_listener, fact_for_rejection
 from jobs.events.writer import EventWriter
@@ -93,7 +93,8 @@ def run_handler(request: commands.Request, events: EventWriter, open_context: Ca
     """Dispatch the command, and emit an outcome whatever happens."""
     with structlog.contextvars.bound_contextvars(run=request.run, job=request.job):
         try:
-            dispatch(request.command, open_context())
+            with share_connections(open_context()) as context:
+                dispatch(request.command, context)
         except InternalError as error:
             log.exception("internal error")
             events.emit(describe_failure(request, events, error))

@@ -40,11 +40,11 @@ class Story:
             (host for host in hosts if host not in managers), key=lambda host: host.classic_role == "store"
         )
         self.run_command(f"/swarm plan {managers[0].name}", "Nothing was changed.")
-        self.run_command(f"/swarm migrate {managers[0].name} --manager", "is in the swarm")
+        self.run_command(f"/swarm migrate {managers[0].name} --manager", "joined the swarm")
         for host in managers[1:]:
             self.add_manager(host)
         for host in workers:
-            self.run_command(f"/swarm migrate {host.name} --worker", "is in the swarm")
+            self.run_command(f"/swarm migrate {host.name} --worker", "joined the swarm")
         self.check_nodes(hosts, managers)
 
     def expect_all_reachable(self, hosts: Sequence[LabHost]) -> None:
@@ -72,6 +72,7 @@ class Story:
                 if not visible.thread_ts:
                     self._print_new_lines(visible)
                 if "Accept" in visible.buttons:
+                    self.show_alert("waiting to be accepted as a manager.")
                     self.press(BOB, visible, "Accept")
                     self.wait_until(visible.ts, "is a manager now")
             message = next(visible for visible in self.workspace.visible_messages(ALICE, OPS) if visible.ts == fleet)
@@ -87,6 +88,7 @@ class Story:
         message = self.run_command(f"/swarm migrate {host.name} --manager", "is waiting to be accepted as a manager.")
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
+        self.show_alert(f"`{host.name}` is waiting to be accepted as a manager.")
         self.press(BOB, message, "Accept")
         accepted_message = self.wait_until(message.ts, "is a manager now")
         if accepted_message.buttons or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
@@ -113,6 +115,18 @@ class Story:
         )
         self._last_ts = message.ts
         return self.wait_until(message.ts, expected, otherwise="^(❌|🚫|❓|✋)")
+
+    def show_alert(self, expected: str) -> None:
+        """Print the alert that asks Bob to accept a manager. Fail if Bob is not notified of it."""
+        alert = self.workspace.wait_for_message(
+            BOB, OPS, lambda visible: bool(visible.thread_ts) and expected in visible.plain_text, 20
+        )
+        if alert.ts not in [notification["ts"] for notification in self.workspace.notifications(BOB)]:
+            raise StoryFailed("Bob should be notified of the question")
+        if alert.ts not in self._printed_lines:
+            self.say("\nbob is notified:")
+            self._last_ts = alert.ts
+        self._print_new_lines(alert)
 
     def press(self, user: str, message: VisibleMessage, button: str) -> None:
         """Press a button of a message as a user."""

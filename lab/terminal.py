@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from lab.slack.client import VisibleMessage
+from lab.slack.plain_text import cell_text
 
 STEP_MARKS = {"pending": "·", "in_progress": "▸", "complete": "✓", "error": "✗"}
-USER_NAMES = {"U01ALICE": "alice", "U02BOB": "bob", "U00IMKER": "imker"}
+USER_NAMES = {"U01ALICE": "alice", "U02BOB": "bob", "U00IMKER": "imker", "S01OPS": "ops"}
 
 
 def render_lines(message: VisibleMessage) -> list[str]:
@@ -19,6 +20,8 @@ def render_markup(text: str) -> str:
     """Render Slack's markup as its clients show it."""
     text = re.sub(r"<@(\w+)>", lambda match: "@" + USER_NAMES.get(match[1], match[1]), text)
     text = re.sub(r"<!date\^\d+\^[^|]*\|([^>]*)>", r"\1", text)
+    text = re.sub(r"<!subteam\^(\w+)>", lambda match: "@" + USER_NAMES.get(match[1], match[1]), text)
+    text = re.sub(r"<(?:https?|mailto):[^|>]*\|([^>]*)>", r"\1", text)
     text = re.sub(r"\*([^*\n]+)\*", r"\1", text)
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace("\u200a", "").rstrip()
 
@@ -28,9 +31,11 @@ def _block_lines(message: VisibleMessage, block: dict[str, Any]) -> list[str]:
         case "plan":
             return [_step_line(message, task) for task in block["tasks"]]
         case "table":
-            return _align_columns([[cell.get("text", "") for cell in row] for row in block["rows"]])
+            return _align_columns([[render_markup(cell_text(cell)) for cell in row] for row in block["rows"]])
         case "actions":
             return ["  ".join(f"[{element['text']['text']}]" for element in block["elements"])]
+        case "container":
+            return [f"▸ {block['title']['text']}"]
         case _:
             return _text_lines(message, block)
 

@@ -7,9 +7,11 @@ from bot.commands.table import spec_of
 from bot.records import ALL_HOSTS, NO_HOST, Choice, RunRecord, target_host
 from imker.protocol.events import DecisionRequested
 
-QUESTIONS: dict[str, tuple[str, tuple[Choice, ...]]] = {  # question -> command that an approval counts as, and choices
+QUESTIONS: dict[str, tuple[str, tuple[Choice, ...]]] = {
+    # question -> command that an approval counts as, "" for the run's own; and choices
     "accept": ("accept", ("accept", "reject", "remove", "again")),
     "continue": ("continue", ("continue",)),
+    "start": ("", ("continue",)),
     "start_fleet": ("migrate all", ("start",)),
     "resume": ("resume", ("continue",)),
     "start_containers": ("start", ("continue",)),
@@ -37,7 +39,8 @@ def permission_for(command: ParsedCommand) -> Permission:
 def permission_to_decide(record: RunRecord, question: DecisionRequested, choice: Choice) -> Permission:
     """Return what this answer to the run's question requires."""
     commands = {"reject": "reject", "remove": "reject", "cancel": "cancel"}
-    return Permission(commands.get(choice, QUESTIONS[question.question][0]), target_host(record, question))
+    approved_command = QUESTIONS[question.question][0] or spec_of(record.command).name
+    return Permission(commands.get(choice, approved_command), target_host(record, question))
 
 
 def is_valid_choice(question: DecisionRequested, choice: Choice) -> bool:

@@ -90,7 +90,7 @@ def authorize_decision(
     permission = permission_to_decide(record, question, choice)
     checked = _check(rights, actor, permission, record.channel)
     if isinstance(checked, Allowed) and choice == "accept" and is_requester and not rights.accept_own:
-        others = tuple(holder for holder in _holders(rights, permission, record.channel) if holder != actor.user)
+        others = tuple(holder for holder in holders_of(rights, permission, record.channel) if holder != actor.user)
         return Denied(
             "you requested this, so someone else must accept it", others, "requesters can't accept their own request"
         )
@@ -123,7 +123,7 @@ def _check(rights: Rights, actor: Actor, permission: Permission, channel: str) -
     rules = [rule for rule in _rules(rights, permission, channel) if _applies_to(rule, actor)]
     if rules:
         return Allowed(tuple(dict.fromkeys(pattern for rule in rules for pattern in rule.hosts)))
-    holders = _holders(rights, permission, channel)
+    holders = holders_of(rights, permission, channel)
     if actor.groups is None and any(holder.startswith("S") for holder in holders):
         return Denied(
             f"Slack didn't return the members of the user groups that may {_action(permission)}. Try again in a minute",
@@ -155,7 +155,8 @@ def _applies_to(rule: Rule, actor: Actor) -> bool:
     return "*" in rule.who or actor.user in rule.who or bool((actor.groups or frozenset()) & set(rule.who))
 
 
-def _holders(rights: Rights, permission: Permission, channel: str) -> tuple[str, ...]:
+def holders_of(rights: Rights, permission: Permission, channel: str) -> tuple[str, ...]:
+    """Return the IDs that have the permission in the channel: of users and of groups, or "*"."""
     return tuple(dict.fromkeys(holder for rule in _rules(rights, permission, channel) for holder in rule.who))
 
 

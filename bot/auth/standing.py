@@ -11,7 +11,7 @@ from bot.records import PAST_TENSE, Choice, RunRecord
 from bot.settings import Rights
 from imker.protocol.events import DecisionRequested
 
-USES = ("continue", "start_fleet", "resume")  # questions whose answer continues the requested command
+USES = ("continue", "start", "start_fleet", "resume")  # questions whose answer continues the requested command
 
 
 @dataclass(frozen=True)

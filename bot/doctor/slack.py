@@ -8,6 +8,7 @@ from importlib import resources
 import yaml
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web import SlackResponse
 
 from bot.auth.policy import Kind
 from bot.doctor.rights import Known
@@ -16,6 +17,7 @@ from bot.slack.errors import error_code
 from bot.slack.users import classify, is_unknown_user
 from imker.protocol.values import Finding
 
+DIRECT_MESSAGE_SCOPES = ("im:history", "im:write")  # beyond the manifest, for [slack] notify = "dm"
 SCOPES_PAGE = "in the app's OAuth & Permissions"
 ARCHIVED = ("channel_archive", "group_archive")  # subtypes of the message that Slack posts when a channel is archived
 CHANNEL_HINTS = {
@@ -39,6 +41,8 @@ def check(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
     tokens = [_bot_token(client)]
     if loaded.app_token:
         tokens.append(_app_token(client, loaded.app_token.get_secret_value()))
+    if loaded.notify == "dm":
+        tokens.append(_direct_messages(client))
     return (*tokens, *(_channel(client, channel) for channel in loaded.channels))
 
 
@@ -65,10 +69,31 @@ def check_scopes(granted: str | None) -> Finding:
     return Finding("scopes", "pass", "all scopes of bot/manifest.yaml are granted")
 
 
+def check_direct_message_scopes(granted: str | None) -> Finding:
+    """Check the scopes that alerts need as direct messages. `granted`: as in `check_scopes`."""
+    missing = set(DIRECT_MESSAGE_SCOPES) - set((granted or "").replace(" ", "").split(","))
+    if granted is None:
+        return Finding("direct messages", "warn", "Slack did not list the granted scopes", f"Check them {SCOPES_PAGE}.")
+    if not missing:
+        return Finding("direct messages", "pass", "the scopes for alerts as direct messages are granted")
+    text = f'[slack] notify is "dm", and scopes are missing: {", ".join(sorted(missing))}. Alerts go to the channel'
+    return Finding("direct messages", "warn", text, f"Add them {SCOPES_PAGE}, then reinstall the app.")
+
+
+def _direct_messages(client: WebClient) -> Finding:
+    hint = f"Check the scopes {SCOPES_PAGE}."
+    return _attempt("direct messages", lambda: check_direct_message_scopes(_granted(client.auth_test())), hint)
+
+
+def _granted(auth: SlackResponse) -> str | None:
+    """Return the scopes that Slack lists in a header, None if it lists none."""
+    return next((str(value) for name, value in auth.headers.items() if name.lower() == "x-oauth-scopes"), None)
+
+
 def _bot_token(client: WebClient) -> Finding:
     def check_token() -> Finding:
         auth = client.auth_test()
-        scopes = check_scopes(next((v for k, v in auth.headers.items() if k.lower() == "x-oauth-scopes"), None))
+        scopes = check_scopes(_granted(auth))
         text = f"belongs to {auth['user_id']} in workspace {auth['team_id']}; {scopes.text}"
         return Finding("bot token", "pass", text) if scopes.level == "pass" else scopes
 

@@ -18,13 +18,15 @@ from imker.protocol.events import DecisionRequested
 class Invocation:
     """A delivery being handled: who sent it, what it says, and where to reply.
 
-    `text`: the normalized command, "" for a button.
+    `text`: the normalized command, "" for a question's button. `run_key`: names the run that a button starts, so that
+    the button starts one run only, "" for a typed command.
     """
 
     actor: Actor
     delivery: Delivery
     reply: Reply
     text: str = ""
+    run_key: str = ""
 
     @property
     def channel(self) -> str:
@@ -43,6 +45,10 @@ class Access:
     def fetch_actor(self, user: str, *, fresh: bool) -> Actor:
         """Return the user's kind and groups. `fresh`: ask Slack again instead of using the cache."""
         return self.users.fetch_actor(user, self.team, fresh=fresh)
+
+    def joined_channels(self, user: str) -> tuple[str, ...]:
+        """Return the configured channels that this person is a member of."""
+        return self.users.joined_channels(user, self.channels)
 
     def authorize(self, actor: Actor, permission: Permission, channel: str) -> Allowed | Denied:
         """Return whether this person has the permission in this channel."""

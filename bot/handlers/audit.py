@@ -49,7 +49,8 @@ class AuditRecorder:
     def decision(self, record: RunRecord, decision: Decision) -> None:
         """Record a decision on the run."""
         fact_id = f"decided:{record.run}:{decision.job}:{decision.user}:{decision.choice}"
-        details = {"verdict": decision.choice, "job": str(decision.job)}
+        why = {"why": decision.why} if decision.why else {}
+        details = {"verdict": decision.choice, "job": str(decision.job), **why}
         self._add_of_run(fact_id, "decided", decision.user, record, **details)
 
     def hold(self, user: str, record: RunRecord, delivery: str, action: str) -> None:

@@ -13,11 +13,14 @@ from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.decisions import DecisionHandler
 from bot.handlers.delivery import Delivery
+from bot.handlers.known_hosts import KnownHosts
+from bot.handlers.next_steps import NextStepHandler
 from bot.handlers.run_control import RunController
 from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
-from bot.messages import audit_table, responses
+from bot.messages import audit_table, command_help, responses
 from bot.messages.block_kit import Message, Reply
+from bot.messages.links import add_references, run_ids
 from bot.records import Choice
 from bot.runs.store import RunStore
 from bot.settings import Settings
@@ -48,18 +51,32 @@ class CommandHandler:
         self._audit_log = audit_log
         self._run_checks = run_checks
         self.access = Access(settings.rights, settings.channels, users, team)
+        self.hosts = KnownHosts(runs.hosts)
         self.audit = AuditRecorder(audit_log, self.access.outsider_kind)
         self._status = StatusHandler(self.access, runs)
         self._starter = RunStarter(runs, self.audit)
         self._decisions = DecisionHandler(self.access, runs, self.audit, self._starter)
         self._control = RunController(self.access, runs, self.audit, self._starter, self._decisions)
+        self._next_steps = NextStepHandler(runs, self.handle_command)
+
+    def with_references(self, message: Message) -> Message:
+        """Return the message with links to the runs that it names, and hosts as code. Raises RedisError."""
+        return add_references(message, self._runs.posted_messages.links(run_ids(message)), self._runs.hosts())
 
     def handle_action(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Handle a button click. Raises RedisError, AuditLogBroken."""
         self._decisions.handle_button(delivery, choice, reply)
 
-    def handle_command(self, delivery: Delivery, reply: Reply) -> None:
-        """Handle a typed command. Raises RedisError, AuditLogBroken."""
+    def preview_action(self, delivery: Delivery, choice: Choice) -> str | Message:
+        """Return the host that a click is about, or why it would be refused now. Raises RedisError."""
+        return self._decisions.preview_button(delivery, choice)
+
+    def handle_next_step(self, delivery: Delivery, reply: Reply) -> None:
+        """Handle a click on the button of a next step. Raises RedisError, AuditLogBroken."""
+        self._next_steps.handle_button(delivery, reply)
+
+    def handle_command(self, delivery: Delivery, reply: Reply, run_key: str = "") -> None:
+        """Handle a typed command. `run_key`: see Invocation. Raises RedisError, AuditLogBroken."""
         parsed = parse(delivery.text, hosts=self._runs.hosts())
         if isinstance(parsed, UsageError):
             return reply(self._usage_reply(parsed, delivery))
@@ -67,7 +84,8 @@ class CommandHandler:
         fresh = spec_of(parsed).right in ("change", "accept")
         actor = self.access.fetch_actor(delivery.user, fresh=fresh)
         checked = self.access.authorize(actor, permission, delivery.channel)
-        return self._dispatch(Invocation(actor, delivery, reply, normalize(delivery.text).strip()), parsed, checked)
+        invocation = Invocation(actor, delivery, reply, normalize(delivery.text).strip(), run_key)
+        return self._dispatch(invocation, parsed, checked)
 
     def _dispatch(self, invocation: Invocation, command: ParsedCommand, checked: Allowed | Denied) -> None:
         """Hand the command to its handler. What names a run is authorized again, for the run's host."""
@@ -90,7 +108,7 @@ class CommandHandler:
         self.audit.command(delivery.user, channel, delivery.delivery_id, f"/swarm {invocation.text}")
         match command:
             case ShowHelp():
-                message = responses.help_for(self.access.allowed_commands(actor, channel), self._runs.hosts())
+                message = command_help.help_for(self.access.allowed_commands(actor, channel), self._runs.hosts())
             case ShowStatus(run):
                 message = self._status.status(actor, channel, run)
             case ShowAudit(subject):

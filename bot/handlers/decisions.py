@@ -1,27 +1,30 @@
 """Handle decisions on runs that wait for one: buttons, and typed `accept`, `reject`, and `continue`."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.auth.permissions import is_valid_choice
-from bot.auth.policy import Allowed, Denied
+from bot.auth.policy import Actor, Allowed, Denied
 from bot.commands.model import DecideRun
 from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
+from bot.handlers.next_steps import BUTTON_GONE, named_record, record_of_button
 from bot.handlers.start import RunStarter
 from bot.handlers.status import MAX_SEARCHED_RUNS
 from bot.messages import responses
-from bot.messages.block_kit import Reply
-from bot.records import PAST_TENSE, Choice, Decision, RunRecord
+from bot.messages.block_kit import Message, Reply
+from bot.messages.form import MAX_REASON
+from bot.records import PAST_TENSE, Choice, Decision, RunRecord, target_host
 from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
 from imker.protocol.commands import Accept, Reject
 from imker.protocol.events import DecisionRequested
+from imker.redaction import redact
+from imker.text import one_line
 
-BUTTON_GONE = "This button no longer works. See `/swarm status`."
+NOT_IN_CHANNEL = "You aren't a member of the run's channel. Join it, and click again in a minute."
 
 
 @dataclass(frozen=True)
@@ -35,16 +38,38 @@ class DecisionHandler:
 
     def handle_button(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Decide by a button. Its value names the run, and the job whose question the button belongs to."""
-        run, _, job = delivery.text.partition(":")
-        record = self.runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
-        is_here = record is not None and record.channel == delivery.channel
-        if record is None or not is_here or self.runs.posted_messages.get(run).get("ts") != delivery.message_ts:
-            return reply(responses.not_found(BUTTON_GONE))
+        found = self._find(delivery, choice)
+        if isinstance(found, Message):
+            return reply(found)
+        actor, snapshot, job = found
+        invocation = Invocation(actor, replace(delivery, channel=snapshot.record.channel), reply)
+        return self.decide(invocation, snapshot, job, choice)
+
+    def preview_button(self, delivery: Delivery, choice: Choice) -> str | Message:
+        """Return the host that the decision is about, or why it would be refused now. Changes nothing."""
+        found = self._find(delivery, choice)
+        if isinstance(found, Message):
+            return found
+        _, snapshot, _ = found
+        return self._refusal(*found, choice) or target_host(snapshot.record, snapshot.state.question)
+
+    def _find(self, delivery: Delivery, choice: Choice) -> tuple[Actor, RunSnapshot, int] | Message:
+        """Return who clicked, the button's run, and its job; or the reply if the button no longer works.
+
+        A button in the Home tab requires that the user is in the run's channel. Home shows no plan to start.
+        """
+        if delivery.from_home:
+            record = named_record(self.runs, delivery) if choice != "start" else None
+        else:
+            record = record_of_button(self.runs, delivery)
+        if record is None:
+            return responses.not_found(BUTTON_GONE)
         actor = self.access.fetch_actor(delivery.user, fresh=True)
-        snapshot = self.runs.snapshot(run)  # after Slack's reply, which may take long
-        if snapshot is None:
-            return reply(responses.not_found(BUTTON_GONE))
-        return self.decide(Invocation(actor, delivery, reply), snapshot, int(job), choice)
+        if delivery.from_home and record.channel not in self.access.joined_channels(delivery.user):
+            return responses.not_found(NOT_IN_CHANNEL)
+        snapshot = self.runs.snapshot(record.run)  # after Slack's reply, which may take long
+        job = int(delivery.text.partition(":")[2])
+        return (actor, snapshot, job) if snapshot else responses.not_found(BUTTON_GONE)
 
     def handle_command(self, invocation: Invocation, command: DecideRun, checked: Allowed | Denied) -> None:
         """Decide by a typed command. `checked`: whether the user has the command's right on any host."""
@@ -78,42 +103,49 @@ class DecisionHandler:
 
     def decide(self, invocation: Invocation, snapshot: RunSnapshot, job: int, choice: Choice) -> None:
         """Store the decision on the question of job `job`, or reply why it is refused."""
-        reply, actor = invocation.reply, invocation.actor
+        record, question = snapshot.record, snapshot.state.question
+        refusal = self._refusal(invocation.actor, snapshot, job, choice)
+        if refusal is None and question is not None:
+            return self._store(invocation, record, question, job, choice)
+        self._finish_decisions(record, invocation.delivery.user)
+        return invocation.reply(refusal or responses.not_found(BUTTON_GONE))
+
+    def _refusal(self, actor: Actor, snapshot: RunSnapshot, job: int, choice: Choice) -> Message | None:
+        """Return why this person cannot decide this now, None if they can."""
         record, state = snapshot.record, snapshot.state
         here = self.access.authorize_membership(actor, record.channel)
         if isinstance(here, Denied):
-            return reply(responses.denied(here))
+            return responses.denied(here)
         if job != record.job_count or state.status != "waiting" or state.question is None:
-            return self._reply_already_decided(invocation, record)
+            return responses.not_found(already_decided(record, actor.user))
         if problem := invalid_choice(state, state.question, choice):
-            return reply(responses.not_found(problem))
+            return responses.not_found(problem)
         checked = self.access.authorize_decision(actor, record, state.question, choice)
-        if isinstance(checked, Denied):
-            return reply(responses.denied(checked))
-        return self._store(invocation, record, state.question, job, choice)
+        return responses.denied(checked) if isinstance(checked, Denied) else None
 
     def _store(
         self, invocation: Invocation, record: RunRecord, question: DecisionRequested, job: int, choice: Choice
     ) -> None:
         """Store the decision, unless another one was first."""
         delivery = invocation.delivery
-        decision = Decision(job, choice, delivery.user, delivery.received_at, question.fingerprint)
+        reason = one_line(redact(delivery.reason), MAX_REASON) if choice in ("reject", "remove") else ""
+        decision = Decision(job, choice, delivery.user, delivery.received_at, question.fingerprint, reason)
         failpoint("decision.received")
         effective = self.runs.decide(record, decision, question.required_approvals)
         if effective != decision:
             current = self.runs.snapshot(record.run)
-            return self._reply_already_decided(invocation, current.record if current else record)
+            latest = current.record if current else record
+            self._finish_decisions(latest, delivery.user)
+            return invocation.reply(responses.not_found(already_decided(latest, delivery.user)))
         failpoint("decision.followed")
         return self.audit.decision(record, decision)
 
-    def _reply_already_decided(self, invocation: Invocation, record: RunRecord) -> None:
-        """Finish what a bot that crashed after storing this user's decision left undone, and reply."""
-        user = invocation.delivery.user
+    def _finish_decisions(self, record: RunRecord, user: str) -> None:
+        """Finish what a bot that crashed after storing this user's decision left undone."""
         for decision in (*record.decisions, *record.partial_approvals):
             if decision.user == user:
                 self.runs.advance(record.run, decision.job)
                 self.audit.decision(record, decision)
-        return invocation.reply(responses.not_found(already_decided(record, user)))
 
 
 def invalid_choice(state: RunState, question: DecisionRequested, choice: Choice) -> str:

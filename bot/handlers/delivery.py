@@ -1,4 +1,4 @@
-"""A delivery from Slack: a slash command, a mention, or a button click. Pure."""
+"""A delivery from Slack: a slash command, a mention, a submitted form, or a button click. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,7 +11,9 @@ class Delivery:
     """What Slack delivered.
 
     `delivery_id`: the same if Slack delivers it twice. `text`: the command, or the button's value. `response_url`: for
-    the reply, "" for a mention. `received_at`: UNIX seconds. `choice`, `message_ts`: the button's choice and message.
+    the reply, "" for a mention. `received_at`: UNIX seconds. `message_ts`: the button's message. `choice`: the answer
+    of a question's button. `step`: the name of another button's next step. `trigger_id`: opens a modal with the reply,
+    "" where another reply reaches the user. `from_home`: the button is in the Home tab. `reason`: of a rejection.
     """
 
     kind: Literal["command", "click"]
@@ -23,3 +25,7 @@ class Delivery:
     received_at: float
     choice: Choice | None = None
     message_ts: str = ""
+    step: str = ""
+    trigger_id: str = ""
+    from_home: bool = False
+    reason: str = ""

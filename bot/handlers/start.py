@@ -6,9 +6,11 @@ from bot.auth.permissions import permission_for
 from bot.auth.policy import Allowed
 from bot.handlers.access import Invocation
 from bot.handlers.audit import AuditRecorder
+from bot.handlers.delivery import Delivery
 from bot.messages import responses
 from bot.records import RunRecord, run_id
 from bot.runs.store import RunStore
+from bot.state.run_control import changes_host
 from imker.failpoints import failpoint
 from imker.protocol.commands import Command
 
@@ -27,8 +29,11 @@ class RunStarter:
         if len(self.runs.open_runs()) >= MAX_OPEN_RUNS:
             return invocation.reply(responses.too_many_runs(MAX_OPEN_RUNS))
         delivery, host = invocation.delivery, permission_for(command).host
+        run = run_id(_trigger(invocation, command))
+        if earlier := self._earlier_run(run, delivery):
+            return invocation.reply(responses.button_used(earlier))
         record = RunRecord(
-            run_id(delivery.delivery_id),
+            run,
             command,
             " ".join(invocation.text.split()),
             delivery.user,
@@ -40,3 +45,15 @@ class RunStarter:
         failpoint("run.audited")
         self.runs.start(record, delivery.response_url)
         return None
+
+    def _earlier_run(self, run: str, delivery: Delivery) -> RunRecord | None:
+        """Return the run that another click on the same button started, None for a repeat of this delivery."""
+        record = self.runs.record(run)
+        is_own = record and (record.requester, record.requested_at) == (delivery.user, delivery.received_at)
+        return None if is_own else record
+
+
+def _trigger(invocation: Invocation, command: Command) -> str:
+    """Return what names the run: a button starts a change once, and a read at every click."""
+    is_once = invocation.run_key and changes_host(command)
+    return f"next {invocation.run_key}" if is_once else invocation.delivery.delivery_id

@@ -26,6 +26,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bot.listeners import http_connections
+from bot.listeners.forms import opens_form
 
 log = structlog.get_logger()
 PATH = "/slack/events"  # for commands, buttons, and events
@@ -133,9 +134,12 @@ def _parse(request: Request, body: bytes) -> BoltRequest | None:
 
 
 def _dispatch(bolt: App, request: BoltRequest, claim: Callable[[], bool]) -> Response:
-    """Hand the request to Bolt. A repeated request is only acknowledged."""
+    """Hand the request to Bolt. A repeated request is only acknowledged.
+
+    What opens a form changes nothing and must not wait for Redis; Slack accepts its trigger once.
+    """
     try:
-        if not claim():
+        if not opens_form(request.body) and not claim():
             return Response()
     except RedisError:
         log.warning("Redis does not respond")  # the receiver then refuses the command with a message

@@ -10,12 +10,11 @@ import structlog
 from redis.exceptions import RedisError
 from slack_bolt import Ack
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackClientError
-from slack_sdk.webhook import WebhookClient
 
 from bot.handlers.commands import CommandHandler
 from bot.handlers.delivery import Delivery
 from bot.listeners.inbox import Inbox
+from bot.listeners.private_replies import PrivateReplies
 from bot.listeners.rate_limit import RateLimiter
 from bot.messages import responses
 from bot.messages.block_kit import Message, Reply
@@ -47,16 +46,20 @@ class DeliveryReceiver:
     ) -> None:
         self._handler = handler
         self._inbox = inbox
-        self._client = client
         self._limit = limit
         self._api_url = api_url
+        self._replies = PrivateReplies(client, api_url, handler.with_references)
         self._in_progress: set[str] = set()  # IDs of the deliveries that this process has not finished
 
-    def receive(self, delivery: Delivery, ack: Ack) -> None:
-        """Persist, acknowledge, and handle a delivery. If Redis is slow, the acknowledgement says so."""
+    def receive(self, delivery: Delivery, ack: Ack, ack_early: Callable[[], Any] | None = None) -> None:
+        """Persist, acknowledge, and handle a delivery. If Redis is slow, the acknowledgement says so.
+
+        `ack_early`: how to say so, None for a message, which Slack accepts from a typed command only.
+        """
         delivery = replace(delivery, response_url=accepted_url(delivery.response_url, self._api_url))
         failpoint("inbox.received")
-        ack_timer = threading.Timer(ACK_DEADLINE, partial(ack, NOT_SAVED_YET) if delivery.kind == "command" else ack)
+        is_typed = delivery.kind == "command" and not delivery.message_ts
+        ack_timer = threading.Timer(ACK_DEADLINE, ack_early or (partial(ack, NOT_SAVED_YET) if is_typed else ack))
         ack_timer.start()
         try:
             saved = self.persist(delivery)
@@ -78,7 +81,7 @@ class DeliveryReceiver:
         except RedisError as error:
             self._in_progress.discard(delivery.delivery_id)
             log.warning("could not save a delivery", delivery=delivery.delivery_id, error=str(error))
-            self._reply_to(delivery)(
+            self._replies.to(delivery)(
                 responses.not_saved(unavailable_reason(error) or REDIS_REJECTED, was_rejected(error))
             )
             return False
@@ -89,11 +92,39 @@ class DeliveryReceiver:
 
         Otherwise one user could fill Redis for all. Each request gets a reply; the audit log gets one entry a minute.
         """
-        verdict, private = self._limit.check(delivery.user), self._reply_to(delivery)
+        verdict, private = self._limit.check(delivery.user), self._replies.to(delivery)
         if verdict != "allowed":
             reply = self._audited_reply(delivery) if verdict == "first" else private
             _reply_on_audit_error(lambda: reply(responses.rate_limited(self._limit.limit)), private)
         return verdict == "allowed"
+
+    def is_over_limit(self, delivery: Delivery) -> bool:
+        """Return whether the user is over the rate limit, and reply if so. Does not wait for Redis."""
+        verdict = self._limit.check(delivery.user)
+        if verdict != "allowed":
+            self.refuse(delivery, responses.rate_limited(self._limit.limit), is_recorded=verdict == "first")
+        return verdict != "allowed"
+
+    def refuse(self, delivery: Delivery, message: Message, is_recorded: bool = True) -> None:
+        """Reply to something that is not saved in the inbox, and then record the refusal as far as Redis allows."""
+        self._replies.to(delivery)(message)
+        if is_recorded:
+            self.record_refusal(delivery, message)
+
+    def record_refusal(self, delivery: Delivery, message: Message) -> None:
+        """Record a refusal that the user has seen, as far as Redis allows."""
+        self._record(lambda: self._audited(delivery, lambda _: None)(message))
+
+    def record_form(self, delivery: Delivery) -> None:
+        """Record that the user opened a form, as far as Redis allows."""
+        audit = self._handler.audit
+        self._record(lambda: audit.command(delivery.user, delivery.channel, delivery.delivery_id, "/swarm (form)"))
+
+    def _record(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except (RedisError, AuditLogBroken) as error:
+            log.warning("could not record a form", error=str(error))
 
     def recover_abandoned(self) -> None:
         """Handle the deliveries that a crashed bot left, and expire old ones. Call this regularly.
@@ -101,6 +132,7 @@ class DeliveryReceiver:
         A delivery that this bot is still handling is skipped until it expires. One that causes an error is removed,
         so that it does not stop every bot after this one.
         """
+        self._handler.hosts.refresh()
         try:
             self._handler.audit.write_counts()
             for delivery in self._inbox.abandoned():
@@ -124,14 +156,14 @@ class DeliveryReceiver:
 
     def _expire(self, delivery: Delivery) -> None:
         """Tell the requester that the delivery expired, and remove it. Its `response_url` has expired as well."""
-        self._reply_to(replace(delivery, response_url=""))(
+        self._replies.to(replace(delivery, response_url=""))(
             responses.expired(delivery.text if delivery.kind == "command" else "")
         )
         self._inbox.remove(delivery)
 
     def _report_internal_error(self, delivery: Delivery) -> None:
         log.exception("internal error while handling a delivery", delivery=delivery.delivery_id)
-        self._reply_to(delivery)(responses.not_found(INTERNAL_ERROR))
+        self._replies.to(delivery)(responses.not_found(INTERNAL_ERROR))
         self._inbox.remove(delivery)
 
     def handle(self, delivery: Delivery) -> None:
@@ -144,7 +176,7 @@ class DeliveryReceiver:
         except RedisError as error:
             log.warning("could not handle a delivery yet", delivery=delivery.delivery_id, error=str(error))
             reason = unavailable_reason(error)
-            self._reply_to(delivery)(
+            self._replies.to(delivery)(
                 responses.deferred(reason) if reason else responses.not_found(f"Not done: {REDIS_REJECTED}.")
             )
         except Exception:
@@ -157,7 +189,9 @@ class DeliveryReceiver:
         reply, handler = self._audited_reply(delivery), self._handler
 
         def work() -> None:
-            if delivery.choice is None:
+            if delivery.step:
+                handler.handle_next_step(delivery, reply)
+            elif delivery.choice is None:
                 handler.handle_command(delivery, reply)
             else:
                 handler.handle_action(delivery, delivery.choice, reply)
@@ -168,36 +202,14 @@ class DeliveryReceiver:
 
     def _audited_reply(self, delivery: Delivery) -> Reply:
         """Return a reply to the requester that the audit log records if it is a refusal."""
+        return self._audited(delivery, self._replies.to(delivery))
+
+    def _audited(self, delivery: Delivery, reply: Reply) -> Reply:
         text = delivery.text
-        command_text = f"/swarm {text}" if delivery.choice is None else f"button {delivery.choice} {text}"
-        reply, audit = self._reply_to(delivery), self._handler.audit
+        button = delivery.choice or delivery.step
+        command_text = f"button {button} {text}" if button else f"/swarm {text}"
+        audit = self._handler.audit
         return audit.wrap_reply(delivery.user, delivery.channel, delivery.delivery_id, command_text, reply)
-
-    def _reply_to(self, delivery: Delivery) -> Reply:
-        """Return a private reply to the requester."""
-
-        def send(message: Message) -> None:
-            blocks = list(message.blocks)
-            if url := accepted_url(delivery.response_url, self._api_url):
-                WebhookClient(url).send(
-                    text=message.text, blocks=blocks, response_type="ephemeral", replace_original=False
-                )
-            else:
-                self._client.chat_postEphemeral(
-                    channel=delivery.channel, user=delivery.user, text=message.text, blocks=blocks
-                )
-
-        return _log_send_errors(send)
-
-
-def _log_send_errors(send: Callable[[Message], Any]) -> Reply:
-    def reply(message: Message) -> None:
-        try:
-            send(message)
-        except (SlackClientError, OSError) as error:
-            log.warning("could not reply", error=str(error))
-
-    return reply
 
 
 def _reply_on_audit_error(work: Callable[[], None], reply: Reply) -> None:

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any, Literal
 
 from imker.text import truncate
@@ -10,6 +11,7 @@ from imker.text import truncate
 SECTION_LIMIT = 2900  # characters of a section; Slack allows 3,000
 PART_LIMIT, LINE_LIMIT = 1500, 300  # characters of one part of a run's message, and of one line
 TEXT_LIMIT = 3500  # characters of a message's text
+TITLE_LIMIT = 150  # characters of a container's title
 MAX_FINDINGS, MAX_STEPS = 10, 25  # rows that are shown before "and N more"
 Block = dict[str, Any]
 # The kind of a refusal, for the audit log. void: the target does not exist or has finished. often: rate limit.
@@ -67,21 +69,58 @@ def visible_length(text: object) -> int:
     return sum(map(len, texts)) + sum(map(visible_length, text.values()))
 
 
-def button(label: str, action: str, value: str, style: str) -> Block:
-    """Return a button. `style`: "primary", "danger", or "" for the default."""
+def button(
+    label: str, action: str, value: str, style: str, description: str = "", confirm: Block | None = None
+) -> Block:
+    """Return a button.
+
+    `style`: "primary", "danger", or "" for the default. `description`: for screen readers. `confirm`: the confirmation
+    dialog.
+    """
     button: Block = {
         "type": "button",
         "action_id": action,
         "value": value,
         "text": {"type": "plain_text", "text": label},
     }
-    return {**button, "style": style} if style else button
+    more = {"style": style, "accessibility_label": description, "confirm": confirm}
+    return {**button, **{name: part for name, part in more.items() if part}}
+
+
+def overflow(action: str, options: Sequence[tuple[str, str]], confirm: Block | None = None) -> Block:
+    """Return an overflow menu. `options`: label and value of each item; `confirm`: the dialog of all items."""
+    items = [{"text": {"type": "plain_text", "text": label}, "value": value} for label, value in options]
+    menu: Block = {"type": "overflow", "action_id": action, "options": items}
+    return {**menu, "confirm": confirm} if confirm else menu
+
+
+def container(block_id: str, title: str, children: Sequence[Block]) -> Block:
+    """Return a container that is collapsed at first. A constant `block_id` keeps it expanded during edits."""
+    return {
+        "type": "container",
+        "block_id": block_id,
+        "title": {"type": "plain_text", "text": truncate(title, TITLE_LIMIT)},
+        "child_blocks": list(children),
+        "is_collapsible": True,
+        "default_collapsed": True,
+    }
+
+
+def without_containers(message: Message) -> Message:
+    """Return the message with its containers unfolded, for a workspace that does not know them."""
+    blocks = [_unfolded(block) if block["type"] == "container" else [block] for block in message.blocks]
+    return replace(message, blocks=tuple(chain.from_iterable(blocks)))
+
+
+def _unfolded(container: Block) -> list[Block]:
+    title: str = container["title"]["text"]
+    return [context(title), *container["child_blocks"]]
 
 
 def timestamp(at: float) -> str:
     """Return a time of day that Slack shows in the reader's time zone, and in UTC elsewhere. `at`: UNIX seconds."""
-    fallback = time.strftime("%H:%M:%S UTC", time.gmtime(at))
-    return f"<!date^{int(at)}^{{time_secs}}|{fallback}>"
+    fallback = time.strftime("%H:%M UTC", time.gmtime(at))
+    return f"<!date^{int(at)}^{{time}}|{fallback}>"
 
 
 def duration(seconds: float) -> str:

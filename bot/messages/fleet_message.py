@@ -1,16 +1,21 @@
 """Render a fleet's migration as one message: the plan before the start, then one row per host. Pure."""
 
+from dataclasses import replace
+
 from bot.messages import run_message, run_text, tables
 from bot.messages.block_kit import PART_LIMIT, Block, Message, context, duration, fit_text, section
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.findings import finding_line, render_findings
-from bot.messages.question import question_text, render_question, typed_choices
+from bot.messages.next_steps import step_buttons, typed_steps, with_menu
+from bot.messages.question import question_text
 from bot.messages.run_message import format_outcome, outcome_text, requested_line
 from bot.messages.run_text import decision_line, outcome_emoji, outcome_label
 from bot.messages.tables import Table
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState, FleetStatus, HostState, HostStatus, outcome
+from bot.state.next_steps import next_steps
 from bot.state.run_state import RunState, latest_started_step
+from imker.protocol.events import JobFinished
 from imker.text import truncate
 
 EMOJI: dict[FleetStatus, str] = {
@@ -35,22 +40,24 @@ def render_any(state: RunState, fleet: FleetState | None) -> Message:
 def render(fleet: FleetState) -> Message:
     """Render the fleet's message: headline, table, findings, question, decisions, and outcome."""
     lead, end = _headline(fleet), outcome(fleet)
+    steps, text = next_steps(fleet.run, fleet), question_text(fleet.run)
     table = _progress_table(fleet) if fleet.start else _plan_table(fleet)
     decisions = [*map(decision_line, fleet.run.decisions), *_hold_lines(fleet)]
-    closing = format_outcome(end) if end and fleet.start else outcome_text(fleet.run)
+    closing = format_outcome(_without_headline(end)) if end and fleet.start else outcome_text(fleet.run)
     blocks = [
-        section(lead),
+        with_menu(section(lead), fleet.run.record, steps),
         context(requested_line(fleet.run)),
         *_table_blocks(table),
         *([] if fleet.start else _host_findings(fleet)),
         *render_findings(fleet.plan.findings),
-        *render_question(fleet.run),
+        *([section(text)] if text else []),
         *map(context, decisions),
         *([section(closing)] if closing else []),
+        *step_buttons(fleet.run.record, steps),
     ]
     lines = (lead, "```" + escape_mrkdwn(tables.table_text(table)) + "```")
-    last = (question_text(fleet.run), typed_choices(fleet.run), *decisions, closing)
-    return Message(fit_text(lines, last), tuple(blocks))
+    last = (text, *decisions, closing)
+    return Message(fit_text(lines, [*last, typed_steps(steps, "\n".join(last))]), tuple(blocks))
 
 
 def _table_blocks(table: Table) -> list[Block]:
@@ -61,7 +68,15 @@ def _table_blocks(table: Table) -> list[Block]:
 
 def _headline(fleet: FleetState) -> str:
     mark, status = summary(fleet)
+    end = outcome(fleet)
+    if fleet.start and end and end.outcome == "done":
+        return f"{mark} *{escape_mrkdwn(end.summary.removesuffix('.'))}*"
     return f"{mark} *Migrate the whole fleet*  {status}"
+
+
+def _without_headline(end: JobFinished) -> JobFinished:
+    """Return the outcome without the summary that the headline shows."""
+    return replace(end, summary="") if end.outcome == "done" else end
 
 
 def summary(fleet: FleetState) -> tuple[str, str]:

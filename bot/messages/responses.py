@@ -6,7 +6,6 @@ from fnmatch import fnmatchcase
 
 from bot.auth.policy import Denied
 from bot.commands.model import CommandSpec, UsageError
-from bot.commands.table import COMMANDS
 from bot.messages.block_kit import TEXT_LIMIT, Message, ephemeral, section, sentence
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.findings import finding_line, render_findings
@@ -74,6 +73,11 @@ def not_found(text: str) -> Message:
     return ephemeral(text, "void")
 
 
+def button_used(run: RunRecord) -> Message:
+    """Refuse because the button has started this run before."""
+    return not_found(f"<@{run.requester}> already used this button. See run `{run.run}`: `/swarm status {run.run}`.")
+
+
 def rate_limited(limit: int) -> Message:
     """Refuse because of the rate limit, in commands and clicks per minute."""
     lead = f"Rate limit reached ({limit} commands and clicks per minute)."
@@ -116,19 +120,3 @@ def deferred(reason: str) -> Message:
         f"Not started yet: {reason}. Saved. It starts as soon as Redis recovers, so don't run it again. If that takes "
         "more than 30 minutes, Imker drops it and tells you."
     )
-
-
-def help_for(allowed: AllowedCommands, hosts: Sequence[str]) -> Message:
-    """List the commands that the requester may use, with their hosts unless they may use them on all."""
-    commands = [command for command in COMMANDS if command.name in allowed]
-    lines = [
-        "*Commands that you can use here*",
-        *(f"`{command.usage}`  {command.summary}{_only_on(allowed[command.name])}" for command in commands),
-    ]
-    examples = [f"`{escape_mrkdwn(example(command, allowed, hosts))}`" for command in commands if command.arguments]
-    parts = ["\n".join(lines), "\n".join(["*Examples*", *examples])] if examples else ["\n".join(lines)]
-    return Message(truncate("\n".join(parts), TEXT_LIMIT), tuple(map(section, parts)))
-
-
-def _only_on(hosts: tuple[str, ...]) -> str:
-    return "" if "*" in hosts else f" (only {escape_mrkdwn(', '.join(hosts))})"

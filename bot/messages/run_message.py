@@ -1,8 +1,9 @@
 """Render a run as its one message. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from bot.messages import approval_card, run_text, tables
+from bot.messages import approval_card, run_text, step_list, tables
 from bot.messages.block_kit import (
     LINE_LIMIT,
     MAX_FINDINGS,
@@ -15,24 +16,27 @@ from bot.messages.block_kit import (
     context,
     duration,
     fit_text,
-    rich_text,
     section,
     timestamp,
     visible_length,
 )
-from bot.messages.escape import escape_code, escape_mrkdwn
+from bot.messages.escape import escape_code, escape_mrkdwn, inline_code
 from bot.messages.findings import finding_line, render_findings
+from bot.messages.headline import headline, headline_text, rest_of_summary
+from bot.messages.next_command import next_step_text
+from bot.messages.next_steps import step_buttons, typed_steps, with_menu
 from bot.messages.outcome_text import lost_text, outcome, run_lost_text
-from bot.messages.question import question_text, render_question, typed_choices
-from bot.state.run_state import RunState, StepState
-from imker.protocol.commands import PlanHost
+from bot.messages.question import question_text
+from bot.messages.step_list import TASK_STATUS
+from bot.state.next_steps import NextStep, next_steps
+from bot.state.run_state import RunState
+from imker.protocol.commands import PlanHost, RunDoctor
 from imker.protocol.events import JobFinished, NodeTable, ThreadDetail
 from imker.text import strip_control, truncate
 
-MAX_TITLE, MAX_DIFF = 100, 2500  # characters: of a task's title, of a diff
+MAX_DIFF = 2500  # characters of a diff
 NOTE_LIMITS = (300, 120, 40, 0)  # characters of a step's note; the first limit with which the message fits is used
 MESSAGE_LIMIT = 12_000  # visible characters of a message
-TASK_STATUS = {"pending": "pending", "running": "in_progress", "done": "complete", "failed": "error"}
 
 
 def render(state: RunState) -> Message:
@@ -43,19 +47,20 @@ def render(state: RunState) -> Message:
 
 
 def _message(state: RunState, note_limit: int) -> Message:
-    closing = _closing_lines(state)
+    closing, steps, text = _closing_lines(state), next_steps(state, None), question_text(state)
     blocks = [
-        section(run_text.headline(state)),
+        with_menu(section(headline(state)), state.record, steps),
         context(requested_line(state)),
-        *_plan(state, note_limit),
-        *render_findings(state.findings, isinstance(state.record.command, PlanHost)),
+        *step_list.render_steps(state, note_limit),
+        *render_findings(state.findings),
         *_diff(state),
         *_table(state),
-        *render_question(state),
+        *([section(text)] if text else []),
         *(context(run_text.decision_line(decision)) for decision in state.decisions),
         *map(section, closing),
+        *step_buttons(state.record, steps),
     ]
-    return Message(_text(state, closing), tuple(blocks))
+    return Message(_text(state, closing, steps), tuple(blocks))
 
 
 def _closing_lines(state: RunState) -> list[str]:
@@ -87,46 +92,13 @@ def thread_detail(detail: ThreadDetail) -> Message:
 
 
 def requested_line(state: RunState) -> str:
-    """Return who requested the run and when, and how long it took.
-
-    A running run shows no duration: the message would have to be edited every second.
-    """
+    """Return what was requested, by whom, and when, and how long it took."""
     record = state.record
     took = f"{duration(state.finished_at - record.requested_at)}  ·  " if state.finished_at else ""
     parent = f" of `{record.parent_run}`" if record.parent_run else ""
-    requested = f"Requested by <@{record.requester}> at {timestamp(record.requested_at)}"
+    command = inline_code(f"/swarm {truncate(record.command.text, LINE_LIMIT)}")
+    requested = f"{command} by <@{record.requester}> at {timestamp(record.requested_at)}"
     return f"{requested}  ·  {took}run `{record.run}`{parent}"
-
-
-def _plan(state: RunState, note_limit: int) -> list[Block]:
-    if not state.steps:
-        return []
-    visible_steps, more = state.steps[:MAX_STEPS], len(state.steps) - MAX_STEPS
-    title = f"{sum(step.status == 'done' for step in state.steps)} of {len(state.steps)} steps"
-    title += f", and {more} more" if more > 0 else ""
-    tasks = [_task(index, step, note_limit) for index, step in enumerate(visible_steps)]
-    # With a constant block_id the plan stays expanded in Slack when the message is edited.
-    return [{"type": "plan", "block_id": "plan", "title": title, "tasks": tasks}]
-
-
-def _task(index: int, step: StepState, note_limit: int) -> Block:
-    task: Block = {
-        "type": "task_card",
-        "task_id": f"{step.job}-{index}",
-        "title": truncate(strip_control(step.title), MAX_TITLE) or "step",
-        "status": TASK_STATUS[step.status],
-    }
-    texts = {
-        "details": truncate(strip_control(step.detail), note_limit),
-        "output": truncate(strip_control(_output(step)), note_limit),
-    }
-    return {**task, **{name: rich_text(text) for name, text in texts.items() if text}}
-
-
-def _output(step: StepState) -> str:
-    """Return the step's note and how long it took."""
-    took = f"  ({duration(step.ended_at - step.started_at)})" if step.ended_at and step.started_at else ""
-    return step.note + took
 
 
 def _diff(state: RunState) -> list[Block]:
@@ -158,29 +130,35 @@ def _source(table: NodeTable, now: float) -> str:
 
 
 def outcome_text(state: RunState) -> str:
-    """Return the result, or what failed, in which state it left the host, and what to type next."""
+    """Return the rest of the result, or what failed, in which state it left the host, and what to type next."""
     if state.status == "lost":
         return lost_text(state)
-    return format_outcome(outcome(state)) if state.status == "finished" else ""
+    return _rest_of_outcome(state, outcome(state)) if state.status == "finished" else ""
+
+
+def _rest_of_outcome(state: RunState, end: JobFinished) -> str:
+    """Return the outcome without what the headline, the table, or the findings show already."""
+    is_counted = end.outcome == "done" and (state.table is not None or isinstance(state.record.command, RunDoctor))
+    return format_outcome(replace(end, summary="" if is_counted else rest_of_summary(state, end)))
 
 
 def format_outcome(outcome: JobFinished) -> str:
-    """Return summary, state, and hint, one per line."""
+    """Return summary, state, and what to do next, one per line."""
     # A user ID that Imker reports is a mention. One in a host's output is escaped.
     user = f" by <@{escape_mrkdwn(outcome.user)}>" if outcome.user else ""
-    parts = (escape_mrkdwn(outcome.summary) + user, escape_mrkdwn(outcome.state), escape_mrkdwn(outcome.hint))
+    next_step = next_step_text(outcome.hint, outcome.next_commands)
+    parts = (escape_mrkdwn(outcome.summary) + user, escape_mrkdwn(outcome.state), next_step)
     return truncate("\n".join(part for part in parts if part), PART_LIMIT)
 
 
-def _text(state: RunState, closing: Sequence[str]) -> str:
+def _text(state: RunState, closing: Sequence[str], steps: Sequence[NextStep]) -> str:
     """Return everything that the blocks show. A long text loses middle lines, not the question or the outcome."""
-    title, status = escape_mrkdwn(run_text.title(state)), escape_mrkdwn(run_text.status_text(state))
-    lines = [f"{run_text.emoji(state)} {title}: {status}"]
+    lines = [headline_text(state)]
     lines += [f"{TASK_STATUS[step.status]}: {escape_mrkdwn(step.title)}" for step in state.steps[:MAX_STEPS]]
     if state.table is not None:
         lines.append("```" + escape_mrkdwn(tables.table_text(tables.table_of(state.table))) + "```")
     if isinstance(state.table, NodeTable):
         lines.append(_source(state.table, state.now))
     lines += [finding_line(finding) for finding in state.findings if finding.level != "pass"][:MAX_FINDINGS]
-    decisions = map(run_text.decision_line, state.decisions)
-    return fit_text(lines, [question_text(state), typed_choices(state), *decisions, *closing])
+    last = [question_text(state), *map(run_text.decision_line, state.decisions), *closing]
+    return fit_text(lines, [*last, typed_steps(steps, "\n".join(last))])

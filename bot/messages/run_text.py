@@ -1,13 +1,21 @@
 """Describe a run in a few words: title, emoji, status, and who decided. Pure."""
 
-from bot.messages.block_kit import LINE_LIMIT, timestamp
+from bot.messages.block_kit import timestamp
 from bot.messages.escape import escape_mrkdwn
 from bot.records import Choice, Decision
 from bot.state.run_state import RunState, latest_started_step
-from imker.protocol.commands import Accept, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
+from imker.protocol.commands import (
+    Accept,
+    ListNodes,
+    Migrate,
+    MigrateAll,
+    PlanHost,
+    Reject,
+    RetireStore,
+    StartContainers,
+)
 from imker.protocol.events import JobFinished, NodeTable
 from imker.protocol.version import PROTOCOL_VERSION
-from imker.text import truncate
 
 EMOJI = {
     "queued": "⏳",
@@ -23,6 +31,7 @@ OUTCOME_TEXT = {"unchanged": "nothing to do", "refused": "rejected", "rolled_bac
 WAITING_TEXT = {
     "accept": "waiting to be accepted as a manager",
     "continue": "has warnings: continue?",
+    "start": "planned: start?",
     "start_fleet": "planned: start?",
     "resume": "paused",
     "start_containers": "done, but some containers are not running",
@@ -47,11 +56,6 @@ CONSEQUENCE_TEXT: dict[Choice, str] = {
     "reject": ". The node stays a worker.",
     "remove": ". The node is removed from the swarm.",
 }
-
-
-def headline(state: RunState) -> str:
-    """Return emoji, title, and status, escaped."""
-    return f"{emoji(state)} *{escape_mrkdwn(title(state))}*  {truncate(escape_mrkdwn(status_text(state)), LINE_LIMIT)}"
 
 
 def title(state: RunState) -> str:
@@ -86,7 +90,8 @@ def emoji(state: RunState) -> str:
 
 def is_stale(state: RunState) -> bool:
     """Return whether the run shows an old node table because no manager is reachable."""
-    return state.status == "finished" and isinstance(state.table, NodeTable) and bool(state.table.stale_reason)
+    is_list = state.status == "finished" and isinstance(state.record.command, ListNodes)
+    return is_list and isinstance(state.table, NodeTable) and bool(state.table.stale_reason)
 
 
 def outcome_emoji(outcome: JobFinished) -> str:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from bot.messages import fleet_message, run_text
 from bot.messages.block_kit import SECTION_LIMIT, Message, duration, ephemeral, section
 from bot.messages.escape import escape_mrkdwn
-from bot.messages.question import typed_choices
+from bot.messages.next_steps import typed_steps, without_buttons
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState, RunWithFleet
+from bot.state.next_steps import next_steps
 from bot.state.run_state import RunState
 from imker.text import truncate
 
@@ -22,7 +23,8 @@ MAX_LISTED, MAX_COMMAND_TEXT = 16, 60  # lines; characters of a command or a sta
 def run_details(state: RunState, fleet: FleetState | None) -> Message:
     """Return the run's message with typed commands instead of buttons."""
     message = fleet_message.render_any(state, fleet)
-    blocks = (section(typed_choices(state)) if block["type"] == "actions" else block for block in message.blocks)
+    typed = typed_steps(step for step in next_steps(state, fleet) if step.name != "details")
+    blocks = without_buttons(message.blocks) + ([section(typed)] if typed else [])
     return replace(message, blocks=tuple(blocks))
 
 

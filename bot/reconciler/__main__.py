@@ -8,20 +8,27 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
+from functools import cache
 
 from slack_sdk import WebClient
 from slack_sdk.http_retry import RetryHandler
 
 from bot import settings
+from bot.handlers.access import Access
 from bot.handlers.audit import AuditRecorder
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
+from bot.reconciler.home import HomePublisher
 from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.reconciler.revocation import Revocation
 from bot.reconciler.wake_loop import run_loop
+from bot.reconciler.welcomes import WelcomePoster
 from bot.runs.store import RunStore
 from bot.settings import Settings
+from bot.slack.users import UserDirectory
 from imker import audit_log, log, redis_connection, signing
 from imker.audit_log import AuditLog
 from imker.config import ConfigError
@@ -61,8 +68,25 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconc
         Publisher(runs, client, api_url=configuration.api_url),
         AuditCheckpoints(client, audit, runs, next(iter(configuration.channels), "")),
         OrphanedMessages(client, runs, configuration.channels),
+        Alerts(configuration, client, runs),
         stop_if_revoked=revocation.stop_if_revoked,
+        more_tasks={
+            "home": HomePublisher(runs, client, _access(configuration, client)).publish_due,
+            "welcomes": WelcomePoster(client, runs, configuration).post_requested,
+        },
     )
+
+
+def _access(configuration: Settings, client: WebClient) -> Callable[[], Access]:
+    """Return a function that returns the rights. Its first call asks Slack for the workspace, unless it is known."""
+
+    @cache
+    def access() -> Access:
+        team = configuration.team or str(client.auth_test()["team_id"])
+        users = UserDirectory(client, configuration.rights.groups)
+        return Access(configuration.rights, configuration.channels, users, team)
+
+    return access
 
 
 if __name__ == "__main__":

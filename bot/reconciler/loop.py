@@ -1,9 +1,10 @@
 """Reconcile every open run: load, fold, render, publish, and start a fleet's next hosts."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from http.client import HTTPException
+from types import MappingProxyType
 
 import structlog
 from redis.exceptions import RedisError
@@ -11,6 +12,8 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.messages import fleet_message
 from bot.messages.block_kit import Message
+from bot.messages.links import add_references, run_ids
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import Backoff
 from bot.reconciler.lost_run_recheck import recheck_lost, watch_lost
@@ -39,7 +42,7 @@ class Reconciler:
     """Bring every open run's message up to date and start the next hosts of a fleet.
 
     `clock`: UNIX seconds; `stop_if_revoked`: cancels the run if its users have lost their rights, and returns whether
-    it did.
+    it did; `more_tasks`: by name, what else is done in each pass.
     """
 
     def __init__(
@@ -48,29 +51,35 @@ class Reconciler:
         publisher: Publisher,
         checkpoints: AuditCheckpoints,
         orphans: OrphanedMessages,
+        alerts: Alerts,
         clock: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
         stop_if_revoked: StopIfRevoked = lambda snapshot, fleet: False,
+        more_tasks: Mapping[str, Callable[[], None]] = MappingProxyType({}),
     ) -> None:
         self._runs = runs
         self._publisher = publisher
         self._checkpoints = checkpoints
-        self._orphans = orphans
+        self._alerts = alerts
         self._clock = clock
         self._backoff = backoff or Backoff()
         self._stop_if_revoked = stop_if_revoked
+        self._tasks = {CHECKPOINTS: checkpoints.post_daily, ORPHANS: orphans.mark_lost, **more_tasks}
         self._open: dict[str, tuple[RunState, PostedFields]] = {}  # by run, as last published
+        self._listed: frozenset[str] = frozenset()  # the open runs of this pass
         self._logged: dict[str, str] = {}  # errors by run or task; each is logged once
 
     def reconcile_all(self, is_leader: Callable[[], bool] = lambda: True) -> None:
         """Reconcile every open run once, while this process leads. An error in one run does not affect the others."""
         self._isolated(self._recheck_lost_runs, LOST_RUNS)
-        for run in dict.fromkeys((*self._runs.open_runs(), *self._open)):
+        open_runs = self._runs.open_runs()
+        self._listed = frozenset(open_runs)
+        for run in dict.fromkeys((*open_runs, *self._open)):
             if not is_leader():
                 return
             self._isolated(partial(self._reconcile, run), run)
-        self._isolated(partial(self._with_backoff, self._checkpoints.post_daily, CHECKPOINTS), CHECKPOINTS)
-        self._isolated(partial(self._with_backoff, self._orphans.mark_lost, ORPHANS), ORPHANS)
+        for key, work in self._tasks.items():
+            self._isolated(partial(self._with_backoff, work, key), key)
 
     def _recheck_lost_runs(self) -> None:
         for run, until in self._runs.lost.all():
@@ -125,7 +134,7 @@ class Reconciler:
 
     def _publish(self, state: RunState, fleet: FleetState | None) -> None:
         watch_lost(self._runs, state)
-        run, message = state.record.run, fleet_message.render_any(state, fleet)
+        run, message = state.record.run, self._render(state, fleet)
         fields = self._posted_message(run)
         if fields is None:
             return None
@@ -134,8 +143,11 @@ class Reconciler:
         try:
             is_current = self._publisher.publish(state, message, is_final, fields)
             if is_current:
+                self._publisher.save_link(state.record, fields)
                 self._publisher.publish_details(state, fields)
                 self._checkpoints.post_for_approvals(state, fields)
+                self._alerts.publish(state, fleet, fields)
+                self._alert_for_fleet(state.record.parent_run)
             if is_current and is_final:
                 self._conclude(fleet, fields)
                 return self._close(run)
@@ -143,6 +155,23 @@ class Reconciler:
             return self._handle_publish_error(error, state, message, is_final, fields)
         self._open[run] = state, fields
         return None
+
+    def _render(self, state: RunState, fleet: FleetState | None) -> Message:
+        """Return the run's message, with links to the other runs that it names, and hosts as code."""
+        message = fleet_message.render_any(state, fleet)
+        links = self._runs.posted_messages.links(run_ids(message) - {state.record.run})
+        return add_references(message, links, self._runs.hosts())
+
+    def _alert_for_fleet(self, fleet_run: str) -> None:
+        """Publish the alerts of a closed fleet, as long as one of its hosts is open. An open one does so itself."""
+        if not fleet_run or fleet_run in self._listed:
+            return
+        snapshot = self._runs.snapshot(fleet_run)
+        fields = self._runs.posted_messages.get(fleet_run)
+        if snapshot:
+            fleet = self._runs.fleet_state(snapshot)
+            publish = partial(self._alerts.publish, snapshot.state, fleet, fields)
+            self._with_backoff(publish, f"alerts of {fleet_run}")
 
     def _handle_publish_error(
         self, error: SlackApiError, state: RunState, message: Message, is_final: bool, fields: PostedFields
@@ -193,6 +222,7 @@ class Reconciler:
             try:
                 if run in self._open:
                     self._publisher.publish_run_lost(*self._open[run])
+                    self._alerts.close_lost(*self._open[run])
             except SlackApiError as error:
                 if error_code(error) not in (*MESSAGE_GONE, *NEEDS_ADMIN, EDIT_WINDOW_CLOSED):
                     raise

@@ -1,6 +1,6 @@
 """Mark the messages of runs that Redis lost before this reconciler started.
 
-In: the channels' messages of the last day. Out: an edit of each message of an open run that has no record anymore.
+In: the last day of each channel. Out: an edit of each message and alert of an open run that has no record anymore.
 """
 
 import time
@@ -11,7 +11,8 @@ import structlog
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.messages import run_message
+from bot.messages import alert, run_message
+from bot.reconciler import alerts
 from bot.reconciler.publisher import METADATA
 from bot.records import DAY
 from bot.runs.decisions import TamperedRecord
@@ -19,6 +20,7 @@ from bot.runs.store import RunStore
 from bot.slack.history import edit, history, own_messages
 
 log = structlog.get_logger()
+LOST_MESSAGES = {METADATA: run_message.run_lost_message, alerts.METADATA: alert.lost_alert}  # by kind of metadata
 REJECTED = 200  # HTTP status of an error that trying again does not change, such as channel_not_found
 
 
@@ -46,16 +48,17 @@ class OrphanedMessages:
 
     def _search(self, channel: str) -> None:
         messages = list(history(self._client, channel, self._clock() - DAY))
-        for message, payload in own_messages(self._client, messages, METADATA):
-            metadata = {name: str(value) for name, value in payload.items()}
-            if metadata.get("over") == "no" and self._is_lost(metadata.get("run", "")):
-                self._mark(channel, str(message["ts"]), metadata)
+        for kind in LOST_MESSAGES:
+            for message, payload in own_messages(self._client, messages, kind):
+                metadata = {name: str(value) for name, value in payload.items()}
+                if metadata.get("over") == "no" and self._is_lost(metadata.get("run", "")):
+                    self._mark(channel, str(message["ts"]), kind, metadata)
 
-    def _mark(self, channel: str, ts: str, metadata: dict[str, str]) -> None:
+    def _mark(self, channel: str, ts: str, kind: str, metadata: dict[str, str]) -> None:
         """Edit the message. One that can no longer be edited does not stop the search."""
-        message = run_message.run_lost_message(metadata)
+        message = LOST_MESSAGES[kind](metadata)
         try:
-            edit(self._client, channel, ts, message, METADATA, {**metadata, "over": "yes"})
+            edit(self._client, channel, ts, message, kind, {**metadata, "over": "yes"})
         except SlackApiError as error:
             if error.response.status_code != REJECTED:
                 raise

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,16 +13,17 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages import run_message
-from bot.messages.block_kit import Message
-from bot.messages.fleet_report import render_report
+from bot.messages.block_kit import Message, without_containers
+from bot.messages.fleet_report import add_names, people_of, render_report
 from bot.reconciler.post_once import post_once
 from bot.records import RunRecord
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
 from bot.settings import SLACK_API_URL
-from bot.slack.errors import error_code
+from bot.slack.errors import RATE_LIMITED, error_code
 from bot.slack.history import edit, history, own_messages, post, replies
 from bot.slack.response_url import accepted_url
+from bot.slack.users import user_name
 from bot.state.fleet_state import FleetState, outcome
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
@@ -30,6 +32,7 @@ log = structlog.get_logger()
 MIN_EDIT_INTERVAL = 1.5  # seconds between two edits of one message
 MAX_CLOCK_SKEW = 3600  # seconds that the bot's clock may be ahead of Slack's
 METADATA = "imker_run"
+PERMALINK = re.compile(r"https?://[^\s<>|`]+")
 REJECTED_BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
 TEXT_ONLY = 1000  # characters kept of each end of a text without blocks; Slack accepts that much of any text
 NO_ACCESS = "I can't post in this channel. Invite me: `/invite @imker`. The run continues; see `/swarm status`.\n"
@@ -78,6 +81,20 @@ class Publisher:
             self._edit(state.record, ts, message, is_final)
         self._posted_messages.save(run, fields, digest=digest)
         return True
+
+    def save_link(self, record: RunRecord, fields: PostedFields) -> None:
+        """Save the permalink of the run's message, once. If Slack refuses it, other messages show the run's ID."""
+        ts = fields.get("ts")
+        if not ts or "link" in fields:
+            return
+        try:
+            link = str(self._client.chat_getPermalink(channel=record.channel, message_ts=ts).get("permalink"))
+        except SlackApiError as error:
+            if error.response.status_code == RATE_LIMITED or not error_code(error):
+                raise
+            log.warning("no permalink", run=record.run, error=error_code(error))
+            link = ""
+        self._posted_messages.save(record.run, fields, link=link if PERMALINK.fullmatch(link) else "")
 
     def _find_message(self, record: RunRecord) -> str:
         """Return the ts of this run's message, "" if it is not in the channel."""
@@ -168,8 +185,13 @@ class Publisher:
             partial(self._posted_messages.save, record.run, fields),
             key,
             lambda: self._find_file(record.channel, thread, name),
-            lambda: self._upload(record.channel, thread, name, render_report(fleet)),
+            lambda: self._upload(record.channel, thread, name, self._report(fleet)),
         )
+
+    def _report(self, fleet: FleetState) -> str:
+        runs = [fleet.run.record.run, *(host.run.record.run for host in fleet.hosts if host.run)]
+        names = {user: user_name(self._client, user) for user in people_of(fleet)}
+        return add_names(render_report(fleet), names, self._posted_messages.links(runs))
 
     def _upload(self, channel: str, thread: str, name: str, content: str) -> str:
         self._client.files_upload_v2(content=content, filename=name, title=name, channel=channel, thread_ts=thread)
@@ -195,13 +217,14 @@ def metadata_of(record: RunRecord, is_final: bool) -> dict[str, str]:
 
 
 def _with_text_fallback(send: Callable[[Message], str], message: Message) -> str:
-    """Send the message, and send its text alone if Slack rejects the blocks."""
-    try:
-        return send(message)
-    except SlackApiError as error:
-        if error_code(error) not in REJECTED_BLOCKS:
-            raise
-        log.error("Slack rejected the blocks", error=str(error.response.data), text=message.text)
-        text = message.text
-        short = text if len(text) <= 2 * TEXT_ONLY else f"{text[:TEXT_ONLY]}\n…\n{text[-TEXT_ONLY:]}"
-        return send(Message(short, ()))
+    """Send the message. If Slack rejects its blocks, unfold its containers, and then send its text alone."""
+    unfolded, text = without_containers(message), message.text
+    short = text if len(text) <= 2 * TEXT_ONLY else f"{text[:TEXT_ONLY]}\n…\n{text[-TEXT_ONLY:]}"
+    for attempt in (message, *([unfolded] if unfolded != message else [])):
+        try:
+            return send(attempt)
+        except SlackApiError as error:
+            if error_code(error) not in REJECTED_BLOCKS:
+                raise
+            log.error("Slack rejected the blocks", error=str(error.response.data), text=text)
+    return send(Message(short, ()))

@@ -4,6 +4,7 @@ An attempt is recorded before each first post, because a process that continues 
 received it. Each field is signed for its place, so that a message cannot be suppressed without the key.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from redis import Redis
@@ -14,6 +15,7 @@ from imker.ignored_values import log_ignored
 from imker.signing import SigningKey
 
 CHECKPOINT_KEY = "audit:posted"
+WELCOMED_KEY = "bot:welcomed"
 
 
 class PostedFields(dict[str, str]):
@@ -34,7 +36,7 @@ class PostedMessages:
         self._key = key
 
     def get(self, run: str) -> PostedFields:
-        """Return "ts" and "digest" of the run's message, and one field for each detail in its thread."""
+        """Return "ts", "digest" and "link" of the run's message, and fields for each detail and alert in its thread."""
         return self._read(_posted_key(run))
 
     def update(self, run: str, **fields: str) -> None:
@@ -47,6 +49,10 @@ class PostedMessages:
         self.update(run, **changed)
         fields.update(changed)
 
+    def links(self, runs: Iterable[str]) -> dict[str, str]:
+        """Return the permalinks of those runs' messages that are known, by run."""
+        return {run: link for run in runs if (link := self.get(run).get("link"))}
+
     def delete(self, run: str) -> None:
         """Forget the run's message, so that it is posted again."""
         self._redis.delete(_posted_key(run))
@@ -58,6 +64,14 @@ class PostedMessages:
     def update_checkpoint(self, **fields: str) -> None:
         """Write these fields of the checkpoint state and keep the others."""
         self._write(CHECKPOINT_KEY, fields)
+
+    def welcomed(self) -> PostedFields:
+        """Return the ts of each channel's welcome, by channel."""
+        return self._read(WELCOMED_KEY)
+
+    def update_welcomed(self, **fields: str) -> None:
+        """Write these fields of the welcomes and keep the others."""
+        self._write(WELCOMED_KEY, fields)
 
     def _write(self, place: str, fields: dict[str, str]) -> None:
         mapping: Any = {name: signing.sign_for(self._key, f"{place} {name}", value) for name, value in fields.items()}

@@ -13,13 +13,15 @@ from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
 from bot.records import DAY, RETENTION, RunRecord
-from bot.runs.decisions import DecisionStore, WrittenByNewerVersion, parse_stored
+from bot.runs.decisions import DecisionStore, Value, WrittenByNewerVersion, parse_stored
+from bot.runs.home_viewers import HomeViewers, Welcomes
 from bot.runs.lost_runs import LostRuns
 from bot.runs.posted_messages import PostedMessages
 from imker import clock, signing
 from imker.clock import Timestamp
 from imker.ignored_values import log_ignored
 from imker.protocol import version
+from imker.protocol.events import NodeTable
 from imker.signing import SigningKey
 
 DELIVERY_TTL = DAY  # seconds during which a repeated delivery is recognized
@@ -27,6 +29,7 @@ RESPONSE_URL_TTL = 30 * 60  # seconds during which Slack accepts a response_url
 OPEN_RUNS_KEY, RECENT_RUNS_KEY = "bot:open", "bot:recent"
 _RECORD: TypeAdapter[RunRecord] = TypeAdapter(RunRecord)
 _HOSTS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
+_NODES: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 
 
 class RecordStore:
@@ -50,6 +53,7 @@ class RecordStore:
         self._decisions = DecisionStore(redis, key)
         self.posted_messages = PostedMessages(redis, key)
         self.lost = LostRuns(redis)
+        self.home, self.welcomes = HomeViewers(redis), Welcomes(redis)
 
     # --- records ---
 
@@ -135,11 +139,19 @@ class RecordStore:
 
     def hosts(self) -> tuple[str, ...]:
         """Return the host names that the RQ workers published, () if that value is missing or invalid."""
-        stored = signing.open_signed(self._key, version.INVENTORY_KEY, self._redis.get(version.INVENTORY_KEY))
+        return self._published(version.INVENTORY_KEY, _HOSTS) or ()
+
+    def last_nodes(self) -> NodeTable | None:
+        """Return the last node table that an RQ worker saw, None if that value is missing or invalid."""
+        return self._published(version.LAST_NODES_KEY, _NODES)
+
+    def _published(self, key: str, adapter: TypeAdapter[Value]) -> Value | None:
+        """Return what the RQ workers published under this key, None if that is missing or invalid."""
+        stored = signing.open_signed(self._key, key, self._redis.get(key))
         try:
-            return _HOSTS.validate_json(stored) if stored is not None else ()
+            return adapter.validate_json(stored) if stored is not None else None
         except ValidationError:
-            return ()
+            return None
 
 
 def record_key(run: str) -> str:

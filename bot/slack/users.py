@@ -1,11 +1,11 @@
-"""Look up users in Slack: what kind of account, and in which user groups.
+"""Look up users in Slack: what kind of account, in which user groups, and in which channels.
 
 Answers are cached for a minute; a decision that matters asks Slack again. If Slack does not answer, the account counts
 as unknown, which the policy refuses.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from http.client import HTTPException
 from typing import Any
 
@@ -16,6 +16,7 @@ from bot.auth.policy import Actor, Kind
 from bot.slack.errors import error_code
 
 CACHE_SECONDS = 60.0
+MAX_MEMBER_PAGES, MEMBERS_PER_PAGE = 20, 1000
 SLACKBOT = "USLACKBOT"  # posts what other people scheduled, and users.info does not report it as a bot
 UNKNOWN_USER_ERRORS = ("user_not_found", "user_not_visible")
 
@@ -28,6 +29,7 @@ class UserDirectory:
         self._groups = groups
         self._clock = clock
         self._cache: dict[str, tuple[float, Actor]] = {}
+        self._members: dict[str, tuple[float, frozenset[str]]] = {}  # by channel
 
     def fetch_actor(self, user: str, team: str, *, fresh: bool) -> Actor:
         """Return the user's kind and groups. `team`: the bot's workspace ID; `fresh`: do not use the cache."""
@@ -38,6 +40,30 @@ class UserDirectory:
         if actor.kind != "unknown" and actor.groups is not None:
             self._cache[user] = (self._clock(), actor)
         return actor
+
+    def joined_channels(self, user: str, channels: Iterable[str]) -> tuple[str, ...]:
+        """Return those channels that the user is a member of. A channel that Slack does not return is left out."""
+        return tuple(channel for channel in channels if user in self._members_of(channel))
+
+    def _members_of(self, channel: str) -> frozenset[str]:
+        cached = self._members.get(channel)
+        if cached and self._clock() - cached[0] < CACHE_SECONDS:
+            return cached[1]
+        try:
+            members = frozenset(self._fetch_members(channel))
+        except (SlackClientError, OSError, HTTPException):
+            return frozenset()
+        self._members[channel] = (self._clock(), members)
+        return members
+
+    def _fetch_members(self, channel: str) -> Iterator[str]:
+        cursor = None
+        for _ in range(MAX_MEMBER_PAGES):
+            page = self._client.conversations_members(channel=channel, cursor=cursor, limit=MEMBERS_PER_PAGE)
+            yield from page["members"]
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return
 
     def _kind(self, user: str, team: str) -> Kind:
         try:
@@ -65,6 +91,16 @@ def classify(user: str, profile: Mapping[str, Any], team: str) -> Kind:
     if profile.get("is_stranger") or profile.get("team_id") != team:
         return "external"
     return "member"
+
+
+def user_name(client: WebClient, user: str) -> str:
+    """Return the name that Slack shows for a user, "" if Slack does not return it."""
+    try:
+        profile = client.users_info(user=user)["user"]
+    except (SlackClientError, OSError, HTTPException):
+        return ""
+    shown = profile.get("profile") or {}
+    return str(shown.get("display_name") or shown.get("real_name") or profile.get("name") or "")
 
 
 def is_unknown_user(error: Exception) -> bool:

@@ -7,7 +7,7 @@ from bot.records import Choice
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState, RunStatus
-from imker.protocol.commands import Command, MigrateAll, queue_for
+from imker.protocol.commands import Command, MigrateAll
 from imker.protocol.version import READS_QUEUE
 
 HoldAction = Literal["pause", "resume", "cancel"]
@@ -82,7 +82,7 @@ def _resolve_run(state: RunState, action: HoldAction) -> SetHold | Rejected:
     run = state.record.run
     if state.status not in ("queued", "running") or action == "resume":
         return _reject(run, action, WHY_NOT[state.status])
-    if not _changes_host(state.record.command):
+    if not changes_host(state.record.command):
         return _reject(run, action, "it changes nothing and ends soon")
     return SetHold(action, confirmation(run, action))
 
@@ -112,5 +112,6 @@ def _retry(state: RunState, fleet: FleetState | None) -> StartRun | Rejected:
     return StartRun(state.record.command, state.record.command_text)
 
 
-def _changes_host(command: Command) -> bool:
-    return queue_for(command) != READS_QUEUE or isinstance(command, MigrateAll)
+def changes_host(command: Command) -> bool:
+    """Return whether the command changes hosts, so that it can be paused and cancelled."""
+    return command.queue != READS_QUEUE or isinstance(command, MigrateAll)

@@ -202,6 +202,11 @@ def is_cancelled(state: RunState) -> bool:
     return decision is not None and decision.choice == "cancel"
 
 
+def rejection(state: RunState) -> Decision | None:
+    """Return the decision that rejected the run's manager, None if there is none."""
+    return next((each for each in reversed(state.decisions) if each.choice in ("reject", "remove")), None)
+
+
 def latest_started_step(state: RunState) -> StepState | None:
     """Return the last step that started, None if none did."""
     started = [step for step in state.steps if step.status != "pending"]

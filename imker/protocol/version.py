@@ -11,6 +11,8 @@ WAKE_CHANNEL = "imker:wake"  # pub/sub channel; the message is the ID of a run t
 ACCEPTANCE_RULES_KEY = "imker:acceptance-rules"  # JSON of the RQ workers' acceptance rules: for the bot's doctor
 INVENTORY_KEY = "imker:inventory"  # JSON list of host names, for suggestions only: never authorize with it
 
+LAST_NODES_KEY = "imker:last-nodes"  # JSON of the last node table, for when no manager answers and for the Home tab
+
 
 def events_key(run: str) -> str:
     """Return the key of the stream of a run's events."""

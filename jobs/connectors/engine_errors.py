@@ -8,7 +8,7 @@ from docker.errors import APIError, DockerException
 
 from imker.text import one_line
 from jobs.connectors.engine_transport import NotAnEngine
-from jobs.errors import EngineRefused, Unreachable
+from jobs.errors import EngineRefused, NoAnswer, Unreachable
 from jobs.inventory.model import Host
 
 INVALID_ANSWER = "sent an answer that no Docker Engine sends"
@@ -27,12 +27,17 @@ def translate_errors(host: Host) -> Iterator[None]:
     except requests.exceptions.InvalidJSONError as format_error:
         raise EngineRefused(f"{host.name} {INVALID_ANSWER}: no JSON", host=host.name) from format_error
     except (requests.RequestException, DockerException, OSError) as network_error:
-        raise Unreachable(
+        raise _error_class(network_error)(
             f"{host.name}'s Engine is unreachable at {host.address}:{host.engine_port}: {_root_cause(network_error)}",
             host=host.name,
         ) from network_error
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as format_error:
         raise EngineRefused(f"{host.name} {INVALID_ANSWER}", host=host.name) from format_error
+
+
+def _error_class(error: Exception) -> type[Unreachable]:
+    is_silent = isinstance(error, requests.Timeout) or _root_cause(error) in ("timed out", "no route to host")
+    return NoAnswer if is_silent else Unreachable
 
 
 def _root_cause(error: Exception) -> str:

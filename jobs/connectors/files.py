@@ -35,7 +35,6 @@ to=$(readlink -f -- "$2")
 cp -p -- "$1" "$to.imker~"
 mv -f -- "$to.imker~" "$to"
 """
-LIST_SCRIPT = 'for copy in "$1".imker-*; do [ -e "$copy" ] && printf "%s\\n" "$copy"; done; true'
 
 
 def read_file(shell: Shell, path: str) -> str | None:
@@ -45,18 +44,18 @@ def read_file(shell: Shell, path: str) -> str | None:
     """
     output = shell.run(sudo("cat", "--", path, check=False))
     if output.code == 0 and len(output.lossless_stdout) > MAX_FILE_LENGTH:
-        raise JobError(
-            f"{path} on {shell.host} is larger than {MAX_FILE_LENGTH // 1024} KB",
-            host=shell.host,
-            hint=f"Check the file on {shell.host}: Imker reads no options from files of that size. Then plan again.",
-            check="options not understood",
-        )
+        raise too_long_error(shell.host, path)
     return output.lossless_stdout if output.code == 0 else None
 
 
-def list_backups(shell: Shell, path: str) -> list[str]:
-    """Return the paths of Imker's backups of a file, oldest first."""
-    return sorted(shell.run(sudo(*script(LIST_SCRIPT, path))).stdout.splitlines())
+def too_long_error(host: str, path: str) -> JobError:
+    """Return the error of a file over MAX_FILE_LENGTH."""
+    return JobError(
+        f"{path} on {host} is larger than {MAX_FILE_LENGTH // 1024} KB",
+        host=host,
+        hint=f"Check the file on {host}: Imker reads no options from files of that size. Then plan again.",
+        check="options not understood",
+    )
 
 
 def back_up_file(shell: Shell, path: str, for_rollback: bool) -> None:

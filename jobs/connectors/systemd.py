@@ -3,17 +3,7 @@
 from dataclasses import dataclass
 
 from jobs.connectors.shell import Shell, command, script, sudo
-
-
-def parse_properties(text: str) -> dict[str, str]:
-    """Parse `systemctl show`, KEY=VALUE in each line. Values of a repeated key are joined with newlines."""
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        key, separator, value = line.partition("=")
-        if separator:
-            values[key] = f"{values[key]}\n{value}" if key in values else value
-    return values
-
+from jobs.facts.unit_properties import parse_properties
 
 UPGRADE_UNIT = "imker-upgrade.service"
 UNIT_OPTIONS = (
@@ -45,8 +35,13 @@ def start_unit(shell: Shell, unit: str, description: str, script_text: str, *arg
 
 def start_program(shell: Shell, unit: str, description: str, *argv: str) -> None:
     """Run a program in a unit, as `start_unit` does."""
+    shell.run(sudo(*program_command(unit, description, *argv)))
+
+
+def program_command(unit: str, description: str, *argv: str) -> tuple[str, ...]:
+    """Return the command that runs a program in a unit."""
     words = (word.replace("$", "$$") for word in argv)  # systemd would replace its own variables
-    shell.run(sudo("systemd-run", f"--unit={unit}", f"--description={description}", *UNIT_OPTIONS, *words))
+    return ("systemd-run", f"--unit={unit}", f"--description={description}", *UNIT_OPTIONS, *words)
 
 
 def read_unit_state(shell: Shell, unit: str) -> UnitState:

@@ -116,7 +116,7 @@ def _run_exclusively(context: JobContext, step: steps.Step, target: StepTarget) 
             return execute_step(step, target)
         _check_no_swarm(context, target.host, step)
         result = execute_step(step, target)
-        gather_swarm(context)  # saves the new swarm as the known one
+        gather_swarm(context, ask_silent=False)  # saves the new swarm as the known one
         return result
 
 

@@ -1,40 +1,15 @@
-"""Parse a host's environment, as one script prints it: clock, disk, apt, network, certificate. Pure."""
+"""Parse a host's environment from its sections: clock, disk, apt, network, certificate. Pure."""
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography import x509
 
-STORE_PORT = 8500
-TLS_FILE_OPTIONS = ("tlscert", "tlskey", "tlscacert")  # the script gets the SSH user, then the values of these options
-# Each section is the output of one tool. A tool that is missing or hangs leaves its section empty.
-ENVIRONMENT_SCRIPT = r"""
-part() { echo "==$1"; shift; timeout 10 "$@" 2>/dev/null || true; }
-part now date +%s.%N
-part machine cat /etc/machine-id
-part init cat /proc/1/comm
-part disk df -PB1 / /var/lib/docker /var/cache/apt/archives
-part broken sh -c 'dpkg-query -W -f "\${db:Status-Abbrev} \${Package}\n" | grep -v "^[a-z][inc] "'
-part addresses ip -o addr show
-part links ip -o link show
-part routes ip -4 route show
-part groups id -nG -- "$1"
-part driver docker info --format '{{.Driver}}'
-part overlays docker network ls --filter driver=overlay --format '{{.Scope}} {{.Name}}'
-part iptables iptables --version
-part legacy cat /proc/net/ip_tables_names
-part store ss -Htn state established 'sport = :STORE_PORT'
-part locks sh -c 'for lock in lock-frontend lock; do
-  inode=$(stat -c %i /var/lib/dpkg/$lock) || continue
-  pid=$(grep -E "POSIX .* [0-9]+ [0-9a-f]+:[0-9a-f]+:$inode " /proc/locks | head -1 | tr -s " " | cut -d" " -f5)
-  if [ -n "$pid" ]; then echo "$pid $(cat /proc/$pid/comm)"; exit; fi; done'
-part certificate cat -- "$2"
-shift
-part unread sh -c 'for file; do [ -z "$file" ] || head -c 1 -- "$file" >/dev/null || echo "$file"; done' sh "$@"
-part socket systemctl show docker.socket -p Listen
-part end echo end
-""".replace("STORE_PORT", str(STORE_PORT))
+from jobs.facts.sections import Sections
+
+TLS_FILE_OPTIONS = ("tlscert", "tlskey", "tlscacert")
 
 
 @dataclass(frozen=True)
@@ -68,38 +43,31 @@ class HostEnvironment:
     machine_id: str = ""
 
 
-def parse_environment(text: str, sent_at: float) -> HostEnvironment:
-    """Parse the script's output. `sent_at`: UNIX seconds when the script was sent; the network delay counts as skew."""
-    parts = _split_sections(text)
-    now = _parse_number(parts["now"])
+def parse_environment(sections: Sections, sent_at: float, storage_driver: str = "") -> HostEnvironment:
+    """Parse the host's sections. `sent_at`: UNIX seconds when the script was sent; the network delay counts as skew."""
+    texts = {name: section.text for name, section in sections.items()}
+    now = _parse_number((texts["clocks"].split() or [""])[0])
     return HostEnvironment(
         clock_offset=now - sent_at if now else 0.0,
-        init_system=parts["init"].strip() or "unknown",
-        free_bytes=_parse_free_bytes(parts["disk"]),
-        broken_packages=tuple(_format_broken_package(line) for line in parts["broken"].splitlines()),
-        apt_lock_holder=_format_lock_holder(parts["locks"]),
-        address_mtus=_parse_addresses(parts["addresses"], parts["links"]),
-        routes=tuple(_parse_routes(parts["routes"])),
-        user_groups=tuple(parts["groups"].split()),
-        storage_driver=parts["driver"].strip(),
+        init_system=texts["init"].strip() or "unknown",
+        free_bytes=_parse_free_bytes(texts["disk"]),
+        broken_packages=tuple(_broken_packages(texts["packages"])),
+        apt_lock_holder=_format_lock_holder(texts["locks"]),
+        address_mtus=_parse_addresses(texts["addresses"], texts["links"]),
+        routes=tuple(_parse_routes(texts["routes"])),
+        user_groups=tuple(texts["groups"].split()),
+        storage_driver=storage_driver,
         overlay_networks=tuple(
-            words[1] for words in _split_words(parts["overlays"]) if words[0] == "global" and len(words) > 1
+            words[1] for words in _split_words(texts["overlays"]) if words[0] == "global" and len(words) > 1
         ),
-        iptables_backend=(re.findall(r"\((\w+)\)", parts["iptables"]) or [""])[0],
-        legacy_tables=bool(parts["legacy"].strip()),
-        store_peers=tuple(sorted(set(_parse_peers(parts["store"])))),
-        certificate_expires=_parse_expiry(parts["certificate"]),
-        unreadable_files=tuple(parts["unread"].splitlines()),
-        has_tcp_socket=bool(re.search(r":\d+ \(Stream\)", parts["socket"])),
-        machine_id=parts["machine"].strip()[:64],
+        iptables_backend=(re.findall(r"\((\w+)\)", texts["iptables"]) or [""])[0],
+        legacy_tables=bool(texts["legacy_tables"].strip()),
+        store_peers=tuple(sorted(set(_parse_peers(texts["store_connections"])))),
+        certificate_expires=_parse_expiry(texts["certificate"]),
+        unreadable_files=tuple(texts["unreadable"].splitlines()),
+        has_tcp_socket=bool(re.search(r":\d+ \(Stream\)", texts["socket"])),
+        machine_id=texts["machine_id"].strip()[:64],
     )
-
-
-def _split_sections(text: str) -> dict[str, str]:
-    pieces = re.split(r"^==(\w+)\n", text, flags=re.MULTILINE)
-    sections = dict(zip(pieces[1::2], pieces[2::2], strict=True))
-    expected = re.findall(r"^part (\w+)", ENVIRONMENT_SCRIPT, re.MULTILINE)
-    return {name: sections.get(name, "") for name in expected}
 
 
 def _split_words(text: str) -> list[list[str]]:
@@ -117,9 +85,12 @@ def _parse_free_bytes(df_output: str) -> int | None:
     return min(free) if free else None
 
 
-def _format_broken_package(line: str) -> str:
-    state, _, package = line.partition(" ")
-    return f"{package.strip()} ({state})"
+def _broken_packages(dpkg_rows: str) -> Iterator[str]:
+    """Yield the packages that are not completely installed or removed, such as "docker.io (iU)"."""
+    for line in dpkg_rows.splitlines():
+        state, _, rest = line.partition("|")
+        if rest and state.strip() and not re.match(r"[a-z][inc] ", f"{state} "):
+            yield f"{rest.partition('|')[0]} ({state.strip()})"
 
 
 def _format_lock_holder(text: str) -> str:

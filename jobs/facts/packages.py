@@ -34,7 +34,13 @@ def parse_engine_version(version: str) -> str:
     return match.group(1) if match else ""
 
 
-def parse_madison(text: str) -> tuple[str, ...]:
-    """Return the versions of an `apt-cache madison` output, newest first, each once."""
+def parse_madison(text: str, package: str) -> tuple[str, ...]:
+    """Return a package's versions in an `apt-cache madison` output, newest first, each once."""
     rows = (line.split("|") for line in text.splitlines())
-    return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1))
+    return tuple(dict.fromkeys(row[1].strip() for row in rows if len(row) > 1 and row[0].strip() == package))
+
+
+def parse_dpkg_rows(text: str) -> list[tuple[str, str, str]]:
+    """Return (dpkg state, name, version) of the packages that have a version in dpkg's database."""
+    rows = (tuple(part.strip() for part in line.split("|")) for line in text.splitlines())
+    return [(row[0], row[1], row[2]) for row in rows if len(row) == 3 and row[2]]

@@ -4,13 +4,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from jobs.connectors.engine import EngineFactory
+from jobs.connectors.engine import Engine, EngineFactory
 from jobs.connectors.shell import Shell
+from jobs.errors import NoAnswer
 from jobs.inventory.model import Host, Inventory
 
 
 class Connections(Protocol):
-    """Ways to the hosts of the inventory. `open_shell` and `engine_factory` raise JobError for an unreachable host."""
+    """Ways to the hosts of the inventory. `open_shell` and `engine_factory` raise JobError for an unreachable host.
+
+    `connect_unless_silent` does not wait again for a host whose Engine did not answer in time in this job.
+    """
 
     @property
     def inventory(self) -> Inventory: ...
@@ -20,6 +24,8 @@ class Connections(Protocol):
 
     @property
     def engine_factory(self) -> EngineFactory: ...
+
+    def connect_unless_silent(self, host: Host, timeout: float = 10) -> Engine: ...
 
 
 class SignedValues(Protocol):
@@ -35,3 +41,6 @@ class SwarmConnections(Connections, Protocol):
 
     @property
     def events(self) -> SignedValues: ...
+
+    @property
+    def silent_hosts(self) -> dict[str, NoAnswer]: ...

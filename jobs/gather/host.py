@@ -1,99 +1,134 @@
-"""Read the facts of one host that a plan is made from. Read-only."""
+"""Read the facts of one host that a plan is made from. Read-only.
+
+One script returns almost everything. Only apt, and the files that option values name, need a second command each.
+"""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from jobs.connectors import fenced_shell, files, systemd
-from jobs.connectors.engine import EngineFactory
 from jobs.connectors.shell import Shell, script, sudo
-from jobs.daemon_options import OptionFiles, effective
-from jobs.errors import CommandFailed, EngineRefused, Unreachable
-from jobs.facts import containers, environment, swarm
+from jobs.daemon_options import OptionFiles
+from jobs.errors import CommandFailed, JobError
+from jobs.facts import containers
+from jobs.facts.containers import Container
+from jobs.facts.engine_info import EngineInfo, parse_engine_info
+from jobs.facts.environment import parse_environment
 from jobs.facts.host import HostFacts
-from jobs.facts.swarm import SwarmMembership
-from jobs.gather import packages
-from jobs.gather.options import changed_since_start, read_option_files, read_unit
+from jobs.facts.option_files import build_option_files, changed_since_start
+from jobs.facts.packages import Package
+from jobs.facts.sections import MalformedAnswer, Sections
+from jobs.facts.unit_properties import parse_properties
+from jobs.gather.host_script import (
+    CONTAINERS,
+    OPTIONS,
+    STATE,
+    check_length,
+    check_sudo,
+    malformed_error,
+    read_sections,
+)
+from jobs.gather.options import add_named_files, complete_options
+from jobs.gather.packages import gather_package
+from jobs.gather.swarm import EngineAnswer
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 from jobs.settings import EngineSection
 
+CONTAINERS_SCRIPT = 'ids=$(docker ps -aq) || exit; [ -z "$ids" ] || docker inspect $ids'
 
-def gather_host(shell: Shell, host: Host, engine_settings: EngineSection, engine_factory: EngineFactory) -> HostFacts:
-    """Return the facts of one host. Raise JobError if SSH or sudo does not work."""
-    _check_sudo(shell, host)
-    unit = read_unit(shell)
-    options = read_option_files(shell, unit)
-    membership, version, api = _ask_engine(host, engine_factory)
-    source = files.read_file(shell, str(engine_settings.apt_list)) or ""
-    running = version or _version_by_command(shell)
-    previously_running = files.read_file(shell, files.RUNNING_CONTAINERS_FILE)
+
+def gather_host(shell: Shell, host: Host, engine_settings: EngineSection, answer: EngineAnswer | JobError) -> HostFacts:
+    """Return the facts of one host. Raise JobError if SSH or sudo does not work. `answer`: of its Engine's API.
+
+    An Engine that has answered is not asked the same by command, which costs the host as much as ten other programs.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        sent_at = time.time()
+        sections = _read_state(shell, host, engine_settings, isinstance(answer, EngineAnswer))
+        package = pool.submit(gather_package, shell, sections, engine_settings)
+        try:
+            complete = add_named_files(shell, sections)
+            return _build_facts(shell, complete, sent_at, answer, package.result())
+        except MalformedAnswer as error:
+            raise malformed_error(shell.host, error) from error
+
+
+def _read_state(shell: Shell, host: Host, engine_settings: EngineSection, has_answered: bool) -> Sections:
+    """Run the script. If it fails, find out whether sudo does."""
+    answered = "answered" if has_answered else ""
+    arguments = (host.ssh_user, str(engine_settings.apt_list), engine_settings.package or "", answered)
+    try:
+        sections = read_sections(shell, OPTIONS, CONTAINERS, STATE, arguments=arguments)
+    except CommandFailed:
+        check_sudo(shell, host)
+        raise
+    check_length(shell, str(engine_settings.apt_list), sections["apt_list"].file_text)
+    return sections
+
+
+def _build_facts(
+    shell: Shell, sections: Sections, sent_at: float, answer: EngineAnswer | JobError, package: Package | None
+) -> HostFacts:
+    api = None if isinstance(answer, JobError) else answer
+    info = (
+        EngineInfo(str(api.engine.version["Version"]), api.storage_driver, api.membership)
+        if api
+        else parse_engine_info(sections["info"])
+    )
+    options = build_option_files(sections)
     return HostFacts(
-        name=host.name,
-        engine_version=running,
-        options_changed=bool(running) and changed_since_start(shell, options, unit),
-        api_reachable=api,
-        package=packages.gather_package(shell, source, engine_settings),
-        apt_source=source,
-        upgrade_state=systemd.read_unit_state(shell, systemd.UPGRADE_UNIT).active_state,
+        name=shell.host,
+        engine_version=info.version,
+        options_changed=bool(info.version) and changed_since_start(options, sections),
+        api_reachable=api is not None,
+        package=package,
+        apt_source=sections["apt_list"].file_text or "",
+        upgrade_state=_upgrade_state(sections),
         options=options,
-        containers=read_containers(shell) if running else (),
-        previously_running=None if previously_running is None else tuple(previously_running.split()),
-        unfinished_run=_unfinished_run(shell),
-        membership=membership if api or not running else _membership_by_command(shell),
-        environment=_read_environment(shell, host, options),
+        containers=_containers_of(shell, sections) if info.version else (),
+        previously_running=_previously_running(sections),
+        unfinished_run=_unfinished_run(sections),
+        membership=info.membership,
+        environment=parse_environment(sections, sent_at, info.storage_driver),
     )
 
 
-def _unfinished_run(shell: Shell) -> str:
+def _upgrade_state(sections: Sections) -> str:
+    values = parse_properties(sections["upgrade_unit"].text)
+    return "" if values.get("LoadState") == "not-found" else values.get("ActiveState", "")
+
+
+def _previously_running(sections: Sections) -> tuple[str, ...] | None:
+    text = sections["running_containers"].file_text
+    return None if text is None else tuple(text.split())
+
+
+def _unfinished_run(sections: Sections) -> str:
     """Return the last run of an unfinished migration, "" for none. The files on the host survive a loss of Redis."""
-    if files.read_file(shell, files.ROLLBACK_FILE) is None:
+    if sections["rollback_point"].file_text is None:
         return ""
-    return FencingToken.parse((files.read_file(shell, fenced_shell.FENCE_FILE) or "").strip()).run or "unknown"
+    return FencingToken.parse((sections["fence"].file_text or "").strip()).run or "unknown"
 
 
-def _read_environment(shell: Shell, host: Host, options: OptionFiles) -> environment.HostEnvironment:
-    option_values = {option.name: option.value for option in effective(options)}
-    files = [option_values.get(name, "") for name in environment.TLS_FILE_OPTIONS]
-    sent_at = time.time()
-    output = shell.run(sudo(*script(environment.ENVIRONMENT_SCRIPT, host.ssh_user, *files), timeout=120))
-    # The script reads the clock first, so that the rest of its run time does not count as network delay.
-    return environment.parse_environment(output.stdout, sent_at)
+def _containers_of(shell: Shell, sections: Sections) -> tuple[Container, ...]:
+    """Return the containers in the sections. Read them again if that failed, for the error of the command."""
+    section = sections["containers"]
+    return read_containers(shell) if section.status else _parse_containers(shell, section.text)
 
 
-def _check_sudo(shell: Shell, host: Host) -> None:
-    try:
-        shell.run(sudo("true"))
-    except CommandFailed as error:
-        hint = f"Allow passwordless sudo for {host.ssh_user} on {host.name} with a file in /etc/sudoers.d."
-        raise Unreachable(
-            f"{host.ssh_user} has no passwordless sudo on {host.name}",
-            host=host.name,
-            hint=hint,
-            check="sudo",
-        ) from error
+def read_options_and_containers(shell: Shell) -> tuple[OptionFiles, tuple[Container, ...]]:
+    """Return the daemon's options and the containers, with one command."""
+    sections = read_sections(shell, OPTIONS, CONTAINERS)
+    return complete_options(shell, sections), _containers_of(shell, sections)
 
 
-def _ask_engine(host: Host, engine_factory: EngineFactory) -> tuple[SwarmMembership, str, bool]:
-    try:
-        engine = engine_factory(host)
-        return swarm.parse_membership(engine.info()), str(engine.version["Version"]), True
-    except (Unreachable, EngineRefused):
-        return SwarmMembership(), "", False
-
-
-def _membership_by_command(shell: Shell) -> SwarmMembership:
-    output = shell.run(sudo("docker", "info", "--format", "{{json .}}", check=False))
-    try:
-        return swarm.parse_membership_json(output.stdout) if output.code == 0 else SwarmMembership()
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise EngineRefused(f"docker info on {shell.host} returned an unexpected answer", host=shell.host) from error
-
-
-def _version_by_command(shell: Shell) -> str:
-    output = shell.run(sudo("timeout", "10", "docker", "version", "--format", "{{.Server.Version}}", check=False))
-    return output.stdout.strip() if output.code == 0 else ""
-
-
-def read_containers(shell: Shell) -> tuple[containers.Container, ...]:
+def read_containers(shell: Shell) -> tuple[Container, ...]:
     """Return all containers of the host except tasks of services."""
-    ids = shell.run(sudo("docker", "ps", "-aq")).stdout.split()
-    return containers.parse_containers(shell.run(sudo("docker", "inspect", *ids)).stdout) if ids else ()
+    return _parse_containers(shell, shell.run(sudo(*script(CONTAINERS_SCRIPT))).stdout)
+
+
+def _parse_containers(shell: Shell, text: str) -> tuple[Container, ...]:
+    try:
+        return containers.parse_containers(text)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        raise malformed_error(shell.host, MalformedAnswer("docker inspect")) from error

@@ -12,8 +12,7 @@ from jobs.facts.containers import Container
 from jobs.facts.host import HostFacts
 from jobs.facts.swarm import SwarmMembership, parse_membership
 from jobs.gather.connections import Connections
-from jobs.gather.host import read_containers
-from jobs.gather.options import read_options
+from jobs.gather.host import read_containers, read_options_and_containers
 from jobs.inventory.model import Host
 
 MAX_PARALLEL_HOSTS = 16  # hosts inspected at the same time
@@ -28,24 +27,50 @@ class UnusedStore:
     in_swarm: bool
 
 
-def find_store(
-    connections: Connections,
-    host: Host,
-    containers: tuple[Container, ...],
-    gathered: Mapping[str, HostFacts] | None = None,
-) -> KeyValueStore | None:
-    """Return the store among this host's containers. `gathered`: facts of hosts that were inspected a moment ago."""
-    urls = (url for other in connections.inventory.values() for url in (*other.store_urls, *other.former_store_urls))
-    if not classic_swarm.may_run_store(host, containers, urls):
+def find_store(connections: Connections, host: Host, containers: tuple[Container, ...]) -> KeyValueStore | None:
+    """Return the store among this host's containers. Ask all hosts for their references to it."""
+    if not _may_run_store(connections, host, containers):
         return None
-    return classic_swarm.match_store(host, containers, collect_references(connections, gathered or {}))
+    return classic_swarm.match_store(host, containers, collect_references(connections, {}, None))
 
 
-def collect_references(connections: Connections, gathered: Mapping[str, HostFacts]) -> tuple[StoreReferences, ...]:
-    """Return the stores that each host of the inventory refers to."""
-    hosts = connections.inventory.values()
+def find_stores(
+    connections: Connections, gathered: Mapping[str, HostFacts], memberships: Mapping[str, SwarmMembership]
+) -> dict[str, KeyValueStore]:
+    """Return the store on each host that was inspected a moment ago, with its users among all hosts of the inventory.
+
+    `memberships`: as the hosts reported them a moment ago. Other hosts are asked for their references over SSH.
+    """
+    containers_by_host = {
+        connections.inventory[name]: facts.containers
+        for name, facts in gathered.items()
+        if _may_run_store(connections, connections.inventory[name], facts.containers)
+    }
+    references = collect_references(connections, gathered, memberships) if containers_by_host else ()
+    stores = ((host, classic_swarm.match_store(host, items, references)) for host, items in containers_by_host.items())
+    return {host.name: store for host, store in stores if store}
+
+
+def collect_references(
+    connections: Connections,
+    gathered: Mapping[str, HostFacts],
+    memberships: Mapping[str, SwarmMembership] | None,
+) -> tuple[StoreReferences, ...]:
+    """Return the stores that each host of the inventory refers to. `memberships` None: ask the Engines."""
+
+    def read_references(host: Host) -> StoreReferences:
+        if facts := gathered.get(host.name):
+            return classic_swarm.find_references(host, facts)
+        known = None if memberships is None else memberships.get(host.name, SwarmMembership())
+        return _read_references(connections, host, known or _ask_membership(connections, host))
+
     with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
-        return tuple(pool.map(lambda host: _read_references(connections, host, gathered.get(host.name)), hosts))
+        return tuple(pool.map(read_references, connections.inventory.values()))
+
+
+def _may_run_store(connections: Connections, host: Host, containers: tuple[Container, ...]) -> bool:
+    urls = (url for other in connections.inventory.values() for url in (*other.store_urls, *other.former_store_urls))
+    return classic_swarm.may_run_store(host, containers, urls)
 
 
 def find_unused_store(
@@ -81,15 +106,12 @@ def _find_store_on(connections: Connections, host: Host) -> KeyValueStore | None
         return None
 
 
-def _read_references(connections: Connections, host: Host, gathered: HostFacts | None) -> StoreReferences:
-    if gathered:
-        return classic_swarm.find_references(host, gathered)
-    membership = _ask_membership(connections, host)
+def _read_references(connections: Connections, host: Host, membership: SwarmMembership) -> StoreReferences:
     if host.machine_config and membership.state == "active":
         return classic_swarm.find_references(host, HostFacts(host.name, membership=membership))
     try:
         with connections.open_shell(host) as shell:
-            options, containers = read_options(shell), read_containers(shell)
+            options, containers = read_options_and_containers(shell)
     except JobError:
         return StoreReferences(
             host.name, host.store_urls, host.former_store_urls, unreachable=host.machine_config is None
@@ -101,6 +123,6 @@ def _read_references(connections: Connections, host: Host, gathered: HostFacts |
 
 def _ask_membership(connections: Connections, host: Host) -> SwarmMembership:
     try:
-        return parse_membership(connections.engine_factory(host).info())
+        return parse_membership(connections.connect_unless_silent(host).info())
     except JobError:
         return SwarmMembership()

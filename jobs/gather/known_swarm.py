@@ -6,6 +6,7 @@ that they have left the swarm, or are removed from the inventory.
 
 from pydantic import TypeAdapter
 
+from jobs.errors import NoAnswer
 from jobs.facts.swarm import SwarmFacts
 from jobs.facts.swarm_agreement import KnownSwarm
 from jobs.gather.connections import SwarmConnections
@@ -15,10 +16,18 @@ KNOWN_SWARM_KEY = "imker:swarm"
 _KNOWN_SWARM_ADAPTER: TypeAdapter[KnownSwarm] = TypeAdapter(KnownSwarm)
 
 
-def gather_known_swarm(connections: SwarmConnections, answers: EngineAnswers | None = None) -> SwarmFacts:
-    """Return the swarm, and save its ID and managers. `answers`: the Engines' answers, if they are there already."""
+def gather_known_swarm(
+    connections: SwarmConnections, answers: EngineAnswers | None = None, *, ask_silent: bool = True
+) -> SwarmFacts:
+    """Return the swarm, and save its ID and managers. `answers`: the Engines' answers, if they are there already.
+
+    `ask_silent` False: do not wait again for hosts that were silent in this job. Not for a decision.
+    """
     last_swarm = _load_known_swarm(connections)
-    swarm = gather_swarm(connections.inventory, connections.engine_factory, last_swarm, answers)
+    connect = connections.engine_factory if ask_silent else connections.connect_unless_silent
+    all_answers = answers or ask_engines(connections.inventory, connect)
+    _note_silent_hosts(connections, all_answers)
+    swarm = gather_swarm(connections.inventory, connect, last_swarm, all_answers)
     current = KnownSwarm(swarm.cluster_id, swarm.managers)
     if swarm.cluster_id and current != last_swarm:
         connections.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(current).decode())
@@ -32,6 +41,11 @@ def gather_managers(connections: SwarmConnections, seconds: float) -> SwarmFacts
     answers = ask_engines(managers, connections.engine_factory, seconds)
     swarm = gather_swarm(managers, connections.engine_factory, last_swarm, answers)
     return swarm if swarm.cluster_id == last_swarm.cluster else SwarmFacts()
+
+
+def _note_silent_hosts(connections: SwarmConnections, answers: EngineAnswers) -> None:
+    connections.silent_hosts.clear()
+    connections.silent_hosts.update({name: answer for name, answer in answers.items() if isinstance(answer, NoAnswer)})
 
 
 def _load_known_swarm(connections: SwarmConnections) -> KnownSwarm:

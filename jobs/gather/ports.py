@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
 from jobs.connectors import systemd
-from jobs.connectors.shell import Shell, command
+from jobs.connectors.shell import Shell, command, script, sudo
 from jobs.errors import JobError
 from jobs.facts.ports import SWARM_PORTS, PortProbe, Probes
 
 PROBE_UNIT = "imker-probe.service"
-MAX_PARALLEL_HOSTS = 8
+MAX_PARALLEL_HOSTS = 32
 # Every Debian and Ubuntu has Perl. The listener answers each caller with its nonce, and ends after 120 s.
 LISTENER_SCRIPT = r"""
 use strict; use IO::Socket::INET; use IO::Select; my ($word, @ports) = @ARGV; my $set = IO::Select->new; my %udp;
@@ -20,16 +20,18 @@ for (@ports) { my ($kind, $port) = split /:/;
   my $socket = IO::Socket::INET->new(Proto => $kind, LocalPort => $port, @more) or next;
   $udp{$socket} = 1 if $kind eq 'udp'; $set->add($socket); }
 my $end = time + 120;
-while (time < $end) { for my $socket ($set->can_read(1)) {
+while (time < $end && $set->count) { for my $socket ($set->can_read(1)) {
   if ($udp{$socket}) { my $from = $socket->recv(my $said, 64); $socket->send($word, 0, $from) if defined $from; }
   else { my $caller = $socket->accept or next; print $caller $word; close $caller; } } }
 """
-# Probe all ports at once, up to three times, 2 s each: a listener may start late, and a datagram may get lost.
+# Probe all ports at once, again and again for up to 6 s: a listener may start late, and a datagram may get lost. An
+# attempt ends after 2 s without an answer, or when all ports are refused; after 1 s of refusals no listener will start.
 # A connection without an answer belongs to another program ("taken"). A port without a connection is closed.
 CALLER_SCRIPT = r"""
 use strict; use IO::Socket::INET; use IO::Select; my ($word, @targets) = @ARGV; my %found;
-for my $try (1 .. 3) { my @left = grep { !$found{$_} } @targets or last; my %asked;
-  my $set = IO::Select->new; select undef, undef, undef, 0.3 if $try > 1;
+my $stop = time + 5;
+for my $try (1 .. 10) { my @left = grep { !$found{$_} } @targets or last; my %asked; last if time > $stop;
+  my $set = IO::Select->new; select undef, undef, undef, 0.1 if $try > 1;
   for my $target (@left) { my ($kind, $address, $port) = split /,/, $target;
     my $socket = IO::Socket::INET->new(Proto => $kind, PeerAddr => $address, PeerPort => $port, Blocking => 0) or next;
     $socket->send('imker?') if $kind eq 'udp'; $asked{$socket} = $target; $set->add($socket); }
@@ -40,6 +42,13 @@ for my $try (1 .. 3) { my @left = grep { !$found{$_} } @targets or last; my %ask
     elsif ($asked{$socket} =~ /^tcp/ && $socket->connected) { $found{$asked{$socket}} = 'taken' } } }
   for ($set->handles) { $found{$asked{$_}} = 'taken' if $asked{$_} =~ /^tcp/ && $_->connected } }
 print "$_ ", $found{$_} || 'closed', "\n" for @targets;
+"""
+
+
+# Run the rest of the arguments, which start the unit $1. If an earlier probe left the unit, remove it first.
+START_SCRIPT = """\
+unit=$1; shift; "$@" 2>/dev/null && exit
+systemctl stop "$unit" 2>/dev/null; systemctl reset-failed "$unit" 2>/dev/null; exec "$@"
 """
 
 
@@ -59,16 +68,16 @@ class PortListeners:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._on_all_hosts(lambda shell: systemd.reset_unit(shell, PROBE_UNIT))
+        self._on_all_hosts(lambda shell: shell.run(sudo("systemctl", "stop", PROBE_UNIT, check=False)))
 
     def _start(self, shell: Shell) -> None:
-        systemd.reset_unit(shell, PROBE_UNIT)
         ports = [f"{kind}:{port}" for kind, port in SWARM_PORTS]
-        systemd.start_program(
-            shell, PROBE_UNIT, "Imker: are the ports open?", "perl", "-e", LISTENER_SCRIPT, self._nonce, *ports
+        program = systemd.program_command(
+            PROBE_UNIT, "Imker: are the ports open?", "perl", "-e", LISTENER_SCRIPT, self._nonce, *ports
         )
+        shell.run(sudo(*program).wrapped(*script(START_SCRIPT, PROBE_UNIT)))
 
-    def _on_all_hosts(self, work: Callable[[Shell], None]) -> None:
+    def _on_all_hosts(self, work: Callable[[Shell], object]) -> None:
         def try_work(shell: Shell) -> None:
             try:
                 work(shell)

@@ -19,6 +19,7 @@ from jobs.facts.swarm import SwarmFacts
 from jobs.gather import key_value_stores, known_swarm
 from jobs.gather.host import gather_host
 from jobs.gather.ports import PortListeners
+from jobs.gather.swarm import EngineQueries
 from jobs.inventory import docker_machine
 from jobs.inventory.model import Host
 
@@ -37,17 +38,19 @@ def assess_host(context: JobContext, host: Host, role: Role | None, docker_group
 
     If the host cannot be inspected, emit the failed check as a blocking finding and raise the JobError.
     """
-    swarm = known_swarm.gather_known_swarm(context)
     try:
+        queries = EngineQueries(context.inventory, context.engine_factory)
         with context.open_shell(host) as shell:
-            facts = gather_host(shell, host, context.settings.engine, context.engine_factory)
+            facts = gather_host(shell, host, context.settings.engine, queries.answer(host.name))
+            swarm = known_swarm.gather_known_swarm(context, queries.answers())
             probes = _probe_ports(context, shell, facts, swarm)
     except JobError as error:
         if error.check:
-            context.events.emit(Planned((), (Finding(error.check, "block", error.summary, error.hint),)))
+            finding = Finding(error.check, "block", error.summary, error.hint, error.next_commands)
+            context.events.emit(Planned((), (finding,)))
         raise
     target_role = role or plan.effective_role(host, facts, swarm)
-    store = key_value_stores.find_store(context, host, facts.containers, {host.name: facts})
+    store = key_value_stores.find_stores(context, {host.name: facts}, swarm.memberships).get(host.name)
     plan_or_refusal = build_plan(
         context, host, facts, swarm, target_role, store=store, docker_group=docker_group, probes=probes
     )

@@ -127,7 +127,7 @@ class SimulatedUsers:
 
     def _follow_run(self, run: str, message: VisibleMessage) -> None:
         if run not in self.runs:
-            host_match = re.search(r"\*Migrate (\w+)\*", message.plain_text)
+            host_match = re.search(r"`/swarm migrate (\w+)", message.plain_text)
             self.runs[run] = ObservedRun(run, host_match[1] if host_match else "", time.monotonic())
             self._match_answer(run, self.runs[run].host)
         observed = self.runs[run]
@@ -149,7 +149,7 @@ class SimulatedUsers:
             self._awaiting_answer = None
 
     def _finish_run(self, run: ObservedRun, succeeded: bool) -> None:
-        if succeeded and ("in the swarm" in run.text or "is a manager now" in run.text):
+        if succeeded and ("the swarm" in run.text or "is a manager now" in run.text):
             remaining = [host for host in self.remaining_hosts if host.name != run.host]
             self.migrated_count += len(self.remaining_hosts) - len(remaining)
             self.remaining_hosts = remaining

@@ -9,8 +9,9 @@ import contextlib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
-from lab.simulated import docker_cli, scripts, system_tools
+from lab.simulated import conditions, docker_cli, scripts, sections, system_tools
 from lab.simulated.machine import Machine
 from lab.simulated.output import Output
 
@@ -36,7 +37,6 @@ RULES = (
     Rule(("true",), system_tools.do_nothing),
     Rule(("cat", "--"), system_tools.print_file),
     Rule(("cat",), system_tools.print_file),
-    Rule(("stat", "-c", "%.Y", "--"), system_tools.print_mtimes),
     Rule(("rm", "-f", "--"), system_tools.remove_files, "file"),
     Rule(("usermod", "-aG", "docker", "--"), system_tools.add_to_docker, "group"),
     Rule(("systemctl", "show"), system_tools.show_unit),
@@ -60,17 +60,41 @@ RULES = (
     Rule(("docker", "start"), docker_cli.start_containers, "containers"),
     Rule(("docker", "update"), docker_cli.update_restart_policy, "containers"),
     Rule(("perl", "-e"), scripts.probe_ports),
+    # Commands and functions of the scripts that print sections.
+    Rule(("clocks",), system_tools.print_clocks),
+    Rule(("daemon_command_line",), system_tools.print_command_line),
+    Rule(("show_file",), system_tools.print_file),
+    Rule(("containers",), docker_cli.inspect_all),
+    Rule(("engine_info",), docker_cli.print_engine_info),
+    Rule(("docker", "network", "ls"), docker_cli.list_networks),
+    Rule(("df", "-PB1"), conditions.show_disk),
+    Rule(("ip", "-o", "addr", "show"), conditions.show_addresses),
+    Rule(("ip", "-o", "link", "show"), conditions.show_links),
+    Rule(("ip", "-4", "route", "show"), conditions.show_routes),
+    Rule(("id", "-nG", "--"), conditions.show_groups),
+    Rule(("iptables", "--version"), conditions.show_iptables),
+    Rule(("ss", "-Htn"), conditions.show_store_connections),
+    Rule(("packages",), system_tools.list_packages),
+    Rule(("show_first_line",), system_tools.print_file),
+    Rule(("lock_holder",), conditions.show_lock_holder),
+    Rule(("unreadable_files",), conditions.show_unreadable_files),
 )
 
 
 def run_line(machine: Machine, line: str, stdin: str, source: str) -> Output:
     """Run a command line that came over SSH. `source` is the connection."""
-    words = shlex.split(line)
+    words = list(_split_words(line))
     if words[:3] == ["sudo", "-n", "--"]:
         words = words[3:]
     if words[:2] == ["sh", "-c"] and FENCE_MARKER in words[2]:
         return _run_fenced(machine, words, stdin, source)
     return _run_recorded(machine, words, stdin, source)
+
+
+@lru_cache(256)
+def _split_words(line: str) -> tuple[str, ...]:
+    """Split a command line as a shell does. Long scripts take milliseconds, and many hosts get the same ones."""
+    return tuple(shlex.split(line))
 
 
 def _run_fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Output:
@@ -110,12 +134,22 @@ def _run_rule(rule: Rule, machine: Machine, words: list[str], stdin: str) -> Out
 
 
 def run_words(machine: Machine, words: list[str], stdin: str) -> Output:
+    """Run a command within another one, which holds the host's lock."""
     rule = _find_rule(words)
-    return rule.handler(machine, words[len(rule.prefix) :], stdin) if rule else Output(127, "", "command not found\n")
+    if rule is None:
+        machine.world.history.record_unknown(machine.name, shlex.join(words))
+        return Output(127, "", "command not found\n")
+    return rule.handler(machine, words[len(rule.prefix) :], stdin)
+
+
+def _print_sections(machine: Machine, rest: list[str], stdin: str) -> Output:
+    return sections.run_section_script(machine, rest[0], rest[2:], run_words)
 
 
 def _find_rule(words: list[str]) -> Rule | None:
     if words[:2] == ["sh", "-c"] and len(words) > 2:
+        if words[2].endswith(sections.MARKER):
+            return Rule(("sh", "-c"), _print_sections)
         return next(
             (
                 Rule(("sh", "-c"), script.handler, script.kind)

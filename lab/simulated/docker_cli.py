@@ -64,6 +64,28 @@ def inspect_containers(machine: Machine, rest: list[str], stdin: str) -> Output:
     return Output(1 if missing else 0, json.dumps([_container_details(container) for container in containers]), errors)
 
 
+def inspect_all(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Inspect all containers. Print nothing if there are none."""
+    if error := _unavailable(machine):
+        return error
+    return inspect_containers(machine, list(machine.containers), stdin) if machine.containers else Output()
+
+
+def print_engine_info(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Print the Engine's information, or only its version if its command cannot print more in a format.
+
+    Print nothing if the Engine's API has answered.
+    """
+    if rest[0]:
+        return Output()
+    info = show_info(machine, ["--format", "{{json .}}"], stdin)
+    return Output(0, json.dumps({"ServerVersion": machine.dockerd.version})) if info.exit_status == 125 else info
+
+
+def list_networks(machine: Machine, rest: list[str], stdin: str) -> Output:
+    return _unavailable(machine) or Output()
+
+
 def _container_details(container: Container) -> dict[str, Any]:
     bindings = {f"{port.split(':')[1]}/tcp": [{"HostPort": port.split(":")[0]}] for port in container.ports}
     return {

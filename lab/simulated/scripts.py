@@ -1,18 +1,15 @@
 """Scripts that run on a simulated host: recognized by a part of their text, with their effect on its state."""
 
-import ipaddress
 import itertools
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.simulated import apt, system_tools
+from lab.simulated import apt, docker_cli, system_tools
 from lab.simulated.machine import APT_SOURCE_PATH, Machine
 from lab.simulated.output import Output
 from lab.simulated.units import Unit, Work
 
 UPGRADE_MARKER, LISTEN_MARKER = "apt-get -q install", "IO::Select"
-GIB = 2**30
 
 
 @dataclass(frozen=True)
@@ -51,13 +48,8 @@ def write_file(machine: Machine, rest: list[str], stdin: str) -> Output:
     return Output()
 
 
-def list_copies(machine: Machine, rest: list[str], stdin: str) -> Output:
-    paths = sorted(path for path in machine.disk.texts if path.startswith(f"{rest[2]}.imker-"))
-    return Output(0, "".join(f"{path}\n" for path in paths))
-
-
 def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Return each package's versions, then the versions of the first package older than the installed one."""
+    """Return the packages' versions, then the versions of the first package older than the installed one."""
     if machine.apt_fails:
         return Output(100, "", "E: Failed to fetch http://packages.invalid  404  Not Found\n")
     _, _, has_source, installed, *packages = rest
@@ -67,62 +59,27 @@ def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
     older_versions = (
         candidate for candidate in versions_by_package.get(packages[0], []) if apt.is_older(candidate, installed)
     )
-    madison = "".join(apt.render_madison(versions_by_package, package) + "==\n" for package in packages)
-    return Output(0, madison + "".join(f"{version}\n" for version in older_versions))
+    madison = "".join(apt.render_madison(versions_by_package, package) for package in packages)
+    return Output(0, f"{madison}==\n" + "".join(f"{version}\n" for version in older_versions))
 
 
-def show_conditions(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Return the host's environment section by section, as each tool prints it."""
-    address = machine.lab_host.address
-    network = ipaddress.ip_network(f"{address}/16", strict=False)
-    docker = bool(machine.dockerd.version)
-    sections = {
-        "now": f"{time.time():.9f}\n",
-        "machine": f"{machine.machine_id}\n",
-        "init": "systemd\n",
-        "disk": f"Filesystem 1B-blocks Used Available Capacity Mounted on\n/dev/vda {40 * GIB} {GIB} {39 * GIB} 3% /\n",
-        "broken": "".join(
-            f"{package.state}  {name}\n" for name, package in machine.packages.items() if package.state != "ii"
-        ),
-        "addresses": f"1: lo    inet 127.0.0.1/8 scope host lo\n2: eth0    inet {address}/16 scope global eth0\n"
-        + (f"3: eth1    inet {machine.second}/24 scope global eth1\n" if machine.second else ""),
-        "links": "1: lo: <LOOPBACK,UP> mtu 65536 state UNKNOWN\n2: eth0: <BROADCAST,UP> mtu 1500 state UP\n"
-        "3: eth1: <BROADCAST,UP> mtu 1500 state UP\n",
-        "routes": f"{network} dev eth0 proto kernel scope link src {address}\n",
-        "groups": " ".join(sorted(machine.groups)) + "\n",
-        "driver": "overlay2\n" if docker else "",
-        "overlays": "",
-        "iptables": "iptables v1.8.9 (nf_tables)\n",
-        "legacy": "",
-        "store": _store_connections(machine),
-        "locks": "4711 apt-get\n" if machine.units.is_running("imker-upgrade.service") else "",
-        "certificate": machine.disk.texts.get(rest[3] if len(rest) > 3 else "", ""),
-        "end": "end\n",
-    }
-    return Output(0, "".join(f"=={name}\n{text}" for name, text in sections.items()))
-
-
-def _store_connections(machine: Machine) -> str:
-    """Return the connections to the key-value store on this host: those of running agents."""
-    if "consulnode01" not in machine.containers or not machine.containers["consulnode01"].running:
-        return ""
-    agents = (
-        other.lab_host.address
-        for other in machine.world.machines.values()
-        if other.dockerd.version and (agent := other.containers.get("swarm-agent")) and agent.running
-    )
-    return "".join(f"0 0 {machine.lab_host.address}:8500 {address}:40000\n" for address in agents)
+def start_or_replace_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Start a unit. If there is one of its name, remove that first."""
+    _, _, unit, _, *options = rest
+    if machine.units.get(unit):
+        system_tools.stop_units(machine, [unit], stdin)
+        system_tools.reset_failed(machine, [unit], stdin)
+    return start_transient_unit(machine, options, stdin)
 
 
 SCRIPTS = (
+    Script('systemctl reset-failed "$unit"', start_or_replace_unit, "unit"),
     Script("apt-cache madison", show_candidates),
     Script('cat > "$to.imker~"', write_file, "file"),
     Script('echo "$1.imker-$2"', save_copy, "file"),
     Script('cp -p -- "$1" "$to', restore_copy, "file"),
     Script('printf "%s\\n" "$2" >> "$1"', append_line, "file"),
-    Script(".imker-*; do", list_copies),
-    Script("cat /proc/uptime", system_tools.print_clocks),
-    Script("part now date", show_conditions),
+    Script("docker inspect $ids", docker_cli.inspect_all),
 )
 
 

@@ -15,27 +15,30 @@ def do_nothing(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 def print_file(machine: Machine, rest: list[str], stdin: str) -> Output:
     path = rest[0]
-    text = _proc_file(machine, path) if path.startswith("/proc/") else machine.disk.texts.get(path)
+    text = machine.disk.texts.get(path, _system_file(machine, path))
     return Output(1, "", f"cat: {path}: No such file or directory\n") if text is None else Output(0, text)
 
 
-def _proc_file(machine: Machine, path: str) -> str | None:
+def _system_file(machine: Machine, path: str) -> str | None:
+    """Return a file that the kernel or systemd provides."""
+    return {
+        "/etc/machine-id": f"{machine.machine_id}\n",
+        "/proc/1/comm": "systemd\n",
+        "/proc/net/ip_tables_names": "",
+        "/proc/sys/kernel/hostname": f"{machine.name}\n",
+    }.get(path)
+
+
+def print_command_line(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Print the running daemon's arguments, each with a zero byte."""
     daemon = machine.dockerd
-    if daemon.version and path == f"/proc/{daemon.pid}/cmdline":
-        return "".join(f"{word}\0" for word in daemon.command_line)
-    return None
+    return Output(0, "".join(f"{word}\0" for word in daemon.command_line)) if daemon.version else Output(1)
 
 
 def print_clocks(machine: Machine, rest: list[str], stdin: str) -> Output:
     """Print the wall clock and the uptime, which the kernel truncates to hundredths of a second."""
     now = time.time()
     return Output(0, f"{now:.9f}\n{math.floor((now - machine.booted_at) * 100) / 100:.2f} 0.00\n")
-
-
-def print_mtimes(machine: Machine, rest: list[str], stdin: str) -> Output:
-    missing = [path for path in rest if path not in machine.disk.texts]
-    lines = "".join(f"{machine.disk.modified_at[path]:.9f}\n" for path in rest if path not in missing)
-    return Output(1 if missing else 0, lines, "".join(f"stat: cannot statx '{path}'\n" for path in missing))
 
 
 def remove_files(machine: Machine, rest: list[str], stdin: str) -> Output:
@@ -129,6 +132,12 @@ def dpkg_query(machine: Machine, rest: list[str], stdin: str) -> Output:
     return Output(
         0 if len(packages) == len(names) else 1, lines, "dpkg-query: no packages found\n" if not packages else ""
     )
+
+
+def list_packages(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Print the rows of all packages, of which a host prints the interesting ones."""
+    rows = (f"{package.state} |{name}|{package.version}\n" for name, package in machine.packages.items())
+    return Output(0, "".join(rows))
 
 
 def dpkg_audit(machine: Machine, rest: list[str], stdin: str) -> Output:

@@ -44,6 +44,16 @@ def leave_channel(arguments: dict[str, Any], state: SlackState) -> Answer:
     return {}
 
 
+def open_direct_channel(arguments: dict[str, Any], state: SlackState) -> Answer:
+    """Open the direct messages of the app with one user."""
+    user = str(arguments.get("users") or "")
+    if user not in state.users:
+        raise SlackError("user_not_found")
+    if state.users[user].get("is_bot") or state.users[user].get("deleted"):
+        raise SlackError("cannot_dm_bot" if state.users[user].get("is_bot") else "user_disabled")
+    return {"channel": {"id": state.joined_channel(user)["id"]}}
+
+
 def _find_channel(arguments: dict[str, Any], state: SlackState) -> dict[str, Any]:
     channel: dict[str, Any] | None = state.channels.get(arguments.get("channel", ""))
     if channel is None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from lab.slack import user_actions, views_and_files
+from lab.slack import user_actions, views
 from lab.slack.fake_slack import FakeSlack
 from lab.slack.faults import Fault
 from lab.slack.state import SlackError
@@ -26,8 +26,11 @@ class ControlApi:
         self._state = slack.state
 
     def routes(self) -> list[BaseRoute]:
-        actions = (self.say, self.press, self.submit, self.home, self.fault, self.channel, self.group, self.remove)
-        queries = (self.views, self.sees, self.calls, self.people, self.faults)
+        actions = (
+            *(self.say, self.press, self.choose, self.suggest, self.submit, self.close, self.shortcut, self.home),
+            *(self.fault, self.channel, self.group, self.remove),
+        )
+        queries = (self.views, self.sees, self.notifications, self.calls, self.people, self.faults)
         return [
             *(Route(f"/lab/{action.__name__}", self._endpoint(action), methods=["POST"]) for action in actions),
             *(Route(f"/lab/{query.__name__}", self._endpoint(query)) for query in queries),
@@ -44,24 +47,59 @@ class ControlApi:
         return await self._send_event(payload) if is_member else NOT_DELIVERED
 
     async def press(self, arguments: Arguments) -> Any:
-        """Press a button of a message or of a view."""
+        """Press a button of a message or of a view, or an item of a menu, and answer its confirmation dialog."""
+        user = arguments["user"]
+        pressed = user_actions.Press(
+            arguments["action_id"], arguments.get("option") or "", arguments.get("dialog") or ""
+        )
         if "view_id" in arguments:
-            payload = user_actions.press_in_view(
-                self._state, arguments["user"], arguments["view_id"], arguments["action_id"]
-            )
+            payload = user_actions.press_in_view(self._state, user, arguments["view_id"], pressed)
         else:
-            payload = user_actions.press_button(self._state, arguments["user"], arguments["ts"], arguments["action_id"])
+            payload = user_actions.press_button(self._state, user, arguments["ts"], pressed)
+        if payload is None:
+            return {**NOT_DELIVERED, "denied": True}
         payload["actions"][0].update(arguments.get("forged") or {})
         return await self._send_interactive(payload)
 
+    async def choose(self, arguments: Arguments) -> Any:
+        """Choose an option in an input of a modal that reports each change."""
+        user, view, block = (arguments[name] for name in ("user", "view_id", "block_id"))
+        return await self._send_interactive(
+            user_actions.choose_in_view(self._state, user, view, block, arguments["chosen"])
+        )
+
+    async def suggest(self, arguments: Arguments) -> Any:
+        """Type into a select, and return the options that the app suggests."""
+        user, view, block = (arguments[name] for name in ("user", "view_id", "block_id"))
+        payload = user_actions.search_in_view(self._state, user, view, block, arguments.get("query") or "")
+        answer = await self._send_interactive(payload)
+        return {**answer, "options": views.check_suggestions(answer["payload"]) if answer["acked"] else []}
+
     async def submit(self, arguments: Arguments) -> Any:
+        """Submit a modal. `forged`: fields of the view that a modified client would send."""
         payload = user_actions.submit_view(
             self._state, arguments["user"], arguments["view_id"], arguments.get("values") or {}
         )
+        forged = dict(arguments.get("forged") or {})
+        payload["trigger_id"] = forged.pop("trigger_id", payload["trigger_id"])
+        payload["view"] = {**payload["view"], **forged}
         answer = await self._send_interactive(payload)
         if answer["acked"]:
-            views_and_files.handle_submission(arguments["view_id"], answer["payload"], self._state)
+            views.handle_submission(arguments["view_id"], answer["payload"], self._state)
+            self._slack.changes.notify()
         return answer
+
+    async def close(self, arguments: Arguments) -> Any:
+        """Close a modal without a submission."""
+        user_actions.find_view(self._state, arguments["user"], arguments["view_id"])
+        views.close_view(arguments["view_id"], self._state)
+        self._slack.changes.notify()
+        return {}
+
+    async def shortcut(self, arguments: Arguments) -> Any:
+        """Use a global shortcut."""
+        payload = user_actions.use_shortcut(self._state, arguments["user"], arguments["callback_id"])
+        return await self._send_interactive({**payload, **(arguments.get("forged") or {})})
 
     async def home(self, arguments: Arguments) -> Any:
         return await self._send_event(user_actions.open_home(self._state, arguments["user"]))
@@ -73,6 +111,10 @@ class ControlApi:
         return [
             message.as_visible() for message in self._state.messages_visible_to(arguments["user"], arguments["channel"])
         ]
+
+    async def notifications(self, arguments: Arguments) -> Any:
+        """Return the notifications that a user got, oldest first."""
+        return [each for each in self._state.notifications if each["user"] == arguments["user"]]
 
     async def fault(self, arguments: Arguments) -> Any:
         faults, sockets = self._slack.faults, self._slack.socket_mode
@@ -96,13 +138,20 @@ class ControlApi:
         return {"calls": self._slack.calls, "sockets": sockets.connection_count, "pongs": sockets.pong_count}
 
     async def people(self, arguments: Arguments) -> Any:
-        return {"users": list(self._state.users.values()), "channels": list(self._state.channels.values())}
+        state = self._state
+        lists = {"users": state.users, "groups": state.groups, "channels": state.channels}
+        shortcuts = [{"callback_id": callback, "name": name} for callback, name in state.manifest.shortcuts]
+        return {**{name: list(values.values()) for name, values in lists.items()}, "shortcuts": shortcuts}
 
     async def channel(self, arguments: Arguments) -> Any:
-        """Archive a channel, remove the app from it, or undo that."""
-        self._state.update_channel(arguments["channel"], archived=arguments["archived"], app=arguments["app"])
+        """Archive a channel, remove the app from it, or undo that. An invitation of the app is an event."""
+        channel, bot_user = arguments["channel"], self._state.app["bot_user"]
+        was_member = bot_user in self._state.channels[channel]["members"]
+        self._state.update_channel(channel, archived=arguments["archived"], app=arguments["app"])
         self._slack.changes.notify()
-        return {}
+        if was_member or not arguments["app"]:
+            return {}
+        return await self._send_event(user_actions.join_channel(self._state, channel, arguments.get("inviter", "")))
 
     async def group(self, arguments: Arguments) -> Any:
         """Change the members of a user group."""

@@ -13,7 +13,7 @@ CURSOR_PREFIX = "next_ts:"  # in a cursor, followed by the ts where the next pag
 
 def channel_history(arguments: dict[str, Any], state: SlackState) -> Answer:
     """Return messages newest first, without plain thread replies."""
-    channel = state.joined_channel(arguments.get("channel", ""))["id"]
+    channel = state.readable_channel(arguments.get("channel", ""))["id"]
     roots = [
         message
         for message in state.messages.values()
@@ -29,7 +29,7 @@ def channel_history(arguments: dict[str, Any], state: SlackState) -> Answer:
 
 def thread_replies(arguments: dict[str, Any], state: SlackState) -> Answer:
     """Return replies oldest first. The parent message leads each page."""
-    channel = state.joined_channel(arguments.get("channel", ""))["id"]
+    channel = state.readable_channel(arguments.get("channel", ""))["id"]
     parent = state.find_message(channel, state.resolve_thread(channel, {"thread_ts": arguments.get("ts") or "0"}))
     thread = [
         message for message in state.messages.values() if message.thread_ts == parent.ts and not message.only_user

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lab.slack import channels, history, views_and_files
+from lab.slack import channels, history, permalinks, reactions_and_files, views
+from lab.slack.notifications import notifications_of
 from lab.slack.state import BROADCAST_SUBTYPE, Message, ResponseUrl, SlackError, SlackState
 from lab.slack.validate_message import MAX_EDITED_TEXT, MAX_TEXT, find_problems
 
@@ -17,7 +18,7 @@ SCOPES = {
     "conversations.history": "channels:history", "conversations.replies": "channels:history",
     "conversations.list": "channels:read", "conversations.info": "channels:read",
     "conversations.members": "channels:read", "conversations.join": "channels:join",
-    "conversations.leave": "channels:manage",
+    "conversations.leave": "channels:manage", "conversations.open": "im:write",
     "reactions.add": "reactions:write", "files.getUploadURLExternal": "files:write",
     "files.completeUploadExternal": "files:write",
 }  # fmt: skip
@@ -39,9 +40,8 @@ def _check_token(method: str, token: str, state: SlackState) -> None:
     if token != expected:
         is_known = token in (state.app["app_token"], state.app["bot_token"])
         raise SlackError("not_allowed_token_type" if is_known else "invalid_auth")
-    scope = SCOPES.get(method)
-    if scope and scope not in state.manifest.scopes:
-        raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(state.manifest.scopes)))
+    if scope := SCOPES.get(method):
+        state.require_scope(scope)
 
 
 def _auth_test(_: Arguments, state: SlackState) -> Answer:
@@ -52,6 +52,7 @@ def _auth_test(_: Arguments, state: SlackState) -> Answer:
 def _post_message(arguments: Arguments, state: SlackState) -> Answer:
     message = _build_message(arguments, state, state.writable_channel(arguments.get("channel", ""))["id"])
     state.post(message)
+    state.notifications += notifications_of(message, state)
     return {"channel": message.channel, "ts": message.ts, "message": message.as_slack()}
 
 
@@ -94,6 +95,7 @@ def respond_to_url(arguments: Arguments, url: ResponseUrl, state: SlackState) ->
         return
     message.only_user = "" if arguments.get("response_type") == "in_channel" else url.user
     state.post(message)
+    state.notifications += notifications_of(message, state)
 
 
 def _find_own_message(arguments: Arguments, state: SlackState, error_code: str) -> Message:
@@ -143,6 +145,7 @@ METHODS: dict[str, Callable[[Arguments, SlackState], Answer]] = {
     "chat.postEphemeral": _post_ephemeral,
     "chat.update": _update_message,
     "chat.delete": _delete_message,
+    "chat.getPermalink": permalinks.get_permalink,
     "conversations.history": history.channel_history,
     "conversations.replies": history.thread_replies,
     "conversations.info": channels.channel_info,
@@ -150,16 +153,17 @@ METHODS: dict[str, Callable[[Arguments, SlackState], Answer]] = {
     "conversations.members": channels.list_members,
     "conversations.join": channels.join_channel,
     "conversations.leave": channels.leave_channel,
+    "conversations.open": channels.open_direct_channel,
     "users.info": _user_info,
     "users.list": lambda arguments, state: {"members": list(state.users.values())},
     "usergroups.list": lambda arguments, state: {"usergroups": list(state.groups.values())},
     "usergroups.users.list": _group_users,
-    "views.open": views_and_files.open_view,
-    "views.push": views_and_files.open_view,
-    "views.update": views_and_files.update_view,
-    "views.publish": views_and_files.publish_view,
-    "reactions.add": views_and_files.add_reaction,
-    "files.getUploadURLExternal": views_and_files.create_upload_url,
-    "files.completeUploadExternal": views_and_files.complete_upload,
+    "views.open": views.open_view,
+    "views.push": views.push_view,
+    "views.update": views.update_view,
+    "views.publish": views.publish_view,
+    "reactions.add": reactions_and_files.add_reaction,
+    "files.getUploadURLExternal": reactions_and_files.create_upload_url,
+    "files.completeUploadExternal": reactions_and_files.complete_upload,
     "blocks.validate": lambda arguments, state: {"errors": find_problems(arguments.get("blocks") or [])},
 }

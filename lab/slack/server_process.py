@@ -17,7 +17,7 @@ import httpx
 from imker.process import end_with_parent
 from lab.slack.client import Workspace
 
-START_TIMEOUT = 15  # seconds
+START_TIMEOUT = 60  # seconds; a busy machine takes more than 15 to start Python
 RESERVABLE_PORTS = range(20000, 32768)  # below those that Linux chooses from
 _reservations: list[socket.socket] = []
 
@@ -70,4 +70,5 @@ def _wait_until_ready(workspace: Workspace, process: "subprocess.Popen[bytes]") 
             return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise RuntimeError("the fake Slack did not start")
+    reason = f"no reply within {START_TIMEOUT} s" if process.poll() is None else f"exit status {process.returncode}"
+    raise RuntimeError(f"the fake Slack did not start: {reason}")

@@ -84,9 +84,12 @@ class ResponseUrl:
 
 @dataclass
 class Trigger:
+    """A trigger_id. `view_id`: the view whose element was used, "" for another place."""
+
     user: str
     created_at: float
     is_used: bool = False
+    view_id: str = ""
 
 
 class SlackState:
@@ -105,6 +108,7 @@ class SlackState:
         self.triggers: dict[str, Trigger] = {}
         self.views: dict[str, dict[str, Any]] = {}
         self.files: dict[str, dict[str, Any]] = {}
+        self.notifications: list[dict[str, Any]] = []  # oldest first
         self.base_url = ""  # the server's own URL
         self._ids = itertools.count(1)
         self._last_ts = 0.0
@@ -128,13 +132,25 @@ class SlackState:
     def new_id(self, prefix: str) -> str:
         return f"{prefix}{next(self._ids):08d}"
 
-    def new_trigger(self, user: str) -> str:
+    def new_trigger(self, user: str, view_id: str = "") -> str:
         trigger = self.new_id("trigger.")
-        self.triggers[trigger] = Trigger(user, time.time())
+        self.triggers[trigger] = Trigger(user, time.time(), view_id=view_id)
         return trigger
 
     def post(self, message: Message) -> None:
         self.messages[message.ts] = message
+
+    def require_scope(self, scope: str) -> None:
+        """Raise SlackError unless the app has the scope."""
+        if scope not in self.manifest.scopes:
+            raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(self.manifest.scopes)))
+
+    def readable_channel(self, channel: Any) -> dict[str, Any]:
+        """Return a channel that the app may read. Direct messages need a scope of their own."""
+        joined = self.joined_channel(channel)
+        if joined.get("is_im"):
+            self.require_scope("im:history")
+        return joined
 
     def joined_channel(self, channel: Any) -> dict[str, Any]:
         """Return a channel that the app is a member of. A user ID stands for their direct messages with the app."""

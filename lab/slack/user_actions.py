@@ -5,9 +5,11 @@ Raises SlackError where Slack would refuse.
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from lab.slack.state import Message, ResponseUrl, SlackError, SlackState
+from lab.slack.views import inputs
 
 Payload = dict[str, Any]
 
@@ -36,35 +38,107 @@ def mention_bot(state: SlackState, user: str, channel: str, text: str, metadata:
     )
 
 
-def press_button(state: SlackState, user: str, ts: str, action_id: str) -> Payload:
-    """Press a button. Refuses one that does not exist or that this user cannot see."""
+@dataclass(frozen=True)
+class Press:
+    """A press of a button, or of an item of an overflow menu.
+
+    `option`: the value of the menu's item, "" for a button. `dialog`: the answer to the confirmation dialog, "" if
+    there is none.
+    """
+
+    action_id: str
+    option: str = ""
+    dialog: Literal["", "confirm", "deny"] = ""
+
+
+def press_button(state: SlackState, user: str, ts: str, press: Press) -> Payload | None:
+    """Press a button. Refuses one that does not exist or that this user cannot see.
+
+    Returns None if the user denied the confirmation dialog: Slack sends nothing then.
+    """
     message = state.messages.get(ts)
     if message is None or message not in state.messages_visible_to(user, message.channel):
         raise SlackError("message_not_found")
-    return {
-        **_block_actions(state, user, message.blocks, action_id),
+    actions = _block_actions(state, user, message.blocks, press)
+    return actions and {
+        **actions,
         "channel": {"id": message.channel, "name": state.channels[message.channel]["name"]},
         "container": {"type": "message", "message_ts": ts, "channel_id": message.channel},
         "message": message.as_slack(), "response_url": create_response_url(state, user, message.channel, ts),
     }  # fmt: skip
 
 
-def press_in_view(state: SlackState, user: str, view_id: str, action_id: str) -> Payload:
-    """Press a button of a modal or of the home tab."""
-    view = _find_view(state, user, view_id)
+def press_in_view(state: SlackState, user: str, view_id: str, press: Press) -> Payload | None:
+    """Press a button of a modal or of the home tab. Returns None if the user denied the confirmation dialog."""
+    view = find_view(state, user, view_id)
     container = {"type": "view", "view_id": view_id}
-    return {**_block_actions(state, user, view["blocks"], action_id), "container": container, "view": view}
+    actions = _block_actions(state, user, view["blocks"], press, view_id)
+    return actions and {**actions, "container": container, "view": view}
+
+
+def choose_in_view(state: SlackState, user: str, view_id: str, block_id: str, chosen: Payload) -> Payload:
+    """Choose an option in an input that reports each change. `chosen`: its state, such as `selected_option`."""
+    view = find_view(state, user, view_id)
+    block = next((block for block in inputs(view) if block.get("block_id") == block_id), None)
+    if block is None or not block.get("dispatch_action"):
+        raise SlackError("no_such_input")
+    action_id = block["element"]["action_id"]
+    action = {"type": block["element"]["type"], "action_id": action_id, "block_id": block_id, **chosen}
+    shown = {**view, "state": {"values": {block_id: {action_id: {"type": action["type"], **chosen}}}}}
+    actions = [{**action, "action_ts": state.new_ts()}]
+    container = {"type": "view", "view_id": view_id}
+    fields = {"type": "block_actions", **_actor_fields(state, user, view_id), "actions": actions}
+    return {**fields, "container": container, "view": shown}
+
+
+def search_in_view(state: SlackState, user: str, view_id: str, block_id: str, query: str) -> Payload:
+    """Type into a select whose options the app suggests."""
+    view = find_view(state, user, view_id)
+    block = next((block for block in inputs(view) if block.get("block_id") == block_id), None)
+    if block is None or not block["element"]["type"].endswith("external_select"):
+        raise SlackError("no_such_select")
+    if len(query) < block["element"].get("min_query_length", 3):
+        raise SlackError("query_too_short")
+    fields = {name: value for name, value in _actor_fields(state, user).items() if name != "trigger_id"}
+    return {
+        "type": "block_suggestion", **fields, "action_id": block["element"]["action_id"], "block_id": block_id,
+        "value": query, "view": view, "container": {"type": "view", "view_id": view_id},
+    }  # fmt: skip
 
 
 def submit_view(state: SlackState, user: str, view_id: str, values: dict[str, Any]) -> Payload:
-    view = {**_find_view(state, user, view_id), "state": {"values": values}}
+    """Submit a modal. Slack does not send one whose required inputs are empty."""
+    found = find_view(state, user, view_id)
+    missing = [block["block_id"] for block in inputs(found) if not block.get("optional") and _is_empty(values, block)]
+    if missing:
+        raise SlackError("missing_inputs", blocks=missing)
+    view = {**found, "state": {"values": values}}
     return {"type": "view_submission", **_actor_fields(state, user), "view": view, "response_urls": []}
+
+
+def _is_empty(values: dict[str, Any], block: Payload) -> bool:
+    element: Payload = values.get(block.get("block_id", ""), {}).get(block["element"].get("action_id", ""), {})
+    return not any(element.get(name) for name in ("value", "selected_option", "selected_options"))
+
+
+def use_shortcut(state: SlackState, user: str, callback_id: str) -> Payload:
+    """Use a global shortcut."""
+    if callback_id not in dict(state.manifest.shortcuts):
+        raise SlackError("no_such_shortcut")
+    return {"type": "shortcut", **_actor_fields(state, user), "callback_id": callback_id, "action_ts": state.new_ts()}
+
+
+def join_channel(state: SlackState, channel: str, inviter: str) -> Payload:
+    """Return the event that the app joined a channel."""
+    event = {"type": "member_joined_channel", "user": state.app["bot_user"], "channel": channel, "channel_type": "C"}
+    return _event_payload(state, {**event, "team": state.team["id"], "inviter": inviter, "event_ts": state.new_ts()})
 
 
 def open_home(state: SlackState, user: str) -> Payload:
     _require_active(state, user)
     event = {"type": "app_home_opened", "user": user, "tab": "home", "channel": f"D{user}", "event_ts": state.new_ts()}
-    return _event_payload(state, event)
+    view = state.views.get(f"H{user}")
+    return _event_payload(state, {**event, "view": view} if view else event)
 
 
 def create_response_url(state: SlackState, user: str, channel: str, ts: str) -> str:
@@ -98,33 +172,57 @@ def _event_payload(state: SlackState, event: Payload) -> Payload:
     }  # fmt: skip
 
 
-def _actor_fields(state: SlackState, user: str) -> Payload:
+def _actor_fields(state: SlackState, user: str, view_id: str = "") -> Payload:
     _require_active(state, user)
     profile = state.users[user]
     return {
-        "team": {"id": profile["team_id"]}, "api_app_id": state.app["id"], "trigger_id": state.new_trigger(user),
+        "team": {"id": profile["team_id"]}, "api_app_id": state.app["id"],
+        "trigger_id": state.new_trigger(user, view_id),
         "user": {"id": user, "username": profile["name"], "team_id": profile["team_id"]},
     }  # fmt: skip
 
 
-def _block_actions(state: SlackState, user: str, blocks: list[Payload], action_id: str) -> Payload:
+def _block_actions(
+    state: SlackState, user: str, blocks: list[Payload], press: Press, view_id: str = ""
+) -> Payload | None:
     buttons = ({"block_id": block.get("block_id", ""), **button} for block in blocks for button in _find_buttons(block))
-    action = next((button for button in buttons if button.get("action_id") == action_id), None)
+    action = next((button for button in buttons if button.get("action_id") == press.action_id), None)
     if action is None:
         raise SlackError("no_such_button")
-    return {"type": "block_actions", **_actor_fields(state, user), "actions": [{**action, "action_ts": state.new_ts()}]}
+    _check_dialog(action, press.dialog)
+    if press.dialog == "deny":
+        return None
+    chosen = {"selected_option": _find_option(action, press.option)} if action["type"] == "overflow" else {}
+    sent = {name: part for name, part in action.items() if name != "options"}
+    fields = {**sent, **chosen, "action_ts": state.new_ts()}
+    return {"type": "block_actions", **_actor_fields(state, user, view_id), "actions": [fields]}
+
+
+def _check_dialog(action: Payload, dialog: str) -> None:
+    """Refuse a press that does not answer the element's confirmation dialog, or answers one that it does not have."""
+    if "confirm" in action and not dialog:
+        raise SlackError("dialog_open")
+    if dialog and "confirm" not in action:
+        raise SlackError("no_such_dialog")
+
+
+def _find_option(menu: Payload, value: str) -> Payload:
+    option: Payload | None = next((option for option in menu["options"] if option["value"] == value), None)
+    if option is None:
+        raise SlackError("no_such_option")
+    return option
 
 
 def _find_buttons(part: Any) -> Iterator[Payload]:
-    """Return buttons wherever they are: in a row, beside a section, on a card."""
-    if isinstance(part, dict) and part.get("type") == "button":
+    """Return buttons and overflow menus wherever they are: in a row, beside a section, on a card."""
+    if isinstance(part, dict) and part.get("type") in ("button", "overflow"):
         yield part
     elif isinstance(part, dict | list):
         for inner in part.values() if isinstance(part, dict) else part:
             yield from _find_buttons(inner)
 
 
-def _find_view(state: SlackState, user: str, view_id: str) -> Payload:
+def find_view(state: SlackState, user: str, view_id: str) -> Payload:
     """Return a view that this user can see."""
     view = state.views.get(view_id)
     if view is None or view["user"] != user:

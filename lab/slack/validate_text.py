@@ -66,6 +66,8 @@ def _check_button(part: Part) -> Iterator[str]:
         yield "url too long"
     if part.get("style") not in (None, "primary", "danger"):
         yield "unknown style"
+    if len(part.get("accessibility_label", "")) > LABEL:
+        yield "accessibility_label too long"
 
 
 def _check_choice(part: Part, max_options: int) -> Iterator[str]:
@@ -75,13 +77,23 @@ def _check_choice(part: Part, max_options: int) -> Iterator[str]:
     for options in [group["options"] for group in groups] if groups else [part.get("options", ())]:
         if not 1 <= len(options) <= max_options:
             yield f"1 to {max_options} options"
-        for option in options:
-            yield from check_text(option.get("text"), LABEL)
-            if len(option["value"]) > OPTION_VALUE:
-                yield "an option's value too long"
+        yield from _check_options(options)
+
+
+def check_choices(options: list[Part], max_options: int) -> Iterator[str]:
+    """Check a list of options."""
+    yield from _check_choice({"options": options}, max_options)
+
+
+def _check_options(options: list[Part]) -> Iterator[str]:
+    for option in options:
+        yield from check_text(option.get("text"), LABEL)
+        if len(option["value"]) > OPTION_VALUE:
+            yield "an option's value too long"
 
 
 def _check_confirm(part: Part) -> Iterator[str]:
     for name, max_length in CONFIRM.items():
+        check = check_text if name == "text" else check_plain_text
         if name in part or name in ("title", "text"):
-            yield from (f"confirm {name}: {problem}" for problem in check_text(part.get(name), max_length))
+            yield from (f"confirm {name}: {problem}" for problem in check(part.get(name), max_length))

@@ -22,6 +22,7 @@ class WebPage:
     def routes(self) -> list[BaseRoute]:
         return [
             Route("/", self.page),
+            Route("/archives/{channel}/{message}", self.page),
             Route("/lab/stream", self.stream),
             Route("/file/{file}", self.file),
             Mount("/static", StaticFiles(directory=PAGE_DIR)),

@@ -83,7 +83,7 @@ def test_requeues_a_job_that_was_popped_but_not_started(world: ChaosWorld) -> No
     killed = time.monotonic()
     world.wait_until(lambda: world.fleet["connewitz"].units.is_running(UPGRADE), BOUND)
     record_figure("RQ workers killed before they started a job, until it starts", f"{time.monotonic() - killed:.1f} s")
-    world.wait_for_text(message, "is in the swarm")
+    world.wait_for_text(message, "joined the swarm")
 
 
 def test_job_exits_with_its_rq_worker(world: ChaosWorld) -> None:

@@ -163,7 +163,7 @@ def _fleet(workspace: Workspace, deaths: Deaths) -> None:
     deaths.awaited("hold.saved")
     says("paused")
     _send(workspace, f"/swarm resume {run}")
-    says("2 of 2 hosts")
+    says("2 hosts migrated")
     deaths.awaited("report.posted")
     workspace.wait_for_message(
         ALICE, OPS, lambda visible: visible.thread_ts == message.ts and bool(visible.raw.get("files")), 30
@@ -221,7 +221,7 @@ def _put_back(workspace: Workspace, deaths: Deaths, host: str, point: Failpoint)
         60,
     )
     _send(workspace, f"/swarm retry {run}")
-    workspace.wait_for_message(ALICE, OPS, f"{host} is in the swarm", 60)
+    workspace.wait_for_message(ALICE, OPS, f"{host} joined the swarm", 60)
 
 
 def _half(install: Callable[..., int], machine: Machine, unit: Unit, fresh: Sequence[tuple[str, str]]) -> int:

@@ -5,7 +5,7 @@ from tests.chaos.conftest import ChaosWorld, resume, suspend
 
 
 def test_host_rejects_a_job_that_slept_past_its_lease(world: ChaosWorld) -> None:
-    world.wait_for_text(world.send_command("/swarm migrate connewitz")[1], "is in the swarm")
+    world.wait_for_text(world.send_command("/swarm migrate connewitz")[1], "joined the swarm")
     first = world.start_upgrade("tondi")
     asleep = world.busy_worker()
     suspend(*asleep)
@@ -23,7 +23,7 @@ def test_host_rejects_a_job_that_slept_past_its_lease(world: ChaosWorld) -> None
 def test_finds_a_running_upgrade_after_redis_was_emptied(
     world: ChaosWorld,
 ) -> None:
-    world.wait_for_text(world.send_command("/swarm migrate connewitz")[1], "is in the swarm")
+    world.wait_for_text(world.send_command("/swarm migrate connewitz")[1], "joined the swarm")
     world.start_upgrade("tondi")
     world.redis.flushall()
     _, message = world.send_command("/swarm migrate tondi")

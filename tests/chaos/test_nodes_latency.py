@@ -21,7 +21,7 @@ MORE = 0.3 if "FIGURES" in os.environ else 1.0  # seconds: what is promised; amo
 @pytest.mark.quiet
 @pytest.mark.figures
 def test_shows_nodes_soon_after_the_engine_answers(world: ChaosWorld) -> None:
-    world.wait_for_text(world.send_command("/swarm migrate connewitz --manager")[1], "is in the swarm")
+    world.wait_for_text(world.send_command("/swarm migrate connewitz --manager")[1], "joined the swarm")
     seconds_until_answer(world)
     node_ls_seconds, answer_seconds = (
         median(node_ls(world) for _ in range(TIMES)),

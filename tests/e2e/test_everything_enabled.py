@@ -82,7 +82,7 @@ def test_the_story_with_everything_enabled(legacy: tuple[LabHost, ...]) -> None:
         expect_refusal(imker, BOB, "/swarm migrate connewitz", "permission to migrate `connewitz` (requires `change`)")
         expect_refusal(imker, ALICE, "/swarm migrate lausen", "permission to migrate `lausen` (requires `change`)")
         expect_refusal(imker, CAROL, "/swarm nodes", "(requires `read`)")
-        imker.wait_for_text(imker.send_command("/swarm migrate connewitz --manager"), "is in the swarm")
+        imker.wait_for_text(imker.send_command("/swarm migrate connewitz --manager"), "joined the swarm")
         fail_apt(imker)
         message = imker.wait_for_text(retry_after_kill(imker), "is waiting to be accepted as a manager.")
         accept_by_two(imker, message)

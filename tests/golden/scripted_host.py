@@ -6,6 +6,7 @@ from typing import Any
 
 from redis import Redis
 
+from bot.messages.next_command import next_step_text
 from imker.protocol import commands
 from imker.protocol.commands import Request
 from jobs.connectors.shell import Command, Output
@@ -15,6 +16,7 @@ from jobs.events.writer import EventWriter
 from jobs.inventory.model import Host
 from jobs.settings import Settings
 from tests.support import streams
+from tests.support.sections import empty_host, format_answer
 
 KADITZ = Host("kaditz", "198.18.0.39", "geschke", ssh_key=Path("/k/id_rsa"), tls=Path("/c"))
 TONDI = Host("tondi", "198.18.0.73")
@@ -24,7 +26,12 @@ Act = Callable[..., Any]
 
 def failure_lines(title: str, failed: JobError) -> Iterator[str]:
     yield f"  {title}" + (f"  (check: {failed.check})" if failed.check else "")
-    parts = {"summary": failed.summary, "state": failed.state, "hint": failed.hint, "by": failed.user}
+    parts = {
+        "summary": failed.summary,
+        "state": failed.state,
+        "hint": f"{failed.hint} {next_step_text('', failed.next_commands)}".strip(),
+        "by": failed.user,
+    }
     yield from (f"    {name + ':':9}{text}" for name, text in parts.items() if text)
 
 
@@ -46,7 +53,8 @@ class ScriptedShell:
 
     def run(self, command: Command) -> Output:
         line = " ".join(command.argv)
-        code, text = next((answer for start, answer in self._answers.items() if line.startswith(start)), (0, ""))
+        default = format_answer(empty_host()).decode() if line.endswith("print_sections\n imker") else ""
+        code, text = next((answer for start, answer in self._answers.items() if line.startswith(start)), (0, default))
         return Output(code, "" if code else text, text if code else "").check(self.host, command)
 
     def reconnect(self) -> None:

@@ -20,6 +20,7 @@ from jobs.execute import execute_step, files, membership, packages, polling, res
 from jobs.execute.runner import hold_lock
 from jobs.execute.target import StepTarget
 from jobs.gather import host
+from jobs.gather.swarm import ask_engine
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import LockHolder, acquire_lock
@@ -111,8 +112,12 @@ def _raise_it(failed: Exception, *_: object) -> None:
 
 
 def _no_sudo() -> object:
+    refusal = (1, "sudo: a password is required")
     return host.gather_host(
-        ScriptedShell({"true": (1, "sudo: a password is required")}), KADITZ, Settings().engine, connect_to
+        ScriptedShell({"true": refusal, "sh -c": refusal}),
+        KADITZ,
+        Settings().engine,
+        ask_engine(KADITZ, connect_to),
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from bot.messages.next_command import next_step_text
 from bot.runs import holds
-from imker.protocol.commands import Approval, Hold, RetireStore, StartContainers
+from imker.protocol.commands import Approval, Hold, RetireStore, RunDoctor, StartContainers
 from imker.protocol.commands import Migrate as Move
 from imker.protocol.values import Finding
 from jobs import errors, steps
@@ -25,9 +26,10 @@ from jobs.facts.classic_swarm import KeyValueStore
 from jobs.facts.host import HostFacts
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import packages
+from jobs.gather.host import CONTAINERS_SCRIPT
 from jobs.handlers import accept, containers, doctor, key_value_store, migrate
 from jobs.handlers.assessment import Assessment
-from jobs.handlers.plan import _pending_hint
+from jobs.handlers.plan import _nothing_to_do
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease
 from jobs.plan import Plan, Refusal, compute_fingerprint
@@ -36,10 +38,11 @@ from tests.golden.scripted_host import AT, KADITZ, NODE, ScriptedShell, error_te
 from tests.golden.surfaces_outcomes import CONSUL, STOPPED, Ready, event_lines
 from tests.golden.text_layout import page, section
 from tests.support import streams
+from tests.support.sections import empty_host
 
 WEB = {"Name": "/web", "Config": {"Image": "nginx"}, "State": {"Running": True}}
-RUNS = {"docker ps -aq": (0, "1"), "docker ps": (0, "web"), "docker inspect": (0, json.dumps([WEB]))}
-DOWN = {**RUNS, "docker ps --format": (0, ""), "docker inspect": (0, json.dumps([{**WEB, "State": {}}]))}
+RUNS = {"docker ps": (0, "web"), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([WEB]))}
+DOWN = {**RUNS, "docker ps --format": (0, ""), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([{**WEB, "State": {}}]))}
 SWARM = SwarmFacts("tondi", (), ("tondi",))
 FACTS = HostFacts("kaditz", engine_version="20.10.24")
 WARN, BLOCK = Finding("disk", "warn", "(a warning)"), Finding("disk", "block", "(what blocks)", "(what to do)")
@@ -88,7 +91,7 @@ def _migrations(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
     for title, message in cases.items():
         context = _office(redis, Move("kaditz"), RUNS)
         patch.setattr(migrate, "assess_host", lambda *_, message=message: message)
-        yield from _event_lines(title, context, partial(migrate.migrate_host, context, "kaditz", None, False))
+        yield from _event_lines(title, context, partial(migrate.migrate_host, Move("kaditz"), context))
     yield from _paused_runs(redis, patch)
     yield from _rolled_back(redis, patch)
 
@@ -101,7 +104,7 @@ def _paused_runs(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
             context = replace(context, request=replace(context.request, parent_run="f7wq2p8a"))
             holds.add(redis, streams.KEY, run, Hold(what, "U02BOB", AT))  # type: ignore[arg-type]
             title = f"{what} of {'the fleet' if run == 'f7wq2p8a' else 'the run'}"
-            yield from _event_lines(title, context, partial(migrate.migrate_host, context, "kaditz", None, False))
+            yield from _event_lines(title, context, partial(migrate.migrate_host, Move("kaditz"), context))
 
 
 def _rolled_back(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
@@ -124,8 +127,9 @@ def _raising(text: str, *_: object) -> None:
 def _starts(redis: Redis) -> Iterator[str]:
     cases = {"an unknown container": ("batch", RUNS), "it runs": ("web", RUNS), "it does not": ("web", DOWN)}
     for title, (name, answers) in cases.items():
-        context = _office(redis, StartContainers("kaditz", (name,)), answers)
-        yield from _event_lines(title, context, partial(containers.start_containers, context, "kaditz", (name,)))
+        command = StartContainers("kaditz", (name,))
+        context = _office(redis, command, answers)
+        yield from _event_lines(title, context, partial(containers.start_containers, command, context))
 
 
 def _retirements(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
@@ -137,7 +141,7 @@ def _retirements(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
     for title, (store, approvals) in cases.items():
         context = _office(redis, RetireStore("kaditz"), RUNS, *approvals)
         patch.setattr("jobs.gather.key_value_stores.find_store", lambda *_, store=store: store)
-        yield from _event_lines(title, context, partial(key_value_store.retire_store, context, "kaditz"))
+        yield from _event_lines(title, context, partial(key_value_store.retire_store, RetireStore("kaditz"), context))
 
 
 def _doctor(redis: Redis) -> Iterator[str]:
@@ -148,7 +152,7 @@ def _doctor(redis: Redis) -> Iterator[str]:
 def _count(context: JobContext) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(doctor, "run_checks", lambda *_: (WARN, BLOCK, Finding("clock", "pass", "")))
-        doctor.show_doctor(context)
+        doctor.show_doctor(RunDoctor(), context)
 
 
 # --- steps that may not go on, and other errors ---------------------------------------------------------------------
@@ -182,11 +186,12 @@ def _others(redis: Redis) -> Iterator[str]:
     yield from error_text(
         "a node of no host", lambda: accept._host_behind(context, SwarmFacts("tondi", (elsewhere,)), elsewhere)
     )
-    answers = {"dpkg-query": (0, "ii |docker.io|20.10.24\n"), "sh -c": (100, "E: (why)")}
-    yield from error_text(
-        "apt that cannot be asked", lambda: packages.gather_package(ScriptedShell(answers), "deb x", EngineSection())
-    )
+    sections = empty_host(packages="ii |docker.io|20.10.24\n", apt_list="deb x")
+    shell = ScriptedShell({"sh -c": (100, "E: (why)")})
+    yield from error_text("apt that cannot be asked", lambda: packages.gather_package(shell, sections, EngineSection()))
     message = Assessment(
         Plan(()), replace(FACTS, membership=SwarmMembership("active", NODE)), SwarmFacts("tondi", (PENDING,))
     )
-    yield f"  a plan of a pending manager: nothing to do on kaditz{_pending_hint(KADITZ, message)}"
+    ended = _nothing_to_do(KADITZ, message)
+    yield f"  a plan of a pending manager: {ended.summary}"
+    yield f"    {next_step_text(ended.hint, ended.next_commands)}"

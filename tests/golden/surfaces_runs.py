@@ -70,6 +70,7 @@ PENDING = DecisionRequested(
 QUESTIONS: dict[Question, DecisionRequested] = {
     "accept": PENDING,
     "continue": DecisionRequested("continue", "f"),
+    "start": DecisionRequested("start", "f", host="kaditz"),
     "start_fleet": DecisionRequested("start_fleet", "f"),
     "resume": DecisionRequested("resume", "f", summary="(the state of the host)", user="U02BOB"),
     "start_containers": DecisionRequested(

@@ -58,7 +58,11 @@ def _bare(line: str) -> str:
 def _block(block: BlockMapping) -> list[str]:
     match block["type"]:
         case "section":
-            return _indented(block["text"]["text"].splitlines())
+            menu = [_menu(block["accessory"])] if "accessory" in block else []
+            return _indented([*block["text"]["text"].splitlines(), *menu])
+        case "container":
+            inner = (line for child in block["child_blocks"] for line in _block(child))
+            return _indented([f"[+] {block['title']['text']}", *inner])
         case "context":
             return _indented([f"({item['text']})" for item in block["elements"]])
         case "plan":
@@ -80,10 +84,22 @@ def _rich(value: BlockMapping) -> str:
     return "".join(part["text"] for element in value["elements"] for part in element["elements"])
 
 
+def _menu(menu: BlockMapping) -> str:
+    items = ", ".join(f"{option['text']['text']} ({option['value']})" for option in menu["options"])
+    return "  ".join(part for part in (f"[…] {items}", menu["action_id"], _dialog(menu)) if part)
+
+
 def _button(button: BlockMapping) -> str:
     parts = [f"[{button['text']['text']}]", button["action_id"], button["value"], button.get("style", "")]
-    parts += [f"{key}: {json.dumps(button[key], ensure_ascii=False)}" for key in ("confirm",) if key in button]
+    parts += [f"“{button['accessibility_label']}”" if "accessibility_label" in button else "", _dialog(button)]
     return "  ".join(part for part in parts if part)
+
+
+def _dialog(element: BlockMapping) -> str:
+    if "confirm" not in element:
+        return ""
+    title, text, yes, no = (element["confirm"][name]["text"] for name in ("title", "text", "confirm", "deny"))
+    return f"asks “{title} {text}” [{yes}] [{no}]"
 
 
 def _table(rows: list[list[str]]) -> list[str]:

@@ -63,10 +63,15 @@ class Flow:
     def send_command(
         self, text: str, until: str | Callable[[VisibleMessage], bool], user: str = ALICE, seconds: float = PATIENCE
     ) -> VisibleMessage:
-        """Type a command and return the first later message that `until` accepts."""
+        """Type a command and return the first later message outside threads, so no alert, that `until` accepts."""
         before = max((message.ts for message in self.workspace.visible_messages(user, OPS)), default="")
         assert self.workspace.say(user, OPS, text)["acked"]
-        return self.workspace.wait_for_message(user, OPS, until, seconds, after=before)
+
+        def fits(message: VisibleMessage) -> bool:
+            texts = f"{message.text}\n{message.plain_text}"
+            return not message.thread_ts and (until in texts if isinstance(until, str) else until(message))
+
+        return self.workspace.wait_for_message(user, OPS, fits, seconds, after=before)
 
     def wait_until(self, true: Callable[[], bool]) -> None:
         _wait_until(true, self.processes.log)

@@ -19,8 +19,9 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 
+from bot.state.next_steps import TABLE as TABLE_OF_STEPS
 from imker import clock
-from imker.protocol import codec, commands, version
+from imker.protocol import codec, version
 from imker.signing import SigningKey
 from lab.processes import Processes, imker_environment
 from lab.slack.client import VisibleMessage
@@ -31,6 +32,7 @@ from tests.support.bot_harness import GROUPS, HOSTS, IDS, KEY, LEI, OPS, SCENARI
 from tests.unit.bot.handlers.test_authorization_matrix import (
     ATTEMPTS,
     FORGERIES,
+    STEP_NAMES,
     TABLE,
     change_groups,
     done_by,
@@ -40,10 +42,29 @@ from tests.unit.bot.handlers.test_authorization_matrix import (
 
 CHANNELS = (OPS, LEI, "C02DEV", "D0ALICE", "")
 VERDICTS = ("accept", "reject", "continue", "start", "cancel", "again")
-BUTTONS = [
-    {"type": "button", "action_id": f"run.{each}", "value": "-", "text": {"type": "plain_text", "text": each}}
-    for each in VERDICTS
+NEXT = ("next ", "run.next.")  # of a next step's button: its label's first word, and its action ID's first part
+
+
+def _row(*elements: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "actions", "elements": list(elements)}
+
+
+def _button(label: str, action: str) -> dict[str, Any]:
+    return {"type": "button", "action_id": action, "value": "-", "text": {"type": "plain_text", "text": label}}
+
+
+STEPS = sorted({attempt["presses"] for attempt in ATTEMPTS if "presses" in attempt})
+MENU = {
+    "type": "overflow",
+    "action_id": "run.more",
+    "options": [{"text": {"type": "plain_text", "text": "menu"}, "value": "-"}],
+}
+CARD = [
+    _row(*(_button(each, f"run.{each}") for each in VERDICTS)),
+    _row(*(_button(f"{NEXT[0]}{each}", f"{NEXT[1]}{each}") for each in STEPS)),
+    _row(MENU),
 ]
+IN_MENU = {step.name for steps in TABLE_OF_STEPS.values() for step in steps if step.in_menu}
 MALLORYS = SigningKey("x" * 64)
 # What the bot has kept of a person for a minute comes first: who is in which group then. A bot set up otherwise, last.
 ORDERED = sorted(ATTEMPTS, key=lambda attempt: (not attempt.get("groups"), bool(attempt.get("rights"))))
@@ -97,7 +118,7 @@ class World:
         return BotHarness(self.redis, file_of(attempt), timestamp=requested_at, salt=name(attempt))
 
     def message(self, channel: str) -> str:
-        blocks = [{"type": "actions", "elements": BUTTONS}]
+        blocks = CARD
         return str(self.client.chat_postMessage(channel=channel, text="a card", blocks=blocks)["ts"])
 
     def types(self, who: str, channel: str, text: str) -> None:
@@ -105,8 +126,13 @@ class World:
         self._dealt_with()
 
     def presses(self, who: str, ts: str, verdict: str, value: str) -> None:
-        card = VisibleMessage({"ts": ts, "blocks": [{"type": "actions", "elements": BUTTONS}]})
-        self.workspace.press(IDS[who], card, verdict, value=value)
+        """Press a button, or the menu if the step is in it, with this value in the payload."""
+        card = VisibleMessage({"ts": ts, "blocks": CARD})
+        if verdict.removeprefix(NEXT[0]) in IN_MENU:
+            forged = {"value": f"{value}:{verdict.removeprefix(NEXT[0])}"}
+            self.workspace.press(IDS[who], card, "menu", selected_option=forged)
+        else:
+            self.workspace.press(IDS[who], card, verdict, value=value)
         self._dealt_with()
 
     def private_replies(self, who: str, channel: str, after: float) -> list[str]:
@@ -157,17 +183,14 @@ def test_attempt(world: World, attempt: dict[str, Any]) -> None:
     if "state" in attempt:
         run, own_channel = bench.create_run(attempt["state"], attempt.get("needed", 1)), SCENARIOS[attempt["state"]][2]
         bench.runs.posted_messages.update(run, ts=world.message(own_channel))
-    for who, verdict in attempt.get("first", ()):
-        world.presses(who, bench.runs.posted_messages.get(run)["ts"], verdict, f"{run}:1")
-    jobs, decisions, recorded, since = (
-        bench.enqueued_requests(),
-        bench.decision_keys(),
-        len(bench.audit_facts()),
-        time.time(),
-    )
+    for who, button in attempt.get("first", ()):
+        label = f"{NEXT[0]}{button}" if button in STEP_NAMES else button
+        world.presses(who, bench.runs.posted_messages.get(run)["ts"], label, f"{run}:1")
+    jobs, decisions, holds = bench.enqueued_requests(), bench.decision_keys(), bench.hold_actions()
+    recorded, since = len(bench.audit_facts()), time.time()
     with _groups(world, attempt.get("groups", "")), _stopped_by_slack(attempt["who"] == "gone"):
         _try(world, bench, attempt, run)
-    result = done_by(bench, jobs, decisions)
+    result = done_by(bench, jobs, decisions, holds)
     replies = world.private_replies(attempt["who"], channel, since)
     assert result == attempt.get("does", "nothing"), replies
     if attempt.get("clicks") == "again" or attempt["who"] == "gone":
@@ -196,7 +219,7 @@ def test_rq_workers_accept_only_signed_fresh_jobs_once(world: World) -> None:
         request = codec.decode_request(text)
         if before := last.get((request.run, request.job)):
             _ended(world, before)  # a replay is one when what it repeats was taken up: RQ workers keep no order
-        at = Queue(commands.queue_for(request.command), connection=world.redis, serializer=JSONSerializer)
+        at = Queue(request.command.queue, connection=world.redis, serializer=JSONSerializer)
         job = at.enqueue(version.JOB_FUNCTION, args=(text, signature), job_id=f"job-{number}")
         last[request.run, request.job] = job
         queued.append((job, text, may))
@@ -238,7 +261,8 @@ def _try(world: World, bench: BotHarness, attempt: dict[str, Any], run: str) -> 
     another = "message" in attempt or position["channel"] != channel
     ts = world.message(channel) if another else position["ts"]
     for _ in range(1 + twice):
-        world.presses(attempt["who"], ts, attempt["clicks"], attempt.get("value", "{run}:1").replace("{run}", run))
+        label = f"{NEXT[0]}{attempt['presses']}" if "presses" in attempt else attempt["clicks"]
+        world.presses(attempt["who"], ts, label, attempt.get("value", "{run}:1").replace("{run}", run))
     return None
 
 

@@ -57,7 +57,7 @@ def private(flow: Flow, user: str, text: str) -> None:
 
 
 def test_lists_unreachable_hosts_in_the_table(workers: Flow) -> None:
-    message = workers.send_command("/swarm hosts", "4 unreachable", user=CAROL)
+    message = workers.send_command("/swarm hosts", "4 of 4 hosts are unreachable", user=CAROL)
     rows = [line for line in message.plain_text.splitlines() if "tcp://127.0.0.1:2376" in line]
     assert len(rows) == 4
     assert all("Unknown" in row and "is unreachable" in row for row in rows)
@@ -65,13 +65,13 @@ def test_lists_unreachable_hosts_in_the_table(workers: Flow) -> None:
 
 
 def test_accepts_a_command_as_a_mention(workers: Flow) -> None:
-    assert "4 unreachable" in workers.send_command("hosts", "4 unreachable").plain_text
+    assert "4 of 4 hosts are unreachable" in workers.send_command("hosts", "4 of 4 hosts are unreachable").plain_text
 
 
 def test_reports_a_failed_migration_with_host_and_next_command(workers: Flow) -> None:
-    message = workers.send_command("/swarm migrate kaditz", "is unreachable over SSH")
-    assert message.text.startswith("❌")
-    assert "kaditz (127.0.0.1)" in message.plain_text
+    message = workers.send_command("/swarm migrate kaditz", lambda message: message.text.startswith("❌"))
+    assert "is unreachable over SSH" in message.plain_text
+    assert "`kaditz` (127.0.0.1)" in message.plain_text
     assert "Nothing was changed." in message.plain_text
     assert "Check that the host is up" in message.plain_text
     assert f"/swarm retry {workers.run_id_of(message)}" in message.plain_text
@@ -205,9 +205,9 @@ def test_help_lists_only_allowed_commands(flow: Flow) -> None:
 def test_status_lists_runs_and_shows_one_run(flow: Flow) -> None:
     run, _ = waiting_run(flow)
     listed = flow.send_command("/swarm status", run)
-    assert "migrate kaditz" in listed.plain_text
+    assert "migrate `kaditz`" in listed.plain_text
     assert listed.ephemeral
-    assert "[complete] Join the swarm" in flow.send_command(f"/swarm status {run}", "[complete]").plain_text
+    assert "✓ *Join the swarm*" in flow.send_command(f"/swarm status {run}", "✓ *Join").plain_text
 
 
 # --- faults --------------------------------------------------------------------------------------------------------

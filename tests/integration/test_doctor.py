@@ -20,7 +20,7 @@ def test_slack_doctor_reports_bot_and_jobs_checks(workers: Flow) -> None:
     assert "*host key of connewitz*: is not in known_hosts. Check the key" in message.plain_text
     bot_report = workers.workspace.wait_for_message(ALICE, OPS, "Checks of the bot")
     assert bot_report.ephemeral
-    assert "checks passed: bot token, app token, channel C01OPS, redis, RQ workers for changes" in bot_report.plain_text
+    assert "checks passed\nbot token, app token, channel C01OPS, redis, RQ workers for changes" in bot_report.plain_text
 
 
 def test_doctor_requires_the_change_right(flow: Flow) -> None:

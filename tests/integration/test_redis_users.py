@@ -196,12 +196,15 @@ def test_bot_user_can_store_its_data_and_enqueue(folder: Path, admin: Redis, rol
 
 def test_four_processes_work_as_their_own_users(everything: Flow) -> None:
     everything.redis.acl_log_reset()
-    assert "4 unreachable" in everything.send_command("/swarm hosts", "4 unreachable", user=CAROL).plain_text
+    assert (
+        "4 of 4 hosts are unreachable"
+        in everything.send_command("/swarm hosts", "4 of 4 hosts are unreachable", user=CAROL).plain_text
+    )
     message = everything.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     run = everything.run_id_of(message)
     assert [event.job for event in everything.events(run)][-1] == 1
     status_text = everything.send_command("/swarm status", run).plain_text
-    assert "migrate kaditz" in status_text
+    assert "migrate `kaditz`" in status_text
     everything.emit(
         run, NodeTable("connewitz", 1.0, (NodeRow("j8xsy2yb", True, "kaditz", "Pending", "", "", "", ""),)), job=2
     )

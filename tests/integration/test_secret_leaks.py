@@ -38,7 +38,7 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
 
     Return the printed output and the command lines of the processes.
     """
-    flow.send_command("/swarm hosts", "4 unreachable")
+    flow.send_command("/swarm hosts", "4 of 4 hosts are unreachable")
     flow.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     flow.send_command("/swarm plan tondi", "is unreachable over SSH")
     flow.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)

@@ -1,6 +1,7 @@
 """Test the named checks in a plan for simulated hosts: every plan reports all of them."""
 
-from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,8 @@ from imker.protocol.events import EventBody, FleetPlanned, Planned
 from imker.protocol.values import Finding
 from jobs.connectors.ssh import SshShell
 from jobs.errors import Unreachable
+from jobs.facts.ports import PortProbe
+from jobs.gather.fleet import probe_ports
 from jobs.inventory.model import Host
 from lab.fleet.daemon_option_files import DEFAULTS_PATH
 from lab.simulated.commands import run_line
@@ -120,18 +123,18 @@ def test_plans_although_a_manager_is_unreachable_over_ssh(imker: JobRunner, monk
 def test_fleet_plan_survives_a_host_lost_before_the_port_probe(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enter, entry_counts = imker.shell, Counter()
+    def lose_tondi_first(*arguments: Any) -> Sequence[PortProbe]:
+        imker.fleet.reset_ssh("tondi")
+        return probe_ports(*arguments)
 
-    def second_fails(host: Host) -> SshShell:
-        entry_counts[host.name] += 1
-        return away(host) if host.name == "tondi" and entry_counts["tondi"] == 2 else enter(host)
-
-    monkeypatch.setattr(imker, "shell", second_fails)
+    monkeypatch.setattr("jobs.handlers.fleet.probe_ports", lose_tondi_first)
     (matches,) = [body for body in imker.run_job(MigrateAll()) if isinstance(body, FleetPlanned)]
     ports = {
         leg.host: [finding.text for finding in leg.findings if finding.check == "ports"] for leg in matches.host_plans
     }
-    assert ports["connewitz"] == ["could not be tested, connewitz to tondi: tondi is away"]
+    assert [text.partition(", outcome")[0] for text in ports["connewitz"]] == [
+        "could not be tested, connewitz to tondi: lost the connection to tondi during systemd-run"
+    ]
 
 
 def test_refuses_an_engine_without_a_tcp_port(imker: JobRunner) -> None:

@@ -18,6 +18,7 @@ from jobs.connectors.ssh import SshShell
 from jobs.errors import CommandFailed, Unreachable
 from jobs.execute.polling import wait_for
 from jobs.gather.host import gather_host
+from jobs.gather.swarm import ask_engine
 from jobs.inventory.model import Host
 from lab.fleet.daemon_option_files import DEFAULTS_PATH
 from lab.simulated.units import Unit
@@ -193,7 +194,7 @@ def test_measures_the_daemon_uptime_over_a_slow_connection(imker: JobRunner) -> 
     for began, stale in ((0.05, False), (-0.05, True)):
         machine.dockerd.started_at = max(machine.disk.modified_at.values()) + began
         with Slow(host, imker.settings.inventory.known_hosts) as shell:
-            assert gather_host(shell, host, imker.settings.engine, Engine).options_changed is stale
+            assert gather_host(shell, host, imker.settings.engine, ask_engine(host, Engine)).options_changed is stale
 
 
 def test_unknown_command_exits_127_and_is_recorded(imker: JobRunner) -> None:

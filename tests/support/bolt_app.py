@@ -31,7 +31,16 @@ MODAL = {
     "type": "modal",
     "callback_id": "reason",
     "title": {"type": "plain_text", "text": "Why?"},
-    "blocks": [actions(button("More", "view.more"))],
+    "submit": {"type": "plain_text", "text": "Send"},
+    "blocks": [
+        actions(button("More", "view.more")),
+        {
+            "type": "input",
+            "block_id": "b",
+            "label": {"type": "plain_text", "text": "Reason"},
+            "element": {"type": "plain_text_input", "action_id": "a"},
+        },
+    ],
 }
 HOME = {"type": "home", "blocks": [actions(button("Refresh", "view.refresh"))]}
 
@@ -51,10 +60,12 @@ class ReceivedEvents:
 
 
 @contextmanager
-def start_workspace(folder: Path) -> Iterator[Workspace]:
+def start_workspace(folder: Path, events: list[str] | None = None) -> Iterator[Workspace]:
+    """Start the fake Slack. `events`: those that the app subscribes to, None for Imker's own."""
     manifest = yaml.safe_load(Path("bot/manifest.yaml").read_text())
     manifest["oauth_config"]["scopes"]["bot"] += SCOPES
-    manifest["settings"]["event_subscriptions"]["bot_events"].append("app_home_opened")
+    subscriptions = manifest["settings"]["event_subscriptions"]
+    subscriptions["bot_events"] = subscriptions["bot_events"] if events is None else events
     (folder / "manifest.yaml").write_text(yaml.safe_dump(manifest))
     config = yaml.safe_load(Path("lab/slack/workspace.yaml").read_text())
     config["app"]["manifest"] = "manifest.yaml"

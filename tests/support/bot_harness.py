@@ -15,16 +15,27 @@ from bot.handlers.delivery import Delivery
 from bot.messages.block_kit import Message, Reply
 from bot.records import Choice, RunRecord, run_id
 from bot.runs.store import RunStore
-from bot.settings import File, Settings
+from bot.settings import File, Notify, Settings
 from bot.slack.users import UserDirectory
 from imker import signing
 from imker.audit_log import AuditLog
 from imker.clock import Timestamp
 from imker.hash_chain import AuditFact, verify
 from imker.protocol import codec, commands, version
-from imker.protocol.commands import Hold, Migrate, MigrateAll, Request
-from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted
-from imker.protocol.values import Candidate, HostPlan, Quorum
+from imker.protocol.commands import (
+    Accept,
+    Hold,
+    ListHosts,
+    ListNodes,
+    Migrate,
+    MigrateAll,
+    PlanHost,
+    Reject,
+    Request,
+)
+from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted, NodeTable
+from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
 
@@ -54,11 +65,15 @@ class FakeUsersApi:
     """The users and groups methods of the Slack Web API."""
 
     groups: dict[str, list[str]] | None = field(default_factory=lambda: dict(GROUPS))
+    outside: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by channel: who is not a member
 
     def users_info(self, user: str) -> dict[str, Any]:
         if user not in IDS.values() or user in ("", IDS["unknown"]):
             raise SlackApiError("no", {"ok": False, "error": "user_not_found"})
         return {"user": {"id": user, "team_id": TEAM, **USER_PROFILES.get(user, {})}}
+
+    def conversations_members(self, channel: str, **_: Any) -> dict[str, Any]:
+        return {"members": [user for user in IDS.values() if user not in self.outside.get(channel, ())]}
 
     def usergroups_users_list(self, usergroup: str) -> dict[str, Any]:
         if self.groups is None:
@@ -81,10 +96,7 @@ class BotHarness:
     def __post_init__(self) -> None:
         self.knows(json.dumps(HOSTS))
         self.runs = RunStore(self.redis, lambda: self.timestamp.unix, KEY, lambda: self.timestamp)
-        settings = Settings(
-            bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
-            channels=self.file.slack.channels, rights=self.file.rights, team=TEAM,
-        )  # fmt: skip
+        settings = settings_of(self.file)
         people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
 
@@ -107,6 +119,14 @@ class BotHarness:
         at = self.timestamp.unix + self.delivery_count / 1000  # no two clicks have the same time
         clicked = Delivery("click", delivery_id, IDS[who], channel, value, "", at, verdict, message)
         self.handler.handle_action(clicked, verdict, self._reply(who, channel, delivery_id, value))
+
+    def presses(self, who: str, value: str, step: str, channel: str = OPS, message: str = TS) -> None:
+        """Click the button of a next step, or choose its item of the menu."""
+        self.delivery_count += 1
+        delivery_id = f"delivery-{self.delivery_count}"
+        at = self.timestamp.unix + self.delivery_count / 1000
+        clicked = Delivery("click", delivery_id, IDS[who], channel, value, "", at, message_ts=message, step=step)
+        self.handler.handle_next_step(clicked, self._reply(who, channel, delivery_id, value))
 
     def audit_facts(self) -> list[AuditFact]:
         """Return all facts of the audit log, and assert that it verifies."""
@@ -176,6 +196,13 @@ def parse_settings_file(text: str) -> File:
     return File.model_validate(tomllib.loads(text))
 
 
+def settings_of(file: File, notify: Notify = "off") -> Settings:
+    return Settings(
+        bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
+        channels=file.slack.channels, rights=file.rights, team=TEAM, notify=notify,
+    )  # fmt: skip
+
+
 def _command_text(command: commands.Command) -> str:
     return f"{command.type.replace('_', ' ')} {getattr(command, 'host', '')}".strip()
 
@@ -185,6 +212,11 @@ def _approval_question(host: str) -> DecisionRequested:
     return DecisionRequested("accept", "f00d", candidate, Quorum(2, 0, 3, 1), host=host, valid_seconds=1800.0)
 
 
+SUGGESTED = (
+    Accept(NODE[:12]), Reject(NODE[:12]), MigrateAll(("kaditz",)), PlanHost("kaditz"), ListHosts(),
+    BotCommand("status"),
+)  # fmt: skip
+NODES = NodeTable("tondi", 0.0, (NodeRow(NODE, True, "kaditz", "Pending", "Ready", "Drain", "", "26.1.5"),))
 FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail"),))
 Scenario = tuple[str, commands.Command, str, tuple[EventBody, ...]]
 SCENARIOS: dict[str, Scenario] = {
@@ -215,5 +247,33 @@ SCENARIOS: dict[str, Scenario] = {
     "running-here": ("alice", Migrate("kaditz"), LEI, (JobStarted("kaditz"),)),
     "over-here": ("alice", Migrate("kaditz"), LEI, (JobStarted("kaditz"), JobFinished("failed", "it failed"))),
     "over": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), JobFinished("failed", "it failed"))),
+    "planned": ("alice", PlanHost("kaditz"), OPS, (JobStarted("kaditz"), JobFinished("done", "1 steps planned."))),
+    "done": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), JobFinished("done", "kaditz is in the swarm."))),
+    "suggests": (
+        "alice",
+        Migrate("kaditz"),
+        OPS,
+        (JobStarted("kaditz"), NODES, JobFinished("refused", "no", next_commands=tuple(map(NextCommand, SUGGESTED)))),
+    ),
+    "stopped": (
+        "alice",
+        Migrate("kaditz"),
+        OPS,
+        (JobStarted("kaditz"), DecisionRequested("start_containers", "f00d", host="kaditz", names=("web",))),
+    ),
+    "read": ("carol", ListNodes(), OPS, (JobStarted(), JobFinished("done", "2 nodes"))),
+    "refused": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), JobFinished("refused", "the disk is full"))),
+    "start": (
+        "alice",
+        Migrate("kaditz"),
+        OPS,
+        (JobStarted("kaditz"), DecisionRequested("start", "f00d", host="kaditz")),
+    ),
+    "start-reject": (
+        "bob",
+        Reject(NODE),
+        OPS,
+        (JobStarted(), DecisionRequested("start", "f00d", host="kaditz")),
+    ),
     "over-lei": ("alice", Migrate("lei-1"), LEI, (JobStarted("lei-1"), JobFinished("failed", "it failed"))),
 }

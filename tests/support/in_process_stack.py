@@ -21,10 +21,11 @@ from rq.serializers import JSONSerializer
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.commands import CommandHandler
 from bot.handlers.delivery import Delivery
-from bot.listeners import receiver
+from bot.listeners import private_replies
 from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
@@ -92,7 +93,7 @@ class InProcessStack:
         self.patch.setattr(runner, "LOCK_TIMEOUT", 0)
         self.patch.setattr(runner, "REACHABLE_TIMEOUT", 0)
         self.patch.setattr(restart, "ANSWER_TIMEOUT", START_TIMEOUT)
-        self.patch.setattr(receiver, "WebhookClient", self._webhook)
+        self.patch.setattr(private_replies, "WebhookClient", self._webhook)
         self.slack = InMemorySlack(ClockedSlackState(self.clock))
         self.bots, self.reconcilers = [self._bot(), self._bot()], [self._reconciler(), self._reconciler()]
 
@@ -146,7 +147,8 @@ class InProcessStack:
         messages, minutes = Publisher(runs, self.slack, self.clock), AuditRecorder(AuditLog(self.redis))
         revocation = Revocation(self._settings(), self.slack, runs, minutes, self.clock, self.clock)
         stop = revocation.stop_if_revoked
-        return Reconciler(runs, messages, witness, orphaned_messages, self.clock, stop_if_revoked=stop)
+        alerts = Alerts(self._settings(), self.slack, runs)
+        return Reconciler(runs, messages, witness, orphaned_messages, alerts, self.clock, stop_if_revoked=stop)
 
     def deliver(self, delivery: Delivery, dies: KillPoint = None, which: int = 0) -> None:
         """Deliver an event to a bot as Slack does, and record whether it was acknowledged."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -41,6 +42,12 @@ class RedisServer:
         self.process.wait()
 
     # --- what breaks it, and heals it ---
+
+    def hang(self) -> None:
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self.process.send_signal(signal.SIGCONT)
 
     def fill_memory(self) -> None:
         self.redis.config_set("maxmemory", "1mb")

@@ -11,10 +11,24 @@ function task(card, act, name = "li") {
   return item;
 }
 
+// An overflow menu: "…" opens its items. Choosing one closes it.
+function menu(shown, act) {
+  const items = shown.options.map((option) => element("button", { type: "button", onclick: () => {
+    details.open = false;
+    act(shown, option);
+  } }, text(option.text)));
+  const details = element("details", { className: "more" }, element("summary", { textContent: "…", ariaLabel: "More actions" }),
+    element("div", { className: "items" }, ...items));
+  details.firstChild.dataset.key = "menu " + shown.action_id;
+  return details;
+}
+
 function control(shown, act) {
   if (shown.type === "image") return picture(shown);
+  if (shown.type === "overflow") return menu(shown, act);
   if (shown.type !== "button") return element("span", { className: "soft", textContent: `(${shown.type})` });
   const button = element("button", { type: "button", className: shown.style || "", onclick: () => act(shown) }, text(shown.text));
+  if (shown.accessibility_label) button.ariaLabel = shown.accessibility_label;
   button.dataset.key = "button " + (shown.action_id || shown.text.text);
   return button;
 }
@@ -32,6 +46,20 @@ function table(shown) {
   scroll.setAttribute("aria-label", "table");
   scroll.dataset.key = "table";
   return scroll;
+}
+
+// Collapsed containers that the user expanded stay expanded when the message is edited.
+const expanded = new Map();
+
+function container(shown, act) {
+  const title = shown.title ? element("b", {}, text(shown.title)) : rich(shown.rich_text_title);
+  const inner = shown.child_blocks.map((child) => drawn(child, act));
+  if (!shown.is_collapsible) return element("div", { className: "plan" }, title, ...inner);
+  const key = "container " + (shown.block_id || title.textContent);
+  const details = element("details", { className: "plan", open: expanded.get(key) ?? !shown.default_collapsed }, element("summary", {}, title), ...inner);
+  details.addEventListener("toggle", () => expanded.set(key, details.open));
+  details.firstChild.dataset.key = key;
+  return details;
 }
 
 const DRAW = {
@@ -52,8 +80,7 @@ const DRAW = {
   task_card: (shown, act) => element("div", { className: "plan" }, task(shown, act, "div")),
   table,
   data_table: table,
-  container: (shown, act) => element("div", { className: "plan" }, shown.title ? element("b", {}, text(shown.title)) : rich(shown.rich_text_title),
-    ...shown.child_blocks.map((child) => drawn(child, act))),
+  container,
   card: (shown, act) => element("div", { className: "plan" }, shown.hero_image ? picture(shown.hero_image) : null,
     shown.title ? element("b", {}, text(shown.title)) : null, shown.subtitle ? element("div", { className: "soft" }, text(shown.subtitle)) : null,
     shown.body ? element("div", {}, text(shown.body)) : null, shown.actions ? row(shown.actions, act) : null),
@@ -62,7 +89,7 @@ const DRAW = {
   data_visualization: () => element("div", { className: "plan soft", textContent: "(a chart)" }),
 };
 
-// `act` is called when one of its buttons is pressed.
+// `act` is called when one of its buttons is pressed, or an item of its menus: with the element, and the item.
 export function drawn(shown, act) {
   try {
     return DRAW[shown.type](shown, act);

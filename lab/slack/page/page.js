@@ -2,12 +2,13 @@
 
 import { content } from "./blocks.js";
 import * as faults from "./faults.js";
-import { element, emoji, mrkdwn, names } from "./text.js";
+import * as notifications from "./notifications.js";
+import { element, emoji, mrkdwn, names, text } from "./text.js";
 
 const WHY = {
   account_inactive: "This account is deactivated.", channel_not_found: "There is no such channel.",
   is_archived: "This channel is archived.", message_not_found: "This message was deleted.",
-  no_such_button: "This button was removed.", no_such_command: "That is not a valid command.",
+  no_such_button: "This button was removed.", no_such_option: "This menu has changed.", dialog_open: "Confirm it first.", no_such_command: "That is not a valid command.",
   not_in_channel: "You are not in this channel.", user_not_found: "There is no such user.",
 };
 const $ = (id) => document.getElementById(id);
@@ -35,8 +36,28 @@ async function did(path, body, what) {
   if (text && place.channel === $("channel").value && place.user === $("user").value) note(text);
 }
 
-const press = (message, button) =>
-  did("/lab/press", { ts: message.ts, action_id: button.action_id }, `“${button.text.text}”`);
+// Ask for confirmation as Slack does, and return whether the user confirmed.
+function confirmed(confirm) {
+  const dialog = element("dialog", {}, element("h2", {}, text(confirm.title)), element("p", { className: "lines" }, text(confirm.text)));
+  const close = (answer) => () => dialog.close(answer);
+  const choice = (label, answer, style) => element("button", { type: "button", className: style, textContent: label, onclick: close(answer) });
+  dialog.append(element("div", { className: "actions" }, choice(confirm.deny?.text || "Cancel", "deny", ""),
+    choice(confirm.confirm?.text || "Yes", "confirm", confirm.style || "primary")));
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => {
+    dialog.remove();
+    resolve(dialog.returnValue === "confirm");
+  }));
+}
+
+// Press a button, or choose an option of a menu. Slack hears nothing of a press that the user does not confirm.
+async function press(message, shown, option) {
+  if (shown.confirm && !(await confirmed(shown.confirm))) return;
+  const label = (option || shown).text.text;
+  await did("/lab/press", { ts: message.ts, action_id: shown.action_id, option: option?.value,
+    dialog: shown.confirm ? "confirm" : "" }, `“${label}”`);
+}
 
 function unfolding(key, name, summary, ...inner) {
   const details = element("details", { className: name, open: open.has(key) }, element("summary", { textContent: summary }), ...inner);
@@ -57,7 +78,8 @@ function file(given) {
 
 function head(message) {
   const bot = (people.users.find((user) => user.id === message.user) || {}).is_bot;
-  const marks = [message.edited && "(edited)", message.ephemeral && "only visible to you"].filter(Boolean).join("  ");
+  const broadcast = message.subtype === "thread_broadcast" && "replied to a thread";
+  const marks = [broadcast, message.edited && "(edited)", message.ephemeral && "only visible to you"].filter(Boolean).join("  ");
   return element("div", { className: "head" }, element("b", { textContent: names.users[message.user] || message.user || "Slack" }),
     bot ? element("span", { className: "app", textContent: "APP" }) : null,
     element("time", { className: "soft", textContent: new Date(message.ts * 1000).toLocaleTimeString() }),
@@ -74,7 +96,7 @@ function face(message) {
 }
 
 function article(message, thread) {
-  const body = element("div", { className: "body" }, head(message), ...content(message, (button) => press(message, button)),
+  const body = element("div", { className: "body" }, head(message), ...content(message, (shown, option) => press(message, shown, option)),
     ...(message.files || []).map(file),
     message.reactions ? element("div", { className: "reactions" }, ...message.reactions.map(({ name, count }) =>
       element("span", { textContent: `${emoji(name)} ${count}`, title: name }))) : null);
@@ -123,7 +145,38 @@ async function draw() {
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
-const refresh = () => Promise.all([draw(), faults.show($("fault-summary"))]).catch(() => {});
+const refresh = () => Promise.all([
+  draw(), faults.show($("fault-summary")), notifications.show($("user").value, $("notifications"), go),
+]).catch(() => {});
+
+// Show a message, as a click on its notification or on a link to it does.
+async function go({ channel, ts }) {
+  $("notifications").open = false;
+  if ($("channel").value !== channel) {
+    $("channel").value = channel;
+    await turned();
+  }
+  const found = [...document.querySelectorAll("article")].filter((one) => one.dataset.ts === ts).at(-1);
+  if (!found) return;
+  for (let part = found.parentElement; part; part = part.parentElement) if (part.tagName === "DETAILS") part.open = true;
+  found.scrollIntoView({ block: "center" });
+  found.classList.add("target");
+  setTimeout(() => found.classList.remove("target"), 2500);
+}
+
+// Return the message that a permalink of this workspace names.
+function linked(address) {
+  const { origin, pathname } = new URL(address, location.href);
+  const [, channel, digits] = pathname.match(/^\/archives\/(\w+)\/p(\d+)$/) || [];
+  return origin === location.origin && channel ? { channel, ts: `${digits.slice(0, -6)}.${digits.slice(-6)}` } : null;
+}
+
+function follow(event) {
+  const target = linked(event.target.closest?.("a")?.href || "about:blank");
+  if (!target) return;
+  event.preventDefault();
+  go(target);
+}
 
 function options(select, made) {
   const chosen = select.value;
@@ -135,6 +188,7 @@ function options(select, made) {
 async function turned() {
   people = await (await fetch("/lab/people")).json();
   for (const user of people.users) names.users[user.id] = user.name;
+  for (const group of people.groups) names.groups[group.id] = group.name;
   for (const channel of people.channels) names.channels[channel.id] = channel.name;
   const kind = (user) => user.is_restricted ? " (guest)" : user.is_stranger ? " (stranger)" : "";
   options($("user"), people.users.filter((user) => !user.is_bot && !user.deleted)
@@ -162,8 +216,12 @@ async function start() {
   $("user").onchange = turned;
   $("channel").onchange = turned;
   $("say").onsubmit = say;
-  document.onkeydown = (event) => { if (event.key === "Escape") $("faults").open = false; };
+  $("messages").onclick = follow;
+  $("notifications").ontoggle = refresh;
+  document.onkeydown = (event) => { if (event.key === "Escape") $("faults").open = $("notifications").open = false; };
   await turned();
+  const target = linked(location.href);
+  if (target) await go(target);
   const stream = new EventSource("/lab/stream");
   stream.onmessage = refresh;
   stream.onopen = () => document.body.classList.remove("offline");

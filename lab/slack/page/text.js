@@ -6,7 +6,7 @@ const EMOJI = {
   pause_button: "⏸️", question: "❓", raised_hand: "✋", rocket: "🚀", rotating_light: "🚨", tada: "🎉",
   thumbsup: "👍", warning: "⚠️", wave: "👋", white_check_mark: "✅", x: "❌",
 };
-export const names = { users: {}, channels: {} };
+export const names = { users: {}, groups: {}, channels: {} };
 
 export function element(name, attributes = {}, ...children) {
   const made = Object.assign(document.createElement(name), attributes);
@@ -19,7 +19,8 @@ export const emoji = (name) => EMOJI[name] || `:${name}:`;
 const unescaped = (text) => text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 const plain = (text) => unescaped(text.replace(/:([a-z0-9_+-]+):/g, (_, name) => emoji(name)));
 const mention = (text) => element("b", { className: "mention", textContent: text });
-const clock = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
+const clock = (seconds, format = "{time_secs}") => new Date(seconds * 1000).toLocaleTimeString([], format.includes("secs") ? {}
+  : { hour: "numeric", minute: "2-digit" });
 
 function link(address, label) {
   const safe = /^(https?|mailto):/.test(address);
@@ -32,8 +33,9 @@ function reference(inside) {
   const sign = target[0], rest = target.slice(1);
   if (sign === "@") return mention("@" + (names.users[rest] || label || rest));
   if (sign === "#") return mention("#" + (names.channels[rest] || label || rest));
-  if (rest.startsWith("date^")) return document.createTextNode(clock(rest.split("^")[1]));
-  if (sign === "!") return mention("@" + (label || rest.replace(/^subteam\^/, "")));
+  if (rest.startsWith("date^")) return document.createTextNode(clock(...rest.split("^").slice(1)));
+  if (rest.startsWith("subteam^")) return mention("@" + (names.groups[rest.slice(8)] || label || rest.slice(8)));
+  if (sign === "!") return mention("@" + (label || rest));
   return link(unescaped(target), plain(label || target));
 }
 
@@ -67,6 +69,7 @@ function piece(given) {
     case "link": return link(given.url, given.text || given.url);
     case "emoji": return document.createTextNode(emoji(given.name));
     case "user": return mention("@" + (names.users[given.user_id] || given.user_id));
+    case "usergroup": return mention("@" + (names.groups[given.usergroup_id] || given.usergroup_id));
     case "channel": return mention("#" + (names.channels[given.channel_id] || given.channel_id));
     case "broadcast": return mention("@" + given.range);
     case "date": return document.createTextNode(clock(given.timestamp));

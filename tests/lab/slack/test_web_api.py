@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
-from tests.support.bolt_app import run_app
+from tests.support.bolt_app import run_app, start_workspace
 
 pytestmark = pytest.mark.processes
 
@@ -65,7 +66,7 @@ def client(slack: Workspace, token: str = "xoxb-lab", **more: object) -> WebClie
         ("views.open", {"trigger_id": "made.up", "view": {}}, "xoxb-lab", "invalid_trigger_id"),
         ("views.publish", {"user_id": "U99", "view": {}}, "xoxb-lab", "user_not_found"),
         ("no.such.method", {}, "xoxb-lab", "unknown_method"),
-        ("conversations.list", {}, "xoxb-lab", "missing_scope"),
+        ("conversations.leave", {"channel": OPS}, "xoxb-lab", "missing_scope"),
         ("conversations.join", {"channel": OPS}, "xoxb-lab", "missing_scope"),
     ],
 )
@@ -174,10 +175,10 @@ def test_rejects_invalid_user_actions(
     assert answer.json()["error"].startswith(error)
 
 
-def test_delivers_only_events_that_the_manifest_lists(slack: Workspace) -> None:
-    with run_app(slack) as app:
+def test_delivers_only_events_that_the_manifest_lists(tmp_path: Path) -> None:
+    with start_workspace(tmp_path, ["app_mention"]) as slack, run_app(slack) as app:
         assert slack.say(ALICE, OPS, "/swarm nodes")["acked"]
-        assert not slack.open_home(ALICE)["acked"], "Imker does not subscribe to app_home_opened"
+        assert not slack.open_home(ALICE)["acked"], "this app does not subscribe to app_home_opened"
         assert [kind for kind, _, _ in app.events] == ["command"]
 
 

@@ -292,6 +292,45 @@ def test_hides_a_private_reply_from_other_users(page: Page, app: WebClient) -> N
     page.wait("!document.body.innerText.includes('for alice alone')")
 
 
+# --- broadcasts, notifications, and permalinks ---------------------------------------------------------------
+
+
+def open_notifications(page: Page) -> None:
+    page.js("document.getElementById('notifications').open = true")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_shows_a_broadcast_and_its_notification(page: Page, app: WebClient, width: int) -> None:
+    page.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 400)
+    parent = app.chat_postMessage(channel=OPS, text="the card")["ts"]
+    text = f"✋ <!subteam^S01OPS> please accept {width}"
+    ts = app.chat_postMessage(channel=OPS, text=text, thread_ts=parent, reply_broadcast=True)["ts"]
+    page.wait(f"{article(ts)}?.innerText.includes('replied to a thread')")
+    assert "@ops please accept" in page.js(f"{article(ts)}.innerText")
+    page.wait("/\\d new/.test(document.querySelector('#notifications summary').textContent)")
+    open_notifications(page)
+    page.wait(f"document.querySelector('#notifications button')?.innerText.includes('please accept {width}')")
+    box = page.js("(b => [b.left, b.right])(document.querySelector('#notifications menu').getBoundingClientRect())")
+    assert box[0] >= 0
+    assert box[1] <= width
+    page.js("document.querySelector('#notifications button').click()")
+    page.wait("document.querySelector('article.target')?.innerText.includes('please accept')")
+    page.act_as("U03CAROL")
+    open_notifications(page)
+    page.wait("document.querySelector('#notifications menu').innerText === 'Nothing has notified you.'")
+    page.key("Escape", 27)
+    assert not page.js("document.getElementById('notifications').open")
+
+
+def test_follows_a_permalink_within_the_page(page: Page, app: WebClient) -> None:
+    ts = app.chat_postMessage(channel=OPS, text="the card")["ts"]
+    link = app.chat_getPermalink(channel=OPS, message_ts=ts)["permalink"]
+    other = app.chat_postMessage(channel=OPS, text=f"see <{link}|the card>")["ts"]
+    page.wait(f"{article(other)}?.querySelector('a')")
+    page.js(f"{article(other)}.querySelector('a').click()")
+    page.wait(f"{article(ts)}.classList.contains('target')")
+
+
 # --- focus, faults, and layout ----------------------------------------------------------------------------------
 
 

@@ -16,10 +16,10 @@ from bot.reconciler.leader_election import LEADER_KEY as LEASE
 from imker.config import AcceptanceRules
 from imker.protocol.commands import Hold
 from imker.protocol.events import JobStarted, NodeTable
+from imker.protocol.version import LAST_NODES_KEY
 from jobs import run
 from jobs.events.writer import EventWriter
 from jobs.gather.known_swarm import KNOWN_SWARM_KEY
-from jobs.handlers.nodes import LAST_NODES_KEY
 from tests.support.bot_harness import IDS, KEY, OPS
 from tests.unit.bot.runs.test_tampering import FILE, World
 
@@ -79,6 +79,9 @@ def world(redis: Redis) -> World:
     journal.emit(NodeTable("tondi", at, ()))
     new_world.look()
     new_world.runs.lost.add(pending, at + 60)
+    new_world.runs.home.open(IDS["alice"], at)
+    new_world.runs.welcomes.request(OPS)
+    new_world.runs.posted_messages.update_welcomed(**{OPS: "1.1"})
     return new_world
 
 

@@ -78,10 +78,11 @@ def accepts(world: World, run: str) -> None:
 
 
 def broadcasts(world: World) -> list[VisibleMessage]:
+    """Return the checkpoints and self-approval alerts of the channel."""
     return [
         message
         for message in world.workspace.visible_messages(ALICE, OPS)
-        if message.raw.get("subtype") == "thread_broadcast"
+        if message.raw.get("subtype") == "thread_broadcast" and message.text.startswith(("📒", "🚨"))
     ]
 
 

@@ -1,9 +1,10 @@
 """The bot's doctor finds each problem, and every finding has a hint."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from http.client import IncompleteRead
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import SecretStr
@@ -16,7 +17,7 @@ from slack_sdk.errors import SlackApiError
 
 from bot.doctor import processes, rights, slack
 from bot.reconciler.leader_election import LEADER_KEY
-from bot.settings import Rights, Rule, Settings
+from bot.settings import Notify, Rights, Rule, Settings
 from bot.slack.users import UserDirectory
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact
@@ -93,6 +94,34 @@ def test_reports_a_slack_that_does_not_respond() -> None:
 def test_compares_scopes_with_the_manifest(granted: str | None, level: str, says: str) -> None:
     finding = slack.check_scopes(granted)
     assert (finding.level, says in finding.text) == (level, True)
+
+
+@pytest.mark.parametrize(
+    ("granted", "level", "says"),
+    [
+        ("chat:write,im:write,im:history", "pass", "are granted"),
+        ("chat:write, im:write", "warn", "scopes are missing: im:history. Alerts go to the channel"),
+        ("", "warn", "scopes are missing: im:history, im:write"),
+        (None, "warn", "did not list"),
+    ],
+)
+def test_names_the_scopes_that_direct_messages_lack(granted: str | None, level: str, says: str) -> None:
+    finding = slack.check_direct_message_scopes(granted)
+    assert (finding.level, says in finding.text) == (level, True)
+
+
+@pytest.mark.processes
+def test_checks_the_scopes_of_direct_messages_only_if_they_are_sent(workspace: Workspace) -> None:
+    findings = {
+        notify: {finding.check: finding.level for finding in slack.check(with_notify(notify), client(workspace))}
+        for notify in get_args(Notify)
+    }
+    assert [notify for notify, checks in findings.items() if "direct messages" in checks] == ["dm"]
+    assert findings["dm"]["direct messages"] == "warn", "the manifest leaves the scopes out"
+
+
+def with_notify(notify: Notify) -> Settings:
+    return replace(loaded(()), notify=notify)
 
 
 @pytest.mark.processes

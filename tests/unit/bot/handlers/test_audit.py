@@ -6,7 +6,7 @@ from redis import Redis
 from bot.auth.policy import Denied
 from bot.commands.model import UsageError
 from bot.handlers.audit import AuditRecorder
-from bot.messages import audit_table, responses
+from bot.messages import audit_table, command_help, responses
 from bot.messages.block_kit import Message
 from bot.records import Decision, RunRecord
 from imker.audit_log import AuditLog
@@ -45,7 +45,7 @@ def test_records_a_run_and_its_decisions_once(redis: Redis) -> None:
         (MISUSE, "misuse", False),
         (responses.not_found("This button no longer works."), "void", True),
         (responses.info("Run k3fm9x2q is resumed."), None, False),
-        (responses.help_for({}, ()), None, False),
+        (command_help.help_for({}, ()), None, False),
     ],
 )
 def test_records_a_refusal_before_it_replies(redis: Redis, answer: Message, why: str | None, command: bool) -> None:

@@ -10,6 +10,8 @@ import pytest
 from redis import Redis
 
 from bot.settings import File
+from bot.state.next_steps import SUGGESTIONS
+from bot.state.next_steps import TABLE as TABLE_OF_STEPS
 from imker import signing
 from imker.protocol import codec, commands
 from imker.protocol.commands import Approval, Request
@@ -20,6 +22,9 @@ from tests.support.bot_harness import GROUPS, IDS, KEY, OPS, TS, BotHarness, par
 TABLE = tomllib.loads((Path(__file__).parents[3] / "data/attempts.toml").read_text())
 ATTEMPTS: list[dict[str, Any]] = TABLE["attempts"]
 DAY = 24 * 3600
+STEP_NAMES = {
+    step.name for steps in (*TABLE_OF_STEPS.values(), tuple(SUGGESTIONS.values())) for step in steps if not step.choice
+}
 
 
 def name(attempt: dict[str, Any]) -> str:
@@ -35,17 +40,19 @@ def test_the_table_has_enough_attempts_and_no_duplicates() -> None:
 def test_only_allowed_attempts_have_an_effect(redis: Redis, attempt: dict[str, Any]) -> None:
     bench = BotHarness(redis, file_of(attempt))
     run = bench.create_run(attempt["state"], attempt.get("needed", 1)) if "state" in attempt else ""
-    for who, verdict in attempt.get("first", ()):
-        bench.clicks(who, f"{run}:1", verdict)
-    assert bench.replies == [], "the earlier decisions are allowed"
+    for who, button in attempt.get("first", ()):
+        press = bench.presses if button in STEP_NAMES else bench.clicks
+        press(who, f"{run}:1", button)  # type: ignore[operator]
+    assert not [reply for reply in bench.replies if reply.refusal], "the earlier decisions are allowed"
+    bench.replies.clear()
     bench.advance_clock(attempt.get("after", 0), attempt.get("clock", 0))
     change_groups(bench, attempt.get("groups", ""))
-    jobs, decisions = bench.enqueued_requests(), bench.decision_keys()
+    jobs, decisions, holds = bench.enqueued_requests(), bench.decision_keys(), bench.hold_actions()
     before = {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")}
     recorded = len(bench.audit_facts())
     _try(bench, attempt, run)
     (what, *_) = [fact.kind for fact in bench.audit_facts()[recorded:]]
-    result = done_by(bench, jobs, decisions)
+    result = done_by(bench, jobs, decisions, holds)
     assert result == attempt.get("does", "nothing"), [message.text for message in bench.replies]
     assert what in ("asked", "decided", "held") or result == "nothing", (
         "an attempt that has an effect is not recorded as a refusal"
@@ -81,11 +88,25 @@ def _try(bench: BotHarness, attempt: dict[str, Any], run: str) -> None:
             bench.types(attempt["who"], attempt["types"].replace("{run}", run), channel, delivery="once")
         else:
             value = attempt.get("value", "{run}:1").replace("{run}", run)
-            bench.clicks(attempt["who"], value, attempt["clicks"], channel, attempt.get("message", TS))
+            press = bench.presses if "presses" in attempt else bench.clicks
+            press(attempt["who"], value, button_of(attempt), channel, attempt.get("message", TS))  # type: ignore[operator]
 
 
-def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str]) -> str:
-    """Return the effect of an attempt: the job that was enqueued, a decision, a hold, or "nothing"."""
+def button_of(attempt: dict[str, Any]) -> str:
+    """Return the name of the next step that is pressed, or the choice that is clicked."""
+    return str(attempt.get("presses") or attempt["clicks"])
+
+
+def test_the_attempts_press_every_step_of_the_table() -> None:
+    pressed = {attempt["presses"] for attempt in ATTEMPTS if "presses" in attempt}
+    assert pressed >= STEP_NAMES
+
+
+def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], holds: set[str]) -> str:
+    """Return the effect of an attempt: the job that was enqueued, a decision, a hold, or "nothing".
+
+    `jobs`, `decisions`, `holds`: those before it.
+    """
     fresh = [request for job, request in bench.enqueued_requests().items() if job not in jobs]
     assert len(fresh) <= 1
     if fresh:
@@ -102,7 +123,7 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str]) ->
         (key,) = new_decisions
         verdict = str(json.loads(signing.open_signed(KEY, key, bench.redis.get(key)) or "")["choice"])
         return "vote" if verdict == "accept" else verdict
-    return next(iter(bench.hold_actions()), "nothing")
+    return next(iter(bench.hold_actions() - holds), "nothing")
 
 
 FORGERIES: dict[str, Any] = {

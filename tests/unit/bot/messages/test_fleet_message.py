@@ -92,23 +92,23 @@ def test_shows_each_hosts_status_step_and_duration(word: Word, expected: list[st
     assert rows(build_fleet([(host_plan("a"), word)])) == [["a", "worker", *expected]]
 
 
-HEADLINES: list[tuple[tuple[Word, ...], str, str]] = [
-    (("done", "running"), "", "🐝 *Migrate the whole fleet*  running, 1 of 2 hosts"),
-    (("done", "resume"), "pause", "⏸️ *Migrate the whole fleet*  paused, 1 of 2 hosts"),
-    (("done", "continue"), "", "✋ *Migrate the whole fleet*  a host is waiting for input, 1 of 2 hosts"),
-    (("accept", "done"), "", "✋ *Migrate the whole fleet*  done; managers are waiting to be accepted, 2 of 2 hosts"),
-    (("done", "done"), "", "✅ *Migrate the whole fleet*  done, 2 of 2 hosts"),
-    (("done", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts"),
-    (("accept", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts"),
-    (("done", "cancelled"), "", "🚫 *Migrate the whole fleet*  cancelled, 1 of 2 hosts"),
+HEADLINES: list[tuple[tuple[Word, ...], str, str, list[str]]] = [
+    (("done", "running"), "", "🐝 *Migrate the whole fleet*  running, 1 of 2 hosts", []),
+    (("done", "resume"), "pause", "⏸️ *Migrate the whole fleet*  paused, 1 of 2 hosts", ["Resume"]),
+    (("done", "continue"), "", "✋ *Migrate the whole fleet*  a host is waiting for input, 1 of 2 hosts", []),
+    (("accept", "done"), "", "✋ *Migrate the whole fleet*  done; managers are waiting to be accepted, 2 of 2", []),
+    (("done", "done"), "", "✅ *2 hosts migrated: 0 managers, 2 workers*", ["Show nodes"]),
+    (("done", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts", ["Try again"]),
+    (("accept", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts", ["Try again"]),
+    (("done", "cancelled"), "", "🚫 *Migrate the whole fleet*  cancelled, 1 of 2 hosts", ["Try again"]),
 ]
 
 
-@pytest.mark.parametrize(("state", "hold", "headline"), HEADLINES)
-def test_headline(state: tuple[Word, ...], hold: str, headline: str) -> None:
+@pytest.mark.parametrize(("state", "hold", "headline", "offered"), HEADLINES)
+def test_headline_and_buttons(state: tuple[Word, ...], hold: str, headline: str, offered: list[str]) -> None:
     fleet = build_fleet([(host_plan(f"h{n}", wave=n), word) for n, word in enumerate(state)], hold=hold)
     assert headline in words(fleet)
-    assert buttons(fleet) == [], "the hosts' own messages have the buttons"
+    assert buttons(fleet) == offered, "the hosts' own messages have the buttons of their questions"
 
 
 def test_names_who_started_and_who_paused() -> None:

@@ -10,12 +10,13 @@ from redis import Redis
 from slack_sdk.errors import SlackApiError
 
 from bot.handlers.audit import AuditRecorder
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.reconciler.revocation import RECHECK_AFTER, Revocation
-from bot.settings import File, Settings
+from bot.settings import File
 from imker.audit_log import AuditLog
 from imker.protocol.commands import Migrate
 from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, JobStarted, StepStarted
@@ -31,6 +32,7 @@ from tests.support.bot_harness import (
     FakeUsersApi,
     current_hold,
     parse_settings_file,
+    settings_of,
 )
 from tests.unit.bot.runs.test_tampering import World
 
@@ -63,10 +65,7 @@ class Team(World):
         """The reconciler, with these in `change`."""
         self.directory = slack or FakeUsersApi()
         configuration = file(*change)
-        settings = Settings(
-            bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
-            channels=configuration.slack.channels, rights=configuration.rights, team=TEAM,
-        )  # fmt: skip
+        settings = settings_of(configuration)
         self.revocation = Revocation(
             settings, self.directory, self.runs, AuditRecorder(AuditLog(self.redis)),  # type: ignore[arg-type]
             lambda: self.timestamp.unix, lambda: self.timestamp.boot_seconds,
@@ -79,6 +78,7 @@ class Team(World):
             messages,
             witness,
             orphans,
+            Alerts(settings, self.channel, self.runs),  # type: ignore[arg-type]
             lambda: self.timestamp.unix,
             stop_if_revoked=self.revocation.stop_if_revoked,
         )

@@ -18,6 +18,7 @@ from slack_sdk.web import SlackResponse
 from slack_sdk.webhook import WebhookClient
 
 from bot.reconciler.__main__ import TICK_SECONDS
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import MAX_DELAY, Backoff
 from bot.reconciler.loop import Reconciler
@@ -25,6 +26,7 @@ from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.records import RunRecord, run_id
 from bot.runs.store import RunStore
+from bot.settings import File
 from bot.slack.history import PAGE_SIZE
 from imker.audit_log import AuditLog
 from imker.protocol.commands import Migrate
@@ -33,6 +35,7 @@ from imker.protocol.values import StepLine
 from jobs.events.writer import EventWriter
 from lab.slack.client import VisibleMessage, Workspace
 from lab.slack.server_process import run_fake_slack
+from tests.support.bot_harness import settings_of
 from tests.support.streams import KEY
 
 ALICE, OPS = "U01ALICE", "C01OPS"
@@ -54,7 +57,8 @@ class World:
             Publisher(self.runs, self.client, self.clock),
             OrphanedMessages(self.client, self.runs, past_runs, self.clock),
         )
-        self.reconciler = Reconciler(self.runs, messages, witness, looks, self.clock, patience)
+        alerts = Alerts(settings_of(File(), notify="channel"), self.client, self.runs)
+        self.reconciler = Reconciler(self.runs, messages, witness, looks, alerts, self.clock, patience)
 
     def clock(self) -> float:
         return self.now
@@ -153,7 +157,8 @@ def test_publishes_only_the_final_state_after_a_long_outage(
     assert during - before <= most + 8, "not every pass calls Slack"
     world.workspace.clear_faults()
     world.look(2 * MAX_DELAY)
-    assert [call["method"] for call in world.calls()[during:]] == ["chat.update"] * 3
+    methods = [call["method"] for call in world.calls()[during:]]
+    assert methods == ["chat.update", "chat.postMessage"] * 3, "the final state, and the alert that a long run ended"
     for run in runs:
         (post,) = world.posts(run)
         assert DONE.summary in post.plain_text

@@ -17,6 +17,7 @@ from bot.handlers.delivery import Delivery
 from bot.listeners.inbox import ABANDONED_AFTER, RETENTION, Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
+from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
@@ -30,7 +31,17 @@ from imker.protocol.values import Candidate, HostPlan, Quorum
 from imker.signing import SigningKey
 from jobs import admission
 from tests.support import streams
-from tests.support.bot_harness import IDS, KEY, NODE, OPS, TS, BotHarness, current_hold, parse_settings_file
+from tests.support.bot_harness import (
+    IDS,
+    KEY,
+    NODE,
+    OPS,
+    TS,
+    BotHarness,
+    current_hold,
+    parse_settings_file,
+    settings_of,
+)
 
 FILE = parse_settings_file("""
 [slack]
@@ -81,7 +92,8 @@ class World(BotHarness):
         witness = AuditCheckpoints(self.channel, AuditLog(self.redis), self.runs, OPS, lambda: self.timestamp.unix)  # type: ignore[arg-type]
         messages = Publisher(self.runs, self.channel, lambda: self.timestamp.boot_seconds)  # type: ignore[arg-type]
         orphans = OrphanedMessages(self.channel, self.runs, (OPS,), lambda: self.timestamp.unix)  # type: ignore[arg-type]
-        self.reconciler = Reconciler(self.runs, messages, witness, orphans, lambda: self.timestamp.unix)
+        alerts = Alerts(settings_of(self.file), self.channel, self.runs)  # type: ignore[arg-type]
+        self.reconciler = Reconciler(self.runs, messages, witness, orphans, alerts, lambda: self.timestamp.unix)
 
     def look(self, seconds: float = 60.0) -> None:
         self.advance_clock(seconds)

@@ -23,6 +23,10 @@ def before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def backups_of(path: Path) -> list[str]:
+    return [str(copy) for copy in path.parent.glob(f"{path.name}.imker-*")]
+
+
 def text_of(path: Path) -> str | None:
     """Return the file's text, None if it does not exist at this moment: the script removes an old one first."""
     try:
@@ -79,7 +83,7 @@ def test_writes_backs_up_and_restores_a_file(file: Path, before: Path) -> None:
     file.chmod(0o640)
     link = file.readlink() if file.is_symlink() else None
     files.back_up_file(LocalShell(), str(file), for_rollback=True)
-    (copy,) = files.list_backups(LocalShell(), str(file))
+    (copy,) = backups_of(file)
     assert before.read_text() == f"{copy}\n"
 
     text = files.read_file(LocalShell(), str(file))
@@ -114,6 +118,6 @@ def test_adds_a_backup_to_the_rollback_point_only_on_request(tmp_path: Path, bef
     path = tmp_path / "file"
     path.write_text("old\n")
     files.back_up_file(LocalShell(), str(path), for_rollback=False)
-    (copy,) = files.list_backups(LocalShell(), str(path))
+    (copy,) = backups_of(path)
     assert Path(copy).read_text() == "old\n"
     assert not before.exists()

@@ -1,9 +1,7 @@
 """Test how the output of a host's tools is parsed, section by section."""
 
 import datetime
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -14,7 +12,9 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.facts.environment import ENVIRONMENT_SCRIPT, HostEnvironment, parse_environment
+from jobs.facts.environment import HostEnvironment, parse_environment
+from jobs.gather.host_script import NAMED_FILES, OPTIONS, STATE, section_names
+from tests.support.sections import empty_host
 
 NOW = 1_795_440_000.0
 ADDRESSES = """\
@@ -50,36 +50,36 @@ Filesystem     1-blocks       Used  Available Capacity Mounted on
 /dev/sdb1    1073741824  973741824   100000000      91% /var/lib/docker
 """
 CASES = [
-    ("now", f"{NOW + 7.5:.9f}\n", "clock_offset", 7.5),
-    ("now", f"{NOW - 90:.9f}\n", "clock_offset", -90.0),
-    ("now", "", "clock_offset", 0.0),
-    ("now", "date: not found\n", "clock_offset", 0.0),
-    ("machine", "9f86d081884c7d659a2feaa0c55ad015\n", "machine_id", "9f86d081884c7d659a2feaa0c55ad015"),
-    ("machine", "", "machine_id", ""),
+    ("clocks", f"{NOW + 7.5:.9f}\n", "clock_offset", 7.5),
+    ("clocks", f"{NOW - 90:.9f}\n", "clock_offset", -90.0),
+    ("clocks", "", "clock_offset", 0.0),
+    ("clocks", "date: not found\n", "clock_offset", 0.0),
+    ("machine_id", "9f86d081884c7d659a2feaa0c55ad015\n", "machine_id", "9f86d081884c7d659a2feaa0c55ad015"),
+    ("machine_id", "", "machine_id", ""),
     ("init", "systemd\n", "init_system", "systemd"),
     ("init", "init\n", "init_system", "init"),
     ("init", "", "init_system", "unknown"),
     ("disk", DISK, "free_bytes", 100_000_000),
     ("disk", "", "free_bytes", None),
     ("disk", "Filesystem 1-blocks Used Available Capacity Mounted on\ntmpfs - - - - /\n", "free_bytes", None),
-    ("broken", "iF  toy\niU  docker.io\n", "broken_packages", ("toy (iF)", "docker.io (iU)")),
-    ("broken", "", "broken_packages", ()),
+    ("packages", "iF |toy|1\nii |docker-ce|5\niU |docker.io|20\n", "broken_packages", ("toy (iF)", "docker.io (iU)")),
+    ("packages", "iiR|toy|1\nrc |docker.io|\nun |docker-ce|\n", "broken_packages", ("toy (iiR)",)),
+    ("packages", "", "broken_packages", ()),
     ("locks", "812 unattended-upgr\n", "apt_lock_holder", "unattended-upgr (process 812)"),
     ("locks", "", "apt_lock_holder", ""),
     ("routes", ROUTES, "routes", ("10.20.0.0/16", "198.18.0.0/24", "203.0.113.7")),
     ("groups", "geschke sudo docker\n", "user_groups", ("geschke", "sudo", "docker")),
-    ("driver", "overlay2\n", "storage_driver", "overlay2"),
     ("overlays", "local bridge\nglobal front\nswarm ingress\n", "overlay_networks", ("front",)),
     ("iptables", "iptables v1.8.9 (nf_tables)\n", "iptables_backend", "nf_tables"),
     ("iptables", "iptables v1.8.9 (legacy)\n", "iptables_backend", "legacy"),
     ("iptables", "iptables v1.4.21\n", "iptables_backend", ""),
-    ("legacy", "nat\nfilter\n", "legacy_tables", True),
-    ("legacy", "", "legacy_tables", False),
-    ("store", STORE, "store_peers", ("198.18.0.39", "198.18.0.73")),
-    ("store", "", "store_peers", ()),
+    ("legacy_tables", "nat\nfilter\n", "legacy_tables", True),
+    ("legacy_tables", "", "legacy_tables", False),
+    ("store_connections", STORE, "store_peers", ("198.18.0.39", "198.18.0.73")),
+    ("store_connections", "", "store_peers", ()),
     ("certificate", "no certificate\n", "certificate_expires", None),
     (
-        "unread",
+        "unreadable",
         "/etc/docker/ca.pem\n/etc/docker/my key.pem\n",
         "unreadable_files",
         ("/etc/docker/ca.pem", "/etc/docker/my key.pem"),
@@ -89,17 +89,13 @@ CASES = [
 ]
 
 
-def printed(**sections: str) -> str:
-    return "".join(f"=={name}\n{text}" for name, text in {"now": "", **sections, "end": "end\n"}.items())
-
-
 @pytest.mark.parametrize(("section", "text", "name", "expected"), CASES)
 def test_parses_the_output_of_each_tool(section: str, text: str, name: str, expected: object) -> None:
-    assert getattr(parse_environment(printed(**{section: text}), NOW), name) == expected
+    assert getattr(parse_environment(empty_host(**{section: text}), NOW), name) == expected
 
 
 def test_pairs_each_address_with_the_mtu_of_its_link() -> None:
-    message = dict(parse_environment(printed(addresses=ADDRESSES, links=LINKS), NOW).address_mtus)
+    message = dict(parse_environment(empty_host(addresses=ADDRESSES, links=LINKS), NOW).address_mtus)
     assert message == {"127.0.0.1": 65536, "198.18.0.39": 1400, "fd00::39": 1400, "10.8.0.2": 1420}
 
 
@@ -108,46 +104,26 @@ def test_reads_the_expiry_of_a_certificate() -> None:
     ends = datetime.datetime(2027, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
     built = x509.CertificateBuilder(name, name, key.public_key(), 1, ends - datetime.timedelta(days=9), ends)
     pem = built.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM).decode()
-    assert parse_environment(printed(certificate=pem), NOW).certificate_expires == ends.timestamp()
-
-
-@pytest.mark.processes
-def test_the_script_reads_the_files_that_the_options_name(tmp_path: Path) -> None:
-    """Runs in this machine's shell. Other sections are not checked."""
-    (tmp_path / "server.pem").write_text("a certificate\n")
-    files = (str(tmp_path / "server.pem"), str(tmp_path / "gone.pem"), "")
-    output = subprocess.run(
-        ("sh", "-c", ENVIRONMENT_SCRIPT, "imker", "root", *files), capture_output=True, text=True, timeout=60
-    )
-    assert "==certificate\na certificate\n" in output.stdout
-    assert parse_environment(output.stdout, NOW).unreadable_files == (files[1],)
+    assert parse_environment(empty_host(certificate=pem), NOW).certificate_expires == ends.timestamp()
 
 
 def test_parses_a_host_without_any_tool() -> None:
-    assert parse_environment("", NOW) == HostEnvironment(init_system="unknown")
+    assert parse_environment(empty_host(clocks=""), NOW) == HostEnvironment(init_system="unknown")
 
 
-@given(st.text())
-def test_parses_any_text(text: str) -> None:
-    assert isinstance(parse_environment(text, NOW), HostEnvironment)
-
-
-@given(
-    st.sampled_from([line.split()[1] for line in ENVIRONMENT_SCRIPT.splitlines() if line.startswith("part ")]),
-    st.text(),
-)
+@given(st.sampled_from(section_names(STATE, OPTIONS, NAMED_FILES)), st.text())
 def test_parses_any_text_in_a_section(section: str, text: str) -> None:
-    assert isinstance(parse_environment(printed(**{section: text + "\n"}), NOW), HostEnvironment)
+    assert isinstance(parse_environment(empty_host(**{section: text + "\n"}), NOW), HostEnvironment)
 
 
 HOSTILE = {
     "links": "1: " + "a" * 4_000_000,
     "addresses": "1: aaaa " * 500_000,
     "disk": "x\n/dev/sda1 1 1 " + "9" * 5000 + " 1% /\n/dev/sdb1 1 1 \u00b2 1% /",
-    "now": "9" * 4_000_000,
+    "clocks": "9" * 4_000_000,
     "overlays": "global \n" * 100_000,
     "certificate": "-----BEGIN CERTIFICATE-----\n" * 100_000,
-    "store": "a " * 2_000_000,
+    "store_connections": "a " * 2_000_000,
     "routes": "dev br-" * 500_000,
     "socket": ":1" * 2_000_000,
 }
@@ -156,7 +132,7 @@ HOSTILE = {
 @pytest.mark.parametrize("part", HOSTILE)
 def test_parses_malicious_output_within_seconds(part: str) -> None:
     began = time.process_time()
-    environment = parse_environment(f"=={part}\n{HOSTILE[part]}\n==end\nend\n", 1.0)
+    environment = parse_environment(empty_host(**{part: HOSTILE[part]}), 1.0)
     assert time.process_time() - began < 10
     assert (
         environment.free_bytes,

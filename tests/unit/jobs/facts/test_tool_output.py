@@ -1,8 +1,11 @@
 import pytest
 
-from jobs.connectors import systemd
 from jobs.facts import containers, packages, swarm
 from jobs.facts.containers import Container
+from jobs.facts.engine_info import EngineInfo, parse_engine_info
+from jobs.facts.sections import MalformedAnswer, Section
+from jobs.facts.swarm import SwarmMembership
+from jobs.facts.unit_properties import parse_properties
 
 
 @pytest.mark.parametrize(
@@ -23,17 +26,18 @@ def test_parses_the_engine_version_of_a_package(version: str, upstream: str) -> 
 
 
 def test_parses_madison_output() -> None:
-    printed = (
+    output = (
         " docker.io | 26.1.5+dfsg1-9 | http://198.18.0.1 bookworm/experimental amd64 Packages\n"
         " docker.io | 26.1.5+dfsg1-9 | http://198.18.0.1 bookworm/main amd64 Packages\n"
         " docker.io | 20.10.24 | http://198.18.0.1 bookworm/main amd64 Packages\n"
     )
-    assert packages.parse_madison(printed) == ("26.1.5+dfsg1-9", "20.10.24")
-    assert packages.parse_madison("") == ()
+    assert packages.parse_madison(output, "docker.io") == ("26.1.5+dfsg1-9", "20.10.24")
+    assert packages.parse_madison("", "docker.io") == ()
+    assert packages.parse_madison(output, "docker-cli") == ()
 
 
 def test_keeps_equals_signs_in_properties() -> None:
-    assert systemd.parse_properties("A=b\nExecStart={ path=/usr/bin/dockerd ; argv[]=x }\nnonsense\n") == {
+    assert parse_properties("A=b\nExecStart={ path=/usr/bin/dockerd ; argv[]=x }\nnonsense\n") == {
         "A": "b",
         "ExecStart": "{ path=/usr/bin/dockerd ; argv[]=x }",
     }
@@ -41,9 +45,7 @@ def test_keeps_equals_signs_in_properties() -> None:
 
 def test_joins_the_values_of_a_repeated_property() -> None:
     properties_text = "EnvironmentFiles=/a (ignore_errors=no)\nMainPID=7\nEnvironmentFiles=/b (ignore_errors=yes)\n"
-    assert (
-        systemd.parse_properties(properties_text)["EnvironmentFiles"] == "/a (ignore_errors=no)\n/b (ignore_errors=yes)"
-    )
+    assert parse_properties(properties_text)["EnvironmentFiles"] == "/a (ignore_errors=no)\n/b (ignore_errors=yes)"
 
 
 @pytest.mark.parametrize(
@@ -113,3 +115,25 @@ def test_parses_a_node_with_missing_fields(value: dict[str, object]) -> None:
 def test_parses_an_engine_outside_any_swarm() -> None:
     assert swarm.parse_membership({}).state == "inactive"
     assert swarm.parse_membership({"Swarm": {"LocalNodeState": ""}}).state == "inactive"
+
+
+@pytest.mark.parametrize(
+    ("status", "printed", "expected"),
+    [
+        (1, "", EngineInfo()),
+        (0, '{"ServerVersion": "1.11.2"}', EngineInfo("1.11.2")),
+        (
+            0,
+            '{"ServerVersion": "26.1.5", "Driver": "overlay2", "ID": "e", "Swarm": {"LocalNodeState": "active"}}',
+            EngineInfo("26.1.5", "overlay2", SwarmMembership("active", engine_id="e")),
+        ),
+    ],
+)
+def test_parses_what_the_docker_command_prints(status: int, printed: str, expected: EngineInfo) -> None:
+    assert parse_engine_info(Section(status, printed.encode())) == expected
+
+
+@pytest.mark.parametrize("printed", ["", "{", "[]", "7", '{"Swarm": {"NodeID": "no/id"}}', "[" * 100_000])
+def test_rejects_an_unexpected_output_of_the_docker_command(printed: str) -> None:
+    with pytest.raises(MalformedAnswer):
+        parse_engine_info(Section(0, printed.encode()))

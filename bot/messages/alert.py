@@ -1,0 +1,142 @@
+"""Render alerts: new messages that mention the people who can act. They are edited when nothing is left to do. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from bot.messages import fleet_message, run_text
+from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, sentence, timestamp
+from bot.messages.escape import escape_mrkdwn, inline_code
+from bot.messages.headline import headline_text
+from bot.messages.run_text import DECISION_TEXT
+from bot.state import fleet_state
+from bot.state.alerts import AskedState
+from bot.state.fleet_state import FleetState
+from bot.state.run_state import RunState, rejection
+from imker.protocol.events import Question
+from imker.text import truncate
+
+SENTENCES: dict[Question, str] = {
+    "accept": "{host} is waiting to be accepted as a manager.",
+    "continue": "The plan for {host} has warnings. Continue?",
+    "start": "The plan for {host} is ready. Start it?",
+    "start_fleet": "The migration of the whole fleet is planned. Start it?",
+    "resume": "The run for {host} is paused. Resume it?",
+    "start_containers": "Some containers on {host} are not running. Start them?",
+    "stop_store": "The key-value store on {host} is unused. Stop it?",
+    "remove_store": "The key-value store on {host} is stopped. Remove it?",
+}
+SUBJECTS: dict[Question, str] = {"start_fleet": "The migration of the whole fleet"}  # other questions: the host
+MAX_LINES = 10  # questions that one alert lists
+Links = Mapping[str, str]  # the permalink of a run's message, by run
+
+
+def question_alert(
+    question: Question, asked: Sequence[AskedState], recipients: Sequence[str], links: Links, *, reminder: bool = False
+) -> Message:
+    """Return the alert about questions, or its reminder.
+
+    `recipients`: IDs of the users and groups to mention; none are mentioned when every question is closed.
+    """
+    open_count = sum(each.status == "open" for each in asked)
+    if open_count:
+        people = f"{mentions(recipients)}: " if recipients else ""
+        lead = f"⏰ {people}Reminder: " if reminder else f"✋ {people}"
+    else:
+        lead = f"{_closed_mark(asked)} {'Reminder closed. ' * reminder}"
+    if len(asked) == 1:
+        return ephemeral(lead + _line(question, asked[0], links))
+    count = f"{open_count} question{'s' * (open_count != 1)} for you." if open_count else "All questions are closed."
+    open_first = sorted(asked, key=lambda each: each.status != "open")
+    lines = [f"• {_line(question, each, links)}" for each in open_first[:MAX_LINES]]
+    more = [f"and {len(asked) - MAX_LINES} more"] if len(asked) > MAX_LINES else []
+    return ephemeral("\n".join([lead + count, *lines, *more]))
+
+
+def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Message:
+    """Return the alert for the requester about how the run ended."""
+    mark, result = _result(state, fleet)
+    lead = f"{mark} <@{state.record.requester}>: {result.removesuffix('.')}."
+    return ephemeral(truncate(lead + _rejection(state), PART_LIMIT) + _link(state.record.run, "Open", links))
+
+
+def lost_alert(metadata: Mapping[str, str]) -> Message:
+    """Return the message that replaces an alert of a run which Redis has lost. `metadata`: what Slack kept with it."""
+    run = inline_code(metadata.get("run", ""))
+    return ephemeral(f"❓ Redis lost its data, including run {run}. Nothing is waiting for an answer anymore.")
+
+
+def mentions(recipients: Sequence[str]) -> str:
+    """Return mentions of users and groups."""
+    return " ".join(f"<!subteam^{each}>" if each.startswith("S") else f"<@{each}>" for each in recipients)
+
+
+def _result(state: RunState, fleet: FleetState | None) -> tuple[str, str]:
+    """Return the run's mark, and how it ended, escaped."""
+    if fleet is None:
+        mark, _, result = headline_text(state).partition(" ")
+        return mark, result
+    mark, status = fleet_message.summary(fleet)
+    end = fleet_state.outcome(fleet) if fleet.start else None
+    summary = f". {escape_mrkdwn(end.summary)}" if end and end.summary else ""
+    return mark, f"{escape_mrkdwn(run_text.title(state))}: {escape_mrkdwn(status)}{summary}"
+
+
+def _line(question: Question, asked: AskedState, links: Links) -> str:
+    """Return what is asked and until when, or how the question was closed, and a link to its message."""
+    host = inline_code(asked.asked.host) if asked.asked.host else "the host"
+    subject, link = SUBJECTS.get(question, host), _link(asked.asked.run, "Open", links)
+    match asked.status:
+        case "open":
+            until = f" Answer by {_deadline(asked)}." if _deadline(asked) else ""
+            return f"{SENTENCES[question].format(host=host)}{_approvals(asked)}{until}{link}"
+        case "answered":
+            return f"{subject}: {_answer(asked)}{link}"
+        case "expired":
+            again = inline_code(f"/swarm accept {asked.asked.run}")
+            return f"{subject}: expired at {_deadline(asked)}. To ask again, type {again}.{link}"
+        case _:
+            return f"{subject}: no longer waiting for an answer.{link}"
+
+
+def _closed_mark(asked: Sequence[AskedState]) -> str:
+    if any(each.status == "expired" for each in asked):
+        return "⌛"
+    refused = any(decision.choice in ("reject", "remove", "cancel") for each in asked for decision in each.decisions)
+    return "🚫" if refused else "✅" if all(each.status == "answered" for each in asked) else "❓"
+
+
+def _answer(asked: AskedState) -> str:
+    """Return who answered what and when, such as "accepted by @bob at 14:31."."""
+    last = asked.decisions[-1]
+    users = dict.fromkeys(each.user for each in asked.decisions if each.choice == last.choice and each.user)
+    people = " and ".join(f"<@{user}>" for user in users)
+    by = f" by {people}" if people else ""
+    why = f" Reason: {escape_mrkdwn(sentence(last.why))}" if last.why else ""
+    return f"{DECISION_TEXT[last.choice].lower()}{by} at {timestamp(last.decided_at)}.{why}"
+
+
+def _rejection(state: RunState) -> str:
+    """Return who rejected the manager and why, "" if nobody did."""
+    decision = rejection(state)
+    if decision is None:
+        return ""
+    why = f": {sentence(decision.why)}" if decision.why else "."
+    return f" Rejected by <@{decision.user}>{escape_mrkdwn(why)}"
+
+
+def _approvals(asked: AskedState) -> str:
+    question = asked.state.question if asked.state else None
+    if asked.state is None or question is None or question.required_approvals == 1:
+        return ""
+    given = len(asked.state.record.partial_approvals)
+    return f" {given} of {question.required_approvals} approvals so far."
+
+
+def _deadline(asked: AskedState) -> str:
+    """Return until when the question can be answered, "" for any time."""
+    question = asked.state.question if asked.state else None
+    return timestamp(question.asked_at.unix + question.valid_seconds) if question and question.asked_at else ""
+
+
+def _link(run: str, label: str, links: Links) -> str:
+    """Return a link to the run's message, its ID while the link is unknown."""
+    return f" <{links[run]}|{label}>" if links.get(run) else f" Run {inline_code(run)}."

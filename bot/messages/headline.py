@@ -1,0 +1,171 @@
+"""Render a run's headline: what it is doing, or what came out. Pure."""
+
+from bot.messages import node_summary, run_text
+from bot.messages.block_kit import LINE_LIMIT, duration
+from bot.messages.escape import escape_mrkdwn
+from bot.state.run_state import RunState, StepState, latest_started_step
+from imker.protocol.commands import (
+    Accept,
+    ListHosts,
+    ListNodes,
+    Migrate,
+    MigrateAll,
+    PlanHost,
+    Reject,
+    RetireStore,
+    RunDoctor,
+    StartContainers,
+)
+from imker.protocol.events import HostTable, JobFinished, NodeTable
+from imker.text import truncate
+
+MAX_RESULT = 140  # characters of a summary that becomes the headline; a longer one is shown below it
+ELAPSED_STEPS = ((60, 10), (300, 30), (float("inf"), 60))  # up to so many seconds, the elapsed time is rounded to these
+
+
+def headline(state: RunState) -> str:
+    """Return emoji and headline, escaped."""
+    mark, lead, rest = _parts(state)
+    space = "" if state.status == "running" else "  "
+    return f"{mark} *{truncate(escape_mrkdwn(lead), LINE_LIMIT)}*" + (f"{space}{escape_mrkdwn(rest)}" if rest else "")
+
+
+def headline_text(state: RunState) -> str:
+    """Return emoji and headline without formatting, escaped."""
+    mark, lead, rest = _parts(state)
+    colon = "" if state.status == "running" else ": "
+    return f"{mark} {truncate(escape_mrkdwn(lead), LINE_LIMIT)}" + (f"{colon}{escape_mrkdwn(rest)}" if rest else "")
+
+
+def rest_of_summary(state: RunState, outcome: JobFinished) -> str:
+    """Return the outcome's summary without the sentence that the headline shows."""
+    if _failed_step(state, outcome) or outcome.outcome == "rolled_back" or isinstance(state.record.command, PlanHost):
+        return outcome.summary
+    return outcome.summary.removeprefix(_first_sentence(outcome)).removeprefix(".").lstrip()
+
+
+def _first_sentence(outcome: JobFinished) -> str:
+    """Return the first sentence of the summary if it fits into the headline, else ""."""
+    sentence = outcome.summary.split(". ")[0].removesuffix(".")
+    is_shown = outcome.outcome not in ("unchanged", "cancelled") and len(sentence) <= MAX_RESULT
+    return sentence if is_shown else ""
+
+
+def _parts(state: RunState) -> tuple[str, str, str]:
+    """Return the mark, what is bold, and what follows it."""
+    mark = run_text.emoji(state)
+    if state.status == "running":
+        return mark, activity(state), f": {progress(state)}"
+    if state.status == "finished" and state.outcome:
+        warning, result = _result(state, state.outcome)
+        if result:
+            return warning or mark, result, ""
+    return mark, run_text.title(state), run_text.status_text(state)
+
+
+def activity(state: RunState) -> str:
+    """Return what a running run is doing, such as "Migrating kaditz", unescaped."""
+    match state.record.command:
+        case Migrate(host):
+            return f"Migrating {host}"
+        case MigrateAll():
+            return "Planning the whole fleet"
+        case StartContainers(host):
+            return f"Starting containers on {host}"
+        case RetireStore(host):
+            return f"Retiring the key-value store on {host}"
+        case PlanHost(host):
+            return f"Planning {host}"
+        case Accept(node):
+            return f"Accepting {node}"
+        case Reject(node):
+            return f"Rejecting {node}"
+        case ListHosts() | ListNodes() as listing:
+            return f"Listing {listing.type}"
+        case RunDoctor():
+            return "Running the doctor"
+
+
+def progress(state: RunState) -> str:
+    """Return which step is running, and for how long, unescaped."""
+    step = latest_started_step(state)
+    if step is None:
+        return "inspecting the host" if hasattr(state.record.command, "host") else "inspecting the hosts"
+    if step.status != "running":
+        return f"{sum(each.status == 'done' for each in state.steps)} of {len(state.steps)} steps done"
+    elapsed = _elapsed(state, step)
+    return f"step {state.steps.index(step) + 1} of {len(state.steps)}, {step.title}" + (elapsed and f", {elapsed}")
+
+
+def _elapsed(state: RunState, step: StepState) -> str:
+    """Return how long the step has been running, "" below 10 seconds.
+
+    It is rounded, as each new value is an edit of the message.
+    """
+    seconds = state.now - (step.started_at or state.now)
+    unit = next(unit for limit, unit in ELAPSED_STEPS if seconds < limit)
+    return duration(seconds // unit * unit) if seconds >= unit else ""
+
+
+def _result(state: RunState, outcome: JobFinished) -> tuple[str, str]:
+    """Return the mark, "" for the outcome's own, and the result, "" if the title and the status say it best."""
+    command = state.record.command
+    if isinstance(state.table, NodeTable) and isinstance(command, ListNodes) and outcome.outcome == "done":
+        return node_summary.node_result(state.table)
+    if isinstance(state.table, HostTable) and isinstance(command, ListHosts) and outcome.outcome == "done":
+        return node_summary.host_result(state.table)
+    if isinstance(command, RunDoctor) and outcome.outcome == "done":
+        return _doctor_result(state)
+    if isinstance(command, PlanHost) and outcome.outcome == "done":
+        return _plan_result(state)
+    if outcome.outcome in ("failed", "rolled_back"):
+        return "", _failure(state, outcome)
+    sentence = _first_sentence(outcome)
+    if outcome.outcome == "refused":
+        return "", f"{run_text.title(state)} rejected: {sentence}" if sentence else ""
+    return "", f"{sentence}{_work_time(state, sentence)}" if sentence else ""
+
+
+def _failure(state: RunState, outcome: JobFinished) -> str:
+    host, rolled_back = getattr(state.record.command, "host", ""), outcome.outcome == "rolled_back"
+    consequence = "; rolled back, the old Engine runs" if rolled_back else ""
+    if step := _failed_step(state, outcome):
+        return f"“{step.title}” failed{f' on {host}' if host else ''}{consequence}"
+    sentence = "" if rolled_back else _first_sentence(outcome)
+    return f"{run_text.title(state)} failed{consequence}" + (f": {sentence}" if sentence else "")
+
+
+def _failed_step(state: RunState, outcome: JobFinished) -> StepState | None:
+    step = latest_started_step(state)
+    has_failed = outcome.outcome in ("failed", "rolled_back") and step is not None and step.status == "failed"
+    return step if has_failed else None
+
+
+def _work_time(state: RunState, sentence: str) -> str:
+    """Return how long a host took to join: its steps together, without the time that the run waited for people."""
+    if not sentence.endswith("joined the swarm"):
+        return ""
+    seconds = sum(step.ended_at - step.started_at for step in state.steps if step.ended_at and step.started_at)
+    return f" in {duration(seconds)}" if round(seconds) else ""
+
+
+def _plan_result(state: RunState) -> tuple[str, str]:
+    blocks, warnings = (sum(each.level == level for each in state.findings) for level in ("block", "warn"))
+    title = run_text.title(state)
+    if blocks:
+        return "⛔", f"{title}: {_count(blocks, 'finding')} to fix first"
+    return "", f"{title}: {_count(len(state.steps), 'step')}" + (f", {_count(warnings, 'warning')}" if warnings else "")
+
+
+def _doctor_result(state: RunState) -> tuple[str, str]:
+    failed, warnings, passed = (
+        sum(each.level == level for each in state.findings) for level in ("block", "warn", "pass")
+    )
+    if failed or warnings:
+        problems = [f"{failed} failed"] * bool(failed) + [_count(warnings, "warning")] * bool(warnings)
+        return "❌" if failed else "⚠️", f"Doctor: {', '.join(problems)}, {passed} passed"
+    return "", f"Doctor: {_count(passed, 'check')} passed"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
