@@ -134,7 +134,7 @@ class Workspace:
         user: str,
         channel: str,
         expected: str | Callable[[VisibleMessage], bool],
-        seconds: float = 10,
+        seconds: float = 60,
         after: str = "",
     ) -> VisibleMessage:
         """Return the newest message that matches, once there is one. `after` ignores messages up to this ts."""

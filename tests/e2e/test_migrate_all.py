@@ -1,5 +1,6 @@
 """The whole fleet with one command: its containers are as before, and a second command has nothing to do."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -93,7 +94,7 @@ def started_in_order(imker: Deployment, migrating: tuple[LabHost, ...]) -> bool:
     heads = [
         message.plain_text
         for message in imker.workspace.visible_messages(ALICE, OPS)
-        if not message.thread_ts and " of `" in message.plain_text
+        if not message.thread_ts and re.search(" of [`<]", message.plain_text)
     ]
     began = [host.name for head in heads for host in migrating if f"`/swarm migrate {host.name}" in head]
     roles = [host.role for name in began for host in migrating if host.name == name]
