@@ -69,7 +69,8 @@ def test_accepts_a_command_as_a_mention(workers: Flow) -> None:
 
 
 def test_reports_a_failed_migration_with_host_and_next_command(workers: Flow) -> None:
-    message = workers.send_command("/swarm migrate kaditz", lambda message: message.text.startswith("❌"))
+    message = workers.send_command("/swarm migrate kaditz", "Nothing was changed.")
+    assert message.text.startswith("❌")
     assert "is unreachable over SSH" in message.plain_text
     assert "`kaditz` (127.0.0.1)" in message.plain_text
     assert "Nothing was changed." in message.plain_text
