@@ -13,6 +13,8 @@ from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 from lab.slack.state import DEFAULT_CONFIG
 
+pytestmark = pytest.mark.processes
+
 ALICE, BOB, CAROL, OPS = "U01ALICE", "U02BOB", "U03CAROL", "C01OPS"
 MANIFEST = DEFAULT_CONFIG.parent / "../../bot/manifest.yaml"
 

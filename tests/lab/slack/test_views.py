@@ -19,6 +19,8 @@ from lab.slack.state import SlackError, SlackState
 from lab.slack.views import open_view
 from tests.support.bolt_app import Block, actions, button, wait_until, web_client
 
+pytestmark = pytest.mark.processes
+
 ALICE, BOB = "U01ALICE", "U02BOB"
 
 

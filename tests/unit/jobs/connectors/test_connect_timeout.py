@@ -14,6 +14,8 @@ from jobs.errors import NoAnswer, Unreachable
 from jobs.inventory.model import Host
 from tests.support.hostile_engine import _certificates
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def dead(tmp_path: Path) -> Iterator[Host]:

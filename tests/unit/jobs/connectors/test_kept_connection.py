@@ -13,6 +13,8 @@ from jobs.errors import EngineRefused
 from tests.support import hostile_engine
 from tests.support.hostile_engine import Serve, honest, says
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def fleet(tmp_path: Path) -> Iterator[hostile_engine.Fleet]:

@@ -33,6 +33,8 @@ from lab.simulated.world import World
 from tests.support.local_shell import LocalShell
 from tests.support.sections import empty_host, format_answer
 
+pytestmark = pytest.mark.processes
+
 ARGUMENTS = ("root", "/etc/apt/sources.list.d/docker.list", "", "")
 ALL = (OPTIONS, CONTAINERS, STATE)
 
