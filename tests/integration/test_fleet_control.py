@@ -50,7 +50,7 @@ def ends(circle: InProcessStack, run: str) -> str:
     return next(
         message.plain_text
         for message in circle.visible_messages()
-        if f"run `{run}`" in message.plain_text
+        if "`/swarm migrate all" in message.plain_text and f"run `{run}`" in message.plain_text
     )
 
 
