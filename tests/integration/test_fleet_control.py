@@ -99,7 +99,7 @@ def test_retry_after_cancel_migrates_only_the_remaining_hosts(circle: InProcessS
     says(circle, f"cancel {run}")
     end = ends(circle, run)
     assert "cancelled, 1 of 2 hosts" in end
-    assert "In the swarm: connewitz. Not started: none." in end
+    assert "In the swarm: `connewitz`. Not started: none." in end
     assert inside(circle) == {"connewitz"}
     again = started(circle, f"retry {run}")
     assert legs(circle, again) == ["lausen"]
@@ -111,7 +111,7 @@ def test_failed_first_host_stops_the_fleet_and_retry_starts_with_it(circle: InPr
     run = started(circle, "migrate all")
     circle.fleet["connewitz"].apt_fails = True
     end = ends(circle, run)
-    assert "In the swarm: none. Not started: lausen." in end
+    assert "In the swarm: none. Not started: `lausen`." in end
     assert f"/swarm retry {run}" in end
     assert started_hosts(circle, run) == ["connewitz"]
     circle.fleet["connewitz"].apt_fails = False
@@ -130,7 +130,7 @@ def test_stops_a_fleet_whose_starter_loses_the_right(circle: InProcessStack) -> 
     assert started_hosts(circle, run) == ["connewitz"]
     assert inside(circle) == {"connewitz"}
     assert "the user who requested it no longer has permission" in end
-    assert "In the swarm: connewitz. Not started: lausen." in end
+    assert "In the swarm: `connewitz`. Not started: `lausen`." in end
 
 
 def test_does_not_change_a_queued_host_after_revocation(circle: InProcessStack) -> None:
@@ -140,4 +140,4 @@ def test_does_not_change_a_queued_host_after_revocation(circle: InProcessStack) 
     circle.restart_reconcilers()
     end = ends(circle, run)
     assert (started_hosts(circle, run), inside(circle)) == (["connewitz"], set())
-    assert "Not started: lausen" in end
+    assert "Not started: `lausen`" in end

@@ -41,7 +41,7 @@ def play(flow: Flow, folder: Path) -> tuple[str, str]:
     flow.send_command("/swarm hosts", "4 of 4 hosts are unreachable")
     flow.send_command("/swarm migrate kaditz", "is unreachable over SSH")
     flow.send_command("/swarm plan tondi", "is unreachable over SSH")
-    flow.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)
+    flow.send_command("/swarm doctor", "Doctor: ", seconds=60)
     flow.workspace.say(ALICE, OPS, f"/swarm migrate kaditz {JOIN}")
     flow.workspace.say(ALICE, OPS, f"/swarm {PROXY}")
     flow.workspace.say(CAROL, OPS, "/swarm migrate kaditz")
