@@ -184,7 +184,7 @@ class ControlApi:
                 arguments = await request.json() if request.method == "POST" else dict(request.query_params)
                 return JSONResponse(await handler(arguments))
             except SlackError as slack_error:
-                return JSONResponse({"error": slack_error.error}, status_code=409)
+                return JSONResponse({"error": slack_error.error, **slack_error.fields}, status_code=409)
             except (KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
 
