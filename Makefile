@@ -65,7 +65,8 @@ browser: # for the tests of the fake Slack's page; without it they are skipped, 
 
 .PHONY: test
 test: lint browser ## run all tests except those that keep real hosts busy for minutes (without root: none on real hosts)
-	$(VENV)/bin/python -m pytest -m "not long" $(PARALLEL)
+	$(VENV)/bin/python -m pytest -m "not long and not quiet" $(PARALLEL)
+	$(VENV)/bin/python -m pytest -m "quiet and not long"
 
 .PHONY: figures
 figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of docs/lab.md: 40 minutes

@@ -23,6 +23,7 @@ SLOWEST_FIRST = ("e2e", "chaos", "simulated", "integration", "lab", "golden", "u
 FAST = ("golden", "unit", "lab")  # folders with tests that start no process and open no connection
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests with a Redis. Set the order and the groups of tests for parallel workers."""
     for item in items:

@@ -25,7 +25,7 @@ def _passed_checks(names: Sequence[str]) -> list[Block]:
     """Return a container with the names of the checks that passed."""
     if not names:
         return []
-    text = escape_mrkdwn(truncate(", ".join(dict.fromkeys(names)), PART_LIMIT))
+    text = escape_mrkdwn(truncate(", ".join(dict.fromkeys(name.strip() or "check" for name in names)), PART_LIMIT))
     return [container("passed_checks", f"✔️ {len(names)} check{'s' * (len(names) != 1)} passed", [section(text)])]
 
 

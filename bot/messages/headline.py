@@ -109,13 +109,14 @@ def _elapsed(state: RunState, step: StepState) -> str:
 
 def _result(state: RunState, outcome: JobFinished) -> tuple[str, str]:
     """Return the mark, "" for the outcome's own, and the result, "" if the title and the status say it best."""
-    if isinstance(state.table, NodeTable) and outcome.outcome == "done":
+    command = state.record.command
+    if isinstance(state.table, NodeTable) and isinstance(command, ListNodes) and outcome.outcome == "done":
         return node_summary.node_result(state.table)
-    if isinstance(state.table, HostTable) and outcome.outcome == "done":
+    if isinstance(state.table, HostTable) and isinstance(command, ListHosts) and outcome.outcome == "done":
         return node_summary.host_result(state.table)
-    if isinstance(state.record.command, RunDoctor) and outcome.outcome == "done":
+    if isinstance(command, RunDoctor) and outcome.outcome == "done":
         return _doctor_result(state)
-    if isinstance(state.record.command, PlanHost) and outcome.outcome == "done":
+    if isinstance(command, PlanHost) and outcome.outcome == "done":
         return _plan_result(state)
     if outcome.outcome in ("failed", "rolled_back"):
         return "", _failure(state, outcome)

@@ -4,7 +4,16 @@ from bot.messages.block_kit import timestamp
 from bot.messages.escape import escape_mrkdwn
 from bot.records import Choice, Decision
 from bot.state.run_state import RunState, latest_started_step
-from imker.protocol.commands import Accept, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
+from imker.protocol.commands import (
+    Accept,
+    ListNodes,
+    Migrate,
+    MigrateAll,
+    PlanHost,
+    Reject,
+    RetireStore,
+    StartContainers,
+)
 from imker.protocol.events import JobFinished, NodeTable
 from imker.protocol.version import PROTOCOL_VERSION
 
@@ -81,7 +90,8 @@ def emoji(state: RunState) -> str:
 
 def is_stale(state: RunState) -> bool:
     """Return whether the run shows an old node table because no manager is reachable."""
-    return state.status == "finished" and isinstance(state.table, NodeTable) and bool(state.table.stale_reason)
+    is_list = state.status == "finished" and isinstance(state.record.command, ListNodes)
+    return is_list and isinstance(state.table, NodeTable) and bool(state.table.stale_reason)
 
 
 def outcome_emoji(outcome: JobFinished) -> str:

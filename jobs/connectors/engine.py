@@ -55,13 +55,15 @@ class Engine:
     def __init__(self, host: Host, timeout: float = 10) -> None:
         self.host = host
         with translate_errors(host):
-            first = _client(host, OLDEST_API_VERSION, timeout)
-            answer = _without_surrogates(first.version(api_version=False))
+            client: Any = _client(host, timeout)
+            answer = _without_surrogates(client.version(api_version=False))
             packages.parse_engine_version(answer["Version"])
             self.version = {"Version": one_line(answer["Version"], swarm.MAX_WORD_LENGTH)}
             api_version = _parse_api_version(answer["ApiVersion"])
             self._api_is_old = version_lt(api_version, OLDEST_API_VERSION)
-            self._api = first if self._api_is_old else _client(host, api_version, timeout)
+            if not self._api_is_old:
+                client._version = api_version  # a second client would read certificates and keys again
+            self._api: APIClient = client
 
     def info(self) -> dict[str, Any]:
         """Return the answer of /info. An Engine before swarm mode is queried without an API version."""
@@ -192,9 +194,10 @@ def _node_id(reported: str) -> str:
     return reported
 
 
-def _client(host: Host, version: str, timeout: float) -> APIClient:
+def _client(host: Host, timeout: float) -> APIClient:
+    """Return a client that speaks the oldest API version."""
     base_url = f"https://{host.address}:{host.engine_port}"
-    client = APIClient(base_url=base_url, version=version, tls=True, timeout=timeout)  # type: ignore[arg-type]
+    client = APIClient(base_url=base_url, version=OLDEST_API_VERSION, tls=True, timeout=timeout)  # type: ignore[arg-type]
     client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the CA of the fleet
     client.proxies = {}
     client.mount("https://", EngineAdapter(_tls_context(host)))

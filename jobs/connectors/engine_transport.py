@@ -1,4 +1,4 @@
-"""Send HTTPS requests to an Engine: one connection, one deadline, and one size limit for each call, no redirects.
+"""Send HTTPS requests to an Engine: one deadline and one size limit for each call, no redirects.
 
 In: a prepared request of `requests`. Out: its complete response. A hostile host may answer anything, at any speed.
 """
@@ -7,8 +7,9 @@ import math
 import socket
 import ssl
 import time
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -47,33 +48,76 @@ class _Socket(ssl.SSLSocket):
             self.settimeout(_remaining_seconds(self.deadline))
 
 
+class _Idle:
+    """A connection that is kept for the next request, None for none. Taking it is atomic."""
+
+    def __init__(self) -> None:
+        self._connections: list[HTTPSConnection] = []
+
+    def take(self) -> HTTPSConnection | None:
+        try:
+            return self._connections.pop()
+        except IndexError:
+            return None
+
+    def replace(self, connection: HTTPSConnection) -> None:
+        self.close()
+        self._connections.append(connection)
+
+    def close(self) -> None:
+        while connection := self.take():
+            _close(connection)
+
+
 class EngineAdapter(BaseAdapter):
-    """Send requests to one Engine, for a `requests` session."""
+    """Send requests to one Engine, for a `requests` session. Its connection is kept from one GET to the next.
+
+    A connection may break while it is idle, so a GET is sent again over a new one. Every other request gets a new
+    connection: whether the host received it is never in doubt for that reason.
+    """
 
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__()
         self._context = context
         self._context.sslsocket_class = _Socket
+        self._idle = _Idle()
+        weakref.finalize(self, self._idle.close)
 
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> requests.Response:
         """Send the request. `timeout`: seconds from connecting to the last byte of the answer."""
-        with (
-            _translate_errors(request),
-            _open_connection(request, self._context, time.monotonic() + timeout) as connection,
-        ):
-            headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
+        deadline = time.monotonic() + timeout
+        with _translate_errors(request):
+            idle = self._idle.take() if request.method == "GET" else None
+            if idle is not None:
+                with suppress(ConnectionError):  # includes http.client.RemoteDisconnected
+                    return self._send_over(idle, request, deadline)
+            return self._send_over(_connect(request, self._context, deadline), request, deadline)
+
+    def _send_over(
+        self, connection: HTTPSConnection, request: requests.PreparedRequest, deadline: float
+    ) -> requests.Response:
+        assert isinstance(connection.sock, _Socket)
+        connection.sock.deadline = deadline
+        headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
+        try:
             connection.request(request.method or "GET", request.path_url, request.body, headers)
             with connection.getresponse() as answer:
-                return _check_response(request, answer)
+                response = _check_response(request, answer)
+        except BaseException:
+            _close(connection)
+            raise
+        if request.method == "GET" and connection.sock is not None:
+            self._idle.replace(connection)
+        else:
+            _close(connection)
+        return response
 
     def close(self) -> None:
-        """Do nothing, as each call closes its own connection."""
+        """Close the connection that is kept."""
+        self._idle.close()
 
 
-@contextmanager
-def _open_connection(
-    request: requests.PreparedRequest, context: ssl.SSLContext, deadline: float
-) -> Iterator[HTTPSConnection]:
+def _connect(request: requests.PreparedRequest, context: ssl.SSLContext, deadline: float) -> HTTPSConnection:
     to = urlsplit(request.url or "")
     connection = HTTPSConnection(str(to.hostname), to.port, context=context)
     seconds = min(CONNECT_TIMEOUT, _remaining_seconds(deadline))
@@ -81,16 +125,18 @@ def _open_connection(
     try:
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         plain.settimeout(_remaining_seconds(deadline))  # for the complete handshake
-        secured = context.wrap_socket(plain, server_hostname=str(to.hostname))
+        connection.sock = context.wrap_socket(plain, server_hostname=str(to.hostname))
     except BaseException:
         plain.close()
         raise
-    assert isinstance(secured, _Socket)
-    secured.deadline, connection.sock = deadline, secured
-    try:
-        yield connection
-    finally:
-        connection.close()
+    return connection
+
+
+def _close(connection: HTTPSConnection) -> None:
+    """Close a connection and its socket, which a response may still refer to."""
+    secured = connection.sock
+    connection.close()
+    if secured is not None:
         secured.close()
 
 

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
@@ -82,7 +82,7 @@ class SshShell:
                 pkey=key,
                 allow_agent=False,
                 look_for_keys=False,
-                timeout=CONNECT_TIMEOUT,
+                sock=_open_socket(host),
                 banner_timeout=BANNER_TIMEOUT,
                 auth_timeout=AUTH_TIMEOUT,
                 channel_timeout=CHANNEL_TIMEOUT,
@@ -92,7 +92,6 @@ class SshShell:
             raise _unreachable_error(host, self._known_hosts, error) from error
         transport = client.get_transport()
         assert transport is not None
-        _set_socket_options(transport.sock)
         threading.Thread(target=_keepalive, args=(transport,), name=f"keepalive {host.name}", daemon=True).start()
         return client
 
@@ -127,15 +126,17 @@ def _load_key(host: Host) -> paramiko.PKey:
     )
 
 
-def _set_socket_options(connection: Any) -> None:
-    """Set TCP_NODELAY and TCP_USER_TIMEOUT.
+def _open_socket(host: Host) -> socket.socket:
+    """Connect to the SSH port, with TCP_NODELAY and TCP_USER_TIMEOUT.
 
-    Each command is a few small packets, and without TCP_NODELAY the last one waits 40 ms. Without TCP_USER_TIMEOUT, a
-    network that drops all packets is noticed only at the command's own deadline.
+    Login and each command are a few small packets, and without TCP_NODELAY the last one waits 40 ms. Without
+    TCP_USER_TIMEOUT, a network that drops all packets is noticed only at the command's own deadline.
     """
+    connection = socket.create_connection((host.address, host.ssh_port), CONNECT_TIMEOUT)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER * 1000)
+    return connection
 
 
 def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unreachable:

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography import x509
@@ -50,7 +51,7 @@ def parse_environment(sections: Sections, sent_at: float, storage_driver: str = 
         clock_offset=now - sent_at if now else 0.0,
         init_system=texts["init"].strip() or "unknown",
         free_bytes=_parse_free_bytes(texts["disk"]),
-        broken_packages=tuple(_format_broken_package(line) for line in texts["broken"].splitlines()),
+        broken_packages=tuple(_broken_packages(texts["packages"])),
         apt_lock_holder=_format_lock_holder(texts["locks"]),
         address_mtus=_parse_addresses(texts["addresses"], texts["links"]),
         routes=tuple(_parse_routes(texts["routes"])),
@@ -84,9 +85,12 @@ def _parse_free_bytes(df_output: str) -> int | None:
     return min(free) if free else None
 
 
-def _format_broken_package(line: str) -> str:
-    state, _, package = line.partition(" ")
-    return f"{package.strip()} ({state})"
+def _broken_packages(dpkg_rows: str) -> Iterator[str]:
+    """Yield the packages that are not completely installed or removed, such as "docker.io (iU)"."""
+    for line in dpkg_rows.splitlines():
+        state, _, rest = line.partition("|")
+        if rest and state.strip() and not re.match(r"[a-z][inc] ", f"{state} "):
+            yield f"{rest.partition('|')[0]} ({state.strip()})"
 
 
 def _format_lock_holder(text: str) -> str:

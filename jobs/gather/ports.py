@@ -45,9 +45,10 @@ print "$_ ", $found{$_} || 'closed', "\n" for @targets;
 """
 
 
-# Stop a unit of an earlier probe, forget its exit status, and run the rest of the arguments, if there are any.
-RESET_SCRIPT = """\
-systemctl stop "$1" 2>/dev/null; systemctl reset-failed "$1" 2>/dev/null; shift; [ $# = 0 ] || exec "$@"
+# Run the rest of the arguments, which start the unit $1. If an earlier probe left the unit, remove it first.
+START_SCRIPT = """\
+unit=$1; shift; "$@" 2>/dev/null && exit
+systemctl stop "$unit" 2>/dev/null; systemctl reset-failed "$unit" 2>/dev/null; exec "$@"
 """
 
 
@@ -67,14 +68,14 @@ class PortListeners:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._on_all_hosts(lambda shell: shell.run(sudo(*script(RESET_SCRIPT, PROBE_UNIT))))
+        self._on_all_hosts(lambda shell: shell.run(sudo("systemctl", "stop", PROBE_UNIT, check=False)))
 
     def _start(self, shell: Shell) -> None:
         ports = [f"{kind}:{port}" for kind, port in SWARM_PORTS]
         program = systemd.program_command(
             PROBE_UNIT, "Imker: are the ports open?", "perl", "-e", LISTENER_SCRIPT, self._nonce, *ports
         )
-        shell.run(sudo(*program).wrapped(*script(RESET_SCRIPT, PROBE_UNIT)))
+        shell.run(sudo(*program).wrapped(*script(START_SCRIPT, PROBE_UNIT)))
 
     def _on_all_hosts(self, work: Callable[[Shell], object]) -> None:
         def try_work(shell: Shell) -> None:

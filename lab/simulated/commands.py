@@ -9,6 +9,7 @@ import contextlib
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from lab.simulated import conditions, docker_cli, scripts, sections, system_tools
 from lab.simulated.machine import Machine
@@ -73,7 +74,8 @@ RULES = (
     Rule(("id", "-nG", "--"), conditions.show_groups),
     Rule(("iptables", "--version"), conditions.show_iptables),
     Rule(("ss", "-Htn"), conditions.show_store_connections),
-    Rule(("broken_packages",), conditions.show_broken_packages),
+    Rule(("packages",), system_tools.list_packages),
+    Rule(("show_first_line",), system_tools.print_file),
     Rule(("lock_holder",), conditions.show_lock_holder),
     Rule(("unreadable_files",), conditions.show_unreadable_files),
 )
@@ -81,12 +83,18 @@ RULES = (
 
 def run_line(machine: Machine, line: str, stdin: str, source: str) -> Output:
     """Run a command line that came over SSH. `source` is the connection."""
-    words = shlex.split(line)
+    words = list(_split_words(line))
     if words[:3] == ["sudo", "-n", "--"]:
         words = words[3:]
     if words[:2] == ["sh", "-c"] and FENCE_MARKER in words[2]:
         return _run_fenced(machine, words, stdin, source)
     return _run_recorded(machine, words, stdin, source)
+
+
+@lru_cache(256)
+def _split_words(line: str) -> tuple[str, ...]:
+    """Split a command line as a shell does. Long scripts take milliseconds, and many hosts get the same ones."""
+    return tuple(shlex.split(line))
 
 
 def _run_fenced(machine: Machine, words: list[str], stdin: str, source: str) -> Output:

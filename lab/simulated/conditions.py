@@ -54,11 +54,6 @@ def show_store_connections(machine: Machine, rest: list[str], stdin: str) -> Out
     return Output(0, "".join(f"0 0 {machine.lab_host.address}:8500 {address}:40000\n" for address in agents))
 
 
-def show_broken_packages(machine: Machine, rest: list[str], stdin: str) -> Output:
-    broken = {name: package.state for name, package in machine.packages.items() if package.state != "ii"}
-    return Output(0 if broken else 1, "".join(f"{state}  {name}\n" for name, state in broken.items()))
-
-
 def show_lock_holder(machine: Machine, rest: list[str], stdin: str) -> Output:
     return Output(0, "4711 apt-get\n" if machine.units.is_running("imker-upgrade.service") else "")
 

@@ -63,16 +63,17 @@ def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
     return Output(0, f"{madison}==\n" + "".join(f"{version}\n" for version in older_versions))
 
 
-def reset_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Stop a unit, forget its exit status, and start it again if a command follows."""
-    _, _, unit, *command = rest
-    system_tools.stop_units(machine, [unit], stdin)
-    system_tools.reset_failed(machine, [unit], stdin)
-    return start_transient_unit(machine, command[1:], stdin) if command else Output()
+def start_or_replace_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Start a unit. If there is one of its name, remove that first."""
+    _, _, unit, _, *options = rest
+    if machine.units.get(unit):
+        system_tools.stop_units(machine, [unit], stdin)
+        system_tools.reset_failed(machine, [unit], stdin)
+    return start_transient_unit(machine, options, stdin)
 
 
 SCRIPTS = (
-    Script('systemctl reset-failed "$1"', reset_unit, "unit"),
+    Script('systemctl reset-failed "$unit"', start_or_replace_unit, "unit"),
     Script("apt-cache madison", show_candidates),
     Script('cat > "$to.imker~"', write_file, "file"),
     Script('echo "$1.imker-$2"', save_copy, "file"),

@@ -7,6 +7,7 @@ Only lines without indentation count: `section NAME COMMAND...`, `background NAM
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from lab.simulated.machine import Machine
 from lab.simulated.output import Output
@@ -54,10 +55,15 @@ def _option_file(machine: Machine, path: str) -> Iterator[Named]:
             yield f"file {copy}", Output(0, texts[copy])
 
 
+@lru_cache(256)
+def _split_words(line: str) -> tuple[str, ...]:
+    return tuple(shlex.split(line))
+
+
 def _expand_words(line: str, arguments: list[str]) -> list[str]:
     """Return the words of a line, with "$1" and "$@" replaced as a shell does."""
     words: list[str] = []
-    for word in shlex.split(line):
+    for word in _split_words(line):
         number = re.fullmatch(r"\$([1-9])", word)
         words += arguments if word == "$@" else [arguments[int(number[1]) - 1]] if number else [word]
     return words

@@ -134,6 +134,12 @@ def dpkg_query(machine: Machine, rest: list[str], stdin: str) -> Output:
     )
 
 
+def list_packages(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Print the rows of all packages, of which a host prints the interesting ones."""
+    rows = (f"{package.state} |{name}|{package.version}\n" for name, package in machine.packages.items())
+    return Output(0, "".join(rows))
+
+
 def dpkg_audit(machine: Machine, rest: list[str], stdin: str) -> Output:
     """Print a message for each unfinished package, as dpkg does."""
     unfinished = [name for name, package in machine.packages.items() if package.state != "ii"]

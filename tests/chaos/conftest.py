@@ -24,6 +24,7 @@ from tests.support import streams
 
 NAMES = ("connewitz", "tondi", "lausen")
 UPGRADE = "imker-upgrade.service"
+PATIENCE = 60  # seconds that a test waits for what it does not measure: other tests use the processors as well
 
 
 @dataclass
@@ -39,10 +40,10 @@ class ChaosWorld:
         """Type a command and return its run and its message."""
         before = max((visible.ts for visible in self.workspace.visible_messages(ALICE, OPS)), default="")
         assert self.workspace.say(ALICE, OPS, text)["acked"]
-        message = self.workspace.wait_for_message(ALICE, OPS, "run `", 20, after=before)
+        message = self.workspace.wait_for_message(ALICE, OPS, "run `", PATIENCE, after=before)
         return message.plain_text.split("run `")[1].split("`")[0], message
 
-    def wait_for_text(self, message: VisibleMessage, text: str, seconds: float = 30) -> VisibleMessage:
+    def wait_for_text(self, message: VisibleMessage, text: str, seconds: float = PATIENCE) -> VisibleMessage:
         """Wait until the message of the run has this text."""
 
         def fits(visible: VisibleMessage) -> bool:
@@ -67,7 +68,7 @@ class ChaosWorld:
         self.wait_until(lambda: any(map(child_pids, self.workers())))
         return next((worker, job) for worker in self.workers() for job in child_pids(worker))
 
-    def wait_until(self, true: Callable[[], object], seconds: float = 30) -> None:
+    def wait_until(self, true: Callable[[], object], seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, self.processes.log.read_text()[-3000:]

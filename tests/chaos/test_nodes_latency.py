@@ -18,6 +18,7 @@ TIMES = 20
 MORE = 0.3 if "FIGURES" in os.environ else 1.0  # seconds: what is promised; among all tests the machine is not Imker's
 
 
+@pytest.mark.quiet
 @pytest.mark.figures
 def test_shows_nodes_soon_after_the_engine_answers(world: ChaosWorld) -> None:
     world.wait_for_text(world.send_command("/swarm migrate connewitz --manager")[1], "joined the swarm")

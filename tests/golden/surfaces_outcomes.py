@@ -41,7 +41,7 @@ class Ready:
 
     version = {"Version": "26.1.5"}  # noqa: RUF012
 
-    def __init__(self, host: Host, tasks: tuple[str, ...] = ()) -> None:
+    def __init__(self, host: Host, tasks: tuple[str, ...] = (), timeout: float = 10) -> None:
         self.host, self._tasks = host, tasks
 
     def info(self) -> dict[str, Any]:

@@ -221,6 +221,7 @@ def test_starts_one_run_for_a_repeated_envelope(flow: Flow) -> None:
     assert flow.redis.zcard("bot:recent") == runs + 1
 
 
+@pytest.mark.quiet
 def test_acknowledges_twenty_commands_within_half_a_second(flow: Flow) -> None:
     with ThreadPoolExecutor(20) as pool:
         acks = list(pool.map(lambda _: flow.workspace.say(CAROL, OPS, "/swarm nodes"), range(20)))

@@ -16,6 +16,7 @@ COMMANDS = 1000 if "FIGURES" in os.environ else 200
 MOST = 500 if "FIGURES" in os.environ else 1000  # ms: what is promised; among all tests the machine is not Imker's
 
 
+@pytest.mark.quiet
 @pytest.mark.figures
 def test_acknowledges_each_command_in_time(flow: Flow) -> None:
     """Start a run with every tenth command; the bot answers the others directly."""

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import docker
@@ -18,7 +19,7 @@ from jobs.gather import swarm
 from jobs.handlers import containers
 from lab.chaos import invariants
 from lab.simulated.fleet import Fleet
-from tests.simulated.conftest import JobRunner
+from tests.simulated.conftest import FAST_PACE, JobRunner
 
 
 @pytest.fixture
@@ -165,9 +166,10 @@ def test_daemon_resumes_a_join_after_its_restart(imker: JobRunner) -> None:
 def test_waits_longer_for_a_join_than_for_other_requests(imker: JobRunner) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
     imker.fleet.world.slow_joins.add("tondi")
+    imker.fleet.world.pace = replace(FAST_PACE, join_timeout=6)
     manager = imker.host("connewitz")
     with pytest.raises(EngineRefused, match="Timeout was reached"):
-        Engine(imker.host("tondi"), timeout=0.3).join(manager.address, Engine(manager).worker_token(), "active")
+        Engine(imker.host("tondi"), timeout=5).join(manager.address, Engine(manager).worker_token(), "active")
 
 
 @pytest.mark.parametrize(

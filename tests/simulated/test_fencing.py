@@ -1,6 +1,7 @@
 """Run jobs whose host or swarm another run has taken over: they change nothing more, whatever their next step."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,9 @@ from tests.simulated.conftest import JobRunner
 def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[EventBody]]:
     """Run a job that sleeps before a step, longer than its lease, while other runs finish. Return its events."""
     do = runner._run_step
+    # Its own thread is asleep as well, and does not notice that the lock is lost.
+    asleep_lock = partial(runner.acquire_lock, lease_seconds=3600, renew_interval=3600)
+    monkeypatch.setattr(runner, "acquire_lock", asleep_lock)
 
     def run(
         step: type, lock: str, others: Callable[[], Any], command: Command, *approvals: Approval

@@ -11,6 +11,7 @@ from requests.adapters import BaseAdapter
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from jobs.connectors.engine import OLDEST_API_VERSION
 from jobs.connectors.shell import Command, Output
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
@@ -86,11 +87,11 @@ class _Adapter(BaseAdapter):
         """Do nothing: no connection is open."""
 
 
-def engine_client_factory(machines: Machines) -> Callable[[Host, str, float], APIClient]:
+def engine_client_factory(machines: Machines) -> Callable[[Host, float], APIClient]:
     """Replace the TLS client of jobs.connectors.engine."""
 
-    def create_client(host: Host, version: str, timeout: float) -> APIClient:
-        api_client = APIClient(base_url="http://simulated:2376", version=version, timeout=int(timeout))
+    def create_client(host: Host, timeout: float) -> APIClient:
+        api_client = APIClient(base_url="http://simulated:2376", version=OLDEST_API_VERSION, timeout=int(timeout))
         api_client.mount("http://", _Adapter(machines()[host.name]))
         return api_client
 

@@ -2,10 +2,13 @@
 # Both clocks are read at once: a delay between two reads would be counted as daemon uptime.
 clocks() {
   date +%s.%N
-  cat /proc/uptime
+  show_first_line /proc/uptime
 }
 daemon_command_line() {
-  cat "/proc/$(sed -n 's/^MainPID=//p' "$unit")/cmdline"
+  while read -r line; do
+    case $line in MainPID=*) cat "/proc/${line#*=}/cmdline"; return ;; esac
+  done <"$unit"
+  return 1
 }
 existing_paths() {
   for path; do
@@ -14,21 +17,26 @@ existing_paths() {
 }
 # Keep the files of the unit. A pattern such as "/etc/default/d*" stands for several files.
 unit_files() {
-  sed -n 's/^FragmentPath=//p' "$unit" >"$folder/paths"
-  sed -n 's/^DropInPaths=//p' "$unit" | tr ' ' '\n' >>"$folder/paths"
-  sed -n 's/^EnvironmentFiles=\(.*\) (ignore_errors=.*/\1/p' "$unit" >>"$folder/paths"
+  while IFS= read -r line; do
+    value=${line#*=}
+    case $line in
+      FragmentPath=*) option_file "$value" ;;
+      DropInPaths=*) for path in $value; do option_file "$path"; done ;;
+      EnvironmentFiles=*) environment_files "${value% (ignore_errors=*}" ;;
+    esac
+  done <"$unit"
+}
+environment_files() {
   blanks=$IFS IFS=
-  while read -r pattern; do
-    case $pattern in *[*?[]*) section "paths $pattern" existing_paths $pattern ;; esac
-    for path in $pattern; do option_file "$path"; done
-  done <"$folder/paths"
+  case $1 in *[*?[]*) section "paths $1" existing_paths $1 ;; esac
+  for path in $1; do option_file "$path"; done
   IFS=$blanks
 }
 section clocks clocks
 section unit timeout 10 systemctl show docker.service -pFragmentPath -pDropInPaths -pEnvironmentFiles -pExecMainStartTimestampMonotonic -pMainPID
 unit=$folder/$count
 section command_line daemon_command_line
-section hostname cat /proc/sys/kernel/hostname
+section hostname show_first_line /proc/sys/kernel/hostname
 unit_files
 option_file /etc/default/docker
 option_file /etc/docker/daemon.json

@@ -1,6 +1,7 @@
 """Check that a job's outcome is written once and is its last event, whatever fails afterwards."""
 
 from collections.abc import Callable
+from typing import NoReturn
 
 import pytest
 from redis import Redis
@@ -14,9 +15,12 @@ from imker.protocol.commands import Migrate, Request
 from imker.protocol.event_log import EventLog
 from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, JobStarted, ThreadDetail
 from jobs import run
+from jobs.context import JobContext
 from jobs.errors import BrokenFencingToken
 from jobs.events.writer import EventWriter
+from jobs.inventory.model import Host
 from jobs.locking.lease import LockHolder, acquire_lock
+from jobs.settings import Settings
 from tests.support import streams
 
 RUN, NOW = "k3fm9x2q", 1_795_440_000.0
@@ -59,6 +63,10 @@ def ends(redis: Redis) -> list[EventBody]:
     return [body for body in bodies.values() if isinstance(body, JobFinished | DecisionRequested)]
 
 
+def no_connection(host: Host, timeout: float = 10) -> NoReturn:
+    raise AssertionError(f"{host.name} is not asked")
+
+
 @OUTCOMES
 def test_keeps_the_outcome_if_releasing_the_lock_fails(
     redis: Redis, failing: Failing, monkeypatch: pytest.MonkeyPatch, outcome: JobFinished | DecisionRequested
@@ -72,7 +80,8 @@ def test_keeps_the_outcome_if_releasing_the_lock_fails(
             failing.word, failing.after = "call('del'", False
 
     monkeypatch.setattr(run, "dispatch", handle)
-    run.run_handler(REQUEST, writer, lambda: None)  # type: ignore[arg-type,return-value]
+    context = JobContext(REQUEST, Settings(), {}, writer, redis, no_connection, no_connection)
+    run.run_handler(REQUEST, writer, lambda: context)
     assert ends(redis) == [outcome]
 
 

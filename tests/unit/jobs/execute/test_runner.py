@@ -231,7 +231,7 @@ def test_runs_no_step_without_the_lock(bench: Bench) -> None:
 def test_only_one_host_joins_the_swarm_at_a_time(
     bench: Bench, step: steps.Step, alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts())
+    monkeypatch.setattr(runner, "gather_swarm", lambda *_, **__: SwarmFacts())
     monkeypatch.setattr(membership, "claim_swarm", lambda *_: None)
     locked: list[bool] = []
     bench.work[steps.describe_step(step).key] = lambda site: str(

@@ -78,6 +78,15 @@ def test_leaves_nothing_behind(tmp_path: Path) -> None:
     assert set(Path("/run").glob("tmp.*")) <= before
 
 
+@pytest.fixture
+def systemctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Provide a `systemctl` that prints nothing: this machine may have no systemd."""
+    (tmp_path / "systemctl").write_text("#!/bin/sh\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("systemctl")
 def test_reads_this_machine() -> None:
     """Whatever is installed here: each section is there."""
     sections = read_sections(LocalShell(), *ALL, arguments=ARGUMENTS)
@@ -95,19 +104,20 @@ def test_the_scripts_read_the_files_that_imker_writes() -> None:
 def test_finds_the_holder_of_a_lock(tmp_path: Path) -> None:
     """A process holds the lock with fcntl, as dpkg does."""
     lock = tmp_path / "lock"
-    holder = "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print(1, flush=True); input()"
+    lines = "import fcntl, sys", "file = open(sys.argv[1], 'w')", "fcntl.lockf(file, fcntl.LOCK_EX)", "print(1)"
+    holder = "\n".join((*lines, "sys.stdout.flush()", "input()"))
     text = (SCRIPTS / "host_state.sh").read_text()
     function = text[text.index("lock_holder() {") : text.index("section packages")]
-    lines = f"{function.replace('/var/lib/dpkg', str(tmp_path))}\nsection locks lock_holder"
+    locks = f"{function.replace('/var/lib/dpkg', str(tmp_path))}\nsection locks lock_holder"
     with subprocess.Popen(
         ["python3", "-c", holder, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
         process.stdout.readline()
         (tmp_path / "lock-frontend").touch()
-        assert run_lines(lines)["locks"].text.split()[0] == str(process.pid)
+        assert run_lines(locks)["locks"].text.split()[0] == str(process.pid)
         process.communicate("\n")
-    assert run_lines(lines)["locks"].text == ""
+    assert run_lines(locks)["locks"].text == ""
 
 
 def test_reads_the_files_that_options_name(tmp_path: Path) -> None:
@@ -145,6 +155,7 @@ def simulated() -> Iterator[SimulatedShell]:
     assert shell.world.history.unknown_requests == []
 
 
+@pytest.mark.usefixtures("systemctl")
 @pytest.mark.parametrize(("scripts", "arguments"), [(ALL, ARGUMENTS), ((NAMED_FILES,), ("", "/a", "/b", ""))])
 def test_a_simulated_host_answers_in_the_form_of_a_real_one(
     simulated: SimulatedShell, scripts: tuple[str, ...], arguments: tuple[str, ...]

@@ -1,0 +1,107 @@
+"""Test that a job connects to each host once, also when several threads ask, and closes all connections."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import pytest
+
+from jobs.connectors.shared_shells import SharedShells
+from jobs.connectors.shell import Command, Output, command
+from jobs.errors import CommandFailed, JobError, Unreachable
+from jobs.inventory.model import Host
+
+KADITZ, TONDI = Host("kaditz"), Host("tondi")
+
+
+@dataclass
+class Hosts:
+    """Counts connections. `down`: names of hosts that cannot be reached; `breaks`: the error of the next command."""
+
+    connected: Counter[str] = field(default_factory=Counter)
+    reconnected: Counter[str] = field(default_factory=Counter)
+    closed: list[str] = field(default_factory=list)
+    down: set[str] = field(default_factory=set)
+    breaks: JobError | None = None
+
+    def connect(self, host: Host) -> "Connection":
+        self.connected[host.name] += 1
+        if host.name in self.down:
+            raise Unreachable(f"{host.name} is down")
+        return Connection(self, host.name)
+
+
+@dataclass
+class Connection:
+    hosts: Hosts
+    host: str
+
+    def run(self, command: Command) -> Output:
+        if self.hosts.breaks:
+            raise self.hosts.breaks
+        return Output(0, self.host, "")
+
+    def reconnect(self) -> None:
+        self.hosts.reconnected[self.host] += 1
+        if self.host in self.hosts.down:
+            raise Unreachable(f"{self.host} is down")
+
+    def __enter__(self) -> "Connection":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hosts.closed.append(self.host)
+
+
+def run_true(shells: SharedShells, host: Host) -> str:
+    with shells.open(host) as shell:
+        return shell.run(command("true")).stdout
+
+
+def test_connects_once_to_each_host_and_closes_at_the_end() -> None:
+    hosts = Hosts()
+    shells = SharedShells(hosts.connect)
+    with ThreadPoolExecutor(8) as pool:
+        names = list(pool.map(lambda host: run_true(shells, host), [KADITZ, TONDI] * 20))
+    assert names == ["kaditz", "tondi"] * 20
+    assert hosts.connected == {"kaditz": 1, "tondi": 1}
+    assert hosts.closed == []
+    shells.close()
+    assert sorted(hosts.closed) == ["kaditz", "tondi"]
+
+
+def test_does_not_try_an_unreachable_host_again() -> None:
+    hosts = Hosts(down={"kaditz"})
+    shells = SharedShells(hosts.connect)
+    for _ in range(3):
+        with pytest.raises(Unreachable, match="kaditz is down"):
+            shells.open(KADITZ)
+    assert hosts.connected == {"kaditz": 1}
+    shells.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "times"), [(Unreachable("lost the connection"), 1), (CommandFailed("kaditz", "true", 1, ""), 0)]
+)
+def test_reconnects_only_after_a_lost_connection(error: JobError, times: int) -> None:
+    hosts = Hosts()
+    shells = SharedShells(hosts.connect)
+    hosts.breaks = error
+    with pytest.raises(type(error)):
+        run_true(shells, KADITZ)
+    hosts.breaks = None
+    assert [run_true(shells, KADITZ) for _ in range(2)] == ["kaditz", "kaditz"]
+    assert (hosts.connected["kaditz"], hosts.reconnected["kaditz"]) == (1, times)
+
+
+def test_reconnects_when_a_lost_host_is_up_again() -> None:
+    hosts = Hosts()
+    shells = SharedShells(hosts.connect)
+    hosts.breaks = Unreachable("lost the connection")
+    with pytest.raises(Unreachable):
+        run_true(shells, KADITZ)
+    hosts.breaks, hosts.down = None, {"kaditz"}
+    with pytest.raises(Unreachable, match="is down"):
+        shells.open(KADITZ)
+    hosts.down = set()
+    assert run_true(shells, KADITZ) == "kaditz"
