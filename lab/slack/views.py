@@ -60,7 +60,9 @@ def handle_submission(view_id: str, answer: dict[str, Any], state: SlackState) -
 
     Raises SlackError where the user would see that the app has a problem.
     """
-    view = state.views[view_id]
+    view = state.views.get(view_id)
+    if view is None:
+        return  # the app has opened another modal meanwhile
     match answer.get("response_action"):
         case None:
             _close(state, view)
