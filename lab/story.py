@@ -136,7 +136,8 @@ class Story:
         self.show_home(BOB, f"*{host.name} is waiting to be accepted as a manager.*")
         self.press(BOB, message, "Accept")
         accepted_message = self.wait_until(message.ts, "is a manager now")
-        if {"Accept", "Reject"} & set(accepted_message.buttons) or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
+        is_open = bool({"Accept", "Reject"} & set(accepted_message.buttons))
+        if is_open or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
             raise StoryFailed("the buttons should be gone, and the message should name who accepted")
 
     def check_nodes(self, hosts: Sequence[LabHost], managers: Sequence[LabHost]) -> None:

@@ -90,9 +90,12 @@ class ControlApi:
         return answer
 
     async def close(self, arguments: Arguments) -> Any:
-        """Close a modal without a submission."""
-        user_actions.find_view(self._state, arguments["user"], arguments["view_id"])
-        views.close_view(arguments["view_id"], self._state)
+        """Close a modal without a submission, or all modals of the user."""
+        if "view_id" in arguments:
+            user_actions.find_view(self._state, arguments["user"], arguments["view_id"])
+            views.close_view(arguments["view_id"], self._state)
+        else:
+            views.close_modals(arguments["user"], self._state)
         self._slack.changes.notify()
         return {}
 

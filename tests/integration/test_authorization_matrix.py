@@ -194,9 +194,7 @@ class World:
 
     def close_modals(self) -> None:
         for user in filter(None, IDS.values()):
-            for view in self.workspace.views(user):
-                if view["type"] == "modal":
-                    self.workspace.close_view(user, view)
+            self.workspace.close_modals(user)
 
     def private_replies(self, who: str, channel: str, after: float) -> list[str]:
         """Return the ephemeral replies. The fake Slack shows replies to unknown users to everyone."""

@@ -121,9 +121,7 @@ def connected(slack: Workspace) -> Iterator[FormApp]:
 @pytest.fixture
 def app(slack: Workspace, connected: FormApp) -> FormApp:
     connected.response, connected.options, connected.received, connected.errors = {}, [], [], []
-    for view in slack.views(ALICE):
-        if view["type"] == "modal":
-            slack.close_view(ALICE, view)
+    slack.close_modals(ALICE)
     return connected
 
 

@@ -81,9 +81,7 @@ def app(slack: Workspace, page: Page, connected: FormApp) -> Iterator[FormApp]:
     page.wait("document.querySelectorAll('#user option').length > 3")
     page.act_as(ALICE)
     yield connected
-    for view in slack.views(ALICE):
-        if view["type"] == "modal":
-            slack.close_view(ALICE, view)
+    slack.close_modals(ALICE)
     page.wait("!document.getElementById('modal').open")
 
 
@@ -136,6 +134,7 @@ def test_chooses_several_hosts(page: Page, app: FormApp) -> None:
     search(page, "con", "connewitz")
     submit(page)
     wait_until(lambda: app.submitted)
+    page.wait("!document.getElementById('modal').open")
     options = app.submitted[0]["excluded_hosts"]["form.host"]["selected_options"]
     assert [option["value"] for option in options] == ["tondi", "connewitz"]
 
