@@ -4,7 +4,6 @@
 export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 WORKERS := 6
-PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 STAMP := $(VENV)/.installed
 HONCHO = PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho
 
@@ -65,7 +64,7 @@ browser: # for the tests of the fake Slack's page; without it they are skipped, 
 
 .PHONY: test
 test: lint browser ## run all tests except those that keep real hosts busy for minutes (without root: none on real hosts)
-	$(VENV)/bin/python -m pytest -m "not long and not quiet" $(PARALLEL)
+	$(VENV)/bin/python -m pytest -m "not long and not quiet" -n $(WORKERS)
 	$(VENV)/bin/python -m pytest -m "quiet and not long"
 
 .PHONY: figures
@@ -76,7 +75,7 @@ figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of 
 
 .PHONY: test-fast
 test-fast: lint ## run the tests that start no process and open no connection
-	$(VENV)/bin/python -m pytest -m "not processes" -n 2 --dist loadgroup tests/unit tests/golden tests/lab
+	$(VENV)/bin/python -m pytest -m "not processes" -n 2 tests/unit tests/golden tests/lab
 
 .PHONY: test-fleet
 test-fleet: $(STAMP) ## as root: inject faults into real hosts, 30 minutes

@@ -105,8 +105,8 @@ class Story:
         managers = [host for host in hosts if host.role == "manager"] or list(hosts[:1])
         self.check_nodes(hosts, managers)
         repeated = self.run_command("/swarm migrate all", "nothing to do")
-        if repeated.buttons:
-            raise StoryFailed("there should be no buttons")
+        if repeated.buttons != ["Show nodes"]:
+            raise StoryFailed("there should be a button that shows the nodes")
 
     def accept_all(self, fleet: str, seconds: float) -> None:
         """Press Accept for each pending manager until the fleet's message says that the migration is done."""
@@ -136,9 +136,8 @@ class Story:
         self.show_home(BOB, f"*{host.name} is waiting to be accepted as a manager.*")
         self.press(BOB, message, "Accept")
         accepted_message = self.wait_until(message.ts, "is a manager now")
-        is_open = bool({"Accept", "Reject"} & set(accepted_message.buttons))
-        if is_open or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
-            raise StoryFailed("the buttons should be gone, and the message should name who accepted")
+        if "Accept" in accepted_message.buttons or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
+            raise StoryFailed("the question's buttons should be gone, and the message should name who accepted")
 
     def check_nodes(self, hosts: Sequence[LabHost], managers: Sequence[LabHost]) -> None:
         """Fail unless the node table shows every host with its expected role."""

@@ -35,6 +35,8 @@ def _block_lines(message: VisibleMessage, block: dict[str, Any]) -> list[str]:
             return _align_columns([[render_markup(cell_text(cell)) for cell in row] for row in block["rows"]])
         case "actions":
             return ["  ".join(f"[{element['text']['text']}]" for element in block["elements"])]
+        case "container" if block.get("block_id") == "done_steps":
+            return [line for child in block["child_blocks"] for line in _text_lines(message, child)]
         case "container":
             return [f"▸ {block['title']['text']}"]
         case _:

@@ -1,4 +1,4 @@
-"""Share a real Redis and its folder between tests, and distribute the tests to parallel workers."""
+"""Share a real Redis and its folder between tests, and the tests between parallel workers."""
 
 import os
 import tempfile
@@ -13,28 +13,29 @@ from redis import Redis
 from imker.embedded_redis import _user_locks, start_or_join
 from tests.support import side_effects
 from tests.support.embedded_redis import wait_until_ended
+from tests.support.worker_groups import GroupScheduling
 
 # Examples have no time limit: on a busy machine they can be slow, and the tests do not measure speed.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
 side_effects.install_recorder()
-SLOWEST_FIRST = ("e2e", "chaos", "simulated", "integration", "lab", "golden", "unit")
+SLOWEST_FIRST = ("e2e", "chaos", "integration", "lab", "simulated", "golden", "unit")
 FAST = ("golden", "unit", "lab")  # folders with tests that start no process and open no connection
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+@pytest.hookimpl(tryfirst=True)  # before the tests of a marker are selected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests with a Redis. Set the order and the groups of tests for parallel workers."""
+    """Mark the tests with a Redis, and put the slowest first if workers share the tests."""
     for item in items:
         if "redis_folder" in getattr(item, "fixturenames", ()):
             item.add_marker("processes")
-    if not hasattr(config, "workerinput"):
-        return
-    items.sort(key=lambda item: SLOWEST_FIRST.index(_folder(item)))
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: SLOWEST_FIRST.index(_folder(item)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> GroupScheduling:
+    return GroupScheduling(config, log)
 
 
 def pytest_runtest_logstart() -> None:
@@ -55,15 +56,6 @@ def _has_side_effects(item: pytest.Item) -> bool:
 def _folder(item: pytest.Item) -> str:
     """Return the folder below `tests`."""
     return item.path.relative_to(Path(__file__).parent).parts[0]
-
-
-def _group(item: pytest.Item) -> str:
-    """Return the group of a test: the real hosts, its file if it shares a fixture or takes no time, else none."""
-    if _folder(item) == "e2e":
-        return "real hosts"
-    fixtures = item._fixtureinfo.name2fixturedefs.values()  # type: ignore[attr-defined]
-    shares = any(fixture.scope == "module" for definitions in fixtures for fixture in definitions)
-    return str(item.path) if shares or _folder(item) in ("golden", "unit") else ""
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,7 @@ COMMANDS = (
         "reject k3fm9x2q --remove", "accept", "any host", run_to_decide("reject"),
     ),
     CommandSpec(
-        "continue", "RUN", "continue despite the warnings",
+        "continue", "RUN", "continue despite the warnings, or start a plan that waits",
         "continue k3fm9x2q", "change", "any host", run_to_decide("continue"),
     ),
     CommandSpec(

@@ -20,7 +20,7 @@ from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
 from bot.messages import audit_table, command_help, responses
 from bot.messages.block_kit import Message, Reply
-from bot.messages.links import link_runs, run_ids
+from bot.messages.links import add_references, run_ids
 from bot.records import Choice
 from bot.runs.store import RunStore
 from bot.settings import Settings
@@ -59,9 +59,9 @@ class CommandHandler:
         self._control = RunController(self.access, runs, self.audit, self._starter, self._decisions)
         self._next_steps = NextStepHandler(runs, self.handle_command)
 
-    def with_links(self, message: Message) -> Message:
-        """Return the message with links to the runs that it names. Raises RedisError."""
-        return link_runs(message, self._runs.posted_messages.links(run_ids(message)))
+    def with_references(self, message: Message) -> Message:
+        """Return the message with links to the runs that it names, and hosts as code. Raises RedisError."""
+        return add_references(message, self._runs.posted_messages.links(run_ids(message)), self._runs.hosts())
 
     def handle_action(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Handle a button click. Raises RedisError, AuditLogBroken."""

@@ -30,7 +30,7 @@ class RunStarter:
             return invocation.reply(responses.too_many_runs(MAX_OPEN_RUNS))
         delivery, host = invocation.delivery, permission_for(command).host
         run = run_id(_trigger(invocation, command))
-        if earlier := self._earlier_run(run, delivery):
+        if invocation.run_key and (earlier := self._earlier_run(run, delivery)):
             return invocation.reply(responses.button_used(earlier))
         record = RunRecord(
             run,

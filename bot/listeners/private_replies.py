@@ -20,17 +20,17 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class PrivateReplies:
-    """Send replies. An error of Slack is logged. `add_links`: links the runs that a message names."""
+    """Send replies. An error of Slack is logged. `add_references`: adds links to runs, and marks hosts as code."""
 
     client: WebClient
     api_url: str
-    add_links: Callable[[Message], Message]
+    add_references: Callable[[Message], Message]
 
     def to(self, delivery: Delivery) -> Reply:
         """Return a private reply to the requester."""
 
         def send(plain: Message) -> None:
-            message = self._with_links(plain)
+            message = self._with_references(plain)
             blocks = list(message.blocks)
             if url := accepted_url(delivery.response_url, self.api_url):
                 WebhookClient(url).send(
@@ -52,10 +52,10 @@ class PrivateReplies:
             return False
         return True
 
-    def _with_links(self, message: Message) -> Message:
-        """Return the message with links to runs, or as it is while Redis does not respond."""
+    def _with_references(self, message: Message) -> Message:
+        """Return the message with its references, or as it is while Redis does not respond."""
         try:
-            return self.add_links(message)
+            return self.add_references(message)
         except RedisError as error:
             log.warning("a reply without links", error=str(error))
             return message

@@ -48,7 +48,7 @@ class DeliveryReceiver:
         self._inbox = inbox
         self._limit = limit
         self._api_url = api_url
-        self._replies = PrivateReplies(client, api_url, handler.with_links)
+        self._replies = PrivateReplies(client, api_url, handler.with_references)
         self._in_progress: set[str] = set()  # IDs of the deliveries that this process has not finished
 
     def receive(self, delivery: Delivery, ack: Ack, ack_early: Callable[[], Any] | None = None) -> None:

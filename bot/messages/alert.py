@@ -3,20 +3,21 @@
 from collections.abc import Mapping, Sequence
 
 from bot.messages import fleet_message, run_text
-from bot.messages.block_kit import PART_LIMIT, Message, duration, ephemeral, sentence, timestamp
+from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, sentence, timestamp
 from bot.messages.escape import escape_mrkdwn, inline_code
-from bot.messages.outcome_text import outcome
+from bot.messages.headline import headline_text
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
 from bot.state.alerts import AskedState
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState, rejection
-from imker.protocol.events import JobFinished, Question
+from imker.protocol.events import Question
 from imker.text import truncate
 
 SENTENCES: dict[Question, str] = {
     "accept": "{host} is waiting to be accepted as a manager.",
     "continue": "The plan for {host} has warnings. Continue?",
+    "start": "The plan for {host} is ready. Start it?",
     "start_fleet": "The migration of the whole fleet is planned. Start it?",
     "resume": "The run for {host} is paused. Resume it?",
     "start_containers": "Some containers on {host} are not running. Start them?",
@@ -36,8 +37,11 @@ def question_alert(
     `recipients`: IDs of the users and groups to mention; none are mentioned when every question is closed.
     """
     open_count = sum(each.status == "open" for each in asked)
-    mark, still = ("⏰", "Still waiting: ") if reminder else ("✋", "")
-    lead = f"{mark} {mentions(recipients)}{': ' * bool(recipients)}{still}" if open_count else f"{_closed_mark(asked)} "
+    if open_count:
+        people = f"{mentions(recipients)}: " if recipients else ""
+        lead = f"⏰ {people}Reminder: " if reminder else f"✋ {people}"
+    else:
+        lead = f"{_closed_mark(asked)} {'Reminder closed. ' * reminder}"
     if len(asked) == 1:
         return ephemeral(lead + _line(question, asked[0], links))
     count = f"{open_count} question{'s' * (open_count != 1)} for you." if open_count else "All questions are closed."
@@ -49,17 +53,9 @@ def question_alert(
 
 def end_alert(state: RunState, fleet: FleetState | None, links: Links) -> Message:
     """Return the alert for the requester about how the run ended."""
-    if fleet:
-        mark, status = fleet_message.summary(fleet)
-    else:
-        mark, status = run_text.emoji(state), run_text.status_text(state)
-    title = escape_mrkdwn(run_text.title(state))
-    took = f" in {duration(state.finished_at - state.record.requested_at)}" if state.finished_at and not fleet else ""
-    end = _outcome(state, fleet)
-    summary = f" {escape_mrkdwn(end.summary)}" if end and end.summary else ""
-    link = _link(state.record.run, "Open the run", links)
-    lead = f"{mark} <@{state.record.requester}>: *{title}*: {escape_mrkdwn(status)}{took}."
-    return ephemeral(truncate(lead + summary + _rejection(state), PART_LIMIT) + link)
+    mark, result = _result(state, fleet)
+    lead = f"{mark} <@{state.record.requester}>: {result.removesuffix('.')}."
+    return ephemeral(truncate(lead + _rejection(state), PART_LIMIT) + _link(state.record.run, "Open", links))
 
 
 def lost_alert(metadata: Mapping[str, str]) -> Message:
@@ -73,10 +69,15 @@ def mentions(recipients: Sequence[str]) -> str:
     return " ".join(f"<!subteam^{each}>" if each.startswith("S") else f"<@{each}>" for each in recipients)
 
 
-def _outcome(state: RunState, fleet: FleetState | None) -> JobFinished | None:
-    if fleet and fleet.start:
-        return fleet_state.outcome(fleet)
-    return outcome(state) if state.status == "finished" else None
+def _result(state: RunState, fleet: FleetState | None) -> tuple[str, str]:
+    """Return the run's mark, and how it ended, escaped."""
+    if fleet is None:
+        mark, _, result = headline_text(state).partition(" ")
+        return mark, result
+    mark, status = fleet_message.summary(fleet)
+    end = fleet_state.outcome(fleet) if fleet.start else None
+    summary = f". {escape_mrkdwn(end.summary)}" if end and end.summary else ""
+    return mark, f"{escape_mrkdwn(run_text.title(state))}: {escape_mrkdwn(status)}{summary}"
 
 
 def _line(question: Question, asked: AskedState, links: Links) -> str:
@@ -85,11 +86,13 @@ def _line(question: Question, asked: AskedState, links: Links) -> str:
     subject, link = SUBJECTS.get(question, host), _link(asked.asked.run, "Open", links)
     match asked.status:
         case "open":
-            return f"{SENTENCES[question].format(host=host)}{_approvals(asked)}{_deadline(asked)}{link}"
+            until = f" Answer by {_deadline(asked)}." if _deadline(asked) else ""
+            return f"{SENTENCES[question].format(host=host)}{_approvals(asked)}{until}{link}"
         case "answered":
             return f"{subject}: {_answer(asked)}{link}"
         case "expired":
-            return f"{subject}: expired. No one answered in time.{link}"
+            again = inline_code(f"/swarm accept {asked.asked.run}")
+            return f"{subject}: expired at {_deadline(asked)}. To ask again, type {again}.{link}"
         case _:
             return f"{subject}: no longer waiting for an answer.{link}"
 
@@ -129,10 +132,9 @@ def _approvals(asked: AskedState) -> str:
 
 
 def _deadline(asked: AskedState) -> str:
+    """Return until when the question can be answered, "" for any time."""
     question = asked.state.question if asked.state else None
-    if question is None or question.asked_at is None:
-        return ""
-    return f" Answer by {timestamp(question.asked_at.unix + question.valid_seconds)}."
+    return timestamp(question.asked_at.unix + question.valid_seconds) if question and question.asked_at else ""
 
 
 def _link(run: str, label: str, links: Links) -> str:

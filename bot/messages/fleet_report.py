@@ -1,6 +1,8 @@
 """Render the report file of a fleet's migration: who decided, what changed, what remains. Pure."""
 
+import re
 import time
+from collections.abc import Mapping
 
 from bot.messages.block_kit import duration
 from bot.messages.fleet_message import STATUS_TEXT
@@ -13,6 +15,7 @@ from imker.protocol.values import ContainerRow
 from imker.text import strip_control
 
 CODE_FENCE = "```"
+NOT_IN_NAMES = re.compile(r"[^\w .'-]")  # characters of a user's name that are left out
 NOT_STARTED = "Not started."
 STEP_HEADER = ["", "| step | status | duration | |", "| --- | --- | --- | --- |"]
 CONTAINER_HEADER = ["", "| container | image | policy | before | after |", "| --- | --- | --- | --- | --- |"]
@@ -34,6 +37,23 @@ def render_report(fleet: FleetState) -> str:
     for host in fleet.hosts:
         lines += ["", *_host_section(host)]
     return "\n".join([*lines, "", "## Remaining", "", *_remaining(fleet), ""])
+
+
+def people_of(fleet: FleetState) -> tuple[str, ...]:
+    """Return the IDs of the users whom the report names."""
+    runs = (fleet.run, *(host.run for host in fleet.hosts if host.run))
+    deciders = (decision.user for run in runs for decision in run.decisions if decision.user)
+    return tuple(dict.fromkeys((fleet.run.record.requester, *deciders)))
+
+
+def add_names(report: str, names: Mapping[str, str], links: Mapping[str, str]) -> str:
+    """Return the report with users' names, by user ID, and with links to the messages of runs, by run.
+
+    A file cannot mention anyone. Users can change their names, so the IDs stay.
+    """
+    people = {user: f"@{NOT_IN_NAMES.sub('', strip_control(name))} ({user})" for user, name in names.items() if name}
+    words = people | {run: f"[{run}]({link})" for run, link in links.items()}
+    return re.sub(r"\b\w+\b", lambda found: words.get(found[0], found[0]), report)
 
 
 def _host_section(host: HostState) -> list[str]:

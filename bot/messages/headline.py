@@ -109,15 +109,16 @@ def _elapsed(state: RunState, step: StepState) -> str:
 
 def _result(state: RunState, outcome: JobFinished) -> tuple[str, str]:
     """Return the mark, "" for the outcome's own, and the result, "" if the title and the status say it best."""
-    command = state.record.command
-    if isinstance(state.table, NodeTable) and isinstance(command, ListNodes) and outcome.outcome == "done":
-        return node_summary.node_result(state.table)
-    if isinstance(state.table, HostTable) and isinstance(command, ListHosts) and outcome.outcome == "done":
-        return node_summary.host_result(state.table)
-    if isinstance(command, RunDoctor) and outcome.outcome == "done":
-        return _doctor_result(state)
-    if isinstance(command, PlanHost) and outcome.outcome == "done":
-        return _plan_result(state)
+    if outcome.outcome == "done":
+        match state.record.command:
+            case ListNodes() if isinstance(state.table, NodeTable):
+                return node_summary.node_result(state.table)
+            case ListHosts() if isinstance(state.table, HostTable):
+                return node_summary.host_result(state.table)
+            case RunDoctor():
+                return _doctor_result(state)
+            case PlanHost():
+                return _plan_result(state)
     if outcome.outcome in ("failed", "rolled_back"):
         return "", _failure(state, outcome)
     sentence = _first_sentence(outcome)

@@ -1,7 +1,7 @@
-"""Turn run IDs into links to the runs' messages, and user IDs in tables into mentions. Pure."""
+"""Turn run IDs into links to the runs' messages, user IDs in tables into mentions, and host names into code. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from bot.messages.block_kit import SECTION_LIMIT, TEXT_LIMIT, Block, Message
 RUN_CODE = re.compile(r"`([a-z2-7]{8})`")  # how messages write the ID of a run
 RUN_ID, USER_ID = re.compile(r"[a-z2-7]{8}"), re.compile(r"[UW][A-Z0-9]{2,}")
 RUN_COLUMN, USER_COLUMN = "RUN", "USER"  # headers of the columns with IDs
+ORDINARY_WORDS = frozenset({"docker", "engine", "host", "manager", "node", "swarm", "worker"})  # never marked as hosts
 TABLES = ("table", "data_table")
 
 
@@ -20,10 +21,26 @@ def run_ids(message: Message) -> frozenset[str]:
     return frozenset((*(run for text in texts for run in RUN_CODE.findall(text)), *filter(RUN_ID.fullmatch, cells)))
 
 
-def link_runs(message: Message, links: Mapping[str, str]) -> Message:
-    """Return the message with a link for each run ID in `links`, by run, and a mention for each user ID in a table."""
-    text = _link_text(message.text, links, TEXT_LIMIT)
-    return replace(message, text=text, blocks=tuple(_link_block(block, links) for block in message.blocks))
+def add_references(message: Message, links: Mapping[str, str], hosts: Collection[str]) -> Message:
+    """Return the message with a link for each run ID, a mention for each user ID in a table, and host names as code.
+
+    `links`: by run; other IDs stay. A text that would get too long stays as it is.
+    """
+    host_name = _host_pattern(hosts)
+    blocks = tuple(_with_references(block, links, host_name) for block in message.blocks)
+    return replace(message, text=_link_text(message.text, links, TEXT_LIMIT), blocks=blocks)
+
+
+def _host_pattern(hosts: Collection[str]) -> re.Pattern[str]:
+    """Return a pattern of what may hold no marks (group 1), and of host names (group 2), whole words each."""
+    names = sorted(set(hosts) - ORDINARY_WORDS, key=len, reverse=True)
+    words = "|".join(map(re.escape, names)) or "(?!)"
+    return re.compile(rf"(```.*?```|`[^`\n]*`|<[^>\n]*>)|(?<![\w./@-])({words})(?![\w/-]|\.\w)", re.DOTALL)
+
+
+def _mark_hosts(text: str, host_name: re.Pattern[str]) -> str:
+    marked = host_name.sub(lambda found: found[1] or f"`{found[2]}`", text)
+    return marked if len(marked) <= SECTION_LIMIT else text
 
 
 def _link_text(text: str, links: Mapping[str, str], limit: int) -> str:
@@ -35,24 +52,23 @@ def _link_text(text: str, links: Mapping[str, str], limit: int) -> str:
     return text
 
 
-def _link_block(block: Block, links: Mapping[str, str]) -> Block:
-    if block["type"] in TABLES:
-        headers, *rows = block["rows"]
-        names = [header.get("text", "") for header in headers]
-        linked = [[_link_cell(n, cell, links) for n, cell in zip(names, row, strict=True)] for row in rows]
-        return {**block, "rows": [headers, *linked]}
-    linked_block: Block = _link_part(block, links)
-    return linked_block
-
-
-def _link_part(part: Any, links: Mapping[str, str]) -> Any:
+def _with_references(part: Any, links: Mapping[str, str], host_name: re.Pattern[str]) -> Any:
     if isinstance(part, list):
-        return [_link_part(inner, links) for inner in part]
+        return [_with_references(inner, links, host_name) for inner in part]
     if not isinstance(part, dict):
         return part
     if part.get("type") == "mrkdwn":
-        return {**part, "text": _link_text(part["text"], links, SECTION_LIMIT)}
-    return {name: _link_part(inner, links) for name, inner in part.items()}
+        return {**part, "text": _link_text(_mark_hosts(part["text"], host_name), links, SECTION_LIMIT)}
+    if part.get("type") in TABLES:
+        return _link_cells(part, links)
+    return {name: _with_references(inner, links, host_name) for name, inner in part.items()}
+
+
+def _link_cells(block: Block, links: Mapping[str, str]) -> Block:
+    headers, *rows = block["rows"]
+    names = [header.get("text", "") for header in headers]
+    linked = [[_link_cell(name, cell, links) for name, cell in zip(names, row, strict=True)] for row in rows]
+    return {**block, "rows": [headers, *linked]}
 
 
 def _link_cell(column: str, cell: Block, links: Mapping[str, str]) -> Block:

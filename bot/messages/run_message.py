@@ -30,7 +30,7 @@ from bot.messages.question import question_text
 from bot.messages.step_list import TASK_STATUS
 from bot.state.next_steps import NextStep, next_steps
 from bot.state.run_state import RunState
-from imker.protocol.commands import PlanHost, RunDoctor
+from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
 from imker.protocol.events import JobFinished, NodeTable, ThreadDetail
 from imker.text import strip_control, truncate
 
@@ -138,7 +138,7 @@ def outcome_text(state: RunState) -> str:
 
 def _rest_of_outcome(state: RunState, end: JobFinished) -> str:
     """Return the outcome without what the headline, the table, or the findings show already."""
-    is_counted = end.outcome == "done" and (state.table is not None or isinstance(state.record.command, RunDoctor))
+    is_counted = end.outcome == "done" and isinstance(state.record.command, ListHosts | ListNodes | RunDoctor)
     return format_outcome(replace(end, summary="" if is_counted else rest_of_summary(state, end)))
 
 

@@ -16,10 +16,11 @@ def render_steps(state: RunState, note_limit: int) -> list[Block]:
     visible_steps, more = state.steps[:MAX_STEPS], len(state.steps) - MAX_STEPS
     done = [step for step in visible_steps if step.status == "done"]
     tasks = [_task(index, step, note_limit) for index, step in enumerate(visible_steps) if step.status != "done"]
-    title = f"{len(done)} of {len(state.steps)} steps"
+    total = len(state.steps)
+    title = f"{total - len(done)} of {total} steps left" if done else f"{total} step{'s' * (total != 1)}"
     # With a constant block_id the plan stays expanded in Slack when the message is edited.
-    plan: Block = {"type": "plan", "block_id": "plan", "title": title + (f", and {more} more" if more > 0 else "")}
-    folded = container("done_steps", f"✓ {title} done", list(_sections(done, note_limit)))
+    plan: Block = {"type": "plan", "block_id": "plan", "title": title + (f", {more} not shown" if more > 0 else "")}
+    folded = container("done_steps", f"✓ {len(done)} of {total} steps done", list(_sections(done, note_limit)))
     return [*([folded] if done else []), *([{**plan, "tasks": tasks}] if tasks else [])]
 
 

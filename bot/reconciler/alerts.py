@@ -16,6 +16,7 @@ from slack_sdk.errors import SlackApiError
 from bot.auth.recipients import limit_people, who_can_answer, who_cannot_answer
 from bot.messages import alert as alert_text
 from bot.messages.block_kit import Message
+from bot.messages.links import add_references
 from bot.reconciler.alert_recipients import AlertRecipients
 from bot.reconciler.post_once import post_once
 from bot.runs import posted_alerts
@@ -93,6 +94,7 @@ class Alerts:
         self._notify = settings.notify
         self._client = client
         self._posted_messages = runs.posted_messages
+        self._hosts = runs.hosts
         self._recipients = AlertRecipients(client, settings.notify)
 
     def publish(self, state: RunState, fleet: FleetState | None, fields: PostedFields) -> None:
@@ -147,6 +149,7 @@ class Alerts:
         is_needed = self._notify != "off" and alert_state.needs_end_alert(view.state, view.fleet)
         if is_needed or posted_alerts.read_channels(view.fields, END_KEY):
             message = alert_text.end_alert(view.state, view.fleet, view.links)
+            message = add_references(message, {}, self._hosts())
             self._show(view, END_KEY, message, _People((view.state.record.requester,)), may_post=is_needed)
 
     def _who_can_answer(self, asked: tuple[AskedState, ...]) -> _People:

@@ -23,7 +23,7 @@ from bot.messages import home
 from bot.messages.block_kit import Message
 from bot.messages.form import View
 from bot.messages.home import HomePage, HomeRun
-from bot.messages.links import link_runs, run_ids
+from bot.messages.links import add_references, run_ids
 from bot.records import ALL_HOSTS
 from bot.runs.store import RunStore
 from bot.slack.errors import RATE_LIMITED
@@ -134,10 +134,10 @@ class HomePublisher:
         return self._with_links(home.render(build_page(access, actor, channels, source.runs, source.nodes)))
 
     def _with_links(self, view: View) -> View:
-        """Return the view with links to the messages of the runs that it names."""
+        """Return the view with links to the messages of the runs that it names, and hosts as code."""
         message = Message("", tuple(view["blocks"]))
         links = self._runs.posted_messages.links(run_ids(message))
-        return {**view, "blocks": list(link_runs(message, links).blocks)}
+        return {**view, "blocks": list(add_references(message, links, self._runs.hosts()).blocks)}
 
 
 NOT_A_MEMBER = "you aren't a member of a channel in which Imker accepts commands"

@@ -12,7 +12,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 
 from bot.messages import fleet_message
 from bot.messages.block_kit import Message
-from bot.messages.links import link_runs, run_ids
+from bot.messages.links import add_references, run_ids
 from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import Backoff
@@ -157,9 +157,10 @@ class Reconciler:
         return None
 
     def _render(self, state: RunState, fleet: FleetState | None) -> Message:
-        """Return the run's message, with links to the other runs that it names."""
+        """Return the run's message, with links to the other runs that it names, and hosts as code."""
         message = fleet_message.render_any(state, fleet)
-        return link_runs(message, self._runs.posted_messages.links(run_ids(message) - {state.record.run}))
+        links = self._runs.posted_messages.links(run_ids(message) - {state.record.run})
+        return add_references(message, links, self._runs.hosts())
 
     def _alert_for_fleet(self, fleet_run: str) -> None:
         """Publish the alerts of a closed fleet, as long as one of its hosts is open. An open one does so itself."""

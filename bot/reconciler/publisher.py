@@ -14,7 +14,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.messages import run_message
 from bot.messages.block_kit import Message, without_containers
-from bot.messages.fleet_report import render_report
+from bot.messages.fleet_report import add_names, people_of, render_report
 from bot.reconciler.post_once import post_once
 from bot.records import RunRecord
 from bot.runs.posted_messages import PostedFields
@@ -23,6 +23,7 @@ from bot.settings import SLACK_API_URL
 from bot.slack.errors import RATE_LIMITED, error_code
 from bot.slack.history import edit, history, own_messages, post, replies
 from bot.slack.response_url import accepted_url
+from bot.slack.users import user_name
 from bot.state.fleet_state import FleetState, outcome
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
@@ -184,8 +185,13 @@ class Publisher:
             partial(self._posted_messages.save, record.run, fields),
             key,
             lambda: self._find_file(record.channel, thread, name),
-            lambda: self._upload(record.channel, thread, name, render_report(fleet)),
+            lambda: self._upload(record.channel, thread, name, self._report(fleet)),
         )
+
+    def _report(self, fleet: FleetState) -> str:
+        runs = [fleet.run.record.run, *(host.run.record.run for host in fleet.hosts if host.run)]
+        names = {user: user_name(self._client, user) for user in people_of(fleet)}
+        return add_names(render_report(fleet), names, self._posted_messages.links(runs))
 
     def _upload(self, channel: str, thread: str, name: str, content: str) -> str:
         self._client.files_upload_v2(content=content, filename=name, title=name, channel=channel, thread_ts=thread)

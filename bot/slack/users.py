@@ -93,6 +93,16 @@ def classify(user: str, profile: Mapping[str, Any], team: str) -> Kind:
     return "member"
 
 
+def user_name(client: WebClient, user: str) -> str:
+    """Return the name that Slack shows for a user, "" if Slack does not return it."""
+    try:
+        profile = client.users_info(user=user)["user"]
+    except (SlackClientError, OSError, HTTPException):
+        return ""
+    shown = profile.get("profile") or {}
+    return str(shown.get("display_name") or shown.get("real_name") or profile.get("name") or "")
+
+
 def is_unknown_user(error: Exception) -> bool:
     """Return whether Slack says that there is no such user here. Any other error is a failure of the lookup."""
     return error_code(error) in UNKNOWN_USER_ERRORS

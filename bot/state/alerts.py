@@ -125,6 +125,15 @@ def needs_end_alert(state: RunState, fleet: FleetState | None) -> bool:
     return _cancelled_by(state, fleet) != state.record.requester
 
 
+def _cancelled_by(state: RunState, fleet: FleetState | None) -> str:
+    """Return the user who cancelled, "" if no user did."""
+    end = fleet_state.outcome(fleet) if fleet else state.outcome
+    if end is not None:
+        return end.user if end.outcome == "cancelled" else ""
+    decision = current_decision(state)
+    return decision.user if decision else ""
+
+
 def _host(state: RunState) -> str:
     host = target_host(state.record, state.question)
     return "" if host == ALL_HOSTS else host
@@ -141,15 +150,6 @@ def _is_success(state: RunState, fleet: FleetState | None) -> bool:
     if end is None:
         return state.question is not None and state.question.question in POST_MIGRATION_QUESTIONS
     return end.outcome in SUCCESS
-
-
-def _cancelled_by(state: RunState, fleet: FleetState | None) -> str:
-    """Return the user who cancelled, "" if no user did."""
-    end = fleet_state.outcome(fleet) if fleet else state.outcome
-    if end is not None:
-        return end.user if end.outcome == "cancelled" else ""
-    decision = current_decision(state)
-    return decision.user if decision else ""
 
 
 def _ended_at(state: RunState, fleet: FleetState | None) -> float:

@@ -181,8 +181,10 @@ def _fleet_situation(fleet: FleetState) -> Situation:
             return "paused_fleet"
         case "unaccepted":
             return "open_fleet"
+        case _ if fleet.is_held("cancel"):
+            return "open_fleet"
         case _:
-            return "open_fleet" if fleet.is_held("cancel") else "running_fleet"
+            return "paused_fleet" if fleet.is_held("pause") else "running_fleet"
 
 
 def _waiting_situation(state: RunState) -> Situation:

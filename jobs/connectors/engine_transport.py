@@ -89,7 +89,7 @@ class EngineAdapter(BaseAdapter):
         with _translate_errors(request):
             idle = self._idle.take() if request.method == "GET" else None
             if idle is not None:
-                with suppress(ConnectionError):  # includes http.client.RemoteDisconnected
+                with suppress(ConnectionError, ssl.SSLError):  # closed while it was idle
                     return self._send_over(idle, request, deadline)
             return self._send_over(_connect(request, self._context, deadline), request, deadline)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imker.text import one_line
 from jobs.facts.sections import MalformedAnswer, Section
-from jobs.facts.swarm import MAX_WORD_LENGTH, SwarmMembership, parse_membership
+from jobs.facts.swarm import MAX_WORD_LENGTH, SwarmMembership, parse_membership, parse_storage_driver
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ def parse_engine_info(section: Section) -> EngineInfo:
         document = json.loads(section.text)
         return EngineInfo(
             one_line(str(document.get("ServerVersion") or ""), MAX_WORD_LENGTH),
-            one_line(str(document.get("Driver") or ""), MAX_WORD_LENGTH),
+            parse_storage_driver(document),
             parse_membership(document),
         )
     except (ValueError, TypeError, AttributeError, RecursionError) as error:

@@ -88,6 +88,11 @@ def parse_membership(info: Mapping[str, Any]) -> SwarmMembership:
     )
 
 
+def parse_storage_driver(info: Mapping[str, Any]) -> str:
+    """Return the storage driver in an answer of /info, "" if it names none."""
+    return _parse_word(info.get("Driver"))
+
+
 def _host_part(address: object) -> str:
     """Return "198.18.0.60" for "198.18.0.60:2377"."""
     return _parse_word(address).rpartition(":")[0].strip("[]")

@@ -12,7 +12,7 @@ from jobs.facts.ports import PortProbe
 from jobs.gather.connections import Connections
 from jobs.gather.host import gather_host
 from jobs.gather.ports import PortListeners
-from jobs.gather.swarm import EngineAnswers
+from jobs.gather.swarm import EngineAnswer
 from jobs.inventory.model import Host
 from jobs.settings import EngineSection
 
@@ -24,15 +24,15 @@ def gather_hosts(
     connections: Connections,
     hosts: Sequence[Host],
     engine_settings: EngineSection,
-    answers: Callable[[], EngineAnswers],
+    answer: Callable[[str], EngineAnswer | JobError],
     on_inspected: Callable[[Host], None],
 ) -> FactsByHost:
-    """Return the facts of each host, or its error. `answers`: returns the Engines' answers, may wait for them."""
+    """Return the facts of each host, or its error. `answer`: waits for the answer of a host's Engine."""
 
     def gather_one(host: Host) -> HostFacts | JobError:
         try:
             with connections.open_shell(host) as shell:
-                return gather_host(shell, host, engine_settings, lambda: answers()[host.name])
+                return gather_host(shell, host, engine_settings, answer(host.name))
         except JobError as error:
             return error
         finally:

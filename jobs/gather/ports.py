@@ -20,7 +20,7 @@ for (@ports) { my ($kind, $port) = split /:/;
   my $socket = IO::Socket::INET->new(Proto => $kind, LocalPort => $port, @more) or next;
   $udp{$socket} = 1 if $kind eq 'udp'; $set->add($socket); }
 my $end = time + 120;
-while (time < $end) { for my $socket ($set->can_read(1)) {
+while (time < $end && $set->count) { for my $socket ($set->can_read(1)) {
   if ($udp{$socket}) { my $from = $socket->recv(my $said, 64); $socket->send($word, 0, $from) if defined $from; }
   else { my $caller = $socket->accept or next; print $caller $word; close $caller; } } }
 """

@@ -8,7 +8,7 @@ from jobs.errors import EngineRefused, JobError, NoAnswer, Unreachable
 from jobs.facts import swarm, swarm_agreement
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.facts.swarm_agreement import KnownSwarm
-from jobs.gather.parallel import run_in_parallel
+from jobs.gather.parallel import ParallelCalls
 from jobs.inventory.model import Host, Inventory
 
 
@@ -19,27 +19,48 @@ class EngineAnswer:
     engine: Engine
     membership: SwarmMembership
     swarm: SwarmFacts | JobError | None
+    storage_driver: str = ""
 
 
 EngineAnswers = Mapping[str, EngineAnswer | JobError]
 ASK_TIMEOUT = 10.0  # seconds for all queries to all hosts, however slow one host is
 
 
+class EngineQueries:
+    """Queries to all Engines, in parallel. A host that has not answered after `seconds` counts as unreachable."""
+
+    def __init__(self, inventory: Inventory, engine_factory: EngineFactory, seconds: float = ASK_TIMEOUT) -> None:
+        self._inventory, self._seconds = inventory, seconds
+        self._calls = ParallelCalls(lambda host: ask_engine(host, engine_factory), inventory, seconds)
+
+    def answer(self, name: str) -> EngineAnswer | JobError:
+        """Wait for one host and return its answer."""
+        return self._calls.result(name) or self._late_error(name)
+
+    def answers(self) -> EngineAnswers:
+        """Wait for all hosts and return their answers."""
+        answers = self._calls.results()
+        return {name: answers.get(name) or self._late_error(name) for name in self._inventory}
+
+    def _late_error(self, name: str) -> NoAnswer:
+        return NoAnswer(f"{name}'s Engine did not answer within {self._seconds:g} s", host=name)
+
+
 def ask_engines(inventory: Inventory, engine_factory: EngineFactory, seconds: float = ASK_TIMEOUT) -> EngineAnswers:
     """Query all Engines in parallel. A host that has not answered all queries after `seconds` counts as unreachable."""
-    answers = run_in_parallel(lambda host: ask_engine(host, engine_factory), inventory, seconds)
-    timeout_text = f"'s Engine did not answer within {seconds:g} s"
-    return {name: answers.get(name, NoAnswer(f"{name}{timeout_text}", host=name)) for name in inventory}
+    return EngineQueries(inventory, engine_factory, seconds).answers()
 
 
 def ask_engine(host: Host, engine_factory: EngineFactory) -> EngineAnswer | JobError:
     """Return one Engine's answer, or why there is none."""
     try:
         engine = engine_factory(host)
-        membership = swarm.parse_membership(engine.info())
+        info = engine.info()
+        membership = swarm.parse_membership(info)
     except (Unreachable, EngineRefused) as failed:
         return failed
-    return EngineAnswer(engine, membership, _ask_manager(host, engine) if membership.is_manager else None)
+    view = _ask_manager(host, engine) if membership.is_manager else None
+    return EngineAnswer(engine, membership, view, swarm.parse_storage_driver(info))
 
 
 def gather_swarm(

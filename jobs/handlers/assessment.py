@@ -1,7 +1,6 @@
 """Assess one host: gather its facts and the swarm's facts, and plan from them. Changes nothing."""
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from imker.protocol.commands import Role
@@ -20,7 +19,7 @@ from jobs.facts.swarm import SwarmFacts
 from jobs.gather import key_value_stores, known_swarm
 from jobs.gather.host import gather_host
 from jobs.gather.ports import PortListeners
-from jobs.gather.swarm import ask_engines
+from jobs.gather.swarm import EngineQueries
 from jobs.inventory import docker_machine
 from jobs.inventory.model import Host
 
@@ -40,12 +39,11 @@ def assess_host(context: JobContext, host: Host, role: Role | None, docker_group
     If the host cannot be inspected, emit the failed check as a blocking finding and raise the JobError.
     """
     try:
-        with ThreadPoolExecutor(1) as pool:
-            answers = pool.submit(ask_engines, context.inventory, context.engine_factory)
-            with context.open_shell(host) as shell:
-                facts = gather_host(shell, host, context.settings.engine, lambda: answers.result()[host.name])
-                swarm = known_swarm.gather_known_swarm(context, answers.result())
-                probes = _probe_ports(context, shell, facts, swarm)
+        queries = EngineQueries(context.inventory, context.engine_factory)
+        with context.open_shell(host) as shell:
+            facts = gather_host(shell, host, context.settings.engine, queries.answer(host.name))
+            swarm = known_swarm.gather_known_swarm(context, queries.answers())
+            probes = _probe_ports(context, shell, facts, swarm)
     except JobError as error:
         if error.check:
             finding = Finding(error.check, "block", error.summary, error.hint, error.next_commands)

@@ -1,7 +1,6 @@
 """Plan the migration of the whole fleet: inspect every host, and plan them in order. Changes nothing."""
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
@@ -28,7 +27,7 @@ from jobs.facts.ports import PortProbe
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather import key_value_stores, known_swarm
 from jobs.gather.fleet import FactsByHost, gather_hosts, probe_ports
-from jobs.gather.swarm import EngineAnswers, ask_engines
+from jobs.gather.swarm import EngineQueries
 from jobs.handlers import assessment
 from jobs.handlers.dispatcher import dispatch
 from jobs.inventory.model import Host
@@ -47,10 +46,9 @@ def plan_fleet(command: MigrateAll, context: JobContext) -> None:
         context.find_host(name)
     hosts = [host for host in context.inventory.values() if host.name not in command.excluded_hosts]
     context.events.emit(Planned((GATHER_STEP, PROBE_STEP)))
-    with ThreadPoolExecutor(1) as pool:
-        answers = pool.submit(ask_engines, context.inventory, context.engine_factory)
-        facts = _run_step(context, GATHER_STEP, lambda: _gather_all(context, hosts, answers.result))
-    swarm = known_swarm.gather_known_swarm(context, answers.result())
+    queries = EngineQueries(context.inventory, context.engine_factory)
+    facts = _run_step(context, GATHER_STEP, lambda: _gather_all(context, hosts, queries))
+    swarm = known_swarm.gather_known_swarm(context, queries.answers())
     inspected = {name: item for name, item in facts.items() if isinstance(item, HostFacts)}
     stores_by_host = key_value_stores.find_stores(context, inspected, swarm.memberships)
     roles = fleet.assign_roles(
@@ -99,11 +97,11 @@ def _has_blocking(findings: Sequence[Finding]) -> bool:
     return any(finding.level == "block" for finding in findings)
 
 
-def _gather_all(context: JobContext, hosts: Sequence[Host], answers: Callable[[], EngineAnswers]) -> FactsByHost:
+def _gather_all(context: JobContext, hosts: Sequence[Host], queries: EngineQueries) -> FactsByHost:
     def report_inspected(host: Host) -> None:
         context.events.emit(StepProgress(GATHER_STEP.key, f"inspected {host.name}"))
 
-    return gather_hosts(context, hosts, context.settings.engine, answers, report_inspected)
+    return gather_hosts(context, hosts, context.settings.engine, queries.answer, report_inspected)
 
 
 def _arrange(

@@ -72,7 +72,12 @@ def inspect_all(machine: Machine, rest: list[str], stdin: str) -> Output:
 
 
 def print_engine_info(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Print the Engine's information, or only its version if its command cannot print more in a format."""
+    """Print the Engine's information, or only its version if its command cannot print more in a format.
+
+    Print nothing if the Engine's API has answered.
+    """
+    if rest[0]:
+        return Output()
     info = show_info(machine, ["--format", "{{json .}}"], stdin)
     return Output(0, json.dumps({"ServerVersion": machine.dockerd.version})) if info.exit_status == 125 else info
 

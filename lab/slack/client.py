@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import httpx
 
+from lab.slack import visible_blocks
 from lab.slack.plain_text import block_texts
 
 Dialog = Literal["confirm", "deny", ""]
@@ -51,27 +52,25 @@ class VisibleMessage:
     @property
     def menu(self) -> list[str]:
         """Return the labels of the overflow menus' items."""
-        return [label for menu in self._elements_by_label("overflow").values() for label in _options(menu)]
+        return [
+            label for menu in self._elements_by_label("overflow").values() for label in visible_blocks.options(menu)
+        ]
 
     def press_arguments(self, label: str) -> dict[str, str]:
         """Return what pressing the button or the menu's item sends, without an answer to its dialog."""
         for menu in self._elements_by_label("overflow").values():
-            if label in _options(menu):
-                return {"action_id": menu["action_id"], "option": _options(menu)[label]}
+            if label in visible_blocks.options(menu):
+                return {"action_id": menu["action_id"], "option": visible_blocks.options(menu)[label]}
         return {"action_id": self.actions.get(label, "")}
 
     def dialog(self, label: str) -> dict[str, Any]:
-        """Return the confirmation dialog that pressing this opens, {} if there is none."""
-        action_id = self.press_arguments(label)["action_id"]
-        elements = [*self._elements_by_label("button").values(), *self._elements_by_label("overflow").values()]
-        return next((dict(one.get("confirm") or {}) for one in elements if one.get("action_id") == action_id), {})
+        """Return the dialog that pressing this opens, {} if there is none."""
+        return visible_blocks.dialog_of(self.raw["blocks"], self.press_arguments(label)["action_id"])
 
     def _elements_by_label(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the buttons or menus of rows and beside sections. A menu's label is its action_id."""
-        rows = [block["elements"] for block in self.raw["blocks"] if block["type"] == "actions"]
-        rows += [[block["accessory"]] for block in self.raw["blocks"] if "accessory" in block]
-        found = [element for row in rows for element in row if element["type"] == kind]
-        return {element["text"]["text"] if "text" in element else element["action_id"]: element for element in found}
+        found = [each for each in visible_blocks.elements(self.raw["blocks"]) if each["type"] == kind]
+        return {each["text"]["text"] if "text" in each else each["action_id"]: each for each in found}
 
 
 class Workspace:
@@ -100,9 +99,13 @@ class Workspace:
         arguments = message.press_arguments(button)
         return self._post("/lab/press", user=user, ts=message.ts, **arguments, dialog=answer, forged=forged)
 
-    def press_in_view(self, user: str, view: dict[str, Any], action_id: str, /, **forged: str) -> dict[str, Any]:
-        """Press a button of a modal or of the home tab, one of `views`."""
-        return self._post("/lab/press", user=user, view_id=view["id"], action_id=action_id, forged=forged)
+    def press_in_view(
+        self, user: str, view: dict[str, Any], action_id: str, /, dialog: Dialog = "confirm", **forged: str
+    ) -> dict[str, Any]:
+        """Press a button of a modal or of the home tab, one of `views`, and answer its dialog as `press` does."""
+        dialog = dialog if visible_blocks.dialog_of(view["blocks"], action_id) else ""
+        target = {"view_id": view["id"], "action_id": action_id}
+        return self._post("/lab/press", user=user, **target, dialog=dialog, forged=forged)
 
     def use_shortcut(self, user: str, callback_id: str, /, **forged: str) -> dict[str, Any]:
         """Use a global shortcut."""
@@ -131,7 +134,7 @@ class Workspace:
         user: str,
         channel: str,
         expected: str | Callable[[VisibleMessage], bool],
-        seconds: float = 10,
+        seconds: float = 60,
         after: str = "",
     ) -> VisibleMessage:
         """Return the newest message that matches, once there is one. `after` ignores messages up to this ts."""
@@ -237,7 +240,3 @@ def _input_state(kind: str, value: Any) -> dict[str, Any]:
     if kind == "plain_text_input":
         return {"type": kind, "value": value}
     return {"type": kind, "selected_option": {"value": value}}
-
-
-def _options(menu: dict[str, Any]) -> dict[str, str]:
-    return {option["text"]["text"]: option["value"] for option in menu["options"]}

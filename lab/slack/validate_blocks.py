@@ -145,6 +145,8 @@ def _container(block: Block) -> Iterator[str]:
         yield "a container needs a title"
     if "title" in block:
         yield from check_plain_text(block["title"], TITLE)
+    if block.get("default_collapsed") and not block.get("is_collapsible"):
+        yield "default_collapsed needs is_collapsible"
     for child in children:
         kind = str(child.get("type"))
         yield from CHECKS[kind](child) if kind in CONTAINER_CHILDREN else (f"no {kind} in a container",)

@@ -86,7 +86,7 @@ def test_reports_the_outcome_of_a_job_falsely_marked_as_failed(users: tuple[Chao
     bot.hset(f"rq:job:{run}-1", "status", "failed")
     warning = world.wait_for_text(message, "The RQ worker stopped")
     assert "died" not in warning.plain_text
-    result = world.wait_for_text(message, "connewitz joined the swarm", 60)
+    result = world.wait_for_text(message, "`connewitz` joined the swarm", 60)
     assert result.text.startswith("✅")
     assert "The RQ worker stopped" not in result.plain_text
 

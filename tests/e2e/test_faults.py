@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(400)]
 def test_finds_an_unreachable_repository_before_any_change(imker: Deployment) -> None:
     run_on(HOST, "sh", "-c", "echo 'Acquire::http::Proxy \"http://127.0.0.1:1\";' > /etc/apt/apt.conf.d/99away")
     failed = imker.wait_until_finished(imker.send_command(MIGRATE))
-    assert f"querying apt for Engine versions failed on {HOST}" in failed.plain_text
+    assert f"querying apt for Engine versions failed on `{HOST}`" in failed.plain_text
     assert "Check that the repository in" in failed.plain_text
     assert_unchanged()
     assert "swarm-agent" in running_containers()
@@ -163,7 +163,7 @@ def test_reports_a_host_that_is_down(imker: Deployment) -> None:
     try:
         assert "unreachable" in imker.wait_until_finished(imker.send_command("/swarm hosts")).plain_text
         assert (
-            f"{HOST} (198.18.0.73) is unreachable over SSH"
+            f"`{HOST}` (198.18.0.73) is unreachable over SSH"
             in imker.wait_until_finished(imker.send_command(MIGRATE)).plain_text
         )
     finally:

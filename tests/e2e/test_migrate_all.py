@@ -1,5 +1,6 @@
 """The whole fleet with one command: its containers are as before, and a second command has nothing to do."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -55,7 +56,7 @@ def test_migrates_the_whole_fleet_and_preserves_its_containers(
     assert {host.name for host in migrating if is_manager(host.name)} == managers
     assert before["lausen"][STORE][:2] == ("running", "always"), "the store ran before the migration"
     assert all('"6379"' in matches["cache"][3] and matches["cache"][4] == "bridge " for matches in before.values())
-    summary = channel_messages(imker, "Migrate the whole fleet")[0]
+    summary = channel_messages(imker, "`/swarm migrate all")[0]
     assert f"{len(migrating)} hosts migrated: {len(managers)} manager" in summary.plain_text
     assert started_in_order(imker, migrating)
     approved = channel_messages(imker, f"Accepted by <@{BOB}>")
@@ -93,8 +94,8 @@ def started_in_order(imker: Deployment, migrating: tuple[LabHost, ...]) -> bool:
     heads = [
         message.plain_text
         for message in imker.workspace.visible_messages(ALICE, OPS)
-        if not message.thread_ts and " of `" in message.plain_text
+        if not message.thread_ts and re.search(" of [`<]", message.plain_text)
     ]
-    began = [host.name for head in heads for host in migrating if f" {host.name}" in head.splitlines()[0]]
+    began = [host.name for head in heads for host in migrating if f"`/swarm migrate {host.name}" in head]
     roles = [host.role for name in began for host in migrating if host.name == name]
     return began[0] == "connewitz" and roles == sorted(roles) and began[-1] == "lausen"

@@ -84,7 +84,7 @@ def test_a_retry_completes_after_the_leader_dies_during_a_join(imker: Deployment
     machine.kill_host(LEADER)
     failed = imker.wait_until_finished(message)
     assert failed.text.startswith("❌"), failed.plain_text
-    assert f"Completed on {HOST}:" in failed.plain_text
+    assert f"Completed on `{HOST}`:" in failed.plain_text
     assert "Not done: Join the swarm" in failed.plain_text
     fleet.reboot([LEADER])
     again = imker.wait_until_finished(imker.send_command(f"/swarm retry {imker.run_id_of(message)}"))

@@ -117,7 +117,7 @@ def _no_sudo() -> object:
         ScriptedShell({"true": refusal, "sh -c": refusal}),
         KADITZ,
         Settings().engine,
-        partial(ask_engine, KADITZ, connect_to),
+        ask_engine(KADITZ, connect_to),
     )
 
 

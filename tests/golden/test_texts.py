@@ -12,6 +12,7 @@ from lab.fleet.certificates import create_authority, issue_certificate
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 from tests.golden import (
+    surfaces_alerts,
     surfaces_cli,
     surfaces_configuration,
     surfaces_doctor,
@@ -117,6 +118,10 @@ def test_command_messages(check_snapshot: CheckSnapshot) -> None:
 
 def test_fleet_states(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_fleets.fleet_states())
+
+
+def test_alerts(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_alerts.alerts())
 
 
 def test_fleet_report(check_snapshot: CheckSnapshot) -> None:

@@ -24,6 +24,7 @@ from lab.slack.server_process import free_port, run_fake_slack
 from tests.support import embedded_redis, streams
 
 ALICE, BOB, CAROL, GUEST, OPS, DEV = "U01ALICE", "U02BOB", "U03CAROL", "U04GUEST", "C01OPS", "C02DEV"
+PATIENCE = 60  # seconds that a test waits for what it does not measure: other tests use the processors as well
 CANARIES = {  # keys of the environment, told apart from all else
     "IMKER_AUDIT_KEY": "canary-audit-key-3f9a71",
     "IMKER_SIGNING_KEY": "canary-signing-key-8c2e40-0123456789abcdef",
@@ -60,12 +61,17 @@ class Flow:
     key: SigningKey  # what the bot signs with
 
     def send_command(
-        self, text: str, until: str | Callable[[VisibleMessage], bool], user: str = ALICE, seconds: float = 15
+        self, text: str, until: str | Callable[[VisibleMessage], bool], user: str = ALICE, seconds: float = PATIENCE
     ) -> VisibleMessage:
-        """Type a command and return the first later message that `until` accepts."""
+        """Type a command and return the first later message outside threads, so no alert, that `until` accepts."""
         before = max((message.ts for message in self.workspace.visible_messages(user, OPS)), default="")
         assert self.workspace.say(user, OPS, text)["acked"]
-        return self.workspace.wait_for_message(user, OPS, until, seconds, after=before)
+
+        def fits(message: VisibleMessage) -> bool:
+            texts = f"{message.text}\n{message.plain_text}"
+            return not message.thread_ts and (until in texts if isinstance(until, str) else until(message))
+
+        return self.workspace.wait_for_message(user, OPS, fits, seconds, after=before)
 
     def wait_until(self, true: Callable[[], bool]) -> None:
         _wait_until(true, self.processes.log)
@@ -156,7 +162,7 @@ def _write_config(folder: Path, port: int) -> Path:
 
 
 def _wait_until(true: Callable[[], bool], log: Path) -> None:
-    deadline = time.monotonic() + 60  # a busy machine starts four processes slowly
+    deadline = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < deadline, log.read_text()
         time.sleep(0.05)

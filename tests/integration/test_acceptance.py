@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -68,11 +69,15 @@ def test_counts_approvals_when_two_are_required(flow: Flow) -> None:
     assert queued(flow, run, 2)["command"] == {"type": "reject", "node": NODE, "remove": False}
 
 
-def test_shows_an_expired_question_and_renews_it_on_accept(flow: Flow) -> None:
+@pytest.mark.parametrize("by", ["command", "button"])
+def test_shows_an_expired_question_and_renews_it_on_accept(flow: Flow, by: str) -> None:
     run, message = waiting_run(flow, seconds=2.0)
     over = until(flow, message, "To ask again")
-    assert over.buttons == []
-    flow.workspace.say(BOB, OPS, f"/swarm accept {run}")
+    assert over.buttons == ["Ask again"]
+    if by == "button":
+        flow.workspace.press(BOB, over, "Ask again")
+    else:
+        flow.workspace.say(BOB, OPS, f"/swarm accept {run}")
     until(flow, message, "Requested again by <@U02BOB>")
     request = queued(flow, run, 2)
     assert (request["command"], request["approvals"]) == ({"type": "accept", "node": NODE}, [])

@@ -23,7 +23,7 @@ from imker.protocol.events import (
     ThreadDetail,
 )
 from imker.protocol.values import Candidate, Quorum, StepLine
-from tests.integration.conftest import ALICE, BOB, CAROL, DEV, GUEST, OPS, Flow
+from tests.integration.conftest import ALICE, BOB, CAROL, DEV, GUEST, OPS, PATIENCE, Flow
 
 NODE = "j8xsy2yb802b5ys0uvwhsouw1"
 WAITING = DecisionRequested(
@@ -44,7 +44,7 @@ def waiting_run(flow: Flow) -> tuple[str, object]:
 
 def private(flow: Flow, user: str, text: str) -> None:
     answer = flow.workspace.wait_for_message(
-        user, OPS, lambda message: message.ephemeral and text in message.plain_text, 5
+        user, OPS, lambda message: message.ephemeral and text in message.plain_text, PATIENCE
     )
     others = {"U01ALICE", "U02BOB", "U03CAROL"} - {user}
     for other in others:
@@ -69,9 +69,10 @@ def test_accepts_a_command_as_a_mention(workers: Flow) -> None:
 
 
 def test_reports_a_failed_migration_with_host_and_next_command(workers: Flow) -> None:
-    message = workers.send_command("/swarm migrate kaditz", "is unreachable over SSH")
+    message = workers.send_command("/swarm migrate kaditz", "Nothing was changed.")
     assert message.text.startswith("❌")
-    assert "kaditz (127.0.0.1)" in message.plain_text
+    assert "is unreachable over SSH" in message.plain_text
+    assert "`kaditz` (127.0.0.1)" in message.plain_text
     assert "Nothing was changed." in message.plain_text
     assert "Check that the host is up" in message.plain_text
     assert f"/swarm retry {workers.run_id_of(message)}" in message.plain_text
@@ -205,7 +206,7 @@ def test_help_lists_only_allowed_commands(flow: Flow) -> None:
 def test_status_lists_runs_and_shows_one_run(flow: Flow) -> None:
     run, _ = waiting_run(flow)
     listed = flow.send_command("/swarm status", run)
-    assert "migrate kaditz" in listed.plain_text
+    assert "migrate `kaditz`" in listed.plain_text
     assert listed.ephemeral
     assert "✓ *Join the swarm*" in flow.send_command(f"/swarm status {run}", "✓ *Join").plain_text
 

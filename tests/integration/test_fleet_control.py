@@ -50,7 +50,7 @@ def ends(circle: InProcessStack, run: str) -> str:
     return next(
         message.plain_text
         for message in circle.visible_messages()
-        if "whole fleet" in message.plain_text and f"run `{run}`" in message.plain_text
+        if "`/swarm migrate all" in message.plain_text and f"run `{run}`" in message.plain_text
     )
 
 
@@ -77,7 +77,7 @@ def test_pauses_and_resumes_a_fleet(circle: InProcessStack, whole_fleet: bool) -
     assert (started_hosts(circle, run), inside(circle)) == (["connewitz"], set())
     circle.clock_offset = 0
     says(circle, f"resume {hold}")
-    assert "2 hosts migrated: 1 manager, 1 worker." in ends(circle, run)
+    assert "2 hosts migrated: 1 manager, 1 worker" in ends(circle, run)
     assert inside(circle) == set(HOSTS)
 
 

@@ -204,7 +204,7 @@ def test_four_processes_work_as_their_own_users(everything: Flow) -> None:
     run = everything.run_id_of(message)
     assert [event.job for event in everything.events(run)][-1] == 1
     status_text = everything.send_command("/swarm status", run).plain_text
-    assert "migrate kaditz" in status_text
+    assert "migrate `kaditz`" in status_text
     everything.emit(
         run, NodeTable("connewitz", 1.0, (NodeRow("j8xsy2yb", True, "kaditz", "Pending", "", "", "", ""),)), job=2
     )

@@ -59,6 +59,7 @@ def test_posts_once_when_slack_is_slower_than_the_lease(flow: Flow, second: Proc
     assert len([call for call in flow.workspace.calls("chat.postMessage") if run in str(call["arguments"])]) == 1
 
 
+@pytest.mark.quiet
 @pytest.mark.figures
 def test_standby_processes_take_over_from_killed_ones(flow: Flow, second: Processes) -> None:
     for name in ("bot", "reconciler"):

@@ -41,6 +41,7 @@ class Ear:
             self.heard_at = time.monotonic()
 
 
+@pytest.mark.timeout(240)  # it starts six processes, and then waits up to NOTICED
 @pytest.mark.figures
 def test_exits_on_an_unresponsive_connection(folder: Path) -> None:
     """Cover a connection that never had a pong, which the SDK takes for healthy, and one whose pongs stop."""

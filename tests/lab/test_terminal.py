@@ -27,6 +27,10 @@ def button(label: str) -> dict[str, Any]:
     return {"type": "button", "action_id": label, "text": {"type": "plain_text", "text": label}}
 
 
+def container(title: str, text: str) -> dict[str, Any]:
+    return {"type": "container", "title": {"type": "plain_text", "text": title}, "child_blocks": [section(text)]}
+
+
 def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
@@ -43,6 +47,9 @@ def section(text: str) -> dict[str, Any]:
             task("pending"), task("in_progress", details=rich("to 26.1")),
             task("complete", details=rich("to 26.1"), output=rich("done  (2 s)")), task("error", output=rich("no"))]},
          ["· Upgrade", "▸ Upgrade: to 26.1", "✓ Upgrade: done  (2 s)", "✗ Upgrade: no"]),
+        ({**container("29 checks passed", "clock, disk"), "block_id": "passed_checks"}, ["▸ 29 checks passed"]),
+        ({**container("2 of 4 steps done", "✓ *Drain*\n✓ *Join*  (2 s)"), "block_id": "done_steps"},
+         ["✓ Drain", "✓ Join  (2 s)"]),
         ({"type": "actions", "elements": [button("Yes"), button("No")]},
          ["[Yes]  [No]"]),
     ],

@@ -28,12 +28,13 @@ HOST_NAMES = ("connewitz", "tondi", "lausen")
 
 @dataclass
 class JobRunner:
-    """Runs jobs as the RQ workers do, in this process. `run` numbers the runs."""
+    """Runs jobs as the RQ workers do, in this process. `run` numbers the runs. `confirm`: as in [rights]."""
 
     fleet: Fleet
     redis: Redis
     run: int = 0
     job: int = 0
+    confirm: bool = False
 
     def run_job(self, command: Command, *approvals: Approval) -> list[EventBody]:
         """Run a job and return its events. Start a new run, or continue the last run if there are approvals."""
@@ -55,7 +56,9 @@ class JobRunner:
 
     @property
     def settings(self) -> settings.Settings:
-        return settings.load_settings(self.fleet.folder / "imker.toml")
+        loaded = settings.load_settings(self.fleet.folder / "imker.toml")
+        rights = loaded.rights.model_copy(update={"confirm": self.confirm})
+        return loaded.model_copy(update={"rights": rights})
 
     @property
     def inventory(self) -> Inventory:

@@ -194,10 +194,7 @@ def test_measures_the_daemon_uptime_over_a_slow_connection(imker: JobRunner) -> 
     for began, stale in ((0.05, False), (-0.05, True)):
         machine.dockerd.started_at = max(machine.disk.modified_at.values()) + began
         with Slow(host, imker.settings.inventory.known_hosts) as shell:
-            assert (
-                gather_host(shell, host, imker.settings.engine, lambda: ask_engine(host, Engine)).options_changed
-                is stale
-            )
+            assert gather_host(shell, host, imker.settings.engine, ask_engine(host, Engine)).options_changed is stale
 
 
 def test_unknown_command_exits_127_and_is_recorded(imker: JobRunner) -> None:

@@ -105,6 +105,11 @@ def _app(received: ReceivedEvents) -> App:
         ack()
         received.events.append((action["action_id"], body["user"]["id"], action["value"]))
 
+    @app.action("run.more")
+    def on_menu(ack: Callable[[], None], body: dict[str, Any], action: dict[str, Any]) -> None:
+        ack()
+        received.events.append(("run.more", body["user"]["id"], action["selected_option"]["value"]))
+
     @app.action("run.replace")
     def on_replace(ack: Callable[[], None], respond: Any) -> None:
         ack()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from redis import Redis
@@ -216,8 +216,11 @@ class InProcessStack:
     def type_command(self, who: str, text: str) -> Delivery:
         return self._delivery("command", who, text)
 
-    def press_button(self, who: str, message: VisibleMessage, value: str, verdict: Choice) -> Delivery:
-        return replace(self._delivery("click", who, value), choice=verdict, message_ts=message.ts)
+    def press_button(self, who: str, message: VisibleMessage, value: str, button: str) -> Delivery:
+        """Return the delivery of a click. `button`: a choice, or "next." and the name of a next step."""
+        step = button.removeprefix("next.") if button.startswith("next.") else ""
+        choice = None if step else cast(Choice, button)
+        return replace(self._delivery("click", who, value), choice=choice, step=step, message_ts=message.ts)
 
     def visible_messages(self) -> list[VisibleMessage]:
         return [

@@ -3,14 +3,12 @@
 import re
 import time
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 from hypothesis.stateful import RuleBasedStateMachine
 from redis import Redis
 
 from bot.handlers.delivery import Delivery
-from bot.records import Choice
 from lab.chaos.users import BUTTON_PRESSES
 from lab.simulated.fleet import Fleet
 from lab.slack.client import VisibleMessage
@@ -18,7 +16,7 @@ from tests.support.in_process_stack import InProcessStack, KillPoint
 
 ROLES = {"connewitz": "manager", "tondi": "manager", "lausen": "worker"}
 ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
-Button = tuple[VisibleMessage, str, Choice]  # where it stood, its value, what it says
+Button = tuple[VisibleMessage, str, str]  # where it was, its value, and a choice, or "next." and a next step's name
 
 
 class Scenario(RuleBasedStateMachine):
@@ -60,13 +58,13 @@ class Scenario(RuleBasedStateMachine):
     def answer_questions(self) -> None:
         """Answer each open question as a user who may."""
         for message in self.stack.visible_messages():
-            labels = [(label, who) for label, who in BUTTON_PRESSES if label in message.buttons]
+            answers = {label: button for label, button in _buttons(message) if not button[2].startswith("next.")}
+            labels = [(label, who) for label, who in BUTTON_PRESSES if label in answers]
             for label, who in labels[:1]:
-                self.press_button(who, next(button for name, button in _buttons(message) if name == label))
+                self.press_button(who, answers[label])
 
 
 def _buttons(message: VisibleMessage) -> Iterator[tuple[str, Button]]:
     for block in message.raw["blocks"]:
         for element in block.get("elements", ()) if block["type"] == "actions" else ():
-            verdict = cast(Choice, element["action_id"].removeprefix("run."))
-            yield element["text"]["text"], (message, element["value"], verdict)
+            yield element["text"]["text"], (message, element["value"], element["action_id"].removeprefix("run."))

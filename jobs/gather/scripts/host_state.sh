@@ -1,4 +1,5 @@
 # Packages, state files, the Engine, and the environment. $1: SSH user. $2: apt list. $3: configured package, or "".
+# $4: "" if the Engine's API did not answer.
 # A tool that is missing, or that hangs, leaves its section empty.
 # Print the packages that are an Engine, and all that are not completely installed or removed.
 packages() {
@@ -7,6 +8,7 @@ packages() {
 }
 # An Engine before 1.13 cannot print its information in a format, but its version.
 engine_info() {
+  [ -z "$1" ] || return
   info=$(timeout 10 docker info --format '{{json .}}') ||
     info=$(timeout 10 docker version --format '{"ServerVersion": "{{.Server.Version}}"}') || return
   printf '%s\n' "$info"
@@ -20,7 +22,7 @@ lock_holder() {
     done
   done </proc/locks
 }
-background info engine_info
+background info engine_info "$4"
 background overlays timeout 10 docker network ls --filter driver=overlay --format '{{.Scope}} {{.Name}}'
 section packages packages "$3"
 section apt_list show_file "$2"

@@ -50,12 +50,13 @@ function table(shown) {
 
 // Collapsed containers that the user expanded stay expanded when the message is edited.
 const expanded = new Map();
+let place = ""; // ts of the message that is being rendered
 
 function container(shown, act) {
   const title = shown.title ? element("b", {}, text(shown.title)) : rich(shown.rich_text_title);
   const inner = shown.child_blocks.map((child) => drawn(child, act));
   if (!shown.is_collapsible) return element("div", { className: "plan" }, title, ...inner);
-  const key = "container " + (shown.block_id || title.textContent);
+  const key = `container ${place} ${shown.block_id || title.textContent}`;
   const details = element("details", { className: "plan", open: expanded.get(key) ?? !shown.default_collapsed }, element("summary", {}, title), ...inner);
   details.addEventListener("toggle", () => expanded.set(key, details.open));
   details.firstChild.dataset.key = key;
@@ -98,6 +99,8 @@ export function drawn(shown, act) {
   }
 }
 
-export const content = (message, act) =>
-  message.blocks.length ? message.blocks.map((shown) => drawn(shown, act))
-    : message.text ? [element("div", { className: "lines" }, mrkdwn(message.text))] : [];
+export function content(message, act) {
+  place = message.ts;
+  if (message.blocks.length) return message.blocks.map((shown) => drawn(shown, act));
+  return message.text ? [element("div", { className: "lines" }, mrkdwn(message.text))] : [];
+}

@@ -9,7 +9,9 @@ let turn = 0;
 function item(given, go) {
   const where = given.reason === "direct" ? "" : ` in #${names.channels[given.channel] || given.channel}`;
   const lead = element("small", { className: "soft", textContent: `${REASON[given.reason]}${where}, ${new Date(given.ts * 1000).toLocaleTimeString()}` });
-  const button = element("button", { type: "button", onclick: () => go(given) }, lead, element("span", { className: "lines" }, mrkdwn(given.text)));
+  const text = element("span", { className: "lines" }, mrkdwn(given.text));
+  for (const link of text.querySelectorAll("a")) link.replaceWith(link.textContent); // a button holds no links
+  const button = element("button", { type: "button", onclick: () => go(given) }, lead, text);
   return element("li", {}, button);
 }
 

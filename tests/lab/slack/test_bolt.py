@@ -47,6 +47,45 @@ def test_delivers_a_button_press(slack: Workspace, received: ReceivedEvents) -> 
     assert received.events[-1] == ("run.accept", BOB, "forged")
 
 
+DIALOG = {
+    "title": {"type": "plain_text", "text": "Reject?"},
+    "text": {"type": "plain_text", "text": "It stays a worker."},
+}
+MENU = {
+    "type": "overflow",
+    "action_id": "run.more",
+    "options": [{"text": {"type": "plain_text", "text": each}, "value": f"x:1:{each}"} for each in ("Pause", "Cancel")],
+}
+
+
+def test_a_button_with_a_dialog_sends_nothing_until_it_is_confirmed(slack: Workspace, received: ReceivedEvents) -> None:
+    row = [actions({**button("Reject", "run.accept", "with a dialog"), "confirm": DIALOG}, button("Go", "run.delete"))]
+    ts = received.client.chat_postMessage(channel=OPS, text="reject?", blocks=row)["ts"]
+    message = slack.wait_for_message(BOB, OPS, lambda visible: visible.ts == ts)
+    assert message.dialog("Reject") == DIALOG
+    assert message.dialog("Go") == {}
+    pressed = ("run.accept", BOB, "with a dialog")
+    with pytest.raises(httpx.HTTPStatusError, match="409"):
+        slack.press(BOB, message, "Reject", dialog="")
+    assert slack.press(BOB, message, "Reject", dialog="deny")["denied"]
+    assert pressed not in received.events
+    assert slack.press(BOB, message, "Reject")["acked"]
+    assert pressed in received.events
+    unexpected = {"user": BOB, "ts": ts, "action_id": "run.delete", "dialog": "confirm"}
+    assert httpx.post(f"{slack.url}/lab/press", json=unexpected, trust_env=False).json() == {"error": "no_such_dialog"}
+
+
+def test_a_menu_sends_the_chosen_option(slack: Workspace, received: ReceivedEvents) -> None:
+    section = {"type": "section", "text": {"type": "plain_text", "text": "a run"}, "accessory": MENU}
+    ts = received.client.chat_postMessage(channel=OPS, text="menu", blocks=[section])["ts"]
+    message = slack.wait_for_message(BOB, OPS, lambda visible: visible.ts == ts)
+    assert (message.menu, message.buttons) == (["Pause", "Cancel"], [])
+    assert slack.press(BOB, message, "Cancel")["acked"]
+    assert received.events[-1] == ("run.more", BOB, "x:1:Cancel")
+    other = {"user": BOB, "ts": ts, "action_id": "run.more", "option": "x:1:Remove"}
+    assert httpx.post(f"{slack.url}/lab/press", json=other, trust_env=False).json() == {"error": "no_such_option"}
+
+
 @pytest.mark.parametrize(("action", "remaining"), [("run.replace", ["decided"]), ("run.delete", [])])
 def test_a_press_can_replace_or_delete_the_message(
     slack: Workspace, received: ReceivedEvents, action: str, remaining: list[str]

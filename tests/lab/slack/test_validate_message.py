@@ -139,6 +139,16 @@ def context(*elements: Block) -> Block:
         ([actions(button(label=75))], [actions(button(label=76))], "a text of 1 to 75"),
         ([actions(button(text=words()))], [actions(button(text=words(1, "mrkdwn")))], "plain_text is wanted"),
         ([actions(button(style="danger"))], [actions(button(style="green"))], "unknown style"),
+        (
+            [actions(button(accessibility_label="x" * 75))],
+            [actions(button(accessibility_label="x" * 76))],
+            "accessibility_label too long",
+        ),
+        (
+            [actions(button(confirm={**confirm(), "text": words(1, "mrkdwn")}))],
+            [actions(button(confirm={**confirm(), "title": words(1, "mrkdwn")}))],
+            "plain_text is wanted",
+        ),
         ([actions(select(100))], [actions(select(101))], "1 to 100 options"),
         ([actions(select(1, label=75))], [actions(select(1, label=76))], "a text of 1 to 75"),
         ([actions(select(1, value=150))], [actions(select(1, value=151))], "value too long"),
@@ -174,6 +184,11 @@ def context(*elements: Block) -> Block:
         ([markdown(6000)] * 2, [markdown(6000), markdown(6001)], "12,000 characters of markdown"),
         ([container(*[section(1)] * 10)], [container(*[section(1)] * 11)], "1 to 10 child_blocks"),
         ([container(table(1))], [container(container(section(1)))], "no container in a container"),
+        (
+            [{**container(section(1)), "is_collapsible": True, "default_collapsed": True}],
+            [{**container(section(1)), "default_collapsed": True}],
+            "default_collapsed needs is_collapsible",
+        ),
         ([container(section(1), title=150)], [container(section(1), title=151)], "a text of 1 to 150"),
         ([card(title=150)], [card(title=151)], "a text of 1 to 150"),
         ([card(body=200)], [card(body=201)], "a text of 1 to 200"),

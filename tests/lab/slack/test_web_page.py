@@ -13,6 +13,13 @@ import pytest
 from slack_sdk import WebClient
 from websockets.sync.client import ClientConnection, connect
 
+from bot.messages import run_message
+from bot.records import RunRecord
+from bot.state.run_state import RunState, fold
+from imker.protocol.commands import Migrate
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import Event, JobFinished, JobStarted, Planned, StepDone, StepStarted
+from imker.protocol.values import Finding, StepLine
 from lab.slack.client import Workspace
 from lab.slack.server_process import free_port
 from lab.slack.validate_message import BLOCK_TYPES
@@ -124,6 +131,18 @@ def article(ts: str) -> str:
     return f"[...document.querySelectorAll('main > article')].find((one) => one.dataset.ts === '{ts}')"
 
 
+def finished_migration() -> RunState:
+    """Return the run of a migration with eight steps of a second each and 29 checks that passed."""
+    steps = tuple(StepLine(f"s{number}", f"Step {number}", "its detail") for number in range(8))
+    checks = tuple(Finding(f"check {number}", "pass", "fine") for number in range(29))
+    bodies = [JobStarted("tondi"), Planned(steps, checks)]
+    each = [body for step in steps for body in (StepStarted(step.key), StepDone(step.key, "its note"))]
+    end = JobFinished("done", "tondi joined the swarm.")
+    events = tuple(Event("k3fm9x2q", 1, n, float(n), body) for n, body in enumerate([*bodies, *each, end], 1))
+    record = RunRecord("k3fm9x2q", Migrate("tondi"), "migrate tondi", "U01ALICE", OPS, 1.0)
+    return fold(record, EventLog(events), "finished", 60.0)
+
+
 def section(text: str) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
@@ -146,6 +165,61 @@ def test_presses_a_button_with_the_keyboard(page: Page, slack: Workspace, app: W
         page.js(f"{article(ts)}.querySelector('.actions button').focus()")
         page.key("Enter", 13, "\r")
         wait_until(lambda: ("run.accept", "U01ALICE", "x:1") in received.events)
+
+
+DIALOG = {
+    "title": {"type": "plain_text", "text": "Reject?"},
+    "text": {"type": "plain_text", "text": "kaditz stays a worker."},
+    "confirm": {"type": "plain_text", "text": "Reject"},
+    "deny": {"type": "plain_text", "text": "Not now"},
+}
+
+
+def test_shows_a_dialog_and_sends_the_press_when_it_is_confirmed(page: Page, slack: Workspace, app: WebClient) -> None:
+    described = {"confirm": DIALOG, "accessibility_label": "Reject kaditz as manager"}
+    row = [actions({**button("Reject", "run.accept", "dialog:1"), **described})]
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=row)["ts"]
+    page.wait(f"{article(ts)}?.querySelector('.actions button')")
+    assert page.js(f"{article(ts)}.querySelector('.actions button').ariaLabel") == "Reject kaditz as manager"
+    with run_app(slack) as received:
+        pressed = ("run.accept", "U01ALICE", "dialog:1")
+        for answer, sent in (("Not now", False), ("Reject", True)):
+            page.js(f"{article(ts)}.querySelector('.actions button').focus()")
+            page.key("Enter", 13, "\r")
+            page.wait("document.querySelector('dialog[open]')?.innerText.includes('kaditz stays a worker.')")
+            page.js(f"[...document.querySelectorAll('dialog button')].find((b) => b.innerText === '{answer}').click()")
+            page.wait("!document.querySelector('dialog')")
+            if sent:
+                wait_until(lambda: pressed in received.events)
+            assert (pressed in received.events) is sent
+
+
+def test_closing_a_dialog_with_escape_sends_nothing(page: Page, slack: Workspace, app: WebClient) -> None:
+    ts = app.chat_postMessage(
+        channel=OPS, text="x", blocks=[actions({**button("Reject", "run.accept", "esc:1"), "confirm": DIALOG})]
+    )["ts"]
+    page.wait(f"{article(ts)}?.querySelector('.actions button')")
+    before = len(slack.calls())
+    page.js(f"{article(ts)}.querySelector('.actions button').click()")
+    page.wait("document.querySelector('dialog[open]')")
+    page.key("Escape", 27)
+    page.wait("!document.querySelector('dialog')")
+    assert len(slack.calls()) == before
+    assert "did not respond" not in page.js(f"{article(ts)}.innerText")
+
+
+def test_chooses_an_item_of_a_menu(page: Page, slack: Workspace, app: WebClient) -> None:
+    options = [{"text": {"type": "plain_text", "text": each}, "value": f"m:1:{each}"} for each in ("Pause", "Details")]
+    menu = {"type": "overflow", "action_id": "run.more", "options": options, "confirm": DIALOG}
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=[{**section("a run"), "accessory": menu}])["ts"]
+    page.wait(f"{article(ts)}?.querySelector('details.more')")
+    with run_app(slack) as received:
+        page.js(f"{article(ts)}.querySelector('details.more summary').click()")
+        page.js(f"[...{article(ts)}.querySelectorAll('.more button')].find((b) => b.innerText === 'Details').click()")
+        page.wait("document.querySelector('dialog[open]')")
+        page.js("[...document.querySelectorAll('dialog button')].find((b) => b.innerText === 'Reject').click()")
+        wait_until(lambda: ("run.more", "U01ALICE", "m:1:Details") in received.events)
+    assert not page.js(f"{article(ts)}.querySelector('details.more').open")
 
 
 @pytest.mark.parametrize(
@@ -188,6 +262,39 @@ def test_edits_a_message_in_place(page: Page, app: WebClient) -> None:
     page.wait(f"{article(ts)}.querySelectorAll('.task.complete').length === 1")
     assert page.js(f"{article(ts)}.querySelectorAll('.task.in_progress').length") == 0
     assert "(edited)" in page.js(f"{article(ts)}.innerText")
+
+
+def test_a_container_is_collapsed_and_stays_as_the_user_left_it(page: Page, app: WebClient) -> None:
+    container = {
+        "type": "container", "block_id": "done_steps", "title": {"type": "plain_text", "text": "1 of 2 steps done"},
+        "child_blocks": [section("✓ Drain the node")], "is_collapsible": True, "default_collapsed": True,
+    }  # fmt: skip
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=[container])["ts"]
+    page.wait(f"{article(ts)}?.querySelector('details.plan')")
+    assert not page.js(f"{article(ts)}.querySelector('details.plan').open")
+    page.js(f"{article(ts)}.querySelector('details.plan summary').click()")
+    page.wait(f"{article(ts)}.innerText.includes('Drain the node')")
+    title = {"type": "plain_text", "text": "2 of 2 steps done"}
+    app.chat_update(channel=OPS, ts=ts, text="x", blocks=[{**container, "title": title}])
+    page.wait(f"{article(ts)}.innerText.includes('2 of 2 steps done')")
+    assert page.js(f"{article(ts)}.querySelector('details.plan').open")
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_a_finished_migration_has_ten_lines_at_most(page: Page, app: WebClient, width: int) -> None:
+    """Count the lines of the message on the page, with the bot's name above it."""
+    page.call("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1, mobile=width < 400)
+    message = run_message.render(finished_migration())
+    ts = app.chat_postMessage(channel=OPS, text=message.text, blocks=list(message.blocks))["ts"]
+    page.wait(f"{article(ts)}?.innerText.includes('tondi joined the swarm in 8 s')")
+    assert page.js(f"{article(ts)}.querySelector('.body').innerText.split('\\n').filter(Boolean).length") <= 10
+    assert page.js(f"{article(ts)}.querySelector('.body').getBoundingClientRect().height") <= 10 * 30
+
+
+def test_shows_times_without_seconds_where_the_message_says_so(page: Page) -> None:
+    text = "<!date^0^{time}|x> <!date^0^{time_secs}|x>"
+    shown = page.js(f"import('/static/text.js').then((text) => text.mrkdwn('{text}').innerText)")
+    assert shown.count(":") == 1 + 2
 
 
 def test_shows_a_thread_with_files_and_reactions(page: Page, app: WebClient) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from bot.messages.fleet_message import STATUS_TEXT
-from bot.messages.fleet_report import render_report
+from bot.messages.fleet_report import add_names, people_of, render_report
 from bot.state.fleet_state import FleetState
 from imker.protocol.events import ContainerSnapshot, ThreadDetail
 from imker.protocol.values import ContainerRow
@@ -149,3 +149,15 @@ def test_has_a_section_for_every_host_in_order_and_lists_those_not_done(fleet: F
     remaining = text.split("## Remaining")[1]
     for host in fleet.hosts:
         assert (f"- {host.plan.host}: {STATUS_TEXT[host.status]}" in remaining) is (host.status != "done")
+
+
+def test_names_people_and_links_runs() -> None:
+    fleet = finished_fleet(("a", "kept"))
+    report = render_report(fleet)
+    assert people_of(fleet) == ("U01ALICE", "U02BOB")
+    link = "https://imker.slack.com/archives/C01OPS/p1"
+    named = add_names(report, {"U01ALICE": "alice <!here> [x](y)\n# z", "U02BOB": ""}, {"f7wq2p8a": link})
+    assert f"run [f7wq2p8a]({link})" in named
+    assert "requested by @alice here xy z (U01ALICE) at" in named
+    assert "started by U02BOB at" in named
+    assert add_names(report, {}, {}) == report

@@ -33,7 +33,7 @@ from lab.simulated.world import World
 from tests.support.local_shell import LocalShell
 from tests.support.sections import empty_host, format_answer
 
-ARGUMENTS = ("root", "/etc/apt/sources.list.d/docker.list", "")
+ARGUMENTS = ("root", "/etc/apt/sources.list.d/docker.list", "", "")
 ALL = (OPTIONS, CONTAINERS, STATE)
 
 
@@ -197,12 +197,8 @@ class Answers:
         """Do nothing: no connection can be lost."""
 
 
-def _never() -> JobError:
-    return Unreachable("no answer")
-
-
 def gather(answer: bytes) -> object:
-    return gather_host(Answers(answer), Host("kaditz", "198.18.0.39"), EngineSection(), _never)
+    return gather_host(Answers(answer), Host("kaditz", "198.18.0.39"), EngineSection(), Unreachable("no answer"))
 
 
 INVALID = {
