@@ -8,13 +8,16 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab import terminal
 from lab.fleet.hosts import LabHost
 from lab.slack.client import VisibleMessage, Workspace
+from lab.slack.plain_text import view_text
 
 ALICE, BOB, OPS = "U01ALICE", "U02BOB", "C01OPS"
 MIGRATION_TIMEOUT = 180  # seconds for one migration
+FORM_TIMEOUT = 30  # seconds until a form or the Home tab shows what it should; Home changes every ten seconds
 Say = Callable[[str], None]
 
 
@@ -39,13 +42,54 @@ class Story:
         workers = sorted(
             (host for host in hosts if host not in managers), key=lambda host: host.classic_role == "store"
         )
-        self.run_command(f"/swarm plan {managers[0].name}", "Nothing was changed.")
+        self.plan_by_form(managers[0].name)
         self.run_command(f"/swarm migrate {managers[0].name} --manager", "joined the swarm")
         for host in managers[1:]:
             self.add_manager(host)
         for host in workers:
             self.run_command(f"/swarm migrate {host.name} --worker", "joined the swarm")
         self.check_nodes(hosts, managers)
+        self.show_home(ALICE, "all Ready")
+
+    def plan_by_form(self, host: str) -> None:
+        """Plan a host with the form, in which Alice searches for it."""
+        self.say("\nalice: /swarm")
+        before = self._latest_ts()
+        self.workspace.say(ALICE, OPS, "/swarm")
+        self.workspace.choose(ALICE, self._modal(), "command", "plan")
+        form = self._modal("host")
+        if self.workspace.search(ALICE, form, "host", host) != [host]:
+            raise StoryFailed(f"the form should find {host}")
+        self.say(f"\nalice chooses “plan” and “{host}” in the form, and presses Run")
+        self.workspace.fill_in(ALICE, form, command="plan", host=host)
+        self.follow(before, "Nothing was changed.")
+
+    def _modal(self, block: str = "") -> dict[str, Any]:
+        """Return the modal that Alice sees, once it has the block."""
+        deadline = time.monotonic() + FORM_TIMEOUT
+        while time.monotonic() < deadline:
+            view = self.workspace.modal(ALICE)
+            if view and block in ("", *(each.get("block_id") for each in view["blocks"])):
+                return view
+            time.sleep(0.1)
+        raise StoryFailed("a form should be open")
+
+    def show_home(self, user: str, expected: str) -> None:
+        """Open a user's Home tab and print it, without what they may do."""
+        self.workspace.open_home(user)
+        deadline = time.monotonic() + FORM_TIMEOUT
+        while time.monotonic() < deadline:
+            view = self.workspace.home(user)
+            if view and expected in view_text(view):
+                break
+            time.sleep(0.2)
+        else:
+            raise StoryFailed(f"the Home tab should say {expected!r}")
+        self.say(f"\n{terminal.USER_NAMES[user]} opens Home")
+        for line in terminal.render_lines(VisibleMessage({"blocks": view["blocks"]})):
+            if line == "What you may do":
+                break
+            self.say("  " + line)
 
     def expect_all_reachable(self, hosts: Sequence[LabHost]) -> None:
         """Fail unless every host is reachable."""
@@ -89,6 +133,7 @@ class Story:
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
         self.show_alert(f"`{host.name}` is waiting to be accepted as a manager.")
+        self.show_home(BOB, f"*{host.name} is waiting to be accepted as a manager.*")
         self.press(BOB, message, "Accept")
         accepted_message = self.wait_until(message.ts, "is a manager now")
         if "Accept" in accepted_message.buttons or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
@@ -106,15 +151,22 @@ class Story:
     def run_command(self, text: str, expected: str) -> VisibleMessage:
         """Send a command as Alice and return its message once it contains `expected`."""
         self.say(f"\nalice: {text}")
-        before = max((message.ts for message in self.workspace.visible_messages(ALICE, OPS)), default="")
+        before = self._latest_ts()
         ack = self.workspace.say(ALICE, OPS, text)
         if not ack["acked"]:
             raise StoryFailed(f"{text} was not acknowledged")
+        return self.follow(before, expected)
+
+    def follow(self, before: str, expected: str) -> VisibleMessage:
+        """Return the first message after this ts once it contains `expected`."""
         message = self.workspace.wait_for_message(
             ALICE, OPS, lambda visible: not visible.thread_ts and visible.ts > before, 20
         )
         self._last_ts = message.ts
         return self.wait_until(message.ts, expected, otherwise="^(❌|🚫|❓|✋)")
+
+    def _latest_ts(self) -> str:
+        return max((message.ts for message in self.workspace.visible_messages(ALICE, OPS)), default="")
 
     def show_alert(self, expected: str) -> None:
         """Print the alert that asks Bob to accept a manager. Fail if Bob is not notified of it."""

@@ -18,6 +18,7 @@ def render_lines(message: VisibleMessage) -> list[str]:
 
 def render_markup(text: str) -> str:
     """Render Slack's markup as its clients show it."""
+    text = text.replace("<#C01OPS>", "#ops")
     text = re.sub(r"<@(\w+)>", lambda match: "@" + USER_NAMES.get(match[1], match[1]), text)
     text = re.sub(r"<!date\^\d+\^[^|]*\|([^>]*)>", r"\1", text)
     text = re.sub(r"<!subteam\^(\w+)>", lambda match: "@" + USER_NAMES.get(match[1], match[1]), text)

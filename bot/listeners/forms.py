@@ -138,7 +138,7 @@ def opens_form(body: Body) -> bool:
     if body.get("type") != "block_actions":
         return body.get("type") in ("shortcut", "block_suggestion")
     actions = body.get("actions")
-    names = [str(action.get("action_id")) for action in actions or () if isinstance(action, dict)]
+    names = [str(action.get("action_id")) if isinstance(action, dict) else "" for action in actions or ()]
     return bool(names) and all(name == "run.reject" or name.startswith("form.") for name in names)
 
 

@@ -24,7 +24,7 @@ from bot.state.run_state import RunState
 from imker.protocol.events import NodeTable
 from imker.text import truncate
 
-MAX_WAITING, MAX_RUNNING, MAX_RECENT, MAX_CHANNELS = 10, 10, 5, 3
+MAX_WAITING, MAX_RUNNING, MAX_RECENT, MAX_GROUPS = 10, 10, 5, 3
 FORM_LABELS = {**FORM_BUTTONS, "": "Other command"}
 REDIS_DOWN = "Redis does not respond, so Home can't be shown. Open it again in a minute."
 
@@ -130,10 +130,16 @@ def _buttons(page: HomePage) -> list[Block]:
 
 
 def _rights(page: HomePage) -> list[Block]:
-    blocks = [_header("What you may do")]
-    for channel, allowed in list(page.allowed.items())[:MAX_CHANNELS]:
-        blocks += [section(f"In <#{channel}>:"), *map(section, task_lines(allowed))]
-    return blocks
+    """Return what the reader may do, once for all channels with the same rights."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for channel, allowed in page.allowed.items():
+        groups.setdefault(tuple(task_lines(allowed)), []).append(f"<#{channel}>")
+    sections = [
+        block
+        for lines, channels in list(groups.items())[:MAX_GROUPS]
+        for block in (section(f"In {', '.join(channels)}:"), *map(section, lines))
+    ]
+    return [_header("What you may do"), *sections]
 
 
 def _view(blocks: list[Block]) -> View:

@@ -128,9 +128,9 @@ class HomePublisher:
         checked = [
             access.authorize(actor, Permission("status"), channel) for channel in channels or access.channels[:1]
         ]
+        refusal = next((each for each in checked if isinstance(each, Denied)), Denied(NOT_A_MEMBER))
         if not channels or not any(isinstance(each, Allowed) for each in checked):
-            refusal = next((each for each in checked if isinstance(each, Denied)), None)
-            return home.denied(refusal or Denied(NOT_A_MEMBER))
+            return home.denied(refusal)
         return self._with_links(home.render(build_page(access, actor, channels, source.runs, source.nodes)))
 
     def _with_links(self, view: View) -> View:

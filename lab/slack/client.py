@@ -173,6 +173,10 @@ class Workspace:
         """Close a modal without a submission."""
         self._post("/lab/close", user=user, view_id=view["id"])
 
+    def close_modals(self, user: str) -> None:
+        """Close all modals of this user without a submission."""
+        self._post("/lab/close", user=user)
+
     def open_home(self, user: str) -> dict[str, Any]:
         return self._post("/lab/home", user=user)
 

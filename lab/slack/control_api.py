@@ -90,9 +90,12 @@ class ControlApi:
         return answer
 
     async def close(self, arguments: Arguments) -> Any:
-        """Close a modal without a submission."""
-        user_actions.find_view(self._state, arguments["user"], arguments["view_id"])
-        views.close_view(arguments["view_id"], self._state)
+        """Close a modal without a submission, or all modals of the user."""
+        if "view_id" in arguments:
+            user_actions.find_view(self._state, arguments["user"], arguments["view_id"])
+            views.close_view(arguments["view_id"], self._state)
+        else:
+            views.close_modals(arguments["user"], self._state)
         self._slack.changes.notify()
         return {}
 
@@ -184,7 +187,7 @@ class ControlApi:
                 arguments = await request.json() if request.method == "POST" else dict(request.query_params)
                 return JSONResponse(await handler(arguments))
             except SlackError as slack_error:
-                return JSONResponse({"error": slack_error.error}, status_code=409)
+                return JSONResponse({"error": slack_error.error, **slack_error.fields}, status_code=409)
             except (KeyError, TypeError, ValueError) as error:
                 return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
 

@@ -60,7 +60,9 @@ def handle_submission(view_id: str, answer: dict[str, Any], state: SlackState) -
 
     Raises SlackError where the user would see that the app has a problem.
     """
-    view = state.views[view_id]
+    view = state.views.get(view_id)
+    if view is None:
+        return  # the app has opened another modal meanwhile
     match answer.get("response_action"):
         case None:
             _close(state, view)
@@ -69,8 +71,7 @@ def handle_submission(view_id: str, answer: dict[str, Any], state: SlackState) -
         case "push":
             _push(state, view, answer.get("view"))
         case "clear":
-            for modal in _modals(state, view["user"]):
-                del state.views[modal["id"]]
+            close_modals(view["user"], state)
         case "errors":
             _check_errors(view, answer.get("errors"))
         case unknown:
@@ -80,6 +81,12 @@ def handle_submission(view_id: str, answer: dict[str, Any], state: SlackState) -
 def close_view(view_id: str, state: SlackState) -> None:
     """Close a modal as its user."""
     _close(state, state.views[view_id])
+
+
+def close_modals(user: str, state: SlackState) -> None:
+    """Close all modals of a user."""
+    for modal in _modals(state, user):
+        _close(state, modal)
 
 
 def check_suggestions(answer: dict[str, Any]) -> list[dict[str, Any]]:

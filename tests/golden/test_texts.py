@@ -27,6 +27,7 @@ from tests.golden import (
     surfaces_replies,
     surfaces_runs,
     surfaces_status,
+    surfaces_views,
 )
 
 CheckSnapshot = Callable[[str], None]
@@ -73,6 +74,18 @@ def tls(tmp_path: Path) -> Path:
 
 def test_help(redis: Redis, check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_replies.help_texts(redis))
+
+
+def test_modals(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_views.modals())
+
+
+def test_homes(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_views.homes(redis))
+
+
+def test_welcomes(redis: Redis, check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_views.welcomes(redis))
 
 
 def test_refusals(redis: Redis, check_snapshot: CheckSnapshot) -> None:

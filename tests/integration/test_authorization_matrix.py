@@ -4,7 +4,7 @@ Only what the configuration allows becomes a job, and the RQ workers accept only
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -25,10 +25,23 @@ from imker.protocol import codec, version
 from imker.signing import SigningKey
 from lab.processes import Processes, imker_environment
 from lab.slack.client import VisibleMessage
+from lab.slack.plain_text import view_text
 from lab.slack.server_process import free_port, run_fake_slack
 from lab.slack.state import DEFAULT_CONFIG
 from tests.integration.conftest import HOST_CONFIG, _write_config
-from tests.support.bot_harness import GROUPS, HOSTS, IDS, KEY, LEI, OPS, SCENARIOS, TEAM, USER_PROFILES, BotHarness
+from tests.support.bot_harness import (
+    GROUPS,
+    HOSTS,
+    IDS,
+    KEY,
+    LEI,
+    OPS,
+    SCENARIOS,
+    TEAM,
+    USER_PROFILES,
+    BotHarness,
+    form_values,
+)
 from tests.unit.bot.handlers.test_authorization_matrix import (
     ATTEMPTS,
     FORGERIES,
@@ -133,14 +146,64 @@ class World:
             self.workspace.press(IDS[who], card, "menu", selected_option=forged)
         else:
             self.workspace.press(IDS[who], card, verdict, value=value)
+        if verdict == "reject":
+            self.submit_rejection(who, "")
         self._dealt_with()
+
+    def submit_rejection(self, who: str, reason: str, metadata: str = "") -> None:
+        """Submit the form behind Reject, unless the click was refused."""
+        began = time.time()
+        self.until(lambda: self.workspace.modal(IDS[who]) or self._any_reply(who, began))
+        form = self.workspace.modal(IDS[who])
+        if form and form["callback_id"] == "form.reject":
+            values = {"reason": {"form.reason": {"type": "plain_text_input", "value": reason}}}
+            forged = {"private_metadata": metadata} if metadata else {}
+            self.workspace.submit(IDS[who], form["id"], values, **forged)
+
+    def _any_reply(self, who: str, after: float) -> bool:
+        return any(self.private_replies(who, channel, after - 1) for channel in CHANNELS)
+
+    def submits(self, who: str, channel: str, text: str, metadata: str) -> None:
+        """Open the form by the slash command, and submit it, unless it is refused."""
+        began = time.time()
+        self.workspace.say(IDS[who], channel, "/swarm")
+        self.until(lambda: self.workspace.modal(IDS[who]) or self._any_reply(who, began))
+        form = self.workspace.modal(IDS[who])
+        if form and form["callback_id"] == "form.command":
+            forged = {"private_metadata": metadata} if metadata else {}
+            self.workspace.submit(IDS[who], form["id"], form_values(text), **forged)
+        self._dealt_with()
+
+    def metadata_of(self, who: str, open_form: Callable[[], object]) -> str:
+        """Return the metadata of the form that this user opens, and close it."""
+        open_form()
+        self.until(lambda: self.workspace.modal(IDS[who]))
+        form = self.workspace.modal(IDS[who])
+        assert form is not None
+        self.workspace.close_view(IDS[who], form)
+        return str(form["private_metadata"])
+
+    def presses_in_home(self, who: str, choice: str, value: str) -> None:
+        """Press a button in the user's Home tab, which has all of them."""
+        rows = [row for row in CARD if row["type"] == "actions"]
+        self.client.views_publish(user_id=IDS[who], view={"type": "home", "blocks": rows})
+        home = self.workspace.home(IDS[who])
+        assert home is not None
+        self.workspace.press_in_view(IDS[who], home, f"run.{choice}", value=value)
+        self._dealt_with()
+
+    def close_modals(self) -> None:
+        for user in filter(None, IDS.values()):
+            self.workspace.close_modals(user)
 
     def private_replies(self, who: str, channel: str, after: float) -> list[str]:
         """Return the ephemeral replies. The fake Slack shows replies to unknown users to everyone."""
         visible = [
             message for message in self.workspace.visible_messages(IDS[who], channel) if float(message.ts) > after
         ]
-        return [message.text for message in visible if message.ephemeral or not IDS[who]]
+        modal = self.workspace.modal(IDS[who]) if IDS[who] else None
+        shown = [view_text(modal)] if modal and "submit" not in modal else []
+        return [*shown, *(message.text for message in visible if message.ephemeral or not IDS[who])]
 
     def until(self, true: Any) -> None:
         deadline = time.monotonic() + 60
@@ -179,6 +242,7 @@ def world(folder: Path) -> Iterator[World]:
 @pytest.mark.parametrize("attempt", ORDERED, ids=name)
 def test_attempt(world: World, attempt: dict[str, Any]) -> None:
     world.with_rights(attempt.get("rights", {}))
+    world.close_modals()
     bench, channel, run = world.bench(attempt), attempt.get("in", OPS), ""
     if "state" in attempt:
         run, own_channel = bench.create_run(attempt["state"], attempt.get("needed", 1)), SCENARIOS[attempt["state"]][2]
@@ -193,14 +257,16 @@ def test_attempt(world: World, attempt: dict[str, Any]) -> None:
     result = done_by(bench, jobs, decisions, holds)
     replies = world.private_replies(attempt["who"], channel, since)
     assert result == attempt.get("does", "nothing"), replies
-    if attempt.get("clicks") == "again" or attempt["who"] == "gone":
-        assert (replies, len(bench.audit_facts())) == ([], recorded), (
-            "in Slack, no one can click that button, and a deactivated user clicks none"
-        )
+    if attempt.get("clicks") == "again":
+        assert ["no longer works" in reply for reply in replies] == [True], "the bot shows no such button"
+        return
+    if attempt["who"] == "gone":
+        assert (replies, len(bench.audit_facts())) == ([], recorded), "a deactivated user clicks no button"
         return
     # Of people without any right one a minute and kind is recorded, and this bot has seen them before.
     change_groups(bench, attempt.get("groups", ""))
-    assert len(bench.audit_facts()) > recorded or bench.handler.access.outsider_kind(IDS[attempt["who"]])
+    outsider = bench.handler.access.outsider_kind(IDS[attempt["who"]])
+    world.until(lambda: outsider or len(bench.audit_facts()) > recorded)  # a form is refused first, and then recorded
     if "says" in attempt:
         assert attempt["says"].replace("{run}", run) in "\n".join(replies)
     for job in set(bench.enqueued_requests()) - set(jobs):
@@ -257,9 +323,26 @@ def _try(world: World, bench: BotHarness, attempt: dict[str, Any], run: str) -> 
         if twice:
             world.workspace.set_fault("repeat", method="socket")
         return world.types(attempt["who"], channel, attempt["types"].replace("{run}", run))
+    who, form_of, metadata = attempt["who"], attempt.get("form_of", ""), attempt.get("metadata", "")
+    if "submits" in attempt:
+        if form_of:
+            metadata = world.metadata_of(form_of, lambda: world.workspace.say(IDS[form_of], channel, "/swarm"))
+        return world.submits(who, channel, attempt["submits"], metadata)
+    value = attempt.get("value", "{run}:1").replace("{run}", run)
+    if "home" in attempt:
+        return world.presses_in_home(who, attempt["home"], value)
     position = bench.runs.posted_messages.get(run)
     another = "message" in attempt or position["channel"] != channel
     ts = world.message(channel) if another else position["ts"]
+    if "rejects" in attempt:
+        card = VisibleMessage({"ts": ts, "blocks": CARD})
+        if form_of:
+            metadata = world.metadata_of(
+                form_of, lambda: world.workspace.press(IDS[form_of], card, "reject", value=value)
+            )
+        world.workspace.press(IDS[who], card, "reject", value=value)
+        world.submit_rejection(who, attempt["rejects"], metadata)
+        return world._dealt_with()
     for _ in range(1 + twice):
         label = f"{NEXT[0]}{attempt['presses']}" if "presses" in attempt else attempt["clicks"]
         world.presses(attempt["who"], ts, label, attempt.get("value", "{run}:1").replace("{run}", run))

@@ -38,9 +38,7 @@ def hosts(flow: Flow) -> Flow:
 def _closed(flow: Flow) -> Iterator[None]:
     yield
     for user in (ALICE, BOB, CAROL):
-        for view in flow.workspace.views(user):
-            if view["type"] == "modal":
-                flow.workspace.close_view(user, view)
+        flow.workspace.close_modals(user)
 
 
 def open_form(flow: Flow, user: str, text: str = "/swarm") -> dict[str, Any]:

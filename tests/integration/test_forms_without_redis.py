@@ -31,9 +31,7 @@ REPLIES = {"down": "Not started: Redis is not responding", "hangs": "not saved y
 @pytest.fixture(autouse=True)
 def _closed(flow: Flow) -> Iterator[None]:
     yield
-    for view in flow.workspace.views(ALICE):
-        if view["type"] == "modal":
-            flow.workspace.close_view(ALICE, view)
+    flow.workspace.close_modals(ALICE)
 
 
 @pytest.fixture(scope="module")

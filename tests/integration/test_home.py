@@ -26,9 +26,7 @@ def node(name: str, manager: str = "", status: str = "Ready") -> NodeRow:
 def _closed(flow: Flow) -> Iterator[None]:
     yield
     for user in (ALICE, BOB, CAROL):
-        for view in flow.workspace.views(user):
-            if view["type"] == "modal":
-                flow.workspace.close_view(user, view)
+        flow.workspace.close_modals(user)
 
 
 def open_home(flow: Flow, user: str, *expected: str, seconds: float = 20) -> dict[str, Any]:

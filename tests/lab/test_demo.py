@@ -39,7 +39,12 @@ def test_demo_succeeds_when_the_swarm_is_in_the_expected_state() -> None:
         "[Accept] [Reject]",
         "bob is notified:",
         "✋ @bob: `tondi` is waiting to be accepted as a manager.",
+        "alice chooses “plan” and “connewitz” in the form, and presses Run",
+        "bob opens Home",
+        "Waiting for you",
         "bob presses Accept",
+        "alice opens Home",
+        "✅ 3 nodes, all Ready",
         "ID HOSTNAME MEMBERSHIP STATUS AVAILABILITY MANAGER STATUS ENGINE",
         "The swarm is in the expected state.",
     ):

@@ -10,9 +10,12 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from slack_sdk.errors import SlackApiError
 
+from bot.commands.table import BY_NAME
 from bot.handlers.commands import CommandHandler
 from bot.handlers.delivery import Delivery
+from bot.handlers.forms import FormHandler
 from bot.messages.block_kit import Message, Reply
+from bot.messages.responses import not_found
 from bot.records import Choice, RunRecord, run_id
 from bot.runs.store import RunStore
 from bot.settings import File, Notify, Settings
@@ -99,6 +102,8 @@ class BotHarness:
         settings = settings_of(self.file)
         people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
+        self.handler.hosts.refresh()
+        self.forms = FormHandler(self.handler.access, self.handler.hosts, KEY, lambda: self.timestamp.unix)
 
     def knows(self, hosts: str) -> None:
         """Publish the inventory in Redis, signed as the RQ workers sign it. `hosts`: JSON."""
@@ -113,12 +118,42 @@ class BotHarness:
         delivered = Delivery("command", delivery_id, IDS[who], channel, text, "", at)
         self.handler.handle_command(delivered, self._reply(who, channel, delivery_id, text))
 
-    def clicks(self, who: str, value: str, verdict: Choice, channel: str = OPS, message: str = TS) -> None:
+    def clicks(
+        self, who: str, value: str, verdict: Choice, channel: str = OPS, message: str = TS, home: bool = False
+    ) -> None:
+        """Click a button of the run's message or, with `home`, of the Home tab."""
         self.delivery_count += 1
         delivery_id = f"delivery-{self.delivery_count}"
         at = self.timestamp.unix + self.delivery_count / 1000  # no two clicks have the same time
-        clicked = Delivery("click", delivery_id, IDS[who], channel, value, "", at, verdict, message)
+        clicked = Delivery("click", delivery_id, IDS[who], channel, value, "", at, verdict, message, from_home=home)
         self.handler.handle_action(clicked, verdict, self._reply(who, channel, delivery_id, value))
+
+    def submits(self, who: str, text: str, channel: str = OPS, form_of: str = "", metadata: str = "") -> None:
+        """Submit the form for a command. `form_of`: whose form it is; `metadata`: forged, "" for that of the form."""
+        self.delivery_count += 1
+        view_id = f"view-{self.delivery_count}"
+        opened = self.forms.command_form(IDS[form_of or who], channel, "")
+        reply = self._reply(who, channel, view_id, text)
+        if isinstance(opened, Message):
+            return reply(opened)
+        view = {**opened, "id": view_id, "state": {"values": form_values(text)}}
+        view["private_metadata"] = metadata or view["private_metadata"]
+        read = self.forms.read_command(IDS[who], view, "trigger")
+        if isinstance(read, Delivery):
+            return self.handler.handle_command(read, reply)
+        return reply(read if isinstance(read, Message) else not_found(str(read.errors)))
+
+    def rejects(self, who: str, value: str, reason: str, form_of: str = "", channel: str = OPS) -> None:
+        """Submit the form for a rejection. `form_of`: who clicked Reject."""
+        self.delivery_count += 1
+        view_id, at = f"view-{self.delivery_count}", self.timestamp.unix + self.delivery_count / 1000
+        clicked = Delivery("click", "trigger", IDS[form_of or who], channel, value, "", at, "reject", TS)
+        view = {**self.forms.reject_form(clicked, ""), "id": view_id}
+        view["state"] = {"values": {"reason": {"form.reason": {"type": "plain_text_input", "value": reason}}}}
+        read, reply = self.forms.read_rejection(IDS[who], view, "trigger"), self._reply(who, channel, view_id, value)
+        if isinstance(read, Message):
+            return reply(read)
+        return self.handler.handle_action(read, "reject", reply)
 
     def presses(self, who: str, value: str, step: str, channel: str = OPS, message: str = TS) -> None:
         """Click the button of a next step, or choose its item of the menu."""
@@ -185,6 +220,20 @@ class BotHarness:
         ]
         self.emit(record.run, *events)
         return record.run
+
+
+def form_values(text: str) -> dict[str, Any]:
+    """Return the state of the form that stands for this command."""
+    name = next(name for name in sorted(BY_NAME, key=len, reverse=True) if f"{text} ".startswith(f"{name} "))
+    words = text.removeprefix(name).split()
+    values: dict[str, Any] = {"command": {"form.choose": {"selected_option": {"value": name}}}}
+    hosts = [word for word in words if not word.startswith("--")]
+    if hosts:
+        values["host"] = {"form.host": {"selected_option": {"value": hosts[0]}}}
+    roles = [word.removeprefix("--") for word in words if word in ("--manager", "--worker")]
+    if roles:
+        values["role"] = {"form.role": {"selected_option": {"value": roles[0]}}}
+    return values
 
 
 def current_hold(runs: RunStore, run: str) -> Hold | None:

@@ -4,6 +4,7 @@ import { content } from "./blocks.js";
 import * as faults from "./faults.js";
 import * as notifications from "./notifications.js";
 import { element, emoji, mrkdwn, names, text } from "./text.js";
+import * as views from "./views.js";
 
 const WHY = {
   account_inactive: "This account is deactivated.", channel_not_found: "There is no such channel.",
@@ -29,11 +30,13 @@ function note(text) {
   draw();
 }
 
-async function did(path, body, what) {
+async function did(path, body, what, quiet = false) {
   const place = here();
   const answer = await post(path, { user: place.user, ...body });
+  if (quiet && answer.acked !== false) return answer;
   const text = !answer.ok ? WHY[answer.error] || answer.error : answer.acked === false ? `${what}: the app did not respond.` : (answer.payload || {}).text;
   if (text && place.channel === $("channel").value && place.user === $("user").value) note(text);
+  return answer;
 }
 
 // Ask for confirmation as Slack does, and return whether the user confirmed.
@@ -145,12 +148,14 @@ async function draw() {
   if (atEnd) list.scrollTop = list.scrollHeight;
 }
 
+const drawViews = views.start({ act: did, user: () => $("user").value, confirmed });
 const refresh = () => Promise.all([
-  draw(), faults.show($("fault-summary")), notifications.show($("user").value, $("notifications"), go),
+  draw(), drawViews(), faults.show($("fault-summary")), notifications.show($("user").value, $("notifications"), go),
 ]).catch(() => {});
 
 // Show a message, as a click on its notification or on a link to it does.
 async function go({ channel, ts }) {
+  views.toggleHome(false);
   $("notifications").open = false;
   if ($("channel").value !== channel) {
     $("channel").value = channel;
@@ -195,6 +200,7 @@ async function turned() {
     .map((user) => element("option", { value: user.id, textContent: user.name + kind(user) })));
   options($("channel"), people.channels.filter((channel) => channel.members.includes($("user").value))
     .map((channel) => element("option", { value: channel.id, textContent: channel.is_im ? "imker (direct)" : "#" + channel.name })));
+  views.shortcuts(people.shortcuts, did);
   const title = $("channel").selectedOptions[0]?.textContent || "nowhere";
   $("channel-name").textContent = title;
   $("text").placeholder = `Message ${title}, or /swarm help`;
@@ -214,9 +220,9 @@ function say(event) {
 async function start() {
   faults.build($("fault-menu"), async (path, fault) => { await post(path, fault); await refresh(); });
   $("user").onchange = turned;
-  $("channel").onchange = turned;
+  $("channel").onchange = () => { views.toggleHome(false); return turned(); };
   $("say").onsubmit = say;
-  $("messages").onclick = follow;
+  $("messages").onclick = $("home").onclick = follow;
   $("notifications").ontoggle = refresh;
   document.onkeydown = (event) => { if (event.key === "Escape") $("faults").open = $("notifications").open = false; };
   await turned();

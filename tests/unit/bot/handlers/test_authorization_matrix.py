@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from bot.commands.form_fields import form_commands
+from bot.commands.table import BY_NAME
 from bot.settings import File
 from bot.state.next_steps import SUGGESTIONS
 from bot.state.next_steps import TABLE as TABLE_OF_STEPS
@@ -22,6 +24,7 @@ from tests.support.bot_harness import GROUPS, IDS, KEY, OPS, TS, BotHarness, par
 TABLE = tomllib.loads((Path(__file__).parents[3] / "data/attempts.toml").read_text())
 ATTEMPTS: list[dict[str, Any]] = TABLE["attempts"]
 DAY = 24 * 3600
+WHOLE_FLEET = (commands.ListHosts, commands.ListNodes, commands.MigrateAll, commands.RunDoctor)
 STEP_NAMES = {
     step.name for steps in (*TABLE_OF_STEPS.values(), tuple(SUGGESTIONS.values())) for step in steps if not step.choice
 }
@@ -86,6 +89,15 @@ def _try(bench: BotHarness, attempt: dict[str, Any], run: str) -> None:
     for _ in range(1 + attempt.get("twice", False)):
         if "types" in attempt:
             bench.types(attempt["who"], attempt["types"].replace("{run}", run), channel, delivery="once")
+        elif "submits" in attempt:
+            form_of, metadata = attempt.get("form_of", ""), attempt.get("metadata", "")
+            bench.submits(attempt["who"], attempt["submits"], channel, form_of, metadata)
+        elif "rejects" in attempt:
+            value = attempt.get("value", "{run}:1").replace("{run}", run)
+            bench.rejects(attempt["who"], value, attempt["rejects"], attempt.get("form_of", ""), channel)
+        elif "home" in attempt:
+            value = attempt.get("value", "{run}:1").replace("{run}", run)
+            bench.clicks(attempt["who"], value, attempt["home"], "", "", home=True)
         else:
             value = attempt.get("value", "{run}:1").replace("{run}", run)
             press = bench.presses if "presses" in attempt else bench.clicks
@@ -95,6 +107,21 @@ def _try(bench: BotHarness, attempt: dict[str, Any], run: str) -> None:
 def button_of(attempt: dict[str, Any]) -> str:
     """Return the name of the next step that is pressed, or the choice that is clicked."""
     return str(attempt.get("presses") or attempt["clicks"])
+
+
+def test_the_attempts_submit_every_command_of_the_form() -> None:
+    submitted = {attempt["submits"] for attempt in ATTEMPTS if "submits" in attempt}
+    for spec in form_commands(BY_NAME):
+        assert any(f"{text} ".startswith(f"{spec.name} ") for text in submitted), spec.name
+
+
+def test_who_is_not_in_the_channel_decides_nothing_in_home(redis: Redis) -> None:
+    bench = BotHarness(redis, parse_settings_file(TABLE["config"]))
+    run = bench.create_run("pending")
+    bench.slack.outside = {OPS: (IDS["bob"],)}
+    bench.clicks("bob", f"{run}:1", "accept", "", "", home=True)
+    assert "You aren't a member" in bench.replies[0].text
+    assert bench.decision_keys() == set()
 
 
 def test_the_attempts_press_every_step_of_the_table() -> None:
@@ -111,7 +138,7 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], ho
     assert len(fresh) <= 1
     if fresh:
         (request,) = fresh
-        assert isinstance(request.command, commands.ListHosts | commands.ListNodes | commands.MigrateAll) == (
+        assert isinstance(request.command, WHOLE_FLEET) == (
             request.allowed_hosts == ("*",) and request.command.type not in ("accept", "reject")
         ), "a job may reach only the host it is about"
         if isinstance(request.command, commands.Accept) and request.job > 1 and not request.approvals:

@@ -4,6 +4,7 @@ import asyncio
 import gzip
 import hashlib
 import hmac
+import json
 import logging
 import socket
 import threading
@@ -12,6 +13,7 @@ import tomllib
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -270,3 +272,30 @@ def test_without_redis_the_request_still_reaches_bolt() -> None:
     port = Port(away)
     assert port.post(COMMAND.encode()) == 200
     assert port.deliveries == ["nodes"]
+
+
+SHORTCUT = "payload=" + quote(json.dumps({"type": "shortcut", "callback_id": "swarm_form", "user": {"id": "U01ALICE"}}))
+
+
+@pytest.mark.parametrize(
+    ("body", "claims"),
+    [
+        (COMMAND, 1),
+        (COMMAND.replace("text=nodes", "text=%20"), 0),
+        (SHORTCUT, 0),
+        ("payload=" + quote(json.dumps({"type": "block_suggestion", "value": "t"})), 0),
+        ("payload=" + quote(json.dumps({"type": "view_submission", "view": {}})), 1),
+        ("payload=" + quote(json.dumps({"type": "block_actions", "actions": [{"action_id": "run.reject"}]})), 0),
+        ("payload=" + quote(json.dumps({"type": "block_actions", "actions": [{"action_id": "run.accept"}]})), 1),
+        ("payload=" + quote(json.dumps({"type": "block_actions", "actions": []})), 1),
+        ("payload=" + quote(json.dumps({"type": "block_actions", "actions": [{"action_id": "form.open.plan"}, 1]})), 1),
+    ],
+)  # fmt: skip
+def test_only_what_opens_a_form_does_not_wait_for_redis(body: str, claims: int) -> None:
+    """A claim of a delivery reads and writes Redis."""
+    claimed: list[str] = []
+    port = Port(lambda delivery: bool(claimed.append(delivery) or True))
+    signature = sign(body.encode(), str(int(NOW)))
+    headers = {"x-slack-request-timestamp": str(int(NOW)), "x-slack-signature": signature, "content-type": FORM}
+    port.request("POST", "/slack/events", content=body.encode(), headers=headers)
+    assert len(claimed) == claims
