@@ -144,7 +144,7 @@ class Story:
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
         self.show_alert(f"`{host.name}` is waiting to be accepted as a manager.")
-        self.show_home(BOB, f"*{host.name} is waiting to be accepted as a manager.*")
+        self.show_home(BOB, f"*`{host.name}` is waiting to be accepted as a manager.*")
         self.press(BOB, message, "Accept")
         accepted_message = self.wait_until(message.ts, "is a manager now")
         if "Accept" in accepted_message.buttons or "Accepted by <@U02BOB>" not in accepted_message.plain_text:
