@@ -111,7 +111,7 @@ def _host(arguments: Arguments, word: str) -> str | UsageError:
         return _usage(arguments.spec, "invalid host name")
     if not arguments.hosts or name in arguments.hosts:
         return name
-    return UsageError(f"There is no host {name} in the inventory.", "See /swarm hosts.", arguments.spec, name)
+    return UsageError(f"There is no host {name} in the inventory.", "See `/swarm hosts`.", arguments.spec, name)
 
 
 def run_to_control(action: Literal["pause", "resume", "cancel", "retry"]) -> Builder:

@@ -2,7 +2,7 @@
 
 from bot.messages import run_message, run_text, tables
 from bot.messages.block_kit import PART_LIMIT, Block, Message, context, duration, fit_text, section
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_code, escape_mrkdwn
 from bot.messages.findings import finding_line, render_findings
 from bot.messages.question import question_text, render_question, typed_choices
 from bot.messages.run_message import format_outcome, outcome_text, requested_line
@@ -48,7 +48,7 @@ def render(fleet: FleetState) -> Message:
         *map(context, decisions),
         *([section(closing)] if closing else []),
     ]
-    lines = (lead, "```" + escape_mrkdwn(tables.table_text(table)) + "```")
+    lines = (lead, "```" + escape_code(tables.table_text(table)) + "```")
     last = (question_text(fleet.run), typed_choices(fleet.run), *decisions, closing)
     return Message(fit_text(lines, last), tuple(blocks))
 

@@ -1,7 +1,7 @@
 """Describe a run in a few words: title, emoji, status, and who decided. Pure."""
 
 from bot.messages.block_kit import LINE_LIMIT, timestamp
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_mrkdwn, escape_with_code
 from bot.records import Choice, Decision
 from bot.state.run_state import RunState, latest_started_step
 from imker.protocol.commands import Accept, Migrate, MigrateAll, PlanHost, Reject, RetireStore, StartContainers
@@ -51,7 +51,9 @@ CONSEQUENCE_TEXT: dict[Choice, str] = {
 
 def headline(state: RunState) -> str:
     """Return emoji, title, and status, escaped."""
-    return f"{emoji(state)} *{escape_mrkdwn(title(state))}*  {truncate(escape_mrkdwn(status_text(state)), LINE_LIMIT)}"
+    return (
+        f"{emoji(state)} *{escape_mrkdwn(title(state))}*  {escape_with_code(truncate(status_text(state), LINE_LIMIT))}"
+    )
 
 
 def title(state: RunState) -> str:

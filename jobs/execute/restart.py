@@ -80,7 +80,7 @@ def _roll_back(target: StepTarget, step: RestartEngine, reason: str) -> JobError
         f"the Engine on {host} {reason}, and does not start after the rollback either",
         host=host,
         state=f"Its Engine is down{restored_text and '; '}{restored_text}.",
-        hint=f"On {host}: journalctl -u docker.service.{copies}",
+        hint=f"On {host}, run `journalctl -u docker.service`.{copies}",
     )
 
 
