@@ -39,7 +39,7 @@ def _options_are_valid(target: StepTarget) -> bool:
         or "flag provided but not defined" in output.stderr
     ):
         return True
-    target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr[-2000:])
+    target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr)
     return False
 
 
