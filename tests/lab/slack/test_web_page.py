@@ -1,70 +1,20 @@
 """The web page in a real browser: input reaches an app, and messages are shown to the right users."""
 
 import json
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from slack_sdk import WebClient
-from websockets.sync.client import ClientConnection, connect
 
+from lab.browser import Page, find_browser, open_page
 from lab.slack.client import Workspace
-from lab.slack.server_process import free_port
 from lab.slack.validate_message import BLOCK_TYPES
 from tests.support.bolt_app import actions, button, run_app, start_workspace, wait_until, web_client
 
 pytestmark = pytest.mark.browser
 OPS = "C01OPS"
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
-
-class Page:
-    """A browser tab, driven over the DevTools protocol."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
-        self._number = 0
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        self._number += 1
-        self._connection.send(json.dumps({"id": self._number, "method": method, "params": params}))
-        while True:
-            answer = json.loads(self._connection.recv(timeout=20))
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                return dict(answer["result"])
-
-    def js(self, expression: str) -> Any:
-        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def wait(self, expression: str) -> None:
-        deadline = time.monotonic() + 10
-        while not self.js(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, self.js("document.body.innerText")
-            time.sleep(0.05)
-
-    def act_as(self, user: str) -> None:
-        self.js(f"document.getElementById('user').value = '{user}'; document.getElementById('user').onchange()")
-
-    def type(self, text: str) -> None:
-        """Type and send text with the keyboard only."""
-        self.js("document.getElementById('text').focus()")
-        self.call("Input.insertText", text=text)
-        self.key("Enter", 13, "\r")
-
-    def key(self, name: str, code: int, text: str = "") -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, text=text)
 
 
 @pytest.fixture(scope="module")
@@ -75,32 +25,11 @@ def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 @pytest.fixture(scope="module")
 def page(slack: Workspace) -> Iterator[Page]:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium here; apt-get install chromium")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="imker-b-") as profile:
-        argv = [browser, *QUIET, f"--user-data-dir={profile}", f"--remote-debugging-port={port}", f"{slack.url}/"]
-        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            with connect(_tab(port, slack.url), max_size=None) as connection:
-                yield Page(connection)
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _tab(port: int, url: str) -> str:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            tabs = httpx.get(f"http://127.0.0.1:{port}/json", trust_env=False).json()
-            urls = [tab["webSocketDebuggerUrl"] for tab in tabs if tab["url"].startswith(url)]
-            if urls:
-                return str(urls[0])
-        except httpx.TransportError:
-            assert time.monotonic() < deadline, "the browser did not start"
-        time.sleep(0.1)
+    with open_page(slack.url, browser) as opened:
+        yield opened
 
 
 @pytest.fixture
