@@ -74,7 +74,7 @@ class Page:
         for kind in ("keyDown", "keyUp"):
             self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, text=text)
 
-    def resize(self, width: int, height: int, scale: int = 1, mobile: bool = False) -> None:
+    def resize(self, width: int, height: int, scale: float = 1, mobile: bool = False) -> None:
         """Set the size of the window in CSS pixels. `scale`: pixels of a picture per CSS pixel."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=mobile

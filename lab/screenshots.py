@@ -25,16 +25,16 @@ STATES = (
     *("plan", "running", "waiting", "accepted", "failed"),
     *("fleet-plan", "fleet-running", "nodes", "doctor", "form"),
 )
-WIDTHS = {1200: 1, 390: 2}  # CSS pixels -> pixels of the picture per CSS pixel
-MIN_HEIGHT, MAX_HEIGHT = 420, 1600  # CSS pixels
+WIDTHS = {1200: 1, 390: 1.5}  # CSS pixels -> pixels of the picture per CSS pixel
+MIN_HEIGHT, MAX_HEIGHT = 360, 2000  # CSS pixels
 STATE_TIMEOUT = 240  # seconds until a state is reached
 SLOW_UPGRADE = Pace(upgrade=12.0)  # long enough for a picture while a step runs
-SHOW_AFTER = """(async (after) => {
-  const main = document.querySelector('main'), from = [...main.children].find((one) => Number(one.dataset.ts) > after);
-  const last = main.lastElementChild.getBoundingClientRect(), top = from.getBoundingClientRect().top;
-  const others = document.body.scrollHeight - main.clientHeight, dialog = document.querySelector('dialog[open]');
-  main.scrollTop += top - main.getBoundingClientRect().top - 12;
-  return Math.ceil(Math.max(last.bottom - top + others + 28, dialog ? dialog.scrollHeight + 80 : 0));
+SHOW_AFTER = """(async (after) => {  // hide the other messages; return the height that shows all of the rest
+  document.activeElement?.blur();
+  const main = document.querySelector('main'), dialog = document.querySelector('dialog[open]');
+  for (const one of main.children) one.hidden = Number(one.dataset.ts) <= after;
+  main.scrollTop = 0;
+  return Math.max(document.body.scrollHeight + main.scrollHeight - main.clientHeight, (dialog?.scrollHeight || 0) + 80);
 })"""
 FREEZE = "window.realFetch ??= window.fetch; window.fetch = () => new Promise(() => {}); true"
 THAW = "window.fetch = window.realFetch; true"
@@ -53,12 +53,12 @@ def take_screenshots(folder: Path, say: Callable[[str], None] = print) -> list[P
             with run_imker(settings, client / "imker.log") as processes:
                 wait_for_bot(workspace, processes)
                 with open_page(workspace.url, browser) as page:
-                    pictures = _Pictures(workspace, page, folder, say)
+                    pictures = Pictures(workspace, page, folder, say)
                     _play(pictures, hosts)
                     return pictures.files
 
 
-def _play(pictures: "_Pictures", hosts: Fleet) -> None:
+def _play(pictures: "Pictures", hosts: Fleet) -> None:
     """Bring the channel into one state after the other and take a picture of each."""
     pictures.run("plan", "/swarm plan tondi", _is_done)
     first = pictures.run("running", "/swarm migrate connewitz --manager", _upgrades)
@@ -109,7 +109,7 @@ def _is_halfway(message: VisibleMessage) -> bool:
 
 
 @dataclass
-class _Pictures:
+class Pictures:
     workspace: Workspace
     page: Page
     folder: Path
@@ -171,10 +171,9 @@ class _Pictures:
         self.page.wait(f"Number(document.querySelector('main').lastElementChild?.dataset.ts) > {after}")
         self.page.js(FREEZE)  # both widths show the same state
         for width, scale in WIDTHS.items():
-            self.page.resize(width, 800, scale, mobile=width < 600)
+            self.page.resize(width, MIN_HEIGHT, scale, mobile=width < 600)
             height = min(MAX_HEIGHT, max(MIN_HEIGHT, int(self.page.js(f"{SHOW_AFTER}({after})"))))
             self.page.resize(width, height, scale, mobile=width < 600)
-            self.page.js(f"{SHOW_AFTER}({after})")
             path = self.folder / f"{name}-{width}.png"
             path.write_bytes(self.page.picture())
             self.files.append(path)
