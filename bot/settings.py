@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -58,6 +58,7 @@ def _pattern(value: str) -> str:
     raise ValueError(f"{value!r} is not a host name or a pattern such as 'lei-*'")
 
 
+Reads = Literal["channel", "private"]
 Channel = Annotated[str, AfterValidator(_channel)]
 CommandOrRight = Annotated[str, AfterValidator(_command_or_right)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -71,11 +72,15 @@ class Section(BaseModel):
 
 
 class SlackSection(Section):
-    """[slack]. `team`: the workspace ID, checked against the bot token; `per_minute`: per user."""
+    """[slack]. `team`: the workspace ID, checked against the bot token; `per_minute`: per user.
+
+    `reads`: who sees what commands show: the channel, or the requester.
+    """
 
     channels: tuple[Channel, ...] = ()
     team: Annotated[str, AfterValidator(_team)] = ""
     per_minute: int = Field(default=DEFAULT_PER_MINUTE, ge=1)
+    reads: Reads = "channel"
 
 
 class Rule(Section):
@@ -133,6 +138,7 @@ class Settings:
     rights: Rights
     team: str = ""
     per_minute: int = DEFAULT_PER_MINUTE
+    reads: Reads = "channel"
     http: tuple[str, int] | None = None
     signing_secret: SecretStr | None = None
 
@@ -160,6 +166,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         rights=file.rights,
         team=file.slack.team,
         per_minute=file.slack.per_minute,
+        reads=file.slack.reads,
         http=_host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )

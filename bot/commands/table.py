@@ -17,15 +17,15 @@ from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, Ret
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
 COMMANDS = (
     CommandSpec(
-        "hosts", "", "all hosts, with Engine and swarm state",
+        "hosts", "[--private]", "all hosts, with Engine and swarm state",
         "hosts", "read", "every host", no_arguments(ListHosts),
     ),
     CommandSpec(
-        "nodes", "", "the swarm's nodes; managers to accept are Pending",
+        "nodes", "[--private]", "the swarm's nodes; managers to accept are Pending",
         "nodes", "read", "every host", no_arguments(ListNodes),
     ),
     CommandSpec(
-        "plan", ROLE_ARGUMENTS, "what a migration would do; changes nothing",
+        "plan", f"{ROLE_ARGUMENTS} [--private]", "what a migration would do; changes nothing",
         "plan {host}", "read", "named host", host_and_role(PlanHost),
     ),
     CommandSpec(

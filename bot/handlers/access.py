@@ -18,13 +18,14 @@ from imker.protocol.events import DecisionRequested
 class Invocation:
     """A delivery being handled: who sent it, what it says, and where to reply.
 
-    `text`: the normalized command, "" for a button.
+    `text`: the normalized command, "" for a button. `is_private`: the answer goes to the requester only.
     """
 
     actor: Actor
     delivery: Delivery
     reply: Reply
     text: str = ""
+    is_private: bool = False
 
     @property
     def channel(self) -> str:

@@ -12,6 +12,7 @@ class Delivery:
 
     `delivery_id`: the same if Slack delivers it twice. `text`: the command, or the button's value. `response_url`: for
     the reply, "" for a mention. `received_at`: UNIX seconds. `choice`, `message_ts`: the button's choice and message.
+    `step`: the name of a button that answers no question.
     """
 
     kind: Literal["command", "click"]
@@ -23,3 +24,4 @@ class Delivery:
     received_at: float
     choice: Choice | None = None
     message_ts: str = ""
+    step: str = ""

@@ -9,6 +9,7 @@ from slack_bolt import Ack, App, BoltResponse
 
 from bot.handlers.delivery import Delivery
 from bot.listeners.receiver import DeliveryReceiver
+from bot.messages.private_answer import SHOW_ACTION
 from bot.records import Choice
 
 Body = dict[str, Any]
@@ -33,6 +34,13 @@ def register(app: App, receiver: DeliveryReceiver) -> None:
 
     for action in ("accept", "reject", "continue", "start", "cancel"):
         _on_button(app, receiver, action)
+
+    @app.action(SHOW_ACTION)
+    def on_show(ack: Ack, body: Body, action: Body) -> None:
+        user, channel = (body.get("user") or {}).get("id", ""), (body.get("channel") or {}).get("id", "")
+        url, delivery_id = body.get("response_url", ""), body.get("trigger_id") or uuid.uuid4().hex
+        value = action.get("value") or ""
+        receiver.receive(Delivery("click", delivery_id, user, channel, value, url, time.time(), step="show"), ack)
 
 
 def _mention_delivery(event: Body, body: Body) -> Delivery:

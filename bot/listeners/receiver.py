@@ -157,7 +157,9 @@ class DeliveryReceiver:
         reply, handler = self._audited_reply(delivery), self._handler
 
         def work() -> None:
-            if delivery.choice is None:
+            if delivery.step == "show":
+                handler.handle_show(delivery, reply)
+            elif delivery.choice is None:
                 handler.handle_command(delivery, reply)
             else:
                 handler.handle_action(delivery, delivery.choice, reply)
@@ -169,7 +171,8 @@ class DeliveryReceiver:
     def _audited_reply(self, delivery: Delivery) -> Reply:
         """Return a reply to the requester that the audit log records if it is a refusal."""
         text = delivery.text
-        command_text = f"/swarm {text}" if delivery.choice is None else f"button {delivery.choice} {text}"
+        button = delivery.choice or delivery.step
+        command_text = f"button {button} {text}" if button else f"/swarm {text}"
         reply, audit = self._reply_to(delivery), self._handler.audit
         return audit.wrap_reply(delivery.user, delivery.channel, delivery.delivery_id, command_text, reply)
 

@@ -15,6 +15,7 @@ from bot.messages import run_message
 from bot.messages.block_kit import Message
 from bot.messages.fleet_report import render_report
 from bot.reconciler.post_once import post_once
+from bot.reconciler.private_answers import PrivateAnswers, is_private
 from bot.records import RunRecord
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
@@ -53,6 +54,7 @@ class Publisher:
         self._client = client
         self._clock = clock
         self._api_url = api_url
+        self._private_answers = PrivateAnswers(runs, client, api_url)
         self._edited_at: dict[str, float] = {}  # by run
 
     def publish(self, state: RunState, message: Message, is_final: bool, fields: PostedFields) -> bool:
@@ -60,6 +62,8 @@ class Publisher:
 
         A final state does not wait. `fields`: what was posted of the run, here and below; what is posted is added.
         """
+        if is_private(state.record, fields):
+            return self._private_answers.publish(state, message, is_final, fields)
         run = state.record.run
         digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
         if "ts" in fields and fields.get("digest") == digest:
@@ -148,6 +152,8 @@ class Publisher:
         message = run_message.run_lost_message(metadata_of(state.record, is_final=True))
         if ts := fields.get("ts"):
             self._edit(state.record, ts, message, True)
+        elif state.record.is_private:
+            self._private_answers.send(state.record, message)
         else:
             self._send(state.record, message, True)
 

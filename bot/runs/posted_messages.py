@@ -14,6 +14,7 @@ from imker.ignored_values import log_ignored
 from imker.signing import SigningKey
 
 CHECKPOINT_KEY = "audit:posted"
+SHOWN = "shown"  # the field with the user who posted a private answer to the channel
 
 
 class PostedFields(dict[str, str]):

@@ -83,7 +83,7 @@ class BotHarness:
         self.runs = RunStore(self.redis, lambda: self.timestamp.unix, KEY, lambda: self.timestamp)
         settings = Settings(
             bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
-            channels=self.file.slack.channels, rights=self.file.rights, team=TEAM,
+            channels=self.file.slack.channels, rights=self.file.rights, team=TEAM, reads=self.file.slack.reads,
         )  # fmt: skip
         people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
