@@ -4,6 +4,7 @@ from bot.commands.arguments import (
     audit_subject,
     containers,
     excluded_hosts,
+    filtered,
     host_and_role,
     no_arguments,
     one_host,
@@ -14,15 +15,16 @@ from bot.commands.arguments import (
 from bot.commands.model import CommandSpec, ParsedCommand, ShowHelp
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
 
+FILTER_ARGUMENTS = "[--filter CONDITION,...] [--private]"
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
 COMMANDS = (
     CommandSpec(
-        "hosts", "[--private]", "all hosts, with Engine and swarm state",
-        "hosts", "read", "every host", no_arguments(ListHosts),
+        "hosts", FILTER_ARGUMENTS, "all hosts, with Engine and swarm state",
+        "hosts --filter status=down", "read", "every host", filtered(ListHosts),
     ),
     CommandSpec(
-        "nodes", "[--private]", "the swarm's nodes; managers to accept are Pending",
-        "nodes", "read", "every host", no_arguments(ListNodes),
+        "nodes", FILTER_ARGUMENTS, "the swarm's nodes; managers to accept are Pending",
+        "nodes --filter role=manager", "read", "every host", filtered(ListNodes),
     ),
     CommandSpec(
         "plan", f"{ROLE_ARGUMENTS} [--private]", "what a migration would do; changes nothing",

@@ -87,7 +87,7 @@ def _plan_table(fleet: FleetState) -> Table:
         for number, host in enumerate(fleet.hosts, 1)
     ]  # fmt: skip
     rows += [("", host, "", "0", "nothing to do", "") for host in fleet.plan.done_hosts]
-    return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "SWARM AFTERWARDS"), tuple(rows))
+    return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "SWARM AFTERWARDS"), tuple(rows), "Plan of the fleet", 1)
 
 
 def _finding_counts(host: HostState) -> str:
@@ -97,7 +97,9 @@ def _finding_counts(host: HostState) -> str:
 
 
 def _progress_table(fleet: FleetState) -> Table:
-    return Table(("HOST", "ROLE", "STATUS", "STEP", "DURATION", "RUN"), tuple(map(_row, fleet.hosts)))
+    return Table(
+        ("HOST", "ROLE", "STATUS", "STEP", "DURATION", "RUN"), tuple(map(_row, fleet.hosts)), "Hosts of the fleet"
+    )
 
 
 def _row(host: HostState) -> tuple[str, ...]:

@@ -21,17 +21,19 @@ from bot.messages.block_kit import (
     visible_length,
 )
 from bot.messages.escape import escape_code, escape_mrkdwn, escape_with_code, inline_code
+from bot.messages.filtered_rows import filter_of
 from bot.messages.findings import finding_line, render_findings
 from bot.messages.next_command import next_step_text
 from bot.messages.outcome_text import lost_text, outcome, run_lost_text
 from bot.messages.question import question_text, render_question, typed_choices
 from bot.state.run_state import RunState, StepState
 from imker.protocol.commands import PlanHost
-from imker.protocol.events import JobFinished, NodeTable, ThreadDetail
+from imker.protocol.events import HostTable, JobFinished, NodeTable, ThreadDetail
 from imker.text import strip_control, truncate
 
 MAX_TITLE, MAX_DIFF = 100, 2500  # characters: of a task's title, of a diff
 NOTE_LIMITS = (300, 120, 40, 0)  # characters of a step's note; the first limit with which the message fits is used
+FILTER_HINT = "to see them, use `--filter`"
 MESSAGE_LIMIT = 12_000  # visible characters of a message
 TASK_STATUS = {"pending": "pending", "running": "in_progress", "done": "complete", "failed": "error"}
 
@@ -138,13 +140,21 @@ def _diff(state: RunState) -> list[Block]:
 def _table(state: RunState) -> list[Block]:
     if state.table is None:
         return []
-    table = tables.table_of(state.table)
+    row_filter = filter_of(state.record.command)
+    table = tables.table_of(state.table, row_filter)
     blocks = [tables.table_block(table)] if table.rows else []
     more = tables.omitted_rows(table)
-    lines = [f"and {more} more"] if more else []
+    lines = [escape_mrkdwn(table.caption)] if row_filter.text else []
+    lines += [f"and {more} more; {FILTER_HINT}"] if more else []
     if isinstance(state.table, NodeTable):
         lines.append(f"{_source(state.table, state.now)} at {timestamp(state.table.taken_at)}")
     return [*blocks, *([context("  ·  ".join(lines))] if lines else [])]
+
+
+def _table_text(state: RunState, table: HostTable | NodeTable) -> str:
+    row_filter = filter_of(state.record.command)
+    matching = tables.table_of(table, row_filter)
+    return f"{matching.caption}\n" * bool(row_filter.text) + tables.table_text(matching)
 
 
 def _source(table: NodeTable, now: float) -> str:
@@ -178,7 +188,7 @@ def _text(state: RunState, closing: Sequence[str]) -> str:
     lines = [f"{run_text.emoji(state)} {title}: {status}"]
     lines += [f"{TASK_STATUS[step.status]}: {escape_mrkdwn(step.title)}" for step in state.steps[:MAX_STEPS]]
     if state.table is not None:
-        lines.append("```" + escape_code(tables.table_text(tables.table_of(state.table))) + "```")
+        lines.append("```" + escape_code(_table_text(state, state.table)) + "```")
     if isinstance(state.table, NodeTable):
         lines.append(_source(state.table, state.now))
     lines += [finding_line(finding) for finding in state.findings if finding.level != "pass"][:MAX_FINDINGS]

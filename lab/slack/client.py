@@ -160,7 +160,7 @@ def _texts(block: Any) -> list[str]:
         return [line for inner in block for line in _texts(inner)]
     if not isinstance(block, dict):
         return []
-    if block.get("type") == "table":
+    if block.get("type") in ("table", "data_table"):
         return ["  ".join(cell.get("text", "") for cell in row) for row in block["rows"]]
     if isinstance(block.get("text"), str):
         return [block["text"]]

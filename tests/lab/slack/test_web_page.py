@@ -250,6 +250,21 @@ def test_shows_active_faults_in_the_menu(page: Page, slack: Workspace, app: WebC
     page.wait("document.getElementById('fault-summary').textContent === 'Faults'")
 
 
+def test_pages_and_sorts_a_data_table(page: Page, app: WebClient) -> None:
+    texts = [("N", "HOST"), *((str(number), f"h{number}") for number in range(1, 31))]
+    rows = [[{"type": "raw_text", "text": text} for text in row] for row in texts]
+    table = {"type": "data_table", "caption": "30 hosts", "page_size": 25, "row_header_column_index": 1, "rows": rows}
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=[table])["ts"]
+    page.wait(f"{article(ts)}?.querySelectorAll('td').length === 50")
+    assert "30 hosts" in page.js(f"{article(ts)}.innerText")
+    assert page.js(f"{article(ts)}.querySelector('td.key').innerText") == "h1"
+    page.js(f"[...{article(ts)}.querySelectorAll('.actions button')].at(-1).click()")
+    page.wait(f"{article(ts)}.querySelectorAll('td').length === 10")
+    page.js(f"{article(ts)}.querySelector('th').click(); {article(ts)}.querySelector('th').click()")
+    page.wait(f"{article(ts)}.querySelector('td').innerText === '30'")
+    assert "page 1 of 2" in page.js(f"{article(ts)}.innerText")
+
+
 def test_fits_on_a_phone_screen(page: Page, app: WebClient) -> None:
     row = [{"type": "raw_text", "text": "a wide cell " * 5}] * 6
     app.chat_postMessage(channel=OPS, text="x", blocks=[{"type": "table", "rows": [row]}, section("x" * 300)])
