@@ -8,8 +8,11 @@ import re
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from lab.browser import Page, find_browser, open_page
 from lab.demo import wait_for_bot
@@ -159,7 +162,8 @@ class Pictures:
                 raise TimeoutError(f"the message does not reach the expected state: {current.plain_text}")
             for visible in self.workspace.visible_messages(BOB, OPS) if accepts else ():
                 if "Accept" in visible.buttons:
-                    self.workspace.press(BOB, visible, "Accept")
+                    with suppress(httpx.HTTPStatusError):  # the message was edited since, and its button is gone
+                        self.workspace.press(BOB, visible, "Accept")
             time.sleep(0.2)
         return current
 

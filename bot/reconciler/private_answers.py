@@ -7,6 +7,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.messages.block_kit import Message
 from bot.messages.private_answer import private_answer
+from bot.reconciler.text_fallback import with_text_fallback
 from bot.records import RunRecord
 from bot.runs.posted_messages import SHOWN, PostedFields
 from bot.runs.store import RunStore
@@ -37,11 +38,16 @@ class PrivateAnswers:
 
     def send(self, record: RunRecord, message: Message) -> None:
         """Send a message that only the requester sees."""
-        blocks = list(message.blocks)
         url = accepted_url(self._runs.response_url(record.run), self._api_url)
-        if url and _is_accepted(WebhookClient(url), message.text, blocks):
-            return
-        self._client.chat_postEphemeral(channel=record.channel, user=record.requester, text=message.text, blocks=blocks)
+        if not url or not _is_accepted(WebhookClient(url), message):
+            with_text_fallback(lambda fitting: self._send_ephemeral(record, fitting), message)
+
+    def _send_ephemeral(self, record: RunRecord, message: Message) -> str:
+        blocks = list(message.blocks)
+        answer = self._client.chat_postEphemeral(
+            channel=record.channel, user=record.requester, text=message.text, blocks=blocks
+        )
+        return str(answer["message_ts"])
 
 
 def is_private(record: RunRecord, fields: PostedFields) -> bool:
@@ -49,5 +55,7 @@ def is_private(record: RunRecord, fields: PostedFields) -> bool:
     return record.is_private and SHOWN not in fields
 
 
-def _is_accepted(client: WebhookClient, text: str, blocks: list[dict[str, object]]) -> bool:
-    return client.send(text=text, blocks=blocks, response_type="ephemeral", replace_original=False).status_code == 200
+def _is_accepted(client: WebhookClient, message: Message) -> bool:
+    blocks = list(message.blocks)
+    answer = client.send(text=message.text, blocks=blocks, response_type="ephemeral", replace_original=False)
+    return answer.status_code == 200

@@ -8,7 +8,6 @@ from functools import partial
 
 import structlog
 from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages import run_message
@@ -16,11 +15,11 @@ from bot.messages.block_kit import Message
 from bot.messages.fleet_report import render_report
 from bot.reconciler.post_once import post_once
 from bot.reconciler.private_answers import PrivateAnswers, is_private
+from bot.reconciler.text_fallback import with_text_fallback
 from bot.records import RunRecord
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
 from bot.settings import SLACK_API_URL
-from bot.slack.errors import error_code
 from bot.slack.history import edit, history, own_messages, post, replies
 from bot.slack.response_url import accepted_url
 from bot.state.fleet_state import FleetState, outcome
@@ -31,8 +30,6 @@ log = structlog.get_logger()
 MIN_EDIT_INTERVAL = 1.5  # seconds between two edits of one message
 MAX_CLOCK_SKEW = 3600  # seconds that the bot's clock may be ahead of Slack's
 METADATA = "imker_run"
-REJECTED_BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
-TEXT_ONLY = 1000  # characters kept of each end of a text without blocks; Slack accepts that much of any text
 NO_ACCESS = "I can't post in this channel. Invite me: `/invite @imker`. The run continues; see `/swarm status`.\n"
 
 
@@ -95,7 +92,7 @@ class Publisher:
             return post(self._client, record.channel, fitting, METADATA, metadata, unfurl_links=False)
 
         failpoint("message.tried")
-        ts = _with_text_fallback(send, message)
+        ts = with_text_fallback(send, message)
         failpoint("message.posted")
         return ts
 
@@ -104,7 +101,7 @@ class Publisher:
             edit(self._client, record.channel, ts, fitting, METADATA, metadata_of(record, is_final))
             return ts
 
-        _with_text_fallback(send, message)
+        with_text_fallback(send, message)
         failpoint("message.edited")
 
     def publish_details(self, state: RunState, fields: PostedFields) -> None:
@@ -123,7 +120,7 @@ class Publisher:
         def send(fitting: Message) -> str:
             return post(self._client, channel, fitting, METADATA, {"detail": key}, thread_ts=thread)
 
-        ts = _with_text_fallback(send, message)
+        ts = with_text_fallback(send, message)
         failpoint("reply.posted")
         return ts
 
@@ -198,16 +195,3 @@ def metadata_of(record: RunRecord, is_final: bool) -> dict[str, str]:
         "asker": record.requester,
         "over": "yes" if is_final else "no",
     }
-
-
-def _with_text_fallback(send: Callable[[Message], str], message: Message) -> str:
-    """Send the message, and send its text alone if Slack rejects the blocks."""
-    try:
-        return send(message)
-    except SlackApiError as error:
-        if error_code(error) not in REJECTED_BLOCKS:
-            raise
-        log.error("Slack rejected the blocks", error=str(error.response.data), text=message.text)
-        text = message.text
-        short = text if len(text) <= 2 * TEXT_ONLY else f"{text[:TEXT_ONLY]}\n…\n{text[-TEXT_ONLY:]}"
-        return send(Message(short, ()))
