@@ -39,7 +39,7 @@ def _options_are_valid(target: StepTarget) -> bool:
         or "flag provided but not defined" in output.stderr
     ):
         return True
-    target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr[-2000:])
+    target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr)
     return False
 
 
@@ -80,7 +80,7 @@ def _roll_back(target: StepTarget, step: RestartEngine, reason: str) -> JobError
         f"the Engine on {host} {reason}, and does not start after the rollback either",
         host=host,
         state=f"Its Engine is down{restored_text and '; '}{restored_text}.",
-        hint=f"On {host}: journalctl -u docker.service.{copies}",
+        hint=f"On {host}, run `journalctl -u docker.service`.{copies}",
     )
 
 

@@ -82,7 +82,7 @@ class Slack:
         self.private.append(arguments["text"])
 
     def __getattr__(self, call: str) -> Callable[..., dict[str, Any]]:
-        return lambda **_: {"messages": [], "ok": True}
+        return lambda **_: {"messages": [], "ok": True, "user": {}, "user_id": "U00IMKER"}
 
 
 class World(BotHarness):
