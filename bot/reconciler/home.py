@@ -27,7 +27,7 @@ from bot.messages.links import add_references, run_ids
 from bot.records import ALL_HOSTS
 from bot.runs.store import RunStore
 from bot.slack.errors import RATE_LIMITED
-from bot.state.fleet_state import FleetState, RunWithFleet, fleet_status
+from bot.state.fleet_state import FleetState, RunWithFleet, is_final
 from bot.state.next_steps import NextStep, next_steps
 from bot.state.run_state import RunState
 from imker.protocol.events import NodeTable
@@ -165,13 +165,9 @@ def _add(page: HomePage, run: HomeRun) -> HomePage:
         return replace(page, waiting=(*page.waiting, run))
     if run.state.record.parent_run:
         return page
-    if _is_finished(run.state, run.fleet):
+    if is_final(run.state, run.fleet):
         return replace(page, recent=(*page.recent, run))
     return replace(page, running=(*page.running, run))
-
-
-def _is_finished(state: RunState, fleet: FleetState | None) -> bool:
-    return fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost") or state.expired
 
 
 def _answers(access: Access, actor: Actor, state: RunState, fleet: FleetState | None) -> tuple[NextStep, ...]:

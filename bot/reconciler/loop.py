@@ -24,7 +24,8 @@ from bot.runs.posted_messages import PostedFields
 from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.slack.errors import NEEDS_ADMIN, error_code
-from bot.state.fleet_state import FleetState, decisions_from_hold, fleet_status, host_run_record, hosts_to_start
+from bot.state import fleet_state
+from bot.state.fleet_state import FleetState, decisions_from_hold, host_run_record, hosts_to_start
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
 from imker.redis_errors import unavailable_reason
@@ -138,8 +139,7 @@ class Reconciler:
         fields = self._posted_message(run)
         if fields is None:
             return None
-        has_finished = fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost")
-        is_final = has_finished or (fleet is None and state.expired)
+        is_final = fleet_state.is_final(state, fleet)
         try:
             is_current = self._publisher.publish(state, message, is_final, fields)
             if is_current:

@@ -12,7 +12,7 @@ from bot.records import ALL_HOSTS, Decision, target_host
 from bot.state import fleet_state
 from bot.state.fleet_state import POST_MIGRATION_QUESTIONS, FleetState
 from bot.state.run_state import RunState, current_decision, rejection
-from imker.protocol.events import Outcome, Question
+from imker.protocol.events import JobFinished, Outcome, Question
 
 LONG_RUN = 60.0  # seconds after which the end of a run is worth an alert, whatever its outcome
 REMIND_AFTER = 2 / 3  # of the time in which a question can be answered
@@ -115,7 +115,7 @@ def needs_end_alert(state: RunState, fleet: FleetState | None) -> bool:
 
     A requester who cancelled the run knows. A fleet's hosts end with their fleet.
     """
-    if state.record.parent_run or not _has_ended(state, fleet):
+    if state.record.parent_run or not fleet_state.has_ended(state, fleet):
         return False
     rejected = rejection(state)
     if rejected and rejected.user != state.record.requester:
@@ -127,7 +127,7 @@ def needs_end_alert(state: RunState, fleet: FleetState | None) -> bool:
 
 def _cancelled_by(state: RunState, fleet: FleetState | None) -> str:
     """Return the user who cancelled, "" if no user did."""
-    end = fleet_state.outcome(fleet) if fleet else state.outcome
+    end = _outcome(state, fleet)
     if end is not None:
         return end.user if end.outcome == "cancelled" else ""
     decision = current_decision(state)
@@ -139,17 +139,17 @@ def _host(state: RunState) -> str:
     return "" if host == ALL_HOSTS else host
 
 
-def _has_ended(state: RunState, fleet: FleetState | None) -> bool:
-    return fleet_state.fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost")
-
-
 def _is_success(state: RunState, fleet: FleetState | None) -> bool:
-    end = fleet_state.outcome(fleet) if fleet else state.outcome
+    end = _outcome(state, fleet)
     if state.status == "lost":
         return False
     if end is None:
         return state.question is not None and state.question.question in POST_MIGRATION_QUESTIONS
     return end.outcome in SUCCESS
+
+
+def _outcome(state: RunState, fleet: FleetState | None) -> JobFinished | None:
+    return fleet_state.outcome(fleet) if fleet else state.outcome
 
 
 def _ended_at(state: RunState, fleet: FleetState | None) -> float:

@@ -145,6 +145,16 @@ def fleet_status(fleet: FleetState) -> FleetStatus:
     return "unaccepted" if fleet.with_status("unaccepted") else "finished"
 
 
+def has_ended(state: RunState, fleet: FleetState | None) -> bool:
+    """Return whether the run, or the fleet if it is a fleet's run, has ended."""
+    return fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost")
+
+
+def is_final(state: RunState, fleet: FleetState | None) -> bool:
+    """Return whether the run's message stays as it is: the run has ended, or its question has expired."""
+    return has_ended(state, fleet) or (fleet is None and state.expired)
+
+
 def is_running(fleet: FleetState) -> bool:
     """Return whether a host is being migrated, or still may be."""
     return fleet_status(fleet) != "finished" and bool(fleet.with_status("pending", "running", "waiting"))

@@ -105,8 +105,7 @@ def _reject(run: str, action: HoldAction, why: str) -> Rejected:
 
 
 def _retry(state: RunState, fleet: FleetState | None) -> StartRun | Rejected:
-    finished = fleet_state.fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost")
-    if not finished:
+    if not fleet_state.has_ended(state, fleet):
         run = state.record.run
         return Rejected(f"Run `{run}` hasn't finished yet. See `/swarm status {run}`.")
     return StartRun(state.record.command, state.record.command_text)
