@@ -5,16 +5,10 @@ from bot.messages.block_kit import LINE_LIMIT, duration
 from bot.messages.escape import escape_with_code
 from bot.state.run_state import RunState, StepState, latest_started_step
 from imker.protocol.commands import (
-    Accept,
     ListHosts,
     ListNodes,
-    Migrate,
-    MigrateAll,
     PlanHost,
-    Reject,
-    RetireStore,
     RunDoctor,
-    StartContainers,
 )
 from imker.protocol.events import HostTable, JobFinished, NodeTable
 from imker.text import truncate
@@ -60,35 +54,12 @@ def _parts(state: RunState) -> tuple[str, str, str]:
     """Return the mark, what is bold, and what follows it."""
     mark = run_text.emoji(state)
     if state.status == "running":
-        return mark, activity(state), f": {progress(state)}"
+        return mark, run_text.activity(state), f": {progress(state)}"
     if state.status == "finished" and state.outcome:
         warning, result = _result(state, state.outcome)
         if result:
             return warning or mark, result, ""
     return mark, run_text.title(state), run_text.status_text(state)
-
-
-def activity(state: RunState) -> str:
-    """Return what a running run is doing, such as "Migrating kaditz", unescaped."""
-    match state.record.command:
-        case Migrate(host):
-            return f"Migrating {host}"
-        case MigrateAll():
-            return "Planning the whole fleet"
-        case StartContainers(host):
-            return f"Starting containers on {host}"
-        case RetireStore(host):
-            return f"Retiring the key-value store on {host}"
-        case PlanHost(host):
-            return f"Planning {host}"
-        case Accept(node):
-            return f"Accepting {node}"
-        case Reject(node):
-            return f"Rejecting {node}"
-        case ListHosts() | ListNodes() as listing:
-            return f"Listing {listing.type}"
-        case RunDoctor():
-            return "Running the doctor"
 
 
 def progress(state: RunState) -> str:

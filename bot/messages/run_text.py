@@ -6,12 +6,14 @@ from bot.records import Choice, Decision
 from bot.state.run_state import RunState, latest_started_step
 from imker.protocol.commands import (
     Accept,
+    ListHosts,
     ListNodes,
     Migrate,
     MigrateAll,
     PlanHost,
     Reject,
     RetireStore,
+    RunDoctor,
     StartContainers,
 )
 from imker.protocol.events import JobFinished, NodeTable
@@ -59,24 +61,37 @@ CONSEQUENCE_TEXT: dict[Choice, str] = {
 
 
 def title(state: RunState) -> str:
-    """Return what the run does, unescaped."""
+    """Return what the run does, such as "Migrate kaditz", unescaped."""
+    return _title_and_activity(state)[0]
+
+
+def activity(state: RunState) -> str:
+    """Return what the run is doing while it runs, such as "Migrating kaditz", unescaped."""
+    return _title_and_activity(state)[1]
+
+
+def _title_and_activity(state: RunState) -> tuple[str, str]:
     match state.record.command:
         case Migrate(host):
-            return f"Migrate {host}"
+            return f"Migrate {host}", f"Migrating {host}"
         case MigrateAll():
-            return "Migrate the whole fleet"
+            return "Migrate the whole fleet", "Planning the whole fleet"
         case StartContainers(host):
-            return f"Start containers on {host}"
+            return f"Start containers on {host}", f"Starting containers on {host}"
         case RetireStore(host):
-            return f"Retire the key-value store on {host}"
+            return f"Retire the key-value store on {host}", f"Retiring the key-value store on {host}"
         case PlanHost(host):
-            return f"Plan for {host}"
+            return f"Plan for {host}", f"Planning {host}"
         case Accept(node):
-            return f"Accept {node}"
+            return f"Accept {node}", f"Accepting {node}"
         case Reject(node, remove):
-            return f"Reject {node}" + (" and remove it from the swarm" if remove else "")
+            return f"Reject {node}" + (" and remove it from the swarm" if remove else ""), f"Rejecting {node}"
+        case RunDoctor():
+            return "Doctor", "Running the doctor"
+        case ListHosts() | ListNodes() as listing:
+            return listing.type.capitalize(), f"Listing {listing.type}"
         case other:
-            return other.type.capitalize()
+            return other.type.capitalize(), f"Running {other.type}"
 
 
 def emoji(state: RunState) -> str:
