@@ -8,7 +8,7 @@ from bot.commands.model import DecideRun
 from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
-from bot.handlers.next_steps import BUTTON_GONE, named_record, record_of_button
+from bot.handlers.next_steps import named_record, record_of_button
 from bot.handlers.start import RunStarter
 from bot.handlers.status import MAX_SEARCHED_RUNS
 from bot.messages import responses
@@ -63,13 +63,13 @@ class DecisionHandler:
         else:
             record = record_of_button(self.runs, delivery)
         if record is None:
-            return responses.not_found(BUTTON_GONE)
+            return responses.button_gone()
         actor = self.access.fetch_actor(delivery.user, fresh=True)
         if delivery.from_home and record.channel not in self.access.joined_channels(delivery.user):
             return responses.not_found(NOT_IN_CHANNEL)
         snapshot = self.runs.snapshot(record.run)  # after Slack's reply, which may take long
         job = int(delivery.text.partition(":")[2])
-        return (actor, snapshot, job) if snapshot else responses.not_found(BUTTON_GONE)
+        return (actor, snapshot, job) if snapshot else responses.button_gone()
 
     def handle_command(self, invocation: Invocation, command: DecideRun, checked: Allowed | Denied) -> None:
         """Decide by a typed command. `checked`: whether the user has the command's right on any host."""
@@ -108,7 +108,7 @@ class DecisionHandler:
         if refusal is None and question is not None:
             return self._store(invocation, record, question, job, choice)
         self._finish_decisions(record, invocation.delivery.user)
-        return invocation.reply(refusal or responses.not_found(BUTTON_GONE))
+        return invocation.reply(refusal or responses.button_gone())
 
     def _refusal(self, actor: Actor, snapshot: RunSnapshot, job: int, choice: Choice) -> Message | None:
         """Return why this person cannot decide this now, None if they can."""

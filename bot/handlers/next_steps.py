@@ -12,7 +12,6 @@ from bot.records import RunRecord
 from bot.runs.store import RunStore
 from bot.state.next_steps import NextStep, next_steps
 
-BUTTON_GONE = "This button no longer works. See `/swarm status`."
 HandleTyped = Callable[[Delivery, Reply, str], None]  # the delivery of a command, the reply, and a key for its run
 
 
@@ -27,7 +26,7 @@ class NextStepHandler:
         """Do what the button says. A button that its run does not offer now, or of another message, does nothing."""
         step = self._offered_step(delivery)
         if step is None:
-            return reply(responses.not_found(BUTTON_GONE))
+            return reply(responses.button_gone())
         typed = replace(delivery, kind="command", text=step.command, step="")
         return self.handle_typed(typed, reply, f"{delivery.text}:{step.name}")
 

@@ -12,8 +12,6 @@ from bot.messages.block_kit import Reply
 from bot.records import RunRecord
 from bot.runs.store import RunStore
 
-BUTTON_GONE = "This button no longer works. See `/swarm status`."
-
 
 @dataclass(frozen=True)
 class ShowHandler:
@@ -27,7 +25,7 @@ class ShowHandler:
         """Post the answer of the run that the button's value names. A second click posts nothing more."""
         record = self._own_private_run(delivery)
         if record is None:
-            return reply(responses.not_found(BUTTON_GONE))
+            return reply(responses.button_gone())
         actor = self.access.fetch_actor(delivery.user, fresh=True)
         checked = self.access.authorize(actor, permission_for(record.command), record.channel)
         if isinstance(checked, Denied):

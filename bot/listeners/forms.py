@@ -22,7 +22,7 @@ from bot.handlers.forms import FieldErrors, FormHandler
 from bot.listeners.receiver import NOT_SAVED_YET, DeliveryReceiver
 from bot.messages import form, responses
 from bot.messages.block_kit import Message
-from bot.messages.form import BUTTON_GONE, View
+from bot.messages.form import FORM_GONE, View
 from bot.runs.decisions import TamperedRecord
 
 Body = dict[str, Any]
@@ -72,7 +72,7 @@ class FormListener:
         shown = body.get("view") or {}
         view = self.forms.choose_command(_user(body), shown)
         if view is None:
-            return self.receiver.refuse(self._delivery(body, ""), responses.not_found(BUTTON_GONE))
+            return self.receiver.refuse(self._delivery(body, ""), responses.not_found(FORM_GONE))
         try:
             self.client.views_update(view_id=shown["id"], hash=shown.get("hash"), view=view)
         except (SlackClientError, OSError) as error:
@@ -96,11 +96,11 @@ class FormListener:
     def refuse_unknown(self, ack: Ack, body: Body) -> None:
         """Reply to a button, a form, or a shortcut that this version does not know."""
         if body.get("type") == "view_submission":
-            return self._show_refusal(ack, body, responses.not_found(BUTTON_GONE))
+            return self._show_refusal(ack, body, responses.not_found(FORM_GONE))
         ack()
         if body.get("type") == "block_actions" and any(action.get("url") for action in body.get("actions") or ()):
             return None  # a link needs no reply
-        return self.receiver.refuse(self._delivery(body, _channel(body)), responses.not_found(BUTTON_GONE))
+        return self.receiver.refuse(self._delivery(body, _channel(body)), responses.not_found(FORM_GONE))
 
     def _show_refusal(self, ack: Ack, body: Body, message: Message) -> None:
         """Show the refusal in place of the submitted form, and record it."""

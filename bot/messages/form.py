@@ -15,7 +15,7 @@ CHOOSE_COMMAND, OPEN_FORM, CHOOSE_HOST, RUN_COMMAND = "form.choose", "form.open"
 COMMAND, CHANNEL, HOST, EXCLUDED, REASON = "command", "channel", "host", "excluded_hosts", "reason"  # block IDs
 MAX_OPTION, MAX_OPTIONS, MAX_REASON = 75, 100, 160  # characters; options; characters
 BLOCKS_OF_MODALS = ("section", "context", "divider", "header", "rich_text")
-BUTTON_GONE = "This button or form no longer works. Open a new form with `/swarm`."
+FORM_GONE = "This button or form no longer works. Open a new form with `/swarm`."
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,11 @@ def not_found(text: str) -> Message:
     return ephemeral(text, "void")
 
 
+def button_gone() -> Message:
+    """Refuse because the button's question is closed, or its run is gone."""
+    return not_found("This button no longer works. See `/swarm status`.")
+
+
 def button_used(run: RunRecord) -> Message:
     """Refuse because the button has started this run before."""
     return not_found(f"<@{run.requester}> already used this button. See run `{run.run}`: `/swarm status {run.run}`.")

@@ -52,7 +52,12 @@ class PostedMessages:
 
     def links(self, runs: Iterable[str]) -> dict[str, str]:
         """Return the permalinks of those runs' messages that are known, by run."""
-        return {run: link for run in runs if (link := self.get(run).get("link"))}
+        names = list(runs)
+        with self._redis.pipeline(transaction=False) as pipe:
+            for run in names:
+                pipe.hgetall(_posted_key(run))
+            posted = [self._open(_posted_key(run), stored) for run, stored in zip(names, pipe.execute(), strict=True)]
+        return {run: link for run, fields in zip(names, posted, strict=True) if (link := fields.get("link"))}
 
     def delete(self, run: str) -> None:
         """Forget the run's message, so that it is posted again."""
@@ -79,7 +84,9 @@ class PostedMessages:
         self._redis.hset(place, mapping=mapping)
 
     def _read(self, place: str) -> PostedFields:
-        stored: Any = self._redis.hgetall(place)
+        return self._open(place, self._redis.hgetall(place))
+
+    def _open(self, place: str, stored: Any) -> PostedFields:
         fields = PostedFields()
         for field, signed_value in stored.items():
             name = field.decode(errors="replace")

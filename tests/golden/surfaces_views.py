@@ -33,7 +33,7 @@ def modals() -> str:
     titles = ["the form, two channels", *(f"the form for {chosen.name}" for chosen in commands)]
     texts = [form.command_form(each) for each in shown]
     notices = (
-        form.BUTTON_GONE, forms.INVALID_SUBMISSION, forms.NO_CHANNEL, decisions.NOT_IN_CHANNEL, NOT_OPENED,
+        form.FORM_GONE, forms.INVALID_SUBMISSION, forms.NO_CHANNEL, decisions.NOT_IN_CHANNEL, NOT_OPENED,
     )  # fmt: skip
     return page(
         *(_section(title, view) for title, view in zip(titles, texts, strict=True)),
