@@ -83,7 +83,7 @@ def _play(pictures: "Pictures", hosts: Fleet) -> None:
     pictures.accept_until(fleet, _has_ended)
     pictures.run("nodes", "/swarm nodes", _is_done)
     pictures.run("doctor", "/swarm doctor", _has_ended)
-    pictures.take("form", pictures.say_command("/swarm"), shown=DIALOG)
+    pictures.take("form", pictures.say_command("/swarm"), wait_for=DIALOG)
 
 
 # --- states of a run's message --------------------------------------------------------------------------------------
@@ -143,8 +143,8 @@ class Pictures:
 
     def last_ts(self, before: str = "a") -> str:
         """Return the ts of Alice's last message, or of the last one before another."""
-        seen = (message.ts for message in self.workspace.visible_messages(ALICE, OPS) if not message.thread_ts)
-        return max((ts for ts in seen if ts < before), default="0")
+        timestamps = (message.ts for message in self.workspace.visible_messages(ALICE, OPS) if not message.thread_ts)
+        return max((ts for ts in timestamps if ts < before), default="0")
 
     def press(self, user: str, message: VisibleMessage, button: str) -> None:
         self.workspace.press(user, self._current(message), button)
@@ -168,12 +168,12 @@ class Pictures:
             time.sleep(0.2)
         return current
 
-    def take(self, name: str, after: str, user: str = ALICE, shown: str = "") -> None:
-        """Take pictures of the messages after a ts, as a user sees them. `shown`: what the page waits for, in JS."""
+    def take(self, name: str, after: str, user: str = ALICE, wait_for: str = "") -> None:
+        """Take pictures of the messages after a ts, as a user sees them. `wait_for`: what the page waits for, in JS."""
         time.sleep(1.5)  # an alert or a private part may follow the message
         self.page.js(THAW if self.page.js("'realFetch' in window") else "true")
         self.page.act_as(user)
-        self.page.wait(shown or f"Number(document.querySelector('main').lastElementChild?.dataset.ts) > {after}")
+        self.page.wait(wait_for or f"Number(document.querySelector('main').lastElementChild?.dataset.ts) > {after}")
         self.page.js(FREEZE)  # both widths show the same state
         for width, scale in WIDTHS.items():
             self.page.resize(width, MIN_HEIGHT, scale, mobile=width < 600)

@@ -6,7 +6,7 @@ from bot.records import RunRecord
 from bot.settings import Rights
 from imker.protocol.events import DecisionRequested
 
-MAX_PEOPLE = 5  # users that one alert mentions besides groups
+MAX_PEOPLE = 5  # users that one alert mentions, apart from groups
 
 
 def who_can_answer(rights: Rights, record: RunRecord, question: DecisionRequested) -> tuple[str, ...]:

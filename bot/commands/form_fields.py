@@ -44,10 +44,10 @@ class FormValues:
 
 def by_task(names: Iterable[str]) -> dict[str, tuple[CommandSpec, ...]]:
     """Return the commands by task, in the order of the command table. A command without a task is listed last."""
-    wanted, listed = set(names), {name for commands in TASKS.values() for name in commands}
-    others = tuple(spec.name for spec in COMMANDS if spec.name not in listed)
+    allowed, grouped_names = set(names), {name for commands in TASKS.values() for name in commands}
+    others = tuple(spec.name for spec in COMMANDS if spec.name not in grouped_names)
     grouped = {
-        task: tuple(spec for spec in COMMANDS if spec.name in commands and spec.name in wanted)
+        task: tuple(spec for spec in COMMANDS if spec.name in commands and spec.name in allowed)
         for task, commands in {**TASKS, OTHER_TASKS: others}.items()
     }
     return {task: specs for task, specs in grouped.items() if specs}
@@ -68,8 +68,8 @@ def form_fields(spec: CommandSpec) -> FormFields | None:
 
 def form_commands(names: Iterable[str]) -> tuple[CommandSpec, ...]:
     """Return those of the commands that a form can ask for, without the help."""
-    wanted = set(names) - {"help"}
-    return tuple(spec for spec in COMMANDS if spec.name in wanted and form_fields(spec) is not None)
+    allowed = set(names) - {"help"}
+    return tuple(spec for spec in COMMANDS if spec.name in allowed and form_fields(spec) is not None)
 
 
 def compose(values: FormValues) -> str:

@@ -38,20 +38,20 @@ class DecisionHandler:
 
     def handle_button(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Decide by a button. Its value names the run, and the job whose question the button belongs to."""
-        found = self._find(delivery, choice)
-        if isinstance(found, Message):
-            return reply(found)
-        actor, snapshot, job = found
+        click = self._find(delivery, choice)
+        if isinstance(click, Message):
+            return reply(click)
+        actor, snapshot, job = click
         invocation = Invocation(actor, replace(delivery, channel=snapshot.record.channel), reply)
         return self.decide(invocation, snapshot, job, choice)
 
     def preview_button(self, delivery: Delivery, choice: Choice) -> str | Message:
         """Return the host that the decision is about, or why it would be refused now. Changes nothing."""
-        found = self._find(delivery, choice)
-        if isinstance(found, Message):
-            return found
-        _, snapshot, _ = found
-        return self._refusal(*found, choice) or target_host(snapshot.record, snapshot.state.question)
+        click = self._find(delivery, choice)
+        if isinstance(click, Message):
+            return click
+        _, snapshot, _ = click
+        return self._refusal(*click, choice) or target_host(snapshot.record, snapshot.state.question)
 
     def _find(self, delivery: Delivery, choice: Choice) -> tuple[Actor, RunSnapshot, int] | Message:
         """Return who clicked, the button's run, and its job; or the reply if the button no longer works.

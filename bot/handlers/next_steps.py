@@ -27,8 +27,8 @@ class NextStepHandler:
         step = self._offered_step(delivery)
         if step is None:
             return reply(responses.button_gone())
-        typed = replace(delivery, kind="command", text=step.command, step="")
-        return self.handle_typed(typed, reply, f"{delivery.text}:{step.name}")
+        command = replace(delivery, kind="command", text=step.command, step="")
+        return self.handle_typed(command, reply, f"{delivery.text}:{step.name}")
 
     def _offered_step(self, delivery: Delivery) -> NextStep | None:
         """Return the step with the delivery's name, from the table: what the payload says is not trusted."""

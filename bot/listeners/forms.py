@@ -69,12 +69,12 @@ class FormListener:
     def choose_command(self, ack: Ack, body: Body) -> None:
         """Show the fields of the command that was chosen in the form."""
         ack()
-        shown = body.get("view") or {}
-        view = self.forms.choose_command(_user(body), shown)
+        current = body.get("view") or {}
+        view = self.forms.choose_command(_user(body), current)
         if view is None:
             return self.receiver.refuse(self._delivery(body, ""), responses.not_found(FORM_GONE))
         try:
-            self.client.views_update(view_id=shown["id"], hash=shown.get("hash"), view=view)
+            self.client.views_update(view_id=current["id"], hash=current.get("hash"), view=view)
         except (SlackClientError, OSError) as error:
             log.info("could not update a form", error=str(error))
 

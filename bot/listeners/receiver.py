@@ -99,7 +99,7 @@ class DeliveryReceiver:
         return verdict == "allowed"
 
     def is_over_limit(self, delivery: Delivery) -> bool:
-        """Return whether the user is over the rate limit, and reply if so. Does not wait for Redis."""
+        """Return whether the user has reached the rate limit, and reply if so. Does not wait for Redis."""
         verdict = self._limit.check(delivery.user)
         if verdict != "allowed":
             self.refuse(delivery, responses.rate_limited(self._limit.limit), is_recorded=verdict == "first")

@@ -8,7 +8,7 @@ from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
 from bot.messages.headline import headline_text
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
-from bot.state.alerts import AskedState
+from bot.state.alerts import QuestionState
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState, rejection
 from imker.protocol.events import Question
@@ -30,24 +30,29 @@ Links = Mapping[str, str]  # the permalink of a run's message, by run
 
 
 def question_alert(
-    question: Question, asked: Sequence[AskedState], recipients: Sequence[str], links: Links, *, reminder: bool = False
+    question: Question,
+    question_states: Sequence[QuestionState],
+    recipients: Sequence[str],
+    links: Links,
+    *,
+    reminder: bool = False,
 ) -> Message:
     """Return the alert about questions, or its reminder.
 
     `recipients`: IDs of the users and groups to mention; none are mentioned when every question is closed.
     """
-    open_count = sum(each.status == "open" for each in asked)
+    open_count = sum(each.status == "open" for each in question_states)
     if open_count:
         people = f"{mentions(recipients)}: " if recipients else ""
         lead = f"⏰ {people}Reminder: " if reminder else f"✋ {people}"
     else:
-        lead = f"{_closed_mark(asked)} {'Reminder closed. ' * reminder}"
-    if len(asked) == 1:
-        return ephemeral(lead + _line(question, asked[0], links))
+        lead = f"{_closed_mark(question_states)} {'Reminder closed. ' * reminder}"
+    if len(question_states) == 1:
+        return ephemeral(lead + _line(question, question_states[0], links))
     count = f"{open_count} question{'s' * (open_count != 1)} for you." if open_count else "All questions are closed."
-    open_first = sorted(asked, key=lambda each: each.status != "open")
+    open_first = sorted(question_states, key=lambda each: each.status != "open")
     lines = [f"• {_line(question, each, links)}" for each in open_first[:MAX_LINES]]
-    more = [f"and {len(asked) - MAX_LINES} more"] if len(asked) > MAX_LINES else []
+    more = [f"and {len(question_states) - MAX_LINES} more"] if len(question_states) > MAX_LINES else []
     return ephemeral("\n".join([lead + count, *lines, *more]))
 
 
@@ -80,34 +85,36 @@ def _result(state: RunState, fleet: FleetState | None) -> tuple[str, str]:
     return mark, f"{escape_mrkdwn(run_text.title(state))}: {escape_mrkdwn(status)}{summary}"
 
 
-def _line(question: Question, asked: AskedState, links: Links) -> str:
+def _line(question: Question, question_state: QuestionState, links: Links) -> str:
     """Return what is asked and until when, or how the question was closed, and a link to its message."""
-    host = inline_code(asked.asked.host) if asked.asked.host else "the host"
-    subject, link = SUBJECTS.get(question, host), _link(asked.asked.run, "Open", links)
-    match asked.status:
+    host = inline_code(question_state.source.host) if question_state.source.host else "the host"
+    subject, link = SUBJECTS.get(question, host), _link(question_state.source.run, "Open", links)
+    match question_state.status:
         case "open":
-            until = f" Answer by {_deadline(asked)}." if _deadline(asked) else ""
-            return f"{SENTENCES[question].format(host=host)}{_approvals(asked)}{until}{link}"
+            until = f" Answer by {_deadline(question_state)}." if _deadline(question_state) else ""
+            return f"{SENTENCES[question].format(host=host)}{_approvals(question_state)}{until}{link}"
         case "answered":
-            return f"{subject}: {_answer(asked)}{link}"
+            return f"{subject}: {_answer(question_state)}{link}"
         case "expired":
-            again = inline_code(f"/swarm accept {asked.asked.run}")
-            return f"{subject}: expired at {_deadline(asked)}. To ask again, type {again}.{link}"
+            again = inline_code(f"/swarm accept {question_state.source.run}")
+            return f"{subject}: expired at {_deadline(question_state)}. To ask again, type {again}.{link}"
         case _:
             return f"{subject}: no longer waiting for an answer.{link}"
 
 
-def _closed_mark(asked: Sequence[AskedState]) -> str:
-    if any(each.status == "expired" for each in asked):
+def _closed_mark(question_states: Sequence[QuestionState]) -> str:
+    if any(each.status == "expired" for each in question_states):
         return "⌛"
-    refused = any(decision.choice in ("reject", "remove", "cancel") for each in asked for decision in each.decisions)
-    return "🚫" if refused else "✅" if all(each.status == "answered" for each in asked) else "❓"
+    refused = any(
+        decision.choice in ("reject", "remove", "cancel") for each in question_states for decision in each.decisions
+    )
+    return "🚫" if refused else "✅" if all(each.status == "answered" for each in question_states) else "❓"
 
 
-def _answer(asked: AskedState) -> str:
+def _answer(question_state: QuestionState) -> str:
     """Return who answered what and when, such as "accepted by @bob at 14:31."."""
-    last = asked.decisions[-1]
-    users = dict.fromkeys(each.user for each in asked.decisions if each.choice == last.choice and each.user)
+    last = question_state.decisions[-1]
+    users = dict.fromkeys(each.user for each in question_state.decisions if each.choice == last.choice and each.user)
     people = " and ".join(f"<@{user}>" for user in users)
     by = f" by {people}" if people else ""
     why = f" Reason: {escape_mrkdwn(sentence(last.why))}" if last.why else ""
@@ -115,7 +122,7 @@ def _answer(asked: AskedState) -> str:
 
 
 def _rejection(state: RunState) -> str:
-    """Return who rejected the manager and why, "" if nobody did."""
+    """Return who rejected the manager and why, "" if no one did."""
     decision = rejection(state)
     if decision is None:
         return ""
@@ -123,17 +130,17 @@ def _rejection(state: RunState) -> str:
     return f" Rejected by <@{decision.user}>{escape_mrkdwn(why)}"
 
 
-def _approvals(asked: AskedState) -> str:
-    question = asked.state.question if asked.state else None
-    if asked.state is None or question is None or question.required_approvals == 1:
+def _approvals(question_state: QuestionState) -> str:
+    question = question_state.state.question if question_state.state else None
+    if question_state.state is None or question is None or question.required_approvals == 1:
         return ""
-    given = len(asked.state.record.partial_approvals)
-    return f" {given} of {question.required_approvals} approvals so far."
+    approvals = len(question_state.state.record.partial_approvals)
+    return f" {approvals} of {question.required_approvals} approvals so far."
 
 
-def _deadline(asked: AskedState) -> str:
+def _deadline(question_state: QuestionState) -> str:
     """Return until when the question can be answered, "" for any time."""
-    question = asked.state.question if asked.state else None
+    question = question_state.state.question if question_state.state else None
     return timestamp(question.asked_at.unix + question.valid_seconds) if question and question.asked_at else ""
 
 

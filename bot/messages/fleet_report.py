@@ -53,7 +53,7 @@ def add_names(report: str, names: Mapping[str, str], links: Mapping[str, str]) -
     """
     people = {user: f"@{NOT_IN_NAMES.sub('', strip_control(name))} ({user})" for user, name in names.items() if name}
     words = people | {run: f"[{run}]({link})" for run, link in links.items()}
-    return re.sub(r"\b\w+\b", lambda found: words.get(found[0], found[0]), report)
+    return re.sub(r"\b\w+\b", lambda word: words.get(word[0], word[0]), report)
 
 
 def _host_section(host: HostState) -> list[str]:

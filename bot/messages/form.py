@@ -65,9 +65,11 @@ def notice(message: Message) -> View:
 
 def host_options(hosts: Sequence[str], query: str) -> list[Block]:
     """Return the hosts whose names contain the query, as options. Names that start with it come first."""
-    wanted = query.strip().lower()
-    found = sorted((host for host in hosts if wanted in host), key=lambda host: (not host.startswith(wanted), host))
-    return [_option(host, host) for host in found[:MAX_OPTIONS]]
+    query_text = query.strip().lower()
+    matches = sorted(
+        (host for host in hosts if query_text in host), key=lambda host: (not host.startswith(query_text), host)
+    )
+    return [_option(host, host) for host in matches[:MAX_OPTIONS]]
 
 
 def form_buttons(allowed: Sequence[str], labels: dict[str, str]) -> list[Block]:

@@ -39,7 +39,7 @@ def _host_pattern(hosts: Collection[str]) -> re.Pattern[str]:
 
 
 def _mark_hosts(text: str, host_name: re.Pattern[str]) -> str:
-    marked = host_name.sub(lambda found: found[1] or f"`{found[2]}`", text)
+    marked = host_name.sub(lambda match: match[1] or f"`{match[2]}`", text)
     return marked if len(marked) <= SECTION_LIMIT else text
 
 
@@ -89,8 +89,8 @@ def _column(block: Block, header: str) -> list[str]:
     if block["type"] not in TABLES:
         return []
     headers, *rows = block["rows"]
-    found = [index for index, cell in enumerate(headers) if cell.get("text") == header]
-    return [str(row[index].get("text", "")) for row in rows for index in found]
+    columns = [index for index, cell in enumerate(headers) if cell.get("text") == header]
+    return [str(row[index].get("text", "")) for row in rows for index in columns]
 
 
 def _texts(part: Any) -> list[str]:

@@ -34,12 +34,12 @@ def with_menu(section: Block, record: RunRecord, steps: Steps) -> Block:
     return {**section, "accessory": overflow(MENU_ACTION, options, confirm)}
 
 
-def typed_steps(steps: Iterable[NextStep], shown: str = "") -> str:
-    """Return what to type for the steps. `shown`: text whose commands are not repeated."""
+def typed_steps(steps: Iterable[NextStep], visible_text: str = "") -> str:
+    """Return what to type for the steps. `visible_text`: text whose commands are not repeated."""
     return "  ·  ".join(
         f"{step.label}: {inline_code(f'/swarm {step.command}') if step.command else BY_BUTTON}"
         for step in steps
-        if not step.command or inline_code(f"/swarm {step.command}") not in shown
+        if not step.command or inline_code(f"/swarm {step.command}") not in visible_text
     )
 
 

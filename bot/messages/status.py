@@ -23,8 +23,8 @@ MAX_LISTED, MAX_COMMAND_TEXT = 16, 60  # lines; characters of a command or a sta
 def run_details(state: RunState, fleet: FleetState | None) -> Message:
     """Return the run's message with typed commands instead of buttons."""
     message = fleet_message.render_any(state, fleet)
-    typed = typed_steps(step for step in next_steps(state, fleet) if step.name != "details")
-    blocks = without_buttons(message.blocks) + ([section(typed)] if typed else [])
+    commands = typed_steps(step for step in next_steps(state, fleet) if step.name != "details")
+    blocks = without_buttons(message.blocks) + ([section(commands)] if commands else [])
     return replace(message, blocks=tuple(blocks))
 
 

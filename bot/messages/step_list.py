@@ -14,14 +14,16 @@ TASK_STATUS = {"pending": "pending", "running": "in_progress", "done": "complete
 def render_steps(state: RunState, note_limit: int) -> list[Block]:
     """Return a container with the completed steps, and a plan with the others. `note_limit`: characters of a note."""
     visible_steps, more = state.steps[:MAX_STEPS], len(state.steps) - MAX_STEPS
-    done = [step for step in visible_steps if step.status == "done"]
+    completed = [step for step in visible_steps if step.status == "done"]
     tasks = [_task(index, step, note_limit) for index, step in enumerate(visible_steps) if step.status != "done"]
     total = len(state.steps)
-    title = f"{total - len(done)} of {total} steps left" if done else f"{total} step{'s' * (total != 1)}"
+    title = f"{total - len(completed)} of {total} steps left" if completed else f"{total} step{'s' * (total != 1)}"
     # With a constant block_id the plan stays expanded in Slack when the message is edited.
     plan: Block = {"type": "plan", "block_id": "plan", "title": title + (f", {more} not shown" if more > 0 else "")}
-    folded = container("done_steps", f"✓ {len(done)} of {total} steps done", list(_sections(done, note_limit)))
-    return [*([folded] if done else []), *([{**plan, "tasks": tasks}] if tasks else [])]
+    folded = container(
+        "done_steps", f"✓ {len(completed)} of {total} steps done", list(_sections(completed, note_limit))
+    )
+    return [*([folded] if completed else []), *([{**plan, "tasks": tasks}] if tasks else [])]
 
 
 def step_duration(step: StepState) -> str:

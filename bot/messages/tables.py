@@ -34,11 +34,11 @@ class Table:
 
 def table_of(table: HostTable | NodeTable, row_filter: RowFilter = NO_FILTER) -> Table:
     """Return the table of the hosts or nodes that match the filter."""
-    whole = _hosts(table.rows) if isinstance(table, HostTable) else _nodes(table.rows)
+    full_table = _hosts(table.rows) if isinstance(table, HostTable) else _nodes(table.rows)
     matches = [row_filter.matches(row_values(row)) for row in table.rows]
-    count = f"{len(table.rows)} {whole.caption}"
+    count = f"{len(table.rows)} {full_table.caption}"
     caption = f"{sum(matches)} of {count}: {row_filter.text}" if row_filter.text else count
-    return replace(whole, rows=tuple(compress(whole.rows, matches)), caption=caption)
+    return replace(full_table, rows=tuple(compress(full_table.rows, matches)), caption=caption)
 
 
 def table_block(table: Table) -> Block:

@@ -18,7 +18,7 @@ def welcome(channel: str, channels: tuple[str, ...], rights: Rights, with_names:
     """Say whether Imker accepts commands in the channel, who may do what, and what to type first.
 
     `with_names`: name the holders of each right. A new message that names people alerts them, so the message is posted
-    without names first and then edited, which alerts nobody.
+    without names first and then edited, which alerts no one.
     """
     if channel not in channels:
         where = " or ".join(f"<#{each}>" for each in channels)

@@ -27,7 +27,7 @@ from bot.settings import Settings
 from bot.slack.errors import RATE_LIMITED, error_code
 from bot.slack.history import edit, history, own_messages, post, replies
 from bot.state import alerts as alert_state
-from bot.state.alerts import Alert, AskedState
+from bot.state.alerts import Alert, QuestionState
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
@@ -103,7 +103,7 @@ class Alerts:
             return
         states = alert_state.run_states(state, fleet)
         alerts = self._assign(state, states, fields)
-        runs = {state.record.run, *(asked.run for alert in alerts for asked in alert.asked)}
+        runs = {state.record.run, *(source.run for alert in alerts for source in alert.sources)}
         view = _Run(state, fleet, fields, self._posted_messages.links(runs) if alerts else _own_link(state, fields))
         for alert in alerts:
             self._publish_questions(view, alert, alert_state.describe(alert, states))
@@ -113,8 +113,8 @@ class Alerts:
         """Edit the alerts of a run that Redis has lost. `fields`: what was posted of it, as remembered."""
         view = _Run(state, None, fields, _own_link(state, fields))
         for alert in posted_alerts.read_alerts(fields):
-            asked = alert_state.describe(alert, {})
-            message = alert_text.question_alert(alert.question, asked, (), view.links)
+            question_states = alert_state.describe(alert, {})
+            message = alert_text.question_alert(alert.question, question_states, (), view.links)
             for key in (alert_key(alert), alert_key(alert, REMINDER)):
                 for channel in posted_alerts.read_channels(fields, key) or ():
                     if ts := fields.get(message_key(key, channel)):
@@ -136,13 +136,13 @@ class Alerts:
                 self._posted_messages.save(state.record.run, fields, **posted_alerts.questions_field(alert))
         return alerts
 
-    def _publish_questions(self, view: _Run, alert: Alert, asked: tuple[AskedState, ...]) -> None:
+    def _publish_questions(self, view: _Run, alert: Alert, question_states: tuple[QuestionState, ...]) -> None:
         """Post or edit the alert, and its reminder when that is due."""
-        people = self._who_can_answer(asked)
+        people = self._who_can_answer(question_states)
         is_open = people.are_awaited
-        render = partial(alert_text.question_alert, alert.question, asked, people.mentioned, view.links)
+        render = partial(alert_text.question_alert, alert.question, question_states, people.mentioned, view.links)
         self._show(view, alert_key(alert), render(), people, may_post=is_open)
-        is_due = is_open and self._is_reminder_due(view, alert, asked)
+        is_due = is_open and self._is_reminder_due(view, alert, question_states)
         self._show(view, alert_key(alert, REMINDER), render(reminder=True), people, may_post=is_due)
 
     def _publish_end(self, view: _Run) -> None:
@@ -152,22 +152,22 @@ class Alerts:
             message = add_references(message, {}, self._hosts())
             self._show(view, END_KEY, message, _People((view.state.record.requester,)), may_post=is_needed)
 
-    def _who_can_answer(self, asked: tuple[AskedState, ...]) -> _People:
-        states = [each.state for each in asked if each.state and each.status == "open"]
+    def _who_can_answer(self, question_states: tuple[QuestionState, ...]) -> _People:
+        states = [each.state for each in question_states if each.state and each.status == "open"]
         questions = [(self._rights, state.record, state.question) for state in states if state.question]
         mentioned = tuple(recipient for question in questions for recipient in who_can_answer(*question))
         excluded = [who_cannot_answer(*question) for question in questions]
-        nobody = frozenset.intersection(*excluded) if excluded else frozenset[str]()
-        return _People(limit_people(mentioned), nobody, are_awaited=bool(questions))
+        excluded_by_all = frozenset.intersection(*excluded) if excluded else frozenset[str]()
+        return _People(limit_people(mentioned), excluded_by_all, are_awaited=bool(questions))
 
-    def _is_reminder_due(self, view: _Run, alert: Alert, asked: tuple[AskedState, ...]) -> bool:
+    def _is_reminder_due(self, view: _Run, alert: Alert, question_states: tuple[QuestionState, ...]) -> bool:
         """Return whether two thirds of the time have passed, and the alert itself is older than that."""
-        due = min((each.remind_at for each in asked if each.remind_at is not None), default=None)
+        due = min((each.remind_at for each in question_states if each.remind_at is not None), default=None)
         if due is None or view.state.now < due:
             return False
         channels = posted_alerts.read_channels(view.fields, alert_key(alert)) or ()
-        posted = [view.fields.get(message_key(alert_key(alert), channel)) for channel in channels]
-        return any(float(ts) < due for ts in posted if ts)
+        timestamps = [view.fields.get(message_key(alert_key(alert), channel)) for channel in channels]
+        return any(float(ts) < due for ts in timestamps if ts)
 
     def _show(self, view: _Run, key: str, message: Message, people: _People, *, may_post: bool) -> None:
         """Post the message where it goes, or edit it. Without `may_post`, only edit what was posted before."""

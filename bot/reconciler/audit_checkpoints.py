@@ -118,12 +118,12 @@ def approval_text(head: Head) -> Message:
 def find_checkpoints(client: WebClient, channel: str) -> list[Head]:
     """Return the checkpoints that the bot itself posted in a channel and in its newest threads there."""
     me = client.auth_test()["user_id"]
-    own = [message for message in history(client, channel) if message.get("user") == me]
-    parents = [message["ts"] for message in own if message.get("reply_count")][:MAX_THREADS]
+    bot_messages = [message for message in history(client, channel) if message.get("user") == me]
+    parents = [message["ts"] for message in bot_messages if message.get("reply_count")][:MAX_THREADS]
     for parent in parents:
         thread = replies(client, channel, parent)
-        own += [reply for reply in thread if reply.get("user") == me and reply["ts"] != parent]
-    heads = (_checkpoint_of(payload_of(message, METADATA)) for message in own)
+        bot_messages += [reply for reply in thread if reply.get("user") == me and reply["ts"] != parent]
+    heads = (_checkpoint_of(payload_of(message, METADATA)) for message in bot_messages)
     return list(dict.fromkeys(filter(None, heads)))
 
 

@@ -21,7 +21,7 @@ METADATA = "imker_welcome"
 
 @dataclass(frozen=True)
 class WelcomePoster:
-    """Post welcomes, and add the names of people by an edit, which alerts nobody."""
+    """Post welcomes, and add the names of people by an edit, which alerts no one."""
 
     client: WebClient
     runs: RunStore
@@ -39,19 +39,19 @@ class WelcomePoster:
             self.runs.welcomes.remove(channel)
 
     def _welcome(self, channel: str) -> None:
-        posted = self.runs.posted_messages
-        fields = posted.welcomed()
+        posted_messages = self.runs.posted_messages
+        fields = posted_messages.welcomed()
         if fields.get(f"{channel} edited"):
             return
         ts = post_once(
-            fields, posted.update_welcomed, channel, partial(self._find, channel), partial(self._send, channel)
+            fields, posted_messages.update_welcomed, channel, partial(self._find, channel), partial(self._send, channel)
         )
         edit(self.client, channel, ts.value, self._message(channel, True), METADATA, {"channel": channel})
-        posted.update_welcomed(**{f"{channel} edited": "1"})
+        posted_messages.update_welcomed(**{f"{channel} edited": "1"})
 
     def _find(self, channel: str) -> str:
-        found = own_messages(self.client, history(self.client, channel), METADATA)
-        return next((str(message["ts"]) for message, _ in found), "")
+        matches = own_messages(self.client, history(self.client, channel), METADATA)
+        return next((str(message["ts"]) for message, _ in matches), "")
 
     def _send(self, channel: str) -> str:
         return post(self.client, channel, self._message(channel, False), METADATA, {"channel": channel})

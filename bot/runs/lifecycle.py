@@ -89,11 +89,11 @@ class RunLifecycle(SnapshotStore):
 
     def _take_slot(self, run: str, decision: Decision, needed: int) -> Decision:
         """Write the decision into the first free slot. Return it, or the decision that keeps it out."""
-        found = decision
+        stored_decision = decision
         for slot in range(1, needed + 1):
-            found = self._decisions.write_once(run, decision, slot)
-            if found == decision or found.choice != "accept":
+            stored_decision = self._decisions.write_once(run, decision, slot)
+            if stored_decision == decision or stored_decision.choice != "accept":
                 break
-            if decision.choice == "accept" and decision.user == found.user:
+            if decision.choice == "accept" and decision.user == stored_decision.user:
                 break
-        return found
+        return stored_decision

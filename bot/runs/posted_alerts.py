@@ -7,7 +7,7 @@ a digest of what it says, are fields of their own.
 from typing import get_args
 
 from bot.runs.posted_messages import PostedFields
-from bot.state.alerts import Alert, Asked
+from bot.state.alerts import Alert, QuestionSource
 from imker.protocol.events import Question
 
 END_KEY = "alert:end"
@@ -39,7 +39,7 @@ def _read(fields: PostedFields, question: Question) -> list[Alert]:
 
 def questions_field(alert: Alert) -> dict[str, str]:
     """Return the field that saves the alert's questions."""
-    return {f"{alert_key(alert)} of": " ".join(f"{asked.run}:{asked.job}:{asked.host}" for asked in alert.asked)}
+    return {f"{alert_key(alert)} of": " ".join(f"{source.run}:{source.job}:{source.host}" for source in alert.sources)}
 
 
 def channels_field(key: str, channels: tuple[str, ...]) -> dict[str, str]:
@@ -53,6 +53,6 @@ def read_channels(fields: PostedFields, key: str) -> tuple[str, ...] | None:
     return None if stored is None else tuple(stored.split()) or (THREAD,)
 
 
-def _parse(text: str) -> Asked:
+def _parse(text: str) -> QuestionSource:
     run, job, host = text.split(":", 2)
-    return Asked(run, int(job), host)
+    return QuestionSource(run, int(job), host)

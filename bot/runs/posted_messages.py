@@ -56,8 +56,9 @@ class PostedMessages:
         with self._redis.pipeline(transaction=False) as pipe:
             for run in names:
                 pipe.hgetall(_posted_key(run))
-            posted = [self._open(_posted_key(run), stored) for run, stored in zip(names, pipe.execute(), strict=True)]
-        return {run: link for run, fields in zip(names, posted, strict=True) if (link := fields.get("link"))}
+            by_run = dict(zip(names, pipe.execute(), strict=True))
+        links = {run: self._open(_posted_key(run), stored).get("link") for run, stored in by_run.items()}
+        return {run: link for run, link in links.items() if link}
 
     def delete(self, run: str) -> None:
         """Forget the run's message, so that it is posted again."""

@@ -99,8 +99,8 @@ def user_name(client: WebClient, user: str) -> str:
         profile = client.users_info(user=user).get("user") or {}
     except (SlackClientError, OSError, HTTPException):
         return ""
-    shown = profile.get("profile") or {}
-    return str(shown.get("display_name") or shown.get("real_name") or profile.get("name") or "")
+    names = profile.get("profile") or {}
+    return str(names.get("display_name") or names.get("real_name") or profile.get("name") or "")
 
 
 def is_unknown_user(error: Exception) -> bool:

@@ -17,12 +17,12 @@ from imker.protocol.events import JobFinished, Outcome, Question
 LONG_RUN = 60.0  # seconds after which the end of a run is worth an alert, whatever its outcome
 REMIND_AFTER = 2 / 3  # of the time in which a question can be answered
 SUCCESS: tuple[Outcome, ...] = ("done", "unchanged")
-AskedStatus = Literal["open", "answered", "expired", "ended"]  # ended: without an answer, such as by a lost run
+QuestionStatus = Literal["open", "answered", "expired", "ended"]  # ended: without an answer, such as by a lost run
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The question of a run's job. `host`: the host that it is about, "" for a whole fleet."""
+class QuestionSource:
+    """The run's job that asks. `host`: the host that it asks about, "" for a whole fleet."""
 
     run: str
     job: int
@@ -35,28 +35,28 @@ class Alert:
 
     question: Question
     number: int
-    asked: tuple[Asked, ...]
+    sources: tuple[QuestionSource, ...]
 
 
 @dataclass(frozen=True)
-class AskedState:
+class QuestionState:
     """How far a question is. `state`: of its run, None if Redis has lost that."""
 
-    asked: Asked
+    source: QuestionSource
     state: RunState | None
 
     @property
     def decisions(self) -> tuple[Decision, ...]:
         """Return the decisions that answered the question, () for none."""
-        return tuple(each for each in self.state.decisions if each.job == self.asked.job) if self.state else ()
+        return tuple(each for each in self.state.decisions if each.job == self.source.job) if self.state else ()
 
     @property
-    def status(self) -> AskedStatus:
+    def status(self) -> QuestionStatus:
         """Return whether the question is open, or how it was closed."""
         if self.decisions:
             return "answered"
         state = self.state
-        if state is None or state.status != "waiting" or state.record.job_count != self.asked.job:
+        if state is None or state.status != "waiting" or state.record.job_count != self.source.job:
             return "ended"
         return "expired" if state.expired else "open"
 
@@ -75,38 +75,38 @@ def run_states(state: RunState, fleet: FleetState | None) -> dict[str, RunState]
     return {each.record.run: each for each in (state, *hosts)}
 
 
-def open_questions(states: Iterable[RunState]) -> tuple[tuple[Question, Asked], ...]:
+def open_questions(states: Iterable[RunState]) -> tuple[tuple[Question, QuestionSource], ...]:
     """Return the questions that wait for an answer, with their kinds."""
     waiting = [each for each in states if each.status == "waiting" and current_decision(each) is None]
     return tuple(
-        (state.question.question, Asked(state.record.run, state.record.job_count, _host(state)))
+        (state.question.question, QuestionSource(state.record.run, state.record.job_count, _host(state)))
         for state in waiting
         if state.question and not state.expired
     )
 
 
-def describe(alert: Alert, states: Mapping[str, RunState]) -> tuple[AskedState, ...]:
+def describe(alert: Alert, states: Mapping[str, RunState]) -> tuple[QuestionState, ...]:
     """Return how far each question of the alert is."""
-    return tuple(AskedState(asked, states.get(asked.run)) for asked in alert.asked)
+    return tuple(QuestionState(source, states.get(source.run)) for source in alert.sources)
 
 
 def assign(
-    alerts: Sequence[Alert], questions: Sequence[tuple[Question, Asked]], may_grow: Callable[[Alert], bool]
+    alerts: Sequence[Alert], questions: Sequence[tuple[Question, QuestionSource]], may_grow: Callable[[Alert], bool]
 ) -> tuple[Alert, ...]:
     """Return the alerts with each question in one of them.
 
     A question joins the latest alert of its kind if that may grow. Otherwise it starts the next one.
     """
     assigned = list(alerts)
-    for kind, asked in questions:
+    for kind, source in questions:
         same_kind = [alert for alert in assigned if alert.question == kind]
-        if any((asked.run, asked.job) == (each.run, each.job) for alert in same_kind for each in alert.asked):
+        if any((source.run, source.job) == (each.run, each.job) for alert in same_kind for each in alert.sources):
             continue
         latest = same_kind[-1] if same_kind else None
         if latest and (may_grow(latest) or latest not in alerts):
-            assigned[assigned.index(latest)] = replace(latest, asked=(*latest.asked, asked))
+            assigned[assigned.index(latest)] = replace(latest, sources=(*latest.sources, source))
         else:
-            assigned.append(Alert(kind, latest.number + 1 if latest else 1, (asked,)))
+            assigned.append(Alert(kind, latest.number + 1 if latest else 1, (source,)))
     return tuple(assigned)
 
 

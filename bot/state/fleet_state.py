@@ -164,12 +164,12 @@ def outcome(fleet: FleetState) -> JobFinished | None:
     """Return how the fleet's migration ended, None while anything can still happen."""
     if fleet_status(fleet) != "finished" or fleet.start is None:
         return fleet.run.outcome
-    done = [host.plan for host in fleet.with_status("done")]
-    if len(done) == len(fleet.hosts):
-        managers = sum(plan.role == "manager" for plan in done)
+    completed = [host.plan for host in fleet.with_status("done")]
+    if len(completed) == len(fleet.hosts):
+        managers = sum(plan.role == "manager" for plan in completed)
         return JobFinished(
-            "done", f"{_count(len(done), 'host')} migrated: {_count(managers, 'manager')}, "
-            f"{_count(len(done) - managers, 'worker')}.",
+            "done", f"{_count(len(completed), 'host')} migrated: {_count(managers, 'manager')}, "
+            f"{_count(len(completed) - managers, 'worker')}.",
         )  # fmt: skip
     run = fleet.run.record.run
     retry = NextCommand(BotCommand("retry", run), "re-plan from the current state and migrate the remaining hosts")

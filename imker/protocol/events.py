@@ -160,7 +160,7 @@ class DecisionRequested:
     `host`, which ran before? · stop_store: stop the unused key-value store on `host`? · remove_store: remove it after
     it was stopped?
     `summary`: true whatever the answer is; `user`: Slack ID of the user who paused; `approval_problem`: why an approval
-    was not enough; `next_commands`: commands for what remains besides the question. Accepting takes
+    was not enough; `next_commands`: commands for what else remains to be done. Accepting takes
     `required_approvals` different users within `valid_seconds` of `asked_at`.
     """
 

@@ -55,8 +55,8 @@ def gather_host(shell: Shell, host: Host, engine_settings: EngineSection, answer
 
 def _read_state(shell: Shell, host: Host, engine_settings: EngineSection, has_answered: bool) -> Sections:
     """Run the script. If it fails, find out whether sudo does."""
-    answered = "answered" if has_answered else ""
-    arguments = (host.ssh_user, str(engine_settings.apt_list), engine_settings.package or "", answered)
+    api_mark = "answered" if has_answered else ""
+    arguments = (host.ssh_user, str(engine_settings.apt_list), engine_settings.package or "", api_mark)
     try:
         sections = read_sections(shell, OPTIONS, CONTAINERS, STATE, arguments=arguments)
     except CommandFailed:

@@ -69,8 +69,8 @@ class VisibleMessage:
 
     def _elements_by_label(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the buttons or menus of rows and beside sections. A menu's label is its action_id."""
-        found = [each for each in visible_blocks.elements(self.raw["blocks"]) if each["type"] == kind]
-        return {each["text"]["text"] if "text" in each else each["action_id"]: each for each in found}
+        matches = [each for each in visible_blocks.elements(self.raw["blocks"]) if each["type"] == kind]
+        return {each["text"]["text"] if "text" in each else each["action_id"]: each for each in matches}
 
 
 class Workspace:

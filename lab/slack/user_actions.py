@@ -84,11 +84,11 @@ def choose_in_view(state: SlackState, user: str, view_id: str, block_id: str, ch
         raise SlackError("no_such_input")
     action_id = block["element"]["action_id"]
     action = {"type": block["element"]["type"], "action_id": action_id, "block_id": block_id, **chosen}
-    shown = {**view, "state": {"values": {block_id: {action_id: {"type": action["type"], **chosen}}}}}
+    view_state = {**view, "state": {"values": {block_id: {action_id: {"type": action["type"], **chosen}}}}}
     actions = [{**action, "action_ts": state.new_ts()}]
     container = {"type": "view", "view_id": view_id}
     fields = {"type": "block_actions", **_actor_fields(state, user, view_id), "actions": actions}
-    return {**fields, "container": container, "view": shown}
+    return {**fields, "container": container, "view": view_state}
 
 
 def search_in_view(state: SlackState, user: str, view_id: str, block_id: str, query: str) -> Payload:
@@ -108,11 +108,13 @@ def search_in_view(state: SlackState, user: str, view_id: str, block_id: str, qu
 
 def submit_view(state: SlackState, user: str, view_id: str, values: dict[str, Any]) -> Payload:
     """Submit a modal. Slack does not send one whose required inputs are empty."""
-    found = find_view(state, user, view_id)
-    missing = [block["block_id"] for block in inputs(found) if not block.get("optional") and _is_empty(values, block)]
+    view_shown = find_view(state, user, view_id)
+    missing = [
+        block["block_id"] for block in inputs(view_shown) if not block.get("optional") and _is_empty(values, block)
+    ]
     if missing:
         raise SlackError("missing_inputs", blocks=missing)
-    view = {**found, "state": {"values": values}}
+    view = {**view_shown, "state": {"values": values}}
     return {"type": "view_submission", **_actor_fields(state, user), "view": view, "response_urls": []}
 
 

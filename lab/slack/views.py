@@ -120,8 +120,10 @@ def _use_trigger(arguments: dict[str, Any], state: SlackState) -> Trigger:
 
 def _find_view(arguments: dict[str, Any], state: SlackState) -> View:
     external = arguments.get("external_id")
-    found = next((view for view in state.views.values() if external and view.get("external_id") == external), None)
-    view = found or state.views.get(arguments.get("view_id", ""))
+    by_external_id = next(
+        (view for view in state.views.values() if external and view.get("external_id") == external), None
+    )
+    view = by_external_id or state.views.get(arguments.get("view_id", ""))
     if view is None:
         raise SlackError("not_found")
     return view
@@ -158,8 +160,14 @@ def _store_view(
         raise SlackError("invalid_arguments", response_metadata={"messages": messages})
     state.views.pop(view_id, None)
     defaults = {"private_metadata": "", "callback_id": "", "external_id": ""}
-    own = {"id": view_id, "user": user, "hash": state.new_ts(), "previous_view_id": previous, "app_id": state.app["id"]}
-    state.views[view_id] = {**defaults, **view, **own}
+    identity = {
+        "id": view_id,
+        "user": user,
+        "hash": state.new_ts(),
+        "previous_view_id": previous,
+        "app_id": state.app["id"],
+    }
+    state.views[view_id] = {**defaults, **view, **identity}
     return {"view": state.views[view_id]}
 
 

@@ -8,7 +8,7 @@ from bot.messages import alert
 from bot.messages.block_kit import Message
 from bot.messages.links import add_references
 from bot.records import Decision, RunRecord
-from bot.state.alerts import Asked, AskedState
+from bot.state.alerts import QuestionSource, QuestionState
 from bot.state.run_state import RunState
 from imker.clock import Timestamp
 from imker.protocol.commands import Migrate
@@ -42,7 +42,7 @@ def _closed() -> list[str]:
         "lost": None,
     }
     return [
-        section(f"accept, {title}", _text(_alert("accept", [AskedState(asked.asked, state)])))
+        section(f"accept, {title}", _text(_alert("accept", [QuestionState(asked.source, state)])))
         for title, state in closed.items()
     ]
 
@@ -50,7 +50,7 @@ def _closed() -> list[str]:
 def _several() -> list[str]:
     first, second = _asked("accept", "tondi"), _asked("accept", "kaditz")
     assert first.state
-    answered = AskedState(first.asked, replace(first.state, decisions=(Decision(1, "accept", BOB, AT),)))
+    answered = QuestionState(first.source, replace(first.state, decisions=(Decision(1, "accept", BOB, AT),)))
     needs_two = _asked("accept", approvals=2)
     return [
         section("accept, reminder", _text(_alert("accept", [first], reminder=True))),
@@ -76,11 +76,11 @@ def _end(state: RunState) -> Message:
     return add_references(alert.end_alert(state, None, LINKS), {}, HOSTS)
 
 
-def _alert(kind: Question, asked: Sequence[AskedState], reminder: bool = False) -> Message:
+def _alert(kind: Question, asked: Sequence[QuestionState], reminder: bool = False) -> Message:
     return alert.question_alert(kind, asked, RECIPIENTS, LINKS, reminder=reminder)
 
 
-def _asked(kind: Question, host: str = "tondi", approvals: int = 1) -> AskedState:
+def _asked(kind: Question, host: str = "tondi", approvals: int = 1) -> QuestionState:
     asked_at = Timestamp(AT, "boot", 1.0) if kind == "accept" else None
     question = DecisionRequested(
         kind, "f00d", host=host, required_approvals=approvals, asked_at=asked_at, valid_seconds=1800.0
@@ -88,8 +88,8 @@ def _asked(kind: Question, host: str = "tondi", approvals: int = 1) -> AskedStat
     record = RunRecord(f"run-{host}", Migrate(host), f"migrate {host}", ALICE, "C01OPS", AT)
     if approvals > 1:
         record = replace(record, partial_approvals=(Decision(1, "accept", BOB, AT),))
-    asked = Asked(record.run, 1, "" if kind == "start_fleet" else host)
-    return AskedState(asked, RunState(record, "waiting", AT + 60, question=question))
+    asked = QuestionSource(record.run, 1, "" if kind == "start_fleet" else host)
+    return QuestionState(asked, RunState(record, "waiting", AT + 60, question=question))
 
 
 def _text(shown: Message) -> str:
