@@ -5,8 +5,8 @@ There are no hosts: the inventory has loopback addresses where nothing answers, 
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from lab.processes import Processes, imker_environment
 from lab.slack.client import VisibleMessage, Workspace
 from lab.slack.server_process import free_port, run_fake_slack
 from tests.support import embedded_redis, streams
+from tests.support.redis_server import RedisServer
 
 ALICE, BOB, CAROL, GUEST, OPS, DEV = "U01ALICE", "U02BOB", "U03CAROL", "U04GUEST", "C01OPS", "C02DEV"
 PATIENCE = 60  # seconds that a test waits for what it does not measure: other tests use the processors as well
@@ -115,6 +116,22 @@ def everything(folder: Path) -> Iterator[Flow]:
         redis = Redis(unix_socket_path=str(folder / "redis/redis.sock"))
         stack.callback(redis.close)
         yield Flow(workspace, processes, redis, port, SigningKey(CANARIES["IMKER_SIGNING_KEY"]))
+
+
+@contextmanager
+def run_flow(folder: Path, server: RedisServer, names: Iterable[str]) -> Iterator[Flow]:
+    """Start the fake Slack and these processes with a Redis server that the test may break."""
+    port = free_port()
+    config = _write_config(folder, port)
+    with ExitStack() as stack:
+        workspace = stack.enter_context(run_fake_slack())
+        environment = {**imker_environment(workspace.url, config, folder / "redis"), **CANARIES}
+        processes = Processes({**environment, "REDIS_URL": server.url}, folder / "log")
+        stack.callback(processes.stop)
+        for name in names:
+            processes.start(name)
+        _wait_until(lambda: workspace.connection_count() > 0, folder / "log")
+        yield Flow(workspace, processes, server.redis, port, SigningKey(CANARIES["IMKER_SIGNING_KEY"]))
 
 
 @pytest.fixture

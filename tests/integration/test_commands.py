@@ -124,12 +124,17 @@ def test_rejects_self_approval_and_takes_one_decision(flow: Flow) -> None:
     assert queued["allowed_hosts"] == ["kaditz"]
 
 
-def test_takes_one_decision_from_concurrent_clicks(flow: Flow) -> None:
+def test_takes_one_decision_from_concurrent_clicks_and_commands(flow: Flow) -> None:
     run, message = waiting_run(flow)
+
+    def decide(number: int) -> None:
+        if number % 2:
+            flow.workspace.press(BOB, message, "Accept")
+        else:  # the button opens a form first
+            flow.workspace.say(BOB, OPS, f"/swarm reject {run}")
+
     with ThreadPoolExecutor(20) as pool:
-        list(
-            pool.map(lambda number: flow.workspace.press(BOB, message, "Accept" if number % 2 else "Reject"), range(20))
-        )
+        list(pool.map(decide, range(20)))
     flow.workspace.wait_for_message(BOB, OPS, "was already")
     time.sleep(1)
     assert len(flow.redis.keys(f"bot:run:{run}:decision:*")) == 1

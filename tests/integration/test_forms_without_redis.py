@@ -3,18 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from imker import signing
 from imker.protocol import version
-from imker.signing import SigningKey
-from lab.processes import Processes, imker_environment
 from lab.slack.plain_text import view_text
-from lab.slack.server_process import free_port, run_fake_slack
-from tests.integration.conftest import ALICE, BOB, CANARIES, Flow, _wait_until, _write_config
+from tests.integration.conftest import ALICE, BOB, Flow, run_flow
 from tests.integration.test_acceptance import waiting_run
 from tests.integration.test_forms import choose, modal_of, open_form, runs
 from tests.support import redis_server
@@ -43,26 +39,12 @@ def server(folder: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def flow(folder: Path, server: RedisServer) -> Iterator[Flow]:
-    """Start the bot and the reconciler with a Redis server of this test."""
-    port = free_port()
-    config = _write_config(folder, port)
-    with ExitStack() as stack:
-        workspace = stack.enter_context(run_fake_slack())
-        environment = {
-            **imker_environment(workspace.url, config, folder / "redis"),
-            **CANARIES,
-            "REDIS_URL": server.url,
-        }
-        processes = Processes(environment, folder / "log")
-        stack.callback(processes.stop)
-        for name in ("bot", "reconciler"):
-            processes.start(name)
-        key = SigningKey(CANARIES["IMKER_SIGNING_KEY"])
-        hosts = signing.sign_for(key, version.INVENTORY_KEY, json.dumps(["kaditz", "tondi"]))
+    """Start the bot and the reconciler with a Redis server of this test. They know the hosts kaditz and tondi."""
+    with run_flow(folder, server, ("bot", "reconciler")) as flow:
+        hosts = signing.sign_for(flow.key, version.INVENTORY_KEY, json.dumps(["kaditz", "tondi"]))
         server.redis.set(version.INVENTORY_KEY, hosts)
-        _wait_until(lambda: workspace.connection_count() > 0, folder / "log")
         time.sleep(12)  # the bot reads the inventory every ten seconds
-        yield Flow(workspace, processes, server.redis, port, key)
+        yield flow
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -4,16 +4,12 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from imker.protocol import version
-from imker.signing import SigningKey
-from lab.processes import Processes, imker_environment
-from lab.slack.server_process import free_port, run_fake_slack
-from tests.integration.conftest import ALICE, CANARIES, OPS, Flow, _idle_worker_count, _wait_until, _write_config
+from tests.integration.conftest import ALICE, OPS, Flow, _idle_worker_count, _wait_until, run_flow
 from tests.support import redis_server
 from tests.support.figures import record_figure
 from tests.support.redis_server import RedisServer
@@ -31,21 +27,9 @@ def server(folder: Path) -> Iterator[RedisServer]:
 @pytest.fixture(scope="module")
 def flow(folder: Path, server: RedisServer) -> Iterator[Flow]:
     """Start all four processes with a Redis server of this test."""
-    port = free_port()
-    config = _write_config(folder, port)
-    with ExitStack() as stack:
-        workspace = stack.enter_context(run_fake_slack())
-        environment = {
-            **imker_environment(workspace.url, config, folder / "redis"),
-            **CANARIES,
-            "REDIS_URL": server.url,
-        }
-        processes = Processes(environment, folder / "log")
-        stack.callback(processes.stop)
-        for name in ("bot", "reconciler", "changes", "reads"):
-            processes.start(name)
-        _wait_until(lambda: workspace.connection_count() > 0 and _idle_worker_count(server.redis) >= 3, folder / "log")
-        yield Flow(workspace, processes, server.redis, port, SigningKey(CANARIES["IMKER_SIGNING_KEY"]))
+    with run_flow(folder, server, ("bot", "reconciler", "changes", "reads")) as flow:
+        _wait_until(lambda: _idle_worker_count(server.redis) >= 3, folder / "log")
+        yield flow
 
 
 def assert_works(flow: Flow, seconds: float = 30) -> None:

@@ -1,15 +1,14 @@
 """The pictures of the documents: each shows a state, and one command takes them."""
 
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from lab.browser import Page, find_browser, open_page
+from lab.browser import Page
 from lab.screenshots import MAX_HEIGHT, MIN_HEIGHT, STATES, WIDTHS, Pictures
 from lab.slack.client import Workspace
-from tests.support.bolt_app import start_workspace, web_client
+from tests.support.bolt_app import web_client
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs/screenshots"
@@ -36,22 +35,6 @@ def test_the_pictures_are_small_and_none_is_left_over() -> None:
 
 def test_the_readme_shows_one_of_them() -> None:
     assert any(f"docs/screenshots/{state}-1200.png" in (ROOT / "README.md").read_text() for state in STATES)
-
-
-@pytest.fixture(scope="module")
-def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with start_workspace(tmp_path_factory.mktemp("slack")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def page(slack: Workspace) -> Iterator[Page]:
-    browser = find_browser()
-    if browser is None:
-        pytest.skip("no Chromium here; apt-get install chromium")
-    with open_page(slack.url, browser) as opened:
-        opened.wait("document.querySelectorAll('#user option').length > 3")
-        yield opened
 
 
 @pytest.mark.processes

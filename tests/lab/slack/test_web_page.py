@@ -15,28 +15,13 @@ from imker.protocol.commands import Migrate
 from imker.protocol.event_log import EventLog
 from imker.protocol.events import Event, JobFinished, JobStarted, Planned, StepDone, StepStarted
 from imker.protocol.values import Finding, StepLine
-from lab.browser import Page, find_browser, open_page
+from lab.browser import Page
 from lab.slack.client import Workspace
 from lab.slack.validate_message import BLOCK_TYPES
-from tests.support.bolt_app import actions, button, run_app, start_workspace, wait_until, web_client
+from tests.support.bolt_app import actions, button, run_app, wait_until, web_client
 
 pytestmark = [pytest.mark.processes, pytest.mark.browser]
 OPS = "C01OPS"
-
-
-@pytest.fixture(scope="module")
-def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with start_workspace(tmp_path_factory.mktemp("slack")) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def page(slack: Workspace) -> Iterator[Page]:
-    browser = find_browser()
-    if browser is None:
-        pytest.skip("no Chromium here; apt-get install chromium")
-    with open_page(slack.url, browser) as opened:
-        yield opened
 
 
 @pytest.fixture

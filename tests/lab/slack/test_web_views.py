@@ -9,11 +9,11 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from bot.commands.table import BY_NAME
 from bot.messages.form import CommandForm, command_form, host_options
+from lab.browser import Page
 from lab.slack.client import Workspace
-from tests.lab.slack.test_web_page import Page, article, page, slack
+from tests.lab.slack.test_web_page import article
 from tests.support.bolt_app import actions, button, wait_until, web_client
 
-__all__ = ["page", "slack"]
 pytestmark = [pytest.mark.processes, pytest.mark.browser]
 ALICE = "U01ALICE"
 HOSTS = ("connewitz", "kaditz", "tondi")
