@@ -64,8 +64,11 @@ class CommandHandler:
         self._next_steps = NextStepHandler(runs, self.handle_command)
 
     def with_references(self, message: Message) -> Message:
-        """Return the message with links to the runs that it names, and hosts as code. Raises RedisError."""
-        return add_references(message, self._runs.posted_messages.links(run_ids(message)), self._runs.hosts())
+        """Return the message with links to the runs that it names, and hosts as code. Raises RedisError.
+
+        Redis is read only if the message names a run, so that other replies arrive in time while Redis is slow.
+        """
+        return add_references(message, self._runs.posted_messages.links(run_ids(message)), self.hosts.names)
 
     def handle_action(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Handle a button click. Raises RedisError, AuditLogBroken."""

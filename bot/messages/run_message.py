@@ -43,9 +43,10 @@ MESSAGE_LIMIT = 12_000  # visible characters of a message
 
 def render(state: RunState) -> Message:
     """Return the run's message, with the longest step notes that Slack accepts."""
-    messages = (_message(state, note_limit) for note_limit in NOTE_LIMITS)
-    shortest = _message(state, NOTE_LIMITS[-1])
-    return next((message for message in messages if visible_length(list(message.blocks)) <= MESSAGE_LIMIT), shortest)
+    *longer, shortest = NOTE_LIMITS
+    messages = (_message(state, note_limit) for note_limit in longer)
+    fitting = (message for message in messages if visible_length(list(message.blocks)) <= MESSAGE_LIMIT)
+    return next(fitting, None) or _message(state, shortest)
 
 
 def _message(state: RunState, note_limit: int) -> Message:
