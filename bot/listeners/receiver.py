@@ -133,10 +133,11 @@ class DeliveryReceiver:
         so that it does not stop every bot after this one.
         """
         self._handler.hosts.refresh()
+        in_progress = frozenset(self._in_progress)  # read first: a handled delivery leaves the inbox before this set
         try:
             self._handler.audit.write_counts()
             for delivery in self._inbox.abandoned():
-                if delivery.delivery_id not in self._in_progress or self._inbox.is_expired(delivery):
+                if delivery.delivery_id not in in_progress | self._in_progress or self._inbox.is_expired(delivery):
                     self._retry(delivery)
         except (RedisError, AuditLogBroken) as error:
             log.warning("could not recover deliveries", error=str(error))

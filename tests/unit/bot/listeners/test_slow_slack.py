@@ -68,6 +68,24 @@ def test_a_command_delayed_by_slack_gets_one_reply(world: World) -> None:
     assert world.inbox.abandoned() == []
 
 
+def test_a_command_that_finishes_during_the_recovery_gets_one_reply(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert world.bot.persist(HELP)
+    world.now += ABANDONED_AFTER + 1
+    world.slack.answers.set()
+    abandoned = world.inbox.abandoned
+
+    def read_while_it_finishes() -> list[Delivery]:
+        deliveries = abandoned()
+        world.bot.handle(HELP)
+        return deliveries
+
+    monkeypatch.setattr(world.inbox, "abandoned", read_while_it_finishes)
+    world.bot.recover_abandoned()
+    assert len(world.slack.replies) == 1
+
+
 def test_a_mention_waiting_for_a_thread_gets_one_reply(world: World) -> None:
     """Bolt's threads are busy with other commands."""
     assert world.bot.persist(HELP)
