@@ -14,7 +14,7 @@ from imker.failpoints import failpoint
 from imker.protocol.codec import encode_message
 from imker.protocol.commands import Hold
 from imker.protocol.event_log import EventLog
-from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, StepStarted
+from imker.protocol.events import DecisionRequested, Event, EventBody, FleetPlanned, JobFinished, StepStarted
 from imker.protocol.version import WAKE_CHANNEL, events_key
 from imker.redaction import redact_value
 from imker.run_streams import read_event_log, read_latest_hold
@@ -93,6 +93,11 @@ class EventWriter:
     def event_log(self) -> EventLog:
         """Return all events of the run so far, also of its earlier jobs."""
         return read_event_log(self._redis, self._key, self._run)
+
+    def fleet_plan_of(self, run: str) -> FleetPlanned | None:
+        """Return the plan of a fleet's run, None if it has none."""
+        bodies = (event.body for event in read_event_log(self._redis, self._key, run).events)
+        return next((body for body in bodies if isinstance(body, FleetPlanned)), None)
 
     def save_signed(self, redis_key: str, text: str) -> None:
         """Save a text for later jobs, signed for this Redis key."""

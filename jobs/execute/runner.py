@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from imker.failpoints import failpoint
+from imker.protocol.commands import Accept, Hold, Reject, Request
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from jobs import steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
@@ -77,10 +78,23 @@ def _check_hold(context: JobContext) -> None:
     """Raise Paused or Cancelled if a user held this run, or the fleet run that it is part of."""
     for run in filter(None, (context.request.run, context.request.parent_run)):
         hold = context.events.current_hold(run)
-        if hold and hold.action == "cancel":
+        if hold is None or (run != context.request.run and not _stops(hold, context.request)):
+            continue
+        if hold.action == "cancel":
             raise Cancelled(hold.user, hold.why)
-        if hold and hold.action == "pause":
+        if hold.action == "pause":
             raise Paused(hold.user, "" if run == context.request.run else run)
+
+
+def _stops(hold: Hold, request: Request) -> bool:
+    """Return whether a fleet's hold stops this job. A manager is accepted or rejected also in a paused fleet.
+
+    After a cancel, only a later decision on the manager is carried out.
+    """
+    if not isinstance(request.command, Accept | Reject):
+        return True
+    decided_at = max((approval.approved_at for approval in request.approvals), default=0.0)
+    return hold.action == "cancel" and hold.requested_at > decided_at
 
 
 def _run_step(

@@ -4,6 +4,8 @@ In: the connections of a job. Out: SwarmFacts. The saved value is signed. It is 
 that they have left the swarm, or are removed from the inventory.
 """
 
+import time
+
 from pydantic import TypeAdapter
 
 from jobs.facts.swarm import SwarmFacts
@@ -12,6 +14,7 @@ from jobs.gather.connections import SwarmConnections
 from jobs.gather.swarm import EngineAnswers, ask_engines, gather_swarm
 
 KNOWN_SWARM_KEY = "imker:swarm"
+CONFLICT_RETRIES, CONFLICT_DELAY = 2, 1.0  # further queries while hosts contradict each other; seconds between them
 _KNOWN_SWARM_ADAPTER: TypeAdapter[KnownSwarm] = TypeAdapter(KnownSwarm)
 
 
@@ -22,6 +25,17 @@ def gather_known_swarm(connections: SwarmConnections, answers: EngineAnswers | N
     current = KnownSwarm(swarm.cluster_id, swarm.managers)
     if swarm.cluster_id and current != last_swarm:
         connections.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(current).decode())
+    return swarm
+
+
+def gather_settled_swarm(connections: SwarmConnections) -> SwarmFacts:
+    """Return the swarm. A conflict counts only if it lasts: right after a promotion, node lists differ for a moment."""
+    swarm = gather_known_swarm(connections)
+    for _ in range(CONFLICT_RETRIES):
+        if not swarm.problem:
+            break
+        time.sleep(CONFLICT_DELAY)
+        swarm = gather_known_swarm(connections)
     return swarm
 
 

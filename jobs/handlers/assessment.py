@@ -37,7 +37,7 @@ def assess_host(context: JobContext, host: Host, role: Role | None, docker_group
 
     If the host cannot be inspected, emit the failed check as a blocking finding and raise the JobError.
     """
-    swarm = known_swarm.gather_known_swarm(context)
+    swarm = known_swarm.gather_settled_swarm(context)
     try:
         with context.open_shell(host) as shell:
             facts = gather_host(shell, host, context.settings.engine, context.engine_factory)
