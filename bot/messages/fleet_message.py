@@ -37,11 +37,13 @@ def render(fleet: FleetState) -> Message:
     lead, end = _headline(fleet), outcome(fleet)
     table = _progress_table(fleet) if fleet.start else _plan_table(fleet)
     decisions = [*map(decision_line, fleet.run.decisions), *_hold_lines(fleet)]
+    downloads = [] if fleet.start else _downloads(fleet)
     closing = format_outcome(end) if end and fleet.start else outcome_text(fleet.run)
     blocks = [
         section(lead),
         context(requested_line(fleet.run)),
         *_table_blocks(table),
+        *map(context, downloads),
         *([] if fleet.start else _host_findings(fleet)),
         *render_findings(fleet.plan.findings),
         *render_question(fleet.run),
@@ -49,7 +51,7 @@ def render(fleet: FleetState) -> Message:
         *([section(closing)] if closing else []),
     ]
     lines = (lead, "```" + escape_mrkdwn(tables.table_text(table)) + "```")
-    last = (question_text(fleet.run), typed_choices(fleet.run), *decisions, closing)
+    last = (*downloads, question_text(fleet.run), typed_choices(fleet.run), *decisions, closing)
     return Message(fit_text(lines, last), tuple(blocks))
 
 
@@ -88,6 +90,19 @@ def _plan_table(fleet: FleetState) -> Table:
     ]  # fmt: skip
     rows += [("", host, "", "0", "nothing to do", "") for host in fleet.plan.done_hosts]
     return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "SWARM AFTERWARDS"), tuple(rows))
+
+
+def _downloads(fleet: FleetState) -> list[str]:
+    """Return what Start approves besides the migrations: the packages that are downloaded ahead."""
+    ahead = [host.plan for host in fleet.hosts if host.plan.packages]
+    if not ahead:
+        return []
+    packages = ", ".join(dict.fromkeys(package for plan in ahead for package in plan.packages))
+    hosts = "1 host downloads its" if len(ahead) == 1 else f"{len(ahead)} hosts download their"
+    return [
+        f"While the first host is migrated, {hosts} packages: {escape_mrkdwn(truncate(packages, 300))}. "
+        "Nothing else changes on them before their turn."
+    ]
 
 
 def _finding_counts(host: HostState) -> str:

@@ -1,4 +1,4 @@
-"""Fold a fleet's migration from its own run and its hosts' runs: which hosts may start, and how it ended.
+"""Fold a fleet's migration from its own run and its hosts' runs: how far each host is, and how it ended.
 
 Nothing is remembered: every call with the same runs returns the same result. Pure.
 """
@@ -21,8 +21,6 @@ POST_MIGRATION_QUESTIONS = (
     "stop_store",
     "remove_store",
 )  # the host is in the swarm when these are asked
-SETTLED_STATES = ("unaccepted", "done")  # the next wave does not wait for a manager to be accepted
-BUSY_STATES: tuple[HostStatus, ...] = ("running", "waiting")  # these count for the limit of parallel hosts
 ACCEPTANCE_CHOICES = ("accept", "reject", "remove", "again")  # decisions on a host that is in the swarm
 # Seconds after which a start no longer starts hosts. Shorter than the time for which the job IDs of its hosts are known
 # as used, so that no host is started twice.
@@ -92,37 +90,6 @@ def fold_fleet(state: RunState, host_runs: Mapping[str, RunState], hold: Hold | 
     start = next((decision for decision in state.decisions if decision.choice == "start"), None)
     hosts = tuple(HostState(plan, host_runs.get(plan.host)) for plan in state.fleet.host_plans)
     return FleetState(state, state.fleet, hosts, start, hold)
-
-
-def hosts_to_start(fleet: FleetState) -> tuple[HostPlan, ...]:
-    """Return the hosts to start now: the next ones of the first pending wave, up to the limit of parallel hosts.
-
-    A wave starts when all earlier ones have settled. Nothing starts while the fleet is paused or cancelled, after a
-    failure, or after the start has expired.
-    """
-    pending = fleet.with_status("pending")
-    if not pending or not may_start(fleet):
-        return ()
-    wave = min(host.plan.wave for host in pending)
-    following = [host.plan for host in pending if host.plan.wave == wave]
-    joins = all(plan.joins for plan in following)
-    if not all(_is_settled(host, joins) for host in fleet.hosts if host.plan.wave < wave):
-        return ()
-    return tuple(following)[: max(0, fleet.plan.parallel - len(fleet.with_status(*BUSY_STATES)))]
-
-
-def may_start(fleet: FleetState) -> bool:
-    """Return whether hosts may start: the fleet is started and not held, and no host has failed."""
-    is_held = fleet.is_held("pause") or fleet.is_held("cancel")
-    return not (fleet.start is None or fleet.start_expired or is_held or fleet.with_status("failed", "cancelled"))
-
-
-def _is_settled(host: HostState, next_joins: bool) -> bool:
-    """Return whether the next wave may start, as far as this host is concerned.
-
-    Hosts may join while another one is promoted. A node of the swarm restarts only while no promotion is running.
-    """
-    return host.status in SETTLED_STATES or (next_joins and host.is_being_accepted)
 
 
 def host_run_id(run: str, host: str) -> str:

@@ -150,6 +150,24 @@ class RetireStore(JobCommand):
         return f"retire {self.host}"
 
 
+@dataclass(frozen=True)
+class DownloadPackages(JobCommand):
+    """Download the packages of a fleet's plan on these hosts before their migration. It cannot be typed."""
+
+    hosts: tuple[str, ...]
+    type: Literal["download"] = "download"
+    queue: ClassVar = CHANGES_QUEUE
+
+
+@dataclass(frozen=True)
+class StopDownloads(JobCommand):
+    """Stop the downloads on these hosts. It cannot be typed."""
+
+    hosts: tuple[str, ...]
+    type: Literal["stop_downloads"] = "stop_downloads"
+    queue: ClassVar = CHANGES_QUEUE
+
+
 Command = Annotated[
     ListHosts
     | ListNodes
@@ -160,6 +178,8 @@ Command = Annotated[
     | MigrateAll
     | StartContainers
     | RetireStore
+    | DownloadPackages
+    | StopDownloads
     | RunDoctor,
     Field(discriminator="type"),
 ]

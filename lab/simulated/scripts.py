@@ -114,7 +114,17 @@ def _store_connections(machine: Machine) -> str:
     return "".join(f"0 0 {machine.lab_host.address}:8500 {address}:40000\n" for address in agents)
 
 
+def start_download(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Start the unit that downloads packages, unless it is running."""
+    _, _, unit_name, has_source, _, *packages = rest
+    source = stdin if has_source else machine.disk.texts.get(APT_SOURCE_PATH, "")
+    machine.units.reset_failed(unit_name)
+    machine.units.start(unit_name, apt.download_work(machine, source, packages), "", remains=False)
+    return Output()
+
+
 SCRIPTS = (
+    Script("mktemp -d /var/cache/apt/archives/imker", start_download, "unit"),
     Script("apt-cache madison", show_candidates),
     Script('cat > "$to.imker~"', write_file, "file"),
     Script('echo "$1.imker-$2"', save_copy, "file"),

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.state.fleet_order import hosts_to_start
 from bot.state.fleet_state import (
     FleetState,
     decisions_from_hold,
     fleet_status,
     fold_fleet,
-    hosts_to_start,
     outcome,
 )
 from imker.protocol.events import JobFinished
