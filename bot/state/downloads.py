@@ -22,7 +22,7 @@ def download_request(fleet: FleetState) -> Request | None:
     first = [host for host in fleet.hosts if host.plan.wave == fleet.hosts[0].plan.wave]
     if not may_start(fleet):
         return _request(fleet, 2, StopDownloads(ahead))
-    if all(host.status == "running" for host in first):
+    if all(host.status in ("pending", "running") for host in first):
         return _request(fleet, 1, DownloadPackages(ahead))
     return None
 
