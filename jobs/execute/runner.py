@@ -30,6 +30,7 @@ NOT_ROLLED_BACK = (
     steps.AddToGroup,
 )  # steps that a rollback does not undo
 LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
+JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
 REACHABLE_TIMEOUT = 20  # seconds to wait for hosts before a swarm is initialized, while others wait for its lock
 
 
@@ -69,9 +70,10 @@ def _run_each(
 
 
 def hold_lock(context: JobContext, name: str, purpose: str) -> AbstractContextManager[Lease]:
-    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT."""
+    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT, for the swarm after a multiple of it."""
     holder = LockHolder(context.request.run, context.request.requester, purpose, time.time())
-    return acquire_lock(context.redis, name, holder, timeout=LOCK_TIMEOUT)
+    timeout = LOCK_TIMEOUT * (JOINS_AT_ONCE if name == "swarm" else 1)
+    return acquire_lock(context.redis, name, holder, timeout=timeout)
 
 
 def _check_hold(context: JobContext) -> None:
