@@ -168,7 +168,7 @@ class StopDownloads(JobCommand):
     queue: ClassVar = CHANGES_QUEUE
 
 
-Command = Annotated[
+_TypedCommand = (
     ListHosts
     | ListNodes
     | PlanHost
@@ -178,11 +178,10 @@ Command = Annotated[
     | MigrateAll
     | StartContainers
     | RetireStore
-    | DownloadPackages
-    | StopDownloads
-    | RunDoctor,
-    Field(discriminator="type"),
-]
+    | RunDoctor
+)
+Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
+RequestedCommand = Annotated[_TypedCommand | DownloadPackages | StopDownloads, Field(discriminator="type")]
 
 
 @dataclass(frozen=True)
@@ -218,7 +217,7 @@ class Request:
 
     run: str
     job: int
-    command: Command
+    command: RequestedCommand
     requester: str
     approvals: tuple[Approval, ...] = ()
     parent_run: str = ""

@@ -16,7 +16,8 @@ set -e
 unit=$1 list=$2 program=$3; shift 3
 ! systemctl -q is-active "$unit" || exit 0
 systemctl reset-failed "$unit" 2>/dev/null || true
-umask 022; mkdir -p /var/cache/apt/archives; dir=$(mktemp -d /var/cache/apt/archives/imker.XXXXXX); trap 'rm -rf "$dir"' EXIT
+umask 022; mkdir -p /var/cache/apt/archives
+dir=$(mktemp -d /var/cache/apt/archives/imker.XXXXXX); trap 'rm -rf "$dir"' EXIT
 chmod 711 "$dir"; cd "$dir"; mkdir -p docker parts conf cache lists/partial archives/partial
 cp -a /etc/apt/apt.conf.d/. conf/ 2>/dev/null || true
 cp -p /etc/apt/apt.conf conf/zz-main 2>/dev/null || true
