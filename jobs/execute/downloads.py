@@ -13,9 +13,9 @@ MAX_SECONDS = 30 * 60  # then systemd stops the download
 # hold passwords: they come by standard input. $2: the file name of Docker's apt source, "" for none.
 START_SCRIPT = f"""
 set -e
-unit=$1 list=$2 program=$3; shift 3
-! systemctl -q is-active "$unit" || exit 0
-systemctl reset-failed "$unit" 2>/dev/null || true
+service=$1 list=$2 program=$3; shift 3
+! systemctl -q is-active "$service" || exit 0
+systemctl reset-failed "$service" 2>/dev/null || true
 umask 022; mkdir -p /var/cache/apt/archives
 dir=$(mktemp -d /var/cache/apt/archives/imker.XXXXXX); trap 'rm -rf "$dir"' EXIT
 chmod 711 "$dir"; cd "$dir"; mkdir -p docker parts conf cache lists/partial archives/partial
@@ -32,7 +32,7 @@ cat > conf/zzz-imker <<END
 Dir::Etc::sourceparts "$dir/parts"; Dir::State::lists "$dir/lists";
 Dir::Cache "$dir/cache"; Dir::Cache::archives "$dir/archives"; Debug::NoLocking "true";
 END
-systemd-run -q --unit="$unit" --description="Imker: download $*" --nice=19 \\
+systemd-run -q --unit="$service" --description="Imker: download $*" --nice=19 \\
   --property=RuntimeMaxSec={MAX_SECONDS} --property=TimeoutStopSec=10 --property=ExecStopPost="/bin/rm -rf -- $dir" \\
   --setenv=DEBIAN_FRONTEND=noninteractive --setenv=APT_CONFIG="$dir/apt.conf" sh -c "$program" imker "$dir" "$@"
 trap - EXIT
