@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 
+from bot.records import RunRecord
 from bot.runs.decisions import TamperedRecord
 from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
@@ -45,7 +46,15 @@ class FleetAdvancer:
         for host in hosts_to_start(fleet):
             self._runs.start(host_run_record(fleet, host, self._clock()))
             failpoint("host.started")
+        for record in self._half_started(fleet):
+            self._runs.start(record)
         if request := download_request(fleet):
             self._runs.enqueue_once(request)
         for host_state, decision in decisions_from_hold(fleet):
             self._runs.decide(host_state.record, decision)
+
+    def _half_started(self, fleet: FleetState) -> list[RunRecord]:
+        """Return the runs of hosts that were recorded by a process that died before it added them to the open runs."""
+        queued = [host.run.record for host in fleet.hosts if host.run and host.run.status == "queued"]
+        opened = set(self._runs.open_runs()) if queued else set[str]()
+        return [record for record in queued if record.job_count == 1 and record.run not in opened]
