@@ -7,15 +7,19 @@ from imker.protocol.commands import Migrate
 from imker.protocol.next_command import NextCommand
 from jobs.connectors import systemd
 from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
+from jobs.execute import downloads
 from jobs.execute.target import StepTarget
 
 UPGRADE_TIMEOUT = 30 * 60  # seconds
 UNREACHABLE_TIMEOUT = 65  # seconds; with the last attempt, an unreachable host is reported within 90
 MAX_STARTS = 3  # a transient unit disappears when the host reboots; start it up to this many times
-# The script first repairs half-configured packages, without prompts. Modified conffiles are kept. Only those of the
-# Engine's package are replaced by the maintainer's, which dpkg leaves as .dpkg-dist. dpkg does not wait for its lock,
-# so the script does; apt waits 10 minutes. A package that cannot be configured may be the one to replace: apt decides.
-UPGRADE_SCRIPT = """
+# The script first ends a download ahead, then repairs half-configured packages, without prompts. Modified conffiles are
+# kept. Only those of the Engine's package are replaced by the maintainer's, which dpkg leaves as .dpkg-dist. dpkg does
+# not wait for its lock, so the script does; apt waits 10 minutes. A package that cannot be configured may be the one to
+# replace: apt decides.
+UPGRADE_SCRIPT = (
+    downloads.END_SCRIPT
+    + """
 tries=0 began=$(mktemp); trap 'rm -f "$began"' EXIT
 until said=$(dpkg --force-confold --configure -a 2>&1); do
   tries=$((tries + 1))
@@ -33,6 +37,7 @@ dpkg-query -W -f '${Conffiles}\\n' "${1%%=*}" | while read -r file _; do
   [ ! -e "$file" ] || cp -p -- "$file" "$file.dpkg-old"; mv -f -- "$file.dpkg-dist" "$file"
 done
 """
+)
 
 
 def install_packages(target: StepTarget, packages: tuple[str, ...]) -> None:

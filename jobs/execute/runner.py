@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from imker.failpoints import failpoint
+from imker.protocol.commands import Accept, Hold, Reject, Request
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from jobs import steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
@@ -29,6 +30,7 @@ NOT_ROLLED_BACK = (
     steps.AddToGroup,
 )  # steps that a rollback does not undo
 LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
+JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
 REACHABLE_TIMEOUT = 20  # seconds to wait for hosts before a swarm is initialized, while others wait for its lock
 
 
@@ -68,19 +70,33 @@ def _run_each(
 
 
 def hold_lock(context: JobContext, name: str, purpose: str) -> AbstractContextManager[Lease]:
-    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT."""
+    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT, for the swarm after a multiple of it."""
     holder = LockHolder(context.request.run, context.request.requester, purpose, time.time())
-    return acquire_lock(context.redis, name, holder, timeout=LOCK_TIMEOUT)
+    timeout = LOCK_TIMEOUT * (JOINS_AT_ONCE if name == "swarm" else 1)
+    return acquire_lock(context.redis, name, holder, timeout=timeout)
 
 
 def _check_hold(context: JobContext) -> None:
     """Raise Paused or Cancelled if a user held this run, or the fleet run that it is part of."""
     for run in filter(None, (context.request.run, context.request.parent_run)):
         hold = context.events.current_hold(run)
-        if hold and hold.action == "cancel":
+        if hold is None or (run != context.request.run and not _stops(hold, context.request)):
+            continue
+        if hold.action == "cancel":
             raise Cancelled(hold.user, hold.why)
-        if hold and hold.action == "pause":
+        if hold.action == "pause":
             raise Paused(hold.user, "" if run == context.request.run else run)
+
+
+def _stops(hold: Hold, request: Request) -> bool:
+    """Return whether a fleet's hold stops this job. A manager is accepted or rejected also in a paused fleet.
+
+    After a cancel, only a later decision on the manager is carried out.
+    """
+    if not isinstance(request.command, Accept | Reject):
+        return True
+    decided_at = max((approval.approved_at for approval in request.approvals), default=0.0)
+    return hold.action == "cancel" and hold.requested_at > decided_at
 
 
 def _run_step(

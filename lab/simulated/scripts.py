@@ -72,7 +72,17 @@ def start_or_replace_unit(machine: Machine, rest: list[str], stdin: str) -> Outp
     return start_transient_unit(machine, options, stdin)
 
 
+def start_download(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Start the unit that downloads packages, unless it is running."""
+    _, _, unit_name, has_source, _, *packages = rest
+    source = stdin if has_source else machine.disk.texts.get(APT_SOURCE_PATH, "")
+    machine.units.reset_failed(unit_name)
+    machine.units.start(unit_name, apt.download_work(machine, source, packages), "", remains=False)
+    return Output()
+
+
 SCRIPTS = (
+    Script("mktemp -d /var/cache/apt/archives/imker", start_download, "unit"),
     Script('systemctl reset-failed "$unit"', start_or_replace_unit, "unit"),
     Script("apt-cache madison", show_candidates),
     Script('cat > "$to.imker~"', write_file, "file"),

@@ -51,5 +51,5 @@ def test_waits_for_hosts_that_are_down_once_and_before_the_swarm_is_initialized(
     assert waits == {"tondi Engine": 1, "lausen Engine": 1}
     waits.clear()
     last = imker.run_job(command, Approval("U02BOB", question.fingerprint, time.time()))[-1]
-    assert (last.outcome, last.summary) == ("done", "connewitz is in the swarm.")
+    assert (last.outcome, last.summary) == ("done", "connewitz joined the swarm.")
     assert waits == {"tondi Engine": 2, "lausen Engine": 2}, "for the plan, and for the decision to initialize a swarm"
