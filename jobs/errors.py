@@ -59,6 +59,10 @@ class Unreachable(JobError):
     """SSH or the Engine does not respond."""
 
 
+class NotSent(Unreachable):
+    """The connection was lost before a command was sent, so that it can be sent again."""
+
+
 class CommandFailed(JobError):
     """A remote command failed. `code`: its exit status. `stderr`: the end of its standard error."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobs.connectors.shell import Command, Output, Shell, script, sudo
-from jobs.errors import BrokenFencingToken, JobError, Superseded, Unreachable
+from jobs.errors import BrokenFencingToken, JobError, NotSent, Superseded, Unreachable
 from jobs.locking.fencing_token import MAX_NUMBER, FencingToken
 from jobs.locking.lease import Lease
 
@@ -40,6 +40,7 @@ class FencedShell:
 
     def __init__(self, shell: Shell, token: FencingToken) -> None:
         self._shell = shell
+        self._is_step_new = False
         self._fence = script(FENCE_SCRIPT, FENCE_FILE, *token.as_words)
 
     @property
@@ -47,7 +48,7 @@ class FencedShell:
         return self._shell.host
 
     def claim_host(self) -> None:
-        """Claim the host before a step. Reconnect if the connection was lost."""
+        """Claim the host before a step that runs no command on it. Reconnect if the connection was lost."""
         claim = sudo("true", timeout=20)
         try:
             self._run_fenced(claim, CLAIM_TIMEOUT)
@@ -55,11 +56,23 @@ class FencedShell:
             self._shell.reconnect()
             self._run_fenced(claim, CLAIM_TIMEOUT)
 
+    def start_step(self) -> None:
+        """Let the first root command of a step claim the host for the step."""
+        self._is_step_new = True
+
     def run(self, command: Command) -> Output:
         """Run a command. Its timeout excludes the time that another run's command takes to finish."""
-        if not command.sudo:
+        if not command.sudo or command.read_only:
             return self._shell.run(command)
-        return self._run_fenced(command, COMMAND_TIMEOUT).check(self.host, command)
+        is_first, self._is_step_new = self._is_step_new, False
+        try:
+            output = self._run_fenced(command, CLAIM_TIMEOUT if is_first else COMMAND_TIMEOUT)
+        except NotSent:
+            if not is_first:
+                raise
+            self._shell.reconnect()
+            output = self._run_fenced(command, CLAIM_TIMEOUT)
+        return output.check(self.host, command)
 
     def reconnect(self) -> None:
         self._shell.reconnect()

@@ -3,52 +3,14 @@
 import ipaddress
 import itertools
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from lab.simulated import apt, system_tools
+from lab.simulated import apt
 from lab.simulated.machine import APT_SOURCE_PATH, Machine
 from lab.simulated.output import Output
 from lab.simulated.units import Unit, Work
 
 UPGRADE_MARKER, LISTEN_MARKER = "apt-get -q install", "IO::Select"
 GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Script:
-    """A script.
-
-    `marker` is a part of its text that no earlier script in the table contains. `handler` gets argv after the script.
-    """
-
-    marker: str
-    handler: Callable[[Machine, list[str], str], Output]
-    kind: str = ""
-
-
-def save_copy(machine: Machine, rest: list[str], stdin: str) -> Output:
-    _, _, path, stamp, log_path = rest
-    if path in machine.disk.texts:
-        machine.disk.copy(path, f"{path}.imker-{stamp}")
-        if log_path:
-            append_line(machine, [*rest[:2], log_path, f"{path}.imker-{stamp}"], stdin)
-    return Output()
-
-
-def append_line(machine: Machine, rest: list[str], stdin: str) -> Output:
-    machine.disk.write(rest[2], machine.disk.texts.get(rest[2], "") + f"{rest[3]}\n")
-    return Output()
-
-
-def restore_copy(machine: Machine, rest: list[str], stdin: str) -> Output:
-    machine.disk.copy(rest[2], rest[3])
-    return Output()
-
-
-def write_file(machine: Machine, rest: list[str], stdin: str) -> Output:
-    machine.disk.write(rest[2], stdin)
-    return Output()
 
 
 def list_copies(machine: Machine, rest: list[str], stdin: str) -> Output:
@@ -112,18 +74,6 @@ def _store_connections(machine: Machine) -> str:
         if other.dockerd.version and (agent := other.containers.get("swarm-agent")) and agent.running
     )
     return "".join(f"0 0 {machine.lab_host.address}:8500 {address}:40000\n" for address in agents)
-
-
-SCRIPTS = (
-    Script("apt-cache madison", show_candidates),
-    Script('cat > "$to.imker~"', write_file, "file"),
-    Script('echo "$1.imker-$2"', save_copy, "file"),
-    Script('cp -p -- "$1" "$to', restore_copy, "file"),
-    Script('printf "%s\\n" "$2" >> "$1"', append_line, "file"),
-    Script(".imker-*; do", list_copies),
-    Script("cat /proc/uptime", system_tools.print_clocks),
-    Script("part now date", show_conditions),
-)
 
 
 # --- transient units and Perl programs ------------------------------------------------------------------------------

@@ -162,7 +162,7 @@ def _stopped(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
     lease.lost.set()
     site = runner._make_target(context, KADITZ, ScriptedShell({}), ())
     yield from error_text(
-        "a lost lock", lambda: runner._run_step(context, steps.WaitForReady(), site, lease, lambda: None)
+        "a lost lock", lambda: runner._run_step(context, steps.WaitForReady(), site, lease, lambda step: None)
     )
     patch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (PENDING,)))
     init = steps.InitSwarm()

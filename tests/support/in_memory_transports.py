@@ -1,16 +1,17 @@
 """Connect SSH, the Engine API, and Slack to the simulations directly, without sockets."""
 
 import itertools
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Self
 
 import requests
 from docker.api.client import APIClient
-from requests.adapters import BaseAdapter
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from jobs.connectors.engine_transport import EngineAdapter
 from jobs.connectors.shell import Command, Output
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
@@ -41,6 +42,10 @@ class InMemoryShell:
     def run(self, command: Command) -> Output:
         self._require_alive()
         result = run_line(self._machine, command.line, command.stdin, self._source)
+        for line in result.lines:
+            if command.on_line:
+                command.on_line(line.strip())
+        result = result.end() if result.end else result
         if self._cut():
             self._boot = 0.0
         self._require_alive()
@@ -57,11 +62,11 @@ class InMemoryShell:
         """Do nothing: no connection is open."""
 
 
-class _Adapter(BaseAdapter):
+class _Adapter(EngineAdapter):
     """A requests adapter that calls the simulated Engine API."""
 
     def __init__(self, machine: Machine) -> None:
-        super().__init__()
+        super().__init__(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         self._machine, self._source = machine, f"engine {next(_numbers)}"
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
