@@ -39,8 +39,9 @@ from tests.golden.text_layout import page, section
 from tests.support import streams
 
 WEB = {"Name": "/web", "Config": {"Image": "nginx"}, "State": {"Running": True}}
-RUNS = {"docker ps -aq": (0, "1"), "docker ps": (0, "web"), "docker inspect": (0, json.dumps([WEB]))}
-DOWN = {**RUNS, "docker ps --format": (0, ""), "docker inspect": (0, json.dumps([{**WEB, "State": {}}]))}
+START = "# imker: start the containers"
+RUNS = {"docker ps -aq": (0, "1"), START: (0, "web"), "docker inspect": (0, json.dumps([WEB]))}
+DOWN = {**RUNS, START: (0, ""), "docker inspect": (0, json.dumps([{**WEB, "State": {}}]))}
 SWARM = SwarmFacts("tondi", (), ("tondi",))
 FACTS = HostFacts("kaditz", engine_version="20.10.24")
 WARN, BLOCK = Finding("disk", "warn", "(a warning)"), Finding("disk", "block", "(what blocks)", "(what to do)")

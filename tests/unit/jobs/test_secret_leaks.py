@@ -68,7 +68,7 @@ class Hosts:
         if self.fault == "write" and command.stdin:
             raise CommandFailed("kaditz", "sh", 1, f"sh: cannot write {command.stdin}")
         if command.stdin:
-            self.files[command.argv[-1]] = command.stdin
+            self.files[DEFAULTS] = command.stdin
         return Output(0, "", "")
 
     def connect(self, host: Host, timeout: float = 10) -> Any:
@@ -98,6 +98,9 @@ class _Engine:
     def info(self) -> dict[str, Any]:
         state = "active" if self.hosts.joined and self.host.name == "kaditz" else "inactive"
         return {"Swarm": {"LocalNodeState": state, "NodeID": "node-kaditz"}}
+
+    def keep_connection(self) -> Any:
+        return nullcontext(self)
 
     def nodes(self) -> list[dict[str, Any]]:
         status = {"State": "ready", "Addr": "198.18.0.39"}
