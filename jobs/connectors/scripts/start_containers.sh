@@ -5,15 +5,13 @@ seconds=$1
 shift
 read_names
 
-start_stopped() {
+for _ in 1 2; do
   running=$(docker ps --format '{{.Names}}')
-  printf '%s' "$names" | while read -r name; do
-    if printf '%s\n' "$running" | grep -Fxq -- "$name"; then continue; fi
+  stopped=$(printf '%s' "$names" | grep -Fxv -e "$running") || break
+  printf '%s\n' "$stopped" | while read -r name; do
     timeout "$seconds" docker start "$name" < /dev/null > /dev/null 2>&1 || true
   done
-}
-
-start_stopped
-start_stopped
-docker ps --format '{{.Names}}'
+  running=$(docker ps --format '{{.Names}}')
+done
 rm -f -- "$@"
+printf '%s\n' "$running"
