@@ -40,7 +40,8 @@ class FencedShell:
 
     def __init__(self, shell: Shell, token: FencingToken) -> None:
         self._shell = shell
-        self._is_step_new = False
+        self._has_started = True  # the step has sent a command
+        self._has_claimed = True  # the step has sent a root command
         self._fence = script(FENCE_SCRIPT, FENCE_FILE, *token.as_words)
 
     @property
@@ -58,20 +59,27 @@ class FencedShell:
 
     def start_step(self) -> None:
         """Let the first root command of a step claim the host for the step."""
-        self._is_step_new = True
+        self._has_started = self._has_claimed = False
 
     def run(self, command: Command) -> Output:
-        """Run a command. Its timeout excludes the time that another run's command takes to finish."""
-        if not command.sudo or command.read_only:
-            return self._shell.run(command)
-        is_first, self._is_step_new = self._is_step_new, False
+        """Run a command. Its timeout excludes the time that another run's command takes to finish.
+
+        Reconnect if the connection was lost before the first command of a step.
+        """
+        has_started, self._has_started = self._has_started, True
         try:
-            output = self._run_fenced(command, CLAIM_TIMEOUT if is_first else COMMAND_TIMEOUT)
+            return self._run_once(command)
         except NotSent:
-            if not is_first:
+            if has_started:
                 raise
             self._shell.reconnect()
-            output = self._run_fenced(command, CLAIM_TIMEOUT)
+            return self._run_once(command)
+
+    def _run_once(self, command: Command) -> Output:
+        if not command.sudo or command.read_only:
+            return self._shell.run(command)
+        output = self._run_fenced(command, COMMAND_TIMEOUT if self._has_claimed else CLAIM_TIMEOUT)
+        self._has_claimed = True
         return output.check(self.host, command)
 
     def reconnect(self) -> None:

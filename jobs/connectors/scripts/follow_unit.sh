@@ -33,4 +33,4 @@ fi
 if ! is_running; then journalctl --sync 2>/dev/null; fi # the last lines may still be on their way
 systemctl show "$unit" "$@"
 echo
-journalctl -u "$unit" -o cat -n "$lines" --no-pager
+journalctl -u "$unit" -o cat -n "$lines" --no-pager || true

@@ -178,12 +178,13 @@ class LosesConnection(LocalShell):
         self.reconnects += 1
 
 
+@pytest.mark.parametrize("is_read_only", [False, True])
 @pytest.mark.parametrize(
     ("error", "at", "reconnects"),
     [(NotSent, 1, 1), (NotSent, 2, None), (Unreachable, 1, None), (Unreachable, 2, None)],
 )
 def test_sends_only_the_first_command_of_a_step_again_and_only_if_it_was_not_sent(
-    fence: Path, tmp_path: Path, error: type[Unreachable], at: int, reconnects: int | None
+    fence: Path, tmp_path: Path, error: type[Unreachable], at: int, reconnects: int | None, is_read_only: bool
 ) -> None:
     shell = LosesConnection(error, at)
     fenced = FencedShell(shell, OLD)
@@ -191,7 +192,8 @@ def test_sends_only_the_first_command_of_a_step_again_and_only_if_it_was_not_sen
 
     def run_step() -> None:
         for name in ("first", "second"):
-            fenced.run(sudo(*script('echo >> "$1"', str(tmp_path / name))))
+            echo = sudo(*script('echo >> "$1"', str(tmp_path / name)))
+            fenced.run(replace(echo, read_only=is_read_only and name == "first"))
 
     if reconnects is None:
         with pytest.raises(error):
@@ -226,6 +228,8 @@ def test_waits_longer_for_another_runs_command_before_a_step_than_within(
 
     fenced = FencedShell(Records(), OLD)
     fenced.start_step()
+    fenced.run(replace(sudo("true"), read_only=True))
+    waits.clear()
     for _ in range(2):
         fenced.run(sudo("true"))
     assert waits == [str(fenced_shell.CLAIM_TIMEOUT), str(fenced_shell.COMMAND_TIMEOUT)]
