@@ -6,8 +6,7 @@ In: a Host. Out: plain values, or an error of jobs.errors. Create a new Engine a
 import json
 import re
 import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -63,14 +62,6 @@ class Engine:
             api_version = _parse_api_version(answer["ApiVersion"])
             self._api_is_old = version_lt(api_version, OLDEST_API_VERSION)
             self._api = first if self._api_is_old else _client(host, api_version, timeout)
-
-    @contextmanager
-    def keep_connection(self) -> Iterator["Engine"]:
-        """Return this Engine. Its GET requests in the block go over one connection, for a thread that polls."""
-        adapter = self._api.get_adapter(self._api.base_url)
-        assert isinstance(adapter, EngineAdapter)
-        with adapter.keep_connection():
-            yield self
 
     def info(self) -> dict[str, Any]:
         """Return the answer of /info. An Engine before swarm mode is queried without an API version."""

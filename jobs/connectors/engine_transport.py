@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from http.client import HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,61 +53,26 @@ class EngineAdapter(BaseAdapter):
         super().__init__()
         self._context = context
         self._context.sslsocket_class = _Socket
-        self._keeps_connection = False
-        self._kept_connection: HTTPSConnection | None = None
 
     def send(self, request: requests.PreparedRequest, *_: Any, timeout: Any = None, **__: Any) -> requests.Response:
         """Send the request. `timeout`: seconds from connecting to the last byte of the answer."""
-        with _translate_errors(request):
-            deadline = time.monotonic() + timeout
-            if self._keeps_connection and request.method == "GET":
-                return self._send_over_kept_connection(request, deadline)
-            with closing(_open_connection(request, self._context, deadline)) as connection:
-                return _exchange(connection, request)
-
-    @contextmanager
-    def keep_connection(self) -> Iterator[None]:
-        """Send the GET requests of the block over one connection, for one thread that polls."""
-        self._keeps_connection = True
-        try:
-            yield
-        finally:
-            self._keeps_connection = False
-            self._drop_kept_connection()
-
-    def _send_over_kept_connection(self, request: requests.PreparedRequest, deadline: float) -> requests.Response:
-        """Send a request over the kept connection, which is dropped after any error. The caller asks again."""
-        connection = self._kept_connection or _open_connection(request, self._context, deadline)
-        self._kept_connection = connection
-        assert isinstance(connection.sock, _Socket)
-        connection.sock.deadline = deadline
-        try:
-            response = _exchange(connection, request)
-        except BaseException:
-            self._drop_kept_connection()
-            raise
-        if connection.sock is None:  # the Engine closes its side
-            self._drop_kept_connection()
-        return response
-
-    def _drop_kept_connection(self) -> None:
-        if self._kept_connection is not None:
-            self._kept_connection.close()
-            self._kept_connection = None
+        with (
+            _translate_errors(request),
+            _open_connection(request, self._context, time.monotonic() + timeout) as connection,
+        ):
+            headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
+            connection.request(request.method or "GET", request.path_url, request.body, headers)
+            with connection.getresponse() as answer:
+                return _check_response(request, answer)
 
     def close(self) -> None:
-        """Drop the kept connection. Otherwise each call closes its own."""
-        self._drop_kept_connection()
+        """Do nothing, as each call closes its own connection."""
 
 
-def _exchange(connection: HTTPSConnection, request: requests.PreparedRequest) -> requests.Response:
-    headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
-    connection.request(request.method or "GET", request.path_url, request.body, headers)
-    with connection.getresponse() as answer:
-        return _check_response(request, answer)
-
-
-def _open_connection(request: requests.PreparedRequest, context: ssl.SSLContext, deadline: float) -> HTTPSConnection:
+@contextmanager
+def _open_connection(
+    request: requests.PreparedRequest, context: ssl.SSLContext, deadline: float
+) -> Iterator[HTTPSConnection]:
     to = urlsplit(request.url or "")
     connection = HTTPSConnection(str(to.hostname), to.port, context=context)
     plain = socket.create_connection((str(to.hostname), to.port or 443), _remaining_seconds(deadline))
@@ -120,7 +85,11 @@ def _open_connection(request: requests.PreparedRequest, context: ssl.SSLContext,
         raise
     assert isinstance(secured, _Socket)
     secured.deadline, connection.sock = deadline, secured
-    return connection
+    try:
+        yield connection
+    finally:
+        connection.close()
+        secured.close()
 
 
 def _remaining_seconds(deadline: float) -> float:

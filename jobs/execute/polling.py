@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from jobs.connectors.engine import Engine
 from jobs.errors import EngineRefused, JobError, Unreachable
@@ -25,18 +24,16 @@ def wait_for(condition: Callable[[], bool], seconds: float, interval: float = FI
 
 
 def wait_for_engine(connect: Callable[[], Engine], condition: Callable[[Engine], bool], seconds: float) -> bool:
-    """Wait as `wait_for` does, with one connection to an Engine. After an error, connect again."""
-    with ExitStack() as stack:
-        engine: Engine | None = None
+    """Wait as `wait_for` does, with one client of an Engine. After an error, connect again."""
+    engine: Engine | None = None
 
-        def check() -> bool:
-            nonlocal engine
-            try:
-                engine = engine or stack.enter_context(connect().keep_connection())
-                return condition(engine)
-            except JobError:
-                stack.close()
-                engine = None
-                raise
+    def check() -> bool:
+        nonlocal engine
+        try:
+            engine = engine or connect()
+            return condition(engine)
+        except JobError:
+            engine = None
+            raise
 
-        return wait_for(check, seconds)
+    return wait_for(check, seconds)

@@ -1,7 +1,6 @@
 """Provide a scripted shell and Engine, and format failures."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -78,9 +77,6 @@ class ScriptedEngine:
 
     def info(self) -> dict[str, Any]:
         return {"Swarm": {"LocalNodeState": "pending", "NodeID": NODE}}
-
-    def keep_connection(self) -> Any:
-        return nullcontext(self)
 
     def nodes(self) -> list[dict[str, Any]]:
         return []

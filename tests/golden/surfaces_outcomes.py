@@ -1,7 +1,6 @@
 """Format the results of successful jobs: of each step and of each command."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -47,9 +46,6 @@ class Ready:
 
     def info(self) -> dict[str, Any]:
         return {"Swarm": {"LocalNodeState": "active", "NodeID": NODE}}
-
-    def keep_connection(self) -> Any:
-        return nullcontext(self)
 
     def nodes(self) -> list[dict[str, Any]]:
         return [

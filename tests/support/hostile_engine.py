@@ -30,7 +30,6 @@ class Fleet:
         self.folder = folder
         self.requests: list[str] = []  # "NAME METHOD PATH" of each request that a server has read
         self.bodies: list[bytes] = []  # of those requests that had one
-        self.connections = 0  # TLS connections to all servers
         self._servers: list[socket.socket] = []
         for name, text in _certificates().items():
             (folder / name).write_text(text)
@@ -62,7 +61,6 @@ class Fleet:
                 serve(client, "")
                 return
             with tls.wrap_socket(client, server_side=True) as connection:
-                self.connections += 1
                 while target := self._request(name, connection):
                     serve(connection, target)
 

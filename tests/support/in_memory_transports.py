@@ -1,17 +1,16 @@
 """Connect SSH, the Engine API, and Slack to the simulations directly, without sockets."""
 
 import itertools
-import ssl
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Self
 
 import requests
 from docker.api.client import APIClient
+from requests.adapters import BaseAdapter
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from jobs.connectors.engine_transport import EngineAdapter
 from jobs.connectors.shell import Command, Output
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
@@ -62,11 +61,11 @@ class InMemoryShell:
         """Do nothing: no connection is open."""
 
 
-class _Adapter(EngineAdapter):
+class _Adapter(BaseAdapter):
     """A requests adapter that calls the simulated Engine API."""
 
     def __init__(self, machine: Machine) -> None:
-        super().__init__(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        super().__init__()
         self._machine, self._source = machine, f"engine {next(_numbers)}"
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:

@@ -99,9 +99,6 @@ class _Engine:
         state = "active" if self.hosts.joined and self.host.name == "kaditz" else "inactive"
         return {"Swarm": {"LocalNodeState": state, "NodeID": "node-kaditz"}}
 
-    def keep_connection(self) -> Any:
-        return nullcontext(self)
-
     def nodes(self) -> list[dict[str, Any]]:
         status = {"State": "ready", "Addr": "198.18.0.39"}
         return [{"ID": "node-kaditz", "Spec": {"Role": "worker", "Availability": "drain"}, "Status": status,

@@ -1,6 +1,5 @@
 """Check acceptance in the job: it asks first, acts only on what was approved, and otherwise asks again."""
 
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -60,9 +59,6 @@ class Engine:
 
     def autolock(self) -> bool:
         return False
-
-    def keep_connection(self) -> Any:
-        return nullcontext(self)
 
     def nodes(self) -> list[dict[str, Any]]:
         return [self._node(name) for name in (*self.swarm.managers, "kaditz")]
