@@ -64,6 +64,10 @@ class NoAnswer(Unreachable):
     """The Engine did not answer in time. Asking again takes as long."""
 
 
+class NotSent(Unreachable):
+    """The connection was lost before a command was sent, so that it can be sent again."""
+
+
 class CommandFailed(JobError):
     """A remote command failed. `code`: its exit status. `stderr`: the end of its standard error."""
 

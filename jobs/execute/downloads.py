@@ -50,15 +50,6 @@ ln -- /var/cache/apt/archives/*.deb "$dir/archives/" 2>/dev/null || true
 apt-get -q install -y --download-only --allow-downgrades --no-install-recommends -- "$@"
 for file in "$dir"/archives/*.deb; do [ ! -f "$file" ] || mv -f -- "$file" /var/cache/apt/archives/; done
 """
-# The start of the upgrade's script: a download that still runs is stopped, and one that failed becomes a note.
-END_SCRIPT = f"""
-case $(systemctl show -p ActiveState --value {DOWNLOAD_UNIT}) in
-  inactive) ;;
-  failed) echo "the packages were not downloaded ahead:"
-    journalctl -u {DOWNLOAD_UNIT} -o cat -n 3 --no-pager; systemctl reset-failed {DOWNLOAD_UNIT} ;;
-  *) systemctl stop {DOWNLOAD_UNIT} || true ;;
-esac
-"""
 
 
 def start_download(shell: Shell, list_name: str, source: str, packages: tuple[str, ...]) -> None:

@@ -1,13 +1,15 @@
 """Execute a plan step by step. Emit an event before and after each step; check the lock and any hold first.
 
 Each step first claims what it changes, the host or the swarm, with its fencing token. After a claim by a later run, the
-claim of this run is rejected.
+claim of this run is rejected. A step whose first command runs as root on the host needs no claim of its own: that
+command makes the claim.
 """
 
 import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 from imker.failpoints import failpoint
 from imker.protocol.commands import Accept, Hold, Reject, Request
@@ -29,9 +31,22 @@ NOT_ROLLED_BACK = (
     steps.StopStore,
     steps.AddToGroup,
 )  # steps that a rollback does not undo
+CLAIMING_STEPS = (
+    steps.RemoveClassicContainers,
+    steps.StopStore,
+    steps.RemoveStore,
+    steps.AddToGroup,
+    steps.SwitchAptSource,
+    steps.RewriteOptions,
+    steps.UpgradeEngine,
+    steps.RestoreOptions,
+    steps.RestartEngine,
+    steps.EnsureContainersRunning,
+)  # steps whose first command claims the host
 LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
 JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
 REACHABLE_TIMEOUT = 20  # seconds to wait for hosts before a swarm is initialized, while others wait for its lock
+Claim = Callable[[steps.Step], None]
 
 
 def run_host_steps(
@@ -42,9 +57,16 @@ def run_host_steps(
         return
     with context.open_shell(host) as shell:
         fenced_shell = FencedShell(shell, claim_token(lease, lambda token: FencedShell(shell, token).claim_host()))
-        _run_each(
-            context, plan_steps, _make_target(context, host, fenced_shell, managers), lease, fenced_shell.claim_host
-        )
+        target = _make_target(context, host, fenced_shell, managers)
+        _run_each(context, plan_steps, target, lease, partial(_claim_host, fenced_shell))
+
+
+def _claim_host(shell: FencedShell, step: steps.Step) -> None:
+    """Claim the host for a step, or let the first command of the step do so."""
+    if isinstance(step, CLAIMING_STEPS):
+        shell.start_step()
+    else:
+        shell.claim_host()
 
 
 def run_swarm_steps(
@@ -53,11 +75,11 @@ def run_swarm_steps(
     """Execute steps that need only Engines, no SSH. `lease`: of the swarm; `host`: whose node is changed."""
     target = _make_target(context, host, UnavailableShell(host.name), managers)
     token = claim_token(lease, lambda token: membership.claim_swarm(target, token))
-    _run_each(context, plan_steps, target, lease, lambda: membership.claim_swarm(target, token))
+    _run_each(context, plan_steps, target, lease, lambda step: membership.claim_swarm(target, token))
 
 
 def _run_each(
-    context: JobContext, plan_steps: tuple[steps.Step, ...], target: StepTarget, lease: Lease, claim: Callable[[], None]
+    context: JobContext, plan_steps: tuple[steps.Step, ...], target: StepTarget, lease: Lease, claim: Claim
 ) -> None:
     for number, step in enumerate(plan_steps):
         failpoint("step.next")
@@ -99,9 +121,7 @@ def _stops(hold: Hold, request: Request) -> bool:
     return hold.action == "cancel" and hold.requested_at > decided_at
 
 
-def _run_step(
-    context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Callable[[], None]
-) -> None:
+def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> None:
     key = steps.describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
@@ -109,7 +129,7 @@ def _run_step(
     try:
         if lease.lost.is_set():
             raise JobError(f"lost the lock on {target.host.name}; another run may hold it now", host=target.host.name)
-        claim()
+        claim(step)
         result = _run_exclusively(context, step, target)
     except JobError as error:
         context.events.emit(StepFailed(key, error.summary))
