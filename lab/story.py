@@ -14,6 +14,7 @@ from lab import terminal
 from lab.fleet.hosts import LabHost
 from lab.slack.client import VisibleMessage, Workspace
 from lab.slack.plain_text import view_text
+from lab.slack.views import inputs
 
 ALICE, BOB, OPS = "U01ALICE", "U02BOB", "C01OPS"
 MIGRATION_TIMEOUT = 180  # seconds for one migration
@@ -56,13 +57,23 @@ class Story:
         self.say("\nalice: /swarm")
         before = self._latest_ts()
         self.workspace.say(ALICE, OPS, "/swarm")
-        self.workspace.choose(ALICE, self._modal(), "command", "plan")
-        form = self._modal("host")
+        form = self._search_form()
         if self.workspace.search(ALICE, form, "host", host) != [host]:
             raise StoryFailed(f"the form should find {host}")
         self.say(f"\nalice chooses “plan” and “{host}” in the form, and presses Run")
         self.workspace.fill_in(ALICE, form, command="plan", host=host)
         self.follow(before, "Nothing was changed.")
+
+    def _search_form(self) -> dict[str, Any]:
+        """Choose `plan` in Alice's form until it can search hosts: the bot reads new host names once a second."""
+        deadline = time.monotonic() + FORM_TIMEOUT
+        while time.monotonic() < deadline:
+            self.workspace.choose(ALICE, self._modal(), "command", "plan")
+            form = self._modal("host")
+            if any(block["element"]["type"] == "external_select" for block in inputs(form)):
+                return form
+            time.sleep(0.5)
+        raise StoryFailed("a form should search hosts")
 
     def _modal(self, block: str = "") -> dict[str, Any]:
         """Return the modal that Alice sees, once it has the block."""
@@ -137,7 +148,7 @@ class Story:
         if not {"Accept", "Reject"} <= set(message.buttons):
             raise StoryFailed("there should be buttons under the last message")
         self.show_alert(f"`{host.name}` is waiting to be accepted as a manager.")
-        self.show_home(BOB, f"*{host.name} is waiting to be accepted as a manager.*")
+        self.show_home(BOB, f"*`{host.name}` is waiting to be accepted as a manager.*")
         self.press(BOB, message, "Accept")
         accepted_message = self.wait_until(message.ts, "is a manager now")
         if "Accept" in accepted_message.buttons or "Accepted by <@U02BOB>" not in accepted_message.plain_text:

@@ -16,12 +16,12 @@ class KnownHosts:
     def __init__(self, load: Callable[[], tuple[str, ...]], clock: Callable[[], float] = time.monotonic) -> None:
         self._load = load
         self._clock = clock
-        self._loaded_at: float | None = None
+        self._loaded_at = 0.0
         self.names: tuple[str, ...] = ()
 
     def refresh(self) -> None:
-        """Read the names again if they are old. While Redis does not respond, the last ones stay."""
-        if self._loaded_at is not None and self._clock() - self._loaded_at < REFRESH_AFTER:
+        """Read the names again if they are old or none are known. While Redis does not respond, the last ones stay."""
+        if self.names and self._clock() - self._loaded_at < REFRESH_AFTER:
             return
         self._loaded_at = self._clock()
         try:

@@ -65,6 +65,10 @@ def test_counts_approvals_when_two_are_required(flow: Flow) -> None:
         CAROL, OPS, lambda visible: visible.ephemeral and "(requires `accept`)" in visible.plain_text
     )
     flow.workspace.press(BOB, once, "Reject")
+    flow.wait_until(lambda: flow.workspace.modal(BOB) is not None)
+    form = flow.workspace.modal(BOB)
+    assert form is not None
+    flow.workspace.fill_in(BOB, form)
     until(flow, message, "Rejected")
     assert queued(flow, run, 2)["command"] == {"type": "reject", "node": NODE, "remove": False}
 
