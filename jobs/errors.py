@@ -2,7 +2,8 @@
 
 JobError
 ├ Unreachable         SSH or the Engine does not respond
-│ └ NoAnswer          the Engine did not answer in time
+│ ├ NoAnswer          the Engine did not answer in time
+│ └ NotSent           the connection was lost before a command was sent
 ├ CommandFailed       a remote command failed: its name, exit status, and the end of stderr
 ├ EngineRefused       the Engine API rejected a request
 ├ TimedOut            an expected state was not reached in time
