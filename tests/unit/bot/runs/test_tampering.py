@@ -81,6 +81,12 @@ class Slack:
     def chat_postEphemeral(self, **arguments: Any) -> None:
         self.private.append(arguments["text"])
 
+    def auth_test(self) -> dict[str, str]:
+        return {"user_id": "U00IMKER"}
+
+    def users_info(self, user: str) -> dict[str, Any]:
+        return {"user": {"id": user, "name": user.lower()}}
+
     def __getattr__(self, call: str) -> Callable[..., dict[str, Any]]:
         return lambda **_: {"messages": [], "ok": True}
 
