@@ -40,6 +40,10 @@ lint: $(STAMP) ## check format, lint, types, and import rules
 demo: $(STAMP) ## play a migration on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
 	@$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(filter-out 0,$(STAY)),--stay) $(if $(DEMO_PORT),--port $(DEMO_PORT))
 
+.PHONY: screenshots
+screenshots: $(STAMP) browser ## take the pictures in docs/screenshots, with simulated hosts
+	$(VENV)/bin/python -m lab screenshots
+
 .PHONY: chaos
 chaos: $(STAMP) ## inject random faults into all processes, Redis, Slack, and simulated hosts: N=500, SEED=...
 	$(VENV)/bin/python -m lab chaos --number $(or $(N),500) $(if $(SEED),--seed $(SEED))

@@ -44,7 +44,7 @@ class RunRecord:
     `command_text`: the normalized command. `requested_at`: UNIX seconds. `job_count`: jobs enqueued so far.
     `parent_run`: the fleet's run that this run belongs to, "" for none. `approvals`: given there before this run began.
     `allowed_hosts`: patterns of the hosts that the requester's right covers. `partial_approvals`: approvals of a
-    question that needs more of them.
+    question that needs more of them. `is_private`: the answer goes to the requester only.
     """
 
     run: str
@@ -59,6 +59,7 @@ class RunRecord:
     approvals: tuple[Approval, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     partial_approvals: tuple[Decision, ...] = ()
+    is_private: bool = False
 
     @property
     def expires(self) -> float:

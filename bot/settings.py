@@ -60,6 +60,7 @@ def _pattern(value: str) -> str:
     raise ValueError(f"{value!r} is not a host name or a pattern such as 'lei-*'")
 
 
+Reads = Literal["channel", "private"]
 Channel = Annotated[str, AfterValidator(_channel)]
 CommandOrRight = Annotated[str, AfterValidator(_command_or_right)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
@@ -73,12 +74,16 @@ class Section(BaseModel):
 
 
 class SlackSection(Section):
-    """[slack]. `team`: the workspace ID, checked against the bot token; `per_minute`: per user."""
+    """[slack]. `team`: the workspace ID, checked against the bot token; `per_minute`: per user.
+
+    `reads`: who sees what commands show: the channel, or the requester.
+    """
 
     channels: tuple[Channel, ...] = ()
     team: Annotated[str, AfterValidator(_team)] = ""
     per_minute: int = Field(default=DEFAULT_PER_MINUTE, ge=1)
     notify: Notify = "channel"
+    reads: Reads = "channel"
 
 
 class Rule(Section):
@@ -137,6 +142,7 @@ class Settings:
     team: str = ""
     per_minute: int = DEFAULT_PER_MINUTE
     notify: Notify = "channel"
+    reads: Reads = "channel"
     http: tuple[str, int] | None = None
     signing_secret: SecretStr | None = None
 
@@ -165,6 +171,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         team=file.slack.team,
         per_minute=file.slack.per_minute,
         notify=file.slack.notify,
+        reads=file.slack.reads,
         http=_host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 MASK = "…"
+OUTPUT_LENGTH = 8_000  # characters of a command's output that are kept
 MAX_LENGTH, CUT_MARGIN = 2**18, 1000  # characters of a text; of its end that may be half of a secret
 MAX_SECRET_LENGTH = 200  # characters of a secret on one line
 SENSITIVE_NAMES = (  # names of fields
@@ -17,11 +18,16 @@ SENSITIVE_NAMES = (  # names of fields
 QUOTED_VALUE = rf"(?:(?!\2)(?:\\.|[^\n])){{0,{MAX_SECRET_LENGTH}}}"  # up to its closing quote, group 2
 BARE_VALUE = r"(?:[|>][-+]?[ \t]*\n(?:[ \t]+\S.*\n?)+|[^\s\"]+)"  # or a block of YAML
 SECRET_VALUE = rf"(\\\"|\"|')?(?(2){QUOTED_VALUE}|{BARE_VALUE})"
+START = r"(?:(?<![a-z0-9])|(?<=%[0-9a-f]{2}))"  # not within a word; a percent-encoded character ends one
 RULES = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement + MASK)
     for pattern, replacement in (
         # Secrets with a known form.
         (r"SWMTKN-[\w-]+|SWMKEY-[\w-]+|xox[a-z]-[\w-]+|xapp-[\w-]+", ""),
+        (rf"{START}(?:gh[pousr]_[a-z0-9]{{20,}}|github_pat_\w{{20,}}|glpat-[\w-]{{20,}})", ""),
+        (rf"{START}(?-i:(?:AKIA|ASIA)[A-Z0-9]{{16}})(?![a-z0-9])", ""),
+        (rf"{START}(?-i:eyJ)[\w-]{{8,}}\.[\w-]{{8,}}(?:\.[\w-]*){{1,3}}", ""),  # a JWT, signed or encrypted
+        (r"(hooks\.slack(?:-gov)?\.com(?:\\?/|%2F)[a-z]{1,20}(?:\\?/|%2F))[\w/\\%-]+", r"\1"),
         (r"-----BEGIN [A-Z ]+-----[\s\S]*?(?:-----END [A-Z ]+-----|\Z)", ""),
         # User and password before a host, with and without a scheme. A password may contain @, /, and '.
         (
@@ -48,6 +54,11 @@ def redact(text: str) -> str:
     for pattern, replacement in RULES:
         text = pattern.sub(replacement, text)
     return text
+
+
+def redact_output(text: str) -> str:
+    """Mask secrets, then return the end of the text. The other way round, half of a secret could remain."""
+    return redact(text[-MAX_LENGTH + 1 :])[-OUTPUT_LENGTH:]
 
 
 def redact_value(value: Any) -> Any:

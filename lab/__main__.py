@@ -114,6 +114,14 @@ def demo(names: HostNames = None, stay: bool = False, port: int = 8899) -> None:
 
 
 @app.command()
+def screenshots(folder: Path = Path("docs/screenshots")) -> None:
+    """Take pictures of ten states of the channel with simulated hosts, 1200 and 390 pixels wide."""
+    from lab.screenshots import take_screenshots
+
+    take_screenshots(folder, say=typer.echo)
+
+
+@app.command()
 def chaos(number: int = 500, seed: int = 0, hosts: int = 8, log: Path = Path(".lab/chaos.log")) -> None:
     """Inject random faults into real processes and simulated hosts, then check the invariants.
 

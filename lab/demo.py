@@ -94,7 +94,7 @@ def _simulated_hosts(names: tuple[str, ...]) -> Iterator[HostsAndClientDir]:
 
 def _play_story(story: Story, hosts: tuple[LabHost, ...], processes: Processes) -> int:
     try:
-        _wait_for_bot(story.workspace, processes)
+        wait_for_bot(story.workspace, processes)
         story.play_fleet(hosts) if len(hosts) > MAX_SINGLE_MIGRATIONS else story.play_migrations(hosts)
     except (StoryFailed, TimeoutError) as error:
         print(f"\nThe story failed: {error}")
@@ -103,7 +103,7 @@ def _play_story(story: Story, hosts: tuple[LabHost, ...], processes: Processes) 
     return 0
 
 
-def _wait_for_bot(workspace: Workspace, processes: Processes) -> None:
+def wait_for_bot(workspace: Workspace, processes: Processes) -> None:
     deadline = time.monotonic() + CONNECT_TIMEOUT
     while not workspace.connection_count():
         if processes.by_name["bot"].poll() is not None or time.monotonic() > deadline:

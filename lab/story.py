@@ -104,7 +104,7 @@ class Story:
 
     def expect_all_reachable(self, hosts: Sequence[LabHost]) -> None:
         """Fail unless every host is reachable."""
-        if "unreachable" in self.run_command("/swarm hosts", f"{len(hosts)} hosts").plain_text:
+        if "unreachable" in self.run_command("/swarm hosts", _count(hosts, "host")).plain_text:
             raise StoryFailed("every host should be reachable")
 
     def play_fleet(self, hosts: Sequence[LabHost]) -> None:
@@ -156,7 +156,7 @@ class Story:
 
     def check_nodes(self, hosts: Sequence[LabHost], managers: Sequence[LabHost]) -> None:
         """Fail unless the node table shows every host with its expected role."""
-        table = self.run_command("/swarm nodes", f"{len(hosts)} nodes").plain_text
+        table = self.run_command("/swarm nodes", _count(hosts, "node")).plain_text
         for host in hosts:
             row = next((line for line in table.splitlines() if f"  {host.name}  " in line), "")
             status_pattern = r"(Leader|Reachable)" if host in managers else r""
@@ -229,3 +229,7 @@ class Story:
         for line in new_lines:
             self.say("  " + line)
             self._last_ts = message.ts
+
+
+def _count(hosts: Sequence[LabHost], noun: str) -> str:
+    return f"{len(hosts)} {noun}{'' if len(hosts) == 1 else 's'}"

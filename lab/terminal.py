@@ -31,7 +31,7 @@ def _block_lines(message: VisibleMessage, block: dict[str, Any]) -> list[str]:
     match block["type"]:
         case "plan":
             return [_step_line(message, task) for task in block["tasks"]]
-        case "table":
+        case "table" | "data_table":
             return _align_columns([[render_markup(cell_text(cell)) for cell in row] for row in block["rows"]])
         case "actions":
             return ["  ".join(f"[{element['text']['text']}]" for element in block["elements"])]

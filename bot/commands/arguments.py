@@ -16,7 +16,8 @@ from bot.commands.model import (
     ShowStatus,
     UsageError,
 )
-from imker.protocol.commands import Migrate, MigrateAll, PlanHost, Role, StartContainers
+from bot.commands.row_filter import KEYS, parse_filter
+from imker.protocol.commands import ListHosts, ListNodes, Migrate, MigrateAll, PlanHost, Role, StartContainers
 
 ROLES: dict[str, Role] = {"--manager": "manager", "--worker": "worker"}
 MAX_ECHOED = 40  # characters of a mistyped word in the reply
@@ -27,6 +28,24 @@ def no_arguments(make: Callable[[], ParsedCommand]) -> Builder:
 
     def build(arguments: Arguments) -> ParsedCommand | UsageError:
         return make() if not arguments.words else _usage(arguments.spec, "takes no arguments")
+
+    return build
+
+
+def filtered(make: type[ListHosts] | type[ListNodes]) -> Builder:
+    """Read [--filter CONDITION,...]."""
+
+    def build(arguments: Arguments) -> ParsedCommand | UsageError:
+        spec, words = arguments.spec, arguments.words
+        if not words:
+            return make()
+        flag, _, value = words[0].partition("=")
+        if not flag.startswith("-"):
+            return _usage(spec, f"did you mean --filter {words[0][:MAX_ECHOED]}?")
+        if arguments.flag(flag) != "--filter":
+            return _unexpected(spec, flag)
+        parsed = parse_filter(" ".join([value, *words[1:]]), KEYS[spec.name])
+        return _usage(spec, parsed) if isinstance(parsed, str) else make(parsed.text)
 
     return build
 
@@ -111,7 +130,7 @@ def _host(arguments: Arguments, word: str) -> str | UsageError:
         return _usage(arguments.spec, "invalid host name")
     if not arguments.hosts or name in arguments.hosts:
         return name
-    return UsageError(f"There is no host {name} in the inventory.", "See /swarm hosts.", arguments.spec, name)
+    return UsageError(f"There is no host {name} in the inventory.", "See `/swarm hosts`.", arguments.spec, name)
 
 
 def run_to_control(action: Literal["pause", "resume", "cancel", "retry"]) -> Builder:

@@ -55,7 +55,7 @@ def by_task(names: Iterable[str]) -> dict[str, tuple[CommandSpec, ...]]:
 
 def form_fields(spec: CommandSpec) -> FormFields | None:
     """Return the command's form fields; None if it names a run or containers, which buttons and messages show."""
-    required = set(re.sub(r"\[[^][]*\]", "", spec.arguments).split())
+    required = set(re.sub(r"\[[^\[\]]*\]", "", spec.arguments).split())
     if required - {"HOST"} or (spec.right in ("change", "accept") and "RUN" in spec.arguments):
         return None
     return FormFields(

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 from imker.protocol.commands import Command
 
 Right = Literal["read", "change", "accept", ""]
+PRIVATE_FLAG = "--private"  # show the answer only to the requester
 Scope = Literal["every host", "named host", "any host"]
 
 

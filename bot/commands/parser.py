@@ -13,7 +13,7 @@ MAX_LENGTH = 300  # characters of a command
 def parse(text: str, *, hosts: tuple[str, ...] = ()) -> ParsedCommand | UsageError:
     """Return the command, or what is wrong with it. `hosts`: names of the inventory, empty while they are unknown."""
     if len(text) > MAX_LENGTH:
-        return UsageError(f"Commands can't be longer than {MAX_LENGTH} characters.", "See /swarm help.")
+        return UsageError(f"Commands can't be longer than {MAX_LENGTH} characters.", "See `/swarm help`.")
     words = normalize(text).split()
     if not words:
         return ShowHelp()
@@ -31,6 +31,8 @@ def _split_name(words: list[str]) -> tuple[CommandSpec | None, list[str]]:
 def _suggest_command(word: str) -> UsageError:
     suggestions = difflib.get_close_matches(word.lower(), BY_NAME, 1, cutoff=0.5)
     usage = (
-        f"Did you mean /swarm {suggestions[0]}? {BY_NAME[suggestions[0]].usage}" if suggestions else "See /swarm help."
+        f"Did you mean `/swarm {suggestions[0]}`? `{BY_NAME[suggestions[0]].usage}`"
+        if suggestions
+        else "See `/swarm help`."
     )
     return UsageError(f"There is no command {word[:MAX_ECHOED].rstrip('.?!')}.", usage)

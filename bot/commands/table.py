@@ -4,6 +4,7 @@ from bot.commands.arguments import (
     audit_subject,
     containers,
     excluded_hosts,
+    filtered,
     host_and_role,
     no_arguments,
     one_host,
@@ -14,18 +15,19 @@ from bot.commands.arguments import (
 from bot.commands.model import CommandSpec, ParsedCommand, ShowHelp
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
 
+FILTER_ARGUMENTS = "[--filter CONDITION,...] [--private]"
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
 COMMANDS = (
     CommandSpec(
-        "hosts", "", "all hosts, with Engine and swarm state",
-        "hosts", "read", "every host", no_arguments(ListHosts),
+        "hosts", FILTER_ARGUMENTS, "all hosts, with Engine and swarm state",
+        "hosts --filter status=down", "read", "every host", filtered(ListHosts),
     ),
     CommandSpec(
-        "nodes", "", "the swarm's nodes; managers to accept are Pending",
-        "nodes", "read", "every host", no_arguments(ListNodes),
+        "nodes", FILTER_ARGUMENTS, "the swarm's nodes; managers to accept are Pending",
+        "nodes --filter role=manager", "read", "every host", filtered(ListNodes),
     ),
     CommandSpec(
-        "plan", ROLE_ARGUMENTS, "what a migration would do; changes nothing",
+        "plan", f"{ROLE_ARGUMENTS} [--private]", "what a migration would do; changes nothing",
         "plan {host}", "read", "named host", host_and_role(PlanHost),
     ),
     CommandSpec(

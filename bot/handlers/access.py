@@ -19,7 +19,7 @@ class Invocation:
     """A delivery being handled: who sent it, what it says, and where to reply.
 
     `text`: the normalized command, "" for a question's button. `run_key`: names the run that a button starts, so that
-    the button starts one run only, "" for a typed command.
+    the button starts one run only, "" for a typed command. `is_private`: the answer goes to the requester only.
     """
 
     actor: Actor
@@ -27,6 +27,7 @@ class Invocation:
     reply: Reply
     text: str = ""
     run_key: str = ""
+    is_private: bool = False
 
     @property
     def channel(self) -> str:

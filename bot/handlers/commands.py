@@ -9,6 +9,7 @@ from bot.commands.model import ControlRun, DecideRun, ParsedCommand, ShowAudit, 
 from bot.commands.normalize import normalize
 from bot.commands.parser import parse
 from bot.commands.table import spec_of
+from bot.commands.visibility import split_private
 from bot.handlers.access import Access, Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.decisions import DecisionHandler
@@ -16,6 +17,7 @@ from bot.handlers.delivery import Delivery
 from bot.handlers.known_hosts import KnownHosts
 from bot.handlers.next_steps import NextStepHandler
 from bot.handlers.run_control import RunController
+from bot.handlers.show import ShowHandler
 from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
 from bot.messages import audit_table, command_help, responses
@@ -48,6 +50,7 @@ class CommandHandler:
         run_checks: RunChecks,
     ) -> None:
         self._runs = runs
+        self._reads = settings.reads
         self._audit_log = audit_log
         self._run_checks = run_checks
         self.access = Access(settings.rights, settings.channels, users, team)
@@ -56,6 +59,7 @@ class CommandHandler:
         self._status = StatusHandler(self.access, runs)
         self._starter = RunStarter(runs, self.audit)
         self._decisions = DecisionHandler(self.access, runs, self.audit, self._starter)
+        self._show_answer = ShowHandler(self.access, runs, self.audit)
         self._control = RunController(self.access, runs, self.audit, self._starter, self._decisions)
         self._next_steps = NextStepHandler(runs, self.handle_command)
 
@@ -75,16 +79,23 @@ class CommandHandler:
         """Handle a click on the button of a next step. Raises RedisError, AuditLogBroken."""
         self._next_steps.handle_button(delivery, reply)
 
+    def handle_show(self, delivery: Delivery, reply: Reply) -> None:
+        """Handle a click on the button of a private answer. Raises RedisError, AuditLogBroken."""
+        self._show_answer.handle_button(delivery, reply)
+
     def handle_command(self, delivery: Delivery, reply: Reply, run_key: str = "") -> None:
         """Handle a typed command. `run_key`: see Invocation. Raises RedisError, AuditLogBroken."""
-        parsed = parse(delivery.text, hosts=self._runs.hosts())
+        text, is_private = split_private(delivery.text)
+        parsed = parse(text, hosts=self._runs.hosts())
         if isinstance(parsed, UsageError):
             return reply(self._usage_reply(parsed, delivery))
         permission = permission_for(parsed)
-        fresh = spec_of(parsed).right in ("change", "accept")
+        right = spec_of(parsed).right
+        fresh = right in ("change", "accept")
         actor = self.access.fetch_actor(delivery.user, fresh=fresh)
         checked = self.access.authorize(actor, permission, delivery.channel)
-        invocation = Invocation(actor, delivery, reply, normalize(delivery.text).strip(), run_key)
+        private = right == "read" and (is_private or self._reads == "private")
+        invocation = Invocation(actor, delivery, reply, normalize(text).strip(), run_key, private)
         return self._dispatch(invocation, parsed, checked)
 
     def _dispatch(self, invocation: Invocation, command: ParsedCommand, checked: Allowed | Denied) -> None:

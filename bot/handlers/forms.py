@@ -17,6 +17,7 @@ from bot.commands.form_fields import FormValues, compose, form_commands, form_fi
 from bot.commands.model import CommandSpec, UsageError
 from bot.commands.parser import parse
 from bot.commands.table import BY_NAME
+from bot.commands.visibility import split_private
 from bot.handlers.access import Access
 from bot.handlers.delivery import Delivery
 from bot.handlers.known_hosts import KnownHosts
@@ -143,7 +144,7 @@ class FormHandler:
         fields = form_fields(spec)
         if fields and fields.host and not values.host:
             return FieldErrors({form.COMMAND: "Choose a host for this command."})
-        parsed = parse(text)
+        parsed = parse(split_private(text)[0])
         if not isinstance(parsed, UsageError):
             return None
         return FieldErrors({form.HOST if fields and fields.host else form.COMMAND: parsed.text})

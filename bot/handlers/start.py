@@ -8,6 +8,7 @@ from bot.handlers.access import Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
 from bot.messages import responses
+from bot.messages.private_answer import WORKING
 from bot.records import RunRecord, run_id
 from bot.runs.store import RunStore
 from bot.state.run_control import changes_host
@@ -40,10 +41,13 @@ class RunStarter:
             delivery.channel,
             delivery.received_at,
             allowed_hosts=(host,) if host else allowed.hosts,
+            is_private=invocation.is_private,
         )
         self.audit.run_started(record)
         failpoint("run.audited")
         self.runs.start(record, delivery.response_url)
+        if record.is_private:
+            invocation.reply(responses.info(WORKING))
         return None
 
     def _earlier_run(self, run: str, delivery: Delivery) -> RunRecord | None:

@@ -10,11 +10,12 @@ from typing import Any
 from slack_bolt import Ack, App, BoltResponse
 
 from bot.commands.normalize import normalize
-from bot.handlers.delivery import Delivery
+from bot.handlers.delivery import SHOW_STEP, Delivery
 from bot.listeners.forms import FormListener, register_forms
 from bot.listeners.receiver import DeliveryReceiver
 from bot.messages.form import RUN_COMMAND
 from bot.messages.next_steps import ACTION, MENU_ACTION
+from bot.messages.private_answer import SHOW_ACTION
 from bot.records import Choice
 
 Body = dict[str, Any]
@@ -49,13 +50,17 @@ def register(app: App, receiver: DeliveryReceiver, forms: FormListener) -> None:
 
     @app.action(re.compile(rf"^{re.escape(ACTION)}[a-z_]+$"))
     def on_next_step(ack: Ack, body: Body, action: Body) -> None:
-        step = action["action_id"].removeprefix(ACTION)
+        step = next_step_name(action["action_id"].removeprefix(ACTION))
         receiver.receive(replace(_click(body, action.get("value") or ""), step=step), ack)
 
     @app.action(MENU_ACTION)
     def on_menu(ack: Ack, body: Body, action: Body) -> None:
         value, _, step = str((action.get("selected_option") or {}).get("value") or "").rpartition(":")
-        receiver.receive(replace(_click(body, value), step=step or "none"), ack)
+        receiver.receive(replace(_click(body, value), step=next_step_name(step)), ack)
+
+    @app.action(SHOW_ACTION)
+    def on_show(ack: Ack, body: Body, action: Body) -> None:
+        receiver.receive(replace(_click(body, action.get("value") or ""), step=SHOW_STEP), ack)
 
     register_forms(app, forms)
 
@@ -69,6 +74,11 @@ def _on_button(app: App, choice: Choice, handle: Callable[[Ack, Body, Delivery],
     @app.action(f"run.{choice}")
     def on_button(ack: Ack, body: Body, action: Body) -> None:
         handle(ack, body, replace(_click(body, action.get("value") or ""), choice=choice))
+
+
+def next_step_name(name: str) -> str:
+    """Return the name, or "none" for one that is not the name of a next step."""
+    return "none" if name in ("", SHOW_STEP) else name
 
 
 def _click(body: Body, value: str) -> Delivery:

@@ -12,7 +12,7 @@ from slack_bolt import Ack
 from slack_sdk import WebClient
 
 from bot.handlers.commands import CommandHandler
-from bot.handlers.delivery import Delivery
+from bot.handlers.delivery import SHOW_STEP, Delivery
 from bot.listeners.inbox import Inbox
 from bot.listeners.private_replies import PrivateReplies
 from bot.listeners.rate_limit import RateLimiter
@@ -189,7 +189,9 @@ class DeliveryReceiver:
         reply, handler = self._audited_reply(delivery), self._handler
 
         def work() -> None:
-            if delivery.step:
+            if delivery.step == SHOW_STEP:
+                handler.handle_show(delivery, reply)
+            elif delivery.step:
                 handler.handle_next_step(delivery, reply)
             elif delivery.choice is None:
                 handler.handle_command(delivery, reply)

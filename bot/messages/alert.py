@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from bot.messages import fleet_message, run_text
 from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, sentence, timestamp
-from bot.messages.escape import escape_mrkdwn, inline_code
+from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
 from bot.messages.headline import headline_text
 from bot.messages.run_text import DECISION_TEXT
 from bot.state import fleet_state
@@ -76,7 +76,7 @@ def _result(state: RunState, fleet: FleetState | None) -> tuple[str, str]:
         return mark, result
     mark, status = fleet_message.summary(fleet)
     end = fleet_state.outcome(fleet) if fleet.start else None
-    summary = f". {escape_mrkdwn(end.summary)}" if end and end.summary else ""
+    summary = f". {escape_with_code(end.summary)}" if end and end.summary else ""
     return mark, f"{escape_mrkdwn(run_text.title(state))}: {escape_mrkdwn(status)}{summary}"
 
 

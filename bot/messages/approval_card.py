@@ -1,7 +1,7 @@
 """Render the card that asks to accept a manager, and the alerts for self-approvals. Pure."""
 
 from bot.messages.block_kit import sentence, timestamp
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
 from bot.messages.next_command import next_step_text
 from bot.records import Decision, RunRecord
 from bot.state.run_state import RunState
@@ -13,7 +13,7 @@ def approval_card(state: RunState, question: DecisionRequested) -> str:
     """Return the card's text. It separates what a manager observed from what the host claims about itself."""
     if question.candidate is None or question.quorum is None:
         return "Waiting for a decision."
-    problem = escape_mrkdwn(question.approval_problem)
+    problem = escape_with_code(question.approval_problem)
     status = "was not accepted" if state.expired else "is waiting to be accepted"
     parts = (
         f"{sentence(problem)} Nothing was done. Current state:" if problem else "",
@@ -22,7 +22,7 @@ def approval_card(state: RunState, question: DecisionRequested) -> str:
         _fault_tolerance(question.quorum),
         _approvals_text(state, question),
         next_step_text(question.summary, question.next_commands),
-        _deadline(state, question, escape_mrkdwn(question.candidate.node[:12])),
+        _deadline(state, question, question.candidate.node[:12]),
     )
     return "\n".join(part for part in parts if part)
 
@@ -45,7 +45,7 @@ def _self_approval_text(decision: Decision) -> str:
 
 def _candidate_text(candidate: Candidate) -> str:
     return (
-        f"A manager sees node `{escape_mrkdwn(candidate.node)}` at {escape_mrkdwn(candidate.observed_address)}. "
+        f"A manager sees node {inline_code(candidate.node)} at {escape_mrkdwn(candidate.observed_address)}. "
         f"The node reports hostname {escape_mrkdwn(candidate.claimed_hostname)} "
         f"and Engine {escape_mrkdwn(candidate.claimed_engine)}."
     )
@@ -72,10 +72,10 @@ def _approvals_text(state: RunState, question: DecisionRequested) -> str:
 
 def _deadline(state: RunState, question: DecisionRequested, node: str) -> str:
     if question.asked_at is None:
-        return f"You can also type `/swarm accept {node}`."
+        return f"You can also type {inline_code(f'/swarm accept {node}')}."
     at = timestamp(question.asked_at.unix + question.valid_seconds)
     if state.expired:
         return (
             f"⌛ Not accepted by {at}: the node stays a worker. To ask again, type `/swarm accept {state.record.run}`."
         )
-    return f"Accept by {at}. You can also type `/swarm accept {node}`."
+    return f"Accept by {at}. You can also type {inline_code(f'/swarm accept {node}')}."

@@ -7,7 +7,7 @@ from itertools import islice
 
 from bot.messages import tables
 from bot.messages.block_kit import Message, context, ephemeral
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_code, escape_mrkdwn
 from bot.messages.tables import Table
 from imker.hash_chain import Entry
 
@@ -33,7 +33,7 @@ def render_table(entries: list[Entry], subject: str | None) -> Message:
     table = Table(HEADER, tuple(map(_row, entries)))
     lead = f"Latest {len(entries)} entries{about}"
     note = f"{lead}, of at least {entries[0].seq} in all. To verify the whole log, run `python -m bot audit verify`."
-    return Message(f"{lead}\n```{tables.table_text(table)}```", (tables.table_block(table), context(note)))
+    return Message(f"{lead}\n```{escape_code(tables.table_text(table))}```", (tables.table_block(table), context(note)))
 
 
 def _may_read(entry: Entry, channel: str, hosts: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from bot.commands.form_fields import by_task, form_commands
 from bot.commands.model import CommandSpec
 from bot.messages.block_kit import TEXT_LIMIT, Block, Message, button, section
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_mrkdwn, inline_code
 from bot.messages.form import RUN_COMMAND, form_buttons
 from bot.messages.responses import AllowedCommands, example
 from imker.text import truncate
@@ -17,7 +17,7 @@ FORM_BUTTONS = {"plan": "Plan a host", "migrate": "Migrate a host"}  # commands 
 def help_for(allowed: AllowedCommands, hosts: Sequence[str]) -> Message:
     """List the commands that the reader may use here, with their hosts unless they may use them on all."""
     groups = task_lines(allowed)
-    samples = [f"`{escape_mrkdwn(example(spec, allowed, hosts))}`" for spec in form_commands(allowed) if spec.arguments]
+    samples = [inline_code(example(spec, allowed, hosts)) for spec in form_commands(allowed) if spec.arguments]
     parts = ["*Commands that you can use here*", *groups, *(["\n".join(["*Examples*", *samples])] if samples else [])]
     buttons = _buttons(allowed)
     actions = [{"type": "actions", "block_id": "help", "elements": buttons}] if buttons else []

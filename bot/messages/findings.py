@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.messages.block_kit import MAX_FINDINGS, PART_LIMIT, Block, container, section
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_mrkdwn, escape_with_code
 from bot.messages.next_command import next_step_text
 from imker.protocol.values import Finding
 from imker.text import truncate
@@ -32,7 +32,7 @@ def _passed_checks(names: Sequence[str]) -> list[Block]:
 def finding_line(finding: Finding) -> str:
     """Return one line: mark, name of the check, text, and what to do next."""
     mark = {"pass": "ℹ️", "warn": "⚠️", "block": "⛔"}[finding.level]
-    check, text = escape_mrkdwn(finding.check), escape_mrkdwn(finding.text)
+    check, text = escape_mrkdwn(finding.check), escape_with_code(finding.text)
     next_step = next_step_text(finding.hint, finding.next_commands)
     stop = "" if not next_step or text.endswith((".", "?", "!")) else "."
     return f"{mark} *{check}*: {text}{stop} {next_step}".rstrip()

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.messages import run_message, run_text, tables
 from bot.messages.block_kit import PART_LIMIT, Block, Message, context, duration, fit_text, section
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_code, escape_mrkdwn, escape_with_code
 from bot.messages.findings import finding_line, render_findings
 from bot.messages.next_steps import step_buttons, typed_steps, with_menu
 from bot.messages.question import question_text
@@ -57,7 +57,7 @@ def render(fleet: FleetState) -> Message:
         *([section(closing)] if closing else []),
         *step_buttons(fleet.run.record, steps),
     ]
-    lines = (lead, "```" + escape_mrkdwn(tables.table_text(table)) + "```")
+    lines = (lead, "```" + escape_code(tables.table_text(table)) + "```")
     last = (*downloads, text, *decisions, closing)
     return Message(fit_text(lines, [*last, typed_steps(steps, "\n".join(last))]), tuple(blocks))
 
@@ -72,7 +72,7 @@ def _headline(fleet: FleetState) -> str:
     mark, status = summary(fleet)
     end = outcome(fleet)
     if fleet.start and end and end.outcome == "done":
-        return f"{mark} *{escape_mrkdwn(end.summary.removesuffix('.'))}*"
+        return f"{mark} *{escape_with_code(end.summary.removesuffix('.'))}*"
     return f"{mark} *Migrate the whole fleet*  {status}"
 
 
@@ -104,7 +104,7 @@ def _plan_table(fleet: FleetState) -> Table:
         for number, host in enumerate(fleet.hosts, 1)
     ]  # fmt: skip
     rows += [("", host, "", "0", "nothing to do", "") for host in fleet.plan.done_hosts]
-    return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "SWARM AFTERWARDS"), tuple(rows))
+    return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "SWARM AFTERWARDS"), tuple(rows), "Plan of the fleet", 1)
 
 
 def _downloads(fleet: FleetState) -> list[str]:
@@ -127,7 +127,9 @@ def _finding_counts(host: HostState) -> str:
 
 
 def _progress_table(fleet: FleetState) -> Table:
-    return Table(("HOST", "ROLE", "STATUS", "STEP", "DURATION", "RUN"), tuple(map(_row, fleet.hosts)))
+    return Table(
+        ("HOST", "ROLE", "STATUS", "STEP", "DURATION", "RUN"), tuple(map(_row, fleet.hosts)), "Hosts of the fleet"
+    )
 
 
 def _row(host: HostState) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from bot.messages import node_summary, run_text
 from bot.messages.block_kit import LINE_LIMIT, duration
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_with_code
 from bot.state.run_state import RunState, StepState, latest_started_step
 from imker.protocol.commands import (
     Accept,
@@ -27,14 +27,19 @@ def headline(state: RunState) -> str:
     """Return emoji and headline, escaped."""
     mark, lead, rest = _parts(state)
     space = "" if state.status == "running" else "  "
-    return f"{mark} *{truncate(escape_mrkdwn(lead), LINE_LIMIT)}*" + (f"{space}{escape_mrkdwn(rest)}" if rest else "")
+    return f"{mark} *{_escape_line(lead)}*" + (f"{space}{_escape_line(rest)}" if rest else "")
 
 
 def headline_text(state: RunState) -> str:
     """Return emoji and headline without formatting, escaped."""
     mark, lead, rest = _parts(state)
     colon = "" if state.status == "running" else ": "
-    return f"{mark} {truncate(escape_mrkdwn(lead), LINE_LIMIT)}" + (f"{colon}{escape_mrkdwn(rest)}" if rest else "")
+    return f"{mark} {_escape_line(lead)}" + (f"{colon}{_escape_line(rest)}" if rest else "")
+
+
+def _escape_line(text: str) -> str:
+    """Escape a text of Imker that may contain code. It is shortened first, so that code is kept whole or not at all."""
+    return escape_with_code(truncate(text, LINE_LIMIT))
 
 
 def rest_of_summary(state: RunState, outcome: JobFinished) -> str:

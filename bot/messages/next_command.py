@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from bot.messages.escape import escape_mrkdwn, inline_code
+from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
 from imker.protocol.commands import JobCommand
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.version import READS_QUEUE
@@ -17,7 +17,7 @@ def format_command(command: JobCommand | BotCommand) -> str:
 
 def next_step_text(hint: str, next_commands: Iterable[NextCommand]) -> str:
     """Return the hint, escaped, and a sentence for each command. "" if there is neither."""
-    return " ".join(part for part in (escape_mrkdwn(hint), *map(_sentence, next_commands)) if part)
+    return " ".join(part for part in (escape_with_code(hint), *map(_sentence, next_commands)) if part)
 
 
 def _sentence(next_command: NextCommand) -> str:

@@ -74,8 +74,8 @@ def lost_text(state: RunState) -> str:
 
 
 def run_lost_text(command_text: str) -> str:
-    """Describe a run that Redis has lost. `command_text`: the requested command, escaped."""
+    """Describe a run that Redis has lost. `command_text`: the requested command."""
     return (
         "Redis lost its data, including this run. Steps that already started may still be running on the host. Nothing "
-        f"restarts automatically.\nRun `/swarm {command_text}`: {REPLANS}"
+        f"restarts automatically.\nRun {inline_code(f'/swarm {command_text}')}: {REPLANS}"
     )

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from bot.auth.policy import Denied
 from bot.commands.model import CommandSpec, UsageError
 from bot.messages.block_kit import TEXT_LIMIT, Message, ephemeral, section, sentence
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
 from bot.messages.findings import finding_line, render_findings
 from bot.records import RunRecord
 from imker.protocol.values import Finding
@@ -19,7 +19,7 @@ AllowedCommands = Mapping[str, tuple[str, ...]]  # command names, each with patt
 
 def usage_error(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str]) -> Message:
     """Say what is wrong with a command and how to type it. `hosts`: the names in the inventory."""
-    return ephemeral(f"{escape_mrkdwn(error.text)}\n{escape_mrkdwn(_suggestion(error, allowed, hosts))}", "misuse")
+    return ephemeral(f"{escape_mrkdwn(error.text)}\n{escape_with_code(_suggestion(error, allowed, hosts))}", "misuse")
 
 
 def _suggestion(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
@@ -28,8 +28,8 @@ def _suggestion(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str
     if error.unknown_host:
         candidates = [*_allowed_hosts("plan", allowed, hosts), *_allowed_hosts(error.spec.name, allowed, hosts)]
         suggestions = difflib.get_close_matches(error.unknown_host, candidates, 1, cutoff=0.5)
-        return f"Did you mean /swarm {error.spec.name} {suggestions[0]}?" if suggestions else error.usage
-    return f"{error.usage}, for example: {example(error.spec, allowed, hosts)}"
+        return f"Did you mean `/swarm {error.spec.name} {suggestions[0]}`?" if suggestions else error.usage
+    return f"`{error.usage}`, for example: `{example(error.spec, allowed, hosts)}`"
 
 
 def example(command: CommandSpec, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
@@ -107,7 +107,7 @@ def not_saved(reason: str, certain: bool) -> Message:
 
 def expired(text: str) -> Message:
     """Say that a delivery expired. `text`: the command, "" for a button."""
-    subject = f"`/swarm {escape_mrkdwn(truncate(text, MAX_ECHOED))}`" if text else "Your click"
+    subject = inline_code(f"/swarm {truncate(text, MAX_ECHOED)}") if text else "Your click"
     next_step = "if it isn't listed, run it again" if text else "if it had no effect, click again"
     return not_found(
         f"{subject} expired because the bot was down for more than 30 minutes. Check `/swarm status`; {next_step}."

@@ -20,7 +20,8 @@ from bot.messages.block_kit import (
     timestamp,
     visible_length,
 )
-from bot.messages.escape import escape_code, escape_mrkdwn, inline_code
+from bot.messages.escape import escape_code, escape_mrkdwn, escape_with_code, inline_code
+from bot.messages.filtered_rows import filter_of
 from bot.messages.findings import finding_line, render_findings
 from bot.messages.headline import headline, headline_text, rest_of_summary
 from bot.messages.next_command import next_step_text
@@ -31,11 +32,12 @@ from bot.messages.step_list import TASK_STATUS
 from bot.state.next_steps import NextStep, next_steps
 from bot.state.run_state import RunState
 from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
-from imker.protocol.events import JobFinished, NodeTable, ThreadDetail
+from imker.protocol.events import HostTable, JobFinished, NodeTable, ThreadDetail
 from imker.text import strip_control, truncate
 
 MAX_DIFF = 2500  # characters of a diff
 NOTE_LIMITS = (300, 120, 40, 0)  # characters of a step's note; the first limit with which the message fits is used
+FILTER_HINT = "to see them, use `--filter`"
 MESSAGE_LIMIT = 12_000  # visible characters of a message
 
 
@@ -73,17 +75,15 @@ def _closing_lines(state: RunState) -> list[str]:
 
 def run_lost_message(metadata: Mapping[str, str]) -> Message:
     """Return the message that replaces that of a run which Redis has lost. `metadata`: what Slack kept with it."""
-    run, command_text, requester = (
-        escape_mrkdwn(truncate(metadata.get(name, ""), LINE_LIMIT)) for name in ("run", "text", "asker")
-    )
-    lead, explanation = f"❓ *{command_text}*  lost", run_lost_text(command_text)
-    origin = f"Requested by <@{requester}>  ·  run `{run}`"
+    run, command_text, requester = (truncate(metadata.get(name, ""), LINE_LIMIT) for name in ("run", "text", "asker"))
+    lead, explanation = f"❓ *{escape_mrkdwn(command_text)}*  lost", run_lost_text(command_text)
+    origin = f"Requested by <@{escape_mrkdwn(requester)}>  ·  run {inline_code(run)}"
     return Message(f"{lead}\n{explanation}", (section(lead), context(origin), section(explanation)))
 
 
 def thread_detail(detail: ThreadDetail) -> Message:
     """Return a reply for the run's thread. If the text is too long, its end is shown."""
-    body = escape_code(strip_control(detail.text)[-TEXT_LIMIT:])[-SECTION_LIMIT + 10 :]
+    body = escape_code(strip_control(detail.text)[-TEXT_LIMIT:])[-SECTION_LIMIT + 10 :].lstrip("`")
     title = escape_mrkdwn(detail.title)
     return Message(f"{title}\n{truncate(body, TEXT_LIMIT)}", (section(f"*{title}*"), section(f"```{body or ' '}```")))
 
@@ -111,13 +111,21 @@ def _diff(state: RunState) -> list[Block]:
 def _table(state: RunState) -> list[Block]:
     if state.table is None:
         return []
-    table = tables.table_of(state.table)
+    row_filter = filter_of(state.record.command)
+    table = tables.table_of(state.table, row_filter)
     blocks = [tables.table_block(table)] if table.rows else []
     more = tables.omitted_rows(table)
-    lines = [f"and {more} more"] if more else []
+    lines = [escape_mrkdwn(table.caption)] if row_filter.text else []
+    lines += [f"and {more} more; {FILTER_HINT}"] if more else []
     if isinstance(state.table, NodeTable):
         lines.append(f"{_source(state.table, state.now)} at {timestamp(state.table.taken_at)}")
     return [*blocks, *([context("  ·  ".join(lines))] if lines else [])]
+
+
+def _table_text(state: RunState, table: HostTable | NodeTable) -> str:
+    row_filter = filter_of(state.record.command)
+    matching = tables.table_of(table, row_filter)
+    return f"{matching.caption}\n" * bool(row_filter.text) + tables.table_text(matching)
 
 
 def _source(table: NodeTable, now: float) -> str:
@@ -125,7 +133,7 @@ def _source(table: NodeTable, now: float) -> str:
     manager = truncate(escape_mrkdwn(table.answered_by), LINE_LIMIT)
     if not table.stale_reason:
         return f"Reported by {manager}"
-    reason = truncate(escape_mrkdwn(table.stale_reason), LINE_LIMIT)
+    reason = escape_with_code(truncate(table.stale_reason, LINE_LIMIT))
     return f"⚠️ {duration(now - table.taken_at)} old ({reason}), reported by {manager}"
 
 
@@ -147,7 +155,7 @@ def format_outcome(outcome: JobFinished) -> str:
     # A user ID that Imker reports is a mention. One in a host's output is escaped.
     user = f" by <@{escape_mrkdwn(outcome.user)}>" if outcome.user else ""
     next_step = next_step_text(outcome.hint, outcome.next_commands)
-    parts = (escape_mrkdwn(outcome.summary) + user, escape_mrkdwn(outcome.state), next_step)
+    parts = (escape_with_code(outcome.summary) + user, escape_with_code(outcome.state), next_step)
     return truncate("\n".join(part for part in parts if part), PART_LIMIT)
 
 
@@ -156,7 +164,7 @@ def _text(state: RunState, closing: Sequence[str], steps: Sequence[NextStep]) ->
     lines = [headline_text(state)]
     lines += [f"{TASK_STATUS[step.status]}: {escape_mrkdwn(step.title)}" for step in state.steps[:MAX_STEPS]]
     if state.table is not None:
-        lines.append("```" + escape_mrkdwn(tables.table_text(tables.table_of(state.table))) + "```")
+        lines.append("```" + escape_code(_table_text(state, state.table)) + "```")
     if isinstance(state.table, NodeTable):
         lines.append(_source(state.table, state.now))
     lines += [finding_line(finding) for finding in state.findings if finding.level != "pass"][:MAX_FINDINGS]

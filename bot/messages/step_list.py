@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bot.messages.block_kit import MAX_STEPS, Block, container, duration, rich_text, section
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_mrkdwn, escape_with_code
 from bot.state.run_state import RunState, StepState
 from imker.text import strip_control, truncate
 
@@ -38,7 +38,7 @@ def _sections(steps: Sequence[StepState], note_limit: int) -> Iterator[Block]:
 
 def _line(step: StepState, note_limit: int) -> str:
     title = escape_mrkdwn(truncate(step.title, MAX_TITLE)) or "step"
-    note = escape_mrkdwn(truncate(step.note or step.detail, note_limit))
+    note = escape_with_code(truncate(step.note or step.detail, note_limit))
     return "  ".join(filter(None, (f"✓ *{title}*", note, _in_brackets(step_duration(step)))))
 
 

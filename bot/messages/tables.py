@@ -1,37 +1,57 @@
 """Render tables of hosts and nodes, as Slack's table block and as plain text. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 
+from bot.commands.row_filter import RowFilter
 from bot.messages.block_kit import Block
+from bot.messages.filtered_rows import row_values
 from imker.protocol.events import HostTable, NodeTable
 from imker.protocol.values import HostRow, NodeRow
 from imker.text import strip_control, truncate
 
 MAX_ROWS = 100  # rows of a table block, with the header
 MAX_CHARACTERS, MAX_CELL = 6_000, 200  # characters of all cells together, and of one cell
+LONG_TABLE = 15  # rows above which a table with a caption is sorted and paged by its reader
+MAX_DATA_ROWS, MAX_DATA_CHARACTERS = 201, 18_000  # of a data_table block
+PAGE_SIZE = 25  # rows of a data_table's page
+NO_FILTER = RowFilter()
 SHORT_ID = 12  # characters of a node ID that are shown
 
 
 @dataclass(frozen=True)
 class Table:
-    """A header and rows of cells, unescaped."""
+    """A header and rows of cells, unescaped.
+
+    `caption`: what the rows are; without one, a long table has no pages. `key_column`: names the row.
+    """
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    caption: str = ""
+    key_column: int = 0
 
 
-def table_of(table: HostTable | NodeTable) -> Table:
-    """Return the table of hosts or nodes."""
-    return _hosts(table.rows) if isinstance(table, HostTable) else _nodes(table.rows)
+def table_of(table: HostTable | NodeTable, row_filter: RowFilter = NO_FILTER) -> Table:
+    """Return the table of the hosts or nodes that match the filter."""
+    whole = _hosts(table.rows) if isinstance(table, HostTable) else _nodes(table.rows)
+    matches = [row_filter.matches(row_values(row)) for row in table.rows]
+    count = f"{len(table.rows)} {whole.caption}"
+    caption = f"{sum(matches)} of {count}: {row_filter.text}" if row_filter.text else count
+    return replace(whole, rows=tuple(compress(whole.rows, matches)), caption=caption)
 
 
 def table_block(table: Table) -> Block:
-    """Return a table block with as many rows as Slack accepts. `omitted_rows` counts the others."""
-    fitting = _rows_that_fit(table)
+    """Return a block with as many rows as Slack accepts. `omitted_rows` counts the others."""
+    rows = [[_cell(text) for text in row] for row in (table.header, *_rows_that_fit(table))]
+    if not _is_long(table):
+        return {"type": "table", "column_settings": [{"is_wrapped": True} for _ in table.header], "rows": rows}
     return {
-        "type": "table",
-        "column_settings": [{"is_wrapped": True} for _ in table.header],
-        "rows": [[_cell(text) for text in row] for row in (table.header, *fitting)],
+        "type": "data_table",
+        "caption": table.caption,
+        "page_size": PAGE_SIZE,
+        "row_header_column_index": table.key_column,
+        "rows": rows,
     }
 
 
@@ -50,11 +70,16 @@ def table_text(table: Table, rows: int = 40) -> str:
     return "\n".join([*lines, *([f"and {more} more"] if more > 0 else [])])
 
 
+def _is_long(table: Table) -> bool:
+    return bool(table.caption) and len(table.rows) > LONG_TABLE
+
+
 def _rows_that_fit(table: Table) -> tuple[tuple[str, ...], ...]:
+    max_rows, max_characters = (MAX_DATA_ROWS, MAX_DATA_CHARACTERS) if _is_long(table) else (MAX_ROWS, MAX_CHARACTERS)
     size, rows_that_fit = sum(map(len, table.header)), []
-    for row in table.rows[: MAX_ROWS - 1]:
+    for row in table.rows[: max_rows - 1]:
         size += sum(max(1, min(len(cell), MAX_CELL)) for cell in row)
-        if size > MAX_CHARACTERS:
+        if size > max_characters:
             break
         rows_that_fit.append(row)
     return tuple(rows_that_fit)
@@ -68,7 +93,7 @@ def _cell(content: str) -> Block:
 def _hosts(rows: tuple[HostRow, ...]) -> Table:
     header = ("NAME", "DRIVER", "STATE", "URL", "SWARM", "DOCKER", "SWARM MODE", "ERRORS")
     cells = ((r.name, r.driver, r.state, r.url, r.swarm, r.docker, r.node_role, r.error) for r in rows)
-    return Table(header, tuple(cells))
+    return Table(header, tuple(cells), "hosts")
 
 
 def _nodes(rows: tuple[NodeRow, ...]) -> Table:
@@ -83,6 +108,8 @@ def _nodes(rows: tuple[NodeRow, ...]) -> Table:
             )
             for row in rows
         ),
+        "nodes",
+        header.index("HOSTNAME"),
     )
 
 

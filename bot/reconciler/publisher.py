@@ -13,9 +13,11 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages import run_message
-from bot.messages.block_kit import Message, without_containers
+from bot.messages.block_kit import Message
 from bot.messages.fleet_report import add_names, people_of, render_report
 from bot.reconciler.post_once import post_once
+from bot.reconciler.private_answers import PrivateAnswers, is_private
+from bot.reconciler.text_fallback import with_text_fallback
 from bot.records import RunRecord
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
@@ -33,8 +35,6 @@ MIN_EDIT_INTERVAL = 1.5  # seconds between two edits of one message
 MAX_CLOCK_SKEW = 3600  # seconds that the bot's clock may be ahead of Slack's
 METADATA = "imker_run"
 PERMALINK = re.compile(r"https?://[^\s<>|`]+")
-REJECTED_BLOCKS = ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long")
-TEXT_ONLY = 1000  # characters kept of each end of a text without blocks; Slack accepts that much of any text
 NO_ACCESS = "I can't post in this channel. Invite me: `/invite @imker`. The run continues; see `/swarm status`.\n"
 
 
@@ -56,6 +56,7 @@ class Publisher:
         self._client = client
         self._clock = clock
         self._api_url = api_url
+        self._private_answers = PrivateAnswers(runs, client, api_url)
         self._edited_at: dict[str, float] = {}  # by run
 
     def publish(self, state: RunState, message: Message, is_final: bool, fields: PostedFields) -> bool:
@@ -63,6 +64,8 @@ class Publisher:
 
         A final state does not wait. `fields`: what was posted of the run, here and below; what is posted is added.
         """
+        if is_private(state.record, fields):
+            return self._private_answers.publish(state, message, is_final, fields)
         run = state.record.run
         digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
         if "ts" in fields and fields.get("digest") == digest:
@@ -108,7 +111,7 @@ class Publisher:
             return post(self._client, record.channel, fitting, METADATA, metadata, unfurl_links=False)
 
         failpoint("message.tried")
-        ts = _with_text_fallback(send, message)
+        ts = with_text_fallback(send, message)
         failpoint("message.posted")
         return ts
 
@@ -117,7 +120,7 @@ class Publisher:
             edit(self._client, record.channel, ts, fitting, METADATA, metadata_of(record, is_final))
             return ts
 
-        _with_text_fallback(send, message)
+        with_text_fallback(send, message)
         failpoint("message.edited")
 
     def publish_details(self, state: RunState, fields: PostedFields) -> None:
@@ -136,7 +139,7 @@ class Publisher:
         def send(fitting: Message) -> str:
             return post(self._client, channel, fitting, METADATA, {"detail": key}, thread_ts=thread)
 
-        ts = _with_text_fallback(send, message)
+        ts = with_text_fallback(send, message)
         failpoint("reply.posted")
         return ts
 
@@ -165,6 +168,8 @@ class Publisher:
         message = run_message.run_lost_message(metadata_of(state.record, is_final=True))
         if ts := fields.get("ts"):
             self._edit(state.record, ts, message, True)
+        elif state.record.is_private:
+            self._private_answers.send(state.record, message)
         else:
             self._send(state.record, message, True)
 
@@ -214,17 +219,3 @@ def metadata_of(record: RunRecord, is_final: bool) -> dict[str, str]:
         "asker": record.requester,
         "over": "yes" if is_final else "no",
     }
-
-
-def _with_text_fallback(send: Callable[[Message], str], message: Message) -> str:
-    """Send the message. If Slack rejects its blocks, unfold its containers, and then send its text alone."""
-    unfolded, text = without_containers(message), message.text
-    short = text if len(text) <= 2 * TEXT_ONLY else f"{text[:TEXT_ONLY]}\n…\n{text[-TEXT_ONLY:]}"
-    for attempt in (message, *([unfolded] if unfolded != message else [])):
-        try:
-            return send(attempt)
-        except SlackApiError as error:
-            if error_code(error) not in REJECTED_BLOCKS:
-                raise
-            log.error("Slack rejected the blocks", error=str(error.response.data), text=text)
-    return send(Message(short, ()))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from bot.records import Decision, RunRecord
 from bot.runs import holds, queue
+from bot.runs.posted_messages import SHOWN
 from bot.runs.snapshots import SnapshotStore
 from bot.state.next_request import next_request
 from imker.failpoints import failpoint
@@ -77,6 +78,12 @@ class RunLifecycle(SnapshotStore):
         """
         holds.add(self._redis, self._key, run, hold)
         failpoint("hold.saved")
+        self.reopen(run)
+        self.notify(run)
+
+    def show(self, run: str, user: str) -> None:
+        """Let the reconciler post a private answer to the channel. Safe to repeat."""
+        self.posted_messages.update(run, **{SHOWN: user})
         self.reopen(run)
         self.notify(run)
 

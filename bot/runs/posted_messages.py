@@ -16,6 +16,7 @@ from imker.signing import SigningKey
 
 CHECKPOINT_KEY = "audit:posted"
 WELCOMED_KEY = "bot:welcomed"
+SHOWN = "shown"  # the field with the user who posted a private answer to the channel
 
 
 class PostedFields(dict[str, str]):

@@ -96,7 +96,7 @@ def classify(user: str, profile: Mapping[str, Any], team: str) -> Kind:
 def user_name(client: WebClient, user: str) -> str:
     """Return the name that Slack shows for a user, "" if Slack does not return it."""
     try:
-        profile = client.users_info(user=user)["user"]
+        profile = client.users_info(user=user).get("user") or {}
     except (SlackClientError, OSError, HTTPException):
         return ""
     shown = profile.get("profile") or {}

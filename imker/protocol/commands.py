@@ -27,18 +27,28 @@ class JobCommand:
 
 @dataclass(frozen=True)
 class ListHosts(JobCommand):
-    """Show every host of the inventory."""
+    """Show every host of the inventory. `filter`: the rows that the bot shows, such as "role=manager", "" for all."""
 
+    filter: str = ""
     type: Literal["hosts"] = "hosts"
     queue: ClassVar = READS_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"{self.type} --filter {self.filter}" if self.filter else self.type
 
 
 @dataclass(frozen=True)
 class ListNodes(JobCommand):
-    """Show the swarm's nodes."""
+    """Show the swarm's nodes. `filter`: the rows that the bot shows, such as "role=manager", "" for all."""
 
+    filter: str = ""
     type: Literal["nodes"] = "nodes"
     queue: ClassVar = READS_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"{self.type} --filter {self.filter}" if self.filter else self.type
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ def _api_unavailable(host: Host, environment: HostEnvironment, options_after: Op
         return Finding("Engine API", "block", text, hint)
     if environment.unreadable_files:
         text = f"{', '.join(environment.unreadable_files)} cannot be read, so the Engine would not start with TLS"
-        hint = f"Restore the file, fix the options, or run: docker-machine regenerate-certs {host.name}"
+        hint = f"Restore the file, fix the options, or run `docker-machine regenerate-certs {host.name}`."
         return Finding("Engine API", "block", text, hint)
     return None
 

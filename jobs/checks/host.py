@@ -67,7 +67,7 @@ def _check_clock(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
     level: Level = "block" if offset > CLOCK_BLOCK else "warn"
     direction = "ahead of" if environment.clock_offset > 0 else "behind"
     text = f"{host.name}'s clock is {_round_duration(offset)} {direction} Imker's; nodes may reject its certificates"
-    hint = f"Sync the clock on {host.name}: systemctl restart systemd-timesyncd, or chronyc makestep."
+    hint = f"Sync the clock on {host.name}: `systemctl restart systemd-timesyncd`, or `chronyc makestep`."
     return _finding("clock", level, text, hint)
 
 
@@ -90,7 +90,7 @@ def _check_disk(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
         "disk",
         level,
         summary,
-        f"Free disk space on {host.name}: docker system df, apt-get clean, journalctl --vacuum-size=100M.",
+        f"Free disk space on {host.name}: `docker system df`, `apt-get clean`, `journalctl --vacuum-size=100M`.",
     )
 
 
@@ -116,7 +116,7 @@ def _check_packages(host: Host, facts: HostFacts, environment: HostEnvironment) 
         yield Finding("apt lock", "pass", "free")
     if others:
         text = f"half-installed packages: {', '.join(others)}; the upgrade would configure them first"
-        yield Finding("dpkg", "warn", text, f"To do it yourself, run on {host.name}: dpkg --configure -a")
+        yield Finding("dpkg", "warn", text, f"To do it yourself, run `dpkg --configure -a` on {host.name}.")
     elif environment.broken_packages:
         hint = "An upgrade was interrupted. Imker completes it first."
         yield Finding("dpkg", "pass", f"{', '.join(environment.broken_packages)}: will be repaired", hint)
@@ -141,7 +141,7 @@ def _check_certificate(host: Host, environment: HostEnvironment, current_time: f
     seconds_left = environment.certificate_expires - current_time
     if seconds_left > EXPIRY_WARN:
         return _finding("TLS certificate", "pass", "valid for more than 30 days")
-    hint = f"Run docker-machine regenerate-certs {host.name}, or issue a new certificate from your CA."
+    hint = f"Run `docker-machine regenerate-certs {host.name}`, or issue a new certificate from your CA."
     if seconds_left > 0:
         return _finding("TLS certificate", "warn", "the Engine's certificate expires within 30 days", hint)
     return _finding(
@@ -154,7 +154,7 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
         container.name for container in facts.containers if container.running and container.restart_policy == "no"
     ]
     if without:
-        hint = "To make a container survive a reboot, run: docker update --restart=unless-stopped NAME"
+        hint = "To make a container survive a reboot, run `docker update --restart=unless-stopped NAME`"
         yield Finding(
             "restart policies",
             "pass",
@@ -169,7 +169,7 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
     if on_overlays:
         names = ", ".join(sorted(set(environment.overlay_networks)))
         text = f"{', '.join(on_overlays)}: on a classic overlay network ({names}), which swarm mode does not support"
-        hint = "Move them to another network first: docker network connect, then docker network disconnect."
+        hint = "Move them to another network first: `docker network connect`, then `docker network disconnect`."
         yield Finding("classic overlay networks", "block", text, hint)
     else:
         yield Finding("classic overlay networks", "pass", "no container is on one")
@@ -204,7 +204,7 @@ def _check_network(host: Host, environment: HostEnvironment, pool: str) -> Itera
         yield Finding("address", "pass", f"{address} belongs to the host" if mtu is not None else "could not be read")
     if mtu and mtu < OVERLAY_MTU:
         text = f"the MTU is {mtu}, but overlay networks assume 1500: large packets would be lost"
-        hint = f"Create networks with --opt com.docker.network.driver.mtu={mtu - 50}, and re-create ingress with it."
+        hint = f"Create networks with `--opt com.docker.network.driver.mtu={mtu - 50}`, and re-create ingress with it."
         yield Finding("MTU", "warn", text, hint)
     else:
         yield Finding("MTU", "pass", str(mtu) if mtu else "could not be read")

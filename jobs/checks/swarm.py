@@ -53,7 +53,9 @@ def _check_stale_nodes(host: Host, facts: HostFacts, swarm: SwarmFacts) -> tuple
     first = f"docker node demote {ids}; " if any(node.role == "manager" for node in old) else ""
     text = f"the swarm still lists old nodes of {host.name}, state Down: {ids}"
     return (
-        Finding("old nodes", "pass", text, f"After it has joined again, run on a manager: {first}docker node rm {ids}"),
+        Finding(
+            "old nodes", "pass", text, f"After it has joined again, run `{first}docker node rm {ids}` on a manager"
+        ),
     )
 
 
@@ -83,10 +85,10 @@ def _check_autolock(host: Host, facts: HostFacts, swarm: SwarmFacts, steps: tupl
             "autolock", "pass", "off" if swarm.exists else "no swarm yet; a new one starts with autolock off"
         )
     if not _restarts_manager(host, facts, swarm, steps):
-        hint = "After each restart a manager needs the unlock key: docker swarm unlock"
+        hint = "After each restart a manager needs the unlock key: `docker swarm unlock`"
         return Finding("autolock", "pass", "on, but no step needs the unlock key", hint)
     text = "autolock is on: this manager would wait for the unlock key after its restart"
-    hint = "Turn autolock off, then migrate: docker swarm update --autolock=false"
+    hint = "Turn autolock off, then migrate: `docker swarm update --autolock=false`"
     return Finding("autolock", "block", text, hint)
 
 

@@ -102,7 +102,7 @@ class FencedShell:
         return JobError(
             f"a command of run {other.run or 'unknown'} is still running on {self.host} after {wait_seconds} s",
             host=self.host,
-            hint=f"To find the process on {self.host}, run: fuser -v {FENCE_FILE.rpartition('/')[0]}",
+            hint=f"To find the process on {self.host}, run `fuser -v {FENCE_FILE.rpartition('/')[0]}`",
         )
 
 

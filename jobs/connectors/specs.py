@@ -43,7 +43,7 @@ def _build(check: Check, kind: str, spec: Any) -> Spec:
 
 
 def _out_of_range(where: str, reason: str) -> EngineRefused:
-    hint = "Nothing was written. Check docker node inspect and docker info on a manager."
+    hint = "Nothing was written. Check `docker node inspect` and `docker info` on a manager."
     return EngineRefused(f"{where} {reason}, which no Docker Engine has", hint=hint)
 
 

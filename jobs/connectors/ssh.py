@@ -158,8 +158,8 @@ def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unrea
         return Unreachable(
             f"{host.name}'s SSH host key is unknown",
             host=host.name,
-            hint=f"Check the key on the host's console, then add it: ssh-keyscan -p {host.ssh_port} {host.address} "
-            f">> {known_hosts}",
+            hint=f"Check the key on the host's console, then add it: `ssh-keyscan -p {host.ssh_port} {host.address} "
+            f">> {known_hosts}`",
             check="host key",
         )
     if isinstance(error, paramiko.AuthenticationException):

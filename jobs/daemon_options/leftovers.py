@@ -66,5 +66,5 @@ def _find_running_options(options: OptionFiles) -> Iterator[Finding]:
     for name in running_names:
         if name not in option_names:
             text = f"the running Engine has --{name}, but no file that Imker knows sets it"
-            hint = "Find where it is set, starting with systemctl cat docker.service, and remove it. Then plan again."
+            hint = "Find where it is set, starting with `systemctl cat docker.service`, and remove it. Then plan again."
             yield Finding("options not understood", "block", text, hint)

@@ -42,7 +42,7 @@ def _restart_validated(target: StepTarget, running: tuple[str, ...]) -> bool:
     restart = sudo(*restart_script, stdin=files.name_list(running), title="systemctl", timeout=RESTART_TIMEOUT)
     output = target.shell.run(replace(restart, check=False))
     if output.code == REJECTED_EXIT:
-        target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr[-2000:])
+        target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr)
         return False
     output.check(target.host.name, restart)
     return True
@@ -87,7 +87,7 @@ def _roll_back(target: StepTarget, step: RestartEngine, reason: str) -> JobError
         f"the Engine on {host} {reason}, and does not start after the rollback either",
         host=host,
         state=f"Its Engine is down{restored_text and '; '}{restored_text}.",
-        hint=f"On {host}: journalctl -u docker.service.{copies}",
+        hint=f"On {host}, run `journalctl -u docker.service`.{copies}",
     )
 
 

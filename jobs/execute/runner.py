@@ -14,6 +14,7 @@ from functools import partial
 from imker.failpoints import failpoint
 from imker.protocol.commands import Accept, Hold, Reject, Request
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
+from imker.redaction import redact_output
 from jobs import steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import LOSSLESS_ERRORS, Shell
@@ -209,7 +210,7 @@ def _make_target(context: JobContext, host: Host, shell: Shell, managers: tuple[
         inventory=context.inventory,
         engine_factory=context.engine_factory,
         on_progress=lambda text: None,
-        on_output=lambda title, text: context.events.emit(ThreadDetail(title, text)),
+        on_output=lambda title, text: context.events.emit(ThreadDetail(title, redact_output(text))),
         on_file_change=lambda path, before, after: context.events.emit(_file_changed(host, path, before, after)),
         address_pool=str(context.settings.fleet.address_pool),
         managers=managers,

@@ -8,7 +8,7 @@ from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.inventory.model import Host, Inventory
 
 NEW_IDENTITY_HINT = (
-    "systemctl stop docker; rm -f /etc/docker/key.json /var/lib/docker/engine-id; systemctl start docker"
+    "`systemctl stop docker; rm -f /etc/docker/key.json /var/lib/docker/engine-id; systemctl start docker`"
 )
 
 
@@ -48,13 +48,13 @@ def find_node_mismatch(host: Host, membership: SwarmMembership, node: Node, swar
         return find_identity_problem(host, membership, swarm)
     report = f"reports node {membership.node_id[:12]}" if membership.node_id else "reports that it is in no swarm"
     text = f"the managers list node {node.id[:12]} at {host.name}'s address, but {host.name} {report}"
-    hint = f"If that node no longer exists, run on a manager: docker node rm --force {node.id[:12]}"
+    hint = f"If that node no longer exists, run `docker node rm --force {node.id[:12]}` on a manager"
     return Finding("node ID", "block", text, hint)
 
 
 def check_machine_ids(machine_ids: Mapping[str, str]) -> tuple[Finding, ...]:
     """Return a blocking finding for each machine ID that several hosts share. `machine_ids`: by host name."""
-    hint = "On each copy, run rm /etc/machine-id; systemd-machine-id-setup, and reboot. Or skip them: --without."
+    hint = "On each copy, run `rm /etc/machine-id; systemd-machine-id-setup`, and reboot. Or skip them: `--without`."
     return tuple(
         Finding(
             "machine ID", "block", f"{', '.join(names)} have the same machine ID: they are copies of one disk", hint
@@ -75,7 +75,7 @@ def explain_misplaced(host: Host, address: str) -> tuple[str, str]:
         return f"the managers have no address for {host.name}'s node yet", "Try again in a minute."
     wrong = f"the managers list {host.name}'s node at {address}, not at {host.advertise_address}"
     line = f'[hosts.{host.name}] swarm_address = "{address}"'
-    hint = f"If {host.name} uses {address} for swarm traffic, add to imker.toml: {line}"
+    hint = f"If {host.name} uses {address} for swarm traffic, add to imker.toml: `{line}`"
     return wrong, f"{hint} If another machine has it, {host.name} reports that machine's node: {_leave_hint(host.name)}"
 
 
@@ -86,17 +86,17 @@ def _node_address_finding(host: Host, node: Node) -> Finding:
 
 def _node_id_finding(host: Host, membership: SwarmMembership, twins: tuple[str, ...]) -> Finding:
     text = f"{host.name} and {', '.join(twins)} both report node {membership.node_id[:12]}"
-    hint = "One is a copy of the other's disk, or is compromised. On the copy, run: docker swarm leave --force"
-    return Finding("node ID", "block", text, f"{hint}; {NEW_IDENTITY_HINT}")
+    hint = "One is a copy of the other's disk, or is compromised. On the copy, run `docker swarm leave --force`"
+    return Finding("node ID", "block", text, f"{hint}, then {NEW_IDENTITY_HINT}")
 
 
 def _engine_id_finding(host: Host, twins: tuple[str, ...]) -> Finding:
     text = f"{host.name} and {', '.join(twins)} have the same Engine ID: one is a copy of the other's disk"
-    return Finding("Engine ID", "block", text, f"On the copy, run: {NEW_IDENTITY_HINT}")
+    return Finding("Engine ID", "block", text, f"On the copy, run {NEW_IDENTITY_HINT}")
 
 
 def _leave_hint(name: str) -> str:
-    return f"on {name}, run docker swarm leave --force."
+    return f"on {name}, run `docker swarm leave --force`."
 
 
 def _hosts_sharing(name: str, ids: Mapping[str, str]) -> tuple[str, ...]:

@@ -19,11 +19,11 @@ from jobs.facts.own_node import explain_misplaced, find_duplicates, find_node_el
 from jobs.facts.swarm import Node, SwarmMembership
 from jobs.inventory.model import Host, Inventory
 
-LEAVE_HINT = "On the hosts of the swarm that is not yours, run: docker swarm leave --force"
+LEAVE_HINT = "On the hosts of the swarm that is not yours, run `docker swarm leave --force`"
 STATE_REASONS = {  # LocalNodeState -> why a host in a swarm cannot report the swarm
-    "locked": "is locked: run docker swarm unlock there, with the unlock key",
-    "error": "cannot rejoin its swarm: docker info there shows why; to leave it, run docker swarm leave there",
-    "pending": "is still joining, and its manager is unreachable: make that reachable, or run docker swarm leave there",
+    "locked": "is locked: run `docker swarm unlock` there, with the unlock key",
+    "error": "cannot rejoin its swarm: `docker info` there shows why; to leave it, run `docker swarm leave` there",
+    "pending": "is still joining, and its manager is unreachable: make it reachable, or run `docker swarm leave` there",
 }
 Memberships = Mapping[str, SwarmMembership]
 NodeLists = Mapping[str, tuple[Node, ...]]
@@ -70,7 +70,7 @@ def explain_unreachable(states: Mapping[str, str]) -> str:
 def _same_node_problem(managers: Memberships) -> str:
     for names in find_duplicates({name: membership.node_id for name, membership in managers.items()}):
         text = f"{_join_names(names)} both report that they manage the swarm as node {managers[names[0]].node_id[:12]}"
-        return f"{text}: one is a copy, or is compromised. On that host, run: docker swarm leave --force"
+        return f"{text}: one is a copy, or is compromised. On that host, run `docker swarm leave --force`"
     return ""
 
 
@@ -79,7 +79,7 @@ def _no_cluster_problem(listing: Mapping[Host, SwarmMembership]) -> str:
     nameless = [host.name for host, membership in listing.items() if not membership.cluster_id]
     if not nameless:
         return ""
-    return f"a swarm without a cluster ID on {_join_names(nameless)}. On these hosts, run: docker swarm leave --force"
+    return f"a swarm without a cluster ID on {_join_names(nameless)}. On these hosts, run `docker swarm leave --force`"
 
 
 def _address_problem(listing: Mapping[Host, SwarmMembership], lists: NodeLists) -> str:

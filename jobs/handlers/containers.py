@@ -77,7 +77,7 @@ def start_containers(command: StartContainers, context: JobContext) -> None:
         existing = {item.name for item in gather_containers(context, host)}
         unknown_names = [item for item in names if item not in existing]
         if unknown_names:
-            hint = f"See the names on {name} with docker ps --all."
+            hint = f"See the names on {name} with `docker ps --all`."
             return context.report_refusal(plan.Refusal(f"{name} has no container {', '.join(unknown_names)}", hint))
         step = steps.EnsureContainersRunning(names)
         start_plan = plan.Plan((step,))

@@ -110,7 +110,7 @@ def _check_files(host: Host, known_hosts: Path) -> Iterator[Finding]:
         yield Finding("known_hosts", "block", f"{known_hosts}: {error.strerror}", "Correct [inventory] known_hosts.")
     if not is_known:
         keyscan = f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known_hosts}"
-        hint = f"Check the key on the host's console, then add it: {keyscan}"
+        hint = f"Check the key on the host's console, then add it: `{keyscan}`"
         yield Finding(f"host key of {host.name}", "block", "is not in known_hosts", hint)
     if host.tls:
         yield from certificates.check_certificates(host.name, host.tls, datetime.now(UTC))
@@ -134,7 +134,7 @@ def _check_engine(host: Host, engine_factory: EngineFactory) -> Finding:
     try:
         return Finding(check, "pass", str(engine_factory(host).version["Version"]))
     except JobError as error:
-        hint = error.hint or f"On {host.name}: systemctl status docker. It must listen on TCP {host.engine_port}."
+        hint = error.hint or f"On {host.name}, run `systemctl status docker`. It must listen on TCP {host.engine_port}."
         return Finding(check, "block", error.summary, hint)
 
 

@@ -71,8 +71,8 @@ def _addresses(host: Host) -> tuple[str, str]:
 def _check_known_hosts(path: Path) -> list[str]:
     if path.is_file():
         return []
-    hint = "check each host's key on its console, then: ssh-keyscan ADDRESS >> "
-    return [f"[inventory] known_hosts: {path} does not exist; {hint}{path}"]
+    hint = "check each host's key on its console, then: `ssh-keyscan ADDRESS >> "
+    return [f"[inventory] known_hosts: {path} does not exist; {hint}{path}`"]
 
 
 def _read_machine_store(store: Path | None) -> tuple[dict[str, Host], list[str]]:

@@ -42,7 +42,7 @@ def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role)
     if facts.membership.state not in ("inactive", "") and node is None:
         return Refusal(
             f"{host.name} is already in another swarm ({facts.membership.state}), unknown to this inventory's managers",
-            f"If you don't need that swarm, run docker swarm leave on {host.name}, then try again.",
+            f"If you don't need that swarm, run `docker swarm leave` on {host.name}, then try again.",
         )
     if node is not None:
         return _refuse_demotion(host, node, role) or _member_steps(node, role)
@@ -68,7 +68,7 @@ def _refuse_release_candidates(nodes: list[Node]) -> Refusal:
     )
     return Refusal(
         f"the swarm runs Docker release candidates ({nodes_text}), which released Engines cannot join",
-        "Run docker swarm leave --force on each of its nodes, then migrate them as hosts without a swarm.",
+        "Run `docker swarm leave --force` on each of its nodes, then migrate them as hosts without a swarm.",
     )
 
 
@@ -103,7 +103,7 @@ def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:
     if role == "worker" != node.role:
         return Refusal(
             f"{host.name} is a manager, and Imker does not demote managers",
-            f"On another manager, run docker node demote {own_node}.",
+            f"On another manager, run `docker node demote {own_node}`.",
             next_commands=(NextCommand(Migrate(host.name, role), "continue after that"),),
         )
     return None

@@ -23,7 +23,7 @@ def block_texts(block: Any) -> list[str]:
         return [line for inner in block for line in block_texts(inner)]
     if not isinstance(block, dict):
         return []
-    if block.get("type") == "table":
+    if block.get("type") in ("table", "data_table"):
         return ["  ".join(map(cell_text, row)) for row in block["rows"]]
     if isinstance(block.get("text"), str):
         return [block["text"]]

@@ -69,6 +69,10 @@ def _block(block: BlockMapping) -> list[str]:
             return _indented([f"plan: {block['title']}", *(line for task in block["tasks"] for line in _task(task))])
         case "table":
             return _indented(_table([[cell["text"].strip() for cell in row] for row in block["rows"]]))
+        case "data_table":
+            rows = _table([[cell["text"].strip() for cell in row] for row in block["rows"]])
+            pages = f"{block['caption']}, pages of {block['page_size']}"
+            return _indented([pages, *rows])
         case "actions":
             return _indented([_button(item) for item in block["elements"]])
         case _:

@@ -171,7 +171,7 @@ def test_ignores_forged_and_foreign_buttons(flow: Flow) -> None:
         (CAROL, "/swarm migrate kaditz", "(requires `change`)"),
         (GUEST, "/swarm nodes", "Guests can't use Imker"),
         ("U06OTHER", "/swarm nodes", "Users of other workspaces can't use Imker"),
-        (ALICE, "/swarm migrat kaditz", "Did you mean /swarm migrate?"),
+        (ALICE, "/swarm migrat kaditz", "Did you mean `/swarm migrate`?"),
         (ALICE, "/swarm frobnicate", "There is no command frobnicate"),
         (ALICE, "/swarm migrate", "specify a host"),
         (ALICE, "/swarm migrate kaditz --force", "unknown flag --force"),

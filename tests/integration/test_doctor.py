@@ -15,9 +15,9 @@ def run(flow: Flow, folder: Path, *argv: str, **more: str) -> "subprocess.Comple
 
 
 def test_slack_doctor_reports_bot_and_jobs_checks(workers: Flow) -> None:
-    message = workers.send_command("/swarm doctor", "checks of the RQ workers", seconds=60)
-    assert "kaditz's SSH host key" in message.plain_text or "*SSH to kaditz*" in message.plain_text
-    assert "*host key of connewitz*: is not in known_hosts. Check the key" in message.plain_text
+    message = workers.send_command("/swarm doctor", "*Doctor: ", seconds=60)
+    assert "*SSH to `kaditz`*" in message.plain_text
+    assert "*host key of `connewitz`*: is not in known_hosts. Check the key" in message.plain_text
     bot_report = workers.workspace.wait_for_message(ALICE, OPS, "Checks of the bot")
     assert bot_report.ephemeral
     assert "checks passed\nbot token, app token, channel C01OPS, redis, RQ workers for changes" in bot_report.plain_text

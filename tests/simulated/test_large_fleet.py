@@ -46,7 +46,7 @@ def fitting(command: Command, bodies: list[EventBody]) -> Message:
 
 
 def left_out_is_said(message: Message) -> bool:
-    (table,) = [block for block in message.blocks if block["type"] == "table"]
+    (table,) = [block for block in message.blocks if block["type"] in ("table", "data_table")]
     more = f"and {HOSTS + 1 - len(table['rows'])} more"
     return any(more in str(block) for block in message.blocks if block["type"] == "context")
 

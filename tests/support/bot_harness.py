@@ -249,6 +249,7 @@ def settings_of(file: File, notify: Notify = "off") -> Settings:
     return Settings(
         bot_token=None, app_token=None, api_url="", redis_url=None,  # type: ignore[arg-type]
         channels=file.slack.channels, rights=file.rights, team=TEAM, notify=notify,
+        reads=file.slack.reads,
     )  # fmt: skip
 
 

@@ -63,6 +63,31 @@ function container(shown, act) {
   return details;
 }
 
+// Show a table page by page. A click on a column's header sorts by it.
+function paged(shown, act) {
+  const size = shown.page_size || 5, [header, ...rows] = shown.rows;
+  const words = (given) => { const inner = cell(given); return inner.textContent ?? inner; };
+  const made = element("div"), pages = Math.ceil(rows.length / size);
+  let page = 0, sorted = -1;
+  const button = (label, step) => element("button", { type: "button", textContent: label, disabled: !(page + step in [...Array(pages)]),
+    onclick: () => { page += step; draw(); } });
+  function sort(column) {
+    const sign = sorted === column ? -1 : 1;
+    rows.sort((one, other) => sign * words(one[column]).localeCompare(words(other[column]), undefined, { numeric: true }));
+    [page, sorted] = [0, sign > 0 ? column : -1];
+    draw();
+  }
+  function draw() {
+    const part = table({ ...shown, rows: [header, ...rows.slice(page * size, (page + 1) * size)] });
+    part.querySelectorAll("th").forEach((one, column) => { one.onclick = () => sort(column); one.className = "sorts"; });
+    part.querySelectorAll("tr").forEach((one) => one.cells[shown.row_header_column_index || 0]?.classList.add("key"));
+    const turn = element("div", { className: "soft actions" }, button("‹", -1), element("span", { textContent: `page ${page + 1} of ${pages}` }), button("›", 1));
+    made.replaceChildren(part, ...(pages > 1 ? [turn] : []));
+  }
+  draw();
+  return made;
+}
+
 const DRAW = {
   section: (shown, act) => element("div", { className: "section" },
     element("div", { className: "lines" },
@@ -80,7 +105,7 @@ const DRAW = {
     element("ol", {}, ...(shown.tasks || []).map((card) => task(card, act)))),
   task_card: (shown, act) => element("div", { className: "plan" }, task(shown, act, "div")),
   table,
-  data_table: table,
+  data_table: paged,
   container,
   card: (shown, act) => element("div", { className: "plan" }, shown.hero_image ? picture(shown.hero_image) : null,
     shown.title ? element("b", {}, text(shown.title)) : null, shown.subtitle ? element("div", { className: "soft" }, text(shown.subtitle)) : null,

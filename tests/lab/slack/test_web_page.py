@@ -1,17 +1,12 @@
 """The web page in a real browser: input reaches an app, and messages are shown to the right users."""
 
 import json
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from slack_sdk import WebClient
-from websockets.sync.client import ClientConnection, connect
 
 from bot.messages import run_message
 from bot.records import RunRecord
@@ -20,58 +15,13 @@ from imker.protocol.commands import Migrate
 from imker.protocol.event_log import EventLog
 from imker.protocol.events import Event, JobFinished, JobStarted, Planned, StepDone, StepStarted
 from imker.protocol.values import Finding, StepLine
+from lab.browser import Page, find_browser, open_page
 from lab.slack.client import Workspace
-from lab.slack.server_process import free_port
 from lab.slack.validate_message import BLOCK_TYPES
 from tests.support.bolt_app import actions, button, run_app, start_workspace, wait_until, web_client
 
 pytestmark = [pytest.mark.processes, pytest.mark.browser]
 OPS = "C01OPS"
-QUIET = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
-
-class Page:
-    """A browser tab, driven over the DevTools protocol."""
-
-    def __init__(self, connection: ClientConnection) -> None:
-        self._connection = connection
-        self._number = 0
-
-    def call(self, method: str, **params: Any) -> dict[str, Any]:
-        self._number += 1
-        self._connection.send(json.dumps({"id": self._number, "method": method, "params": params}))
-        while True:
-            answer = json.loads(self._connection.recv(timeout=20))
-            if answer.get("id") == self._number:
-                assert "error" not in answer, answer
-                return dict(answer["result"])
-
-    def js(self, expression: str) -> Any:
-        result = self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, result
-        return result["result"].get("value")
-
-    def wait(self, expression: str) -> None:
-        deadline = time.monotonic() + 10
-        while not self.js(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, self.js("document.body.innerText")
-            time.sleep(0.05)
-
-    def act_as(self, user: str) -> None:
-        self.js(f"document.getElementById('user').value = '{user}'; document.getElementById('user').onchange()")
-
-    def type(self, text: str) -> None:
-        """Type and send text with the keyboard only."""
-        self.js("document.getElementById('text').focus()")
-        self.call("Input.insertText", text=text)
-        self.key("Enter", 13, "\r")
-
-    def key(self, name: str, code: int, text: str = "") -> None:
-        for kind in ("keyDown", "keyUp"):
-            self.call("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, text=text)
 
 
 @pytest.fixture(scope="module")
@@ -82,32 +32,11 @@ def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
 
 @pytest.fixture(scope="module")
 def page(slack: Workspace) -> Iterator[Page]:
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    browser = find_browser()
     if browser is None:
         pytest.skip("no Chromium here; apt-get install chromium")
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="imker-b-") as profile:
-        argv = [browser, *QUIET, f"--user-data-dir={profile}", f"--remote-debugging-port={port}", f"{slack.url}/"]
-        process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            with connect(_tab(port, slack.url), max_size=None) as connection:
-                yield Page(connection)
-        finally:
-            process.terminate()
-            process.wait(10)
-
-
-def _tab(port: int, url: str) -> str:
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            tabs = httpx.get(f"http://127.0.0.1:{port}/json", trust_env=False).json()
-            urls = [tab["webSocketDebuggerUrl"] for tab in tabs if tab["url"].startswith(url)]
-            if urls:
-                return str(urls[0])
-        except httpx.TransportError:
-            assert time.monotonic() < deadline, "the browser did not start"
-        time.sleep(0.1)
+    with open_page(slack.url, browser) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -187,8 +116,10 @@ def test_shows_a_dialog_and_sends_the_press_when_it_is_confirmed(page: Page, sla
             page.js(f"{article(ts)}.querySelector('.actions button').focus()")
             page.key("Enter", 13, "\r")
             page.wait("document.querySelector('dialog[open]')?.innerText.includes('kaditz stays a worker.')")
-            page.js(f"[...document.querySelectorAll('dialog button')].find((b) => b.innerText === '{answer}').click()")
-            page.wait("!document.querySelector('dialog')")
+            page.js(
+                f"[...document.querySelectorAll('dialog[open] button')].find((b) => b.innerText === '{answer}').click()"
+            )
+            page.wait("!document.querySelector('dialog[open]')")
             if sent:
                 wait_until(lambda: pressed in received.events)
             assert (pressed in received.events) is sent
@@ -203,7 +134,7 @@ def test_closing_a_dialog_with_escape_sends_nothing(page: Page, slack: Workspace
     page.js(f"{article(ts)}.querySelector('.actions button').click()")
     page.wait("document.querySelector('dialog[open]')")
     page.key("Escape", 27)
-    page.wait("!document.querySelector('dialog')")
+    page.wait("!document.querySelector('dialog[open]')")
     assert len(slack.calls()) == before
     assert "did not respond" not in page.js(f"{article(ts)}.innerText")
 
@@ -217,7 +148,7 @@ def test_chooses_an_item_of_a_menu(page: Page, slack: Workspace, app: WebClient)
         page.js(f"{article(ts)}.querySelector('details.more summary').click()")
         page.js(f"[...{article(ts)}.querySelectorAll('.more button')].find((b) => b.innerText === 'Details').click()")
         page.wait("document.querySelector('dialog[open]')")
-        page.js("[...document.querySelectorAll('dialog button')].find((b) => b.innerText === 'Reject').click()")
+        page.js("[...document.querySelectorAll('dialog[open] button')].find((b) => b.innerText === 'Reject').click()")
         wait_until(lambda: ("run.more", "U01ALICE", "m:1:Details") in received.events)
     assert not page.js(f"{article(ts)}.querySelector('details.more').open")
 
@@ -465,6 +396,21 @@ def test_shows_active_faults_in_the_menu(page: Page, slack: Workspace, app: WebC
     assert not page.js("document.getElementById('faults').open")
     slack.clear_faults()
     page.wait("document.getElementById('fault-summary').textContent === 'Faults'")
+
+
+def test_pages_and_sorts_a_data_table(page: Page, app: WebClient) -> None:
+    texts = [("N", "HOST"), *((str(number), f"h{number}") for number in range(1, 31))]
+    rows = [[{"type": "raw_text", "text": text} for text in row] for row in texts]
+    table = {"type": "data_table", "caption": "30 hosts", "page_size": 25, "row_header_column_index": 1, "rows": rows}
+    ts = app.chat_postMessage(channel=OPS, text="x", blocks=[table])["ts"]
+    page.wait(f"{article(ts)}?.querySelectorAll('td').length === 50")
+    assert "30 hosts" in page.js(f"{article(ts)}.innerText")
+    assert page.js(f"{article(ts)}.querySelector('td.key').innerText") == "h1"
+    page.js(f"[...{article(ts)}.querySelectorAll('.actions button')].at(-1).click()")
+    page.wait(f"{article(ts)}.querySelectorAll('td').length === 10")
+    page.js(f"{article(ts)}.querySelector('th').click(); {article(ts)}.querySelector('th').click()")
+    page.wait(f"{article(ts)}.querySelector('td').innerText === '30'")
+    assert "page 1 of 2" in page.js(f"{article(ts)}.innerText")
 
 
 def test_fits_on_a_phone_screen(page: Page, app: WebClient) -> None:

@@ -137,7 +137,7 @@ STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts
         (STORE.replace("/store", "/elsewhere"), ["[inventory] docker_machine: ~/elsewhere/machines does not exist"]),
         (HOST_CONFIG.replace("/known_hosts", "/none"),
          ["[inventory] known_hosts: ~/none does not exist; check each host's key on its console, then: "
-          "ssh-keyscan ADDRESS >> ~/none"]),
+          "`ssh-keyscan ADDRESS >> ~/none`"]),
         (HOST_CONFIG.replace("198.18.0.39", "not an address;x"),
          ["[hosts.kaditz] address: 'not an address;x' is neither an IPv4 address nor a host name"]),
         (HOST_CONFIG.replace("198.18.0.39", "kaditz.example.org"), []),

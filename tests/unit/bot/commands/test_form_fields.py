@@ -33,9 +33,9 @@ STATES = st.dictionaries(NAMES, st.dictionaries(st.just("a"), st.dictionaries(KE
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("nodes", FormFields()),
+        ("nodes", FormFields(switches=("--private",))),
         ("status", FormFields()),
-        ("plan", FormFields(host=True, role=True, switches=("--docker-group",))),
+        ("plan", FormFields(host=True, role=True, switches=("--docker-group", "--private"))),
         ("migrate all", FormFields(excluded_hosts=True)),
         ("retire", FormFields(host=True)),
         ("accept", None),

@@ -157,3 +157,12 @@ def test_the_elapsed_time_costs_few_edits(minutes: int, most: int) -> None:
 def test_escapes_what_a_host_says() -> None:
     state = failed("failed", summary="<!channel> *failed*")
     assert "<!channel>" not in headline(state) + headline_text(state)
+
+
+def test_commands_in_the_headline_copy_exactly_and_are_never_cut() -> None:
+    code = "`docker swarm unlock -q && ls *_x`"
+    state = run(JobStarted("tondi"), JobFinished("refused", f"tondi is locked: run {code} there"))
+    assert code.replace("&", "&amp;") in headline(state)
+    assert code.replace("&", "&amp;") in headline_text(state)
+    cut = run(JobStarted("tondi"), JobFinished("refused", f"{'x' * 120} `{'y' * 300}`"))
+    assert "`" not in headline(cut)

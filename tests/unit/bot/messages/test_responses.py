@@ -28,9 +28,9 @@ def bench(redis: Redis) -> BotHarness:
     [
         ("erin", "help", "`/swarm migrate lei-1`", "kaditz"),
         ("alice", "help", "`/swarm plan connewitz`", "/swarm migrate"),
-        ("erin", "migrate", "for example: /swarm migrate lei-1", "kaditz"),
-        ("alice", "plan", "for example: /swarm plan connewitz", "kaditz"),
-        ("alice", "migrate", "for example: /swarm migrate HOST", "kaditz"),
+        ("erin", "migrate", "for example: `/swarm migrate lei-1`", "kaditz"),
+        ("alice", "plan", "for example: `/swarm plan connewitz`", "kaditz"),
+        ("alice", "migrate", "for example: `/swarm migrate HOST`", "kaditz"),
         ("guest", "migrate kadit", "Guests can't use Imker", "kaditz"),
         ("guest", "frobnicate", "Guests can't use Imker", "/swarm"),
     ],

@@ -85,10 +85,10 @@ class Slack:
         return {"user_id": "U00IMKER"}
 
     def users_info(self, user: str) -> dict[str, Any]:
-        return {"user": {"id": user, "name": user.lower()}}
+        return {"user": {"id": user, "name": user}}
 
     def __getattr__(self, call: str) -> Callable[..., dict[str, Any]]:
-        return lambda **_: {"messages": [], "ok": True}
+        return lambda **_: {"messages": [], "ok": True, "user": {}, "user_id": "U00IMKER"}
 
 
 class World(BotHarness):

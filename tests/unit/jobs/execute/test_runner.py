@@ -9,7 +9,8 @@ from redis import Redis
 
 from imker.protocol import commands, signed, version
 from imker.protocol.commands import Hold
-from imker.protocol.events import EventBody, FileChanged, StepDone, StepFailed, StepProgress, StepStarted
+from imker.protocol.events import EventBody, FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
+from imker.redaction import OUTPUT_LENGTH
 from imker.signing import SigningKey
 from jobs import steps
 from jobs.connectors.shell import Command, Output
@@ -113,6 +114,23 @@ def test_emits_an_event_before_and_after_each_step(bench: Bench) -> None:
 def test_an_empty_plan_connects_to_no_host(bench: Bench) -> None:
     bench.run_steps(())
     assert (bench.opened, bench.event_bodies()) == (0, [])
+
+
+def test_a_commands_output_reaches_the_thread_masked_and_bounded(bench: Bench) -> None:
+    """A container's log may hold secrets, and lines of any length."""
+
+    def report_log(site: StepTarget) -> str:
+        site.on_output(
+            "web is not running", "x" * 2**20 + "\nDB_PASSWORD=c4nary77 glpat-c4nary77pmA5qZ1oT2uW\nlast line"
+        )
+        return ""
+
+    bench.work[KEYS[1]] = report_log
+    bench.run_steps()
+    (detail,) = [body for body in bench.event_bodies() if isinstance(body, ThreadDetail)]
+    assert detail.text.endswith("\nDB_PASSWORD=… …\nlast line")
+    assert "c4nary" not in detail.text
+    assert len(detail.text) <= OUTPUT_LENGTH
 
 
 # --- holds -----------------------------------------------------------------------------------------------------------

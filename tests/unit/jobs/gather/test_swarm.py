@@ -42,12 +42,12 @@ class _Engine:
         ({"a": "inactive", "b": ""}, ""),
         ({"a": "unreachable", "b": "inactive"}, ""),
         ({"a": "active", "b": "inactive"}, "only workers are reachable, and only managers can show or change"),
-        ({"a": "locked", "b": "inactive"}, "a is locked: run docker swarm unlock there, with the unlock key"),
+        ({"a": "locked", "b": "inactive"}, "a is locked: run `docker swarm unlock` there, with the unlock key"),
         ({"a": "error", "b": "active"}, "a cannot rejoin its swarm"),
         ({"a": "pending", "b": "inactive"}, "a is still joining, and its manager is unreachable"),
         (
             {"a": "locked", "b": "locked"},
-            "a is locked: run docker swarm unlock there, with the unlock key; b is locked",
+            "a is locked: run `docker swarm unlock` there, with the unlock key; b is locked",
         ),
     ],
 )
