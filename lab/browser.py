@@ -94,7 +94,8 @@ def find_browser() -> str | None:
 def open_page(url: str, browser: str) -> Iterator[Page]:
     """Open a page in a browser of its own until the block ends."""
     port = free_port()
-    with tempfile.TemporaryDirectory(prefix="imker-b-") as profile:
+    # The browser's helpers may still write to the profile when it has exited; they end a moment later.
+    with tempfile.TemporaryDirectory(prefix="imker-b-", ignore_cleanup_errors=True) as profile:
         argv = [browser, *ARGUMENTS, f"--user-data-dir={profile}", f"--remote-debugging-port={port}", f"{url}/"]
         process = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:

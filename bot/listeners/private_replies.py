@@ -30,13 +30,16 @@ class PrivateReplies:
         """Return a private reply to the requester."""
 
         def send(plain: Message) -> None:
+            url = accepted_url(delivery.response_url, self.api_url)
+            if not url and delivery.trigger_id and self._open_notice(delivery, plain):
+                return  # without references: a trigger is valid for three seconds, and Redis may be slow
             message = self._with_references(plain)
             blocks = list(message.blocks)
-            if url := accepted_url(delivery.response_url, self.api_url):
+            if url:
                 WebhookClient(url).send(
                     text=message.text, blocks=blocks, response_type="ephemeral", replace_original=False
                 )
-            elif not (delivery.trigger_id and self._open_notice(delivery, message)):
+            else:
                 self.client.chat_postEphemeral(
                     channel=delivery.channel, user=delivery.user, text=message.text, blocks=blocks
                 )
@@ -44,7 +47,7 @@ class PrivateReplies:
         return _log_send_errors(send)
 
     def _open_notice(self, delivery: Delivery, message: Message) -> bool:
-        """Show the reply in a modal, and return whether Slack opened it: a trigger is valid for three seconds."""
+        """Show the reply in a modal, and return whether Slack opened it."""
         try:
             self.client.views_open(trigger_id=delivery.trigger_id, view=notice(message))
         except (SlackClientError, OSError) as error:

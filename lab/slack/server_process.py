@@ -1,5 +1,6 @@
 """The fake Slack as a separate process, for a test or the demo."""
 
+import atexit
 import os
 import random
 import signal
@@ -20,6 +21,12 @@ from lab.slack.client import Workspace
 START_TIMEOUT = 60  # seconds; a busy machine takes more than 15 to start Python
 RESERVABLE_PORTS = range(20000, 32768)  # below those that Linux chooses from
 _reservations: list[socket.socket] = []
+
+
+@atexit.register
+def _release_ports() -> None:
+    for reservation in _reservations:
+        reservation.close()
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def seconds_until_answer(world: ChaosWorld) -> float:
     began = time.monotonic()
     assert world.workspace.say(ALICE, OPS, "/swarm nodes")["acked"]
     while not any(
-        message.ts > before and "Reported by connewitz" in message.plain_text
+        message.ts > before and "Reported by" in message.plain_text
         for message in world.workspace.visible_messages(ALICE, OPS)
     ):
         assert time.monotonic() < began + 30

@@ -20,6 +20,7 @@ from tests.integration.test_forms import choose, modal_of, open_form, runs
 from tests.support import redis_server
 from tests.support.redis_server import RedisServer
 
+pytestmark = pytest.mark.quiet  # a form has three seconds to open
 ServerFault = Callable[[RedisServer], None]
 FAULTS: dict[str, tuple[ServerFault, ServerFault]] = {
     "down": (RedisServer.kill, RedisServer.start),

@@ -77,7 +77,7 @@ def test_refuses_a_swarm_of_release_candidates_without_changes(candidates: JobRu
         "refused",
         "the swarm runs Docker release candidates (connewitz, kaditz: 1.12.0-rc3), which released Engines cannot join",
         "Nothing was changed.",
-        "Run docker swarm leave --force on each of its nodes, then migrate them as hosts without a swarm.",
+        "Run `docker swarm leave --force` on each of its nodes, then migrate them as hosts without a swarm.",
     )
     deeds = candidates.fleet.world.history.actions()
     assert [deed for deed in invariants.changes_in(deeds) if deed.kind in invariants.HOST_CHANGES] == []

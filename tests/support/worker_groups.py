@@ -5,7 +5,7 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 REAL_HOSTS = "tests/e2e/"
-SPREAD = ("tests/chaos/", "tests/simulated/", "tests/lab/test_demo.py")  # each test takes seconds and shares nothing
+SPREAD = ("tests/chaos/", "tests/simulated/")  # each test takes seconds and shares nothing
 
 
 class GroupScheduling(LoadScopeScheduling):
