@@ -49,9 +49,9 @@ JobFailpoint = Literal[
     "step.next",  # before each step of a plan
     "step.reported",  # reported as started, not started
     "step.done",  # done on the host, not reported
-    "file.reported",  # backed up and reported, not written
+    "file.reported",  # reported, not backed up and written
     "upgrade.started",  # apt's unit runs on the host, not followed
-    "upgrade.finished",  # apt's unit has ended, result not read
+    "upgrade.finished",  # apt's unit has ended, its result is not collected
     "restart.requested",  # requested from systemd, result not checked
     "rollback.files",  # files restored, package not
     "rollback.package",  # package restored, Engine not started

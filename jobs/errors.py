@@ -2,7 +2,8 @@
 
 JobError
 ├ Unreachable         SSH or the Engine does not respond
-│ └ NoAnswer          the Engine did not answer in time
+│ ├ NoAnswer          the Engine did not answer in time
+│ └ NotSent           the connection was lost before a command was sent
 ├ CommandFailed       a remote command failed: its name, exit status, and the end of stderr
 ├ EngineRefused       the Engine API rejected a request
 ├ TimedOut            an expected state was not reached in time
@@ -62,6 +63,10 @@ class Unreachable(JobError):
 
 class NoAnswer(Unreachable):
     """The Engine did not answer in time. Asking again takes as long."""
+
+
+class NotSent(Unreachable):
+    """The connection was lost before a command was sent, so that it can be sent again."""
 
 
 class CommandFailed(JobError):

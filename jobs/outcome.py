@@ -33,8 +33,11 @@ def _describe_state(request: commands.Request, events: EventWriter) -> str:
 
 def _next_commands(request: commands.Request) -> tuple[NextCommand, ...]:
     """Return the command that repeats a read, or that runs what remains of a change."""
-    if request.command.queue == version.READS_QUEUE:
-        return (NextCommand(request.command, "try again"),)
+    command = request.command
+    if isinstance(command, commands.DownloadPackages | commands.StopDownloads):
+        return ()
+    if command.queue == version.READS_QUEUE:
+        return (NextCommand(command, "try again"),)
     return (NextCommand(BotCommand("retry", request.run)),)
 
 

@@ -72,7 +72,7 @@ class EngineSection(Section):
 
 
 class FleetSection(Section):
-    """`parallel`: workers to migrate at the same time. `address_pool`: the range of a new swarm's overlay networks."""
+    """`parallel`: hosts to migrate at the same time. `address_pool`: the range of a new swarm's overlay networks."""
 
     parallel: int = Field(default=2, ge=1, le=16)
     address_pool: IPv4Network = IPv4Network("10.0.0.0/8")

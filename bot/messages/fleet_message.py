@@ -43,11 +43,13 @@ def render(fleet: FleetState) -> Message:
     steps, text = next_steps(fleet.run, fleet), question_text(fleet.run)
     table = _progress_table(fleet) if fleet.start else _plan_table(fleet)
     decisions = [*map(decision_line, fleet.run.decisions), *_hold_lines(fleet)]
+    downloads = [] if fleet.start else _downloads(fleet)
     closing = format_outcome(_without_headline(end)) if end and fleet.start else outcome_text(fleet.run)
     blocks = [
         with_menu(section(lead), fleet.run.record, steps),
         context(requested_line(fleet.run)),
         *_table_blocks(table),
+        *map(context, downloads),
         *([] if fleet.start else _host_findings(fleet)),
         *render_findings(fleet.plan.findings),
         *([section(text)] if text else []),
@@ -56,7 +58,7 @@ def render(fleet: FleetState) -> Message:
         *step_buttons(fleet.run.record, steps),
     ]
     lines = (lead, "```" + escape_code(tables.table_text(table)) + "```")
-    last = (text, *decisions, closing)
+    last = (*downloads, text, *decisions, closing)
     return Message(fit_text(lines, [*last, typed_steps(steps, "\n".join(last))]), tuple(blocks))
 
 
@@ -103,6 +105,19 @@ def _plan_table(fleet: FleetState) -> Table:
     ]  # fmt: skip
     rows += [("", host, "", "0", "nothing to do", "") for host in fleet.plan.done_hosts]
     return Table(("", "HOST", "ROLE", "STEPS", "FINDINGS", "SWARM AFTERWARDS"), tuple(rows), "Plan of the fleet", 1)
+
+
+def _downloads(fleet: FleetState) -> list[str]:
+    """Return what Start approves besides the migrations: the packages that are downloaded ahead."""
+    ahead = [host.plan for host in fleet.hosts if host.plan.packages]
+    if not ahead:
+        return []
+    packages = ", ".join(dict.fromkeys(package for plan in ahead for package in plan.packages))
+    hosts = "1 host downloads its" if len(ahead) == 1 else f"{len(ahead)} hosts download their"
+    return [
+        f"While the first host is migrated, {hosts} packages: {escape_mrkdwn(truncate(packages, 300))}. "
+        "Nothing else changes on them before their turn."
+    ]
 
 
 def _finding_counts(host: HostState) -> str:

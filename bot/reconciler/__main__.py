@@ -51,7 +51,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
     audit = AuditLog(redis, audit_log.read_audit_key())
-    run_loop(_compose(configuration, runs, audit).reconcile_all, redis, stopping, TICK_SECONDS)
+    reconciler = _compose(configuration, runs, audit)
+    run_loop(reconciler.reconcile_all, reconciler.fleets.advance_all, redis, stopping, TICK_SECONDS)
     return 0
 
 

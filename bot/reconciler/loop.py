@@ -1,4 +1,4 @@
-"""Reconcile every open run: load, fold, render, publish, and start a fleet's next hosts."""
+"""Reconcile every open run: load, fold, render, and publish. Fleets start their next hosts first."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +16,7 @@ from bot.messages.links import add_references, run_ids
 from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import Backoff
+from bot.reconciler.fleets import FleetAdvancer, StopIfRevoked
 from bot.reconciler.lost_run_recheck import recheck_lost, watch_lost
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
@@ -25,7 +26,7 @@ from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.slack.errors import NEEDS_ADMIN, error_code
 from bot.state import fleet_state
-from bot.state.fleet_state import FleetState, decisions_from_hold, host_run_record, hosts_to_start
+from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
 from imker.redis_errors import unavailable_reason
@@ -35,8 +36,6 @@ REENQUEUE_AFTER = 5.0  # seconds without a job and without an event after which 
 MESSAGE_GONE = ("message_not_found", "cant_update_message", "thread_not_found")
 EDIT_WINDOW_CLOSED = "edit_window_closed"  # the workspace limits how long messages can be edited
 CHECKPOINTS, ORPHANS, LOST_RUNS = "audit checkpoints", "orphaned messages", "lost runs"  # keys of other tasks than runs
-
-StopIfRevoked = Callable[[RunSnapshot, FleetState | None], bool]
 
 
 class Reconciler:
@@ -66,6 +65,7 @@ class Reconciler:
         self._backoff = backoff or Backoff()
         self._stop_if_revoked = stop_if_revoked
         self._tasks = {CHECKPOINTS: checkpoints.post_daily, ORPHANS: orphans.mark_lost, **more_tasks}
+        self.fleets = FleetAdvancer(runs, stop_if_revoked, clock)
         self._open: dict[str, tuple[RunState, PostedFields]] = {}  # by run, as last published
         self._listed: frozenset[str] = frozenset()  # the open runs of this pass
         self._logged: dict[str, str] = {}  # errors by run or task; each is logged once
@@ -124,7 +124,7 @@ class Reconciler:
         if self._stop_if_revoked(snapshot, fleet):
             return None  # this sends a wake-up; the next pass publishes the result
         if fleet:
-            self._advance_fleet(fleet)
+            self.fleets.advance(fleet)
         return self._with_backoff(partial(self._publish, snapshot.state, fleet), run)
 
     def _is_job_missing(self, snapshot: RunSnapshot) -> bool:
@@ -229,11 +229,3 @@ class Reconciler:
             self._close(run)
 
         self._with_backoff(publish_loss, run)
-
-    def _advance_fleet(self, fleet: FleetState) -> None:
-        """Start the hosts that may start. Repeating this is safe: RQ accepts each job once."""
-        for host in hosts_to_start(fleet):
-            self._runs.start(host_run_record(fleet, host, self._clock()))
-            failpoint("host.started")
-        for host_state, decision in decisions_from_hold(fleet):
-            self._runs.decide(host_state.record, decision)

@@ -1,6 +1,10 @@
-"""Run the reconciler when it is woken, and at every tick. One reconciler is active at a time."""
+"""Run the reconciler when it is woken, and at every tick. One reconciler is active at a time.
+
+A second thread advances fleets when a job ends or a user decides, so that their next hosts do not wait for Slack.
+"""
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,32 +13,46 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot.reconciler.leader_election import LeaderElection
-from imker.protocol.version import WAKE_CHANNEL
+from imker.protocol.version import OUTCOME_MARK, WAKE_CHANNEL
 
 logger = structlog.get_logger()
+Work = Callable[[Callable[[], bool]], None]  # gets a function that returns whether this process still leads
 
 
-def run_loop(
-    reconcile: Callable[[Callable[[], bool]], None], redis: "Redis", stopping: threading.Event, tick: float
-) -> None:
-    """Call `reconcile` while this process leads, until `stopping` is set.
+def run_loop(reconcile: Work, advance: Work, redis: "Redis", stopping: threading.Event, tick: float) -> None:
+    """Call `reconcile` and `advance` while this process leads, until `stopping` is set.
 
-    `reconcile`: gets a function that returns whether this process still leads; `tick`: seconds between two calls if
-    nothing wakes it.
+    `tick`: seconds between two calls of `reconcile` if nothing wakes it.
     """
-    wake_ups = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     election = LeaderElection(redis, stopping)
+    arguments = (advance, _wait_for_outcome, redis, stopping, tick, election.is_leader)
+    fleets = threading.Thread(target=_run_woken, args=arguments, name="fleets", daemon=True)
+    fleets.start()
+    _run_woken(reconcile, _wait_for_wake, redis, stopping, tick, election.is_leader)
+    fleets.join(2 * tick)
+    election.resign()
+
+
+def _run_woken(
+    work: Work,
+    wait: Callable[[Any, float], None],
+    redis: "Redis",
+    stopping: threading.Event,
+    tick: float,
+    is_leader: Callable[[], bool],
+) -> None:
+    """Call `work`, then `wait` for the next wake-up, again and again until `stopping` is set."""
+    wake_ups = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     while not stopping.is_set():
         try:
             if not wake_ups.subscribed:
                 wake_ups.subscribe(WAKE_CHANNEL)
-            if election.is_leader():
-                reconcile(election.is_leader)
-            _wait_for_wake(wake_ups, tick)
+            if is_leader():
+                work(is_leader)
+            wait(wake_ups, tick)
         except RedisError as error:
             logger.warning("Redis does not respond", error=str(error))
             stopping.wait(tick)
-    election.resign()
 
 
 def _wait_for_wake(wake_ups: Any, tick: float) -> None:
@@ -42,3 +60,12 @@ def _wait_for_wake(wake_ups: Any, tick: float) -> None:
     if wake_ups.get_message(timeout=tick):
         while wake_ups.get_message(timeout=0):
             pass
+
+
+def _wait_for_outcome(wake_ups: Any, tick: float) -> None:
+    """Wait until a job ended or a user decided, or for a tick. Progress of a job does not count."""
+    deadline = time.monotonic() + tick
+    while (left := deadline - time.monotonic()) > 0:
+        message = wake_ups.get_message(timeout=left)
+        if message and bytes(message["data"]).endswith(OUTCOME_MARK):
+            return

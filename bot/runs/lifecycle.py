@@ -9,7 +9,7 @@ from bot.runs.snapshots import SnapshotStore
 from bot.state.next_request import next_request
 from imker.failpoints import failpoint
 from imker.protocol import version
-from imker.protocol.commands import Hold
+from imker.protocol.commands import Hold, Request
 from imker.protocol.events import DecisionRequested
 
 
@@ -67,6 +67,10 @@ class RunLifecycle(SnapshotStore):
         failpoint("run.enqueued")
         self.notify(record.run)
 
+    def enqueue_once(self, request: Request) -> None:
+        """Enqueue the job of a request without a run of its own, unless RQ has it."""
+        queue.enqueue(self._redis, request, self._key)
+
     def hold(self, run: str, hold: Hold) -> None:
         """Record a pause, resume, or cancel.
 
@@ -85,7 +89,7 @@ class RunLifecycle(SnapshotStore):
 
     def notify(self, run: str) -> None:
         """Wake the reconciler."""
-        self._redis.publish(version.WAKE_CHANNEL, run)
+        self._redis.publish(version.WAKE_CHANNEL, run.encode() + version.OUTCOME_MARK)
 
     def _take_slot(self, run: str, decision: Decision, needed: int) -> Decision:
         """Write the decision into the first free slot. Return it, or the decision that keeps it out."""

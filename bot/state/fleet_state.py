@@ -1,4 +1,4 @@
-"""Fold a fleet's migration from its own run and its hosts' runs: which hosts may start, and how it ended.
+"""Fold a fleet's migration from its own run and its hosts' runs: how far each host is, and how it ended.
 
 Nothing is remembered: every call with the same runs returns the same result. Pure.
 """
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.records import DAY, Decision, RunRecord, run_id
+from bot.records import DAY, Choice, Decision, RunRecord, run_id
 from bot.state.run_state import RunState
 from imker.protocol.commands import Approval, Hold, Migrate
 from imker.protocol.events import FleetPlanned, JobFinished, Outcome
@@ -21,7 +21,7 @@ POST_MIGRATION_QUESTIONS = (
     "stop_store",
     "remove_store",
 )  # the host is in the swarm when these are asked
-SETTLED_STATES = ("unaccepted", "done")  # the next wave does not wait for a manager to be accepted
+ACCEPTANCE_CHOICES = ("accept", "reject", "remove", "again")  # decisions on a host that is in the swarm
 # Seconds after which a start no longer starts hosts. Shorter than the time for which the job IDs of its hosts are known
 # as used, so that no host is started twice.
 START_TTL = 7 * DAY
@@ -38,6 +38,20 @@ class HostState:
     def status(self) -> HostStatus:
         """Return how far the host is."""
         return _host_status(self.run) if self.run else "pending"
+
+    @property
+    def is_being_accepted(self) -> bool:
+        """Return whether the host has joined, and its acceptance or rejection is running."""
+        return self.status == "running" and self._last_choice in ACCEPTANCE_CHOICES
+
+    @property
+    def rejection(self) -> Choice | None:
+        """Return how the host was rejected as a manager: "reject" or "remove", None if it was not."""
+        return self._last_choice if self._last_choice in ("reject", "remove") else None
+
+    @property
+    def _last_choice(self) -> Choice | None:
+        return self.run.decisions[-1].choice if self.run and self.run.decisions else None
 
 
 @dataclass(frozen=True)
@@ -76,22 +90,6 @@ def fold_fleet(state: RunState, host_runs: Mapping[str, RunState], hold: Hold | 
     start = next((decision for decision in state.decisions if decision.choice == "start"), None)
     hosts = tuple(HostState(plan, host_runs.get(plan.host)) for plan in state.fleet.host_plans)
     return FleetState(state, state.fleet, hosts, start, hold)
-
-
-def hosts_to_start(fleet: FleetState) -> tuple[HostPlan, ...]:
-    """Return the hosts to start now: the next ones of the first unsettled wave, up to the limit of parallel hosts.
-
-    Nothing starts while the fleet is paused or cancelled, after a failure, or after the start has expired.
-    """
-    is_held = fleet.is_held("pause") or fleet.is_held("cancel")
-    if fleet.start is None or fleet.start_expired or is_held or fleet.with_status("failed", "cancelled"):
-        return ()
-    unsettled_waves = [host.plan.wave for host in fleet.hosts if host.status not in SETTLED_STATES]
-    if not unsettled_waves:
-        return ()
-    wave = [host for host in fleet.hosts if host.plan.wave == min(unsettled_waves)]
-    busy = sum(host.status in ("running", "waiting") for host in wave)
-    return tuple(host.plan for host in wave if host.status == "pending")[: max(0, fleet.plan.parallel - busy)]
 
 
 def host_run_id(run: str, host: str) -> str:
@@ -164,18 +162,24 @@ def outcome(fleet: FleetState) -> JobFinished | None:
     """Return how the fleet's migration ended, None while anything can still happen."""
     if fleet_status(fleet) != "finished" or fleet.start is None:
         return fleet.run.outcome
-    completed = [host.plan for host in fleet.with_status("done")]
-    if len(completed) == len(fleet.hosts):
-        managers = sum(plan.role == "manager" for plan in completed)
-        return JobFinished(
-            "done", f"{_count(len(completed), 'host')} migrated: {_count(managers, 'manager')}, "
-            f"{_count(len(completed) - managers, 'worker')}.",
-        )  # fmt: skip
+    if len(fleet.with_status("done")) == len(fleet.hosts):
+        return JobFinished("done", _summary(fleet))
     run = fleet.run.record.run
     retry = NextCommand(BotCommand("retry", run), "re-plan from the current state and migrate the remaining hosts")
     reason, user = _why_incomplete(fleet)
     outcome: Outcome = "failed" if fleet.with_status("failed") else "cancelled"
     return JobFinished(outcome, reason, _remaining(fleet), user=user, next_commands=(retry,))
+
+
+def _summary(fleet: FleetState) -> str:
+    """Return how many hosts became managers and workers, and which managers were rejected."""
+    roles = ["worker" if host.rejection else host.plan.role for host in fleet.hosts if host.rejection != "remove"]
+    managers, workers = roles.count("manager"), roles.count("worker")
+    text = f"{_count(len(fleet.hosts), 'host')} migrated: {_count(managers, 'manager')}, {_count(workers, 'worker')}."
+    rejected = ", ".join(host.plan.host for host in fleet.hosts if host.rejection)
+    removed = ", ".join(host.plan.host for host in fleet.hosts if host.rejection == "remove")
+    text += f" Rejected as manager: {rejected}." if rejected else ""
+    return text + (f" Removed from the swarm: {removed}." if removed else "")
 
 
 def ended_by_hold(fleet: FleetState) -> bool:

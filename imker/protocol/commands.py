@@ -160,7 +160,25 @@ class RetireStore(JobCommand):
         return f"retire {self.host}"
 
 
-Command = Annotated[
+@dataclass(frozen=True)
+class DownloadPackages(JobCommand):
+    """Download the packages of a fleet's plan on these hosts before their migration. It cannot be typed."""
+
+    hosts: tuple[str, ...]
+    type: Literal["download"] = "download"
+    queue: ClassVar = CHANGES_QUEUE
+
+
+@dataclass(frozen=True)
+class StopDownloads(JobCommand):
+    """Stop the downloads on these hosts. It cannot be typed."""
+
+    hosts: tuple[str, ...]
+    type: Literal["stop_downloads"] = "stop_downloads"
+    queue: ClassVar = CHANGES_QUEUE
+
+
+_TypedCommand = (
     ListHosts
     | ListNodes
     | PlanHost
@@ -170,9 +188,10 @@ Command = Annotated[
     | MigrateAll
     | StartContainers
     | RetireStore
-    | RunDoctor,
-    Field(discriminator="type"),
-]
+    | RunDoctor
+)
+Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
+RequestedCommand = Annotated[_TypedCommand | DownloadPackages | StopDownloads, Field(discriminator="type")]
 
 
 @dataclass(frozen=True)
@@ -208,7 +227,7 @@ class Request:
 
     run: str
     job: int
-    command: Command
+    command: RequestedCommand
     requester: str
     approvals: tuple[Approval, ...] = ()
     parent_run: str = ""

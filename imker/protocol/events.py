@@ -135,8 +135,8 @@ class ContainerSnapshot:
 class FleetPlanned:
     """The plan for a fleet, host by host.
 
-    `done_hosts`: hosts with nothing to do; `findings`: those of the fleet as a whole; `parallel`: how many hosts of one
-    wave are migrated at the same time.
+    `done_hosts`: hosts with nothing to do; `findings`: those of the fleet as a whole; `parallel`: how many hosts are
+    migrated at the same time.
     """
 
     host_plans: tuple[HostPlan, ...]

@@ -75,7 +75,8 @@ class HostPlan:
     """One host's part of a fleet's plan.
 
     `wave`: hosts with the same number may be migrated at the same time; `tolerance`: how many managers may fail after
-    it, in words; `warnings_fingerprint`: an approval of the warnings is valid for this value only.
+    it, in words; `warnings_fingerprint`: an approval of the warnings is valid for this value only; `packages`: to
+    download ahead, "name=version" each; `joins`: it is no node that is upgraded, so that a promotion may run meanwhile.
     """
 
     host: str
@@ -85,6 +86,8 @@ class HostPlan:
     tolerance: str
     warnings_fingerprint: str = ""
     findings: tuple[Finding, ...] = ()
+    packages: tuple[str, ...] = ()
+    joins: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ SUPPORTED_VERSIONS = (2,)
 CHANGES_QUEUE, READS_QUEUE = "changes", "reads"  # RQ queues, one RQ worker process each
 JOB_FUNCTION = "jobs.run.run"  # the only function that an RQ worker runs
 WAKE_CHANNEL = "imker:wake"  # pub/sub channel; the message is the ID of a run that changed
+OUTCOME_MARK = b"!"  # the end of that message if a job ended or a user decided, so that a fleet may continue
 ACCEPTANCE_RULES_KEY = "imker:acceptance-rules"  # JSON of the RQ workers' acceptance rules: for the bot's doctor
 INVENTORY_KEY = "imker:inventory"  # JSON list of host names, for suggestions only: never authorize with it
 

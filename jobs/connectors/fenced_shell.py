@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from jobs.connectors.shell import Command, Output, Shell, script, sudo
-from jobs.errors import BrokenFencingToken, JobError, Superseded, Unreachable
+from jobs.errors import BrokenFencingToken, JobError, NotSent, Superseded, Unreachable
 from jobs.locking.fencing_token import MAX_NUMBER, FencingToken
 from jobs.locking.lease import Lease
 
@@ -40,6 +40,8 @@ class FencedShell:
 
     def __init__(self, shell: Shell, token: FencingToken) -> None:
         self._shell = shell
+        self._has_started = True  # the step has sent a command
+        self._has_claimed = True  # the step has sent a root command
         self._fence = script(FENCE_SCRIPT, FENCE_FILE, *token.as_words)
 
     @property
@@ -47,7 +49,7 @@ class FencedShell:
         return self._shell.host
 
     def claim_host(self) -> None:
-        """Claim the host before a step. Reconnect if the connection was lost."""
+        """Claim the host before a step that runs no command on it. Reconnect if the connection was lost."""
         claim = sudo("true", timeout=20)
         try:
             self._run_fenced(claim, CLAIM_TIMEOUT)
@@ -55,11 +57,30 @@ class FencedShell:
             self._shell.reconnect()
             self._run_fenced(claim, CLAIM_TIMEOUT)
 
+    def start_step(self) -> None:
+        """Let the first root command of a step claim the host for the step."""
+        self._has_started = self._has_claimed = False
+
     def run(self, command: Command) -> Output:
-        """Run a command. Its timeout excludes the time that another run's command takes to finish."""
-        if not command.sudo:
+        """Run a command. Its timeout excludes the time that another run's command takes to finish.
+
+        Reconnect if the connection was lost before the first command of a step.
+        """
+        has_started, self._has_started = self._has_started, True
+        try:
+            return self._run_once(command)
+        except NotSent:
+            if has_started:
+                raise
+            self._shell.reconnect()
+            return self._run_once(command)
+
+    def _run_once(self, command: Command) -> Output:
+        if not command.sudo or command.read_only:
             return self._shell.run(command)
-        return self._run_fenced(command, COMMAND_TIMEOUT).check(self.host, command)
+        output = self._run_fenced(command, COMMAND_TIMEOUT if self._has_claimed else CLAIM_TIMEOUT)
+        self._has_claimed = True
+        return output.check(self.host, command)
 
     def reconnect(self) -> None:
         self._shell.reconnect()

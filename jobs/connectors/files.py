@@ -1,40 +1,39 @@
 """Read, back up, write, and restore files on a host, over any Shell."""
 
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from jobs.connectors.shell import Shell, script, sudo
-from jobs.errors import JobError
+from jobs.connectors.script_files import load_script
+from jobs.connectors.shell import LOSSLESS_ERRORS, Shell, script, sudo
+from jobs.errors import JobError, StateChanged
 
 RUNNING_CONTAINERS_FILE = "/var/lib/imker/ran"  # names of the containers that ran before the restart
 ROLLBACK_FILE = "/var/lib/imker/before"  # rollback point of an unfinished migration: backups, packages
 MAX_FILE_LENGTH = 2**16  # characters
-# A backup's name sorts by time. The backup keeps mode and owner. With $3, its path is appended there, before the file
-# itself is written.
-BACK_UP_SCRIPT = """
-set -e
-[ -e "$1" ] || exit 0
-cp -p -- "$1" "$1.imker-$2"
-[ -n "$3" ] || exit 0
-umask 022; mkdir -p -- "${3%/*}"; echo "$1.imker-$2" >> "$3"
-"""
-APPEND_SCRIPT = 'set -e; umask 022; mkdir -p -- "${1%/*}"; printf "%s\\n" "$2" >> "$1"'
-# Write a temporary file, then move it: a reader sees the old or the new text, never a part. Mode and owner are kept,
-# and set before the text is written. A symbolic link stays a link.
-WRITE_SCRIPT = """
-set -e
-umask 022; mkdir -p -- "$(dirname -- "$1")"
-to=$(readlink -f -- "$1")
-rm -f -- "$to.imker~"
-if [ -e "$to" ]; then cp -p -- "$to" "$to.imker~"; fi
-cat > "$to.imker~"
-mv -f -- "$to.imker~" "$to"
-"""
-RESTORE_SCRIPT = """
-set -e
-to=$(readlink -f -- "$2")
-cp -p -- "$1" "$to.imker~"
-mv -f -- "$to.imker~" "$to"
-"""
+DIFFERS_EXIT, DIFFERS = 65, re.compile(r"^imker-changed (.{1,1000})$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A new text for a file. `before`: the text that it has to have, None if it has to be missing."""
+
+    path: str
+    before: str | None
+    after: str
+    backed_up: bool = True
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the file's arguments for the script: path, digest, whether to back it up, length of the new text."""
+        length = len(self.after.encode(errors=LOSSLESS_ERRORS))
+        return (self.path, _digest(self.before), "save" if self.backed_up else "", str(length))
+
+
+def _digest(text: str | None) -> str:
+    return "none" if text is None else hashlib.sha256(text.encode(errors=LOSSLESS_ERRORS)).hexdigest()
 
 
 def read_file(shell: Shell, path: str) -> str | None:
@@ -58,14 +57,31 @@ def too_long_error(host: str, path: str) -> JobError:
     )
 
 
-def back_up_file(shell: Shell, path: str, for_rollback: bool) -> None:
-    """Copy a file into the same folder. `for_rollback`: also add the backup to the rollback point."""
-    shell.run(sudo(*script(BACK_UP_SCRIPT, path, backup_suffix(), ROLLBACK_FILE if for_rollback else "")))
+def change_files(shell: Shell, *changes: FileChange) -> None:
+    """Back up and write files atomically, with one command. Their mode and owner are kept.
+
+    Raise StateChanged if one has another text than expected. Then no file is changed.
+    """
+    words = [word for change in changes for word in change.words]
+    change_script = script(load_script("backup", "change_files"), backup_suffix(), ROLLBACK_FILE, *words)
+    change = sudo(*change_script, stdin="".join(change.after for change in changes), title="writing files")
+    output = shell.run(replace(change, check=False))
+    differing = DIFFERS.search(output.stderr) if output.code == DIFFERS_EXIT else None
+    if differing:
+        text = f"{differing[1]} on {shell.host} changed after the plan was made"
+        raise StateChanged(text, host=shell.host)
+    output.check(shell.host, change)
 
 
-def append_line(shell: Shell, path: str, line: str) -> None:
-    """Append a line to a file."""
-    shell.run(sudo(*script(APPEND_SCRIPT, path, line)))
+def back_up_file(shell: Shell, path: str) -> None:
+    """Copy a file into the same folder. The first copy in a migration becomes part of the rollback point."""
+    text = load_script("backup") + 'suffix=$2 record=$3\nback_up "$1"\n'
+    shell.run(sudo(*script(text, path, backup_suffix(), ROLLBACK_FILE), title="copying a file"))
+
+
+def name_list(names: Iterable[str]) -> str:
+    """Return names for a script's stdin. The dot at the end shows the script that none was lost."""
+    return "".join(f"{name}\n" for name in names) + "."
 
 
 def backup_suffix() -> str:
@@ -73,14 +89,9 @@ def backup_suffix() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
-def write_file(shell: Shell, path: str, text: str) -> None:
-    """Write a file atomically. Its mode and owner are kept."""
-    shell.run(sudo(*script(WRITE_SCRIPT, path), stdin=text))
-
-
 def restore_backup(shell: Shell, copy: str, path: str) -> None:
     """Replace a file with its backup, with the backup's mode, owner, and modification time."""
-    shell.run(sudo(*script(RESTORE_SCRIPT, copy, path)))
+    shell.run(sudo(*script(load_script("restore_file"), copy, path), title="restoring a file"))
 
 
 def remove_files(shell: Shell, *paths: str) -> None:

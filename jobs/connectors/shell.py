@@ -4,6 +4,7 @@
 """
 
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -18,7 +19,8 @@ class Command:
     """A command for a host. Create it with `command` or `sudo`.
 
     `sudo`: run as root, without a prompt; `check`: a non-zero exit status is an error; `timeout`: seconds;
-    `wrapper`: a command that runs argv.
+    `wrapper`: a command that runs argv; `title`: what errors call it instead of its program; `read_only`: changes
+    nothing, so that it needs no fencing token; `on_line`: gets the last line of stderr whenever more arrives.
     """
 
     argv: tuple[str, ...]
@@ -27,11 +29,14 @@ class Command:
     check: bool = True
     timeout: float = 60
     wrapper: tuple[str, ...] = ()
+    title: str = ""
+    read_only: bool = False
+    on_line: Callable[[str], None] | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
-        """Return the program that errors name, whatever wraps it."""
-        return self.argv[0]
+        """Return what errors call the command, whatever wraps it: its title, or its program."""
+        return self.title or self.argv[0]
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -48,9 +53,11 @@ class Command:
         return replace(self, wrapper=(*wrapper, *self.wrapper))
 
 
-def command(*argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60) -> Command:
+def command(
+    *argv: str, sudo: bool = False, stdin: str = "", check: bool = True, timeout: float = 60, title: str = ""
+) -> Command:
     """Return the command. Its parameters are those of Command."""
-    return Command(argv, sudo, stdin, check, timeout)
+    return Command(argv, sudo, stdin, check, timeout, title=title)
 
 
 sudo = partial(command, sudo=True)  # a command that runs as root

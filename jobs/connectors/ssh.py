@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +18,13 @@ from paramiko.pkey import UnknownKeyType
 
 from jobs.connectors.shell import LOSSLESS_ERRORS, Command, Output
 from jobs.connectors.timeouts import CONNECT_TIMEOUT
-from jobs.errors import Unreachable
+from jobs.errors import NotSent, Unreachable
 from jobs.inventory.model import Host
 
 BANNER_TIMEOUT, AUTH_TIMEOUT, CHANNEL_TIMEOUT, KEEPALIVE_INTERVAL = 10, 15, 15, 15  # seconds
 DEAD_AFTER = 30  # seconds without an acknowledgement or answer until a connection counts as lost
 MAX_OUTPUT = 4 * 2**20  # bytes of each stream; only the last ones are returned
+MAX_LINE = 1000  # bytes of a line that is reported while its command runs
 
 
 def has_host_key(known_hosts: Path, host: Host) -> bool:
@@ -46,7 +48,12 @@ class SshShell:
 
     def run(self, command: Command) -> Output:
         try:
-            output = _run_command(self._client, command)
+            channel = _open_channel(self._client)
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            lost = self._lost_error(command, str(error) or "no answer")
+            raise NotSent(lost.summary, host=self.host) from error
+        try:
+            output = _run_command(channel, command)
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost_error(command, str(error) or "no answer") from error
         if output.code == -1:
@@ -171,22 +178,29 @@ def _unreachable_error(host: Host, known_hosts: Path, error: Exception) -> Unrea
     )
 
 
-def _run_command(client: paramiko.SSHClient, command: Command) -> Output:
-    deadline = time.monotonic() + command.timeout
+def _open_channel(client: paramiko.SSHClient) -> paramiko.Channel:
+    """Open a channel for a command. Until it is open, the host has received nothing of the command."""
     transport = client.get_transport()
     if transport is None or not transport.is_active():
         raise paramiko.SSHException("the connection is closed")
-    with transport.open_session(timeout=CHANNEL_TIMEOUT) as channel:
-        channel.settimeout(max(1.0, deadline - time.monotonic()))
+    return transport.open_session(timeout=CHANNEL_TIMEOUT)
+
+
+def _run_command(opened: paramiko.Channel, command: Command) -> Output:
+    deadline = time.monotonic() + command.timeout
+    with opened as channel:
+        channel.settimeout(max(1.0, command.timeout))
         channel.exec_command(command.line.encode(errors=LOSSLESS_ERRORS))
         if command.stdin:
             channel.sendall(command.stdin.encode(errors=LOSSLESS_ERRORS))
         channel.shutdown_write()
-        out, err = _read_output(channel, deadline)
+        out, err = _read_output(channel, deadline, command.on_line)
         return Output(channel.recv_exit_status(), _decode(out), _decode(err), bytes(out))
 
 
-def _read_output(channel: paramiko.Channel, deadline: float) -> tuple[bytearray, bytearray]:
+def _read_output(
+    channel: paramiko.Channel, deadline: float, on_line: Callable[[str], None] | None
+) -> tuple[bytearray, bytearray]:
     """Read both streams until the command has finished. Reading only one would hang once the other is full."""
     out, err = bytearray(), bytearray()
     readable = select.poll()  # select() supports no descriptors above 1023
@@ -200,7 +214,16 @@ def _read_output(channel: paramiko.Channel, deadline: float) -> tuple[bytearray,
             _append_tail(out, channel.recv(65536))
         while channel.recv_stderr_ready():
             _append_tail(err, channel.recv_stderr(65536))
+            if on_line:
+                on_line(_last_line(err))
     return out, err
+
+
+def _last_line(tail: bytearray) -> str:
+    """Return the last complete line, or its end if it is long."""
+    end = tail.rfind(b"\n")
+    start = tail.rfind(b"\n", 0, max(end, 0)) + 1
+    return _decode(tail[max(start, end - MAX_LINE) : max(end, 0)])
 
 
 def _is_finished(channel: paramiko.Channel) -> bool:

@@ -1,7 +1,9 @@
 """Start, read, and reset transient systemd units on a host."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from jobs.connectors.script_files import load_script
 from jobs.connectors.shell import Shell, command, script, sudo
 from jobs.facts.unit_properties import parse_properties
 
@@ -12,6 +14,8 @@ UNIT_OPTIONS = (
     "--setenv=DEBIAN_FRONTEND=noninteractive",
     "--setenv=NEEDRESTART_MODE=l",
 )
+STATE_ARGUMENTS = ("-pLoadState", "-pActiveState", "-pSubState", "-pExecMainStatus", "-pDescription")
+FOLLOW_SECONDS = 10  # of one command that follows a unit; then another one follows it
 
 
 @dataclass(frozen=True)
@@ -28,26 +32,23 @@ class UnitState:
         return self.active_state in ("activating", "active") and self.sub_state != "exited"
 
 
-def start_unit(shell: Shell, unit: str, description: str, script_text: str, *arguments: str) -> None:
-    """Run a script in a unit that survives this connection. Its exit status is kept until `reset_unit`."""
-    start_program(shell, unit, description, *script(script_text, *arguments))
-
-
-def start_program(shell: Shell, unit: str, description: str, *argv: str) -> None:
-    """Run a program in a unit, as `start_unit` does."""
-    shell.run(sudo(*program_command(unit, description, *argv)))
-
-
 def program_command(unit: str, description: str, *argv: str) -> tuple[str, ...]:
-    """Return the command that runs a program in a unit."""
-    words = (word.replace("$", "$$") for word in argv)  # systemd would replace its own variables
-    return ("systemd-run", f"--unit={unit}", f"--description={description}", *UNIT_OPTIONS, *words)
+    """Return the command that runs a program in a unit, which survives this connection."""
+    return ("systemd-run", f"--unit={unit}", f"--description={description}", *unit_words(*argv))
+
+
+def unit_words(*argv: str) -> tuple[str, ...]:
+    """Return the arguments of systemd-run for a program. systemd would replace its own variables in them."""
+    return (*UNIT_OPTIONS, *(word.replace("$", "$$") for word in argv))
 
 
 def read_unit_state(shell: Shell, unit: str) -> UnitState:
     """Return the unit's state."""
-    keys = ("LoadState", "ActiveState", "SubState", "ExecMainStatus", "Description")
-    values = parse_properties(shell.run(command("systemctl", "show", unit, *(f"-p{key}" for key in keys))).stdout)
+    return _parse_state(shell.run(command("systemctl", "show", unit, *STATE_ARGUMENTS)).stdout)
+
+
+def _parse_state(text: str) -> UnitState:
+    values = parse_properties(text)
     if values.get("LoadState") == "not-found":
         return UnitState("", "", 0)
     code = int(values.get("ExecMainStatus") or 0)
@@ -59,7 +60,25 @@ def read_unit_output(shell: Shell, unit: str, lines: int) -> str:
     return shell.run(sudo("journalctl", "-u", unit, "-o", "cat", "-n", str(lines), "--no-pager")).stdout
 
 
+def follow_unit(shell: Shell, unit: str, lines: int, on_line: Callable[[str], None]) -> tuple[UnitState, str]:
+    """Follow a unit until it has ended, or for FOLLOW_SECONDS. Return its state and its last lines.
+
+    `on_line` gets the last line of its output, as it comes. Nothing is changed.
+    """
+    text = load_script("follow_unit")
+    words = script(text, unit, str(FOLLOW_SECONDS), str(lines), *STATE_ARGUMENTS)
+    follow = sudo(*words, title="following the unit", timeout=FOLLOW_SECONDS + 20)
+    output = shell.run(replace(follow, read_only=True, on_line=on_line)).stdout
+    properties, _, last_lines = output.partition("\n\n")
+    return _parse_state(properties), last_lines
+
+
 def reset_unit(shell: Shell, unit: str) -> None:
     """Stop the unit and forget its exit status."""
-    shell.run(sudo("systemctl", "stop", unit, check=False))
-    shell.run(sudo("systemctl", "reset-failed", unit, check=False))
+    end_unit(shell, unit, "")
+
+
+def end_unit(shell: Shell, unit: str, file: str) -> str:
+    """Reset the unit as `reset_unit` does, and return the text of a file: "" for none, or if it does not exist."""
+    end = sudo(*script(load_script("end_unit"), unit, file), title="systemctl stop")
+    return shell.run(end).lossless_stdout

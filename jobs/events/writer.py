@@ -14,8 +14,8 @@ from imker.failpoints import failpoint
 from imker.protocol.codec import encode_message
 from imker.protocol.commands import Hold
 from imker.protocol.event_log import EventLog
-from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinished, StepStarted
-from imker.protocol.version import WAKE_CHANNEL, events_key
+from imker.protocol.events import DecisionRequested, Event, EventBody, FleetPlanned, JobFinished, StepStarted
+from imker.protocol.version import OUTCOME_MARK, WAKE_CHANNEL, events_key
 from imker.redaction import redact_value
 from imker.run_streams import read_event_log, read_latest_hold
 from imker.signing import SigningKey
@@ -82,7 +82,8 @@ class EventWriter:
         stream = events_key(self._run)
         self._redis.xadd(stream, {"event": signing.sign_for(self._key, stream, _redacted_json(event))})
         self._redis.expire(stream, RETENTION)
-        self._redis.publish(WAKE_CHANNEL, self._run)
+        mark = OUTCOME_MARK if isinstance(event.body, JobFinished | DecisionRequested) else b""
+        self._redis.publish(WAKE_CHANNEL, self._run.encode() + mark)
         failpoint("event.emitted")
 
     def question_of(self, job: int) -> DecisionRequested | None:
@@ -93,6 +94,17 @@ class EventWriter:
     def event_log(self) -> EventLog:
         """Return all events of the run so far, also of its earlier jobs."""
         return read_event_log(self._redis, self._key, self._run)
+
+    def fleet_plan_of(self, run: str) -> FleetPlanned | None:
+        """Return the plan of a fleet's run, None if it has none."""
+        bodies = (event.body for event in read_event_log(self._redis, self._key, run).events)
+        return next((body for body in bodies if isinstance(body, FleetPlanned)), None)
+
+    def start_question_of(self, run: str) -> DecisionRequested | None:
+        """Return the question whether to start a fleet's run, None if it was not asked."""
+        bodies = (event.body for event in read_event_log(self._redis, self._key, run).events)
+        questions = (body for body in bodies if isinstance(body, DecisionRequested))
+        return next((question for question in questions if question.question == "start_fleet"), None)
 
     def save_signed(self, redis_key: str, text: str) -> None:
         """Save a text for later jobs, signed for this Redis key."""

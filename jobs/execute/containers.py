@@ -1,11 +1,13 @@
 """Remove the classic Swarm's containers, stop its store, and restart all other containers."""
 
 from jobs.connectors import files
-from jobs.connectors.shell import sudo
+from jobs.connectors.script_files import load_script
+from jobs.connectors.shell import script, sudo
 from jobs.errors import CommandFailed
 from jobs.execute.target import StepTarget
 
 DOCKER_TIMEOUT = 60  # seconds to remove, stop, or start containers
+STOP_SCRIPT = 'docker update --restart=no "$1" && docker stop "$1"'
 
 
 def remove_classic_containers(target: StepTarget, names: tuple[str, ...]) -> str:
@@ -16,8 +18,7 @@ def remove_classic_containers(target: StepTarget, names: tuple[str, ...]) -> str
 
 def stop_store(target: StepTarget, name: str) -> str:
     """Stop the store for good: without a restart policy, it stays stopped after a reboot."""
-    target.shell.run(sudo("docker", "update", "--restart=no", name))
-    target.shell.run(sudo("docker", "stop", name, timeout=DOCKER_TIMEOUT))
+    target.shell.run(sudo(*script(STOP_SCRIPT, name), title="docker stop", timeout=2 * DOCKER_TIMEOUT))
     return f"stopped {name}; it does not restart automatically, its data is kept"
 
 
@@ -29,12 +30,9 @@ def remove_store(target: StepTarget, name: str) -> str:
 
 def ensure_running(target: StepTarget, names: tuple[str, ...], ends_migration: bool) -> str:
     """Start the containers that do not run, twice at most. A container that fails does not fail the migration."""
-    for _ in range(2):
-        for name in _find_not_running(target, names):
-            target.shell.run(sudo("docker", "start", name, check=False, timeout=DOCKER_TIMEOUT))
-    missing = _find_not_running(target, names)
-    if ends_migration:
-        files.remove_files(target.shell, files.RUNNING_CONTAINERS_FILE, files.ROLLBACK_FILE)
+    saved_files = (files.RUNNING_CONTAINERS_FILE, files.ROLLBACK_FILE) if ends_migration else ()
+    running = _start_containers(target, names, saved_files)
+    missing = [name for name in names if name not in running]
     if not missing:
         return _all_running_text(len(names))
     for name in missing:
@@ -42,16 +40,18 @@ def ensure_running(target: StepTarget, names: tuple[str, ...], ends_migration: b
     return f"containers not running: {', '.join(missing)}; see the thread"
 
 
+def _start_containers(target: StepTarget, names: tuple[str, ...], saved_files: tuple[str, ...]) -> set[str]:
+    """Start containers and remove the files, with one command. Return the names of all that run."""
+    start = script(load_script("names", "start_containers"), str(DOCKER_TIMEOUT), *saved_files)
+    timeout = DOCKER_TIMEOUT * (1 + 2 * len(names))
+    output = target.shell.run(sudo(*start, stdin=files.name_list(names), title="starting containers", timeout=timeout))
+    return set(output.stdout.split())
+
+
 def _all_running_text(count: int) -> str:
     if count == 0:
         return "no containers were running before"
     return "1 container is running" if count == 1 else f"all {count} containers are running"
-
-
-def _find_not_running(target: StepTarget, names: tuple[str, ...]) -> list[str]:
-    """Return the names of the containers that do not run, with one command for all of them."""
-    running = set(target.shell.run(sudo("docker", "ps", "--format", "{{.Names}}")).stdout.split())
-    return [name for name in names if name not in running]
 
 
 def _failure_text(target: StepTarget, name: str) -> str:

@@ -1,25 +1,20 @@
-"""Change option and source files: back up first, write atomically, skip unchanged files."""
+"""Change option and source files: report the change, compare and back up first, write atomically."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from imker.failpoints import failpoint
 from jobs.connectors import files
 from jobs.daemon_options import FileEdit, merge_variables
 from jobs.errors import JobError, StateChanged
-from jobs.execute.rollback import back_up
 from jobs.execute.target import StepTarget
 
 
 def apply_edits(target: StepTarget, edits: tuple[FileEdit, ...]) -> str:
-    """Apply the edits. Raise StateChanged at the first file that changed since the plan was made."""
-    for edit in edits:
-        text = files.read_file(target.shell, edit.path)
-        if text != edit.before:
-            raise StateChanged(
-                f"{edit.path} on {target.host.name} changed after the plan was made", host=target.host.name
-            )
-        replace_file(target, edit.path, text, edit.after)
+    """Apply the edits with one command. Raise StateChanged if a file changed since the plan was made."""
+    changes = [files.FileChange(edit.path, edit.before, edit.after) for edit in edits]
+    _change_files(target, *changes)
     return f"changed {', '.join(edit.path for edit in edits)}; backup in the same folder (.imker-…)"
 
 
@@ -46,17 +41,19 @@ def _clean_machine_config(target: StepTarget, edit: FileEdit, path: Path) -> str
 
 def restore_options(target: StepTarget, path: str, options_text: str) -> str:
     """Merge the variables of `options_text` into the file, where the package put its maintainer's version."""
-    text = files.read_file(target.shell, path) or ""
-    after = merge_variables(text, options_text)
-    if after == text:
+    before = files.read_file(target.shell, path)
+    after = merge_variables(before or "", options_text)
+    if after == (before or ""):
         return f"{path} already has the options"
-    replace_file(target, path, text, after)
+    _change_files(target, files.FileChange(path, before, after))
     return f"restored the options in {path}"
 
 
-def replace_file(target: StepTarget, path: str, before: str, after: str) -> None:
-    """Back up the file, report the change, and write the new text."""
-    back_up(target, path)
-    target.on_file_change(path, before, after)
+def _change_files(target: StepTarget, *changes: files.FileChange) -> None:
+    """Report the changes, then back up the files and write the new texts. Each file is backed up once per job."""
+    for change in changes:
+        target.on_file_change(change.path, change.before or "", change.after)
     failpoint("file.reported")
-    files.write_file(target.shell, path, after)
+    unsaved = [replace(change, backed_up=change.path not in target.backed_up) for change in changes]
+    files.change_files(target.shell, *unsaved)
+    target.backed_up.update(change.path for change in changes)

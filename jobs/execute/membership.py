@@ -5,6 +5,7 @@ from typing import Any
 
 from imker.failpoints import failpoint
 from jobs import steps
+from jobs.connectors.engine import Engine
 from jobs.errors import EngineRefused, TimedOut
 from jobs.execute import polling
 from jobs.execute.target import StepTarget
@@ -23,6 +24,7 @@ FINISHED_TASK_STATES = (
     "orphaned",
     "remove",
 )  # states of a task that no longer runs
+MANAGING = ("leader", "reachable")  # states of a manager that takes part
 LEADER_TIMEOUT = 20  # seconds without a leader that are tolerated, as after a promotion
 
 
@@ -75,11 +77,15 @@ def _join(target: StepTarget, availability: str) -> str:
         if "Timeout was reached" not in error.summary:
             raise
     failpoint("join.requested")
-    if not polling.wait_for(lambda: _ask_membership(target).state == "active", JOIN_TIMEOUT):
+    if not polling.wait_for_engine(target.connect_engine, _is_active, JOIN_TIMEOUT):
         raise TimedOut(
             f"{target.host.name} is still {_ask_membership(target).state} after {JOIN_TIMEOUT} s", host=target.host.name
         )
     return f"joined through {manager.host.name}"
+
+
+def _is_active(engine: Engine) -> bool:
+    return parse_membership(engine.info()).state == "active"
 
 
 def _mark_pending(target: StepTarget) -> str:
@@ -93,22 +99,29 @@ def _mark_pending(target: StepTarget) -> str:
 
 def _wait_for_ready(target: StepTarget) -> str:
     node = _ask_membership(target).node_id
-    if not polling.wait_for(lambda: _find_node(target, node).state == "ready", READY_TIMEOUT):
+    if not _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.state == "ready"):
         _find_node(target, node)  # raises the error if it is another host's node
         raise TimedOut(f"{target.host.name}'s node is not Ready after {READY_TIMEOUT} s", host=target.host.name)
     return f"node {node[:12]} is Ready"
 
 
 def _wait_for_reachable(target: StepTarget, node: str) -> str:
-    if not polling.wait_for(lambda: _find_node(target, node).manager_status in ("leader", "reachable"), READY_TIMEOUT):
+    if not _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.manager_status in MANAGING):
         raise TimedOut(f"node {node} was promoted, but is not Reachable after {READY_TIMEOUT} s", host=target.host.name)
     return "Reachable"
+
+
+def _wait_for_node(target: StepTarget, node: str, seconds: float, condition: Callable[[Node], bool]) -> bool:
+    """Wait until the managers list the node as this host's, and in a state that fulfils the condition."""
+    return polling.wait_for_engine(
+        target.connect_manager, lambda manager: condition(_listed_node(target, manager, node)), seconds
+    )
 
 
 def _remove_node(target: StepTarget, node: str) -> str:
     """Let the host leave if it is reachable, then remove its node from the swarm in any case."""
     polling.wait_for(lambda: _try_leave(target, node), 10)
-    polling.wait_for(lambda: _find_node(target, node).state == "down", READY_TIMEOUT)
+    _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.state == "down")
     failpoint("swarm.left")
     _find_node(target, node)  # raises if it is another host's node
     target.connect_manager().remove_node(node)
@@ -130,7 +143,11 @@ def _ask_membership(target: StepTarget) -> SwarmMembership:
 
 def _find_node(target: StepTarget, node: str) -> Node:
     """Return the node as a manager lists it. Raise EngineRefused if it is not at this host's address."""
-    nodes = {member.id: member for member in list_nodes(target.connect_manager())}
+    return _listed_node(target, target.connect_manager(), node)
+
+
+def _listed_node(target: StepTarget, manager: Engine, node: str) -> Node:
+    nodes = {member.id: member for member in list_nodes(manager)}
     if node not in nodes:
         raise EngineRefused(f"the managers list no node {node}", host=target.host.name)
     if not is_node_at(target.host, nodes[node]):
@@ -143,7 +160,7 @@ def _find_node(target: StepTarget, node: str) -> Node:
 
 def _change_node(target: StepTarget, node: str, change: Callable[[Spec], Spec]) -> None:
     """Change this host's node. Wait for it first, as right after a join the managers have no address for it."""
-    if not polling.wait_for(lambda: bool(_find_node(target, node)), LEADER_TIMEOUT):
+    if not _wait_for_node(target, node, LEADER_TIMEOUT, lambda listed: True):
         _find_node(target, node)  # raises the error
     target.connect_manager().change_node(node, change)
 
@@ -151,17 +168,16 @@ def _change_node(target: StepTarget, node: str, change: Callable[[Spec], Spec]) 
 def _drain(target: StepTarget, node: str) -> str:
     """Drain the node and wait for its tasks. Slow tasks do not fail the step: the Engine's restart stops them too."""
     _change_node(target, node, _with_drain)
-    if polling.wait_for(lambda: not _running_tasks(target, node), DRAIN_TIMEOUT):
+    if polling.wait_for_engine(
+        target.connect_manager, lambda manager: not _running_tasks(manager, node), DRAIN_TIMEOUT
+    ):
         return "no service task is running"
-    return f"tasks still stopping after {DRAIN_TIMEOUT} s: {', '.join(_running_tasks(target, node))}"
+    running = ", ".join(_running_tasks(target.connect_manager(), node))
+    return f"tasks still stopping after {DRAIN_TIMEOUT} s: {running}"
 
 
-def _running_tasks(target: StepTarget, node: str) -> list[str]:
-    return [
-        task["ID"][:12]
-        for task in target.connect_manager().tasks(node)
-        if task["Status"]["State"] not in FINISHED_TASK_STATES
-    ]
+def _running_tasks(manager: Engine, node: str) -> list[str]:
+    return [task["ID"][:12] for task in manager.tasks(node) if task["Status"]["State"] not in FINISHED_TASK_STATES]
 
 
 def _with_drain(spec: Spec) -> Spec:

@@ -1,92 +1,106 @@
 """Install packages with apt in a transient systemd unit, which survives a lost connection and is found again."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from imker.failpoints import failpoint
 from imker.protocol.commands import Migrate
 from imker.protocol.next_command import NextCommand
-from jobs.connectors import systemd
+from jobs.connectors import files, systemd
+from jobs.connectors.script_files import load_script
+from jobs.connectors.shell import Command, script, sudo
 from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
 from jobs.execute.target import StepTarget
 
 UPGRADE_TIMEOUT = 30 * 60  # seconds
 UNREACHABLE_TIMEOUT = 65  # seconds; with the last attempt, an unreachable host is reported within 90
 MAX_STARTS = 3  # a transient unit disappears when the host reboots; start it up to this many times
-# The script first repairs half-configured packages, without prompts. Modified conffiles are kept. Only those of the
-# Engine's package are replaced by the maintainer's, which dpkg leaves as .dpkg-dist. dpkg does not wait for its lock,
-# so the script does; apt waits 10 minutes. A package that cannot be configured may be the one to replace: apt decides.
-UPGRADE_SCRIPT = """
-tries=0 began=$(mktemp); trap 'rm -f "$began"' EXIT
-until said=$(dpkg --force-confold --configure -a 2>&1); do
-  tries=$((tries + 1))
-  case $said in *lock*) ;; *) echo "$said"; break ;; esac
-  [ $tries -lt 120 ] || { echo "$said"; exit 1; }
-  echo "waiting for dpkg's lock"; sleep 5
-done
-set -e
-apt-get -q update -o DPkg::Lock::Timeout=600 -o APT::Update::Error-Mode=any
-apt-get -q install -y --allow-downgrades --no-install-recommends \\
-  -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold -- "$@"
-dpkg-query -W -f '${Conffiles}\\n' "${1%%=*}" | while read -r file _; do
-  [ -n "$(find "$file.dpkg-dist" -newercc "$began" 2>/dev/null)" ] || continue
-  echo "replaced $file with the maintainer's version"
-  [ ! -e "$file" ] || cp -p -- "$file" "$file.dpkg-old"; mv -f -- "$file.dpkg-dist" "$file"
-done
-"""
+OUTPUT_LINES = 60  # of apt's output in the thread
+PROGRESS_INTERVAL = 0.5  # seconds between two progress texts
+EARLIER_UNIT_EXIT = 65  # another upgrade has ended in the unit, and its result was not read
 
 
-def install_packages(target: StepTarget, packages: tuple[str, ...]) -> None:
-    """Install the packages ("name=version"), or follow a unit that already runs. Raise CommandFailed if apt fails."""
+@dataclass(frozen=True)
+class FollowedUnit:
+    """A unit's state, and the last lines that it printed."""
+
+    state: systemd.UnitState
+    output: str = ""
+
+
+def install_packages(
+    target: StepTarget, packages: tuple[str, ...], conffile: str = "", old_packages: tuple[str, ...] = ()
+) -> str:
+    """Install the packages ("name=version"), or follow a unit that already runs. Raise CommandFailed if apt fails.
+
+    First back up the conffile and record the old packages. Return the conffile's text afterwards.
+    """
     starts = 0
     while starts < MAX_STARTS:
         last_contact = time.monotonic()
-        _start_upgrade(target, packages)
+        _start_upgrade(target, packages, conffile, old_packages)
         failpoint("upgrade.started")
-        state = _follow_unit(target, last_contact)
-        if state.description == _unit_description(packages):
-            return _collect_result(target, state)
-        if not state.active_state:
+        unit = _follow_unit(target, last_contact)
+        if unit.state.description == _unit_description(packages):
+            return _collect_result(target, unit, conffile)
+        if not unit.state.active_state:
             starts += 1
             target.on_progress("the host rebooted, or never received the command; starting the upgrade again")
     raise TimedOut(f"the upgrade on {target.host.name} was interrupted {MAX_STARTS} times", host=target.host.name)
 
 
-def _start_upgrade(target: StepTarget, packages: tuple[str, ...]) -> None:
+def _start_upgrade(target: StepTarget, packages: tuple[str, ...], conffile: str, old_packages: tuple[str, ...]) -> None:
     """Start the unit. After a lost connection, following the unit shows whether the host received the command."""
+    copied = "" if conffile in target.backed_up else conffile
+    start = _start_command(packages, copied, old_packages)
     try:
-        state = systemd.read_unit_state(target.shell, systemd.UPGRADE_UNIT)
-        if state.running or (state.active_state == "active" and state.description == _unit_description(packages)):
-            return  # one upgrade at a time; the result of this one is read later
-        _discard_earlier_unit(target, state)
-        systemd.start_unit(target.shell, systemd.UPGRADE_UNIT, _unit_description(packages), UPGRADE_SCRIPT, *packages)
+        output = target.shell.run(replace(start, check=False))
+        if output.code == EARLIER_UNIT_EXIT:
+            _discard_earlier_unit(target)
+            output = target.shell.run(replace(start, check=False))
     except Unreachable:
-        _reconnect(target)
+        return _reconnect(target)
+    output.check(target.host.name, start)
+    target.backed_up.update({copied} - {""})
+    return None
+
+
+def _start_command(packages: tuple[str, ...], conffile: str, old_packages: tuple[str, ...]) -> Command:
+    """Return the command that saves what to go back to, and starts the unit unless it runs or has ended already."""
+    unit_words = systemd.unit_words(*script(load_script("upgrade"), *packages))
+    start = script(
+        load_script("backup", "start_upgrade"),
+        *(systemd.UPGRADE_UNIT, _unit_description(packages), files.backup_suffix(), files.ROLLBACK_FILE),
+        *(conffile, "\n".join(old_packages)),
+        *unit_words,
+    )
+    return sudo(*start, title="systemd-run")
 
 
 def _unit_description(packages: tuple[str, ...]) -> str:
     return f"Imker: {' '.join(packages)}"
 
 
-def _discard_earlier_unit(target: StepTarget, state: systemd.UnitState) -> None:
+def _discard_earlier_unit(target: StepTarget) -> None:
     """Report the result of an earlier unit, then reset it."""
+    state = systemd.read_unit_state(target.shell, systemd.UPGRADE_UNIT)
     if state.active_state:
-        _report_output(target, f", exit {state.exit_status}: {state.description}")
+        output = systemd.read_unit_output(target.shell, systemd.UPGRADE_UNIT, OUTPUT_LINES)
+        target.on_output(f"apt on {target.host.name}, exit {state.exit_status}: {state.description}", output)
     systemd.reset_unit(target.shell, systemd.UPGRADE_UNIT)
 
 
-def _report_output(target: StepTarget, suffix: str = "") -> str:
-    output = systemd.read_unit_output(target.shell, systemd.UPGRADE_UNIT, 60)
-    target.on_output(f"apt on {target.host.name}{suffix}", output)
-    return output
-
-
-def _collect_result(target: StepTarget, state: systemd.UnitState) -> None:
-    output = _report_output(target)
+def _collect_result(target: StepTarget, unit: FollowedUnit, conffile: str) -> str:
+    """Report and reset a unit that has ended, and return the conffile's text. Raise CommandFailed if apt failed."""
+    target.on_output(f"apt on {target.host.name}", unit.output)
     failpoint("upgrade.finished")
-    systemd.reset_unit(target.shell, systemd.UPGRADE_UNIT)
-    if state.exit_status:
+    text = systemd.end_unit(target.shell, systemd.UPGRADE_UNIT, conffile)
+    if unit.state.exit_status:
         hint = f"Fix the problem on {target.host.name}. The thread has the output of apt."
-        raise CommandFailed(target.host.name, "apt-get install", state.exit_status, _error_line(output), hint=hint)
+        error = _error_line(unit.output)
+        raise CommandFailed(target.host.name, "apt-get install", unit.state.exit_status, error, hint=hint)
+    return text
 
 
 def _error_line(output: str) -> str:
@@ -95,34 +109,47 @@ def _error_line(output: str) -> str:
     return error_lines[0] if error_lines else output
 
 
-def _follow_unit(target: StepTarget, last_contact: float) -> systemd.UnitState:
-    """Poll until the unit has finished. `last_contact`: monotonic time of the host's last answer."""
+def _follow_unit(target: StepTarget, last_contact: float) -> FollowedUnit:
+    """Follow the unit until it has ended. `last_contact`: monotonic time of the host's last answer."""
     deadline = time.monotonic() + UPGRADE_TIMEOUT
     while time.monotonic() < deadline:
-        state = _poll_state(target, last_contact)
+        unit = _follow_once(target, last_contact)
         last_contact = time.monotonic()
-        if not state.running:
-            return state
-        time.sleep(0.5)
+        if not unit.state.running:
+            return unit
     raise TimedOut(
         f"the upgrade on {target.host.name} is still running after {UPGRADE_TIMEOUT // 60} minutes",
         host=target.host.name,
     )
 
 
-def _poll_state(target: StepTarget, last_contact: float) -> systemd.UnitState:
-    """Return the unit's state. Reconnect as often as needed within UNREACHABLE_TIMEOUT."""
+def _follow_once(target: StepTarget, last_contact: float) -> FollowedUnit:
+    """Follow the unit for some seconds. Reconnect as often as needed within UNREACHABLE_TIMEOUT."""
+    contact = Contact(target.on_progress, last_contact)
     while True:
         try:
-            state = systemd.read_unit_state(target.shell, systemd.UPGRADE_UNIT)
-            last = systemd.read_unit_output(target.shell, systemd.UPGRADE_UNIT, 1).strip()
+            return FollowedUnit(
+                *systemd.follow_unit(target.shell, systemd.UPGRADE_UNIT, OUTPUT_LINES, contact.report_line)
+            )
         except Unreachable as error:
-            if time.monotonic() - last_contact > UNREACHABLE_TIMEOUT:
+            if time.monotonic() - contact.last_at > UNREACHABLE_TIMEOUT:
                 raise _unreachable_error(target) from error
             _reconnect(target)
-        else:
-            target.on_progress(last)
-            return state
+
+
+@dataclass
+class Contact:
+    """Report the lines that a host sends, a few in a second. `last_at`: monotonic time of the host's last answer."""
+
+    on_progress: Callable[[str], None]
+    last_at: float
+    reported_at: float = 0.0
+
+    def report_line(self, line: str) -> None:
+        self.last_at = time.monotonic()
+        if self.last_at - self.reported_at >= PROGRESS_INTERVAL:
+            self.reported_at = self.last_at
+            self.on_progress(line.strip())
 
 
 def _reconnect(target: StepTarget) -> None:

@@ -1,10 +1,13 @@
 """Restart the Engine and verify its API over TLS. Without an answer, roll the host back."""
 
+from dataclasses import replace
+
 from imker.failpoints import failpoint
 from imker.protocol.commands import PlanHost
 from imker.protocol.next_command import NextCommand
 from jobs.connectors import files
-from jobs.connectors.shell import sudo
+from jobs.connectors.script_files import load_script
+from jobs.connectors.shell import script, sudo
 from jobs.daemon_options import argv
 from jobs.errors import JobError
 from jobs.execute import containers, polling, rollback
@@ -14,43 +17,47 @@ from jobs.facts.packages import parse_engine_version
 from jobs.gather import options
 from jobs.steps import RestartEngine
 
-UNITS = ("docker.service", "docker.socket")
 ANSWER_TIMEOUT = 60  # seconds for the first answer after the restart
+RESTART_TIMEOUT = 200  # seconds to validate the options, and to stop and start the daemon
+REJECTED_EXIT = 65  # the Engine rejects its options, and was not restarted
 
 
 def restart_engine(target: StepTarget, step: RestartEngine) -> str:
     """Restart the Engine. If it does not answer, raise RolledBack, or RollbackFailed if the Engine stays down."""
-    if step.previously_running or files.read_file(target.shell, files.RUNNING_CONTAINERS_FILE) is None:
-        files.write_file(target.shell, files.RUNNING_CONTAINERS_FILE, "\n".join(step.previously_running))
-    valid = _options_are_valid(target)
-    if valid and _start_engine(target, step.target_version):
+    valid = _restart_validated(target, step.previously_running)
+    if valid and _answers(target, step.target_version):
         return f"{step.target_version} answers over TLS"
     _report_failure(target)
     raise _roll_back(target, step, "did not restart" if valid else "rejects its options")
 
 
-def _options_are_valid(target: StepTarget) -> bool:
-    """Return whether the new Engine accepts the options. Engines before 23.0 cannot tell without a restart."""
-    flags = argv(options.read_options(target.shell))
-    output = target.shell.run(sudo("timeout", "20", "dockerd", "--validate", *flags, check=False))
-    if (
-        output.code == 0
-        or "unknown flag: --validate" in output.stderr
-        or "flag provided but not defined" in output.stderr
-    ):
-        return True
-    target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr)
-    return False
+def _restart_validated(target: StepTarget, running: tuple[str, ...]) -> bool:
+    """Save the running containers' names and restart the Engine, with one command.
+
+    Return False if the new Engine rejects its options, which Engines before 23.0 cannot tell without a restart.
+    """
+    flags, mode = argv(options.read_options(target.shell)), "replace" if running else "keep"
+    text = load_script("names", "validate_options", "restart_docker")
+    restart_script = script(text, files.RUNNING_CONTAINERS_FILE, mode, *flags)
+    restart = sudo(*restart_script, stdin=files.name_list(running), title="systemctl", timeout=RESTART_TIMEOUT)
+    output = target.shell.run(replace(restart, check=False))
+    if output.code == REJECTED_EXIT:
+        target.on_output(f"the Engine on {target.host.name} rejects its options", output.stderr)
+        return False
+    output.check(target.host.name, restart)
+    return True
 
 
 def _start_engine(target: StepTarget, version: str) -> bool:
-    shell = target.shell
-    shell.run(sudo("systemctl", "daemon-reload"))
-    shell.run(sudo("systemctl", "reset-failed", *UNITS, check=False))
-    # The exit status is ignored: a daemon that dies after 60 ms counts as started.
-    shell.run(sudo("systemctl", "restart", "docker.service", check=False, timeout=180))
+    restart = script(load_script("restart_docker"))
+    target.shell.run(sudo(*restart, title="systemctl", timeout=RESTART_TIMEOUT))
+    return _answers(target, version)
+
+
+def _answers(target: StepTarget, version: str) -> bool:
+    """Return whether the Engine of that version answers after a restart. Any version, if it is ""."""
     failpoint("restart.requested")
-    return polling.wait_for(lambda: version in ("", _answering_version(target)), ANSWER_TIMEOUT)
+    return polling.wait_for(lambda: version in ("", _answering_version(target)), ANSWER_TIMEOUT, interval=0.02)
 
 
 def _answering_version(target: StepTarget) -> str:

@@ -45,16 +45,10 @@ def load_rollback_point(shell: Shell) -> RollbackPoint:
 
 
 def back_up(target: StepTarget, path: str) -> None:
-    """Back up a file, once per job. The first backup of a migration becomes part of the rollback point."""
+    """Back up a file, once per job."""
     if path not in target.backed_up:
-        files.back_up_file(target.shell, path, for_rollback=path not in load_rollback_point(target.shell).copies)
+        files.back_up_file(target.shell, path)
         target.backed_up.add(path)
-
-
-def record_packages(target: StepTarget, old_packages: tuple[str, ...]) -> None:
-    """Save the packages to go back to, once per migration: later the installed package is already the new one."""
-    if old_packages and not load_rollback_point(target.shell).packages:
-        files.append_line(target.shell, files.ROLLBACK_FILE, "\n".join(old_packages))
 
 
 def restore_files(target: StepTarget, point: RollbackPoint) -> None:
@@ -73,7 +67,9 @@ def remove_classic_options(target: StepTarget, point: RollbackPoint) -> bool:
     cleaned = {path: text for path, text in clean_files(texts).items() if text != texts[path]}
     for path, text in cleaned.items():
         target.on_file_change(path, texts[path], text)
-        files.write_file(target.shell, path, text)
+    changes = [files.FileChange(path, texts[path], text, backed_up=False) for path, text in cleaned.items()]
+    if changes:
+        files.change_files(target.shell, *changes)
     return bool(cleaned)
 
 

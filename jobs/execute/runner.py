@@ -1,15 +1,18 @@
 """Execute a plan step by step. Emit an event before and after each step; check the lock and any hold first.
 
 Each step first claims what it changes, the host or the swarm, with its fencing token. After a claim by a later run, the
-claim of this run is rejected.
+claim of this run is rejected. A step whose first command runs as root on the host needs no claim of its own: that
+command makes the claim.
 """
 
 import hashlib
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 from imker.failpoints import failpoint
+from imker.protocol.commands import Accept, Hold, Reject, Request
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from imker.redaction import redact_output
 from jobs import steps
@@ -29,8 +32,22 @@ NOT_ROLLED_BACK = (
     steps.StopStore,
     steps.AddToGroup,
 )  # steps that a rollback does not undo
+CLAIMING_STEPS = (
+    steps.RemoveClassicContainers,
+    steps.StopStore,
+    steps.RemoveStore,
+    steps.AddToGroup,
+    steps.SwitchAptSource,
+    steps.RewriteOptions,
+    steps.UpgradeEngine,
+    steps.RestoreOptions,
+    steps.RestartEngine,
+    steps.EnsureContainersRunning,
+)  # steps whose first command claims the host
 LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
+JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
 REACHABLE_TIMEOUT = 20  # seconds to wait for hosts before a swarm is initialized, while others wait for its lock
+Claim = Callable[[steps.Step], None]
 
 
 def run_host_steps(
@@ -41,9 +58,16 @@ def run_host_steps(
         return
     with context.open_shell(host) as shell:
         fenced_shell = FencedShell(shell, claim_token(lease, lambda token: FencedShell(shell, token).claim_host()))
-        _run_each(
-            context, plan_steps, _make_target(context, host, fenced_shell, managers), lease, fenced_shell.claim_host
-        )
+        target = _make_target(context, host, fenced_shell, managers)
+        _run_each(context, plan_steps, target, lease, partial(_claim_host, fenced_shell))
+
+
+def _claim_host(shell: FencedShell, step: steps.Step) -> None:
+    """Claim the host for a step, or let the first command of the step do so."""
+    if isinstance(step, CLAIMING_STEPS):
+        shell.start_step()
+    else:
+        shell.claim_host()
 
 
 def run_swarm_steps(
@@ -52,11 +76,11 @@ def run_swarm_steps(
     """Execute steps that need only Engines, no SSH. `lease`: of the swarm; `host`: whose node is changed."""
     target = _make_target(context, host, UnavailableShell(host.name), managers)
     token = claim_token(lease, lambda token: membership.claim_swarm(target, token))
-    _run_each(context, plan_steps, target, lease, lambda: membership.claim_swarm(target, token))
+    _run_each(context, plan_steps, target, lease, lambda step: membership.claim_swarm(target, token))
 
 
 def _run_each(
-    context: JobContext, plan_steps: tuple[steps.Step, ...], target: StepTarget, lease: Lease, claim: Callable[[], None]
+    context: JobContext, plan_steps: tuple[steps.Step, ...], target: StepTarget, lease: Lease, claim: Claim
 ) -> None:
     for number, step in enumerate(plan_steps):
         failpoint("step.next")
@@ -69,24 +93,36 @@ def _run_each(
 
 
 def hold_lock(context: JobContext, name: str, purpose: str) -> AbstractContextManager[Lease]:
-    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT."""
+    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT, for the swarm after a multiple of it."""
     holder = LockHolder(context.request.run, context.request.requester, purpose, time.time())
-    return acquire_lock(context.redis, name, holder, timeout=LOCK_TIMEOUT)
+    timeout = LOCK_TIMEOUT * (JOINS_AT_ONCE if name == "swarm" else 1)
+    return acquire_lock(context.redis, name, holder, timeout=timeout)
 
 
 def _check_hold(context: JobContext) -> None:
     """Raise Paused or Cancelled if a user held this run, or the fleet run that it is part of."""
     for run in filter(None, (context.request.run, context.request.parent_run)):
         hold = context.events.current_hold(run)
-        if hold and hold.action == "cancel":
+        if hold is None or (run != context.request.run and not _stops(hold, context.request)):
+            continue
+        if hold.action == "cancel":
             raise Cancelled(hold.user, hold.why)
-        if hold and hold.action == "pause":
+        if hold.action == "pause":
             raise Paused(hold.user, "" if run == context.request.run else run)
 
 
-def _run_step(
-    context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Callable[[], None]
-) -> None:
+def _stops(hold: Hold, request: Request) -> bool:
+    """Return whether a fleet's hold stops this job. A manager is accepted or rejected also in a paused fleet.
+
+    After a cancel, only a later decision on the manager is carried out.
+    """
+    if not isinstance(request.command, Accept | Reject):
+        return True
+    decided_at = max((approval.approved_at for approval in request.approvals), default=0.0)
+    return hold.action == "cancel" and hold.requested_at > decided_at
+
+
+def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> None:
     key = steps.describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
@@ -94,7 +130,7 @@ def _run_step(
     try:
         if lease.lost.is_set():
             raise JobError(f"lost the lock on {target.host.name}; another run may hold it now", host=target.host.name)
-        claim()
+        claim(step)
         result = _run_exclusively(context, step, target)
     except JobError as error:
         context.events.emit(StepFailed(key, error.summary))

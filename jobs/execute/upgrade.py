@@ -11,24 +11,14 @@ from jobs.steps import UpgradeEngine
 
 def upgrade_engine(target: StepTarget, step: UpgradeEngine) -> str:
     """Install the new Engine without restarting it. If apt fails, raise RolledBack or RollbackFailed."""
-    before = files.read_file(target.shell, step.conffile) if step.conffile else None
-    if before is not None:
-        rollback.back_up(target, step.conffile)
-    rollback.record_packages(target, step.old_packages)
+    before = (files.read_file(target.shell, step.conffile) or "") if step.conffile else ""
     try:
-        packages.install_packages(target, step.packages)
+        after = packages.install_packages(target, step.packages, step.conffile, step.old_packages)
     except CommandFailed as error:
         raise _roll_back(target, error) from error
-    if step.conffile:
-        _report_conffile(target, step.conffile, before or "")
+    if after != before:  # the package replaced the conffile with its maintainer's version
+        target.on_file_change(step.conffile, before, after)
     return f"installed {', '.join(step.packages)}"
-
-
-def _report_conffile(target: StepTarget, path: str, before: str) -> None:
-    """Report the change if the package replaced the conffile with its maintainer's version."""
-    after = files.read_file(target.shell, path) or ""
-    if after != before:
-        target.on_file_change(path, before, after)
 
 
 def _roll_back(target: StepTarget, error: CommandFailed) -> JobError:

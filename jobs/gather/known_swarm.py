@@ -4,6 +4,8 @@ In: the connections of a job. Out: SwarmFacts. The saved value is signed. It is 
 that they have left the swarm, or are removed from the inventory.
 """
 
+import time
+
 from pydantic import TypeAdapter
 
 from jobs.errors import NoAnswer
@@ -13,6 +15,7 @@ from jobs.gather.connections import SwarmConnections
 from jobs.gather.swarm import EngineAnswers, ask_engines, gather_swarm
 
 KNOWN_SWARM_KEY = "imker:swarm"
+CONFLICT_RETRIES, CONFLICT_DELAY = 2, 1.0  # further queries while hosts contradict each other; seconds between them
 _KNOWN_SWARM_ADAPTER: TypeAdapter[KnownSwarm] = TypeAdapter(KnownSwarm)
 
 
@@ -31,6 +34,23 @@ def gather_known_swarm(
     current = KnownSwarm(swarm.cluster_id, swarm.managers)
     if swarm.cluster_id and current != last_swarm:
         connections.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(current).decode())
+    return swarm
+
+
+def gather_settled_swarm(
+    connections: SwarmConnections, answers: EngineAnswers | None = None, *, ask_silent: bool = True
+) -> SwarmFacts:
+    """Return the swarm. A conflict counts only if it lasts: right after a promotion, node lists differ for a moment.
+
+    The arguments are those of `gather_known_swarm`. All Engines are asked again only if managers contradict each other
+    or cannot list the nodes.
+    """
+    swarm = gather_known_swarm(connections, answers, ask_silent=ask_silent)
+    for _ in range(CONFLICT_RETRIES):
+        if not swarm.problem or not any(membership.is_manager for membership in swarm.memberships.values()):
+            break
+        time.sleep(CONFLICT_DELAY)
+        swarm = gather_known_swarm(connections, ask_silent=ask_silent)
     return swarm
 
 

@@ -68,7 +68,7 @@ class PortListeners:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._on_all_hosts(lambda shell: shell.run(sudo("systemctl", "stop", PROBE_UNIT, check=False)))
+        self._on_all_hosts(lambda shell: systemd.reset_unit(shell, PROBE_UNIT))
 
     def _start(self, shell: Shell) -> None:
         ports = [f"{kind}:{port}" for kind, port in SWARM_PORTS]

@@ -12,7 +12,7 @@ from jobs.facts import quorum
 from jobs.facts.own_node import find_node_mismatch, hosts_at
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import key_value_stores
-from jobs.gather.known_swarm import gather_known_swarm
+from jobs.gather.known_swarm import gather_settled_swarm
 from jobs.handlers import confirmation, key_value_store
 from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.plan_events import build_plan_event
@@ -25,7 +25,7 @@ def accept_node(command: Accept, context: JobContext) -> None:
     """Promote the node if enough people approved its current state. Otherwise ask for approval, with the reason."""
     context.events.emit(JobStarted())
     with hold_lock(context, "swarm", f"accept {command.node}") as lease:
-        swarm = gather_known_swarm(context)
+        swarm = gather_settled_swarm(context)
         acceptance_plan = plan.plan_acceptance(swarm, command.node)
         if isinstance(acceptance_plan, Refusal):
             return context.report_refusal(acceptance_plan)
@@ -36,7 +36,7 @@ def accept_node(command: Accept, context: JobContext) -> None:
             return context.events.emit(replace(question, approval_problem=problem))
         context.events.emit(build_plan_event(acceptance_plan))
         run_swarm_steps(context, host, acceptance_plan.steps, swarm.managers, lease)
-        after = gather_known_swarm(context)
+        after = gather_settled_swarm(context)
         managers = sum(member.role == "manager" for member in after.nodes)
         summary = f"{node.hostname} is a manager now. {quorum.describe_tolerance(managers)}."
         unused = key_value_stores.find_unused_store(context, host, (), (*host.store_urls, *host.former_store_urls))
@@ -50,7 +50,7 @@ def reject_node(command: Reject, context: JobContext) -> None:
     """Keep a pending node as a worker, or remove it from the swarm."""
     context.events.emit(JobStarted())
     with hold_lock(context, "swarm", f"reject {command.node}") as lease:
-        swarm = gather_known_swarm(context)
+        swarm = gather_settled_swarm(context)
         rejection_plan = plan.plan_rejection(swarm, command.node, command.remove)
         if isinstance(rejection_plan, Refusal):
             return context.report_refusal(rejection_plan)
@@ -71,19 +71,33 @@ def _approval_problem(context: JobContext, question: DecisionRequested) -> str |
         return ""
     earlier_question = context.events.question_of(request.job - 1)
     rights, now = context.settings.rights, context.now()
-    return approvals.find_approval_problem(request, earlier_question, question.fingerprint, rights, now) or None
+    managers = question.quorum.managers if question.quorum else None
+    problem = approvals.find_approval_problem(request, earlier_question, question.fingerprint, rights, now, managers)
+    return problem or None
 
 
 def acceptance_question(context: JobContext, swarm: SwarmFacts, node: Node) -> DecisionRequested:
-    """Return the question, with a fingerprint of what is approved: the candidate, the quorum, and the plan."""
+    """Return the question, with a fingerprint of what is approved: the candidate, the quorum, and the plan.
+
+    Several managers of a fleet wait at once. In which order they are accepted changes no fingerprint: it counts only
+    the managers that are not in the fleet's plan.
+    """
     rights = context.settings.rights
     candidate = plan.build_candidate(_host_behind(context, swarm, node), node)
-    numbers = plan.quorum_with_one_more(swarm)
-    digest = plan.compute_fingerprint(candidate, numbers, plan.plan_acceptance(swarm, node.id))
+    numbers, others = plan.quorum_with_one_more(swarm), plan.quorum_with_one_more(_without_fleet(context, swarm))
+    digest = plan.compute_fingerprint(candidate, others, plan.plan_acceptance(swarm, node.id))
     return DecisionRequested(
         "accept", digest, candidate, numbers, host=candidate.host,
         required_approvals=rights.accept_count, asked_at=context.now(), valid_seconds=rights.accept_within * 60.0,
     )  # fmt: skip
+
+
+def _without_fleet(context: JobContext, swarm: SwarmFacts) -> SwarmFacts:
+    """Return the swarm without the managers that the start of the run's fleet approved."""
+    fleet = context.events.fleet_plan_of(context.request.parent_run) if context.request.parent_run else None
+    planned = {item.host for item in fleet.host_plans if item.role == "manager"} if fleet else set[str]()
+    names = ({host.name for host in hosts_at(node, context.inventory)} for node in swarm.nodes)
+    return replace(swarm, nodes=tuple(n for n, at in zip(swarm.nodes, names, strict=True) if not at & planned))
 
 
 def _pending_node(swarm: SwarmFacts, prefix: str) -> Node:

@@ -42,7 +42,7 @@ def assess_host(context: JobContext, host: Host, role: Role | None, docker_group
         queries = EngineQueries(context.inventory, context.engine_factory)
         with context.open_shell(host) as shell:
             facts = gather_host(shell, host, context.settings.engine, queries.answer(host.name))
-            swarm = known_swarm.gather_known_swarm(context, queries.answers())
+            swarm = known_swarm.gather_settled_swarm(context, queries.answers())
             probes = _probe_ports(context, shell, facts, swarm)
     except JobError as error:
         if error.check:

@@ -16,7 +16,7 @@ from jobs.facts.packages import parse_engine_version
 from jobs.facts.swarm import SwarmFacts, parse_membership
 from jobs.gather import key_value_stores
 from jobs.gather.key_value_stores import UnusedStore
-from jobs.gather.known_swarm import gather_known_swarm
+from jobs.gather.known_swarm import gather_settled_swarm
 from jobs.handlers import confirmation, containers, key_value_store
 from jobs.handlers.accept import acceptance_question
 from jobs.handlers.assessment import Assessment, assess_host
@@ -24,6 +24,8 @@ from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.plan_events import emit_plan
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
+
+OTHERS_FIRST = "Other managers of this fleet may be accepted before it; then there are more than shown here."
 
 
 @dispatch.register
@@ -119,7 +121,8 @@ def _next_question(
     joined = any(isinstance(step, steps.InitSwarm | steps.JoinSwarm) for step in plan.steps)
     summary = f"{host.name} {'joined' if joined else 'is in'} the swarm."
     if plan.needs_acceptance:
-        hints = (containers.not_running_text(not_running), key_value_store.removal_hint(unused))
+        fleet = OTHERS_FIRST if context.request.parent_run else ""
+        hints = (fleet, containers.not_running_text(not_running), key_value_store.removal_hint(unused))
         next_commands = (*containers.start_commands(host, not_running), *key_value_store.removal_commands(unused))
         question = _acceptance_question_for(context, host)
         return replace(question, summary=" ".join(filter(None, hints)), next_commands=next_commands)
@@ -139,7 +142,7 @@ def _end(outcome: Outcome, summary: str, unused: UnusedStore | None) -> JobFinis
 
 def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequested:
     """Return the question whether to accept the host. Raises JobError if no manager lists its node."""
-    swarm = gather_known_swarm(context, ask_silent=False)
+    swarm = gather_settled_swarm(context, ask_silent=False)
     membership = parse_membership(context.engine_factory(host).info())
     node = find_own_node(host, membership, swarm.nodes)
     if node is None:

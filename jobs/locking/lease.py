@@ -22,7 +22,7 @@ from imker.lease import RedisLease
 from jobs.errors import BrokenFencingToken, LockHeld
 from jobs.locking.fencing_token import BROKEN_COUNT, MAX_NUMBER, FencingToken
 
-LEASE_SECONDS, RENEW_INTERVAL, POLL_INTERVAL = 30.0, 10.0, 0.5  # seconds
+LEASE_SECONDS, RENEW_INTERVAL, POLL_INTERVAL = 30.0, 10.0, 0.1  # seconds
 # A Lua function: is the counter invalid, that is not a number, or too high to be incremented?
 BROKEN_FUNCTION = f"""
 local function broken(key)

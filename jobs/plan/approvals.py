@@ -9,11 +9,17 @@ TOLERANCE = 1.0  # seconds from a click to its job
 
 
 def find_approval_problem(
-    request: Request, question: DecisionRequested | None, fingerprint: str, rights: AcceptanceRules, now: Timestamp
+    request: Request,
+    question: DecisionRequested | None,
+    fingerprint: str,
+    rights: AcceptanceRules,
+    now: Timestamp,
+    managers: int | None = None,
 ) -> str:
     """Return why the request's approvals do not suffice to make a manager, "" if they do.
 
-    `question`: as this run posed it; `fingerprint`: of the current state.
+    `question`: as this run posed it; `fingerprint`: of the current state; `managers`: how many there are now. There may
+    be more than the question showed, as the fingerprint decides which ones, but never fewer.
     """
     people = {approval.user for approval in request.approvals}
     if question is None or question.asked_at is None:
@@ -24,6 +30,7 @@ def find_approval_problem(
         return f"it requires {rights.accept_count} different approvers; {len(people)} approved"
     if not -TOLERANCE <= seconds_between(question.asked_at, now) <= rights.accept_within * 60 + TOLERANCE:
         return f"the approval expired: it was processed more than {rights.accept_within} minutes after the question"
-    if any(approval.fingerprint != fingerprint for approval in request.approvals):
+    has_lost_manager = managers is not None and question.quorum is not None and managers < question.quorum.managers
+    if has_lost_manager or any(approval.fingerprint != fingerprint for approval in request.approvals):
         return "the node or the swarm changed after the question was posted"
     return ""

@@ -1,7 +1,8 @@
 """Arrange the migration of a fleet: roles, order, and the fault tolerance after each host. Pure.
 
-The first host is a canary. Managers follow one at a time, then the workers, several at once. The host of the key-value
-store comes last, when the store is unused, unless it has to initialize the swarm.
+The first host is a canary. The others follow in waves. Hosts that join share a wave, managers-to-be first: they join as
+drained workers, and only their promotion is exclusive. A node of the swarm that is upgraded has a wave of its own. The
+host of the key-value store comes last, when the store is unused, unless it has to initialize the swarm.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ from jobs.facts.packages import parse_engine_version
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
-from jobs.steps import DrainNode
+from jobs.steps import InitSwarm, JoinSwarm, UpgradeEngine
 
 DEFAULT_MANAGERS = 3  # proposed when the inventory names none; one of three may fail
 
@@ -70,7 +71,7 @@ def arrange_fleet(
     stores: frozenset[str],
     parallel: int,
 ) -> FleetPlanned:
-    """Return the fleet plan. `hosts`: as ordered by `order_hosts`; `parallel`: workers to migrate at the same time."""
+    """Return the fleet plan. `hosts`: as ordered by `order_hosts`; `parallel`: hosts to migrate at the same time."""
     todo = [host for host in hosts if not _is_done(plans[host.name])]
     managers = accumulate(
         (_joins_as_manager(roles[host.name], plans[host.name], swarm) for host in todo),
@@ -79,7 +80,7 @@ def arrange_fleet(
     host_plans = [
         _host_plan(host, roles[host.name], plans[host.name], wave, number)
         for host, wave, number in zip(
-            todo, _assign_waves(todo, roles, stores | _draining_hosts(plans)), list(managers)[1:], strict=True
+            todo, _assign_waves(todo, stores | _members(plans)), list(managers)[1:], strict=True
         )
     ]
     finished = tuple(host.name for host in hosts if host not in todo)
@@ -113,18 +114,29 @@ def _joins_as_manager(role: Role, plan: Plan | Refusal, swarm: SwarmFacts) -> in
     return int(role == "manager" and isinstance(plan, Plan) and (plan.needs_acceptance or founds))
 
 
-def _draining_hosts(plans: Mapping[str, Plan | Refusal]) -> frozenset[str]:
-    """Return the hosts that drain their node. They go one at a time, as other nodes take over their tasks."""
+def _members(plans: Mapping[str, Plan | Refusal]) -> frozenset[str]:
+    """Return the hosts that are nodes already and still have steps.
+
+    They go one at a time: other nodes take over their tasks, and two managers must never restart together.
+    """
     viable = ((name, viable) for name, viable in plans.items() if isinstance(viable, Plan))
-    return frozenset(name for name, plan in viable if any(isinstance(step, DrainNode) for step in plan.steps))
+    return frozenset(name for name, plan in viable if _is_member(plan))
 
 
-def _assign_waves(hosts: Iterable[Host], roles: Mapping[str, Role], exclusive: frozenset[str]) -> list[int]:
-    """Return a wave number for each host. Only workers share a wave, but neither the canary nor `exclusive` hosts."""
+def _is_member(plan: Plan) -> bool:
+    return bool(plan.steps) and not any(isinstance(step, InitSwarm | JoinSwarm) for step in plan.steps)
+
+
+def _packages(plan: Plan) -> tuple[str, ...]:
+    return next((step.packages for step in plan.steps if isinstance(step, UpgradeEngine)), ())
+
+
+def _assign_waves(hosts: Iterable[Host], exclusive: frozenset[str]) -> list[int]:
+    """Return a wave number for each host. Neither the canary nor an `exclusive` host shares its wave."""
     waves: list[int] = []
     together = False
     for host in hosts:
-        apart = roles[host.name] == "manager" or host.name in exclusive or not waves
+        apart = host.name in exclusive or not waves
         waves.append((waves[-1] if waves else -1) + int(apart or not together))
         together = not apart
     return waves
@@ -135,8 +147,9 @@ def _host_plan(host: Host, role: Role, plan: Plan | Refusal, wave: int, managers
         return HostPlan(host.name, role, 0, wave, "", findings=(plan.finding,))
     weighty = tuple(finding for finding in plan.findings if finding.level != "pass")
     return HostPlan(
-        host.name, role, len(plan.steps), wave, quorum.describe_tolerance(managers), plan.warnings_fingerprint, weighty
-    )
+        host.name, role, len(plan.steps), wave, quorum.describe_tolerance(managers), plan.warnings_fingerprint, weighty,
+        _packages(plan) if wave else (), not _is_member(plan),
+    )  # fmt: skip
 
 
 def _check_managers(hosts: Sequence[Host], roles: Mapping[str, Role], others: int) -> tuple[Finding, ...]:

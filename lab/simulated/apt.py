@@ -29,6 +29,41 @@ def is_older(version: str, than: str) -> bool:
     return major_minor(engine_version(version)) < major_minor(engine_version(than))
 
 
+DOWNLOAD_UNIT = "imker-download.service"
+
+
+def download_work(machine: Machine, source: str, requirements: Sequence[str]) -> Work:
+    """Return the work of the download unit. `source`: the text of Docker's apt source. Only the archives change."""
+
+    def work(unit: Unit) -> int:
+        if not unit.wait(machine.world.pace.download):
+            return 143
+        available = offered_versions(machine.age, source)
+        missing = [
+            requirement
+            for requirement in requirements
+            if machine.apt_fails
+            or _parse_requirement(requirement)[1] not in available.get(requirement.split("=")[0], [])
+        ]
+        if missing:
+            unit.output.append(f"E: Failed to fetch {missing[0]}")
+            return 100
+        machine.archives.update(requirements)
+        machine.world.history.record_event(machine.name, "downloaded", " ".join(requirements))
+        return 0
+
+    return work
+
+
+def end_download(machine: Machine, unit: Unit) -> None:
+    """End a download ahead, as the upgrade does first. Note its failure in the upgrade's output."""
+    download = machine.units.get(DOWNLOAD_UNIT)
+    if download is not None and download.active_state == "failed":
+        unit.output += ["the packages were not downloaded ahead:", *download.output[-3:]]
+        machine.units.reset_failed(DOWNLOAD_UNIT)
+    machine.units.stop(DOWNLOAD_UNIT)
+
+
 def upgrade_work(machine: Machine, requirements: Sequence[str]) -> Work:
     """Return the work of the upgrade unit. `requirements` are "name=version" each.
 
@@ -36,6 +71,7 @@ def upgrade_work(machine: Machine, requirements: Sequence[str]) -> Work:
     """
 
     def work(unit: Unit) -> int:
+        end_download(machine, unit)
         _finish_configuration(machine)
         unit.output.append("Reading package lists...")
         if machine.apt_fails:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from lab.simulated import conditions, docker_cli, scripts, sections, system_tools
+from lab.simulated import conditions, docker_cli, script_table, scripts, sections, system_tools
 from lab.simulated.machine import Machine
 from lab.simulated.output import Output
 
@@ -24,13 +24,14 @@ class Rule:
     """A command by the prefix of its argv.
 
     `kind` of the recorded action is "" for a command that changes nothing. A `slow` command does not hold the host's
-    lock.
+    lock. `title` is the name of a script's recorded action.
     """
 
     prefix: tuple[str, ...]
     handler: Callable[[Machine, list[str], str], Output]
     kind: str = ""
     slow: bool = False
+    title: str = ""
 
 
 RULES = (
@@ -40,25 +41,18 @@ RULES = (
     Rule(("rm", "-f", "--"), system_tools.remove_files, "file"),
     Rule(("usermod", "-aG", "docker", "--"), system_tools.add_to_docker, "group"),
     Rule(("systemctl", "show"), system_tools.show_unit),
-    Rule(("systemctl", "stop"), system_tools.stop_units, "unit"),
-    Rule(("systemctl", "reset-failed"), system_tools.reset_failed),
-    Rule(("systemctl", "daemon-reload"), system_tools.do_nothing),
-    Rule(("systemctl", "restart", "docker.service"), system_tools.restart_docker, "restart", slow=True),
     Rule(("systemd-run",), scripts.start_transient_unit, "unit"),
     Rule(("journalctl", "-u"), system_tools.print_journal),
     Rule(("dpkg-query", "-W"), system_tools.dpkg_query),
     Rule(("dpkg", "--audit"), system_tools.dpkg_audit),
     Rule(("timeout",), lambda machine, rest, stdin: run_words(machine, rest[1:], stdin)),
-    Rule(("dockerd", "--validate"), docker_cli.validate_options),
     Rule(("docker", "ps"), docker_cli.list_containers),
     Rule(("docker", "inspect"), docker_cli.inspect_containers),
     Rule(("docker", "info"), docker_cli.show_info),
     Rule(("docker", "version"), docker_cli.show_version),
     Rule(("docker", "logs"), docker_cli.show_logs),
     Rule(("docker", "rm"), docker_cli.remove_containers, "containers"),
-    Rule(("docker", "stop"), docker_cli.stop_containers, "containers"),
     Rule(("docker", "start"), docker_cli.start_containers, "containers"),
-    Rule(("docker", "update"), docker_cli.update_restart_policy, "containers"),
     Rule(("perl", "-e"), scripts.probe_ports),
     # Commands and functions of the scripts that print sections.
     Rule(("clocks",), system_tools.print_clocks),
@@ -122,7 +116,8 @@ def _run_recorded(machine: Machine, words: list[str], stdin: str, source: str, t
         return Output(127, "", f"{words[0] if words else ''}: command not found\n")
     if not rule.kind:
         return _run_rule(rule, machine, words, stdin)
-    with machine.world.history.record_action(machine.name, rule.kind, shlex.join(words)[:200], source, token) as action:
+    detail = (f"{rule.title} {shlex.join(words[4:])}" if rule.title else shlex.join(words))[:200]
+    with machine.world.history.record_action(machine.name, rule.kind, detail, source, token) as action:
         output = _run_rule(rule, machine, words, stdin)
         action.error = output.stderr.strip()[-200:] if output.exit_status else ""
         return output
@@ -152,8 +147,8 @@ def _find_rule(words: list[str]) -> Rule | None:
             return Rule(("sh", "-c"), _print_sections)
         return next(
             (
-                Rule(("sh", "-c"), script.handler, script.kind)
-                for script in scripts.SCRIPTS
+                Rule(("sh", "-c"), script.handler, script.kind, script.slow, script.title)
+                for script in script_table.SCRIPTS
                 if script.marker in words[2]
             ),
             None,

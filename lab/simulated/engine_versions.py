@@ -12,6 +12,7 @@ class Pace:
     """Durations in seconds: shorter than on real hosts, but never zero."""
 
     upgrade: float = 1.0
+    download: float = 0.1
     restart: float = 0.1
     boot: float = 1.0
     join: float = 0.1

@@ -71,6 +71,7 @@ class Machine:
         self.units = Units()
         self.journal: dict[str, list[str]] = {}
         self.packages = {name: Package(version) for name, version in PACKAGE_VERSIONS[age]["main"].items()}
+        self.archives: set[str] = set()  # downloaded packages, "name=version" each
         self.containers: dict[str, Container] = {}
         self.dockerd = Dockerd(self)
         self._ids = itertools.count(1)

@@ -1,51 +1,13 @@
 """Scripts that run on a simulated host: recognized by a part of their text, with their effect on its state."""
 
 import itertools
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from lab.simulated import apt, docker_cli, system_tools
+from lab.simulated import apt
 from lab.simulated.machine import APT_SOURCE_PATH, Machine
 from lab.simulated.output import Output
 from lab.simulated.units import Unit, Work
 
 UPGRADE_MARKER, LISTEN_MARKER = "apt-get -q install", "IO::Select"
-
-
-@dataclass(frozen=True)
-class Script:
-    """A script.
-
-    `marker` is a part of its text that no earlier script in the table contains. `handler` gets argv after the script.
-    """
-
-    marker: str
-    handler: Callable[[Machine, list[str], str], Output]
-    kind: str = ""
-
-
-def save_copy(machine: Machine, rest: list[str], stdin: str) -> Output:
-    _, _, path, stamp, log_path = rest
-    if path in machine.disk.texts:
-        machine.disk.copy(path, f"{path}.imker-{stamp}")
-        if log_path:
-            append_line(machine, [*rest[:2], log_path, f"{path}.imker-{stamp}"], stdin)
-    return Output()
-
-
-def append_line(machine: Machine, rest: list[str], stdin: str) -> Output:
-    machine.disk.write(rest[2], machine.disk.texts.get(rest[2], "") + f"{rest[3]}\n")
-    return Output()
-
-
-def restore_copy(machine: Machine, rest: list[str], stdin: str) -> Output:
-    machine.disk.copy(rest[2], rest[3])
-    return Output()
-
-
-def write_file(machine: Machine, rest: list[str], stdin: str) -> Output:
-    machine.disk.write(rest[2], stdin)
-    return Output()
 
 
 def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
@@ -66,21 +28,18 @@ def show_candidates(machine: Machine, rest: list[str], stdin: str) -> Output:
 def start_or_replace_unit(machine: Machine, rest: list[str], stdin: str) -> Output:
     """Start a unit. If there is one of its name, remove that first."""
     _, _, unit, _, *options = rest
-    if machine.units.get(unit):
-        system_tools.stop_units(machine, [unit], stdin)
-        system_tools.reset_failed(machine, [unit], stdin)
+    machine.units.stop(unit)
+    machine.units.reset_failed(unit)
     return start_transient_unit(machine, options, stdin)
 
 
-SCRIPTS = (
-    Script('systemctl reset-failed "$unit"', start_or_replace_unit, "unit"),
-    Script("apt-cache madison", show_candidates),
-    Script('cat > "$to.imker~"', write_file, "file"),
-    Script('echo "$1.imker-$2"', save_copy, "file"),
-    Script('cp -p -- "$1" "$to', restore_copy, "file"),
-    Script('printf "%s\\n" "$2" >> "$1"', append_line, "file"),
-    Script("docker inspect $ids", docker_cli.inspect_all),
-)
+def start_download(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Start the unit that downloads packages, unless it is running."""
+    _, _, unit_name, has_source, _, *packages = rest
+    source = stdin if has_source else machine.disk.texts.get(APT_SOURCE_PATH, "")
+    machine.units.reset_failed(unit_name)
+    machine.units.start(unit_name, apt.download_work(machine, source, packages), "", remains=False)
+    return Output()
 
 
 # --- transient units and Perl programs ------------------------------------------------------------------------------

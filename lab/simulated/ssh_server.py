@@ -71,6 +71,9 @@ class _Server(paramiko.ServerInterface):
         stdin = channel.makefile("rb").read().decode(errors=BYTE_ERRORS)
         output = run_line(self._machine, line, stdin, self._source)
         with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            for text in output.lines:
+                _send_chunks(channel.sendall_stderr, text.encode(errors=BYTE_ERRORS))
+            output = output.end() if output.end else output
             _send_chunks(channel.sendall, output.stdout.encode(errors=BYTE_ERRORS))
             _send_chunks(channel.sendall_stderr, output.stderr.encode(errors=BYTE_ERRORS))
             channel.send_exit_status(output.exit_status)

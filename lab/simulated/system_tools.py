@@ -6,8 +6,6 @@ import time
 from lab.simulated.machine import Machine
 from lab.simulated.output import Output
 
-DOCKER_UNITS = ("docker.service", "docker.socket")
-
 
 def do_nothing(machine: Machine, rest: list[str], stdin: str) -> Output:
     return Output()
@@ -92,26 +90,6 @@ def _transient_properties(machine: Machine, name: str) -> dict[str, str]:
         "SubState": unit.sub_state,
         "ExecMainStatus": str(unit.exit_status),
     }
-
-
-def stop_units(machine: Machine, rest: list[str], stdin: str) -> Output:
-    missing = [name for name in rest if not machine.units.stop(name)]
-    return Output(5, "", f"Failed to stop {missing[0]}: Unit {missing[0]} not loaded.\n") if missing else Output()
-
-
-def reset_failed(machine: Machine, rest: list[str], stdin: str) -> Output:
-    missing = [name for name in rest if name not in DOCKER_UNITS and not machine.units.reset_failed(name)]
-    return Output(1, "", f"Failed to reset failed state of unit {missing[0]}\n") if missing else Output()
-
-
-def restart_docker(machine: Machine, rest: list[str], stdin: str) -> Output:
-    """Restart the daemon.
-
-    The unit of docker-machine has no Type=notify, so systemd counts a daemon that exits at once as started.
-    """
-    started_daemon = machine.dockerd.restart()
-    is_custom_unit = machine.dockerd.unit_facts().fragment_path.startswith("/etc/")
-    return Output() if started_daemon or is_custom_unit else Output(1, "", "Job for docker.service failed.\n")
 
 
 def print_journal(machine: Machine, rest: list[str], stdin: str) -> Output:

@@ -14,6 +14,7 @@ class Unit:
     active_state: str = "active"
     sub_state: str = "running"
     exit_status: int = 0
+    remains: bool = True  # RemainAfterExit: a successful unit stays until it is stopped
     output: list[str] = field(default_factory=list)
     stop_requested: threading.Event = field(default_factory=threading.Event)
 
@@ -26,18 +27,18 @@ Work = Callable[[Unit], int]
 
 
 class Units:
-    """Units started with RemainAfterExit: a successful one stays "exited" until it is stopped."""
+    """Units started with RemainAfterExit stay "exited" after success until they are stopped; others disappear."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._units: dict[str, Unit] = {}
 
-    def start(self, name: str, work: Work, description: str = "") -> bool:
+    def start(self, name: str, work: Work, description: str = "", remains: bool = True) -> bool:
         """Start a unit. Return False if a unit of this name exists."""
         with self._lock:
             if name in self._units:
                 return False
-            unit = self._units[name] = Unit(name, description)
+            unit = self._units[name] = Unit(name, description, remains=remains)
         threading.Thread(target=self._run, args=(unit, work), name=name, daemon=True).start()
         return True
 
@@ -78,3 +79,5 @@ class Units:
         unit.exit_status = work(unit)
         with self._lock:
             unit.active_state, unit.sub_state = ("failed", "failed") if unit.exit_status else ("active", "exited")
+            if not unit.remains and not unit.exit_status and self._units.get(unit.name) is unit:
+                del self._units[unit.name]

@@ -141,6 +141,7 @@ def _within(context: Any, cause: Exception) -> None:
         raise cause
 
 
+DIFFERS = {"# imker: change files": (65, "imker-changed /etc/default/docker")}
 BEFORE = "cat -- /var/lib/imker/before"
 NOTED = "/etc/default/docker.imker-1\ndocker.io=20.10.24\n"
 
@@ -171,7 +172,7 @@ def _steps() -> Iterator[str]:
     yield from _restarts()
     yield from _upgrades()
     edit = model.FileEdit("/etc/default/docker", "old", "new")
-    yield from error_text("a file that changed", lambda: files.apply_edits(_site({}), (edit,)))
+    yield from error_text("a file that changed", lambda: files.apply_edits(_site(DIFFERS), (edit,)))
     missing = model.FileEdit("/none/config.json", "old", "new")
     yield from error_text("docker-machine's file that is gone", lambda: files.clean_machine_config(_site({}), missing))
     yield from error_text("no manager", lambda: _site({}, connect=_away).connect_manager())
@@ -189,7 +190,7 @@ def _timeouts() -> Iterator[str]:
         yield from error_text(
             "an upgrade that takes too long", partial(packages.install_packages, _site({}), ("docker.io=26.1.5",))
         )
-        patch.setattr(packages, "_follow_unit", lambda *_: systemd.UnitState("", "", 0))
+        patch.setattr(packages, "_follow_unit", lambda *_: packages.FollowedUnit(systemd.UnitState("", "", 0)))
         notes: list[str] = []
         yield from error_text(
             "an upgrade cut short", partial(packages.install_packages, _site({}, notes), ("docker.io=26.1.5",))
@@ -198,7 +199,7 @@ def _timeouts() -> Iterator[str]:
 
 
 RESTARTS: dict[str, tuple[dict[str, tuple[int, str]], tuple[bool, ...]]] = {  # answers, and whether each start works
-    "refused options": ({"timeout 20 dockerd": (1, "(why)")}, (True,)),
+    "refused options": ({"# imker: save the names": (65, "(why)")}, (True,)),
     "a failed restart": ({}, (False, True)),
     "a failed restart, files and a package noted": ({BEFORE: (0, NOTED)}, (False, True)),
     "a failed restart, then one without the classic options": ({BEFORE: (0, NOTED)}, (False, False, True)),
@@ -217,11 +218,11 @@ def _restarts() -> Iterator[str]:
 def _restarted(answers: dict[str, tuple[int, str]], starts: Iterator[bool], cleaned: bool, notes: list[str]) -> str:
     """Restart an Engine whose starts succeed or fail as `starts` says."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(restart, "_start_engine", lambda *_: next(starts))
+        patch.setattr(restart, "_answers", lambda *_: next(starts))
         patch.setattr(rollback, "remove_classic_options", lambda *_: cleaned)
         patch.setattr(packages, "install_packages", lambda *_: None)
         return restart.restart_engine(
-            _site({**answers, "docker ps": (0, "web")}, notes), RestartEngine("26.1.5", ("web",))
+            _site({**answers, "# imker: start the containers": (0, "web")}, notes), RestartEngine("26.1.5", ("web",))
         )
 
 
@@ -242,9 +243,9 @@ def _upgraded(rolled_back: bool, notes: list[str]) -> str:
     step = UpgradeEngine(("docker.io=26.1.5",), "26.1.5", "", ("docker.io=20.10.24",))
     ended = systemd.UnitState("active", "exited", 100, packages._unit_description(step.packages))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(packages, "_follow_unit", lambda *_: ended)
+        patch.setattr(packages, "_follow_unit", lambda *_: packages.FollowedUnit(ended, "E: (why)"))
         patch.setattr(rollback, "downgrade_package", lambda *_: rolled_back)
-        return upgrade.upgrade_engine(_site({BEFORE: (0, NOTED), "journalctl": (0, "E: (why)")}, notes), step)
+        return upgrade.upgrade_engine(_site({BEFORE: (0, NOTED)}, notes), step)
 
 
 def _jobs(redis: Redis) -> Iterator[str]:

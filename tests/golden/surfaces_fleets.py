@@ -30,8 +30,10 @@ def fleet_states() -> str:
         (host_plan("connewitz", "manager"), "pending"),
         (host_plan("tondi", "worker", 1, WARNING, BLOCK), "pending"),
     ]
+    downloading = replace(host_plan("tondi"), packages=("docker.io=26.1.5", "docker-cli=26.1.5"))
     views = {
         "planned": build_fleet(host_plans, started=False, result=("kaditz",), findings=(managers,)),  # type: ignore[arg-type]
+        "planned, with downloads": build_fleet([(downloading, "pending")] * 2, started=False),
         "every state of a host": _fleet_of(*ALL),
         "running": _fleet_of("done", "running", "pending"),
         "a host has a question": _fleet_of("done", "continue", "pending"),
@@ -41,6 +43,7 @@ def fleet_states() -> str:
         "cancelled before the next host": _fleet_of("done", "pending", hold="cancel"),
         "all moved, managers pending": _fleet_of("accept", "done"),
         "done": _fleet_of("done", "done", "nothing"),
+        "done, one rejected": _fleet_of("done", "rejected", "removed"),
         "failed": _fleet_of("done", "failed", "pending"),
         "failed, one pending": _fleet_of("accept", "failed", "pending"),
         "lost": _fleet_of("done", "lost", "pending"),

@@ -41,8 +41,9 @@ from tests.support import streams
 from tests.support.sections import empty_host
 
 WEB = {"Name": "/web", "Config": {"Image": "nginx"}, "State": {"Running": True}}
-RUNS = {"docker ps": (0, "web"), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([WEB]))}
-DOWN = {**RUNS, "docker ps --format": (0, ""), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([{**WEB, "State": {}}]))}
+START = "# imker: start the containers"
+RUNS = {START: (0, "web"), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([WEB]))}
+DOWN = {**RUNS, START: (0, ""), f"sh -c {CONTAINERS_SCRIPT}": (0, json.dumps([{**WEB, "State": {}}]))}
 SWARM = SwarmFacts("tondi", (), ("tondi",))
 FACTS = HostFacts("kaditz", engine_version="20.10.24")
 WARN, BLOCK = Finding("disk", "warn", "(a warning)"), Finding("disk", "block", "(what blocks)", "(what to do)")
@@ -164,7 +165,7 @@ def _stopped(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
     lease.lost.set()
     site = runner._make_target(context, KADITZ, ScriptedShell({}), ())
     yield from error_text(
-        "a lost lock", lambda: runner._run_step(context, steps.WaitForReady(), site, lease, lambda: None)
+        "a lost lock", lambda: runner._run_step(context, steps.WaitForReady(), site, lease, lambda step: None)
     )
     patch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (PENDING,)))
     init = steps.InitSwarm()

@@ -70,8 +70,8 @@ class Ready:
 def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
     """Return the result text of each step and its thread replies."""
     patch.setattr(polling, "wait_for", lambda true, *_: true())
-    patch.setattr(restart, "_start_engine", lambda *_: True)
-    patch.setattr("jobs.execute.packages.install_packages", lambda *_: None)
+    patch.setattr(restart, "_answers", lambda *_: True)
+    patch.setattr("jobs.execute.packages.install_packages", lambda *_: "")
     machine = folder / "config.json"
     machine.write_text("old")
     cases = (*_cases(), (steps.CleanDockerMachineConfig(FileEdit(str(machine), "old", "new")), {}))
@@ -95,7 +95,7 @@ def _cases() -> tuple[tuple[steps.Step, dict[str, tuple[int, str]]], ...]:
         (steps.RestoreOptions("/etc/default/docker", "DOCKER_OPTS=-D\n"), {}),
         (steps.RestoreOptions("/x", ""), {}),
         (steps.RestartEngine("26.1.5", ("web",)), {}),
-        (steps.EnsureContainersRunning(("web",)), {"docker ps": (0, "web")}),
+        (steps.EnsureContainersRunning(("web",)), {"# imker: start the containers": (0, "web")}),
         (steps.EnsureContainersRunning(()), {}),
         (steps.EnsureContainersRunning(("web", "batch")), {"docker start": (1, "(why)")}),
         (steps.InitSwarm(), {}),

@@ -33,9 +33,9 @@ STEPS = (
 )
 COMMANDS = {  # the longest waits
     "the host is read": "dpkg-query -W",
-    "the upgrade is begun": "systemd-run --unit=imker-upgrade.service",
-    "the upgrade is followed": "journalctl -u imker-upgrade.service",
-    "the Engine restarts": "systemctl restart docker.service",
+    "the upgrade is begun": "# imker: start the unit of an upgrade",
+    "the upgrade is followed": "# imker: follow a transient unit",
+    "the Engine restarts": "# imker: restart the daemon",
 }
 SHORT = {
     "jobs.connectors.ssh.KEEPALIVE_INTERVAL": 0.5,

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from bot.records import Decision, QueueStatus, RunRecord
+from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.fleet_state import FleetState, fold_fleet
 from bot.state.run_state import RunState, fold
 from imker.protocol.commands import Hold, Migrate, MigrateAll, Role
@@ -48,6 +48,7 @@ Word = Literal[
     "pending", "queued", "running", "continue", "resume", "accept", "done", "nothing", "containers",
     "stop", "store", "kept",
     "failed", "refused", "restored", "lost", "cancelled", "declined",
+    "accepting", "accepted", "rejecting", "rejected", "removed", "not promoted",
 ]  # fmt: skip
 EVENTS_BY_WORD: dict[Word, tuple[EventBody, ...]] = {
     "queued": (),
@@ -73,6 +74,15 @@ EVENTS_BY_WORD: dict[Word, tuple[EventBody, ...]] = {
     "declined": (JobStarted("x"), Planned(STEPS, (WARNING,)), DecisionRequested("continue", "f00d")),
 }
 ALL: tuple[Word, ...] = ("pending", *EVENTS_BY_WORD)
+DECIDED: dict[Word, tuple[Choice, tuple[EventBody, ...]]] = {  # after the question to accept: the choice, the next job
+    "accepting": ("accept", (JobStarted(),)),
+    "accepted": ("accept", (JobStarted(), JobFinished("done", "x is a manager now."))),
+    "rejecting": ("reject", ()),
+    "rejected": ("reject", (JobStarted(), JobFinished("done", "x stays in the swarm as a worker."))),
+    "removed": ("remove", (JobStarted(), JobFinished("done", "x was removed from the swarm."))),
+    "not promoted": ("accept", (JobStarted(), JobFinished("refused", "a manager is unreachable"))),
+}
+EVERY: tuple[Word, ...] = (*ALL, *DECIDED)
 
 
 def host_plan(host: str, role: Role = "worker", wave: int = 0, *findings: Finding) -> HostPlan:
@@ -81,6 +91,8 @@ def host_plan(host: str, role: Role = "worker", wave: int = 0, *findings: Findin
 
 def host_run(host: str, word: Word) -> RunState:
     """Return a host's own run, 60 s old."""
+    if word in DECIDED:
+        return _decided_run(host, *DECIDED[word])
     cancels = {"kept": (Decision(1, "cancel", BOB, AT + 50),), "declined": (Decision(1, "cancel", BOB, AT + 50),)}
     record = RunRecord(
         f"run-{host}", Migrate(host), f"migrate {host}", ALICE, "C01OPS", AT, 1, cancels.get(word, ()), FLEET
@@ -88,6 +100,15 @@ def host_run(host: str, word: Word) -> RunState:
     events = [Event(record.run, 1, number, AT + number, body) for number, body in enumerate(EVENTS_BY_WORD[word], 1)]
     rq: QueueStatus = "lost" if word == "lost" else "running" if word == "running" else "finished"
     return fold(record, EventLog(tuple(events)), "queued" if word == "queued" else rq, AT + 60)
+
+
+def _decided_run(host: str, choice: Choice, bodies: tuple[EventBody, ...]) -> RunState:
+    """Return the run of a host that has joined as a manager-to-be, after someone decided on it."""
+    decisions = (Decision(1, choice, BOB, AT + 40),)
+    record = RunRecord(f"run-{host}", Migrate(host), f"migrate {host}", ALICE, "C01OPS", AT, 2, decisions, FLEET)
+    first = [Event(record.run, 1, n, AT + n, body) for n, body in enumerate(EVENTS_BY_WORD["accept"], 1)]
+    second = [Event(record.run, 2, n, AT + 40 + n, body) for n, body in enumerate(bodies, 1)]
+    return fold(record, EventLog((*first, *second)), "running", AT + 60)
 
 
 def build_fleet(

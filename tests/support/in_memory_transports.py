@@ -42,6 +42,10 @@ class InMemoryShell:
     def run(self, command: Command) -> Output:
         self._require_alive()
         result = run_line(self._machine, command.line, command.stdin, self._source)
+        for line in result.lines:
+            if command.on_line:
+                command.on_line(line.strip())
+        result = result.end() if result.end else result
         if self._cut():
             self._boot = 0.0
         self._require_alive()

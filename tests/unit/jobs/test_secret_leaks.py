@@ -68,7 +68,7 @@ class Hosts:
         if self.fault == "write" and command.stdin:
             raise CommandFailed("kaditz", "sh", 1, f"sh: cannot write {command.stdin}")
         if command.stdin:
-            self.files[command.argv[-1]] = command.stdin
+            self.files[DEFAULTS] = command.stdin
         return Output(0, "", "")
 
     def connect(self, host: Host, timeout: float = 10) -> Any:

@@ -6,29 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.state.fleet_order import hosts_to_start
 from bot.state.fleet_state import (
     FleetState,
     decisions_from_hold,
     fleet_status,
     fold_fleet,
-    hosts_to_start,
     outcome,
 )
+from imker.protocol.commands import Role
 from imker.protocol.events import JobFinished
 from imker.protocol.next_command import BotCommand
 from imker.protocol.values import HostPlan
-from tests.support.fleet_states import ALL, BOB, FLEET, Word, build_fleet, host_plan, host_run
+from tests.support.fleet_states import BOB, EVERY, FLEET, Word, build_fleet, host_plan, host_run
 
+ROLES: tuple[Role, ...] = ("manager", "worker")
 STATUSES = {
     "pending": "pending", "queued": "running", "running": "running", "continue": "waiting", "resume": "waiting",
     "accept": "unaccepted", "done": "done", "nothing": "done", "containers": "done",
     "stop": "done", "store": "done", "kept": "done",
     "failed": "failed", "refused": "failed", "restored": "failed", "lost": "failed",
     "cancelled": "cancelled", "declined": "cancelled",
+    "accepting": "running", "accepted": "done", "rejecting": "running", "rejected": "done", "removed": "done",
+    "not promoted": "failed",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("word", ALL)
+@pytest.mark.parametrize("word", EVERY)
 def test_maps_a_hosts_run_to_its_status(word: Word) -> None:
     (only,) = build_fleet([(host_plan("a"), word)]).hosts
     assert only.status == STATUSES[word]
@@ -43,18 +47,19 @@ def test_returns_no_fleet_before_its_plan() -> None:
 
 @st.composite
 def plans(draw: st.DrawFn) -> list[HostPlan]:
-    """Return host plans as the RQ workers arrange them: waves in order, of which only workers share one."""
-    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=5))
+    """Return host plans as the RQ workers arrange them: the canary, then hosts that join, several in a wave, and nodes
+    that are upgraded, each in a wave of its own. The host of the key-value store is the last."""
+    sizes = [1, *draw(st.lists(st.integers(0, 4), max_size=4)), 1]  # 0: a node that is upgraded
     return [
-        host_plan(f"h{wave}-{n}", "worker" if size > 1 else "manager", wave)
+        replace(host_plan(f"h{wave}-{n}", draw(st.sampled_from(ROLES)), wave), joins=size > 0)
         for wave, size in enumerate(sizes)
-        for n in range(size)
+        for n in range(size or 1)
     ]
 
 
 @st.composite
 def any_fleet(draw: st.DrawFn) -> FleetState:
-    words = st.sampled_from(ALL)
+    words = st.sampled_from(EVERY)
     return build_fleet(
         [(item, draw(words)) for item in draw(plans())],
         started=draw(st.booleans()), hold=draw(st.sampled_from(["", "pause", "resume", "cancel"])),
@@ -71,11 +76,17 @@ def test_starts_hosts_of_one_wave_after_the_earlier_waves_settled_and_within_the
     assert not fleet.is_held("pause")
     assert not fleet.is_held("cancel")
     (wave,) = {host.wave for host in starting}
-    assert all(host.status in ("done", "unaccepted") for host in fleet.hosts if host.plan.wave < wave)
+    earlier = [host for host in fleet.hosts if host.plan.wave < wave]
+    assert all(host.status in ("done", "unaccepted") or host.is_being_accepted for host in earlier)
     assert all(host.status == "pending" for host in fleet.hosts if host.plan in starting)
-    busy = [host for host in fleet.hosts if host.status in ("running", "waiting") and host.plan.wave == wave]
-    assert len(busy) + len(starting) <= fleet.plan.parallel
+    assert len(fleet.with_status("running", "waiting")) + len(starting) <= fleet.plan.parallel
     assert not fleet.with_status("failed", "cancelled")
+
+
+@given(any_fleet())
+def test_no_node_restarts_while_a_manager_is_promoted(fleet: FleetState) -> None:
+    if any(not host.joins for host in hosts_to_start(fleet)):
+        assert not fleet.with_status("running", "waiting")
 
 
 @given(any_fleet())
@@ -85,25 +96,85 @@ def test_a_running_fleet_always_makes_progress(fleet: FleetState) -> None:
         assert hosts_to_start(fleet) or fleet.with_status("running")
 
 
-@given(plans(), st.integers(1, 3), st.sampled_from(["done", "accept", "containers"]), st.data())
-def test_migrates_every_host_in_order_and_managers_one_by_one(
-    host_plans: list[HostPlan], parallel: int, ends: Word, data: st.DataObject
-) -> None:
+ENDS: dict[Word, tuple[Word, ...]] = {  # what a host's run may be next
+    "running": ("done", "accept", "containers", "continue"),
+    "continue": ("running",),
+    "accept": ("accepting", "rejecting", "accept"),
+    "accepting": ("accepted",),
+    "rejecting": ("rejected", "removed"),
+}
+
+
+@given(plans(), st.integers(1, 3), st.data())
+def test_migrates_every_host_in_order(host_plans: list[HostPlan], parallel: int, data: st.DataObject) -> None:
+    """Let runs end, ask, and be accepted in any order: every host settles, and these rules hold at each moment.
+
+    The canary is alone first, the host of the key-value store is last, nodes are upgraded one by one, and no more than
+    `parallel` hosts are busy.
+    """
     words: dict[str, Word] = {plan.host: "pending" for plan in host_plans}
     started: list[str] = []
-    while True:
+    for _ in range(40 * len(host_plans)):
         fleet = build_fleet([(plan, words[plan.host]) for plan in host_plans], parallel=parallel)
         starting = hosts_to_start(fleet)
         words |= {plan.host: "running" for plan in starting}
         started += [plan.host for plan in starting]
-        running = [plan for plan in host_plans if words[plan.host] == "running"]
-        if not running:
+        _check_busy(host_plans, words, parallel, started)
+        moving = [name for name, word in words.items() if word in ENDS]
+        active = [name for name in moving if words[name] != "accept"]
+        if not active and not starting:
             break
-        assert len(running) <= parallel
-        assert len(running) == 1 or all(plan.role == "worker" for plan in running)
-        words[data.draw(st.sampled_from([plan.host for plan in running]))] = ends
+        name = data.draw(st.sampled_from(moving))
+        words[name] = data.draw(st.sampled_from(ENDS[words[name]]))
     assert started == [plan.host for plan in host_plans]
-    assert fleet_status(fleet) == ("unaccepted" if ends == "accept" else "finished")
+    assert set(words.values()) <= {"done", "containers", "accept", "accepted", "rejected", "removed"}
+    assert fleet_status(fleet) == ("unaccepted" if "accept" in words.values() else "finished")
+
+
+def _check_busy(host_plans: list[HostPlan], words: dict[str, Word], parallel: int, started: list[str]) -> None:
+    migrating = [plan for plan in host_plans if words[plan.host] in ("running", "continue")]
+    promoting = [plan for plan in host_plans if words[plan.host] in ("accepting", "rejecting")]
+    assert len(migrating) <= parallel
+    assert len(migrating) == 1 or all(plan.joins for plan in migrating)
+    if host_plans[0] in migrating:
+        assert started == [host_plans[0].host]
+        assert migrating == [host_plans[0]]
+    if host_plans[-1] in migrating:
+        assert migrating == [host_plans[-1]]
+    assert len({plan.wave for plan in migrating}) <= 1
+    if any(words[plan.host] == "running" and plan.host == started[-1] and not plan.joins for plan in migrating):
+        assert all(plan.wave < migrating[0].wave for plan in promoting)
+
+
+BUSY: list[tuple[str, tuple[Word, ...], int, tuple[str, ...]]] = [
+    ("all of a wave at once", ("done", "pending", "pending", "pending"), 8, ("h1", "h2", "h3")),
+    ("never more than parallel", ("done", "pending", "pending", "pending"), 2, ("h1", "h2")),
+    ("a host with a question counts", ("done", "continue", "pending", "pending"), 2, ("h2",)),
+    ("a manager that waits does not count", ("done", "accept", "accept", "pending"), 1, ("h3",)),
+    ("a promotion counts", ("done", "accepting", "pending", "pending"), 2, ("h2",)),
+    ("a rejected manager has settled", ("done", "rejected", "removed", "pending"), 1, ("h3",)),
+    ("a failed promotion stops the fleet", ("done", "not promoted", "pending", "pending"), 8, ()),
+    ("a lost run stops the fleet", ("done", "lost", "running", "pending"), 8, ()),
+]
+
+
+@pytest.mark.parametrize(("title", "words", "parallel", "expected"), BUSY, ids=[case[0] for case in BUSY])
+def test_which_hosts_of_a_wave_start(
+    title: str, words: tuple[Word, ...], parallel: int, expected: tuple[str, ...]
+) -> None:
+    host_plans = [replace(host_plan(f"h{n}", "manager", min(n, 1)), joins=True) for n in range(len(words))]
+    fleet = build_fleet(list(zip(host_plans, words, strict=True)), parallel=parallel)
+    assert tuple(host.host for host in hosts_to_start(fleet)) == expected
+
+
+@pytest.mark.parametrize(
+    ("promotion", "joins", "starts"),
+    [("accept", True, True), ("accept", False, True), ("accepting", True, True), ("accepting", False, False)],
+)
+def test_last_host_waits_for_a_promotion_only_if_it_is_a_node(promotion: Word, joins: bool, starts: bool) -> None:
+    last = replace(host_plan("lausen", wave=1), joins=joins)
+    fleet = build_fleet([(host_plan("kaditz", "manager"), promotion), (last, "pending")])
+    assert bool(hosts_to_start(fleet)) is starts
 
 
 @pytest.mark.parametrize("word", ["failed", "refused", "restored", "lost", "cancelled", "declined"])
@@ -216,6 +287,21 @@ def test_outcome_names_the_reason_the_done_hosts_and_the_hosts_not_started(
     assert end is not None
     assert (end.outcome, end.summary, end.state) == (expected_outcome, why, "In the swarm: m. Not started: b.")
     assert [item.command for item in end.next_commands] == [BotCommand("retry", FLEET)]
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("accepted", "3 hosts migrated: 2 managers, 1 worker."),
+        ("rejected", "3 hosts migrated: 1 manager, 2 workers. Rejected as manager: n."),
+        ("removed", "3 hosts migrated: 1 manager, 1 worker. Rejected as manager: n. Removed from the swarm: n."),
+    ],
+)
+def test_outcome_counts_a_rejected_manager_as_what_it_is(word: Word, expected: str) -> None:
+    fleet = build_fleet(
+        [(host_plan("m", "manager"), "done"), (host_plan("n", "manager", 1), word), (host_plan("a", wave=1), "done")]
+    )
+    assert outcome(fleet) == JobFinished("done", expected)
 
 
 def test_outcome_when_cancelled_between_hosts() -> None:

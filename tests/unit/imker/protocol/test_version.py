@@ -13,7 +13,7 @@ import pytest
 from redis import Redis
 
 from imker.protocol import codec, events, version
-from imker.protocol.commands import Command, Request
+from imker.protocol.commands import Request, RequestedCommand
 from imker.protocol.event_log import EventLog, UnreadableEvent
 from imker.protocol.events import Event, EventBody, JobFinished
 from imker.protocol.next_command import BotCommand, NextCommand
@@ -56,7 +56,7 @@ def upgraded(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 
 def test_the_files_have_each_type_of_message() -> None:
-    assert {json.loads(line)["command"]["type"] for line in REQUESTS} == kinds(Command)
+    assert {json.loads(line)["command"]["type"] for line in REQUESTS} == kinds(RequestedCommand)
     assert {json.loads(line)["body"]["type"] for line in EVENTS} == kinds(EventBody)
 
 

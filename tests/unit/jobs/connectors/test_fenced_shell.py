@@ -13,7 +13,7 @@ from jobs.connectors import fenced_shell
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import Command, Output, command, script, sudo
 from jobs.connectors.swarm_label import FENCE_LABEL, with_token
-from jobs.errors import CommandFailed, JobError, Superseded, Unreachable
+from jobs.errors import CommandFailed, JobError, NotSent, Superseded, Unreachable
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease, LockHolder, acquire_lock
 from tests.support.local_shell import LocalShell
@@ -167,6 +167,90 @@ def test_reconnects_before_a_step(fence: Path) -> None:
     shell.needed_reconnects = 2
     with pytest.raises(Unreachable):
         FencedShell(shell, OLD).claim_host()
+
+
+class LosesConnection(LocalShell):
+    """Loses the connection at a command, before or after it is sent. Commands that are run are counted."""
+
+    def __init__(self, error: type[Unreachable], at: int) -> None:
+        self.error, self.at, self.commands, self.reconnects = error, at, 0, 0
+
+    def run(self, command: Command) -> Output:
+        self.commands += 1
+        if self.commands == self.at:
+            raise self.error("lost kaditz", host="kaditz")
+        return super().run(command)
+
+    def reconnect(self) -> None:
+        self.reconnects += 1
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("is_read_only", [False, True])
+@pytest.mark.parametrize(
+    ("error", "at", "reconnects"),
+    [(NotSent, 1, 1), (NotSent, 2, None), (Unreachable, 1, None), (Unreachable, 2, None)],
+)
+def test_sends_only_the_first_command_of_a_step_again_and_only_if_it_was_not_sent(
+    fence: Path, tmp_path: Path, error: type[Unreachable], at: int, reconnects: int | None, is_read_only: bool
+) -> None:
+    shell = LosesConnection(error, at)
+    fenced = FencedShell(shell, OLD)
+    fenced.start_step()
+
+    def run_step() -> None:
+        for name in ("first", "second"):
+            echo = sudo(*script('echo >> "$1"', str(tmp_path / name)))
+            fenced.run(replace(echo, read_only=is_read_only and name == "first"))
+
+    if reconnects is None:
+        with pytest.raises(error):
+            run_step()
+        assert shell.reconnects == 0
+        assert not (tmp_path / "second").exists()
+    else:
+        run_step()
+        assert (shell.reconnects, (tmp_path / "first").read_text()) == (reconnects, "\n")
+        assert fence.read_text().startswith("7 oldrun")
+
+
+@pytest.mark.processes
+def test_first_command_of_a_step_claims_the_host(fence: Path, tmp_path: Path) -> None:
+    older, newer = fenced_shell_for(OLD), fenced_shell_for(NEW)
+    newer.start_step()
+    newer.run(sudo("true"))
+    older.start_step()
+    with pytest.raises(Superseded):
+        older.run(sudo("touch", str(tmp_path / "changed")))
+    assert list(tmp_path.glob("changed")) == []
+
+
+@pytest.mark.processes
+def test_waits_longer_for_another_runs_command_before_a_step_than_within(
+    fence: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[str] = []
+
+    class Records(LocalShell):
+        def run(self, command: Command) -> Output:
+            waits.append(command.words[command.words.index("true") - 1])
+            return super().run(command)
+
+    fenced = FencedShell(Records(), OLD)
+    fenced.start_step()
+    fenced.run(replace(sudo("true"), read_only=True))
+    waits.clear()
+    for _ in range(2):
+        fenced.run(sudo("true"))
+    assert waits == [str(fenced_shell.CLAIM_TIMEOUT), str(fenced_shell.COMMAND_TIMEOUT)]
+
+
+@pytest.mark.processes
+def test_does_not_fence_commands_that_only_read(fence: Path) -> None:
+    fenced_shell_for(NEW).claim_host()
+    reading = replace(sudo("echo", "seen"), read_only=True)
+    assert fenced_shell_for(OLD).run(reading).stdout == "seen\n"
+    assert fence.read_text().startswith("8 newrun")
 
 
 @pytest.mark.processes
