@@ -66,7 +66,7 @@ test: lint browser ## run all tests except those that keep real hosts busy for m
 .PHONY: figures
 figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of docs/lab.md: 30 minutes
 	@mkdir -p .lab && rm -f .lab/figures
-	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests/unit/bot tests/chaos tests/integration tests/lab tests/e2e
+	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests
 	@cat .lab/figures
 
 .PHONY: test-fast

@@ -66,7 +66,7 @@ def _headline(fleet: FleetState) -> str:
 
 
 def summary(fleet: FleetState) -> tuple[str, str]:
-    """Return the fleet's emoji, and its status in a few words."""
+    """Return the fleet's emoji, and its status in a few words, with a count if a host has something to do."""
     end, status = outcome(fleet), fleet_state.fleet_status(fleet)
     mark, text = EMOJI[status], FLEET_STATUS_TEXT[status]
     if fleet.start is None and status == "finished":
@@ -75,7 +75,8 @@ def summary(fleet: FleetState) -> tuple[str, str]:
         mark, text = outcome_emoji(end), outcome_label(end)
     elif status == "waiting" and fleet.start:
         text = "a host is waiting for input"
-    return mark, f"{text}, {len(fleet.with_status('done', 'unaccepted'))} of {len(fleet.hosts)} hosts"
+    count = f", {len(fleet.with_status('done', 'unaccepted'))} of {len(fleet.hosts)} hosts"
+    return mark, text + count if fleet.hosts else text
 
 
 def _plan_table(fleet: FleetState) -> Table:

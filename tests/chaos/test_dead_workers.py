@@ -68,7 +68,7 @@ def test_reports_a_run_with_a_killed_job_as_lost_in_time(
     message = fault(world)
     killed = time.monotonic()
     lost = world.wait_for_text(message, "The RQ worker stopped", BOUND)
-    record_figure(f"{WHO[fault]} killed: told as lost after", f"{time.monotonic() - killed:.1f} s")
+    record_figure(f"{WHO[fault]} killed, until its run is shown as lost", f"{time.monotonic() - killed:.1f} s")
     assert "/swarm migrate connewitz" in lost.plain_text
 
 
@@ -82,7 +82,7 @@ def test_requeues_a_job_that_was_popped_but_not_started(world: ChaosWorld) -> No
     kill(*victims)
     killed = time.monotonic()
     world.wait_until(lambda: world.fleet["connewitz"].units.is_running(UPGRADE), BOUND)
-    record_figure("RQ workers killed before they began a job: begun after", f"{time.monotonic() - killed:.1f} s")
+    record_figure("RQ workers killed before they started a job, until it starts", f"{time.monotonic() - killed:.1f} s")
     world.wait_for_text(message, "is in the swarm")
 
 

@@ -130,7 +130,7 @@ def test_keeps_all_invariants_with_a_crash_at_each_failpoint(tmp_path: Path, mon
         wrong += invariants.no_duplicate_posts(targets.workspace.visible_messages(ALICE, OPS))
         assert wrong == [], "\n".join(wrong) + log.read_text()[-5000:]
     record_figure(
-        "points at which a process was killed", f"{len(set(deaths.died) & set(FAILPOINTS))} of {len(FAILPOINTS)}"
+        "failpoints at which a process was killed", f"{len(set(deaths.died) & set(FAILPOINTS))} of {len(FAILPOINTS)}"
     )
     assert sorted(deaths.died) == sorted(FAILPOINTS)
     killed = [

@@ -26,7 +26,7 @@ def test_shows_nodes_soon_after_the_engine_answers(world: ChaosWorld) -> None:
         median(node_ls(world) for _ in range(TIMES)),
         median(seconds_until_answer(world) for _ in range(TIMES)),
     )
-    record_figure("/swarm nodes answered, beside docker node ls", f"{answer_seconds:.2f} s, {node_ls_seconds:.2f} s")
+    record_figure("/swarm nodes, command to table; docker node ls", f"{answer_seconds:.2f} s, {node_ls_seconds:.2f} s")
     assert answer_seconds < node_ls_seconds + MORE
 
 

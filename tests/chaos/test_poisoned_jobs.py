@@ -75,7 +75,7 @@ def test_malformed_jobs_stop_no_worker_and_no_migration(users: tuple[ChaosWorld,
     assert [line for line in _logged(world) if line["level"] in ("error", "critical")] == []
     assert "Traceback" not in world.processes.log.read_text()
     assert world.redis.acl_log() == []
-    record_figure(f"poisoned jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
+    record_figure(f"malformed jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
 
 
 def test_reports_the_outcome_of_a_job_falsely_marked_as_failed(users: tuple[ChaosWorld, Redis]) -> None:

@@ -59,7 +59,8 @@ def test_completes_when_redis_is_killed_during_the_upgrade(imker: Deployment) ->
     assert result.text.startswith("✅"), result.plain_text
     assert int(imker.redis.info("server")["process_id"]) != before
     ends = [body for body in imker.event_bodies(imker.run_id_of(message)) if isinstance(body, JobFinished)]
-    assert ends == [JobFinished("done", f"{HOST} is in the swarm.")], "exactly one outcome"
+    assert [(end.outcome, end.summary) for end in ends] == [("done", f"{HOST} is in the swarm.")], "exactly one outcome"
+    assert "/swarm retire lausen" in ends[0].hint, "no other host uses the key-value store"
     assert_migrated()
 
 

@@ -25,7 +25,7 @@ def test_posts_no_message_twice_when_replies_are_lost(flow: Flow) -> None:
     flow.send_command("/swarm nodes", "run `", seconds=60)
     runs = _runs(flow)
     doubled = [run for run, times in runs.items() if times > 1]
-    record_figure(f"posts doubled, of {LOST} replies lost", str(len(doubled)))
+    record_figure(f"duplicate posts, {LOST} lost replies", str(len(doubled)))
     assert (doubled, len(runs)) == ([], before + LOST + 1)
 
 

@@ -65,9 +65,9 @@ def test_standby_processes_take_over_from_killed_ones(flow: Flow, second: Proces
         flow.processes.kill(name)
     began = time.monotonic()
     flow.wait_until(lambda: flow.workspace.say(ALICE, OPS, "/swarm migrate lausen")["acked"])
-    record_figure("bot killed -> the other takes a command", f"{time.monotonic() - began:.1f} s")
+    record_figure("bot killed, until the other takes a command", f"{time.monotonic() - began:.1f} s")
     message = flow.workspace.wait_for_message(ALICE, OPS, "Migrate lausen", 30)
-    record_figure("reconciler killed -> the other's first post", f"{time.monotonic() - began:.1f} s")
+    record_figure("reconciler killed, until the other's first post", f"{time.monotonic() - began:.1f} s")
     assert time.monotonic() - began < LEASE_SECONDS + RENEW_SECONDS + 5
     assert posts(flow, flow.run_id_of(message)) == 1
     for name in ("bot", "reconciler"):

@@ -57,8 +57,8 @@ def test_exits_on_an_unresponsive_connection(folder: Path) -> None:
             for ear in (never, stopped):
                 ear.look()
             time.sleep(0.2)
-    record_figure("deaf from the first moment -> people are heard again", f"{never.heard_at - began:.1f} s")
-    record_figure("pongs stop -> people are heard again", f"{stopped.heard_at - began:.1f} s")
+    record_figure("unresponsive socket, never a pong: until commands arrive", f"{never.heard_at - began:.1f} s")
+    record_figure("unresponsive socket, pongs stop: until commands arrive", f"{stopped.heard_at - began:.1f} s")
 
 
 def test_loses_no_command_in_a_storm_of_disconnects(flow: Flow) -> None:

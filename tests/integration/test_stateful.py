@@ -167,7 +167,7 @@ def test_keeps_all_invariants_in_any_order(redis: Redis, fleet: Fleet) -> None:
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(lambda: AnyOrder(redis, fleet), settings=how)
-    record_figure("stories in any order in which a promise was broken", f"0 of {STORIES}")
+    record_figure("random stories that broke an invariant", f"0 of {STORIES}")
 
 
 def test_renewed_question_survives_a_bot_crash(redis: Redis, fleet: Fleet) -> None:

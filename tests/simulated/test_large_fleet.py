@@ -62,7 +62,7 @@ def test_plans_hundreds_of_hosts_and_the_messages_fit(many: Fleet, redis: Redis)
     assert host_table[-1] == JobFinished("done", f"{HOSTS} hosts")
     assert left_out_is_said(fitting(ListHosts(), host_table))
     fleet_plan, seconds = timed(imker, MigrateAll())
-    record_figure(f"/swarm migrate all, {HOSTS} hosts, until it is planned", f"{seconds:.1f} s")
+    record_figure(f"/swarm migrate all, {HOSTS} hosts, until the plan", f"{seconds:.1f} s")
     assert isinstance(fleet_plan[-1], DecisionRequested)
     (fleet,) = [body for body in fleet_plan if isinstance(body, FleetPlanned)]
     assert len(fleet.host_plans) == HOSTS

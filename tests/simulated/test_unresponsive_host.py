@@ -120,5 +120,5 @@ def test_reports_a_frozen_host_in_time(
 ) -> None:
     silent_at(ready, monkeypatch, command)
     took = seconds_until_reported(ready, monkeypatch)
-    record_figure(f"a host falls silent as {when}: told after", f"{took:.0f} s")
+    record_figure(f"a host stops responding ({when}), reported after", f"{took:.0f} s")
     assert took < TOLD

@@ -102,7 +102,8 @@ def build_fleet(
     decisions = (Decision(1, "start", BOB, AT + 5),) if started else ()
     record = RunRecord(FLEET, MigrateAll(), "migrate all", ALICE, "C01OPS", AT, 1, decisions)
     fleet_plan = FleetPlanned(tuple(plan for plan, _ in hosts), result, findings, parallel)
-    bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, DecisionRequested("start_fleet", "f00d"))
+    end = DecisionRequested("start_fleet", "f00d") if hosts else JobFinished("unchanged", "nothing to do")
+    bodies: tuple[EventBody, ...] = (JobStarted(), fleet_plan, end)
     run = fold(
         record,
         EventLog(tuple([Event(FLEET, 1, n, AT + n, body) for n, body in enumerate(bodies, 1)])),

@@ -51,6 +51,11 @@ def test_shows_the_plan_its_findings_and_the_question() -> None:
     assert buttons(PLANNED) == ["Start", "Cancel"]
 
 
+def test_counts_no_hosts_when_all_are_in_the_swarm() -> None:
+    fleet = build_fleet([], started=False, result=("kaditz",))
+    assert words(fleet).splitlines()[0] == "✅ *Migrate the whole fleet*  nothing to do"
+
+
 def test_counts_blocks_and_warnings_separately() -> None:
     block = Finding("disk", "block", "full", "Make room.")
     ((_, _, _, _, counts, _),) = rows(

@@ -107,7 +107,7 @@ def test_never_accepts_with_too_few_or_repeated_or_late_approvals_in_any_order(r
         cases.append(words)
 
     answer_all()
-    record_figure("wrong accepts, of cases in any order", f"0 of {len(cases)}")
+    record_figure("wrong acceptances, of generated cases", f"0 of {len(cases)}")
 
 
 def _check_answers(redis: Redis, words: list[tuple[str, Word]], needed: int, accept_own: bool, after: float) -> None:
