@@ -14,11 +14,14 @@ from bot.handlers.status import MAX_SEARCHED_RUNS
 from bot.messages import responses
 from bot.messages.block_kit import Reply
 from bot.records import PAST_TENSE, Choice, Decision, RunRecord
+from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
 from imker.protocol.commands import Accept, Reject
 from imker.protocol.events import DecisionRequested
+
+BUTTON_GONE = "This button no longer works. See `/swarm status`."
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,12 @@ class DecisionHandler:
         record = self.runs.record(run) if re.fullmatch(r"[0-9]{1,6}", job) else None
         is_here = record is not None and record.channel == delivery.channel
         if record is None or not is_here or self.runs.posted_messages.get(run).get("ts") != delivery.message_ts:
-            return reply(responses.not_found("This button no longer works. See `/swarm status`."))
+            return reply(responses.not_found(BUTTON_GONE))
         actor = self.access.fetch_actor(delivery.user, fresh=True)
-        return self.decide(Invocation(actor, delivery, reply), record, int(job), choice)
+        snapshot = self.runs.snapshot(run)  # after Slack's reply, which may take long
+        if snapshot is None:
+            return reply(responses.not_found(BUTTON_GONE))
+        return self.decide(Invocation(actor, delivery, reply), snapshot, int(job), choice)
 
     def handle_command(self, invocation: Invocation, command: DecideRun, checked: Allowed | Denied) -> None:
         """Decide by a typed command. `checked`: whether the user has the command's right on any host."""
@@ -48,16 +54,15 @@ class DecisionHandler:
         if isinstance(checked, Denied):
             return invocation.reply(responses.denied(checked))
         if candidates:
-            visible = [
-                record for record in candidates if self.access.may_see(invocation.actor, record, invocation.channel)
-            ]
+            records = (candidate.record for candidate in candidates)
+            visible = [each for each in records if self.access.may_see(invocation.actor, each, invocation.channel)]
             return invocation.reply(responses.ambiguous_target(command.target, visible))
         return self._start_without_run(invocation, command, checked)
 
-    def _decide_latest(self, invocation: Invocation, record: RunRecord, choice: Choice) -> None:
+    def _decide_latest(self, invocation: Invocation, snapshot: RunSnapshot, choice: Choice) -> None:
         """Decide on the run's current question. Accepting an expired question renews it."""
-        is_expired = choice == "accept" and self.runs.run_state(record).expired
-        return self.decide(invocation, record, record.job_count, "again" if is_expired else choice)
+        is_expired = choice == "accept" and snapshot.state.expired
+        return self.decide(invocation, snapshot, snapshot.record.job_count, "again" if is_expired else choice)
 
     def _start_without_run(self, invocation: Invocation, command: DecideRun, allowed: Allowed) -> None:
         """Start a run for a node that waits without one. The new run asks before it changes the node."""
@@ -71,22 +76,21 @@ class DecisionHandler:
         request = Accept(target) if choice == "accept" else Reject(target, choice == "remove")
         return self.starter.start(invocation, request, allowed)
 
-    def decide(self, invocation: Invocation, record: RunRecord, job: int, choice: Choice) -> None:
+    def decide(self, invocation: Invocation, snapshot: RunSnapshot, job: int, choice: Choice) -> None:
         """Store the decision on the question of job `job`, or reply why it is refused."""
         reply, actor = invocation.reply, invocation.actor
+        record, state = snapshot.record, snapshot.state
         here = self.access.authorize_membership(actor, record.channel)
         if isinstance(here, Denied):
             return reply(responses.denied(here))
-        current = self.runs.record(record.run) or record
-        state = self.runs.run_state(current)
-        if job != current.job_count or state.status != "waiting" or state.question is None:
-            return self._reply_already_decided(invocation, current)
+        if job != record.job_count or state.status != "waiting" or state.question is None:
+            return self._reply_already_decided(invocation, record)
         if problem := invalid_choice(state, state.question, choice):
             return reply(responses.not_found(problem))
-        checked = self.access.authorize_decision(actor, current, state.question, choice)
+        checked = self.access.authorize_decision(actor, record, state.question, choice)
         if isinstance(checked, Denied):
             return reply(responses.denied(checked))
-        return self._store(invocation, current, state.question, job, choice)
+        return self._store(invocation, record, state.question, job, choice)
 
     def _store(
         self, invocation: Invocation, record: RunRecord, question: DecisionRequested, job: int, choice: Choice
@@ -97,7 +101,8 @@ class DecisionHandler:
         failpoint("decision.received")
         effective = self.runs.decide(record, decision, question.required_approvals)
         if effective != decision:
-            return self._reply_already_decided(invocation, self.runs.record(record.run) or record)
+            current = self.runs.snapshot(record.run)
+            return self._reply_already_decided(invocation, current.record if current else record)
         failpoint("decision.followed")
         return self.audit.decision(record, decision)
 

@@ -13,6 +13,7 @@ from bot.handlers.status import run_with_fleet
 from bot.messages import responses
 from bot.messages.block_kit import Message
 from bot.records import RunRecord
+from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.state import run_control
 from bot.state.run_control import RunAction
@@ -40,13 +41,13 @@ class RunController:
         if isinstance(here, Allowed) and (held_run := self._already_held(invocation, action)):
             return invocation.reply(responses.info(run_control.confirmation(held_run, action)))
         candidates = self._candidates(command, channel)
-        record = candidates[0] if len(candidates) == 1 else None
-        access = self._authorize(actor, action, record, here) if record else checked
+        snapshot = candidates[0] if len(candidates) == 1 else None
+        access = self._authorize(actor, action, snapshot.record, here) if snapshot else checked
         if isinstance(access, Denied):
             return invocation.reply(responses.denied(access))
-        if record is None:
+        if snapshot is None:
             return invocation.reply(_no_target(command, len(candidates)))
-        return self._apply(invocation, record, action)
+        return self._apply(invocation, snapshot, action)
 
     def _authorize(
         self, actor: Actor, action: RunAction, record: RunRecord, here: Allowed | Denied
@@ -55,13 +56,13 @@ class RunController:
         cancels_own = action == "cancel" and record.requester == actor.user
         return here if cancels_own else self.access.authorize_for_run(actor, action, record)
 
-    def _apply(self, invocation: Invocation, record: RunRecord, action: RunAction) -> None:
-        delivery = invocation.delivery
-        match self._resolve(record, action):
+    def _apply(self, invocation: Invocation, snapshot: RunSnapshot, action: RunAction) -> None:
+        delivery, record = invocation.delivery, snapshot.record
+        match self._resolve(snapshot, action):
             case run_control.StartRun(command, text):
                 return self._start_again(invocation, command, text)
             case run_control.DecideRun(choice):
-                return self.decisions.decide(invocation, record, record.job_count, choice)
+                return self.decisions.decide(invocation, snapshot, record.job_count, choice)
             case run_control.SetHold(kind, confirmation):
                 self.audit.hold(delivery.user, record, delivery.delivery_id, kind)
                 self.runs.hold(record.run, Hold(kind, delivery.user, delivery.received_at))
@@ -82,27 +83,24 @@ class RunController:
         A bot that crashed after it set the hold could not reply, so the delivery is handled again.
         """
         expected = (action, invocation.actor.user, invocation.delivery.received_at)
-        holds_by_run = ((run, self.runs.current_hold(run)) for run in self.runs.open_runs())
+        open_holds = self.runs.open_holds().items()
         return next(
-            (run for run, hold in holds_by_run if hold and (hold.action, hold.user, hold.requested_at) == expected), ""
+            (run for run, hold in open_holds if hold and (hold.action, hold.user, hold.requested_at) == expected), ""
         )
 
-    def _candidates(self, command: ControlRun, channel: str) -> list[RunRecord]:
+    def _candidates(self, command: ControlRun, channel: str) -> list[RunSnapshot]:
         """Return the named run; without a name, the open runs that the action applies to, in this channel.
 
         A fleet's run counts, but not those of its hosts.
         """
         if command.run:
-            named = self.runs.record(command.run)
-            return [named] if named and named.channel == channel else []
-        records = [record for record in self.runs.open_records() if record.channel == channel]
-        return [record for record in records if not record.parent_run and self._applies(record, command.action)]
+            named = self.runs.snapshot(command.run)
+            return [named] if named and named.record.channel == channel else []
+        runs = [run for run in self.runs.open_in(channel) if not run.record.parent_run]
+        return [run for run in runs if not isinstance(self._resolve(run, command.action), run_control.Rejected)]
 
-    def _applies(self, record: RunRecord, action: RunAction) -> bool:
-        return not isinstance(self._resolve(record, action), run_control.Rejected)
-
-    def _resolve(self, record: RunRecord, action: RunAction) -> run_control.Resolution:
-        return run_control.resolve(*run_with_fleet(self.runs, record), action)
+    def _resolve(self, snapshot: RunSnapshot, action: RunAction) -> run_control.Resolution:
+        return run_control.resolve(*run_with_fleet(self.runs, snapshot), action)
 
 
 def _no_target(command: ControlRun, candidate_count: int) -> Message:

@@ -11,7 +11,6 @@ from bot.messages.tables import Table
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState, FleetStatus, HostState, HostStatus, outcome
 from bot.state.run_state import RunState, latest_started_step
-from imker.protocol.commands import Hold
 from imker.text import truncate
 
 EMOJI: dict[FleetStatus, str] = {
@@ -37,7 +36,7 @@ def render(fleet: FleetState) -> Message:
     """Render the fleet's message: headline, table, findings, question, decisions, and outcome."""
     lead, end = _headline(fleet), outcome(fleet)
     table = _progress_table(fleet) if fleet.start else _plan_table(fleet)
-    decisions = [*map(decision_line, fleet.run.decisions), *_hold_lines(fleet.hold)]
+    decisions = [*map(decision_line, fleet.run.decisions), *_hold_lines(fleet)]
     closing = format_outcome(end) if end and fleet.start else outcome_text(fleet.run)
     blocks = [
         section(lead),
@@ -120,8 +119,9 @@ def _host_findings(fleet: FleetState) -> list[Block]:
     return [section(truncate("\n".join(lines), PART_LIMIT))] if lines else []
 
 
-def _hold_lines(hold: Hold | None) -> list[str]:
-    if hold is None:
+def _hold_lines(fleet: FleetState) -> list[str]:
+    hold = fleet.hold
+    if hold is None or fleet_state.ended_by_hold(fleet):
         return []
     user = f" by <@{escape_mrkdwn(hold.user)}>" if hold.user else ""
     return [f"{HOLD_TEXT[hold.action]}{user}" + (f": {escape_mrkdwn(hold.why)}" if hold.why else "")]

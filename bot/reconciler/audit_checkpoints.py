@@ -72,7 +72,7 @@ class AuditCheckpoints:
         return ts
 
     def post_for_approvals(self, state: RunState, fields: PostedFields) -> None:
-        """Post the alerts and checkpoints of a run. `fields`: what is saved about its message.
+        """Post the alerts and checkpoints of a run. `fields`: what was posted of it.
 
         A checkpoint waits until the job that the acceptance led to has started: its latest hash covers the decision.
         """
@@ -99,7 +99,7 @@ class AuditCheckpoints:
             failpoint("checkpoint.posted")
             return ts
 
-        post_once(fields, partial(self._runs.posted_messages.update, run), key, find, send)
+        post_once(fields, partial(self._runs.posted_messages.save, run, fields), key, find, send)
 
     def _post(self, channel: str, message: Message, metadata: dict[str, str], **more: Any) -> str:
         return post(self._client, channel, message, METADATA, metadata, **more)

@@ -18,6 +18,7 @@ from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.runs.decisions import TamperedRecord, WrittenByNewerVersion
 from bot.runs.posted_messages import PostedFields
+from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.slack.errors import NEEDS_ADMIN, error_code
 from bot.state.fleet_state import FleetState, decisions_from_hold, fleet_status, host_run_record, hosts_to_start
@@ -31,7 +32,7 @@ MESSAGE_GONE = ("message_not_found", "cant_update_message", "thread_not_found")
 EDIT_WINDOW_CLOSED = "edit_window_closed"  # the workspace limits how long messages can be edited
 CHECKPOINTS, ORPHANS, LOST_RUNS = "audit checkpoints", "orphaned messages", "lost runs"  # keys of other tasks than runs
 
-StopIfRevoked = Callable[[RunState, FleetState | None], bool]
+StopIfRevoked = Callable[[RunSnapshot, FleetState | None], bool]
 
 
 class Reconciler:
@@ -49,7 +50,7 @@ class Reconciler:
         orphans: OrphanedMessages,
         clock: Callable[[], float] = time.time,
         backoff: Backoff | None = None,
-        stop_if_revoked: StopIfRevoked = lambda state, fleet: False,
+        stop_if_revoked: StopIfRevoked = lambda snapshot, fleet: False,
     ) -> None:
         self._runs = runs
         self._publisher = publisher
@@ -104,47 +105,48 @@ class Reconciler:
             logger.warning("could not publish", about=key, error=str(error))
 
     def _reconcile(self, run: str) -> None:
-        record = self._runs.record(run)
-        if record is None:
+        snapshot = self._runs.snapshot(run)
+        if snapshot is None:
             return self._handle_lost_run(run)
-        if (
-            not self._runs.has_job(record)
-            and abs(self._clock() - record.requested_at) > REENQUEUE_AFTER
-            and self._clock() < record.expires
-            and not self._has_events(run, record.job_count)
-        ):
-            self._runs.enqueue(record)
-        state = self._runs.run_state(record)
-        fleet = self._runs.fleet_state(state)
-        if self._stop_if_revoked(state, fleet):
+        if self._is_job_missing(snapshot):
+            self._runs.enqueue(snapshot.record, snapshot.answered_question())
+        fleet = self._runs.fleet_state(snapshot)
+        if self._stop_if_revoked(snapshot, fleet):
             return None  # this sends a wake-up; the next pass publishes the result
         if fleet:
             self._advance_fleet(fleet)
-        return self._with_backoff(partial(self._publish, state, fleet), run)
+        return self._with_backoff(partial(self._publish, snapshot.state, fleet), run)
+
+    def _is_job_missing(self, snapshot: RunSnapshot) -> bool:
+        record, now = snapshot.record, self._clock()
+        if snapshot.has_started or abs(now - record.requested_at) <= REENQUEUE_AFTER or now >= record.expires:
+            return False
+        return not self._runs.has_job(record)
 
     def _publish(self, state: RunState, fleet: FleetState | None) -> None:
         watch_lost(self._runs, state)
         run, message = state.record.run, fleet_message.render_any(state, fleet)
-        if self._posted_message(run) is None:
+        fields = self._posted_message(run)
+        if fields is None:
             return None
         has_finished = fleet_status(fleet) == "finished" if fleet else state.status in ("finished", "lost")
         is_final = has_finished or (fleet is None and state.expired)
         try:
-            is_current = self._publisher.publish(state, message, is_final)
+            is_current = self._publisher.publish(state, message, is_final, fields)
             if is_current:
-                self._publisher.publish_details(state)
-                self._checkpoints.post_for_approvals(state, self._runs.posted_messages.get(run))
+                self._publisher.publish_details(state, fields)
+                self._checkpoints.post_for_approvals(state, fields)
             if is_current and is_final:
-                self._conclude(state, fleet)
+                self._conclude(fleet, fields)
                 return self._close(run)
         except SlackApiError as error:
-            return self._handle_publish_error(error, state, message, is_final)
-        fields = self._posted_message(run)
-        if fields is not None:
-            self._open[run] = state, fields
+            return self._handle_publish_error(error, state, message, is_final, fields)
+        self._open[run] = state, fields
         return None
 
-    def _handle_publish_error(self, error: SlackApiError, state: RunState, message: Message, is_final: bool) -> None:
+    def _handle_publish_error(
+        self, error: SlackApiError, state: RunState, message: Message, is_final: bool, fields: PostedFields
+    ) -> None:
         """Post the message again if it cannot be edited, or notify the requester if the channel takes no messages.
 
         Raise any other error, and one of a channel while the run is open, so that it is tried again.
@@ -156,7 +158,7 @@ class Reconciler:
             return self._runs.posted_messages.delete(run)  # the next pass posts it again
         if code not in NEEDS_ADMIN:
             raise error
-        self._publisher.notify_requester(state, message, is_final)
+        self._publisher.notify_requester(state, message, is_final, fields)
         if not is_final:
             raise error
         return self._close(run)
@@ -175,9 +177,9 @@ class Reconciler:
         self._runs.posted_messages.update(run, **remembered)
         return remembered
 
-    def _conclude(self, state: RunState, fleet: FleetState | None) -> None:
+    def _conclude(self, fleet: FleetState | None, fields: PostedFields) -> None:
         if fleet:
-            self._publisher.upload_report(fleet)
+            self._publisher.upload_report(fleet, fields)
         failpoint("run.closing")
 
     def _close(self, run: str) -> None:
@@ -205,6 +207,3 @@ class Reconciler:
             failpoint("host.started")
         for host_state, decision in decisions_from_hold(fleet):
             self._runs.decide(host_state.record, decision)
-
-    def _has_events(self, run: str, job: int) -> bool:
-        return self._runs.event_log(run).has_job(job)

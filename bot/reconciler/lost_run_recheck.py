@@ -21,10 +21,10 @@ def watch_lost(runs: RunStore, state: RunState) -> None:
 
 def recheck_lost(runs: RunStore, run: str, until: float, now: float) -> None:
     """Reopen a lost run whose job has reported its outcome. `until`, `now`: UNIX seconds."""
-    record = runs.record(run)
-    state = runs.run_state(record) if record else None
-    if state is None or now > until:
+    snapshot = runs.snapshot(run)
+    if snapshot is None or now > until:
         return runs.lost.remove(run)
+    state = snapshot.state
     if state.status != "lost":
         log.warning("reopened a run that RQ had reported as failed", run=run, status=state.status)
         for lost in filter(None, (run, state.record.parent_run)):

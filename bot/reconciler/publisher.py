@@ -16,6 +16,7 @@ from bot.messages.block_kit import Message
 from bot.messages.fleet_report import render_report
 from bot.reconciler.post_once import post_once
 from bot.records import RunRecord
+from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
 from bot.settings import SLACK_API_URL
 from bot.slack.errors import error_code
@@ -54,14 +55,13 @@ class Publisher:
         self._api_url = api_url
         self._edited_at: dict[str, float] = {}  # by run
 
-    def publish(self, state: RunState, message: Message, is_final: bool) -> bool:
+    def publish(self, state: RunState, message: Message, is_final: bool, fields: PostedFields) -> bool:
         """Post or edit the run's message. Return False if it is not current yet, because the last edit is too recent.
 
-        A final state does not wait.
+        A final state does not wait. `fields`: what was posted of the run, here and below; what is posted is added.
         """
         run = state.record.run
         digest = hashlib.sha256(json.dumps([message.text, message.blocks]).encode()).hexdigest()
-        fields = self._posted_messages.get(run)
         if "ts" in fields and fields.get("digest") == digest:
             return True
         if not is_final and self._clock() - self._edited_at.get(run, 0) < MIN_EDIT_INTERVAL:
@@ -69,14 +69,14 @@ class Publisher:
         self._edited_at[run] = self._clock()
         ts, is_new = post_once(
             fields,
-            partial(self._posted_messages.update, run),
+            partial(self._posted_messages.save, run, fields),
             "ts",
             lambda: self._find_message(state.record),
             lambda: self._send(state.record, message, is_final),
         )
         if not is_new:
             self._edit(state.record, ts, message, is_final)
-        self._posted_messages.update(run, digest=digest)
+        self._posted_messages.save(run, fields, digest=digest)
         return True
 
     def _find_message(self, record: RunRecord) -> str:
@@ -103,14 +103,13 @@ class Publisher:
         _with_text_fallback(send, message)
         failpoint("message.edited")
 
-    def publish_details(self, state: RunState) -> None:
+    def publish_details(self, state: RunState, fields: PostedFields) -> None:
         """Post each detail once in the message's thread."""
-        fields = self._posted_messages.get(state.record.run)
         if thread := fields.get("ts"):
             for key, detail in state.details:
                 post_once(
                     fields,
-                    partial(self._posted_messages.update, state.record.run),
+                    partial(self._posted_messages.save, state.record.run, fields),
                     f"detail:{key}",
                     partial(self._find_reply, state.record.channel, thread, key),
                     partial(self._reply, state.record.channel, thread, key, run_message.thread_detail(detail)),
@@ -129,16 +128,16 @@ class Publisher:
         matches = own_messages(self._client, replies(self._client, channel, thread), METADATA)
         return next((str(message["ts"]) for message, payload in matches if payload.get("detail") == key), "")
 
-    def notify_requester(self, state: RunState, message: Message, is_final: bool) -> None:
+    def notify_requester(self, state: RunState, message: Message, is_final: bool, fields: PostedFields) -> None:
         """Tell the requester privately that the channel takes no messages: when this is first found, and at the end.
 
         Each notice is tried once: there is no way to look up a private message.
         """
         run, notice = state.record.run, "end" if is_final else "first"
-        url, last_notice = self._runs.response_url(run), self._posted_messages.get(run).get("privately")
+        url, last_notice = self._runs.response_url(run), fields.get("privately")
         if last_notice in (notice, "end"):
             return
-        self._posted_messages.update(run, privately=notice)
+        self._posted_messages.save(run, fields, privately=notice)
         failpoint("private.saved")
         log.warning("cannot post in the channel", run=run, channel=state.record.channel, text=message.text)
         if url := accepted_url(url, self._api_url):
@@ -152,13 +151,12 @@ class Publisher:
         else:
             self._send(state.record, message, True)
 
-    def upload_report(self, fleet: FleetState) -> None:
+    def upload_report(self, fleet: FleetState, fields: PostedFields) -> None:
         """Upload the report to the message's thread, once for each outcome.
 
         A fleet has a second outcome when a host that was reported as lost finishes after all.
         """
         record = fleet.run.record
-        fields = self._posted_messages.get(record.run)
         thread = fields.get("ts")
         if fleet.start is None or not thread:
             return
@@ -167,7 +165,7 @@ class Publisher:
         name = f"imker-{record.run}-corrected.md" if is_correction else f"imker-{record.run}.md"
         post_once(
             fields,
-            partial(self._posted_messages.update, record.run),
+            partial(self._posted_messages.save, record.run, fields),
             key,
             lambda: self._find_file(record.channel, thread, name),
             lambda: self._upload(record.channel, thread, name, render_report(fleet)),

@@ -17,6 +17,7 @@ from bot.auth.standing import USES, backers, find_problem, is_known
 from bot.handlers.audit import AuditRecorder
 from bot.records import Decision
 from bot.runs.decisions import TamperedRecord
+from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.settings import Settings
 from bot.slack.users import UserDirectory
@@ -54,34 +55,26 @@ class Revocation:
         self._team = settings.team
         self._retry_at: dict[str, float] = {}  # by user
 
-    def stop_if_revoked(self, state: RunState, fleet: FleetState | None) -> bool:
+    def stop_if_revoked(self, snapshot: RunSnapshot, fleet: FleetState | None) -> bool:
         """Return whether the run was cancelled just now. While Slack does not return a user, the run continues."""
+        state = snapshot.state
         if not (is_running(state) if fleet is None or fleet.start is None else fleets.is_running(fleet)):
             return False
-        hold = self._runs.current_hold(state.record.run)
-        if hold and hold.action == "cancel":
+        if snapshot.hold and snapshot.hold.action == "cancel":
             return False
-        reason = self._find_problem(state, fleet)
+        reason = self._find_problem(snapshot, fleet)
         if reason:
             self._cancel(state, fleet, reason)
         return bool(reason)
 
-    def _find_problem(self, state: RunState, fleet: FleetState | None) -> str:
+    def _find_problem(self, snapshot: RunSnapshot, fleet: FleetState | None) -> str:
         rights, channels = self._settings.rights, self._settings.channels
-        for backer in backers(state.record, self._answered_question(state, fleet)):
+        for backer in backers(snapshot.record, _answered_question(snapshot, fleet)):
             actor = self._actor(backer.user)
-            problem = find_problem(rights, channels, actor, state.record, backer) if actor else ""
+            problem = find_problem(rights, channels, actor, snapshot.record, backer) if actor else ""
             if problem:
                 return problem
         return ""
-
-    def _answered_question(self, state: RunState, fleet: FleetState | None) -> DecisionRequested | None:
-        """Return the question that led to the current job; None for the first job, or if the question is gone."""
-        if fleet and fleet.start:
-            return state.question
-        with suppress(TamperedRecord):
-            return self._runs.answered_question(state.record)
-        return None
 
     def _actor(self, user: str) -> Actor | None:
         """Return the user; None while Slack does not return it."""
@@ -105,6 +98,15 @@ class Revocation:
             self._runs.decide(record, Decision(record.job_count, "cancel", "", now, state.question.fingerprint, reason))
         else:
             self._runs.hold(record.run, Hold("cancel", "", now, reason))
+
+
+def _answered_question(snapshot: RunSnapshot, fleet: FleetState | None) -> DecisionRequested | None:
+    """Return the question that led to the current job; None for the first job, or if the question is gone."""
+    if fleet and fleet.start:
+        return snapshot.state.question
+    with suppress(TamperedRecord):
+        return snapshot.answered_question()
+    return None
 
 
 def is_running(state: RunState) -> bool:

@@ -46,26 +46,19 @@ class DecisionStore:
 
         Slots count from 1. Raises TamperedRecord.
         """
-        place = _slot_key(run, decision.job, slot)
+        place = slot_key(run, decision.job, slot)
         signed_text = signing.sign_for(self._key, place, _DECISION.dump_json(decision).decode())
         self._redis.set(place, signed_text, nx=True, ex=RETENTION)
-        return self._read(place)
+        return self.parse(place, self._redis.get(place))
 
-    def of_job(self, run: str, job: int) -> tuple[Decision, ...]:
-        """Return all decisions on this job's question, in order. Raises TamperedRecord."""
-        decisions: list[Decision] = []
-        while self._redis.exists(place := _slot_key(run, job, len(decisions) + 1)):
-            decisions.append(self._read(place))
-            if decisions[-1].choice != "accept":
-                break
-        return tuple(decisions)
-
-    def _read(self, place: str) -> Decision:
-        verified = signing.open_signed(self._key, place, self._redis.get(place))
+    def parse(self, place: str, stored: object) -> Decision:
+        """Verify and parse what the slot's key holds. Raises TamperedRecord."""
+        verified = signing.open_signed(self._key, place, stored)
         if verified is None:
             raise TamperedRecord(f"{place} has an invalid signature")
         return parse_stored(_DECISION, place, verified)
 
 
-def _slot_key(run: str, job: int, slot: int) -> str:
+def slot_key(run: str, job: int, slot: int) -> str:
+    """Return the key of a slot for a decision on this job's question. Slots count from 1."""
     return f"bot:run:{run}:decision:{job}" + (f":{slot}" if slot > 1 else "")

@@ -1,10 +1,12 @@
 """Store pause, resume, and cancel requests in Redis. The latest one counts, by the time of the request."""
 
+from collections.abc import Sequence
+
 from redis import Redis
 
 from bot.records import RETENTION
 from imker.protocol.commands import Hold
-from imker.protocol.signed import sign_hold
+from imker.protocol.signed import decode_latest_hold, sign_hold
 from imker.protocol.version import hold_key
 from imker.run_streams import read_latest_hold
 from imker.signing import SigningKey
@@ -25,7 +27,11 @@ def add(redis: "Redis", key: SigningKey, run: str, hold: Hold) -> None:
     redis.expire(hold_key(run), RETENTION)
 
 
-def current(redis: "Redis", key: SigningKey, run: str) -> Hold | None:
-    """Return the latest hold with a valid signature."""
-    latest = read_latest_hold(redis, key, run)
-    return latest[0] if latest else None
+def current(redis: "Redis", key: SigningKey, runs: Sequence[str]) -> dict[str, Hold | None]:
+    """Return the latest hold with a valid signature of each run."""
+    pipeline = redis.pipeline(transaction=False)
+    for run in runs:
+        pipeline.zrevrange(hold_key(run), 0, -1, withscores=True)
+    entries = zip(runs, pipeline.execute(), strict=True)
+    latest = {run: decode_latest_hold(run, holds, key) for run, holds in entries}
+    return {run: hold[0] if hold else None for run, hold in latest.items()}

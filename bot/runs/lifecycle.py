@@ -4,14 +4,15 @@ from dataclasses import replace
 
 from bot.records import Decision, RunRecord
 from bot.runs import holds, queue
-from bot.runs.record_store import RecordStore
+from bot.runs.snapshots import SnapshotStore
 from bot.state.next_request import next_request
 from imker.failpoints import failpoint
 from imker.protocol import version
 from imker.protocol.commands import Hold
+from imker.protocol.events import DecisionRequested
 
 
-class RunLifecycle(RecordStore):
+class RunLifecycle(SnapshotStore):
     """Change runs.
 
     Each change is recorded before its job is enqueued. If the bot crashes in between, the reconciler enqueues the job
@@ -47,14 +48,16 @@ class RunLifecycle(RecordStore):
         Safe to repeat: a bot may have crashed between the decision and its job.
         """
         self.reopen(run)
-        record = self.record(run)
-        if record is not None and record.job_count > job:
-            self.enqueue(record)
+        snapshot = self.snapshot(run)
+        if snapshot and snapshot.record.job_count > job:
+            self.enqueue(snapshot.record, snapshot.answered_question())
         self.notify(run)
 
-    def enqueue(self, record: RunRecord) -> None:
-        """Enqueue the run's last job unless RQ has it. A job that resumes a paused run ends the pause."""
-        question = self.answered_question(record)
+    def enqueue(self, record: RunRecord, question: DecisionRequested | None = None) -> None:
+        """Enqueue the run's last job unless RQ has it. A job that resumes a paused run ends the pause.
+
+        `question`: the one whose answer led to this job, None for the first job.
+        """
         if question and question.question == "resume":
             last = record.decisions[-1]
             holds.add(self._redis, self._key, record.run, Hold("resume", last.user, last.decided_at))

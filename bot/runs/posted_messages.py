@@ -42,6 +42,11 @@ class PostedMessages:
         self._write(_posted_key(run), fields)
         self._redis.expire(_posted_key(run), RETENTION)
 
+    def save(self, run: str, fields: PostedFields, /, **changed: str) -> None:
+        """Write these fields of the run, to Redis and into `fields`, which were read before."""
+        self.update(run, **changed)
+        fields.update(changed)
+
     def delete(self, run: str) -> None:
         """Forget the run's message, so that it is posted again."""
         self._redis.delete(_posted_key(run))

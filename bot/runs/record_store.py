@@ -7,23 +7,19 @@ value that others write to Redis is never taken for a command.
 import uuid
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from redis import Redis
 
-from bot.records import DAY, FINAL_CHOICES, RETENTION, RunRecord
-from bot.runs.decisions import DecisionStore, TamperedRecord, parse_stored
+from bot.records import DAY, RETENTION, RunRecord
+from bot.runs.decisions import DecisionStore, WrittenByNewerVersion, parse_stored
 from bot.runs.lost_runs import LostRuns
 from bot.runs.posted_messages import PostedMessages
 from imker import clock, signing
 from imker.clock import Timestamp
 from imker.ignored_values import log_ignored
 from imker.protocol import version
-from imker.protocol.event_log import EventLog
-from imker.protocol.events import DecisionRequested
-from imker.run_streams import read_event_log
 from imker.signing import SigningKey
 
 DELIVERY_TTL = DAY  # seconds during which a repeated delivery is recognized
@@ -59,55 +55,20 @@ class RecordStore:
 
     def write_record(self, record: RunRecord) -> bool:
         """Write the record unless its run exists. Return whether the run is new."""
-        place = _record_key(record.run)
+        place = record_key(record.run)
         signed_text = signing.sign_for(self._key, place, _RECORD.dump_json(record).decode())
         return bool(self._redis.set(place, signed_text, nx=True, ex=RETENTION))
 
     def record(self, run: str) -> RunRecord | None:
-        """Return the record with all decisions on it, or None if there is no such run.
+        """Return the record as it was written, without decisions; None if there is no such run.
 
-        Each decision that leads to another job raises `job_count` by one. Raises TamperedRecord.
+        Raises WrittenByNewerVersion.
         """
-        place = _record_key(run)
-        verified = signing.open_signed(self._key, place, self._redis.get(place))
-        if verified is None:
-            return None
-        record = parse_stored(_RECORD, place, verified)
-        while decisions := self._decisions.of_job(run, record.job_count):
-            last = decisions[-1]
-            if last.choice == "accept" and len(decisions) < self._required_approvals(run, record.job_count):
-                return replace(record, partial_approvals=decisions)
-            record = replace(record, decisions=(*record.decisions, *decisions))
-            if last.choice in FINAL_CHOICES:
-                break
-            record = replace(record, job_count=record.job_count + 1)
-        return record
+        return self._parse_record(run, self._redis.get(record_key(run)))
 
-    def event_log(self, run: str) -> EventLog:
-        """Return the run's events so far."""
-        return read_event_log(self._redis, self._key, run)
-
-    def answered_question(self, record: RunRecord) -> DecisionRequested | None:
-        """Return the question whose decision led to the run's last job, None for its first job.
-
-        Raises TamperedRecord if that question is gone or differs from the one that was decided.
-        """
-        if record.job_count == 1:
-            return None
-        last = record.decisions[-1]
-        question = self._question_of(record.run, last.job)
-        if question is None or question.fingerprint != last.fingerprint:
-            raise TamperedRecord(f"The decision on job {last.job} of run {record.run} answers a different question")
-        return question
-
-    def _required_approvals(self, run: str, job: int) -> int:
-        question = self._question_of(run, job)
-        return question.required_approvals if question else 1
-
-    def _question_of(self, run: str, job: int) -> DecisionRequested | None:
-        """Return the question that this job ended with, None if it ended without one."""
-        outcome = self.event_log(run).outcome_of(job)
-        return outcome if isinstance(outcome, DecisionRequested) else None
+    def _parse_record(self, run: str, stored: object) -> RunRecord | None:
+        verified = signing.open_signed(self._key, record_key(run), stored)
+        return None if verified is None else parse_stored(_RECORD, record_key(run), verified)
 
     # --- indexes ---
 
@@ -122,11 +83,11 @@ class RecordStore:
         return sorted(run.decode(errors="replace") for run in self._redis.smembers(OPEN_RUNS_KEY))  # type: ignore[union-attr]
 
     def open_records(self) -> list[RunRecord]:
-        """Return the records of all open runs that can be read."""
+        """Return the records of all open runs that can be read, without decisions."""
         return self._readable(self.open_runs())
 
     def recent(self, number: int) -> list[RunRecord]:
-        """Return the last `number` runs that can be read, newest first."""
+        """Return the records of the last `number` runs that can be read, newest first, without decisions."""
         runs: Any = self._redis.zrevrange(RECENT_RUNS_KEY, 0, number - 1)
         return self._readable(run.decode(errors="replace") for run in runs)
 
@@ -139,11 +100,15 @@ class RecordStore:
         self._redis.sadd(OPEN_RUNS_KEY, run)
 
     def _readable(self, runs: Iterable[str]) -> list[RunRecord]:
-        """Skip runs with a forged decision or a record of another version, so that they hide no other run."""
+        """Skip records of another version, so that they hide no other run."""
+        names = list(runs)
+        pipeline = self._redis.pipeline(transaction=False)
+        for run in names:
+            pipeline.get(record_key(run))
         records = []
-        for run in runs:
-            with suppress(TamperedRecord):
-                records.append(self.record(run))
+        for run, stored in zip(names, pipeline.execute(), strict=True):
+            with suppress(WrittenByNewerVersion):
+                records.append(self._parse_record(run, stored))
         return [record for record in records if record is not None]
 
     # --- Slack deliveries, response URLs, and the inventory ---
@@ -177,9 +142,10 @@ class RecordStore:
             return ()
 
 
-def _record_key(run: str) -> str:
+def record_key(run: str) -> str:
+    """Return the key of a run's record."""
     return f"bot:run:{run}"
 
 
 def _response_url_key(run: str) -> str:
-    return f"{_record_key(run)}:answer"
+    return f"{record_key(run)}:answer"

@@ -5,4 +5,4 @@ from bot.runs.queries import RunQueries
 
 
 class RunStore(RunLifecycle, RunQueries):
-    """Combine records (`record_store`), changes (`lifecycle`), and lookups (`queries`)."""
+    """Combine records (`record_store`), snapshots, changes (`lifecycle`), and lookups (`queries`)."""

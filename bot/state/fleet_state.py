@@ -166,6 +166,13 @@ def outcome(fleet: FleetState) -> JobFinished | None:
     return JobFinished("failed" if fleet.with_status("failed") else "cancelled", reason, _remaining(fleet), hint, user)
 
 
+def ended_by_hold(fleet: FleetState) -> bool:
+    """Return whether a cancel alone ended the fleet, so that its outcome says who cancelled, and why."""
+    end = outcome(fleet) if fleet.start else None
+    is_cancelled = end is not None and end.outcome == "cancelled" and fleet.is_held("cancel")
+    return is_cancelled and not fleet.with_status("cancelled")
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 

@@ -79,13 +79,13 @@ def _shut_out(redis: Redis) -> str:
     run = harness.create_run("running")
     place = f"bot:run:{run}:answer"
     redis.set(place, signing.sign_for(KEY, place, "https://hooks.slack.com/commands/answer"))
-    record = harness.runs.record(run)
-    assert record is not None
+    snapshot = harness.runs.snapshot(run)
+    assert snapshot is not None
     with pytest.MonkeyPatch.context() as patch:
         send = SimpleNamespace(send=lambda text, **_: sent.append(text))
         patch.setattr("bot.reconciler.publisher.WebhookClient", lambda _: send)
-        view = harness.runs.run_state(record)
-        Publisher(harness.runs, WebClient()).notify_requester(view, run_message.render(view), is_final=False)
+        view, fields = snapshot.state, harness.runs.posted_messages.get(run)
+        Publisher(harness.runs, WebClient()).notify_requester(view, run_message.render(view), False, fields)
     return section(
         "the bot may not write into the channel", *(f"  {line}" for text in sent for line in text.splitlines())
     )

@@ -33,7 +33,7 @@ def started(circle: InProcessStack, text: str) -> str:
     (run,) = set(circle.runs.open_runs()) - set(before)
     circle.run_job("reads")
     circle.reconcile()
-    view = circle.runs.run_state(circle.runs.record(run))  # type: ignore[arg-type]
+    view = circle.runs.snapshot(run).state  # type: ignore[union-attr]
     message = next(message for message in circle.visible_messages() if f"run `{run}`" in message.plain_text)
     circle.deliver(circle.press_button(ALICE, message, f"{run}:{view.record.job_count}", "start"))
     circle.reconcile()
@@ -63,7 +63,7 @@ def inside(circle: InProcessStack) -> set[str]:
 
 
 def legs(circle: InProcessStack, run: str) -> list[str]:
-    plan = circle.runs.run_state(circle.runs.record(run)).fleet  # type: ignore[arg-type]
+    plan = circle.runs.snapshot(run).state.fleet  # type: ignore[union-attr]
     assert isinstance(plan, FleetPlanned)
     return [leg.host for leg in plan.host_plans]
 

@@ -21,7 +21,7 @@ def test_pauses_and_resumes_a_run_twice(redis: Redis, tmp_path: Path, monkeypatc
         def says(word: str) -> str:
             circle.deliver(circle.type_command(ALICE, f"{word} {run}"))
             circle.run_job("changes")
-            view = circle.runs.run_state(circle.runs.record(run))  # type: ignore[arg-type]
+            view = circle.runs.snapshot(run).state  # type: ignore[union-attr]
             return view.outcome.outcome if view.outcome else view.question.question if view.question else view.status
 
         assert says("pause") == "resume"

@@ -98,7 +98,7 @@ def decision_saved(redis: Redis) -> bool:
 
 def run_paused(redis: Redis) -> bool:
     holds.add(redis, KEY, "k3fm9x2q", hold := Hold("pause", "U01ALICE", NOW))
-    return holds.current(redis, KEY, "k3fm9x2q") == hold and redis.zcard("run:k3fm9x2q:hold") == 1
+    return holds.current(redis, KEY, ["k3fm9x2q"]) == {"k3fm9x2q": hold} and redis.zcard("run:k3fm9x2q:hold") == 1
 
 
 def leader_elected(redis: Redis) -> bool:

@@ -173,17 +173,16 @@ def test_bot_user_can_store_its_data_and_enqueue(folder: Path, admin: Redis, rol
         )
         for body in (JobStarted("kaditz"), waiting):
             EventWriter(admin, SigningKey(KEY), name, 1, lambda: 1.0).emit(body)
-        record = runs.record(name)
-        assert record is not None
-        runs.run_state(record)
-        runs.decide(record, Decision(1, "accept", "U02", 2.0, "f"))
+        snapshot = runs.snapshot(name)
+        assert snapshot is not None
+        runs.decide(snapshot.record, Decision(1, "accept", "U02", 2.0, "f"))
         runs.hold(name, commands.Hold("pause", "U01", 1.0))
         runs.posted_messages.update(name, ts="1", channel=OPS)
         runs.posted_messages.delete(name)
         runs.lost.add(name, 1.0)
         runs.lost.remove(name)
         assert (
-            runs.current_hold(name),
+            runs.open_holds(),
             runs.posted_messages.get(name),
             runs.response_url(name),
             runs.hosts(),

@@ -22,7 +22,7 @@ from imker.audit_log import AuditLog
 from imker.clock import Timestamp
 from imker.hash_chain import AuditFact, verify
 from imker.protocol import codec, commands, version
-from imker.protocol.commands import Migrate, MigrateAll, Request
+from imker.protocol.commands import Hold, Migrate, MigrateAll, Request
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted
 from imker.protocol.values import Candidate, HostPlan, Quorum
 from imker.signing import SigningKey
@@ -140,7 +140,7 @@ class BotHarness:
         return {name.decode() for name in self.redis.keys("bot:run:*:decision:*")}
 
     def hold_actions(self) -> set[str]:
-        found_holds = (self.runs.current_hold(name.decode().split(":")[1]) for name in self.redis.keys("run:*:hold"))
+        found_holds = (current_hold(self.runs, name.decode().split(":")[1]) for name in self.redis.keys("run:*:hold"))
         return {hold.action for hold in found_holds if hold}
 
     def create_run(self, state: str, needed: int = 1) -> str:
@@ -165,6 +165,11 @@ class BotHarness:
         ]
         self.emit(record.run, *events)
         return record.run
+
+
+def current_hold(runs: RunStore, run: str) -> Hold | None:
+    snapshot = runs.snapshot(run)
+    return snapshot.hold if snapshot else None
 
 
 def parse_settings_file(text: str) -> File:

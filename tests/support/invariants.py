@@ -64,8 +64,8 @@ class CheckedScenario(Scenario):
         """Assert that each acknowledged command has one run with one final message, or a reply."""
         circle = self.stack
         for delivery_id, delivery in circle.acked_deliveries.items():
-            record = circle.runs.record(run_id(delivery_id))
-            if record is None:
+            snapshot = circle.runs.snapshot(run_id(delivery_id))
+            if snapshot is None:
                 expects_answer = delivery.choice is None and delivery.text.split()[0] in (
                     "migrate",
                     "nodes",
@@ -77,9 +77,9 @@ class CheckedScenario(Scenario):
             (message,) = [
                 visible
                 for visible in circle.visible_messages()
-                if f"run `{record.run}`" in visible.plain_text and not visible.thread_ts
+                if f"run `{snapshot.record.run}`" in visible.plain_text and not visible.thread_ts
             ]
-            view = circle.runs.run_state(record)
+            view = snapshot.state
             assert view.status in ("finished", "lost") or view.expired
             assert message.text == run_message.render(view).text
 

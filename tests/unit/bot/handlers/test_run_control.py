@@ -2,7 +2,7 @@
 
 from redis import Redis
 
-from tests.support.bot_harness import LEI, BotHarness, parse_settings_file
+from tests.support.bot_harness import LEI, BotHarness, current_hold, parse_settings_file
 
 FILE = parse_settings_file("""
 [slack]
@@ -23,7 +23,7 @@ def test_pauses_the_only_running_run_of_the_channel(redis: Redis) -> None:
     run = harness.create_run("running")
     harness.create_run("running-lei")
     harness.types("alice", "pause")
-    hold = harness.runs.current_hold(run)
+    hold = current_hold(harness.runs, run)
     assert hold
     assert hold.action == "pause"
 

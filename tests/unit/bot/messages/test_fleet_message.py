@@ -56,6 +56,15 @@ def test_counts_no_hosts_when_all_are_in_the_swarm() -> None:
     assert words(fleet).splitlines()[0] == "✅ *Migrate the whole fleet*  nothing to do"
 
 
+@pytest.mark.parametrize(
+    "state",
+    [("done", "pending"), ("running", "pending"), ("done", "cancelled"), ("done", "done"), ("failed", "pending")],
+)
+def test_says_once_who_cancelled(state: tuple[Word, ...]) -> None:
+    fleet = build_fleet([(host_plan(f"h{n}", wave=n), word) for n, word in enumerate(state)], hold="cancel")
+    assert words(fleet).lower().count("cancelled by <@u02bob>") == 1
+
+
 def test_counts_blocks_and_warnings_separately() -> None:
     block = Finding("disk", "block", "full", "Make room.")
     ((_, _, _, _, counts, _),) = rows(

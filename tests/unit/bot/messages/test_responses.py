@@ -4,7 +4,7 @@ import pytest
 from redis import Redis
 
 from imker.protocol.version import INVENTORY_KEY, hold_key
-from tests.support.bot_harness import BotHarness, parse_settings_file
+from tests.support.bot_harness import BotHarness, current_hold, parse_settings_file
 
 FILE = parse_settings_file("""
 [slack]
@@ -71,7 +71,7 @@ def test_ignores_a_forged_inventory(bench: BotHarness) -> None:
 def test_ignores_an_invalid_hold(bench: BotHarness, stored: str) -> None:
     run = bench.create_run("running")
     bench.redis.zadd(hold_key(run), {stored: 1e12})
-    assert bench.runs.current_hold(run) is None
+    assert current_hold(bench.runs, run) is None
 
 
 def test_does_not_record_the_text_of_an_unauthorized_user(bench: BotHarness) -> None:

@@ -102,9 +102,11 @@ def test_shows_commands_instead_of_buttons(bench: BotHarness, state: str) -> Non
 def test_the_shown_command_does_what_the_button_does(bench: BotHarness, state: str, verdict: str) -> None:
     run = bench.create_run(state)
     bench.types("bob", f"{verdict} {run}")
-    record = bench.runs.record(run)
-    assert record
-    assert record.decisions == (Decision(1, verdict, IDS["bob"], record.decisions[0].decided_at, "f00d"),)  # type: ignore[arg-type]
+    snapshot = bench.runs.snapshot(run)
+    assert snapshot
+    assert snapshot.record.decisions == (
+        Decision(1, verdict, IDS["bob"], snapshot.record.decisions[0].decided_at, "f00d"),
+    )  # type: ignore[arg-type]
 
 
 def test_an_ambiguous_node_id_decides_nothing(bench: BotHarness) -> None:

@@ -21,7 +21,17 @@ from imker.protocol.commands import Migrate
 from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, JobStarted, StepStarted
 from imker.protocol.values import HostPlan
 from jobs.errors import Cancelled
-from tests.support.bot_harness import GROUPS, IDS, OPS, TEAM, TS, USER_PROFILES, FakeUsersApi, parse_settings_file
+from tests.support.bot_harness import (
+    GROUPS,
+    IDS,
+    OPS,
+    TEAM,
+    TS,
+    USER_PROFILES,
+    FakeUsersApi,
+    current_hold,
+    parse_settings_file,
+)
 from tests.unit.bot.runs.test_tampering import World
 
 ALICE, BOB, CAROL = IDS["alice"], IDS["bob"], IDS["carol"]
@@ -102,10 +112,10 @@ def test_cancels_a_run_after_its_step_when_the_requester_loses_the_right(team: T
     team.emit(run, *events)
     team.restarts((ALICE, BOB))
     team.look()
-    assert team.runs.current_hold(run) is None, "it continues while the requester has the right"
+    assert current_hold(team.runs, run) is None, "it continues while the requester has the right"
     team.restarts((BOB,))
     team.look()
-    hold = team.runs.current_hold(run)
+    hold = current_hold(team.runs, run)
     assert hold
     assert (hold.action, hold.user) == ("cancel", "")
     assert hold.why.startswith("the user who requested it " + LOST)
@@ -152,13 +162,13 @@ def test_keeps_questions_that_others_decide_after_the_host_has_joined(team: Team
         team.emit(run, DecisionRequested(question, "f00d", host="kaditz"))
     team.restarts((BOB,))
     team.look()
-    assert team.runs.current_hold(run) is None
+    assert current_hold(team.runs, run) is None
     assert team.decision_keys() == set()
     team.clicks("bob", f"{run}:1", "accept" if question == "accept" else "continue")
     team.emit(run, JobStarted("kaditz"), job=2)
     team.look()
     assert f"{run}-2" in team.enqueued_requests()
-    assert team.runs.current_hold(run) is None
+    assert current_hold(team.runs, run) is None
 
 
 def test_cancels_a_run_whose_approver_loses_the_right(team: Team) -> None:
@@ -167,13 +177,13 @@ def test_cancels_a_run_whose_approver_loses_the_right(team: Team) -> None:
     team.emit(run, JobStarted("kaditz"), job=2)
     team.restarts((ALICE,))
     team.look()
-    assert team.runs.current_hold(run) is None
+    assert current_hold(team.runs, run) is None
     gone = {**USER_PROFILES, BOB: {"deleted": True}}
     slack = FakeUsersApi()
     slack.users_info = lambda user: {"user": {"id": user, "team_id": TEAM, **gone.get(user, {})}}  # type: ignore[method-assign]
     team.restarts((ALICE,), slack)
     team.look()
-    hold = team.runs.current_hold(run)
+    hold = current_hold(team.runs, run)
     assert hold
     expected = "the user who accepted it no longer has permission (deactivated accounts can't use Imker)"
     assert hold.why == expected
@@ -193,7 +203,7 @@ def test_starts_no_further_host_of_a_revoked_fleet(team: Team, change: tuple[str
     team.emit(leg, JobStarted("kaditz"))
     team.restarts(change)
     team.look()
-    hold = team.runs.current_hold(run)
+    hold = current_hold(team.runs, run)
     assert hold, "kaditz stops after its step: its job reads the hold of the fleet"
     assert hold.action == "cancel"
     team.emit(leg, JobFinished("done", "kaditz is in the swarm."))
@@ -225,7 +235,7 @@ def test_does_not_cancel_a_fleet_whose_hosts_have_all_joined(team: Team) -> None
         team.emit(leg, JobStarted(host), JobFinished("done", f"{host} is in the swarm."))
     team.restarts(())
     team.look()
-    assert team.runs.current_hold(run) is None
+    assert current_hold(team.runs, run) is None
     assert "2 hosts migrated" in team.channel.posts[TS][-1]
 
 
@@ -258,16 +268,16 @@ def test_continues_a_run_while_slack_cannot_return_the_user(team: Team, what: st
     team.restarts(("S01STAFF",), slack)
     for _ in range(20):
         team.look(RECHECK_AFTER / 10)
-    assert team.runs.current_hold(run) is None
+    assert current_hold(team.runs, run) is None
     assert 1 <= slack.request_count <= 4, "not every pass asks Slack"
     slack.silent = ""
     team.look(2 * RECHECK_AFTER)
-    assert team.runs.current_hold(run) is None, "the user is still in the group"
+    assert current_hold(team.runs, run) is None, "the user is still in the group"
     assert slack.groups
     slack.groups["S01STAFF"] = [BOB]
     team.look(2 * RECHECK_AFTER)
     team.look(2 * RECHECK_AFTER)
-    hold = team.runs.current_hold(run)
+    hold = current_hold(team.runs, run)
     assert hold
     assert hold.action == "cancel"
 
@@ -278,7 +288,7 @@ def test_does_not_cancel_a_run_that_only_reads(team: Team, command: str) -> None
     team.restarts(())
     team.look()
     (run,) = team.runs.open_runs()
-    assert team.runs.current_hold(run) is None
+    assert current_hold(team.runs, run) is None
 
 
 def test_cancels_a_run_even_if_the_audit_log_cannot_be_written(team: Team) -> None:
@@ -288,4 +298,4 @@ def test_cancels_a_run_even_if_the_audit_log_cannot_be_written(team: Team) -> No
     team.redis.xadd("audit", {"entry": "x"}, id="9-0")
     team.restarts((BOB,))
     team.look()
-    assert team.runs.current_hold(run)
+    assert current_hold(team.runs, run)

@@ -275,7 +275,9 @@ def test_notifies_the_requester_if_the_channel_takes_no_messages(world: World, h
     assert len(world.private) <= 2
     assert world.runs.open_runs() == [], "the run is closed"
     assert len(world.calls()) - before <= 2 * (LONG + 10 * MINUTE) / 300
-    assert world.runs.event_log(run).events[-1].body == DONE, "the outcome is stored"
+    snapshot = world.runs.snapshot(run)
+    assert snapshot
+    assert snapshot.log.events[-1].body == DONE, "the outcome is stored"
 
 
 @pytest.mark.parametrize("how", SHUT)
@@ -364,11 +366,11 @@ def test_a_new_reconciler_marks_the_messages_of_lost_runs_once(redis: Redis) -> 
         assert len(edits) == 1
 
 
-@pytest.mark.parametrize("place", ["fleet_state", "event_log"])
+@pytest.mark.parametrize("place", ["fleet_state", "snapshot"])
 def test_posts_no_second_message_when_redis_is_wiped_during_a_pass(
     world: World, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Redis is wiped after the run record was read and before its posted fields are."""
+    """Redis is wiped after the run was read and before its posted fields are."""
     (run,) = world.start_runs(1)
     world.look()
     original = getattr(world.runs, place)

@@ -45,8 +45,9 @@ def run_concurrently(actions: Sequence[Callable[[], None]]) -> None:
 
 def check_decisions(bench: BotHarness, run: str, needed: int, accept_own: bool = False) -> None:
     """Check the rules that hold for every question, whatever the decisions on it."""
-    record = bench.runs.record(run)
-    assert record is not None
+    snapshot = bench.runs.snapshot(run)
+    assert snapshot is not None
+    record = snapshot.record
     decisions = (*record.decisions, *record.partial_approvals)
     approvers = [decision.user for decision in decisions if decision.choice == "accept"]
     others = [decision for decision in decisions if decision.choice != "accept"]
@@ -117,8 +118,9 @@ def _check_answers(redis: Redis, words: list[tuple[str, Word]], needed: int, acc
     bench.advance_clock(after)
     for who, word in words:
         bench.clicks(who, f"{run}:1", word)
-    record = bench.runs.record(run)
-    assert record is not None
+    snapshot = bench.runs.snapshot(run)
+    assert snapshot is not None
+    record = snapshot.record
     decisions = (*record.decisions, *record.partial_approvals)
     late = after > 1800
     assert not (late and any(decision.choice == "accept" for decision in decisions))

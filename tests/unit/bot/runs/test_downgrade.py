@@ -17,7 +17,7 @@ from bot.listeners.receiver import DeliveryReceiver
 from imker import ignored_values, signing
 from imker.protocol import version
 from imker.protocol.commands import Hold
-from tests.support.bot_harness import IDS, KEY, OPS
+from tests.support.bot_harness import IDS, KEY, OPS, current_hold
 from tests.unit.bot.listeners.test_receiver import ASKED, Slack
 from tests.unit.bot.runs.test_tampering import FILE, World
 
@@ -90,7 +90,7 @@ def test_skips_a_newer_hold_and_uses_the_one_before_it(world: World) -> None:
     text = json.dumps({"action": "postpone", "user": IDS["alice"], "requested_at": at + 10.0})
     place = f"{version.hold_key(run)} {at + 10.0!r}"
     world.redis.zadd(version.hold_key(run), {signing.sign_for(KEY, place, text): at + 10.0})
-    hold = world.runs.current_hold(run)
+    hold = current_hold(world.runs, run)
     assert hold
     assert hold.action == "pause"
     world.look()

@@ -40,6 +40,6 @@ def test_shows_a_run_whose_job_was_poisoned(redis: Redis) -> None:
     bench = BotHarness(redis, FILE)
     run = bench.create_run("running")
     redis.hset(f"rq:job:{run}-1", mapping={"created_at": "no date", "data": poisoned_jobs.BOMB})
-    record = bench.runs.record(run)
-    assert record
-    assert bench.runs.run_state(record).status == "running"
+    snapshot = bench.runs.snapshot(run)
+    assert snapshot
+    assert snapshot.state.status == "running"

@@ -11,7 +11,7 @@ from bot.runs.store import RunStore
 from imker import signing
 from imker.protocol.commands import Hold, Migrate
 from imker.signing import SigningKey
-from tests.support.bot_harness import KEY, OPS, BotHarness, parse_settings_file
+from tests.support.bot_harness import KEY, OPS, BotHarness, current_hold, parse_settings_file
 
 RECORD = RunRecord("evilevil", Migrate("kaditz"), "migrate kaditz", "U01ALICE", OPS, 0.0, allowed_hosts=("*",))
 FILE = parse_settings_file('[slack]\nchannels = ["C01OPS"]\n[rights]\naccept = ["U02BOB"]\nchange = ["U01ALICE"]')
@@ -62,7 +62,7 @@ def test_rejects_a_forged_decision_and_enqueues_nothing(bench: BotHarness) -> No
     ):
         bench.redis.set(key, forged)
         with pytest.raises(TamperedRecord, match="has an invalid signature"):
-            bench.runs.record(run)
+            bench.runs.snapshot(run)
         with pytest.raises(TamperedRecord):
             bench.runs.decide(record, Decision(1, "accept", "U02BOB", 2.0))
     assert list(bench.enqueued_requests()) == [f"{run}-1"]
@@ -72,7 +72,7 @@ def test_the_latest_requested_hold_counts_in_any_order_of_arrival(bench: BotHarn
     run, pause, resume = bench.create_run("running"), Hold("pause", "U01ALICE", 10.0), Hold("resume", "U01ALICE", 20.0)
     for action in (pause, resume, pause):  # the third one was left by a crashed bot
         bench.runs.hold(run, action)
-    assert bench.runs.current_hold(run) == resume
+    assert current_hold(bench.runs, run) == resume
 
 
 def test_audits_a_decision_once_after_a_bot_crashed_before_the_entry(
@@ -104,7 +104,7 @@ def test_the_latest_hold_counts_after_a_clock_change(
     run = bench.create_run("running")
     bench.runs.hold(run, Hold("resume", "U01ALICE", 1_795_440_000.0 + first))
     bench.runs.hold(run, Hold("cancel", "U01ALICE", 1_795_440_000.0 + then))
-    hold = bench.runs.current_hold(run)
+    hold = current_hold(bench.runs, run)
     assert hold
     assert hold.action == expected
 

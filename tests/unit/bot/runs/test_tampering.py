@@ -30,7 +30,7 @@ from imker.protocol.values import Candidate, HostPlan, Quorum
 from imker.signing import SigningKey
 from jobs import admission
 from tests.support import streams
-from tests.support.bot_harness import IDS, KEY, NODE, OPS, TS, BotHarness, parse_settings_file
+from tests.support.bot_harness import IDS, KEY, NODE, OPS, TS, BotHarness, current_hold, parse_settings_file
 
 FILE = parse_settings_file("""
 [slack]
@@ -254,7 +254,7 @@ def test_ignores_forged_holds(world: World, forge: Callable[[World, str], dict[A
     for what, after in (("resume", 5.0), ("pause", 10.0)):
         world.runs.hold(run, Hold(what, "U01ALICE", at + after))  # type: ignore[arg-type]
     world.redis.zadd(version.hold_key(run), forge(world, run))
-    hold = world.runs.current_hold(run)
+    hold = current_hold(world.runs, run)
     assert hold
     assert (hold.action, hold.requested_at) == ("pause", at + 10.0)
     world.look()
