@@ -51,18 +51,18 @@ def explain_failure() -> str:
 
 def state_dir() -> Path:
     """Return the folder of saved data, and create it: IMKER_STATE, or `.imker` beside imker.toml."""
-    beside = Path(os.environ.get("IMKER_CONFIG", "imker.toml")).resolve().parent / ".imker"
-    return _private_dir(Path(os.environ.get("IMKER_STATE") or beside).resolve())
+    default_folder = Path(os.environ.get("IMKER_CONFIG", "imker.toml")).resolve().parent / ".imker"
+    return _private_dir(Path(os.environ.get("IMKER_STATE") or default_folder).resolve())
 
 
 def socket_path(folder: Path) -> Path:
     """Return the socket's path: in the folder, or in a short one if the path is too long for a socket."""
-    beside = folder / "redis.sock"
-    if len(os.fsencode(beside)) <= MAX_SOCKET_PATH_BYTES:
-        return beside
-    short = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+    path = folder / "redis.sock"
+    if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
+        return path
+    short_folder = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
     key = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    return _private_dir(short / f"imker-{os.getuid()}-{key}") / "redis.sock"
+    return _private_dir(short_folder / f"imker-{os.getuid()}-{key}") / "redis.sock"
 
 
 class RestartBackoff:
@@ -78,9 +78,9 @@ class RestartBackoff:
         self._pause = MIN_PAUSE
 
     def may_start(self, changed_at: int) -> bool:
-        """Return whether to start the server now. `changed_at`: of its files; a repaired file ends the pause."""
-        since, before = self._since = self._since or (self._clock(), changed_at)
-        if self._clock() - since < self._pause and changed_at == before:
+        """Return whether to start the server now. `changed_at`: when its files changed; a repair ends the pause."""
+        since, changed_before = self._since = self._since or (self._clock(), changed_at)
+        if self._clock() - since < self._pause and changed_at == changed_before:
             return False
         self._since, self._pause = None, min(2 * self._pause, MAX_PAUSE)
         return True
@@ -90,7 +90,7 @@ def run_keeper(folder: Path) -> None:
     """Keep the server running while it has users, then stop it."""
     with _lock(folder / "keeper", fcntl.LOCK_EX):
         server, backoff, is_ready = _start_server(folder), RestartBackoff(), False
-        while (unused := _try_lock(folder / "users")) is None:
+        while (users_lock := _try_lock(folder / "users")) is None:
             if server.poll() is not None and backoff.may_start(_changed_at(folder)):
                 server, is_ready = _start_server(folder), False
             elif not is_ready and _responds(folder):
@@ -99,7 +99,7 @@ def run_keeper(folder: Path) -> None:
             time.sleep(POLL_INTERVAL)
         server.terminate()
         server.wait()
-    unused.close()  # only now: the next user must not mistake this keeper for one that stays
+    users_lock.close()  # after the keeper's lock: a new user, who waits for this lock, then starts another keeper
 
 
 def _changed_at(folder: Path) -> int:
@@ -142,10 +142,10 @@ def _try_lock(path: Path) -> IO[bytes] | None:
 
 
 def _keeper_alive(folder: Path) -> bool:
-    free = _try_lock(folder / "keeper")
-    if free is not None:
-        free.close()
-    return free is None
+    lock = _try_lock(folder / "keeper")
+    if lock is not None:
+        lock.close()
+    return lock is None
 
 
 def _start_keeper(folder: Path) -> None:

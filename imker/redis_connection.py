@@ -23,7 +23,7 @@ class RedisUnavailable(Exception):
 
 
 def connect(url: str | None, retries: int = 5) -> Redis:
-    """Return a connected client. `url` None: the embedded server; `retries`: of each command.
+    """Return a connected client. `url`: None for the embedded server; `retries`: how often each command is retried.
 
     Raises RedisUnavailable.
     """

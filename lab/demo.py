@@ -88,8 +88,8 @@ def _real_hosts(names: tuple[str, ...]) -> Iterator[HostsAndClientDir]:
 @contextmanager
 def _simulated_hosts(names: tuple[str, ...]) -> Iterator[HostsAndClientDir]:
     client = fleet.CLIENT_DIR / "simulated"
-    with simulated.run_fleet(simulated.select_hosts(names), client) as fleet_running:
-        yield fleet_running.hosts, client
+    with simulated.run_fleet(simulated.select_hosts(names), client) as simulated_fleet:
+        yield simulated_fleet.hosts, client
 
 
 def _play_story(story: Story, hosts: tuple[LabHost, ...], processes: Processes) -> int:

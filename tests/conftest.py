@@ -13,7 +13,7 @@ from redis import Redis
 from imker.embedded_redis import _user_locks, start_or_join
 from tests.support.embedded_redis import wait_until_ended
 
-# A law is none the less one on a machine that is busy: how long an example takes is not what is tested.
+# Examples have no time limit: on a busy machine they can be slow, and the tests do not measure speed.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 

@@ -23,7 +23,7 @@ MAX_ECHOED = 40  # characters of a mistyped word in the reply
 
 
 def no_arguments(make: Callable[[], ParsedCommand]) -> Builder:
-    """Read nothing."""
+    """Accept no arguments."""
 
     def build(arguments: Arguments) -> ParsedCommand | UsageError:
         return make() if not arguments.words else _usage(arguments.spec, "takes no arguments")

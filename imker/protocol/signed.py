@@ -52,7 +52,7 @@ def decode_latest_hold(
 
 
 def _decode_entry(place: str, number: str, signed_event: object, key: SigningKey) -> Event | UnreadableEvent | None:
-    """Decode one entry. Return None, and log it once, if it is no signed event."""
+    """Decode one entry. Return None, and log it once, if it is not a signed event."""
     text = signing.open_signed(key, place, signed_event)
     event = None if text is None else _decode_event(text)
     if event is None:

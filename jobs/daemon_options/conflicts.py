@@ -1,4 +1,4 @@
-"""Find options that are set twice, with which no Engine starts. In: the options after the rewrite. Pure."""
+"""Find options that are set twice, which keep the Engine from starting. In: the options after the rewrite. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from jobs.daemon_options.flags import DATA_ROOT, key
 from jobs.daemon_options.model import Option
 
 BOTH_ALLOWED = ("runtimes",)  # the Engine merges these
-SAME_PORT = 23  # first Engine that accepts the same -H twice
+REPEATED_HOST_MAJOR = 23  # first Engine that accepts the same -H twice
 
 
 def find_conflicts(options_found: tuple[Option, ...], major: int) -> tuple[Finding, ...]:
@@ -36,7 +36,7 @@ def _find_flags_and_keys(options_found: tuple[Option, ...]) -> Iterator[Finding]
 
 def _find_repeated_hosts(options_found: tuple[Option, ...], major: int) -> Iterator[Finding]:
     counted = Counter(option.value for option in options_found if key(option.name) == "hosts")
-    for host, times in counted.items() if major < SAME_PORT else ():
+    for host, times in counted.items() if major < REPEATED_HOST_MAJOR else ():
         if times > 1:
             yield Finding(
                 "options given twice",

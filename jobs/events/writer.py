@@ -37,7 +37,7 @@ class EventWriter:
     """Emit a job's events. `key`: signs them. `clock`: UNIX seconds. `on_event`: called after each write.
 
     An event keeps its number when the client repeats a write, and readers drop the repeat. A job's first outcome is
-    its last event: if writing it fails, it may be in Redis nevertheless, so the same outcome is written again.
+    its last event: a failed write may have reached Redis, so the same outcome is written again.
     """
 
     def __init__(

@@ -51,11 +51,11 @@ def gather_swarm(
 
     `last_swarm`: the swarm of the previous query. `answers`: the Engines' answers, if they are there already.
     """
-    engine_answers = answers or ask_engines(inventory, engine_factory)
-    engine_replies = {name: answer for name, answer in engine_answers.items() if isinstance(answer, EngineAnswer)}
-    memberships = {name: answer.membership for name, answer in engine_replies.items()}
+    all_answers = answers or ask_engines(inventory, engine_factory)
+    engine_answers = {name: answer for name, answer in all_answers.items() if isinstance(answer, EngineAnswer)}
+    memberships = {name: answer.membership for name, answer in engine_answers.items()}
     managers = {name: membership for name, membership in memberships.items() if membership.is_manager}
-    views = {name: answer.swarm for name, answer in engine_replies.items() if answer.swarm}
+    views = {name: answer.swarm for name, answer in engine_answers.items() if answer.swarm}
     unreachable = tuple(name for name in inventory if name not in memberships)
     lists = {name: view for name, view in views.items() if not isinstance(view, JobError)}
     memberships |= {name: replace(memberships[name], cluster_id=view.cluster_id) for name, view in lists.items()}

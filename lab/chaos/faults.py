@@ -31,7 +31,7 @@ InjectFault = Callable[[Targets, random.Random], str]
 
 @dataclass(frozen=True)
 class SlackFault:
-    """A fault that waits for the next call of Slack. A second one of its kind would hit nothing until then."""
+    """A fault that hits the next Slack API call. While it waits for one, no second fault of its kind is set."""
 
     kind: str
     method: str = "*"

@@ -1,7 +1,7 @@
 """`make chaos`: inject random faults while users work, then check the invariants. Exit with 1 on a violation.
 
 A generation is a set of hosts with Engines of three ages. It migrates into swarm mode; then the next one starts, until
-all faults are used. Then everything may recover, and the last generation has to finish as well.
+all faults are used. Then Imker has time to recover, and the last generation must finish, too.
 """
 
 import random
@@ -24,11 +24,10 @@ from lab.fleet.hosts import LabHost
 from lab.processes import Processes, imker_environment
 from lab.secret_scanner import dump_redis, find_leaks
 from lab.simulated.engine_versions import EngineAge, Pace
-from lab.simulated.fleet import Fleet, select_hosts
-from lab.simulated.fleet import run_fleet as hosts_running
+from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 from lab.simulated.machine import CONFFILE
 from lab.slack.client import Workspace
-from lab.slack.server_process import run_fake_slack as slack_running
+from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, OPS
 
 PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1, join_timeout=2.0)
@@ -212,10 +211,10 @@ def start_world(
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-c-")))
-        fleet: Fleet = stack.enter_context(hosts_running(hosts, folder / "client", pace, *ENGINE_AGES))
+        fleet: Fleet = stack.enter_context(run_fleet(hosts, folder / "client", pace, *ENGINE_AGES))
         with (folder / "client/imker.toml").open("a") as file:
             file.write(config)
-        workspace: Workspace = stack.enter_context(slack_running())
+        workspace: Workspace = stack.enter_context(run_fake_slack())
         settings = imker_environment(workspace.url, folder / "client/imker.toml", folder / "redis")
         supervised = Supervisor(Processes({**settings, **(extra_environment or {})}, log), folder / "redis")
         stack.callback(supervised.stop)

@@ -39,11 +39,11 @@ def check(folder: Path) -> None:
     """Raise LabError if someone else's files would be replaced, such as the store of a real docker-machine."""
     config = folder / "imker.toml"
     lab_config = config.exists() and config.read_text(errors="replace").startswith(HEADER)
-    own = (folder / MARK).exists() or lab_config
-    theirs = [name for name in WRITTEN if (folder / name).exists() and not own]
-    theirs += ["imker.toml"] if config.exists() and not lab_config and own else []
-    if theirs:
-        raise LabError(f"{folder} has {', '.join(theirs)}, which the lab did not write; choose another folder")
+    is_lab_folder = (folder / MARK).exists() or lab_config
+    foreign_files = [name for name in WRITTEN if (folder / name).exists() and not is_lab_folder]
+    foreign_files += ["imker.toml"] if config.exists() and not lab_config and is_lab_folder else []
+    if foreign_files:
+        raise LabError(f"{folder} has {', '.join(foreign_files)}, which the lab did not write; choose another folder")
 
 
 def ensure_keys(hosts: Iterable[LabHost], keys: Path = KEYS_DIR) -> None:

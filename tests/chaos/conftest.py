@@ -18,7 +18,7 @@ from lab.processes import Processes, imker_environment, read_procfile
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 from lab.slack.client import VisibleMessage, Workspace
-from lab.slack.server_process import run_fake_slack as slack_running
+from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, OPS
 from tests.support import streams
 
@@ -85,7 +85,7 @@ def world(tmp_path: Path) -> Iterator[ChaosWorld]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-w-")))
         pace = Pace(upgrade=3.0, restart=0.05, boot=0.5, join=0.05)
         fleet = stack.enter_context(run_fleet(select_hosts(NAMES), folder / "client", pace))
-        workspace = stack.enter_context(slack_running())
+        workspace = stack.enter_context(run_fake_slack())
         settings = imker_environment(workspace.url, folder / "client/imker.toml", folder / "redis")
         processes = Processes(settings, tmp_path / "log")
         stack.callback(processes.stop)

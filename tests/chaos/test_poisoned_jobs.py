@@ -18,7 +18,7 @@ from lab.chaos.supervisor import child_pids
 from lab.processes import Processes, imker_environment
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import run_fleet, select_hosts
-from lab.slack.server_process import run_fake_slack as slack_running
+from lab.slack.server_process import run_fake_slack
 from tests.chaos.conftest import NAMES, ChaosWorld
 from tests.support import streams
 from tests.support.figures import record_figure
@@ -26,8 +26,8 @@ from tests.support.poisoned_jobs import Poisoner
 from tests.support.redis_users import run_server, start_each, user_url
 
 SECONDS = 120 if "FIGURES" in os.environ else 20
-APART = 0.05  # seconds between two pairs of jobs
-MOST = 80 * 2**20  # bytes that an RQ worker may grow by
+INTERVAL = 0.05  # seconds between two pairs of jobs
+MAX_GROWTH = 80 * 2**20  # bytes that an RQ worker may grow by
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -40,7 +40,7 @@ def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[ChaosWorld, Redi
         fleet = stack.enter_context(
             run_fleet(select_hosts(NAMES), folder / "client", Pace(restart=0.05, boot=0.5, join=0.05))
         )
-        workspace = stack.enter_context(slack_running())
+        workspace = stack.enter_context(run_fake_slack())
         settings = imker_environment(workspace.url, folder / "client/imker.toml", folder / "redis")
         processes = Processes({**settings, "IMKER_SIGNING_KEY": "k" * 64}, tmp_path / "log")
         stack.callback(processes.stop)
@@ -56,11 +56,11 @@ def test_malformed_jobs_stop_no_worker_and_no_migration(users: tuple[ChaosWorld,
     world, bot = users
     world.fleet.world.pace = replace(world.fleet.world.pace, upgrade=SECONDS - 5.0)
     message = world.start_upgrade("connewitz")
-    before, largest = _workers(world), max(map(_resident, _workers(world)))
+    before, largest = _workers(world), max(map(_peak_memory, _workers(world)))
     poisoner, until = Poisoner(bot, world.redis), time.monotonic() + SECONDS
     while time.monotonic() < until:
         poisoner.next()
-        time.sleep(APART)
+        time.sleep(INTERVAL)
     world.wait_for_text(message, "is in the swarm", 60)
     world.wait_until(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*s")))
     world.wait_until(lambda: not any(world.redis.llen(key) for key in world.redis.keys("rq:queue:*:intermediate")))
@@ -68,11 +68,11 @@ def test_malformed_jobs_stop_no_worker_and_no_migration(users: tuple[ChaosWorld,
     assert [body.outcome for body in streams.event_bodies(world.redis, run) if isinstance(body, JobFinished)] == [
         "done"
     ]
-    assert _workers(world) == before, "none ended"
-    assert max(map(_resident, before)) < largest + MOST
-    dropped = [line for line in _logged(world) if line["event"].startswith("dropped")]
+    assert _workers(world) == before, "no RQ worker exited"
+    assert max(map(_peak_memory, before)) < largest + MAX_GROWTH
+    dropped = [line for line in _log_lines(world) if line["event"].startswith("dropped")]
     assert len(dropped) == poisoner.written
-    assert [line for line in _logged(world) if line["level"] in ("error", "critical")] == []
+    assert [line for line in _log_lines(world) if line["level"] in ("error", "critical")] == []
     assert "Traceback" not in world.processes.log.read_text()
     assert world.redis.acl_log() == []
     record_figure(f"malformed jobs dropped in {SECONDS} s, RQ workers that ended", f"{len(dropped)}, 0")
@@ -84,8 +84,8 @@ def test_reports_the_outcome_of_a_job_falsely_marked_as_failed(users: tuple[Chao
     message = world.start_upgrade("connewitz")
     run = message.plain_text.split("run `")[1].split("`")[0]
     bot.hset(f"rq:job:{run}-1", "status", "failed")
-    lost = world.wait_for_text(message, "The RQ worker stopped")
-    assert "died" not in lost.plain_text
+    warning = world.wait_for_text(message, "The RQ worker stopped")
+    assert "died" not in warning.plain_text
     result = world.wait_for_text(message, "connewitz is in the swarm", 60)
     assert result.text.startswith("✅")
     assert "The RQ worker stopped" not in result.plain_text
@@ -105,11 +105,11 @@ def _workers(world: ChaosWorld) -> list[int]:
     return [worker for name in ("changes", "reads") for worker in child_pids(world.processes.by_name[name].pid)]
 
 
-def _resident(process: int) -> int:
+def _peak_memory(process: int) -> int:
     """Return the peak resident memory of a process in bytes."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
-def _logged(world: ChaosWorld) -> list[dict[str, str]]:
+def _log_lines(world: ChaosWorld) -> list[dict[str, str]]:
     return [json.loads(line) for line in world.processes.log.read_text().splitlines() if line.startswith("{")]

@@ -10,27 +10,29 @@ from imker.protocol.events import StepDone
 from tests.chaos.conftest import ChaosWorld
 
 
-def main(world: ChaosWorld) -> list[int]:
+def main_process(world: ChaosWorld) -> list[int]:
     """Stop only the main process, as systemd with KillMode=mixed does."""
     return [world.processes.by_name["changes"].pid]
 
 
-def group(world: ChaosWorld) -> list[int]:
+def process_group(world: ChaosWorld) -> list[int]:
     """Stop the process group, as honcho or Ctrl-C does. Workers get the signal twice; a job has its own group."""
-    return [*main(world), *world.workers()]
+    return [*main_process(world), *world.workers()]
 
 
-@pytest.mark.parametrize("expected_text", [main, group])
+@pytest.mark.parametrize("processes_to_stop", [main_process, process_group])
 def test_finishes_the_running_job_and_leaves_the_next_to_new_workers(
-    world: ChaosWorld, expected_text: Callable[[ChaosWorld], list[int]]
+    world: ChaosWorld, processes_to_stop: Callable[[ChaosWorld], list[int]]
 ) -> None:
     first = world.start_upgrade("connewitz")
     old = world.processes.by_name["changes"]
-    for process in expected_text(world):
+    for process in processes_to_stop(world):
         os.kill(process, signal.SIGTERM)
     world.wait_until(lambda: len(world.workers()) == 1)
     run, second = world.send_command("/swarm migrate lausen")
-    assert world.fleet["connewitz"].units.is_running("imker-upgrade.service"), "it was asked while the other went on"
+    assert world.fleet["connewitz"].units.is_running("imker-upgrade.service"), (
+        "the second command came during the first job"
+    )
     world.wait_for_text(first, "is in the swarm")
     assert old.wait(10) == 0
     assert world.event_bodies(run) == [], "no worker has started it"

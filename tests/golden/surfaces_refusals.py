@@ -23,8 +23,8 @@ from tests.unit.jobs.facts.test_swarm_agreement import ATTACKS
 
 def refusals(redis: Redis) -> str:
     lines = {"a plan": _plans(), "an acceptance or a rejection": _members(), "an approval": _approvals()}
-    more = {"two swarms, or none that answers": _problems(), "an RQ job": _jobs(redis)}
-    return page(*(section(f"refusals of {title}", *matches) for title, matches in {**lines, **more}.items()))
+    other_lines = {"two swarms, or none that answers": _problems(), "an RQ job": _jobs(redis)}
+    return page(*(section(f"refusals of {title}", *texts) for title, texts in {**lines, **other_lines}.items()))
 
 
 def _refused(result: plan.Plan | Refusal) -> str:

@@ -18,24 +18,24 @@ def test_first_click_stops_the_store_and_second_removes_it(
     with run_fleet(
         select_hosts(("connewitz", "lausen", "tondi")), tmp_path, Pace(upgrade=0, restart=0, boot=0, join=0)
     ) as fleet:
-        circle = InProcessStack(redis, fleet, monkeypatch)
+        stack = InProcessStack(redis, fleet, monkeypatch)
         for arguments in ("connewitz --manager", "lausen", "tondi --worker"):
-            circle.deliver(circle.type_command(ALICE, f"migrate {arguments}"))
-            circle.run_job("changes")
-            circle.reconcile()
-        (run,) = circle.runs.open_runs()
+            stack.deliver(stack.type_command(ALICE, f"migrate {arguments}"))
+            stack.run_job("changes")
+            stack.reconcile()
+        (run,) = stack.runs.open_runs()
         store = fleet["lausen"].containers[STORE]
 
         def press(label: str, job: int) -> str:
-            circle.clock_offset += 3
-            circle.reconcile()
-            (message,) = [message for message in circle.visible_messages() if label in message.buttons]
-            circle.deliver(circle.press_button(ALICE, message, f"{run}:{job}", "continue"))
-            circle.run_job("changes")
-            circle.clock_offset += 3
-            circle.reconcile()
+            stack.clock_offset += 3
+            stack.reconcile()
+            (message,) = [message for message in stack.visible_messages() if label in message.buttons]
+            stack.deliver(stack.press_button(ALICE, message, f"{run}:{job}", "continue"))
+            stack.run_job("changes")
+            stack.clock_offset += 3
+            stack.reconcile()
             return next(
-                message.plain_text for message in circle.visible_messages() if f"run `{run}`" in message.plain_text
+                message.plain_text for message in stack.visible_messages() if f"run `{run}`" in message.plain_text
             )
 
         assert store.running

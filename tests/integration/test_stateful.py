@@ -24,8 +24,8 @@ from tests.support.invariants import CheckedScenario
 from tests.support.scenario import ALICE, BOB, CAROL, ROLES
 
 AT_ONCE = Pace(upgrade=0, restart=0, boot=0, join=0)
-EXPIRY = 1900.0  # seconds, after which a question is too old
-SOON = 12.0  # seconds after which a bot has looked for what another left
+EXPIRY = 1900.0  # seconds after which a question has expired
+SOON = 12.0  # seconds after which a bot has recovered the deliveries of a crashed one
 MANY = "FIGURES" in os.environ  # new random stories; else the same ones each time
 STORIES = 100 if MANY else 24
 hosts = st.sampled_from(sorted(ROLES))
@@ -76,7 +76,7 @@ class AnyOrder(CheckedScenario):
 
     @precondition(lambda self: self.seen_buttons)
     @rule(number=number_of, who=st.sampled_from([ALICE, BOB]))
-    def press_what_is_old(self, number: int, who: str) -> None:
+    def press_old_button(self, number: int, who: str) -> None:
         self.press_button(who, self.seen_buttons[number % len(self.seen_buttons)])
 
     @precondition(lambda self: self.recent_runs())
@@ -119,7 +119,7 @@ class AnyOrder(CheckedScenario):
         self.stack.recover(dies, which)
 
     @rule()
-    def who_died_is_missed(self) -> None:
+    def expire_locks_of_dead_jobs(self) -> None:
         self.stack.expire_locks()
 
     @rule()
@@ -145,7 +145,7 @@ class AnyOrder(CheckedScenario):
         self.stack.fleet[host].dockerd.failures_left = times
 
     @rule(host=hosts)
-    def drained_by_somebody_else(self, host: str) -> None:
+    def drain_by_another_user(self, host: str) -> None:
         self.stack.fleet.world.swarm.drain(self.stack.fleet[host])
 
 
@@ -158,15 +158,15 @@ def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
 @pytest.mark.figures
 @pytest.mark.timeout(3600 if MANY else 300)
 def test_keeps_all_invariants_in_any_order(redis: Redis, fleet: Fleet) -> None:
-    how = settings(
+    profile = settings(
         max_examples=STORIES,
         stateful_step_count=30,
         deadline=None,
         derandomize=not MANY,
-        phases=[Phase.generate],  # a shorter story would be told by minutes of trying
+        phases=[Phase.generate],  # no shrinking: it would take minutes
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(lambda: AnyOrder(redis, fleet), settings=how)
+    run_state_machine_as_test(lambda: AnyOrder(redis, fleet), settings=profile)
     record_figure("random stories that broke an invariant", f"0 of {STORIES}")
 
 

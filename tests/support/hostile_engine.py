@@ -20,7 +20,7 @@ from lab.simulated.engine_api import tls_context
 Serve = Callable[[ssl.SSLSocket, str], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 PAUSE = 0.1  # seconds between two bytes of a drip
-ENDLESS = 600  # drips of a server: far more than any test waits for
+ENDLESS = 600  # bytes of a drip: far more than any test waits for
 
 
 class Fleet:
@@ -51,34 +51,34 @@ class Fleet:
         tls = tls_context(*map(str, names))
         with contextlib.suppress(OSError):
             while True:
-                caller, _ = listener.accept()
-                arguments = (name, tls, caller, serve, secured)
-                threading.Thread(target=self._attend, args=arguments, daemon=True).start()
+                client, _ = listener.accept()
+                arguments = (name, tls, client, serve, secured)
+                threading.Thread(target=self._serve_client, args=arguments, daemon=True).start()
 
-    def _attend(self, name: str, tls: ssl.SSLContext, caller: Any, serve: Serve, secured: bool) -> None:
-        with contextlib.suppress(OSError, ValueError), caller:
+    def _serve_client(self, name: str, tls: ssl.SSLContext, client: Any, serve: Serve, secured: bool) -> None:
+        with contextlib.suppress(OSError, ValueError), client:
             if not secured:
-                serve(caller, "")
+                serve(client, "")
                 return
-            with tls.wrap_socket(caller, server_side=True) as spoken:
-                while target := self._request(name, spoken):
-                    serve(spoken, target)
+            with tls.wrap_socket(client, server_side=True) as connection:
+                while target := self._request(name, connection):
+                    serve(connection, target)
 
-    def _request(self, name: str, spoken: ssl.SSLSocket) -> str:
+    def _request(self, name: str, connection: ssl.SSLSocket) -> str:
         """Return method and path of the next request, "" at the end."""
-        read = b""
-        while b"\r\n\r\n" not in read:
-            more = spoken.recv(65536)
-            if not more:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            chunk = connection.recv(65536)
+            if not chunk:
                 return ""
-            read += more
-        head, _, body = read.partition(b"\r\n\r\n")
+            received += chunk
+        head, _, body = received.partition(b"\r\n\r\n")
         length = re.search(rb"(?i)content-length: (\d+)", head)
         while length and len(body) < int(length[1]):
-            body += spoken.recv(65536)
+            body += connection.recv(65536)
         if body:
             self.bodies.append(body)
-        method, path, _ = read.split(b"\r\n", 1)[0].decode().split(" ")
+        method, path, _ = received.split(b"\r\n", 1)[0].decode().split(" ")
         self.requests.append(f"{name} {method} {path}")
         return f"{method} {path}"
 
@@ -103,39 +103,39 @@ def fleet_in(folder: Path) -> Iterator[Fleet]:
 # --- what a server answers -----------------------------------------------------------------------------------------
 
 
-def answer(spoken: ssl.SSLSocket, body: bytes, head: bytes = OK) -> None:
-    spoken.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+def answer(connection: ssl.SSLSocket, body: bytes, head: bytes = OK) -> None:
+    connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
 
 def says(body: bytes, head: bytes = OK) -> Serve:
-    return lambda spoken, _: answer(spoken, body, head)
+    return lambda connection, _: answer(connection, body, head)
 
 
 def drips(first: bytes, again: bytes) -> Serve:
     """Send `first` at once, then `again` repeatedly and slowly."""
 
-    def serve(spoken: ssl.SSLSocket, _: str) -> None:
-        spoken.sendall(first)
+    def serve(connection: ssl.SSLSocket, _: str) -> None:
+        connection.sendall(first)
         for _ in range(ENDLESS):
             time.sleep(PAUSE)
-            spoken.sendall(again)
+            connection.sendall(again)
 
     return serve
 
 
 def floods(first: bytes, again: bytes) -> Serve:
-    def serve(spoken: ssl.SSLSocket, _: str) -> None:
-        spoken.sendall(first)
+    def serve(connection: ssl.SSLSocket, _: str) -> None:
+        connection.sendall(first)
         while True:
-            spoken.sendall(again)
+            connection.sendall(again)
 
     return serve
 
 
 def ends_early(first: bytes) -> Serve:
-    def serve(spoken: ssl.SSLSocket, _: str) -> None:
-        spoken.sendall(first)
-        raise OSError("it closes the connection")
+    def serve(connection: ssl.SSLSocket, _: str) -> None:
+        connection.sendall(first)
+        raise OSError("the server closes the connection")
 
     return serve
 
@@ -158,11 +158,11 @@ def honest(
         "/swarm": {"Version": {"Index": 7}, "Spec": {"Name": "default"}, "JoinTokens": {"Worker": "SWMTKN-1-a-b"}},
     }
 
-    def serve(spoken: ssl.SSLSocket, target: str) -> None:
+    def serve(connection: ssl.SSLSocket, target: str) -> None:
         path = target.split(" ")[1]
         plain = path.removeprefix("/v1.45").removeprefix("/v1.24").partition("?")[0]
         instead = (but or {}).get(plain)
-        return instead(spoken, target) if instead else answer(spoken, json.dumps(answers[plain]).encode())
+        return instead(connection, target) if instead else answer(connection, json.dumps(answers[plain]).encode())
 
     return serve
 

@@ -41,7 +41,7 @@ def test_the_fleet_has_the_documented_hosts() -> None:
         ("lindenau", 66), ("miltitz", 65), ("pirita", 72), ("tolkewitz", 43),
     ]  # fmt: skip
     flags = Counter(host.options_place for host in FLEET if host.in_classic_swarm)
-    assert flags == {"defaults": 2, "unit": 2, "drop-in": 1, "json": 1}, "some, others, and one each"
+    assert flags == {"defaults": 2, "unit": 2, "drop-in": 1, "json": 1}, "every place for the options occurs"
     assert sum(host.live_restore for host in FLEET) == sum(host.mount_flags for host in FLEET) == 1
     assert len({host.server for host in FLEET if host.role == "manager"}) == 3
     assert (

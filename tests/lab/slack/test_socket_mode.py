@@ -38,67 +38,71 @@ class Connection:
         return message
 
 
-async def _served(sockets: SocketMode, *connections: Connection) -> list[asyncio.Task[None]]:
+async def _serve(sockets: SocketMode, *connections: Connection) -> list[asyncio.Task[None]]:
     tasks = [asyncio.create_task(sockets.serve(connection)) for connection in connections]  # type: ignore[arg-type]
     await asyncio.sleep(0)
     return tasks
 
 
 def test_skips_a_closing_connection() -> None:
-    async def play() -> None:
+    async def scenario() -> None:
         sockets, good = SocketMode(Faults()), Connection(3)
-        await _served(sockets, Connection(1, closing=True), Connection(2, closing=True), good)
+        await _serve(sockets, Connection(1, closing=True), Connection(2, closing=True), good)
         answers = [await sockets.deliver("interactive", {}) for _ in range(3)]
         assert [answer["payload"] for answer in answers] == [{"port": 3}] * 3
         assert sockets.connection_count == 1
         assert sockets._acks == {}, "no acknowledgement is stored after its delivery"
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
 def test_refreshes_all_connections_although_one_is_closing() -> None:
-    async def play() -> None:
-        sockets, all_ = SocketMode(Faults()), [Connection(1, closing=True), Connection(2), Connection(3)]
-        await asyncio.gather(*await _served(sockets, *all_), sockets.disconnect("refresh_requested"))
-        assert all(item.closed for item in all_)
-        assert [item.sent for item in all_] == [["hello"], ["hello", "disconnect"], ["hello", "disconnect"]]
+    async def scenario() -> None:
+        sockets, connections = SocketMode(Faults()), [Connection(1, closing=True), Connection(2), Connection(3)]
+        await asyncio.gather(*await _serve(sockets, *connections), sockets.disconnect("refresh_requested"))
+        assert all(connection.closed for connection in connections)
+        assert [connection.sent for connection in connections] == [
+            ["hello"],
+            ["hello", "disconnect"],
+            ["hello", "disconnect"],
+        ]
         assert sockets.connection_count == 0
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
 def test_a_port_is_deafened_only_while_its_connection_lasts() -> None:
-    async def play() -> None:
-        sockets, item = SocketMode(Faults()), Connection(1)
-        (task,) = await _served(sockets, item)
+    async def scenario() -> None:
+        sockets, connection = SocketMode(Faults()), Connection(1)
+        (task,) = await _serve(sockets, connection)
         sockets.deafen()
         assert not sockets.can_receive(("127.0.0.1", 1))
-        await item.close()
+        await connection.close()
         await task
         assert sockets.can_receive(("127.0.0.1", 1))
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
 def test_closes_and_refuses_connections_while_slack_is_down() -> None:
-    async def play() -> None:
+    async def scenario() -> None:
         faults = Faults()
         sockets, before, after = SocketMode(faults), Connection(1), Connection(2)
-        await _served(sockets, before)
+        await _serve(sockets, before)
         faults.add(Fault("away", method="chat.update"))
         await sockets.cut_if_away()
         assert not before.closed, "one method is not all of Slack"
         faults.add(Fault("away", times=-1))
         await sockets.cut_if_away()
-        await _served(sockets, after)
+        await _serve(sockets, after)
         assert (before.closed, after.closed, after.sent) == (True, True, [])
         assert not (await sockets.deliver("interactive", {}))["acked"]
 
-    asyncio.run(play())
+    asyncio.run(scenario())
 
 
 def test_misses_no_change_between_two_polls() -> None:
-    async def play() -> None:
+    async def scenario() -> None:
         changes = ChangeNotifier()
         message = await changes.wait_for_change(-1, 5)
         changes.notify()
@@ -110,4 +114,4 @@ def test_misses_no_change_between_two_polls() -> None:
         assert await asyncio.wait_for(waiting, 1) == 3
         assert await changes.wait_for_change(3, 0.01) == 3
 
-    asyncio.run(play())
+    asyncio.run(scenario())

@@ -84,9 +84,9 @@ def test_denies_the_audit_log_without_the_right(bench: BotHarness, who: str, cha
 @pytest.mark.parametrize("channel", [OPS, LEI])
 def test_help_lists_the_command_only_for_users_who_may_use_it(bench: BotHarness, who: str, channel: str) -> None:
     bench.types(who, "help", channel)
-    offered = "/swarm audit" in bench.replies[-1].text
+    is_listed = "/swarm audit" in bench.replies[-1].text
     bench.types(who, "audit", channel)
-    assert offered == (bench.replies[-1].refusal == "")
+    assert is_listed == (bench.replies[-1].refusal == "")
 
 
 def test_does_not_claim_that_the_log_is_empty_for_a_reader_of_some_hosts(bench: BotHarness) -> None:

@@ -33,7 +33,7 @@ change = ["*"]
 accept = ["*"]
 """)
 AT = 1795440000.0
-ASKED = Delivery("command", "trigger.1", IDS["alice"], "C01OPS", "migrate kaditz", "", AT)
+COMMAND = Delivery("command", "trigger.1", IDS["alice"], "C01OPS", "migrate kaditz", "", AT)
 
 
 class Slack:
@@ -50,35 +50,37 @@ def inbox(redis: Redis, now: float, key: str = "x" * 64) -> Inbox:
     return Inbox(redis, SigningKey(key), lambda: now)
 
 
-def reception(redis: Redis, bench: BotHarness, slack: Slack, now: float = AT + ABANDONED_AFTER + 1) -> DeliveryReceiver:
+def receiver_for(
+    redis: Redis, bench: BotHarness, slack: Slack, now: float = AT + ABANDONED_AFTER + 1
+) -> DeliveryReceiver:
     return DeliveryReceiver(bench.handler, inbox(redis, now), slack, RateLimiter(1000))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
-    ("later", "remaining"), [(ABANDONED_AFTER - 1, []), (ABANDONED_AFTER + 1, [ASKED]), (-3600.0, [ASKED])]
+    ("later", "remaining"), [(ABANDONED_AFTER - 1, []), (ABANDONED_AFTER + 1, [COMMAND]), (-3600.0, [COMMAND])]
 )
 def test_skips_deliveries_that_a_bot_may_still_be_handling(
     redis: Redis, later: float, remaining: list[Delivery]
 ) -> None:
-    inbox(redis, AT).add(ASKED)
+    inbox(redis, AT).add(COMMAND)
     assert inbox(redis, AT + later).abandoned() == remaining
-    assert 0 < redis.ttl(f"{INBOX_KEY}:{ASKED.delivery_id}") <= RETENTION
+    assert 0 < redis.ttl(f"{INBOX_KEY}:{COMMAND.delivery_id}") <= RETENTION
 
 
 def test_removes_handled_and_unsigned_deliveries(redis: Redis) -> None:
-    box = inbox(redis, AT + ABANDONED_AFTER + 1)
-    box.add(ASKED)
-    box.remove(ASKED)
-    inbox(redis, AT, key="y" * 64).add(replace(ASKED, delivery_id="trigger.2"))
-    assert box.abandoned() == []
+    saved = inbox(redis, AT + ABANDONED_AFTER + 1)
+    saved.add(COMMAND)
+    saved.remove(COMMAND)
+    inbox(redis, AT, key="y" * 64).add(replace(COMMAND, delivery_id="trigger.2"))
+    assert saved.abandoned() == []
     assert redis.smembers(INBOX_KEY) == set()
 
 
 def test_a_command_of_a_crashed_bot_starts_one_run(redis: Redis) -> None:
     bench, slack = BotHarness(redis, ALL), Slack()
-    inbox(redis, AT).add(ASKED)
+    inbox(redis, AT).add(COMMAND)
     for _ in range(2):
-        reception(redis, bench, slack).recover_abandoned()
+        receiver_for(redis, bench, slack).recover_abandoned()
     (request,) = bench.enqueued_requests().values()
     assert (request.command.type, request.requester) == ("migrate", IDS["alice"])
     assert slack.replies == []
@@ -86,8 +88,8 @@ def test_a_command_of_a_crashed_bot_starts_one_run(redis: Redis) -> None:
 
 def test_a_refusal_of_a_crashed_bot_still_reaches_only_the_requester(redis: Redis) -> None:
     bench, slack = BotHarness(redis, ALL), Slack()
-    inbox(redis, AT).add(replace(ASKED, text="migrate nowhere-near"))
-    reception(redis, bench, slack).recover_abandoned()
+    inbox(redis, AT).add(replace(COMMAND, text="migrate nowhere-near"))
+    receiver_for(redis, bench, slack).recover_abandoned()
     (reply,) = slack.replies
     assert (reply["user"], reply["channel"]) == (IDS["alice"], "C01OPS")
     assert "no host nowhere-near" in reply["text"]
@@ -97,8 +99,8 @@ def test_a_refusal_of_a_crashed_bot_still_reaches_only_the_requester(redis: Redi
 @pytest.mark.parametrize(
     ("delivery", "subject"),
     [
-        (replace(ASKED, response_url="https://hooks.slack.com/answer"), "`/swarm migrate kaditz`"),
-        (replace(ASKED, kind="click", choice="accept", text="1-1"), "Your click"),
+        (replace(COMMAND, response_url="https://hooks.slack.com/answer"), "`/swarm migrate kaditz`"),
+        (replace(COMMAND, kind="click", choice="accept", text="1-1"), "Your click"),
     ],
 )
 def test_an_expired_delivery_is_not_started_and_the_requester_is_notified_once(
@@ -108,7 +110,7 @@ def test_an_expired_delivery_is_not_started_and_the_requester_is_notified_once(
     bench, slack = BotHarness(redis, ALL), Slack()
     inbox(redis, AT).add(delivery)
     for _ in range(2):
-        reception(redis, bench, slack, AT + EXPIRES_AFTER + 1).recover_abandoned()
+        receiver_for(redis, bench, slack, AT + EXPIRES_AFTER + 1).recover_abandoned()
     (reply,) = slack.replies
     assert reply["text"].startswith(f"{subject} expired because the bot was down")
     assert (reply["user"], reply["channel"]) == (IDS["alice"], "C01OPS")
@@ -116,7 +118,7 @@ def test_an_expired_delivery_is_not_started_and_the_requester_is_notified_once(
     assert redis.smembers(INBOX_KEY) == set()
 
 
-@pytest.mark.parametrize(("incoming", "says"), [(ASKED, "not saved yet"), (replace(ASKED, kind="click"), "")])
+@pytest.mark.parametrize(("incoming", "says"), [(COMMAND, "not saved yet"), (replace(COMMAND, kind="click"), "")])
 def test_an_early_acknowledgement_says_that_the_command_is_not_saved(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, incoming: Delivery, says: str
 ) -> None:
@@ -125,7 +127,7 @@ def test_an_early_acknowledgement_says_that_the_command_is_not_saved(
     monkeypatch.setattr("bot.listeners.receiver.ACK_DEADLINE", 0.01)
     monkeypatch.setattr(Inbox, "add", lambda self, delivery: time.sleep(0.2))
     monkeypatch.setattr(DeliveryReceiver, "handle", lambda self, delivery: None)
-    reception(redis, BotHarness(redis, ALL), Slack()).receive(incoming, lambda text="": acks.append(text))  # type: ignore[arg-type]
+    receiver_for(redis, BotHarness(redis, ALL), Slack()).receive(incoming, lambda text="": acks.append(text))  # type: ignore[arg-type]
     first, _ = acks
     assert says in first
 
@@ -137,7 +139,7 @@ def test_acknowledges_and_refuses_a_command_while_redis_is_down(redis: Redis, mo
         raise NoConnection("away")
 
     monkeypatch.setattr(Inbox, "add", away)
-    reception(redis, bench, slack).receive(ASKED, lambda: acks.append(1))  # type: ignore[arg-type]
+    receiver_for(redis, bench, slack).receive(COMMAND, lambda: acks.append(1))  # type: ignore[arg-type]
     assert acks
     assert "Not started: Redis is not responding" in slack.replies[0]["text"]
     assert bench.enqueued_requests() == {}
@@ -165,30 +167,30 @@ REFUSALS: list[tuple[RedisError, str, str]] = [  # error; reply if the command w
 ]
 
 
-@pytest.mark.parametrize(("says", "expected_text", "_"), REFUSALS, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(("error", "expected_text", "_"), REFUSALS, ids=lambda case: str(case)[:40])
 def test_names_the_reason_why_a_command_was_not_saved(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch, says: RedisError, expected_text: str, _: str
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, error: RedisError, expected_text: str, _: str
 ) -> None:
     slack = Slack()
-    monkeypatch.setattr(Inbox, "add", failing(says))
-    reception(redis, BotHarness(redis, ALL), slack).receive(ASKED, lambda: None)  # type: ignore[arg-type]
+    monkeypatch.setattr(Inbox, "add", failing(error))
+    receiver_for(redis, BotHarness(redis, ALL), slack).receive(COMMAND, lambda: None)  # type: ignore[arg-type]
     assert [expected_text in answer["text"] for answer in slack.replies] == [True]
 
 
-@pytest.mark.parametrize(("says", "_", "expected_text"), REFUSALS, ids=lambda case: str(case)[:40])
+@pytest.mark.parametrize(("error", "_", "expected_text"), REFUSALS, ids=lambda case: str(case)[:40])
 def test_a_saved_command_starts_once_when_redis_recovers(
-    redis: Redis, monkeypatch: pytest.MonkeyPatch, says: RedisError, _: str, expected_text: str
+    redis: Redis, monkeypatch: pytest.MonkeyPatch, error: RedisError, _: str, expected_text: str
 ) -> None:
     bench, slack = BotHarness(redis, ALL), Slack()
-    desk = reception(redis, bench, slack)
+    receiver = receiver_for(redis, bench, slack)
     with monkeypatch.context() as patch:
-        patch.setattr(RunStore, "start", failing(says))
-        desk.receive(ASKED, lambda: None)  # type: ignore[arg-type]
+        patch.setattr(RunStore, "start", failing(error))
+        receiver.receive(COMMAND, lambda: None)  # type: ignore[arg-type]
         for _again in range(3):
-            desk.recover_abandoned()
+            receiver.recover_abandoned()
     assert [expected_text in answer["text"] for answer in slack.replies] == [True], "there is one reply"
     for _again in range(3):
-        desk.recover_abandoned()
+        receiver.recover_abandoned()
     assert len(bench.enqueued_requests()) == ("yet" in expected_text)
     assert inbox(redis, AT + ABANDONED_AFTER + 1).abandoned() == []
 
@@ -199,9 +201,9 @@ def test_a_full_redis_is_not_reported_as_a_broken_audit_log(redis: Redis, monkey
         AuditLog(redis).append(AuditFact("1", "asked", IDS["alice"]))
 
 
-def failing(says: RedisError) -> Any:
+def failing(error: RedisError) -> Any:
     def fail(*_: Any, **__: Any) -> None:
-        raise says
+        raise error
 
     return fail
 
@@ -214,7 +216,7 @@ MENTION = {
 }
 
 
-def mentioned(taken_in: DeliveryReceiver) -> int:
+def dispatch_mention(receiver: DeliveryReceiver) -> int:
     """Return Bolt's response to Slack, which is the acknowledgement."""
     app = App(
         client=WebClient(token="xoxb-lab", base_url="http://127.0.0.1:9/"),
@@ -222,14 +224,14 @@ def mentioned(taken_in: DeliveryReceiver) -> int:
         token_verification_enabled=False,
         request_verification_enabled=False,
     )
-    register(app, taken_in)
+    register(app, receiver)
     return app.dispatch(BoltRequest(body=json.dumps(MENTION), mode="socket_mode")).status
 
 
 def test_saves_a_mention_before_acknowledging_it(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bolt acknowledges an event before it calls the listener; here the bot crashes in between."""
     monkeypatch.setattr(DeliveryReceiver, "handle", lambda self, delivery: None)
-    assert mentioned(reception(redis, BotHarness(redis, ALL), Slack())) == 200
+    assert dispatch_mention(receiver_for(redis, BotHarness(redis, ALL), Slack())) == 200
     (remaining,) = inbox(redis, time.time() + ABANDONED_AFTER + 1).abandoned()
     assert (remaining.delivery_id, remaining.user, remaining.text) == ("Ev1", IDS["alice"], "<@U0IMKER> nodes")
 
@@ -241,6 +243,6 @@ def test_refuses_and_acknowledges_a_mention_that_cannot_be_saved(redis: Redis, m
         raise NoConnection("away")
 
     monkeypatch.setattr(Inbox, "add", away)
-    assert mentioned(reception(redis, bench, slack)) == 200
+    assert dispatch_mention(receiver_for(redis, bench, slack)) == 200
     assert "Not started: Redis is not responding" in slack.replies[0]["text"]
     assert bench.enqueued_requests() == {}

@@ -13,9 +13,9 @@ from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
 from bot.serve import _watch_transports
 from tests.support.bot_harness import KEY, BotHarness, FakeUsersApi
-from tests.unit.bot.listeners.test_receiver import ALL, ASKED, AT
+from tests.unit.bot.listeners.test_receiver import ALL, AT, COMMAND
 
-HELP = Delivery("command", "trigger.7", ASKED.user, ASKED.channel, "help", "", AT)
+HELP = Delivery("command", "trigger.7", COMMAND.user, COMMAND.channel, "help", "", AT)
 
 
 @dataclass

@@ -11,8 +11,8 @@ from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 from tests.unit.bot.reconciler.test_slack_outage import ALICE, MINUTE, OPS, World
 
-GOING = {"run": "zzzzzzzz", "text": "migrate kaditz", "asker": ALICE, "over": "no"}
-PAYLOADS: list[Any] = [GOING, {"run": ["x"], "over": "no"}, {"over": "no"}, {}, "x", None, 7]
+OPEN_RUN = {"run": "zzzzzzzz", "text": "migrate kaditz", "asker": ALICE, "over": "no"}
+PAYLOADS: list[Any] = [OPEN_RUN, {"run": ["x"], "over": "no"}, {"over": "no"}, {}, "x", None, 7]
 
 
 @pytest.fixture
@@ -21,22 +21,22 @@ def workspace() -> Iterator[Workspace]:
         yield workspace
 
 
-def says(workspace: Workspace, payload: Any) -> None:
+def post_metadata(workspace: Workspace, payload: Any) -> None:
     workspace.say(ALICE, OPS, "hello", metadata={"event_type": "imker_run", "event_payload": payload})
 
 
 def test_ignores_metadata_of_other_apps_after_redis_was_wiped(workspace: Workspace, redis: Redis) -> None:
     before = World(workspace, redis)
     before.now = time.time()
-    (going,) = before.start_runs(1)
+    (run,) = before.start_runs(1)
     before.look()
     for payload in PAYLOADS:
-        says(workspace, payload)
+        post_metadata(workspace, payload)
     redis.flushall()
     after = World(workspace, redis, (OPS,))
     after.now = before.now
     after.look(MINUTE)
-    (lost,) = after.posts(going)
+    (lost,) = after.posts(run)
     assert "Redis lost its data" in lost.plain_text
     assert {call["arguments"]["ts"] for call in after.calls("chat.update")} == {lost.ts}
 
@@ -54,10 +54,10 @@ def test_a_message_that_cannot_be_edited_does_not_stop_the_search(workspace: Wor
     after.now = before.now
     edit = after.client.chat_update
 
-    def refused(**payload: Any) -> Any:
+    def reject_one_edit(**payload: Any) -> Any:
         return edit(**{**payload, "ts": "1.000001"} if payload["ts"] == newest.ts else payload)
 
-    after.client.chat_update = refused  # type: ignore[method-assign]
+    after.client.chat_update = reject_one_edit  # type: ignore[method-assign]
     after.look(MINUTE)
     messages = ["Redis lost its data" in after.posts(run)[0].plain_text for run in runs]
     assert sorted(messages) == [False, True]
@@ -70,7 +70,7 @@ def test_does_not_mistake_another_apps_message_for_the_runs_message(workspace: W
     (run,) = world.start_runs(1)
     workspace.set_fault("drop_reply", method="chat.postMessage")
     world.look()
-    says(workspace, {**GOING, "run": run})
+    post_metadata(workspace, {**OPEN_RUN, "run": run})
     world.look(MINUTE)
     (post,) = world.posts(run)
     assert world.runs.posted_messages.get(run)["ts"] == post.ts

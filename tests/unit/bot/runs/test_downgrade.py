@@ -18,7 +18,7 @@ from imker import ignored_values, signing
 from imker.protocol import version
 from imker.protocol.commands import Hold
 from tests.support.bot_harness import IDS, KEY, OPS, current_hold
-from tests.unit.bot.listeners.test_receiver import ASKED, Slack
+from tests.unit.bot.listeners.test_receiver import COMMAND, Slack
 from tests.unit.bot.runs.test_tampering import FILE, World
 
 
@@ -40,7 +40,7 @@ def test_skips_a_newer_delivery_and_handles_the_others(world: World) -> None:
     inbox = Inbox(world.redis, KEY, lambda: world.timestamp.unix)
     bot = DeliveryReceiver(world.handler, inbox, slack, RateLimiter(1000))  # type: ignore[arg-type]
     for name in ("trigger.1", "trigger.2", "trigger.3"):
-        inbox.add(Delivery("command", name, ASKED.user, OPS, "help", "", world.timestamp.unix))
+        inbox.add(Delivery("command", name, COMMAND.user, OPS, "help", "", world.timestamp.unix))
     rewrite_as_newer(world, f"{INBOX_KEY}:trigger.1", choice="postpone")
     world.advance_clock(ABANDONED_AFTER + 1)
     with capture_logs() as logs:

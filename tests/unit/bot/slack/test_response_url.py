@@ -11,7 +11,7 @@ from bot.listeners.receiver import DeliveryReceiver
 from bot.settings import SLACK_API_URL
 from bot.slack.response_url import accepted_url
 from tests.support.bot_harness import KEY, BotHarness
-from tests.unit.bot.listeners.test_receiver import ALL, ASKED, Slack
+from tests.unit.bot.listeners.test_receiver import ALL, COMMAND, Slack
 
 LAB, GOV = "http://127.0.0.1:8080/api/", "https://slack-gov.com/api/"
 GOOD = [
@@ -54,11 +54,11 @@ def test_rejects_other_urls(url: str, api_url: str) -> None:
 def test_does_not_store_a_url_of_another_host(redis: Redis) -> None:
     """The reply is sent through Slack's API instead."""
     bench, slack = BotHarness(redis, ALL), Slack()
-    bot = DeliveryReceiver(bench.handler, Inbox(redis, KEY, lambda: ASKED.received_at), slack, RateLimiter(1000))  # type: ignore[arg-type]
-    bot.receive(replace(ASKED, response_url="http://127.0.0.1:9/internal"), lambda: None)  # type: ignore[arg-type]
+    bot = DeliveryReceiver(bench.handler, Inbox(redis, KEY, lambda: COMMAND.received_at), slack, RateLimiter(1000))  # type: ignore[arg-type]
+    bot.receive(replace(COMMAND, response_url="http://127.0.0.1:9/internal"), lambda: None)  # type: ignore[arg-type]
     (run,) = bench.runs.open_runs()
     assert bench.runs.response_url(run) == ""
     bot.receive(
-        replace(ASKED, delivery_id="trigger.2", text="help", response_url="http://127.0.0.1:9/internal"), lambda: None
+        replace(COMMAND, delivery_id="trigger.2", text="help", response_url="http://127.0.0.1:9/internal"), lambda: None
     )  # type: ignore[arg-type]
     assert len(slack.replies) == 1

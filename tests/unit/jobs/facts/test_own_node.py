@@ -31,7 +31,7 @@ NODES = (listed_node("lausen", LAUSEN.address), listed_node("tondi", TONDI.addre
         (TWO_HOMES, "id-tondi", (listed_node("tondi", "10.0.0.73"),), "id-tondi"),
     ],
     ids=[
-        "its own", "another host's", "none said", "no ID at its address", "no address yet", "no address at all",
+        "its own", "another host's", "no ID reported", "no ID at its address", "no address yet", "no address at all",
         "at its other address", "at its swarm address",
     ],
 )  # fmt: skip
@@ -47,7 +47,7 @@ def membership_of(host: Host, node: str = "", engine: str = "") -> SwarmMembersh
 
 
 IDENTITY_CASES = {
-    "nothing is wrong": (membership_of(TONDI), membership_of(LAUSEN), "", ""),
+    "distinct IDs": (membership_of(TONDI), membership_of(LAUSEN), "", ""),
     "claims another's node ID": (
         membership_of(TONDI, "id-lausen"), membership_of(LAUSEN), "node ID",
         "tondi and lausen both report node id-lausen",
@@ -63,7 +63,7 @@ IDENTITY_CASES = {
         membership_of(TONDI), membership_of(LAUSEN, engine="engine-tondi"), "Engine ID",
         "tondi and lausen have the same Engine ID"
     ),
-    "Engines that tell no ID": (
+    "Engines that report no ID": (
         SwarmMembership("active", "id-tondi"), SwarmMembership("active", "id-lausen"), "", ""
     ),
 }  # fmt: skip

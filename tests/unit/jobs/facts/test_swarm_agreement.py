@@ -20,28 +20,28 @@ ADDRESS = {name: host.address for name, host in HOSTS.items()}
 class Reports:
     """The report of each host."""
 
-    places: dict[str, SwarmMembership] = field(default_factory=dict)
+    memberships: dict[str, SwarmMembership] = field(default_factory=dict)
     lists: dict[str, tuple[Node, ...]] = field(default_factory=dict)
 
     def manager(self, name: str, lists: str | None, *, node: str = "", cluster: str = "ours", **at: str) -> "Reports":
-        """Add a manager. `lists`: the managers in its list, None for no list; `at`: their addresses, if others."""
-        self.places[name] = SwarmMembership("active", node or f"id-{name}", True, cluster)
+        """Add a manager. `lists`: the managers in its list, None for no list; `at`: their differing addresses."""
+        self.memberships[name] = SwarmMembership("active", node or f"id-{name}", True, cluster)
         if lists is not None:
             self.lists[name] = tuple(_node(other, at.get(other, ADDRESS[other])) for other in lists.split())
         return self
 
     def worker(self, name: str, *managers: str, joining: bool = False) -> "Reports":
-        """Add a worker. `managers`: those that it names, right after a join without their node IDs."""
+        """Add a worker. `managers`: those that it names. `joining`: it does not know their node IDs yet."""
         remotes = tuple(("" if joining else f"id-{other}", ADDRESS[other]) for other in managers)
-        self.places[name] = SwarmMembership("active", f"id-{name}", managers=remotes)
+        self.memberships[name] = SwarmMembership("active", f"id-{name}", managers=remotes)
         return self
 
     def outside(self, *names: str) -> "Reports":
-        self.places |= {name: SwarmMembership() for name in names}
+        self.memberships |= {name: SwarmMembership() for name in names}
         return self
 
     def problem(self, last_swarm: KnownSwarm = KnownSwarm()) -> str:  # noqa: B008
-        return find_conflict(HOSTS, self.places, self.lists, last_swarm)
+        return find_conflict(HOSTS, self.memberships, self.lists, last_swarm)
 
 
 def _node(name: str, address: str) -> Node:
@@ -68,7 +68,7 @@ HONEST = {
     .manager("tondi", "tondi")
     .worker("kaditz", "tondi")
     .worker("lausen", "tondi", joining=True),
-    "workers that have not heard of a new manager": Reports()
+    "workers that do not list a new manager yet": Reports()
     .manager("connewitz", "connewitz tondi")
     .manager("tondi", "connewitz tondi")
     .worker("kaditz", "connewitz")
@@ -122,7 +122,7 @@ ATTACKS: dict[str, tuple[Reports, tuple[str, ...]]] = {
         Reports().manager("tondi", "tondi").manager("alpha", None, cluster=""),
         ("alpha reports that it is a manager", "the node list of tondi disagrees"),
     ),
-    "answers while the true manager is down, with a worker of that": (
+    "answers while the real manager is down, contradicted by one of its workers": (
         Reports().manager("alpha", "alpha", cluster="its own").worker("kaditz", "tondi"),
         ("two swarms", "alpha", "one of kaditz, managed by tondi"),
     ),
@@ -151,7 +151,7 @@ def test_suggests_the_swarm_address_of_misplaced_managers() -> None:
     assert "the managers list connewitz's node at 10.0.0.2, not at 198.18.0.2" in reports.problem()
     assert '[hosts.connewitz] swarm_address = "10.0.0.2"' in reports.problem()
     hosts = {name: Host(name, host.address, swarm_address=moved.get(name, "")) for name, host in HOSTS.items()}
-    assert find_conflict(hosts, reports.places, reports.lists) == ""
+    assert find_conflict(hosts, reports.memberships, reports.lists) == ""
 
 
 def test_does_not_suggest_the_address_of_an_impostor() -> None:
@@ -160,7 +160,7 @@ def test_does_not_suggest_the_address_of_an_impostor() -> None:
     assert "swarm_address" not in reports.problem()
 
 
-# --- what is known from before ----------------------------------------------------------------------------------------
+# --- the known swarm --------------------------------------------------------------------------------------------------
 
 KNOWN = KnownSwarm("ours", ("connewitz", "tondi"))
 ALONE = {"cluster": "its own"}

@@ -23,12 +23,12 @@ def test_parses_the_engine_version_of_a_package(version: str, upstream: str) -> 
 
 
 def test_parses_madison_output() -> None:
-    printed = (
+    output = (
         " docker.io | 26.1.5+dfsg1-9 | http://198.18.0.1 bookworm/experimental amd64 Packages\n"
         " docker.io | 26.1.5+dfsg1-9 | http://198.18.0.1 bookworm/main amd64 Packages\n"
         " docker.io | 20.10.24 | http://198.18.0.1 bookworm/main amd64 Packages\n"
     )
-    assert packages.parse_madison(printed) == ("26.1.5+dfsg1-9", "20.10.24")
+    assert packages.parse_madison(output) == ("26.1.5+dfsg1-9", "20.10.24")
     assert packages.parse_madison("") == ()
 
 

@@ -12,8 +12,8 @@ from imker.protocol.commands import Accept, Approval, Request
 from imker.protocol.events import DecisionRequested
 from jobs.plan.approvals import find_approval_problem
 
-ASKED = Timestamp(1_000_000.0, "boot", 100.0)
-QUESTION = DecisionRequested("accept", "f00d", asked_at=ASKED, valid_seconds=1800.0)
+ASKED_AT = Timestamp(1_000_000.0, "boot", 100.0)
+QUESTION = DecisionRequested("accept", "f00d", asked_at=ASKED_AT, valid_seconds=1800.0)
 ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
 ONE, TWO, OWN = AcceptanceRules(), AcceptanceRules(accept_count=2), AcceptanceRules(accept_own=True)
 BOTH = AcceptanceRules(accept_count=2, accept_own=True)
@@ -25,11 +25,11 @@ def request(*people: str, fingerprint: str = "f00d") -> Request:
 
 def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Timestamp:
     """Return a later timestamp. `clock`: seconds by which the wall clock was changed meanwhile."""
-    return Timestamp(ASKED.unix + seconds + clock, boot, ASKED.boot_seconds + seconds if boot == "boot" else 5.0)
+    return Timestamp(ASKED_AT.unix + seconds + clock, boot, ASKED_AT.boot_seconds + seconds if boot == "boot" else 5.0)
 
 
 @pytest.mark.parametrize(
-    ("question", "rights", "people", "now", "says"),
+    ("question", "rights", "people", "now", "reason"),
     [
         (QUESTION, ONE, (BOB,), after(60), ""),
         (QUESTION, ONE, (), after(60), "requires 1 different approvers; 0"),
@@ -54,11 +54,11 @@ def after(seconds: float, *, clock: float = 0.0, boot: str = "boot") -> Timestam
     ],
 )
 def test_checks_approvers_count_and_age(
-    question: DecisionRequested | None, rights: AcceptanceRules, people: tuple[str, ...], now: Timestamp, says: str
+    question: DecisionRequested | None, rights: AcceptanceRules, people: tuple[str, ...], now: Timestamp, reason: str
 ) -> None:
     problem = find_approval_problem(request(*people), question, "f00d", rights, now)
-    assert says in problem
-    assert bool(problem) is bool(says)
+    assert reason in problem
+    assert bool(problem) is bool(reason)
 
 
 def test_rejects_approvals_of_another_state() -> None:
@@ -80,9 +80,9 @@ def test_no_clock_change_allows_too_few_or_late_approvals(
 ) -> None:
     rights = AcceptanceRules(accept_own=accept_own, accept_count=count)
     fingerprint = "beef" if drifted else "f00d"
-    let_through = (
+    is_accepted = (
         find_approval_problem(request(*people), QUESTION, fingerprint, rights, after(seconds, clock=clock)) == ""
     )
-    should = len(set(people)) >= count and (accept_own or ALICE not in people) and not drifted
-    assert let_through <= (should and -1 <= seconds <= 1801)
-    assert let_through >= (should and 0 <= seconds <= 1800)
+    expected = len(set(people)) >= count and (accept_own or ALICE not in people) and not drifted
+    assert is_accepted <= (expected and -1 <= seconds <= 1801)
+    assert is_accepted >= (expected and 0 <= seconds <= 1800)

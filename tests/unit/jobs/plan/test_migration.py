@@ -209,13 +209,13 @@ DRAINS: dict[str, tuple[World, list[str]]] = {
     ),
     "drained by an operator": (inside(replace(OWN, availability="drain")), ["WaitForReady"]),
     "paused by an operator": (inside(replace(OWN, availability="pause")), ["WaitForReady"]),
-    "no other takes work": (
+    "no other node is active": (
         replace(inside(OWN), nodes=(replace(SWARMS[1][0], availability="drain"), OWN)), ["WaitForReady"]
     ),
-    "a job died after it was drained": (
+    "a job crashed after the drain": (
         inside(replace(OWN, availability="drain", drained_by_imker=True)), ["WaitForReady", "ActivateNode"]
     ),
-    "a job died before it had work again": (
+    "a job crashed before the activation": (
         inside(replace(OWN, availability="drain", drained_by_imker=True), installed=NEW, stale=False), ["ActivateNode"]
     ),
     "nothing to restart": (inside(OWN, installed=NEW, stale=False), []),
