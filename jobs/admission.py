@@ -11,6 +11,7 @@ from imker.protocol import codec, version
 from imker.protocol.codec import MessageHeader, UnsupportedVersion
 from imker.protocol.commands import Request
 from imker.protocol.events import JobFinished
+from imker.protocol.next_command import BotCommand, NextCommand
 from imker.signing import SigningKey
 from jobs.errors import JobError
 from jobs.events.writer import EventWriter
@@ -68,10 +69,8 @@ def _reject_other_version(header: MessageHeader, problem: str) -> JobRejected:
         return JobRejected(problem)
     newer = header.protocol_version > version.PROTOCOL_VERSION
     reason = f"the job uses protocol version {header.protocol_version}, these RQ workers use {version.PROTOCOL_VERSION}"
-    retry = f"run /swarm retry {header.run}."
-    if newer:
-        return JobRejected(reason, hint=f"The RQ workers are older than the bot: upgrade them. Then {retry}")
-    return JobRejected(reason, hint=f"The job was queued before an upgrade: {retry}")
+    hint = "The RQ workers are older than the bot: upgrade them." if newer else "The job was queued before an upgrade."
+    return JobRejected(reason, hint=hint, next_commands=(NextCommand(BotCommand("retry", header.run)),))
 
 
 def _signature_problem(text: str, signature: object, key: SigningKey) -> str:
@@ -89,4 +88,5 @@ def _report_rejection(
     """Emit the rejection, unless the run has events of this job: a forged job must not overwrite a real one."""
     events = EventWriter(redis, key, request.run, request.job, lambda: now)
     if not events.event_log().has_job(request.job):
-        events.emit(JobFinished("refused", rejection.summary, "Nothing was changed.", rejection.hint))
+        state, next_commands = "Nothing was changed.", rejection.next_commands
+        events.emit(JobFinished("refused", rejection.summary, state, rejection.hint, next_commands=next_commands))

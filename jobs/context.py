@@ -10,8 +10,9 @@ import redis
 
 from imker import clock
 from imker.clock import Timestamp
-from imker.protocol.commands import Request
+from imker.protocol.commands import ListHosts, Request
 from imker.protocol.events import JobFinished, Planned
+from imker.protocol.next_command import BotCommand, NextCommand
 from jobs.connectors.engine import EngineFactory
 from jobs.connectors.shell import Shell
 from jobs.errors import JobError
@@ -43,8 +44,8 @@ class JobContext:
         if name in self.inventory:
             return self.require_allowed(self.inventory[name])
         suggestions = difflib.get_close_matches(name, self.inventory, 1)
-        hint = f"{f'Did you mean {suggestions[0]}? ' if suggestions else ''}See /swarm hosts."
-        raise JobError(f"no host {name} in the inventory", hint=hint)
+        hint = f"Did you mean {suggestions[0]}?" if suggestions else ""
+        raise JobError(f"no host {name} in the inventory", hint=hint, next_commands=(NextCommand(ListHosts()),))
 
     def require_allowed(self, host: Host) -> Host:
         """Return the host. Raises JobError if the bot did not authorize the request for it."""
@@ -52,10 +53,12 @@ class JobContext:
             return host
         allowed = ", ".join(self.request.allowed_hosts) or "none"
         summary = f"permission was granted for {allowed}, not for {host.name}"
-        raise JobError(summary, host=host.name, hint="See /swarm help for your commands and hosts.")
+        show_help = NextCommand(BotCommand("help"), "see your commands and hosts")
+        raise JobError(summary, host=host.name, next_commands=(show_help,))
 
     def report_refusal(self, refusal: Refusal) -> None:
         """End the job with a refusal, as a finding too if it answers a check."""
         if refusal.check:
             self.events.emit(Planned((), (refusal.finding,)))
-        self.events.emit(JobFinished("refused", refusal.summary, "Nothing was changed.", refusal.hint))
+        state, next_commands = "Nothing was changed.", refusal.next_commands
+        self.events.emit(JobFinished("refused", refusal.summary, state, refusal.hint, next_commands=next_commands))

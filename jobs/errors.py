@@ -1,4 +1,4 @@
-"""Define the errors of a job. Each says what failed (`summary`) and what to do next (`hint`), and never holds a secret.
+"""Define the errors of a job. Each says what failed and what to do next, and never holds a secret.
 
 JobError
 ├ Unreachable         SSH or the Engine does not respond
@@ -17,29 +17,42 @@ JobError
 
 import time
 
+from imker.protocol.next_command import BotCommand, NextCommand
 from imker.text import one_line
 
 MAX_TEXT_LENGTH = 2000  # characters of each text
+RUN_AGAIN = "Run the command again when that run has finished."
 
 
 class JobError(Exception):
     """Base class of all. Its texts are safe to show, whatever text from a host they include.
 
-    `host`: the host it is about, "" for none. `state`: the state in which the host was left, if known. `user`: the
-    Slack user ID of who stopped the run. `check`: the preflight check that this error answers, "" for none.
+    `summary`: what failed. `hint`: what to do next. `next_commands`: what to type next. `host`: the host it is about,
+    "" for none. `state`: the state in which the host was left, if known. `user`: the Slack user ID of who stopped the
+    run. `check`: the preflight check that this error answers, "" for none.
     """
 
     hint = ""
     state = ""
     user = ""
 
-    def __init__(self, summary: str, *, host: str = "", hint: str = "", state: str = "", check: str = "") -> None:
+    def __init__(
+        self,
+        summary: str,
+        *,
+        host: str = "",
+        hint: str = "",
+        state: str = "",
+        check: str = "",
+        next_commands: tuple[NextCommand, ...] = (),
+    ) -> None:
         self.summary = one_line(summary, MAX_TEXT_LENGTH)
         super().__init__(self.summary)
         self.host = host
         self.hint = one_line(hint, MAX_TEXT_LENGTH) or self.hint
         self.state = one_line(state, MAX_TEXT_LENGTH) or self.state
         self.check = check
+        self.next_commands = next_commands
 
 
 class Unreachable(JobError):
@@ -93,7 +106,8 @@ class LockHeld(JobError):
     def __init__(self, name: str, holder: str, since: float, purpose: str) -> None:
         super().__init__(
             f"{name} is locked by run {holder} since {_format_time(since)} UTC ({purpose})",
-            hint=f"See its progress with /swarm status {holder}. Run the command again when that run has finished.",
+            hint=RUN_AGAIN,
+            next_commands=(_show_progress(holder),),
         )
         self.holder = holder
         self.since = since
@@ -111,7 +125,8 @@ class Superseded(JobError):
         super().__init__(
             f"{place} rejects changes of this run: run {run} claimed it at {_format_time(since)} UTC "
             f"(fencing token {token_number})",
-            hint=f"See its progress with /swarm status {run}. Run the command again when that run has finished.",
+            hint=RUN_AGAIN,
+            next_commands=(_show_progress(run),),
         )
         self.token_number = token_number
         self.state = f"Completed steps are kept. Run {run} makes all further changes."
@@ -123,8 +138,9 @@ class BrokenFencingToken(JobError):
     def __init__(self, where: str, value: str, lock_name: str) -> None:
         super().__init__(
             f"{where} has an invalid fencing number: {one_line(value, 60)}",
-            hint=f"Check with /swarm status that no run is changing it. Then run on the RQ workers' machine: "
-            f"python -m jobs repair {lock_name}",
+            hint=f"Check that no run is changing it. Then run python -m jobs repair {lock_name} on the RQ workers' "
+            "machine.",
+            next_commands=(NextCommand(BotCommand("status"), "see the runs"),),
         )
 
 
@@ -134,6 +150,10 @@ class InternalError(JobError):
     def __init__(self, host: str) -> None:
         place = f" on {host}" if host else ""
         super().__init__(f"Imker hit an internal error{place}. Details are in the RQ worker's log", host=host)
+
+
+def _show_progress(run: str) -> NextCommand:
+    return NextCommand(BotCommand("status", run), "see its progress")
 
 
 def _format_time(since: float) -> str:

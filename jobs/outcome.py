@@ -5,8 +5,8 @@ from redis.exceptions import RedisError
 from imker.audit_log import AuditLogBroken
 from imker.config import ConfigError
 from imker.protocol import commands, version
-from imker.protocol.command_text import format_command
 from imker.protocol.events import JobFinished, Outcome
+from imker.protocol.next_command import BotCommand, NextCommand
 from imker.redis_errors import unavailable_reason
 from jobs.errors import Cancelled, InternalError, JobError
 from jobs.events.writer import EventWriter
@@ -19,25 +19,23 @@ def describe_failure(request: commands.Request, events: EventWriter, error: JobE
         _outcome_of(error),
         error.summary,
         error.state or _describe_state(request, events),
-        _next_hint(request, error),
+        error.hint,
         error.user,
+        error.next_commands or _next_commands(request),
     )
 
 
 def _describe_state(request: commands.Request, events: EventWriter) -> str:
-    if events.has_started_steps and commands.queue_for(request.command) == version.CHANGES_QUEUE:
+    if events.has_started_steps and request.command.queue == version.CHANGES_QUEUE:
         return "Completed steps are kept."
     return "Nothing was changed." if request.job == 1 else "Nothing more was changed."
 
 
-def _next_hint(request: commands.Request, error: JobError) -> str:
-    """Return the error's hint, followed by a command to run unless it names one."""
-    if "/swarm" in error.hint:
-        return error.hint
-    if commands.queue_for(request.command) == version.READS_QUEUE:
-        return f"{error.hint} Try again: {format_command(request.command)}".lstrip()
-    retry_hint = f"Run /swarm retry {request.run}: it plans from the current state and runs only the remaining steps."
-    return f"{error.hint} {retry_hint}".lstrip()
+def _next_commands(request: commands.Request) -> tuple[NextCommand, ...]:
+    """Return the command that repeats a read, or that runs what remains of a change."""
+    if request.command.queue == version.READS_QUEUE:
+        return (NextCommand(request.command, "try again"),)
+    return (NextCommand(BotCommand("retry", request.run)),)
 
 
 def as_job_error(error: Exception, host: str) -> JobError:

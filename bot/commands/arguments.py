@@ -16,7 +16,7 @@ from bot.commands.model import (
     ShowStatus,
     UsageError,
 )
-from imker.protocol.commands import Migrate, MigrateAll, PlanHost, RetireStore, Role, StartContainers
+from imker.protocol.commands import Migrate, MigrateAll, PlanHost, Role, StartContainers
 
 ROLES: dict[str, Role] = {"--manager": "manager", "--worker": "worker"}
 MAX_ECHOED = 40  # characters of a mistyped word in the reply
@@ -86,12 +86,16 @@ def containers(arguments: Arguments) -> ParsedCommand | UsageError:
     return StartContainers(name, names)
 
 
-def store_host(arguments: Arguments) -> ParsedCommand | UsageError:
+def one_host(make: Callable[[str], ParsedCommand]) -> Builder:
     """Read HOST."""
-    name = _first_host(arguments)
-    if isinstance(name, UsageError):
-        return name
-    return RetireStore(name) if len(arguments.values) == 1 else _usage(arguments.spec, "specify one host")
+
+    def build(arguments: Arguments) -> ParsedCommand | UsageError:
+        name = _first_host(arguments)
+        if isinstance(name, UsageError):
+            return name
+        return make(name) if len(arguments.values) == 1 else _usage(arguments.spec, "specify one host")
+
+    return build
 
 
 def _first_host(arguments: Arguments) -> str | UsageError:

@@ -6,13 +6,13 @@ from bot.commands.arguments import (
     excluded_hosts,
     host_and_role,
     no_arguments,
+    one_host,
     run_to_control,
     run_to_decide,
     run_to_show,
-    store_host,
 )
 from bot.commands.model import CommandSpec, ParsedCommand, ShowHelp
-from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RunDoctor
+from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
 
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
 COMMANDS = (
@@ -70,7 +70,7 @@ COMMANDS = (
     ),
     CommandSpec(
         "retire", "HOST", "stop an unused key-value store, then offer to remove it",
-        "retire {host}", "change", "named host", store_host,
+        "retire {host}", "change", "named host", one_host(RetireStore),
     ),
     CommandSpec(
         "status", "[RUN]", "running, waiting, and recent runs",

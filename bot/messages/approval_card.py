@@ -2,6 +2,7 @@
 
 from bot.messages.block_kit import sentence, timestamp
 from bot.messages.escape import escape_mrkdwn
+from bot.messages.next_command import next_step_text
 from bot.records import Decision, RunRecord
 from bot.state.run_state import RunState
 from imker.protocol.events import DecisionRequested
@@ -20,6 +21,7 @@ def approval_card(state: RunState, question: DecisionRequested) -> str:
         _candidate_text(question.candidate),
         _fault_tolerance(question.quorum),
         _approvals_text(state, question),
+        next_step_text(question.summary, question.next_commands),
         _deadline(state, question, escape_mrkdwn(question.candidate.node[:12])),
     )
     return "\n".join(part for part in parts if part)

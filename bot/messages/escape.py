@@ -4,7 +4,7 @@ import re
 
 from imker.text import strip_control, truncate
 
-__all__ = ["escape_code", "escape_mrkdwn", "strip_control", "truncate"]
+__all__ = ["escape_code", "escape_mrkdwn", "inline_code", "strip_control", "truncate"]
 
 
 def escape_mrkdwn(text: str) -> str:
@@ -20,6 +20,12 @@ def escape_code(text: str) -> str:
     `text` must have passed `strip_control`.
     """
     return _escape_entities(text.replace("```", "'''"))
+
+
+def inline_code(text: str) -> str:
+    """Return the text as inline code in mrkdwn, which it cannot close."""
+    escaped = _escape_entities(strip_control(text).replace("`", "'"))
+    return f"`{escaped}`"
 
 
 def _escape_entities(text: str) -> str:

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
-from bot.messages.escape import escape_mrkdwn
+from bot.messages.escape import escape_mrkdwn, inline_code
+from bot.messages.next_command import REPLANS, next_step_text
 from bot.state.run_state import RunState, latest_started_step
-from imker.protocol.events import DecisionRequested, JobFinished
+from imker.protocol.commands import RetireStore, StartContainers
+from imker.protocol.events import DecisionRequested, JobFinished, Outcome
+from imker.protocol.next_command import BotCommand, NextCommand
 
-REPLANS = "it re-plans from the current state and runs only the remaining steps."
 IF_IT_ENDS = "If the job ends after all, this message is updated."
 
 
@@ -16,10 +18,8 @@ def outcome(state: RunState) -> JobFinished:
         return _declined_outcome(state, state.question)
     if state.outcome.outcome in ("done", "unchanged"):
         return state.outcome
-    hint = state.outcome.hint
-    if "/swarm" not in hint:
-        hint = f"{hint} {retry_hint(state)}".lstrip()
-    return replace(state.outcome, state=state.outcome.state or progress_text(state), hint=hint)
+    next_commands = state.outcome.next_commands or (_retry_command(state),)
+    return replace(state.outcome, state=state.outcome.state or progress_text(state), next_commands=next_commands)
 
 
 def _declined_outcome(state: RunState, question: DecisionRequested | None) -> JobFinished:
@@ -29,14 +29,18 @@ def _declined_outcome(state: RunState, question: DecisionRequested | None) -> Jo
         case "start_containers":
             names = question.names if question else ()
             state_text = f"These containers on {host} are not running: {', '.join(names)}."
-            return JobFinished("done", "", state_text, f"To start them, type /swarm start {host} {' '.join(names)}")
+            return _end_with("done", state_text, NextCommand(StartContainers(host, names), "start them"))
         case "stop_store":
             state_text = f"The key-value store on {host} is running."
-            return JobFinished("done", "", state_text, f"To stop it, type /swarm retire {host}")
+            return _end_with("done", state_text, NextCommand(RetireStore(host), "stop it"))
         case "remove_store":
             state_text = f"The key-value store on {host} is stopped. Its data is kept."
-            return JobFinished("done", "", state_text, f"To remove it, type /swarm retire {host}")
-    return JobFinished("cancelled", "", progress_text(state), retry_hint(state))
+            return _end_with("done", state_text, NextCommand(RetireStore(host), "remove it"))
+    return _end_with("cancelled", progress_text(state), _retry_command(state))
+
+
+def _end_with(outcome: Outcome, state_text: str, next_command: NextCommand) -> JobFinished:
+    return JobFinished(outcome, "", state_text, next_commands=(next_command,))
 
 
 def progress_text(state: RunState) -> str:
@@ -47,19 +51,19 @@ def progress_text(state: RunState) -> str:
     return f"{done_count} of {len(state.steps)} steps completed. Completed steps are kept."
 
 
-def retry_hint(state: RunState) -> str:
+def _retry_command(state: RunState) -> NextCommand:
     """Return the command that runs what remains: of the whole fleet, if the run belongs to one."""
-    return f"Run /swarm retry {_run_to_retry(state)}: {REPLANS}"
+    return NextCommand(BotCommand("retry", state.record.parent_run or state.record.run))
 
 
 def lost_text(state: RunState) -> str:
     """Describe a run whose job ended without reporting an outcome."""
-    retry = f"Run `/swarm retry {escape_mrkdwn(_run_to_retry(state))}`: {REPLANS}"
+    retry = next_step_text("", (_retry_command(state),))
     if state.other_protocol is not None or state.has_unsigned_entries:
         return f"This run's outcome cannot be read. Completed steps are kept.\n{retry}"
     step = latest_started_step(state)
     if step is None and state.now > state.record.expires:
-        again = f"To request it again, run `{escape_mrkdwn(f'/swarm {state.record.command_text}')}`."
+        again = f"To request it again, run {inline_code(f'/swarm {state.record.command_text}')}."
         return f"Expired: the job didn't start within 24 hours. Nothing was changed.\n{again}"
     if step is None:
         return f"The RQ worker stopped before the first step. {IF_IT_ENDS}\n{retry}"
@@ -75,7 +79,3 @@ def run_lost_text(command_text: str) -> str:
         "Redis lost its data, including this run. Steps that already started may still be running on the host. Nothing "
         f"restarts automatically.\nRun `/swarm {command_text}`: {REPLANS}"
     )
-
-
-def _run_to_retry(state: RunState) -> str:
-    return state.record.parent_run or state.record.run

@@ -3,6 +3,7 @@
 from bot.messages import approval_card
 from bot.messages.block_kit import PART_LIMIT, Block, button, section
 from bot.messages.escape import escape_mrkdwn
+from bot.messages.next_command import next_step_text
 from bot.state.run_state import RunState, current_decision
 from imker.protocol.events import DecisionRequested
 from imker.text import truncate
@@ -64,4 +65,4 @@ def _open_question(state: RunState) -> DecisionRequested | None:
 
 def _summary_text(question: DecisionRequested) -> str:
     paused_by = f"Paused by <@{escape_mrkdwn(question.user)}>. " if question.user else ""
-    return paused_by + escape_mrkdwn(question.summary)
+    return paused_by + next_step_text(question.summary, question.next_commands)

@@ -22,6 +22,7 @@ from bot.messages.block_kit import (
 )
 from bot.messages.escape import escape_code, escape_mrkdwn
 from bot.messages.findings import finding_line, render_findings
+from bot.messages.next_command import next_step_text
 from bot.messages.outcome_text import lost_text, outcome, run_lost_text
 from bot.messages.question import question_text, render_question, typed_choices
 from bot.state.run_state import RunState, StepState
@@ -165,10 +166,11 @@ def outcome_text(state: RunState) -> str:
 
 
 def format_outcome(outcome: JobFinished) -> str:
-    """Return summary, state, and hint, one per line."""
+    """Return summary, state, and what to do next, one per line."""
     # A user ID that Imker reports is a mention. One in a host's output is escaped.
     user = f" by <@{escape_mrkdwn(outcome.user)}>" if outcome.user else ""
-    parts = (escape_mrkdwn(outcome.summary) + user, escape_mrkdwn(outcome.state), escape_mrkdwn(outcome.hint))
+    next_step = next_step_text(outcome.hint, outcome.next_commands)
+    parts = (escape_mrkdwn(outcome.summary) + user, escape_mrkdwn(outcome.state), next_step)
     return truncate("\n".join(part for part in parts if part), PART_LIMIT)
 
 

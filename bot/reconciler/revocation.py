@@ -25,7 +25,7 @@ from bot.state import fleet_state as fleets
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState, current_decision
 from imker.audit_log import AuditLogBroken
-from imker.protocol.commands import Hold, queue_for
+from imker.protocol.commands import Hold
 from imker.protocol.events import DecisionRequested
 from imker.protocol.version import CHANGES_QUEUE
 
@@ -116,4 +116,4 @@ def is_running(state: RunState) -> bool:
         return False
     if state.status == "waiting" and state.question:
         return state.question.question in USES and current_decision(state) is None
-    return state.status in ("queued", "running") and queue_for(record.command) == CHANGES_QUEUE
+    return state.status in ("queued", "running") and record.command.queue == CHANGES_QUEUE

@@ -14,7 +14,7 @@ from rq.serializers import JSONSerializer
 
 from bot.records import DAY, QueueStatus
 from imker import redis_fields
-from imker.protocol import codec, commands, version
+from imker.protocol import codec, version
 from imker.protocol.commands import Request
 from imker.signing import SigningKey
 
@@ -32,7 +32,7 @@ LIMITS = {"status": 32}  # bytes of a job's field that are read
 def enqueue(redis: "Redis", request: Request, key: SigningKey) -> None:
     """Sign the request and enqueue its job, unless RQ has a job with this ID."""
     text = codec.encode_message(request)
-    queue = Queue(commands.queue_for(request.command), connection=redis, serializer=JSONSerializer)
+    queue = Queue(request.command.queue, connection=redis, serializer=JSONSerializer)
     with contextlib.suppress(DuplicateJobError):
         queue.enqueue(
             version.JOB_FUNCTION,

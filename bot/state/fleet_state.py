@@ -10,7 +10,8 @@ from typing import Literal
 from bot.records import DAY, Decision, RunRecord, run_id
 from bot.state.run_state import RunState
 from imker.protocol.commands import Approval, Hold, Migrate
-from imker.protocol.events import FleetPlanned, JobFinished
+from imker.protocol.events import FleetPlanned, JobFinished, Outcome
+from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.values import HostPlan
 
 HostStatus = Literal["pending", "running", "waiting", "unaccepted", "done", "failed", "cancelled"]
@@ -161,9 +162,10 @@ def outcome(fleet: FleetState) -> JobFinished | None:
             f"{_count(len(done) - managers, 'worker')}.",
         )  # fmt: skip
     run = fleet.run.record.run
-    hint = f"Run /swarm retry {run}: it re-plans from the current state and migrates the remaining hosts."
+    retry = NextCommand(BotCommand("retry", run), "re-plan from the current state and migrate the remaining hosts")
     reason, user = _why_incomplete(fleet)
-    return JobFinished("failed" if fleet.with_status("failed") else "cancelled", reason, _remaining(fleet), hint, user)
+    outcome: Outcome = "failed" if fleet.with_status("failed") else "cancelled"
+    return JobFinished(outcome, reason, _remaining(fleet), user=user, next_commands=(retry,))
 
 
 def ended_by_hold(fleet: FleetState) -> bool:

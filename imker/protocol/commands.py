@@ -1,7 +1,7 @@
 """Define the commands for the jobs, and the signed request that carries one. Pure."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -10,87 +10,144 @@ from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
 Role = Literal["manager", "worker"]
 
 
+class JobCommand:
+    """A command that a job runs. Each subclass is a frozen dataclass.
+
+    `type`: its name in messages; `queue`: its RQ queue, so that reads never wait for changes.
+    """
+
+    type: str
+    queue: ClassVar[str]
+
+    @property
+    def text(self) -> str:
+        """Return the command as users type it, without the slash command's name."""
+        return self.type
+
+
 @dataclass(frozen=True)
-class ListHosts:
+class ListHosts(JobCommand):
     """Show every host of the inventory."""
 
     type: Literal["hosts"] = "hosts"
+    queue: ClassVar = READS_QUEUE
 
 
 @dataclass(frozen=True)
-class ListNodes:
+class ListNodes(JobCommand):
     """Show the swarm's nodes."""
 
     type: Literal["nodes"] = "nodes"
+    queue: ClassVar = READS_QUEUE
 
 
 @dataclass(frozen=True)
-class RunDoctor:
+class RunDoctor(JobCommand):
     """Check what the jobs need: inventory, keys, certificates, hosts."""
 
     type: Literal["doctor"] = "doctor"
+    queue: ClassVar = READS_QUEUE
 
 
 @dataclass(frozen=True)
-class PlanHost:
+class PlanHost(JobCommand):
     """Show what a migration of the host would do."""
 
     host: str
     role: Role | None = None
     docker_group: bool = False
     type: Literal["plan"] = "plan"
+    queue: ClassVar = READS_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"plan {self.host}{_format_flags(self.role, self.docker_group)}"
 
 
 @dataclass(frozen=True)
-class Migrate:
+class Migrate(JobCommand):
     """Migrate a host into the swarm."""
 
     host: str
     role: Role | None = None  # None: the role in the inventory
     docker_group: bool = False  # add the SSH user to the docker group
     type: Literal["migrate"] = "migrate"
+    queue: ClassVar = CHANGES_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"migrate {self.host}{_format_flags(self.role, self.docker_group)}"
+
+
+def _format_flags(role: Role | None, docker_group: bool) -> str:
+    return (f" --{role}" if role else "") + (" --docker-group" if docker_group else "")
 
 
 @dataclass(frozen=True)
-class Accept:
+class Accept(JobCommand):
     """Promote a pending node to manager. `node`: a node ID or an unambiguous prefix."""
 
     node: str
     type: Literal["accept"] = "accept"
+    queue: ClassVar = CHANGES_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"accept {self.node}"
 
 
 @dataclass(frozen=True)
-class Reject:
+class Reject(JobCommand):
     """Keep a pending node as a worker, or remove it from the swarm."""
 
     node: str
     remove: bool = False
     type: Literal["reject"] = "reject"
+    queue: ClassVar = CHANGES_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"reject {self.node}{' --remove' if self.remove else ''}"
 
 
 @dataclass(frozen=True)
-class MigrateAll:
+class MigrateAll(JobCommand):
     """Plan the migration of all hosts. Each host is then migrated in a run of its own."""
 
     excluded_hosts: tuple[str, ...] = ()
     type: Literal["migrate_all"] = "migrate_all"
+    queue: ClassVar = READS_QUEUE
+
+    @property
+    def text(self) -> str:
+        return "migrate all" + (f" --without {','.join(self.excluded_hosts)}" if self.excluded_hosts else "")
 
 
 @dataclass(frozen=True)
-class StartContainers:
+class StartContainers(JobCommand):
     """Start containers that did not restart after the migration."""
 
     host: str
     names: tuple[str, ...]
     type: Literal["start"] = "start"
+    queue: ClassVar = CHANGES_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"start {' '.join((self.host, *self.names))}"
 
 
 @dataclass(frozen=True)
-class RetireStore:
+class RetireStore(JobCommand):
     """Stop the unused key-value store on a host. With an approval, remove it."""
 
     host: str
     type: Literal["retire"] = "retire"
+    queue: ClassVar = CHANGES_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"retire {self.host}"
 
 
 Command = Annotated[
@@ -106,13 +163,6 @@ Command = Annotated[
     | RunDoctor,
     Field(discriminator="type"),
 ]
-
-
-def queue_for(command: Command) -> str:
-    """Return the RQ queue for the command: reads never wait for changes."""
-    return (
-        READS_QUEUE if isinstance(command, ListHosts | ListNodes | PlanHost | MigrateAll | RunDoctor) else CHANGES_QUEUE
-    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from imker.clock import Timestamp
+from imker.protocol.next_command import NextCommands
 from imker.protocol.values import Candidate, ContainerRow, Finding, HostPlan, HostRow, NodeRow, Quorum, StepLine
 from imker.protocol.version import PROTOCOL_VERSION
 
@@ -156,7 +157,8 @@ class DecisionRequested:
     migration? · resume: resume after a pause? · start_containers: start the containers `names` on `host`, which ran
     before? · stop_store: stop the unused key-value store on `host`? · remove_store: remove it after it was stopped?
     `summary`: true whatever the answer is; `user`: Slack ID of the user who paused; `approval_problem`: why an approval
-    was not enough. Accepting takes `required_approvals` different users within `valid_seconds` of `asked_at`.
+    was not enough; `next_commands`: commands for what remains besides the question. Accepting takes
+    `required_approvals` different users within `valid_seconds` of `asked_at`.
     """
 
     question: Question
@@ -171,6 +173,7 @@ class DecisionRequested:
     valid_seconds: float = 0.0
     user: str = ""
     approval_problem: str = ""
+    next_commands: NextCommands = ()
     type: Literal["decision_requested"] = "decision_requested"
 
 
@@ -181,7 +184,8 @@ Outcome = Literal["done", "unchanged", "refused", "failed", "rolled_back", "canc
 class JobFinished:
     """The job has ended.
 
-    `state`: the state of the host; `hint`: what to do next; `user`: Slack ID of the user who cancelled, "" for none.
+    `state`: the state of the host; `hint`: what to do next; `user`: Slack ID of the user who cancelled, "" for none;
+    `next_commands`: what to type next, shown after the hint.
     """
 
     outcome: Outcome
@@ -189,6 +193,7 @@ class JobFinished:
     state: str = ""
     hint: str = ""
     user: str = ""
+    next_commands: NextCommands = ()
     type: Literal["job_finished"] = "job_finished"
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from imker.protocol.commands import Role
+from imker.protocol.next_command import NextCommands
 from imker.text import one_line
 
 Level = Literal["pass", "warn", "block"]
@@ -11,12 +12,13 @@ Level = Literal["pass", "warn", "block"]
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of a named check. `hint`: what to do, "" for a pass."""
+    """The result of a named check. `hint`: what to do, "" for a pass. `next_commands`: shown after the hint."""
 
     check: str
     level: Level
     text: str
     hint: str = ""
+    next_commands: NextCommands = ()
 
     @property
     def as_text(self) -> str:

@@ -7,6 +7,8 @@ import ipaddress
 from collections.abc import Iterator
 from itertools import chain
 
+from imker.protocol.commands import Migrate
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Finding, Level
 from jobs.daemon_options.findings import REMOVED_DRIVERS
 from jobs.facts.environment import HostEnvironment
@@ -47,8 +49,8 @@ def check_host(
     )
 
 
-def _finding(check: str, level: Level, text: str, hint: str = "") -> Iterator[Finding]:
-    yield Finding(check, level, text, hint)
+def _finding(check: str, level: Level, text: str, hint: str = "", *next_commands: NextCommand) -> Iterator[Finding]:
+    yield Finding(check, level, text, hint, next_commands)
 
 
 def _check_ssh_access(host: Host) -> Iterator[Finding]:
@@ -231,4 +233,5 @@ def _check_docker_group(host: Host, environment: HostEnvironment) -> Iterator[Fi
     if not environment.user_groups or "docker" in environment.user_groups or host.ssh_user == "root":
         return _finding("docker group", "pass", f"{host.ssh_user} can use docker")
     text = f"{host.ssh_user} is not in the docker group; Imker does not need it, but people might"
-    return _finding("docker group", "pass", text, f"To add the user, run: /swarm migrate {host.name} --docker-group")
+    add_user = NextCommand(Migrate(host.name, docker_group=True), "add the user")
+    return _finding("docker group", "pass", text, "", add_user)

@@ -15,6 +15,8 @@ from docker.api.client import APIClient
 from docker.errors import APIError
 from docker.utils import version_lt
 
+from imker.protocol.commands import ListNodes
+from imker.protocol.next_command import NextCommand
 from imker.text import one_line
 from jobs.connectors import specs
 from jobs.connectors.engine_errors import translate_errors
@@ -185,7 +187,8 @@ def _update_spec(
 def _node_id(reported: str) -> str:
     """Return the ID if it is valid. A host reports its own node ID, which becomes part of a manager's URL."""
     if not swarm.NODE_ID.fullmatch(reported):
-        raise EngineRefused(f"invalid node ID: {one_line(reported, 40) or 'none'}", hint="See /swarm nodes.")
+        text = f"invalid node ID: {one_line(reported, 40) or 'none'}"
+        raise EngineRefused(text, next_commands=(NextCommand(ListNodes()),))
     return reported
 
 

@@ -3,6 +3,8 @@
 import time
 
 from imker.failpoints import failpoint
+from imker.protocol.commands import Migrate
+from imker.protocol.next_command import NextCommand
 from jobs.connectors import systemd
 from jobs.errors import CommandFailed, JobError, TimedOut, Unreachable
 from jobs.execute.target import StepTarget
@@ -136,6 +138,6 @@ def _unreachable_error(target: StepTarget) -> JobError:
     return Unreachable(
         f"{target.host.name} became unreachable during its upgrade, for {UNREACHABLE_TIMEOUT} s; outcome unknown",
         host=target.host.name,
-        hint="The upgrade may still be running on the host. When the host is reachable again, continue with "
-        f"/swarm migrate {target.host.name}",
+        hint="The upgrade may still be running on the host.",
+        next_commands=(NextCommand(Migrate(target.host.name), "continue when the host is reachable again"),),
     )

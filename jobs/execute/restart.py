@@ -1,6 +1,8 @@
 """Restart the Engine and verify its API over TLS. Without an answer, roll the host back."""
 
 from imker.failpoints import failpoint
+from imker.protocol.commands import PlanHost
+from imker.protocol.next_command import NextCommand
 from jobs.connectors import files
 from jobs.connectors.shell import sudo
 from jobs.daemon_options import argv
@@ -97,5 +99,6 @@ def _rolled_back(
         f"Engine {step.target_version} {reason} on {host}; {summary}; {containers_text}",
         host=host,
         state=f"{f'Engine {engine}' if engine else 'Its Engine'} runs there, with {options}.",
-        hint=f"The thread has the Engine's log. /swarm plan {host} shows the remaining steps.",
+        hint="The thread has the Engine's log.",
+        next_commands=(NextCommand(PlanHost(host), "see the remaining steps"),),
     )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from imker.protocol.commands import ListNodes
+from imker.protocol.next_command import NextCommand
 from jobs.connectors.engine import Engine, EngineFactory
 from jobs.connectors.shell import Command, Output, Shell
 from jobs.errors import JobError, Unreachable
@@ -54,5 +56,6 @@ class StepTarget:
             except JobError:
                 continue
         raise Unreachable(
-            f"no manager is reachable (tried: {', '.join(self.managers) or 'none'})", hint="See /swarm nodes."
+            f"no manager is reachable (tried: {', '.join(self.managers) or 'none'})",
+            next_commands=(NextCommand(ListNodes()),),
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from imker.protocol.commands import Accept, Reject
 from imker.protocol.events import DecisionRequested, JobFinished, JobStarted
 from jobs import plan
 from jobs.context import JobContext
@@ -13,20 +14,22 @@ from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import key_value_stores
 from jobs.gather.known_swarm import gather_known_swarm
 from jobs.handlers import key_value_store
+from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.plan_events import build_plan_event
 from jobs.inventory.model import Host
 from jobs.plan import Refusal, approvals
 
 
-def accept_node(context: JobContext, prefix: str) -> None:
+@dispatch.register
+def accept_node(command: Accept, context: JobContext) -> None:
     """Promote the node if enough people approved its current state. Otherwise ask for approval, with the reason."""
     context.events.emit(JobStarted())
-    with hold_lock(context, "swarm", f"accept {prefix}") as lease:
+    with hold_lock(context, "swarm", f"accept {command.node}") as lease:
         swarm = gather_known_swarm(context)
-        acceptance_plan = plan.plan_acceptance(swarm, prefix)
+        acceptance_plan = plan.plan_acceptance(swarm, command.node)
         if isinstance(acceptance_plan, Refusal):
             return context.report_refusal(acceptance_plan)
-        node = _pending_node(swarm, prefix)
+        node = _pending_node(swarm, command.node)
         host, question = _host_behind(context, swarm, node), acceptance_question(context, swarm, node)
         problem = _approval_problem(context, question)
         if problem is not None:
@@ -42,19 +45,20 @@ def accept_node(context: JobContext, prefix: str) -> None:
         return context.events.emit(JobFinished("done", summary))
 
 
-def reject_node(context: JobContext, prefix: str, remove: bool) -> None:
+@dispatch.register
+def reject_node(command: Reject, context: JobContext) -> None:
     """Keep a pending node as a worker, or remove it from the swarm."""
     context.events.emit(JobStarted())
-    with hold_lock(context, "swarm", f"reject {prefix}") as lease:
+    with hold_lock(context, "swarm", f"reject {command.node}") as lease:
         swarm = gather_known_swarm(context)
-        rejection_plan = plan.plan_rejection(swarm, prefix, remove)
+        rejection_plan = plan.plan_rejection(swarm, command.node, command.remove)
         if isinstance(rejection_plan, Refusal):
             return context.report_refusal(rejection_plan)
-        node = _pending_node(swarm, prefix)
+        node = _pending_node(swarm, command.node)
         host = _host_behind(context, swarm, node)
         context.events.emit(build_plan_event(rejection_plan))
         run_swarm_steps(context, host, rejection_plan.steps, swarm.managers, lease)
-        result_text = "was removed from the swarm" if remove else "stays in the swarm as a worker"
+        result_text = "was removed from the swarm" if command.remove else "stays in the swarm as a worker"
         return context.events.emit(JobFinished("done", f"{node.hostname} {result_text}."))
 
 

@@ -44,7 +44,8 @@ def assess_host(context: JobContext, host: Host, role: Role | None, docker_group
             probes = _probe_ports(context, shell, facts, swarm)
     except JobError as error:
         if error.check:
-            context.events.emit(Planned((), (Finding(error.check, "block", error.summary, error.hint),)))
+            finding = Finding(error.check, "block", error.summary, error.hint, error.next_commands)
+            context.events.emit(Planned((), (finding,)))
         raise
     target_role = role or plan.effective_role(host, facts, swarm)
     store = key_value_stores.find_store(context, host, facts.containers, {host.name: facts})

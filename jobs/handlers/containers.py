@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from imker.protocol.command_text import format_command
 from imker.protocol.commands import StartContainers
 from imker.protocol.events import ContainerSnapshot, DecisionRequested, JobFinished, JobStarted
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import ContainerRow
 from jobs import plan, steps
 from jobs.context import JobContext
@@ -13,6 +13,7 @@ from jobs.facts.containers import Container
 from jobs.facts.host import HostFacts
 from jobs.gather.host import read_containers
 from jobs.handlers import plan_events
+from jobs.handlers.dispatcher import dispatch
 from jobs.inventory.model import Host
 
 
@@ -45,25 +46,31 @@ def find_not_running(plan_steps: tuple[steps.Step, ...], after: tuple[Container,
     return tuple(name for name in expected if name not in running)
 
 
-def not_running_text(host: Host, names: tuple[str, ...]) -> str:
-    """Return a sentence with the command that starts the containers, "" if there are none."""
-    return f"{_down_text(names)} Start them: {format_command(StartContainers(host.name, names))}." if names else ""
+def not_running_text(names: tuple[str, ...]) -> str:
+    """Return a sentence about the containers, "" if there are none."""
+    return f"Not running anymore: {', '.join(names)}. See the thread for details." if names else ""
 
 
-def _down_text(names: tuple[str, ...]) -> str:
-    return f"Not running anymore: {', '.join(names)}. See the thread for details."
+def start_commands(host: Host, names: tuple[str, ...]) -> tuple[NextCommand, ...]:
+    """Return the command that starts the containers, if there are any."""
+    return (NextCommand(StartContainers(host.name, names), "start them"),) if names else ()
 
 
-def start_question(host: Host, names: tuple[str, ...], summary: str) -> DecisionRequested:
+def start_question(
+    host: Host, names: tuple[str, ...], summary: str, next_commands: tuple[NextCommand, ...] = ()
+) -> DecisionRequested:
     """Return the question whether to start the containers. `summary`: what to say before it."""
-    text = f"{summary} {_down_text(names)}"
+    text = f"{summary} {not_running_text(names)}"
+    fingerprint = plan.compute_fingerprint(names)
     return DecisionRequested(
-        "start_containers", plan.compute_fingerprint(names), host=host.name, names=names, summary=text
+        "start_containers", fingerprint, host=host.name, names=names, summary=text, next_commands=next_commands
     )
 
 
-def start_containers(context: JobContext, name: str, names: tuple[str, ...]) -> None:
+@dispatch.register
+def start_containers(command: StartContainers, context: JobContext) -> None:
     """Start containers by name. Ask again about those that are still not running."""
+    name, names = command.host, command.names
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
     with hold_lock(context, f"host:{name}", f"start containers on {name}") as lease:

@@ -14,6 +14,7 @@ from pathlib import Path
 from imker import audit_log, redis_connection
 from imker.config import ConfigError
 from imker.doctor import configuration_findings, print_findings
+from imker.protocol.commands import RunDoctor
 from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
 from imker.protocol.values import Finding
 from jobs.connectors.engine import Engine, EngineFactory
@@ -21,6 +22,7 @@ from jobs.connectors.shell import Shell, sudo
 from jobs.connectors.ssh import SshShell, has_host_key
 from jobs.context import JobContext
 from jobs.errors import CommandFailed, JobError
+from jobs.handlers.dispatcher import dispatch
 from jobs.inventory import certificates
 from jobs.inventory.hosts import load_checked
 from jobs.inventory.model import Host, Inventory
@@ -54,7 +56,8 @@ def check_inventory(hosts: Sequence[Host]) -> tuple[Finding, ...]:
     return tuple(_find_inventory_problems(hosts)) or (Finding("inventory", "pass", f"{len(hosts)} hosts"),)
 
 
-def show_doctor(context: JobContext) -> None:
+@dispatch.register
+def show_doctor(_: RunDoctor, context: JobContext) -> None:
     """Run all checks and emit their findings."""
     context.events.emit(JobStarted())
     findings = run_checks(

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TypeVar
 
-from imker.protocol.commands import Role
+from imker.protocol.commands import MigrateAll, Role
 from imker.protocol.events import (
     DecisionRequested,
     FleetPlanned,
@@ -18,6 +18,7 @@ from imker.protocol.events import (
     StepProgress,
     StepStarted,
 )
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Finding, StepLine
 from jobs.connectors.shell import Shell
 from jobs.context import JobContext
@@ -30,6 +31,7 @@ from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather import key_value_stores, known_swarm, ports
 from jobs.gather.host import gather_host
 from jobs.handlers import assessment
+from jobs.handlers.dispatcher import dispatch
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal, compute_fingerprint, fleet
 
@@ -40,12 +42,13 @@ FactsByHost = Mapping[str, HostFacts | JobError]
 Result = TypeVar("Result")
 
 
-def plan_fleet(context: JobContext, excluded_hosts: tuple[str, ...]) -> None:
+@dispatch.register
+def plan_fleet(command: MigrateAll, context: JobContext) -> None:
     """Emit the fleet's plan. Ends with the question whether to start it, a refusal, or nothing to do."""
     context.events.emit(JobStarted())
-    for name in excluded_hosts:
+    for name in command.excluded_hosts:
         context.find_host(name)
-    hosts = [host for host in context.inventory.values() if host.name not in excluded_hosts]
+    hosts = [host for host in context.inventory.values() if host.name not in command.excluded_hosts]
     context.events.emit(Planned((GATHER_STEP, PROBE_STEP)))
     swarm = known_swarm.gather_known_swarm(context)
     facts = _run_step(context, GATHER_STEP, lambda: _gather_all(context, hosts))
@@ -75,9 +78,15 @@ def _finish(context: JobContext, fleet_plan: FleetPlanned) -> None:
     blocked = [item.host for item in fleet_plan.host_plans if _has_blocking(item.findings)]
     if blocked or _has_blocking(fleet_plan.findings):
         summary = f"blocking findings for {', '.join(blocked) or 'the fleet'}"
-        without = f", or leave these hosts out: /swarm migrate all --without {','.join(blocked)}" if blocked else "."
+        without = NextCommand(MigrateAll(tuple(blocked)), "leave these hosts out instead")
         return context.events.emit(
-            JobFinished("refused", summary, "Nothing was changed.", f"Fix the findings{without}")
+            JobFinished(
+                "refused",
+                summary,
+                "Nothing was changed.",
+                "Fix the findings.",
+                next_commands=(without,) if blocked else (),
+            )
         )
     if not fleet_plan.host_plans:
         return context.events.emit(
@@ -180,7 +189,7 @@ def _plan_host(
     migrating_before: frozenset[str],
 ) -> Plan | Refusal:
     if isinstance(facts, JobError):
-        return Refusal(facts.summary, facts.hint, facts.check)
+        return Refusal(facts.summary, facts.hint, facts.check, facts.next_commands)
     return assessment.build_plan(
         context, host, facts, swarm, role, store=store, probes=probes, migrating_before=migrating_before
     )

@@ -1,5 +1,6 @@
 """Show every host of the inventory as a table row."""
 
+from imker.protocol.commands import ListHosts
 from imker.protocol.events import HostTable, JobFinished, JobStarted
 from imker.protocol.values import HostRow
 from jobs.context import JobContext
@@ -8,11 +9,13 @@ from jobs.facts.own_node import find_own_node
 from jobs.facts.swarm import SwarmFacts
 from jobs.gather import known_swarm
 from jobs.gather.swarm import EngineAnswer, ask_engines
+from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.nodes import ALL
 from jobs.inventory.model import Host, classic_swarm_column
 
 
-def show_hosts(context: JobContext) -> None:
+@dispatch.register
+def show_hosts(_: ListHosts, context: JobContext) -> None:
     """Query all hosts in parallel and emit a row for each. An unreachable host is a row with its error."""
     context.events.emit(JobStarted())
     answers = ask_engines(context.inventory, context.engine_factory, ALL)

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from imker.protocol.command_text import format_command
 from imker.protocol.commands import RetireStore
 from imker.protocol.events import DecisionRequested, JobFinished, JobStarted, ThreadDetail
+from imker.protocol.next_command import NextCommand
 from jobs import plan, steps
 from jobs.context import JobContext
 from jobs.execute.runner import hold_lock, run_host_steps
@@ -12,6 +12,7 @@ from jobs.facts.classic_swarm import KeyValueStore
 from jobs.gather import key_value_stores
 from jobs.gather.key_value_stores import UnusedStore
 from jobs.handlers import containers, plan_events
+from jobs.handlers.dispatcher import dispatch
 
 PORTS_TEXT = """\
 {when} you can close these ports on {host}: TCP {published} and, for Consul, TCP 8300, 8301, 8302 and UDP 8301, 8302.
@@ -22,8 +23,10 @@ UDP 4789 carries unprotected overlay traffic. Never open it to other networks.
 Keep TCP 2376, the Engine API, open to docker-machine and to Imker."""
 
 
-def retire_store(context: JobContext, name: str) -> None:
+@dispatch.register
+def retire_store(command: RetireStore, context: JobContext) -> None:
     """Stop the store at once if it is unused. Remove it only after an approval of the removal."""
+    name = command.host
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
     with hold_lock(context, f"host:{name}", f"retire the key-value store on {name}") as lease:
@@ -59,14 +62,22 @@ def removal_question(unused: UnusedStore, summary: str) -> DecisionRequested:
 
 
 def removal_hint(unused: UnusedStore | None) -> str:
-    """Return how to stop or remove the store, for a message that asks something else. "" if there is no store."""
+    """Return that the store can be stopped or removed, for a message that asks something else. "" without a store."""
     if unused is None:
         return ""
-    name, host, command = unused.store.container.name, unused.host.name, format_command(RetireStore(unused.host.name))
+    name, host = unused.store.container.name, unused.host.name
     if unused.store.stopped:
-        return f"{name} on {host} is stopped and unused. Remove it: {command}."
+        return f"{name} on {host} is stopped and unused."
     migrating = "" if unused.in_swarm else f" Migrating {host} stops it as well."
-    return f"No host uses the key-value store {name} on {host} anymore. Stop it: {command}.{migrating}"
+    return f"No host uses the key-value store {name} on {host} anymore.{migrating}"
+
+
+def removal_commands(unused: UnusedStore | None) -> tuple[NextCommand, ...]:
+    """Return the command that stops the store, or removes it if it is stopped."""
+    if unused is None:
+        return ()
+    purpose = f"{'remove' if unused.store.stopped else 'stop'} {unused.store.container.name}"
+    return (NextCommand(RetireStore(unused.host.name), purpose),)
 
 
 def report_ports(context: JobContext, unused: UnusedStore) -> None:

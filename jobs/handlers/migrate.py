@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from imker.protocol.command_text import format_command
-from imker.protocol.commands import Migrate, Role
-from imker.protocol.events import DecisionRequested, JobFinished, JobStarted
+from imker.protocol.commands import Migrate
+from imker.protocol.events import DecisionRequested, JobFinished, JobStarted, Outcome
+from imker.protocol.next_command import BotCommand, NextCommand
 from jobs import steps
 from jobs.context import JobContext
 from jobs.errors import JobError, Paused
@@ -20,17 +20,20 @@ from jobs.gather.known_swarm import gather_known_swarm
 from jobs.handlers import containers, key_value_store
 from jobs.handlers.accept import acceptance_question
 from jobs.handlers.assessment import Assessment, assess_host
+from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.plan_events import emit_plan
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
 
 
-def migrate_host(context: JobContext, name: str, role: Role | None, docker_group: bool) -> None:
+@dispatch.register
+def migrate_host(command: Migrate, context: JobContext) -> None:
     """Run all remaining steps of the host's migration. Ends with an outcome or a question. Raises JobError."""
+    name = command.host
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
     with hold_lock(context, f"host:{name}", f"migrate {name}") as lease:
-        assessment = assess_host(context, host, role, docker_group)
+        assessment = assess_host(context, host, command.role, command.docker_group)
         plan = assessment.plan
         if isinstance(plan, Refusal):
             return context.report_refusal(plan)
@@ -55,7 +58,8 @@ def _unresolved_findings(context: JobContext, plan: Plan) -> JobFinished | Decis
     """
     if blocks := plan.findings_of_level("block"):
         summary = "; ".join(finding.text for finding in blocks)
-        return JobFinished("refused", summary, "Nothing was changed.", blocks[0].hint)
+        state, first = "Nothing was changed.", blocks[0]
+        return JobFinished("refused", summary, state, first.hint, next_commands=first.next_commands)
     valid = (plan.fingerprint, plan.warnings_fingerprint)
     is_approved = any(approval.fingerprint in valid for approval in context.request.approvals)
     if is_approved or not plan.findings_of_level("warn"):
@@ -65,8 +69,10 @@ def _unresolved_findings(context: JobContext, plan: Plan) -> JobFinished | Decis
 
 def _resume_question(plan: Plan, paused: Paused) -> DecisionRequested:
     parent = paused.parent_run
-    fleet_hint = f"To resume all hosts: /swarm resume {parent}. " if parent else ""
-    return DecisionRequested("resume", plan.warnings_fingerprint, summary=fleet_hint + paused.state, user=paused.user)
+    resume_all = (NextCommand(BotCommand("resume", parent), "resume all hosts"),) if parent else ()
+    return DecisionRequested(
+        "resume", plan.warnings_fingerprint, summary=paused.state, user=paused.user, next_commands=resume_all
+    )
 
 
 def _reactivate(context: JobContext, host: Host, swarm: SwarmFacts, plan: Plan, rolled_back: RolledBack) -> None:
@@ -92,7 +98,7 @@ def _finish(context: JobContext, host: Host, assessment: Assessment, plan: Plan)
     unused = key_value_stores.find_unused_store(context, host, after, (*store_urls.current, *store_urls.former))
     if not plan.steps and not plan.needs_acceptance:
         summary = f"nothing to do: {host.name} is in the swarm and runs the target Engine"
-        return context.events.emit(JobFinished("unchanged", summary, hint=key_value_store.removal_hint(unused)))
+        return context.events.emit(_end("unchanged", summary, unused))
     if unused and unused.in_swarm:
         key_value_store.report_ports(context, unused)
     not_running = containers.find_not_running(plan.steps, after)
@@ -110,14 +116,22 @@ def _next_question(
     """Return the most important question, or the outcome if there is none. Other questions become hints."""
     summary = f"{host.name} is in the swarm."
     if plan.needs_acceptance:
-        hints = (containers.not_running_text(host, not_running), key_value_store.removal_hint(unused))
-        return replace(_acceptance_question_for(context, host), summary=" ".join(filter(None, hints)))
+        hints = (containers.not_running_text(not_running), key_value_store.removal_hint(unused))
+        next_commands = (*containers.start_commands(host, not_running), *key_value_store.removal_commands(unused))
+        question = _acceptance_question_for(context, host)
+        return replace(question, summary=" ".join(filter(None, hints)), next_commands=next_commands)
     if not_running:
         text = f"{summary} {key_value_store.removal_hint(unused)}".rstrip()
-        return containers.start_question(host, not_running, text)
+        return containers.start_question(host, not_running, text, key_value_store.removal_commands(unused))
     if unused and unused.in_swarm and assessment.facts.membership.state != "active":
         return key_value_store.removal_question(unused, summary)
-    return JobFinished("done", summary, hint=key_value_store.removal_hint(unused))
+    return _end("done", summary, unused)
+
+
+def _end(outcome: Outcome, summary: str, unused: UnusedStore | None) -> JobFinished:
+    """Return the outcome, with how to retire an unused store."""
+    next_commands = key_value_store.removal_commands(unused)
+    return JobFinished(outcome, summary, hint=key_value_store.removal_hint(unused), next_commands=next_commands)
 
 
 def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequested:
@@ -128,6 +142,6 @@ def _acceptance_question_for(context: JobContext, host: Host) -> DecisionRequest
     if node is None:
         reason = swarm.problem or f"no manager lists its node at {host.advertise_address}"
         state = f"{host.name} is in the swarm as a drained worker. Its acceptance is not requested yet."
-        hint = f"When the managers respond, run {format_command(Migrate(host.name, 'manager'))}."
-        raise JobError(f"cannot query the swarm: {reason}", host=host.name, hint=hint, state=state)
+        migrate = NextCommand(Migrate(host.name, "manager"), "continue when the managers respond")
+        raise JobError(f"cannot query the swarm: {reason}", host=host.name, state=state, next_commands=(migrate,))
     return acceptance_question(context, swarm, node)

@@ -5,19 +5,23 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
+from imker.protocol.commands import ListHosts, ListNodes, Migrate
 from imker.protocol.events import JobFinished, JobStarted, NodeTable
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import NodeRow
 from jobs.context import JobContext
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather import known_swarm
 from jobs.gather.swarm import ask_engines
+from jobs.handlers.dispatcher import dispatch
 
 LAST_NODES_KEY = "imker:last-nodes"  # the last node table, for when no manager answers
 FIRST, ALL = 1.0, 3.5  # seconds for the known managers, and then for all hosts: together less than 5
 _TABLE_ADAPTER: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 
 
-def show_nodes(context: JobContext) -> None:
+@dispatch.register
+def show_nodes(_: ListNodes, context: JobContext) -> None:
     """Emit the nodes as the managers list them, or the last table with its age and the reason."""
     context.events.emit(JobStarted())
     last = _load_last_table(context)
@@ -55,9 +59,9 @@ def _ask_all_hosts(context: JobContext, last: NodeTable | None) -> NodeTable | J
     if last is not None and reason:
         return replace(last, stale_reason=reason)
     if reason:
-        return JobFinished("failed", reason, hint="See /swarm hosts.")
-    hint = "Migrate its first manager: /swarm migrate HOST --manager"
-    return JobFinished("refused", "there is no swarm yet", hint=hint)
+        return JobFinished("failed", reason, next_commands=(NextCommand(ListHosts()),))
+    migrate = NextCommand(Migrate("HOST", "manager"), "migrate its first manager")
+    return JobFinished("refused", "there is no swarm yet", next_commands=(migrate,))
 
 
 def _node_row(node: Node, own_node_id: str) -> NodeRow:

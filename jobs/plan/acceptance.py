@@ -1,5 +1,7 @@
 """Plan the acceptance or rejection of a pending manager, which is a worker until then. Pure."""
 
+from imker.protocol.commands import ListNodes
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Candidate, Quorum
 from jobs.facts import quorum
 from jobs.facts.swarm import Node, SwarmFacts
@@ -39,7 +41,7 @@ def plan_rejection(swarm: SwarmFacts, prefix: str, remove: bool) -> Plan | Refus
 def find_pending_node(swarm: SwarmFacts, prefix: str) -> Node | Refusal:
     """Return the pending node whose ID starts with `prefix`, or a Refusal if there is none or more than one."""
     if swarm.problem:
-        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", "See /swarm nodes.")
+        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", next_commands=(NextCommand(ListNodes()),))
     matches = [node for node in swarm.nodes if node.pending and node.id.startswith(prefix)]
     if len(matches) == 1:
         return matches[0]

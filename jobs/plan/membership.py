@@ -2,8 +2,8 @@
 
 import re
 
-from imker.protocol.command_text import format_command
-from imker.protocol.commands import Accept, Migrate, Reject, Role
+from imker.protocol.commands import Accept, ListNodes, Migrate, Reject, Role
+from imker.protocol.next_command import NextCommand
 from jobs.facts.host import HostFacts
 from jobs.facts.own_node import find_identity_problem, find_own_node
 from jobs.facts.swarm import Node, SwarmFacts
@@ -33,11 +33,11 @@ def effective_role(host: Host, facts: HostFacts, swarm: SwarmFacts) -> Role:
 def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
     """Return the remaining steps of the host's membership, or a Refusal if the swarm's state does not allow them."""
     if swarm.problem:
-        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", "See /swarm nodes.")
+        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", next_commands=(NextCommand(ListNodes()),))
     if candidates := [node for node in swarm.nodes if RELEASE_CANDIDATE.match(node.engine_version)]:
         return _refuse_release_candidates(candidates)
     if against := find_identity_problem(host, facts.membership, swarm):
-        return Refusal(against.text, against.hint, against.check)
+        return Refusal(against.text, against.hint, against.check, against.next_commands)
     node = find_own_node(host, facts.membership, swarm.nodes)
     if facts.membership.state not in ("inactive", "") and node is None:
         return Refusal(
@@ -56,7 +56,8 @@ def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role)
         return (InitSwarm(tuple(name for name in swarm.unreachable if name != host.name)), WaitForReady())
     return Refusal(
         f"there is no swarm yet, and {host.name} would be a worker",
-        f"Migrate a manager first: {format_command(Migrate(host.name, 'manager'))}, or another host.",
+        "Migrate a manager first, this host or another one.",
+        next_commands=(NextCommand(Migrate(host.name, "manager"), f"make {host.name} a manager"),),
     )
 
 
@@ -95,13 +96,16 @@ def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:
     """Refuse to make a worker of a manager or pending manager."""
     own_node = node.id[:12]
     if role == "worker" == node.role and node.pending:
-        hint = f"Keep it as a worker with {format_command(Reject(own_node))}, or {format_command(Accept(own_node))}."
-        return Refusal(f"{host.name} is a pending manager", hint)
-    if role == "worker" != node.role:
-        hint = (
-            f"On another manager, run docker node demote {own_node}, then {format_command(Migrate(host.name, role))}."
+        reject = NextCommand(Reject(own_node), "keep it as a worker")
+        return Refusal(
+            f"{host.name} is a pending manager", next_commands=(reject, NextCommand(Accept(own_node), "accept it"))
         )
-        return Refusal(f"{host.name} is a manager, and Imker does not demote managers", hint)
+    if role == "worker" != node.role:
+        return Refusal(
+            f"{host.name} is a manager, and Imker does not demote managers",
+            f"On another manager, run docker node demote {own_node}.",
+            next_commands=(NextCommand(Migrate(host.name, role), "continue after that"),),
+        )
     return None
 
 

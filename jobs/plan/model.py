@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Finding
 from jobs.daemon_options import FileEdit
 from jobs.steps import Step
@@ -42,10 +43,11 @@ class Refusal:
     summary: str
     hint: str = ""
     check: str = ""
+    next_commands: tuple[NextCommand, ...] = ()
 
     @property
     def finding(self) -> Finding:
-        return Finding(self.check or "plan", "block", self.summary, self.hint)
+        return Finding(self.check or "plan", "block", self.summary, self.hint, self.next_commands)
 
 
 def compute_fingerprint(*values: object) -> str:

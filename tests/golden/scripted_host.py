@@ -6,6 +6,7 @@ from typing import Any
 
 from redis import Redis
 
+from bot.messages.next_command import next_step_text
 from imker.protocol import commands
 from imker.protocol.commands import Request
 from jobs.connectors.shell import Command, Output
@@ -24,7 +25,12 @@ Act = Callable[..., Any]
 
 def failure_lines(title: str, failed: JobError) -> Iterator[str]:
     yield f"  {title}" + (f"  (check: {failed.check})" if failed.check else "")
-    parts = {"summary": failed.summary, "state": failed.state, "hint": failed.hint, "by": failed.user}
+    parts = {
+        "summary": failed.summary,
+        "state": failed.state,
+        "hint": f"{failed.hint} {next_step_text('', failed.next_commands)}".strip(),
+        "by": failed.user,
+    }
     yield from (f"    {name + ':':9}{text}" for name, text in parts.items() if text)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, get_args
 
+from bot.messages.next_command import next_step_text
 from imker.protocol.commands import Role
 from imker.protocol.values import Finding
 from jobs import daemon_options, plan, steps
@@ -73,8 +74,8 @@ def _lines(matches: Iterable[Finding]) -> Iterator[str]:
     order = {"pass": 0, "warn": 1, "block": 2}
     for item in sorted(matches, key=lambda item: order[item.level]):
         yield f"  {item.level:5}  {item.text}"
-        if item.hint:
-            yield f"         -> {item.hint}"
+        if next_step := next_step_text(item.hint, item.next_commands):
+            yield f"         -> {next_step}"
 
 
 def _surroundings() -> Iterator[Finding]:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from redis import Redis
 
+from bot.messages.next_command import next_step_text
 from bot.runs import holds
-from imker.protocol.commands import Approval, Hold, RetireStore, StartContainers
+from imker.protocol.commands import Approval, Hold, RetireStore, RunDoctor, StartContainers
 from imker.protocol.commands import Migrate as Move
 from imker.protocol.values import Finding
 from jobs import errors, steps
@@ -27,7 +28,7 @@ from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.gather import packages
 from jobs.handlers import accept, containers, doctor, key_value_store, migrate
 from jobs.handlers.assessment import Assessment
-from jobs.handlers.plan import _pending_hint
+from jobs.handlers.plan import _nothing_to_do
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease
 from jobs.plan import Plan, Refusal, compute_fingerprint
@@ -88,7 +89,7 @@ def _migrations(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
     for title, message in cases.items():
         context = _office(redis, Move("kaditz"), RUNS)
         patch.setattr(migrate, "assess_host", lambda *_, message=message: message)
-        yield from _event_lines(title, context, partial(migrate.migrate_host, context, "kaditz", None, False))
+        yield from _event_lines(title, context, partial(migrate.migrate_host, Move("kaditz"), context))
     yield from _paused_runs(redis, patch)
     yield from _rolled_back(redis, patch)
 
@@ -101,7 +102,7 @@ def _paused_runs(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
             context = replace(context, request=replace(context.request, parent_run="f7wq2p8a"))
             holds.add(redis, streams.KEY, run, Hold(what, "U02BOB", AT))  # type: ignore[arg-type]
             title = f"{what} of {'the fleet' if run == 'f7wq2p8a' else 'the run'}"
-            yield from _event_lines(title, context, partial(migrate.migrate_host, context, "kaditz", None, False))
+            yield from _event_lines(title, context, partial(migrate.migrate_host, Move("kaditz"), context))
 
 
 def _rolled_back(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
@@ -124,8 +125,9 @@ def _raising(text: str, *_: object) -> None:
 def _starts(redis: Redis) -> Iterator[str]:
     cases = {"an unknown container": ("batch", RUNS), "it runs": ("web", RUNS), "it does not": ("web", DOWN)}
     for title, (name, answers) in cases.items():
-        context = _office(redis, StartContainers("kaditz", (name,)), answers)
-        yield from _event_lines(title, context, partial(containers.start_containers, context, "kaditz", (name,)))
+        command = StartContainers("kaditz", (name,))
+        context = _office(redis, command, answers)
+        yield from _event_lines(title, context, partial(containers.start_containers, command, context))
 
 
 def _retirements(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
@@ -137,7 +139,7 @@ def _retirements(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
     for title, (store, approvals) in cases.items():
         context = _office(redis, RetireStore("kaditz"), RUNS, *approvals)
         patch.setattr("jobs.gather.key_value_stores.find_store", lambda *_, store=store: store)
-        yield from _event_lines(title, context, partial(key_value_store.retire_store, context, "kaditz"))
+        yield from _event_lines(title, context, partial(key_value_store.retire_store, RetireStore("kaditz"), context))
 
 
 def _doctor(redis: Redis) -> Iterator[str]:
@@ -148,7 +150,7 @@ def _doctor(redis: Redis) -> Iterator[str]:
 def _count(context: JobContext) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(doctor, "run_checks", lambda *_: (WARN, BLOCK, Finding("clock", "pass", "")))
-        doctor.show_doctor(context)
+        doctor.show_doctor(RunDoctor(), context)
 
 
 # --- steps that may not go on, and other errors ---------------------------------------------------------------------
@@ -189,4 +191,6 @@ def _others(redis: Redis) -> Iterator[str]:
     message = Assessment(
         Plan(()), replace(FACTS, membership=SwarmMembership("active", NODE)), SwarmFacts("tondi", (PENDING,))
     )
-    yield f"  a plan of a pending manager: nothing to do on kaditz{_pending_hint(KADITZ, message)}"
+    ended = _nothing_to_do(KADITZ, message)
+    yield f"  a plan of a pending manager: {ended.summary}"
+    yield f"    {next_step_text(ended.hint, ended.next_commands)}"

@@ -6,10 +6,12 @@ from redis import Redis
 from redis.exceptions import OutOfMemoryError, ResponseError
 from structlog.testing import capture_logs
 
+from bot.messages.next_command import next_step_text
 from imker.audit_log import AuditLogBroken
 from imker.config import ConfigError
-from imker.protocol.commands import Accept, Command, ListNodes, Migrate, Request, StartContainers
+from imker.protocol.commands import Accept, Command, ListHosts, ListNodes, Migrate, Request, StartContainers
 from imker.protocol.events import JobFinished, StepStarted
+from imker.protocol.next_command import NextCommand
 from jobs import admission, run
 from jobs.errors import Cancelled, JobError, Superseded
 from jobs.events.writer import EventWriter
@@ -24,7 +26,7 @@ def ends(redis: Redis) -> str:
     causes: dict[str, Exception] = {
         "any error": JobError("(why)"),
         "an error with a hint": JobError("(why)", hint="(its hint)"),
-        "an error with a command": JobError("(why)", hint="See /swarm hosts."),
+        "an error with a command": JobError("(why)", hint="(its hint)", next_commands=(NextCommand(ListHosts()),)),
         "an error of the configuration": ConfigError(["(line 1)", "(line 2)"]),
         "a broken audit log": AuditLogBroken("no"),
         "a full Redis": OutOfMemoryError("no"),
@@ -63,5 +65,11 @@ def _ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, s
         run.run_handler(request, journal, fails)
     last = streams.event_bodies(redis, request.run)[-1]
     assert isinstance(last, JobFinished)
-    parts = {"outcome": last.outcome, "summary": last.summary, "state": last.state, "hint": last.hint, "by": last.user}
+    parts = {
+        "outcome": last.outcome,
+        "summary": last.summary,
+        "state": last.state,
+        "hint": next_step_text(last.hint, last.next_commands),
+        "by": last.user,
+    }
     return [f"  {name + ':':9}{text}" for name, text in parts.items() if text]

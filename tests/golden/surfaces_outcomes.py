@@ -9,7 +9,8 @@ from typing import Any, get_args
 import pytest
 from redis import Redis
 
-from imker.protocol.commands import ListHosts, ListNodes, MigrateAll, Reject
+from bot.messages.next_command import next_step_text
+from imker.protocol.commands import ListHosts, ListNodes, MigrateAll, PlanHost, Reject
 from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, ThreadDetail
 from imker.protocol.values import Finding, HostPlan, StepLine
 from jobs import steps
@@ -20,7 +21,7 @@ from jobs.facts.classic_swarm import KeyValueStore
 from jobs.facts.containers import Container
 from jobs.gather.key_value_stores import UnusedStore
 from jobs.handlers import containers, fleet, key_value_store, plan_events
-from jobs.handlers.plan import _summarize
+from jobs.handlers.plan import _describe_plan
 from jobs.inventory.model import Host
 from jobs.plan import Plan
 from jobs.steps import describe_step
@@ -153,13 +154,15 @@ def _plans() -> Iterator[str]:
     block = Finding("disk", "block", "(what blocks)")
     three = (steps.WaitForReady(),) * 3
     for candidate in (Plan(three), Plan(three, needs_acceptance=True), Plan(three, (block, block))):
-        yield f"  {_summarize(candidate, '/swarm migrate kaditz')}"
+        ended = _describe_plan(candidate, PlanHost("kaditz"))
+        yield f"  {next_step_text(ended.summary, ended.next_commands)}"
     yield from _bodies(plan_events.diff_details("kaditz", (EDIT,)))
 
 
 def _containers() -> Iterator[str]:
     yield f"  {containers.start_question(KADITZ, ('web', 'batch'), '(before it)').summary}"
-    yield f"  {containers.not_running_text(KADITZ, ('web', 'batch'))}"
+    down = ("web", "batch")
+    yield f"  {next_step_text(containers.not_running_text(down), containers.start_commands(KADITZ, down))}"
 
 
 def _stores(redis: Redis) -> Iterator[str]:
@@ -170,7 +173,7 @@ def _stores(redis: Redis) -> Iterator[str]:
                 f"  {text}"
                 for text in (
                     key_value_store.removal_question(idle, "(before it)").summary,
-                    key_value_store.removal_hint(idle),
+                    next_step_text(key_value_store.removal_hint(idle), key_value_store.removal_commands(idle)),
                 )
             )
     for container in (CONSUL, STOPPED):
@@ -184,9 +187,12 @@ def event_lines(events: Any) -> Iterator[str]:
         match event.body:
             case JobFinished() as ended:
                 yield f"  {ended.outcome}: {ended.summary}"
-                yield from (f"    {text}" for text in (ended.state, ended.hint) if text)
+                yield from (
+                    f"    {text}" for text in (ended.state, next_step_text(ended.hint, ended.next_commands)) if text
+                )
             case DecisionRequested() as waiting:
-                yield f"  asks {waiting.question}: {waiting.summary or waiting.approval_problem or '(no summary)'}"
+                text = next_step_text(waiting.summary, waiting.next_commands)
+                yield f"  asks {waiting.question}: {text or waiting.approval_problem or '(no summary)'}"
             case ThreadDetail(title, text):
                 yield from (f"  in the thread: {title}", *(f"    {line}" for line in text.splitlines()))
 

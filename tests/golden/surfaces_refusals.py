@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from redis import Redis
 
+from bot.messages.next_command import next_step_text
 from imker.clock import Timestamp
 from imker.config import AcceptanceRules
 from imker.protocol import codec
@@ -29,7 +30,9 @@ def refusals(redis: Redis) -> str:
 
 def _refused(result: plan.Plan | Refusal) -> str:
     assert isinstance(result, Refusal), result
-    return _pair(result.summary, result.hint) + (f"\n     check: {result.check}" if result.check else "")
+    return _pair(result.summary, next_step_text(result.hint, result.next_commands)) + (
+        f"\n     check: {result.check}" if result.check else ""
+    )
 
 
 def _pair(text: str, hint: str = "") -> str:
@@ -127,7 +130,7 @@ def _admitted(redis: Redis, text: str, signature: str) -> str:
     try:
         admission.admit(text, signature, streams.KEY, redis, NOW)
     except admission.JobRejected as refused:
-        return _pair(refused.summary, refused.hint)
+        return _pair(refused.summary, next_step_text(refused.hint, refused.next_commands))
     except codec.UnsupportedVersion as unknown:
         return _pair(str(unknown))
     return ""

@@ -20,7 +20,7 @@ from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 
 from imker import clock
-from imker.protocol import codec, commands, version
+from imker.protocol import codec, version
 from imker.signing import SigningKey
 from lab.processes import Processes, imker_environment
 from lab.slack.client import VisibleMessage
@@ -196,7 +196,7 @@ def test_rq_workers_accept_only_signed_fresh_jobs_once(world: World) -> None:
         request = codec.decode_request(text)
         if before := last.get((request.run, request.job)):
             _ended(world, before)  # a replay is one when what it repeats was taken up: RQ workers keep no order
-        at = Queue(commands.queue_for(request.command), connection=world.redis, serializer=JSONSerializer)
+        at = Queue(request.command.queue, connection=world.redis, serializer=JSONSerializer)
         job = at.enqueue(version.JOB_FUNCTION, args=(text, signature), job_id=f"job-{number}")
         last[request.run, request.job] = job
         queued.append((job, text, may))

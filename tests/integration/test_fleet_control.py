@@ -112,7 +112,7 @@ def test_failed_first_host_stops_the_fleet_and_retry_starts_with_it(circle: InPr
     circle.fleet["connewitz"].apt_fails = True
     end = ends(circle, run)
     assert "In the swarm: none. Not started: lausen." in end
-    assert f"/swarm retry {run}: it re-plans" in end
+    assert f"/swarm retry {run}" in end
     assert started_hosts(circle, run) == ["connewitz"]
     circle.fleet["connewitz"].apt_fails = False
     again = started(circle, f"retry {run}")

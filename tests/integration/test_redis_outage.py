@@ -91,7 +91,9 @@ def test_recovers_within_thirty_seconds_of_an_outage(flow: Flow, server: RedisSe
             break
         except TimeoutError:
             assert time.monotonic() - began < 30
-    record_figure("Redis back, until a command completes", f"{time.monotonic() - began:.1f} s, after {OUTAGE:.0f} s down")
+    record_figure(
+        "Redis back, until a command completes", f"{time.monotonic() - began:.1f} s, after {OUTAGE:.0f} s down"
+    )
 
 
 def test_job_survives_a_redis_outage(flow: Flow, server: RedisServer) -> None:

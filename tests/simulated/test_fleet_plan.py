@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from imker.protocol.commands import Accept, Approval, Migrate, MigrateAll, PlanHost
+from imker.protocol.commands import Accept, Approval, ListHosts, Migrate, MigrateAll, PlanHost
 from imker.protocol.events import (
     DecisionRequested,
     EventBody,
@@ -43,7 +43,7 @@ def test_unreachable_host_blocks_the_plan_unless_excluded(imker: JobRunner) -> N
     refused = imker.run_job(MigrateAll())[-1]
     assert isinstance(refused, JobFinished)
     assert (refused.outcome, refused.summary) == ("refused", "blocking findings for tondi")
-    assert "/swarm migrate all --without tondi" in refused.hint
+    assert [item.command for item in refused.next_commands] == [MigrateAll(("tondi",))]
     without = imker.run_job(MigrateAll(("tondi",)))
     assert [leg.host for leg in fleet_plan_of(without).host_plans] == ["connewitz", "lausen"]
     assert isinstance(without[-1], DecisionRequested)
@@ -54,8 +54,9 @@ def test_rejects_an_unknown_host_to_exclude(imker: JobRunner) -> None:
     assert (ended.outcome, ended.summary, ended.hint) == (
         "failed",
         "no host tondy in the inventory",
-        "Did you mean tondi? See /swarm hosts.",
+        "Did you mean tondi?",
     )
+    assert [item.command for item in ended.next_commands] == [ListHosts()]
 
 
 @pytest.mark.parametrize("moved", [1, 2, 3])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bot.messages.next_command import next_step_text
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, MigrateAll, Reject
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, HostTable, JobFinished, NodeTable
 from lab.simulated import docker_cli, scripts
@@ -118,7 +119,7 @@ def assert_refused(bodies: list[EventBody], *words: str) -> None:
     assert isinstance(last, JobFinished), last
     assert last.outcome == "refused", last
     for word in words:
-        assert word in f"{last.summary} {last.hint}", last
+        assert word in next_step_text(f"{last.summary} {last.hint}", last.next_commands), last
 
 
 def join_swarm(attack: Attack, name: str, role: str = "worker") -> None:

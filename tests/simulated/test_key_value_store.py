@@ -8,6 +8,7 @@ import pytest
 
 from imker.protocol.commands import Accept, Approval, Migrate, RetireStore
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Planned, ThreadDetail
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Finding
 from lab.simulated.machine import Machine
 from lab.simulated.parts import Container
@@ -99,9 +100,8 @@ def test_pending_manager_reports_the_unused_store_and_asks_after_acceptance(imke
     events = imker.run_job(Migrate("tondi", "manager"))
     assert isinstance(events[-1], DecisionRequested)
     assert events[-1].question == "accept"
-    assert "No host uses the key-value store consulnode01 on lausen anymore. Stop it: /swarm retire lausen." in (
-        events[-1].summary
-    )
+    assert "No host uses the key-value store consulnode01 on lausen anymore." in events[-1].summary
+    assert events[-1].next_commands == (NextCommand(RetireStore("lausen"), f"stop {STORE}"),)
     question = imker.run_job(Accept(events[-1].candidate.node), yes(events[-1]))[-1]
     assert isinstance(question, DecisionRequested)
     assert (question.question, question.host) == ("stop_store", "lausen")
@@ -115,7 +115,8 @@ def test_migrating_the_last_host_stops_its_own_store_without_a_question(
     last = imker.run_job(Migrate("tondi", "worker"))[-1]
     assert isinstance(last, JobFinished)
     assert (last.outcome, last.summary) == ("done", "tondi is in the swarm.")
-    assert last.hint.endswith("/swarm retire lausen. Migrating lausen stops it as well.")
+    assert last.hint.endswith("anymore. Migrating lausen stops it as well.")
+    assert last.next_commands == (NextCommand(RetireStore("lausen"), f"stop {STORE}"),)
     assert "StopStore" in steps(imker.run_job(Migrate("lausen", "worker")))
 
 
@@ -131,7 +132,8 @@ def test_asks_about_a_store_that_a_crashed_job_stopped(imker: JobRunner) -> None
     assert "Now you can close these ports on lausen: TCP 8500 and" in details(events)
     again = imker.run_job(Migrate("lausen", "worker"))[-1]
     assert isinstance(again, JobFinished)
-    assert again.hint == ("consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen.")
+    assert again.hint == "consulnode01 on lausen is stopped and unused."
+    assert again.next_commands == (NextCommand(RetireStore("lausen"), f"remove {STORE}"),)
 
 
 # --- who still needs it -----------------------------------------------------------------------------------------------

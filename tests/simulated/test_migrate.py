@@ -5,7 +5,7 @@ import time
 import pytest
 
 from bot.messages import escape, run_message
-from imker.protocol.commands import Accept, Approval, ListHosts, ListNodes, Migrate, PlanHost
+from imker.protocol.commands import Accept, Approval, ListHosts, ListNodes, Migrate, PlanHost, Reject
 from imker.protocol.events import (
     ContainerSnapshot,
     DecisionRequested,
@@ -16,6 +16,7 @@ from imker.protocol.events import (
     StepFailed,
     ThreadDetail,
 )
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import ContainerRow
 from lab.fleet.daemon_option_files import DAEMON_JSON_PATH, DEFAULTS_PATH
 from lab.simulated.fleet import Fleet
@@ -106,28 +107,25 @@ def test_keeps_bytes_that_are_not_utf8_and_shows_a_placeholder(imker: JobRunner)
 
 # --- what is said at the end ------------------------------------------------------------------------------------------
 
-AGAIN = "Not running anymore: web. See the thread for details. Start them: /swarm start {0} web."
-STORE = "consulnode01 on lausen is stopped and unused. Remove it: /swarm retire lausen."
-STILL = (
-    "No host uses the key-value store consulnode01 on lausen anymore. Stop it: /swarm retire lausen. "
-    "Migrating lausen stops it as well."
-)
+AGAIN = "Not running anymore: web. See the thread for details."
+STORE = "consulnode01 on lausen is stopped and unused."
+STILL = "No host uses the key-value store consulnode01 on lausen anymore. Migrating lausen stops it as well."
 
 
 @pytest.mark.parametrize(
-    ("name", "role", "broken", "question", "says"),
+    ("name", "role", "broken", "question", "says", "commands"),
     [
-        ("tondi", "manager", True, "accept", f"{AGAIN.format('tondi')} {STILL}"),
-        ("tondi", "manager", False, "accept", STILL),
-        ("lausen", "manager", True, "accept", f"{AGAIN.format('lausen')} {STORE}"),
-        ("lausen", "manager", False, "accept", STORE),
-        ("lausen", "worker", True, "start_containers", STORE),
-        ("lausen", "worker", False, "remove_store", "lausen is in the swarm. consulnode01 on lausen is stopped"),
-        ("tondi", "worker", True, "start_containers", "Not running anymore: web. See the thread for details."),
+        ("tondi", "manager", True, "accept", f"{AGAIN} {STILL}", ["start tondi web", "retire lausen"]),
+        ("tondi", "manager", False, "accept", STILL, ["retire lausen"]),
+        ("lausen", "manager", True, "accept", f"{AGAIN} {STORE}", ["start lausen web", "retire lausen"]),
+        ("lausen", "manager", False, "accept", STORE, ["retire lausen"]),
+        ("lausen", "worker", True, "start_containers", STORE, ["retire lausen"]),
+        ("lausen", "worker", False, "remove_store", "lausen is in the swarm. consulnode01 on lausen is stopped", []),
+        ("tondi", "worker", True, "start_containers", AGAIN, ["retire lausen"]),
     ],
 )
 def test_pending_manager_reports_stopped_containers_and_the_unused_store(
-    imker: JobRunner, name: str, role: str, broken: bool, question: str, says: str
+    imker: JobRunner, name: str, role: str, broken: bool, question: str, says: str, commands: list[str]
 ) -> None:
     for first in ("connewitz", *(("tondi",) if name == "lausen" else ())):
         imker.run_job(Migrate(first, "manager" if first == "connewitz" else "worker"))
@@ -136,6 +134,7 @@ def test_pending_manager_reports_stopped_containers_and_the_unused_store(
     last = events[-1]
     assert last.question == question, last
     assert says in last.summary
+    assert [item.command.text for item in last.next_commands] == commands
     assert [body.title for body in events if "Ports" in getattr(body, "title", "")] != [] or name != "lausen"
 
 
@@ -145,14 +144,14 @@ def test_does_not_demote_a_manager_or_a_pending_one(imker: JobRunner) -> None:
     for command in (Migrate("tondi", "worker"), PlanHost("tondi", "worker")):
         assert imker.run_job(command)[-1] == JobFinished(
             "refused", "tondi is a pending manager", "Nothing was changed.",
-            f"Keep it as a worker with /swarm reject {node}, or /swarm accept {node}.",
+            next_commands=(NextCommand(Reject(node), "keep it as a worker"), NextCommand(Accept(node), "accept it")),
         )  # fmt: skip
     refused = imker.run_job(Migrate("connewitz", "worker"))[-1]
     assert (refused.outcome, refused.summary) == (
         "refused",
         "connewitz is a manager, and Imker does not demote managers",
     )
-    assert "/swarm migrate connewitz --worker" in refused.hint
+    assert [item.command for item in refused.next_commands] == [Migrate("connewitz", "worker")]
 
 
 def test_keeps_the_role_of_a_host_without_a_configured_role(imker: JobRunner) -> None:
@@ -169,16 +168,17 @@ def test_keeps_the_role_of_a_host_without_a_configured_role(imker: JobRunner) ->
     assert imker.run_job(Migrate("connewitz"))[-1].outcome == "unchanged"
     assert imker.run_job(PlanHost("tondi"))[-1] == JobFinished(
         "unchanged",
-        f"nothing to do on tondi: it waits to be accepted as a manager (/swarm accept {first.candidate.node[:12]})",
+        "nothing to do on tondi: it waits to be accepted as a manager",
+        next_commands=(NextCommand(Accept(first.candidate.node[:12]), "accept it"),),
     )
 
 
 @pytest.mark.parametrize(
     ("command", "command_line"),
     [
-        (PlanHost("tondi", "manager", docker_group=True), "/swarm migrate tondi --manager --docker-group"),
-        (PlanHost("tondi", "worker"), "/swarm migrate tondi --worker"),
-        (PlanHost("tondi"), "/swarm migrate tondi"),
+        (PlanHost("tondi", "manager", docker_group=True), "migrate tondi --manager --docker-group"),
+        (PlanHost("tondi", "worker"), "migrate tondi --worker"),
+        (PlanHost("tondi"), "migrate tondi"),
     ],
 )
 @pytest.mark.parametrize("blocked", [False, True])
@@ -191,13 +191,12 @@ def test_plan_ends_with_the_command_to_run_or_the_blocking_finding(
     last = imker.run_job(command)[-1]
     assert last.outcome == "done"
     if blocked:
-        assert (
-            f"Nothing was changed. {command_line} is refused until this is fixed: {DAEMON_JSON_PATH} is not valid"
-            in last.summary
-        )
+        reason = f"{DAEMON_JSON_PATH} is not valid"
+        assert f"Nothing was changed. The migration is refused until this is fixed: {reason}" in last.summary
+        assert last.next_commands == ()
     else:
-        assert f"Nothing was changed. To run it: {command_line}" in last.summary
-        assert last.summary.endswith("waits to be accepted as a manager") == ("worker" not in command_line)
+        assert [item.command.text for item in last.next_commands] == [command_line]
+        assert last.summary.endswith("waits to be accepted as a manager.") == ("worker" not in command_line)
 
 
 def test_posts_a_long_diff_completely(imker: JobRunner) -> None:
@@ -235,4 +234,5 @@ def test_reports_an_unwritable_docker_machine_store(imker: JobRunner, monkeypatc
     assert step.summary == last.summary
     assert last.summary.endswith("tondi/config.json: Permission denied")
     assert "Not done: Remove the classic Swarm from docker-machine's config." in last.state
-    assert last.hint.startswith("Give the RQ worker's user write access to it. Run /swarm retry")
+    assert last.hint == "Give the RQ worker's user write access to it."
+    assert [item.command.name for item in last.next_commands] == ["retry"]

@@ -1,6 +1,7 @@
 """Check that a failed job always says what failed, the state it left, and what to run next."""
 
 import inspect
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from redis import Redis
 from bot.commands.parser import parse
 from imker.config import ConfigError
 from imker.protocol import commands, events
-from imker.protocol.command_text import format_command
 from imker.protocol.commands import Command, Request
 from imker.protocol.events import JobFinished, StepStarted
+from imker.protocol.next_command import BotCommand, NextCommand
 from jobs import errors, run
 from jobs.errors import JobError
 from jobs.events.writer import EventWriter
@@ -69,20 +70,16 @@ def ended(redis: Redis, command: Command, failed: Exception, *, job: int = 1, st
     return last
 
 
-@pytest.mark.parametrize("command", [*READS, *CHANGES], ids=format_command)
+@pytest.mark.parametrize("command", [*READS, *CHANGES], ids=attrgetter("text"))
 @pytest.mark.parametrize("failed", [*map(create_error, KINDS), OSError("no")], ids=lambda failed: type(failed).__name__)
 def test_describes_every_error_before_the_first_step(redis: Redis, failed: Exception, command: Command) -> None:
     last = ended(redis, command, failed)
     assert last.outcome in ("failed", "cancelled", "rolled_back")
     assert last.summary
     assert last.state == (getattr(failed, "state", "") or "Nothing was changed.")
-    own_hint = getattr(failed, "hint", "")
-    again = (
-        f"Try again: {format_command(command)}"
-        if command in READS
-        else "Run /swarm retry k3fm9x2q: it plans from the current state and runs only the remaining steps."
-    )
-    assert last.hint == (own_hint if "/swarm" in own_hint else f"{own_hint} {again}".strip())
+    again = NextCommand(command, "try again") if command in READS else NextCommand(BotCommand("retry", "k3fm9x2q"))
+    assert last.hint == getattr(failed, "hint", "")
+    assert last.next_commands == (getattr(failed, "next_commands", ()) or (again,))
 
 
 @pytest.mark.parametrize(
@@ -121,9 +118,11 @@ def test_lists_each_problem_of_an_invalid_inventory(redis: Redis, monkeypatch: p
     assert event.body.hint.startswith("Fix the configuration on the RQ workers' machine.")
 
 
-@pytest.mark.parametrize("command", [*READS, *CHANGES, commands.MigrateAll(("tondi", "lausen"))], ids=format_command)
+@pytest.mark.parametrize(
+    "command", [*READS, *CHANGES, commands.MigrateAll(("tondi", "lausen"))], ids=attrgetter("text")
+)
 def test_the_bot_parses_every_suggested_command(command: Command) -> None:
-    parsed: Any = parse(format_command(command).removeprefix("/swarm "), hosts=("kaditz", "lausen", "tondi"))
+    parsed: Any = parse(command.text, hosts=("kaditz", "lausen", "tondi"))
     if isinstance(command, commands.Accept | commands.Reject):
         verdict = "accept" if isinstance(command, commands.Accept) else "remove"
         assert (parsed.target, parsed.choice) == (command.node, verdict)

@@ -68,4 +68,4 @@ def test_explains_failures_that_no_host_caused(redis: Redis, error: Exception, s
     assert isinstance(event.body, JobFinished)
     assert event.body.outcome == "failed"
     assert says in event.body.summary
-    assert event.body.hint
+    assert event.body.next_commands

@@ -9,9 +9,10 @@ from bot.messages.block_kit import TEXT_LIMIT, Message
 from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp
-from imker.protocol.commands import Migrate
+from imker.protocol.commands import Migrate, StartContainers
 from imker.protocol.event_log import EventLog
 from imker.protocol.events import DecisionRequested, Event, JobStarted, Planned
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Candidate, Quorum, StepLine
 
 ASKED = Timestamp(1_795_440_000.0, "boot", 100.0)
@@ -48,6 +49,13 @@ def card_text(record: RunRecord = RECORD, waiting: DecisionRequested = WAITING, 
 )
 def test_separates_observed_from_claimed_values_and_names_the_deadline(expected: str) -> None:
     assert expected in card_text()
+
+
+def test_shows_what_else_remains_with_its_command() -> None:
+    start_web = NextCommand(StartContainers("kaditz", ("web",)), "start them")
+    waiting = replace(WAITING, summary="Not running anymore: <web>.", next_commands=(start_web,))
+    for text in (render(waiting=waiting).text, str(render(waiting=waiting).blocks)):
+        assert "Not running anymore: &lt;web&gt;. To start them, type `/swarm start kaditz web`." in text
 
 
 def test_counts_approvals() -> None:

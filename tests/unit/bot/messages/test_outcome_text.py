@@ -13,7 +13,7 @@ from bot.reconciler.publisher import metadata_of
 from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp
-from imker.protocol.commands import ListNodes, Migrate
+from imker.protocol.commands import ListHosts, ListNodes, Migrate
 from imker.protocol.event_log import EventLog, UnreadableEvent
 from imker.protocol.events import (
     DecisionRequested,
@@ -26,6 +26,7 @@ from imker.protocol.events import (
     StepDone,
     StepStarted,
 )
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Candidate, NodeRow, Quorum, StepLine
 
 NOW = Timestamp(1_795_440_000.0, "boot", 5000.0)
@@ -82,11 +83,11 @@ ENDS = {
     ),
     "failed at once": (
         render_run(JobStarted(), JobFinished("failed", "no answer", hint="Look.")),
-        ("no answer", NONE, f"Look. Run {RETRY}"),
+        ("no answer", NONE, f"Look. Run `{RETRY}`"),
     ),
     "failed with a command as hint": (
-        render_run(JobStarted(), JobFinished("failed", "x", hint="See /swarm hosts.")),
-        ("x", NONE, "See /swarm hosts."),
+        render_run(JobStarted(), JobFinished("failed", "x", next_commands=(NextCommand(ListHosts()),))),
+        ("x", NONE, "See `/swarm hosts`."),
     ),
     "rolled back": (
         render_run(*BROKEN, JobFinished("rolled_back", "dockerd fails", "Old files are back.")),
@@ -100,15 +101,15 @@ ENDS = {
     "declined": (render_run(*PLANNED, WARNED, choice="cancel"), ("cancelled", NONE, RETRY)),
     "containers not running": (
         render_run(*DONE, CONTAINERS, choice="cancel"),
-        ("not running", "web, batch", "/swarm start kaditz web batch"),
+        ("not running", "web, batch", "To start them, type `/swarm start kaditz web batch`."),
     ),
     "store is running": (
         render_run(*DONE, STOP, choice="cancel"),
-        ("The key-value store on kaditz is running.", "To stop it, type /swarm retire kaditz"),
+        ("The key-value store on kaditz is running.", "To stop it, type `/swarm retire kaditz`."),
     ),
     "store is kept": (
         render_run(*DONE, STORE, choice="cancel"),
-        ("is kept", "The key-value store on kaditz is stopped.", "To remove it, type /swarm retire kaditz"),
+        ("is kept", "The key-value store on kaditz is stopped.", "To remove it, type `/swarm retire kaditz`."),
     ),
     "lost": (render_run(*BROKEN, rq="lost"), ("stopped during “Join”", "may still be running on the host", RETRY)),
     "lost before the first step": (

@@ -52,7 +52,7 @@ def test_lists_a_cancelled_fleet_as_cancelled(bench: BotHarness) -> None:
     assert f"🚫 `{run}`  migrate all  <@U01ALICE>, 0 s ago  cancelled, 0 of 1 hosts" in status_reply(bench, "status")
     reply = status_reply(bench, f"status {run}")
     assert "🚫 *Migrate the whole fleet*  cancelled" in reply
-    assert f"Nothing was changed.\nRun /swarm retry {run}" in reply
+    assert f"Nothing was changed.\nRun `/swarm retry {run}`" in reply
 
 
 @pytest.mark.parametrize("where", ["C01OPS", "C04LEI"])

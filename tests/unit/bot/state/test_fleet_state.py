@@ -15,6 +15,7 @@ from bot.state.fleet_state import (
     outcome,
 )
 from imker.protocol.events import JobFinished
+from imker.protocol.next_command import BotCommand
 from imker.protocol.values import HostPlan
 from tests.support.fleet_states import ALL, BOB, FLEET, Word, build_fleet, host_plan, host_run
 
@@ -211,8 +212,10 @@ def test_outcome_names_the_reason_the_done_hosts_and_the_hosts_not_started(
     fleet = build_fleet(
         [(host_plan("m", "manager"), "done"), (host_plan("a", wave=1), word), (host_plan("b", wave=2), "pending")]
     )
-    hint = f"Run /swarm retry {FLEET}: it re-plans from the current state and migrates the remaining hosts."
-    assert outcome(fleet) == JobFinished(expected_outcome, why, "In the swarm: m. Not started: b.", hint)  # type: ignore[arg-type]
+    end = outcome(fleet)
+    assert end is not None
+    assert (end.outcome, end.summary, end.state) == (expected_outcome, why, "In the swarm: m. Not started: b.")
+    assert [item.command for item in end.next_commands] == [BotCommand("retry", FLEET)]
 
 
 def test_outcome_when_cancelled_between_hosts() -> None:

@@ -13,6 +13,7 @@ from imker.protocol import events, values
 from imker.protocol.commands import Migrate
 from imker.protocol.event_log import EventLog
 from imker.protocol.events import Event, NodeTable
+from imker.protocol.next_command import NextCommand
 from imker.protocol.values import NodeRow
 from lab.slack.validate_message import find_problems
 
@@ -151,11 +152,12 @@ def test_the_next_job_does_not_repeat_a_thread_detail() -> None:
 
 
 def test_shows_passed_checks_that_have_a_hint() -> None:
-    note = values.Finding("docker group", "pass", "geschke is not in it", "Let Imker add it: --docker-group")
+    add_user = NextCommand(Migrate("kaditz", docker_group=True), "add the user")
+    note = values.Finding("docker group", "pass", "geschke is not in it", next_commands=(add_user,))
     warned = values.Finding("disk", "warn", "less than 2 GB left", "Make room.")
     (block,) = findings.render_findings((values.Finding("clock", "pass", "agrees with ours"), note, warned))
     assert block["text"]["text"].splitlines() == [
         "⚠️ *disk*: less than 2 GB left. Make room.",
-        "ℹ️ *docker group*: geschke is not in it. Let Imker add it: --docker-group",
+        "ℹ️ *docker group*: geschke is not in it. To add the user, type `/swarm migrate kaditz --docker-group`.",
         "✔️ 2 checks passed: clock, docker group",
     ]

@@ -16,12 +16,14 @@ from imker.protocol import codec, events, version
 from imker.protocol.commands import Command, Request
 from imker.protocol.event_log import EventLog, UnreadableEvent
 from imker.protocol.events import Event, EventBody, JobFinished
+from imker.protocol.next_command import BotCommand, NextCommand
 from imker.run_streams import read_event_log
 from imker.signing import SigningKey
 from jobs import admission
 from tests.support import streams
 
 DATA = Path("tests/data/protocol")
+RETRY = (NextCommand(BotCommand("retry", "k3fm9x2q")),)
 KEY, NOW = SigningKey("k" * 64), 1_795_440_000.0
 
 
@@ -101,7 +103,7 @@ def assert_refused_before_upgrade(redis: Redis, summary: str) -> None:
     assert isinstance(end, JobFinished)
     assert (end.outcome, end.summary, end.state) == ("refused", summary, "Nothing was changed.")
     assert "before an upgrade" in end.hint
-    assert "/swarm retry k3fm9x2q" in end.hint
+    assert end.next_commands == RETRY
     assert not redis.keys("imker:consumed:*")
 
 
@@ -113,7 +115,7 @@ def test_refuses_a_newer_job_whatever_its_form(redis: Redis, line: str) -> None:
     assert isinstance(end, JobFinished)
     assert (end.outcome, end.state) == ("refused", "Nothing was changed.")
     assert "The RQ workers are older than the bot: upgrade them." in end.hint
-    assert "/swarm retry k3fm9x2q" in end.hint
+    assert end.next_commands == RETRY
 
 
 @pytest.mark.parametrize("line", OLD + NEWER)

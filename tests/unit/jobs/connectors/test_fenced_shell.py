@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from imker.protocol.next_command import BotCommand
 from jobs.connectors import fenced_shell
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import Command, Output, command, script, sudo
@@ -57,7 +58,7 @@ def test_rejects_an_older_run_after_a_later_claim(fence: Path, tmp_path: Path) -
         refused.value.summary
         == "kaditz rejects changes of this run: run newrun claimed it at 13:21:00 UTC (fencing token 8)"
     )
-    assert "/swarm status newrun" in refused.value.hint
+    assert [item.command for item in refused.value.next_commands] == [BotCommand("status", "newrun")]
     assert refused.value.state == "Completed steps are kept. Run newrun makes all further changes."
     assert fence.read_text() == "8 newrun 1795440060.000000\n"
     fenced_shell_for(NEW).run(sudo("touch", str(changed)))

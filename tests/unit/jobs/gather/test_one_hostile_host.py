@@ -15,8 +15,7 @@ from jobs.connectors.engine import Engine
 from jobs.context import JobContext
 from jobs.events.writer import EventWriter
 from jobs.gather.swarm import ASK_TIMEOUT, gather_swarm
-from jobs.handlers import nodes
-from jobs.handlers.hosts import show_hosts
+from jobs.handlers import dispatch, nodes
 from jobs.inventory.model import Inventory
 from jobs.settings import Settings
 from tests.support import hostile_engine, streams
@@ -54,7 +53,7 @@ def run_command(redis: Redis, inventory: Inventory, command: commands.Command) -
     journal = EventWriter(redis, streams.KEY, "r", 1, lambda: 0.0)
     office = JobContext(Request("r", 1, command, "U"), Settings(), inventory, journal, redis, no_shell, Engine)
     began = time.monotonic()
-    nodes.show_nodes(office) if isinstance(command, commands.ListNodes) else show_hosts(office)
+    dispatch(command, office)
     assert time.monotonic() - began < DEADLINE
     return streams.event_bodies(redis, "r")
 

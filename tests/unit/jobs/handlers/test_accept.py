@@ -16,7 +16,7 @@ from jobs.context import JobContext
 from jobs.errors import JobError
 from jobs.events.writer import EventWriter
 from jobs.facts.swarm import PENDING_LABEL
-from jobs.handlers import accept
+from jobs.handlers import dispatch
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 from jobs.settings import Settings
@@ -114,11 +114,7 @@ class Case:
             request, Settings(rights=self.rights), INVENTORY, writer, self.redis,
             no_shell, self.swarm.connect, lambda: self.moment,
         )  # fmt: skip
-        if isinstance(command, Accept):
-            accept.accept_node(context, command.node)
-        else:
-            assert isinstance(command, Reject)
-            accept.reject_node(context, command.node, command.remove)
+        dispatch(command, context)
         return [event.body for event in self.events() if event.job == self.job]
 
     @property

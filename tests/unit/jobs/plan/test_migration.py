@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imker.protocol.commands import Role
+from imker.protocol.commands import Migrate, Role
 from jobs import plan, steps
 from jobs.daemon_options import UnitFacts
 from jobs.facts import classic_swarm, quorum
@@ -154,7 +154,7 @@ def test_refuses_a_worker_without_a_swarm() -> None:
         KADITZ, host({}, OLD, agents=False).host(), host({}, OLD, agents=False).swarm(), "worker", SETTINGS
     )
     assert isinstance(result, Refusal)
-    assert "/swarm migrate kaditz --manager" in result.hint
+    assert [item.command for item in result.next_commands] == [Migrate("kaditz", "manager")]
 
 
 def test_warns_before_a_swarm_is_started_while_hosts_are_unreachable() -> None:
