@@ -44,7 +44,7 @@ class Command:
         return shlex.join((*(("sudo", "-n", "--") if self.sudo else ()), *self.words))
 
     def wrapped(self, *wrapper: str) -> "Command":
-        """Return the command as an argument of another one, which also runs as root if this one does."""
+        """Return the command run by another one, as root if this one runs as root."""
         return replace(self, wrapper=(*wrapper, *self.wrapper))
 
 
@@ -76,7 +76,7 @@ class Output:
         return self.stdout if self.raw is None else self.raw.decode(errors=LOSSLESS_ERRORS)
 
     def check(self, host: str, command: Command) -> "Output":
-        """Return the output. Raise CommandFailed for a non-zero exit status, if the command wants that."""
+        """Return the output. Raise CommandFailed if the exit status is an error for this command."""
         if self.code and command.check:
             raise CommandFailed(host, command.name, self.code, self.stderr or self.stdout)
         return self
