@@ -64,7 +64,7 @@ test: lint browser ## run all tests except those that keep real hosts busy for m
 	$(VENV)/bin/python -m pytest -m "not long"
 
 .PHONY: figures
-figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of docs/lab.md: 30 minutes
+figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of docs/lab.md: 40 minutes
 	@mkdir -p .lab && rm -f .lab/figures
 	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests
 	@cat .lab/figures
@@ -74,5 +74,5 @@ test-fast: lint ## run the unit tests
 	$(VENV)/bin/python -m pytest tests/unit tests/lab/slack/test_validate_message.py
 
 .PHONY: test-fleet
-test-fleet: $(STAMP) ## as root: inject faults into real hosts, 15 minutes
+test-fleet: $(STAMP) ## as root: inject faults into real hosts, 30 minutes
 	$(VENV)/bin/python -m pytest tests/e2e

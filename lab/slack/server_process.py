@@ -16,7 +16,7 @@ import httpx
 from imker.process import end_with_parent
 from lab.slack.client import Workspace
 
-START_TIMEOUT = 15  # seconds
+START_TIMEOUT = 60  # seconds; a busy machine takes more than 15 to start Python
 
 
 @contextmanager
@@ -53,4 +53,5 @@ def _wait_until_ready(workspace: Workspace, process: "subprocess.Popen[bytes]") 
             return
         except httpx.TransportError:
             time.sleep(0.05)
-    raise RuntimeError("the fake Slack did not start")
+    reason = f"no reply within {START_TIMEOUT} s" if process.poll() is None else f"exit status {process.returncode}"
+    raise RuntimeError(f"the fake Slack did not start: {reason}")
