@@ -69,6 +69,10 @@ figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of 
 	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests
 	@cat .lab/figures
 
+.PHONY: bench
+bench: $(STAMP) ## as root: measure Imker against a hand-written script, write docs/performance.md: N=5 rounds, 40 minutes
+	$(VENV)/bin/python -m bench --rounds $(or $(N),5)
+
 .PHONY: test-fast
 test-fast: lint ## run the unit tests
 	$(VENV)/bin/python -m pytest tests/unit tests/lab/slack/test_validate_message.py
