@@ -77,6 +77,10 @@ figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of 
 	FIGURES=$(CURDIR)/.lab/figures $(VENV)/bin/python -m pytest -m figures tests
 	@cat .lab/figures
 
+.PHONY: bench
+bench: $(STAMP) ## as root: measure Imker against a hand-written script, write docs/performance.md: N=5 rounds, 40 minutes
+	$(VENV)/bin/python -m bench --rounds $(or $(N),5)
+
 .PHONY: test-fast
 test-fast: lint ## run the tests that start no process and open no connection
 	$(VENV)/bin/python -m pytest -m "not processes" -n 2 tests/unit tests/golden tests/lab

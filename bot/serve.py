@@ -16,7 +16,6 @@ from slack_bolt import App
 from slack_sdk.errors import SlackApiError
 
 from bot import app, settings
-from bot.listeners import http
 from bot.listeners.receiver import DeliveryReceiver
 from bot.listeners.socket_mode import HealthCheck, open_socket_mode
 from bot.runs.store import RunStore
@@ -63,6 +62,8 @@ def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs:
     """Open each configured transport. Raise ConfigError if the HTTP port is in use."""
     transports: list[HealthCheck] = []
     if configuration.http and configuration.signing_secret:
+        from bot.listeners import http  # an HTTP server that Socket Mode does not need in memory
+
         asgi = http.build(bolt, configuration.signing_secret.get_secret_value(), runs.claim_delivery)
         try:
             thread = stack.enter_context(http.serve(asgi, configuration.http))

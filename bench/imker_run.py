@@ -1,0 +1,81 @@
+"""Migrate hosts with Imker, as people in the channel do."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.world import POLL_INTERVAL, wait_until_ready
+from lab.fleet.hosts import LabHost
+from lab.processes import Processes, imker_environment, run_imker
+from lab.slack.client import VisibleMessage, Workspace
+from lab.slack.server_process import run_fake_slack
+from lab.story import ALICE, BOB, OPS
+
+TIMEOUT = 300  # seconds
+
+
+@contextmanager
+def running(config: Path) -> Iterator[tuple[Workspace, Processes]]:
+    """Run a new Imker, with an empty Redis, and a fake Slack. A first command has warmed it up."""
+    with tempfile.TemporaryDirectory(prefix="imker-b-") as folder, run_fake_slack() as workspace:
+        settings = imker_environment(workspace.url, config, Path(folder) / "redis")
+        with run_imker(settings, Path(folder) / "log") as processes:
+            deadline = time.monotonic() + TIMEOUT
+            while not workspace.connection_count() and time.monotonic() < deadline:
+                time.sleep(POLL_INTERVAL)
+            seconds_of(workspace, "/swarm nodes")
+            yield workspace, processes
+
+
+def seconds_of(workspace: Workspace, command: str, button: str = "") -> float:
+    """Type a command and return the seconds until its message is final or, with `button`, has this button."""
+    began = time.monotonic()
+    message = _say(workspace, command)
+    wait_for(workspace, message, lambda seen: button in seen.buttons if button else seen.text[:1] in "✅⚠❌🚫❓")
+    return time.monotonic() - began
+
+
+def migrate_one(workspace: Workspace, host: LabHost) -> None:
+    """Migrate the first manager, and wait until it is ready."""
+    _say(workspace, f"/swarm migrate {host.name} --manager")
+    wait_until_ready([host])
+
+
+def plan_fleet(workspace: Workspace) -> VisibleMessage:
+    """Plan the whole fleet and return its message, which has the button Start."""
+    message = _say(workspace, "/swarm migrate all")
+    return wait_for(workspace, message, lambda seen: "Start" in seen.buttons)
+
+
+def start_fleet(workspace: Workspace, message: VisibleMessage, hosts: Sequence[LabHost]) -> None:
+    """Press Start, accept each manager as soon as it waits, and wait until all hosts are ready."""
+    workspace.press(ALICE, message, "Start")
+    waiting = sum(host.role == "manager" for host in hosts) - 1  # the first manager initializes the swarm
+    accepted: set[str] = set()
+    deadline = time.monotonic() + TIMEOUT
+    while len(accepted) < waiting and time.monotonic() < deadline:
+        for seen in workspace.visible_messages(BOB, OPS):
+            if "Accept" in seen.buttons and seen.ts not in accepted:
+                workspace.press(BOB, seen, "Accept")
+                accepted.add(seen.ts)
+        time.sleep(POLL_INTERVAL)
+    wait_until_ready(hosts)
+
+
+def _say(workspace: Workspace, command: str) -> VisibleMessage:
+    before = max((message.ts for message in workspace.visible_messages(ALICE, OPS)), default="")
+    workspace.say(ALICE, OPS, command)
+    return workspace.wait_for_message(ALICE, OPS, lambda seen: not seen.thread_ts and seen.ts > before, 60)
+
+
+def wait_for(workspace: Workspace, message: VisibleMessage, ready: Callable[[VisibleMessage], bool]) -> VisibleMessage:
+    """Return the current state of a message once `ready` accepts it. Raises TimeoutError."""
+    deadline = time.monotonic() + TIMEOUT
+    while time.monotonic() < deadline:
+        seen = next(shown for shown in workspace.visible_messages(ALICE, OPS) if shown.ts == message.ts)
+        if ready(seen):
+            return seen
+        time.sleep(POLL_INTERVAL / 5)
+    raise TimeoutError(f"the message did not change as expected:\n{seen.plain_text}")
