@@ -35,6 +35,7 @@ def test_plots_a_figure_by_the_number_of_hosts() -> None:
     assert "line [0.50, 3.00]" in render(figures, "", "")
 
 
+@pytest.mark.processes
 def test_shell_accepts_the_script() -> None:
     script = Path(__file__).parents[3] / "bench/migrate.sh"
     assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0
