@@ -93,7 +93,9 @@ class BotHarness:
         people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
         self.handler.hosts.refresh()
-        self.forms = FormHandler(self.handler.access, self.handler.hosts, KEY, lambda: self.timestamp.unix)
+        self.forms = FormHandler(
+            self.handler.access, self.handler.hosts, KEY, settings.reads == "private", lambda: self.timestamp.unix
+        )
 
     def knows(self, hosts: str) -> None:
         """Publish the inventory in Redis, signed as the RQ workers sign it. `hosts`: JSON."""
