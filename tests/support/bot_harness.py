@@ -293,7 +293,7 @@ SUGGESTED = (
     BotCommand("status"),
 )  # fmt: skip
 NODES = NodeTable("tondi", 0.0, (NodeRow(NODE, True, "kaditz", "Pending", "Ready", "Drain", "", "26.1.5"),))
-FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail"),))
+FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager (survives no loss)"),))
 Scenario = tuple[str, commands.Command, str, tuple[EventBody, ...]]
 SCENARIOS: dict[str, Scenario] = {
     "pending": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),

@@ -60,7 +60,7 @@ def _message(state: RunState, note_limit: int) -> Message:
         *_diff(state),
         *_table(state),
         *([section(text)] if text else []),
-        *(context(run_text.decision_line(decision)) for decision in state.decisions),
+        *map(context, run_text.decision_lines(state)),
         *map(section, closing),
         *step_buttons(state.record, steps),
     ]
@@ -170,5 +170,5 @@ def _text(state: RunState, closing: Sequence[str], steps: Sequence[NextStep]) ->
     if isinstance(state.table, NodeTable):
         lines.append(_source(state.table, state.now))
     lines += [finding_line(finding) for finding in state.findings if finding.level != "pass"][:MAX_FINDINGS]
-    last = [question_text(state), *map(run_text.decision_line, state.decisions), *closing]
+    last = [question_text(state), *run_text.decision_lines(state), *closing]
     return fit_text(lines, [*last, typed_steps(steps, "\n".join(last))])

@@ -40,12 +40,12 @@ PLANNED = build_fleet(
 
 def test_shows_the_plan_its_findings_and_the_question() -> None:
     assert rows(PLANNED) == [
-        ["1", "connewitz", "manager", "2", "none", "1 manager: none may fail"],
-        ["2", "tondi", "worker", "2", "1 warn", "1 manager: none may fail"],
+        ["1", "connewitz", "manager", "2", "none", "1 manager (survives no loss)"],
+        ["2", "tondi", "worker", "2", "1 warning", "1 manager (survives no loss)"],
         ["", "kaditz", "", "0", "nothing to do", ""],
     ]
     text = words(PLANNED)
-    assert "*Migrate the whole fleet*  planned: start?, 0 of 2 hosts" in text
+    assert "*Migrate the whole fleet*  planned: start? (2 hosts)" in text
     assert "*tondi* ⚠️ *disk*: less than 2 GB left. Make room." in text
     assert "⚠️ *managers*: 2 managers: even. Name one more." in text
     assert buttons(PLANNED) == ["Start", "Cancel"]
@@ -70,7 +70,7 @@ def test_counts_blocks_and_warnings_separately() -> None:
     ((_, _, _, _, counts, _),) = rows(
         build_fleet([(host_plan("a", "worker", 0, block, WARNING, block), "pending")], started=False)
     )
-    assert counts == "2 block, 1 warn"
+    assert counts == "2 to fix, 1 warning"
 
 
 ROWS: list[tuple[Word, list[str]]] = [
@@ -93,9 +93,9 @@ def test_shows_each_hosts_status_step_and_duration(word: Word, expected: list[st
 
 
 HEADLINES: list[tuple[tuple[Word, ...], str, str, list[str]]] = [
-    (("done", "running"), "", "🐝 *Migrate the whole fleet*  running, 1 of 2 hosts", []),
-    (("done", "resume"), "pause", "⏸️ *Migrate the whole fleet*  paused, 1 of 2 hosts", ["Resume"]),
-    (("done", "continue"), "", "✋ *Migrate the whole fleet*  a host is waiting for input, 1 of 2 hosts", []),
+    (("done", "running"), "", "🐝 *Migrate the whole fleet*  running, 1 of 2 hosts", ["Cancel"]),
+    (("done", "resume"), "pause", "⏸️ *Migrate the whole fleet*  paused, 1 of 2 hosts", ["Resume", "Cancel"]),
+    (("done", "continue"), "", "✋ *Migrate the whole fleet*  a host is waiting for input, 1 of 2 hosts", ["Cancel"]),
     (("accept", "done"), "", "✋ *Migrate the whole fleet*  done; managers are waiting to be accepted, 2 of 2", []),
     (("done", "done"), "", "✅ *2 hosts migrated: 0 managers, 2 workers*", ["Show nodes"]),
     (("done", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts", ["Try again"]),
