@@ -97,9 +97,9 @@ def summary(fleet: FleetState) -> tuple[str, str]:
 
 def _host_count(fleet: FleetState) -> str:
     """Return how many hosts are planned or, once the fleet was started, how many of them are done."""
-    total = f"{len(fleet.hosts)} host{'s' * (len(fleet.hosts) != 1)}"
-    done_count = len(fleet.with_status("done", "unaccepted"))
-    return f", {done_count} of {total}" if fleet.start else f" ({total})"
+    if fleet.start:
+        return f", {len(fleet.with_status('done', 'unaccepted'))} of {len(fleet.hosts)} hosts"
+    return f" ({len(fleet.hosts)} host{'s' * (len(fleet.hosts) != 1)})"
 
 
 def _plan_table(fleet: FleetState) -> Table:
