@@ -31,7 +31,7 @@ from bot.messages.runs.outcome_text import lost_text, outcome, run_lost_text
 from bot.messages.runs.question import question_text
 from bot.messages.runs.step_list import TASK_STATUS
 from bot.state.next_steps import NextStep, next_steps
-from bot.state.run_state import RunState
+from bot.state.run_state import RunState, latest_started_step
 from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
 from imker.protocol.events import HostTable, JobFinished, NodeTable, ThreadDetail
 from imker.text import strip_control, truncate
@@ -56,7 +56,7 @@ def _message(state: RunState, note_limit: int) -> Message:
         with_menu(section(headline(state)), state.record, steps),
         context(requested_line(state)),
         *step_list.render_steps(state, note_limit),
-        *render_findings(state.findings),
+        *render_findings(state.findings, folds_notes=latest_started_step(state) is not None),
         *_diff(state),
         *_table(state),
         *([section(text)] if text else []),
