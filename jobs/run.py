@@ -4,7 +4,6 @@ In: a signed request. Out: events. `run` is the only function that an RQ worker 
 """
 
 import json
-import os
 import time
 from collections.abc import Callable
 from functools import cache
@@ -18,6 +17,7 @@ from imker.audit_log import AuditLog
 from imker.config import AcceptanceRules
 from imker.failpoints import failpoint
 from imker.protocol import codec, commands, version
+from imker.secret_files import read_secret
 from jobs import admission, settings
 from jobs.connectors.engine import Engine
 from jobs.connectors.ssh import SshShell
@@ -85,7 +85,7 @@ def reject(reason: str, *_: Any, **__: Any) -> None:
 
 
 def _connect() -> tuple["redis.Redis", AuditLog]:
-    redis_client = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
+    redis_client = redis_connection.connect(read_secret("REDIS_URL"), redis_connection.WORKER_RETRIES)
     return redis_client, AuditLog(redis_client, audit_log.read_audit_key())
 
 

@@ -3,7 +3,6 @@
 `python -m jobs doctor` prints the findings. `/swarm doctor` shows them in a run's message.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from imker.doctor import configuration_findings, print_findings
 from imker.protocol.commands import RunDoctor
 from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
 from imker.protocol.values import Finding
+from imker.secret_files import read_secret
 from jobs.connectors.engine import Engine, EngineFactory
 from jobs.connectors.shell import Shell, sudo
 from jobs.connectors.ssh import SshShell, has_host_key
@@ -83,7 +83,7 @@ def run_doctor() -> int:
 def _check_redis() -> Finding:
     """Check the connection to Redis, without which no RQ worker starts."""
     try:
-        redis_connection.connect(os.environ.get("REDIS_URL")).close()
+        redis_connection.connect(read_secret("REDIS_URL")).close()
     except redis_connection.RedisUnavailable as error:
         return Finding("redis", "block", str(error), "Start Redis, or correct REDIS_URL. Imker cannot run without it.")
     return Finding("redis", "pass", "responds")

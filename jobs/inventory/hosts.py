@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from imker import config, signing
 from imker.config import ConfigError
+from imker.secret_files import SHARED_SECRETS, secret_problems
 from jobs import settings
 from jobs.inventory import docker_machine
 from jobs.inventory.docker_machine import Driver, HostOptions, Machine, Swarm
@@ -23,22 +24,27 @@ from jobs.settings import HostSection, Settings
 def load_checked(path: Path | None = None) -> tuple[Settings, Inventory]:
     """Load settings and inventory. Raises ConfigError with a line for each problem, also of the signing key."""
     configuration, problems = settings.read_settings(path)
-    hosts, host_problems = _read_hosts(configuration)
-    problems = (*problems, *host_problems, *filter(None, [signing.key_problem(os.environ)]))
+    hosts, host_problems = read_hosts(configuration)
+    problems = (*problems, *host_problems, *secret_problems(SHARED_SECRETS, os.environ), *_key_problems())
     if problems:
         raise ConfigError(problems)
     return configuration, hosts
 
 
+def _key_problems() -> list[str]:
+    problem = signing.key_problem(os.environ)
+    return [problem] if problem else []
+
+
 def load_inventory(configuration: Settings) -> Inventory:
     """Load the inventory. Raises ConfigError with a line for each problem of a host."""
-    hosts, problems = _read_hosts(configuration)
+    hosts, problems = read_hosts(configuration)
     if problems:
         raise ConfigError(problems)
     return hosts
 
 
-def _read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
+def read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
     """Return the hosts, and a line for each problem."""
     hosts, unreadable = _read_machine_store(configuration.inventory.docker_machine)
     for name, section in configuration.hosts.items():
