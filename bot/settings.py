@@ -14,7 +14,7 @@ from bot.commands.model import Right
 from bot.commands.table import COMMANDS
 from imker import config, signing
 from imker.config import AcceptanceRules, ConfigError
-from imker.secret_files import SECRETS, read_secret, secret_problems
+from imker.secret_files import SECRETS, read_secrets
 
 SLACK_API_URL = "https://slack.com/api/"
 DEFAULT_PER_MINUTE = 30  # commands and clicks of one user
@@ -151,25 +151,26 @@ class Settings:
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the file and the environment. Raise ConfigError with one line for each problem."""
     problems: list[str] = []
-    names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "IMKER_HTTP")
-    values = {name: _read(name, environment) for name in names}
-    unreadable = secret_problems(SECRETS, environment)
+    values, unreadable = read_secrets(SECRETS, environment)
+    values["IMKER_HTTP"] = environment.get("IMKER_HTTP", "").strip()
     missing = [*_token_problems(values), *_http_problems(values)]
-    problems += [line for line in missing if not any(other.startswith(line.partition(":")[0]) for other in unreadable)]
+    problems += [
+        line for line in missing if line.partition(":")[0] not in {each.partition(":")[0] for each in unreadable}
+    ]
     problems += [*unreadable, *filter(None, [signing.key_problem(environment)])]
     file = File()
     try:
         file, file_problems = config.read_partial(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
         problems += [*file_problems, *_file_problems(file, file_problems)]
-    except ConfigError as unreadable:
-        problems += unreadable.lines
+    except ConfigError as error:
+        problems += error.lines
     if problems:
         raise ConfigError(problems)
     return Settings(
         bot_token=SecretStr(values["SLACK_BOT_TOKEN"]),
         app_token=SecretStr(values["SLACK_APP_TOKEN"]) if values["SLACK_APP_TOKEN"] else None,
         api_url=environment.get("SLACK_API_URL") or SLACK_API_URL,
-        redis_url=read_secret("REDIS_URL", environment) or None,
+        redis_url=values["REDIS_URL"] or None,
         channels=file.slack.channels,
         rights=file.rights,
         team=file.slack.team,
@@ -179,16 +180,6 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         http=_host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )
-
-
-def _read(name: str, environment: Mapping[str, str]) -> str:
-    """Return the variable or the secret, "" if it is not set or cannot be read."""
-    if name not in SECRETS:
-        return environment.get(name, "").strip()
-    try:
-        return read_secret(name, environment).strip()
-    except ConfigError:
-        return ""
 
 
 def _host_port(address: str) -> tuple[str, int] | None:

@@ -44,23 +44,25 @@ def find_secret(name: str, environment: Mapping[str, str] = os.environ) -> Secre
         raise ConfigError([f"{name}: {path} {problem}"]) from problem
 
 
-def secret_problems(names: Iterable[str], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return a line for each of these secrets that cannot be read."""
-    return tuple(line for name in names for line in _problems(name, environment))
+def read_secrets(
+    names: Iterable[str], environment: Mapping[str, str] = os.environ
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return the stripped secrets, "" for one that is not set or cannot be read, and a line for each of the latter."""
+    values: dict[str, str] = {}
+    problems: list[str] = []
+    for name in names:
+        try:
+            values[name] = read_secret(name, environment).strip()
+        except ConfigError as error:
+            values[name] = ""
+            problems += error.lines
+    return values, tuple(problems)
 
 
 def check_private(path: Path) -> None:
     """Raise ValueError if every user of this machine can read or write the file."""
     if path.stat().st_mode & 0o006:
         raise ValueError(f"can be read by every user of this machine; run chmod o= {path}")
-
-
-def _problems(name: str, environment: Mapping[str, str]) -> tuple[str, ...]:
-    try:
-        find_secret(name, environment)
-    except ConfigError as error:
-        return error.lines
-    return ()
 
 
 def _files(name: str, environment: Mapping[str, str]) -> Iterator[tuple[str, Path, bool]]:

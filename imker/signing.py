@@ -72,7 +72,7 @@ def key_problem(environment: Mapping[str, str]) -> str:
     try:
         keys = _split_keys(read_secret(KEY_VARIABLE, environment))
         has_redis_url = bool(read_secret("REDIS_URL", environment))
-    except ConfigError:  # a line of secret_problems
+    except ConfigError:  # a problem of `read_secrets`
         return ""
     if not keys and has_redis_url:
         return (

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from imker import config, signing
 from imker.config import ConfigError
-from imker.secret_files import SHARED_SECRETS, secret_problems
+from imker.secret_files import SHARED_SECRETS, read_secrets
 from jobs import settings
 from jobs.inventory import docker_machine
 from jobs.inventory.docker_machine import Driver, HostOptions, Machine, Swarm
@@ -25,7 +25,7 @@ def load_checked(path: Path | None = None) -> tuple[Settings, Inventory]:
     """Load settings and inventory. Raises ConfigError with a line for each problem, also of the signing key."""
     configuration, problems = settings.read_settings(path)
     hosts, host_problems = read_hosts(configuration)
-    problems = (*problems, *host_problems, *secret_problems(SHARED_SECRETS, os.environ), *_key_problems())
+    problems = (*problems, *host_problems, *read_secrets(SHARED_SECRETS)[1], *_key_problems())
     if problems:
         raise ConfigError(problems)
     return configuration, hosts

@@ -64,7 +64,7 @@ def test_a_run_signed_with_the_old_key_continues(flow: Flow) -> None:
     assert [event.job for event in flow.events(run)][:3] == [1, 1, 2]
     flow.key = SigningKey(NEW)
     assert {event.job for event in flow.events(run)} == {2}
-    shown = flow.workspace.wait_for_message(
-        ALICE, OPS, lambda visible: visible.ts == message.ts and "no pending node" in visible.text, PATIENCE
+    visible = flow.workspace.wait_for_message(
+        ALICE, OPS, lambda current: current.ts == message.ts and "no pending node" in current.text, PATIENCE
     )
-    assert "signature" not in shown.plain_text
+    assert "signature" not in visible.plain_text

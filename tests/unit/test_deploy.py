@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobs.execute.packages import UPGRADE_TIMEOUT
 from lab.processes import read_procfile
 
 UNITS = {path.stem.removeprefix("imker-"): path for path in Path("deploy").glob("*.service")}
@@ -63,8 +64,6 @@ def test_unit_is_sandboxed_with_its_own_user_and_secrets(name: str, side: str) -
 
 
 def test_changes_may_stop_later_than_an_upgrade_timeout() -> None:
-    from jobs.execute.packages import UPGRADE_TIMEOUT
-
     minutes = unit("changes")["Service"]["TimeoutStopSec"]
     assert minutes.endswith("min")
     assert int(minutes.removesuffix("min")) * 60 > UPGRADE_TIMEOUT

@@ -6,7 +6,7 @@ import pytest
 
 from imker import audit_log, secret_files, signing
 from imker.config import ConfigError
-from imker.secret_files import SECRETS, find_secret, read_secret, secret_problems
+from imker.secret_files import SECRETS, find_secret, read_secret, read_secrets
 
 NAME, TEXT = "SLACK_BOT_TOKEN", "xoxb-canary"
 
@@ -65,7 +65,8 @@ def test_a_file_that_cannot_be_used_is_a_problem(
     docker: Path, tmp_path: Path, mode: int, text: str, problem: str
 ) -> None:
     file = write(tmp_path / "token", text, mode)
-    (line,) = secret_problems(SECRETS, {f"{NAME}_FILE": str(file)})
+    values, (line,) = read_secrets(SECRETS, {f"{NAME}_FILE": str(file)})
+    assert values[NAME] == ""
     assert line.startswith(f"{NAME}: {file} {problem}")
     assert "canary" not in line
 
@@ -94,7 +95,7 @@ def test_two_sources_are_a_problem(docker: Path, tmp_path: Path, second: str) ->
         environment["CREDENTIALS_DIRECTORY"] = str(write(tmp_path / "credentials" / NAME).parent)
     else:
         write(docker / NAME)
-    (line,) = secret_problems([NAME], environment)
+    _, (line,) = read_secrets([NAME], environment)
     assert line.startswith(f"{NAME}: set twice, by ")
     assert f"{NAME}_FILE" in line
     assert "canary" not in line

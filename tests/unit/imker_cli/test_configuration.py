@@ -86,7 +86,7 @@ def test_config_shows_what_is_valid_and_the_problems(folder: Path, capsys: pytes
 
 
 @pytest.mark.parametrize(
-    ("secret", "shown"),
+    ("secret", "masked"),
     [
         ("", ""),
         ("xoxb-1-2-3", "xoxb-…"),
@@ -96,5 +96,5 @@ def test_config_shows_what_is_valid_and_the_problems(folder: Path, capsys: pytes
         ("unix:///run/redis.sock?db=0", "unix:///run/redis.sock?db=0"),
     ],
 )
-def test_masks_what_is_secret(secret: str, shown: str) -> None:
-    assert mask(secret) == shown
+def test_masks_what_is_secret(secret: str, masked: str) -> None:
+    assert mask(secret) == masked
