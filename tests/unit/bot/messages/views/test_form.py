@@ -5,9 +5,10 @@ import pytest
 from bot.commands.form_fields import form_commands
 from bot.commands.model import CommandSpec
 from bot.commands.table import BY_NAME
-from bot.messages import command_help, form, responses
 from bot.messages.block_kit import Message, section
-from bot.messages.form import MAX_OPTIONS, CommandForm, View
+from bot.messages.replies import command_help, responses
+from bot.messages.views import form
+from bot.messages.views.form import MAX_OPTIONS, CommandForm, View
 from lab.slack.plain_text import view_text
 from lab.slack.state import SlackState
 from lab.slack.views import open_view
@@ -56,12 +57,12 @@ def test_the_form_for_a_rejection_names_the_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "matches"),
     [("", ["connewitz", "lei-1", "tondi"]), ("  T", ["tondi", "connewitz"]), ("ei", ["lei-1"]), ("nosuch", [])],
 )
-def test_searches_hosts(query: str, found: list[str]) -> None:
+def test_searches_hosts(query: str, matches: list[str]) -> None:
     options = form.host_options(("tondi", "lei-1", "connewitz"), query)
-    assert [option["value"] for option in options] == found
+    assert [option["value"] for option in options] == matches
 
 
 def test_offers_as_many_hosts_as_slack_shows() -> None:
