@@ -79,6 +79,14 @@ def show_schema(_: Namespace) -> int:
     return 0
 
 
+def show_manifest(_: Namespace) -> int:
+    """Print the manifest of the Slack app."""
+    import bot
+
+    print((Path(str(bot.__file__)).with_name("manifest.yaml")).read_text(), end="")
+    return 0
+
+
 def show_completion(arguments: Namespace) -> int:
     """Print the completion script of a shell."""
     print((Path(__file__).with_name("completions") / f"imker.{arguments.shell}").read_text(), end="")

@@ -49,6 +49,7 @@ def _add_checks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _add_texts(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     _add(commands, "config", "show_config", "print the settings in use and their sources, with secrets masked")
     _add(commands, "schema", "show_schema", "print the JSON schema of imker.toml, for editors")
+    _add(commands, "manifest", "show_manifest", "print the manifest to paste into Slack when you create the app")
     completion = _add(commands, "completion", "show_completion", "print the completion script of a shell")
     completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help="bash, zsh, or fish")
     _add(commands, "version", "show_version", "print the version")

@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_imker_audit_subparsers=(verify export)
-_shtab_imker_subparsers=(up bot reconciler worker check doctor audit repair config schema completion version)
+_shtab_imker_subparsers=(up bot reconciler worker check doctor audit repair config schema manifest completion version)
 
 _shtab_imker_up_option_strings=(-h --help)
 _shtab_imker_bot_option_strings=(-h --help)
@@ -20,6 +20,7 @@ _shtab_imker_audit_option_strings=(-h --help)
 _shtab_imker_repair_option_strings=(-h --help)
 _shtab_imker_config_option_strings=(-h --help)
 _shtab_imker_schema_option_strings=(-h --help)
+_shtab_imker_manifest_option_strings=(-h --help)
 _shtab_imker_completion_option_strings=(-h --help)
 _shtab_imker_version_option_strings=(-h --help)
 _shtab_imker_option_strings=(-h --help --version --config)
@@ -31,7 +32,7 @@ _shtab_imker_check___only_choices=(bot jobs)
 _shtab_imker_doctor___only_choices=(bot jobs)
 _shtab_imker_audit_pos_0_choices=(verify export)
 _shtab_imker_completion_pos_0_choices=(bash zsh fish)
-_shtab_imker_pos_0_choices=(up bot reconciler worker check doctor audit repair config schema completion version)
+_shtab_imker_pos_0_choices=(up bot reconciler worker check doctor audit repair config schema manifest completion version)
 
 _shtab_imker_up__h_nargs=0
 _shtab_imker_up___help_nargs=0
@@ -60,6 +61,8 @@ _shtab_imker_config__h_nargs=0
 _shtab_imker_config___help_nargs=0
 _shtab_imker_schema__h_nargs=0
 _shtab_imker_schema___help_nargs=0
+_shtab_imker_manifest__h_nargs=0
+_shtab_imker_manifest___help_nargs=0
 _shtab_imker_completion__h_nargs=0
 _shtab_imker_completion___help_nargs=0
 _shtab_imker_version__h_nargs=0

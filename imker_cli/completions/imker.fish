@@ -50,7 +50,7 @@ function _shtab_imker_using
   test "$_shtab_imker_cmdpath" = "$argv"
 end
 
-set -g _shtab_imker_commands up bot reconciler worker check doctor audit 'audit verify' 'audit export' repair config schema completion version
+set -g _shtab_imker_commands up bot reconciler worker check doctor audit 'audit verify' 'audit export' repair config schema manifest completion version
 set -g _shtab_imker_opts_with_value --config --file --head --only --unsigned-until
 
 complete -c imker -e
@@ -90,6 +90,8 @@ complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a 
 complete -c imker -n '_shtab_imker_using config' -s h -l help -d 'show this help message and exit'
 complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a schema -d 'Print the JSON schema of imker.toml, for editors.'
 complete -c imker -n '_shtab_imker_using schema' -s h -l help -d 'show this help message and exit'
+complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a manifest -d 'Print the manifest to paste into Slack when you create the app.'
+complete -c imker -n '_shtab_imker_using manifest' -s h -l help -d 'show this help message and exit'
 complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a completion -d 'Print the completion script of a shell.'
 complete -c imker -n '_shtab_imker_using completion' -s h -l help -d 'show this help message and exit'
 complete -c imker -n '_shtab_imker_using completion; and test $_shtab_imker_npos -eq 0' -ka "bash zsh fish" -d 'bash, zsh, or fish'

@@ -16,6 +16,7 @@ _shtab_imker_commands() {
     completion:'Print the completion script of a shell.'
     config:'Print the settings in use and their sources, with secrets masked.'
     doctor:'Check tokens, channels, Redis, rights, keys, and every host.'
+    manifest:'Print the manifest to paste into Slack when you create the app.'
     reconciler:'Post and edit the messages in Slack.'
     repair:'Remove an invalid fencing number.'
     schema:'Print the JSON schema of imker.toml, for editors.'
@@ -106,6 +107,13 @@ _shtab_imker_doctor_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_imker_doctor_defaults_added=0
 
+_shtab_imker_manifest_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_imker_manifest_defaults_added=0
+
 _shtab_imker_reconciler_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -175,6 +183,7 @@ _shtab_imker() {
         completion) _arguments -C -s $_shtab_imker_completion_options ;;
         config) _arguments -C -s $_shtab_imker_config_options ;;
         doctor) _arguments -C -s $_shtab_imker_doctor_options ;;
+        manifest) _arguments -C -s $_shtab_imker_manifest_options ;;
         reconciler) _arguments -C -s $_shtab_imker_reconciler_options ;;
         repair) _arguments -C -s $_shtab_imker_repair_options ;;
         schema) _arguments -C -s $_shtab_imker_schema_options ;;

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import shtab
@@ -23,6 +24,7 @@ LINES = {  # a command line -> the function that it calls
     "repair kaditz": "repair",
     "config": "show_config",
     "schema": "show_schema",
+    "manifest": "show_manifest",
     "completion fish": "show_completion",
     "version": "show_version",
 }
@@ -69,6 +71,11 @@ def test_completion_of_each_shell_knows_all_commands(shell: str, capsys: pytest.
     """`make generated` writes the scripts."""
     assert main(["completion", shell]) == 0
     assert capsys.readouterr().out == shtab.complete(build_parser(), shell) + "\n"
+
+
+def test_prints_the_manifest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["manifest"]) == 0
+    assert capsys.readouterr().out == Path("bot/manifest.yaml").read_text()
 
 
 @pytest.mark.parametrize("line", [["version"], ["--version"]])
