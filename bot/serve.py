@@ -16,8 +16,9 @@ from slack_bolt import App
 from slack_sdk.errors import SlackApiError
 
 from bot import app, settings
+from bot.listeners.heartbeat import run_heartbeat
 from bot.listeners.receiver import DeliveryReceiver
-from bot.listeners.socket_mode import HealthCheck, open_socket_mode
+from bot.listeners.socket_mode import HealthCheck, Transport, open_socket_mode
 from bot.runs.store import RunStore
 from bot.settings import Settings
 from imker import log, redis_connection, signing
@@ -38,7 +39,9 @@ def main() -> int:
         bolt, receiver = app.build(configuration, redis)
         with ExitStack() as stack:
             runs = RunStore(redis, time.time, signing.load_signing_key())
-            return _watch_transports(_open_transports(stack, configuration, bolt, runs), receiver, stopping)
+            transports = _open_transports(stack, configuration, bolt, runs)
+            stack.enter_context(run_heartbeat(redis, lambda: all(each.is_connected() for each in transports)))
+            return _watch_transports([each.find_problem for each in transports], receiver, stopping)
     except (ConfigError, redis_connection.RedisUnavailable) as error:
         print(error, file=sys.stderr)
     except SlackApiError as slack_error:
@@ -58,9 +61,9 @@ def _report_token_error(response: Any) -> int:
     return 1
 
 
-def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs: RunStore) -> list[HealthCheck]:
+def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs: RunStore) -> list[Transport]:
     """Open each configured transport. Raise ConfigError if the HTTP port is in use."""
-    transports: list[HealthCheck] = []
+    transports: list[Transport] = []
     if configuration.http and configuration.signing_secret:
         try:
             from bot.listeners import http  # an HTTP server that Socket Mode does not need in memory
@@ -72,7 +75,8 @@ def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs:
             thread = stack.enter_context(http.serve(asgi, configuration.http))
         except OSError as error:
             raise ConfigError([f"IMKER_HTTP: cannot listen on this address: {error.strerror}"]) from error
-        transports.append(lambda: "" if thread.is_alive() else "the HTTP server has stopped")
+        is_alive = thread.is_alive
+        transports.append(Transport(lambda: "" if is_alive() else "the HTTP server has stopped", is_alive))
     if configuration.app_token:
         transports.append(stack.enter_context(open_socket_mode(bolt, configuration.app_token.get_secret_value())))
     return transports

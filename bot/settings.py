@@ -12,7 +12,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from bot.commands.model import Right
 from bot.commands.table import COMMANDS
-from imker import config, signing
+from bot.metrics.address import address_problems, host_port
+from imker import config, log, signing
 from imker.config import AcceptanceRules, ConfigError
 from imker.secret_files import SECRETS, read_secrets
 
@@ -158,6 +159,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         line for line in missing if line.partition(":")[0] not in {each.partition(":")[0] for each in unreadable}
     ]
     problems += [*unreadable, *filter(None, [signing.key_problem(environment)])]
+    problems += [*address_problems(environment), *log.level_problems(environment)]
     file = File()
     try:
         file, file_problems = config.read_partial(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
@@ -177,15 +179,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         per_minute=file.slack.per_minute,
         notify=file.slack.notify,
         reads=file.slack.reads,
-        http=_host_port(values["IMKER_HTTP"]),
+        http=host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )
-
-
-def _host_port(address: str) -> tuple[str, int] | None:
-    host, _, port = address.rpartition(":")
-    good = re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) and host and 0 < int(port) < 65536
-    return (host.strip("[]"), int(port)) if good else None
 
 
 def _http_problems(environment: Mapping[str, str]) -> list[str]:
@@ -193,7 +189,7 @@ def _http_problems(environment: Mapping[str, str]) -> list[str]:
     if not environment["IMKER_HTTP"]:
         return []
     problems = []
-    if _host_port(environment["IMKER_HTTP"]) is None:
+    if host_port(environment["IMKER_HTTP"]) is None:
         problems.append(f"IMKER_HTTP: {environment['IMKER_HTTP']!r} is not HOST:PORT, for example 127.0.0.1:8080")
     if not environment["SLACK_SIGNING_SECRET"]:
         problems.append("SLACK_SIGNING_SECRET: missing; copy the signing secret from the app's Basic Information")

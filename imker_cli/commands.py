@@ -50,6 +50,13 @@ def run_doctor(arguments: Namespace) -> int:
     return _with_environment(lambda: configuration.run_doctors(arguments.only))
 
 
+def check_health(arguments: Namespace) -> int:
+    """Print one line for each part that has to run. Return 1 if one does not."""
+    from imker import health
+
+    return _with_environment(lambda: health.main(arguments.parts))
+
+
 def audit(arguments: Namespace) -> int:
     """Verify or export the audit log."""
     from bot import audit_cli

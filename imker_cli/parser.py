@@ -5,6 +5,7 @@ import argparse
 from imker.audit_arguments import add_audit_commands
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 
+PARTS = ("redis", "bot", "reconciler", CHANGES_QUEUE, READS_QUEUE)  # of `imker health`
 SHELLS = ("bash", "zsh", "fish")
 DESCRIPTION = "Imker: a Slack bot that moves Docker hosts from classic Docker Swarm into swarm mode."
 EPILOG = """\
@@ -41,6 +42,8 @@ def _add_checks(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     check.add_argument("-q", "--quiet", action="store_true", help="print problems only")
     doctor = _add(commands, "doctor", "run_doctor", "check tokens, channels, Redis, rights, keys, and every host")
     _add_side(doctor)
+    health = _add(commands, "health", "check_health", "check that Redis and the processes are running: for a monitor")
+    health.add_argument("parts", metavar="PART", nargs="*", type=_part, help=f"{', '.join(PARTS)}; all without one")
     add_audit_commands(_add(commands, "audit", "audit", "verify or export the audit log"))
     repair = _add(commands, "repair", "repair", "remove an invalid fencing number")
     repair.add_argument("name", metavar="HOST", help="a host of the inventory, or the word swarm")
@@ -70,3 +73,9 @@ def _add_side(parser: argparse.ArgumentParser) -> None:
         choices=("bot", "jobs"),
         help="check only what the bot and the reconciler need, or only what the RQ workers need",
     )
+
+
+def _part(text: str) -> str:
+    if text not in PARTS:  # argparse would also compare an empty list with `choices`
+        raise argparse.ArgumentTypeError(f"choose from {', '.join(PARTS)}")
+    return text

@@ -22,6 +22,8 @@ DEFAULT = "default"
 VARIABLES = {  # variables that are no secrets -> their defaults
     "SLACK_API_URL": SLACK_API_URL,
     "IMKER_HTTP": "",
+    "IMKER_LOG": "info",
+    "IMKER_METRICS": "",
     "IMKER_CONFIG": "imker.toml",
     "IMKER_STATE": ".imker beside imker.toml",
 }

@@ -17,6 +17,7 @@ from imker.audit_log import AuditLog
 from imker.config import AcceptanceRules
 from imker.failpoints import failpoint
 from imker.protocol import codec, commands, version
+from imker.protocol.events import Event
 from imker.secret_files import read_secret
 from jobs import admission, settings
 from jobs.connectors.engine import Engine
@@ -24,6 +25,7 @@ from jobs.connectors.ssh import SshShell
 from jobs.context import JobContext, share_connections
 from jobs.errors import InternalError, JobError
 from jobs.events.audit import audit_listener, fact_for_rejection
+from jobs.events.log import log_event
 from jobs.events.writer import EventWriter
 from jobs.handlers import dispatch
 from jobs.inventory import hosts, model
@@ -71,9 +73,19 @@ def run(*arguments: Any, **_: Any) -> None:
         audit.append(fact_for_rejection(request_json, str(rejection)))
         raise
     failpoint("job.admitted")
-    events = EventWriter(redis_client, key, request.run, request.job, time.time, audit_listener(audit, request))
+    events = EventWriter(redis_client, key, request.run, request.job, time.time, _listener(audit, request))
     run_handler(request, events, lambda: _open_context(request, events, redis_client))
     failpoint("job.finished")
+
+
+def _listener(audit: AuditLog, request: commands.Request) -> Callable[[Event], None]:
+    record = audit_listener(audit, request)
+
+    def listen(event: Event) -> None:
+        record(event)
+        log_event(event, request)
+
+    return listen
 
 
 def reject(reason: str, *_: Any, **__: Any) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 
 from slack_sdk import WebClient
@@ -17,6 +18,8 @@ from slack_sdk.http_retry import RetryHandler
 from bot import settings
 from bot.handlers.access import Access
 from bot.handlers.audit import AuditRecorder
+from bot.metrics.run_observer import RunObserver
+from bot.metrics.setup import start_metrics
 from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.home import HomePublisher
@@ -40,23 +43,24 @@ SLACK_TIMEOUT = 10  # seconds
 def main() -> int:
     """Run until SIGTERM or SIGINT and return the exit status."""
     log.configure_logging()
-    try:
-        configuration = settings.load()
-        redis = redis_connection.connect(configuration.redis_url)
-        runs = RunStore(redis, time.time, signing.load_signing_key())
-    except (ConfigError, redis_connection.RedisUnavailable) as error:
-        print(error, file=sys.stderr)
-        return 2
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    audit = AuditLog(redis, audit_log.read_audit_key())
-    reconciler = _compose(configuration, runs, audit)
-    run_loop(reconciler.reconcile_all, reconciler.fleets.advance_all, redis, stopping, TICK_SECONDS)
+    with ExitStack() as stack:
+        try:
+            configuration = settings.load()
+            redis, key = redis_connection.connect(configuration.redis_url), signing.load_signing_key()
+            observer = start_metrics(stack, redis, key)
+        except (ConfigError, redis_connection.RedisUnavailable) as error:
+            print(error, file=sys.stderr)
+            return 2
+        stopping = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+        signal.signal(signal.SIGINT, lambda *_: stopping.set())
+        audit = AuditLog(redis, audit_log.read_audit_key())
+        reconciler = _compose(configuration, RunStore(redis, time.time, key), audit, observer)
+        run_loop(reconciler.reconcile_all, reconciler.fleets.advance_all, redis, stopping, TICK_SECONDS)
     return 0
 
 
-def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconciler:
+def _compose(configuration: Settings, runs: RunStore, audit: AuditLog, observer: RunObserver) -> Reconciler:
     client = WebClient(
         token=configuration.bot_token.get_secret_value(),
         base_url=configuration.api_url,
@@ -75,6 +79,7 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconc
             "home": HomePublisher(runs, client, _access(configuration, client)).publish_due,
             "welcomes": WelcomePoster(client, runs, configuration).post_requested,
         },
+        observer=observer,
     )
 
 

@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_imker_audit_subparsers=(verify export)
-_shtab_imker_subparsers=(up bot reconciler worker check doctor audit repair config schema manifest completion version)
+_shtab_imker_subparsers=(up bot reconciler worker check doctor health audit repair config schema manifest completion version)
 
 _shtab_imker_up_option_strings=(-h --help)
 _shtab_imker_bot_option_strings=(-h --help)
@@ -14,6 +14,7 @@ _shtab_imker_reconciler_option_strings=(-h --help)
 _shtab_imker_worker_option_strings=(-h --help)
 _shtab_imker_check_option_strings=(-h --help --only -q --quiet)
 _shtab_imker_doctor_option_strings=(-h --help --only)
+_shtab_imker_health_option_strings=(-h --help)
 _shtab_imker_audit_verify_option_strings=(-h --help --head --file --unsigned-until)
 _shtab_imker_audit_export_option_strings=(-h --help)
 _shtab_imker_audit_option_strings=(-h --help)
@@ -32,7 +33,7 @@ _shtab_imker_check___only_choices=(bot jobs)
 _shtab_imker_doctor___only_choices=(bot jobs)
 _shtab_imker_audit_pos_0_choices=(verify export)
 _shtab_imker_completion_pos_0_choices=(bash zsh fish)
-_shtab_imker_pos_0_choices=(up bot reconciler worker check doctor audit repair config schema manifest completion version)
+_shtab_imker_pos_0_choices=(up bot reconciler worker check doctor health audit repair config schema manifest completion version)
 
 _shtab_imker_up__h_nargs=0
 _shtab_imker_up___help_nargs=0
@@ -48,6 +49,9 @@ _shtab_imker_check__q_nargs=0
 _shtab_imker_check___quiet_nargs=0
 _shtab_imker_doctor__h_nargs=0
 _shtab_imker_doctor___help_nargs=0
+_shtab_imker_health_pos_0_nargs='*'
+_shtab_imker_health__h_nargs=0
+_shtab_imker_health___help_nargs=0
 _shtab_imker_audit_verify__h_nargs=0
 _shtab_imker_audit_verify___help_nargs=0
 _shtab_imker_audit_export__h_nargs=0

@@ -50,7 +50,7 @@ function _shtab_imker_using
   test "$_shtab_imker_cmdpath" = "$argv"
 end
 
-set -g _shtab_imker_commands up bot reconciler worker check doctor audit 'audit verify' 'audit export' repair config schema manifest completion version
+set -g _shtab_imker_commands up bot reconciler worker check doctor health audit 'audit verify' 'audit export' repair config schema manifest completion version
 set -g _shtab_imker_opts_with_value --config --file --head --only --unsigned-until
 
 complete -c imker -e
@@ -75,6 +75,8 @@ complete -c imker -n '_shtab_imker_using check' -s q -l quiet -d 'print problems
 complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a doctor -d 'Check tokens, channels, Redis, rights, keys, and every host.'
 complete -c imker -n '_shtab_imker_using doctor' -s h -l help -d 'show this help message and exit'
 complete -c imker -n '_shtab_imker_using doctor' -l only -xka "bot jobs" -d 'check only what the bot and the reconciler need, or only what the RQ workers need'
+complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a health -d 'Check that Redis and the processes are running: for a monitor.'
+complete -c imker -n '_shtab_imker_using health' -s h -l help -d 'show this help message and exit'
 complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a audit -d 'Verify or export the audit log.'
 complete -c imker -n '_shtab_imker_using audit' -s h -l help -d 'show this help message and exit'
 complete -c imker -n '_shtab_imker_using audit; and test $_shtab_imker_npos -eq 0' -a verify -d 'check that no entry was changed, removed, or moved'

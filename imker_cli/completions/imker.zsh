@@ -16,6 +16,7 @@ _shtab_imker_commands() {
     completion:'Print the completion script of a shell.'
     config:'Print the settings in use and their sources, with secrets masked.'
     doctor:'Check tokens, channels, Redis, rights, keys, and every host.'
+    health:'Check that Redis and the processes are running: for a monitor.'
     manifest:'Print the manifest to paste into Slack when you create the app.'
     reconciler:'Post and edit the messages in Slack.'
     repair:'Remove an invalid fencing number.'
@@ -107,6 +108,14 @@ _shtab_imker_doctor_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_imker_doctor_defaults_added=0
 
+_shtab_imker_health_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "(*)::redis, bot, reconciler, changes, reads\; all without one:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_imker_health_defaults_added=0
+
 _shtab_imker_manifest_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -183,6 +192,7 @@ _shtab_imker() {
         completion) _arguments -C -s $_shtab_imker_completion_options ;;
         config) _arguments -C -s $_shtab_imker_config_options ;;
         doctor) _arguments -C -s $_shtab_imker_doctor_options ;;
+        health) _arguments -C -s $_shtab_imker_health_options ;;
         manifest) _arguments -C -s $_shtab_imker_manifest_options ;;
         reconciler) _arguments -C -s $_shtab_imker_reconciler_options ;;
         repair) _arguments -C -s $_shtab_imker_repair_options ;;

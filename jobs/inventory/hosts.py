@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from imker import config, signing
+from imker import config, log, signing
 from imker.config import ConfigError
 from imker.secret_files import SHARED_SECRETS, read_secrets
 from jobs import settings
@@ -25,15 +25,15 @@ def load_checked(path: Path | None = None) -> tuple[Settings, Inventory]:
     """Load settings and inventory. Raises ConfigError with a line for each problem, also of the signing key."""
     configuration, problems = settings.read_settings(path)
     hosts, host_problems = read_hosts(configuration)
-    problems = (*problems, *host_problems, *read_secrets(SHARED_SECRETS)[1], *_key_problems())
+    problems = (*problems, *host_problems, *read_secrets(SHARED_SECRETS)[1], *_environment_problems())
     if problems:
         raise ConfigError(problems)
     return configuration, hosts
 
 
-def _key_problems() -> list[str]:
+def _environment_problems() -> list[str]:
     problem = signing.key_problem(os.environ)
-    return [problem] if problem else []
+    return [*([problem] if problem else []), *log.level_problems(os.environ)]
 
 
 def load_inventory(configuration: Settings) -> Inventory:

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PackagePath, distribution
@@ -93,6 +94,7 @@ def folder(tmp_path: Path, redis_folder: Path) -> Iterator[Path]:
 def test_up_answers_a_command(environment: Path, folder: Path, redis_folder: Path) -> None:
     with run_fake_slack() as workspace:
         variables = imker_environment(workspace.url, _write_config(folder, free_port()), redis_folder / "wheel")
+        variables["IMKER_METRICS"] = str(port := free_port())
         (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
         (folder / ".env").chmod(0o600)
         argv = [str(environment / "bin/imker"), "--config", str(folder / "imker.toml"), "up"]
@@ -101,7 +103,23 @@ def test_up_answers_a_command(environment: Path, folder: Path, redis_folder: Pat
                 _wait_until(lambda: workspace.connection_count() > 0, folder / "log")
                 assert workspace.say(CAROL, OPS, "/swarm hosts")["acked"]
                 workspace.wait_for_message(CAROL, OPS, "4 of 4 hosts are unreachable", PATIENCE)
+                check_health(environment, folder, port)
             finally:
                 up.send_signal(signal.SIGINT)
             assert up.wait(PATIENCE) == 0
-    assert "Traceback" not in (folder / "log").read_text()
+    log = (folder / "log").read_text()
+    assert "Traceback" not in log
+    for line in ("connected to Slack", "command received", "run queued", "job started", "job ended", "run finished"):
+        assert f'"event": "{line}"' in log
+
+
+def check_health(environment: Path, folder: Path, port: int) -> None:
+    """Ask for the health and the metrics of what runs."""
+    health = run(environment, "--config", str(folder / "imker.toml"), "health")
+    assert (health.returncode, health.stdout.count("pass  ")) == (0, 5), health
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE) as response:
+        assert response.read().decode() == health.stdout
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as response:
+        metrics = response.read().decode()
+    for line in ('imker_open_runs{state="waiting"} 0.0', "imker_redis_up 1.0", "imker_slack_connected 1.0"):
+        assert line in metrics

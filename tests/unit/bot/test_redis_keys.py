@@ -9,14 +9,15 @@ import pytest
 from redis import Redis
 
 from bot.handlers.delivery import Delivery
+from bot.listeners.heartbeat import Heartbeat
 from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
-from bot.reconciler.leader_election import LEADER_KEY as LEASE
 from imker.config import AcceptanceRules
 from imker.protocol.commands import Hold
 from imker.protocol.events import JobStarted, NodeTable
 from imker.protocol.version import LAST_NODES_KEY
+from imker.protocol.version import RECONCILER_KEY as LEASE
 from jobs import run
 from jobs.events.writer import EventWriter
 from jobs.gather.known_swarm import KNOWN_SWARM_KEY
@@ -71,6 +72,7 @@ def world(redis: Redis) -> World:
     new_world.runs.hold(new_world.create_run("running"), Hold("pause", IDS["alice"], at))
     new_world.runs.claim_delivery("v0=1")
     redis.set(LEASE, b"1")
+    Heartbeat(redis, lambda: True).beat()
     run.publish_inventory(redis, KEY, {}, AcceptanceRules())
     journal = EventWriter(redis, KEY, pending, 1, lambda: at)
     journal.save_signed(LAST_NODES_KEY, "{}")

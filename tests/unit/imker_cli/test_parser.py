@@ -19,6 +19,8 @@ LINES = {  # a command line -> the function that it calls
     "worker reads": "run_workers",
     "check --only bot --quiet": "check",
     "doctor --only jobs": "run_doctor",
+    "health": "check_health",
+    "health redis changes": "check_health",
     "audit verify --unsigned-until 3": "audit",
     "audit export": "audit",
     "repair kaditz": "repair",
@@ -28,7 +30,18 @@ LINES = {  # a command line -> the function that it calls
     "completion fish": "show_completion",
     "version": "show_version",
 }
-WRONG = ("", "frobnicate", "worker", "worker other", "audit", "audit verify --head x", "repair", "check --only x", "-x")
+WRONG = (
+    "",
+    "frobnicate",
+    "worker",
+    "worker other",
+    "audit",
+    "audit verify --head x",
+    "repair",
+    "check --only x",
+    "health x",
+    "-x",
+)
 
 
 @pytest.mark.parametrize("line", LINES)
