@@ -21,7 +21,7 @@ from bot.listeners.receiver import DeliveryReceiver
 from bot.listeners.socket_mode import HealthCheck, Transport, open_socket_mode
 from bot.runs.store import RunStore
 from bot.settings import Settings
-from imker import log, redis_connection, signing
+from imker import log, redis_connection, service_manager, signing
 from imker.config import ConfigError
 
 logger = structlog.get_logger()
@@ -96,11 +96,14 @@ def _watch_transports(transports: list[HealthCheck], receiver: DeliveryReceiver,
 
 
 def _wait_until_unresponsive(transports: list[HealthCheck], stopping: threading.Event) -> int:
+    service_manager.notify(service_manager.READY)
     while not stopping.wait(1):
+        service_manager.notify(service_manager.ALIVE)
         problem = next(filter(None, (find_problem() for find_problem in transports)), "")
         if problem:
             print(f"{problem}; exiting, so that the supervisor restarts the bot", file=sys.stderr)
             return 1
+    service_manager.notify(service_manager.STOPPING)
     return 0
 
 

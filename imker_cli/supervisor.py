@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
+from imker import service_manager
 from imker.process import end_with_parent
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 
@@ -35,8 +36,11 @@ def run() -> int:
     for signum in STOP_SIGNALS:
         signal.signal(signum, lambda number, _: signals.append(number))
     children = {name: _start(arguments) for name, arguments in PROCESSES.items()}
+    service_manager.notify(service_manager.READY)
     while not signals and not _ended(children):
+        service_manager.notify(service_manager.ALIVE)
         time.sleep(POLL_INTERVAL)
+    service_manager.notify(service_manager.STOPPING)
     ended = "" if signals else _ended(children)
     if ended:
         _say(f"{ended} ended with exit status {children[ended].returncode}; stopping the other processes")
@@ -47,7 +51,10 @@ def run() -> int:
 def _start(arguments: tuple[str, ...]) -> "subprocess.Popen[bytes]":
     """Start a process in a group of its own: Ctrl-C reaches only this process, which then stops the others in order."""
     return subprocess.Popen(
-        _python(*arguments), process_group=0, preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid())
+        _python(*arguments),
+        env={name: value for name, value in os.environ.items() if name != service_manager.SOCKET_VARIABLE},
+        process_group=0,
+        preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
     )
 
 
