@@ -42,6 +42,26 @@ lint: $(STAMP) ## check format, lint, types, and import rules
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
+.PHONY: lowest
+lowest: ## run the fast tests with the oldest versions that pyproject.toml accepts
+	python3 -m venv --clear .lowest && .lowest/bin/pip install -q uv
+	.lowest/bin/uv pip install -q --python .lowest/bin/python --resolution lowest-direct -e '.[dev]'
+	.lowest/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden
+	rm -r .lowest
+
+.PHONY: release
+release: lint ## build wheel, sdist, SBOM, and checksums in dist, and audit the packages that they need
+	rm -rf build dist .release && python3 -m venv .release/imker && python3 -m venv .release/tools
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(VENV)/bin/python -c \
+		'from setuptools import build_meta as build; build.build_wheel("dist"); build.build_sdist("dist")' > /dev/null
+	.release/imker/bin/pip download -q --no-deps --require-hashes -r constraints.txt -d .release/wheels
+	.release/imker/bin/pip install -q --no-index --find-links .release/wheels "$$(ls dist/*.whl)[all]"
+	.release/tools/bin/pip install -q cyclonedx-bom pip-audit
+	.release/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		-o dist/imker.cdx.json .release/imker/bin/python
+	cd dist && sha256sum * > SHA256SUMS
+	.release/tools/bin/pip-audit --strict --path .release/imker/lib/python3*/site-packages
+
 .PHONY: demo
 demo: $(STAMP) ## play a migration on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
 	@$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(filter-out 0,$(STAY)),--stay) $(if $(DEMO_PORT),--port $(DEMO_PORT))
