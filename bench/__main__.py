@@ -18,12 +18,14 @@ def main(
     rounds: Annotated[int, typer.Option(help="Counted rounds.", min=1)] = 5,
     real: Annotated[bool, typer.Option(help="Measure on real hosts, as root.")] = True,
     simulated: Annotated[bool, typer.Option(help="Measure with simulated hosts.")] = True,
+    minutes: Annotated[float, typer.Option(help="After these, no further round on real hosts starts.")] = 15,
+    peers: Annotated[bool, typer.Option(help="Measure pyinfra and Ansible too, from PyPI.")] = False,
     largest: Annotated[int, typer.Option(help="The largest simulated fleet.")] = max(SCALE),
 ) -> None:
     """Measure and write docs/performance.md."""
     figures = Figures()
     if real:
-        figures.values |= real_hosts.measure(rounds, typer.echo).values
+        figures.values |= real_hosts.measure(rounds, typer.echo, minutes * 60, peers).values
     if simulated:
         sizes = tuple(size for size in SCALE if size <= largest)
         figures.values |= simulated_hosts.measure(rounds, typer.echo, sizes).values

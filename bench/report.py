@@ -6,12 +6,20 @@ from statistics import median
 
 @dataclass
 class Figures:
-    """Seconds, or other numbers, by what was measured."""
+    """Seconds, or other numbers, by what was measured.
+
+    `failures`: what failed, and why, the latest reason of each; `rounds`: counted rounds on real hosts.
+    """
 
     values: dict[str, list[float]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    rounds: int = 0
 
     def add(self, name: str, value: float) -> None:
         self.values.setdefault(name, []).append(value)
+
+    def note_failure(self, name: str, reason: str) -> None:
+        self.failures[name] = reason
 
     def median(self, name: str) -> float | None:
         """Return the median; None if nothing was measured."""
