@@ -23,17 +23,15 @@ def main(
     largest: Annotated[int, typer.Option(help="The largest simulated fleet.")] = max(SCALE),
 ) -> None:
     """Measure and write docs/performance.md."""
-    figures = Figures()
-    if real:
-        figures.values |= real_hosts.measure(rounds, typer.echo, minutes * 60, peers).values
+    figures = real_hosts.measure(rounds, typer.echo, minutes * 60, peers) if real else Figures()
     if simulated:
         sizes = tuple(size for size in SCALE if size <= largest)
         figures.values |= simulated_hosts.measure(rounds, typer.echo, sizes).values
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
     method = (
-        f"Medians of {rounds} rounds after a warm-up; Imker and the script (`bench/migrate.sh`) take turns in one run, "
-        "on real hosts of the lab, and leave the same end state, which is checked. The script checks nothing. "
-        "Imker inspects, backs up, verifies, and asks."
+        f"Medians of {figures.rounds or rounds} rounds after a warm-up; Imker and the script (`bench/migrate.sh`) take "
+        "turns in one run, on real hosts of the lab, and leave the same end state, which is checked. The script checks "
+        "nothing. Imker inspects, backs up, verifies, and asks."
     )
     text = render(figures, machine, method)
     DOCUMENT.write_text(text)
