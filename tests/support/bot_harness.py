@@ -16,7 +16,7 @@ from bot.handlers.delivery import Delivery
 from bot.handlers.forms import FormHandler
 from bot.messages.block_kit import Message, Reply
 from bot.messages.replies.responses import not_found
-from bot.records import Choice, RunRecord, run_id
+from bot.records import Choice, RunRecord
 from bot.runs.store import RunStore
 from bot.settings import File, Notify, Settings
 from bot.slack.users import UserDirectory
@@ -28,6 +28,7 @@ from imker.protocol import codec, commands, version
 from imker.protocol.commands import Accept, Hold, ListHosts, ListNodes, Migrate, MigrateAll, PlanHost, Reject, Request
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted, NodeTable
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.run_id import run_id
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
