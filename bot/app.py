@@ -55,7 +55,7 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, DeliveryReceiver]:
     handler = CommandHandler(settings, runs, users, team, log, lambda: run_checks(settings, redis, client, key))
     inbox, limit = Inbox(redis, key, time.time), RateLimiter(settings.per_minute)
     receiver = DeliveryReceiver(handler, inbox, client, limit, settings.api_url)
-    forms = FormHandler(handler.access, handler.hosts, key)
+    forms = FormHandler(handler.access, handler.hosts, key, settings.reads == "private")
     register_home(app, runs, client)
     register(app, receiver, FormListener(receiver, handler, forms, client))
     return app, receiver

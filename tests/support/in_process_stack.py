@@ -147,7 +147,7 @@ class InProcessStack:
         messages, minutes = Publisher(runs, self.slack, self.clock), AuditRecorder(AuditLog(self.redis))
         revocation = Revocation(self._settings(), self.slack, runs, minutes, self.clock, self.clock)
         stop = revocation.stop_if_revoked
-        alerts = Alerts(self._settings(), self.slack, runs)
+        alerts = Alerts(self._settings(), self.slack, runs, lambda channel, user: True)
         return Reconciler(runs, messages, witness, orphaned_messages, alerts, self.clock, stop_if_revoked=stop)
 
     def deliver(self, delivery: Delivery, dies: KillPoint = None, which: int = 0) -> None:

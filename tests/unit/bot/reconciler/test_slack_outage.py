@@ -58,7 +58,7 @@ class World:
             Publisher(self.runs, self.client, self.clock),
             OrphanedMessages(self.client, self.runs, past_runs, self.clock),
         )
-        alerts = Alerts(settings_of(File(), notify="channel"), self.client, self.runs)
+        alerts = Alerts(settings_of(File(), notify="channel"), self.client, self.runs, lambda channel, user: True)
         self.reconciler = Reconciler(self.runs, messages, witness, looks, alerts, self.clock, patience)
 
     def clock(self) -> float:
