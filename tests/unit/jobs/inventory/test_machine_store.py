@@ -57,7 +57,7 @@ def test_says_why_a_key_cannot_be_looked_for(tmp_path: Path) -> None:
     (tmp_path / "store/machines/kaditz/config.json").write_text(
         f'{{"Driver": {{"IPAddress": "203.0.113.7", "SSHKeyPath": "/{"a" * 300}"}}}}'
     )
-    with pytest.raises(ConfigError, match="ssh_key: /a+ cannot be read: File name too long"):
+    with pytest.raises(ConfigError, match=r"ssh_key: /a+ cannot be read: File name too long"):
         load_inventory(settings)
 
 
