@@ -93,6 +93,9 @@ class WatchSection(Section):
     channel: Channel | Literal[""] = ""
 
 
+DEFAULT_WATCH = WatchSection()
+
+
 class Rule(Section):
     """[[rights.rule]]: allow commands to users. `verbs`: commands or rights; `channels`: empty for all of them."""
 
@@ -151,7 +154,7 @@ class Settings:
     per_minute: int = DEFAULT_PER_MINUTE
     notify: Notify = "channel"
     reads: Reads = "channel"
-    watch: WatchSection = WatchSection()
+    watch: WatchSection = DEFAULT_WATCH
     http: tuple[str, int] | None = None
     signing_secret: SecretStr | None = None
 

@@ -130,7 +130,7 @@ def test_the_attempts_press_every_step_of_the_table() -> None:
 
 
 def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], holds: set[str]) -> str:
-    """Return the effect of an attempt: the job that was enqueued, a decision, a hold, or "nothing".
+    """Return the effect of an attempt: the job that was enqueued, a decision, a hold, the watch's mode, or "nothing".
 
     `jobs`, `decisions`, `holds`: those before it.
     """
@@ -150,7 +150,15 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], ho
         (key,) = new_decisions
         verdict = str(json.loads(signing.open_signed(KEY, key, bench.redis.get(key)) or "")["choice"])
         return "vote" if verdict == "accept" else verdict
-    return next(iter(bench.hold_actions() - holds), "nothing")
+    return next(iter(bench.hold_actions() - holds), _watch_change(bench) or "nothing")
+
+
+def _watch_change(bench: BotHarness) -> str:
+    """Return how a user has changed the watch, "" for not at all."""
+    mode = bench.runs.watch.mode()
+    if not mode.user:
+        return ""
+    return "watch off" if not mode.is_on else "watch mute" if mode.muted_until else "watch on"
 
 
 FORGERIES: dict[str, Any] = {
