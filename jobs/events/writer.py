@@ -3,6 +3,7 @@
 Events are signed, and entries without a valid signature are ignored: others can write to Redis.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ from imker.signing import SigningKey
 
 log = structlog.get_logger()
 RETENTION = 30 * 24 * 3600  # seconds that a run's events stay in Redis
+DIGEST_LENGTH = 20  # hexadecimal digits
 
 
 def _redacted_json(event: Event) -> str:
@@ -35,6 +37,7 @@ def _ignore_event(_: Event) -> None:
 
 class EventWriter:
     """Emit a job's events. `key`: signs them. `clock`: UNIX seconds. `on_event`: called after each write.
+    `retention`: seconds that the events stay in Redis.
 
     An event keeps its number when the client repeats a write, and readers drop the repeat. A job's first outcome is
     its last event: a failed write may have reached Redis, so the same outcome is written again.
@@ -48,6 +51,7 @@ class EventWriter:
         job: int,
         clock: Callable[[], float],
         on_event: Callable[[Event], None] = _ignore_event,
+        retention: int = RETENTION,
     ) -> None:
         self._redis = redis
         self._key = key
@@ -55,6 +59,7 @@ class EventWriter:
         self._job = job
         self._clock = clock
         self._on_event = on_event
+        self._retention = retention
         self._number = 0
         self._outcome: Event | None = None  # the first outcome, once a write of it was attempted
         self._finished = False  # the outcome was written, and the listener has it
@@ -81,7 +86,7 @@ class EventWriter:
     def _write(self, event: Event) -> None:
         stream = events_key(self._run)
         self._redis.xadd(stream, {"event": signing.sign_for(self._key, stream, _redacted_json(event))})
-        self._redis.expire(stream, RETENTION)
+        self._redis.expire(stream, self._retention)
         mark = OUTCOME_MARK if isinstance(event.body, JobFinished | DecisionRequested) else b""
         self._redis.publish(WAKE_CHANNEL, self._run.encode() + mark)
         failpoint("event.emitted")
@@ -113,6 +118,10 @@ class EventWriter:
     def load_signed(self, redis_key: str) -> str | None:
         """Return the text, or None if there is none with a valid signature."""
         return signing.open_signed(self._key, redis_key, self._redis.get(redis_key))
+
+    def digest(self, *parts: str) -> str:
+        """Return a digest of the texts that only a holder of the signing key can make. It is no signature."""
+        return hashlib.sha256(self._key.sign("\n".join(("digest", *parts))).encode()).hexdigest()[:DIGEST_LENGTH]
 
     def current_hold(self, run: str) -> Hold | None:
         """Return the run's latest hold: paused, resumed, or cancelled."""

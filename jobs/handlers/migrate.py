@@ -8,6 +8,7 @@ from imker.protocol.next_command import BotCommand, NextCommand
 from jobs import steps
 from jobs.context import JobContext
 from jobs.errors import JobError, Paused
+from jobs.events.option_digests import save_options
 from jobs.execute.exclusive import hold_lock
 from jobs.execute.rollback import RolledBack
 from jobs.execute.runner import run_host_steps, run_swarm_steps
@@ -106,11 +107,13 @@ def _reactivate(context: JobContext, host: Host, swarm: SwarmFacts, plan: Plan, 
 
 def _finish(context: JobContext, host: Host, assessment: Assessment, plan: Plan) -> None:
     """Emit the outcome, or the next question: a pending manager, stopped containers, or an unused store."""
-    after = containers.gather_containers(context, host) if plan.steps else assessment.facts.containers
+    options, after = assessment.facts.options, assessment.facts.containers
     if plan.steps:
+        options, after = containers.gather_options_and_containers(context, host)
         version = parse_engine_version(plan.target_version)
         facts_after = replace(assessment.facts, engine_version=version, containers=after)
         context.events.emit(containers.snapshot_containers("after", facts_after))
+    save_options(context.events, host.name, options)
     store_urls = classic_swarm.find_references(host, assessment.facts)
     unused = key_value_stores.find_unused_store(context, host, after, (*store_urls.current, *store_urls.former))
     if not plan.steps and not plan.needs_acceptance:

@@ -8,9 +8,9 @@ import pytest
 
 from imker.protocol.commands import Accept, Approval, Command, Migrate
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished, StepFailed
+from imker.protocol.version import KNOWN_SWARM_KEY
 from jobs import repair, steps
 from jobs.execute import exclusive, runner
-from jobs.gather.known_swarm import KNOWN_SWARM_KEY
 from jobs.locking import lease
 from lab.chaos import invariants
 from tests.simulated.conftest import JobRunner

@@ -43,6 +43,7 @@ IDS = {
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
     "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
+    "judy": "U18JUDY",
 }  # fmt: skip
 USER_PROFILES: dict[str, dict[str, Any]] = {  # more fields of users.info than the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
