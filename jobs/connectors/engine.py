@@ -5,7 +5,6 @@ In: a Host. Out: plain values, or an error of jobs.errors. Create a new Engine a
 
 import json
 import re
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +19,7 @@ from imker.protocol.next_command import NextCommand
 from imker.text import one_line
 from jobs.connectors import specs
 from jobs.connectors.engine_errors import translate_errors
+from jobs.connectors.engine_tls import tls_context
 from jobs.connectors.engine_transport import EngineAdapter
 from jobs.connectors.swarm_label import with_token, without_broken_token
 from jobs.errors import EngineRefused
@@ -223,17 +223,9 @@ def _client(host: Host, timeout: float) -> APIClient:
     client = APIClient(base_url=base_url, version=OLDEST_API_VERSION, tls=True, timeout=timeout)  # type: ignore[arg-type]
     client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the CA of the fleet
     client.proxies = {}
-    client.mount("https://", EngineAdapter(_tls_context(host)))
-    return client
-
-
-def _tls_context(host: Host) -> ssl.SSLContext:
-    """Return a context that verifies the Engine. docker-machine's certificates lack the key IDs that STRICT wants."""
     assert host.tls is not None
-    context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
-    return context
+    client.mount("https://", EngineAdapter(tls_context(host.tls)))
+    return client
 
 
 def _parse_api_version(version: str) -> str:
