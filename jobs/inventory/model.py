@@ -14,6 +14,8 @@ class Host:
     `swarm_address`: the address for swarm traffic, "" if it is `address`. `discovery`: the key-value store of its
     classic Swarm ("consul://..."), "" for none. `store_urls`: all stores that docker-machine names for it.
     `former_store_urls`: those from backups of docker-machine's file. `machine_config`: that file, None for none.
+    `ssh_passphrase`: the file with the passphrase of `ssh_key`. `ssh_agent`: whether the SSH agent's keys are tried.
+    `ssh_jump`: as ProxyJump of OpenSSH has it. `jumps`: the jump hosts on the way, the first one first.
     """
 
     name: str
@@ -21,6 +23,11 @@ class Host:
     ssh_user: str = "root"
     ssh_port: int = 22
     ssh_key: Path | None = None
+    ssh_passphrase: Path | None = None
+    ssh_certificate: Path | None = None
+    ssh_agent: bool = False
+    ssh_jump: str = ""
+    jumps: "tuple[Host, ...]" = ()
     tls: Path | None = None
     engine_port: int = 2376
     driver: str = "-"
