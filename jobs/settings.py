@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from imker import config
 from imker.config import AcceptanceRules
+from jobs.inventory.model import EngineOver
 
 
 def _ipv4(text: str) -> str:
@@ -41,14 +42,15 @@ class InventorySection(Section):
     ssh_agent: bool = False
     ssh_passphrase: HomePath | None = None
     ssh_jump: str = ""
+    engine_over: EngineOver = "tls"
 
 
 class HostSection(Section):
     """A host: adds to, or overrides, docker-machine's store.
 
     `ssh_passphrase`: the file with the key's passphrase. `ssh_jump`: the jump hosts, as OpenSSH's ProxyJump has them.
-    `tls`: the folder with ca.pem, cert.pem, and key.pem. `swarm_address`: the address for swarm traffic, if it differs
-    from `address`. `server`: the machine that the host runs on.
+    `engine_over`: how the Engine is reached. `tls`: the folder with ca.pem, cert.pem, and key.pem. `swarm_address`:
+    the address for swarm traffic, if it differs from `address`. `server`: the machine that the host runs on.
     """
 
     address: str | None = None
@@ -60,6 +62,7 @@ class HostSection(Section):
     ssh_certificate: HomePath | None = None
     ssh_agent: bool | None = None
     ssh_jump: str | None = None
+    engine_over: EngineOver | None = None
     tls: HomePath | None = None
     role: Literal["manager", "worker"] = "worker"
     server: str = ""

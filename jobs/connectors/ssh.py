@@ -12,8 +12,10 @@ from typing import Self
 
 import paramiko
 
+from jobs.connectors.engine_transport import Stream
 from jobs.connectors.shell import LOSSLESS_ERRORS, Command, Output
 from jobs.connectors.ssh_client.connection import CHANNEL_TIMEOUT, connect
+from jobs.connectors.ssh_client.engine_access import EngineAccess
 from jobs.errors import NotSent, Unreachable
 from jobs.inventory.model import Host
 
@@ -28,6 +30,7 @@ class SshShell:
         self._host = host
         self._known_hosts = known_hosts
         self._connection = connect(host, known_hosts)
+        self._engine_access = EngineAccess()
 
     @property
     def host(self) -> str:
@@ -48,7 +51,17 @@ class SshShell:
             raise self._lost_error(command, "the connection was lost")
         return output.check(self.host, command)
 
+    def connect_engine(self, deadline: float) -> Stream:
+        """Return a stream to the host's Engine. Raise NotSent if the connection is lost, OSError for no answer."""
+        try:
+            return self._engine_access.connect(self._connection.transport(), deadline)
+        except (paramiko.SSHException, EOFError) as error:
+            if self._connection.is_active:
+                raise OSError(str(error) or "no answer") from error
+            raise NotSent(f"lost the connection to {self.host}: {error}", host=self.host) from error
+
     def reconnect(self) -> None:
+        self._engine_access = EngineAccess()
         self._connection.close()
         self._connection = connect(self._host, self._known_hosts)
 

@@ -19,6 +19,8 @@ from imker.protocol.commands import RunDoctor
 from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
 from imker.protocol.values import Finding
 from jobs.connectors.engine import Engine, EngineFactory
+from jobs.connectors.engine_opener import EngineOpener
+from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell, sudo
 from jobs.connectors.ssh import SshShell
 from jobs.connectors.ssh_client.connection import has_host_key
@@ -31,6 +33,7 @@ from jobs.inventory.hosts import load_checked
 from jobs.inventory.model import Host, Inventory
 
 MAX_PARALLEL_HOSTS = 16  # hosts checked at the same time
+OVER_SSH_HINT = "The SSH user needs the group docker, or docker-cli 18.09 or newer."
 ShellOpener = Callable[[Host], AbstractContextManager[Shell]]
 
 
@@ -78,7 +81,9 @@ def run_doctor() -> int:
     try:
         configuration, hosts = load_checked()
         known_hosts = configuration.inventory.known_hosts
-        findings = (_check_redis(), *run_checks(hosts, known_hosts, lambda host: SshShell(host, known_hosts), Engine))
+        with share_shells(lambda host: SshShell(host, known_hosts)) as shells:
+            checks = run_checks(hosts, known_hosts, shells.open, EngineOpener(Engine, shells))
+        findings = (_check_redis(), *checks)
     except ConfigError as error:
         findings = configuration_findings(error)
     return print_findings(findings)
@@ -114,7 +119,7 @@ def _find_jumps(hosts: Inventory) -> tuple[Host, ...]:
 
 def _check_files(host: Host, known_hosts: Path) -> Iterator[Finding]:
     yield from _check_host_key(host, known_hosts)
-    if host.tls:
+    if host.tls and host.engine_over == "tls":
         yield from certificates.check_certificates(host.name, host.tls, datetime.now(UTC))
 
 
@@ -147,7 +152,8 @@ def _check_engine(host: Host, engine_factory: EngineFactory) -> Finding:
     try:
         return Finding(check, "pass", str(engine_factory(host).version["Version"]))
     except JobError as error:
-        hint = error.hint or f"On {host.name}, run `systemctl status docker`. It must listen on TCP {host.engine_port}."
+        place = f"It must listen on TCP {host.engine_port}." if host.engine_over == "tls" else OVER_SSH_HINT
+        hint = error.hint or f"On {host.name}, run `systemctl status docker`. {place}"
         return Finding(check, "block", error.summary, hint)
 
 

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from imker.protocol.commands import Role
+
+EngineOver = Literal["tls", "ssh"]  # how an Engine is reached
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Host:
     jumps: "tuple[Host, ...]" = ()
     tls: Path | None = None
     engine_port: int = 2376
+    engine_over: EngineOver = "tls"
     driver: str = "-"
     role: Role = "worker"
     server: str = ""
@@ -39,6 +43,23 @@ class Host:
     former_store_urls: tuple[str, ...] = ()
     machine_config: Path | None = None
     swarm_address: str = ""
+
+    @property
+    def engine_protocol(self) -> str:
+        """Return how the Engine is reached, as a person writes it."""
+        return self.engine_over.upper()
+
+    @property
+    def engine_place(self) -> str:
+        """Return where the Engine is reached, for a sentence."""
+        return "over SSH" if self.engine_over == "ssh" else f"at {self.address}:{self.engine_port}"
+
+    @property
+    def engine_url(self) -> str:
+        """Return where the Engine is reached, as DOCKER_HOST has it, without a user."""
+        if self.engine_over == "tls":
+            return f"tcp://{self.address}:{self.engine_port}"
+        return f"ssh://{self.address}" + ("" if self.ssh_port == 22 else f":{self.ssh_port}")
 
     @property
     def advertise_address(self) -> str:

@@ -35,6 +35,7 @@ class SshAccess:
             ssh_agent=self.section.ssh_agent,
             ssh_passphrase=self.section.ssh_passphrase,
             ssh_jump=entry.jump or self.section.ssh_jump,
+            engine_over=self.section.engine_over,
         )
         overrides: dict[str, Any] = section.model_dump(exclude_none=True, exclude_unset=True)
         return _with_certificate(_without_missing_key(replace(base, **overrides), stored))

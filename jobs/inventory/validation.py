@@ -80,6 +80,8 @@ def _check_jump(jump: Host) -> list[str]:
 
 
 def _check_tls(host: Host, stored: Host | None) -> list[str]:
+    if host.engine_over == "ssh":
+        return []
     if host.tls is None:
         return [" tls: missing; set the folder with ca.pem, cert.pem, and key.pem for the Engine API"]
     missing = [name for name in TLS_FILES if not is_file(host.tls / name)]

@@ -8,13 +8,14 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import paramiko
 
 from jobs.connectors.ssh_client import errors
 from jobs.connectors.ssh_client.keys import load_key
 from jobs.connectors.ssh_client.shared_hops import Hop, SharedHops
+from jobs.connectors.ssh_client.unix_socket import StreamLocalTransport
 from jobs.connectors.timeouts import CONNECT_TIMEOUT
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
@@ -97,6 +98,7 @@ def _log_in(
             banner_timeout=BANNER_TIMEOUT,
             auth_timeout=AUTH_TIMEOUT,
             channel_timeout=CHANNEL_TIMEOUT,
+            transport_factory=cast(Any, StreamLocalTransport),  # the stubs are of an older paramiko
         )
     except (paramiko.SSHException, OSError, EOFError) as error:
         client.close()
