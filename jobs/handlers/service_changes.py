@@ -103,7 +103,7 @@ def _change(context: JobContext, managers: Managers, names: Sequence[str], make_
         made = make_plan(read_named(context, managers, names), managers)
         if isinstance(made, Refusal):
             return context.report_refusal(made)
-        context.events.emit(replace(build_plan_event(made.plan), diff=made.diff))
+        context.events.emit(replace(build_plan_event(made.plan), diff=made.diff, fingerprint=made.fingerprint))
         if outcome := _outcome_before(context, made, tuple(names)):
             return context.events.emit(outcome)
         try:
@@ -146,7 +146,7 @@ def _outcome_before(
         return JobFinished("refused", summary, "Nothing was changed.", blocks[0].hint)
     if not made.plan.steps:
         return JobFinished("unchanged", f"nothing to do: {' and '.join(names)} run as requested")
-    approvals, fingerprint = context.request.approvals, made.plan.fingerprint
+    approvals, fingerprint = context.request.approvals, made.fingerprint
     if any(approval.fingerprint == fingerprint for approval in approvals):
         return None
     if not made.asks and not context.settings.rights.confirm:
@@ -157,7 +157,7 @@ def _outcome_before(
 
 def _resume_question(made: ServicePlan, paused: Paused, names: tuple[str, ...]) -> DecisionRequested:
     return DecisionRequested(
-        "resume", made.plan.fingerprint, summary=paused.state, user=paused.user, services=names
+        "resume", made.fingerprint, summary=paused.state, user=paused.user, services=names
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from jobs import service_steps as steps
 from jobs.facts.services.model import Placement, Service, ServiceFacts
 from jobs.facts.services.placement import Room, find_room
 from jobs.facts.services.reasons import placement_reasons
-from jobs.plan.model import Plan, Refusal
+from jobs.plan.model import Plan, Refusal, compute_fingerprint
 
 MAX_NODES = 5  # names of nodes in a line
 
@@ -22,6 +22,11 @@ class ServicePlan:
     plan: Plan
     asks: bool = False
     diff: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Return what an approval is bound to: the steps, with digests of the Specs."""
+        return compute_fingerprint(self.plan.steps)
 
 
 @dataclass(frozen=True)
