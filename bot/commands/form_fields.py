@@ -14,6 +14,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "Plan and migrate": ("plan", "migrate", "migrate all"),
     "Answer a question": ("accept", "reject", "continue"),
     "Control a run": ("pause", "resume", "cancel", "retry"),
+    "Watch the swarm": ("watch", "watch on", "watch off", "watch mute"),
     "Maintain hosts": ("start", "retire", "doctor"),
 }
 PRIVATE_FLAG_TEXT = f"[{PRIVATE_FLAG}]"

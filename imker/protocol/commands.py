@@ -15,6 +15,7 @@ from imker.protocol.service_commands import (
     ShowService,
 )
 from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
+from imker.protocol.watch_commands import WatchCommand
 
 Role = Literal["manager", "worker"]
 
@@ -191,7 +192,9 @@ _TypedCommand = (
     | RollBackService
 )
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
-RequestedCommand = Annotated[_TypedCommand | DownloadPackages | StopDownloads, Field(discriminator="type")]
+RequestedCommand = Annotated[
+    _TypedCommand | DownloadPackages | StopDownloads | WatchCommand, Field(discriminator="type")
+]
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Define what all commands for the jobs have in common. Pure."""
+"""Define the base class of the commands that a job runs. Pure."""
 
 from typing import ClassVar
 

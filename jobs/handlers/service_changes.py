@@ -11,7 +11,8 @@ from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.service_commands import CreateService, RestartService, RollBackService, ScaleServices, ShowService
 from jobs.context import JobContext
 from jobs.errors import Cancelled, JobError, Paused
-from jobs.execute.runner import hold_lock, run_service_steps
+from jobs.execute.exclusive import hold_lock
+from jobs.execute.runner import run_service_steps
 from jobs.facts.services.diff import diff_specs
 from jobs.facts.services.model import Service, ServiceFacts
 from jobs.facts.services.rows import describe
