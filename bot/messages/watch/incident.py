@@ -31,7 +31,7 @@ RESOLVED: dict[Kind, str] = {
 }
 SUMMARIES: dict[Kind, str] = {  # of several incidents
     "swarm": "The swarm has {count} problems",
-    "node": "{count} nodes are Down or unreachable",
+    "node": "{count} nodes went Down or became unreachable",
     "service": "{count} services have too few running tasks",
     "certificate": "{count} certificates end soon",
     "options": "The daemon options of {count} hosts have changed",
@@ -96,12 +96,18 @@ def _lines(message: IncidentMessage) -> list[str]:
     ends = [_outlook(message), _next(message)] if message.is_open else []
     if len(incidents) == 1:
         return [f"{mark} {incident_line(incidents[0])}", *filter(None, ends)]
-    open_count = sum(incident.is_open for incident in incidents)
-    title = SUMMARIES[kind].format(count=open_count) if open_count else f"All {len(incidents)} are resolved"
     ordered = sorted(incidents, key=lambda incident: not incident.is_open)
     listed = [f"{'•' if each.is_open else '✅'} {incident_line(each)}" for each in ordered[:MAX_LINES]]
     more = [f"and {len(incidents) - MAX_LINES} more"] if len(incidents) > MAX_LINES else []
-    return [f"{mark} *{title}.*", *listed, *more, *filter(None, ends)]
+    title = f"{mark} *{SUMMARIES[kind].format(count=len(incidents))}.*{_resolved_count(incidents)}"
+    return [title, *listed, *more, *filter(None, ends)]
+
+
+def _resolved_count(incidents: tuple[Incident, ...]) -> str:
+    count = sum(not incident.is_open for incident in incidents)
+    if count == len(incidents):
+        return " All are resolved."
+    return f" {count} of {len(incidents)} {'is' if count == 1 else 'are'} resolved." if count else ""
 
 
 def _fill(texts: dict[Kind, str], condition: Condition) -> str:
