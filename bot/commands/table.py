@@ -44,7 +44,7 @@ COMMANDS = (
         "accept k3fm9x2q", "accept", "any host", run_to_decide("accept"),
     ),
     CommandSpec(
-        "reject", "ID [--remove]", "reject it: keep as worker, or `--remove`",
+        "reject", "ID [--remove]", "reject a pending manager: it stays a worker; `--remove` removes it",
         "reject k3fm9x2q --remove", "accept", "any host", run_to_decide("reject"),
     ),
     CommandSpec(

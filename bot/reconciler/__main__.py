@@ -72,16 +72,17 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconc
         retry_handlers=list[RetryHandler](),  # the SDK's would post twice after a lost reply, and delay other runs
     )
     revocation = Revocation(configuration, client, runs, AuditRecorder(audit))
+    access = _access(configuration, client)
     return Reconciler(
         runs,
         Publisher(runs, client, api_url=configuration.api_url),
         AuditCheckpoints(client, audit, runs, next(iter(configuration.channels), "")),
         OrphanedMessages(client, runs, configuration.channels),
-        Alerts(configuration, client, runs),
+        Alerts(configuration, client, runs, lambda channel, user: access().can_answer(channel, user)),
         stop_if_revoked=revocation.stop_if_revoked,
         more_tasks={
             "watch": IncidentMessages(client, runs, configuration.watch_channel).publish,
-            "home": HomePublisher(runs, client, _access(configuration, client)).publish_due,
+            "home": HomePublisher(runs, client, access).publish_due,
             "welcomes": WelcomePoster(client, runs, configuration).post_requested,
         },
     )

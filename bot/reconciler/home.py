@@ -134,7 +134,8 @@ class HomePublisher:
         refusal = next((each for each in checked if isinstance(each, Denied)), Denied(NOT_A_MEMBER))
         if not channels or not any(isinstance(each, Allowed) for each in checked):
             return home.denied(refusal)
-        return self._with_links(home.render(build_page(access, actor, channels, source)))
+        runs = tuple(run for run in source.runs if not self._runs.is_hidden(run[0].record, user))
+        return self._with_links(home.render(build_page(access, actor, channels, replace(source, runs=runs))))
 
     def _with_links(self, view: View) -> View:
         """Return the view with links to the messages of the runs that it names, and hosts as code."""

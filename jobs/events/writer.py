@@ -96,18 +96,18 @@ class EventWriter:
         outcome = self.event_log().outcome_of(job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
-    def event_log(self) -> EventLog:
-        """Return all events of the run so far, also of its earlier jobs."""
-        return read_event_log(self._redis, self._key, self._run)
+    def event_log(self, run: str = "") -> EventLog:
+        """Return all events of a run so far, also of its earlier jobs. `run`: "" for the own one."""
+        return read_event_log(self._redis, self._key, run or self._run)
 
     def fleet_plan_of(self, run: str) -> FleetPlanned | None:
         """Return the plan of a fleet's run, None if it has none."""
-        bodies = (event.body for event in read_event_log(self._redis, self._key, run).events)
+        bodies = (event.body for event in self.event_log(run).events)
         return next((body for body in bodies if isinstance(body, FleetPlanned)), None)
 
     def start_question_of(self, run: str) -> DecisionRequested | None:
         """Return the question whether to start a fleet's run, None if it was not asked."""
-        bodies = (event.body for event in read_event_log(self._redis, self._key, run).events)
+        bodies = (event.body for event in self.event_log(run).events)
         questions = (body for body in bodies if isinstance(body, DecisionRequested))
         return next((question for question in questions if question.question == "start_fleet"), None)
 

@@ -9,7 +9,8 @@ from imker.protocol.values import ContainerRow
 from jobs import plan, steps
 from jobs.context import JobContext
 from jobs.daemon_options import OptionFiles
-from jobs.execute.runner import hold_lock, run_host_steps
+from jobs.execute.exclusive import hold_lock
+from jobs.execute.runner import run_host_steps
 from jobs.facts.containers import Container
 from jobs.facts.host import HostFacts
 from jobs.gather.host import read_containers, read_options_and_containers

@@ -9,8 +9,9 @@ from jobs import steps
 from jobs.context import JobContext
 from jobs.errors import JobError, Paused
 from jobs.events.option_digests import save_options
+from jobs.execute.exclusive import hold_lock
 from jobs.execute.rollback import RolledBack
-from jobs.execute.runner import hold_lock, run_host_steps, run_swarm_steps
+from jobs.execute.runner import run_host_steps, run_swarm_steps
 from jobs.facts import classic_swarm
 from jobs.facts.own_node import find_own_node
 from jobs.facts.packages import parse_engine_version
@@ -25,6 +26,7 @@ from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.plan_events import emit_plan
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
+from jobs.plan.fleet import find_deviation
 
 OTHERS_FIRST = "Other managers of this fleet may be accepted before it; then there are more than shown here."
 
@@ -40,6 +42,8 @@ def migrate_host(command: Migrate, context: JobContext) -> None:
         plan = assessment.plan
         if isinstance(plan, Refusal):
             return context.report_refusal(plan)
+        if deviation := _find_deviation(context, name, plan):
+            return context.report_refusal(deviation)
         emit_plan(context, name, plan)
         if plan.steps and (outcome := _unresolved_findings(context, plan)):
             return context.events.emit(outcome)
@@ -54,6 +58,15 @@ def migrate_host(command: Migrate, context: JobContext) -> None:
             _reactivate(context, host, assessment.swarm, plan, rolled_back)
             raise
         return _finish(context, host, assessment, plan)
+
+
+def _find_deviation(context: JobContext, host: str, plan: Plan) -> Refusal | None:
+    """Return why the plan is not what the start of the run's fleet approved, None if it is."""
+    fleet = context.request.parent_run
+    fleet_plan = context.events.fleet_plan_of(fleet) if fleet else None
+    deviation = find_deviation(fleet_plan, host, plan) if fleet_plan else None
+    retry = NextCommand(BotCommand("retry", fleet), "plan the remaining hosts again")
+    return replace(deviation, next_commands=(retry,)) if deviation else None
 
 
 def _unresolved_findings(context: JobContext, plan: Plan) -> JobFinished | DecisionRequested | None:

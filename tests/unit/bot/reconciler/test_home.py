@@ -136,6 +136,15 @@ def test_shows_what_its_reader_may_see(world: World, who: str, state: str, expec
     assert forbidden not in text
 
 
+@pytest.mark.parametrize("is_posted", [False, True])
+def test_shows_a_private_run_to_its_requester_until_it_is_posted(world: World, is_posted: bool) -> None:
+    world.bench.types("alice", "plan kaditz --private")
+    (run,) = world.bench.runs.open_runs()
+    if is_posted:
+        world.bench.runs.show(run, IDS["alice"])
+    assert [run in world.text(who) for who in ("alice", "carol")] == [True, is_posted]
+
+
 @pytest.mark.parametrize(
     ("outside", "expected"),
     [((OPS,), "Nothing waits for you."), ((OPS, LEI), "You aren't a member of a channel")],
