@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 from redis.exceptions import NoPermissionError, RedisError
 
-from bot.records import DAY, run_id
+from bot.records import DAY
 from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.runs.watch_store import WatchSnapshot
@@ -19,6 +19,7 @@ from bot.watch.model import OwnChanges, WatchState
 from bot.watch.own_changes import find_own_changes
 from bot.watch.schedule import HOSTS_INTERVAL, swarm_interval
 from imker.protocol.commands import Request
+from imker.protocol.run_id import run_id
 from imker.protocol.version import CHANGES_QUEUE
 from imker.protocol.watch_commands import ObserveHosts, ObserveSwarm, WatchCommand
 
