@@ -197,7 +197,7 @@ def test_the_attempts_press_every_step_of_the_table() -> None:
 
 
 def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], changes: set[str]) -> str:
-    """Return the effect of an attempt: a job, a decision, a change of a run or of the watch, or "nothing".
+    """Return the effect of an attempt: the enqueued job, a decision, a change of a run or of the watch, or "nothing".
 
     `jobs`, `decisions`, `changes`: those before it.
     """
