@@ -39,7 +39,7 @@ SUMMARIES: dict[Kind, str] = {  # of several incidents
 NEXT: dict[Kind, str] = {
     "swarm": "Check that the managers run and that the RQ workers reach them. To see each host, type `/swarm hosts`.",
     "node": "Check that the machine runs, and then its Engine: `systemctl status docker`.",
-    "service": "The swarm continues to start the missing tasks.",
+    "service": "To see why, type {service}.",
     "certificate": "Renew it with the fleet's CA, for the Engine and for Imker, and then restart the Engine.",
     "options": "To see what Imker would do about it, type `/swarm plan {host}`. If the change is wanted, type "
     "`/swarm migrate {host}`: Imker applies it and remembers it.",
@@ -142,9 +142,9 @@ def _outlook(message: IncidentMessage) -> str:
 def _next(message: IncidentMessage) -> str:
     """Return what to do next."""
     open_incidents = [incident for incident in message.incidents if incident.is_open]
-    condition = open_incidents[0].condition
-    host = condition.host if len(open_incidents) == 1 else "HOST"
-    return NEXT[condition.kind].format(host=host or "HOST")
+    condition, is_one = open_incidents[0].condition, len(open_incidents) == 1
+    service = inline_code(f"/swarm service {condition.label if is_one else 'SERVICE'}")
+    return NEXT[condition.kind].format(host=(is_one and condition.host) or "HOST", service=service)
 
 
 def _buttons() -> list[Block]:
