@@ -39,7 +39,7 @@ SUMMARIES: dict[Kind, str] = {  # of several incidents
 NEXT: dict[Kind, str] = {
     "swarm": "Check that the managers run and that the RQ workers reach them. To see each host, type `/swarm hosts`.",
     "node": "Check that the machine runs, and then its Engine: `systemctl status docker`.",
-    "service": "To see why, type {service}.",
+    "service": "To see its tasks, type {service}.",
     "certificate": "Renew it with the fleet's CA, for the Engine and for Imker, and then restart the Engine.",
     "options": "To see what Imker would do about it, type `/swarm plan {host}`. If the change is wanted, type "
     "`/swarm migrate {host}`: Imker applies it and remembers it.",
@@ -71,7 +71,7 @@ def leader_message(change: LeaderChange) -> Message:
 def incident_line(incident: Incident) -> str:
     """Return one incident in one line: what happened, where, since when, and whether it is resolved."""
     condition, times = incident.condition, incident.occurrences
-    repeated = f" It was so {times} times." if times > 1 else ""
+    repeated = f" It happened {times} times." if times > 1 else ""
     if incident.is_open:
         since = f" since {timestamp(incident.began_at)}" if condition.kind != "certificate" else ""
         return f"*{_fill(OPEN, condition)}*{since}{_detail(condition)}.{repeated}"

@@ -187,7 +187,7 @@ def test_a_flapping_node_has_one_message_and_one_more(world: World) -> None:
         for words in ("", "", "lausen Down", "lausen Down"):
             world.see(words, CONFIRM_SECONDS)
     message, reply = world.messages()
-    assert "It was so 7 times." in message.text
+    assert "It happened 7 times." in message.text
     assert reply.text.startswith("🔻 *`lausen` is Down* again, 2 times since ")
     assert (reply.thread_ts, reply.raw.get("subtype")) == (message.ts, "thread_broadcast")
 
