@@ -45,16 +45,15 @@ def _file_lines(path: Path) -> tuple[list[str], list[str]]:
     except ConfigError as error:
         return [], list(error.lines)
     inventory, host_problems = read_hosts(jobs)
-    sections: list[tuple[str, BaseModel]] = [
-        ("slack", bot.slack),
-        ("rights", bot.rights),
-        ("inventory", jobs.inventory),
-        ("engine", jobs.engine),
-        ("fleet", jobs.fleet),
+    sections = {**dict(jobs), **dict(bot)}  # [rights] is the bot's: the RQ workers read some of its keys
+    lines = [
+        line
+        for name, section in sections.items()
+        if isinstance(section, BaseModel)
+        for line in _section_lines(name, section, path)
     ]
-    lines = [line for name, section in sections for line in _section_lines(name, section, path)]
     for host in inventory.values():
-        lines += _host_lines(host, jobs.hosts.get(host.name), path)
+        lines += _host_lines(host, jobs, path)
     return lines, [*bot_problems, *jobs_problems, *host_problems]
 
 
@@ -64,15 +63,19 @@ def _section_lines(name: str, section: BaseModel, path: Path) -> Iterator[str]:
         yield _line(f"{name}.{key}", _plain(getattr(section, key)), source)
 
 
-def _host_lines(host: Host, section: HostSection | None, path: Path) -> Iterator[str]:
-    """Yield the lines of a host: from its section, docker-machine's store, or the defaults."""
-    store = str(host.machine_config) if host.machine_config else DEFAULT
-    in_file = section.model_fields_set if section else set()
+def _host_lines(host: Host, jobs: Settings, path: Path) -> Iterator[str]:
+    """Yield the lines of a host: from its section, docker-machine's store, ssh_config, [inventory], or the defaults."""
+    section, default = jobs.hosts.get(host.name), Host(host.name)
+    in_section = section.model_fields_set if section else set()
     for key in HostSection.model_fields:
         value = getattr(host, key)
-        is_of_store = key in ("address", "ssh_user", "ssh_port", "ssh_key", "tls")
-        source = str(path) if key in in_file else store if is_of_store else DEFAULT
-        yield _line(f"hosts.{host.name}.{key}", _plain(value), source)
+        others = [
+            *([str(host.machine_config)] if host.machine_config else []),
+            *([str(jobs.inventory.ssh_config)] if jobs.inventory.ssh_config else []),
+            *([str(path)] if key in jobs.inventory.model_fields_set else []),
+        ]
+        found = " or ".join(others) if value != getattr(default, key) else DEFAULT
+        yield _line(f"hosts.{host.name}.{key}", _plain(value), str(path) if key in in_section else found or DEFAULT)
 
 
 def _variable_lines(from_file: frozenset[str]) -> tuple[list[str], list[str]]:

@@ -18,6 +18,7 @@ from imker.config import AcceptanceRules
 from imker.failpoints import failpoint
 from imker.protocol import codec, commands, version
 from imker.protocol.events import Event
+from imker.protocol.watch_commands import WatchCommand
 from imker.secret_files import read_secret
 from jobs import admission, settings
 from jobs.connectors.engine import Engine
@@ -33,6 +34,7 @@ from jobs.inventory.model import Host
 from jobs.outcome import as_job_error, describe_failure
 
 log = structlog.get_logger()
+WATCH_RETENTION = 600  # seconds that the events of a look stay in Redis
 
 
 @cache
@@ -73,9 +75,18 @@ def run(*arguments: Any, **_: Any) -> None:
         audit.append(fact_for_rejection(request_json, str(rejection)))
         raise
     failpoint("job.admitted")
-    events = EventWriter(redis_client, key, request.run, request.job, time.time, _listener(audit, request))
+    events = _event_writer(request, redis_client, key, audit)
     run_handler(request, events, lambda: _open_context(request, events, redis_client))
     failpoint("job.finished")
+
+
+def _event_writer(
+    request: commands.Request, redis_client: "redis.Redis", key: signing.SigningKey, audit: AuditLog
+) -> EventWriter:
+    """Return the writer of the job's events. The watch's looks change nothing, and would fill the audit log."""
+    if isinstance(request.command, WatchCommand):
+        return EventWriter(redis_client, key, request.run, request.job, time.time, retention=WATCH_RETENTION)
+    return EventWriter(redis_client, key, request.run, request.job, time.time, _listener(audit, request))
 
 
 def _listener(audit: AuditLog, request: commands.Request) -> Callable[[Event], None]:

@@ -13,12 +13,12 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from bot.messages.block_kit import Message
 from bot.messages.links import add_references, run_ids
 from bot.messages.runs import fleet_message
-from bot.metrics.run_observer import RunObserver
 from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import Backoff
 from bot.reconciler.fleets import FleetAdvancer, StopIfRevoked
 from bot.reconciler.lost_run_recheck import recheck_lost, watch_lost
+from bot.reconciler.metrics.run_observer import RunObserver
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.runs.decisions import TamperedRecord, WrittenByNewerVersion

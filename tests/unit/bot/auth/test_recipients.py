@@ -8,8 +8,8 @@ import pytest
 from bot.auth.permissions import is_valid_choice
 from bot.auth.policy import Actor, Allowed, authorize_decision
 from bot.auth.recipients import MAX_PEOPLE, limit_people, who_can_answer
+from bot.auth.rights import Rights
 from bot.records import Choice, Decision, RunRecord
-from bot.settings import Rights
 from imker.protocol.commands import Migrate
 from imker.protocol.events import DecisionRequested, Question
 from imker.protocol.values import Candidate
@@ -57,6 +57,12 @@ def test_leaves_out_who_has_approved() -> None:
     record = replace(RECORD, partial_approvals=(Decision(1, "accept", BOB, 0.0),))
     rights = Rights(accept=(BOB, CAROL), accept_count=2)
     assert who_can_answer(rights, record, question("accept")) == (CAROL,)
+
+
+def test_those_who_cannot_answer_take_no_place_of_the_five() -> None:
+    rights = Rights(change=(*MANY, ALICE, "S01OPS"))
+    able = who_can_answer(rights, RECORD, question("continue"), lambda user: user not in MANY[:3])
+    assert able == ("S01OPS", ALICE, *MANY[3:7])
 
 
 def test_limits_people_but_no_groups() -> None:
