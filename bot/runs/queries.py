@@ -6,10 +6,11 @@ from bot.records import RunRecord
 from bot.runs import holds, queue
 from bot.runs.posted_messages import SHOWN
 from bot.runs.snapshots import RunSnapshot, SnapshotStore
-from bot.state.fleet_state import FleetState, fold_fleet, host_run_id
+from bot.state.fleet_state import FleetState, fold_fleet
 from bot.state.run_state import pending_node, reported_nodes
 from imker.protocol import version
 from imker.protocol.commands import Hold
+from imker.protocol.run_id import host_run_id
 
 
 class RunQueries(SnapshotStore):

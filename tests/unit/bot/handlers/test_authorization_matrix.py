@@ -197,7 +197,7 @@ def test_the_attempts_press_every_step_of_the_table() -> None:
 
 
 def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], changes: set[str]) -> str:
-    """Return the effect of an attempt: the job that was enqueued, a decision, another change of a run, or "nothing".
+    """Return the effect of an attempt: the enqueued job, a decision, a change of a run or of the watch, or "nothing".
 
     `jobs`, `decisions`, `changes`: those before it.
     """
@@ -210,6 +210,9 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], ch
         ), "a job may reach only the host it is about"
         if isinstance(request.command, commands.Accept) and request.job > 1 and not request.approvals:
             return "ask again"
+        if (services := getattr(request.command, "services", None)) is not None:
+            assert request.allowed_hosts == (), "a job on services may reach no host"
+            return f"{request.command.type} {' '.join(services)} of {' '.join(request.allowed_services)}"
         host = getattr(request.command, "host", "") or (request.allowed_hosts[0] if request.job > 1 else "")
         return f"{request.command.type} {host}".strip()
     new_decisions = bench.decision_keys() - decisions
@@ -217,7 +220,15 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], ch
         (key,) = new_decisions
         verdict = str(json.loads(signing.open_signed(KEY, key, bench.redis.get(key)) or "")["choice"])
         return "vote" if verdict == "accept" else verdict
-    return next(iter(bench.run_changes() - changes), "nothing")
+    return next(iter(bench.run_changes() - changes), _watch_change(bench) or "nothing")
+
+
+def _watch_change(bench: BotHarness) -> str:
+    """Return how a user has changed the watch, "" for not at all."""
+    mode = bench.runs.watch.mode()
+    if not mode.user:
+        return ""
+    return "watch off" if not mode.is_on else "watch mute" if mode.muted_until else "watch on"
 
 
 FORGERIES: dict[str, Any] = {

@@ -25,7 +25,6 @@ from bot.records import PAST_TENSE, Choice, Decision, RunRecord
 from bot.runs.store import RunStore
 from bot.settings import Notify
 from bot.slack.users import UserDirectory
-from bot.state.fleet_state import host_run_id
 from imker import failpoints
 from imker.audit_log import AuditLog
 from imker.clock import Timestamp
@@ -42,6 +41,7 @@ from imker.protocol.events import (
     StepDone,
     StepStarted,
 )
+from imker.protocol.run_id import host_run_id
 from imker.protocol.values import Candidate, HostPlan, Quorum, StepLine
 from jobs.events.writer import EventWriter
 from lab.slack.client import VisibleMessage, Workspace
