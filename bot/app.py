@@ -58,7 +58,7 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, DeliveryReceiver]:
     inbox, limit = Inbox(redis, key, time.time), RateLimiter(settings.per_minute)
     handling = ThreadPoolExecutor(HANDLER_THREADS, "handle")
     receiver = DeliveryReceiver(handler, inbox, client, limit, settings.api_url, handling.submit)
-    forms = FormHandler(handler.access, handler.hosts, key)
+    forms = FormHandler(handler.access, handler.hosts, key, settings.reads == "private")
     register_home(app, runs, client)
     register(app, receiver, FormListener(receiver, handler, forms, client))
     return app, receiver

@@ -14,7 +14,8 @@ from imker.protocol.commands import ListHosts, Request
 from imker.protocol.events import JobFinished, Planned
 from imker.protocol.next_command import BotCommand, NextCommand
 from jobs.connectors.engine import Engine, EngineFactory
-from jobs.connectors.shared_shells import SharedShells
+from jobs.connectors.engine_opener import EngineOpener
+from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell
 from jobs.errors import JobError, NoAnswer
 from jobs.events.writer import EventWriter
@@ -71,6 +72,18 @@ class JobContext:
         show_help = NextCommand(BotCommand("help"), "see your commands and hosts")
         raise JobError(summary, host=host.name, next_commands=(show_help,))
 
+    def require_service(self, name: str) -> str:
+        """Return the service's full name. Raises JobError if the bot did not authorize the request for it."""
+        if self.covers_service(name):
+            return name
+        allowed = ", ".join(self.request.allowed_services) or "no service"
+        show_help = NextCommand(BotCommand("help"), "see your commands")
+        raise JobError(f"permission was granted for {allowed}, not for service {name}", next_commands=(show_help,))
+
+    def covers_service(self, name: str) -> bool:
+        """Return whether the bot authorized the request for the service."""
+        return any(fnmatchcase(name, pattern) for pattern in self.request.allowed_services)
+
     def report_refusal(self, refusal: Refusal) -> None:
         """End the job with a refusal, as a finding too if it answers a check."""
         if refusal.check:
@@ -82,8 +95,6 @@ class JobContext:
 @contextmanager
 def share_connections(context: JobContext) -> Iterator[JobContext]:
     """Return the context with one SSH connection for each host, all of which are closed at the end."""
-    shells = SharedShells(context.open_shell)
-    try:
-        yield replace(context, open_shell=shells.open)
-    finally:
-        shells.close()
+    with share_shells(context.open_shell) as shells:
+        engine_factory = EngineOpener(context.engine_factory, shells)
+        yield replace(context, open_shell=shells.open, engine_factory=engine_factory)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from imker.protocol.values import StepLine
 from jobs.daemon_options import FileEdit
+from jobs.service_steps import SERVICE_STEPS, ServiceStep, describe_service_step
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,15 @@ class RestoreOptions:
 
 @dataclass(frozen=True)
 class RestartEngine:
-    """Restart the Engine and verify it. `previously_running`: containers to save as running before the restart."""
+    """Restart the Engine and verify it.
+
+    `previously_running`: containers to save as running before the restart; `manager_node`: ID of the host's node if it
+    manages the swarm, "" otherwise. One manager restarts at a time.
+    """
 
     target_version: str
     previously_running: tuple[str, ...]
+    manager_node: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,7 +164,7 @@ class LeaveSwarm:
     node: str
 
 
-Step = (
+HostStep = (
     RemoveClassicContainers
     | StopStore
     | SwitchAptSource
@@ -180,15 +186,18 @@ Step = (
     | ActivateNode
     | LeaveSwarm
 )
+Step = HostStep | ServiceStep
 
 
 def describe_step(step: Step) -> StepLine:
     """Return the step as a line of a plan."""
+    if isinstance(step, SERVICE_STEPS):
+        return describe_service_step(step)
     title, detail = _title_and_detail(step)
     return StepLine(key=type(step).__name__, title=title, detail=detail)
 
 
-def _title_and_detail(step: Step) -> tuple[str, str]:
+def _title_and_detail(step: HostStep) -> tuple[str, str]:
     match step:
         case RemoveClassicContainers(names):
             return "Remove classic Swarm containers", ", ".join(names)
@@ -203,7 +212,7 @@ def _title_and_detail(step: Step) -> tuple[str, str]:
         case RestoreOptions(path):
             return "Restore daemon options", path
         case RestartEngine(target_version):
-            return "Restart the Engine and verify TLS", target_version
+            return "Restart the Engine and verify its API", target_version
         case EnsureContainersRunning(names):
             return "Verify that containers are running", ", ".join(names)
         case InitSwarm():

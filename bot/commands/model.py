@@ -9,7 +9,7 @@ from imker.protocol.commands import Command
 
 Right = Literal["read", "change", "accept", ""]
 PRIVATE_FLAG = "--private"  # show the answer only to the requester
-Scope = Literal["every host", "named host", "any host"]
+Scope = Literal["every host", "named host", "any host", "services"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class CommandSpec:
 
     `example`: arguments included, with {host} for a host of the fleet. `right`: required right, "" for none.
     `scope`: the hosts that the right must cover. "any host" is for commands that name a run, a node, or nothing: the
-    host is authorized as soon as it is known. `build`: reads the arguments.
+    host is authorized as soon as it is known. "services" is for commands on services, which need no host.
+    `build`: reads the arguments.
     """
 
     name: str
@@ -120,5 +121,24 @@ class ControlRun:
         return self.action
 
 
-ParsedCommand = Command | ShowStatus | ShowHelp | ShowAudit | DecideRun | ControlRun
+@dataclass(frozen=True)
+class ShowWatch:
+    """Show whether the watch is on, and its incidents."""
+
+    type: ClassVar = "watch"
+
+
+@dataclass(frozen=True)
+class ControlWatch:
+    """Turn the watch on or off, or mute it for some seconds."""
+
+    action: Literal["on", "off", "mute"]
+    seconds: int = 0
+
+    @property
+    def type(self) -> str:
+        return f"watch_{self.action}"
+
+
+ParsedCommand = Command | ShowStatus | ShowHelp | ShowAudit | ShowWatch | DecideRun | ControlRun | ControlWatch
 Builder = Callable[[Arguments], ParsedCommand | UsageError]

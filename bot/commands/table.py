@@ -6,14 +6,17 @@ from bot.commands.arguments import (
     excluded_hosts,
     filtered,
     host_and_role,
+    mute_duration,
     no_arguments,
     one_host,
     run_to_control,
     run_to_decide,
     run_to_show,
 )
-from bot.commands.model import CommandSpec, ParsedCommand, ShowHelp
+from bot.commands.model import CommandSpec, ControlWatch, ParsedCommand, ShowHelp, ShowWatch
+from bot.commands.service_arguments import new_service, one_service, scale_targets, service_pattern
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
+from imker.protocol.service_commands import RestartService, RollBackService, ShowService
 
 FILTER_ARGUMENTS = "[--filter CONDITION,...] [--private]"
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
@@ -25,6 +28,14 @@ COMMANDS = (
     CommandSpec(
         "nodes", FILTER_ARGUMENTS, "the swarm's nodes; managers to accept are Pending",
         "nodes --filter role=manager", "read", "every host", filtered(ListNodes),
+    ),
+    CommandSpec(
+        "services", f"[PATTERN] {FILTER_ARGUMENTS}", "the swarm's services, unhealthy ones first",
+        "services web_*", "read", "services", service_pattern,
+    ),
+    CommandSpec(
+        "service", "SERVICE [--private]", "a service's tasks and settings, and why tasks do not run",
+        "service web_api", "read", "services", one_service(ShowService),
     ),
     CommandSpec(
         "plan", f"{ROLE_ARGUMENTS} [--private]", "what a migration would do; changes nothing",
@@ -43,7 +54,7 @@ COMMANDS = (
         "accept k3fm9x2q", "accept", "any host", run_to_decide("accept"),
     ),
     CommandSpec(
-        "reject", "ID [--remove]", "reject it: keep as worker, or `--remove`",
+        "reject", "ID [--remove]", "reject a pending manager: it stays a worker; `--remove` removes it",
         "reject k3fm9x2q --remove", "accept", "any host", run_to_decide("reject"),
     ),
     CommandSpec(
@@ -75,12 +86,44 @@ COMMANDS = (
         "retire {host}", "change", "named host", one_host(RetireStore),
     ),
     CommandSpec(
+        "create", "SERVICE IMAGE [--replicas N] [--publish P:T] [--constraint C]", "create a service",
+        "create web nginx:1.27 --replicas 3 --publish 8080:80", "change", "services", new_service,
+    ),
+    CommandSpec(
+        "scale", "SERVICE=N...", "change how many tasks services run",
+        "scale web_api=5 web_worker=2", "change", "services", scale_targets,
+    ),
+    CommandSpec(
+        "restart", "SERVICE", "replace a service's tasks by new ones",
+        "restart web_api", "change", "services", one_service(RestartService),
+    ),
+    CommandSpec(
+        "rollback", "SERVICE", "return a service to its previous settings",
+        "rollback web_api", "change", "services", one_service(RollBackService),
+    ),
+    CommandSpec(
         "status", "[RUN]", "running, waiting, and recent runs",
         "status k3fm9x2q", "read", "any host", run_to_show,
     ),
     CommandSpec(
         "audit", "[HOST, USER or RUN]", "the audit log, newest first",
         "audit {host}", "read", "any host", audit_subject,
+    ),
+    CommandSpec(
+        "watch", "", "whether the watch is on, and what is wrong in the swarm",
+        "watch", "read", "every host", no_arguments(ShowWatch),
+    ),
+    CommandSpec(
+        "watch on", "", "watch the swarm and post what changes; ends a mute",
+        "watch on", "change", "every host", no_arguments(lambda: ControlWatch("on")),
+    ),
+    CommandSpec(
+        "watch off", "", "stop watching the swarm",
+        "watch off", "change", "every host", no_arguments(lambda: ControlWatch("off")),
+    ),
+    CommandSpec(
+        "watch mute", "DURATION", "post nothing new for a while",
+        "watch mute 2h", "change", "every host", mute_duration,
     ),
     CommandSpec(
         "doctor", "", "check tokens, Redis, keys, and hosts",

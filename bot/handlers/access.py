@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.auth import policy
-from bot.auth.permissions import Permission
+from bot.auth.permissions import Permission, permission_on_run
 from bot.auth.policy import Actor, Allowed, Denied
+from bot.auth.rights import Rights
 from bot.handlers.delivery import Delivery
 from bot.messages.block_kit import Reply
-from bot.records import Choice, RunRecord, target_host
-from bot.settings import Rights
+from bot.records import Choice, RunRecord
 from bot.slack.users import UserDirectory
 from imker.protocol.events import DecisionRequested
 
@@ -51,6 +51,10 @@ class Access:
         """Return the configured channels that this person is a member of."""
         return self.users.joined_channels(user, self.channels)
 
+    def can_answer(self, channel: str, user: str) -> bool:
+        """Return whether the user has a member's account and is in the channel, as far as Slack says."""
+        return self.users.can_answer(channel, user, self.team)
+
     def authorize(self, actor: Actor, permission: Permission, channel: str) -> Allowed | Denied:
         """Return whether this person has the permission in this channel."""
         return policy.authorize(self.rights, self.channels, actor, permission, channel)
@@ -67,7 +71,7 @@ class Access:
 
     def authorize_for_run(self, actor: Actor, command: str, record: RunRecord) -> Allowed | Denied:
         """Return whether this person may use the command on the run, in the run's channel."""
-        return self.authorize(actor, Permission(command, target_host(record)), record.channel)
+        return self.authorize(actor, permission_on_run(command, record), record.channel)
 
     def may_see(self, actor: Actor, record: RunRecord, channel: str) -> bool:
         """Return whether this person may see the run in this channel: it is their own, or they may read of its host."""

@@ -21,10 +21,11 @@ from bot.commands.visibility import split_private
 from bot.handlers.access import Access
 from bot.handlers.delivery import Delivery
 from bot.handlers.known_hosts import KnownHosts
-from bot.messages import form, responses
 from bot.messages.block_kit import Block, Message
 from bot.messages.escape import escape_mrkdwn
-from bot.messages.form import CommandForm, View
+from bot.messages.replies import responses
+from bot.messages.views import form
+from bot.messages.views.form import CommandForm, View
 from bot.records import ALL_HOSTS
 from imker import signing
 from imker.signing import SigningKey
@@ -45,11 +46,16 @@ class FieldErrors:
 
 @dataclass(frozen=True)
 class FormHandler:
-    """Build and read forms. `key` signs a form's metadata; `clock`: UNIX seconds."""
+    """Build and read forms.
+
+    `key` signs a form's metadata; `private_reads`: whether the answers of commands that read are private; `clock`: UNIX
+    seconds.
+    """
 
     access: Access
     hosts: KnownHosts
     key: SigningKey
+    private_reads: bool = False
     clock: Callable[[], float] = field(default=time.time)
 
     def command_form(self, user: str, channel: str, command: str) -> View | Message:
@@ -132,7 +138,9 @@ class FormHandler:
         metadata = self._sign(
             actor.user, "form.command", {"channels": list(channels), "command": chosen.name if chosen else ""}
         )
-        return form.command_form(CommandForm(tuple(channels), commands, chosen, bool(self.hosts.names), metadata))
+        return form.command_form(
+            CommandForm(tuple(channels), commands, chosen, bool(self.hosts.names), metadata, self.private_reads)
+        )
 
     def _commands(self, actor: Actor, channels: Sequence[str]) -> tuple[CommandSpec, ...]:
         """Return the commands of a form that the user may use in one of the channels."""
@@ -147,7 +155,8 @@ class FormHandler:
         parsed = parse(split_private(text)[0])
         if not isinstance(parsed, UsageError):
             return None
-        return FieldErrors({form.HOST if fields and fields.host else form.COMMAND: parsed.text})
+        field_name = form.HOST if fields and fields.host else form.WORDS if fields and fields.words else form.COMMAND
+        return FieldErrors({field_name: parsed.text})
 
     def _sign(self, user: str, kind: str, fields: dict[str, Any]) -> str:
         return signing.sign_for(self.key, _place(user, kind), json.dumps(fields))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from bot.messages.block_kit import Block, button, overflow
 from bot.messages.escape import inline_code
 from bot.records import RunRecord
-from bot.state.next_steps import NextStep
+from bot.state.next_step import NextStep
 from imker.text import strip_control, truncate
 
 BY_BUTTON = "use the button in the run's message"  # a fleet is started only by someone who sees its plan
@@ -22,16 +22,12 @@ def step_buttons(record: RunRecord, steps: Steps) -> list[Block]:
 
 
 def with_menu(section: Block, record: RunRecord, steps: Steps) -> Block:
-    """Return the section with the menu of the steps that are in it.
-
-    Slack shows one confirmation dialog for all items of a menu.
-    """
+    """Return the section with the menu of the steps that are in it."""
     items = [step for step in steps if step.in_menu]
     if not items:
         return section
     options = [(step.label, f"{_value(record)}:{step.name}") for step in items]
-    confirm = next((_dialog("Change this run?", step.confirm, "Yes") for step in items if step.confirm), None)
-    return {**section, "accessory": overflow(MENU_ACTION, options, confirm)}
+    return {**section, "accessory": overflow(MENU_ACTION, options)}
 
 
 def typed_steps(steps: Iterable[NextStep], visible_text: str = "") -> str:

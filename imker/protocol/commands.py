@@ -5,24 +5,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from imker.protocol.job_command import JobCommand
+from imker.protocol.service_commands import (
+    CreateService,
+    ListServices,
+    RestartService,
+    RollBackService,
+    ScaleServices,
+    ShowService,
+)
 from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
+from imker.protocol.watch_commands import WatchCommand
 
 Role = Literal["manager", "worker"]
-
-
-class JobCommand:
-    """A command that a job runs. Each subclass is a frozen dataclass.
-
-    `type`: its name in messages; `queue`: its RQ queue, so that reads never wait for changes.
-    """
-
-    type: str
-    queue: ClassVar[str]
-
-    @property
-    def text(self) -> str:
-        """Return the command as users type it, without the slash command's name."""
-        return self.type
 
 
 @dataclass(frozen=True)
@@ -189,9 +184,17 @@ _TypedCommand = (
     | StartContainers
     | RetireStore
     | RunDoctor
+    | ListServices
+    | ShowService
+    | CreateService
+    | ScaleServices
+    | RestartService
+    | RollBackService
 )
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
-RequestedCommand = Annotated[_TypedCommand | DownloadPackages | StopDownloads, Field(discriminator="type")]
+RequestedCommand = Annotated[
+    _TypedCommand | DownloadPackages | StopDownloads | WatchCommand, Field(discriminator="type")
+]
 
 
 @dataclass(frozen=True)
@@ -221,8 +224,8 @@ class Request:
     """The content of one RQ job. It is signed as a whole and processed once: (run, job) is unique.
 
     `job` counts the jobs of a run from 1; `requester`: Slack user ID; `approvals`: each by a different user;
-    `parent_run`: the fleet's run, "" for none; `allowed_hosts`: host patterns that the bot authorized; `expires_at`:
-    UNIX seconds; `channel`: Slack channel of the command, for the audit log.
+    `parent_run`: the fleet's run, "" for none; `allowed_hosts`, `allowed_services`: patterns that the bot authorized;
+    `expires_at`: UNIX seconds; `channel`: Slack channel of the command, for the audit log.
     """
 
     run: str
@@ -235,3 +238,4 @@ class Request:
     expires_at: float = 0.0
     protocol_version: int = PROTOCOL_VERSION
     channel: str = ""
+    allowed_services: tuple[str, ...] = ()

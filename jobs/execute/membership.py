@@ -106,9 +106,14 @@ def _wait_for_ready(target: StepTarget) -> str:
 
 
 def _wait_for_reachable(target: StepTarget, node: str) -> str:
-    if not _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.manager_status in MANAGING):
+    if not is_reachable(target, node):
         raise TimedOut(f"node {node} was promoted, but is not Reachable after {READY_TIMEOUT} s", host=target.host.name)
     return "Reachable"
+
+
+def is_reachable(target: StepTarget, node: str) -> bool:
+    """Wait until the managers list the node as a manager that takes part. Return False after READY_TIMEOUT."""
+    return _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.manager_status in MANAGING)
 
 
 def _wait_for_node(target: StepTarget, node: str, seconds: float, condition: Callable[[Node], bool]) -> bool:

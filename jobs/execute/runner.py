@@ -6,26 +6,25 @@ command makes the claim.
 """
 
 import hashlib
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from imker.failpoints import failpoint
-from imker.protocol.commands import Accept, Hold, Reject, Request
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from imker.redaction import redact_output
 from jobs import steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import LOSSLESS_ERRORS, Shell
 from jobs.context import JobContext
-from jobs.errors import Cancelled, InternalError, JobError, Paused, StateChanged
-from jobs.execute import execute_step, membership
+from jobs.errors import InternalError, JobError
+from jobs.execute import membership
+from jobs.execute.exclusive import run_exclusively
+from jobs.execute.holds import check_cancelled, check_hold
 from jobs.execute.rollback import RollbackFailed, RolledBack
 from jobs.execute.target import StepTarget, UnavailableShell
-from jobs.gather.known_swarm import gather_known_swarm as gather_swarm
 from jobs.inventory.model import Host
-from jobs.locking.lease import Lease, LockHolder, acquire_lock
+from jobs.locking.lease import Lease
+from jobs.service_steps import SERVICE_STEPS, service_of
 
 NOT_ROLLED_BACK = (
     steps.RemoveClassicContainers,
@@ -44,10 +43,8 @@ CLAIMING_STEPS = (
     steps.RestartEngine,
     steps.EnsureContainersRunning,
 )  # steps whose first command claims the host
-LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
-JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
-REACHABLE_TIMEOUT = 20  # seconds to wait for hosts before a swarm is initialized, while others wait for its lock
 Claim = Callable[[steps.Step], None]
+Steps = tuple[steps.Step, ...]
 
 
 def run_host_steps(
@@ -59,7 +56,7 @@ def run_host_steps(
     with context.open_shell(host) as shell:
         fenced_shell = FencedShell(shell, claim_token(lease, lambda token: FencedShell(shell, token).claim_host()))
         target = _make_target(context, host, fenced_shell, managers)
-        _run_each(context, plan_steps, target, lease, partial(_claim_host, fenced_shell))
+        _run_each(context, plan_steps, target, lambda step: lease, partial(_claim_host, fenced_shell))
 
 
 def _claim_host(shell: FencedShell, step: steps.Step) -> None:
@@ -76,62 +73,47 @@ def run_swarm_steps(
     """Execute steps that need only Engines, no SSH. `lease`: of the swarm; `host`: whose node is changed."""
     target = _make_target(context, host, UnavailableShell(host.name), managers)
     token = claim_token(lease, lambda token: membership.claim_swarm(target, token))
-    _run_each(context, plan_steps, target, lease, lambda step: membership.claim_swarm(target, token))
+    _run_each(context, plan_steps, target, lambda step: lease, lambda step: membership.claim_swarm(target, token))
+
+
+def run_service_steps(
+    context: JobContext, plan_steps: Steps, managers: tuple[str, ...], leases: Mapping[str, Lease]
+) -> tuple[str, ...]:
+    """Execute steps that change services, and return their results. `leases`: by the full name of the service.
+
+    They need no claim: a manager rejects a Spec that was made from an older one.
+    """
+    host = context.inventory[managers[0]]
+    target = _make_target(context, host, UnavailableShell(host.name), managers)
+    return _run_each(context, plan_steps, target, lambda step: leases[service_of(step)], lambda step: None)
 
 
 def _run_each(
-    context: JobContext, plan_steps: tuple[steps.Step, ...], target: StepTarget, lease: Lease, claim: Claim
-) -> None:
+    context: JobContext, plan_steps: Steps, target: StepTarget, lease_of: Callable[[steps.Step], Lease], claim: Claim
+) -> tuple[str, ...]:
+    results: list[str] = []
     for number, step in enumerate(plan_steps):
         failpoint("step.next")
         try:
-            _check_hold(context)
-            _run_step(context, step, target, lease, claim)
+            check_hold(context)
+            results.append(_run_step(context, step, target, lease_of(step), claim))
         except JobError as error:
             error.state = _describe_remaining(error, target.host, plan_steps, number)
             raise
+    return tuple(results)
 
 
-def hold_lock(context: JobContext, name: str, purpose: str) -> AbstractContextManager[Lease]:
-    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT, for the swarm after a multiple of it."""
-    holder = LockHolder(context.request.run, context.request.requester, purpose, time.time())
-    timeout = LOCK_TIMEOUT * (JOINS_AT_ONCE if name == "swarm" else 1)
-    return acquire_lock(context.redis, name, holder, timeout=timeout)
-
-
-def _check_hold(context: JobContext) -> None:
-    """Raise Paused or Cancelled if a user held this run, or the fleet run that it is part of."""
-    for run in filter(None, (context.request.run, context.request.parent_run)):
-        hold = context.events.current_hold(run)
-        if hold is None or (run != context.request.run and not _stops(hold, context.request)):
-            continue
-        if hold.action == "cancel":
-            raise Cancelled(hold.user, hold.why)
-        if hold.action == "pause":
-            raise Paused(hold.user, "" if run == context.request.run else run)
-
-
-def _stops(hold: Hold, request: Request) -> bool:
-    """Return whether a fleet's hold stops this job. A manager is accepted or rejected also in a paused fleet.
-
-    After a cancel, only a later decision on the manager is carried out.
-    """
-    if not isinstance(request.command, Accept | Reject):
-        return True
-    decided_at = max((approval.approved_at for approval in request.approvals), default=0.0)
-    return hold.action == "cancel" and hold.requested_at > decided_at
-
-
-def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> None:
+def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> str:
     key = steps.describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
     failpoint("step.reported")
     try:
         if lease.lost.is_set():
-            raise JobError(f"lost the lock on {target.host.name}; another run may hold it now", host=target.host.name)
+            place = service_of(step) or target.host.name
+            raise JobError(f"lost the lock on {place}; another run may hold it now", host=target.host.name)
         claim(step)
-        result = _run_exclusively(context, step, target)
+        result = run_exclusively(context, step, target)
     except JobError as error:
         context.events.emit(StepFailed(key, error.summary))
         raise
@@ -141,39 +123,7 @@ def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: 
         raise internal_error from unexpected
     failpoint("step.done")
     context.events.emit(StepDone(key, result))
-
-
-def _run_exclusively(context: JobContext, step: steps.Step, target: StepTarget) -> str:
-    """Execute a step. Initialize or join under the lock of the swarm, so that only one host does it at a time."""
-    if not isinstance(step, steps.InitSwarm | steps.JoinSwarm):
-        return execute_step(step, target)
-    with hold_lock(context, "swarm", f"{steps.describe_step(step).title}, {target.host.name}") as lease:
-        if isinstance(step, steps.JoinSwarm):
-            claim_token(lease, lambda token: membership.claim_swarm(target, token))
-            return execute_step(step, target)
-        _check_no_swarm(context, target.host, step)
-        result = execute_step(step, target)
-        gather_swarm(context, ask_silent=False)  # saves the new swarm as the known one
-        return result
-
-
-def _check_no_swarm(context: JobContext, host: Host, step: steps.InitSwarm) -> None:
-    """Raise StateChanged if a swarm was initialized after the plan was made, or may have been.
-
-    A host that became unreachable has REACHABLE_TIMEOUT to answer: its Engine may just be restarting.
-    """
-    deadline = time.monotonic() + REACHABLE_TIMEOUT
-    while True:
-        swarm = gather_swarm(context)
-        if swarm.exists or swarm.problem:
-            raise StateChanged("another swarm was initialized meanwhile, so none was initialized here", host=host.name)
-        lost = [name for name in swarm.unreachable if name not in (host.name, *step.unreachable)]
-        if not lost:
-            return
-        if time.monotonic() > deadline:
-            text = f"{', '.join(lost)} became unreachable and may manage a swarm, so none was initialized here"
-            raise StateChanged(text, host=host.name)
-        time.sleep(1)
+    return result
 
 
 def _describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
@@ -187,7 +137,8 @@ def _describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Ste
         ]
         return f"{error.state} Not rolled back: {'; '.join(stays)}." if stays else error.state
     completed, rest = "; ".join(titles[:failed_at]) or "nothing", "; ".join(titles[failed_at:])
-    return error.state or f"Completed on {host.name}: {completed}. Not done: {rest}."
+    where = "" if isinstance(plan_steps[0], SERVICE_STEPS) else f" on {host.name}"
+    return error.state or f"Completed{where}: {completed}. Not done: {rest}."
 
 
 def _progress_reporter(context: JobContext, key: str) -> Callable[[str], None]:
@@ -214,6 +165,7 @@ def _make_target(context: JobContext, host: Host, shell: Shell, managers: tuple[
         on_file_change=lambda path, before, after: context.events.emit(_file_changed(host, path, before, after)),
         address_pool=str(context.settings.fleet.address_pool),
         managers=managers,
+        check_cancelled=lambda: check_cancelled(context),
     )
 
 

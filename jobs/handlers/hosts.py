@@ -8,9 +8,9 @@ from jobs.errors import JobError
 from jobs.facts.own_node import find_own_node
 from jobs.facts.swarm import SwarmFacts
 from jobs.gather import known_swarm
+from jobs.gather.services import ALL
 from jobs.gather.swarm import EngineAnswer, ask_engines
 from jobs.handlers.dispatcher import dispatch
-from jobs.handlers.nodes import ALL
 from jobs.inventory.model import Host, classic_swarm_column
 
 
@@ -28,7 +28,7 @@ def show_hosts(_: ListHosts, context: JobContext) -> None:
 
 
 def _host_row(context: JobContext, host: Host, swarm: SwarmFacts, answer: EngineAnswer | JobError) -> HostRow:
-    url, classic_swarm = f"tcp://{host.address}:{host.engine_port}", classic_swarm_column(host, context.inventory)
+    url, classic_swarm = host.engine_url, classic_swarm_column(host, context.inventory)
     if isinstance(answer, JobError):
         return HostRow(host.name, host.driver, "Unknown", url, classic_swarm, "Unknown", "", answer.summary)
     version, role = f"v{answer.engine.version['Version']}", _node_role(host, answer, swarm)

@@ -14,10 +14,22 @@ from redis import Redis
 
 from imker.protocol.commands import Migrate
 from jobs.connectors import engine_errors, ssh, swarm_label, systemd
+from jobs.connectors.ssh_client import errors as ssh_errors
 from jobs.daemon_options import model
 from jobs.errors import JobError
-from jobs.execute import execute_step, files, membership, packages, polling, restart, rollback, runner, upgrade
-from jobs.execute.runner import hold_lock
+from jobs.execute import (
+    exclusive,
+    execute_step,
+    files,
+    membership,
+    packages,
+    polling,
+    restart,
+    rollback,
+    runner,
+    upgrade,
+)
+from jobs.execute.exclusive import hold_lock
 from jobs.execute.target import StepTarget
 from jobs.gather import host
 from jobs.gather.swarm import ask_engine
@@ -94,7 +106,7 @@ def _ssh() -> list[str]:
     lines = [
         line
         for title, cause in causes.items()
-        for line in failure_lines(title, ssh._unreachable_error(KADITZ, known_hosts, cause))
+        for line in failure_lines(title, ssh_errors.unreachable_error(KADITZ, known_hosts, cause))
     ]
     for why in (TypeError(), ValueError()):
         with pytest.MonkeyPatch.context() as patch:
@@ -257,7 +269,7 @@ def _jobs(redis: Redis) -> Iterator[str]:
         acquire_lock(redis, "host:kaditz", LockHolder("latr2222", "U02BOB", "migrate kaditz", AT)),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(runner, "LOCK_TIMEOUT", 0)
+        patch.setattr(exclusive, "LOCK_TIMEOUT", 0)
         yield from error_text("a locked host", lambda: hold_lock(context, "host:kaditz", "migrate kaditz").__enter__())
     yield from _left_behind()
 

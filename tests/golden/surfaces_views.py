@@ -9,10 +9,11 @@ from bot.commands.form_fields import form_commands
 from bot.commands.table import BY_NAME
 from bot.handlers import decisions, forms
 from bot.listeners.forms import NOT_OPENED
-from bot.messages import form, home, responses
-from bot.messages.form import CommandForm
-from bot.messages.welcome import welcome
-from bot.reconciler.home import NOT_A_MEMBER, build_page
+from bot.messages.replies import responses
+from bot.messages.replies.welcome import welcome
+from bot.messages.views import form, home
+from bot.messages.views.form import CommandForm
+from bot.reconciler.home import NOT_A_MEMBER, HomeSource, build_page
 from imker.protocol.events import NodeTable
 from imker.protocol.values import NodeRow
 from lab.slack.plain_text import view_text
@@ -29,9 +30,9 @@ NODES = (
 
 def modals() -> str:
     commands = form_commands(BY_NAME)
-    shown = [CommandForm((OPS, LEI), commands), *(CommandForm((OPS,), commands, chosen) for chosen in commands)]
+    command_forms = [CommandForm((OPS, LEI), commands), *(CommandForm((OPS,), commands, chosen) for chosen in commands)]
     titles = ["the form, two channels", *(f"the form for {chosen.name}" for chosen in commands)]
-    texts = [form.command_form(each) for each in shown]
+    texts = [form.command_form(each) for each in command_forms]
     notices = (
         form.FORM_GONE, forms.INVALID_SUBMISSION, forms.NO_CHANNEL, decisions.NOT_IN_CHANNEL, NOT_OPENED,
     )  # fmt: skip
@@ -51,10 +52,10 @@ def homes(redis: Redis) -> str:
         (each.state, bench.runs.fleet_state(each))
         for each in bench.runs.snapshots(record.run for record in bench.runs.recent(9))
     ]
-    sections = []
+    source, sections = HomeSource(tuple(runs), table, ()), []
     for who, may in PEOPLE.items():
         actor = access.fetch_actor(IDS[who], fresh=False)
-        sections.append(_section(f"{who} ({may})", home.render(build_page(access, actor, (OPS, LEI), runs, table))))
+        sections.append(_section(f"{who} ({may})", home.render(build_page(access, actor, (OPS, LEI), source))))
     return page(
         *sections,
         _section("Redis does not respond", home.unavailable()),

@@ -38,9 +38,9 @@ COMMANDS = {  # the longest waits
     "the Engine restarts": "# imker: restart the daemon",
 }
 SHORT = {
-    "jobs.connectors.ssh.KEEPALIVE_INTERVAL": 0.5,
-    "jobs.connectors.ssh.DEAD_AFTER": 1,
-    "jobs.connectors.ssh.BANNER_TIMEOUT": 1,
+    "jobs.connectors.ssh_client.connection.KEEPALIVE_INTERVAL": 0.5,
+    "jobs.connectors.ssh_client.connection.DEAD_AFTER": 1,
+    "jobs.connectors.ssh_client.connection.BANNER_TIMEOUT": 1,
     "jobs.execute.packages.UNREACHABLE_TIMEOUT": 3,
 }
 SOON = 15.0  # seconds: with those; less than any command may take
@@ -68,7 +68,7 @@ def silent_in(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, kind: type) -> 
             imker.fleet.set_silent("tondi")
         return execute.execute_step(step, site)
 
-    monkeypatch.setattr("jobs.execute.runner.execute_step", carried_out)
+    monkeypatch.setattr("jobs.execute.exclusive.execute_step", carried_out)
 
 
 def silent_at(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, words: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from bot.auth.permissions import is_valid_choice
 from bot.auth.policy import Actor, Allowed, authorize_decision
 from bot.auth.recipients import MAX_PEOPLE, limit_people, who_can_answer
+from bot.auth.rights import Rights
 from bot.records import Choice, Decision, RunRecord
-from bot.settings import Rights
 from imker.protocol.commands import Migrate
 from imker.protocol.events import DecisionRequested, Question
 from imker.protocol.values import Candidate
@@ -59,6 +59,12 @@ def test_leaves_out_who_has_approved() -> None:
     assert who_can_answer(rights, record, question("accept")) == (CAROL,)
 
 
+def test_those_who_cannot_answer_take_no_place_of_the_five() -> None:
+    rights = Rights(change=(*MANY, ALICE, "S01OPS"))
+    able = who_can_answer(rights, RECORD, question("continue"), lambda user: user not in MANY[:3])
+    assert able == ("S01OPS", ALICE, *MANY[3:7])
+
+
 def test_limits_people_but_no_groups() -> None:
     groups = tuple(f"S{number:02}" for number in range(10, 18))
     assert limit_people((*MANY, *groups, *MANY)) == (*groups, *MANY[:MAX_PEOPLE])
@@ -68,10 +74,12 @@ def test_limits_people_but_no_groups() -> None:
 def test_every_user_who_is_named_may_answer(kind: Question) -> None:
     """The alert and the permission check agree, for each question."""
     rights = Rights(change=(ALICE, BOB), accept=(ALICE, CAROL), rule=())
-    asked = question(kind)
-    approving = next(choice for choice in get_args(Choice) if choice != "cancel" and is_valid_choice(asked, choice))
-    named = who_can_answer(rights, RECORD, asked)
+    open_question = question(kind)
+    approving = next(
+        choice for choice in get_args(Choice) if choice != "cancel" and is_valid_choice(open_question, choice)
+    )
+    named = who_can_answer(rights, RECORD, open_question)
     assert named
     for user in (ALICE, BOB, CAROL):
-        allowed = authorize_decision(rights, (OPS,), Actor(user, "member"), RECORD, asked, approving)
+        allowed = authorize_decision(rights, (OPS,), Actor(user, "member"), RECORD, open_question, approving)
         assert isinstance(allowed, Allowed) == (user in named)

@@ -24,7 +24,7 @@ from bot.reconciler.publisher import Publisher
 from bot.records import PAST_TENSE, Choice, Decision, RunRecord
 from bot.runs.store import RunStore
 from bot.settings import Notify
-from bot.state.fleet_state import host_run_id
+from bot.slack.users import UserDirectory
 from imker import failpoints
 from imker.audit_log import AuditLog
 from imker.clock import Timestamp
@@ -37,15 +37,17 @@ from imker.protocol.events import (
     JobFinished,
     JobStarted,
     Planned,
+    Question,
     StepDone,
     StepStarted,
 )
+from imker.protocol.run_id import host_run_id
 from imker.protocol.values import Candidate, HostPlan, Quorum, StepLine
 from jobs.events.writer import EventWriter
 from lab.slack.client import VisibleMessage, Workspace
 from lab.slack.server_process import run_fake_slack
 from lab.slack.state import DEFAULT_CONFIG
-from tests.support.bot_harness import parse_settings_file, settings_of
+from tests.support.bot_harness import TEAM, parse_settings_file, settings_of
 from tests.support.streams import KEY
 
 ALICE, BOB, CAROL, OPS = "U01ALICE", "U02BOB", "U03CAROL", "C01OPS"
@@ -92,10 +94,13 @@ class World:
             Publisher(self.runs, self.client, lambda: self.now),
             AuditCheckpoints(self.client, AuditLog(self.redis), self.runs, OPS, lambda: self.now),
             OrphanedMessages(self.client, self.runs, (OPS,), lambda: self.now),
-            Alerts(settings, self.client, self.runs),
+            Alerts(settings, self.client, self.runs, self.can_answer),
             lambda: self.now,
             Backoff(lambda: self.now),
         )
+
+    def can_answer(self, channel: str, user: str) -> bool:
+        return UserDirectory(self.client, ()).can_answer(channel, user, TEAM)
 
     def look(self, seconds: float = 6.0) -> None:
         """Reconcile every two seconds, or less often over a long time."""
@@ -170,6 +175,18 @@ def test_a_question_alerts_who_can_answer_once(world: World) -> None:
     assert (len(world.mentions(BOB)), world.mentions(ALICE), world.mentions(CAROL)) == (1, [], [])
 
 
+@pytest.mark.parametrize("question", ["continue", "start"])
+def test_mentions_no_one_who_cannot_answer(world: World, question: Question) -> None:
+    """The first five users are a guest, a deactivated account, a stranger, a bot, and no user of this workspace."""
+    others = '"U04GUEST", "U05GONE", "U06OTHER", "U00IMKER", "U07NONE", "S01OPS"'
+    world.rights = RIGHTS.replace("change = [", f"change = [{others}, ")
+    world.restart()
+    world.start("aaaaabg2", DecisionRequested(question, "f00d", host="tondi"))
+    world.look()
+    (alert,) = world.alerts()
+    assert alert.text.startswith("✋ <!subteam^S01OPS> <@U01ALICE> <@U03CAROL>: The plan for `tondi`")
+
+
 @pytest.mark.parametrize("reconciler", ["same", "restarted"])
 def test_an_answer_closes_the_alert_and_alerts_no_one_again(world: World, reconciler: str) -> None:
     world.start("aaaaaab2", world.question())
@@ -184,8 +201,8 @@ def test_an_answer_closes_the_alert_and_alerts_no_one_again(world: World, reconc
     assert len(world.mentions(BOB)) == 1
 
 
-@pytest.mark.parametrize("answered", ["accept", "reject", "cancel"])
-def test_sends_one_reminder_and_closes_both(world: World, answered: Choice) -> None:
+@pytest.mark.parametrize("choice", ["accept", "reject", "cancel"])
+def test_sends_one_reminder_and_closes_both(world: World, choice: Choice) -> None:
     world.start("aaaaaac2", world.question())
     world.look(WITHIN * 2 / 3 - 60)
     assert len(world.alerts()) == 1
@@ -195,13 +212,13 @@ def test_sends_one_reminder_and_closes_both(world: World, answered: Choice) -> N
     alert, reminder = world.texts()
     assert reminder.startswith("⏰ <@U02BOB>: Reminder: `tondi` is waiting to be accepted as a manager.")
     assert len(world.mentions(BOB)) == 2
-    world.decide("aaaaaac2", answered)
+    world.decide("aaaaaac2", choice)
     world.look()
     alert, reminder, *end = world.texts()
-    mark = "✅" if answered == "accept" else "🚫"
+    mark = "✅" if choice == "accept" else "🚫"
     assert reminder == alert.replace(" ", " Reminder closed. ", 1)
-    assert alert.startswith(f"{mark} `tondi`: {PAST_TENSE[answered]} by <@U02BOB>")
-    assert len(end) == (answered == "cancel"), "the requester hears that someone else cancelled the run"
+    assert alert.startswith(f"{mark} `tondi`: {PAST_TENSE[choice]} by <@U02BOB>")
+    assert len(end) == (choice == "cancel"), "the requester hears that someone else cancelled the run"
     assert len(world.mentions(BOB)) == 2
 
 
@@ -251,8 +268,8 @@ def test_counts_approvals_and_mentions_who_is_left(world: World) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
-@pytest.mark.parametrize("answered", ["at once", "later"])
-def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, fault: str, answered: str) -> None:
+@pytest.mark.parametrize("moment", ["at once", "later"])
+def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, fault: str, moment: str) -> None:
     world.start("aaaaaah2")
     world.look()
     world.workspace.set_fault(fault, method="chat.postMessage")
@@ -261,14 +278,31 @@ def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, 
     world.now += 2
     assert not world.workspace.pending_faults()
     world.restart()
-    if answered == "later":
+    if moment == "later":
         world.look(30)
     world.decide("aaaaaah2")
     world.look(30)
-    posted = [text for text in world.texts() if "tondi" in text]
-    assert all(text.startswith("✅ `tondi`: accepted by <@U02BOB>") for text in posted)
-    assert len(posted) == (0 if (fault, answered) == ("server_error", "at once") else 1)
-    assert len(world.mentions(BOB)) == len(posted)
+    alerts = [text for text in world.texts() if "tondi" in text]
+    assert all(text.startswith("✅ `tondi`: accepted by <@U02BOB>") for text in alerts)
+    assert len(alerts) == (0 if (fault, moment) == ("server_error", "at once") else 1)
+    assert len(world.mentions(BOB)) == len(alerts)
+
+
+@pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
+def test_reminds_once_and_closes_both_when_the_reply_of_the_reminder_is_lost(world: World, fault: str) -> None:
+    world.start("aaaaabh2", world.question())
+    world.look(WITHIN * 2 / 3 - 60)
+    world.workspace.set_fault(fault, method="chat.postMessage")
+    world.look(120)
+    assert not world.workspace.pending_faults()
+    world.restart()
+    world.look(60)
+    assert [text[:1] for text in world.texts()] == ["✋", "⏰"]
+    assert len(world.mentions(BOB)) == 2
+    world.decide("aaaaabh2")
+    world.look(30)
+    assert [text[:1] for text in world.texts()] == ["✅", "✅"]
+    assert len(world.mentions(BOB)) == 2
 
 
 def test_a_reconciler_that_dies_after_the_post_alerts_once(world: World) -> None:
@@ -402,8 +436,8 @@ def test_eight_hosts_that_ask_alert_once(world: World) -> None:
     for host, run in hosts.items():
         world.emit(run, JobStarted(), world.question(host))
         world.look(4)
-    planned, alert = world.texts()
-    assert planned.startswith("✅ The migration of the whole fleet: started by <@U01ALICE>")
+    plan_alert, alert = world.texts()
+    assert plan_alert.startswith("✅ The migration of the whole fleet: started by <@U01ALICE>")
     lead, *lines = alert.splitlines()
     assert lead == "✋ <@U02BOB>: 8 questions for you."
     assert [line.split(" to be ")[0] for line in lines] == [f"• `{host}` is waiting" for host in HOSTS]
@@ -416,7 +450,7 @@ def test_eight_hosts_that_ask_alert_once(world: World) -> None:
         world.decide(run)
         world.emit(run, JobStarted(), DONE, job=2)
     world.look(30)
-    planned, alert, reminder, end = world.texts()
+    plan_alert, alert, reminder, end = world.texts()
     assert reminder == alert.replace(" ", " Reminder closed. ", 1)
     lead, *lines = alert.splitlines()
     assert lead == "✅ All questions are closed."
@@ -499,7 +533,9 @@ def direct_workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.mark.parametrize("fault", ["", "drop_reply"])
 def test_notify_dm_sends_direct_messages_and_closes_them(direct_workspace: Workspace, redis: Redis, fault: str) -> None:
-    rights = RIGHTS.replace('["U01ALICE", "U02BOB"]', '["S01OPS", "U03CAROL", "U05GONE"]')
+    """Slack opens no direct message to a member of the group who has left."""
+    direct_workspace.set_group("S01OPS", ALICE, BOB, "U05GONE")
+    rights = RIGHTS.replace('["U01ALICE", "U02BOB"]', '["S01OPS", "U03CAROL"]')
     world = World(direct_workspace, redis, rights, "dm")
     world.start("aaaaaar2")
     world.look()
@@ -510,7 +546,7 @@ def test_notify_dm_sends_direct_messages_and_closes_them(direct_workspace: Works
     assert world.alerts() == []
     for user in (BOB, CAROL):
         (text,) = world.texts(f"D{user}", user)
-        assert text.startswith("✋ <!subteam^S01OPS> <@U03CAROL> <@U05GONE>: `tondi` is waiting")
+        assert text.startswith("✋ <!subteam^S01OPS> <@U03CAROL>: `tondi` is waiting")
         assert len(world.mentions(user)) == 1
     assert world.mentions(ALICE) == [], "the requester may not accept"
     world.decide("aaaaaar2")

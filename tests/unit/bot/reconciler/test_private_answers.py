@@ -9,11 +9,12 @@ import pytest
 from redis import Redis
 
 from bot.messages.block_kit import Message
-from bot.messages.private_answer import private_answer
+from bot.messages.runs.private_answer import private_answer
 from bot.reconciler.private_answers import PrivateAnswers
-from bot.records import RunRecord, run_id
+from bot.records import RunRecord
 from imker.protocol.commands import ListNodes
 from imker.protocol.events import JobFinished, JobStarted
+from imker.protocol.run_id import run_id
 from lab.slack.client import VisibleMessage, Workspace
 from lab.slack.server_process import run_fake_slack
 from tests.unit.bot.reconciler.test_slack_outage import ALICE, MINUTE, OPS, World
@@ -88,5 +89,5 @@ def test_sends_the_text_if_slack_rejects_the_blocks(world: World) -> None:
     bad: Any = {"type": "table", "rows": []}
     message = private_answer(record, Message(f"8 nodes, run `{run}`", (bad,)))
     PrivateAnswers(world.runs, world.client, "https://slack.com/api/").send(record, message)
-    texts = [seen.text for seen in world.workspace.visible_messages(ALICE, OPS) if seen.ephemeral]
+    texts = [post.text for post in world.workspace.visible_messages(ALICE, OPS) if post.ephemeral]
     assert any(run in text for text in texts)

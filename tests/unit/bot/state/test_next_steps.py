@@ -8,11 +8,13 @@ from hypothesis import given
 
 from bot.commands.model import UsageError
 from bot.commands.parser import parse
-from bot.messages import fleet_message
 from bot.messages.block_kit import Message
+from bot.messages.next_steps import step_buttons, with_menu
+from bot.messages.runs import fleet_message
 from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.fleet_state import FleetState
-from bot.state.next_steps import SUGGESTIONS, TABLE, NextStep, Situation, next_steps, situation
+from bot.state.next_step import NextStep
+from bot.state.next_steps import SUGGESTIONS, TABLE, Situation, next_steps, situation
 from bot.state.run_state import RunState, fold
 from imker.clock import Timestamp
 from imker.protocol.commands import Accept, Command, ListNodes, Migrate, MigrateAll, PlanHost, RetireStore
@@ -28,6 +30,8 @@ from imker.protocol.events import (
     Question,
 )
 from imker.protocol.next_command import NextCommand
+from imker.protocol.service_commands import RestartService, ShowService
+from imker.protocol.service_events import ServiceRow, ServiceShown
 from imker.protocol.values import Finding
 from lab.slack.validate_message import find_problems
 from tests.support.fleet_states import build_fleet, host_plan
@@ -58,10 +62,15 @@ def ended(outcome: Outcome, command: Command = MIGRATE) -> RunState:
     return run(JobStarted(), JobFinished(outcome, "it ended"), command=command)
 
 
-def asked(question: Question, choice: Choice | None = None, seconds: float = 0.0) -> RunState:
+def waiting_run(question: Question, choice: Choice | None = None, seconds: float = 0.0) -> RunState:
     at = replace(NOW, boot_seconds=NOW.boot_seconds - seconds)
     body = DecisionRequested(question, "f", host="kaditz", names=("web",), asked_at=at, valid_seconds=1800.0)
     return run(JobStarted(), body, choice=choice)
+
+
+def shown_service(status: str, mode: str = "replicated") -> RunState:
+    shown = ServiceShown("tondi", 0.0, ServiceRow("shop_web", mode, 2, 2, "nginx:1.11", status=status))
+    return run(JobStarted(), shown, JobFinished("done", "shop_web"), command=ShowService("web"))
 
 
 STATES: dict[str, tuple[RunState, Situation]] = {
@@ -69,13 +78,13 @@ STATES: dict[str, tuple[RunState, Situation]] = {
     "running": (run(JobStarted(), rq="running"), "running_change"),
     "a read that runs": (run(JobStarted(), command=ListNodes(), rq="running"), "running_read"),
     "a fleet that is planned": (run(JobStarted(), command=MigrateAll(), rq="running"), "running_change"),
-    **{name: (asked(name), name) for name in get_args(Question)},
-    "expired": (asked("accept", seconds=1801), "expired"),
-    "decided": (asked("accept", choice="accept"), "decided"),
-    "cancelled at the question": (asked("continue", choice="cancel"), "stopped"),
-    "containers stay stopped": (asked("start_containers", choice="cancel"), "kept_stopped"),
-    "store keeps running": (asked("stop_store", choice="cancel"), "kept_store"),
-    "store is kept": (asked("remove_store", choice="cancel"), "kept_store"),
+    **{name: (waiting_run(name), name) for name in get_args(Question)},
+    "expired": (waiting_run("accept", seconds=1801), "expired"),
+    "decided": (waiting_run("accept", choice="accept"), "decided"),
+    "cancelled at the question": (waiting_run("continue", choice="cancel"), "stopped"),
+    "containers stay stopped": (waiting_run("start_containers", choice="cancel"), "kept_stopped"),
+    "store keeps running": (waiting_run("stop_store", choice="cancel"), "kept_store"),
+    "store is kept": (waiting_run("remove_store", choice="cancel"), "kept_store"),
     "done": (ended("done"), "changed"),
     "nothing to do": (ended("unchanged"), "changed"),
     "failed": (ended("failed"), "stopped"),
@@ -90,6 +99,13 @@ STATES: dict[str, tuple[RunState, Situation]] = {
     "plan with nothing to do": (ended("unchanged", PlanHost("kaditz")), "read"),
     "read": (ended("done", ListNodes()), "read"),
     "read that failed": (ended("failed", ListNodes()), "read"),
+    "service": (shown_service("healthy"), "service"),
+    "service with a stopped update": (shown_service("paused"), "unhealthy_service"),
+    "service that is unhealthy": (shown_service("unhealthy"), "unhealthy_service"),
+    "global service": (shown_service("healthy", "global"), "global_service"),
+    "job": (shown_service("healthy", "replicated-job"), "read"),
+    "service that was restarted": (ended("done", RestartService("web")), "service_changed"),
+    "service that did not converge": (ended("failed", RestartService("web")), "stopped"),
     "lost": (run(JobStarted(), rq="lost"), "stopped"),
     "lost before it started": (run(rq="lost", age=2 * 24 * 3600.0), "never_started"),
 }
@@ -104,9 +120,9 @@ def elements(message: Message) -> list[dict[str, Any]]:
 
 
 def labels(message: Message) -> list[str]:
-    found = elements(message)
-    options = [option for element in found for option in element.get("options", ())]
-    return [each["text"]["text"] for each in (*options, *found) if "text" in each]
+    items = elements(message)
+    options = [option for element in items for option in element.get("options", ())]
+    return [each["text"]["text"] for each in (*options, *items) if "text" in each]
 
 
 def assert_shows(message: Message, steps: tuple[NextStep, ...]) -> None:
@@ -174,13 +190,31 @@ def test_steps_that_stop_or_remove_something_ask_first(step: NextStep) -> None:
     assert not step.choice or step.choice != "accept" or step.label == "Accept"
 
 
+@pytest.mark.parametrize("situation", ["running_change", "running_fleet", "paused_fleet"])
+def test_details_of_a_running_run_ask_nothing_and_cancel_asks(situation: Situation) -> None:
+    state = run(JobStarted(), rq="running")
+    in_menu = {step.name for step in TABLE[situation] if step.in_menu}
+    assert "details" in in_menu
+    assert "cancel_run" not in in_menu
+    assert "confirm" not in with_menu({}, state.record, TABLE[situation])["accessory"]
+    (row,) = step_buttons(state.record, TABLE[situation])
+    (cancel,) = (button for button in row["elements"] if button["text"]["text"] == "Cancel")
+    assert (cancel["style"], cancel["confirm"]["deny"]["text"]) == ("danger", "Not now")
+
+
+def test_a_menu_has_only_steps_that_need_no_confirmation() -> None:
+    assert not [step.name for steps in TABLE.values() for step in steps if step.in_menu and step.confirm]
+
+
 def test_fixed_labels_stay() -> None:
     answers = {step.label for steps in TABLE.values() for step in steps if step.choice}
     assert answers >= set(LABELS)
 
 
 def test_screen_readers_hear_what_a_button_is_about() -> None:
-    (row,) = (block for block in fleet_message.render_any(asked("accept"), None).blocks if block["type"] == "actions")
+    (row,) = (
+        block for block in fleet_message.render_any(waiting_run("accept"), None).blocks if block["type"] == "actions"
+    )
     assert [button["accessibility_label"] for button in row["elements"]] == [
         "Accept kaditz as manager",
         "Reject kaditz as manager",
