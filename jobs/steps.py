@@ -212,7 +212,7 @@ def _title_and_detail(step: HostStep) -> tuple[str, str]:
         case RestoreOptions(path):
             return "Restore daemon options", path
         case RestartEngine(target_version):
-            return "Restart the Engine and verify TLS", target_version
+            return "Restart the Engine and verify its API", target_version
         case EnsureContainersRunning(names):
             return "Verify that containers are running", ", ".join(names)
         case InitSwarm():

@@ -1,10 +1,9 @@
-"""Connect to an Engine over its TLS port. The only module that uses the Docker SDK.
+"""Call the API of an Engine, with the Docker SDK.
 
 In: a Host. Out: plain values, or an error of jobs.errors. Create a new Engine after each restart of the daemon.
 """
 
 import re
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +17,9 @@ from imker.protocol.commands import ListNodes
 from imker.protocol.next_command import NextCommand
 from imker.text import one_line
 from jobs.connectors import specs
+from jobs.connectors.engine_client import open_client
 from jobs.connectors.engine_errors import translate_errors
-from jobs.connectors.engine_transport import EngineAdapter
+from jobs.connectors.engine_transport import Dial
 from jobs.connectors.json_text import without_surrogates
 from jobs.connectors.service_calls import ServiceCalls
 from jobs.connectors.swarm_label import with_token, without_broken_token
@@ -51,12 +51,15 @@ class Secret:
 
 
 class Engine(ServiceCalls):
-    """The API of one Engine. `timeout`: seconds for each call, in total. Connecting reads the API version."""
+    """The API of one Engine. `timeout`: seconds for each call, in total. Connecting reads the API version.
 
-    def __init__(self, host: Host, timeout: float = 10) -> None:
+    `dial`: how to connect to an Engine over SSH, None for one over TLS.
+    """
+
+    def __init__(self, host: Host, timeout: float = 10, dial: Dial | None = None) -> None:
         self.host = host
         with translate_errors(host):
-            client: Any = _client(host, timeout)
+            client: Any = open_client(host, timeout, OLDEST_API_VERSION, dial)
             answer = without_surrogates(client.version(api_version=False))
             packages.parse_engine_version(answer["Version"])
             self.version = {"Version": one_line(answer["Version"], swarm.MAX_WORD_LENGTH)}
@@ -193,25 +196,6 @@ def _node_id(reported: str) -> str:
         text = f"invalid node ID: {one_line(reported, 40) or 'none'}"
         raise EngineRefused(text, next_commands=(NextCommand(ListNodes()),))
     return reported
-
-
-def _client(host: Host, timeout: float) -> APIClient:
-    """Return a client that speaks the oldest API version."""
-    base_url = f"https://{host.address}:{host.engine_port}"
-    client = APIClient(base_url=base_url, version=OLDEST_API_VERSION, tls=True, timeout=timeout)  # type: ignore[arg-type]
-    client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the CA of the fleet
-    client.proxies = {}
-    client.mount("https://", EngineAdapter(_tls_context(host)))
-    return client
-
-
-def _tls_context(host: Host) -> ssl.SSLContext:
-    """Return a context that verifies the Engine. docker-machine's certificates lack the key IDs that STRICT wants."""
-    assert host.tls is not None
-    context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
-    return context
 
 
 def _parse_api_version(version: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imker.protocol.values import Finding
+from jobs.connectors.service_calls import RegistryAnswer
 from jobs.errors import JobError
 from jobs.facts.own_node import hosts_at
 from jobs.facts.services.model import ServiceFacts
@@ -28,7 +29,7 @@ class ImageFacts:
 def find_image(connections: Connections, managers: Sequence[str], facts: ServiceFacts, image: str) -> ImageFacts:
     """Return whether nodes can run the image: the registry has it, or each node that takes tasks."""
     manager = connections.inventory[managers[0]]
-    answer = connections.engine_factory(manager, timeout=REGISTRY_TIMEOUT).ask_registry(image)
+    answer = _ask_registry(connections, manager, image)
     if not answer.failure:
         pinned = f"{image}@{answer.digest}" if answer.digest and "@" not in image else image
         return ImageFacts(pinned, Finding("image", "pass", f"the registry has {image}"), answer.platforms)
@@ -38,6 +39,14 @@ def find_image(connections: Connections, managers: Sequence[str], facts: Service
     hosts = {found[0].name: found[0] for found in wanted.values() if len(found) == 1}
     with_image = _hosts_with(connections, hosts, image)
     return ImageFacts(image, _finding(short_image(image), answer.failure, len(wanted), with_image))
+
+
+def _ask_registry(connections: Connections, manager: Host, image: str) -> RegistryAnswer:
+    """Return the registry's answer, as a failure if there is none in time."""
+    try:
+        return connections.engine_factory(manager, timeout=REGISTRY_TIMEOUT).ask_registry(image)
+    except JobError as error:
+        return RegistryAnswer("", failure=error.summary)
 
 
 def _finding(image: str, failure: str, nodes: int, with_image: Sequence[str]) -> Finding:

@@ -13,6 +13,7 @@ from jobs.facts.services.reasons import placement_reasons
 from jobs.plan.model import Plan, Refusal, compute_fingerprint
 
 MAX_NODES = 5  # names of nodes in a line
+LOSES = "After another change, a rollback no longer returns to the settings that ran before. Consider it first."
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,9 @@ def plan_restart(service: Service, digests: Digests) -> ServicePlan | Refusal:
         return _refuse_during_update(service)
     if service.is_job:
         return Refusal(f"{service.name} is a job and cannot be restarted")
-    findings = [*_paused_findings(service, "A restart starts the paused settings again."), *_single_findings(service)]
+    findings = [*_paused_findings(service), *_single_findings(service)]
     plan_steps = (steps.RestartService(service.name, digests.spec), steps.AwaitConvergence(service.name))
-    return ServicePlan(Plan(plan_steps, tuple(findings)))
+    return ServicePlan(Plan(plan_steps, tuple(findings)), asks=service.is_update_stopped)
 
 
 def plan_rollback(service: Service, digests: Digests) -> ServicePlan | Refusal:
@@ -139,8 +140,10 @@ def _scale_step(service: Service, number: int, digests: Digests, facts: ServiceF
 
 
 def _asks(service: Service, number: int, facts: ServiceFacts) -> bool:
-    """Return whether the change stops the service, or more than half of it, or cannot fit."""
+    """Return whether the change stops the service or more than half of it, cannot fit, or follows a paused update."""
     before = service.replicas or 0
+    if service.is_update_stopped:
+        return True
     return (number == 0 < before) or number * 2 < before or bool(
         _room_findings(service.id, service.name, service.placement, number - before, facts)
     )  # fmt: skip
@@ -148,7 +151,7 @@ def _asks(service: Service, number: int, facts: ServiceFacts) -> bool:
 
 def _scale_findings(service: Service, number: int, facts: ServiceFacts) -> list[Finding]:
     before = service.replicas or 0
-    findings = [*_stack_findings(service), *_paused_findings(service, "Scaling clears this state.")]
+    findings = [*_stack_findings(service), *_paused_findings(service)]
     if number == 0 < before:
         findings.append(Finding("scale", "warn", f"{service.name} stops: no task will run"))
     elif number * 2 < before:
@@ -198,11 +201,12 @@ def _stack_findings(service: Service) -> list[Finding]:
     return [Finding("stack", "warn", text, "Change the stack's file too.")]
 
 
-def _paused_findings(service: Service, consequence: str) -> list[Finding]:
+def _paused_findings(service: Service) -> list[Finding]:
+    """Return a warning that a change now makes the settings that failed the previous ones."""
     if not service.is_update_stopped:
         return []
     kind = "rollback" if service.update_state == "rollback_paused" else "update"
-    return [Finding("update", "warn", f"the {kind} of {service.name} is paused: {service.update_message}", consequence)]
+    return [Finding("update", "warn", f"the {kind} of {service.name} is paused: {service.update_message}", LOSES)]
 
 
 def _single_findings(service: Service) -> list[Finding]:

@@ -30,7 +30,8 @@ from bot.messages.runs.headline import headline, headline_text, rest_of_summary
 from bot.messages.runs.outcome_text import lost_text, outcome, run_lost_text
 from bot.messages.runs.question import question_text
 from bot.messages.runs.step_list import TASK_STATUS
-from bot.state.next_steps import NextStep, next_steps
+from bot.state.next_step import NextStep
+from bot.state.next_steps import next_steps
 from bot.state.run_state import RunState
 from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
 from imker.protocol.events import HostTable, JobFinished, NodeTable, ThreadDetail

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.facts.services.model import Service, ServiceFacts, Task
+from jobs.facts.services.model import Service, ServiceFacts, Task, has_settings_of
 from jobs.facts.services.reasons import Why, explain_service
 from jobs.facts.services.rows import counts
 
@@ -38,7 +38,7 @@ def judge(service: Service, facts: ServiceFacts) -> Convergence:
     """Return how far the service is: converged if exactly the wanted tasks run, with the current settings."""
     tasks = [task for task in facts.tasks_of(service) if not task.is_finished]
     running, desired = counts(service)
-    ready = sum(task.is_running and _is_current(service, task) for task in tasks)
+    ready = sum(task.is_running and has_settings_of(service, task) for task in tasks)
     reasons = explain_service(service, facts)
     if service.is_update_stopped:
         return Convergence("stopped", running, desired, ready, reasons, service.update_state)
@@ -46,10 +46,6 @@ def judge(service: Service, facts: ServiceFacts) -> Convergence:
     is_done = running >= desired if service.is_job else ready == desired == running and not unwanted
     verdict: Verdict = "converged" if is_done and not service.is_updating else "converging"
     return Convergence(verdict, running, desired, ready, reasons, service.update_state)
-
-
-def _is_current(service: Service, task: Task) -> bool:
-    return (task.image, task.force_update) == (service.image, service.force_update)
 
 
 def _is_lost(task: Task, facts: ServiceFacts) -> bool:

@@ -188,3 +188,8 @@ class ServiceFacts:
 
     def tasks_of(self, service: Service) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks if task.service == service.id)
+
+
+def has_settings_of(service: Service, task: Task) -> bool:
+    """Return whether the task was made from the service's current image and after its last restart."""
+    return (task.image, task.force_update) == (service.image, service.force_update)

@@ -288,6 +288,23 @@ def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, 
     assert len(world.mentions(BOB)) == len(alerts)
 
 
+@pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
+def test_reminds_once_and_closes_both_when_the_reply_of_the_reminder_is_lost(world: World, fault: str) -> None:
+    world.start("aaaaabh2", world.question())
+    world.look(WITHIN * 2 / 3 - 60)
+    world.workspace.set_fault(fault, method="chat.postMessage")
+    world.look(120)
+    assert not world.workspace.pending_faults()
+    world.restart()
+    world.look(60)
+    assert [text[:1] for text in world.texts()] == ["✋", "⏰"]
+    assert len(world.mentions(BOB)) == 2
+    world.decide("aaaaabh2")
+    world.look(30)
+    assert [text[:1] for text in world.texts()] == ["✅", "✅"]
+    assert len(world.mentions(BOB)) == 2
+
+
 def test_a_reconciler_that_dies_after_the_post_alerts_once(world: World) -> None:
     world.start("aaaaaai2")
     world.look()
