@@ -1,7 +1,7 @@
 """Format the messages of the watch: incidents when they are open and resolved, replies, and `/swarm watch`."""
 
 from bot.messages.block_kit import Message
-from bot.messages.watch.incident import incident_message, leader_message, repeat_message
+from bot.messages.watch.incident import abandoned_message, incident_message, leader_message, repeat_message
 from bot.messages.watch.status import WatchView, watch_status
 from bot.watch.fold import start_again
 from bot.watch.model import WatchMode, WatchState
@@ -38,7 +38,8 @@ STORIES: dict[str, tuple[str, ...]] = {  # what is seen from the second look on
 
 
 def messages() -> str:
-    return page(*(section(title, *_story(_state(looks))) for title, looks in STORIES.items()))
+    abandoned = section("an incident that is no longer followed", _text(abandoned_message()))
+    return page(*(section(title, *_story(_state(looks))) for title, looks in STORIES.items()), abandoned)
 
 
 def _state(looks: tuple[str, ...]) -> WatchState:
