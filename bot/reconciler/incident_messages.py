@@ -67,8 +67,8 @@ class IncidentMessages:
             ts, is_new = self._post_or_find(message, content, fields)
             if ts and not is_new:
                 self._edit(ts, message.id, content)
-            shown = {repeat.id: SKIPPED for repeat in repeats(message) if is_new}  # the new message says it already
-            self._save(fields, **{digest_key: digest, f"{message.id}{OPEN}": "1" if message.is_open else ""}, **shown)
+            skipped = {repeat.id: SKIPPED for repeat in repeats(message) if is_new}  # the new message says it already
+            self._save(fields, **{digest_key: digest, f"{message.id}{OPEN}": "1" if message.is_open else ""}, **skipped)
         for repeat in repeats(message):
             self._publish_repeat(repeat, fields)
 
@@ -130,10 +130,10 @@ class IncidentMessages:
 
     def _close_abandoned(self, messages: tuple[IncidentMessage, ...], fields: PostedFields) -> None:
         """Edit open messages whose incidents the state no longer has: the swarm is gone, or Redis lost its data."""
-        names, known = {message.id for message in messages}, {**self._remembered, **fields}
-        open_names = {field.removesuffix(OPEN) for field, value in known.items() if field.endswith(OPEN) and value}
+        names, all_fields = {message.id for message in messages}, {**self._remembered, **fields}
+        open_names = {field.removesuffix(OPEN) for field, value in all_fields.items() if field.endswith(OPEN) and value}
         for name in sorted(open_names - names):
-            if ts := known.get(name):
+            if ts := all_fields.get(name):
                 self._edit(ts, name, abandoned_message())
 
     def _forget(self, state: WatchState, messages: tuple[IncidentMessage, ...], fields: PostedFields) -> None:

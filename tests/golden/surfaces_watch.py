@@ -60,16 +60,16 @@ def _story(state: WatchState) -> list[str]:
 
 def statuses() -> str:
     down, several = _state(("lausen Down",) * 2), _state(("connewitz Down, tondi leads, web 0/1, lausen Down",) * 4)
-    known = fold(fold(WatchState(), "lausen Down, web 1/3", 0), "lausen Down, web 1/3, hosts", 0)
+    baseline = fold(fold(WatchState(), "lausen Down, web 1/3", 0), "lausen Down, web 1/3, hosts", 0)
     views = {
         "no swarm yet": (WatchMode(), WatchState()),
         "nothing is wrong": (WatchMode(), _state(("",))),
         "a worker is Down": (WatchMode(), down),
         "several incidents": (WatchMode(), several),
         "one incident is resolved": (WatchMode(), _state(STORIES["a worker is back"])),
-        "known since the watch began": (WatchMode(), known),
+        "known since the watch began": (WatchMode(), baseline),
         "muted": (WatchMode(muted_until=START + 7200, user=BOB), down),
-        "the mute is over": (WatchMode(muted_until=START + 60, user=BOB), down),
+        "the mute has ended": (WatchMode(muted_until=START + 60, user=BOB), down),
         "turned on by a user": (WatchMode(user=BOB), down),
         "off": (WatchMode(is_on=False, user=BOB), start_again(down)),
     }
