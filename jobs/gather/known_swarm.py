@@ -32,7 +32,7 @@ def gather_known_swarm(
     _note_silent_hosts(connections, all_answers)
     swarm = gather_swarm(connections.inventory, connect, last_swarm, all_answers)
     current = KnownSwarm(swarm.cluster_id, swarm.managers)
-    if swarm.cluster_id and current != last_swarm:
+    if swarm.cluster_id:  # also an unchanged one: it is then signed with the current key, when an old one is removed
         connections.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(current).decode())
     return swarm
 
