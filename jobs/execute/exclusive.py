@@ -60,9 +60,11 @@ def _restart_manager(context: JobContext, step: steps.RestartEngine, target: Ste
     """Restart a manager, unless others became unreachable after the plan was made. Wait until it takes part again."""
     swarm = gather_settled_swarm(context)
     managers = [node for node in swarm.nodes if node.role == "manager"]
-    away = [node.hostname for node in managers if node.manager_status not in membership.MANAGING]
-    if swarm.problem or (away and not quorum.may_restart_manager(len(managers), len(managers) - len(away))):
-        reason = swarm.problem or f"unreachable: {', '.join(away)}; the swarm would lose quorum"
+    unreachable = [node.hostname for node in managers if node.manager_status not in membership.MANAGING]
+    if swarm.problem or (
+        unreachable and not quorum.may_restart_manager(len(managers), len(managers) - len(unreachable))
+    ):
+        reason = swarm.problem or f"unreachable: {', '.join(unreachable)}; the swarm would lose quorum"
         raise StateChanged(f"the manager was not restarted: {reason}", host=target.host.name)
     result = execute_step(step, target)
     membership.is_reachable(target, step.manager_node)  # a later step of the plan fails if it is not
