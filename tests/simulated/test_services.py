@@ -1,12 +1,11 @@
 """Show and change services of simulated hosts with the real jobs."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from imker.protocol.commands import Approval, Command
-from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Planned, StepProgress
+from imker.protocol.commands import Approval
+from imker.protocol.events import DecisionRequested, EventBody, Planned, StepProgress
 from imker.protocol.service_commands import (
     CreateService,
     ListServices,
@@ -18,50 +17,10 @@ from imker.protocol.service_commands import (
     ShowService,
 )
 from imker.protocol.service_events import ServiceShown, ServiceTable
-from jobs.execute import convergence
 from lab.simulated.services.orchestrator import Crash
 from tests.simulated.conftest import JobRunner
-from tests.support.simulated_swarm import add_service, change_service, form_swarm, show_service
-
-
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less long: simulated tasks start within fractions of a second."""
-    for name, seconds in {"POLL_INTERVAL": 0.05, "STABLE": 0.3, "STALLED": 1.0, "STALLED_WITHOUT_REASON": 3.0}.items():
-        monkeypatch.setattr(convergence, name, seconds)
-
-
-@pytest.fixture
-def swarm(imker: JobRunner) -> Iterator[JobRunner]:
-    form_swarm(imker.fleet)
-    yield imker
-    orchestrator = imker.fleet.world.swarm.services.orchestrator
-    orchestrator.registry.clear()
-    orchestrator.crashes.clear()
-
-
-def run(imker: JobRunner, command: Command) -> list[EventBody]:
-    """Run the command, and approve its plan if it asks."""
-    events = imker.run_job(command)
-    if isinstance(question := events[-1], DecisionRequested):
-        assert question.question == "start"
-        events += imker.run_job(command, Approval("U01ALICE", question.fingerprint, time.time()))
-    return events
-
-
-def ended(events: list[EventBody]) -> JobFinished:
-    assert isinstance(events[-1], JobFinished)
-    return events[-1]
-
-
-def wait_until_healthy(imker: JobRunner, name: str) -> None:
-    deadline = time.monotonic() + 30
-    while shown(imker, name).service.status != "healthy":
-        assert time.monotonic() < deadline
-
-
-def shown(imker: JobRunner, name: str) -> ServiceShown:
-    return next(body for body in imker.run_job(ShowService(name)) if isinstance(body, ServiceShown))
+from tests.support.service_jobs import ended, run, shown, wait_until_healthy
+from tests.support.simulated_swarm import add_service, change_service, show_service
 
 
 def texts_of(events: list[EventBody], level: str) -> list[str]:
