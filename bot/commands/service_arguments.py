@@ -47,7 +47,7 @@ def _checked(build: Callable[[Arguments], ParsedCommand]) -> Callable[[Arguments
 def service_pattern(arguments: Arguments) -> ParsedCommand:
     """Read [PATTERN] [--filter CONDITION,...]: both are conditions of one filter."""
     words, values = _split(arguments)
-    conditions = [*words, *(condition for given in values.values() for condition in given)]
+    conditions = [*words, *(condition for flag_values in values.values() for condition in flag_values)]
     if not conditions and not values:
         return ListServices()
     parsed = parse_filter(",".join(conditions), KEYS[arguments.spec.name])

@@ -24,7 +24,7 @@ from jobs.execute import exclusive
 from jobs.locking.lease import LockHolder, acquire_lock
 from tests.simulated.conftest import JobRunner
 from tests.support import killable_job
-from tests.support.service_jobs import ended, run, shown, wait_until_healthy
+from tests.support.service_jobs import outcome_of, run, show_details, wait_until_healthy
 from tests.support.simulated_swarm import add_service, change_service, form_swarm, show_service
 
 FORK = multiprocessing.get_context("forkserver")
@@ -59,14 +59,14 @@ def _asks(last: EventBody) -> bool:
 def test_a_repeated_command_completes_what_a_killed_job_began(swarm: JobRunner, point: Failpoint, times: int) -> None:
     create = CreateService("web", "nginx:1.11", 4)
     kill_job(swarm, create, point, times)
-    assert ended(run(swarm, create)).outcome in ("done", "unchanged")
+    assert outcome_of(run(swarm, create)).outcome in ("done", "unchanged")
     scale = ScaleServices((ScaleTarget("web", 1),))
     kill_job(swarm, scale, point, times)
-    assert ended(run(swarm, scale)).outcome in ("done", "unchanged")
+    assert outcome_of(run(swarm, scale)).outcome in ("done", "unchanged")
     wait_until_healthy(swarm, "web")
     changes = [action.detail for action in swarm.fleet.world.history.actions("service") if not action.error]
     assert [detail.split()[0] for detail in changes] == ["create", "update"], "each is done once"
-    assert shown(swarm, "web").service.desired == 1
+    assert show_details(swarm, "web").service.desired == 1
 
 
 def test_a_rollback_is_not_undone_by_repeating_it(swarm: JobRunner) -> None:
@@ -78,7 +78,7 @@ def test_a_rollback_is_not_undone_by_repeating_it(swarm: JobRunner) -> None:
     if isinstance(last, DecisionRequested):
         wait_until_healthy(swarm, "web")
     else:
-        assert ended([last]).summary == "a rollback of web is running already"
+        assert outcome_of([last]).summary == "a rollback of web is running already"
     assert show_service(swarm.fleet, "web")["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == "nginx:1.11"
 
 
@@ -88,9 +88,9 @@ def test_one_run_at_a_time_changes_a_service(swarm: JobRunner, monkeypatch: pyte
     add_service(swarm.fleet, "api")
     holder = LockHolder("another", "U01ALICE", "scale web", time.time())
     with acquire_lock(swarm.redis, "service:web", holder):
-        waiting = ended(swarm.run_job(RestartService("web")))
+        waiting = outcome_of(swarm.run_job(RestartService("web")))
         assert (waiting.outcome, "service:web is locked by run another" in waiting.summary) == ("failed", True)
-        assert ended(swarm.run_job(RestartService("api"))).outcome == "done"
+        assert outcome_of(swarm.run_job(RestartService("api"))).outcome == "done"
 
 
 @pytest.mark.parametrize(
@@ -100,9 +100,9 @@ def test_one_run_at_a_time_changes_a_service(swarm: JobRunner, monkeypatch: pyte
 def test_a_job_checks_the_full_name_of_a_service(swarm: JobRunner, command: Command) -> None:
     """The bot authorized "web", and no more."""
     add_service(swarm.fleet, "shop_web", Labels={"com.docker.stack.namespace": "shop"})
-    refused = ended(swarm.run_job(command, services=("web",)))
+    refused = outcome_of(swarm.run_job(command, services=("web",)))
     assert (refused.outcome, refused.summary) == ("failed", "permission was granted for web, not for service shop_web")
-    assert ended(swarm.run_job(command, services=())).outcome == "failed"
+    assert outcome_of(swarm.run_job(command, services=())).outcome == "failed"
     assert swarm.fleet.world.history.actions("service") == []
 
 
@@ -111,13 +111,13 @@ def test_a_list_shows_only_services_that_the_request_covers(swarm: JobRunner) ->
     add_service(swarm.fleet, "blog_web")
     (table,) = [body for body in swarm.run_job(ListServices(), services=("shop_*",)) if isinstance(body, ServiceTable)]
     assert [row.name for row in table.rows] == ["shop_web"]
-    hidden = ended(swarm.run_job(ShowService("blog_wep"), services=("shop_*",)))
+    hidden = outcome_of(swarm.run_job(ShowService("blog_wep"), services=("shop_*",)))
     assert "blog_web" not in hidden.hint
 
 
 def test_without_a_manager_there_is_nothing_to_show(imker: JobRunner) -> None:
-    assert ended(imker.run_job(ListServices())).summary == "there is no swarm yet"
+    assert outcome_of(imker.run_job(ListServices())).summary == "there is no swarm yet"
     form_swarm(imker.fleet)
     imker.run_job(ListServices())
     imker.fleet["connewitz"].dockerd.stop()
-    assert ended(imker.run_job(ListServices())).summary.startswith("only workers are reachable")
+    assert outcome_of(imker.run_job(ListServices())).summary.startswith("only workers are reachable")

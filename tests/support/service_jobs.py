@@ -5,7 +5,7 @@ import time
 from imker.protocol.commands import Approval, Command
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished
 from imker.protocol.service_commands import ShowService
-from imker.protocol.service_events import ServiceShown
+from imker.protocol.service_events import ServiceDetails
 from tests.simulated.conftest import JobRunner
 
 
@@ -18,16 +18,16 @@ def run(imker: JobRunner, command: Command) -> list[EventBody]:
     return events
 
 
-def ended(events: list[EventBody]) -> JobFinished:
+def outcome_of(events: list[EventBody]) -> JobFinished:
     assert isinstance(events[-1], JobFinished)
     return events[-1]
 
 
 def wait_until_healthy(imker: JobRunner, name: str) -> None:
     deadline = time.monotonic() + 30
-    while shown(imker, name).service.status != "healthy":
+    while show_details(imker, name).service.status != "healthy":
         assert time.monotonic() < deadline
 
 
-def shown(imker: JobRunner, name: str) -> ServiceShown:
-    return next(body for body in imker.run_job(ShowService(name)) if isinstance(body, ServiceShown))
+def show_details(imker: JobRunner, name: str) -> ServiceDetails:
+    return next(body for body in imker.run_job(ShowService(name)) if isinstance(body, ServiceDetails))
