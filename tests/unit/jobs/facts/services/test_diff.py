@@ -22,7 +22,7 @@ def test_shows_what_changed() -> None:
     assert diff_specs(before, after).splitlines() == [
         "- Mode.Replicated.Replicas: 2",
         "+ Mode.Replicated.Replicas: 5",
-        "  Env.B changed (value not text)",
+        "  Env.B changed (value not shown)",
         "- Env.GONE",
         "+ Env.NEW",
         "- image: nginx:1.11",
