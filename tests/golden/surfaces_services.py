@@ -106,7 +106,7 @@ def services() -> str:
     )
     failure = JobFinished(
         "failed", "shop_web: 1 of 2 running: image shop:7 was not found, 3 times",
-        "Docker paused the update. The change was service_plan, and Docker keeps trying.", next_commands=next_commands,
+        "Docker paused the update. The change was made, and Docker keeps trying.", next_commands=next_commands,
     )  # fmt: skip
     scale_to = {number: ScaleServices((ScaleTarget("web", number),)) for number in (0, 1, 9)}
     rollback = plan_rollback(BROKEN, DIGESTS)
