@@ -20,7 +20,7 @@ MAX_ECHOED = 40  # characters of a mistyped word in the reply
 MAX_SERVICES = 10  # services that one command scales
 NEW_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?", re.ASCII)
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", re.ASCII)
-IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,250}", re.ASCII)
+IMAGE = re.compile(r"(?!.*(?:\.\.|//))[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,250}", re.ASCII)
 PORT = re.compile(r"(\d{1,5}):(\d{1,5})(?:/(tcp|udp|sctp))?(,mode=(?:host|ingress))?", re.ASCII)
 CONSTRAINT = re.compile(r"(?:node|engine)\.[a-zA-Z0-9_./-]{1,100}(?:==|!=)[a-zA-Z0-9_./:-]{1,100}", re.ASCII)
 PROTOCOLS: dict[str, Protocol] = {"tcp": "tcp", "udp": "udp", "sctp": "sctp"}
