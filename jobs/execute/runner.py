@@ -24,7 +24,7 @@ from jobs.execute.rollback import RollbackFailed, RolledBack
 from jobs.execute.target import StepTarget, UnavailableShell
 from jobs.inventory.model import Host
 from jobs.locking.lease import Lease
-from jobs.service_steps import SERVICE_STEPS, service_of
+from jobs.steps.services import SERVICE_STEPS, service_of
 
 NOT_ROLLED_BACK = (
     steps.RemoveClassicContainers,

@@ -24,6 +24,7 @@ BUTTON_PRESSES = (
     ("Accept", BOB),
     ("Continue", ALICE),
     ("Resume", ALICE),
+    ("Start", ALICE),
     ("Keep stopped", ALICE),
     ("Keep", ALICE),
 )

@@ -32,7 +32,7 @@ from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, Jo
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.run_id import run_id
 from imker.protocol.service_commands import ListServices, ScaleServices, ScaleTarget, ShowService
-from imker.protocol.service_events import ServiceRow, ServiceShown
+from imker.protocol.service_events import ServiceDetails, ServiceRow
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
@@ -294,8 +294,8 @@ def _approval_question(host: str) -> DecisionRequested:
     return DecisionRequested("accept", "f00d", candidate, Quorum(2, 0, 3, 1), host=host, valid_seconds=1800.0)
 
 
-def _service(status: str) -> ServiceShown:
-    return ServiceShown("tondi", 0.0, ServiceRow("shop_web", "replicated", 2, 2, "nginx:1.11", status=status))
+def _service(status: str) -> ServiceDetails:
+    return ServiceDetails("tondi", 0.0, ServiceRow("shop_web", "replicated", 2, 2, "nginx:1.11", status=status))
 
 
 SUGGESTED = (

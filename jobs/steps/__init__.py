@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from imker.protocol.values import StepLine
 from jobs.daemon_options import FileEdit
-from jobs.service_steps import SERVICE_STEPS, ServiceStep, describe_service_step
+from jobs.steps.services import SERVICE_STEPS, ServiceStep, describe_service_step
 
 
 @dataclass(frozen=True)
