@@ -177,7 +177,7 @@ def _rights_problems(rights: Rights) -> list[str]:
     others = [accepters if rights.accept_own else accepters - {requester} for requester in requesters]
     if not requesters or any(len(each) >= rights.accept_count for each in others):
         return []
-    excluded = "" if rights.accept_own else " by another user than the requester (accept_own = false)"
+    excluded = "" if rights.accept_own else " by a user other than the requester (accept_own = false)"
     users = f"only {', '.join(sorted(accepters))} may accept" if accepters else "no user may accept"
     approvals = "1 approval" if rights.accept_count == 1 else f"{rights.accept_count} approvals"
     need = f"each manager needs {approvals}{excluded}"

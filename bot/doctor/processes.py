@@ -137,4 +137,5 @@ def _audit_log(redis: "Redis", is_signing: bool) -> Finding:
     if not is_signing:
         hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reconciler, and the RQ workers."
         return Finding("audit log", "warn", "entries are not signed", hint)
-    return Finding("audit log", "pass", f"{last.seq if last else 0} entries")
+    count = last.seq if last else 0
+    return Finding("audit log", "pass", f"{count} entr{'y' if count == 1 else 'ies'}")

@@ -33,6 +33,7 @@ from bot.reconciler.watcher import Watcher
 from bot.reconciler.welcomes import WelcomePoster
 from bot.runs.store import RunStore
 from bot.settings import Settings
+from bot.slack import tls
 from bot.slack.users import UserDirectory
 from imker import audit_log, log, redis_connection, signing
 from imker.audit_log import AuditLog
@@ -73,6 +74,7 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog, observer:
         token=configuration.bot_token.get_secret_value(),
         base_url=configuration.api_url,
         timeout=SLACK_TIMEOUT,
+        ssl=tls.context_for(configuration.api_url),
         retry_handlers=list[RetryHandler](),  # the SDK's would post twice after a lost reply, and delay other runs
     )
     revocation = Revocation(configuration, client, runs, AuditRecorder(audit))

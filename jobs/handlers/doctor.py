@@ -60,7 +60,9 @@ def run_checks(
 
 def check_inventory(hosts: Sequence[Host]) -> tuple[Finding, ...]:
     """Check the inventory as a whole."""
-    return tuple(_find_inventory_problems(hosts)) or (Finding("inventory", "pass", f"{len(hosts)} hosts"),)
+    return tuple(_find_inventory_problems(hosts)) or (
+        Finding("inventory", "pass", f"{len(hosts)} host{'s' * (len(hosts) != 1)}"),
+    )
 
 
 @dispatch.register
@@ -107,7 +109,7 @@ def _find_inventory_problems(hosts: Sequence[Host]) -> Iterator[Finding]:
             )
     managers = [host.name for host in hosts if host.role == "manager"]
     if managers and len(managers) % 2 == 0:
-        text = f"{len(managers)} managers ({', '.join(managers)}) tolerate no more failures than {len(managers) - 1}"
+        text = f"{len(managers)} managers ({', '.join(managers)}) survive no more failures than {len(managers) - 1}"
         yield Finding("inventory", "warn", text, "Use an odd number of managers.")
 
 
