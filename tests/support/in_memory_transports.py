@@ -91,10 +91,10 @@ class _Adapter(BaseAdapter):
         """Do nothing: no connection is open."""
 
 
-def engine_client_factory(machines: Machines) -> Callable[[Host, float], APIClient]:
-    """Replace the TLS client of jobs.connectors.engine."""
+def engine_client_factory(machines: Machines) -> Callable[..., APIClient]:
+    """Replace the client of jobs.connectors.engine."""
 
-    def create_client(host: Host, timeout: float) -> APIClient:
+    def create_client(host: Host, timeout: float, *_: object) -> APIClient:
         api_client = APIClient(base_url="http://simulated:2376", version=OLDEST_API_VERSION, timeout=int(timeout))
         api_client.mount("http://", _Adapter(machines()[host.name]))
         return api_client

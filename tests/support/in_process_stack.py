@@ -87,7 +87,7 @@ class InProcessStack:
         path = self.redis.connection_pool.connection_kwargs["path"]
         self.patch.setenv("REDIS_URL", f"unix://{path}?db=0")
         self.patch.setenv("IMKER_SIGNING_KEY", "circle-" * 10)
-        self.patch.setattr(engine, "_client", engine_client_factory(lambda: self.fleet.world.machines))
+        self.patch.setattr(engine, "open_client", engine_client_factory(lambda: self.fleet.world.machines))
         self.patch.setattr(run, "_open_context", self._open_context)
         self.patch.setattr(time, "sleep", _short_sleep)
         self.patch.setattr(exclusive, "LOCK_TIMEOUT", 0)
