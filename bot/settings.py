@@ -1,6 +1,5 @@
 """Load the bot's part of `imker.toml` and of the environment, and report all problems at once."""
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -8,26 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from bot.commands.model import Right
-from bot.commands.table import COMMANDS
-from imker import config, signing
-from imker.config import AcceptanceRules, ConfigError
+from bot.auth.rights import Channel, Rights, Section
+from bot.reconciler.metrics.address import address_problems, host_port
+from imker import config, log, signing
+from imker.config import ConfigError
+from imker.secret_files import SECRETS, read_secrets
 
 SLACK_API_URL = "https://slack.com/api/"
 DEFAULT_PER_MINUTE = 30  # commands and clicks of one user
 # Where alerts are posted: in the run's thread and the channel, in the thread only, as direct messages, or nowhere.
 Notify = Literal["channel", "thread", "dm", "off"]
-
-
-def _principal(value: str) -> str:
-    """Accept IDs only: users can change their names and email addresses."""
-    if value == "*" or re.fullmatch(r"[UWS][A-Z0-9]{2,}", value):
-        return value
-    raise ValueError(
-        f'{value!r} is not a Slack user ID (U…), a user group ID (S…), or "*"; copy the ID from the profile'
-    )
 
 
 def _team(value: str) -> str:
@@ -36,41 +27,7 @@ def _team(value: str) -> str:
     raise ValueError(f"{value!r} is not a Slack workspace ID (T…); copy it from the workspace's address in a browser")
 
 
-def _channel(value: str) -> str:
-    if re.fullmatch(r"[CG][A-Z0-9]{2,}", value):
-        return value
-    raise ValueError(f"{value!r} is not a Slack channel ID (C…); copy it from the channel's details")
-
-
-Principal = Annotated[str, AfterValidator(_principal)]
-
-
-def _command_or_right(value: str) -> str:
-    if value in COMMAND_NAMES:
-        return value
-    suggestions = difflib.get_close_matches(value, COMMAND_NAMES, 1)
-    raise ValueError(
-        f"{value!r} is not a command of /swarm help" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
-    )
-
-
-def _pattern(value: str) -> str:
-    if re.fullmatch(r"[a-z0-9.*?-]+", value):
-        return value
-    raise ValueError(f"{value!r} is not a host name or a pattern such as 'lei-*'")
-
-
 Reads = Literal["channel", "private"]
-Channel = Annotated[str, AfterValidator(_channel)]
-CommandOrRight = Annotated[str, AfterValidator(_command_or_right)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-COMMAND_NAMES = tuple(dict.fromkeys([*(spec.name for spec in COMMANDS if " " not in spec.name), "read", "change"]))
-
-
-class Section(BaseModel):
-    """A table of `imker.toml`. Unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SlackSection(Section):
@@ -94,42 +51,6 @@ class WatchSection(Section):
 
 
 DEFAULT_WATCH = WatchSection()
-
-
-class Rule(Section):
-    """[[rights.rule]]: allow commands to users. `verbs`: commands or rights; `channels`: empty for all of them."""
-
-    who: tuple[Principal, ...]
-    verbs: tuple[CommandOrRight, ...]
-    hosts: tuple[Pattern, ...] = ("*",)
-    channels: tuple[Channel, ...] = ()
-
-
-class Rights(AcceptanceRules):
-    """[rights]: who may do what. A missing list is empty. The RQ workers enforce `accept_*` from their own file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    read: tuple[Principal, ...] = ()
-    change: tuple[Principal, ...] = ()
-    accept: tuple[Principal, ...] = ()
-    rule: tuple[Rule, ...] = ()
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """Return the lists and rules as rules. A list gives its right on every host, in every channel."""
-        lists = {"read": self.read, "change": self.change, "accept": self.accept}
-        return (*(Rule(who=members, verbs=(name,)) for name, members in lists.items() if members), *self.rule)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Return the user group IDs in all rules."""
-        return tuple(dict.fromkeys(member for rule in self.rules for member in rule.who if member.startswith("S")))
-
-    def holders(self, right: Right) -> set[str]:
-        """Return the IDs that have this right, or one of its commands, anywhere."""
-        verbs = {right, *(spec.name for spec in COMMANDS if spec.right == right)}
-        return {holder for rule in self.rules if verbs & set(rule.verbs) for holder in rule.who}
 
 
 class File(Section):
@@ -167,22 +88,27 @@ class Settings:
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the file and the environment. Raise ConfigError with one line for each problem."""
     problems: list[str] = []
-    names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "IMKER_HTTP")
-    values = {name: environment.get(name, "").strip() for name in names}
-    problems += [*_token_problems(values), *_http_problems(values), *filter(None, [signing.key_problem(environment)])]
+    values, unreadable = read_secrets(SECRETS, environment)
+    values["IMKER_HTTP"] = environment.get("IMKER_HTTP", "").strip()
+    missing = [*_token_problems(values), *_http_problems(values)]
+    problems += [
+        line for line in missing if line.partition(":")[0] not in {each.partition(":")[0] for each in unreadable}
+    ]
+    problems += [*unreadable, *filter(None, [signing.key_problem(environment)])]
+    problems += [*address_problems(environment), *log.level_problems(environment)]
     file = File()
     try:
         file, file_problems = config.read_partial(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
         problems += [*file_problems, *_file_problems(file, file_problems)]
-    except ConfigError as unreadable:
-        problems += unreadable.lines
+    except ConfigError as error:
+        problems += error.lines
     if problems:
         raise ConfigError(problems)
     return Settings(
         bot_token=SecretStr(values["SLACK_BOT_TOKEN"]),
         app_token=SecretStr(values["SLACK_APP_TOKEN"]) if values["SLACK_APP_TOKEN"] else None,
         api_url=environment.get("SLACK_API_URL") or SLACK_API_URL,
-        redis_url=environment.get("REDIS_URL") or None,
+        redis_url=values["REDIS_URL"] or None,
         channels=file.slack.channels,
         rights=file.rights,
         team=file.slack.team,
@@ -190,15 +116,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         notify=file.slack.notify,
         reads=file.slack.reads,
         watch=file.watch,
-        http=_host_port(values["IMKER_HTTP"]),
+        http=host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )
-
-
-def _host_port(address: str) -> tuple[str, int] | None:
-    host, _, port = address.rpartition(":")
-    good = re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) and host and 0 < int(port) < 65536
-    return (host.strip("[]"), int(port)) if good else None
 
 
 def _http_problems(environment: Mapping[str, str]) -> list[str]:
@@ -206,7 +126,7 @@ def _http_problems(environment: Mapping[str, str]) -> list[str]:
     if not environment["IMKER_HTTP"]:
         return []
     problems = []
-    if _host_port(environment["IMKER_HTTP"]) is None:
+    if host_port(environment["IMKER_HTTP"]) is None:
         problems.append(f"IMKER_HTTP: {environment['IMKER_HTTP']!r} is not HOST:PORT, for example 127.0.0.1:8080")
     if not environment["SLACK_SIGNING_SECRET"]:
         problems.append("SLACK_SIGNING_SECRET: missing; copy the signing secret from the app's Basic Information")
@@ -257,7 +177,7 @@ def _rights_problems(rights: Rights) -> list[str]:
     others = [accepters if rights.accept_own else accepters - {requester} for requester in requesters]
     if not requesters or any(len(each) >= rights.accept_count for each in others):
         return []
-    excluded = "" if rights.accept_own else " by another user than the requester (accept_own = false)"
+    excluded = "" if rights.accept_own else " by a user other than the requester (accept_own = false)"
     users = f"only {', '.join(sorted(accepters))} may accept" if accepters else "no user may accept"
     approvals = "1 approval" if rights.accept_count == 1 else f"{rights.accept_count} approvals"
     need = f"each manager needs {approvals}{excluded}"

@@ -6,8 +6,10 @@ a lost reply or a second delivery from Slack, is detected by the fact's ID and a
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from redis import Redis
@@ -16,10 +18,12 @@ from redis.exceptions import ResponseError
 from imker import hash_chain
 from imker.hash_chain import AuditFact, Entry, Head
 from imker.redis_errors import unavailable_reason
+from imker.secret_files import read_secret
 
 STREAM_KEY, HEAD_KEY = "audit", "audit:head"
 DEDUPE_TTL = 7 * 24 * 3600  # seconds that a fact's ID is remembered: longer than any repeat can take
 PAGE_SIZE, MAX_APPEND_TRIES = 500, 500  # entries per read; tries while other processes append
+TURN_TIMEOUT = 1.0  # seconds that a thread waits for its turn; with a slow Redis, all then try at once
 # Return {"known", number, fields} of the entry that the fact's ID points at, {"added"}, or {"late"} if the head has
 # changed. ARGV[7]: an entry that the writer has found not to be this fact's. A forged ID therefore stops nothing.
 APPEND_SCRIPT = """
@@ -42,8 +46,8 @@ class AuditLogBroken(Exception):
 
 
 def read_audit_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
-    """Return IMKER_AUDIT_KEY, None if it is not set."""
-    return environment.get("IMKER_AUDIT_KEY", "").encode() or None
+    """Return IMKER_AUDIT_KEY, None if it is not set. Raises ConfigError if the file with it cannot be read."""
+    return read_secret("IMKER_AUDIT_KEY", environment).encode() or None
 
 
 class AuditLog:
@@ -53,6 +57,7 @@ class AuditLog:
         self._redis = redis
         self._key = key
         self._clock = clock
+        self._turn = threading.Lock()
 
     def append(self, fact: AuditFact) -> int:
         """Append the fact and return its number. If it was appended before, return that number.
@@ -60,6 +65,20 @@ class AuditLog:
         Only the entry itself proves that the fact was appended: others can set a fact's ID in Redis. Raises
         AuditLogBroken, RedisError.
         """
+        with self._turn_taken():
+            return self._append(fact)
+
+    @contextmanager
+    def _turn_taken(self) -> Iterator[None]:
+        """Let the threads of this process append one after the other: each of them changes the others' head."""
+        is_taken = self._turn.acquire(timeout=TURN_TIMEOUT)
+        try:
+            yield
+        finally:
+            if is_taken:
+                self._turn.release()
+
+    def _append(self, fact: AuditFact) -> int:
         disbelieved = b""
         for _ in range(MAX_APPEND_TRIES):
             head = self.head()

@@ -17,6 +17,7 @@ from jobs.connectors.engine import Engine, EngineFactory
 from jobs.connectors.engine_opener import EngineOpener
 from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell
+from jobs.connectors.timeouts import SILENT_TIMEOUT
 from jobs.errors import JobError, NoAnswer
 from jobs.events.writer import EventWriter
 from jobs.inventory.model import Host, Inventory
@@ -51,6 +52,10 @@ class JobContext:
             raise self.silent_hosts[host.name]
         return self.engine_factory(host, timeout=timeout)
 
+    def connect_briefly_if_silent(self, host: Host, timeout: float = 10) -> Engine:
+        """Connect to an Engine, and wait only SILENT_TIMEOUT for a host that was silent in this job."""
+        return self.engine_factory(host, timeout=SILENT_TIMEOUT if host.name in self.silent_hosts else timeout)
+
     def find_host(self, name: str) -> Host:
         """Return the host of that name.
 
@@ -71,6 +76,18 @@ class JobContext:
         summary = f"permission was granted for {allowed}, not for {host.name}"
         show_help = NextCommand(BotCommand("help"), "see your commands and hosts")
         raise JobError(summary, host=host.name, next_commands=(show_help,))
+
+    def require_service(self, name: str) -> str:
+        """Return the service's full name. Raises JobError if the bot did not authorize the request for it."""
+        if self.covers_service(name):
+            return name
+        allowed = ", ".join(self.request.allowed_services) or "no service"
+        show_help = NextCommand(BotCommand("help"), "see your commands")
+        raise JobError(f"permission was granted for {allowed}, not for service {name}", next_commands=(show_help,))
+
+    def covers_service(self, name: str) -> bool:
+        """Return whether the bot authorized the request for the service."""
+        return any(fnmatchcase(name, pattern) for pattern in self.request.allowed_services)
 
     def report_refusal(self, refusal: Refusal) -> None:
         """End the job with a refusal, as a finding too if it answers a check."""

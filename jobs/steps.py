@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from imker.protocol.values import StepLine
 from jobs.daemon_options import FileEdit
+from jobs.service_steps import SERVICE_STEPS, ServiceStep, describe_service_step
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ class LeaveSwarm:
     node: str
 
 
-Step = (
+HostStep = (
     RemoveClassicContainers
     | StopStore
     | SwitchAptSource
@@ -185,15 +186,18 @@ Step = (
     | ActivateNode
     | LeaveSwarm
 )
+Step = HostStep | ServiceStep
 
 
 def describe_step(step: Step) -> StepLine:
     """Return the step as a line of a plan."""
+    if isinstance(step, SERVICE_STEPS):
+        return describe_service_step(step)
     title, detail = _title_and_detail(step)
     return StepLine(key=type(step).__name__, title=title, detail=detail)
 
 
-def _title_and_detail(step: Step) -> tuple[str, str]:
+def _title_and_detail(step: HostStep) -> tuple[str, str]:
     match step:
         case RemoveClassicContainers(names):
             return "Remove classic Swarm containers", ", ".join(names)

@@ -6,6 +6,14 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from imker.protocol.job_command import JobCommand
+from imker.protocol.service_commands import (
+    CreateService,
+    ListServices,
+    RestartService,
+    RollBackService,
+    ScaleServices,
+    ShowService,
+)
 from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
 from imker.protocol.watch_commands import WatchCommand
 
@@ -176,6 +184,12 @@ _TypedCommand = (
     | StartContainers
     | RetireStore
     | RunDoctor
+    | ListServices
+    | ShowService
+    | CreateService
+    | ScaleServices
+    | RestartService
+    | RollBackService
 )
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
 RequestedCommand = Annotated[
@@ -210,8 +224,8 @@ class Request:
     """The content of one RQ job. It is signed as a whole and processed once: (run, job) is unique.
 
     `job` counts the jobs of a run from 1; `requester`: Slack user ID; `approvals`: each by a different user;
-    `parent_run`: the fleet's run, "" for none; `allowed_hosts`: host patterns that the bot authorized; `expires_at`:
-    UNIX seconds; `channel`: Slack channel of the command, for the audit log.
+    `parent_run`: the fleet's run, "" for none; `allowed_hosts`, `allowed_services`: patterns that the bot authorized;
+    `expires_at`: UNIX seconds; `channel`: Slack channel of the command, for the audit log.
     """
 
     run: str
@@ -224,3 +238,4 @@ class Request:
     expires_at: float = 0.0
     protocol_version: int = PROTOCOL_VERSION
     channel: str = ""
+    allowed_services: tuple[str, ...] = ()

@@ -7,10 +7,19 @@ from pydantic import Field
 
 from imker.clock import Timestamp
 from imker.protocol.next_command import NextCommands
-from imker.protocol.values import Candidate, ContainerRow, Finding, HostPlan, HostRow, NodeRow, Quorum, StepLine
+from imker.protocol.service_events import ServiceShown, ServiceTable
+from imker.protocol.values import (
+    Candidate,
+    ContainerRow,
+    Finding,
+    HostPlan,
+    HostRow,
+    NodeRow,
+    Quorum,
+    StepLine,
+    UnixSeconds,
+)
 from imker.protocol.version import PROTOCOL_VERSION
-
-UnixSeconds = Annotated[float, Field(ge=0, lt=1e11)]  # below the year 5138, and never infinite
 
 
 @dataclass(frozen=True)
@@ -160,7 +169,8 @@ class DecisionRequested:
     `host`, which ran before? · stop_store: stop the unused key-value store on `host`? · remove_store: remove it after
     it was stopped?
     `summary`: true whatever the answer is; `user`: Slack ID of the user who paused; `approval_problem`: why an approval
-    was not enough; `next_commands`: commands for what else remains to be done. Accepting takes
+    was not enough; `next_commands`: commands for what else remains to be done; `services`: full names of the services
+    that the plan changes. Accepting takes
     `required_approvals` different users within `valid_seconds` of `asked_at`.
     """
 
@@ -177,6 +187,7 @@ class DecisionRequested:
     user: str = ""
     approval_problem: str = ""
     next_commands: NextCommands = ()
+    services: tuple[str, ...] = ()
     type: Literal["decision_requested"] = "decision_requested"
 
 
@@ -214,6 +225,8 @@ EventBody = Annotated[
     | ChecksCompleted
     | HostTable
     | NodeTable
+    | ServiceTable
+    | ServiceShown
     | DecisionRequested
     | JobFinished,
     Field(discriminator="type"),

@@ -177,11 +177,11 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
         container.name for container in facts.containers if container.running and container.restart_policy == "no"
     ]
     if without:
-        hint = "To make a container survive a reboot, run `docker update --restart=unless-stopped NAME`"
+        hint = "To make a container survive a reboot, run `docker update --restart=unless-stopped NAME`."
         yield Finding(
             "restart policies",
             "pass",
-            f"{', '.join(without)}: no restart policy; Imker restarts them after the upgrade",
+            f"containers without one: {', '.join(without)}; Imker restarts them after the upgrade",
             hint,
         )
     else:
@@ -204,7 +204,8 @@ def _check_engine_changes(facts: HostFacts, target_version: str) -> Iterator[Fin
     oldest = next((api for first, api in sorted(OLDEST_API_SINCE.items(), reverse=True) if major >= first), "")
     driving = [container.name for container in facts.containers if container.mounts_docker_socket]
     if oldest and driving:
-        text = f"{', '.join(driving)}: use the Docker socket; Engine {major} rejects API versions before {oldest}"
+        users = ", ".join(driving)
+        text = f"containers that use the Docker socket: {users}; Engine {major} rejects API versions before {oldest}"
         yield Finding(
             "API of helpers",
             "pass",

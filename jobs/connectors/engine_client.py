@@ -1,9 +1,8 @@
 """Create the Docker SDK's client of an Engine, over TLS or SSH."""
 
-import ssl
-
 from docker.api.client import APIClient
 
+from jobs.connectors.engine_tls import tls_context
 from jobs.connectors.engine_transport import Dial, EngineAdapter, tls_dial
 from jobs.inventory.model import Host
 
@@ -16,16 +15,12 @@ def open_client(host: Host, timeout: float, api_version: str, dial: Dial | None)
     client = APIClient(base_url=base_url, version=api_version, tls=dial is None, timeout=timeout)  # type: ignore[arg-type]
     client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the CA of the fleet
     client.proxies = {}
-    adapter = EngineAdapter(dial or tls_dial(host.address, host.engine_port, _tls_context(host)))
+    adapter = EngineAdapter(dial or _dial_tls(host))
     for scheme in ("https://", "http://"):
         client.mount(scheme, adapter)
     return client
 
 
-def _tls_context(host: Host) -> ssl.SSLContext:
-    """Return a context that verifies the Engine. docker-machine's certificates lack the key IDs that STRICT wants."""
-    assert host.tls is not None
-    context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
-    return context
+def _dial_tls(host: Host) -> Dial:
+    assert host.tls is not None, "the inventory requires it of a host without SSH to its Engine"
+    return tls_dial(host.address, host.engine_port, tls_context(host.tls))

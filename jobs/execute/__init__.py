@@ -5,8 +5,9 @@ In: a Step and a StepTarget. Out: the result in one line, or a JobError. Which s
 
 from jobs import steps
 from jobs.connectors.shell import sudo
-from jobs.execute import containers, files, membership, restart, upgrade
+from jobs.execute import containers, files, membership, restart, services, upgrade
 from jobs.execute.target import StepTarget
+from jobs.service_steps import SERVICE_STEPS
 
 
 def execute_step(step: steps.Step, target: StepTarget) -> str:
@@ -35,5 +36,7 @@ def execute_step(step: steps.Step, target: StepTarget) -> str:
             return restart.restart_engine(target, step)
         case steps.EnsureContainersRunning(names, ends_migration):
             return containers.ensure_running(target, names, ends_migration)
+        case _ if isinstance(step, SERVICE_STEPS):
+            return services.execute_service_step(step, target)
         case _:
             return membership.execute_membership_step(step, target)

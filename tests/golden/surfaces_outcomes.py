@@ -75,7 +75,7 @@ def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
     machine = folder / "config.json"
     machine.write_text("old")
     cases = (*_cases(), (steps.CleanDockerMachineConfig(FileEdit(str(machine), "old", "new")), {}))
-    assert {type(step) for step, _ in cases} == set(get_args(steps.Step))
+    assert {type(step) for step, _ in cases} == set(get_args(steps.HostStep)), "tests/simulated runs those of services"
     lines = [line for step, answers in cases for line in _run_step(step, answers)]
     slow = partial(Ready, tasks=("task-1", "task-2"))
     lines += _run_step(steps.DrainNode(NODE), {}, slow)
@@ -230,7 +230,7 @@ def _reads(redis: Redis) -> Iterator[str]:
 
 def _fleets(redis: Redis) -> Iterator[str]:
     block = Finding("disk", "block", "(what blocks)", "(what to do)")
-    leg = HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail")
+    leg = HostPlan("kaditz", "worker", 3, 0, "1 manager (survives no loss)")
     lines: tuple[StepLine, ...] = (fleet.GATHER_STEP, fleet.PROBE_STEP)
     yield from (f"  step: {line.title}" for line in lines)
     for plan in (

@@ -26,8 +26,10 @@ from tests.golden import (
     surfaces_refusals,
     surfaces_replies,
     surfaces_runs,
+    surfaces_services,
     surfaces_status,
     surfaces_views,
+    surfaces_watch,
 )
 
 CheckSnapshot = Callable[[str], None]
@@ -116,12 +118,24 @@ def test_command_messages(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_runs.command_messages())
 
 
+def test_services(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_services.services())
+
+
 def test_fleet_states(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_fleets.fleet_states())
 
 
 def test_alerts(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_alerts.alerts())
+
+
+def test_watch_messages(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_watch.messages())
+
+
+def test_watch_statuses(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_watch.statuses())
 
 
 def test_fleet_report(check_snapshot: CheckSnapshot) -> None:

@@ -2,7 +2,7 @@
 
 from bot.messages.block_kit import timestamp
 from bot.messages.escape import escape_mrkdwn
-from bot.records import Choice, Decision
+from bot.records import Choice, Decision, command_services
 from bot.state.run_state import RunState, latest_started_step
 from imker.protocol.commands import (
     Accept,
@@ -17,6 +17,14 @@ from imker.protocol.commands import (
     StartContainers,
 )
 from imker.protocol.events import JobFinished, NodeTable
+from imker.protocol.service_commands import (
+    CreateService,
+    ListServices,
+    RestartService,
+    RollBackService,
+    ScaleServices,
+    ShowService,
+)
 from imker.protocol.version import PROTOCOL_VERSION
 
 EMOJI = {
@@ -45,6 +53,7 @@ DECLINED_TEXT = {
     "stop_store": "done; the key-value store is running",
     "remove_store": "done; the key-value store is stopped and kept",
 }
+KEPT_TEXT = {"start_containers": "Kept stopped", "stop_store": "Kept running", "remove_store": "Kept"}  # not Cancelled
 DECISION_TEXT: dict[Choice, str] = {
     "start": "Started",
     "accept": "Accepted",
@@ -88,7 +97,18 @@ def _title_and_activity(state: RunState) -> tuple[str, str]:
             return f"Reject {node}" + (" and remove it from the swarm" if remove else ""), f"Rejecting {node}"
         case RunDoctor():
             return "Doctor", "Running the doctor"
-        case ListHosts() | ListNodes() as listing:
+        case ShowService(name):
+            return f"Service {name}", f"Reading service {name}"
+        case CreateService(name):
+            return f"Create service {name}", f"Creating service {name}"
+        case ScaleServices(targets):
+            text = ", ".join(f"{target.service} to {target.replicas}" for target in targets)
+            return f"Scale {text}", f"Scaling {text}"
+        case RestartService(name):
+            return f"Restart {name}", f"Restarting {name}"
+        case RollBackService(name):
+            return f"Roll back {name}", f"Rolling back {name}"
+        case ListHosts() | ListNodes() | ListServices() as listing:
             return listing.type.capitalize(), f"Listing {listing.type}"
         case other:
             return other.type.capitalize(), f"Running {other.type}"
@@ -100,6 +120,8 @@ def emoji(state: RunState) -> str:
         return "⚠️"
     if state.status == "finished" and state.outcome:
         return outcome_emoji(state.outcome)
+    if state.status == "finished" and state.question and state.question.question in DECLINED_TEXT:
+        return "⚠️" if state.question.question == "start_containers" else EMOJI["done"]
     return EMOJI.get(state.status, "❌" if state.outcome else "🚫")
 
 
@@ -124,8 +146,7 @@ def status_text(state: RunState) -> str:
     match state.status:
         case "running":
             step = latest_started_step(state)
-            subject = "host" if hasattr(state.record.command, "host") else "hosts"
-            return f"{step.title}…" if step and step.status == "running" else f"inspecting the {subject}"
+            return f"{step.title}…" if step and step.status == "running" else inspection(state)
         case "waiting":
             if state.expired:
                 return "expired: not accepted in time"
@@ -136,6 +157,13 @@ def status_text(state: RunState) -> str:
             return status
 
 
+def inspection(state: RunState) -> str:
+    """Return what a run does before its first step."""
+    if command_services(state.record.command) is not None:
+        return "reading the services"
+    return f"inspecting the {'host' if hasattr(state.record.command, 'host') else 'hosts'}"
+
+
 def _finished_text(state: RunState) -> str:
     if is_stale(state):
         return "last known table"
@@ -144,12 +172,23 @@ def _finished_text(state: RunState) -> str:
     return DECLINED_TEXT.get(state.question.question, "cancelled") if state.question else "cancelled"
 
 
-def decision_line(decision: Decision) -> str:
+def decision_lines(state: RunState) -> list[str]:
+    """Return one line for each decision on the run's questions."""
+    last = state.question.question if state.question else ""
+    return [_decision_line(each, last if each.job == state.record.job_count else "") for each in state.decisions]
+
+
+def decision_text(choice: Choice, question: str) -> str:
+    """Return the choice in words. After a migration, to cancel is to keep what the question was about."""
+    return KEPT_TEXT.get(question, DECISION_TEXT[choice]) if choice == "cancel" else DECISION_TEXT[choice]
+
+
+def _decision_line(decision: Decision, question: str) -> str:
     """Return who decided what, when, and why, and what follows for the node."""
     user = f" by <@{decision.user}>" if decision.user else ""
     why = f": {escape_mrkdwn(decision.why)}" if decision.why else ""
     consequence = CONSEQUENCE_TEXT.get(decision.choice, "")
-    return f"{DECISION_TEXT[decision.choice]}{user} at {timestamp(decision.decided_at)}{why}{consequence}"
+    return f"{decision_text(decision.choice, question)}{user} at {timestamp(decision.decided_at)}{why}{consequence}"
 
 
 def protocol_warning(state: RunState) -> str:

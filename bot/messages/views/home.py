@@ -20,7 +20,7 @@ from bot.messages.runs.node_summary import node_result
 from bot.messages.runs.question import question_text
 from bot.messages.views.form import View, form_buttons
 from bot.state.fleet_state import FleetState
-from bot.state.next_steps import NextStep
+from bot.state.next_step import NextStep
 from bot.state.run_state import RunState
 from imker.protocol.events import NodeTable
 from imker.text import truncate
@@ -92,7 +92,7 @@ def _swarm(nodes: NodeTable | None, incidents: tuple[str, ...]) -> list[Block]:
 def _waiting(runs: tuple[HomeRun, ...]) -> list[Block]:
     items = [block for run in runs[:MAX_WAITING] for block in _question(run)]
     more = [context(f"and {len(runs) - MAX_WAITING} more: `/swarm status`")] if len(runs) > MAX_WAITING else []
-    return [_header("Waiting for you"), *(items or [section("Nothing waits for you.")]), *more]
+    return [_header("Waiting for you"), *(items or [section("Nothing is waiting for you.")]), *more]
 
 
 def _question(run: HomeRun) -> list[Block]:

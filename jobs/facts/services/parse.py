@@ -57,6 +57,7 @@ def parse_service(document: Document) -> Service:
         desired=_number(status.get("DesiredTasks"), -1) if status else -1,
         completed=_number(status.get("CompletedTasks")),
         restart_attempts=_number(attempts),
+        force_update=_number(template.get("ForceUpdate")),
     )
 
 
@@ -81,6 +82,7 @@ def parse_task(document: Document) -> Task:
         image=short_image(_map(spec, "ContainerSpec").get("Image")),
         reserved=_resources(_map(_map(spec, "Resources"), "Reservations")),
         host_ports=_host_ports(ports),
+        force_update=_number(spec.get("ForceUpdate")),
     )
 
 

@@ -1,5 +1,6 @@
 """Append to the audit log in a real Redis: concurrent writers, repeats, and tampering."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -52,6 +53,38 @@ def test_lost_reply_neither_forks_nor_duplicates(redis: Redis, monkeypatch: pyte
     assert problems(record) == []
 
 
+def test_threads_of_a_process_append_without_a_second_try(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_log, "TURN_TIMEOUT", 60.0)
+    record, before = AuditLog(redis), evals(redis)
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(lambda n: record.append(fact(f"f{n}")), range(40))) == list(range(1, 41))
+    assert evals(redis) - before == 40
+
+
+def evals(redis: Redis) -> int:
+    return int(redis.info("commandstats").get("cmdstat_eval", {}).get("calls", 0))
+
+
+def test_a_stuck_thread_stops_no_other(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_log, "TURN_TIMEOUT", 0.01)
+    is_stuck, may_end = threading.Event(), threading.Event()
+
+    def clock() -> float:
+        if not is_stuck.is_set():
+            is_stuck.set()
+            assert may_end.wait(60)
+        return 5.0
+
+    record = AuditLog(redis, clock=clock)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(record.append, fact("late"))
+        assert is_stuck.wait(60)
+        assert record.append(fact("first")) == 1
+        may_end.set()
+        assert late.result(60) == 2
+    assert problems(record) == []
+
+
 def test_concurrent_writers_make_one_chain(redis: Redis) -> None:
     with ThreadPoolExecutor(12) as pool:
         numbers = list(pool.map(lambda n: AuditLog(redis, b"key").append(fact(f"f{n // 2}")), range(240)))
@@ -73,7 +106,7 @@ def test_reads_every_entry_across_pages(redis: Redis, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
-        (lambda redis: redis.xdel("audit", "3-0"), "entries 3 to 3 are missing"),
+        (lambda redis: redis.xdel("audit", "3-0"), "entry 3 is missing"),
         (lambda redis: redis.xdel("audit", "5-0"), "the end is cut off: the latest hash in Redis shows entry 5"),
         (lambda redis: redis.xtrim("audit", maxlen=2, approximate=False), "entries 1 to 3 are missing"),
         (lambda redis: redis.delete("audit"), "the end is cut off"),
