@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
-from imker.protocol.commands import JobCommand
+from imker.protocol.job_command import JobCommand
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.version import READS_QUEUE
 

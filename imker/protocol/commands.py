@@ -5,24 +5,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from imker.protocol.job_command import JobCommand
+from imker.protocol.node_commands import NodeCommand
 from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
 
 Role = Literal["manager", "worker"]
-
-
-class JobCommand:
-    """A command that a job runs. Each subclass is a frozen dataclass.
-
-    `type`: its name in messages; `queue`: its RQ queue, so that reads never wait for changes.
-    """
-
-    type: str
-    queue: ClassVar[str]
-
-    @property
-    def text(self) -> str:
-        """Return the command as users type it, without the slash command's name."""
-        return self.type
 
 
 @dataclass(frozen=True)
@@ -189,6 +176,7 @@ _TypedCommand = (
     | StartContainers
     | RetireStore
     | RunDoctor
+    | NodeCommand
 )
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
 RequestedCommand = Annotated[_TypedCommand | DownloadPackages | StopDownloads, Field(discriminator="type")]

@@ -15,7 +15,7 @@ from imker.failpoints import failpoint
 from imker.protocol.commands import Accept, Hold, Reject, Request
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from imker.redaction import redact_output
-from jobs import steps
+from jobs import step_titles, steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import LOSSLESS_ERRORS, Shell
 from jobs.context import JobContext
@@ -43,6 +43,7 @@ CLAIMING_STEPS = (
     steps.RestoreOptions,
     steps.RestartEngine,
     steps.EnsureContainersRunning,
+    steps.LeaveOnHost,
 )  # steps whose first command claims the host
 LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
 JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
@@ -79,6 +80,14 @@ def run_swarm_steps(
     _run_each(context, plan_steps, target, lease, lambda step: membership.claim_swarm(target, token))
 
 
+def run_waiting_steps(
+    context: JobContext, host: Host, plan_steps: tuple[steps.Step, ...], managers: tuple[str, ...], lease: Lease
+) -> None:
+    """Execute steps that only wait for the swarm, and change nothing. `lease`: of the host."""
+    target = _make_target(context, host, UnavailableShell(host.name), managers)
+    _run_each(context, plan_steps, target, lease, lambda step: None)
+
+
 def _run_each(
     context: JobContext, plan_steps: tuple[steps.Step, ...], target: StepTarget, lease: Lease, claim: Claim
 ) -> None:
@@ -88,7 +97,7 @@ def _run_each(
             _check_hold(context)
             _run_step(context, step, target, lease, claim)
         except JobError as error:
-            error.state = _describe_remaining(error, target.host, plan_steps, number)
+            error.state = describe_remaining(error, target.host, plan_steps, number)
             raise
 
 
@@ -123,7 +132,7 @@ def _stops(hold: Hold, request: Request) -> bool:
 
 
 def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> None:
-    key = steps.describe_step(step).key
+    key = step_titles.describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
     failpoint("step.reported")
@@ -147,7 +156,7 @@ def _run_exclusively(context: JobContext, step: steps.Step, target: StepTarget) 
     """Execute a step. Initialize or join under the lock of the swarm, so that only one host does it at a time."""
     if not isinstance(step, steps.InitSwarm | steps.JoinSwarm):
         return execute_step(step, target)
-    with hold_lock(context, "swarm", f"{steps.describe_step(step).title}, {target.host.name}") as lease:
+    with hold_lock(context, "swarm", f"{step_titles.describe_step(step).title}, {target.host.name}") as lease:
         if isinstance(step, steps.JoinSwarm):
             claim_token(lease, lambda token: membership.claim_swarm(target, token))
             return execute_step(step, target)
@@ -176,9 +185,9 @@ def _check_no_swarm(context: JobContext, host: Host, step: steps.InitSwarm) -> N
         time.sleep(1)
 
 
-def _describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
+def describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
     """Return the state of a host after a failed step: completed and remaining steps, or those that a rollback left."""
-    titles = [steps.describe_step(step).title for step in plan_steps]
+    titles = [step_titles.describe_step(step).title for step in plan_steps]
     if isinstance(error, RolledBack | RollbackFailed):
         stays = [
             title
@@ -214,6 +223,7 @@ def _make_target(context: JobContext, host: Host, shell: Shell, managers: tuple[
         on_file_change=lambda path, before, after: context.events.emit(_file_changed(host, path, before, after)),
         address_pool=str(context.settings.fleet.address_pool),
         managers=managers,
+        check_hold=partial(_check_hold, context),
     )
 
 

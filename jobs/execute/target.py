@@ -30,7 +30,8 @@ class StepTarget:
 
     `on_progress`: gets a text on the running step; `on_output`: title and text for the run's thread; `on_file_change`:
     path, old and new text of a file before it is written; `address_pool`: of a new swarm, CIDR; `managers`: names of
-    the hosts that manage the swarm, best first; `backed_up`: paths of the files that this job has backed up.
+    the hosts that manage the swarm, best first; `backed_up`: paths of the files that this job has backed up;
+    `check_hold`: raises Paused or Cancelled if a user held the run, for steps that wait long.
     """
 
     host: Host
@@ -43,6 +44,7 @@ class StepTarget:
     address_pool: str
     managers: tuple[str, ...] = ()
     backed_up: set[str] = field(default_factory=set)
+    check_hold: Callable[[], None] = lambda: None
 
     def connect_engine(self) -> Engine:
         """Return a new client: the Engine may have restarted with another version since the last one."""

@@ -17,6 +17,12 @@ def may_add_manager(managers: int, reachable: int) -> bool:
     return managers == reachable > 0
 
 
+def may_remove_manager(managers: int, reachable: int, is_reachable: bool) -> bool:
+    """Return whether quorum remains without one of the managers. `is_reachable`: whether that one is."""
+    others, needed = reachable - is_reachable, (managers - 1) // 2 + 1
+    return managers > 1 and others >= needed
+
+
 def describe_tolerance(managers: int) -> str:
     """Return "3 managers: 1 may fail". For an even number, add that it tolerates no more than one less."""
     count = "1 manager" if managers == 1 else f"{managers} managers"

@@ -2,7 +2,7 @@
 
 from functools import singledispatch
 
-from imker.protocol.commands import JobCommand
+from imker.protocol.job_command import JobCommand
 from jobs.context import JobContext
 
 

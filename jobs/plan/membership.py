@@ -17,6 +17,7 @@ from jobs.steps import (
     MarkPending,
     RestartEngine,
     Step,
+    UnmarkPending,
     WaitForReachable,
     WaitForReady,
 )
@@ -113,7 +114,7 @@ def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:
     """Return a node's remaining steps. A manager that is still pending was promoted by a run that died: finish that."""
     ready: tuple[Step, ...] = () if node.state == "ready" else (WaitForReady(),)
     if role == "manager" == node.role and node.pending:
-        return (WaitForReachable(node.id), ActivateNode(node.id))
+        return (WaitForReachable(node.id), UnmarkPending(node.id) if node.keeps_availability else ActivateNode(node.id))
     if role == "manager" and node.role == "worker" and not node.pending:
-        return (MarkPending(), *ready)
+        return (MarkPending(keeps_availability=True), *ready)
     return ready

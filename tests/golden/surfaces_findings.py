@@ -21,7 +21,7 @@ from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.inventory.model import Host
 from jobs.plan import Refusal, fleet
 from jobs.settings import EngineSection
-from jobs.steps import describe_step
+from jobs.step_titles import describe_step
 from tests.golden.text_layout import page, section
 from tests.support.planner_world import OWN_NODE_ID, manager_node
 from tests.unit.jobs.checks.test_host import BATCH, CASES, DOCKER_IO, GOOD, KADITZ, NOW, WEB

@@ -19,7 +19,7 @@ from imker.audit_log import AuditLog
 from imker.protocol import commands
 from imker.protocol.commands import Approval, Request
 from imker.protocol.events import Planned, ThreadDetail
-from jobs import daemon_options, run, steps
+from jobs import daemon_options, run, step_titles, steps
 from jobs.connectors import engine
 from jobs.connectors.shell import Command, Output
 from jobs.context import JobContext
@@ -117,7 +117,7 @@ def run_migration(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     def handle(_: commands.Command, context: JobContext) -> None:
         diff = daemon_options.diff((FileEdit(DEFAULTS, BEFORE, AFTER),))
-        context.events.emit(Planned(tuple(map(steps.describe_step, PLAN)), diff=diff))
+        context.events.emit(Planned(tuple(map(step_titles.describe_step, PLAN)), diff=diff))
         context.events.emit(
             ThreadDetail(
                 "apt on kaditz",

@@ -12,7 +12,7 @@ from imker.protocol.commands import Hold
 from imker.protocol.events import EventBody, FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from imker.redaction import OUTPUT_LENGTH
 from imker.signing import SigningKey
-from jobs import steps
+from jobs import step_titles, steps
 from jobs.connectors.shell import Command, Output
 from jobs.context import JobContext
 from jobs.errors import Cancelled, InternalError, JobError, Paused, StateChanged
@@ -30,8 +30,8 @@ from tests.support import streams
 
 KADITZ, RUN, WHOLE = Host("kaditz", "198.18.0.39"), "k3fm9x2q", "f7wq2p8a"
 PLAN = (steps.RemoveClassicContainers(("swarm-agent",)), steps.EnsureContainersRunning(("web",)), steps.WaitForReady())
-KEYS = [steps.describe_step(step).key for step in PLAN]
-TITLES = [steps.describe_step(step).title for step in PLAN]
+KEYS = [step_titles.describe_step(step).key for step in PLAN]
+TITLES = [step_titles.describe_step(step).title for step in PLAN]
 Work = Callable[[StepTarget], str]
 
 
@@ -65,7 +65,7 @@ class Bench:
     opened: int = 0
 
     def execute(self, step: steps.Step, site: StepTarget) -> str:
-        key = steps.describe_step(step).key
+        key = step_titles.describe_step(step).key
         self.started_steps.append(key)
         return self.work.get(key, lambda site: "")(site)
 
@@ -252,7 +252,7 @@ def test_only_one_host_joins_the_swarm_at_a_time(
     monkeypatch.setattr(runner, "gather_swarm", lambda *_, **__: SwarmFacts())
     monkeypatch.setattr(membership, "claim_swarm", lambda *_: None)
     locked: list[bool] = []
-    bench.work[steps.describe_step(step).key] = lambda site: str(
+    bench.work[step_titles.describe_step(step).key] = lambda site: str(
         locked.append(bool(bench.redis.exists("lock:swarm"))) or ""
     )
     bench.run_steps((step,))
