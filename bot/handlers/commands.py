@@ -20,9 +20,9 @@ from bot.handlers.run_control import RunController
 from bot.handlers.show import ShowHandler
 from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
-from bot.messages import audit_table, command_help, responses
 from bot.messages.block_kit import Message, Reply
 from bot.messages.links import add_references, run_ids
+from bot.messages.replies import audit_table, command_help, responses
 from bot.records import Choice
 from bot.runs.store import RunStore
 from bot.settings import Settings

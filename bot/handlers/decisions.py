@@ -11,9 +11,9 @@ from bot.handlers.delivery import Delivery
 from bot.handlers.next_steps import named_record, record_of_button
 from bot.handlers.start import RunStarter
 from bot.handlers.status import MAX_SEARCHED_RUNS
-from bot.messages import responses
 from bot.messages.block_kit import Message, Reply
-from bot.messages.form import MAX_REASON
+from bot.messages.replies import responses
+from bot.messages.views.form import MAX_REASON
 from bot.records import PAST_TENSE, Choice, Decision, RunRecord, target_host
 from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore

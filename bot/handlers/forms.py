@@ -21,10 +21,11 @@ from bot.commands.visibility import split_private
 from bot.handlers.access import Access
 from bot.handlers.delivery import Delivery
 from bot.handlers.known_hosts import KnownHosts
-from bot.messages import form, responses
 from bot.messages.block_kit import Block, Message
 from bot.messages.escape import escape_mrkdwn
-from bot.messages.form import CommandForm, View
+from bot.messages.replies import responses
+from bot.messages.views import form
+from bot.messages.views.form import CommandForm, View
 from bot.records import ALL_HOSTS
 from imker import signing
 from imker.signing import SigningKey

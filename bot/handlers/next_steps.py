@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from bot.handlers.delivery import Delivery
 from bot.handlers.status import run_with_fleet
-from bot.messages import responses
 from bot.messages.block_kit import Reply
+from bot.messages.replies import responses
 from bot.records import RunRecord
 from bot.runs.store import RunStore
 from bot.state.next_steps import NextStep, next_steps

@@ -10,8 +10,8 @@ from bot.handlers.audit import AuditRecorder
 from bot.handlers.decisions import DecisionHandler
 from bot.handlers.start import RunStarter
 from bot.handlers.status import run_with_fleet
-from bot.messages import responses
 from bot.messages.block_kit import Message
+from bot.messages.replies import responses
 from bot.records import RunRecord
 from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore

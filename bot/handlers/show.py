@@ -7,8 +7,8 @@ from bot.auth.policy import Denied
 from bot.handlers.access import Access
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
-from bot.messages import responses
 from bot.messages.block_kit import Reply
+from bot.messages.replies import responses
 from bot.records import RunRecord
 from bot.runs.store import RunStore
 

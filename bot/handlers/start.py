@@ -7,8 +7,8 @@ from bot.auth.policy import Allowed
 from bot.handlers.access import Invocation
 from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
-from bot.messages import responses
-from bot.messages.private_answer import WORKING
+from bot.messages.replies import responses
+from bot.messages.runs.private_answer import WORKING
 from bot.records import RunRecord, run_id
 from bot.runs.store import RunStore
 from bot.state.run_control import changes_host

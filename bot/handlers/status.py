@@ -6,8 +6,8 @@ from itertools import islice
 
 from bot.auth.policy import Actor
 from bot.handlers.access import Access
-from bot.messages import responses, status
 from bot.messages.block_kit import Message
+from bot.messages.replies import responses, status
 from bot.records import RunRecord
 from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore

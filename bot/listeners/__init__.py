@@ -13,9 +13,9 @@ from bot.commands.normalize import normalize
 from bot.handlers.delivery import SHOW_STEP, Delivery
 from bot.listeners.forms import FormListener, register_forms
 from bot.listeners.receiver import DeliveryReceiver
-from bot.messages.form import RUN_COMMAND
 from bot.messages.next_steps import ACTION, MENU_ACTION
-from bot.messages.private_answer import SHOW_ACTION
+from bot.messages.runs.private_answer import SHOW_ACTION
+from bot.messages.views.form import RUN_COMMAND
 from bot.records import Choice
 
 Body = dict[str, Any]

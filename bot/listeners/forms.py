@@ -20,9 +20,10 @@ from bot.handlers.commands import CommandHandler
 from bot.handlers.delivery import Delivery
 from bot.handlers.forms import FieldErrors, FormHandler
 from bot.listeners.receiver import NOT_SAVED_YET, DeliveryReceiver
-from bot.messages import form, responses
 from bot.messages.block_kit import Message
-from bot.messages.form import FORM_GONE, View
+from bot.messages.replies import responses
+from bot.messages.views import form
+from bot.messages.views.form import FORM_GONE, View
 from bot.runs.decisions import TamperedRecord
 
 Body = dict[str, Any]

@@ -13,7 +13,7 @@ from slack_bolt import App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from bot.messages import home
+from bot.messages.views import home
 from bot.runs.store import RunStore
 
 log = structlog.get_logger()

@@ -12,7 +12,7 @@ from slack_sdk.webhook import WebhookClient
 
 from bot.handlers.delivery import Delivery
 from bot.messages.block_kit import Message, Reply
-from bot.messages.form import notice
+from bot.messages.views.form import notice
 from bot.slack.response_url import accepted_url
 
 log = structlog.get_logger()

@@ -16,8 +16,8 @@ from bot.handlers.delivery import SHOW_STEP, Delivery
 from bot.listeners.inbox import Inbox
 from bot.listeners.private_replies import PrivateReplies
 from bot.listeners.rate_limit import RateLimiter
-from bot.messages import responses
 from bot.messages.block_kit import Message, Reply
+from bot.messages.replies import responses
 from bot.runs.decisions import TamperedRecord, WrittenByNewerVersion
 from bot.settings import SLACK_API_URL
 from bot.slack.response_url import accepted_url

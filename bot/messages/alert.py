@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.messages import fleet_message, run_text
 from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, sentence, timestamp
 from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
-from bot.messages.headline import headline_text
-from bot.messages.run_text import DECISION_TEXT
+from bot.messages.runs import fleet_message, run_text
+from bot.messages.runs.headline import headline_text
+from bot.messages.runs.run_text import DECISION_TEXT
 from bot.state import fleet_state
 from bot.state.alerts import QuestionState
 from bot.state.fleet_state import FleetState

@@ -12,8 +12,8 @@ from typing import Any
 
 from slack_sdk import WebClient
 
-from bot.messages.approval_card import self_approval_alerts
 from bot.messages.block_kit import Message, ephemeral
+from bot.messages.runs.approval_card import self_approval_alerts
 from bot.reconciler.post_once import post_once, try_once
 from bot.records import DAY
 from bot.runs.posted_messages import PostedFields

@@ -19,11 +19,11 @@ from bot.auth.permissions import Permission
 from bot.auth.policy import Actor, Allowed, Denied
 from bot.handlers.access import Access
 from bot.handlers.status import run_with_fleet
-from bot.messages import home
 from bot.messages.block_kit import Message
-from bot.messages.form import View
-from bot.messages.home import HomePage, HomeRun
 from bot.messages.links import add_references, run_ids
+from bot.messages.views import home
+from bot.messages.views.form import View
+from bot.messages.views.home import HomePage, HomeRun
 from bot.records import ALL_HOSTS
 from bot.runs.store import RunStore
 from bot.slack.errors import RATE_LIMITED

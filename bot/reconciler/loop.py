@@ -10,9 +10,9 @@ import structlog
 from redis.exceptions import RedisError
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from bot.messages import fleet_message
 from bot.messages.block_kit import Message
 from bot.messages.links import add_references, run_ids
+from bot.messages.runs import fleet_message
 from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import Backoff

@@ -11,7 +11,8 @@ import structlog
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from bot.messages import alert, run_message
+from bot.messages import alert
+from bot.messages.runs import run_message
 from bot.reconciler import alerts
 from bot.reconciler.publisher import METADATA
 from bot.records import DAY

@@ -6,7 +6,7 @@ from slack_sdk import WebClient
 from slack_sdk.webhook import WebhookClient
 
 from bot.messages.block_kit import Message
-from bot.messages.private_answer import private_answer
+from bot.messages.runs.private_answer import private_answer
 from bot.reconciler.text_fallback import with_text_fallback
 from bot.records import RunRecord
 from bot.runs.posted_messages import SHOWN, PostedFields

@@ -12,9 +12,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
-from bot.messages import run_message
 from bot.messages.block_kit import Message
-from bot.messages.fleet_report import add_names, people_of, render_report
+from bot.messages.runs import run_message
+from bot.messages.runs.fleet_report import add_names, people_of, render_report
 from bot.reconciler.post_once import post_once
 from bot.reconciler.private_answers import PrivateAnswers, is_private
 from bot.reconciler.text_fallback import with_text_fallback

@@ -8,7 +8,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.messages.block_kit import Message
-from bot.messages.welcome import welcome
+from bot.messages.replies.welcome import welcome
 from bot.reconciler.post_once import post_once
 from bot.runs.store import RunStore
 from bot.settings import Settings

@@ -24,13 +24,14 @@ from jobs.connectors.engine_transport import EngineAdapter
 from jobs.connectors.swarm_label import with_token, without_broken_token
 from jobs.errors import EngineRefused
 from jobs.facts import packages, swarm
+from jobs.facts.services import parse
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 
 JOIN_TIMEOUT = 30  # seconds; after 20 an Engine answers that its join continues in the background
 OLDEST_API_VERSION = "1.24"  # of the first Engine with swarm mode; the oldest that the SDK supports
 TOKEN = re.compile(r"SWMTKN-[0-9A-Za-z-]{1,200}")
-MAX_NODES = 5000
+MAX_NODES, MAX_SERVICES, MAX_TASKS = 5000, 5000, 50_000
 LISTEN_ADDRESS = "0.0.0.0:2377"  # the default of swarm mode; the advertise address is always explicit
 
 
@@ -139,6 +140,28 @@ class Engine:
         with translate_errors(self.host):
             api: Any = self._api
             return list(api.tasks(filters={"node": _node_id(node)}))
+
+    def services(self) -> list[dict[str, Any]]:
+        """Return the services, with the numbers of their tasks from 20.10 on."""
+        return self._list("/services", {"status": "true"}, MAX_SERVICES, parse.parse_service)
+
+    def service_tasks(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
+        """Return the tasks that the filters match, such as {"service": [ID, ...]}."""
+        return self._list("/tasks", {"filters": json.dumps(filters)}, MAX_TASKS, parse.parse_task)
+
+    def _list(
+        self, path: str, query: dict[str, str], limit: int, check: Callable[[dict[str, Any]], object]
+    ) -> list[dict[str, Any]]:
+        """Return a list of at most `limit` documents, each of which `check` can parse."""
+        with translate_errors(self.host):
+            api: Any = self._api
+            answer = _without_surrogates(api._result(api._get(api._url(path), params=query), json=True)) or []
+            if len(answer) > limit:
+                text = f"{self.host.name} listed {len(answer)} {path.strip('/')}; Imker accepts {limit} at most"
+                raise EngineRefused(text, host=self.host.name)
+            for document in answer:
+                check(document)
+            return list(answer)
 
     def change_node(self, node: str, change: SpecChange) -> None:
         """Apply `change` to the Spec of a node."""

@@ -18,15 +18,7 @@ from jobs.facts.option_files import build_option_files, changed_since_start
 from jobs.facts.packages import Package
 from jobs.facts.sections import MalformedAnswer, Sections
 from jobs.facts.unit_properties import parse_properties
-from jobs.gather.host_script import (
-    CONTAINERS,
-    OPTIONS,
-    STATE,
-    check_length,
-    check_sudo,
-    malformed_error,
-    read_sections,
-)
+from jobs.gather.host_script import CONTAINERS, OPTIONS, STATE, check_length, check_sudo, malformed_error, read_sections
 from jobs.gather.options import add_named_files, complete_options
 from jobs.gather.packages import gather_package
 from jobs.gather.swarm import EngineAnswer

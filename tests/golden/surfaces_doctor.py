@@ -17,7 +17,7 @@ from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 
 from bot.doctor import processes, rights, slack
-from bot.messages import responses
+from bot.messages.replies import responses
 from bot.settings import Rights, Settings
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bot.messages import fleet_message
 from bot.messages.block_kit import Message
-from bot.messages.fleet_report import render_report
+from bot.messages.runs import fleet_message
+from bot.messages.runs.fleet_report import render_report
 from bot.records import DAY, Decision
 from bot.state.fleet_state import FleetState
 from imker.protocol.commands import MigrateAll

@@ -15,7 +15,8 @@ from bot.handlers.delivery import Delivery
 from bot.listeners import receiver
 from bot.listeners.inbox import ABANDONED_AFTER, EXPIRES_AFTER, Inbox
 from bot.listeners.rate_limit import RateLimiter
-from bot.messages import responses, run_message
+from bot.messages.replies import responses
+from bot.messages.runs import run_message
 from bot.reconciler.publisher import Publisher
 from bot.runs.decisions import TamperedRecord
 from imker import signing

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import get_args
 
 from bot.messages.block_kit import Message
-from bot.messages.run_message import render, run_lost_message, thread_detail
+from bot.messages.runs.run_message import render, run_lost_message, thread_detail
 from bot.reconciler import audit_checkpoints
 from bot.reconciler.publisher import metadata_of
 from bot.records import DAY, Choice, Decision, QueueStatus, RunRecord

@@ -4,7 +4,7 @@ from typing import get_args
 
 from redis import Redis
 
-from bot.messages import audit_table
+from bot.messages.replies import audit_table
 from imker import hash_chain
 from imker.hash_chain import AuditFact, Head
 from tests.golden.private_replies import AT, create_harness, plain, replies, reply

@@ -9,9 +9,10 @@ from bot.commands.form_fields import form_commands
 from bot.commands.table import BY_NAME
 from bot.handlers import decisions, forms
 from bot.listeners.forms import NOT_OPENED
-from bot.messages import form, home, responses
-from bot.messages.form import CommandForm
-from bot.messages.welcome import welcome
+from bot.messages.replies import responses
+from bot.messages.replies.welcome import welcome
+from bot.messages.views import form, home
+from bot.messages.views.form import CommandForm
 from bot.reconciler.home import NOT_A_MEMBER, build_page
 from imker.protocol.events import NodeTable
 from imker.protocol.values import NodeRow

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from imker.protocol import events
 from imker.protocol.events import EventBody
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter

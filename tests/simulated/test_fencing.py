@@ -11,6 +11,7 @@ from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Ste
 from jobs import repair, steps
 from jobs.execute import runner
 from jobs.gather.known_swarm import KNOWN_SWARM_KEY
+from jobs.locking import lease
 from lab.chaos import invariants
 from tests.simulated.conftest import JobRunner
 
@@ -20,7 +21,7 @@ def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., l
     """Run a job that sleeps before a step, longer than its lease, while other runs finish. Return its events."""
     do = runner._run_step
     # Its own thread is asleep as well, and does not notice that the lock is lost.
-    asleep_lock = partial(runner.acquire_lock, lease_seconds=3600, renew_interval=3600)
+    asleep_lock = partial(lease.acquire_lock, lease_seconds=3600, renew_interval=3600)
     monkeypatch.setattr(runner, "acquire_lock", asleep_lock)
 
     def run(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from bot.messages import fleet_message
 from bot.messages.block_kit import Message
+from bot.messages.runs import fleet_message
 from bot.records import RunRecord
 from bot.state.fleet_state import fold_fleet
 from bot.state.run_state import fold

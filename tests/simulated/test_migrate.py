@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from bot.messages import escape, run_message
+from bot.messages import escape
+from bot.messages.runs import run_message
 from imker.protocol.commands import Accept, Approval, ListHosts, ListNodes, Migrate, PlanHost, Reject
 from imker.protocol.events import (
     ContainerSnapshot,

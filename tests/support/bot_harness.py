@@ -15,7 +15,7 @@ from bot.handlers.commands import CommandHandler
 from bot.handlers.delivery import Delivery
 from bot.handlers.forms import FormHandler
 from bot.messages.block_kit import Message, Reply
-from bot.messages.responses import not_found
+from bot.messages.replies.responses import not_found
 from bot.records import Choice, RunRecord, run_id
 from bot.runs.store import RunStore
 from bot.settings import File, Notify, Settings
@@ -25,17 +25,7 @@ from imker.audit_log import AuditLog
 from imker.clock import Timestamp
 from imker.hash_chain import AuditFact, verify
 from imker.protocol import codec, commands, version
-from imker.protocol.commands import (
-    Accept,
-    Hold,
-    ListHosts,
-    ListNodes,
-    Migrate,
-    MigrateAll,
-    PlanHost,
-    Reject,
-    Request,
-)
+from imker.protocol.commands import Accept, Hold, ListHosts, ListNodes, Migrate, MigrateAll, PlanHost, Reject, Request
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted, NodeTable
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum

@@ -3,7 +3,7 @@
 from hypothesis.stateful import invariant
 
 from bot.listeners.inbox import INBOX_KEY
-from bot.messages import run_message
+from bot.messages.runs import run_message
 from bot.records import run_id
 from imker.audit_log import AuditLog
 from imker.hash_chain import verify

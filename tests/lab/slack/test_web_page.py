@@ -8,7 +8,7 @@ import httpx
 import pytest
 from slack_sdk import WebClient
 
-from bot.messages import run_message
+from bot.messages.runs import run_message
 from bot.records import RunRecord
 from bot.state.run_state import RunState, fold
 from imker.protocol.commands import Migrate

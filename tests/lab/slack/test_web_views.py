@@ -8,7 +8,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 
 from bot.commands.table import BY_NAME
-from bot.messages.form import CommandForm, command_form, host_options
+from bot.messages.views.form import CommandForm, command_form, host_options
 from lab.browser import Page
 from lab.slack.client import Workspace
 from tests.lab.slack.test_web_page import article

@@ -10,7 +10,7 @@ from bot.commands.model import CommandSpec, ShowHelp, UsageError
 from bot.commands.normalize import normalize
 from bot.commands.parser import parse
 from bot.commands.table import COMMANDS
-from bot.messages.responses import example
+from bot.messages.replies.responses import example
 
 HOSTS = ("connewitz", "kaditz", "lausen", "lei-1", "tondi")
 CASES = tomllib.loads((Path(__file__).parents[3] / "data/commands.toml").read_text())["case"]

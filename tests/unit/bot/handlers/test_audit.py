@@ -6,8 +6,8 @@ from redis import Redis
 from bot.auth.policy import Denied
 from bot.commands.model import UsageError
 from bot.handlers.audit import AuditRecorder
-from bot.messages import audit_table, command_help, responses
 from bot.messages.block_kit import Message
+from bot.messages.replies import audit_table, command_help, responses
 from bot.records import Decision, RunRecord
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact, Entry, Head, append_to

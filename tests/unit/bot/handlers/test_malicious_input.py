@@ -12,8 +12,8 @@ from redis import Redis
 from bot.commands.parser import MAX_LENGTH
 from bot.commands.table import COMMANDS
 from bot.handlers.delivery import Delivery
-from bot.messages import run_message
 from bot.messages.block_kit import Message
+from bot.messages.runs import run_message
 from bot.records import RunRecord
 from bot.state.run_state import fold
 from imker.protocol import codec, signed

@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 
 from bot.handlers.audit import AuditRecorder
-from bot.messages import responses
+from bot.messages.replies import responses
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact
 from tests.support.bot_harness import IDS, LEI, OPS, BotHarness, parse_settings_file

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.messages import run_message
+from bot.messages.runs import run_message
 from bot.records import QueueStatus, RunRecord
 from bot.state.run_state import RunState, fold
 from imker.protocol import signed

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.commands.row_filter import KEYS, RowFilter, parse_filter
-from bot.messages import run_message, tables
+from bot.messages import tables
 from bot.messages.filtered_rows import row_values
+from bot.messages.runs import run_message
 from bot.messages.tables import LONG_TABLE, Table, omitted_rows, table_block, table_of, table_text
 from bot.records import RunRecord
 from bot.state.run_state import fold

@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from bot.messages.block_kit import Message
-from bot.messages.private_answer import private_answer
+from bot.messages.runs.private_answer import private_answer
 from bot.reconciler.private_answers import PrivateAnswers
 from bot.records import RunRecord, run_id
 from imker.protocol.commands import ListNodes

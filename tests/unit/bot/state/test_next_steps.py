@@ -8,8 +8,8 @@ from hypothesis import given
 
 from bot.commands.model import UsageError
 from bot.commands.parser import parse
-from bot.messages import fleet_message
 from bot.messages.block_kit import Message
+from bot.messages.runs import fleet_message
 from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.fleet_state import FleetState
 from bot.state.next_steps import SUGGESTIONS, TABLE, NextStep, Situation, next_steps, situation

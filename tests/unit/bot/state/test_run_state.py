@@ -6,7 +6,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.messages import findings, run_message, tables
+from bot.messages import tables
+from bot.messages.runs import findings, run_message
 from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.protocol import events, values

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from imker.protocol import commands, events
+from imker.protocol import commands, events, version
 from imker.protocol.commands import Request
 from imker.protocol.events import HostTable, NodeTable
 from jobs.connectors.engine import Engine
@@ -76,7 +76,7 @@ def test_lists_the_nodes_within_the_deadline(
     fleet: hostile_engine.Fleet, redis: Redis, serve: Serve, first: bool
 ) -> None:
     if first:
-        redis.set(nodes.LAST_NODES_KEY, nodes._TABLE_ADAPTER.dump_json(NodeTable("evil", 1.0, ())))
+        redis.set(version.LAST_NODES_KEY, nodes._TABLE_ADAPTER.dump_json(NodeTable("evil", 1.0, ())))
     (table,) = [
         body for body in run_command(redis, hosts(fleet, serve), commands.ListNodes()) if isinstance(body, NodeTable)
     ]

@@ -14,7 +14,7 @@ from imker.protocol.events import HostTable, JobFinished, NodeTable
 from jobs.context import JobContext
 from jobs.errors import EngineRefused, Unreachable
 from jobs.events.writer import EventWriter
-from jobs.handlers import dispatch, nodes
+from jobs.handlers import dispatch
 from jobs.inventory.model import Host
 from jobs.settings import Settings
 from tests.support import streams
@@ -137,14 +137,14 @@ def test_does_not_trust_one_manager_alone(redis: Redis) -> None:
 
 @pytest.mark.parametrize("stored", ["garbage", "{}", '{"answered_by":"tondi","taken_at":1e300,"rows":[]}'])
 def test_ignores_a_malformed_last_table(redis: Redis, stored: str) -> None:
-    redis.set(nodes.LAST_NODES_KEY, signing.sign_for(streams.KEY, nodes.LAST_NODES_KEY, stored))
+    redis.set(version.LAST_NODES_KEY, signing.sign_for(streams.KEY, version.LAST_NODES_KEY, stored))
     assert table(run_read(redis, FakeSwarm())).answered_by == "connewitz"
 
 
 @pytest.mark.parametrize("forged", [b"\xff", '{"answered_by":"tondi","taken_at":1.0,"rows":[]}'])
 def test_never_shows_a_forged_last_table(redis: Redis, forged: Any) -> None:
     """Otherwise anyone who can write to Redis could show a table when no manager responds."""
-    redis.set(nodes.LAST_NODES_KEY, forged)
+    redis.set(version.LAST_NODES_KEY, forged)
     bodies = run_read(redis, FakeSwarm(unreachable=set(NAMES)))
     assert not [body for body in bodies if isinstance(body, NodeTable)]
 

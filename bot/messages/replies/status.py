@@ -7,10 +7,10 @@ work only in a run's own message. Pure.
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.messages import fleet_message, run_text
 from bot.messages.block_kit import SECTION_LIMIT, Message, duration, ephemeral, section
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.next_steps import typed_steps, without_buttons
+from bot.messages.runs import fleet_message, run_text
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState, RunWithFleet
 from bot.state.next_steps import next_steps

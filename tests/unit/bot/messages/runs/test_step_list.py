@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from bot.messages import run_message
 from bot.messages.block_kit import Message, without_containers
+from bot.messages.runs import run_message
 from bot.state.run_state import RunState
 from imker.protocol.events import JobFinished, JobStarted, Planned, StepDone, StepStarted
 from imker.protocol.values import Finding, StepLine
 from lab.slack.validate_message import find_problems
-from tests.unit.bot.messages.test_headline import HALF, STEPS, WHOLE, run
+from tests.unit.bot.messages.runs.test_headline import HALF, STEPS, WHOLE, run
 
 CHECKS = tuple(Finding(f"check {n}", "pass", "fine") for n in range(29))
 

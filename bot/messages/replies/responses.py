@@ -8,7 +8,7 @@ from bot.auth.policy import Denied
 from bot.commands.model import CommandSpec, UsageError
 from bot.messages.block_kit import TEXT_LIMIT, Message, ephemeral, section, sentence
 from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
-from bot.messages.findings import finding_line, render_findings
+from bot.messages.runs.findings import finding_line, render_findings
 from bot.records import RunRecord
 from imker.protocol.values import Finding
 from imker.text import truncate

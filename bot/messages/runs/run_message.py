@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bot.messages import approval_card, run_text, step_list, tables
+from bot.messages import tables
 from bot.messages.block_kit import (
     LINE_LIMIT,
     MAX_FINDINGS,
@@ -22,13 +22,14 @@ from bot.messages.block_kit import (
 )
 from bot.messages.escape import escape_code, escape_mrkdwn, escape_with_code, inline_code
 from bot.messages.filtered_rows import filter_of
-from bot.messages.findings import finding_line, render_findings
-from bot.messages.headline import headline, headline_text, rest_of_summary
 from bot.messages.next_command import next_step_text
 from bot.messages.next_steps import step_buttons, typed_steps, with_menu
-from bot.messages.outcome_text import lost_text, outcome, run_lost_text
-from bot.messages.question import question_text
-from bot.messages.step_list import TASK_STATUS
+from bot.messages.runs import approval_card, run_text, step_list
+from bot.messages.runs.findings import finding_line, render_findings
+from bot.messages.runs.headline import headline, headline_text, rest_of_summary
+from bot.messages.runs.outcome_text import lost_text, outcome, run_lost_text
+from bot.messages.runs.question import question_text
+from bot.messages.runs.step_list import TASK_STATUS
 from bot.state.next_steps import NextStep, next_steps
 from bot.state.run_state import RunState
 from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor

@@ -1,15 +1,10 @@
 """Render a run's headline: what it is doing, or what came out. Pure."""
 
-from bot.messages import node_summary, run_text
 from bot.messages.block_kit import LINE_LIMIT, duration
 from bot.messages.escape import escape_with_code
+from bot.messages.runs import node_summary, run_text
 from bot.state.run_state import RunState, StepState, latest_started_step
-from imker.protocol.commands import (
-    ListHosts,
-    ListNodes,
-    PlanHost,
-    RunDoctor,
-)
+from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
 from imker.protocol.events import HostTable, JobFinished, NodeTable
 from imker.text import truncate
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.messages import run_message
-from bot.messages.headline import headline, headline_text, rest_of_summary
+from bot.messages.runs import run_message
+from bot.messages.runs.headline import headline, headline_text, rest_of_summary
 from bot.records import QueueStatus, RunRecord
 from bot.state.run_state import RunState, fold
 from imker.protocol.commands import Accept, Command, ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor

@@ -1,9 +1,9 @@
 """Render the text of a run's open question. Its buttons are next steps. Pure."""
 
-from bot.messages import approval_card
 from bot.messages.block_kit import PART_LIMIT
 from bot.messages.escape import escape_mrkdwn
 from bot.messages.next_command import next_step_text
+from bot.messages.runs import approval_card
 from bot.state.run_state import RunState, current_decision
 from imker.protocol.events import DecisionRequested
 from imker.text import truncate

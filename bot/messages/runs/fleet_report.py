@@ -5,8 +5,8 @@ import time
 from collections.abc import Mapping
 
 from bot.messages.block_kit import duration
-from bot.messages.fleet_message import STATUS_TEXT
-from bot.messages.run_text import DECISION_TEXT, outcome_label
+from bot.messages.runs.fleet_message import STATUS_TEXT
+from bot.messages.runs.run_text import DECISION_TEXT, outcome_label
 from bot.records import Decision
 from bot.state.fleet_state import FleetState, HostState, outcome
 from bot.state.run_state import RunState, StepState

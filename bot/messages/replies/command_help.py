@@ -6,8 +6,8 @@ from bot.commands.form_fields import by_task, form_commands
 from bot.commands.model import CommandSpec
 from bot.messages.block_kit import TEXT_LIMIT, Block, Message, button, section
 from bot.messages.escape import escape_mrkdwn, inline_code
-from bot.messages.form import RUN_COMMAND, form_buttons
-from bot.messages.responses import AllowedCommands, example
+from bot.messages.replies.responses import AllowedCommands, example
+from bot.messages.views.form import RUN_COMMAND, form_buttons
 from imker.text import truncate
 
 RUN_BUTTONS = {"nodes": "Nodes", "hosts": "Hosts", "status": "Status"}  # commands that a click runs at once

@@ -5,9 +5,10 @@ import pytest
 from bot.commands.form_fields import form_commands
 from bot.commands.model import CommandSpec
 from bot.commands.table import BY_NAME
-from bot.messages import command_help, form, responses
 from bot.messages.block_kit import Message, section
-from bot.messages.form import MAX_OPTIONS, CommandForm, View
+from bot.messages.replies import command_help, responses
+from bot.messages.views import form
+from bot.messages.views.form import MAX_OPTIONS, CommandForm, View
 from lab.slack.plain_text import view_text
 from lab.slack.state import SlackState
 from lab.slack.views import open_view

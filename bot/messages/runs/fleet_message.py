@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
-from bot.messages import run_message, run_text, tables
+from bot.messages import tables
 from bot.messages.block_kit import PART_LIMIT, Block, Message, context, duration, fit_text, section
 from bot.messages.escape import escape_code, escape_mrkdwn, escape_with_code
-from bot.messages.findings import finding_line, render_findings
 from bot.messages.next_steps import step_buttons, typed_steps, with_menu
-from bot.messages.question import question_text
-from bot.messages.run_message import format_outcome, outcome_text, requested_line
-from bot.messages.run_text import decision_line, outcome_emoji, outcome_label
+from bot.messages.runs import run_message, run_text
+from bot.messages.runs.findings import finding_line, render_findings
+from bot.messages.runs.question import question_text
+from bot.messages.runs.run_message import format_outcome, outcome_text, requested_line
+from bot.messages.runs.run_text import decision_line, outcome_emoji, outcome_label
 from bot.messages.tables import Table
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState, FleetStatus, HostState, HostStatus, outcome

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.messages import run_message
 from bot.messages.block_kit import TEXT_LIMIT, Message
+from bot.messages.runs import run_message
 from bot.records import Decision, RunRecord
 from bot.state.run_state import fold
 from imker.clock import Timestamp

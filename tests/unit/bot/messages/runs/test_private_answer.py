@@ -1,7 +1,7 @@
 """Test what the requester of a private answer gets: everything but buttons that work in the channel only."""
 
 from bot.messages.block_kit import Message, button, section
-from bot.messages.private_answer import SHOW_LABEL, private_answer
+from bot.messages.runs.private_answer import SHOW_LABEL, private_answer
 from bot.records import RunRecord
 from imker.protocol.commands import PlanHost
 from lab.slack.validate_message import find_problems

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.messages import run_message
 from bot.messages.block_kit import Message
+from bot.messages.runs import run_message
 from bot.reconciler.publisher import metadata_of
 from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.run_state import fold

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from bot.messages.fleet_message import STATUS_TEXT
-from bot.messages.fleet_report import add_names, people_of, render_report
+from bot.messages.runs.fleet_message import STATUS_TEXT
+from bot.messages.runs.fleet_report import add_names, people_of, render_report
 from bot.state.fleet_state import FleetState
 from imker.protocol.events import ContainerSnapshot, ThreadDetail
 from imker.protocol.values import ContainerRow

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from bot.messages import fleet_message
+from bot.messages.runs import fleet_message
 from bot.state.fleet_state import FleetState
 from imker.protocol.values import Finding
 from lab.slack.validate_message import find_problems

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.messages.welcome import welcome
+from bot.messages.replies.welcome import welcome
 from bot.settings import Rights, Rule
 
 RIGHTS = Rights(

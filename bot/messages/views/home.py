@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.auth.policy import Denied
-from bot.messages import fleet_message, responses, run_text
 from bot.messages.block_kit import LINE_LIMIT, Block, context, section
-from bot.messages.command_help import FORM_BUTTONS, task_lines
 from bot.messages.escape import escape_mrkdwn
-from bot.messages.form import View, form_buttons
-from bot.messages.headline import headline
 from bot.messages.next_steps import step_buttons
-from bot.messages.node_summary import node_result
-from bot.messages.question import question_text
-from bot.messages.responses import AllowedCommands
+from bot.messages.replies import responses
+from bot.messages.replies.command_help import FORM_BUTTONS, task_lines
+from bot.messages.replies.responses import AllowedCommands
+from bot.messages.runs import fleet_message, run_text
+from bot.messages.runs.headline import headline
+from bot.messages.runs.node_summary import node_result
+from bot.messages.runs.question import question_text
+from bot.messages.views.form import View, form_buttons
 from bot.state.fleet_state import FleetState
 from bot.state.next_steps import NextStep
 from bot.state.run_state import RunState
