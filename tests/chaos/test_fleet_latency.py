@@ -21,9 +21,9 @@ LIMIT = 0.3 if "FIGURES" in os.environ else SLACK_SECONDS  # seconds: among all 
 def test_next_host_does_not_wait_for_slack(world: ChaosWorld) -> None:
     world.fleet.world.pace = Pace(upgrade=0.5, restart=0.05, boot=0.5, join=0.05)
     run, message = world.send_command("/swarm migrate all")
-    planned = world.wait_for_text(message, "planned: start?")
+    plan = world.wait_for_text(message, "planned: start?")
     world.workspace.set_fault("latency", method="chat.update", times=-1, seconds=SLACK_SECONDS)
-    world.workspace.press(ALICE, planned, "Start")
+    world.workspace.press(ALICE, plan, "Start")
     legs = [host_run_id(run, name) for name in NAMES]
     world.wait_until(lambda: settled_at(world, legs[-1]), 60)
     gaps = [started_at(world, after) - settled_at(world, before) for before, after in pairwise(legs)]

@@ -57,12 +57,12 @@ class ScriptedShell:
     def run(self, command: Command) -> Output:
         line = " ".join(command.argv)
         default = format_answer(empty_host()).decode() if line.endswith("print_sections\n imker") else ""
-        found = (
+        matches = (
             answer
             for key, answer in self._answers.items()
             if line.startswith(key) or (key.startswith("# ") and key in line)
         )
-        code, text = next(found, (0, default))
+        code, text = next(matches, (0, default))
         return Output(code, "" if code else text, text if code else "").check(self.host, command)
 
     def reconnect(self) -> None:

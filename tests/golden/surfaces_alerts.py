@@ -22,13 +22,13 @@ RECIPIENTS = ("S01OPS", BOB)
 
 
 def alerts() -> str:
-    questions = [section(f"{kind}, open", _text(_alert(kind, [_asked(kind)]))) for kind in get_args(Question)]
+    questions = [section(f"{kind}, open", _text(_alert(kind, [_question(kind)]))) for kind in get_args(Question)]
     return page(*questions, *_closed(), *_several(), *_ends())
 
 
 def _closed() -> list[str]:
-    asked = _asked("accept")
-    assert asked.state
+    waiting = _question("accept")
+    assert waiting.state
     answers = {
         "accepted": [Decision(1, "accept", BOB, AT)],
         "accepted by two": [Decision(1, "accept", BOB, AT), Decision(1, "accept", "U03CAROL", AT + 60)],
@@ -37,29 +37,29 @@ def _closed() -> list[str]:
         "renewed": [Decision(1, "again", ALICE, AT)],
     }
     closed = {
-        **{title: replace(asked.state, decisions=tuple(decisions)) for title, decisions in answers.items()},
-        "expired": replace(asked.state, expired=True),
+        **{title: replace(waiting.state, decisions=tuple(decisions)) for title, decisions in answers.items()},
+        "expired": replace(waiting.state, expired=True),
         "lost": None,
     }
     return [
-        section(f"accept, {title}", _text(_alert("accept", [QuestionState(asked.source, state)])))
+        section(f"accept, {title}", _text(_alert("accept", [QuestionState(waiting.source, state)])))
         for title, state in closed.items()
     ]
 
 
 def _several() -> list[str]:
-    first, second = _asked("accept", "tondi"), _asked("accept", "kaditz")
+    first, second = _question("accept", "tondi"), _question("accept", "kaditz")
     assert first.state
-    answered = QuestionState(first.source, replace(first.state, decisions=(Decision(1, "accept", BOB, AT),)))
-    needs_two = _asked("accept", approvals=2)
+    decided = QuestionState(first.source, replace(first.state, decisions=(Decision(1, "accept", BOB, AT),)))
+    needs_two = _question("accept", approvals=2)
     return [
         section("accept, reminder", _text(_alert("accept", [first], reminder=True))),
         section("accept, no one is mentioned", _text(alert.question_alert("accept", [first], (), LINKS))),
         section("accept, without a link", _text(alert.question_alert("accept", [first], RECIPIENTS, {}))),
         section("accept, two approvals", _text(_alert("accept", [needs_two]))),
         section("accept, two hosts", _text(_alert("accept", [first, second]))),
-        section("accept, two hosts, one answered", _text(_alert("accept", [answered, second]))),
-        section("accept, two hosts, both answered", _text(_alert("accept", [answered, answered]))),
+        section("accept, two hosts, one answered", _text(_alert("accept", [decided, second]))),
+        section("accept, two hosts, both answered", _text(_alert("accept", [decided, decided]))),
         section("accept, many hosts", _text(_alert("accept", [first] * 12))),
         section("accept, Redis was wiped", _text(alert.lost_alert({"run": "k3fm7x2q"}))),
     ]
@@ -76,11 +76,11 @@ def _end(state: RunState) -> Message:
     return add_references(alert.end_alert(state, None, LINKS), {}, HOSTS)
 
 
-def _alert(kind: Question, asked: Sequence[QuestionState], reminder: bool = False) -> Message:
-    return alert.question_alert(kind, asked, RECIPIENTS, LINKS, reminder=reminder)
+def _alert(kind: Question, states: Sequence[QuestionState], reminder: bool = False) -> Message:
+    return alert.question_alert(kind, states, RECIPIENTS, LINKS, reminder=reminder)
 
 
-def _asked(kind: Question, host: str = "tondi", approvals: int = 1) -> QuestionState:
+def _question(kind: Question, host: str = "tondi", approvals: int = 1) -> QuestionState:
     asked_at = Timestamp(AT, "boot", 1.0) if kind == "accept" else None
     question = DecisionRequested(
         kind, "f00d", host=host, required_approvals=approvals, asked_at=asked_at, valid_seconds=1800.0
@@ -88,9 +88,9 @@ def _asked(kind: Question, host: str = "tondi", approvals: int = 1) -> QuestionS
     record = RunRecord(f"run-{host}", Migrate(host), f"migrate {host}", ALICE, "C01OPS", AT)
     if approvals > 1:
         record = replace(record, partial_approvals=(Decision(1, "accept", BOB, AT),))
-    asked = QuestionSource(record.run, 1, "" if kind == "start_fleet" else host)
-    return QuestionState(asked, RunState(record, "waiting", AT + 60, question=question))
+    source = QuestionSource(record.run, 1, "" if kind == "start_fleet" else host)
+    return QuestionState(source, RunState(record, "waiting", AT + 60, question=question))
 
 
-def _text(shown: Message) -> str:
-    return message(shown.text, shown.blocks)
+def _text(rendered: Message) -> str:
+    return message(rendered.text, rendered.blocks)

@@ -30,9 +30,9 @@ NODES = (
 
 def modals() -> str:
     commands = form_commands(BY_NAME)
-    shown = [CommandForm((OPS, LEI), commands), *(CommandForm((OPS,), commands, chosen) for chosen in commands)]
+    command_forms = [CommandForm((OPS, LEI), commands), *(CommandForm((OPS,), commands, chosen) for chosen in commands)]
     titles = ["the form, two channels", *(f"the form for {chosen.name}" for chosen in commands)]
-    texts = [form.command_form(each) for each in shown]
+    texts = [form.command_form(each) for each in command_forms]
     notices = (
         form.FORM_GONE, forms.INVALID_SUBMISSION, forms.NO_CHANNEL, decisions.NOT_IN_CHANNEL, NOT_OPENED,
     )  # fmt: skip

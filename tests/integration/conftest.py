@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from imker.protocol import events
 from imker.protocol.events import EventBody
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter

@@ -202,8 +202,8 @@ class World:
             message for message in self.workspace.visible_messages(IDS[who], channel) if float(message.ts) > after
         ]
         modal = self.workspace.modal(IDS[who]) if IDS[who] else None
-        shown = [view_text(modal)] if modal and "submit" not in modal else []
-        return [*shown, *(message.text for message in visible if message.ephemeral or not IDS[who])]
+        modal_texts = [view_text(modal)] if modal and "submit" not in modal else []
+        return [*modal_texts, *(message.text for message in visible if message.ephemeral or not IDS[who])]
 
     def until(self, true: Any) -> None:
         deadline = time.monotonic() + 60

@@ -56,7 +56,9 @@ def test_plan_says_what_is_downloaded(circle: InProcessStack) -> None:
     says(circle, "migrate all")
     circle.run_job("reads")
     circle.reconcile()
-    message = next(shown for shown in circle.visible_messages() if "`/swarm migrate all" in shown.plain_text)
+    message = next(
+        candidate for candidate in circle.visible_messages() if "`/swarm migrate all" in candidate.plain_text
+    )
     assert "While the first host is migrated, 2 hosts download their packages: docker.io=26.1.5" in message.plain_text
     assert "Nothing else changes on them before their turn." in message.plain_text
 

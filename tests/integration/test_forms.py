@@ -26,9 +26,8 @@ def hosts(flow: Flow) -> Flow:
     def is_known() -> bool:
         view = open_form(flow, ALICE)
         chosen = choose(flow, ALICE, view, "plan")
-        known = any(block.get("block_id") == "host" and "min_query_length" in str(block) for block in chosen["blocks"])
         flow.workspace.close_view(ALICE, chosen)
-        return known
+        return any(block.get("block_id") == "host" and "min_query_length" in str(block) for block in chosen["blocks"])
 
     flow.wait_until(is_known)
     return flow

@@ -33,12 +33,12 @@ def open_home(flow: Flow, user: str, *expected: str, seconds: float = 20) -> dic
     """Open Home and return it once it contains the texts."""
     flow.workspace.open_home(user)
 
-    def shown() -> bool:
+    def is_visible() -> bool:
         view = flow.workspace.home(user)
         return view is not None and all(text in view_text(view) for text in expected)
 
     deadline = time.monotonic() + seconds
-    while not shown():
+    while not is_visible():
         assert time.monotonic() < deadline, view_text(flow.workspace.home(user) or {"blocks": []})
         time.sleep(0.1)
     view = flow.workspace.home(user)
@@ -49,8 +49,8 @@ def open_home(flow: Flow, user: str, *expected: str, seconds: float = 20) -> dic
 def action_of(view: dict[str, Any], run: str, label: str) -> str:
     """Return the action_id of a button in the block of this run."""
     (block,) = [block for block in view["blocks"] if block.get("block_id") == f"home {run}"]
-    (found,) = [button["action_id"] for button in block["elements"] if button["text"]["text"] == label]
-    return str(found)
+    (action_id,) = [button["action_id"] for button in block["elements"] if button["text"]["text"] == label]
+    return str(action_id)
 
 
 def press_in_home(flow: Flow, user: str, run: str, action: str, job: int = 1) -> None:

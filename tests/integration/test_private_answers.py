@@ -25,10 +25,10 @@ def test_an_answer_is_private_until_it_is_shown_once(workers: Flow) -> None:
         workers.workspace.press(CAROL, answer, SHOW)
     workers.workspace.wait_for_message(ALICE, OPS, lambda message: run in message.plain_text, 15)
     workers.send_command("/swarm nodes", lambda message: not message.ephemeral, seconds=15)
-    (shown,) = seen_by(workers, ALICE, run)
-    assert "4 of 4 hosts are unreachable" in shown.plain_text
-    assert SHOW not in shown.buttons
-    assert not shown.ephemeral
+    (public,) = seen_by(workers, ALICE, run)
+    assert "4 of 4 hosts are unreachable" in public.plain_text
+    assert SHOW not in public.buttons
+    assert not public.ephemeral
 
 
 def test_without_a_response_url_the_answer_is_private_too(workers: Flow) -> None:

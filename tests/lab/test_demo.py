@@ -48,7 +48,7 @@ def test_demo_succeeds_when_the_swarm_is_in_the_expected_state() -> None:
         "ID HOSTNAME MEMBERSHIP STATUS AVAILABILITY MANAGER STATUS ENGINE",
         "The swarm is in the expected state.",
     ):
-        assert any(shown.startswith(line) for shown in lines), output
+        assert any(printed.startswith(line) for printed in lines), output
 
 
 def kill_a_job(folder: Path) -> dict[str, str]:

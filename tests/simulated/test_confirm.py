@@ -81,11 +81,11 @@ def test_asks_before_a_typed_retirement_and_not_after_its_question(imker: JobRun
     by_button = replace(careful, run=imker.run, job=imker.job)
     assert by_button.run_job(RetireStore("lausen"), yes(offered))[-1].question == "remove_store"
     imker.fleet["lausen"].containers[STORE].running = True
-    typed = replace(careful, run=imker.run)
-    question = ask(typed, RetireStore("lausen"))
-    removal = typed.run_job(RetireStore("lausen"), yes(question))[-1]
+    command_run = replace(careful, run=imker.run)
+    question = ask(command_run, RetireStore("lausen"))
+    removal = command_run.run_job(RetireStore("lausen"), yes(question))[-1]
     assert removal.question == "remove_store"
-    assert typed.run_job(RetireStore("lausen"), yes(removal))[-1].outcome == "done"
+    assert command_run.run_job(RetireStore("lausen"), yes(removal))[-1].outcome == "done"
     assert STORE not in imker.fleet["lausen"].containers
 
 
@@ -95,8 +95,8 @@ def test_asks_before_a_typed_rejection_and_not_after_the_acceptance_question(
     imker.run_job(Migrate("connewitz", "manager"))
     waiting = imker.run_job(Migrate("tondi", "manager"))[-1]
     node = waiting.candidate.node
-    typed = replace(careful, run=imker.run)
-    ask(typed, Reject(node))
+    command_run = replace(careful, run=imker.run)
+    ask(command_run, Reject(node))
     by_button = replace(careful, run=imker.run, job=imker.job)
     assert by_button.run_job(Reject(node), yes(waiting))[-1].outcome == "done"
 
@@ -104,7 +104,7 @@ def test_asks_before_a_typed_rejection_and_not_after_the_acceptance_question(
 def test_accepting_asks_its_own_question_only(imker: JobRunner, careful: JobRunner) -> None:
     imker.run_job(Migrate("connewitz", "manager"))
     node = imker.run_job(Migrate("tondi", "manager"))[-1].candidate.node
-    typed = replace(careful, run=imker.run)
-    question = typed.run_job(Accept(node))[-1]
+    command_run = replace(careful, run=imker.run)
+    question = command_run.run_job(Accept(node))[-1]
     assert question.question == "accept"
-    assert "is a manager now" in typed.run_job(Accept(node), yes(question))[-1].summary
+    assert "is a manager now" in command_run.run_job(Accept(node), yes(question))[-1].summary

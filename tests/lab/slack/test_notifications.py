@@ -32,9 +32,9 @@ def app(slack: Workspace) -> WebClient:
 
 def reasons(slack: Workspace, ts: str) -> dict[str, str]:
     """Return why each user was notified of the message."""
-    found = {user: [each for each in slack.notifications(user) if each["ts"] == ts] for user in (ALICE, BOB, CAROL)}
-    assert all(len(notifications) <= 1 for notifications in found.values()), "a message notifies a user once"
-    return {user: notifications[0]["reason"] for user, notifications in found.items() if notifications}
+    received = {user: [each for each in slack.notifications(user) if each["ts"] == ts] for user in (ALICE, BOB, CAROL)}
+    assert all(len(notifications) <= 1 for notifications in received.values()), "a message notifies a user once"
+    return {user: notifications[0]["reason"] for user, notifications in received.items() if notifications}
 
 
 def rich(*elements: dict[str, Any]) -> dict[str, Any]:
@@ -77,8 +77,8 @@ def test_a_broadcast_reply_is_in_the_channel_and_notifies_like_any_message(slack
         app.chat_postMessage(channel=OPS, text="<@U02BOB>", thread_ts=parent, reply_broadcast=broadcast)["ts"]
         for broadcast in (False, True)
     ]
-    found = [each for each in slack.notifications(BOB) if each["ts"] in replies]
-    assert [each["broadcast"] for each in found] == [False, True]
+    received = [each for each in slack.notifications(BOB) if each["ts"] in replies]
+    assert [each["broadcast"] for each in received] == [False, True]
     in_channel = {message["ts"] for message in app.conversations_history(channel=OPS)["messages"]}
     assert in_channel & set(replies) == {replies[1]}
 

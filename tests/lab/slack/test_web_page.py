@@ -209,8 +209,8 @@ def test_a_finished_migration_has_ten_lines_at_most(page: Page, app: WebClient, 
 
 def test_shows_times_without_seconds_where_the_message_says_so(page: Page) -> None:
     text = "<!date^0^{time}|x> <!date^0^{time_secs}|x>"
-    shown = page.js(f"import('/static/text.js').then((text) => text.mrkdwn('{text}').innerText)")
-    assert shown.count(":") == 1 + 2
+    visible_text = page.js(f"import('/static/text.js').then((text) => text.mrkdwn('{text}').innerText)")
+    assert visible_text.count(":") == 1 + 2
 
 
 def test_shows_a_thread_with_files_and_reactions(page: Page, app: WebClient) -> None:

@@ -97,12 +97,12 @@ def choose(page: Page, command: str) -> None:
     )
 
 
-def search(page: Page, query: str, found: str) -> None:
+def search(page: Page, query: str, match: str) -> None:
     """Type into the search field, and click the host that is found."""
     page.wait("document.querySelector('#modal input[type=search]')")
     page.js("document.querySelector('#modal input[type=search]').focus()")
     page.call("Input.insertText", text=query)
-    option = f"[...document.querySelectorAll('#modal [role=option]')].find((one) => one.textContent === '{found}')"
+    option = f"[...document.querySelectorAll('#modal [role=option]')].find((one) => one.textContent === '{match}')"
     page.wait(option)
     page.js(f"{option}.click()")
 

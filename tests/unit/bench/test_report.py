@@ -13,9 +13,13 @@ def document(**values: list[float]) -> str:
     return render(Figures({names.get(name, name): numbers for name, numbers in values.items()}), "2 cores", "Method.")
 
 
-@pytest.mark.parametrize(("one", "mark"), [([4.0, 4.5, 9.0], "met"), ([4.7, 4.7, 4.7], "**missed**"), ([4.6], "met")])
-def test_compares_the_median_with_the_script(one: list[float], mark: str) -> None:
-    row = next(line for line in document(one=one, script=[4.0]).splitlines() if line.startswith("| one host, Imker"))
+@pytest.mark.parametrize(
+    ("durations", "mark"), [([4.0, 4.5, 9.0], "met"), ([4.7, 4.7, 4.7], "**missed**"), ([4.6], "met")]
+)
+def test_compares_the_median_with_the_script(durations: list[float], mark: str) -> None:
+    row = next(
+        line for line in document(one=durations, script=[4.0]).splitlines() if line.startswith("| one host, Imker")
+    )
     assert row.endswith(f"| 1.15 x | {mark} |")
 
 
@@ -35,6 +39,7 @@ def test_plots_a_figure_by_the_number_of_hosts() -> None:
     assert "line [0.50, 3.00]" in render(figures, "", "")
 
 
+@pytest.mark.processes
 def test_shell_accepts_the_script() -> None:
     script = Path(__file__).parents[3] / "bench/migrate.sh"
     assert subprocess.run(["sh", "-n", str(script)], check=False).returncode == 0

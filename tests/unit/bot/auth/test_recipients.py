@@ -68,10 +68,12 @@ def test_limits_people_but_no_groups() -> None:
 def test_every_user_who_is_named_may_answer(kind: Question) -> None:
     """The alert and the permission check agree, for each question."""
     rights = Rights(change=(ALICE, BOB), accept=(ALICE, CAROL), rule=())
-    asked = question(kind)
-    approving = next(choice for choice in get_args(Choice) if choice != "cancel" and is_valid_choice(asked, choice))
-    named = who_can_answer(rights, RECORD, asked)
+    open_question = question(kind)
+    approving = next(
+        choice for choice in get_args(Choice) if choice != "cancel" and is_valid_choice(open_question, choice)
+    )
+    named = who_can_answer(rights, RECORD, open_question)
     assert named
     for user in (ALICE, BOB, CAROL):
-        allowed = authorize_decision(rights, (OPS,), Actor(user, "member"), RECORD, asked, approving)
+        allowed = authorize_decision(rights, (OPS,), Actor(user, "member"), RECORD, open_question, approving)
         assert isinstance(allowed, Allowed) == (user in named)

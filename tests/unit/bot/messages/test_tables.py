@@ -121,17 +121,17 @@ def test_slack_accepts_every_table_and_no_row_is_lost(count: int, length: int, h
     assert len(block["rows"]) - 1 + omitted_rows(table) == count
 
 
-@pytest.mark.parametrize(("text", "shown"), [("status=down", "kaditz"), ("engine=1.*", "")])
-def test_the_message_says_how_many_rows_match(text: str, shown: str) -> None:
+@pytest.mark.parametrize(("text", "match"), [("status=down", "kaditz"), ("engine=1.*", "")])
+def test_the_message_says_how_many_rows_match(text: str, match: str) -> None:
     record = RunRecord("k3fm9x2q", ListNodes(text), "nodes", "U01ALICE", "C01OPS", 1.0)
     bodies = (JobStarted(), NodeTable("connewitz", 0.0, NODES), JobFinished("done", "6 nodes"))
     events = tuple(Event("k3fm9x2q", 1, number, float(number), body) for number, body in enumerate(bodies, 1))
     now = Timestamp(9.0, "boot", 9.0)
     message = run_message.render(fold(record, EventLog(events), "finished", now.unix, now))
-    count = {"kaditz": 2, "": 0}[shown]
+    count = {"kaditz": 2, "": 0}[match]
     assert f"{count} of 6 nodes: {text}" in str(message.blocks)
     assert f"{count} of 6 nodes: {text}" in message.text
     listed = message.text.split("```")[1]  # the headline before it is about all nodes
-    assert ("web-1" in listed, "tondi" in listed) == (bool(shown), False)
-    assert [block["type"] for block in message.blocks].count("table") == bool(shown)
+    assert ("web-1" in listed, "tondi" in listed) == (bool(match), False)
+    assert [block["type"] for block in message.blocks].count("table") == bool(match)
     assert find_problems(list(message.blocks)) == []

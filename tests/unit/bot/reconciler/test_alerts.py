@@ -184,8 +184,8 @@ def test_an_answer_closes_the_alert_and_alerts_no_one_again(world: World, reconc
     assert len(world.mentions(BOB)) == 1
 
 
-@pytest.mark.parametrize("answered", ["accept", "reject", "cancel"])
-def test_sends_one_reminder_and_closes_both(world: World, answered: Choice) -> None:
+@pytest.mark.parametrize("choice", ["accept", "reject", "cancel"])
+def test_sends_one_reminder_and_closes_both(world: World, choice: Choice) -> None:
     world.start("aaaaaac2", world.question())
     world.look(WITHIN * 2 / 3 - 60)
     assert len(world.alerts()) == 1
@@ -195,13 +195,13 @@ def test_sends_one_reminder_and_closes_both(world: World, answered: Choice) -> N
     alert, reminder = world.texts()
     assert reminder.startswith("⏰ <@U02BOB>: Reminder: `tondi` is waiting to be accepted as a manager.")
     assert len(world.mentions(BOB)) == 2
-    world.decide("aaaaaac2", answered)
+    world.decide("aaaaaac2", choice)
     world.look()
     alert, reminder, *end = world.texts()
-    mark = "✅" if answered == "accept" else "🚫"
+    mark = "✅" if choice == "accept" else "🚫"
     assert reminder == alert.replace(" ", " Reminder closed. ", 1)
-    assert alert.startswith(f"{mark} `tondi`: {PAST_TENSE[answered]} by <@U02BOB>")
-    assert len(end) == (answered == "cancel"), "the requester hears that someone else cancelled the run"
+    assert alert.startswith(f"{mark} `tondi`: {PAST_TENSE[choice]} by <@U02BOB>")
+    assert len(end) == (choice == "cancel"), "the requester hears that someone else cancelled the run"
     assert len(world.mentions(BOB)) == 2
 
 
@@ -251,8 +251,8 @@ def test_counts_approvals_and_mentions_who_is_left(world: World) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
-@pytest.mark.parametrize("answered", ["at once", "later"])
-def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, fault: str, answered: str) -> None:
+@pytest.mark.parametrize("moment", ["at once", "later"])
+def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, fault: str, moment: str) -> None:
     world.start("aaaaaah2")
     world.look()
     world.workspace.set_fault(fault, method="chat.postMessage")
@@ -261,14 +261,14 @@ def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, 
     world.now += 2
     assert not world.workspace.pending_faults()
     world.restart()
-    if answered == "later":
+    if moment == "later":
         world.look(30)
     world.decide("aaaaaah2")
     world.look(30)
-    posted = [text for text in world.texts() if "tondi" in text]
-    assert all(text.startswith("✅ `tondi`: accepted by <@U02BOB>") for text in posted)
-    assert len(posted) == (0 if (fault, answered) == ("server_error", "at once") else 1)
-    assert len(world.mentions(BOB)) == len(posted)
+    alerts = [text for text in world.texts() if "tondi" in text]
+    assert all(text.startswith("✅ `tondi`: accepted by <@U02BOB>") for text in alerts)
+    assert len(alerts) == (0 if (fault, moment) == ("server_error", "at once") else 1)
+    assert len(world.mentions(BOB)) == len(alerts)
 
 
 def test_a_reconciler_that_dies_after_the_post_alerts_once(world: World) -> None:
@@ -402,8 +402,8 @@ def test_eight_hosts_that_ask_alert_once(world: World) -> None:
     for host, run in hosts.items():
         world.emit(run, JobStarted(), world.question(host))
         world.look(4)
-    planned, alert = world.texts()
-    assert planned.startswith("✅ The migration of the whole fleet: started by <@U01ALICE>")
+    plan_alert, alert = world.texts()
+    assert plan_alert.startswith("✅ The migration of the whole fleet: started by <@U01ALICE>")
     lead, *lines = alert.splitlines()
     assert lead == "✋ <@U02BOB>: 8 questions for you."
     assert [line.split(" to be ")[0] for line in lines] == [f"• `{host}` is waiting" for host in HOSTS]
@@ -416,7 +416,7 @@ def test_eight_hosts_that_ask_alert_once(world: World) -> None:
         world.decide(run)
         world.emit(run, JobStarted(), DONE, job=2)
     world.look(30)
-    planned, alert, reminder, end = world.texts()
+    plan_alert, alert, reminder, end = world.texts()
     assert reminder == alert.replace(" ", " Reminder closed. ", 1)
     lead, *lines = alert.splitlines()
     assert lead == "✅ All questions are closed."

@@ -88,5 +88,5 @@ def test_sends_the_text_if_slack_rejects_the_blocks(world: World) -> None:
     bad: Any = {"type": "table", "rows": []}
     message = private_answer(record, Message(f"8 nodes, run `{run}`", (bad,)))
     PrivateAnswers(world.runs, world.client, "https://slack.com/api/").send(record, message)
-    texts = [seen.text for seen in world.workspace.visible_messages(ALICE, OPS) if seen.ephemeral]
+    texts = [post.text for post in world.workspace.visible_messages(ALICE, OPS) if post.ephemeral]
     assert any(run in text for text in texts)

@@ -58,7 +58,7 @@ def ended(outcome: Outcome, command: Command = MIGRATE) -> RunState:
     return run(JobStarted(), JobFinished(outcome, "it ended"), command=command)
 
 
-def asked(question: Question, choice: Choice | None = None, seconds: float = 0.0) -> RunState:
+def waiting_run(question: Question, choice: Choice | None = None, seconds: float = 0.0) -> RunState:
     at = replace(NOW, boot_seconds=NOW.boot_seconds - seconds)
     body = DecisionRequested(question, "f", host="kaditz", names=("web",), asked_at=at, valid_seconds=1800.0)
     return run(JobStarted(), body, choice=choice)
@@ -69,13 +69,13 @@ STATES: dict[str, tuple[RunState, Situation]] = {
     "running": (run(JobStarted(), rq="running"), "running_change"),
     "a read that runs": (run(JobStarted(), command=ListNodes(), rq="running"), "running_read"),
     "a fleet that is planned": (run(JobStarted(), command=MigrateAll(), rq="running"), "running_change"),
-    **{name: (asked(name), name) for name in get_args(Question)},
-    "expired": (asked("accept", seconds=1801), "expired"),
-    "decided": (asked("accept", choice="accept"), "decided"),
-    "cancelled at the question": (asked("continue", choice="cancel"), "stopped"),
-    "containers stay stopped": (asked("start_containers", choice="cancel"), "kept_stopped"),
-    "store keeps running": (asked("stop_store", choice="cancel"), "kept_store"),
-    "store is kept": (asked("remove_store", choice="cancel"), "kept_store"),
+    **{name: (waiting_run(name), name) for name in get_args(Question)},
+    "expired": (waiting_run("accept", seconds=1801), "expired"),
+    "decided": (waiting_run("accept", choice="accept"), "decided"),
+    "cancelled at the question": (waiting_run("continue", choice="cancel"), "stopped"),
+    "containers stay stopped": (waiting_run("start_containers", choice="cancel"), "kept_stopped"),
+    "store keeps running": (waiting_run("stop_store", choice="cancel"), "kept_store"),
+    "store is kept": (waiting_run("remove_store", choice="cancel"), "kept_store"),
     "done": (ended("done"), "changed"),
     "nothing to do": (ended("unchanged"), "changed"),
     "failed": (ended("failed"), "stopped"),
@@ -104,9 +104,9 @@ def elements(message: Message) -> list[dict[str, Any]]:
 
 
 def labels(message: Message) -> list[str]:
-    found = elements(message)
-    options = [option for element in found for option in element.get("options", ())]
-    return [each["text"]["text"] for each in (*options, *found) if "text" in each]
+    items = elements(message)
+    options = [option for element in items for option in element.get("options", ())]
+    return [each["text"]["text"] for each in (*options, *items) if "text" in each]
 
 
 def assert_shows(message: Message, steps: tuple[NextStep, ...]) -> None:
@@ -180,7 +180,9 @@ def test_fixed_labels_stay() -> None:
 
 
 def test_screen_readers_hear_what_a_button_is_about() -> None:
-    (row,) = (block for block in fleet_message.render_any(asked("accept"), None).blocks if block["type"] == "actions")
+    (row,) = (
+        block for block in fleet_message.render_any(waiting_run("accept"), None).blocks if block["type"] == "actions"
+    )
     assert [button["accessibility_label"] for button in row["elements"]] == [
         "Accept kaditz as manager",
         "Reject kaditz as manager",

@@ -60,9 +60,9 @@ def test_keeps_the_order_status_and_name_of_each_section() -> None:
     sections = run_lines(
         "background slow sh -c 'sleep 0.2; echo late'\nsection none no-such-tool\nsection 'a b' sh -c 'echo x; exit 3'"
     )
-    found = {name: (section.status, section.text) for name, section in sections.items()}
-    assert found == {"slow": (0, "late\n"), "none": (127, ""), "a b": (3, "x\n")}
-    assert list(found) == ["slow", "none", "a b"]
+    results = {name: (section.status, section.text) for name, section in sections.items()}
+    assert results == {"slow": (0, "late\n"), "none": (127, ""), "a b": (3, "x\n")}
+    assert list(results) == ["slow", "none", "a b"]
 
 
 def test_ends_a_command_that_floods() -> None:

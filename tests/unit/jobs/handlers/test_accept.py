@@ -9,7 +9,7 @@ from redis import Redis
 
 from imker.clock import Timestamp
 from imker.config import AcceptanceRules
-from imker.protocol import commands, values
+from imker.protocol import commands, events, values
 from imker.protocol.commands import Accept, Approval, Reject, Request
 from imker.protocol.events import DecisionRequested, JobFinished, Planned
 from jobs.context import JobContext

@@ -59,9 +59,9 @@ def hosts(*errors: str) -> RunState:
     return run(HostTable(rows), JobFinished("done", "x"), command=ListHosts())
 
 
-def planned(*findings: Finding) -> RunState:
-    done = JobFinished("done", "3 steps planned. Nothing was changed.")
-    return run(Planned(STEPS, findings), done, command=PlanHost("tondi"))
+def plan_run(*findings: Finding) -> RunState:
+    outcome = JobFinished("done", "3 steps planned. Nothing was changed.")
+    return run(Planned(STEPS, findings), outcome, command=PlanHost("tondi"))
 
 
 def doctor(*findings: Finding) -> RunState:
@@ -96,9 +96,9 @@ HEADLINES: list[tuple[RunState, str]] = [
     (hosts("", ""), "✅ *2 hosts, all reachable*"),
     (hosts("", "no answer"), "⚠️ *h1 is unreachable; 2 hosts*"),
     (hosts("no", "no"), "⚠️ *h0 and h1 are unreachable; 2 hosts*"),
-    (planned(PASS), "✅ *Plan for tondi: 3 steps*"),
-    (planned(WARN, WARN), "✅ *Plan for tondi: 3 steps, 2 warnings*"),
-    (planned(WARN, BLOCK), "⛔ *Plan for tondi: 1 finding to fix first*"),
+    (plan_run(PASS), "✅ *Plan for tondi: 3 steps*"),
+    (plan_run(WARN, WARN), "✅ *Plan for tondi: 3 steps, 2 warnings*"),
+    (plan_run(WARN, BLOCK), "⛔ *Plan for tondi: 1 finding to fix first*"),
     (doctor(PASS, PASS), "✅ *Doctor: 2 checks passed*"),
     (doctor(PASS, WARN), "⚠️ *Doctor: 1 warning, 1 passed*"),
     (doctor(BLOCK, WARN), "❌ *Doctor: 1 failed, 1 warning, 0 passed*"),
@@ -141,17 +141,17 @@ def test_headline(state: RunState, expected: str) -> None:
 def test_what_the_headline_leaves_out_is_shown_below_it() -> None:
     for state, _ in HEADLINES:
         if state.outcome and state.table is None and not isinstance(state.record.command, RunDoctor):
-            shown = f"{headline(state)} {run_message.render(state).text}"
-            assert all(part.strip(".") in shown for part in state.outcome.summary.split(". "))
+            text = f"{headline(state)} {run_message.render(state).text}"
+            assert all(part.strip(".") in text for part in state.outcome.summary.split(". "))
             assert rest_of_summary(state, state.outcome) in state.outcome.summary
 
 
 @pytest.mark.parametrize(("minutes", "most"), [(1, 6), (5, 14), (30, 39)])
 def test_the_elapsed_time_costs_few_edits(minutes: int, most: int) -> None:
     """Each new text is an edit. A step that runs for half an hour costs less than 40 of them."""
-    shown: Sequence[str] = [headline(run(*HALF, rq="running", now=5.0 + second)) for second in range(minutes * 60)]
-    assert len(set(shown)) <= most
-    assert all(len({*shown[first : first + 10]}) <= 2 for first in range(len(shown))), "one new text in 10 s"
+    texts: Sequence[str] = [headline(run(*HALF, rq="running", now=5.0 + second)) for second in range(minutes * 60)]
+    assert len(set(texts)) <= most
+    assert all(len({*texts[first : first + 10]}) <= 2 for first in range(len(texts))), "one new text in 10 s"
 
 
 def test_escapes_what_a_host_says() -> None:

@@ -57,12 +57,12 @@ def test_the_form_for_a_rejection_names_the_host() -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "matches"),
     [("", ["connewitz", "lei-1", "tondi"]), ("  T", ["tondi", "connewitz"]), ("ei", ["lei-1"]), ("nosuch", [])],
 )
-def test_searches_hosts(query: str, found: list[str]) -> None:
+def test_searches_hosts(query: str, matches: list[str]) -> None:
     options = form.host_options(("tondi", "lei-1", "connewitz"), query)
-    assert [option["value"] for option in options] == found
+    assert [option["value"] for option in options] == matches
 
 
 def test_offers_as_many_hosts_as_slack_shows() -> None:
