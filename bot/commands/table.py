@@ -14,6 +14,7 @@ from bot.commands.arguments import (
 )
 from bot.commands.model import CommandSpec, ParsedCommand, ShowHelp
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
 
 FILTER_ARGUMENTS = "[--filter CONDITION,...] [--private]"
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
@@ -73,6 +74,26 @@ COMMANDS = (
     CommandSpec(
         "retire", "HOST", "stop an unused key-value store, then offer to remove it",
         "retire {host}", "change", "named host", one_host(RetireStore),
+    ),
+    CommandSpec(
+        "drain", "HOST", "move a node's service tasks to other nodes",
+        "drain {host}", "change", "named host", one_host(Drain),
+    ),
+    CommandSpec(
+        "activate", "HOST", "let a drained node run service tasks again",
+        "activate {host}", "change", "named host", one_host(Activate),
+    ),
+    CommandSpec(
+        "promote", "HOST", "ask to accept a worker as a manager",
+        "promote {host}", "change", "named host", one_host(Promote),
+    ),
+    CommandSpec(
+        "demote", "HOST", "make a manager a worker",
+        "demote {host}", "change", "named host", one_host(Demote),
+    ),
+    CommandSpec(
+        "remove", "HOST", "drain a node and remove it from the swarm",
+        "remove {host}", "change", "named host", one_host(Remove),
     ),
     CommandSpec(
         "status", "[RUN]", "running, waiting, and recent runs",

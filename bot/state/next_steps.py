@@ -138,6 +138,18 @@ SUGGESTIONS: dict[str, NextStep] = {  # by the type of a command that an outcome
     "retire": NextStep(
         "retire", "Retire store", "", "Retire store: {suggested}", "danger", "Imker runs “{suggested}”."
     ),
+    "drain": NextStep("drain", "Drain", "", "Drain: {suggested}"),
+    "activate": NextStep("activate", "Activate", "", "Activate: {suggested}", "", "Imker runs “{suggested}”."),
+    "promote": NextStep("promote", "Promote", "", "Promote: {suggested}"),
+    "demote": NextStep("demote", "Demote", "", "Demote: {suggested}"),
+    "remove": NextStep(
+        "remove_node",
+        "Remove node",
+        "",
+        "Remove the node: {suggested}",
+        "danger",
+        "Imker plans “{suggested}” and asks before it starts.",
+    ),
     "hosts": NextStep("show_hosts", "Show hosts", "", "Show hosts"),
     "nodes": SHOW_NODES,
     "status": NextStep("show_status", "Show runs", "", "Show runs: {suggested}"),

@@ -37,8 +37,8 @@ class Node:
     """A node as a manager lists it. `manager_status`: "leader", "reachable", "unreachable", or "" for a worker.
 
     `address`: where the managers reach the node. The managers set it, not the node. `keeps_availability`: its
-    acceptance or rejection as a manager leaves its availability as it is. `drain_run`, `drain_user`: run and requester of the
-    `/swarm drain` that drained it, "" for none.
+    acceptance or rejection as a manager leaves its availability as it is. `drain_run`, `drain_user`: run and
+    requester of the `/swarm drain` that drained it, "" for none.
     """
 
     id: str

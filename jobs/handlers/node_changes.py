@@ -13,6 +13,7 @@ from jobs.execute.runner import hold_lock
 from jobs.facts import quorum
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather.known_swarm import gather_settled_swarm
+from jobs.gather.workload import gather_workload
 from jobs.handlers.accept import acceptance_question
 from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.node_plans import NodeChange, carry_out
@@ -84,17 +85,25 @@ def activate_node(command: Activate, context: JobContext) -> None:
 def drain_node(command: Drain, context: JobContext) -> None:
     """Drain a node after an approval of what moves and what goes down, and wait for its last task."""
     host = _start(context, command)
-    request = context.request
 
     def plan(node: Node, swarm: SwarmFacts) -> NodePlan | Refusal:
-        return node_changes.plan_drain(host, node, (), request.run, request.requester)
+        if node.pending and not node.keeps_availability:
+            return node_changes.refuse_pending(host, node, "drained")
+        return _drain_plan(context, host, node, swarm)
 
     with hold_lock(context, f"host:{host.name}", command.text) as lease:
-        change = NodeChange(host, plan, f"Drain {host.name}?", f"{host.name} is drained")
+        change = NodeChange(
+            host, plan, f"Drain {host.name}?", f"{host.name} is drained, and no service task runs on it"
+        )
         if carry_out(context, change, lease):
             activate = NextCommand(Activate(host.name), "let it run tasks again")
             text = f"{host.name} is drained. No service task runs on it."
             context.events.emit(JobFinished("done", text, next_commands=(activate,)))
+
+
+def _drain_plan(context: JobContext, host: Host, node: Node, swarm: SwarmFacts) -> NodePlan:
+    workload = gather_workload(context, host, node.id, swarm.managers)
+    return node_changes.plan_drain(host, node, workload, context.request.run, context.request.requester)
 
 
 @dispatch.register
@@ -104,15 +113,17 @@ def remove_node(command: Remove, context: JobContext) -> None:
     has_shell = _has_shell(context, host)
 
     def plan(node: Node, swarm: SwarmFacts) -> NodePlan | Refusal:
-        drain = node_changes.drain_steps(node, context.request.run, context.request.requester)
-        return node_changes.plan_removal(host, node, swarm, drain, (), has_shell=has_shell)
+        drain = _drain_plan(context, host, node, swarm)
+        return node_changes.plan_removal(host, node, swarm, drain, has_shell=has_shell)
 
     with hold_lock(context, f"host:{host.name}", command.text) as lease:
         swarm = gather_settled_swarm(context)
         if swarm.exists and not has_node(host, swarm):
             summary = f"nothing to do: {host.name} is not a node of the swarm"
             return context.events.emit(JobFinished("unchanged", summary))
-        change = NodeChange(host, plan, f"Remove {host.name} from the swarm?", f"{host.name} is not in the swarm")
+        change = NodeChange(
+            host, plan, f"Remove {host.name} from the swarm?", f"{host.name} is not in the swarm", removes=True
+        )
         if carry_out(context, change, lease):
             context.events.emit(_removed(context, host))
     return None

@@ -24,8 +24,8 @@ MakePlan = Callable[[Node, SwarmFacts], NodePlan | Refusal]
 class NodeChange:
     """What a command does to a host's node.
 
-    `make_plan`: plans it from the current state; `summary`: what its question says before the quorum; `always_asks`:
-    also without warnings; `unchanged`: the outcome if there is nothing to do.
+    `make_plan`: plans it from the current state; `summary`: what its question says before the quorum; `unchanged`: the
+    outcome if there is nothing to do; `always_asks`: also without warnings; `removes`: its host may have left already.
     """
 
     host: Host
@@ -33,6 +33,7 @@ class NodeChange:
     summary: str
     unchanged: str
     always_asks: bool = True
+    removes: bool = False
 
 
 def carry_out(context: JobContext, change: NodeChange, lease: Lease) -> NodePlan | None:
@@ -43,21 +44,29 @@ def carry_out(context: JobContext, change: NodeChange, lease: Lease) -> NodePlan
     swarm = gather_settled_swarm(context)
     plan = _plan(change, swarm)
     if isinstance(plan, Refusal):
-        return context.report_refusal(plan)
-    if not plan.steps and not plan.needs_acceptance:
-        return context.events.emit(JobFinished("unchanged", f"nothing to do: {change.unchanged}"))
-    context.events.emit(build_plan_event(plan))
-    if question := _question(context, change, plan):
-        return context.events.emit(question)
+        context.report_refusal(plan)
+        return None
+    if end := _begin(context, change, plan):
+        context.events.emit(end)
+        return None
     try:
         _run_steps(context, change, plan, swarm, lease)
     except Paused as paused:
-        return context.events.emit(_resume_question(context, change, plan, paused))
+        context.events.emit(_resume_question(context, change, plan, paused))
+        return None
     return plan
 
 
+def _begin(context: JobContext, change: NodeChange, plan: NodePlan) -> DecisionRequested | JobFinished | None:
+    """Emit the plan. Return the outcome if there is nothing to do, or what to ask before it starts."""
+    if not plan.steps and not plan.needs_acceptance:
+        return JobFinished("unchanged", f"nothing to do: {change.unchanged}")
+    context.events.emit(build_plan_event(plan))
+    return _question(context, change, plan)
+
+
 def _plan(change: NodeChange, swarm: SwarmFacts) -> NodePlan | Refusal:
-    node = find_node(change.host, swarm)
+    node = find_node(change.host, swarm, may_have_left=change.removes)
     return node if isinstance(node, Refusal) else change.make_plan(node, swarm)
 
 
@@ -65,11 +74,12 @@ def _question(context: JobContext, change: NodeChange, plan: NodePlan) -> Decisi
     """Return what to ask before the plan starts, None if it may run. An approval is valid for the same evidence."""
     if any(approval.fingerprint == plan.evidence for approval in context.request.approvals):
         return None
-    host, confirms = change.host.name, bool(context.settings.rights.confirm and plan.steps)
-    if change.always_asks or confirms:
-        return DecisionRequested("start", plan.evidence, quorum=plan.quorum, host=host, summary=change.summary)
+    text = f"{change.summary} {plan.details}".rstrip()
+    host, changes = change.host.name, any(not isinstance(step, steps.WaitForTasks) for step in plan.steps)
+    if changes and (change.always_asks or context.settings.rights.confirm):
+        return DecisionRequested("start", plan.evidence, quorum=plan.quorum, host=host, summary=text)
     warns = plan.findings_of_level("warn")
-    return DecisionRequested("continue", plan.evidence, host=host, summary=change.summary) if warns else None
+    return DecisionRequested("continue", plan.evidence, host=host, summary=text) if warns else None
 
 
 def _resume_question(context: JobContext, change: NodeChange, plan: NodePlan, paused: Paused) -> DecisionRequested:
@@ -110,6 +120,9 @@ def _check_again(context: JobContext, change: NodeChange, plan: NodePlan, step: 
     A host that is removed is asked last: it no longer manages the swarm after its demotion.
     """
     swarm = gather_settled_swarm(context)
+    managers = tuple(sorted(swarm.managers, key=lambda name: name == change.host.name))
+    if isinstance(step, steps.LeaveSwarm):  # the managers refuse to remove a manager
+        return managers
     current = _plan(change, swarm)
     if isinstance(current, Refusal):
         raise StateChanged(current.summary, host=change.host.name, hint=current.hint)
@@ -117,4 +130,4 @@ def _check_again(context: JobContext, change: NodeChange, plan: NodePlan, step: 
         raise StateChanged(f"{change.host.name}'s node changed meanwhile", host=change.host.name)
     if isinstance(step, steps.DemoteNode) and current.quorum != plan.quorum:
         raise StateChanged("the number of managers changed meanwhile", host=change.host.name)
-    return tuple(sorted(swarm.managers, key=lambda name: name == change.host.name))
+    return managers

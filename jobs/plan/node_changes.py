@@ -14,6 +14,7 @@ from jobs.facts.swarm import Node, SwarmFacts
 from jobs.inventory.model import Host
 from jobs.plan.acceptance import refuse_promotion
 from jobs.plan.model import Plan, Refusal, compute_fingerprint
+from jobs.plan.workload import Workload, check_drain, describe_drain
 from jobs.steps import DemoteNode, LeaveOnHost, LeaveSwarm, MarkPending, SetAvailability, Step, WaitForTasks
 
 FORCE_LEAVE = "`docker swarm leave --force`"
@@ -21,10 +22,14 @@ FORCE_LEAVE = "`docker swarm leave --force`"
 
 @dataclass(frozen=True)
 class NodePlan(Plan):
-    """A plan that changes one node. `node`: its ID; `quorum`: of the managers now and afterwards, None if unchanged."""
+    """A plan that changes one node.
+
+    `node`: its ID; `quorum`: of the managers now and afterwards, None if unchanged; `details`: what it does to tasks.
+    """
 
     node: str = ""
     quorum: Quorum | None = None
+    details: str = ""
 
     @property
     def evidence(self) -> str:
@@ -47,7 +52,7 @@ def plan_promotion(host: Host, node: Node, swarm: SwarmFacts) -> NodePlan | Refu
 def plan_activation(host: Host, node: Node, requester: str) -> NodePlan | Refusal:
     """Plan to activate a node. A drain by another user, or outside Imker, is a warning."""
     if node.pending:
-        return _refuse_pending(host, node, "activated")
+        return refuse_pending(host, node, "activated")
     if node.availability == "active" and not node.drained_by_imker:
         return NodePlan((), node=node.id)
     return NodePlan((SetAvailability(node.id, "active"),), _check_drained_by(host, node, requester), node=node.id)
@@ -56,25 +61,16 @@ def plan_activation(host: Host, node: Node, requester: str) -> NodePlan | Refusa
 def plan_demotion(host: Host, node: Node, swarm: SwarmFacts) -> NodePlan | Refusal:
     """Plan to make a worker of a manager, if the other managers keep quorum."""
     if node.role != "manager":
-        return _refuse_pending(host, node, "demoted") if node.pending else NodePlan((), node=node.id)
+        return refuse_pending(host, node, "demoted") if node.pending else NodePlan((), node=node.id)
     if refusal := _refuse_demotion(host, node, swarm, "demoted"):
         return refusal
     return NodePlan((DemoteNode(node.id),), _check_leader(host, node), node=node.id, quorum=quorum_with_one_less(swarm))
 
 
-def plan_removal(
-    host: Host,
-    node: Node,
-    swarm: SwarmFacts,
-    drain: tuple[Step, ...],
-    workload: tuple[Finding, ...],
-    *,
-    has_shell: bool,
-) -> NodePlan | Refusal:
+def plan_removal(host: Host, node: Node, swarm: SwarmFacts, drain: NodePlan, *, has_shell: bool) -> NodePlan | Refusal:
     """Plan to drain a node, to demote it if it is a manager, to let its host leave, and to remove it.
 
-    `drain`: the steps that drain the node; `workload`: the findings on its tasks and containers; `has_shell`: the host
-    is reachable over SSH.
+    `drain`: the plan that drains the node; `has_shell`: the host is reachable over SSH.
     """
     is_manager = node.role == "manager"
     if len(swarm.nodes) == 1:
@@ -86,24 +82,30 @@ def plan_removal(
         return refusal
     demote: tuple[Step, ...] = (DemoteNode(node.id),) if is_manager else ()
     leave: tuple[Step, ...] = (LeaveOnHost(node.id),) if has_shell else ()
-    findings = (*workload, *(_check_leader(host, node) if is_manager else ()), *_check_leaves(host, node, has_shell))
+    findings = (
+        *drain.findings,
+        *(_check_leader(host, node) if is_manager else ()),
+        *_check_leaves(host, node, has_shell),
+    )
     after = quorum_with_one_less(swarm) if is_manager else None
-    return NodePlan((*drain, *demote, *leave, LeaveSwarm(node.id)), findings, node=node.id, quorum=after)
+    return NodePlan(
+        (*drain.steps, *demote, *leave, LeaveSwarm(node.id)),
+        findings,
+        node=node.id,
+        quorum=after,
+        details=drain.details,
+    )
 
 
-def plan_drain(host: Host, node: Node, workload: tuple[Finding, ...], run: str, requester: str) -> NodePlan | Refusal:
-    """Plan to drain a node and to wait for its tasks. `workload`: the findings on its tasks and containers."""
-    if node.pending and not node.keeps_availability:
-        return _refuse_pending(host, node, "drained")
-    drain = drain_steps(node, run, requester)
-    return NodePlan(drain, workload, node=node.id)
-
-
-def drain_steps(node: Node, run: str, requester: str) -> tuple[Step, ...]:
-    """Return the steps that drain a node for its operators. A node that is down has no tasks to wait for."""
+def plan_drain(host: Host, node: Node, workload: Workload, run: str, requester: str) -> NodePlan:
+    """Plan to drain a node for its operators, and to wait for its tasks. A node that is down stops none."""
     is_drained = node.availability == "drain" and not node.drained_by_imker
     drain: tuple[Step, ...] = () if is_drained else (SetAvailability(node.id, "drain", run, requester),)
-    return (*drain, WaitForTasks(node.id)) if node.state == "ready" else drain
+    waits = node.state == "ready" and (not is_drained or workload.tasks)
+    steps = (*drain, WaitForTasks(node.id)) if waits else drain
+    if is_drained:
+        return NodePlan(steps, node=node.id)
+    return NodePlan(steps, check_drain(host.name, workload), node=node.id, details=describe_drain(host.name, workload))
 
 
 def quorum_with_one_less(swarm: SwarmFacts) -> Quorum:
@@ -126,7 +128,8 @@ def _refuse_demotion(host: Host, node: Node, swarm: SwarmFacts, participle: str)
     return Refusal(summary, "Make them reachable, or demote one of them first.")
 
 
-def _refuse_pending(host: Host, node: Node, participle: str) -> Refusal:
+def refuse_pending(host: Host, node: Node, participle: str) -> Refusal:
+    """Refuse to change a node whose acceptance as a manager is open."""
     own_node = node.id[:12]
     accept = NextCommand(Accept(own_node), "accept it")
     reject = NextCommand(Reject(own_node), "keep it as a worker")

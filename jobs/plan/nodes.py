@@ -8,11 +8,11 @@ from jobs.inventory.model import Host
 from jobs.plan.model import Refusal
 
 
-def find_node(host: Host, swarm: SwarmFacts) -> Node | Refusal:
+def find_node(host: Host, swarm: SwarmFacts, *, may_have_left: bool = False) -> Node | Refusal:
     """Return the node of a host, or why it cannot be found for sure.
 
     A host that answers has to report the node itself. For a host that does not answer, the managers have to list
-    exactly one node at its address.
+    exactly one node at its address. `may_have_left`: this is enough for a host that reports that it is in no swarm.
     """
     if swarm.problem:
         return Refusal(f"the state of the swarm is unclear: {swarm.problem}", next_commands=(NextCommand(ListNodes()),))
@@ -23,7 +23,7 @@ def find_node(host: Host, swarm: SwarmFacts) -> Node | Refusal:
     against = find_identity_problem(host, membership, swarm) if membership else None
     if against:
         return Refusal(against.text, against.hint, against.check, against.next_commands)
-    return own_node or _node_at(host, swarm)
+    return own_node or _node_at(host, swarm, may_have_left)
 
 
 def has_node(host: Host, swarm: SwarmFacts) -> bool:
@@ -39,7 +39,7 @@ def _no_swarm(swarm: SwarmFacts) -> Refusal:
     return Refusal("there is no swarm yet", next_commands=(migrate,))
 
 
-def _node_at(host: Host, swarm: SwarmFacts) -> Node | Refusal:
+def _node_at(host: Host, swarm: SwarmFacts, may_have_left: bool) -> Node | Refusal:
     """Return the only node at the address of a host that does not report it."""
     nodes = [node for node in swarm.nodes if is_node_at(host, node)]
     if not nodes:
@@ -50,5 +50,8 @@ def _node_at(host: Host, swarm: SwarmFacts) -> Node | Refusal:
         hint = "Remove those that no longer exist: on a manager, run `docker node rm --force ID`."
         return Refusal(f"the managers list {len(nodes)} nodes at {host.name}'s address: {ids}", hint)
     (node,), membership = nodes, swarm.memberships.get(host.name)
-    mismatch = find_node_mismatch(host, membership, node, swarm) if membership and node.state != "down" else None
+    has_left = may_have_left and membership is not None and membership.state == "inactive"
+    if membership is None or node.state == "down" or has_left:
+        return node
+    mismatch = find_node_mismatch(host, membership, node, swarm)
     return Refusal(mismatch.text, mismatch.hint, mismatch.check) if mismatch else node

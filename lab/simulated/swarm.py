@@ -40,7 +40,8 @@ class Swarm:
         """Return the ID of the leader, "" without quorum. If the last leader is down, elect the next manager."""
         if not self.nodes.has_quorum():
             return ""
-        if self._leader not in self.nodes or not self.nodes[self._leader].is_reachable:
+        last = self.nodes.get(self._leader)
+        if last is None or not last.is_manager or not last.is_reachable:
             self._leader = next(node.id for node in self.nodes.managers() if node.is_reachable)
         return self._leader
 

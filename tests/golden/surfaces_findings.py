@@ -50,6 +50,12 @@ STEPS: tuple[steps.Step, ...] = (
     steps.WaitForReachable("j8xsy2yb802b"),
     steps.DrainNode("j8xsy2yb802b"),
     steps.ActivateNode("j8xsy2yb802b"),
+    steps.UnmarkPending("j8xsy2yb802b"),
+    steps.SetAvailability("j8xsy2yb802b", "drain"),
+    steps.SetAvailability("j8xsy2yb802b", "active"),
+    steps.WaitForTasks("j8xsy2yb802b"),
+    steps.DemoteNode("j8xsy2yb802b"),
+    steps.LeaveOnHost("j8xsy2yb802b"),
     steps.LeaveSwarm("j8xsy2yb802b"),
 )
 

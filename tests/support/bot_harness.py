@@ -28,6 +28,7 @@ from imker.protocol import codec, commands, version
 from imker.protocol.commands import Accept, Hold, ListHosts, ListNodes, Migrate, MigrateAll, PlanHost, Reject, Request
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted, NodeTable
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
@@ -39,7 +40,7 @@ IDS = {
     "alice": "U01ALICE", "bob": "U02BOB", "carol": "U03CAROL", "erin": "U05ERIN", "frank": "U06FRANK",
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
-    "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
+    "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE", "judy": "U18JUDY",
 }  # fmt: skip
 USER_PROFILES: dict[str, dict[str, Any]] = {  # more fields of users.info than the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
@@ -252,9 +253,13 @@ def _approval_question(host: str) -> DecisionRequested:
     return DecisionRequested("accept", "f00d", candidate, Quorum(2, 0, 3, 1), host=host, valid_seconds=1800.0)
 
 
+def _start_question(host: str) -> DecisionRequested:
+    return DecisionRequested("start", "f00d", quorum=Quorum(3, 1, 2, 0), host=host, summary=f"Change {host}?")
+
+
 SUGGESTED = (
     Accept(NODE[:12]), Reject(NODE[:12]), MigrateAll(("kaditz",)), PlanHost("kaditz"), ListHosts(),
-    BotCommand("status"),
+    BotCommand("status"), Drain("kaditz"), Activate("kaditz"), Promote("kaditz"), Demote("kaditz"), Remove("kaditz"),
 )  # fmt: skip
 NODES = NodeTable("tondi", 0.0, (NodeRow(NODE, True, "kaditz", "Pending", "Ready", "Drain", "", "26.1.5"),))
 FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail"),))
@@ -265,6 +270,10 @@ SCENARIOS: dict[str, Scenario] = {
     "pending-lei": ("erin", Migrate("lei-1"), LEI, (JobStarted("lei-1"), _approval_question("lei-1"))),
     "warned": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), DecisionRequested("continue", "f00d"))),
     "warned-lei": ("erin", Migrate("lei-1"), LEI, (JobStarted("lei-1"), DecisionRequested("continue", "f00d"))),
+    "drain": ("alice", Drain("kaditz"), OPS, (JobStarted("kaditz"), _start_question("kaditz"))),
+    "demote-lei": ("alice", Demote("lei-1"), OPS, (JobStarted("lei-1"), _start_question("lei-1"))),
+    "promoted": ("alice", Promote("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
+    "daves-promoted": ("dave", Promote("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
     "fleet": ("alice", MigrateAll(), OPS, (JobStarted(), FLEET, DecisionRequested("start_fleet", "f00d"))),
     "stop": (
         "alice",

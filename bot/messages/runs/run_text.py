@@ -17,6 +17,7 @@ from imker.protocol.commands import (
     StartContainers,
 )
 from imker.protocol.events import JobFinished, NodeTable
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
 from imker.protocol.version import PROTOCOL_VERSION
 
 EMOJI = {
@@ -80,6 +81,16 @@ def _title_and_activity(state: RunState) -> tuple[str, str]:
             return f"Start containers on {host}", f"Starting containers on {host}"
         case RetireStore(host):
             return f"Retire the key-value store on {host}", f"Retiring the key-value store on {host}"
+        case Drain(host):
+            return f"Drain {host}", f"Draining {host}"
+        case Activate(host):
+            return f"Activate {host}", f"Activating {host}"
+        case Promote(host):
+            return f"Promote {host}", f"Promoting {host}"
+        case Demote(host):
+            return f"Demote {host}", f"Demoting {host}"
+        case Remove(host):
+            return f"Remove {host} from the swarm", f"Removing {host} from the swarm"
         case PlanHost(host):
             return f"Plan for {host}", f"Planning {host}"
         case Accept(node):

@@ -69,7 +69,8 @@ class Service:
 
     `image`: without its digest; `replicas`: what its mode asks for, None for a global service; `running` and `desired`:
     tasks, -1 if the manager did not count them; `completed`: tasks of a job that ended well; `stack`: the stack that it
-    was deployed with, "" for none; `update_state`: "" if it was never updated; `version`: index that an update names.
+    was deployed with, "" for none; `update_state`: "" if it was never updated; `version`: index that an update names;
+    `local_data`: volumes and folders of its tasks that each node has for itself.
     """
 
     id: str
@@ -90,6 +91,7 @@ class Service:
     desired: int = -1
     completed: int = 0
     restart_attempts: int = 0
+    local_data: tuple[str, ...] = ()
 
     @property
     def is_job(self) -> bool:
