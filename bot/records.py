@@ -43,7 +43,7 @@ class RunRecord:
 
     `command_text`: the normalized command. `requested_at`: UNIX seconds. `job_count`: jobs enqueued so far.
     `parent_run`: the fleet's run that this run belongs to, "" for none. `approvals`: given there before this run began.
-    `allowed_hosts`: patterns of the hosts that the requester's right covers. `partial_approvals`: approvals of a
+    `allowed_hosts`, `allowed_services`: patterns of what the requester's right covers. `partial_approvals`: those of a
     question that needs more of them. `is_private`: the answer goes to the requester only.
     """
 
@@ -60,6 +60,7 @@ class RunRecord:
     allowed_hosts: tuple[str, ...] = ()
     partial_approvals: tuple[Decision, ...] = ()
     is_private: bool = False
+    allowed_services: tuple[str, ...] = ()
 
     @property
     def expires(self) -> float:
@@ -73,6 +74,7 @@ def run_id(trigger: str) -> str:
 
 
 ALL_HOSTS, NO_HOST = "*", ""  # in place of a host: every host; any host
+ALL_SERVICES = "*"  # in place of a service: every service
 
 
 def target_host(record: RunRecord, question: DecisionRequested | None = None) -> str:
@@ -80,3 +82,17 @@ def target_host(record: RunRecord, question: DecisionRequested | None = None) ->
     if question and (question.candidate or question.host):
         return question.candidate.host if question.candidate else question.host
     return getattr(record.command, "host", ALL_HOSTS)
+
+
+def target_services(record: RunRecord, question: DecisionRequested | None = None) -> tuple[str, ...] | None:
+    """Return the services that the run or its question is about, None if it is about hosts."""
+    if question and question.services:
+        return question.services
+    named = command_services(record.command)
+    return named if named is None else named or (ALL_SERVICES,)
+
+
+def command_services(command: object) -> tuple[str, ...] | None:
+    """Return the services that a command names, () if it shows all that its user may see, None if it is about hosts."""
+    services: tuple[str, ...] | None = getattr(command, "services", None)
+    return services

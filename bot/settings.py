@@ -1,6 +1,5 @@
 """Load the bot's part of `imker.toml` and of the environment, and report all problems at once."""
 
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -8,26 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
-from bot.commands.model import Right
-from bot.commands.table import COMMANDS
+from bot.auth.rights import Channel, Rights, Section
 from imker import config, signing
-from imker.config import AcceptanceRules, ConfigError
+from imker.config import ConfigError
 
 SLACK_API_URL = "https://slack.com/api/"
 DEFAULT_PER_MINUTE = 30  # commands and clicks of one user
 # Where alerts are posted: in the run's thread and the channel, in the thread only, as direct messages, or nowhere.
 Notify = Literal["channel", "thread", "dm", "off"]
-
-
-def _principal(value: str) -> str:
-    """Accept IDs only: users can change their names and email addresses."""
-    if value == "*" or re.fullmatch(r"[UWS][A-Z0-9]{2,}", value):
-        return value
-    raise ValueError(
-        f'{value!r} is not a Slack user ID (U…), a user group ID (S…), or "*"; copy the ID from the profile'
-    )
 
 
 def _team(value: str) -> str:
@@ -36,41 +25,7 @@ def _team(value: str) -> str:
     raise ValueError(f"{value!r} is not a Slack workspace ID (T…); copy it from the workspace's address in a browser")
 
 
-def _channel(value: str) -> str:
-    if re.fullmatch(r"[CG][A-Z0-9]{2,}", value):
-        return value
-    raise ValueError(f"{value!r} is not a Slack channel ID (C…); copy it from the channel's details")
-
-
-Principal = Annotated[str, AfterValidator(_principal)]
-
-
-def _command_or_right(value: str) -> str:
-    if value in COMMAND_NAMES:
-        return value
-    suggestions = difflib.get_close_matches(value, COMMAND_NAMES, 1)
-    raise ValueError(
-        f"{value!r} is not a command of /swarm help" + (f"; did you mean {suggestions[0]!r}?" if suggestions else "")
-    )
-
-
-def _pattern(value: str) -> str:
-    if re.fullmatch(r"[a-z0-9.*?-]+", value):
-        return value
-    raise ValueError(f"{value!r} is not a host name or a pattern such as 'lei-*'")
-
-
 Reads = Literal["channel", "private"]
-Channel = Annotated[str, AfterValidator(_channel)]
-CommandOrRight = Annotated[str, AfterValidator(_command_or_right)]
-Pattern = Annotated[str, AfterValidator(_pattern)]
-COMMAND_NAMES = tuple(dict.fromkeys([*(spec.name for spec in COMMANDS if " " not in spec.name), "read", "change"]))
-
-
-class Section(BaseModel):
-    """A table of `imker.toml`. Unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class SlackSection(Section):
@@ -84,42 +39,6 @@ class SlackSection(Section):
     per_minute: int = Field(default=DEFAULT_PER_MINUTE, ge=1)
     notify: Notify = "channel"
     reads: Reads = "channel"
-
-
-class Rule(Section):
-    """[[rights.rule]]: allow commands to users. `verbs`: commands or rights; `channels`: empty for all of them."""
-
-    who: tuple[Principal, ...]
-    verbs: tuple[CommandOrRight, ...]
-    hosts: tuple[Pattern, ...] = ("*",)
-    channels: tuple[Channel, ...] = ()
-
-
-class Rights(AcceptanceRules):
-    """[rights]: who may do what. A missing list is empty. The RQ workers enforce `accept_*` from their own file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    read: tuple[Principal, ...] = ()
-    change: tuple[Principal, ...] = ()
-    accept: tuple[Principal, ...] = ()
-    rule: tuple[Rule, ...] = ()
-
-    @property
-    def rules(self) -> tuple[Rule, ...]:
-        """Return the lists and rules as rules. A list gives its right on every host, in every channel."""
-        lists = {"read": self.read, "change": self.change, "accept": self.accept}
-        return (*(Rule(who=members, verbs=(name,)) for name, members in lists.items() if members), *self.rule)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """Return the user group IDs in all rules."""
-        return tuple(dict.fromkeys(member for rule in self.rules for member in rule.who if member.startswith("S")))
-
-    def holders(self, right: Right) -> set[str]:
-        """Return the IDs that have this right, or one of its commands, anywhere."""
-        verbs = {right, *(spec.name for spec in COMMANDS if spec.right == right)}
-        return {holder for rule in self.rules if verbs & set(rule.verbs) for holder in rule.who}
 
 
 class File(Section):

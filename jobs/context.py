@@ -71,6 +71,18 @@ class JobContext:
         show_help = NextCommand(BotCommand("help"), "see your commands and hosts")
         raise JobError(summary, host=host.name, next_commands=(show_help,))
 
+    def require_service(self, name: str) -> str:
+        """Return the service's full name. Raises JobError if the bot did not authorize the request for it."""
+        if self.covers_service(name):
+            return name
+        allowed = ", ".join(self.request.allowed_services) or "no service"
+        show_help = NextCommand(BotCommand("help"), "see your commands")
+        raise JobError(f"permission was granted for {allowed}, not for service {name}", next_commands=(show_help,))
+
+    def covers_service(self, name: str) -> bool:
+        """Return whether the bot authorized the request for the service."""
+        return any(fnmatchcase(name, pattern) for pattern in self.request.allowed_services)
+
     def report_refusal(self, refusal: Refusal) -> None:
         """End the job with a refusal, as a finding too if it answers a check."""
         if refusal.check:

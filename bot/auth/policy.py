@@ -1,15 +1,16 @@
 """Authorize a user for a command on a host in a channel. Denies unless a rule allows. Pure."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Literal
 
 from bot.auth.permissions import Permission, permission_to_decide
+from bot.auth.rights import Rights, Rule
 from bot.commands.model import Right
 from bot.commands.table import COMMANDS
-from bot.records import ALL_HOSTS, NO_HOST, Choice, RunRecord
-from bot.settings import Rights, Rule
+from bot.records import ALL_HOSTS, ALL_SERVICES, NO_HOST, Choice, RunRecord
 from imker.protocol.events import DecisionRequested
 
 Kind = Literal["member", "guest", "bot", "deactivated", "external", "unknown"]  # unknown: Slack didn't return a profile
@@ -24,6 +25,7 @@ RIGHT_OF_COMMAND: dict[str, Right] = {spec.name: spec.right for spec in COMMANDS
 VERBS_OF_HOSTS = (  # commands that read well before a host's name
     "plan", "migrate", "accept", "reject", "drain", "activate", "promote", "demote", "remove",
 )  # fmt: skip
+SERVICE_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "services")
 FLEET_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "every host")
 
 
@@ -38,9 +40,10 @@ class Actor:
 
 @dataclass(frozen=True)
 class Allowed:
-    """The permission is granted. `hosts`: patterns of the hosts that it covers."""
+    """The permission is granted. `hosts`, `services`: patterns of the hosts and services that it covers."""
 
     hosts: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,41 @@ def allowed_commands(
     rights: Rights, channels: tuple[str, ...], actor: Actor, channel: str
 ) -> Mapping[str, tuple[str, ...]]:
     """Return the commands that the user may use in the channel, each with patterns of the hosts that it covers."""
-    permissions = [Permission(name, ALL_HOSTS if name in FLEET_COMMANDS else NO_HOST) for name in RIGHT_OF_COMMAND]
+    permissions = [_broadest_permission(name) for name in RIGHT_OF_COMMAND]
     checked = {each.command: authorize(rights, channels, actor, each, channel) for each in permissions}
     return {command: result.hosts for command, result in checked.items() if isinstance(result, Allowed)}
 
 
+def _broadest_permission(command: str) -> Permission:
+    """Return what the command requires at least, whatever host or service it names."""
+    if command in SERVICE_COMMANDS:
+        return Permission(command, services=())
+    return Permission(command, ALL_HOSTS if command in FLEET_COMMANDS else NO_HOST)
+
+
 def _check(rights: Rights, actor: Actor, permission: Permission, channel: str) -> Allowed | Denied:
+    """Return whether the user has the permission, on each of its services."""
+    checked = [_check_one(rights, actor, each, channel) for each in _by_service(permission)]
+    denied = next((each for each in checked if isinstance(each, Denied)), None)
+    return denied or _merge(each for each in checked if isinstance(each, Allowed))
+
+
+def _by_service(permission: Permission) -> tuple[Permission, ...]:
+    """Return a permission for each service, or the permission itself if it names none."""
+    return tuple(replace(permission, services=(name,)) for name in permission.services or ()) or (permission,)
+
+
+def _merge(allowed: Iterable[Allowed]) -> Allowed:
+    parts = tuple(allowed)
+    hosts, services = (chain(*(part.hosts for part in parts)), chain(*(part.services for part in parts)))
+    return Allowed(tuple(dict.fromkeys(hosts)), tuple(dict.fromkeys(services)))
+
+
+def _check_one(rights: Rights, actor: Actor, permission: Permission, channel: str) -> Allowed | Denied:
     rules = [rule for rule in _rules(rights, permission, channel) if _applies_to(rule, actor)]
+    if rules and permission.services is not None:
+        right = RIGHT_OF_COMMAND[permission.command]
+        return Allowed(services=tuple(dict.fromkeys(chain(*(rule.services_for(right) for rule in rules)))))
     if rules:
         return Allowed(tuple(dict.fromkeys(pattern for rule in rules for pattern in rule.hosts)))
     holders = holders_of(rights, permission, channel)
@@ -146,6 +177,8 @@ def _missing(permission: Permission, holders: tuple[str, ...]) -> Denied:
 def _action(permission: Permission) -> str:
     """Return what the permission allows, such as "migrate `kaditz`" or "use `/swarm nodes`"."""
     command, host = permission.command, permission.host
+    if permission.services:
+        return f"use `/swarm {command}` on service `{permission.services[0]}`"
     if host == NO_HOST or command in FLEET_COMMANDS:
         return f"use `/swarm {command}`"
     if host == ALL_HOSTS:
@@ -159,7 +192,8 @@ def _applies_to(rule: Rule, actor: Actor) -> bool:
 
 def holders_of(rights: Rights, permission: Permission, channel: str) -> tuple[str, ...]:
     """Return the IDs that have the permission in the channel: of users and of groups, or "*"."""
-    return tuple(dict.fromkeys(holder for rule in _rules(rights, permission, channel) for holder in rule.who))
+    lists = [[who for rule in _rules(rights, each, channel) for who in rule.who] for each in _by_service(permission)]
+    return tuple(dict.fromkeys(holder for holder in lists[0] if all(holder in each for each in lists)))
 
 
 def _rules(rights: Rights, permission: Permission, channel: str) -> Iterator[Rule]:
@@ -167,8 +201,18 @@ def _rules(rights: Rights, permission: Permission, channel: str) -> Iterator[Rul
     names = {*permission.command.split(), RIGHT_OF_COMMAND[permission.command]}
     for rule in rights.rules:
         is_here = not rule.channels or channel in rule.channels
-        if is_here and names & set(rule.verbs) and _covers_host(rule, permission.host):
+        if is_here and names & set(rule.verbs) and _covers(rule, permission):
             yield rule
+
+
+def _covers(rule: Rule, permission: Permission) -> bool:
+    """Return whether the rule covers the host, or the only service, of the permission."""
+    if permission.services is None:
+        return _covers_host(rule, permission.host)
+    patterns = rule.services_for(RIGHT_OF_COMMAND[permission.command])
+    if not permission.services or ALL_SERVICES in permission.services:
+        return bool(patterns) if not permission.services else ALL_SERVICES in patterns
+    return any(fnmatchcase(permission.services[0], pattern) for pattern in patterns)
 
 
 def _covers_host(rule: Rule, host: str) -> bool:

@@ -2,8 +2,8 @@
 
 from bot.auth.permissions import QUESTIONS, permission_to_decide
 from bot.auth.policy import holders_of
+from bot.auth.rights import Rights
 from bot.records import RunRecord
-from bot.settings import Rights
 from imker.protocol.events import DecisionRequested
 
 MAX_PEOPLE = 5  # users that one alert mentions, apart from groups

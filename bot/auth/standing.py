@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from bot.auth.permissions import permission_for
 from bot.auth.policy import Actor, Allowed, Denied, authorize, authorize_decision
+from bot.auth.rights import Rights
 from bot.records import PAST_TENSE, Choice, RunRecord
-from bot.settings import Rights
 from imker.protocol.events import DecisionRequested
 
 USES = ("continue", "start", "start_fleet", "resume")  # questions whose answer continues the requested command

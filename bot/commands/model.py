@@ -9,7 +9,7 @@ from imker.protocol.commands import Command
 
 Right = Literal["read", "change", "accept", ""]
 PRIVATE_FLAG = "--private"  # show the answer only to the requester
-Scope = Literal["every host", "named host", "any host"]
+Scope = Literal["every host", "named host", "any host", "services"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class CommandSpec:
 
     `example`: arguments included, with {host} for a host of the fleet. `right`: required right, "" for none.
     `scope`: the hosts that the right must cover. "any host" is for commands that name a run, a node, or nothing: the
-    host is authorized as soon as it is known. `build`: reads the arguments.
+    host is authorized as soon as it is known. "services" is for commands on services, which need no host.
+    `build`: reads the arguments.
     """
 
     name: str

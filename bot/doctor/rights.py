@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from bot.auth.rights import Rights
 from bot.commands.model import Right
-from bot.settings import Rights
 from imker.config import AcceptanceRules
 from imker.protocol.values import Finding
 

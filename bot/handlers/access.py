@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bot.auth import policy
-from bot.auth.permissions import Permission
+from bot.auth.permissions import Permission, permission_on_run
 from bot.auth.policy import Actor, Allowed, Denied
+from bot.auth.rights import Rights
 from bot.handlers.delivery import Delivery
 from bot.messages.block_kit import Reply
-from bot.records import Choice, RunRecord, target_host
-from bot.settings import Rights
+from bot.records import Choice, RunRecord
 from bot.slack.users import UserDirectory
 from imker.protocol.events import DecisionRequested
 
@@ -67,7 +67,7 @@ class Access:
 
     def authorize_for_run(self, actor: Actor, command: str, record: RunRecord) -> Allowed | Denied:
         """Return whether this person may use the command on the run, in the run's channel."""
-        return self.authorize(actor, Permission(command, target_host(record)), record.channel)
+        return self.authorize(actor, permission_on_run(command, record), record.channel)
 
     def may_see(self, actor: Actor, record: RunRecord, channel: str) -> bool:
         """Return whether this person may see the run in this channel: it is their own, or they may read of its host."""

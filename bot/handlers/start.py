@@ -29,7 +29,7 @@ class RunStarter:
         """Record and enqueue the command, or reply that too many runs are open. Raises RedisError, AuditLogBroken."""
         if len(self.runs.open_runs()) >= MAX_OPEN_RUNS:
             return invocation.reply(responses.too_many_runs(MAX_OPEN_RUNS))
-        delivery, host = invocation.delivery, permission_for(command).host
+        delivery, permission = invocation.delivery, permission_for(command)
         run = run_id(_trigger(invocation, command))
         if invocation.run_key and (earlier := self._earlier_run(run, delivery)):
             return invocation.reply(responses.button_used(earlier))
@@ -40,7 +40,8 @@ class RunStarter:
             delivery.user,
             delivery.channel,
             delivery.received_at,
-            allowed_hosts=(host,) if host else allowed.hosts,
+            allowed_hosts=(permission.host,) if permission.host else allowed.hosts,
+            allowed_services=allowed.services,
             is_private=invocation.is_private,
         )
         self.audit.run_started(record)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bot.records import Choice, RunRecord, target_host
+from bot.records import Choice, RunRecord, target_host, target_services
 from imker.protocol import commands
 from imker.protocol.commands import Approval, Request
 from imker.protocol.events import DecisionRequested
@@ -15,7 +15,7 @@ def next_request(record: RunRecord, question: DecisionRequested | None) -> Reque
     """
     first = Request(
         record.run, 1, record.command, record.requester, record.approvals, record.parent_run, record.allowed_hosts,
-        channel=record.channel,
+        channel=record.channel, allowed_services=record.allowed_services,
     )  # fmt: skip
     if record.job_count == 1:
         return first
@@ -27,8 +27,12 @@ def next_request(record: RunRecord, question: DecisionRequested | None) -> Reque
         if decision.job == last.job and decision.choice == last.choice != "again"
     )
     command = _follow_up_command(record.command, question, last.choice)
-    hosts = (target_host(record, question),)
-    return replace(first, job=record.job_count, command=command, approvals=approvals, allowed_hosts=hosts)
+    services = target_services(record, question)
+    hosts = () if services else (target_host(record, question),)
+    return replace(
+        first, job=record.job_count, command=command, approvals=approvals, allowed_hosts=hosts,
+        allowed_services=services or (),
+    )  # fmt: skip
 
 
 def _follow_up_command(command: commands.Command, question: DecisionRequested, choice: Choice) -> commands.Command:

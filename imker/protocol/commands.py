@@ -209,8 +209,8 @@ class Request:
     """The content of one RQ job. It is signed as a whole and processed once: (run, job) is unique.
 
     `job` counts the jobs of a run from 1; `requester`: Slack user ID; `approvals`: each by a different user;
-    `parent_run`: the fleet's run, "" for none; `allowed_hosts`: host patterns that the bot authorized; `expires_at`:
-    UNIX seconds; `channel`: Slack channel of the command, for the audit log.
+    `parent_run`: the fleet's run, "" for none; `allowed_hosts`, `allowed_services`: patterns that the bot authorized;
+    `expires_at`: UNIX seconds; `channel`: Slack channel of the command, for the audit log.
     """
 
     run: str
@@ -223,3 +223,4 @@ class Request:
     expires_at: float = 0.0
     protocol_version: int = PROTOCOL_VERSION
     channel: str = ""
+    allowed_services: tuple[str, ...] = ()

@@ -160,7 +160,8 @@ class DecisionRequested:
     `host`, which ran before? · stop_store: stop the unused key-value store on `host`? · remove_store: remove it after
     it was stopped?
     `summary`: true whatever the answer is; `user`: Slack ID of the user who paused; `approval_problem`: why an approval
-    was not enough; `next_commands`: commands for what else remains to be done. Accepting takes
+    was not enough; `next_commands`: commands for what else remains to be done; `services`: full names of the services
+    that the plan changes. Accepting takes
     `required_approvals` different users within `valid_seconds` of `asked_at`.
     """
 
@@ -177,6 +178,7 @@ class DecisionRequested:
     user: str = ""
     approval_problem: str = ""
     next_commands: NextCommands = ()
+    services: tuple[str, ...] = ()
     type: Literal["decision_requested"] = "decision_requested"
 
 

@@ -9,34 +9,19 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from lab.simulated import docker_cli
+from lab.simulated.api_request import ApiRequest, Route, record_error
 from lab.simulated.engine_errors import JOIN_TIMED_OUT, EngineError
 from lab.simulated.engine_versions import major_minor
-from lab.simulated.history import Action
 from lab.simulated.machine import Machine
+from lab.simulated.service_routes import SERVICE_ROUTES
 from lab.simulated.units import Unit
 
 HANDSHAKE_TIMEOUT, POLL_INTERVAL = 10, 0.1  # seconds
-
-
-@dataclass(frozen=True)
-class ApiRequest:
-    """A request: groups matched in its path, its query, its body, and the connection it came from."""
-
-    machine: Machine
-    path_groups: tuple[str, ...]
-    query: dict[str, str]
-    body: dict[str, Any]
-    source: str
-
-
-RequestHandler = Callable[[ApiRequest], Any]
 
 
 def _init_swarm(request: ApiRequest) -> Any:
@@ -44,14 +29,14 @@ def _init_swarm(request: ApiRequest) -> Any:
         request.machine.name, "init", "swarm init", request.source
     ) as action:
         advertise = str(request.body.get("AdvertiseAddr") or "")
-        return _record_error(action, lambda: request.machine.world.swarm.init(request.machine, advertise))
+        return record_error(action, lambda: request.machine.world.swarm.init(request.machine, advertise))
 
 
 def _join_swarm(request: ApiRequest) -> Any:
     """Join the swarm. With the slow-join fault, respond with a timeout while the join continues in the background."""
     machine, world = request.machine, request.machine.world
     with world.history.record_action(machine.name, "join", "swarm join", request.source) as action:
-        _record_error(action, lambda: world.swarm.join(machine, request.body))
+        record_error(action, lambda: world.swarm.join(machine, request.body))
         if machine.name in world.slow_joins:
             machine.units.start("join-in-the-background", lambda unit: _finish_join_late(unit, request))
             time.sleep(world.pace.join_timeout)
@@ -75,7 +60,7 @@ def _leave_swarm(request: ApiRequest) -> Any:
     with request.machine.world.history.record_action(
         request.machine.name, "leave", "swarm leave", request.source
     ) as action:
-        return _record_error(action, lambda: request.machine.world.swarm.leave(request.machine, force))
+        return record_error(action, lambda: request.machine.world.swarm.leave(request.machine, force))
 
 
 def _update_node(request: ApiRequest) -> Any:
@@ -84,7 +69,7 @@ def _update_node(request: ApiRequest) -> Any:
     with request.machine.world.history.record_action(
         request.machine.name, "node", f"update {request.path_groups[0]}", request.source
     ) as action:
-        node, old_role = _record_error(
+        node, old_role = record_error(
             action, lambda: swarm.update_node(request.machine, request.path_groups[0], index, request.body)
         )
         if old_role != node.role:
@@ -97,7 +82,7 @@ def _update_swarm(request: ApiRequest) -> Any:
     with request.machine.world.history.record_action(
         request.machine.name, "swarm", "update the swarm", request.source
     ) as action:
-        return _record_error(
+        return record_error(
             action, lambda: swarm.set_labels(request.machine, index, dict(request.body.get("Labels") or {}))
         )
 
@@ -106,38 +91,17 @@ def _remove_node(request: ApiRequest) -> Any:
     force = request.query.get("force", "").lower() in ("1", "true")
     detail = f"remove {request.path_groups[0]}"
     with request.machine.world.history.record_action(request.machine.name, "node", detail, request.source) as action:
-        return _record_error(
+        return record_error(
             action, lambda: request.machine.world.swarm.remove_node(request.machine, request.path_groups[0], force)
         )
 
 
-def _list_tasks(request: ApiRequest) -> Any:
-    """List tasks as if there were one service with one task on each active node."""
-    node_ids = json.loads(request.query["filters"])["node"]
-    is_drained = {
-        node["ID"]: node["Spec"]["Availability"] == "drain"
-        for node in request.machine.world.swarm.list_nodes(request.machine)
-    }
-    return [
-        {"ID": f"of-{node}", "Status": {"State": "shutdown" if is_drained[node] else "running"}} for node in node_ids
-    ]
-
-
-def _record_error(action: Action, work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    except EngineError as error:
-        action.error = error.message
-        raise
-
-
-ROUTES: tuple[tuple[str, str, RequestHandler], ...] = (
+ROUTES: tuple[Route, ...] = (
     ("GET", "/_ping", lambda request: "OK"),
     ("GET", "/version", lambda request: docker_cli.engine_versions_of(request.machine)),
     ("GET", "/info", lambda request: docker_cli.engine_info(request.machine)),
     ("GET", "/swarm", lambda request: request.machine.world.swarm.inspect(request.machine)),
     ("GET", "/nodes", lambda request: request.machine.world.swarm.list_nodes(request.machine)),
-    ("GET", "/tasks", _list_tasks),
     (
         "GET",
         "/nodes/([^/]+)",
@@ -149,6 +113,7 @@ ROUTES: tuple[tuple[str, str, RequestHandler], ...] = (
     ("POST", "/swarm/update", _update_swarm),
     ("POST", "/nodes/([^/]+)/update", _update_node),
     ("DELETE", "/nodes/([^/]+)", _remove_node),
+    *SERVICE_ROUTES,
 )
 
 
@@ -157,7 +122,7 @@ def handle_request(machine: Machine, method: str, target: str, body: bytes, sour
     split = urlsplit(target)
     path = re.sub(r"^/v\d+\.\d+(?=/)", "", split.path)
     query = {name: values[-1] for name, values in parse_qs(split.query).items()}
-    needs_swarm_mode = path.startswith(("/swarm", "/nodes", "/tasks"))
+    needs_swarm_mode = path.startswith(("/swarm", "/nodes", "/tasks", "/services"))
     for verb, pattern, handler in ROUTES:
         match = re.fullmatch(pattern, path)
         if verb != method or match is None or (needs_swarm_mode and major_minor(machine.dockerd.version) < (1, 12)):

@@ -23,6 +23,7 @@ JOIN_TIMED_OUT = (
     '"docker info" command to see the current swarm status of your node.'
 )
 CONNECTION_REFUSED = 'rpc error: code = Unavailable desc = connection error: desc = "connect: connection refused"'
+REGISTRY_UNREACHABLE = 'Get "https://registry-1.docker.io/v2/": dial tcp: lookup registry-1.docker.io: no such host'
 MANAGER_IS_LEAVING = "You are attempting to leave the swarm on a node that is participating as a manager. "
 
 

@@ -16,6 +16,9 @@ class Pace:
     restart: float = 0.1
     boot: float = 1.0
     join: float = 0.1
+    task_start: float = 0.2  # of a service's task
+    task_restart: float = 0.3  # until a task that ended is started again
+    monitor: float = 0.3  # after a task of an update started, until it counts as well
     join_timeout: float = 20.0  # then the Engine responds with a timeout, and the join continues
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from lab.fleet import daemon_option_files
-from lab.fleet.hosts import APPLICATIONS, LabHost
+from lab.fleet.hosts import APPLICATIONS, IMAGES, LabHost
 from lab.simulated.dockerd import Dockerd
 from lab.simulated.engine_versions import PACKAGE_VERSIONS, EngineAge, Pace
 from lab.simulated.history import History
@@ -71,6 +71,7 @@ class Machine:
         self.units = Units()
         self.journal: dict[str, list[str]] = {}
         self.packages = {name: Package(version) for name, version in PACKAGE_VERSIONS[age]["main"].items()}
+        self.images = {*IMAGES}
         self.archives: set[str] = set()  # downloaded packages, "name=version" each
         self.containers: dict[str, Container] = {}
         self.dockerd = Dockerd(self)

@@ -1,11 +1,14 @@
 """Nodes of a simulated swarm: managers, reachability, quorum, and their form in the Engine API."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lab.simulated.engine_errors import EngineError
 from lab.simulated.engine_versions import accepts_membership
+
+NANO_CPUS, MEMORY = 2 * 10**9, 4 * 2**30  # of every simulated host
+PLATFORM = {"Architecture": "x86_64", "OS": "linux"}
 
 
 class SwarmMember(Protocol):
@@ -19,6 +22,8 @@ class SwarmMember(Protocol):
     def engine_version(self) -> str: ...  # "" while the Engine is down
     @property
     def is_responding(self) -> bool: ...
+    @property
+    def images(self) -> Collection[str]: ...
     @property
     def swarm_conflict(self) -> str: ...  # why the running Engine's options rule out swarm mode, "" if they do not
 
@@ -96,7 +101,32 @@ def node_to_api(node: Node, is_leader: bool) -> dict[str, Any]:
         "ID": node.id,
         "Version": {"Index": node.version_index},
         "Spec": spec,
-        "Description": {"Hostname": node.hostname, "Engine": {"EngineVersion": node.engine_version}},
+        "Description": {
+            "Hostname": node.hostname,
+            "Platform": PLATFORM,
+            "Resources": {"NanoCPUs": NANO_CPUS, "MemoryBytes": MEMORY},
+            "Engine": {"EngineVersion": node.engine_version},
+        },
         "Status": {"State": "ready" if node.is_reachable else "down", "Addr": node.address},
         **({"ManagerStatus": manager} if manager else {}),
+    }
+
+
+def local_info(machine: SwarmMember, nodes: Nodes, swarm_id: str, is_joining: bool) -> dict[str, Any]:
+    """Return what a host's Engine reports of its membership."""
+    node = nodes.of_machine(machine)
+    if node and node.is_locked:
+        return {"NodeID": "", "LocalNodeState": "locked", "ControlAvailable": False, "Error": ""}
+    if node is None:
+        state = "pending" if is_joining else "inactive"
+        return {"NodeID": "", "NodeAddr": "", "LocalNodeState": state, "ControlAvailable": False, "Error": ""}
+    cluster = {"Cluster": {"ID": swarm_id}, "Nodes": len(nodes), "Managers": len(nodes.managers())}
+    return {
+        "NodeID": node.id,
+        "NodeAddr": node.address,
+        "LocalNodeState": "active" if node.membership == "accepted" else "pending",
+        "ControlAvailable": node.is_manager,
+        "Error": "",
+        "RemoteManagers": [{"NodeID": one.id, "Addr": f"{one.address}:2377"} for one in nodes.managers()],
+        **(cluster if node.is_manager and nodes.has_quorum() else {}),
     }

@@ -6,19 +6,21 @@ In: a host and a request to its Engine. Out: values as the Engine API returns th
 import itertools
 import secrets
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from lab.simulated import engine_errors, join_tokens
 from lab.simulated.engine_errors import EngineError
-from lab.simulated.engine_versions import accepts_membership
-from lab.simulated.nodes import Node, Nodes, SwarmMember, node_to_api
+from lab.simulated.engine_versions import Pace, accepts_membership
+from lab.simulated.nodes import Node, Nodes, SwarmMember, local_info, node_to_api
+from lab.simulated.services.services import Services
 
 
 class Swarm:
     """The only swarm of a world. `init` creates it."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: Pace | None = None) -> None:
         self.mutex = threading.RLock()
         self.id = ""
         self.nodes = Nodes()
@@ -26,6 +28,7 @@ class Swarm:
         self.pending_joins: dict[str, dict[str, Any]] = {}  # request bodies by host name
         self.tokens: dict[str, str] = {}
         self._leader = ""
+        self._services = Services(pace or Pace())
         self.labels: dict[str, str] = {}
         self.version_index = 10
         self._indices = itertools.count(11)
@@ -77,26 +80,25 @@ class Swarm:
             node.is_locked = True
             return True
 
+    # --- services ---
+
+    @contextmanager
+    def services_of(self, machine: SwarmMember) -> Iterator[Services]:
+        """Return the services for one query or change. Raise EngineError if the host is not a manager."""
+        with self.mutex:
+            self._require_manager(machine)
+            yield self._services
+
+    @property
+    def services(self) -> Services:
+        """Return the services, for faults and tests."""
+        return self._services
+
     # --- queries ---
 
     def local_info(self, machine: SwarmMember) -> dict[str, Any]:
         with self.mutex:
-            node = self.nodes.of_machine(machine)
-            if node and node.is_locked:
-                return {"NodeID": "", "LocalNodeState": "locked", "ControlAvailable": False, "Error": ""}
-            if node is None:
-                state = "pending" if machine.name in self.pending_joins else "inactive"
-                return {"NodeID": "", "NodeAddr": "", "LocalNodeState": state, "ControlAvailable": False, "Error": ""}
-            cluster = {"Cluster": {"ID": self.id}, "Nodes": len(self.nodes), "Managers": len(self.nodes.managers())}
-            return {
-                "NodeID": node.id,
-                "NodeAddr": node.address,
-                "LocalNodeState": "active" if node.membership == "accepted" else "pending",
-                "ControlAvailable": node.is_manager,
-                "Error": "",
-                "RemoteManagers": [{"NodeID": one.id, "Addr": f"{one.address}:2377"} for one in self.nodes.managers()],
-                **(cluster if node.is_manager and self.nodes.has_quorum() else {}),
-            }
+            return local_info(machine, self.nodes, self.id, machine.name in self.pending_joins)
 
     def inspect(self, machine: SwarmMember) -> dict[str, Any]:
         with self.mutex:
@@ -126,6 +128,7 @@ class Swarm:
         with self.mutex:
             self._require_outside(machine)
             self.id, self.nodes, self.labels = secrets.token_hex(12), Nodes(), {}
+            self._services.reset(self.nodes)
             self.tokens = join_tokens.create_tokens()
             node = self._add_node(machine, machine.name, advertise or machine.address, machine.engine_version)
             node.role = "manager"

@@ -26,7 +26,7 @@ class World:
     ) -> None:
         self.pace = pace or Pace()
         self.history = History()
-        self.swarm = Swarm()
+        self.swarm = Swarm(self.pace)
         self.slow_joins: set[str] = set()  # a fault: names of hosts whose join continues after the Engine's timeout
         self.machines: dict[str, Machine] = {
             host.name: Machine(host, self, tls.get(host.name, {}), age) for host, age in zip(hosts, cycle(ages))

@@ -16,9 +16,10 @@ from rq import Queue, Worker
 from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 
+from bot.auth.rights import Rights
 from bot.doctor import processes, rights, slack
 from bot.messages.replies import responses
-from bot.settings import Rights, Settings
+from bot.settings import Settings
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact
 from imker.protocol.values import Finding

@@ -1,7 +1,7 @@
 """Render the welcome to a channel that the bot joined. Pure."""
 
+from bot.auth.rights import Rights
 from bot.messages.block_kit import Message, ephemeral
-from bot.settings import Rights
 
 RIGHTS = (
     ("read", "look at hosts, nodes, plans, and runs"),

@@ -51,10 +51,10 @@ def explain_service(service: Service, facts: ServiceFacts) -> tuple[Why, ...]:
     """Return why tasks of the service do not run, the most frequent reason first. () if all run."""
     by_place = _by_place(facts.tasks_of(service))
     current = [tasks[-1] for tasks in by_place if not tasks[-1].is_running and not _is_ended(service, tasks[-1])]
-    waiting = [task for task in current if not task.node and not task.has_failed]
-    failed = [
-        task for tasks in by_place if tasks[-1] in current for task in tasks if task.has_failed and task not in waiting
-    ]
+    failed = [task for tasks in by_place if tasks[-1] in current for task in tasks if task.has_failed]
+    failing_places = {task.place for task in failed}
+    waiting = [task for task in current if (task.error and not task.has_failed) or task.place not in failing_places]
+    waiting = [task for task in waiting if not task.node]
     names = {node.node.id: node.node.hostname for node in facts.nodes}
     found = (*_explain_waiting(service, waiting, facts), *_group(_explain_failure(task, names) for task in failed))
     if service.is_global and not service.is_job and not current and service.desired == 0:

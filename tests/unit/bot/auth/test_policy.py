@@ -13,8 +13,8 @@ from bot.auth.policy import (
     authorize,
     authorize_decision,
 )
+from bot.auth.rights import Rights, Rule
 from bot.records import ALL_HOSTS, NO_HOST, Choice, RunRecord
-from bot.settings import Rights, Rule
 from imker.protocol.commands import Command, Migrate, MigrateAll
 from imker.protocol.events import DecisionRequested, Question
 from imker.protocol.values import Candidate

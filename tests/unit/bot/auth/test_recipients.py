@@ -8,8 +8,8 @@ import pytest
 from bot.auth.permissions import is_valid_choice
 from bot.auth.policy import Actor, Allowed, authorize_decision
 from bot.auth.recipients import MAX_PEOPLE, limit_people, who_can_answer
+from bot.auth.rights import Rights
 from bot.records import Choice, Decision, RunRecord
-from bot.settings import Rights
 from imker.protocol.commands import Migrate
 from imker.protocol.events import DecisionRequested, Question
 from imker.protocol.values import Candidate

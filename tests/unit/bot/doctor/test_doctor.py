@@ -15,9 +15,10 @@ from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bot.auth.rights import Rights, Rule
 from bot.doctor import processes, rights, slack
 from bot.reconciler.leader_election import LEADER_KEY
-from bot.settings import Notify, Rights, Rule, Settings
+from bot.settings import Notify, Settings
 from bot.slack.users import UserDirectory
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact

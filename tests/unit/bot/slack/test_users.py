@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError, SlackRequestError
 
 from bot.auth.permissions import Permission
 from bot.auth.policy import Allowed, Denied, authorize
-from bot.settings import Rights
+from bot.auth.rights import Rights
 from bot.slack.users import UserDirectory
 
 ALICE, TEAM, OPS = "U01ALICE", "T01IMKER", "C01OPS"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from bot.auth.rights import Rights, Rule
 from bot.messages.replies.welcome import welcome
-from bot.settings import Rights, Rule
 
 RIGHTS = Rights(
     read=("*",), change=("U01ALICE", "S01OPS"), rule=(Rule(who=("U02BOB",), verbs=("accept",), channels=("C01OPS",)),)
