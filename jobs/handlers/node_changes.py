@@ -60,10 +60,13 @@ def demote_node(command: Demote, context: JobContext) -> None:
 
     with hold_lock(context, f"host:{host.name}", command.text) as lease:
         change = NodeChange(host, plan, f"Make {host.name} a worker?", f"{host.name} is a worker")
-        done = carry_out(context, change, lease)
-    if done and done.quorum:
-        tolerance = quorum.describe_tolerance(done.quorum.managers_after)
-        context.events.emit(JobFinished("done", f"{host.name} is a worker now. {tolerance}."))
+        if carry_out(context, change, lease):
+            tolerance = _describe_tolerance(gather_settled_swarm(context))
+            context.events.emit(JobFinished("done", f"{host.name} is a worker now. {tolerance}."))
+
+
+def _describe_tolerance(swarm: SwarmFacts) -> str:
+    return quorum.describe_tolerance(sum(node.role == "manager" for node in swarm.nodes))
 
 
 @dispatch.register
@@ -132,11 +135,10 @@ def remove_node(command: Remove, context: JobContext) -> None:
 def _removed(context: JobContext, host: Host) -> JobFinished:
     """Return the outcome of a removal: whether the host left, or still has to."""
     swarm = gather_settled_swarm(context)
-    managers = sum(node.role == "manager" for node in swarm.nodes)
     membership = swarm.memberships.get(host.name)
     has_left = membership is not None and membership.state == "inactive"
     hint = "" if has_left else f"{host.name} did not leave: when it is back, run {FORCE_LEAVE} on it."
-    summary = f"{host.name} was removed from the swarm. {quorum.describe_tolerance(managers)}."
+    summary = f"{host.name} was removed from the swarm. {_describe_tolerance(swarm)}."
     back = NextCommand(Migrate(host.name), "move it into the swarm again")
     return JobFinished("done", summary, hint=hint, next_commands=(back,))
 

@@ -58,7 +58,12 @@ def carry_out(context: JobContext, change: NodeChange, lease: Lease) -> NodePlan
 
 
 def _begin(context: JobContext, change: NodeChange, plan: NodePlan) -> DecisionRequested | JobFinished | None:
-    """Emit the plan. Return the outcome if there is nothing to do, or what to ask before it starts."""
+    """Emit the plan. Return the outcome if there is nothing to do, or what to ask before it starts.
+
+    A run that continues after a pause is done, also if nothing is left by then.
+    """
+    if not plan.steps and not plan.needs_acceptance and context.request.job > 1:
+        return None
     if not plan.steps and not plan.needs_acceptance:
         return JobFinished("unchanged", f"nothing to do: {change.unchanged}")
     context.events.emit(build_plan_event(plan))

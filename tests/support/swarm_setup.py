@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from imker.protocol.commands import Role
+from jobs.execute.polling import wait_for
 from lab.fleet import daemon_option_files
 from lab.simulated.fleet import Fleet
 from lab.simulated.nodes import Node
@@ -30,3 +31,33 @@ def node_of(fleet: Fleet, name: str) -> Node:
     """Return the node of a host, also of one that left or is down."""
     (node,) = [node for node in fleet.world.swarm.nodes.values() if node.hostname == name]
     return node
+
+
+def start_service(fleet: Fleet, name: str, replicas: int | None = 1, constraints: tuple[str, ...] = ()) -> None:
+    """Create a service and wait until its tasks run. `replicas`: None for a global service."""
+    orchestrator, (manager, *_) = fleet.world.swarm.services.orchestrator, fleet.world.swarm.nodes.managers()
+    orchestrator.registry.add("web:1")
+    assert manager.machine is not None
+    template = {"ContainerSpec": {"Image": "web:1"}, "Placement": {"Constraints": list(constraints)}}
+    mode = {"Global": {}} if replicas is None else {"Replicated": {"Replicas": replicas}}
+    with fleet.world.swarm.services_of(manager.machine) as services:
+        services.create({"Name": name, "TaskTemplate": template, "Mode": mode})
+    assert wait_for(lambda: _is_running(fleet, name), 10)
+
+
+def task_hosts(fleet: Fleet, name: str) -> list[str]:
+    """Return the names of the hosts with a running task of the service."""
+    swarm = fleet.world.swarm
+    with swarm.mutex:
+        swarm.services.orchestrator.advance()
+        service = swarm.services.find(name)
+        running = [task for task in swarm.services.orchestrator.tasks_of(service) if task.state == "running"]
+        return sorted(swarm.nodes[task.node].hostname for task in running if task.desired == "running")
+
+
+def _is_running(fleet: Fleet, name: str) -> bool:
+    hosts = task_hosts(fleet, name)
+    service = fleet.world.swarm.services.find(name)
+    return len(hosts) >= int(
+        (service.spec["Mode"].get("Replicated") or {}).get("Replicas", len(fleet.world.swarm.nodes))
+    )
