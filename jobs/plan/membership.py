@@ -4,6 +4,7 @@ import re
 
 from imker.protocol.commands import Accept, ListNodes, Migrate, Reject, Role
 from imker.protocol.next_command import NextCommand
+from imker.protocol.node_commands import Demote
 from jobs.facts.host import HostFacts
 from jobs.facts.own_node import find_identity_problem, find_own_node
 from jobs.facts.swarm import Node, SwarmFacts
@@ -102,11 +103,9 @@ def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:
             f"{host.name} is a pending manager", next_commands=(reject, NextCommand(Accept(own_node), "accept it"))
         )
     if role == "worker" != node.role:
-        return Refusal(
-            f"{host.name} is a manager, and Imker does not demote managers",
-            f"On another manager, run `docker node demote {own_node}`.",
-            next_commands=(NextCommand(Migrate(host.name, role), "continue after that"),),
-        )
+        demote = NextCommand(Demote(host.name), "make it a worker")
+        migrate = NextCommand(Migrate(host.name, role), "continue after that")
+        return Refusal(f"{host.name} is a manager", next_commands=(demote, migrate))
     return None
 
 

@@ -28,6 +28,7 @@ EXPIRY = 1900.0  # seconds after which a question has expired
 SOON = 12.0  # seconds after which a bot has recovered the deliveries of a crashed one
 MANY = "FIGURES" in os.environ  # new random stories; else the same ones each time
 STORIES = 100 if MANY else 24
+NODE_COMMANDS = ("drain", "activate", "promote", "demote", "remove")
 hosts = st.sampled_from(sorted(ROLES))
 number_of, either = st.integers(0, 5), st.integers(0, 1)
 bots, reconcilers, jobs = (
@@ -53,6 +54,10 @@ class AnyOrder(CheckedScenario):
     @rule(dies=bots, again=st.booleans())
     def nodes(self, dies: KillPoint, again: bool) -> None:
         self.deliver(self.stack.type_command(CAROL, "nodes"), dies, again)
+
+    @rule(what=st.sampled_from(NODE_COMMANDS), host=hosts, dies=bots, again=st.booleans())
+    def operate(self, what: str, host: str, dies: KillPoint, again: bool) -> None:
+        self.deliver(self.stack.type_command(ALICE, f"{what} {host}"), dies, again)
 
     @precondition(lambda self: self.recent_runs())
     @rule(what=st.sampled_from(["pause", "resume", "cancel", "retry", "status"]), number=number_of, dies=bots)
@@ -179,4 +184,23 @@ def test_renewed_question_survives_a_bot_crash(redis: Redis, fleet: Fleet) -> No
     assert story.stack.runs.open_runs() == []
     run = story.recent_runs()[0]
     story.stack.deliver(story.stack.type_command(BOB, f"accept {run}"), ("decision.saved", 0))
+    story.teardown()
+
+
+def test_a_story_of_node_commands_keeps_all_invariants(redis: Redis, fleet: Fleet) -> None:
+    """Promote the worker, drain and remove a manager, and die on the way. In the end all is as it was."""
+    story = AnyOrder(redis, fleet)
+    story.begin(2)
+    for host in ROLES:
+        story.request_migration(host)
+        story._recover()
+    for what, host in (("promote", "lausen"), ("drain", "tondi"), ("activate", "tondi"), ("remove", "tondi")):
+        story.operate(what, host, None, again=True)
+        story.work_and_report(("step.done", 0), None, None)
+        story._stop_faults()
+        story._recover()
+        story.operate(what, host, None, again=False)
+        story._recover()
+    nodes = {node.hostname: node.role for node in fleet.world.swarm.nodes.values()}
+    assert nodes == {"connewitz": "manager", "lausen": "manager"}
     story.teardown()
