@@ -13,7 +13,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "Plan and migrate": ("plan", "migrate", "migrate all"),
     "Answer a question": ("accept", "reject", "continue"),
     "Control a run": ("pause", "resume", "cancel", "retry"),
-    "Operate nodes": ("drain", "activate", "promote", "demote", "remove"),
+    "Operate nodes": ("drain", "activate", "promote", "demote", "remove", "upgrade", "upgrade all"),
     "Maintain hosts": ("start", "retire", "doctor"),
 }
 OTHER_TASKS = "More"

@@ -6,8 +6,10 @@ from bot.commands.arguments import (
     excluded_hosts,
     filtered,
     host_and_role,
+    host_and_version,
     no_arguments,
     one_host,
+    only_version,
     run_to_control,
     run_to_decide,
     run_to_show,
@@ -94,6 +96,14 @@ COMMANDS = (
     CommandSpec(
         "remove", "HOST", "drain a node and remove it from the swarm",
         "remove {host}", "change", "named host", one_host(Remove),
+    ),
+    CommandSpec(
+        "upgrade", "HOST [--to VERSION]", "upgrade a node's Engine, drained meanwhile",
+        "upgrade {host} --to 28.*", "change", "named host", host_and_version,
+    ),
+    CommandSpec(
+        "upgrade all", "[--to VERSION]", "upgrade all nodes, one at a time, the leader last",
+        "upgrade all --to 28.*", "change", "every host", only_version,
     ),
     CommandSpec(
         "status", "[RUN]", "running, waiting, and recent runs",

@@ -9,9 +9,10 @@ from typing import Literal
 
 from bot.records import DAY, Choice, Decision, RunRecord, run_id
 from bot.state.run_state import RunState
-from imker.protocol.commands import Approval, Hold, Migrate
+from imker.protocol.commands import Approval, Command, Hold, Migrate
 from imker.protocol.events import FleetPlanned, JobFinished, Outcome
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.node_commands import Upgrade, UpgradeAll
 from imker.protocol.values import HostPlan
 
 HostStatus = Literal["pending", "running", "waiting", "unaccepted", "done", "failed", "cancelled"]
@@ -101,10 +102,11 @@ def host_run_record(fleet: FleetState, host: HostPlan, now: float) -> RunRecord:
     """Return the record for a host's run. The fleet's start approves the host's warnings. `now`: UNIX seconds."""
     assert fleet.start is not None, "no host runs before the start"
     fleet_record = fleet.run.record
+    command = _host_command(fleet_record.command, host)
     return RunRecord(
         host_run_id(fleet_record.run, host.host),
-        Migrate(host.host, host.role),
-        f"migrate {host.host} --{host.role}",
+        command,
+        command.text,
         fleet_record.requester,
         fleet_record.channel,
         now,
@@ -112,6 +114,12 @@ def host_run_record(fleet: FleetState, host: HostPlan, now: float) -> RunRecord:
         approvals=(Approval(fleet.start.user, host.warnings_fingerprint, fleet.start.decided_at),),
         allowed_hosts=(host.host,),
     )
+
+
+def _host_command(fleet_command: Command, host: HostPlan) -> Migrate | Upgrade:
+    if isinstance(fleet_command, UpgradeAll):
+        return Upgrade(host.host, fleet_command.version)
+    return Migrate(host.host, host.role)
 
 
 def decisions_from_hold(fleet: FleetState) -> tuple[tuple[RunState, Decision], ...]:
@@ -165,7 +173,8 @@ def outcome(fleet: FleetState) -> JobFinished | None:
     if len(fleet.with_status("done")) == len(fleet.hosts):
         return JobFinished("done", _summary(fleet))
     run = fleet.run.record.run
-    retry = NextCommand(BotCommand("retry", run), "re-plan from the current state and migrate the remaining hosts")
+    verb = "upgrade" if _upgrades(fleet) else "migrate"
+    retry = NextCommand(BotCommand("retry", run), f"re-plan from the current state and {verb} the remaining hosts")
     reason, user = _why_incomplete(fleet)
     outcome: Outcome = "failed" if fleet.with_status("failed") else "cancelled"
     return JobFinished(outcome, reason, _remaining(fleet), user=user, next_commands=(retry,))
@@ -173,6 +182,8 @@ def outcome(fleet: FleetState) -> JobFinished | None:
 
 def _summary(fleet: FleetState) -> str:
     """Return how many hosts became managers and workers, and which managers were rejected."""
+    if _upgrades(fleet):
+        return f"{_count(len(fleet.hosts), 'node')} upgraded."
     roles = ["worker" if host.rejection else host.plan.role for host in fleet.hosts if host.rejection != "remove"]
     managers, workers = roles.count("manager"), roles.count("worker")
     text = f"{_count(len(fleet.hosts), 'host')} migrated: {_count(managers, 'manager')}, {_count(workers, 'worker')}."
@@ -180,6 +191,10 @@ def _summary(fleet: FleetState) -> str:
     removed = ", ".join(host.plan.host for host in fleet.hosts if host.rejection == "remove")
     text += f" Rejected as manager: {rejected}." if rejected else ""
     return text + (f" Removed from the swarm: {removed}." if removed else "")
+
+
+def _upgrades(fleet: FleetState) -> bool:
+    return isinstance(fleet.run.record.command, UpgradeAll)
 
 
 def ended_by_hold(fleet: FleetState) -> bool:
@@ -214,7 +229,8 @@ def _remaining(fleet: FleetState) -> str:
         return ", ".join(host.plan.host for host in fleet.with_status(*statuses)) or "none"
 
     unaccepted = f" Waiting to be accepted: {names('unaccepted')}." if fleet.with_status("unaccepted") else ""
-    return f"In the swarm: {names('done')}.{unaccepted} Not started: {names('pending')}."
+    finished = "Upgraded" if _upgrades(fleet) else "In the swarm"
+    return f"{finished}: {names('done')}.{unaccepted} Not started: {names('pending')}."
 
 
 def _host_status(run: RunState) -> HostStatus:

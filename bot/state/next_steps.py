@@ -150,6 +150,8 @@ SUGGESTIONS: dict[str, NextStep] = {  # by the type of a command that an outcome
         "danger",
         "Imker plans “{suggested}” and asks before it starts.",
     ),
+    "upgrade": NextStep("upgrade", "Upgrade", "", "Upgrade: {suggested}", "primary", "Imker runs “{suggested}”."),
+    "upgrade_all": NextStep("upgrade_all", "Plan the upgrade", "", "Plan the upgrade: {suggested}"),
     "hosts": NextStep("show_hosts", "Show hosts", "", "Show hosts"),
     "nodes": SHOW_NODES,
     "status": NextStep("show_status", "Show runs", "", "Show runs: {suggested}"),

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from imker.protocol.job_command import JobCommand
-from imker.protocol.node_commands import NodeCommand
+from imker.protocol.node_commands import NodeCommand, UpgradeAll
 from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
 
 Role = Literal["manager", "worker"]
@@ -178,6 +178,7 @@ _TypedCommand = (
     | RunDoctor
     | NodeCommand
 )
+FleetCommand = MigrateAll | UpgradeAll  # planned as a whole, and carried out host by host
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
 RequestedCommand = Annotated[_TypedCommand | DownloadPackages | StopDownloads, Field(discriminator="type")]
 

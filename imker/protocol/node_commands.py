@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from imker.protocol.job_command import JobCommand
-from imker.protocol.version import CHANGES_QUEUE
+from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 
 
 @dataclass(frozen=True)
@@ -54,4 +54,33 @@ class Remove(HostCommand):
     type: Literal["remove"] = "remove"
 
 
-NodeCommand = Drain | Activate | Promote | Demote | Remove
+@dataclass(frozen=True)
+class Upgrade(HostCommand):
+    """Upgrade the Engine of the node. `version`: a pattern such as "28.*", "" for the configured one."""
+
+    version: str = ""
+    type: Literal["upgrade"] = "upgrade"
+
+    @property
+    def text(self) -> str:
+        return f"upgrade {self.host}{_format_version(self.version)}"
+
+
+@dataclass(frozen=True)
+class UpgradeAll(JobCommand):
+    """Plan the upgrade of all nodes. Each is then upgraded in a run of its own. `version`: as for one node."""
+
+    version: str = ""
+    type: Literal["upgrade_all"] = "upgrade_all"
+    queue: ClassVar = READS_QUEUE
+
+    @property
+    def text(self) -> str:
+        return f"upgrade all{_format_version(self.version)}"
+
+
+def _format_version(version: str) -> str:
+    return f" --to {version}" if version else ""
+
+
+NodeCommand = Drain | Activate | Promote | Demote | Remove | Upgrade | UpgradeAll

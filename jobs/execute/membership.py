@@ -181,7 +181,9 @@ def running_tasks(manager: Engine, node: str) -> list[str]:
 
 
 def _with_drain(spec: Spec) -> Spec:
-    return {**spec, "Labels": {**(spec.get("Labels") or {}), DRAINED_LABEL: "true"}, "Availability": "drain"}
+    labels = spec.get("Labels") or {}
+    former = spec.get("Availability") if spec.get("Availability") in ("active", "pause") else labels.get(DRAINED_LABEL)
+    return {**spec, "Labels": {**labels, DRAINED_LABEL: former or "active"}, "Availability": "drain"}
 
 
 def _with_manager_role(spec: Spec) -> Spec:
@@ -197,4 +199,5 @@ def _with_work_allowed(spec: Spec) -> Spec:
     labels = {
         key: value for key, value in (spec.get("Labels") or {}).items() if key not in (PENDING_LABEL, DRAINED_LABEL)
     }
-    return {**spec, "Labels": labels, "Availability": "active"}
+    former = (spec.get("Labels") or {}).get(DRAINED_LABEL)
+    return {**spec, "Labels": labels, "Availability": "pause" if former == "pause" else "active"}

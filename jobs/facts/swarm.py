@@ -10,7 +10,7 @@ from imker.text import one_line
 
 NODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # Docker's node IDs have 25 characters
 MAX_WORD_LENGTH = 128  # characters of a name, a state, or an address that a host reports
-DRAINED_LABEL = "imker.drained"  # node label: drained by Imker while its Engine restarts
+DRAINED_LABEL = "imker.drained"  # node label: drained while its Engine restarts; its value is the former availability
 DRAIN_LABEL = "imker.drain"  # node label: drained by `/swarm drain`; its value is the run and the requester
 PENDING_LABEL = "imker.pending"  # node label: a worker that is a pending manager
 PROMOTION = "promotion"  # value of PENDING_LABEL: it was no drained joiner, so that its availability stays as it is

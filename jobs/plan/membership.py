@@ -77,21 +77,19 @@ def _refuse_release_candidates(nodes: list[Node]) -> Refusal:
 def with_drain(host: Host, facts: HostFacts, swarm: SwarmFacts, engine_steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the Engine steps of a node, with a drain before the restart and verification and activation after it.
 
-    A node that an operator drained or paused is not activated. Without another node for its tasks it is not drained.
+    A node that an operator drained is not activated, and one that was paused is paused again. Without another node for
+    its tasks it is not drained.
     """
     node = find_own_node(host, facts.membership, swarm.nodes)
     if node is None:
         return engine_steps
     restarts = any(isinstance(step, RestartEngine) for step in engine_steps)
-    others = [other for other in swarm.nodes if other != node and _takes_work(other)]
-    drain = (DrainNode(node.id),) if restarts and others and _takes_work(node) else ()
+    others = [other for other in swarm.nodes if other != node and other.takes_work]
+    has_tasks = node.state == "ready" and node.availability in ("active", "pause")
+    drain = (DrainNode(node.id),) if restarts and others and has_tasks else ()
     manages = (WaitForReachable(node.id),) if node.role == "manager" else ()
     verify = (WaitForReady(), *manages) if restarts else ()
     return (*drain, *engine_steps, *verify, *((ActivateNode(node.id),) if drain or node.drained_by_imker else ()))
-
-
-def _takes_work(node: Node) -> bool:
-    return node.state == "ready" and node.availability == "active"
 
 
 def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:

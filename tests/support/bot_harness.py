@@ -28,7 +28,7 @@ from imker.protocol import codec, commands, version
 from imker.protocol.commands import Accept, Hold, ListHosts, ListNodes, Migrate, MigrateAll, PlanHost, Reject, Request
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted, NodeTable
 from imker.protocol.next_command import BotCommand, NextCommand
-from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
@@ -260,6 +260,7 @@ def _start_question(host: str) -> DecisionRequested:
 SUGGESTED = (
     Accept(NODE[:12]), Reject(NODE[:12]), MigrateAll(("kaditz",)), PlanHost("kaditz"), ListHosts(),
     BotCommand("status"), Drain("kaditz"), Activate("kaditz"), Promote("kaditz"), Demote("kaditz"), Remove("kaditz"),
+    Upgrade("kaditz"), UpgradeAll(),
 )  # fmt: skip
 NODES = NodeTable("tondi", 0.0, (NodeRow(NODE, True, "kaditz", "Pending", "Ready", "Drain", "", "26.1.5"),))
 FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail"),))
@@ -274,6 +275,7 @@ SCENARIOS: dict[str, Scenario] = {
     "demote-lei": ("alice", Demote("lei-1"), OPS, (JobStarted("lei-1"), _start_question("lei-1"))),
     "promoted": ("alice", Promote("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
     "daves-promoted": ("dave", Promote("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
+    "upgrade": ("alice", UpgradeAll(), OPS, (JobStarted(), FLEET, DecisionRequested("start_fleet", "f00d"))),
     "fleet": ("alice", MigrateAll(), OPS, (JobStarted(), FLEET, DecisionRequested("start_fleet", "f00d"))),
     "stop": (
         "alice",

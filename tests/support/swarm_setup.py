@@ -5,17 +5,23 @@ from collections.abc import Mapping
 from imker.protocol.commands import Role
 from jobs.execute.polling import wait_for
 from lab.fleet import daemon_option_files
+from lab.simulated.engine_versions import PACKAGE_VERSIONS
 from lab.simulated.fleet import Fleet
+from lab.simulated.machine import APT_SOURCE_PATH
 from lab.simulated.nodes import Node
+from lab.simulated.parts import Package
 
 
-def create_swarm(fleet: Fleet, roles: Mapping[str, Role]) -> None:
-    """Create a swarm of these hosts on their old Engines. `roles`: of the hosts, the first manager first."""
+def create_swarm(fleet: Fleet, roles: Mapping[str, Role], component: str = "main") -> None:
+    """Create a swarm of these hosts. `roles`: the first manager first; `component`: of apt, whose Engine they run."""
     swarm, (first, *_) = fleet.world.swarm, roles
     for name, role in roles.items():
         machine = fleet[name]
         for path, text in daemon_option_files.option_files(machine.lab_host, classic=False).items():
             machine.disk.write(path, text)
+        source = machine.disk.texts[APT_SOURCE_PATH]
+        machine.disk.write(APT_SOURCE_PATH, source.replace(" main", f" {component}"))
+        machine.packages.update({key: Package(value) for key, value in PACKAGE_VERSIONS["2016"][component].items()})
         for classic, *_rest in machine.lab_host.classic_containers:
             machine.containers.pop(classic, None)
         assert machine.dockerd.restart()

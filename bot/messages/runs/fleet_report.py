@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 
 from bot.messages.block_kit import duration
+from bot.messages.runs import run_text
 from bot.messages.runs.fleet_message import STATUS_TEXT
 from bot.messages.runs.run_text import DECISION_TEXT, outcome_label
 from bot.records import Decision
@@ -26,7 +27,7 @@ def render_report(fleet: FleetState) -> str:
     record, end = fleet.run.record, outcome(fleet)
     command = f"/swarm {strip_control(record.command_text)}"
     lines = [
-        f"# Migration of the fleet, run {record.run}",
+        f"# {run_text.title(fleet.run)}: run {record.run}",
         "",
         f"- requested by {record.requester} at {_time(record.requested_at)}: {command}",
         *map(_decision, fleet.run.decisions),

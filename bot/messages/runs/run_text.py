@@ -17,7 +17,7 @@ from imker.protocol.commands import (
     StartContainers,
 )
 from imker.protocol.events import JobFinished, NodeTable
-from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
 from imker.protocol.version import PROTOCOL_VERSION
 
 EMOJI = {
@@ -77,6 +77,10 @@ def _title_and_activity(state: RunState) -> tuple[str, str]:
             return f"Migrate {host}", f"Migrating {host}"
         case MigrateAll():
             return "Migrate the whole fleet", "Planning the whole fleet"
+        case UpgradeAll():
+            return "Upgrade the whole swarm", "Planning the upgrade of the whole swarm"
+        case Upgrade(host):
+            return f"Upgrade {host}", f"Upgrading {host}"
         case StartContainers(host):
             return f"Start containers on {host}", f"Starting containers on {host}"
         case RetireStore(host):

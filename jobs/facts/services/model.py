@@ -92,6 +92,7 @@ class Service:
     completed: int = 0
     restart_attempts: int = 0
     local_data: tuple[str, ...] = ()
+    mounts_docker_socket: bool = False
 
     @property
     def is_job(self) -> bool:

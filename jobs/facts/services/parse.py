@@ -58,6 +58,7 @@ def parse_service(document: Document) -> Service:
         completed=_number(status.get("CompletedTasks")),
         restart_attempts=_number(attempts),
         local_data=_local_data(_map(template, "ContainerSpec").get("Mounts")),
+        mounts_docker_socket=any(map(_is_docker_socket, _list(_map(template, "ContainerSpec").get("Mounts")))),
     )
 
 
@@ -125,6 +126,10 @@ def _local_data(mounts: Any) -> tuple[str, ...]:
     listed = [mount for mount in _list(mounts) if isinstance(mount, Mapping) and _is_local(mount)]
     sources = (_word(mount.get("Source")) or f"a volume for {_word(mount.get('Target'))}" for mount in listed)
     return tuple(source for source in dict.fromkeys(sources) if not source.endswith("/docker.sock"))
+
+
+def _is_docker_socket(mount: Any) -> bool:
+    return isinstance(mount, Mapping) and _word(mount.get("Source")).endswith("/docker.sock")
 
 
 def _is_local(mount: Document) -> bool:
