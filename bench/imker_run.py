@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.world import POLL_INTERVAL, wait_until_ready
+from bench.world import wait_until_ready
 from lab.fleet.hosts import LabHost
 from lab.processes import Processes, imker_environment, run_imker
 from lab.slack.client import VisibleMessage, Workspace
@@ -14,6 +14,12 @@ from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, BOB, OPS
 
 TIMEOUT = 300  # seconds
+CLICK_INTERVAL, LOOK_INTERVAL = 0.1, 0.02  # seconds between two looks at the channel, for a click and for a figure
+FINAL_MARKS = "✅⚠❌🚫❓"
+
+
+class UnexpectedMessage(Exception):
+    """A run ended or asked otherwise than planned. The text has its message."""
 
 
 @contextmanager
@@ -24,7 +30,7 @@ def running(config: Path) -> Iterator[tuple[Workspace, Processes]]:
         with run_imker(settings, Path(folder) / "log") as processes:
             deadline = time.monotonic() + TIMEOUT
             while not workspace.connection_count() and time.monotonic() < deadline:
-                time.sleep(POLL_INTERVAL)
+                time.sleep(CLICK_INTERVAL)
             seconds_of(workspace, "/swarm nodes")
             yield workspace, processes
 
@@ -33,13 +39,23 @@ def seconds_of(workspace: Workspace, command: str, button: str = "") -> float:
     """Type a command and return the seconds until its message is final or, with `button`, has this button."""
     began = time.monotonic()
     message = _say(workspace, command)
-    wait_for(workspace, message, lambda seen: button in seen.buttons if button else seen.text[:1] in "✅⚠❌🚫❓")
+    wait_for(workspace, message, lambda seen: button in seen.buttons if button else seen.text[:1] in FINAL_MARKS)
     return time.monotonic() - began
 
 
 def migrate_one(workspace: Workspace, host: LabHost) -> None:
     """Migrate the first manager, and wait until it is ready."""
     _say(workspace, f"/swarm migrate {host.name} --manager")
+    wait_until_ready([host])
+
+
+def migrate_one_with_warnings(workspace: Workspace, host: LabHost) -> None:
+    """Migrate the first manager although Imker warns, and wait until it is ready."""
+    message = _say(workspace, f"/swarm migrate {host.name} --manager")
+    seen = wait_for(workspace, message, lambda seen: "Continue" in seen.buttons or seen.text[:1] in FINAL_MARKS)
+    if "Continue" not in seen.buttons:
+        raise UnexpectedMessage(f"there should be a button Continue:\n{seen.plain_text}")
+    workspace.press(ALICE, seen, "Continue")
     wait_until_ready([host])
 
 
@@ -55,12 +71,16 @@ def start_fleet(workspace: Workspace, message: VisibleMessage, hosts: Sequence[L
     waiting = sum(host.role == "manager" for host in hosts) - 1  # the first manager initializes the swarm
     accepted: set[str] = set()
     deadline = time.monotonic() + TIMEOUT
-    while len(accepted) < waiting and time.monotonic() < deadline:
-        for seen in workspace.visible_messages(BOB, OPS):
+    while len(accepted) < waiting:
+        visible = workspace.visible_messages(BOB, OPS)
+        for seen in visible:
             if "Accept" in seen.buttons and seen.ts not in accepted:
                 workspace.press(BOB, seen, "Accept")
                 accepted.add(seen.ts)
-        time.sleep(POLL_INTERVAL)
+        fleet = next(seen for seen in visible if seen.ts == message.ts)
+        if fleet.text[:1] in "❌🚫❓" or time.monotonic() > deadline:
+            raise UnexpectedMessage(f"the fleet was not migrated:\n{fleet.plain_text}")
+        time.sleep(CLICK_INTERVAL)
     wait_until_ready(hosts)
 
 
@@ -77,5 +97,5 @@ def wait_for(workspace: Workspace, message: VisibleMessage, ready: Callable[[Vis
         seen = next(shown for shown in workspace.visible_messages(ALICE, OPS) if shown.ts == message.ts)
         if ready(seen):
             return seen
-        time.sleep(POLL_INTERVAL / 5)
+        time.sleep(LOOK_INTERVAL)
     raise TimeoutError(f"the message did not change as expected:\n{seen.plain_text}")

@@ -1,124 +1,152 @@
-"""Measure on the lab's real hosts: Imker and the script in turn, so that both meet the same machine."""
+"""Measure on the lab's real hosts: Imker and other tools in turn, so that all meet the same machine."""
 
-import threading
+import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import pairwise
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
 
 import httpx
 
-from bench import imker_run, script
+from bench import imker_run, peers, script
+from bench.imker_run import UnexpectedMessage
 from bench.report import Figures
-from bench.world import client_config, end_states, reset, wait_until_ready
+from bench.world import (
+    DifferentEndState,
+    NotReady,
+    compare_end_states,
+    end_states,
+    reset,
+    wait_until_ready,
+    watch_absence,
+    write_config,
+)
 from lab.fleet import fleet, machine
 from lab.fleet.hosts import FLEET, LabHost
+from lab.fleet.shell import LabError
 
 Say = Callable[[str], None]
-WARM_UP = 1  # rounds that are not counted
-PING_INTERVAL = 0.01  # seconds
+Tools = dict[str, Callable[[Sequence[LabHost]], None]]
+FAILURES = (
+    DifferentEndState,
+    NotReady,
+    UnexpectedMessage,
+    TimeoutError,
+    LabError,
+    OSError,
+    httpx.HTTPError,
+    subprocess.SubprocessError,
+)
 
 
-class DifferentEndState(Exception):
-    """Imker and the script left a host differently. The text has both states."""
+@dataclass
+class Session:
+    """The measurements of one run. `others`: the tools that Imker is compared with, by name."""
+
+    hosts: tuple[LabHost, ...]
+    others: Tools
+    say: Say
+    figures: Figures = field(default_factory=Figures)
+
+    def attempt(self, name: str, work: Callable[[], None]) -> None:
+        """Run one measurement. If it fails, note that, and continue with the next one."""
+        began = time.monotonic()
+        try:
+            work()
+        except FAILURES as error:
+            self.figures.note_failure(name, str(error) or type(error).__name__)
+            self.say(f"  {name} FAILED: {error}")
+        else:
+            self.say(f"  {name}: {time.monotonic() - began:.0f} s")
+
+    def add_time(self, name: str, work: Callable[[], object]) -> None:
+        """Add the seconds that the work takes to the figures."""
+        began = time.monotonic()
+        work()
+        self.figures.add(name, time.monotonic() - began)
 
 
-def measure(rounds: int, say: Say) -> Figures:
-    """Boot the eight hosts, measure, and stop them. Raises DifferentEndState."""
-    figures = Figures()
+def measure(rounds: int, say: Say, seconds: float, with_peers: bool = False) -> Figures:
+    """Boot the eight hosts, measure, and stop them. After the warm-up, no round starts after `seconds`."""
+    others: Tools = {"script": script.migrate, **(peers.install(say) if with_peers else {})}
     fleet.begin((), say=say)
+    deadline = time.monotonic() + seconds
     try:
-        for number in range(rounds + WARM_UP):
-            say(f"round {number} of {rounds}" if number else "warm-up")
-            counted = figures if number else Figures()
-            _one_host(counted, FLEET[0])
-            states = _fleet(counted, FLEET, 8)
-            _fleet(counted, FLEET, 2)
-            _script_fleet(counted, FLEET, states)
-            _dead_hosts(counted, FLEET)
+        say("warm-up round")
+        session = Session(FLEET, others, say)
+        _run_round(session)
+        session.figures = Figures()  # the warm-up does not count
+        for number in count(1):
+            if number > rounds or (number > 1 and time.monotonic() > deadline):
+                break
+            say(f"round {number} of {rounds}")
+            session.figures.rounds = number
+            _run_round(session)
     finally:
         fleet.down(say=say)
-    return figures
+    return session.figures
 
 
-def _one_host(figures: Figures, host: LabHost) -> None:
+def _run_round(session: Session) -> None:
+    states: dict[str, str] = {}
+    session.attempt("one host, Imker", lambda: states.update(_one_host(session)))
+    for tool in session.others:
+        session.attempt(f"one host, {tool}", partial(_other_tool, session, tool, session.hosts[:1], states))
+    states = {}
+    session.attempt("eight hosts, Imker", lambda: states.update(_fleet(session, 8)))
+    for tool in session.others:
+        session.attempt(f"eight hosts, {tool}", partial(_other_tool, session, tool, session.hosts, states))
+    session.attempt(
+        "eight hosts, Imker, two at a time", lambda: compare_end_states(states, _fleet(session, 2), "Imker")
+    )
+    session.attempt("one host, seven of eight dead", partial(_dead_hosts, session))
+
+
+def _one_host(session: Session) -> dict[str, str]:
+    """Migrate one host and return its end state. Then restart its Engine, to compare how long it is absent."""
+    host = session.hosts[0]
     reset([host])
-    with imker_run.running(client_config(2, "bench.toml")) as (workspace, _), _absence(host) as absence:
-        figures.add("one host, Imker", _timed(lambda: imker_run.migrate_one(workspace, host)))
-    figures.add("Engine's absence, Imker", absence())
+    with imker_run.running(write_config(2)) as (workspace, _), watch_absence(host) as absence:
+        session.add_time("one host, Imker", lambda: imker_run.migrate_one(workspace, host))
+    session.figures.add("Engine's absence, Imker", absence())
     states = end_states([host])
-    with _absence(host) as absence:
+    with watch_absence(host) as absence:
         machine.run_on_host(host.name, "systemctl", "restart", "docker")
         wait_until_ready([host])
-    figures.add("Engine's absence, bare restart", absence())
-    reset([host])
-    figures.add("one host, script", _timed(lambda: script.migrate([host])))
-    _compare(states, end_states([host]))
+    session.figures.add("Engine's absence, bare restart", absence())
+    return states
 
 
-def _fleet(figures: Figures, hosts: Sequence[LabHost], parallel: int) -> dict[str, str]:
-    """Migrate the fleet and return the end states."""
+def _other_tool(session: Session, tool: str, hosts: Sequence[LabHost], of_imker: dict[str, str]) -> None:
     reset(hosts)
-    with imker_run.running(client_config(parallel, "bench.toml")) as (workspace, _):
+    size = "one host" if len(hosts) == 1 else "eight hosts"
+    with watch_absence(hosts[0]):  # it costs the same as beside Imker
+        session.add_time(f"{size}, {tool}", lambda: session.others[tool](hosts))
+    compare_end_states(of_imker, end_states(hosts), tool)
+
+
+def _fleet(session: Session, parallel: int) -> dict[str, str]:
+    """Migrate the fleet and return the end states."""
+    reset(session.hosts)
+    config = write_config(parallel)
+    with imker_run.running(config) as (workspace, _), watch_absence(session.hosts[0]):
         began = time.monotonic()
         message = imker_run.plan_fleet(workspace)
-        figures.add("plan of eight hosts", time.monotonic() - began)
+        session.figures.add("plan of eight hosts", time.monotonic() - began)
         name = f"eight hosts, Imker, parallel = {parallel}"
-        figures.add(name, _timed(lambda: imker_run.start_fleet(workspace, message, hosts)))
-        time.sleep(3)  # until the last runs have ended
-        for command in ("/swarm hosts", "/swarm nodes"):
-            figures.add(f"{command}, eight hosts", imker_run.seconds_of(workspace, command))
-    return end_states(hosts)
+        session.add_time(name, lambda: imker_run.start_fleet(workspace, message, session.hosts))
+        imker_run.wait_for(workspace, message, lambda seen: seen.text[:1] in imker_run.FINAL_MARKS)
+        for command in ("/swarm hosts", "/swarm nodes") * 2:
+            session.figures.add(f"{command}, eight hosts", imker_run.seconds_of(workspace, command))
+    return end_states(session.hosts)
 
 
-def _script_fleet(figures: Figures, hosts: Sequence[LabHost], of_imker: dict[str, str]) -> None:
-    reset(hosts)
-    figures.add("eight hosts, script", _timed(lambda: script.migrate(hosts)))
-    _compare(of_imker, end_states(hosts))
-
-
-def _dead_hosts(figures: Figures, hosts: Sequence[LabHost]) -> None:
+def _dead_hosts(session: Session) -> None:
     """Migrate one host while the others drop all packets, as hosts without power do."""
-    reset(hosts)
-    for host in hosts[1:]:
+    reset(session.hosts)
+    for host in session.hosts[1:]:
         machine.drop_packets(host.name)
-    with imker_run.running(client_config(2, "bench.toml")) as (workspace, _):
-        name = "one host, seven of eight dead, Imker"
-        figures.add(name, _timed(lambda: imker_run.migrate_one(workspace, hosts[0])))
-
-
-def _timed(work: Callable[[], object]) -> float:
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
-
-
-def _compare(of_imker: dict[str, str], of_script: dict[str, str]) -> None:
-    for name, state in of_imker.items():
-        if state != of_script[name]:
-            raise DifferentEndState(f"{name}\n--- Imker\n{state}\n--- script\n{of_script[name]}")
-
-
-@contextmanager
-def _absence(host: LabHost) -> Iterator[Callable[[], float]]:
-    """Ping the Engine all the time. Yield a function that returns the longest time without an answer, in seconds."""
-    answers, ended = [time.monotonic()], threading.Event()
-    thread = threading.Thread(target=_ping, args=(host, answers, ended), daemon=True)
-    thread.start()
-    try:
-        yield lambda: max(after - before for before, after in pairwise(answers))
-    finally:
-        ended.set()
-        thread.join()
-
-
-def _ping(host: LabHost, answers: list[float], ended: threading.Event) -> None:
-    folder: Path = fleet.CLIENT_DIR / "docker-machine/machines" / host.name
-    certificate = str(folder / "cert.pem"), str(folder / "key.pem")
-    url = f"https://{host.address}:2376/_ping"
-    with httpx.Client(verify=str(folder / "ca.pem"), cert=certificate, timeout=1, trust_env=False) as client:
-        while not ended.wait(PING_INTERVAL):
-            with suppress(httpx.HTTPError):
-                if client.get(url).status_code == httpx.codes.OK:
-                    answers.append(time.monotonic())
+    with imker_run.running(write_config(2)) as (workspace, _), watch_absence(session.hosts[0]):
+        name, first = "one host, seven of eight dead, Imker", session.hosts[0]
+        session.add_time(name, lambda: imker_run.migrate_one_with_warnings(workspace, first))

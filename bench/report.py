@@ -6,12 +6,20 @@ from statistics import median
 
 @dataclass
 class Figures:
-    """Seconds, or other numbers, by what was measured."""
+    """Seconds, or other numbers, by what was measured.
+
+    `failures`: what failed, and why, the latest reason of each; `rounds`: counted rounds on real hosts.
+    """
 
     values: dict[str, list[float]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    rounds: int = 0
 
     def add(self, name: str, value: float) -> None:
         self.values.setdefault(name, []).append(value)
+
+    def note_failure(self, name: str, reason: str) -> None:
+        self.failures[name] = reason
 
     def median(self, name: str) -> float | None:
         """Return the median; None if nothing was measured."""
@@ -61,9 +69,36 @@ def render(figures: Figures, machine: str, method: str) -> str:
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
+            *_tools_section(figures),
+            *_failures_section(figures),
             *(["## As the fleet grows", "", *filter(None, plots)] if any(plots) else []),
         )
     )
+
+
+TOOLS = {"script": "hand-written script", "pyinfra": "pyinfra", "Ansible": "Ansible (`raw` tasks, `strategy: free`)"}
+
+
+def _tools_section(figures: Figures) -> list[str]:
+    """Return how long each tool takes for one host and for eight, from its start until all nodes are ready."""
+    times = {
+        "Imker": (figures.median("one host, Imker"), figures.median("eight hosts, Imker, parallel = 8")),
+        **{
+            title: (figures.median(f"one host, {name}"), figures.median(f"eight hosts, {name}"))
+            for name, title in TOOLS.items()
+        },
+    }
+    rows = [f"| {name} | {_seconds(one)} | {_seconds(eight)} |" for name, (one, eight) in times.items() if one or eight]
+    return ["## Beside other tools", "", "| tool | one host | eight hosts |", "| --- | --- | --- |", *rows, ""]
+
+
+def _failures_section(figures: Figures) -> list[str]:
+    failures = [f"- {name}: {reason}" for name, reason in figures.failures.items()]
+    return ["## Failed measurements", "", *failures, ""] if failures else []
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.1f} s"
 
 
 def _table_row(row: Row, figures: Figures) -> str:

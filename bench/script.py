@@ -11,7 +11,8 @@ from lab.fleet.client_files import KEYS_DIR
 from lab.fleet.hosts import LabHost
 
 SCRIPT = Path(__file__).with_name("migrate.sh")
-VERSION = "26.1*"
+SSH_KEY, SSH_USER, VERSION = KEYS_DIR / "ssh/id_ed25519", "geschke", "26.1*"
+TIMEOUT = 300  # seconds
 
 
 def migrate(hosts: Sequence[LabHost]) -> None:
@@ -24,14 +25,12 @@ def migrate(hosts: Sequence[LabHost]) -> None:
     wait_until_ready(hosts)
 
 
-def _run(host: LabHost, *arguments: str) -> str:
+def ssh(host: LabHost, *command: str, text: str = "") -> str:
+    """Run a command on the host and return its output. `text`: its standard input. Raises CalledProcessError."""
     options = [f"-oUserKnownHostsFile={fleet.CLIENT_DIR}/known_hosts", "-oStrictHostKeyChecking=yes"]
-    command = ["sudo", "sh", "-s", "--", f"'{VERSION}'", host.address, *arguments]
-    return subprocess.run(
-        ["ssh", "-qi", str(KEYS_DIR / "ssh/id_ed25519"), *options, f"geschke@{host.address}", *command],
-        input=SCRIPT.read_text(),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=300,
-    ).stdout
+    argv = ["ssh", "-qi", str(SSH_KEY), *options, f"{SSH_USER}@{host.address}", *command]
+    return subprocess.run(argv, input=text, capture_output=True, text=True, check=True, timeout=TIMEOUT).stdout
+
+
+def _run(host: LabHost, *arguments: str) -> str:
+    return ssh(host, "sudo", "sh", "-s", "--", f"'{VERSION}'", host.address, *arguments, text=SCRIPT.read_text())

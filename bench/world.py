@@ -1,19 +1,24 @@
 """The lab's hosts as the measurements use them: reset, watch until the swarm is ready, compare the end states."""
 
+import ssl
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from threading import Event, Thread
 
-import docker
-from docker.errors import DockerException
-from docker.tls import TLSConfig
-from requests.exceptions import RequestException
+import httpx
 
 from lab.fleet import fleet, machine
 from lab.fleet.hosts import LabHost
 
-POLL_INTERVAL, READY_TIMEOUT = 0.05, 240  # seconds
+POLL_INTERVAL, PING_INTERVAL = 0.05, 0.02  # seconds
+READY_TIMEOUT = 240  # seconds
+SETTLE_SECONDS = 2  # after a boot, so that no tool works beside it
+NODES_PATH, PING_PATH = "/v1.41/nodes", "/_ping"
 # Everything that a tool may leave differently: the Engine and its options, the containers, the swarm, the apt source.
 END_STATE = r"""
 docker version --format '{{.Server.Version}}'
@@ -30,50 +35,97 @@ class NotReady(Exception):
     """The swarm did not become ready in time. The text says what its first manager shows."""
 
 
+class DifferentEndState(Exception):
+    """Two tools left a host differently. The text has both states."""
+
+
 def reset(hosts: Sequence[LabHost]) -> None:
     """Reset hosts to their 2016 state."""
     fleet.reset([host.name for host in hosts], say=lambda text: None)
+    time.sleep(SETTLE_SECONDS)
 
 
 def wait_until_ready(hosts: Sequence[LabHost]) -> None:
     """Wait until each host is Ready and Active, and each manager Reachable, as the first host reports it over TLS."""
+    expected = sorted(f"{host.name} {host.role}" for host in hosts)
     deadline = time.monotonic() + READY_TIMEOUT
     seen: list[str] = []
-    while time.monotonic() < deadline:
-        with suppress(DockerException, RequestException, OSError):
-            seen = _ready_nodes(hosts[0])
-            if sorted(seen) == sorted(f"{host.name} {host.role}" for host in hosts):
-                return
-        time.sleep(POLL_INTERVAL)
-    raise NotReady(f"{hosts[0].name} reports as ready: {', '.join(seen) or 'nothing'}")
+    with _engine_client(hosts[0]) as engine:
+        while time.monotonic() < deadline:
+            with suppress(httpx.HTTPError):
+                answer = engine.get(NODES_PATH)
+                seen = _ready_nodes(answer.json()) if answer.status_code == httpx.codes.OK else []
+                if sorted(seen) == expected:
+                    return
+            time.sleep(POLL_INTERVAL)
+    raise NotReady(f"after {READY_TIMEOUT} s, {hosts[0].name} reports as ready: {', '.join(seen) or 'nothing'}")
 
 
-def _ready_nodes(host: LabHost) -> list[str]:
+def _ready_nodes(nodes: list[dict[str, dict[str, str]]]) -> list[str]:
     """Return "NAME ROLE" of each node that is Ready and Active and, if it is a manager, Reachable."""
-    folder = fleet.CLIENT_DIR / "docker-machine/machines" / host.name
-    tls = TLSConfig(
-        client_cert=(str(folder / "cert.pem"), str(folder / "key.pem")), ca_cert=str(folder / "ca.pem"), verify=True
-    )
-    client = docker.DockerClient(f"tcp://{host.address}:2376", version="1.41", tls=tls, timeout=5)
+    return [
+        f"{node['Description']['Hostname']} {node['Spec']['Role']}"
+        for node in nodes
+        if node["Status"]["State"] == "ready"
+        and node["Spec"]["Availability"] == "active"
+        and (node["Spec"]["Role"] == "worker" or node.get("ManagerStatus", {}).get("Reachability") == "reachable")
+    ]
+
+
+def _engine_client(host: LabHost) -> httpx.Client:
+    """Return a client of the host's Engine that keeps its connection, so that watching costs little."""
+    url = f"https://{host.address}:2376"
+    return httpx.Client(base_url=url, verify=_tls_context(host.name), timeout=2, trust_env=False)
+
+
+@cache
+def _tls_context(name: str) -> ssl.SSLContext:
+    folder = fleet.CLIENT_DIR / "docker-machine/machines" / name
+    context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
+    context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
+    return context
+
+
+@contextmanager
+def watch_absence(host: LabHost) -> Iterator[Callable[[], float]]:
+    """Ping the Engine all the time. Yield a function that returns the longest time without an answer, in seconds."""
+    answers, ended = [time.monotonic()], Event()
+    thread = Thread(target=_ping, args=(host, answers, ended), daemon=True)
+    thread.start()
     try:
-        return [
-            f"{node['Description']['Hostname']} {node['Spec']['Role']}"
-            for node in client.api.nodes()
-            if node["Status"]["State"] == "ready"
-            and node["Spec"]["Availability"] == "active"
-            and (node["Spec"]["Role"] == "worker" or node.get("ManagerStatus", {}).get("Reachability") == "reachable")
-        ]
+        yield lambda: max(after - before for before, after in pairwise(answers))
     finally:
-        client.close()
+        ended.set()
+        thread.join()
+
+
+def _ping(host: LabHost, answers: list[float], ended: Event) -> None:
+    with _engine_client(host) as engine:
+        while not ended.wait(PING_INTERVAL):
+            with suppress(httpx.HTTPError):
+                if engine.get(PING_PATH).status_code == httpx.codes.OK:
+                    answers.append(time.monotonic())
 
 
 def end_states(hosts: Sequence[LabHost]) -> dict[str, str]:
     """Return the state of each host as text, the same for every tool that did the job."""
-    return {host.name: machine.run_on_host(host.name, "sh", "-c", END_STATE).stdout for host in hosts}
+
+    def end_state(host: LabHost) -> str:
+        return machine.run_on_host(host.name, "sh", "-c", END_STATE).stdout
+
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        return dict(zip((host.name for host in hosts), pool.map(end_state, hosts), strict=True))
 
 
-def client_config(parallel: int, name: str) -> Path:
+def compare_end_states(of_imker: dict[str, str], of_other: dict[str, str], tool: str) -> None:
+    """Raise DifferentEndState for the first host that Imker and the other tool left differently."""
+    for name, state in of_imker.items():
+        if state != of_other[name]:
+            raise DifferentEndState(f"{name}\n--- Imker\n{state}\n--- {tool}\n{of_other[name]}")
+
+
+def write_config(parallel: int) -> Path:
     """Write an imker.toml with this many hosts at a time beside that of the lab, and return its path."""
-    path = fleet.CLIENT_DIR.resolve() / name
+    path = fleet.CLIENT_DIR.resolve() / "bench.toml"
     path.write_text((fleet.CLIENT_DIR / "imker.toml").read_text() + f"\n[fleet]\nparallel = {parallel}\n")
     return path

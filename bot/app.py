@@ -11,7 +11,6 @@ from slack_sdk import WebClient
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler, ServerErrorRetryHandler
 from slack_sdk.web import SlackResponse
 
-from bot.doctor import run_checks
 from bot.handlers.commands import CommandHandler
 from bot.handlers.forms import FormHandler
 from bot.listeners import register
@@ -26,6 +25,8 @@ from bot.slack.users import UserDirectory
 from imker import audit_log, signing
 from imker.audit_log import AuditLog
 from imker.config import ConfigError
+from imker.protocol.values import Finding
+from imker.signing import SigningKey
 
 LISTENER_THREADS = 30  # with Bolt's default of 5, a sixth command at the same time is not acknowledged
 
@@ -52,13 +53,19 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, DeliveryReceiver]:
     key = signing.load_signing_key()
     runs, users = RunStore(redis, time.time, key), UserDirectory(client, settings.rights.groups)
     log = AuditLog(redis, audit_log.read_audit_key())
-    handler = CommandHandler(settings, runs, users, team, log, lambda: run_checks(settings, redis, client, key))
+    handler = CommandHandler(settings, runs, users, team, log, lambda: _run_checks(settings, redis, client, key))
     inbox, limit = Inbox(redis, key, time.time), RateLimiter(settings.per_minute)
     receiver = DeliveryReceiver(handler, inbox, client, limit, settings.api_url)
-    forms = FormHandler(handler.access, handler.hosts, key)
+    forms = FormHandler(handler.access, handler.hosts, key, settings.reads == "private")
     register_home(app, runs, client)
     register(app, receiver, FormListener(receiver, handler, forms, client))
     return app, receiver
+
+
+def _run_checks(settings: Settings, redis: "Redis", client: WebClient, key: SigningKey) -> tuple[Finding, ...]:
+    from bot.doctor import run_checks  # with what it alone needs
+
+    return run_checks(settings, redis, client, key)
 
 
 def _authorization(auth: SlackResponse, token: str) -> Callable[[], AuthorizeResult]:

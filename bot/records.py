@@ -1,7 +1,5 @@
 """What the bot saves about a run: the request, and the decisions of users. Values only."""
 
-import base64
-import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,11 +64,6 @@ class RunRecord:
     def expires(self) -> float:
         """Return when the run's last job expires, in UNIX seconds: a day after the command or decision it follows."""
         return max((self.requested_at, *(decision.decided_at for decision in self.decisions))) + REQUEST_TTL
-
-
-def run_id(trigger: str) -> str:
-    """Return a run's ID: eight characters that are easy to type, the same if Slack delivers the command twice."""
-    return base64.b32encode(hashlib.sha256(trigger.encode()).digest()).decode().lower()[:8]
 
 
 ALL_HOSTS, NO_HOST = "*", ""  # in place of a host: every host; any host

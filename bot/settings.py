@@ -41,11 +41,22 @@ class SlackSection(Section):
     reads: Reads = "channel"
 
 
+class WatchSection(Section):
+    """[watch]. `every`: seconds between two looks at the swarm; `channel`: where it posts, "" for the first channel."""
+
+    every: int = Field(default=60, ge=10, le=3600)
+    channel: Channel | Literal[""] = ""
+
+
+DEFAULT_WATCH = WatchSection()
+
+
 class File(Section):
     """The bot's part of `imker.toml`."""
 
     slack: SlackSection = SlackSection()
     rights: Rights = Rights()
+    watch: WatchSection = WatchSection()
 
 
 @dataclass(frozen=True)
@@ -62,8 +73,14 @@ class Settings:
     per_minute: int = DEFAULT_PER_MINUTE
     notify: Notify = "channel"
     reads: Reads = "channel"
+    watch: WatchSection = DEFAULT_WATCH
     http: tuple[str, int] | None = None
     signing_secret: SecretStr | None = None
+
+    @property
+    def watch_channel(self) -> str:
+        """Return the channel that the watch posts in, "" if there is none."""
+        return self.watch.channel or next(iter(self.channels), "")
 
 
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -91,6 +108,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         per_minute=file.slack.per_minute,
         notify=file.slack.notify,
         reads=file.slack.reads,
+        watch=file.watch,
         http=_host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )
@@ -138,11 +156,13 @@ def _file_problems(file: File, problems: tuple[str, ...]) -> list[str]:
 def _channel_problems(file: File) -> list[str]:
     if not file.slack.channels:
         return ["[slack] channels: empty; list the channels (C…) in which Imker accepts commands"]
-    channels = {channel for rule in file.rights.rule for channel in rule.channels}
-    unlisted = sorted(channels - set(file.slack.channels))
+    listed = set(file.slack.channels)
+    of_rules = {channel for rule in file.rights.rule for channel in rule.channels}
+    named = {"[[rights.rule]] channels": of_rules, "[watch] channel": {file.watch.channel} - {""}}
     return [
-        f"[[rights.rule]] channels: Imker accepts no commands in {name}; add it to [slack] channels"
-        for name in unlisted
+        f"{key}: Imker accepts no commands in {name}; add it to [slack] channels"
+        for key, channels in named.items()
+        for name in sorted(channels - listed)
     ]
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-SECTIONS = ("slack", "rights", "inventory", "hosts", "engine", "fleet")  # all sections, of bot and RQ workers
+SECTIONS = ("slack", "rights", "inventory", "hosts", "engine", "fleet", "watch")  # all sections, of bot and RQ workers
 LIST_EXPECTED, TABLE_EXPECTED, NUMBER_EXPECTED = (
     'must be a list, such as ["…"]',
     "must be a table, such as {{ key = … }}",

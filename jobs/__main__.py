@@ -47,6 +47,7 @@ def _run_workers(queue: str) -> int:
     try:
         configuration, inventory_hosts = hosts.load_checked()
         redis = redis_connection.connect(os.environ.get("REDIS_URL"))
+        redis_of_workers = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
         key = signing.load_signing_key()
     except (ConfigError, redis_connection.RedisUnavailable) as error:
         print(error, file=sys.stderr)
@@ -57,11 +58,12 @@ def _run_workers(queue: str) -> int:
         print(f"{unavailable_reason(redis_error) or redis_error}. Fix this, then start again.", file=sys.stderr)
         return 1
     redis.close()
-    return run_pool(settings_once().fleet.parallel if queue == CHANGES_QUEUE else 1, lambda: _run_worker(queue))
+    redis_of_workers.close()  # each connects by itself
+    number = settings_once().fleet.parallel if queue == CHANGES_QUEUE else 1
+    return run_pool(number, lambda: _run_worker(queue, redis_of_workers))
 
 
-def _run_worker(queue: str) -> None:
-    redis: Redis = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
+def _run_worker(queue: str, redis: Redis) -> None:
     worker = ImkerWorker(
         [ImkerQueue(queue, connection=redis, serializer=JSONSerializer)],
         connection=redis,

@@ -12,11 +12,13 @@ from imker.protocol.codec import MessageHeader, UnsupportedVersion
 from imker.protocol.commands import Request
 from imker.protocol.events import JobFinished
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.watch_commands import WatchCommand
 from imker.signing import SigningKey
 from jobs.errors import JobError
 from jobs.events.writer import EventWriter
 
 CONSUMED_TTL = 8 * 24 * 3600  # seconds that a request counts as processed: longer than any request is valid
+WATCH_TTL = 2 * 3600  # the same for a look of the watch, which may be repeated without harm
 MAX_REQUEST_LIFETIME = 7 * 24 * 3600  # seconds ahead that a request may expire
 
 
@@ -40,7 +42,7 @@ def admit(text: str, signature: object, key: SigningKey, redis: Redis, now: floa
         _report_rejection(header, rejection, key, redis, now)
         raise rejection from error
     reason = _rejection_reason(request, text, signature, key, now)
-    if not reason and not _consume_once(redis, version.consumed_key(request.run, request.job), now):
+    if not reason and not _consume_once(redis, request, now):
         raise JobRejected(f"job {request.job} of run {request.run} was already processed")
     if reason:
         _report_rejection(request, JobRejected(reason), key, redis, now)
@@ -48,10 +50,11 @@ def admit(text: str, signature: object, key: SigningKey, redis: Redis, now: floa
     return request
 
 
-def _consume_once(redis: Redis, key: str, now: float) -> bool:
+def _consume_once(redis: Redis, request: Request, now: float) -> bool:
     """Return True for the first caller only. A write that is repeated after a lost reply finds its own value."""
-    own_value = f"{now} {uuid.uuid4().hex}"
-    return bool(redis.set(key, own_value, nx=True, ex=CONSUMED_TTL)) or redis.get(key) == own_value.encode()
+    key, own_value = version.consumed_key(request.run, request.job), f"{now} {uuid.uuid4().hex}"
+    ttl = WATCH_TTL if isinstance(request.command, WatchCommand) else CONSUMED_TTL
+    return bool(redis.set(key, own_value, nx=True, ex=ttl)) or redis.get(key) == own_value.encode()
 
 
 def _rejection_reason(request: Request, text: str, signature: object, key: SigningKey, now: float) -> str:

@@ -7,6 +7,7 @@ from imker.config import ConfigError
 from imker.protocol import commands, version
 from imker.protocol.events import JobFinished, Outcome
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.watch_commands import WatchCommand
 from imker.redis_errors import unavailable_reason
 from jobs.errors import Cancelled, InternalError, JobError
 from jobs.events.writer import EventWriter
@@ -34,7 +35,7 @@ def _describe_state(request: commands.Request, events: EventWriter) -> str:
 def _next_commands(request: commands.Request) -> tuple[NextCommand, ...]:
     """Return the command that repeats a read, or that runs what remains of a change."""
     command = request.command
-    if isinstance(command, commands.DownloadPackages | commands.StopDownloads):
+    if isinstance(command, commands.DownloadPackages | commands.StopDownloads | WatchCommand):
         return ()
     if command.queue == version.READS_QUEUE:
         return (NextCommand(command, "try again"),)

@@ -18,6 +18,7 @@ from imker.audit_log import AuditLog
 from imker.config import AcceptanceRules
 from imker.failpoints import failpoint
 from imker.protocol import codec, commands, version
+from imker.protocol.watch_commands import WatchCommand
 from jobs import admission, settings
 from jobs.connectors.engine import Engine
 from jobs.connectors.ssh import SshShell
@@ -31,6 +32,7 @@ from jobs.inventory.model import Host
 from jobs.outcome import as_job_error, describe_failure
 
 log = structlog.get_logger()
+WATCH_RETENTION = 600  # seconds that the events of a look stay in Redis
 
 
 @cache
@@ -71,9 +73,18 @@ def run(*arguments: Any, **_: Any) -> None:
         audit.append(fact_for_rejection(request_json, str(rejection)))
         raise
     failpoint("job.admitted")
-    events = EventWriter(redis_client, key, request.run, request.job, time.time, audit_listener(audit, request))
+    events = _event_writer(request, redis_client, key, audit)
     run_handler(request, events, lambda: _open_context(request, events, redis_client))
     failpoint("job.finished")
+
+
+def _event_writer(
+    request: commands.Request, redis_client: "redis.Redis", key: signing.SigningKey, audit: AuditLog
+) -> EventWriter:
+    """Return the writer of the job's events. The watch's looks change nothing, and would fill the audit log."""
+    if isinstance(request.command, WatchCommand):
+        return EventWriter(redis_client, key, request.run, request.job, time.time, retention=WATCH_RETENTION)
+    return EventWriter(redis_client, key, request.run, request.job, time.time, audit_listener(audit, request))
 
 
 def reject(reason: str, *_: Any, **__: Any) -> None:

@@ -58,10 +58,15 @@ class RestoreOptions:
 
 @dataclass(frozen=True)
 class RestartEngine:
-    """Restart the Engine and verify it. `previously_running`: containers to save as running before the restart."""
+    """Restart the Engine and verify it.
+
+    `previously_running`: containers to save as running before the restart; `manager_node`: ID of the host's node if it
+    manages the swarm, "" otherwise. One manager restarts at a time.
+    """
 
     target_version: str
     previously_running: tuple[str, ...]
+    manager_node: str = ""
 
 
 @dataclass(frozen=True)

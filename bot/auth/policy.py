@@ -198,7 +198,7 @@ def holders_of(rights: Rights, permission: Permission, channel: str) -> tuple[st
 
 def _rules(rights: Rights, permission: Permission, channel: str) -> Iterator[Rule]:
     """Yield the rules that grant the permission in the channel, by the command's own name or by its right."""
-    names = {*permission.command.split(), RIGHT_OF_COMMAND[permission.command]}
+    names = _verbs_of(permission.command)
     for rule in rights.rules:
         is_here = not rule.channels or channel in rule.channels
         if is_here and names & set(rule.verbs) and _covers(rule, permission):
@@ -213,6 +213,12 @@ def _covers(rule: Rule, permission: Permission) -> bool:
     if not permission.services or ALL_SERVICES in permission.services:
         return bool(patterns) if not permission.services else ALL_SERVICES in patterns
     return any(fnmatchcase(permission.services[0], pattern) for pattern in patterns)
+
+
+def _verbs_of(command: str) -> set[str]:
+    """Return the verbs of a rule that grant the command: its right, and its first word if that takes the same right."""
+    right = RIGHT_OF_COMMAND[command]
+    return {right, command, *(word for word in command.split() if RIGHT_OF_COMMAND.get(word) == right)}
 
 
 def _covers_host(rule: Rule, host: str) -> bool:

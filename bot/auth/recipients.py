@@ -1,5 +1,8 @@
 """Find out who can answer a question, and so is mentioned in its alert. Pure."""
 
+from collections.abc import Callable
+from itertools import islice
+
 from bot.auth.permissions import QUESTIONS, permission_to_decide
 from bot.auth.policy import holders_of
 from bot.auth.rights import Rights
@@ -9,11 +12,13 @@ from imker.protocol.events import DecisionRequested
 MAX_PEOPLE = 5  # users that one alert mentions, apart from groups
 
 
-def who_can_answer(rights: Rights, record: RunRecord, question: DecisionRequested) -> tuple[str, ...]:
+def who_can_answer(
+    rights: Rights, record: RunRecord, question: DecisionRequested, is_able: Callable[[str], bool] = lambda user: True
+) -> tuple[str, ...]:
     """Return the IDs of the groups and users who may approve: groups first, then the requester.
 
     If everyone may, only the requester is named. Not named are users who have approved already, and the requester of a
-    manager unless requesters may accept their own.
+    manager unless requesters may accept their own. `is_able`: whether a user can answer at all, so is no guest.
     """
     choice = QUESTIONS[question.question][1][0]
     holders = holders_of(rights, permission_to_decide(record, question, choice), record.channel)
@@ -25,7 +30,7 @@ def who_can_answer(rights: Rights, record: RunRecord, question: DecisionRequeste
     elif "*" in holders:
         people = []
     people.sort(key=lambda user: user != record.requester)
-    return limit_people((*groups, *people))
+    return limit_people((*groups, *islice(filter(is_able, people), MAX_PEOPLE)))
 
 
 def who_cannot_answer(rights: Rights, record: RunRecord, question: DecisionRequested) -> frozenset[str]:

@@ -11,6 +11,7 @@ from bot.commands.model import (
     Builder,
     CommandSpec,
     ControlRun,
+    ControlWatch,
     DecideRun,
     ParsedCommand,
     ShowAudit,
@@ -22,6 +23,8 @@ from imker.protocol.commands import ListHosts, ListNodes, Migrate, MigrateAll, P
 from imker.protocol.node_commands import Upgrade, UpgradeAll
 
 ROLES: dict[str, Role] = {"--manager": "manager", "--worker": "worker"}
+DURATION = re.compile(r"([0-9]{1,5})(m|h|d)[a-z]{0,6}", re.ASCII)
+UNIT_SECONDS, MAX_MUTE = {"m": 60, "h": 3600, "d": 24 * 3600}, 7 * 24 * 3600
 MAX_ECHOED = 40  # characters of a mistyped word in the reply
 
 
@@ -203,6 +206,15 @@ def run_to_show(arguments: Arguments) -> ParsedCommand | UsageError:
         return ShowStatus()
     run = _id(arguments.values[0])
     return ShowStatus(run) if run else _usage(arguments.spec, "invalid run ID")
+
+
+def mute_duration(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read DURATION, such as 2h."""
+    match = DURATION.fullmatch("".join(arguments.words).lower())
+    seconds = int(match[1]) * UNIT_SECONDS[match[2]] if match else 0
+    if not 0 < seconds <= MAX_MUTE:
+        return _usage(arguments.spec, "specify for how long, from 1m to 7d")
+    return ControlWatch("mute", seconds)
 
 
 def audit_subject(arguments: Arguments) -> ParsedCommand | UsageError:

@@ -14,6 +14,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "Answer a question": ("accept", "reject", "continue"),
     "Control a run": ("pause", "resume", "cancel", "retry"),
     "Operate nodes": ("drain", "activate", "promote", "demote", "remove", "upgrade", "upgrade all"),
+    "Watch the swarm": ("watch", "watch on", "watch off", "watch mute"),
     "Maintain hosts": ("start", "retire", "doctor"),
 }
 OTHER_TASKS = "More"

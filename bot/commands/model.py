@@ -121,5 +121,24 @@ class ControlRun:
         return self.action
 
 
-ParsedCommand = Command | ShowStatus | ShowHelp | ShowAudit | DecideRun | ControlRun
+@dataclass(frozen=True)
+class ShowWatch:
+    """Show whether the watch is on, and its incidents."""
+
+    type: ClassVar = "watch"
+
+
+@dataclass(frozen=True)
+class ControlWatch:
+    """Turn the watch on or off, or mute it for some seconds."""
+
+    action: Literal["on", "off", "mute"]
+    seconds: int = 0
+
+    @property
+    def type(self) -> str:
+        return f"watch_{self.action}"
+
+
+ParsedCommand = Command | ShowStatus | ShowHelp | ShowAudit | ShowWatch | DecideRun | ControlRun | ControlWatch
 Builder = Callable[[Arguments], ParsedCommand | UsageError]

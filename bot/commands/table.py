@@ -7,6 +7,7 @@ from bot.commands.arguments import (
     filtered,
     host_and_role,
     host_and_version,
+    mute_duration,
     no_arguments,
     one_host,
     only_version,
@@ -14,7 +15,7 @@ from bot.commands.arguments import (
     run_to_decide,
     run_to_show,
 )
-from bot.commands.model import CommandSpec, ParsedCommand, ShowHelp
+from bot.commands.model import CommandSpec, ControlWatch, ParsedCommand, ShowHelp, ShowWatch
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
 from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
 
@@ -46,7 +47,7 @@ COMMANDS = (
         "accept k3fm9x2q", "accept", "any host", run_to_decide("accept"),
     ),
     CommandSpec(
-        "reject", "ID [--remove]", "reject it: keep as worker, or `--remove`",
+        "reject", "ID [--remove]", "reject a pending manager: it stays a worker; `--remove` removes it",
         "reject k3fm9x2q --remove", "accept", "any host", run_to_decide("reject"),
     ),
     CommandSpec(
@@ -112,6 +113,22 @@ COMMANDS = (
     CommandSpec(
         "audit", "[HOST, USER or RUN]", "the audit log, newest first",
         "audit {host}", "read", "any host", audit_subject,
+    ),
+    CommandSpec(
+        "watch", "", "whether the watch is on, and what is wrong in the swarm",
+        "watch", "read", "every host", no_arguments(ShowWatch),
+    ),
+    CommandSpec(
+        "watch on", "", "watch the swarm and post what changes; ends a mute",
+        "watch on", "change", "every host", no_arguments(lambda: ControlWatch("on")),
+    ),
+    CommandSpec(
+        "watch off", "", "stop watching the swarm",
+        "watch off", "change", "every host", no_arguments(lambda: ControlWatch("off")),
+    ),
+    CommandSpec(
+        "watch mute", "DURATION", "post nothing new for a while",
+        "watch mute 2h", "change", "every host", mute_duration,
     ),
     CommandSpec(
         "doctor", "", "check tokens, Redis, keys, and hosts",

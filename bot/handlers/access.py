@@ -51,6 +51,10 @@ class Access:
         """Return the configured channels that this person is a member of."""
         return self.users.joined_channels(user, self.channels)
 
+    def can_answer(self, channel: str, user: str) -> bool:
+        """Return whether the user has a member's account and is in the channel, as far as Slack says."""
+        return self.users.can_answer(channel, user, self.team)
+
     def authorize(self, actor: Actor, permission: Permission, channel: str) -> Allowed | Denied:
         """Return whether this person has the permission in this channel."""
         return policy.authorize(self.rights, self.channels, actor, permission, channel)

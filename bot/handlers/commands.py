@@ -5,7 +5,17 @@ from dataclasses import replace
 
 from bot.auth.permissions import permission_for
 from bot.auth.policy import Allowed, Denied
-from bot.commands.model import ControlRun, DecideRun, ParsedCommand, ShowAudit, ShowHelp, ShowStatus, UsageError
+from bot.commands.model import (
+    ControlRun,
+    ControlWatch,
+    DecideRun,
+    ParsedCommand,
+    ShowAudit,
+    ShowHelp,
+    ShowStatus,
+    ShowWatch,
+    UsageError,
+)
 from bot.commands.normalize import normalize
 from bot.commands.parser import parse
 from bot.commands.table import spec_of
@@ -20,6 +30,7 @@ from bot.handlers.run_control import RunController
 from bot.handlers.show import ShowHandler
 from bot.handlers.start import RunStarter
 from bot.handlers.status import StatusHandler
+from bot.handlers.watch import WatchHandler
 from bot.messages.block_kit import Message, Reply
 from bot.messages.links import add_references, run_ids
 from bot.messages.replies import audit_table, command_help, responses
@@ -58,6 +69,7 @@ class CommandHandler:
         self.audit = AuditRecorder(audit_log, self.access.outsider_kind)
         self._status = StatusHandler(self.access, runs)
         self._starter = RunStarter(runs, self.audit)
+        self._watch = WatchHandler(runs, self.audit, settings.watch.every, settings.watch_channel)
         self._decisions = DecisionHandler(self.access, runs, self.audit, self._starter)
         self._show_answer = ShowHandler(self.access, runs, self.audit)
         self._control = RunController(self.access, runs, self.audit, self._starter, self._decisions)
@@ -113,6 +125,8 @@ class CommandHandler:
         match command:
             case ShowHelp() | ShowStatus() | ShowAudit():
                 return self._show(invocation, command, checked)
+            case ShowWatch() | ControlWatch():
+                return self._watch.handle_command(invocation, command)
             case _:
                 return self._start(invocation, command, checked)
 

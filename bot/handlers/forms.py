@@ -46,11 +46,16 @@ class FieldErrors:
 
 @dataclass(frozen=True)
 class FormHandler:
-    """Build and read forms. `key` signs a form's metadata; `clock`: UNIX seconds."""
+    """Build and read forms.
+
+    `key` signs a form's metadata; `private_reads`: whether the answers of commands that read are private; `clock`: UNIX
+    seconds.
+    """
 
     access: Access
     hosts: KnownHosts
     key: SigningKey
+    private_reads: bool = False
     clock: Callable[[], float] = field(default=time.time)
 
     def command_form(self, user: str, channel: str, command: str) -> View | Message:
@@ -133,7 +138,9 @@ class FormHandler:
         metadata = self._sign(
             actor.user, "form.command", {"channels": list(channels), "command": chosen.name if chosen else ""}
         )
-        return form.command_form(CommandForm(tuple(channels), commands, chosen, bool(self.hosts.names), metadata))
+        return form.command_form(
+            CommandForm(tuple(channels), commands, chosen, bool(self.hosts.names), metadata, self.private_reads)
+        )
 
     def _commands(self, actor: Actor, channels: Sequence[str]) -> tuple[CommandSpec, ...]:
         """Return the commands of a form that the user may use in one of the channels."""

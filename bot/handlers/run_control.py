@@ -40,7 +40,7 @@ class RunController:
         here = self.access.authorize_membership(actor, channel)
         if isinstance(here, Allowed) and (held_run := self._already_held(invocation, action)):
             return invocation.reply(responses.info(run_control.confirmation(held_run, action)))
-        candidates = self._candidates(command, channel)
+        candidates = self._candidates(command, channel, actor.user)
         snapshot = candidates[0] if len(candidates) == 1 else None
         access = self._authorize(actor, action, snapshot.record, here) if snapshot else checked
         if isinstance(access, Denied):
@@ -60,7 +60,8 @@ class RunController:
         delivery, record = invocation.delivery, snapshot.record
         match self._resolve(snapshot, action):
             case run_control.StartRun(command, text):
-                return self._start_again(invocation, command, text)
+                again = replace(invocation, text=text, is_private=self.runs.is_private(record))
+                return self._start_again(again, command)
             case run_control.DecideRun(choice):
                 return self.decisions.decide(invocation, snapshot, record.job_count, choice)
             case run_control.SetHold(kind, confirmation):
@@ -70,12 +71,12 @@ class RunController:
             case run_control.Rejected(reason):
                 return invocation.reply(responses.not_found(reason))
 
-    def _start_again(self, invocation: Invocation, command: Command, text: str) -> None:
+    def _start_again(self, invocation: Invocation, command: Command) -> None:
         """Start the same command as a new run, which takes the right to that command too."""
         allowed = self.access.authorize(invocation.actor, permission_for(command), invocation.channel)
         if isinstance(allowed, Denied):
             return invocation.reply(responses.denied(allowed))
-        return self.starter.start(replace(invocation, text=text), command, allowed)
+        return self.starter.start(invocation, command, allowed)
 
     def _already_held(self, invocation: Invocation, action: RunAction) -> str:
         """Return the run that this very delivery holds already, "" for none.
@@ -88,14 +89,15 @@ class RunController:
             (run for run, hold in open_holds if hold and (hold.action, hold.user, hold.requested_at) == expected), ""
         )
 
-    def _candidates(self, command: ControlRun, channel: str) -> list[RunSnapshot]:
+    def _candidates(self, command: ControlRun, channel: str, user: str) -> list[RunSnapshot]:
         """Return the named run; without a name, the open runs that the action applies to, in this channel.
 
-        A fleet's run counts, but not those of its hosts.
+        A fleet's run counts, but not those of its hosts. Another user's private run does not exist for `user`.
         """
         if command.run:
             named = self.runs.snapshot(command.run)
-            return [named] if named and named.record.channel == channel else []
+            is_here = named and named.record.channel == channel and not self.runs.is_hidden(named.record, user)
+            return [named] if named and is_here else []
         runs = [run for run in self.runs.open_in(channel) if not run.record.parent_run]
         return [run for run in runs if not isinstance(self._resolve(run, command.action), run_control.Rejected)]
 

@@ -9,11 +9,12 @@ from bot.handlers.audit import AuditRecorder
 from bot.handlers.delivery import Delivery
 from bot.messages.replies import responses
 from bot.messages.runs.private_answer import WORKING
-from bot.records import RunRecord, run_id
+from bot.records import RunRecord
 from bot.runs.store import RunStore
 from bot.state.run_control import changes_host
 from imker.failpoints import failpoint
 from imker.protocol.commands import Command
+from imker.protocol.run_id import run_id
 
 MAX_OPEN_RUNS = 500  # runs that are queued, running, or waiting, in all channels
 

@@ -29,7 +29,7 @@ class StatusHandler:
         if run is None:
             return status.run_list([run_with_fleet(self.runs, each) for each in self._listed(actor, channel)])
         snapshot = self.runs.snapshot(run)
-        if snapshot is None or not self.access.may_see(actor, snapshot.record, channel):
+        if snapshot is None or not self._may_see(actor, snapshot.record, channel):
             return responses.not_found(f"There is no run `{run}` in this channel. See `/swarm status`.")
         return status.run_details(*run_with_fleet(self.runs, snapshot))
 
@@ -41,7 +41,10 @@ class StatusHandler:
         return [*listed, *islice(self._visible(others, actor, channel), max(0, LISTED_RUNS - len(listed)))]
 
     def _visible(self, records: Iterable[RunRecord], actor: Actor, channel: str) -> Iterator[RunSnapshot]:
-        return self.runs.snapshots(record.run for record in records if self.access.may_see(actor, record, channel))
+        return self.runs.snapshots(record.run for record in records if self._may_see(actor, record, channel))
+
+    def _may_see(self, actor: Actor, record: RunRecord, channel: str) -> bool:
+        return self.access.may_see(actor, record, channel) and not self.runs.is_hidden(record, actor.user)
 
 
 def run_with_fleet(runs: RunStore, snapshot: RunSnapshot) -> RunWithFleet:

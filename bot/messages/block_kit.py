@@ -87,11 +87,13 @@ def button(
     return {**button, **{name: part for name, part in more.items() if part}}
 
 
-def overflow(action: str, options: Sequence[tuple[str, str]], confirm: Block | None = None) -> Block:
-    """Return an overflow menu. `options`: label and value of each item; `confirm`: the dialog of all items."""
+def overflow(action: str, options: Sequence[tuple[str, str]]) -> Block:
+    """Return an overflow menu. `options`: label and value of each item.
+
+    Slack shows one confirmation dialog for all items of a menu, so what needs a confirmation is a button of its own.
+    """
     items = [{"text": {"type": "plain_text", "text": label}, "value": value} for label, value in options]
-    menu: Block = {"type": "overflow", "action_id": action, "options": items}
-    return {**menu, "confirm": confirm} if confirm else menu
+    return {"type": "overflow", "action_id": action, "options": items}
 
 
 def container(block_id: str, title: str, children: Sequence[Block]) -> Block:

@@ -22,16 +22,12 @@ def step_buttons(record: RunRecord, steps: Steps) -> list[Block]:
 
 
 def with_menu(section: Block, record: RunRecord, steps: Steps) -> Block:
-    """Return the section with the menu of the steps that are in it.
-
-    Slack shows one confirmation dialog for all items of a menu.
-    """
+    """Return the section with the menu of the steps that are in it."""
     items = [step for step in steps if step.in_menu]
     if not items:
         return section
     options = [(step.label, f"{_value(record)}:{step.name}") for step in items]
-    confirm = next((_dialog("Change this run?", step.confirm, "Yes") for step in items if step.confirm), None)
-    return {**section, "accessory": overflow(MENU_ACTION, options, confirm)}
+    return {**section, "accessory": overflow(MENU_ACTION, options)}
 
 
 def typed_steps(steps: Iterable[NextStep], visible_text: str = "") -> str:

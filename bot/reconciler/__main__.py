@@ -20,11 +20,13 @@ from bot.handlers.audit import AuditRecorder
 from bot.reconciler.alerts import Alerts
 from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.home import HomePublisher
+from bot.reconciler.incident_messages import IncidentMessages
 from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.reconciler.revocation import Revocation
 from bot.reconciler.wake_loop import run_loop
+from bot.reconciler.watcher import Watcher
 from bot.reconciler.welcomes import WelcomePoster
 from bot.runs.store import RunStore
 from bot.settings import Settings
@@ -52,7 +54,13 @@ def main() -> int:
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
     audit = AuditLog(redis, audit_log.read_audit_key())
     reconciler = _compose(configuration, runs, audit)
-    run_loop(reconciler.reconcile_all, reconciler.fleets.advance_all, redis, stopping, TICK_SECONDS)
+    watcher = Watcher(runs, configuration.watch.every)
+
+    def advance(is_leader: Callable[[], bool]) -> None:
+        reconciler.fleets.advance_all(is_leader)
+        watcher.watch(is_leader)
+
+    run_loop(reconciler.reconcile_all, advance, redis, stopping, TICK_SECONDS)
     return 0
 
 
@@ -64,15 +72,17 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconc
         retry_handlers=list[RetryHandler](),  # the SDK's would post twice after a lost reply, and delay other runs
     )
     revocation = Revocation(configuration, client, runs, AuditRecorder(audit))
+    access = _access(configuration, client)
     return Reconciler(
         runs,
         Publisher(runs, client, api_url=configuration.api_url),
         AuditCheckpoints(client, audit, runs, next(iter(configuration.channels), "")),
         OrphanedMessages(client, runs, configuration.channels),
-        Alerts(configuration, client, runs),
+        Alerts(configuration, client, runs, lambda channel, user: access().can_answer(channel, user)),
         stop_if_revoked=revocation.stop_if_revoked,
         more_tasks={
-            "home": HomePublisher(runs, client, _access(configuration, client)).publish_due,
+            "watch": IncidentMessages(client, runs, configuration.watch_channel).publish,
+            "home": HomePublisher(runs, client, access).publish_due,
             "welcomes": WelcomePoster(client, runs, configuration).post_requested,
         },
     )

@@ -1,6 +1,7 @@
-"""Find the channels that an alert goes to: the run's thread, or direct messages."""
+"""Find whom an alert reaches: who can answer, and the channels of the run's thread or of direct messages."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import structlog
 from slack_sdk import WebClient
@@ -12,15 +13,35 @@ from bot.slack.errors import RATE_LIMITED, error_code
 
 log = structlog.get_logger()
 MISSING_SCOPE = "missing_scope"
+LOOKUP_SECONDS = 300.0  # during which a user is not looked up in Slack again
 HINT = "Add im:write and im:history in the app's OAuth & Permissions, then reinstall the app."
 
 
-class AlertRecipients:
-    """Open direct messages if `[slack] notify = "dm"`. Without the scope, alerts go to the channel."""
+CanAnswer = Callable[[str, str], bool]  # a channel, and a user
 
-    def __init__(self, client: WebClient, notify: Notify) -> None:
+
+class AlertRecipients:
+    """Open direct messages if `[slack] notify = "dm"`. Without the scope, alerts go to the channel.
+
+    `can_answer`: asks Slack whether a user can answer in a channel; `clock`: monotonic seconds.
+    """
+
+    def __init__(
+        self, client: WebClient, notify: Notify, can_answer: CanAnswer, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
         self._sends_direct = notify == "dm"
+        self._can_answer = can_answer
+        self._clock = clock
+        self._answers: dict[tuple[str, str], tuple[float, bool]] = {}
+
+    def can_answer(self, channel: str, user: str) -> bool:
+        """Return whether the user can answer in the channel, as Slack said a few minutes ago."""
+        at, answer = self._answers.get((channel, user), (-LOOKUP_SECONDS, True))
+        if self._clock() - at >= LOOKUP_SECONDS:
+            answer = self._can_answer(channel, user)
+            self._answers[channel, user] = (self._clock(), answer)
+        return answer
 
     def channels(self, recipients: tuple[str, ...], excluded: frozenset[str]) -> tuple[str, ...]:
         """Return the channels of the recipients' direct messages, () for the run's thread.

@@ -17,8 +17,9 @@ from bot.auth.recipients import limit_people, who_can_answer, who_cannot_answer
 from bot.messages import alert as alert_text
 from bot.messages.block_kit import Message
 from bot.messages.links import add_references
-from bot.reconciler.alert_recipients import AlertRecipients
+from bot.reconciler.alert_recipients import AlertRecipients, CanAnswer
 from bot.reconciler.post_once import post_once
+from bot.records import RunRecord
 from bot.runs import posted_alerts
 from bot.runs.posted_alerts import END_KEY, REMINDER, THREAD, alert_key, message_key
 from bot.runs.posted_messages import PostedFields
@@ -31,6 +32,7 @@ from bot.state.alerts import Alert, QuestionState
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState
 from imker.failpoints import failpoint
+from imker.protocol.events import DecisionRequested
 
 log = structlog.get_logger()
 METADATA = "imker_alert"
@@ -87,15 +89,18 @@ class _Place:
 
 
 class Alerts:
-    """Publish the alerts of runs. Raises what the client raises; calling it again is safe."""
+    """Publish the alerts of runs. Raises what the client raises; calling it again is safe.
 
-    def __init__(self, settings: Settings, client: WebClient, runs: RunStore) -> None:
+    `can_answer`: asks Slack whether a user can answer in a channel.
+    """
+
+    def __init__(self, settings: Settings, client: WebClient, runs: RunStore, can_answer: CanAnswer) -> None:
         self._rights = settings.rights
         self._notify = settings.notify
         self._client = client
         self._posted_messages = runs.posted_messages
         self._hosts = runs.hosts
-        self._recipients = AlertRecipients(client, settings.notify)
+        self._recipients = AlertRecipients(client, settings.notify, can_answer)
 
     def publish(self, state: RunState, fleet: FleetState | None, fields: PostedFields) -> None:
         """Post and edit the alerts of a run whose message was posted. A fleet's run alerts for its hosts' runs."""
@@ -154,11 +159,16 @@ class Alerts:
 
     def _who_can_answer(self, question_states: tuple[QuestionState, ...]) -> _People:
         states = [each.state for each in question_states if each.state and each.status == "open"]
-        questions = [(self._rights, state.record, state.question) for state in states if state.question]
-        mentioned = tuple(recipient for question in questions for recipient in who_can_answer(*question))
-        excluded = [who_cannot_answer(*question) for question in questions]
+        questions = [(state.record, state.question) for state in states if state.question]
+        mentioned = tuple(recipient for question in questions for recipient in self._approvers(*question))
+        excluded = [who_cannot_answer(self._rights, *question) for question in questions]
         excluded_by_all = frozenset.intersection(*excluded) if excluded else frozenset[str]()
         return _People(limit_people(mentioned), excluded_by_all, are_awaited=bool(questions))
+
+    def _approvers(self, record: RunRecord, question: DecisionRequested) -> tuple[str, ...]:
+        """Return whom to mention. A user who is a guest, or is not in the channel, cannot answer."""
+        can_answer = partial(self._recipients.can_answer, record.channel)
+        return who_can_answer(self._rights, record, question, can_answer)
 
     def _is_reminder_due(self, view: _Run, alert: Alert, question_states: tuple[QuestionState, ...]) -> bool:
         """Return whether two thirds of the time have passed, and the alert itself is older than that."""

@@ -24,6 +24,7 @@ from bot.messages.links import add_references, run_ids
 from bot.messages.views import home
 from bot.messages.views.form import View
 from bot.messages.views.home import HomePage, HomeRun
+from bot.messages.watch.status import open_lines
 from bot.records import ALL_HOSTS
 from bot.runs.store import RunStore
 from bot.slack.errors import RATE_LIMITED
@@ -35,6 +36,7 @@ from imker.protocol.events import NodeTable
 log = structlog.get_logger()
 PUBLISH_INTERVAL = 10.0  # seconds between two calls for one viewer
 LOOK_INTERVAL = 5.0  # seconds between two looks for changes
+NODES_INTERVAL = 300.0  # seconds after which a newer node table without a change is shown
 MAX_RUNS = 30  # latest runs that are looked at
 
 
@@ -48,11 +50,12 @@ class _Published:
 
 
 @dataclass(frozen=True)
-class _Source:
-    """What all Home tabs are made of."""
+class HomeSource:
+    """What all Home tabs are made of. `incidents`: a line for each open incident of the watch."""
 
     runs: tuple[RunWithFleet, ...]
     nodes: NodeTable | None
+    incidents: tuple[str, ...]
 
 
 class HomePublisher:
@@ -94,11 +97,11 @@ class HomePublisher:
             return False
         return opened_at > last.opened_at or self._looked_at is None or now - self._looked_at >= LOOK_INTERVAL
 
-    def _publish(self, user: str, opened_at: float, source: _Source) -> None:
+    def _publish(self, user: str, opened_at: float, source: HomeSource) -> None:
         """Publish one Home tab if it was opened or differs. One user's error does not affect the others."""
         last = self._published.get(user)
         view = self._view(user, source)
-        digest = hashlib.sha256(json.dumps(view, sort_keys=True).encode()).hexdigest()
+        digest = _digest(view, source)
         if last and last.digest == digest and opened_at <= last.opened_at:
             return
         self._published[user] = _Published(opened_at, self._monotonic(), digest)
@@ -109,11 +112,11 @@ class HomePublisher:
                 raise
             log.warning("could not publish Home", user=user, error=str(error))
 
-    def _load(self) -> _Source:
+    def _load(self) -> HomeSource:
         records = {record.run: record for record in (*self._runs.open_records(), *self._runs.recent(MAX_RUNS))}
         newest = sorted(records.values(), key=lambda record: -record.requested_at)
         runs = tuple(run_with_fleet(self._runs, each) for each in self._runs.snapshots(record.run for record in newest))
-        return _Source(runs, self._last_nodes())
+        return HomeSource(runs, self._last_nodes(), tuple(open_lines(self._runs.watch.state())))
 
     def _last_nodes(self) -> NodeTable | None:
         try:
@@ -121,7 +124,7 @@ class HomePublisher:
         except NoPermissionError:  # the Redis users are older than this version
             return None
 
-    def _view(self, user: str, source: _Source) -> View:
+    def _view(self, user: str, source: HomeSource) -> View:
         access = self._access()
         actor = access.fetch_actor(user, fresh=False)
         channels = access.joined_channels(user)
@@ -131,7 +134,8 @@ class HomePublisher:
         refusal = next((each for each in checked if isinstance(each, Denied)), Denied(NOT_A_MEMBER))
         if not channels or not any(isinstance(each, Allowed) for each in checked):
             return home.denied(refusal)
-        return self._with_links(home.render(build_page(access, actor, channels, source.runs, source.nodes)))
+        runs = tuple(run for run in source.runs if not self._runs.is_hidden(run[0].record, user))
+        return self._with_links(home.render(build_page(access, actor, channels, replace(source, runs=runs))))
 
     def _with_links(self, view: View) -> View:
         """Return the view with links to the messages of the runs that it names, and hosts as code."""
@@ -143,17 +147,22 @@ class HomePublisher:
 NOT_A_MEMBER = "you aren't a member of a channel in which Imker accepts commands"
 
 
-def build_page(
-    access: Access, actor: Actor, channels: Iterable[str], runs: Iterable[RunWithFleet], nodes: NodeTable | None
-) -> HomePage:
+def _digest(view: View, source: HomeSource) -> str:
+    """Return a digest of what the view shows. The time of the node table counts in steps of NODES_INTERVAL."""
+    blocks = [block for block in view["blocks"] if block.get("block_id") != home.ORIGIN_BLOCK]
+    step = int(source.nodes.taken_at // NODES_INTERVAL) if source.nodes else 0
+    return hashlib.sha256(json.dumps([blocks, step], sort_keys=True).encode()).hexdigest()
+
+
+def build_page(access: Access, actor: Actor, channels: Iterable[str], source: HomeSource) -> HomePage:
     """Return what this person may see. `channels`: those that they are a member of."""
     allowed = {channel: access.allowed_commands(actor, channel) for channel in channels}
     allowed = {channel: commands for channel, commands in allowed.items() if set(commands) - {"help"}}
     may_list_nodes = any(
         isinstance(access.authorize(actor, Permission("nodes", ALL_HOSTS), channel), Allowed) for channel in allowed
     )
-    page = HomePage(allowed, nodes if may_list_nodes else None)
-    for state, fleet in runs:
+    page = HomePage(allowed, *((source.nodes, source.incidents) if may_list_nodes else (None, ())))
+    for state, fleet in source.runs:
         if state.record.channel in allowed and access.may_see(actor, state.record, state.record.channel):
             page = _add(page, HomeRun(state, fleet, _answers(access, actor, state, fleet)))
     return page

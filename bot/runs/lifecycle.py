@@ -71,6 +71,11 @@ class RunLifecycle(SnapshotStore):
         """Enqueue the job of a request without a run of its own, unless RQ has it."""
         queue.enqueue(self._redis, request, self._key)
 
+    def is_outstanding(self, request: Request) -> bool:
+        """Return whether the request's job waits in its queue or runs."""
+        status = queue.job_status(self._redis, version.job_id(request.run, request.job), if_missing="lost")
+        return status in ("queued", "running")
+
     def hold(self, run: str, hold: Hold) -> None:
         """Record a pause, resume, or cancel.
 

@@ -16,6 +16,7 @@ from imker.signing import SigningKey
 
 CHECKPOINT_KEY = "audit:posted"
 WELCOMED_KEY = "bot:welcomed"
+WATCH_KEY = "bot:watch:posted"
 SHOWN = "shown"  # the field with the user who posted a private answer to the channel
 
 
@@ -79,6 +80,18 @@ class PostedMessages:
     def update_welcomed(self, **fields: str) -> None:
         """Write these fields of the welcomes and keep the others."""
         self._write(WELCOMED_KEY, fields)
+
+    def watched(self) -> PostedFields:
+        """Return the ts and the digest of each message of the watch, and of each reply in its thread."""
+        return self._read(WATCH_KEY)
+
+    def update_watched(self, **fields: str) -> None:
+        """Write these fields of the watch and keep the others."""
+        self._write(WATCH_KEY, fields)
+
+    def forget_watched(self, *fields: str) -> None:
+        """Remove the fields of messages that the watch no longer edits."""
+        self._redis.hdel(WATCH_KEY, *fields)
 
     def _write(self, place: str, fields: dict[str, str]) -> None:
         mapping: Any = {name: signing.sign_for(self._key, f"{place} {name}", value) for name, value in fields.items()}

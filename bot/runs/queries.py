@@ -4,11 +4,13 @@ from itertools import chain
 
 from bot.records import RunRecord
 from bot.runs import holds, queue
+from bot.runs.posted_messages import SHOWN
 from bot.runs.snapshots import RunSnapshot, SnapshotStore
-from bot.state.fleet_state import FleetState, fold_fleet, host_run_id
+from bot.state.fleet_state import FleetState, fold_fleet
 from bot.state.run_state import pending_node, reported_nodes
 from imker.protocol import version
 from imker.protocol.commands import Hold
+from imker.protocol.run_id import host_run_id
 
 
 class RunQueries(SnapshotStore):
@@ -23,6 +25,14 @@ class RunQueries(SnapshotStore):
     def open_holds(self) -> dict[str, Hold | None]:
         """Return the latest pause, resume, or cancel of each open run."""
         return holds.current(self._redis, self._key, self.open_runs())
+
+    def is_private(self, record: RunRecord) -> bool:
+        """Return whether only the requester may see the run: they have not posted its answer to the channel."""
+        return record.is_private and SHOWN not in self.posted_messages.get(record.run)
+
+    def is_hidden(self, record: RunRecord, user: str) -> bool:
+        """Return whether the run is private to another user."""
+        return record.requester != user and self.is_private(record)
 
     def has_job(self, record: RunRecord) -> bool:
         """Return whether RQ knows the run's last job."""

@@ -16,9 +16,11 @@ from bot.records import DAY, QueueStatus
 from imker import redis_fields
 from imker.protocol import codec, version
 from imker.protocol.commands import Request
+from imker.protocol.watch_commands import WatchCommand
 from imker.signing import SigningKey
 
 JOB_TIMEOUT = 2 * 3600  # seconds that a job may take
+LOOK_TIMEOUT, LOOK_TTL = 300, 600  # the same for a look of the watch; how long RQ keeps its result
 JOB_STATUS: dict[JobStatus, QueueStatus] = {
     JobStatus.STARTED: "running",
     JobStatus.FINISHED: "finished",
@@ -32,6 +34,7 @@ LIMITS = {"status": 32}  # bytes of a job's field that are read
 def enqueue(redis: "Redis", request: Request, key: SigningKey) -> None:
     """Sign the request and enqueue its job, unless RQ has a job with this ID."""
     text = codec.encode_message(request)
+    is_look = isinstance(request.command, WatchCommand)
     queue = Queue(request.command.queue, connection=redis, serializer=JSONSerializer)
     with contextlib.suppress(DuplicateJobError):
         queue.enqueue(
@@ -39,9 +42,9 @@ def enqueue(redis: "Redis", request: Request, key: SigningKey) -> None:
             args=(text, key.sign(text)),
             job_id=version.job_id(request.run, request.job),
             unique=True,
-            job_timeout=JOB_TIMEOUT,
-            result_ttl=DAY,
-            failure_ttl=7 * DAY,
+            job_timeout=LOOK_TIMEOUT if is_look else JOB_TIMEOUT,
+            result_ttl=LOOK_TTL if is_look else DAY,
+            failure_ttl=LOOK_TTL if is_look else 7 * DAY,
             description=f"run {request.run}",
         )
 

@@ -17,6 +17,7 @@ from bot.runs.decisions import DecisionStore, Value, WrittenByNewerVersion, pars
 from bot.runs.home_viewers import HomeViewers, Welcomes
 from bot.runs.lost_runs import LostRuns
 from bot.runs.posted_messages import PostedMessages
+from bot.runs.watch_store import WatchStore
 from imker import clock, signing
 from imker.clock import Timestamp
 from imker.ignored_values import log_ignored
@@ -54,6 +55,7 @@ class RecordStore:
         self.posted_messages = PostedMessages(redis, key)
         self.lost = LostRuns(redis)
         self.home, self.welcomes = HomeViewers(redis), Welcomes(redis)
+        self.watch = WatchStore(redis, key)
 
     # --- records ---
 

@@ -45,6 +45,11 @@ class UserDirectory:
         """Return those channels that the user is a member of. A channel that Slack does not return is left out."""
         return tuple(channel for channel in channels if user in self._members_of(channel))
 
+    def can_answer(self, channel: str, user: str, team: str) -> bool:
+        """Return whether the user has a member's account and is in the channel. Assumed if Slack does not say."""
+        members = self._members_of(channel)
+        return (not members or user in members) and self._kind(user, team) in ("member", "unknown")
+
     def _members_of(self, channel: str) -> frozenset[str]:
         cached = self._members.get(channel)
         if cached and self._clock() - cached[0] < CACHE_SECONDS:

@@ -1,9 +1,9 @@
 """Decide when a fleet's packages are downloaded ahead, and when the downloads stop. Pure."""
 
-from bot.records import run_id
 from bot.state.fleet_order import may_start
 from bot.state.fleet_state import FleetState
 from imker.protocol.commands import Approval, DownloadPackages, Request, StopDownloads
+from imker.protocol.run_id import run_id
 
 # Seconds after the start in which downloads are started or stopped: by then all have ended. Shorter than the time for
 # which RQ knows the job IDs as used, so that each job runs once.

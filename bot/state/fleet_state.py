@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.records import DAY, Choice, Decision, RunRecord, run_id
+from bot.records import DAY, Choice, Decision, RunRecord
 from bot.state.run_state import RunState
 from imker.protocol.commands import Approval, Command, Hold, Migrate
 from imker.protocol.events import FleetPlanned, JobFinished, Outcome
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.node_commands import Upgrade, UpgradeAll
+from imker.protocol.run_id import host_run_id
 from imker.protocol.values import HostPlan
 
 HostStatus = Literal["pending", "running", "waiting", "unaccepted", "done", "failed", "cancelled"]
@@ -91,11 +92,6 @@ def fold_fleet(state: RunState, host_runs: Mapping[str, RunState], hold: Hold | 
     start = next((decision for decision in state.decisions if decision.choice == "start"), None)
     hosts = tuple(HostState(plan, host_runs.get(plan.host)) for plan in state.fleet.host_plans)
     return FleetState(state, state.fleet, hosts, start, hold)
-
-
-def host_run_id(run: str, host: str) -> str:
-    """Return the ID of a host's run in a fleet. It never changes, so each host starts once."""
-    return run_id(f"{run}:{host}")
 
 
 def host_run_record(fleet: FleetState, host: HostPlan, now: float) -> RunRecord:

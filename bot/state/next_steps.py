@@ -32,7 +32,8 @@ class NextStep:
     `name`: unique in its message; `label`: on the button; `command`: what to type instead, without the slash command's
     name, "" if there is only the button; `description`: for screen readers; `confirm`: the text of the confirmation
     dialog, "" for none; `choice`: the answer to the run's question, None for a button that does what its command does;
-    `in_menu`: an item of the message's menu. In the rows of a table, texts in braces stand for fields of the run.
+    `in_menu`: an item of the message's menu, which acts at once. In the rows of a table, texts in braces stand for
+    fields of the run.
     """
 
     name: str
@@ -54,12 +55,11 @@ CANCEL = replace(
     _answer("Cancel", "cancel", "Cancel: {command}"), confirm="This cancels “{command}”. Completed steps are kept."
 )
 SHOW_DETAILS = NextStep("details", "Details", "status {run}", "Details: {command}", in_menu=True)
-HOLD_TEXT = (
-    "Pause stops after the current step until you resume it. Cancel ends it after the current step; completed steps "
-    "are kept. Details only shows it."
-)
-PAUSE = NextStep("pause", "Pause", "pause {run}", "Pause: {command}", confirm=HOLD_TEXT, in_menu=True)
-CANCEL_RUN = NextStep("cancel_run", "Cancel", "cancel {run}", "Cancel: {command}", confirm=HOLD_TEXT, in_menu=True)
+PAUSE = NextStep("pause", "Pause", "pause {run}", "Pause: {command}", in_menu=True)
+CANCEL_RUN = NextStep(
+    "cancel_run", "Cancel", "cancel {run}", "Cancel: {command}", "danger",
+    "This cancels “{command}” after the current step. Completed steps are kept.",
+)  # fmt: skip
 RESUME_FLEET = NextStep("resume_fleet", "Resume", "resume {run}", "Resume: {command}", "primary")
 TRY_AGAIN = NextStep("try_again", "Try again", "retry {retried_run}", "Try again: {command}", "primary")
 CHECK_AGAIN = NextStep("check_again", "Check again", "retry {retried_run}", "Check again: {command}", "primary")
@@ -108,9 +108,9 @@ TABLE: dict[Situation, tuple[NextStep, ...]] = {
     ),
     "decided": (SHOW_DETAILS,),
     "expired": (ASK_AGAIN,),
-    "running_change": (PAUSE, CANCEL_RUN, SHOW_DETAILS),
+    "running_change": (CANCEL_RUN, PAUSE, SHOW_DETAILS),
     "running_read": (SHOW_DETAILS,),
-    "running_fleet": (PAUSE, CANCEL_RUN, SHOW_DETAILS),
+    "running_fleet": (CANCEL_RUN, PAUSE, SHOW_DETAILS),
     "paused_fleet": (RESUME_FLEET, CANCEL_RUN, SHOW_DETAILS),
     "open_fleet": (SHOW_DETAILS,),
     "planned": (MIGRATE,),

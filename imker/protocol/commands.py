@@ -8,6 +8,7 @@ from pydantic import Field
 from imker.protocol.job_command import JobCommand
 from imker.protocol.node_commands import NodeCommand, UpgradeAll
 from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
+from imker.protocol.watch_commands import WatchCommand
 
 Role = Literal["manager", "worker"]
 
@@ -180,7 +181,9 @@ _TypedCommand = (
 )
 FleetCommand = MigrateAll | UpgradeAll  # planned as a whole, and carried out host by host
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
-RequestedCommand = Annotated[_TypedCommand | DownloadPackages | StopDownloads, Field(discriminator="type")]
+RequestedCommand = Annotated[
+    _TypedCommand | DownloadPackages | StopDownloads | WatchCommand, Field(discriminator="type")
+]
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ ACCEPTANCE_RULES_KEY = "imker:acceptance-rules"  # JSON of the RQ workers' accep
 INVENTORY_KEY = "imker:inventory"  # JSON list of host names, for suggestions only: never authorize with it
 
 LAST_NODES_KEY = "imker:last-nodes"  # JSON of the last node table, for when no manager answers and for the Home tab
+KNOWN_SWARM_KEY = "imker:swarm"  # JSON of the known swarm: its ID and its managers
+OBSERVATION_KEY = "imker:observation"  # JSON of the watch's last look at the swarm
+HOST_OBSERVATION_KEY = "imker:host-observation"  # JSON of the watch's last look at the hosts
 
 
 def events_key(run: str) -> str:
@@ -23,6 +26,11 @@ def events_key(run: str) -> str:
 def hold_key(run: str) -> str:
     """Return the key of a run's holds, ordered by time. The latest counts. Jobs check it between steps."""
     return f"run:{run}:hold"
+
+
+def options_key(host: str) -> str:
+    """Return the key of the digests of the daemon options with which Imker left the host."""
+    return f"imker:options:{host}"
 
 
 def consumed_key(run: str, job: int) -> str:

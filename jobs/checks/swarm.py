@@ -99,7 +99,7 @@ def _check_quorum(host: Host, facts: HostFacts, swarm: SwarmFacts, steps: tuple[
         return Finding("quorum", "pass", _describe_change(len(managers), steps))
     unreachable = [node.hostname for node in managers if node.manager_status not in ("leader", "reachable")]
     remaining = len(managers) - len(unreachable) - 1
-    if remaining >= len(managers) // 2 + 1:
+    if quorum.may_restart_manager(len(managers), len(managers) - len(unreachable)):
         return Finding(
             "quorum", "pass", f"{remaining} of {len(managers)} managers stay available while this one restarts"
         )

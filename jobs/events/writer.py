@@ -3,6 +3,7 @@
 Events are signed, and entries without a valid signature are ignored: others can write to Redis.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 
@@ -22,6 +23,7 @@ from imker.signing import SigningKey
 
 log = structlog.get_logger()
 RETENTION = 30 * 24 * 3600  # seconds that a run's events stay in Redis
+DIGEST_LENGTH = 20  # hexadecimal digits
 
 
 def _redacted_json(event: Event) -> str:
@@ -35,6 +37,7 @@ def _ignore_event(_: Event) -> None:
 
 class EventWriter:
     """Emit a job's events. `key`: signs them. `clock`: UNIX seconds. `on_event`: called after each write.
+    `retention`: seconds that the events stay in Redis.
 
     An event keeps its number when the client repeats a write, and readers drop the repeat. A job's first outcome is
     its last event: a failed write may have reached Redis, so the same outcome is written again.
@@ -48,6 +51,7 @@ class EventWriter:
         job: int,
         clock: Callable[[], float],
         on_event: Callable[[Event], None] = _ignore_event,
+        retention: int = RETENTION,
     ) -> None:
         self._redis = redis
         self._key = key
@@ -55,6 +59,7 @@ class EventWriter:
         self._job = job
         self._clock = clock
         self._on_event = on_event
+        self._retention = retention
         self._number = 0
         self._outcome: Event | None = None  # the first outcome, once a write of it was attempted
         self._finished = False  # the outcome was written, and the listener has it
@@ -81,7 +86,7 @@ class EventWriter:
     def _write(self, event: Event) -> None:
         stream = events_key(self._run)
         self._redis.xadd(stream, {"event": signing.sign_for(self._key, stream, _redacted_json(event))})
-        self._redis.expire(stream, RETENTION)
+        self._redis.expire(stream, self._retention)
         mark = OUTCOME_MARK if isinstance(event.body, JobFinished | DecisionRequested) else b""
         self._redis.publish(WAKE_CHANNEL, self._run.encode() + mark)
         failpoint("event.emitted")
@@ -91,18 +96,18 @@ class EventWriter:
         outcome = self.event_log().outcome_of(job)
         return outcome if isinstance(outcome, DecisionRequested) else None
 
-    def event_log(self) -> EventLog:
-        """Return all events of the run so far, also of its earlier jobs."""
-        return read_event_log(self._redis, self._key, self._run)
+    def event_log(self, run: str = "") -> EventLog:
+        """Return all events of a run so far, also of its earlier jobs. `run`: "" for the own one."""
+        return read_event_log(self._redis, self._key, run or self._run)
 
     def fleet_plan_of(self, run: str) -> FleetPlanned | None:
         """Return the plan of a fleet's run, None if it has none."""
-        bodies = (event.body for event in read_event_log(self._redis, self._key, run).events)
+        bodies = (event.body for event in self.event_log(run).events)
         return next((body for body in bodies if isinstance(body, FleetPlanned)), None)
 
     def start_question_of(self, run: str) -> DecisionRequested | None:
         """Return the question whether to start a fleet's run, None if it was not asked."""
-        bodies = (event.body for event in read_event_log(self._redis, self._key, run).events)
+        bodies = (event.body for event in self.event_log(run).events)
         questions = (body for body in bodies if isinstance(body, DecisionRequested))
         return next((question for question in questions if question.question == "start_fleet"), None)
 
@@ -113,6 +118,10 @@ class EventWriter:
     def load_signed(self, redis_key: str) -> str | None:
         """Return the text, or None if there is none with a valid signature."""
         return signing.open_signed(self._key, redis_key, self._redis.get(redis_key))
+
+    def digest(self, *parts: str) -> str:
+        """Return a digest of the texts that only a holder of the signing key can make. It is no signature."""
+        return hashlib.sha256(self._key.sign("\n".join(("digest", *parts))).encode()).hexdigest()[:DIGEST_LENGTH]
 
     def current_hold(self, run: str) -> Hold | None:
         """Return the run's latest hold: paused, resumed, or cancelled."""

@@ -108,9 +108,14 @@ def _wait_for_ready(target: StepTarget) -> str:
 
 
 def _wait_for_reachable(target: StepTarget, node: str) -> str:
-    if not wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.manages):
+    if not is_reachable(target, node):
         raise TimedOut(f"node {node} was promoted, but is not Reachable after {READY_TIMEOUT} s", host=target.host.name)
     return "Reachable"
+
+
+def is_reachable(target: StepTarget, node: str) -> bool:
+    """Wait until the managers list the node as a manager that takes part. Return False after READY_TIMEOUT."""
+    return wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.manages)
 
 
 def wait_for_node(target: StepTarget, node: str, seconds: float, condition: Callable[[Node], bool]) -> bool:

@@ -6,9 +6,7 @@ command makes the claim.
 """
 
 import hashlib
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 
 from imker.failpoints import failpoint
@@ -19,13 +17,13 @@ from jobs import step_titles, steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import LOSSLESS_ERRORS, Shell
 from jobs.context import JobContext
-from jobs.errors import Cancelled, InternalError, JobError, Paused, StateChanged
-from jobs.execute import execute_step, membership
+from jobs.errors import Cancelled, InternalError, JobError, Paused
+from jobs.execute import membership
+from jobs.execute.exclusive import run_exclusively
 from jobs.execute.rollback import RollbackFailed, RolledBack
 from jobs.execute.target import StepTarget, UnavailableShell
-from jobs.gather.known_swarm import gather_known_swarm as gather_swarm
 from jobs.inventory.model import Host
-from jobs.locking.lease import Lease, LockHolder, acquire_lock
+from jobs.locking.lease import Lease
 
 NOT_ROLLED_BACK = (
     steps.RemoveClassicContainers,
@@ -45,9 +43,6 @@ CLAIMING_STEPS = (
     steps.EnsureContainersRunning,
     steps.LeaveOnHost,
 )  # steps whose first command claims the host
-LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
-JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
-REACHABLE_TIMEOUT = 20  # seconds to wait for hosts before a swarm is initialized, while others wait for its lock
 Claim = Callable[[steps.Step], None]
 
 
@@ -101,13 +96,6 @@ def _run_each(
             raise
 
 
-def hold_lock(context: JobContext, name: str, purpose: str) -> AbstractContextManager[Lease]:
-    """Acquire the lock `name` for this run. Raise LockHeld after LOCK_TIMEOUT, for the swarm after a multiple of it."""
-    holder = LockHolder(context.request.run, context.request.requester, purpose, time.time())
-    timeout = LOCK_TIMEOUT * (JOINS_AT_ONCE if name == "swarm" else 1)
-    return acquire_lock(context.redis, name, holder, timeout=timeout)
-
-
 def _check_hold(context: JobContext) -> None:
     """Raise Paused or Cancelled if a user held this run, or the fleet run that it is part of."""
     for run in filter(None, (context.request.run, context.request.parent_run)):
@@ -140,7 +128,7 @@ def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: 
         if lease.lost.is_set():
             raise JobError(f"lost the lock on {target.host.name}; another run may hold it now", host=target.host.name)
         claim(step)
-        result = _run_exclusively(context, step, target)
+        result = run_exclusively(context, step, target)
     except JobError as error:
         context.events.emit(StepFailed(key, error.summary))
         raise
@@ -150,39 +138,6 @@ def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: 
         raise internal_error from unexpected
     failpoint("step.done")
     context.events.emit(StepDone(key, result))
-
-
-def _run_exclusively(context: JobContext, step: steps.Step, target: StepTarget) -> str:
-    """Execute a step. Initialize or join under the lock of the swarm, so that only one host does it at a time."""
-    if not isinstance(step, steps.InitSwarm | steps.JoinSwarm):
-        return execute_step(step, target)
-    with hold_lock(context, "swarm", f"{step_titles.describe_step(step).title}, {target.host.name}") as lease:
-        if isinstance(step, steps.JoinSwarm):
-            claim_token(lease, lambda token: membership.claim_swarm(target, token))
-            return execute_step(step, target)
-        _check_no_swarm(context, target.host, step)
-        result = execute_step(step, target)
-        gather_swarm(context, ask_silent=False)  # saves the new swarm as the known one
-        return result
-
-
-def _check_no_swarm(context: JobContext, host: Host, step: steps.InitSwarm) -> None:
-    """Raise StateChanged if a swarm was initialized after the plan was made, or may have been.
-
-    A host that became unreachable has REACHABLE_TIMEOUT to answer: its Engine may just be restarting.
-    """
-    deadline = time.monotonic() + REACHABLE_TIMEOUT
-    while True:
-        swarm = gather_swarm(context)
-        if swarm.exists or swarm.problem:
-            raise StateChanged("another swarm was initialized meanwhile, so none was initialized here", host=host.name)
-        lost = [name for name in swarm.unreachable if name not in (host.name, *step.unreachable)]
-        if not lost:
-            return
-        if time.monotonic() > deadline:
-            text = f"{', '.join(lost)} became unreachable and may manage a swarm, so none was initialized here"
-            raise StateChanged(text, host=host.name)
-        time.sleep(1)
 
 
 def describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:

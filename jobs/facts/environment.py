@@ -63,7 +63,7 @@ def parse_environment(sections: Sections, sent_at: float, storage_driver: str = 
         iptables_backend=(re.findall(r"\((\w+)\)", texts["iptables"]) or [""])[0],
         legacy_tables=bool(texts["legacy_tables"].strip()),
         store_peers=tuple(sorted(set(_parse_peers(texts["store_connections"])))),
-        certificate_expires=_parse_expiry(texts["certificate"]),
+        certificate_expires=parse_expiry(texts["certificate"]),
         unreadable_files=tuple(texts["unreadable"].splitlines()),
         has_tcp_socket=bool(re.search(r":\d+ \(Stream\)", texts["socket"])),
         machine_id=texts["machine_id"].strip()[:64],
@@ -155,7 +155,8 @@ def _strip_address(address: str) -> str:
     return address.strip("[]").removeprefix("::ffff:")
 
 
-def _parse_expiry(pem: str) -> float | None:
+def parse_expiry(pem: str) -> float | None:
+    """Return when the certificate ends, in UNIX seconds; None if it cannot be read."""
     try:
         return x509.load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
     except ValueError:

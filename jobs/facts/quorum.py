@@ -23,6 +23,11 @@ def may_remove_manager(managers: int, reachable: int, is_reachable: bool) -> boo
     return managers > 1 and others >= needed
 
 
+def may_restart_manager(managers: int, reachable: int) -> bool:
+    """Return whether a quorum remains while one of the reachable managers restarts."""
+    return reachable - 1 >= managers // 2 + 1
+
+
 def describe_tolerance(managers: int) -> str:
     """Return "3 managers: 1 may fail". For an even number, add that it tolerates no more than one less."""
     count = "1 manager" if managers == 1 else f"{managers} managers"

@@ -8,13 +8,13 @@ import time
 
 from pydantic import TypeAdapter
 
+from imker.protocol.version import KNOWN_SWARM_KEY
 from jobs.errors import NoAnswer
 from jobs.facts.swarm import SwarmFacts
 from jobs.facts.swarm_agreement import KnownSwarm
 from jobs.gather.connections import SwarmConnections
 from jobs.gather.swarm import EngineAnswers, ask_engines, gather_swarm
 
-KNOWN_SWARM_KEY = "imker:swarm"
 CONFLICT_RETRIES, CONFLICT_DELAY = 2, 1.0  # further queries while hosts contradict each other; seconds between them
 _KNOWN_SWARM_ADAPTER: TypeAdapter[KnownSwarm] = TypeAdapter(KnownSwarm)
 

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from imker.protocol.commands import Accept, Reject
 from imker.protocol.events import DecisionRequested, JobFinished, JobStarted
+from imker.protocol.run_id import host_run_id
 from jobs import plan
 from jobs.context import JobContext
 from jobs.errors import JobError
-from jobs.execute.runner import hold_lock, run_swarm_steps
+from jobs.execute.exclusive import hold_lock
+from jobs.execute.runner import run_swarm_steps
 from jobs.facts import quorum
 from jobs.facts.own_node import find_node_mismatch, hosts_at
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
@@ -77,27 +79,32 @@ def _approval_problem(context: JobContext, question: DecisionRequested) -> str |
 
 
 def acceptance_question(context: JobContext, swarm: SwarmFacts, node: Node) -> DecisionRequested:
-    """Return the question, with a fingerprint of what is approved: the candidate, the quorum, and the plan.
+    """Return the question, with a fingerprint of what is approved: the candidate, the other managers, and the plan.
 
-    Several managers of a fleet wait at once. In which order they are accepted changes no fingerprint: it counts only
-    the managers that are not in the fleet's plan.
+    Several managers of a fleet wait at once. In which order they are accepted changes no fingerprint: managers that the
+    same fleet has accepted do not count.
     """
     rights = context.settings.rights
     candidate = plan.build_candidate(_host_behind(context, swarm, node), node)
-    numbers, others = plan.quorum_with_one_more(swarm), plan.quorum_with_one_more(_without_fleet(context, swarm))
-    digest = plan.compute_fingerprint(candidate, others, plan.plan_acceptance(swarm, node.id))
+    accepted = _accepted_by_fleet(context)
+    managers = sorted(other.id for other in swarm.nodes if other.role == "manager" and other.id not in accepted)
+    digest = plan.compute_fingerprint(candidate, managers, plan.plan_acceptance(swarm, node.id))
     return DecisionRequested(
-        "accept", digest, candidate, numbers, host=candidate.host,
+        "accept", digest, candidate, plan.quorum_with_one_more(swarm), host=candidate.host,
         required_approvals=rights.accept_count, asked_at=context.now(), valid_seconds=rights.accept_within * 60.0,
     )  # fmt: skip
 
 
-def _without_fleet(context: JobContext, swarm: SwarmFacts) -> SwarmFacts:
-    """Return the swarm without the managers that the start of the run's fleet approved."""
-    fleet = context.events.fleet_plan_of(context.request.parent_run) if context.request.parent_run else None
-    planned = {item.host for item in fleet.host_plans if item.role == "manager"} if fleet else set[str]()
-    names = ({host.name for host in hosts_at(node, context.inventory)} for node in swarm.nodes)
-    return replace(swarm, nodes=tuple(n for n, at in zip(swarm.nodes, names, strict=True) if not at & planned))
+def _accepted_by_fleet(context: JobContext) -> set[str]:
+    """Return the IDs of the nodes that approvals in the run's fleet have made managers, as the signed events say.
+
+    Others do not count as approved, even if the fleet's plan names their host: promoted by hand, or by another run.
+    """
+    fleet = context.request.parent_run
+    fleet_plan = context.events.fleet_plan_of(fleet) if fleet else None
+    hosts = [item.host for item in fleet_plan.host_plans if item.role == "manager"] if fleet_plan else []
+    logs = (context.events.event_log(host_run_id(fleet, host)) for host in hosts)
+    return {node for log in logs for node in approvals.find_promoted_nodes(log)}
 
 
 def _pending_node(swarm: SwarmFacts, prefix: str) -> Node:

@@ -8,10 +8,12 @@ from imker.protocol.next_command import NextCommand
 from imker.protocol.values import ContainerRow
 from jobs import plan, steps
 from jobs.context import JobContext
-from jobs.execute.runner import hold_lock, run_host_steps
+from jobs.daemon_options import OptionFiles
+from jobs.execute.exclusive import hold_lock
+from jobs.execute.runner import run_host_steps
 from jobs.facts.containers import Container
 from jobs.facts.host import HostFacts
-from jobs.gather.host import read_containers
+from jobs.gather.host import read_containers, read_options_and_containers
 from jobs.handlers import confirmation, plan_events
 from jobs.handlers.dispatcher import dispatch
 from jobs.inventory.model import Host
@@ -37,6 +39,12 @@ def gather_containers(context: JobContext, host: Host) -> tuple[Container, ...]:
     """Read the host's containers. Raises JobError if the host is unreachable."""
     with context.open_shell(host) as shell:
         return read_containers(shell)
+
+
+def gather_options_and_containers(context: JobContext, host: Host) -> tuple[OptionFiles, tuple[Container, ...]]:
+    """Read the host's daemon options and containers. Raises JobError if the host is unreachable."""
+    with context.open_shell(host) as shell:
+        return read_options_and_containers(shell)
 
 
 def find_not_running(plan_steps: tuple[steps.Step, ...], after: tuple[Container, ...]) -> tuple[str, ...]:

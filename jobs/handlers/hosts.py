@@ -8,9 +8,9 @@ from jobs.errors import JobError
 from jobs.facts.own_node import find_own_node
 from jobs.facts.swarm import SwarmFacts
 from jobs.gather import known_swarm
+from jobs.gather.services import ALL
 from jobs.gather.swarm import EngineAnswer, ask_engines
 from jobs.handlers.dispatcher import dispatch
-from jobs.handlers.nodes import ALL
 from jobs.inventory.model import Host, classic_swarm_column
 
 

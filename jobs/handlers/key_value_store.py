@@ -7,7 +7,8 @@ from imker.protocol.events import DecisionRequested, JobFinished, JobStarted, Th
 from imker.protocol.next_command import NextCommand
 from jobs import plan, steps
 from jobs.context import JobContext
-from jobs.execute.runner import hold_lock, run_host_steps
+from jobs.execute.exclusive import hold_lock
+from jobs.execute.runner import run_host_steps
 from jobs.facts.classic_swarm import KeyValueStore
 from jobs.gather import key_value_stores
 from jobs.gather.key_value_stores import UnusedStore

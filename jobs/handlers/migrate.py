@@ -10,8 +10,10 @@ from imker.protocol.node_commands import Upgrade
 from jobs import steps
 from jobs.context import JobContext
 from jobs.errors import JobError, Paused
+from jobs.events.option_digests import save_options
+from jobs.execute.exclusive import hold_lock
 from jobs.execute.rollback import RolledBack
-from jobs.execute.runner import hold_lock, run_host_steps, run_swarm_steps
+from jobs.execute.runner import run_host_steps, run_swarm_steps
 from jobs.facts import classic_swarm
 from jobs.facts.own_node import find_own_node
 from jobs.facts.packages import parse_engine_version
@@ -26,6 +28,7 @@ from jobs.handlers.dispatcher import dispatch
 from jobs.handlers.plan_events import emit_plan
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
+from jobs.plan.fleet import find_deviation
 
 OTHERS_FIRST = "Other managers of this fleet may be accepted before it; then there are more than shown here."
 
@@ -49,6 +52,8 @@ def run_migration(context: JobContext, name: str, purpose: str, assess: Callable
         plan = assessment.plan
         if isinstance(plan, Refusal):
             return context.report_refusal(plan)
+        if deviation := _find_deviation(context, name, plan):
+            return context.report_refusal(deviation)
         emit_plan(context, name, plan)
         if plan.steps and (outcome := _unresolved_findings(context, plan)):
             return context.events.emit(outcome)
@@ -63,6 +68,15 @@ def run_migration(context: JobContext, name: str, purpose: str, assess: Callable
             _reactivate(context, host, assessment.swarm, plan, rolled_back)
             raise
         return _finish(context, host, assessment, plan)
+
+
+def _find_deviation(context: JobContext, host: str, plan: Plan) -> Refusal | None:
+    """Return why the plan is not what the start of the run's fleet approved, None if it is."""
+    fleet = context.request.parent_run
+    fleet_plan = context.events.fleet_plan_of(fleet) if fleet else None
+    deviation = find_deviation(fleet_plan, host, plan) if fleet_plan else None
+    retry = NextCommand(BotCommand("retry", fleet), "plan the remaining hosts again")
+    return replace(deviation, next_commands=(retry,)) if deviation else None
 
 
 def _unresolved_findings(context: JobContext, plan: Plan) -> JobFinished | DecisionRequested | None:
@@ -103,11 +117,13 @@ def _reactivate(context: JobContext, host: Host, swarm: SwarmFacts, plan: Plan, 
 
 def _finish(context: JobContext, host: Host, assessment: Assessment, plan: Plan) -> None:
     """Emit the outcome, or the next question: a pending manager, stopped containers, or an unused store."""
-    after = containers.gather_containers(context, host) if plan.steps else assessment.facts.containers
+    options, after = assessment.facts.options, assessment.facts.containers
     if plan.steps:
+        options, after = containers.gather_options_and_containers(context, host)
         version = parse_engine_version(plan.target_version)
         facts_after = replace(assessment.facts, engine_version=version, containers=after)
         context.events.emit(containers.snapshot_containers("after", facts_after))
+    save_options(context.events, host.name, options)
     store_urls = classic_swarm.find_references(host, assessment.facts)
     unused = key_value_stores.find_unused_store(context, host, after, (*store_urls.current, *store_urls.former))
     if not plan.steps and not plan.needs_acceptance:

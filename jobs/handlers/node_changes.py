@@ -9,7 +9,7 @@ from imker.protocol.node_commands import Activate, Demote, Drain, HostCommand, P
 from jobs.connectors.shell import command as shell_command
 from jobs.context import JobContext
 from jobs.errors import JobError
-from jobs.execute.runner import hold_lock
+from jobs.execute.exclusive import hold_lock
 from jobs.facts import quorum
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather.known_swarm import gather_settled_swarm

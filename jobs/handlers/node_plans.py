@@ -7,7 +7,8 @@ from imker.protocol.events import DecisionRequested, JobFinished
 from jobs import steps
 from jobs.context import JobContext
 from jobs.errors import JobError, Paused, StateChanged
-from jobs.execute.runner import describe_remaining, hold_lock, run_host_steps, run_swarm_steps, run_waiting_steps
+from jobs.execute.exclusive import hold_lock
+from jobs.execute.runner import describe_remaining, run_host_steps, run_swarm_steps, run_waiting_steps
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.gather.known_swarm import gather_settled_swarm
 from jobs.handlers.plan_events import build_plan_event

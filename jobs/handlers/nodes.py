@@ -12,11 +12,9 @@ from imker.protocol.values import NodeRow
 from imker.protocol.version import LAST_NODES_KEY
 from jobs.context import JobContext
 from jobs.facts.swarm import Node, SwarmFacts
-from jobs.gather import known_swarm
-from jobs.gather.swarm import ask_engines
+from jobs.gather.services import find_managers
 from jobs.handlers.dispatcher import dispatch
 
-FIRST, ALL = 1.0, 3.5  # seconds for the known managers, and then for all hosts: together less than 5
 _TABLE_ADAPTER: TypeAdapter[NodeTable] = TypeAdapter(NodeTable)
 
 
@@ -25,13 +23,24 @@ def show_nodes(_: ListNodes, context: JobContext) -> None:
     """Emit the nodes as the managers list them, or the last table with its age and the reason."""
     context.events.emit(JobStarted())
     last = _load_last_table(context)
-    table = _table_of(known_swarm.gather_managers(context, FIRST)) or _ask_all_hosts(context, last)
+    swarm = find_managers(context)
+    table = node_table(swarm) or _explain_missing_table(swarm, last)
     if isinstance(table, JobFinished):
         return context.events.emit(table)
     context.events.emit(table)
     if not table.stale_reason:
-        context.events.save_signed(LAST_NODES_KEY, _TABLE_ADAPTER.dump_json(table).decode())
+        save_table(context, table)
     return context.events.emit(JobFinished("done", f"{len(table.rows)} nodes"))
+
+
+def save_table(context: JobContext, table: NodeTable) -> None:
+    """Save the table for when no manager answers, and for the Home tab."""
+    context.events.save_signed(LAST_NODES_KEY, _TABLE_ADAPTER.dump_json(table).decode())
+
+
+def problem_of(swarm: SwarmFacts) -> str:
+    """Return why no manager answers, "" if there is no swarm."""
+    return swarm.problem or (f"unreachable: {', '.join(swarm.unreachable)}" if swarm.unreachable else "")
 
 
 def _load_last_table(context: JobContext) -> NodeTable | None:
@@ -42,7 +51,8 @@ def _load_last_table(context: JobContext) -> NodeTable | None:
         return None
 
 
-def _table_of(swarm: SwarmFacts) -> NodeTable | None:
+def node_table(swarm: SwarmFacts) -> NodeTable | None:
+    """Return the nodes as a manager lists them, None if no manager answers."""
     if not swarm.answered_by:
         return None
     own_node_id = swarm.memberships[swarm.answered_by].node_id
@@ -50,12 +60,9 @@ def _table_of(swarm: SwarmFacts) -> NodeTable | None:
     return NodeTable(swarm.answered_by, time.time(), rows)
 
 
-def _ask_all_hosts(context: JobContext, last: NodeTable | None) -> NodeTable | JobFinished:
-    """Return the table of any manager, else the last table with the reason, else the outcome that explains it."""
-    swarm = known_swarm.gather_known_swarm(context, ask_engines(context.inventory, context.engine_factory, ALL))
-    if table := _table_of(swarm):
-        return table
-    reason = swarm.problem or (f"unreachable: {', '.join(swarm.unreachable)}" if swarm.unreachable else "")
+def _explain_missing_table(swarm: SwarmFacts, last: NodeTable | None) -> NodeTable | JobFinished:
+    """Return the last table with the reason why there is no new one, else the outcome that explains it."""
+    reason = problem_of(swarm)
     if last is not None and reason:
         return replace(last, stale_reason=reason)
     if reason:

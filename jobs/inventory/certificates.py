@@ -40,6 +40,20 @@ def check_certificates(host: str, folder: Path, now: datetime) -> tuple[Finding,
     return tuple(findings)
 
 
+def ending_certificates(folder: Path, before: float) -> dict[str, float]:
+    """Return the certificates of a host's TLS folder that end before this time, by file. Both in UNIX seconds."""
+    ends = {name: _end_of(folder / name) for name in ("ca.pem", "cert.pem")}
+    return {name: end for name, end in ends.items() if end is not None and end < before}
+
+
+def _end_of(path: Path) -> float | None:
+    """Return when the certificate ends, None if it cannot be read: the doctor says so."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.timestamp()
+    except (OSError, ValueError):
+        return None
+
+
 def _check_expiry(host: str, name: str, certificate: x509.Certificate, now: datetime) -> Finding:
     """Return a finding about the certificate's validity period. `now`: with a time zone."""
     end = certificate.not_valid_after_utc

@@ -5,12 +5,15 @@ Without that, docker-machine's tools would add the options again. Pure.
 
 import json
 import re
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, Field, ValidationError
 
 from jobs.daemon_options import FileEdit
 
+ENGINE_PORT = 2376  # docker-machine's default
 REMOVED_FLAGS = ("cluster-store", "cluster-advertise", "live-restore")  # prefixes in EngineOptions.ArbitraryFlags
 # The escapes of Go's encoding/json.
 GO_JSON_ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -18,12 +21,25 @@ CLEARED_SWARM_OPTIONS: dict[str, Any] = {"IsSwarm": False, "Discovery": "", "Age
 
 
 class Driver(BaseModel):
-    """How to reach the host."""
+    """How to reach the host. Each driver has fields of its own; these are the ones that say so.
 
-    address: str | None = Field(None, alias="IPAddress")
+    `docker_port`: azure's name for the port of the Engine. `url`: all that the driver "none" knows.
+    """
+
+    ip_address: str | None = Field(None, alias="IPAddress")
+    private_address: str | None = Field(None, alias="PrivateIPAddress")
+    uses_private_address: bool | None = Field(None, alias="UsePrivateIP")
+    has_private_address_only: bool | None = Field(None, alias="PrivateIPOnly")
+    url: str | None = Field(None, alias="URL")
     ssh_user: str | None = Field(None, alias="SSHUser")
     ssh_port: int | None = Field(None, alias="SSHPort")
     ssh_key: str | None = Field(None, alias="SSHKeyPath")
+    original_ssh_key: str | None = Field(None, alias="SSHKey")
+    engine_port: int | None = Field(None, alias="EnginePort")
+    docker_port: int | None = Field(None, alias="DockerPort")
+    store: str | None = Field(None, alias="StorePath")
+    swarm_discovery: str | None = Field(None, alias="SwarmDiscovery")
+    swarm_master: bool | None = Field(None, alias="SwarmMaster")
 
 
 class Swarm(BaseModel):
@@ -31,6 +47,12 @@ class Swarm(BaseModel):
 
     discovery: str | None = Field(None, alias="Discovery")
     master: bool | None = Field(None, alias="Master")
+
+
+class Auth(BaseModel):
+    """Where docker-machine had the client's certificate and key."""
+
+    folder: str | None = Field(None, alias="CertDir")
 
 
 class EngineOptions(BaseModel):
@@ -44,6 +66,7 @@ class HostOptions(BaseModel):
 
     engine: EngineOptions | None = Field(None, alias="EngineOptions")
     swarm: Swarm | None = Field(None, alias="SwarmOptions")
+    auth: Auth | None = Field(None, alias="AuthOptions")
 
 
 class Machine(BaseModel):
@@ -52,6 +75,43 @@ class Machine(BaseModel):
     driver_name: str | None = Field(None, alias="DriverName")
     driver: Driver | None = Field(None, alias="Driver")
     options: HostOptions | None = Field(None, alias="HostOptions")
+
+
+def read_address(driver: Driver) -> str:
+    """Return the address at which docker-machine reaches the host, "" if the file has none."""
+    is_private = driver.uses_private_address or driver.has_private_address_only
+    addresses = (driver.private_address, driver.ip_address) if is_private else (driver.ip_address,)
+    return next(filter(None, (*addresses, _split_url(driver)[0], driver.private_address)), "")
+
+
+def read_ssh_port(machine: Machine, driver: Driver) -> int:
+    """Return the SSH port at the host's address. VirtualBox's is one of the machine on which docker-machine ran."""
+    return 22 if machine.driver_name == "virtualbox" else driver.ssh_port or 22
+
+
+def read_engine_port(driver: Driver) -> int:
+    """Return the TCP port of the Engine."""
+    return driver.engine_port or driver.docker_port or _split_url(driver)[1] or ENGINE_PORT
+
+
+def read_discovery(machine: Machine) -> tuple[str, bool]:
+    """Return the discovery URL of the classic Swarm, and whether the host is its master. Old files name it once."""
+    driver, swarm = machine.driver or Driver(), (machine.options or HostOptions()).swarm or Swarm()
+    return swarm.discovery or driver.swarm_discovery or "", bool(swarm.master or driver.swarm_master)
+
+
+def relocate(path: str, original_store: str) -> PurePosixPath | None:
+    """Return the path's place relative to the store, which may have been moved here from another machine.
+
+    None if the path is not below the original store, nor below folders that have a store's names.
+    """
+    parts, store = _split_path(path), _split_path(original_store)
+    if store and parts[: len(store)] == store:
+        inside = parts[len(store) :]
+    else:
+        begins = [number for number, part in enumerate(parts) if part in ("machines", "certs")]
+        inside = parts[begins[-1] :] if begins else ()
+    return PurePosixPath(*inside) if inside and ".." not in inside else None
 
 
 def cleanup_edit(path: str, text: str) -> FileEdit | None:
@@ -68,12 +128,27 @@ def cleanup_edit(path: str, text: str) -> FileEdit | None:
 def parse_store_urls(text: str) -> tuple[str, ...]:
     """Return the URLs of the key-value stores in the file, none if it is not a file of docker-machine."""
     try:
-        options = Machine.model_validate_json(text).options or HostOptions()
+        machine = Machine.model_validate_json(text)
     except ValidationError:
         return ()
+    options = machine.options or HostOptions()
     flags = (re.fullmatch(r"-*cluster-store[= ](.+)", flag) for flag in (options.engine or EngineOptions()).flags or ())
-    urls = ((options.swarm or Swarm()).discovery, *(flag[1] for flag in flags if flag))
+    urls = (read_discovery(machine)[0], *(flag[1] for flag in flags if flag))
     return tuple(dict.fromkeys(filter(None, urls)))
+
+
+def _split_path(path: str) -> tuple[str, ...]:
+    """Return the parts of a POSIX path, or of a Windows path."""
+    return (PureWindowsPath(path) if "\\" in path else PurePosixPath(path)).parts
+
+
+def _split_url(driver: Driver) -> tuple[str, int | None]:
+    """Return the host and the port in the driver's URL."""
+    try:
+        url = urlsplit(driver.url or "")
+        return url.hostname or "", url.port
+    except ValueError:
+        return "", None
 
 
 def _to_json(document: dict[str, Any]) -> str:

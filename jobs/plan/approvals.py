@@ -3,9 +3,19 @@
 from imker.clock import Timestamp, seconds_between
 from imker.config import AcceptanceRules
 from imker.protocol.commands import Request
-from imker.protocol.events import DecisionRequested
+from imker.protocol.event_log import EventLog
+from imker.protocol.events import DecisionRequested, StepStarted
+from jobs.steps import PromoteNode
 
 TOLERANCE = 1.0  # seconds from a click to its job
+
+
+def find_promoted_nodes(log: EventLog) -> set[str]:
+    """Return the IDs of the nodes whose promotion a run has started, each after the approval of its question."""
+    jobs = {event.job for event in log.events if event.body == StepStarted(PromoteNode.__name__)}
+    questions = (log.outcome_of(job - 1) for job in jobs)
+    candidates = (question.candidate for question in questions if isinstance(question, DecisionRequested))
+    return {candidate.node for candidate in candidates if candidate}
 
 
 def find_approval_problem(
@@ -31,6 +41,7 @@ def find_approval_problem(
     if not -TOLERANCE <= seconds_between(question.asked_at, now) <= rights.accept_within * 60 + TOLERANCE:
         return f"the approval expired: it was processed more than {rights.accept_within} minutes after the question"
     has_lost_manager = managers is not None and question.quorum is not None and managers < question.quorum.managers
-    if has_lost_manager or any(approval.fingerprint != fingerprint for approval in request.approvals):
+    valid = {fingerprint} & {question.fingerprint}
+    if has_lost_manager or any(approval.fingerprint not in valid for approval in request.approvals):
         return "the node or the swarm changed after the question was posted"
     return ""

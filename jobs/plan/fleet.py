@@ -17,7 +17,7 @@ from jobs.facts.packages import parse_engine_version
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
-from jobs.steps import InitSwarm, JoinSwarm, UpgradeEngine
+from jobs.steps import InitSwarm, JoinSwarm, RestartEngine, UpgradeEngine
 
 DEFAULT_MANAGERS = 3  # proposed when the inventory names none; one of three may fail
 
@@ -86,6 +86,25 @@ def arrange_fleet(
     finished = tuple(host.name for host in hosts if host not in todo)
     findings = (*_check_managers(hosts, roles, other_managers(hosts, swarm)), *_check_versions(plans))
     return FleetPlanned(tuple(host_plans), finished, findings, parallel)
+
+
+def find_deviation(fleet: FleetPlanned, host: str, plan: Plan) -> Refusal | None:
+    """Return why a host's plan is not what the fleet's start approved, None if it is.
+
+    Only the first host may initialize a swarm. A host that was planned to join shares its wave with others, so it does
+    not restart as a node.
+    """
+    planned = next((item for item in fleet.host_plans if item.host == host), None)
+    may_init = planned == fleet.host_plans[0] if planned else False
+    if planned is None:
+        problem = f"the fleet's plan does not include {host}"
+    elif any(isinstance(step, InitSwarm) for step in plan.steps) and not may_init:
+        problem = f"there is no swarm now, and the fleet's plan was that {host} joins one"
+    elif planned.joins and _is_member(plan) and any(isinstance(step, RestartEngine) for step in plan.steps):
+        problem = f"{host} is a node of the swarm now, which the fleet's plan did not show"
+    else:
+        return None
+    return Refusal(problem, "Plan the fleet again.")
 
 
 def _managers_and_pending(swarm: SwarmFacts) -> tuple[Node, ...]:

@@ -1,6 +1,7 @@
 """Plan the steps that make a host a node of the swarm with its role. Pure."""
 
 import re
+from dataclasses import replace
 
 from imker.protocol.commands import Accept, ListNodes, Migrate, Reject, Role
 from imker.protocol.next_command import NextCommand
@@ -89,7 +90,12 @@ def with_drain(host: Host, facts: HostFacts, swarm: SwarmFacts, engine_steps: tu
     drain = (DrainNode(node.id),) if restarts and others and has_tasks else ()
     manages = (WaitForReachable(node.id),) if node.role == "manager" else ()
     verify = (WaitForReady(), *manages) if restarts else ()
-    return (*drain, *engine_steps, *verify, *((ActivateNode(node.id),) if drain or node.drained_by_imker else ()))
+    exclusive_steps = tuple(_restart_alone(step, node) for step in engine_steps)
+    return (*drain, *exclusive_steps, *verify, *((ActivateNode(node.id),) if drain or node.drained_by_imker else ()))
+
+
+def _restart_alone(step: Step, node: Node) -> Step:
+    return replace(step, manager_node=node.id) if isinstance(step, RestartEngine) and node.role == "manager" else step
 
 
 def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:

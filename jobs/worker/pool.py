@@ -4,6 +4,7 @@ In: their number, and the function that each runs. Out: an exit status when all 
 exits again and again right after its start.
 """
 
+import gc
 import os
 import signal
 import time
@@ -49,6 +50,8 @@ def run_pool(number: int, work: Callable[[], None]) -> int:
 
     for signum in STOP_SIGNALS:
         signal.signal(signum, stop)
+    gc.collect()
+    gc.freeze()  # a full collection in a child would copy every page that it shares with the others
     with _block_signals():
         children.update((_fork_child(work), Child()) for _ in range(number))
     has_failed = False

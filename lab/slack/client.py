@@ -111,10 +111,11 @@ class Workspace:
         """Use a global shortcut."""
         return self._post("/lab/shortcut", user=user, callback_id=callback_id, forged=forged)
 
-    def choose(self, user: str, view: dict[str, Any], block_id: str, value: str) -> dict[str, Any]:
-        """Choose an option in an input of a modal that reports each change."""
+    def choose(self, user: str, view: dict[str, Any], block_id: str, value: str, **forged: str) -> dict[str, Any]:
+        """Choose an option in an input of a modal that reports each change. `forged`: fields of a modified client."""
         chosen = {"selected_option": {"value": value}}
-        return self._post("/lab/choose", user=user, view_id=view["id"], block_id=block_id, chosen=chosen)
+        target = {"user": user, "view_id": view["id"], "block_id": block_id}
+        return self._post("/lab/choose", **target, chosen=chosen, forged=forged)
 
     def search(self, user: str, view: dict[str, Any], block_id: str, query: str = "") -> list[str]:
         """Type into a select of a modal, and return the values that the app suggests."""

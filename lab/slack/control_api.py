@@ -62,11 +62,11 @@ class ControlApi:
         return await self._send_interactive(payload)
 
     async def choose(self, arguments: Arguments) -> Any:
-        """Choose an option in an input of a modal that reports each change."""
+        """Choose an option in an input of a modal that reports each change. `forged`: fields of the view."""
         user, view, block = (arguments[name] for name in ("user", "view_id", "block_id"))
-        return await self._send_interactive(
-            user_actions.choose_in_view(self._state, user, view, block, arguments["chosen"])
-        )
+        payload = user_actions.choose_in_view(self._state, user, view, block, arguments["chosen"])
+        payload["view"] = {**payload["view"], **(arguments.get("forged") or {})}
+        return await self._send_interactive(payload)
 
     async def suggest(self, arguments: Arguments) -> Any:
         """Type into a select, and return the options that the app suggests."""

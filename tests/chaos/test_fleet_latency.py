@@ -5,8 +5,8 @@ from itertools import pairwise
 
 import pytest
 
-from bot.state.fleet_state import host_run_id
 from imker.protocol.events import DecisionRequested, JobFinished, JobStarted
+from imker.protocol.run_id import host_run_id
 from lab.simulated.engine_versions import Pace
 from lab.story import ALICE
 from tests.chaos.conftest import NAMES, ChaosWorld

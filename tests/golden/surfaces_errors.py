@@ -16,8 +16,19 @@ from imker.protocol.commands import Migrate
 from jobs.connectors import engine_errors, ssh, swarm_label, systemd
 from jobs.daemon_options import model
 from jobs.errors import JobError
-from jobs.execute import execute_step, files, membership, packages, polling, restart, rollback, runner, upgrade
-from jobs.execute.runner import hold_lock
+from jobs.execute import (
+    exclusive,
+    execute_step,
+    files,
+    membership,
+    packages,
+    polling,
+    restart,
+    rollback,
+    runner,
+    upgrade,
+)
+from jobs.execute.exclusive import hold_lock
 from jobs.execute.target import StepTarget
 from jobs.gather import host
 from jobs.gather.swarm import ask_engine
@@ -257,7 +268,7 @@ def _jobs(redis: Redis) -> Iterator[str]:
         acquire_lock(redis, "host:kaditz", LockHolder("latr2222", "U02BOB", "migrate kaditz", AT)),
         pytest.MonkeyPatch.context() as patch,
     ):
-        patch.setattr(runner, "LOCK_TIMEOUT", 0)
+        patch.setattr(exclusive, "LOCK_TIMEOUT", 0)
         yield from error_text("a locked host", lambda: hold_lock(context, "host:kaditz", "migrate kaditz").__enter__())
     yield from _left_behind()
 

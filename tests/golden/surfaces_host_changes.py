@@ -15,13 +15,14 @@ from bot.messages.next_command import next_step_text
 from bot.runs import holds
 from imker.protocol.commands import Approval, Hold, RetireStore, RunDoctor, StartContainers
 from imker.protocol.commands import Migrate as Move
-from imker.protocol.values import Finding
+from imker.protocol.events import FleetPlanned
+from imker.protocol.values import Finding, HostPlan
 from jobs import errors, steps
 from jobs.connectors import fenced_shell, ssh
 from jobs.connectors.fenced_shell import FencedShell
 from jobs.connectors.shell import command
 from jobs.context import JobContext
-from jobs.execute import polling, rollback, runner
+from jobs.execute import exclusive, polling, rollback, runner
 from jobs.facts.classic_swarm import KeyValueStore
 from jobs.facts.host import HostFacts
 from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
@@ -33,6 +34,7 @@ from jobs.handlers.plan import _nothing_to_do
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease
 from jobs.plan import Plan, Refusal, compute_fingerprint
+from jobs.plan.fleet import find_deviation
 from jobs.settings import EngineSection
 from tests.golden.scripted_host import AT, KADITZ, NODE, ScriptedShell, error_text, office
 from tests.golden.surfaces_outcomes import CONSUL, STOPPED, Ready, event_lines
@@ -167,11 +169,21 @@ def _stopped(redis: Redis, patch: pytest.MonkeyPatch) -> Iterator[str]:
     yield from error_text(
         "a lost lock", lambda: runner._run_step(context, steps.WaitForReady(), site, lease, lambda step: None)
     )
-    patch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (PENDING,)))
+    patch.setattr(exclusive, "gather_known_swarm", lambda *_: SwarmFacts("tondi", (PENDING,)))
     init = steps.InitSwarm()
     yield from error_text(
-        "a swarm that was initialized meanwhile", lambda: runner._check_no_swarm(context, KADITZ, init)
+        "a swarm that was initialized meanwhile", lambda: exclusive._check_no_swarm(context, KADITZ, init)
     )
+    down = replace(PENDING, role="manager", manager_status="unreachable")
+    patch.setattr(exclusive, "gather_settled_swarm", lambda *_: SwarmFacts("tondi", (down,)))
+    restart = steps.RestartEngine("26.1.5", (), NODE)
+    yield from error_text("a manager that may not restart", lambda: exclusive._restart_manager(context, restart, site))
+    member, first = Plan((restart,)), Plan((init,))
+    host_plans = (HostPlan("tondi", "manager", 1, 0, ""), HostPlan("kaditz", "manager", 1, 1, "", joins=True))
+    for host, plan in (("kaditz", member), ("kaditz", first), ("lausen", member)):
+        deviation = find_deviation(FleetPlanned(host_plans), host, plan)
+        assert deviation
+        yield f"  not as the fleet's plan: {deviation.summary}. {deviation.hint}"
     fenced = FencedShell(ScriptedShell({}), FencingToken(3, "k3fm9x2q", AT))
     other = FencingToken(4, "latr2222", AT)
     yield f"  another run's command: {fenced._refusal_error(fenced_shell.BUSY_EXIT, other, 60).summary}"

@@ -13,7 +13,7 @@ from bot.messages.replies import responses
 from bot.messages.replies.welcome import welcome
 from bot.messages.views import form, home
 from bot.messages.views.form import CommandForm
-from bot.reconciler.home import NOT_A_MEMBER, build_page
+from bot.reconciler.home import NOT_A_MEMBER, HomeSource, build_page
 from imker.protocol.events import NodeTable
 from imker.protocol.values import NodeRow
 from lab.slack.plain_text import view_text
@@ -52,10 +52,10 @@ def homes(redis: Redis) -> str:
         (each.state, bench.runs.fleet_state(each))
         for each in bench.runs.snapshots(record.run for record in bench.runs.recent(9))
     ]
-    sections = []
+    source, sections = HomeSource(tuple(runs), table, ()), []
     for who, may in PEOPLE.items():
         actor = access.fetch_actor(IDS[who], fresh=False)
-        sections.append(_section(f"{who} ({may})", home.render(build_page(access, actor, (OPS, LEI), runs, table))))
+        sections.append(_section(f"{who} ({may})", home.render(build_page(access, actor, (OPS, LEI), source))))
     return page(
         *sections,
         _section("Redis does not respond", home.unavailable()),

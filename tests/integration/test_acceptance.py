@@ -24,19 +24,16 @@ def waiting_run(
     """Start a migration and emit its acceptance question, in place of the job. Wait for a message with `shows`."""
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
-    candidate = Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5")
-    question = DecisionRequested(
-        "accept",
-        "f00d",
-        candidate,
-        Quorum(2, 0, 3, 1),
-        "kaditz",
-        required_approvals=needed,
-        asked_at=clock.take_timestamp(),
-        valid_seconds=seconds,
-    )
-    flow.emit(run, JobStarted("kaditz"), question)
+    flow.emit(run, JobStarted("kaditz"), acceptance_question(needed, seconds))
     return run, until(flow, message, shows)
+
+
+def acceptance_question(needed: int = 1, seconds: float = 1800.0) -> DecisionRequested:
+    candidate = Candidate("kaditz", NODE, "198.18.0.39", "kaditz", "26.1.5")
+    return DecisionRequested(
+        "accept", "f00d", candidate, Quorum(2, 0, 3, 1), "kaditz", required_approvals=needed,
+        asked_at=clock.take_timestamp(), valid_seconds=seconds,
+    )  # fmt: skip
 
 
 def until(flow: Flow, message: VisibleMessage, says: str) -> VisibleMessage:

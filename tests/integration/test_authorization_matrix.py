@@ -19,6 +19,9 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from slack_sdk import WebClient
 
+from bot.listeners.forms import SHORTCUT
+from bot.messages.runs.private_answer import SHOW_ACTION
+from bot.messages.views.form import OPEN_FORM, RUN_COMMAND
 from bot.state.next_steps import TABLE as TABLE_OF_STEPS
 from imker import clock
 from imker.protocol import codec, version
@@ -76,6 +79,8 @@ CARD = [
     _row(*(_button(each, f"run.{each}") for each in VERDICTS)),
     _row(*(_button(f"{NEXT[0]}{each}", f"{NEXT[1]}{each}") for each in STEPS)),
     _row(MENU),
+    _row(_button("Show to channel", SHOW_ACTION), _button("Run", f"{RUN_COMMAND}.nodes")),
+    _row(_button("Open", f"{OPEN_FORM}.migrate")),
 ]
 IN_MENU = {step.name for steps in TABLE_OF_STEPS.values() for step in steps if step.in_menu}
 MALLORYS = SigningKey("x" * 64)
@@ -190,7 +195,47 @@ class World:
         home = self.workspace.home(IDS[who])
         assert home is not None
         self.workspace.press_in_view(IDS[who], home, f"run.{choice}", value=value)
+        if choice == "reject":
+            self.submit_rejection(who, "")
         self._dealt_with()
+
+    def shows(self, who: str, ts: str, value: str) -> None:
+        """Press the button of a private answer with this value in the payload."""
+        self.workspace.press(IDS[who], VisibleMessage({"ts": ts, "blocks": CARD}), "Show to channel", value=value)
+        self._dealt_with()
+
+    def runs(self, who: str, ts: str, text: str) -> None:
+        """Press a button of the help with this command in the payload."""
+        self.workspace.press(IDS[who], VisibleMessage({"ts": ts, "blocks": CARD}), "Run", value=text)
+        self._dealt_with()
+
+    def opens(self, who: str, channel: str, how: str, trigger: str) -> None:
+        """Open the form, or get a reply."""
+        began, user = time.time(), IDS[who]
+        match how:
+            case "command":
+                self.workspace.say(user, channel, "/swarm")
+            case "shortcut":
+                self.workspace.use_shortcut(user, SHORTCUT, **({"trigger_id": trigger} if trigger else {}))
+            case "help":
+                card = VisibleMessage({"ts": self.message(channel), "blocks": CARD})
+                self.workspace.press(user, card, "Open", value="migrate")
+            case _:
+                self.client.views_publish(user_id=user, view={"type": "home", "blocks": [CARD[-1]]})
+                home = self.workspace.home(user)
+                assert home is not None
+                self.workspace.press_in_view(user, home, f"{OPEN_FORM}.migrate", value="migrate")
+        self.until(lambda: self.workspace.modal(user) or self._any_reply(who, began))
+
+    def chooses(self, who: str, command: str, metadata: str) -> None:
+        """Choose a command in the user's form, with this metadata in the payload."""
+        self.workspace.say(IDS[who], OPS, "/swarm")
+        self.until(lambda: self.workspace.modal(IDS[who]))
+        form = self.workspace.modal(IDS[who])
+        assert form is not None
+        began = time.time()
+        self.workspace.choose(IDS[who], form, "command", command, private_metadata=metadata)
+        self.until(lambda: self._any_reply(who, began))
 
     def close_modals(self) -> None:
         for user in filter(None, IDS.values()):
@@ -250,14 +295,14 @@ def test_attempt(world: World, attempt: dict[str, Any]) -> None:
     for who, button in attempt.get("first", ()):
         label = f"{NEXT[0]}{button}" if button in STEP_NAMES else button
         world.presses(who, bench.runs.posted_messages.get(run)["ts"], label, f"{run}:1")
-    jobs, decisions, holds = bench.enqueued_requests(), bench.decision_keys(), bench.hold_actions()
+    jobs, decisions, changes = bench.enqueued_requests(), bench.decision_keys(), bench.run_changes()
     recorded, since = len(bench.audit_facts()), time.time()
     with _groups(world, attempt.get("groups", "")), _stopped_by_slack(attempt["who"] == "gone"):
         _try(world, bench, attempt, run)
-    result = done_by(bench, jobs, decisions, holds)
+    result = done_by(bench, jobs, decisions, changes)
     replies = world.private_replies(attempt["who"], channel, since)
     assert result == attempt.get("does", "nothing"), replies
-    if attempt.get("clicks") == "again":
+    if "again" in (attempt.get("clicks"), attempt.get("home")):
         assert ["no longer works" in reply for reply in replies] == [True], "the bot shows no such button"
         return
     if attempt["who"] == "gone":
@@ -328,6 +373,19 @@ def _try(world: World, bench: BotHarness, attempt: dict[str, Any], run: str) -> 
         if form_of:
             metadata = world.metadata_of(form_of, lambda: world.workspace.say(IDS[form_of], channel, "/swarm"))
         return world.submits(who, channel, attempt["submits"], metadata)
+    if "chooses" in attempt:
+        if form_of:
+            metadata = world.metadata_of(form_of, lambda: world.workspace.say(IDS[form_of], OPS, "/swarm"))
+        return world.chooses(who, attempt["chooses"], metadata)
+    if "opens" in attempt:
+        return world.opens(who, channel, attempt["opens"], attempt.get("trigger", ""))
+    if "runs" in attempt:
+        return world.runs(who, world.message(channel), attempt["runs"])
+    if "shows" in attempt:
+        ts, value = world.message(channel), attempt.get("value", "{run}").replace("{run}", run)
+        for _ in range(1 + twice):
+            world.shows(who, ts, value)
+        return None
     value = attempt.get("value", "{run}:1").replace("{run}", run)
     if "home" in attempt:
         return world.presses_in_home(who, attempt["home"], value)

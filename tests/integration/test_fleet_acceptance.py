@@ -7,7 +7,7 @@ import pytest
 from redis import Redis
 
 from bot.records import Choice
-from bot.state.fleet_state import host_run_id
+from imker.protocol.run_id import host_run_id
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import run_fleet, select_hosts
 from lab.slack.client import VisibleMessage

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bot.state.fleet_state import host_run_id
 from imker.protocol.events import FleetPlanned
+from imker.protocol.run_id import host_run_id
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import run_fleet, select_hosts
 from tests.support.in_process_stack import InProcessStack

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from bot.state.fleet_state import host_run_id
 from imker.audit_log import AuditLog
+from imker.protocol.run_id import host_run_id
 from jobs.execute.polling import wait_for
 from lab.simulated.apt import DOWNLOAD_UNIT
 from lab.simulated.engine_versions import Pace

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import pytest
 from redis.exceptions import RedisError
 
-from bot.records import run_id
+from imker.protocol.run_id import run_id
 from tests.integration.conftest import ALICE, BOB, CAROL, OPS, Flow
 from tests.support.figures import record_figure
 

@@ -9,7 +9,9 @@ import pytest
 from bot.reconciler.leader_election import LEASE_SECONDS, RENEW_SECONDS
 from imker.protocol.events import JobFinished, JobStarted
 from lab.processes import Processes
-from tests.integration.conftest import ALICE, OPS, Flow, _wait_until
+from lab.slack.client import VisibleMessage
+from tests.integration.conftest import ALICE, BOB, OPS, Flow, _wait_until
+from tests.integration.test_acceptance import acceptance_question, until
 from tests.support.figures import record_figure
 
 DONE = JobFinished("unchanged", "nothing to do")
@@ -57,6 +59,33 @@ def test_posts_once_when_slack_is_slower_than_the_lease(flow: Flow, second: Proc
     )
     assert posts(flow, run) == 1
     assert len([call for call in flow.workspace.calls("chat.postMessage") if run in str(call["arguments"])]) == 1
+
+
+def test_a_question_alerts_once_if_a_reply_is_lost_and_the_leader_is_killed(flow: Flow, second: Processes) -> None:
+    """The leader finds the alert whose reply was lost. The standby does not repeat it, and closes it."""
+    message = flow.send_command("/swarm migrate kaditz", "queued", seconds=30)
+    run, notified = flow.run_id_of(message), len(flow.workspace.notifications(BOB))
+    flow.workspace.set_fault("drop_reply", method="chat.postMessage")
+    flow.emit(run, JobStarted("kaditz"), acceptance_question())
+    flow.wait_until(lambda: flow.redis.hexists(f"bot:run:{run}:posted", "alert:accept:1"))  # type: ignore[arg-type]
+    assert [text[:1] for text in alerts(flow, message)] == ["✋"]
+    flow.processes.kill("reconciler")
+    try:
+        flow.workspace.press(BOB, until(flow, message, "sees node"), "Accept")
+        flow.wait_until(lambda: any("accepted by <@U02BOB>" in text for text in alerts(flow, message)))
+        flow.emit(run, JobStarted("kaditz"), DONE, job=2)
+        flow.wait_until(lambda: run.encode() not in flow.redis.smembers("bot:open"))  # type: ignore[operator]
+        assert [text[:1] for text in alerts(flow, message)] == ["✅"]
+        assert len(flow.workspace.notifications(BOB)) == notified + 1
+    finally:
+        flow.processes.start("reconciler")
+
+
+def alerts(flow: Flow, message: VisibleMessage) -> list[str]:
+    """Return the texts of the alerts in the thread of a run's message, without the audit log's checkpoints."""
+    visible = flow.workspace.visible_messages(ALICE, OPS)
+    replies = (reply.plain_text for reply in visible if reply.thread_ts == message.ts)
+    return [text for text in replies if not text.startswith("📒")]
 
 
 @pytest.mark.quiet

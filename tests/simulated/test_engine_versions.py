@@ -114,14 +114,14 @@ def test_asks_again_after_the_swarm_failed_before_the_question(
     imker: JobRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert imker.run_job(Migrate("connewitz", "manager"))[-1].outcome == "done"
-    swarm, look = imker.fleet.world.swarm, containers.gather_containers
+    swarm, look = imker.fleet.world.swarm, containers.gather_options_and_containers
     connewitz = imker.fleet["connewitz"]
 
     def locked(*arguments: Any) -> Any:
         swarm.lock_manager(connewitz)
         return look(*arguments)
 
-    monkeypatch.setattr(containers, "gather_containers", locked)
+    monkeypatch.setattr(containers, "gather_options_and_containers", locked)
     last = imker.run_job(Migrate("tondi", "manager"))[-1]
     assert (last.outcome, "connewitz is locked" in last.summary) == ("failed", True), last
     assert "tondi is in the swarm as a drained worker" in last.state

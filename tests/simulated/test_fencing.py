@@ -8,9 +8,9 @@ import pytest
 
 from imker.protocol.commands import Accept, Approval, Command, Migrate
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished, StepFailed
+from imker.protocol.version import KNOWN_SWARM_KEY
 from jobs import repair, steps
-from jobs.execute import runner
-from jobs.gather.known_swarm import KNOWN_SWARM_KEY
+from jobs.execute import exclusive, runner
 from jobs.locking import lease
 from lab.chaos import invariants
 from tests.simulated.conftest import JobRunner
@@ -22,7 +22,7 @@ def sleeps(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Callable[..., l
     do = runner._run_step
     # Its own thread is asleep as well, and does not notice that the lock is lost.
     asleep_lock = partial(lease.acquire_lock, lease_seconds=3600, renew_interval=3600)
-    monkeypatch.setattr(runner, "acquire_lock", asleep_lock)
+    monkeypatch.setattr(exclusive, "acquire_lock", asleep_lock)
 
     def run(
         step: type, lock: str, others: Callable[[], Any], command: Command, *approvals: Approval
@@ -97,7 +97,7 @@ def test_initializes_no_second_swarm_while_the_first_manager_is_unreachable(
         imker.redis.delete(KNOWN_SWARM_KEY)
         imker.fleet["tondi"].dockerd.stop()
 
-    monkeypatch.setattr(runner, "REACHABLE_TIMEOUT", 0)
+    monkeypatch.setattr(exclusive, "REACHABLE_TIMEOUT", 0)
     last = sleeps(steps.InitSwarm, "swarm", initialize_first, Migrate("connewitz", "manager"))[-1]
     assert [action.host for action in imker.fleet.world.history.actions("init")] == ["tondi"]
     assert isinstance(last, JobFinished)

@@ -1,46 +1,19 @@
 """Accept several managers of a fleet at the same time: one promotion after the other."""
 
 import threading
-import time
-from dataclasses import replace
 
-from imker.protocol.commands import Accept, Approval, Command, Migrate, Request, Role
-from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, StepDone, StepStarted
-from imker.protocol.values import HostPlan
+from imker.protocol.commands import Migrate
+from imker.protocol.events import JobFinished, StepDone, StepStarted
+from imker.protocol.run_id import host_run_id
 from imker.run_streams import read_event_log
-from jobs.events.writer import EventWriter
-from jobs.run import run_handler
 from tests.simulated.conftest import HOST_NAMES, JobRunner
+from tests.simulated.fleet_legs import FIRST, FLEET, PENDING, ask, plan_fleet, run_leg
 from tests.support import streams
-
-FLEET = "fleet1"
-FIRST, *PENDING = HOST_NAMES
-
-
-def run_leg(imker: JobRunner, host: str, job: int, command: Command, *approvals: Approval) -> list[object]:
-    """Run a job of a host's run in the fleet."""
-    request = replace(Request(f"leg-{host}", job, command, "U01ALICE", approvals), parent_run=FLEET)
-    writer = EventWriter(imker.redis, streams.KEY, request.run, request.job, time.time)
-    run_handler(request, writer, lambda: imker.open_context(request, writer))
-    return list(imker.event_bodies(request))
-
-
-def plan_fleet(imker: JobRunner) -> None:
-    role: Role = "manager"
-    plans = tuple(HostPlan(host, role, 1, wave, "") for wave, host in enumerate(HOST_NAMES))
-    EventWriter(imker.redis, streams.KEY, FLEET, 1, time.time).emit(FleetPlanned(plans))
-
-
-def ask(imker: JobRunner, host: str) -> tuple[Accept, Approval]:
-    question = run_leg(imker, host, 1, Migrate(host, "manager"))[-1]
-    assert isinstance(question, DecisionRequested)
-    assert question.candidate is not None
-    return Accept(question.candidate.node), Approval("U02BOB", question.fingerprint, time.time())
 
 
 def promotion(imker: JobRunner, host: str) -> tuple[float, float]:
     """Return when the host's promotion began and ended."""
-    events = read_event_log(imker.redis, streams.KEY, f"leg-{host}").events
+    events = read_event_log(imker.redis, streams.KEY, host_run_id(FLEET, host)).events
     (began,) = [event.at for event in events if event.body == StepStarted("PromoteNode")]
     (ended,) = [event.at for event in events if isinstance(event.body, StepDone) and event.body.key == "ActivateNode"]
     return began, ended

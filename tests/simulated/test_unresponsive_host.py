@@ -68,7 +68,7 @@ def silent_in(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, kind: type) -> 
             imker.fleet.set_silent("tondi")
         return execute.execute_step(step, site)
 
-    monkeypatch.setattr("jobs.execute.runner.execute_step", carried_out)
+    monkeypatch.setattr("jobs.execute.exclusive.execute_step", carried_out)
 
 
 def silent_at(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, words: str) -> None:

@@ -12,11 +12,13 @@ from slack_sdk.errors import SlackApiError
 
 from bot.commands.table import BY_NAME
 from bot.handlers.commands import CommandHandler
-from bot.handlers.delivery import Delivery
+from bot.handlers.delivery import SHOW_STEP, Delivery
 from bot.handlers.forms import FormHandler
 from bot.messages.block_kit import Message, Reply
 from bot.messages.replies.responses import not_found
-from bot.records import Choice, RunRecord, run_id
+from bot.messages.views.form import FORM_GONE
+from bot.records import Choice, RunRecord
+from bot.runs.posted_messages import SHOWN
 from bot.runs.store import RunStore
 from bot.settings import File, Notify, Settings
 from bot.slack.users import UserDirectory
@@ -29,6 +31,7 @@ from imker.protocol.commands import Accept, Hold, ListHosts, ListNodes, Migrate,
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted, NodeTable
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
+from imker.protocol.run_id import run_id
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
@@ -40,7 +43,8 @@ IDS = {
     "alice": "U01ALICE", "bob": "U02BOB", "carol": "U03CAROL", "erin": "U05ERIN", "frank": "U06FRANK",
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
-    "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE", "judy": "U18JUDY",
+    "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
+    "judy": "U18JUDY", "kim": "U19KIM",
 }  # fmt: skip
 USER_PROFILES: dict[str, dict[str, Any]] = {  # more fields of users.info than the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
@@ -94,7 +98,9 @@ class BotHarness:
         people = UserDirectory(self.slack, self.file.rights.groups)  # type: ignore[arg-type]
         self.handler = CommandHandler(settings, self.runs, people, TEAM, AuditLog(self.redis), lambda: ())
         self.handler.hosts.refresh()
-        self.forms = FormHandler(self.handler.access, self.handler.hosts, KEY, lambda: self.timestamp.unix)
+        self.forms = FormHandler(
+            self.handler.access, self.handler.hosts, KEY, settings.reads == "private", lambda: self.timestamp.unix
+        )
 
     def knows(self, hosts: str) -> None:
         """Publish the inventory in Redis, signed as the RQ workers sign it. `hosts`: JSON."""
@@ -134,12 +140,40 @@ class BotHarness:
             return self.handler.handle_command(read, reply)
         return reply(read if isinstance(read, Message) else not_found(str(read.errors)))
 
-    def rejects(self, who: str, value: str, reason: str, form_of: str = "", channel: str = OPS) -> None:
-        """Submit the form for a rejection. `form_of`: who clicked Reject."""
+    def shows(self, who: str, value: str, channel: str = OPS, delivery: str = "") -> None:
+        """Click the button that posts a private answer."""
+        self.delivery_count += 1
+        delivery_id = delivery or f"delivery-{self.delivery_count}"
+        clicked = Delivery("click", delivery_id, IDS[who], channel, value, "", self.timestamp.unix, step=SHOW_STEP)
+        self.handler.handle_show(clicked, self._reply(who, channel, delivery_id, value))
+
+    def opens(self, who: str, channel: str) -> None:
+        """Open the form. `channel`: where, "" outside a channel."""
+        self.delivery_count += 1
+        opened, delivery_id = self.forms.command_form(IDS[who], channel, ""), f"form-{self.delivery_count}"
+        if isinstance(opened, Message):
+            return self._reply(who, channel, delivery_id, "")(opened)
+        return self.handler.audit.command(IDS[who], channel, delivery_id, "/swarm (form)")
+
+    def chooses(self, who: str, command: str, form_of: str = "", metadata: str = "") -> None:
+        """Choose a command in a form. `form_of`: whose form it is; `metadata`: forged, "" for that of the form."""
+        self.delivery_count += 1
+        opened = self.forms.command_form(IDS[form_of or who], OPS, "")
+        assert isinstance(opened, dict)
+        view = {**opened, "id": f"view-{self.delivery_count}", "state": {"values": form_values(command)}}
+        view["private_metadata"] = metadata or view["private_metadata"]
+        if self.forms.choose_command(IDS[who], view) is None:
+            self._reply(who, OPS, view["id"], command)(not_found(FORM_GONE))
+
+    def rejects(
+        self, who: str, value: str, reason: str, form_of: str = "", channel: str = OPS, metadata: str = ""
+    ) -> None:
+        """Submit the form for a rejection. `form_of`: who clicked Reject; `metadata`: forged, or ""."""
         self.delivery_count += 1
         view_id, at = f"view-{self.delivery_count}", self.timestamp.unix + self.delivery_count / 1000
         clicked = Delivery("click", "trigger", IDS[form_of or who], channel, value, "", at, "reject", TS)
         view = {**self.forms.reject_form(clicked, ""), "id": view_id}
+        view["private_metadata"] = metadata or view["private_metadata"]
         view["state"] = {"values": {"reason": {"form.reason": {"type": "plain_text_input", "value": reason}}}}
         read, reply = self.forms.read_rejection(IDS[who], view, "trigger"), self._reply(who, channel, view_id, value)
         if isinstance(read, Message):
@@ -185,9 +219,12 @@ class BotHarness:
     def decision_keys(self) -> set[str]:
         return {name.decode() for name in self.redis.keys("bot:run:*:decision:*")}
 
-    def hold_actions(self) -> set[str]:
-        found_holds = (current_hold(self.runs, name.decode().split(":")[1]) for name in self.redis.keys("run:*:hold"))
-        return {hold.action for hold in found_holds if hold}
+    def run_changes(self) -> set[str]:
+        """Return the holds of all runs, and "show" if a private answer was posted."""
+        holds = (current_hold(self.runs, name.decode().split(":")[1]) for name in self.redis.keys("run:*:hold"))
+        posted = (name.decode().split(":")[2] for name in self.redis.keys("bot:run:*:posted"))
+        is_shown = any(SHOWN in self.runs.posted_messages.get(run) for run in posted)
+        return {hold.action for hold in holds if hold} | ({"show"} if is_shown else set())
 
     def create_run(self, state: str, needed: int = 1) -> str:
         """Create a run in this state, with a posted message and the events of its first job."""
@@ -200,6 +237,7 @@ class BotHarness:
             channel,
             self.timestamp.unix,
             allowed_hosts=("*",),
+            is_private=state == "private",
         )
         self.runs.start(record)
         self.runs.posted_messages.update(record.run, ts=TS, channel=channel)
@@ -313,6 +351,7 @@ SCENARIOS: dict[str, Scenario] = {
         (JobStarted("kaditz"), DecisionRequested("start_containers", "f00d", host="kaditz", names=("web",))),
     ),
     "read": ("carol", ListNodes(), OPS, (JobStarted(), JobFinished("done", "2 nodes"))),
+    "private": ("carol", ListNodes(), OPS, (JobStarted(), JobFinished("done", "2 nodes"))),
     "refused": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), JobFinished("refused", "the disk is full"))),
     "start": (
         "alice",

@@ -45,7 +45,7 @@ from jobs import run, settings
 from jobs.connectors import engine
 from jobs.context import JobContext
 from jobs.events.writer import EventWriter
-from jobs.execute import restart, runner
+from jobs.execute import exclusive, restart
 from jobs.inventory.hosts import load_inventory
 from jobs.inventory.model import Host
 from lab.simulated.fleet import Fleet
@@ -90,8 +90,8 @@ class InProcessStack:
         self.patch.setattr(engine, "_client", engine_client_factory(lambda: self.fleet.world.machines))
         self.patch.setattr(run, "_open_context", self._open_context)
         self.patch.setattr(time, "sleep", _short_sleep)
-        self.patch.setattr(runner, "LOCK_TIMEOUT", 0)
-        self.patch.setattr(runner, "REACHABLE_TIMEOUT", 0)
+        self.patch.setattr(exclusive, "LOCK_TIMEOUT", 0)
+        self.patch.setattr(exclusive, "REACHABLE_TIMEOUT", 0)
         self.patch.setattr(restart, "ANSWER_TIMEOUT", START_TIMEOUT)
         self.patch.setattr(private_replies, "WebhookClient", self._webhook)
         self.slack = InMemorySlack(ClockedSlackState(self.clock))
@@ -147,7 +147,7 @@ class InProcessStack:
         messages, minutes = Publisher(runs, self.slack, self.clock), AuditRecorder(AuditLog(self.redis))
         revocation = Revocation(self._settings(), self.slack, runs, minutes, self.clock, self.clock)
         stop = revocation.stop_if_revoked
-        alerts = Alerts(self._settings(), self.slack, runs)
+        alerts = Alerts(self._settings(), self.slack, runs, lambda channel, user: True)
         return Reconciler(runs, messages, witness, orphaned_messages, alerts, self.clock, stop_if_revoked=stop)
 
     def deliver(self, delivery: Delivery, dies: KillPoint = None, which: int = 0) -> None:

@@ -4,9 +4,9 @@ from hypothesis.stateful import invariant
 
 from bot.listeners.inbox import INBOX_KEY
 from bot.messages.runs import run_message
-from bot.records import run_id
 from imker.audit_log import AuditLog
 from imker.hash_chain import verify
+from imker.protocol.run_id import run_id
 from jobs.execute.polling import wait_for
 from jobs.facts.swarm import PENDING_LABEL
 from lab.chaos import invariants

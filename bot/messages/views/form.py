@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot.commands.form_fields import FormFields, by_task, form_fields
-from bot.commands.model import CommandSpec
+from bot.commands.model import PRIVATE_FLAG, CommandSpec
+from bot.commands.visibility import audience
 from bot.messages.block_kit import SECTION_LIMIT, Block, Message, button, context, section
 from imker.text import truncate
 
@@ -23,7 +24,8 @@ class CommandForm:
     """What the form for a command shows.
 
     `channels`: where it may be submitted to; `commands`: what the reader may use; `chosen`: one of them, None before
-    the choice; `knows_hosts`: whether there are hosts to search; `metadata`: comes back with the submission.
+    the choice; `knows_hosts`: whether there are hosts to search; `metadata`: comes back with the submission;
+    `private_reads`: whether the answers of commands that read are private.
     """
 
     channels: tuple[str, ...]
@@ -31,6 +33,7 @@ class CommandForm:
     chosen: CommandSpec | None = None
     knows_hosts: bool = True
     metadata: str = ""
+    private_reads: bool = False
 
 
 def command_form(form: CommandForm) -> View:
@@ -40,6 +43,7 @@ def command_form(form: CommandForm) -> View:
         *_channel(form.channels),
         _command_choice(form),
         *(_fields(form, fields) if fields else ()),
+        *([context(_audience_text(form, form.chosen))] if form.chosen else []),
         *([context(f"The same as typing `{form.chosen.usage}`.")] if form.chosen else []),
     ]
     return _modal("form.command", "Swarm", "Run", blocks, form.metadata)
@@ -80,10 +84,21 @@ def form_buttons(allowed: Sequence[str], labels: dict[str, str]) -> list[Block]:
 def _channel(channels: tuple[str, ...]) -> list[Block]:
     """Return the choice of a channel, or a note if there is only one."""
     if len(channels) == 1:
-        return [context(f"The answer is posted in <#{channels[0]}>.")]
+        return [context(f"Channel: <#{channels[0]}>")]
     options = [{"text": {"type": "mrkdwn", "text": f"<#{channel}>"}, "value": channel} for channel in channels[:10]]
     element = {"type": "radio_buttons", "action_id": "form.channel", "options": options, "initial_option": options[0]}
     return [_input(CHANNEL, "Channel", element)]
+
+
+def _audience_text(form: CommandForm, spec: CommandSpec) -> str:
+    place = f"<#{form.channels[0]}>" if len(form.channels) == 1 else "the channel"
+    match audience(spec, form.private_reads):
+        case "channel":
+            return f"The answer is posted in {place}."
+        case "requester":
+            return "Only you see the answer."
+        case _:
+            return f"The answer is posted in {place}. With `{PRIVATE_FLAG}`, only you see it."
 
 
 def _command_choice(form: CommandForm) -> Block:

@@ -27,6 +27,7 @@ from imker.text import truncate
 
 MAX_WAITING, MAX_RUNNING, MAX_RECENT, MAX_GROUPS = 10, 10, 5, 3
 FORM_LABELS = {**FORM_BUTTONS, "": "Other command"}
+ORIGIN_BLOCK = "swarm origin"  # ID of the block with the time of the node table, which changes all the time
 REDIS_DOWN = "Redis does not respond, so Home can't be shown. Open it again in a minute."
 
 
@@ -41,10 +42,14 @@ class HomeRun:
 
 @dataclass(frozen=True)
 class HomePage:
-    """What the reader may see. `allowed`: commands that they may use, by channel; `nodes`: the last node table."""
+    """What the reader may see. `allowed`: commands that they may use, by channel; `nodes`: the last node table.
+
+    `incidents`: a line for each open incident of the watch.
+    """
 
     allowed: Mapping[str, AllowedCommands]
     nodes: NodeTable | None = None
+    incidents: tuple[str, ...] = ()
     waiting: tuple[HomeRun, ...] = ()
     running: tuple[HomeRun, ...] = ()
     recent: tuple[HomeRun, ...] = ()
@@ -54,7 +59,7 @@ def render(page: HomePage) -> View:
     """Return the Home tab."""
     return _view(
         [
-            *_swarm(page.nodes),
+            *_swarm(page.nodes, page.incidents),
             *_waiting(page.waiting),
             *_list("Running", page.running[:MAX_RUNNING], len(page.running)),
             *_list("Last runs", page.recent[:MAX_RECENT], 0),
@@ -74,12 +79,14 @@ def unavailable() -> View:
     return _view([section(REDIS_DOWN)])
 
 
-def _swarm(nodes: NodeTable | None) -> list[Block]:
+def _swarm(nodes: NodeTable | None, incidents: tuple[str, ...]) -> list[Block]:
     if nodes is None:
         return []
     mark, line = node_result(nodes)
     origin = f"Reported by {escape_mrkdwn(nodes.answered_by)}, {_date(nodes.taken_at)}"
-    return [_header("Swarm"), section(f"{mark or '✅'} {escape_mrkdwn(line)}"), context(origin)]
+    summary = section(f"{mark or '✅'} {escape_mrkdwn(line)}")
+    wrong = [section("\n".join(incidents))] if incidents else []
+    return [_header("Swarm"), summary, *wrong, {**context(origin), "block_id": ORIGIN_BLOCK}]
 
 
 def _waiting(runs: tuple[HomeRun, ...]) -> list[Block]:

@@ -30,13 +30,28 @@ def test_allows_seconds_on_top_of_another_figure(dead: list[float], mark: str) -
 
 
 def test_leaves_out_what_was_not_measured() -> None:
-    assert "eight hosts" not in document(one=[4.0], script=[4.0])
+    assert "| eight hosts, Imker" not in document(one=[4.0], script=[4.0])
 
 
 def test_plots_a_figure_by_the_number_of_hosts() -> None:
     figures = Figures({"8 simulated hosts: plan": [0.5], "50 simulated hosts: plan": [2.0, 4.0, 3.0]})
     assert 'x-axis "simulated hosts" [8, 50]' in render(figures, "", "")
     assert "line [0.50, 3.00]" in render(figures, "", "")
+
+
+def test_compares_the_tools() -> None:
+    figures = Figures({"one host, pyinfra": [6.0, 7.0, 6.5], "eight hosts, pyinfra": [16.0], "one host, Imker": [5.0]})
+    lines = render(figures, "", "").splitlines()
+    assert "| pyinfra | 6.5 s | 16.0 s |" in lines
+    assert "| Imker | 5.0 s |  |" in lines
+    assert not any(line.startswith("| Ansible") for line in lines)
+
+
+def test_shows_what_failed() -> None:
+    figures = Figures({"one host, Imker": [4.0]})
+    assert "Failed" not in render(figures, "", "")
+    figures.note_failure("eight hosts, Imker", "the swarm was not ready")
+    assert "- eight hosts, Imker: the swarm was not ready" in render(figures, "", "").splitlines()
 
 
 @pytest.mark.processes

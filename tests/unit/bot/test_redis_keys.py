@@ -16,10 +16,9 @@ from bot.reconciler.leader_election import LEADER_KEY as LEASE
 from imker.config import AcceptanceRules
 from imker.protocol.commands import Hold
 from imker.protocol.events import JobStarted, NodeTable
-from imker.protocol.version import LAST_NODES_KEY
+from imker.protocol.version import KNOWN_SWARM_KEY, LAST_NODES_KEY
 from jobs import run
 from jobs.events.writer import EventWriter
-from jobs.gather.known_swarm import KNOWN_SWARM_KEY
 from tests.support.bot_harness import IDS, KEY, OPS
 from tests.unit.bot.runs.test_tampering import FILE, World
 

@@ -143,7 +143,9 @@ STORE = HOST_CONFIG.replace("[hosts", 'docker_machine = "{folder}/store"\n[hosts
         (HOST_CONFIG.replace("198.18.0.39", "kaditz.example.org"), []),
         *((HOST_CONFIG.replace("kaditz", name),
            [f"[hosts.{name}]: invalid name; use lowercase letters, digits, dots, and hyphens, and not the word all"])
-          for name in ("Kaditz", "my_host", "all")),
+          for name in ("my_host", "all")),
+        (HOST_CONFIG.replace("kaditz", "Kaditz"), []),
+        (HOST_CONFIG + "[hosts.KADITZ]", ["[hosts.KADITZ]: another section is about kaditz, too; names ignore case"]),
         (HOST_CONFIG.replace("address", "adress"),
          ["[hosts.kaditz] adress: unknown key; did you mean address?",
           "[hosts.kaditz] address: missing, also in docker-machine's store"]),

@@ -59,6 +59,12 @@ def test_leaves_out_who_has_approved() -> None:
     assert who_can_answer(rights, record, question("accept")) == (CAROL,)
 
 
+def test_those_who_cannot_answer_take_no_place_of_the_five() -> None:
+    rights = Rights(change=(*MANY, ALICE, "S01OPS"))
+    able = who_can_answer(rights, RECORD, question("continue"), lambda user: user not in MANY[:3])
+    assert able == ("S01OPS", ALICE, *MANY[3:7])
+
+
 def test_limits_people_but_no_groups() -> None:
     groups = tuple(f"S{number:02}" for number in range(10, 18))
     assert limit_people((*MANY, *groups, *MANY)) == (*groups, *MANY[:MAX_PEOPLE])

@@ -6,12 +6,13 @@ from typing import get_args
 import pytest
 
 from bot.auth.permissions import permission_for
-from bot.commands.model import ControlRun, DecideRun, ShowAudit, ShowHelp, ShowStatus
+from bot.commands.model import ControlRun, ControlWatch, DecideRun, ShowAudit, ShowHelp, ShowStatus, ShowWatch
 from bot.commands.table import COMMANDS, spec_of
 from bot.records import ALL_HOSTS, NO_HOST
 from imker.protocol.commands import Command
 
 COMMAND_TYPES = get_args(get_args(Command)[0])
+WATCH = (ShowWatch(), *(ControlWatch(action) for action in ("on", "off", "mute")))
 OTHERS = (
     ShowHelp(),
     ShowStatus(),
@@ -38,6 +39,11 @@ def test_a_command_about_a_run_requires_no_host_before_the_run_is_known(command:
     assert permission_for(command).host == NO_HOST
 
 
+@pytest.mark.parametrize("command", WATCH, ids=repr)
+def test_the_watch_requires_the_right_on_every_host(command: ShowWatch) -> None:
+    assert permission_for(command).host == ALL_HOSTS
+
+
 def test_every_row_belongs_to_a_command() -> None:
-    commands = (*map(create_command, COMMAND_TYPES), *OTHERS)
+    commands = (*map(create_command, COMMAND_TYPES), *OTHERS, *WATCH)
     assert {spec_of(command).name for command in commands} == {spec.name for spec in COMMANDS}

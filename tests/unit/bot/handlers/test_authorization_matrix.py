@@ -1,16 +1,19 @@
 """A table of attempts: those that the configuration allows have an effect, all others get only a private reply."""
 
 import json
+import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from redis import Redis
 
 from bot.commands.form_fields import form_commands
 from bot.commands.table import BY_NAME
+from bot.listeners import register
 from bot.settings import File
 from bot.state.next_steps import SUGGESTIONS
 from bot.state.next_steps import TABLE as TABLE_OF_STEPS
@@ -20,11 +23,12 @@ from imker.protocol.commands import Approval, Request
 from imker.protocol.node_commands import UpgradeAll
 from imker.signing import SigningKey
 from jobs import admission
-from tests.support.bot_harness import GROUPS, IDS, KEY, OPS, TS, BotHarness, parse_settings_file
+from tests.support.bot_harness import GROUPS, HOSTS, IDS, KEY, OPS, TS, BotHarness, parse_settings_file
 
 TABLE = tomllib.loads((Path(__file__).parents[3] / "data/attempts.toml").read_text())
 ATTEMPTS: list[dict[str, Any]] = TABLE["attempts"]
 DAY = 24 * 3600
+IN_A_CHANNEL = ("command", "help")  # ways to open the form; the shortcut and Home have no channel
 WHOLE_FLEET = (commands.ListHosts, commands.ListNodes, commands.MigrateAll, UpgradeAll, commands.RunDoctor)
 STEP_NAMES = {
     step.name for steps in (*TABLE_OF_STEPS.values(), tuple(SUGGESTIONS.values())) for step in steps if not step.choice
@@ -40,7 +44,7 @@ def test_the_table_has_enough_attempts_and_no_duplicates() -> None:
     assert len({name(attempt) for attempt in ATTEMPTS}) == len(ATTEMPTS)
 
 
-@pytest.mark.parametrize("attempt", ATTEMPTS, ids=name)
+@pytest.mark.parametrize("attempt", [each for each in ATTEMPTS if "trigger" not in each], ids=name)
 def test_only_allowed_attempts_have_an_effect(redis: Redis, attempt: dict[str, Any]) -> None:
     bench = BotHarness(redis, file_of(attempt))
     run = bench.create_run(attempt["state"], attempt.get("needed", 1)) if "state" in attempt else ""
@@ -51,12 +55,12 @@ def test_only_allowed_attempts_have_an_effect(redis: Redis, attempt: dict[str, A
     bench.replies.clear()
     bench.advance_clock(attempt.get("after", 0), attempt.get("clock", 0))
     change_groups(bench, attempt.get("groups", ""))
-    jobs, decisions, holds = bench.enqueued_requests(), bench.decision_keys(), bench.hold_actions()
+    jobs, decisions, changes = bench.enqueued_requests(), bench.decision_keys(), bench.run_changes()
     before = {key: redis.dump(key) for key in redis.keys("*") if not key.startswith(b"audit")}
     recorded = len(bench.audit_facts())
     _try(bench, attempt, run)
     (what, *_) = [fact.kind for fact in bench.audit_facts()[recorded:]]
-    result = done_by(bench, jobs, decisions, holds)
+    result = done_by(bench, jobs, decisions, changes)
     assert result == attempt.get("does", "nothing"), [message.text for message in bench.replies]
     assert what in ("asked", "decided", "held") or result == "nothing", (
         "an attempt that has an effect is not recorded as a refusal"
@@ -95,7 +99,18 @@ def _try(bench: BotHarness, attempt: dict[str, Any], run: str) -> None:
             bench.submits(attempt["who"], attempt["submits"], channel, form_of, metadata)
         elif "rejects" in attempt:
             value = attempt.get("value", "{run}:1").replace("{run}", run)
-            bench.rejects(attempt["who"], value, attempt["rejects"], attempt.get("form_of", ""), channel)
+            form_of, metadata = attempt.get("form_of", ""), attempt.get("metadata", "")
+            bench.rejects(attempt["who"], value, attempt["rejects"], form_of, channel, metadata)
+        elif "shows" in attempt:
+            value = attempt.get("value", "{run}").replace("{run}", run)
+            bench.shows(attempt["who"], value, channel)
+        elif "runs" in attempt:
+            bench.types(attempt["who"], attempt["runs"], channel, delivery="once")
+        elif "opens" in attempt:
+            bench.opens(attempt["who"], channel if attempt["opens"] in IN_A_CHANNEL else "")
+        elif "chooses" in attempt:
+            form_of, metadata = attempt.get("form_of", ""), attempt.get("metadata", "")
+            bench.chooses(attempt["who"], attempt["chooses"], form_of, metadata)
         elif "home" in attempt:
             value = attempt.get("value", "{run}:1").replace("{run}", run)
             bench.clicks(attempt["who"], value, attempt["home"], "", "", home=True)
@@ -125,15 +140,67 @@ def test_who_is_not_in_the_channel_decides_nothing_in_home(redis: Redis) -> None
     assert bench.decision_keys() == set()
 
 
+class Registry:
+    """Stand for a Bolt app, and record what is registered: the kind, and the ID or the pattern of IDs."""
+
+    def __init__(self) -> None:
+        self.entries: set[tuple[str, str]] = set()
+
+    def __getattr__(self, kind: str) -> Any:
+        def register(constraint: str | re.Pattern[str], **_: Any) -> Any:
+            self.entries.add((kind, getattr(constraint, "pattern", constraint)))
+            return lambda listener: listener
+
+        return register
+
+
+# What Slack delivers to the bot, and the attempts that use it: a field of the row, and its value.
+USES = {
+    ("command", "/swarm"): "types", ("event", "app_mention"): "types",
+    ("action", "run.accept"): "clicks=accept home=accept", ("action", "run.reject"): "clicks=reject home=reject",
+    ("action", "run.continue"): "clicks=continue home=continue", ("action", "run.start"): "clicks=start home=start",
+    ("action", "run.cancel"): "clicks=cancel home=cancel", ("action", r"^run\.next\.[a-z_]+$"): "presses",
+    ("action", "run.more"): "presses=pause presses=details", ("action", "run.show"): "shows",
+    ("action", r"^command\.run\."): "runs", ("action", r"^form\.open\."): "opens=help opens=home",
+    ("action", "form.choose"): "chooses", ("shortcut", "swarm_form"): "opens=shortcut",
+    ("view", "form.command"): "submits", ("view", "form.reject"): "rejects", ("action", ""): "clicks=again",
+}  # fmt: skip
+IN_OTHER_TESTS = {("options", "form.host"), ("view", ""), ("shortcut", "")}
+
+
+def test_the_attempts_use_every_button_form_and_shortcut() -> None:
+    """Each is refused in an attempt."""
+    registry, forms = Registry(), SimpleNamespace(open_reject=None)
+    register(cast(Any, registry), cast(Any, None), cast(Any, forms))
+    assert registry.entries == {*USES, *IN_OTHER_TESTS}
+    refused = [attempt for attempt in ATTEMPTS if "says" in attempt and "does" not in attempt]
+    for field, _, value in (use.partition("=") for uses in USES.values() for use in uses.split()):
+        assert [attempt for attempt in refused if field in attempt and value in ("", attempt[field])], (field, value)
+
+
+@pytest.mark.parametrize(
+    ("who", "form_of", "expected"),
+    [("carol", "carol", HOSTS), ("ivan", "ivan", ("lei-1", "lei-2")), ("carol", "alice", ()), ("guest", "alice", ())],
+)
+def test_a_form_finds_only_hosts_that_its_user_may_plan(
+    redis: Redis, who: str, form_of: str, expected: tuple[str, ...]
+) -> None:
+    bench = BotHarness(redis, parse_settings_file(TABLE["config"]))
+    view = bench.forms.command_form(IDS[form_of], OPS, "plan")
+    assert isinstance(view, dict)
+    options = bench.forms.host_options(IDS[who], {**view, "id": "V01"}, "")
+    assert tuple(option["value"] for option in options) == expected
+
+
 def test_the_attempts_press_every_step_of_the_table() -> None:
     pressed = {attempt["presses"] for attempt in ATTEMPTS if "presses" in attempt}
     assert pressed >= STEP_NAMES
 
 
-def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], holds: set[str]) -> str:
-    """Return the effect of an attempt: the job that was enqueued, a decision, a hold, or "nothing".
+def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], changes: set[str]) -> str:
+    """Return the effect of an attempt: the enqueued job, a decision, a change of a run or of the watch, or "nothing".
 
-    `jobs`, `decisions`, `holds`: those before it.
+    `jobs`, `decisions`, `changes`: those before it.
     """
     fresh = [request for job, request in bench.enqueued_requests().items() if job not in jobs]
     assert len(fresh) <= 1
@@ -151,7 +218,15 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], ho
         (key,) = new_decisions
         verdict = str(json.loads(signing.open_signed(KEY, key, bench.redis.get(key)) or "")["choice"])
         return "vote" if verdict == "accept" else verdict
-    return next(iter(bench.hold_actions() - holds), "nothing")
+    return next(iter(bench.run_changes() - changes), _watch_change(bench) or "nothing")
+
+
+def _watch_change(bench: BotHarness) -> str:
+    """Return how a user has changed the watch, "" for not at all."""
+    mode = bench.runs.watch.mode()
+    if not mode.user:
+        return ""
+    return "watch off" if not mode.is_on else "watch mute" if mode.muted_until else "watch on"
 
 
 FORGERIES: dict[str, Any] = {

@@ -7,6 +7,7 @@ from bot.handlers.delivery import SHOW_STEP, Delivery
 from bot.listeners import next_step_name
 from bot.runs.posted_messages import SHOWN
 from bot.state.next_steps import TABLE
+from imker.protocol.events import JobFinished, JobStarted
 from tests.support.bot_harness import IDS, LEI, OPS, BotHarness, parse_settings_file
 
 CONFIG = """
@@ -14,8 +15,8 @@ CONFIG = """
 channels = ["C01OPS", "C04LEI"]
 {reads}
 [rights]
-read = ["U01ALICE", "U02BOB"]
-change = ["U01ALICE"]
+read = ["U01ALICE", "U02BOB", "U08DAVE"]
+change = ["U01ALICE", "U08DAVE"]
 """
 
 
@@ -71,6 +72,51 @@ def test_the_requester_shows_the_answer_and_the_audit_log_says_so(redis: Redis) 
     assert is_shown(bench, run)
     assert bench.runs.open_runs() == [run]
     assert any(run in str(fact) and "show" in str(fact) for fact in bench.audit_facts())
+
+
+def reply_to(bench: BotHarness, who: str, command: str) -> str:
+    bench.replies.clear()
+    bench.types(who, command)
+    return "".join(message.text for message in bench.replies)
+
+
+def private_plan(bench: BotHarness) -> str:
+    """Return Alice's private run, which has finished."""
+    bench.types("alice", "plan kaditz --private")
+    (run,) = bench.runs.open_runs()
+    bench.emit(run, JobStarted("kaditz"), JobFinished("done", "Nothing was changed."))
+    return run
+
+
+@pytest.mark.parametrize("is_posted", [False, True])
+@pytest.mark.parametrize("command", ["status", "status {run}"])
+def test_others_see_a_private_run_only_once_it_is_posted(redis: Redis, command: str, is_posted: bool) -> None:
+    bench = harness(redis)
+    run = private_plan(bench)
+    if is_posted:
+        press(bench, "alice", run)
+    replies = [reply_to(bench, who, command.format(run=run)) for who in ("alice", "bob", "dave")]
+    assert ["kaditz" in reply for reply in replies] == [True, is_posted, is_posted]
+
+
+@pytest.mark.parametrize(("who", "starts"), [("alice", True), ("dave", False)])
+def test_a_private_run_is_tried_again_in_private_and_by_its_requester_only(
+    redis: Redis, who: str, starts: bool
+) -> None:
+    bench = harness(redis)
+    run = private_plan(bench)
+    reply = reply_to(bench, who, f"retry {run}")
+    records = [record for record in bench.runs.recent(9) if record.run != run]
+    assert [(record.requester, record.is_private) for record in records] == [(IDS["alice"], True)] * starts
+    assert starts or f"There is no run `{run}`" in reply
+
+
+def test_a_posted_answer_is_tried_again_in_public(redis: Redis) -> None:
+    bench = harness(redis)
+    run = private_plan(bench)
+    press(bench, "alice", run)
+    bench.types("dave", f"retry {run}")
+    assert [record.is_private for record in bench.runs.recent(9) if record.run != run] == [False]
 
 
 @pytest.mark.parametrize(

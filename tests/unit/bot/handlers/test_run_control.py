@@ -34,7 +34,7 @@ def test_asks_for_the_run_if_several_can_be_paused(redis: Redis) -> None:
     harness.create_run("running-here")
     harness.types("alice", "pause", LEI)
     assert last_reply(harness) == "More than one run can be paused. Specify one: `/swarm pause RUN`."
-    assert harness.hold_actions() == set()
+    assert harness.run_changes() == set()
 
 
 def test_says_that_no_run_can_be_paused(redis: Redis) -> None:

@@ -24,7 +24,7 @@ from bot.reconciler.publisher import Publisher
 from bot.records import PAST_TENSE, Choice, Decision, RunRecord
 from bot.runs.store import RunStore
 from bot.settings import Notify
-from bot.state.fleet_state import host_run_id
+from bot.slack.users import UserDirectory
 from imker import failpoints
 from imker.audit_log import AuditLog
 from imker.clock import Timestamp
@@ -37,15 +37,17 @@ from imker.protocol.events import (
     JobFinished,
     JobStarted,
     Planned,
+    Question,
     StepDone,
     StepStarted,
 )
+from imker.protocol.run_id import host_run_id
 from imker.protocol.values import Candidate, HostPlan, Quorum, StepLine
 from jobs.events.writer import EventWriter
 from lab.slack.client import VisibleMessage, Workspace
 from lab.slack.server_process import run_fake_slack
 from lab.slack.state import DEFAULT_CONFIG
-from tests.support.bot_harness import parse_settings_file, settings_of
+from tests.support.bot_harness import TEAM, parse_settings_file, settings_of
 from tests.support.streams import KEY
 
 ALICE, BOB, CAROL, OPS = "U01ALICE", "U02BOB", "U03CAROL", "C01OPS"
@@ -92,10 +94,13 @@ class World:
             Publisher(self.runs, self.client, lambda: self.now),
             AuditCheckpoints(self.client, AuditLog(self.redis), self.runs, OPS, lambda: self.now),
             OrphanedMessages(self.client, self.runs, (OPS,), lambda: self.now),
-            Alerts(settings, self.client, self.runs),
+            Alerts(settings, self.client, self.runs, self.can_answer),
             lambda: self.now,
             Backoff(lambda: self.now),
         )
+
+    def can_answer(self, channel: str, user: str) -> bool:
+        return UserDirectory(self.client, ()).can_answer(channel, user, TEAM)
 
     def look(self, seconds: float = 6.0) -> None:
         """Reconcile every two seconds, or less often over a long time."""
@@ -168,6 +173,18 @@ def test_a_question_alerts_who_can_answer_once(world: World) -> None:
     link = world.runs.posted_messages.get("aaaaaaa2")["link"]
     assert alert.text.endswith(f" <{link}|Open>")
     assert (len(world.mentions(BOB)), world.mentions(ALICE), world.mentions(CAROL)) == (1, [], [])
+
+
+@pytest.mark.parametrize("question", ["continue", "start"])
+def test_mentions_no_one_who_cannot_answer(world: World, question: Question) -> None:
+    """The first five users are a guest, a deactivated account, a stranger, a bot, and no user of this workspace."""
+    others = '"U04GUEST", "U05GONE", "U06OTHER", "U00IMKER", "U07NONE", "S01OPS"'
+    world.rights = RIGHTS.replace("change = [", f"change = [{others}, ")
+    world.restart()
+    world.start("aaaaabg2", DecisionRequested(question, "f00d", host="tondi"))
+    world.look()
+    (alert,) = world.alerts()
+    assert alert.text.startswith("✋ <!subteam^S01OPS> <@U01ALICE> <@U03CAROL>: The plan for `tondi`")
 
 
 @pytest.mark.parametrize("reconciler", ["same", "restarted"])
@@ -269,6 +286,23 @@ def test_posts_once_and_closes_when_the_reply_of_the_post_is_lost(world: World, 
     assert all(text.startswith("✅ `tondi`: accepted by <@U02BOB>") for text in alerts)
     assert len(alerts) == (0 if (fault, moment) == ("server_error", "at once") else 1)
     assert len(world.mentions(BOB)) == len(alerts)
+
+
+@pytest.mark.parametrize("fault", ["drop_reply", "server_error"])
+def test_reminds_once_and_closes_both_when_the_reply_of_the_reminder_is_lost(world: World, fault: str) -> None:
+    world.start("aaaaabh2", world.question())
+    world.look(WITHIN * 2 / 3 - 60)
+    world.workspace.set_fault(fault, method="chat.postMessage")
+    world.look(120)
+    assert not world.workspace.pending_faults()
+    world.restart()
+    world.look(60)
+    assert [text[:1] for text in world.texts()] == ["✋", "⏰"]
+    assert len(world.mentions(BOB)) == 2
+    world.decide("aaaaabh2")
+    world.look(30)
+    assert [text[:1] for text in world.texts()] == ["✅", "✅"]
+    assert len(world.mentions(BOB)) == 2
 
 
 def test_a_reconciler_that_dies_after_the_post_alerts_once(world: World) -> None:
@@ -499,7 +533,9 @@ def direct_workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 @pytest.mark.parametrize("fault", ["", "drop_reply"])
 def test_notify_dm_sends_direct_messages_and_closes_them(direct_workspace: Workspace, redis: Redis, fault: str) -> None:
-    rights = RIGHTS.replace('["U01ALICE", "U02BOB"]', '["S01OPS", "U03CAROL", "U05GONE"]')
+    """Slack opens no direct message to a member of the group who has left."""
+    direct_workspace.set_group("S01OPS", ALICE, BOB, "U05GONE")
+    rights = RIGHTS.replace('["U01ALICE", "U02BOB"]', '["S01OPS", "U03CAROL"]')
     world = World(direct_workspace, redis, rights, "dm")
     world.start("aaaaaar2")
     world.look()
@@ -510,7 +546,7 @@ def test_notify_dm_sends_direct_messages_and_closes_them(direct_workspace: Works
     assert world.alerts() == []
     for user in (BOB, CAROL):
         (text,) = world.texts(f"D{user}", user)
-        assert text.startswith("✋ <!subteam^S01OPS> <@U03CAROL> <@U05GONE>: `tondi` is waiting")
+        assert text.startswith("✋ <!subteam^S01OPS> <@U03CAROL>: `tondi` is waiting")
         assert len(world.mentions(user)) == 1
     assert world.mentions(ALICE) == [], "the requester may not accept"
     world.decide("aaaaaar2")

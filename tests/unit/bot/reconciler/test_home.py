@@ -122,7 +122,7 @@ def test_forgets_who_has_not_opened_home_for_an_hour(world: World) -> None:
         ("alice", "fleet", "Read the plan and start it in <#C01OPS>.", "Start\n"),
         ("carol", "over", "Last runs", "Running"),
         ("guest", "pending", "Guests can't use Imker", "Migrate"),
-        ("heidi", "pending", "(requires `read`). Ask <!subteam^S01STAFF> or <@U16IVAN>.", "kaditz"),
+        ("heidi", "pending", "(requires `read`). Ask <!subteam^S01STAFF>, <@U16IVAN> or <@U18JUDY>.", "kaditz"),
         ("ivan", "pending", "Nothing waits for you.", "kaditz"),
         ("erin", "warned-lei", "Continue\nCancel", "kaditz"),
         ("erin", "pending", "Nothing waits for you.", "kaditz"),
@@ -134,6 +134,15 @@ def test_shows_what_its_reader_may_see(world: World, who: str, state: str, expec
     text = world.text(who)
     assert expected in text
     assert forbidden not in text
+
+
+@pytest.mark.parametrize("is_posted", [False, True])
+def test_shows_a_private_run_to_its_requester_until_it_is_posted(world: World, is_posted: bool) -> None:
+    world.bench.types("alice", "plan kaditz --private")
+    (run,) = world.bench.runs.open_runs()
+    if is_posted:
+        world.bench.runs.show(run, IDS["alice"])
+    assert [run in world.text(who) for who in ("alice", "carol")] == [True, is_posted]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from redis import Redis
 from bot.records import DAY
 from bot.runs.lost_runs import LOST_RUNS_KEY
 from bot.runs.queue import JOB_TIMEOUT
-from bot.state.fleet_state import host_run_id
 from imker.protocol.events import DecisionRequested, FleetPlanned, JobFinished, JobStarted
+from imker.protocol.run_id import host_run_id
 from imker.protocol.values import HostPlan
 from tests.support.bot_harness import SCENARIOS, TS
 from tests.unit.bot.runs.test_tampering import FILE, World

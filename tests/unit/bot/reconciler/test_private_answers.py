@@ -11,9 +11,10 @@ from redis import Redis
 from bot.messages.block_kit import Message
 from bot.messages.runs.private_answer import private_answer
 from bot.reconciler.private_answers import PrivateAnswers
-from bot.records import RunRecord, run_id
+from bot.records import RunRecord
 from imker.protocol.commands import ListNodes
 from imker.protocol.events import JobFinished, JobStarted
+from imker.protocol.run_id import run_id
 from lab.slack.client import VisibleMessage, Workspace
 from lab.slack.server_process import run_fake_slack
 from tests.unit.bot.reconciler.test_slack_outage import ALICE, MINUTE, OPS, World

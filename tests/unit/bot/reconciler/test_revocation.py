@@ -78,7 +78,7 @@ class Team(World):
             messages,
             witness,
             orphans,
-            Alerts(settings, self.channel, self.runs),  # type: ignore[arg-type]
+            Alerts(settings, self.channel, self.runs, lambda channel, user: True),  # type: ignore[arg-type]
             lambda: self.timestamp.unix,
             stop_if_revoked=self.revocation.stop_if_revoked,
         )

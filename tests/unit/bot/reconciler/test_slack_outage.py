@@ -24,13 +24,14 @@ from bot.reconciler.backoff import MAX_DELAY, Backoff
 from bot.reconciler.loop import Reconciler
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
-from bot.records import RunRecord, run_id
+from bot.records import RunRecord
 from bot.runs.store import RunStore
 from bot.settings import File
 from bot.slack.history import PAGE_SIZE
 from imker.audit_log import AuditLog
 from imker.protocol.commands import Migrate
 from imker.protocol.events import EventBody, JobFinished, JobStarted, Planned, StepDone, StepStarted, ThreadDetail
+from imker.protocol.run_id import run_id
 from imker.protocol.values import StepLine
 from jobs.events.writer import EventWriter
 from lab.slack.client import VisibleMessage, Workspace
@@ -57,7 +58,7 @@ class World:
             Publisher(self.runs, self.client, self.clock),
             OrphanedMessages(self.client, self.runs, past_runs, self.clock),
         )
-        alerts = Alerts(settings_of(File(), notify="channel"), self.client, self.runs)
+        alerts = Alerts(settings_of(File(), notify="channel"), self.client, self.runs, lambda channel, user: True)
         self.reconciler = Reconciler(self.runs, messages, witness, looks, alerts, self.clock, patience)
 
     def clock(self) -> float:

@@ -98,7 +98,7 @@ class World(BotHarness):
         witness = AuditCheckpoints(self.channel, AuditLog(self.redis), self.runs, OPS, lambda: self.timestamp.unix)  # type: ignore[arg-type]
         messages = Publisher(self.runs, self.channel, lambda: self.timestamp.boot_seconds)  # type: ignore[arg-type]
         orphans = OrphanedMessages(self.channel, self.runs, (OPS,), lambda: self.timestamp.unix)  # type: ignore[arg-type]
-        alerts = Alerts(settings_of(self.file), self.channel, self.runs)  # type: ignore[arg-type]
+        alerts = Alerts(settings_of(self.file), self.channel, self.runs, lambda channel, user: True)  # type: ignore[arg-type]
         self.reconciler = Reconciler(self.runs, messages, witness, orphans, alerts, lambda: self.timestamp.unix)
 
     def look(self, seconds: float = 60.0) -> None:

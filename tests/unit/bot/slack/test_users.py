@@ -17,10 +17,16 @@ OPEN = Rights(read=("*",))
 
 
 class Slack:
-    """A Slack client that returns its answers in order, and repeats the last one."""
+    """A Slack client that returns its answers in order, and repeats the last one. `members`: of each channel."""
 
-    def __init__(self, *answers: Exception | dict[str, Any]) -> None:
+    def __init__(self, *answers: Exception | dict[str, Any], members: tuple[str, ...] | None = None) -> None:
         self._answers = list(answers)
+        self._members = members
+
+    def conversations_members(self, channel: str, **_: Any) -> dict[str, Any]:
+        if self._members is None:
+            raise slack_error("internal_error")
+        return {"members": list(self._members)}
 
     def users_info(self, user: str) -> dict[str, Any]:
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
@@ -87,3 +93,25 @@ def test_a_failed_group_lookup_is_not_cached() -> None:
     assert isinstance(
         authorize(rights, (OPS,), people.fetch_actor(ALICE, TEAM, fresh=False), Permission("nodes"), OPS), Allowed
     )
+
+
+@pytest.mark.parametrize(
+    ("profile", "members", "expected"),
+    [
+        ({}, (ALICE,), True),
+        ({}, ("U02BOB",), False),
+        ({"is_restricted": True}, (ALICE,), False),
+        ({"deleted": True}, (ALICE,), False),
+        ({"is_bot": True}, (ALICE,), False),
+        (slack_error("user_not_found"), (ALICE,), False),
+        (slack_error("internal_error"), (ALICE,), True),
+        (TimeoutError(), None, True),
+        ({}, None, True),
+        ({"deleted": True}, None, False),
+    ],
+)
+def test_only_members_of_the_channel_can_answer(
+    profile: Exception | dict[str, Any], members: tuple[str, ...] | None, expected: bool
+) -> None:
+    people = UserDirectory(Slack(profile, members=members), ())  # type: ignore[arg-type]
+    assert people.can_answer(OPS, ALICE, TEAM) is expected

@@ -9,6 +9,7 @@ from hypothesis import given
 from bot.commands.model import UsageError
 from bot.commands.parser import parse
 from bot.messages.block_kit import Message
+from bot.messages.next_steps import step_buttons, with_menu
 from bot.messages.runs import fleet_message
 from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.fleet_state import FleetState
@@ -172,6 +173,22 @@ def test_the_plans_step_repeats_its_options() -> None:
 def test_steps_that_stop_or_remove_something_ask_first(step: NextStep) -> None:
     assert bool(step.confirm) >= (step.label in DANGER)
     assert not step.choice or step.choice != "accept" or step.label == "Accept"
+
+
+@pytest.mark.parametrize("situation", ["running_change", "running_fleet", "paused_fleet"])
+def test_details_of_a_running_run_ask_nothing_and_cancel_asks(situation: Situation) -> None:
+    state = run(JobStarted(), rq="running")
+    in_menu = {step.name for step in TABLE[situation] if step.in_menu}
+    assert "details" in in_menu
+    assert "cancel_run" not in in_menu
+    assert "confirm" not in with_menu({}, state.record, TABLE[situation])["accessory"]
+    (row,) = step_buttons(state.record, TABLE[situation])
+    (cancel,) = (button for button in row["elements"] if button["text"]["text"] == "Cancel")
+    assert (cancel["style"], cancel["confirm"]["deny"]["text"]) == ("danger", "Not now")
+
+
+def test_a_menu_has_only_steps_that_need_no_confirmation() -> None:
+    assert not [step.name for steps in TABLE.values() for step in steps if step.in_menu and step.confirm]
 
 
 def test_fixed_labels_stay() -> None:

@@ -17,7 +17,7 @@ from jobs.connectors.shell import Command, Output
 from jobs.context import JobContext
 from jobs.errors import Cancelled, InternalError, JobError, Paused, StateChanged
 from jobs.events.writer import EventWriter
-from jobs.execute import membership, runner
+from jobs.execute import exclusive, membership
 from jobs.execute.rollback import RollbackFailed, RolledBack
 from jobs.execute.runner import run_host_steps
 from jobs.execute.target import StepTarget
@@ -98,7 +98,7 @@ def no_engine(host: Host, timeout: float = 10) -> Any:
 @pytest.fixture
 def bench(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench(redis)
-    monkeypatch.setattr(runner, "execute_step", bench.execute)
+    monkeypatch.setattr(exclusive, "execute_step", bench.execute)
     return bench
 
 
@@ -244,13 +244,22 @@ def test_runs_no_step_without_the_lock(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "alone"), [(steps.JoinSwarm(True), True), (steps.InitSwarm(), True), (steps.WaitForReady(), False)]
+    ("step", "alone"),
+    [
+        (steps.JoinSwarm(True), True),
+        (steps.InitSwarm(), True),
+        (steps.RestartEngine("26.1.5", (), "id-tondi"), True),
+        (steps.RestartEngine("26.1.5", ()), False),
+        (steps.WaitForReady(), False),
+    ],
 )
-def test_only_one_host_joins_the_swarm_at_a_time(
+def test_only_one_host_joins_or_restarts_a_manager_at_a_time(
     bench: Bench, step: steps.Step, alone: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(runner, "gather_swarm", lambda *_, **__: SwarmFacts())
+    monkeypatch.setattr(exclusive, "gather_known_swarm", lambda *_, **__: SwarmFacts())
+    monkeypatch.setattr(exclusive, "gather_settled_swarm", lambda *_: SwarmFacts())
     monkeypatch.setattr(membership, "claim_swarm", lambda *_: None)
+    monkeypatch.setattr(membership, "is_reachable", lambda *_: True)
     locked: list[bool] = []
     bench.work[step_titles.describe_step(step).key] = lambda site: str(
         locked.append(bool(bench.redis.exists("lock:swarm"))) or ""
@@ -262,10 +271,40 @@ def test_only_one_host_joins_the_swarm_at_a_time(
 
 def test_does_not_initialize_a_second_swarm(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     first = Node("n1", "tondi", "198.18.0.73", "manager", "active", "ready", "leader", "26.1.5", False)
-    monkeypatch.setattr(runner, "gather_swarm", lambda *_: SwarmFacts("tondi", (first,), ("tondi",)))
+    monkeypatch.setattr(exclusive, "gather_known_swarm", lambda *_: SwarmFacts("tondi", (first,), ("tondi",)))
     with pytest.raises(StateChanged, match="another swarm was initialized meanwhile"):
         bench.run_steps((steps.InitSwarm(),))
     assert bench.started_steps == []
+
+
+def manager(name: str, status: str) -> Node:
+    return Node(f"id-{name}", name, "198.18.0.1", "manager", "active", "ready", status, "26.1.5", False)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "restarts"),
+    [
+        (("leader", "reachable", "reachable"), True),
+        (("leader", "reachable", "unreachable"), False),
+        (("leader", "reachable", "reachable", "reachable", "unreachable"), True),
+        (("leader",), True),  # the plan has warned of these two
+        (("leader", "reachable"), True),
+    ],
+)
+def test_restarts_a_manager_only_while_the_others_keep_the_quorum(
+    bench: Bench, statuses: tuple[str, ...], restarts: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another manager may have stopped, or may be restarting, since the plan was made."""
+    nodes = tuple(manager(f"m{number}", status) for number, status in enumerate(statuses))
+    monkeypatch.setattr(exclusive, "gather_settled_swarm", lambda *_: SwarmFacts("m0", nodes, ("m0",)))
+    monkeypatch.setattr(membership, "is_reachable", lambda *_: True)
+    step = steps.RestartEngine("26.1.5", (), "id-m1")
+    if restarts:
+        bench.run_steps((step,))
+    else:
+        with pytest.raises(StateChanged, match="not restarted: unreachable: m2; the swarm would lose quorum"):
+            bench.run_steps((step,))
+    assert bench.started_steps == ([steps.describe_step(step).key] if restarts else [])
 
 
 # --- what a step says meanwhile --------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from jobs.locking.fencing_token import FencingToken
 from jobs.settings import Settings
 from tests.support import streams
 
-ADDRESSES = {"connewitz": "198.18.0.60", "tondi": "198.18.0.73", "kaditz": "198.18.0.39"}
+ADDRESSES = {"connewitz": "198.18.0.60", "tondi": "198.18.0.73", "kaditz": "198.18.0.39", "pirita": "198.18.0.72"}
 INVENTORY = {name: Host(name, address, tls=Path()) for name, address in ADDRESSES.items()}
 ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
 
@@ -157,6 +157,7 @@ def test_asks_first_then_promotes_once(case: Case) -> None:
 DRIFTS: dict[str, Any] = {
     "another name": lambda case: setattr(case.swarm, "claims", "connewitz"),
     "a manager less": lambda case: case.swarm.managers.remove("tondi"),
+    "another manager": lambda case: setattr(case.swarm, "managers", ["connewitz", "pirita"]),
     "half an hour": lambda case: case.pass_time(1802),
 }
 

@@ -8,12 +8,19 @@ from hypothesis import strategies as st
 
 from imker.protocol.commands import Role
 from imker.protocol.events import FleetPlanned
-from imker.protocol.values import Finding
+from imker.protocol.values import Finding, HostPlan
 from jobs.facts import quorum
 from jobs.facts.swarm import SwarmFacts
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
-from jobs.plan.fleet import arrange_fleet, assign_roles, current_managers, order_hosts, other_managers
+from jobs.plan.fleet import (
+    arrange_fleet,
+    assign_roles,
+    current_managers,
+    find_deviation,
+    order_hosts,
+    other_managers,
+)
 from jobs.steps import DrainNode, InitSwarm, JoinSwarm, MarkPending, RestartEngine, UpgradeEngine, WaitForReady
 from tests.support.planner_world import manager_node
 
@@ -338,3 +345,33 @@ def test_a_host_plan_has_its_warnings_and_their_fingerprint() -> None:
     legs = {leg.host: leg for leg in arrange_hosts([*named("s1"), Host("a")], a=with_findings).host_plans}
     assert legs["a"].findings == (warn,)
     assert legs["a"].warnings_fingerprint == with_findings.warnings_fingerprint != WORKER.warnings_fingerprint
+
+
+STARTED = FleetPlanned(
+    (
+        HostPlan("first", "manager", 3, 0, "", joins=True),
+        HostPlan("joins", "manager", 3, 1, "", joins=True),
+        HostPlan("member", "manager", 3, 2, "", joins=False),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("host", "plan", "problem"),
+    [
+        ("first", FIRST, ""),
+        ("joins", WAITS, ""),
+        ("joins", ONLY_ASKS, ""),
+        ("joins", Plan((MarkPending(), WaitForReady()), needs_acceptance=True), ""),  # what an interrupted run left
+        ("joins", NOTHING, ""),
+        ("member", MEMBER, ""),
+        ("joins", FIRST, "there is no swarm now, and the fleet's plan was that joins joins one"),
+        ("member", FIRST, "there is no swarm now, and the fleet's plan was that member joins one"),
+        ("joins", MEMBER, "joins is a node of the swarm now, which the fleet's plan did not show"),
+        ("joins", DRAINED_MEMBER, "joins is a node of the swarm now, which the fleet's plan did not show"),
+        ("another", WORKER, "the fleet's plan does not include another"),
+    ],
+)
+def test_refuses_what_the_start_of_the_fleet_did_not_approve(host: str, plan: Plan, problem: str) -> None:
+    deviation = find_deviation(STARTED, host, plan)
+    assert (deviation.summary if deviation else "") == problem

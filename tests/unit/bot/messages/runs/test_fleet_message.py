@@ -93,9 +93,9 @@ def test_shows_each_hosts_status_step_and_duration(word: Word, expected: list[st
 
 
 HEADLINES: list[tuple[tuple[Word, ...], str, str, list[str]]] = [
-    (("done", "running"), "", "🐝 *Migrate the whole fleet*  running, 1 of 2 hosts", []),
-    (("done", "resume"), "pause", "⏸️ *Migrate the whole fleet*  paused, 1 of 2 hosts", ["Resume"]),
-    (("done", "continue"), "", "✋ *Migrate the whole fleet*  a host is waiting for input, 1 of 2 hosts", []),
+    (("done", "running"), "", "🐝 *Migrate the whole fleet*  running, 1 of 2 hosts", ["Cancel"]),
+    (("done", "resume"), "pause", "⏸️ *Migrate the whole fleet*  paused, 1 of 2 hosts", ["Resume", "Cancel"]),
+    (("done", "continue"), "", "✋ *Migrate the whole fleet*  a host is waiting for input, 1 of 2 hosts", ["Cancel"]),
     (("accept", "done"), "", "✋ *Migrate the whole fleet*  done; managers are waiting to be accepted, 2 of 2", []),
     (("done", "done"), "", "✅ *2 hosts migrated: 0 managers, 2 workers*", ["Show nodes"]),
     (("done", "failed"), "", "❌ *Migrate the whole fleet*  failed, 1 of 2 hosts", ["Try again"]),

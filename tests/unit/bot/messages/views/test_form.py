@@ -30,6 +30,29 @@ def test_slack_accepts_the_form(chosen: CommandSpec | None, channels: tuple[str,
 
 
 @pytest.mark.parametrize(
+    ("command", "private_reads", "expected"),
+    [
+        ("migrate", False, "The answer is posted in <#C01OPS>."),
+        ("migrate", True, "The answer is posted in <#C01OPS>."),
+        ("doctor", True, "The answer is posted in <#C01OPS>."),
+        ("plan", False, "The answer is posted in <#C01OPS>. With `--private`, only you see it."),
+        ("nodes", False, "The answer is posted in <#C01OPS>. With `--private`, only you see it."),
+        ("nodes", True, "Only you see the answer."),
+        ("status", False, "Only you see the answer."),
+        ("audit", False, "Only you see the answer."),
+    ],
+)
+def test_the_form_says_who_sees_the_answer(command: str, private_reads: bool, expected: str) -> None:
+    view = form.command_form(CommandForm(("C01OPS",), COMMANDS, BY_NAME[command], private_reads=private_reads))
+    lines = [line for line in view_text(view).splitlines() if "answer" in line]
+    assert lines == [expected]
+
+
+def test_before_the_choice_the_form_says_nothing_about_the_answer() -> None:
+    assert "answer" not in view_text(form.command_form(CommandForm(("C01OPS",), COMMANDS))).replace("Answer a", "")
+
+
+@pytest.mark.parametrize(
     "message",
     [
         responses.info("done"),
