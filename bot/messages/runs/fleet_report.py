@@ -5,7 +5,6 @@ import time
 from collections.abc import Mapping
 
 from bot.messages.block_kit import duration
-from bot.messages.runs import run_text
 from bot.messages.runs.fleet_message import STATUS_TEXT
 from bot.messages.runs.run_text import DECISION_TEXT, outcome_label
 from bot.records import Decision
@@ -17,6 +16,7 @@ from imker.text import strip_control
 
 CODE_FENCE = "```"
 NOT_IN_NAMES = re.compile(r"[^\w .'-]")  # characters of a user's name that are left out
+TITLES = {"migrate_all": "Migration of the fleet", "upgrade_all": "Upgrade of the swarm"}  # by the command's type
 NOT_STARTED = "Not started."
 STEP_HEADER = ["", "| step | status | duration | |", "| --- | --- | --- | --- |"]
 CONTAINER_HEADER = ["", "| container | image | policy | before | after |", "| --- | --- | --- | --- | --- |"]
@@ -27,7 +27,7 @@ def render_report(fleet: FleetState) -> str:
     record, end = fleet.run.record, outcome(fleet)
     command = f"/swarm {strip_control(record.command_text)}"
     lines = [
-        f"# {run_text.title(fleet.run)}: run {record.run}",
+        f"# {TITLES[record.command.type]}, run {record.run}",
         "",
         f"- requested by {record.requester} at {_time(record.requested_at)}: {command}",
         *map(_decision, fleet.run.decisions),
