@@ -110,7 +110,7 @@ def test_removes_a_manager_and_a_host_without_power(imker: Deployment) -> None:
 
 @dataclass
 class Client:
-    """A client of a service that publishes a port on the nodes of its tasks. It counts requests that no node answers."""
+    """A client of a service with a port on the nodes of its tasks. It counts requests that no node answers."""
 
     hosts: tuple[str, ...]
     requests: int = 0

@@ -8,19 +8,21 @@ from redis import Redis
 from imker.failpoints import Failpoint
 from imker.protocol.commands import Accept, Approval, Command, Role
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished
-from imker.protocol.node_commands import Activate, Demote, Drain, HostCommand, Promote, Remove
+from imker.protocol.node_commands import Activate, Demote, Drain, HostCommand, Promote, Remove, Upgrade
 from jobs.facts.swarm import DRAIN_LABEL
 from lab.chaos import invariants
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet
 from tests.simulated.conftest import JobRunner
 from tests.simulated.test_killed_at_every_step import _completed_steps, _killed
+from tests.simulated.test_swarm_upgrade import offer
 from tests.support.swarm_setup import create_swarm, node_of, start_service, task_hosts
 
 THREE: dict[str, Role] = {"connewitz": "manager", "tondi": "manager", "lausen": "manager"}
 TWO: dict[str, Role] = {**THREE, "lausen": "worker"}
 COMMANDS: tuple[HostCommand, ...] = (
     Drain("lausen"), Activate("lausen"), Demote("lausen"), Promote("lausen"), Remove("lausen"),
+    Upgrade("lausen", "28.*"),
 )  # fmt: skip
 POINTS: tuple[Failpoint, ...] = ("step.next", "step.done")
 AT_ONCE = Pace(upgrade=0, restart=0, boot=0, join=0, task_start=0, task_restart=0)
@@ -58,7 +60,11 @@ def _jobs_until(imker: JobRunner, command: HostCommand, job: int) -> tuple[Comma
 def _begin(imker: JobRunner, command: HostCommand) -> None:
     imker.redis.flushall()
     imker.fleet.reset()
-    create_swarm(imker.fleet, TWO if isinstance(command, Promote) else THREE)
+    upgrades = isinstance(command, Upgrade)
+    create_swarm(imker.fleet, TWO if isinstance(command, Promote) else THREE, "experimental" if upgrades else "main")
+    if upgrades:
+        offer(imker)
+        node_of(imker.fleet, "lausen").availability = "pause"
     start_service(imker.fleet, "web", 3)
     if isinstance(command, Activate):
         node = node_of(imker.fleet, "lausen")
@@ -90,4 +96,5 @@ def _lasting(imker: JobRunner) -> dict[str, object]:
         "nodes": sorted((node.hostname, node.role, node.availability, sorted(node.labels)) for node in nodes),
         "in the swarm": sorted(name for name in THREE if imker.fleet.world.swarm.node_of(imker.fleet[name])),
         "tasks": len(task_hosts(imker.fleet, "web")),
+        "Engine": (imker.fleet["lausen"].engine_version, imker.fleet["lausen"].packages),
     }
