@@ -10,6 +10,8 @@ import typer
 
 from bench import real_hosts, simulated_hosts
 from bench.report import SCALE, Figures, render
+from lab.fleet.shell import LabError
+from lab.signals import end_in_order
 
 DOCUMENT = Path("docs/performance.md")
 
@@ -22,11 +24,30 @@ def main(
     peers: Annotated[bool, typer.Option(help="Measure pyinfra and Ansible too, from PyPI.")] = False,
     largest: Annotated[int, typer.Option(help="The largest simulated fleet.")] = max(SCALE),
 ) -> None:
-    """Measure and write docs/performance.md."""
-    figures = real_hosts.measure(rounds, typer.echo, minutes * 60, peers) if real else Figures()
+    """Measure and write docs/performance.md. A part that fails is named in it, and the exit status is 1."""
+    end_in_order()
+    try:
+        figures = real_hosts.measure(rounds, typer.echo, minutes * 60, peers) if real else Figures()
+    except LabError as error:
+        typer.echo(f"The real hosts cannot be measured: {error}", err=True)
+        raise typer.Exit(1) from error
     if simulated:
-        sizes = tuple(size for size in SCALE if size <= largest)
+        _write(figures, rounds)  # if the rest takes too long, this remains
+        _add_simulated(figures, rounds, largest)
+    typer.echo(_write(figures, rounds))
+    raise typer.Exit(1 if figures.failures else 0)
+
+
+def _add_simulated(figures: Figures, rounds: int, largest: int) -> None:
+    sizes = tuple(size for size in SCALE if size <= largest)
+    try:
         figures.values |= simulated_hosts.measure(rounds, typer.echo, sizes).values
+    except Exception as error:
+        figures.note_failure("simulated hosts", f"{type(error).__name__}: {error}")
+
+
+def _write(figures: Figures, rounds: int) -> str:
+    """Write the document and return its text."""
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
     method = (
         f"Medians of {figures.rounds or rounds} rounds after a warm-up; Imker and the script (`bench/migrate.sh`) take "
@@ -35,7 +56,7 @@ def main(
     )
     text = render(figures, machine, method)
     DOCUMENT.write_text(text)
-    typer.echo(text)
+    return text
 
 
 if __name__ == "__main__":

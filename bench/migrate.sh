@@ -19,7 +19,7 @@ apt-get -qqy -o Dpkg::Options::=--force-confold install "docker.io=$version" >/d
 # The options of the classic Swarm, in each file that may have them. `live-restore` does not work with swarm mode.
 for file in /etc/default/docker /etc/systemd/system/docker.service /etc/systemd/system/docker.service.d/*.conf; do
   if [ -f "$file" ]; then
-    sed -i -E 's/ ?--cluster-(store|advertise)=[^ ]+//; /^MountFlags=slave$/d' "$file"
+    sed -i -E 's/ ?--cluster-(store|advertise)=[^ ]+//g; /^MountFlags=slave$/d' "$file"
   fi
 done
 if [ -f /etc/docker/daemon.json ]; then

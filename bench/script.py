@@ -12,7 +12,7 @@ from lab.fleet.hosts import LabHost
 
 SCRIPT = Path(__file__).with_name("migrate.sh")
 SSH_KEY, SSH_USER, VERSION = KEYS_DIR / "ssh/id_ed25519", "geschke", "26.1*"
-TIMEOUT = 300  # seconds
+TIMEOUT = 180  # seconds
 
 
 def migrate(hosts: Sequence[LabHost]) -> None:

@@ -29,6 +29,7 @@ from imker.protocol.values import Finding
 from imker.signing import SigningKey
 
 LISTENER_THREADS = 30  # with Bolt's default of 5, a sixth command at the same time is not acknowledged
+HANDLER_THREADS = 10  # of their own, so that no acknowledgement waits for them
 
 
 def build(settings: Settings, redis: "Redis") -> tuple[App, DeliveryReceiver]:
@@ -55,7 +56,8 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, DeliveryReceiver]:
     log = AuditLog(redis, audit_log.read_audit_key())
     handler = CommandHandler(settings, runs, users, team, log, lambda: _run_checks(settings, redis, client, key))
     inbox, limit = Inbox(redis, key, time.time), RateLimiter(settings.per_minute)
-    receiver = DeliveryReceiver(handler, inbox, client, limit, settings.api_url)
+    handling = ThreadPoolExecutor(HANDLER_THREADS, "handle")
+    receiver = DeliveryReceiver(handler, inbox, client, limit, settings.api_url, handling.submit)
     forms = FormHandler(handler.access, handler.hosts, key, settings.reads == "private")
     register_home(app, runs, client)
     register(app, receiver, FormListener(receiver, handler, forms, client))

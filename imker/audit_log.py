@@ -6,8 +6,10 @@ a lost reply or a second delivery from Slack, is detected by the fact's ID and a
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 from redis import Redis
@@ -20,6 +22,7 @@ from imker.redis_errors import unavailable_reason
 STREAM_KEY, HEAD_KEY = "audit", "audit:head"
 DEDUPE_TTL = 7 * 24 * 3600  # seconds that a fact's ID is remembered: longer than any repeat can take
 PAGE_SIZE, MAX_APPEND_TRIES = 500, 500  # entries per read; tries while other processes append
+TURN_TIMEOUT = 1.0  # seconds that a thread waits for its turn; with a slow Redis, all then try at once
 # Return {"known", number, fields} of the entry that the fact's ID points at, {"added"}, or {"late"} if the head has
 # changed. ARGV[7]: an entry that the writer has found not to be this fact's. A forged ID therefore stops nothing.
 APPEND_SCRIPT = """
@@ -53,6 +56,7 @@ class AuditLog:
         self._redis = redis
         self._key = key
         self._clock = clock
+        self._turn = threading.Lock()
 
     def append(self, fact: AuditFact) -> int:
         """Append the fact and return its number. If it was appended before, return that number.
@@ -60,6 +64,20 @@ class AuditLog:
         Only the entry itself proves that the fact was appended: others can set a fact's ID in Redis. Raises
         AuditLogBroken, RedisError.
         """
+        with self._turn_taken():
+            return self._append(fact)
+
+    @contextmanager
+    def _turn_taken(self) -> Iterator[None]:
+        """Let the threads of this process append one after the other: each of them changes the others' head."""
+        is_taken = self._turn.acquire(timeout=TURN_TIMEOUT)
+        try:
+            yield
+        finally:
+            if is_taken:
+                self._turn.release()
+
+    def _append(self, fact: AuditFact) -> int:
         disbelieved = b""
         for _ in range(MAX_APPEND_TRIES):
             head = self.head()

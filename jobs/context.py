@@ -14,7 +14,8 @@ from imker.protocol.commands import ListHosts, Request
 from imker.protocol.events import JobFinished, Planned
 from imker.protocol.next_command import BotCommand, NextCommand
 from jobs.connectors.engine import Engine, EngineFactory
-from jobs.connectors.shared_shells import SharedShells
+from jobs.connectors.engine_opener import EngineOpener
+from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell
 from jobs.errors import JobError, NoAnswer
 from jobs.events.writer import EventWriter
@@ -94,8 +95,6 @@ class JobContext:
 @contextmanager
 def share_connections(context: JobContext) -> Iterator[JobContext]:
     """Return the context with one SSH connection for each host, all of which are closed at the end."""
-    shells = SharedShells(context.open_shell)
-    try:
-        yield replace(context, open_shell=shells.open)
-    finally:
-        shells.close()
+    with share_shells(context.open_shell) as shells:
+        engine_factory = EngineOpener(context.engine_factory, shells)
+        yield replace(context, open_shell=shells.open, engine_factory=engine_factory)

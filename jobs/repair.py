@@ -10,6 +10,8 @@ from imker.config import ConfigError
 from imker.text import one_line
 from jobs.connectors import fenced_shell, files
 from jobs.connectors.engine import Engine
+from jobs.connectors.engine_opener import EngineOpener
+from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell
 from jobs.connectors.ssh import SshShell
 from jobs.errors import JobError
@@ -45,7 +47,7 @@ def _repair(lock_name: str, settings: Settings, hosts: Inventory) -> tuple[str, 
     name = SWARM if lock_name == SWARM else f"host:{lock_name}"
     removed = repair_in_redis(redis_connection.connect(os.environ.get("REDIS_URL")), name)
     if lock_name == SWARM:
-        return (*removed, *_repair_swarm(hosts))
+        return (*removed, *_repair_swarm(settings, hosts))
     with SshShell(hosts[lock_name], settings.inventory.known_hosts) as shell:
         return (*removed, *repair_on_host(shell))
 
@@ -65,8 +67,10 @@ def repair_on_host(shell: Shell) -> tuple[str, ...]:
     return (f"{fenced_shell.FENCE_FILE} on {shell.host}: {one_line(text, 60)}",)
 
 
-def _repair_swarm(hosts: Inventory) -> tuple[str, ...]:
-    swarm = gather_swarm(hosts, Engine)
-    if not swarm.answered_by:
-        raise JobError(swarm.problem or "there is no swarm")
-    return Engine(hosts[swarm.answered_by]).repair_claim()
+def _repair_swarm(settings: Settings, hosts: Inventory) -> tuple[str, ...]:
+    with share_shells(lambda host: SshShell(host, settings.inventory.known_hosts)) as shells:
+        open_engine = EngineOpener(Engine, shells)
+        swarm = gather_swarm(hosts, open_engine)
+        if not swarm.answered_by:
+            raise JobError(swarm.problem or "there is no swarm")
+        return open_engine(hosts[swarm.answered_by]).repair_claim()

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from imker import config
 from imker.config import AcceptanceRules
+from jobs.inventory.model import EngineOver
 
 
 def _ipv4(text: str) -> str:
@@ -29,17 +30,27 @@ class Section(BaseModel):
 
 
 class InventorySection(Section):
-    """`docker_machine`: docker-machine's store. `known_hosts`: the SSH host keys."""
+    """`docker_machine`: docker-machine's store. `known_hosts`: the SSH host keys.
+
+    `ssh_config`: OpenSSH's client configuration, which fills what the store and `[hosts.*]` leave open. The other keys
+    are for all hosts that do not set them.
+    """
 
     docker_machine: HomePath | None = None
     known_hosts: HomePath = Path("~/.ssh/known_hosts").expanduser()
+    ssh_config: HomePath | None = None
+    ssh_agent: bool = False
+    ssh_passphrase: HomePath | None = None
+    ssh_jump: str = ""
+    engine_over: EngineOver = "tls"
 
 
 class HostSection(Section):
     """A host: adds to, or overrides, docker-machine's store.
 
-    `tls`: the folder with ca.pem, cert.pem, and key.pem. `swarm_address`: the address for swarm traffic, if it differs
-    from `address`. `server`: the machine that the host runs on.
+    `ssh_passphrase`: the file with the key's passphrase. `ssh_jump`: the jump hosts, as OpenSSH's ProxyJump has them.
+    `engine_over`: how the Engine is reached. `tls`: the folder with ca.pem, cert.pem, and key.pem. `swarm_address`:
+    the address for swarm traffic, if it differs from `address`. `server`: the machine that the host runs on.
     """
 
     address: str | None = None
@@ -47,6 +58,11 @@ class HostSection(Section):
     ssh_user: str | None = None
     ssh_port: int | None = Field(default=None, ge=1, le=65535)
     ssh_key: HomePath | None = None
+    ssh_passphrase: HomePath | None = None
+    ssh_certificate: HomePath | None = None
+    ssh_agent: bool | None = None
+    ssh_jump: str | None = None
+    engine_over: EngineOver | None = None
     tls: HomePath | None = None
     role: Literal["manager", "worker"] = "worker"
     server: str = ""

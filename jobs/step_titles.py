@@ -1,6 +1,7 @@
 """Describe the steps of a plan as users see them. Pure."""
 
 from imker.protocol.values import StepLine
+from jobs.service_steps import SERVICE_STEPS, describe_service_step
 from jobs.steps import (
     ActivateNode,
     AddToGroup,
@@ -8,6 +9,7 @@ from jobs.steps import (
     DemoteNode,
     DrainNode,
     EnsureContainersRunning,
+    HostStep,
     InitSwarm,
     JoinSwarm,
     LeaveOnHost,
@@ -33,11 +35,13 @@ from jobs.steps import (
 
 def describe_step(step: Step) -> StepLine:
     """Return the step as a line of a plan."""
+    if isinstance(step, SERVICE_STEPS):
+        return describe_service_step(step)
     title, detail = _title_and_detail(step)
     return StepLine(key=type(step).__name__, title=title, detail=detail)
 
 
-def _title_and_detail(step: Step) -> tuple[str, str]:
+def _title_and_detail(step: HostStep) -> tuple[str, str]:
     match step:
         case RemoveClassicContainers(names):
             return "Remove classic Swarm containers", ", ".join(names)
@@ -52,7 +56,7 @@ def _title_and_detail(step: Step) -> tuple[str, str]:
         case RestoreOptions(path):
             return "Restore daemon options", path
         case RestartEngine(target_version):
-            return "Restart the Engine and verify TLS", target_version
+            return "Restart the Engine and verify its API", target_version
         case EnsureContainersRunning(names):
             return "Verify that containers are running", ", ".join(names)
         case InitSwarm():

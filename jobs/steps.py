@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.daemon_options import FileEdit
+from jobs.service_steps import ServiceStep
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class LeaveSwarm:
     node: str
 
 
-Step = (
+HostStep = (
     RemoveClassicContainers
     | StopStore
     | SwitchAptSource
@@ -230,3 +231,4 @@ Step = (
     | LeaveOnHost
     | LeaveSwarm
 )
+Step = HostStep | ServiceStep

@@ -21,7 +21,7 @@ from lab.fleet.hosts import LabHost
 FOLDER = Path(__file__).parent
 ENVIRONMENT = fleet.CLIENT_DIR / "peers"
 PACKAGES = ("pyinfra==3.10.0", "ansible-core==2.19.14")
-TIMEOUT = 300  # seconds
+TIMEOUT = 180  # seconds
 Migrate = Callable[[Sequence[LabHost]], None]
 
 

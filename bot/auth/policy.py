@@ -118,10 +118,14 @@ def outsider_kind(rights: Rights, actor: Actor) -> str:
 def allowed_commands(
     rights: Rights, channels: tuple[str, ...], actor: Actor, channel: str
 ) -> Mapping[str, tuple[str, ...]]:
-    """Return the commands that the user may use in the channel, each with patterns of the hosts that it covers."""
+    """Return the commands that the user may use in the channel, each with patterns of the hosts or services."""
     permissions = [_broadest_permission(name) for name in RIGHT_OF_COMMAND]
     checked = {each.command: authorize(rights, channels, actor, each, channel) for each in permissions}
-    return {command: result.hosts for command, result in checked.items() if isinstance(result, Allowed)}
+    return {
+        command: result.services if command in SERVICE_COMMANDS else result.hosts
+        for command, result in checked.items()
+        if isinstance(result, Allowed)
+    }
 
 
 def _broadest_permission(command: str) -> Permission:

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.commands.model import CommandSpec
+from bot.commands.model import PRIVATE_FLAG, CommandSpec
 from bot.commands.table import BY_NAME, COMMANDS
 
 TASKS: dict[str, tuple[str, ...]] = {
     "See the swarm": ("nodes", "hosts", "status", "audit"),
+    "See and change services": ("services", "service", "create", "scale", "restart", "rollback"),
     "Plan and migrate": ("plan", "migrate", "migrate all"),
     "Answer a question": ("accept", "reject", "continue"),
     "Control a run": ("pause", "resume", "cancel", "retry"),
@@ -17,18 +18,21 @@ TASKS: dict[str, tuple[str, ...]] = {
     "Watch the swarm": ("watch", "watch on", "watch off", "watch mute"),
     "Maintain hosts": ("start", "retire", "doctor"),
 }
+PRIVATE_FLAG_TEXT = f"[{PRIVATE_FLAG}]"
 OTHER_TASKS = "More"
 ROLE_FLAGS = {"manager": "--manager", "worker": "--worker"}
 
 
 @dataclass(frozen=True)
 class FormFields:
-    """The fields of a command's form. `switches`: flags without a value."""
+    """The fields of a command's form. `switches`: flags without a value; `words`: the words to type, "" for none."""
 
     host: bool = False
     role: bool = False
     excluded_hosts: bool = False
     switches: tuple[str, ...] = ()
+    words: str = ""
+    needs_words: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class FormValues:
     switches: tuple[str, ...] = ()
     excluded_hosts: tuple[str, ...] = ()
     reason: str = ""
+    words: str = ""
 
 
 def by_task(names: Iterable[str]) -> dict[str, tuple[CommandSpec, ...]]:
@@ -57,6 +62,10 @@ def by_task(names: Iterable[str]) -> dict[str, tuple[CommandSpec, ...]]:
 
 def form_fields(spec: CommandSpec) -> FormFields | None:
     """Return the command's form fields; None if it names a run or containers, which buttons and messages show."""
+    if spec.scope == "services":
+        words = spec.arguments.replace(PRIVATE_FLAG_TEXT, "").strip()
+        switches = (PRIVATE_FLAG,) if PRIVATE_FLAG in spec.flags else ()
+        return FormFields(words=words, switches=switches, needs_words=not words.startswith("["))
     required = set(re.sub(r"\[[^\[\]]*\]", "", spec.arguments).split())
     if required - {"HOST"} or (spec.right in ("change", "accept") and "RUN" in spec.arguments):
         return None
@@ -84,17 +93,18 @@ def compose(values: FormValues) -> str:
     words += [switch for switch in fields.switches if switch in values.switches]
     if fields.excluded_hosts and values.excluded_hosts:
         words += ["--without", ",".join(values.excluded_hosts)]
+    words += [" ".join(values.words.split())] if fields.words else []
     return " ".join(word for word in words if word)
 
 
 def read_values(state: Any) -> FormValues:
     """Return the values of a submitted form. `state`: of any shape; what cannot be read counts as not chosen."""
     blocks = state.get("values") if isinstance(state, dict) else None
-    command, channel, host, role, reason = (
-        _value(_element(blocks, name)) for name in ("command", "channel", "host", "role", "reason")
+    command, channel, host, role, reason, words = (
+        _value(_element(blocks, name)) for name in ("command", "channel", "host", "role", "reason", "words")
     )
     switches, excluded = (_values(_element(blocks, name)) for name in ("switches", "excluded_hosts"))
-    return FormValues(command, channel, host, role, switches, excluded, reason)
+    return FormValues(command, channel, host, role, switches, excluded, reason, words)
 
 
 def _element(blocks: Any, name: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ VALUE = re.compile(r"[a-z0-9*?_.+:-]{1,63}", re.ASCII)
 KEYS = {  # by command; a condition without a key is a pattern of a name
     "nodes": ("role", "status", "availability", "membership", "engine"),
     "hosts": ("role", "status", "engine"),
+    "services": ("status", "mode", "stack"),
 }
 
 

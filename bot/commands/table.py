@@ -16,8 +16,10 @@ from bot.commands.arguments import (
     run_to_show,
 )
 from bot.commands.model import CommandSpec, ControlWatch, ParsedCommand, ShowHelp, ShowWatch
+from bot.commands.service_arguments import new_service, one_service, scale_targets, service_pattern
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
 from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
+from imker.protocol.service_commands import RestartService, RollBackService, ShowService
 
 FILTER_ARGUMENTS = "[--filter CONDITION,...] [--private]"
 ROLE_ARGUMENTS = "HOST [--manager or --worker] [--docker-group]"
@@ -29,6 +31,14 @@ COMMANDS = (
     CommandSpec(
         "nodes", FILTER_ARGUMENTS, "the swarm's nodes; managers to accept are Pending",
         "nodes --filter role=manager", "read", "every host", filtered(ListNodes),
+    ),
+    CommandSpec(
+        "services", f"[PATTERN] {FILTER_ARGUMENTS}", "the swarm's services, unhealthy ones first",
+        "services web_*", "read", "services", service_pattern,
+    ),
+    CommandSpec(
+        "service", "SERVICE [--private]", "a service's tasks and settings, and why tasks do not run",
+        "service web_api", "read", "services", one_service(ShowService),
     ),
     CommandSpec(
         "plan", f"{ROLE_ARGUMENTS} [--private]", "what a migration would do; changes nothing",
@@ -105,6 +115,22 @@ COMMANDS = (
     CommandSpec(
         "upgrade all", "[--to VERSION]", "upgrade all nodes, one at a time, the leader last",
         "upgrade all --to 28.*", "change", "every host", only_version,
+    ),
+    CommandSpec(
+        "create", "SERVICE IMAGE [--replicas N] [--publish P:T] [--constraint C]", "create a service",
+        "create web nginx:1.27 --replicas 3 --publish 8080:80", "change", "services", new_service,
+    ),
+    CommandSpec(
+        "scale", "SERVICE=N...", "change how many tasks services run",
+        "scale web_api=5 web_worker=2", "change", "services", scale_targets,
+    ),
+    CommandSpec(
+        "restart", "SERVICE", "replace a service's tasks by new ones",
+        "restart web_api", "change", "services", one_service(RestartService),
+    ),
+    CommandSpec(
+        "rollback", "SERVICE", "return a service to its previous settings",
+        "rollback web_api", "change", "services", one_service(RollBackService),
     ),
     CommandSpec(
         "status", "[RUN]", "running, waiting, and recent runs",

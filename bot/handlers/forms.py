@@ -155,7 +155,8 @@ class FormHandler:
         parsed = parse(split_private(text)[0])
         if not isinstance(parsed, UsageError):
             return None
-        return FieldErrors({form.HOST if fields and fields.host else form.COMMAND: parsed.text})
+        field_name = form.HOST if fields and fields.host else form.WORDS if fields and fields.words else form.COMMAND
+        return FieldErrors({field_name: parsed.text})
 
     def _sign(self, user: str, kind: str, fields: dict[str, Any]) -> str:
         return signing.sign_for(self.key, _place(user, kind), json.dumps(fields))

@@ -10,7 +10,8 @@ from bot.messages.block_kit import Reply
 from bot.messages.replies import responses
 from bot.records import RunRecord
 from bot.runs.store import RunStore
-from bot.state.next_steps import NextStep, next_steps
+from bot.state.next_step import NextStep
+from bot.state.next_steps import next_steps
 
 HandleTyped = Callable[[Delivery, Reply, str], None]  # the delivery of a command, the reply, and a key for its run
 

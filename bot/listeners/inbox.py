@@ -35,13 +35,18 @@ class Inbox:
     def add(self, delivery: Delivery) -> None:
         """Save a delivery."""
         place = f"{INBOX_KEY}:{delivery.delivery_id}"
-        self._redis.set(place, signing.sign_for(self._key, place, _DELIVERY.dump_json(delivery).decode()), ex=RETENTION)
-        self._redis.sadd(INBOX_KEY, delivery.delivery_id)
+        with self._redis.pipeline() as pipe:
+            text = _DELIVERY.dump_json(delivery).decode()
+            pipe.set(place, signing.sign_for(self._key, place, text), ex=RETENTION)
+            pipe.sadd(INBOX_KEY, delivery.delivery_id)
+            pipe.execute()
 
     def remove(self, delivery: Delivery) -> None:
         """Remove a delivery that has been handled."""
-        self._redis.delete(f"{INBOX_KEY}:{delivery.delivery_id}")
-        self._redis.srem(INBOX_KEY, delivery.delivery_id)
+        with self._redis.pipeline() as pipe:
+            pipe.delete(f"{INBOX_KEY}:{delivery.delivery_id}")
+            pipe.srem(INBOX_KEY, delivery.delivery_id)
+            pipe.execute()
 
     def is_expired(self, delivery: Delivery) -> bool:
         """Return whether the delivery is too old to be handled."""

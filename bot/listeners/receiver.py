@@ -36,18 +36,29 @@ NOT_SAVED_YET = (
 )
 AUDIT_LOG_BROKEN = "Not started: the audit log cannot be written. Run `python -m bot audit verify`."
 ACK_DEADLINE = 2.0  # seconds until Slack gets its acknowledgement at the latest; it waits 3
+Work = Callable[[], None]
 
 
 class DeliveryReceiver:
-    """Receive deliveries from Slack and from the inbox. Nothing slow happens before the acknowledgement."""
+    """Receive deliveries from Slack and from the inbox. Nothing slow happens before the acknowledgement.
+
+    `run`: runs what follows the acknowledgement. The bot has other threads for it than for acknowledgements.
+    """
 
     def __init__(
-        self, handler: CommandHandler, inbox: Inbox, client: WebClient, limit: RateLimiter, api_url: str = SLACK_API_URL
+        self,
+        handler: CommandHandler,
+        inbox: Inbox,
+        client: WebClient,
+        limit: RateLimiter,
+        api_url: str = SLACK_API_URL,
+        run: Callable[[Work], object] = lambda work: work(),
     ) -> None:
         self._handler = handler
         self._inbox = inbox
         self._limit = limit
         self._api_url = api_url
+        self._run = run
         self._replies = PrivateReplies(client, api_url, handler.with_references)
         self._in_progress: set[str] = set()  # IDs of the deliveries that this process has not finished
 
@@ -68,7 +79,7 @@ class DeliveryReceiver:
             ack()
         failpoint("inbox.acked")
         if saved:
-            self.handle(delivery)
+            self._run(partial(self.handle, delivery))
 
     def persist(self, delivery: Delivery) -> bool:
         """Save the delivery and return True, or reply why not and return False. The caller then calls `handle`."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from bot.messages.block_kit import Block, button, overflow
 from bot.messages.escape import inline_code
 from bot.records import RunRecord
-from bot.state.next_steps import NextStep
+from bot.state.next_step import NextStep
 from imker.text import strip_control, truncate
 
 BY_BUTTON = "use the button in the run's message"  # a fleet is started only by someone who sees its plan

@@ -1,12 +1,14 @@
-"""Render tables of hosts and nodes, as Slack's table block and as plain text. Pure."""
+"""Render tables of hosts, nodes, and services, as Slack's table block and as plain text. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import compress
 
 from bot.commands.row_filter import RowFilter
-from bot.messages.block_kit import Block
+from bot.messages.block_kit import Block, duration
 from bot.messages.filtered_rows import row_values
 from imker.protocol.events import HostTable, NodeTable
+from imker.protocol.service_events import ServiceRow, ServiceTable, TaskRow
 from imker.protocol.values import HostRow, NodeRow
 from imker.text import strip_control, truncate
 
@@ -32,13 +34,23 @@ class Table:
     key_column: int = 0
 
 
-def table_of(table: HostTable | NodeTable, row_filter: RowFilter = NO_FILTER) -> Table:
-    """Return the table of the hosts or nodes that match the filter."""
-    full_table = _hosts(table.rows) if isinstance(table, HostTable) else _nodes(table.rows)
+def table_of(table: HostTable | NodeTable | ServiceTable, row_filter: RowFilter = NO_FILTER) -> Table:
+    """Return the table of the hosts, nodes, or services that match the filter."""
+    full_table = _full_table(table)
     matches = [row_filter.matches(row_values(row)) for row in table.rows]
     count = f"{len(table.rows)} {full_table.caption}"
     caption = f"{sum(matches)} of {count}: {row_filter.text}" if row_filter.text else count
     return replace(full_table, rows=tuple(compress(full_table.rows, matches)), caption=caption)
+
+
+def _full_table(table: HostTable | NodeTable | ServiceTable) -> Table:
+    match table:
+        case HostTable():
+            return _hosts(table.rows)
+        case NodeTable():
+            return _nodes(table.rows)
+        case ServiceTable():
+            return services(table.rows)
 
 
 def table_block(table: Table) -> Block:
@@ -111,6 +123,32 @@ def _nodes(rows: tuple[NodeRow, ...]) -> Table:
         "nodes",
         header.index("HOSTNAME"),
     )
+
+
+def services(rows: tuple[ServiceRow, ...]) -> Table:
+    """Return the table of services. What is wrong with one stands right after its numbers."""
+    header = ("NAME", "MODE", "RUNNING", "STATUS", "PROBLEM", "IMAGE", "PORTS", "UPDATE")
+    cells = (
+        (
+            row.name, row.mode, f"{row.running}/{row.desired}", row.status, row.problem, row.image,
+            ", ".join(row.ports), row.update.replace("_", " "),
+        )
+        for row in rows
+    )  # fmt: skip
+    return Table(header, tuple(cells), "services")
+
+
+def tasks(rows: Sequence[TaskRow], now: float) -> Table:
+    """Return the table of a service's tasks: those that are wanted, and then those that failed."""
+    header = ("NODE", "SLOT", "STATE", "SINCE", "IMAGE", "ERROR")
+    cells = (
+        (
+            row.node or "none yet", str(row.slot or "-"), row.state + ("" if row.is_current else " before"),
+            duration(now - row.at) if row.at else "", row.image, row.error,
+        )
+        for row in rows
+    )  # fmt: skip
+    return Table(header, tuple(cells), "tasks")
 
 
 def _distinct_prefix(ids: list[str]) -> int:

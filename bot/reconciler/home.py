@@ -29,7 +29,8 @@ from bot.records import ALL_HOSTS
 from bot.runs.store import RunStore
 from bot.slack.errors import RATE_LIMITED
 from bot.state.fleet_state import FleetState, RunWithFleet, is_final
-from bot.state.next_steps import NextStep, next_steps
+from bot.state.next_step import NextStep
+from bot.state.next_steps import next_steps
 from bot.state.run_state import RunState
 from imker.protocol.events import NodeTable
 

@@ -3,17 +3,19 @@
 In: a run's state, and its fleet's state if it is a fleet's run. Out: next steps. `TABLE` alone decides which. Pure.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
-from bot.records import Choice
+from bot.records import Choice, command_services
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState
+from bot.state.next_step import NextStep
 from bot.state.run_control import changes_host
 from bot.state.run_state import RunState, current_decision, latest_started_step
 from imker.protocol.commands import Migrate, PlanHost
 from imker.protocol.events import JobFinished, Question
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.service_events import ServiceRow
 from imker.protocol.version import READS_QUEUE
 
 Situation = (
@@ -21,29 +23,9 @@ Situation = (
     | Literal[
         "decided", "expired", "running_change", "running_read", "running_fleet", "paused_fleet", "open_fleet",
         "planned", "blocked", "read", "changed", "kept_stopped", "kept_store", "refused", "stopped", "never_started",
+        "service", "unhealthy_service", "global_service", "service_changed",
     ]
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class NextStep:
-    """A step that a reader can take next.
-
-    `name`: unique in its message; `label`: on the button; `command`: what to type instead, without the slash command's
-    name, "" if there is only the button; `description`: for screen readers; `confirm`: the text of the confirmation
-    dialog, "" for none; `choice`: the answer to the run's question, None for a button that does what its command does;
-    `in_menu`: an item of the message's menu, which acts at once. In the rows of a table, texts in braces stand for
-    fields of the run.
-    """
-
-    name: str
-    label: str
-    command: str
-    description: str
-    style: Literal["", "primary", "danger"] = ""
-    confirm: str = ""
-    choice: Choice | None = None
-    in_menu: bool = False
 
 
 def _answer(label: str, choice: Choice, description: str, style: Literal["", "primary", "danger"] = "") -> NextStep:
@@ -78,6 +60,16 @@ MIGRATE = NextStep(
     "migrate", "Migrate", "{migrate}", "Migrate {host}", "primary",
     "Imker plans again from the current state of {host} and runs the steps.",
 )  # fmt: skip
+SHOW_SERVICE = NextStep("show_service", "Show service", "service {service}", "Show {service}")
+RESTART = NextStep(
+    "restart", "Restart", "restart {service}", "Restart {service}",
+    confirm="Imker replaces the tasks of {service} by new ones, as its update settings say.",
+)  # fmt: skip
+SCALE_UP = NextStep(
+    "scale_up", "Add a task", "scale {service}={one_more}", "Scale {service} to {one_more}",
+    confirm="Imker scales {service} to {one_more} tasks.",
+)  # fmt: skip
+ROLL_BACK = NextStep("roll_back", "Roll back", "rollback {service}", "Roll back {service}", "danger")  # it always asks
 
 TABLE: dict[Situation, tuple[NextStep, ...]] = {
     "accept": (
@@ -122,6 +114,10 @@ TABLE: dict[Situation, tuple[NextStep, ...]] = {
     "refused": (CHECK_AGAIN,),
     "stopped": (TRY_AGAIN,),
     "never_started": (REQUEST_AGAIN,),
+    "service": (READ_AGAIN, RESTART, SCALE_UP),
+    "unhealthy_service": (READ_AGAIN, ROLL_BACK, RESTART, SCALE_UP),
+    "global_service": (READ_AGAIN, RESTART),
+    "service_changed": (SHOW_SERVICE,),
 }
 DECLINED: dict[Question, Situation] = {  # questions after which the run is done, whatever the answer
     "start_containers": "kept_stopped", "stop_store": "kept_store", "remove_store": "kept_store",
@@ -154,6 +150,9 @@ SUGGESTIONS: dict[str, NextStep] = {  # by the type of a command that an outcome
     "upgrade_all": NextStep("upgrade_all", "Plan the upgrade", "", "Plan the upgrade: {suggested}"),
     "hosts": NextStep("show_hosts", "Show hosts", "", "Show hosts"),
     "nodes": SHOW_NODES,
+    "services": NextStep("show_services", "Show services", "", "Show services"),
+    "service": NextStep("show_service", "Show service", "", "Show service: {suggested}"),
+    "rollback": NextStep("roll_back", "Roll back", "", "Roll back: {suggested}", "danger"),
     "status": NextStep("show_status", "Show runs", "", "Show runs: {suggested}"),
     "resume": NextStep("resume_fleet", "Resume all", "", "Resume all hosts", "primary"),
 }
@@ -214,10 +213,19 @@ def _end_situation(state: RunState, end: JobFinished | None) -> Situation:
     if end.outcome == "done" and isinstance(state.record.command, PlanHost):
         return "blocked" if any(finding.level == "block" for finding in state.findings) else "planned"
     if is_read and state.fleet is None:
-        return "read"
+        return _service_situation(state.service.service) if state.service else "read"
     if end.outcome in ("done", "unchanged"):
-        return "changed"
+        return "changed" if command_services(state.record.command) is None else "service_changed"
     return "refused" if end.outcome == "refused" else "stopped"
+
+
+def _service_situation(row: ServiceRow) -> Situation:
+    """Return what a reader of this service can do with it. A job can only be read."""
+    if row.mode.endswith("-job"):
+        return "read"
+    if row.mode == "global":
+        return "global_service"
+    return "unhealthy_service" if row.status in ("unhealthy", "paused") else "service"
 
 
 def _fields(state: RunState) -> dict[str, str]:
@@ -233,6 +241,8 @@ def _fields(state: RunState) -> dict[str, str]:
         "containers": " ".join(question.names) if question else "",
         "store": (question.names[0] if question and question.names else "") or "the key-value store",
         "migrate": migrate.text if migrate else "",
+        "service": state.service.service.name if state.service else next(iter(command_services(command) or ()), ""),
+        "one_more": str(state.service.service.desired + 1) if state.service else "",
     }
 
 

@@ -27,6 +27,7 @@ from imker.protocol.events import (
     StepStarted,
     ThreadDetail,
 )
+from imker.protocol.service_events import ServiceShown, ServiceTable
 from imker.protocol.values import Finding
 
 # Seconds that the clocks of two machines may differ. The RQ worker that asked the question checks the deadline exactly.
@@ -67,7 +68,8 @@ class RunState:
     steps: tuple[StepState, ...] = ()
     findings: tuple[Finding, ...] = ()
     diff: str = ""
-    table: HostTable | NodeTable | None = None
+    table: HostTable | NodeTable | ServiceTable | None = None
+    service: ServiceShown | None = None
     question: DecisionRequested | None = None
     decisions: tuple[Decision, ...] = ()
     outcome: JobFinished | None = None
@@ -142,8 +144,10 @@ def _apply(state: RunState, event: Event) -> RunState:
             return replace(state, fleet=fleet, findings=fleet.findings)
         case ContainerSnapshot() as snapshot:
             return replace(state, container_snapshots=(*state.container_snapshots, snapshot))
-        case HostTable() | NodeTable() as table:
+        case HostTable() | NodeTable() | ServiceTable() as table:
             return replace(state, table=table)
+        case ServiceShown() as service:
+            return replace(state, service=service)
         case DecisionRequested() as question:
             return replace(state, question=question, outcome=None)
         case JobFinished() as outcome:

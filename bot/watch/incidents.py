@@ -45,7 +45,8 @@ def fold_look(incidents: Iterable[Incident], look: Look, around: Circumstances) 
     current = {incident.condition.key: incident for incident in earlier if not _is_over(incident, look.taken_at)}
     over = [incident for incident in earlier if _is_over(incident, look.taken_at) and _is_kept(incident, look)]
     folded = [incident for old in current.values() if (incident := _fold(old, look, around))]
-    new = [condition for key, condition in look.conditions.items() if key not in current]
+    absent = [condition for key, condition in look.conditions.items() if key not in current]
+    new = [condition for condition in absent if not look.is_superseded(condition)]
     begun = [incident for condition in new if (incident := _begin(condition, look.taken_at, around))]
     open_ones = [*folded, *begun] if around.is_muted else [_notice(each, look.taken_at) for each in (*folded, *begun)]
     return _limit((*over, *open_ones))

@@ -30,6 +30,13 @@ class Look:
         """Return whether this look shows if the condition is there."""
         return condition.kind in self.kinds and not (condition.host and condition.host in self.unknown_hosts)
 
+    def is_superseded(self, condition: Condition) -> bool:
+        """Return whether the same certificate ends even sooner than this condition says."""
+        later = [days for days in CERTIFICATE_DAYS if condition.name.endswith(f" {days}")]
+        subject = condition.name.removesuffix(f" {later[0]}") if later else ""
+        sooner = [f"certificate {subject} {days}" for days in CERTIFICATE_DAYS if later and days < later[0]]
+        return condition.kind == "certificate" and any(key in self.conditions for key in sooner)
+
     def is_removed(self, condition: Condition) -> bool:
         """Return whether the condition's subject no longer exists."""
         return condition.kind == "node" and self.subjects is not None and condition.key not in self.subjects

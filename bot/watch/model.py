@@ -4,6 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
+from bot.records import ALL_SERVICES
+
 Kind = Literal["swarm", "node", "service", "certificate", "options"]
 Phase = Literal["seen", "open", "clearing", "resolved", "seen again"]
 HOLD: dict[Kind, float] = {  # seconds that a change has to hold, in at least two observations
@@ -129,7 +131,10 @@ class WatchMode:
 
 @dataclass(frozen=True)
 class OwnChanges:
-    """What Imker itself is changing. `hosts`: names; `services`: names; `everything`: it may be any of them."""
+    """What Imker itself is changing.
+
+    `hosts`: names; `services`: names as users typed them; `everything`: it may be any host or service.
+    """
 
     hosts: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
@@ -142,8 +147,12 @@ class OwnChanges:
         return self.everything or not self.hosts.isdisjoint(manager_hosts)
 
     def touches_service(self, service: str) -> bool:
-        """Return whether it may move tasks of the service, as every change of a host does."""
-        return self.everything or bool(self.hosts) or service in self.services
+        """Return whether it may move tasks of the service, as every change of a host does.
+
+        Users may name a service without the prefix of its stack.
+        """
+        named = any(name in (ALL_SERVICES, service) or service.endswith(f"_{name}") for name in self.services)
+        return self.everything or bool(self.hosts) or named
 
 
 NO_CHANGES = OwnChanges()

@@ -7,6 +7,14 @@ from pydantic import Field
 
 from imker.protocol.job_command import JobCommand
 from imker.protocol.node_commands import NodeCommand, UpgradeAll
+from imker.protocol.service_commands import (
+    CreateService,
+    ListServices,
+    RestartService,
+    RollBackService,
+    ScaleServices,
+    ShowService,
+)
 from imker.protocol.version import CHANGES_QUEUE, PROTOCOL_VERSION, READS_QUEUE
 from imker.protocol.watch_commands import WatchCommand
 
@@ -178,6 +186,12 @@ _TypedCommand = (
     | RetireStore
     | RunDoctor
     | NodeCommand
+    | ListServices
+    | ShowService
+    | CreateService
+    | ScaleServices
+    | RestartService
+    | RollBackService
 )
 FleetCommand = MigrateAll | UpgradeAll  # planned as a whole, and carried out host by host
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for

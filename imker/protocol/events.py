@@ -7,10 +7,19 @@ from pydantic import Field
 
 from imker.clock import Timestamp
 from imker.protocol.next_command import NextCommands
-from imker.protocol.values import Candidate, ContainerRow, Finding, HostPlan, HostRow, NodeRow, Quorum, StepLine
+from imker.protocol.service_events import ServiceShown, ServiceTable
+from imker.protocol.values import (
+    Candidate,
+    ContainerRow,
+    Finding,
+    HostPlan,
+    HostRow,
+    NodeRow,
+    Quorum,
+    StepLine,
+    UnixSeconds,
+)
 from imker.protocol.version import PROTOCOL_VERSION
-
-UnixSeconds = Annotated[float, Field(ge=0, lt=1e11)]  # below the year 5138, and never infinite
 
 
 @dataclass(frozen=True)
@@ -217,6 +226,8 @@ EventBody = Annotated[
     | ChecksCompleted
     | HostTable
     | NodeTable
+    | ServiceTable
+    | ServiceShown
     | DecisionRequested
     | JobFinished,
     Field(discriminator="type"),

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from imker.protocol.events import UnixSeconds
-from imker.protocol.values import NodeRow
+from imker.protocol.values import NodeRow, UnixSeconds
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """Define the parts of events: findings, steps, table rows. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from imker.protocol.commands import Role
 from imker.protocol.next_command import NextCommands
 from imker.text import one_line
 
 Level = Literal["pass", "warn", "block"]
+UnixSeconds = Annotated[float, Field(ge=0, lt=1e11)]  # below the year 5138, and never infinite
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from imker.protocol.values import Finding
-from jobs.daemon_options import OptionFiles, effective, listens_tcp
+from jobs.daemon_options import OptionFiles, effective, listens_locally, listens_tcp
 from jobs.daemon_options.environment_file import variables
 from jobs.facts.environment import HostEnvironment
 from jobs.facts.host import HostFacts
@@ -13,6 +13,8 @@ from jobs.facts.packages import Package, parse_engine_version
 from jobs.inventory.model import Host
 
 OLDEST_SUPPORTED_ENGINE = (1, 12)  # the oldest Engine that the Docker SDK supports
+OLDEST_DIALING_ENGINE = (18, 9)  # the oldest whose docker command leads to its API over SSH
+DOCKER_SOCKET = "/var/run/docker.sock"
 DEFAULT_FILE = "/etc/default/docker"
 # Check -> its text when there is no such finding.
 PASS_TEXT: Mapping[str, str] = MappingProxyType(
@@ -81,37 +83,58 @@ def check_version(package: Package, target_version: str) -> Finding:
 
 
 def check_api(host: Host, facts: HostFacts, options_after: OptionFiles) -> tuple[Finding, ...]:
-    """Check that the restarted Engine can be verified over TLS. `options_after`: the options after the migration."""
+    """Check that the restarted Engine's API can be verified. `options_after`: the options after the migration."""
     if facts.environment is None:
         return ()
-    return (_api_unavailable(host, facts.environment, options_after) or _api_reachable(host, facts),)
+    over_ssh = host.engine_over == "ssh"
+    unavailable = _no_socket(host, options_after) if over_ssh else _no_tls(host, facts.environment, options_after)
+    return (unavailable or _unreadable_tls(host, facts.environment) or _api_reachable(host, facts),)
 
 
-def _api_unavailable(host: Host, environment: HostEnvironment, options_after: OptionFiles) -> Finding | None:
-    """Return why the API could never answer with these options, or None."""
-    if not _has_tls(options_after) or not (listens_tcp(options_after) or environment.has_tcp_socket):
-        text = f"{host.name}'s Engine opens no TCP port with TLS, so Imker could not verify its restart"
-        hint = f"Set -H tcp://0.0.0.0:{host.engine_port}, tlsverify, tlscacert, tlscert, and tlskey, then restart it."
-        return Finding("Engine API", "block", text, hint)
-    if environment.unreadable_files:
-        text = f"{', '.join(environment.unreadable_files)} cannot be read, so the Engine would not start with TLS"
-        hint = f"Restore the file, fix the options, or run `docker-machine regenerate-certs {host.name}`."
-        return Finding("Engine API", "block", text, hint)
-    return None
+def _no_tls(host: Host, environment: HostEnvironment, options_after: OptionFiles) -> Finding | None:
+    """Return why the API could never answer over TLS with these options, or None."""
+    if _has_tls(options_after) and (listens_tcp(options_after) or environment.has_tcp_socket):
+        return None
+    text = f"{host.name}'s Engine opens no TCP port with TLS, so Imker could not verify its restart"
+    hint = f"Set -H tcp://0.0.0.0:{host.engine_port}, tlsverify, tlscacert, tlscert, and tlskey, then restart it."
+    hint += f' Or reach it over SSH: engine_over = "ssh" in [hosts.{host.name}].'
+    return Finding("Engine API", "block", text, hint)
+
+
+def _no_socket(host: Host, options_after: OptionFiles) -> Finding | None:
+    """Return why the API could never answer over SSH with these options, or None."""
+    if listens_locally(options_after):
+        return None
+    text = f"{host.name}'s Engine opens no socket at {DOCKER_SOCKET}, so Imker could not verify its restart over SSH"
+    return Finding("Engine API", "block", text, "Add -H fd:// to its options, then restart it.")
+
+
+def _unreadable_tls(host: Host, environment: HostEnvironment) -> Finding | None:
+    """Return which files of the options keep the Engine from starting, or None."""
+    if not environment.unreadable_files:
+        return None
+    text = f"{', '.join(environment.unreadable_files)} cannot be read, so the Engine would not start with TLS"
+    hint = f"Restore the file, fix the options, or run `docker-machine regenerate-certs {host.name}`."
+    return Finding("Engine API", "block", text, hint)
 
 
 def _api_reachable(host: Host, facts: HostFacts) -> Finding:
     """Return the finding on an API that can answer. After an interrupted migration it passes: a restart follows."""
     if facts.api_reachable:
-        return Finding("Engine API", "pass", "answers over TLS")
-    if facts.engine_version and _major_minor(facts.engine_version) < OLDEST_SUPPORTED_ENGINE:
+        return Finding("Engine API", "pass", f"answers over {host.engine_protocol}")
+    oldest = OLDEST_SUPPORTED_ENGINE if host.engine_over == "tls" else OLDEST_DIALING_ENGINE
+    if facts.engine_version and _major_minor(facts.engine_version) < oldest:
         return Finding(
             "Engine API", "pass", f"Engine {parse_engine_version(facts.engine_version)} is read with the docker command"
         )
     if facts.options_changed or facts.previously_running is not None:
         return Finding("Engine API", "pass", "expected to answer after the Engine restarts")
-    text = f"{host.name}'s Engine is unreachable over TLS; if it stays so after the restart, Imker rolls back"
-    hint = f"Check that port {host.engine_port} is open to Imker and that both certificates come from the same CA."
+    text = f"{host.name}'s Engine is unreachable over {host.engine_protocol}; if it stays so after the restart, "
+    text += "Imker rolls back"
+    if host.engine_over == "ssh":
+        hint = f"Check on {host.name} that `sudo docker system dial-stdio` runs."
+    else:
+        hint = f"Check that port {host.engine_port} is open to Imker and that both certificates come from the same CA."
     return Finding("Engine API", "warn", text, hint)
 
 

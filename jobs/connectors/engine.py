@@ -1,11 +1,9 @@
-"""Connect to an Engine over its TLS port. The only module that uses the Docker SDK.
+"""Call the API of an Engine, with the Docker SDK.
 
 In: a Host. Out: plain values, or an error of jobs.errors. Create a new Engine after each restart of the daemon.
 """
 
-import json
 import re
-import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,19 +17,21 @@ from imker.protocol.commands import ListNodes
 from imker.protocol.next_command import NextCommand
 from imker.text import one_line
 from jobs.connectors import specs
+from jobs.connectors.engine_client import open_client
 from jobs.connectors.engine_errors import translate_errors
-from jobs.connectors.engine_transport import EngineAdapter
+from jobs.connectors.engine_transport import Dial
+from jobs.connectors.json_text import without_surrogates
+from jobs.connectors.service_calls import ServiceCalls
 from jobs.connectors.swarm_label import with_token, without_broken_token
 from jobs.errors import EngineRefused
 from jobs.facts import packages, swarm
-from jobs.facts.services import parse
 from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 
 JOIN_TIMEOUT = 30  # seconds; after 20 an Engine answers that its join continues in the background
 OLDEST_API_VERSION = "1.24"  # of the first Engine with swarm mode; the oldest that the SDK supports
 TOKEN = re.compile(r"SWMTKN-[0-9A-Za-z-]{1,200}")
-MAX_NODES, MAX_SERVICES, MAX_TASKS = 5000, 5000, 50_000
+MAX_NODES = 5000
 LISTEN_ADDRESS = "0.0.0.0:2377"  # the default of swarm mode; the advertise address is always explicit
 
 
@@ -50,14 +50,17 @@ class Secret:
     __str__ = __repr__
 
 
-class Engine:
-    """The API of one Engine. `timeout`: seconds for each call, in total. Connecting reads the API version."""
+class Engine(ServiceCalls):
+    """The API of one Engine. `timeout`: seconds for each call, in total. Connecting reads the API version.
 
-    def __init__(self, host: Host, timeout: float = 10) -> None:
+    `dial`: how to connect to an Engine over SSH, None for one over TLS.
+    """
+
+    def __init__(self, host: Host, timeout: float = 10, dial: Dial | None = None) -> None:
         self.host = host
         with translate_errors(host):
-            client: Any = _client(host, timeout)
-            answer = _without_surrogates(client.version(api_version=False))
+            client: Any = open_client(host, timeout, OLDEST_API_VERSION, dial)
+            answer = without_surrogates(client.version(api_version=False))
             packages.parse_engine_version(answer["Version"])
             self.version = {"Version": one_line(answer["Version"], swarm.MAX_WORD_LENGTH)}
             api_version = _parse_api_version(answer["ApiVersion"])
@@ -73,14 +76,14 @@ class Engine:
             unversioned_info = self._api_is_old and api._result(
                 api._get(api._url("/info", versioned_api=False)), json=True
             )
-            answer: dict[str, Any] = _without_surrogates(unversioned_info or api.info())
+            answer: dict[str, Any] = without_surrogates(unversioned_info or api.info())
             swarm.parse_membership(answer)
             return answer
 
     def nodes(self) -> list[dict[str, Any]]:
         """Return the nodes of the swarm. Raise EngineRefused if this Engine is not a manager."""
         with translate_errors(self.host):
-            answer: list[dict[str, Any]] = _without_surrogates(self._api.nodes())
+            answer: list[dict[str, Any]] = without_surrogates(self._api.nodes())
             if len(answer) > MAX_NODES:
                 raise EngineRefused(
                     f"{self.host.name} listed {len(answer)} nodes; Imker accepts {MAX_NODES} at most",
@@ -141,28 +144,6 @@ class Engine:
             api: Any = self._api
             return list(api.tasks(filters={"node": _node_id(node)}))
 
-    def services(self) -> list[dict[str, Any]]:
-        """Return the services, with the numbers of their tasks from 20.10 on."""
-        return self._list("/services", {"status": "true"}, MAX_SERVICES, parse.parse_service)
-
-    def service_tasks(self, filters: dict[str, list[str]]) -> list[dict[str, Any]]:
-        """Return the tasks that the filters match, such as {"service": [ID, ...]}."""
-        return self._list("/tasks", {"filters": json.dumps(filters)}, MAX_TASKS, parse.parse_task)
-
-    def _list(
-        self, path: str, query: dict[str, str], limit: int, check: Callable[[dict[str, Any]], object]
-    ) -> list[dict[str, Any]]:
-        """Return a list of at most `limit` documents, each of which `check` can parse."""
-        with translate_errors(self.host):
-            api: Any = self._api
-            answer = _without_surrogates(api._result(api._get(api._url(path), params=query), json=True)) or []
-            if len(answer) > limit:
-                text = f"{self.host.name} listed {len(answer)} {path.strip('/')}; Imker accepts {limit} at most"
-                raise EngineRefused(text, host=self.host.name)
-            for document in answer:
-                check(document)
-            return list(answer)
-
     def change_node(self, node: str, change: SpecChange) -> None:
         """Apply `change` to the Spec of a node."""
         with translate_errors(self.host):
@@ -217,35 +198,11 @@ def _node_id(reported: str) -> str:
     return reported
 
 
-def _client(host: Host, timeout: float) -> APIClient:
-    """Return a client that speaks the oldest API version."""
-    base_url = f"https://{host.address}:{host.engine_port}"
-    client = APIClient(base_url=base_url, version=OLDEST_API_VERSION, tls=True, timeout=timeout)  # type: ignore[arg-type]
-    client.trust_env = False  # REQUESTS_CA_BUNDLE would replace the CA of the fleet
-    client.proxies = {}
-    client.mount("https://", EngineAdapter(_tls_context(host)))
-    return client
-
-
-def _tls_context(host: Host) -> ssl.SSLContext:
-    """Return a context that verifies the Engine. docker-machine's certificates lack the key IDs that STRICT wants."""
-    assert host.tls is not None
-    context = ssl.create_default_context(cafile=str(host.tls / "ca.pem"))
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    context.load_cert_chain(host.tls / "cert.pem", host.tls / "key.pem")
-    return context
-
-
 def _parse_api_version(version: str) -> str:
     """Return the version if it is valid as a part of a URL. Raise ValueError if not."""
     if not re.fullmatch(r"1\.[0-9]{1,3}", version):
         raise ValueError("invalid API version")
     return version
-
-
-def _without_surrogates(document: Any) -> Any:
-    """Replace lone surrogates, which JSON allows but UTF-8 cannot encode."""
-    return json.loads(json.dumps(document, ensure_ascii=False).encode(errors="replace"))
 
 
 class EngineFactory(Protocol):

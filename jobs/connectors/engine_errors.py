@@ -28,7 +28,7 @@ def translate_errors(host: Host) -> Iterator[None]:
         raise EngineRefused(f"{host.name} {INVALID_ANSWER}: no JSON", host=host.name) from format_error
     except (requests.RequestException, DockerException, OSError) as network_error:
         raise _error_class(network_error)(
-            f"{host.name}'s Engine is unreachable at {host.address}:{host.engine_port}: {_root_cause(network_error)}",
+            f"{host.name}'s Engine is unreachable {host.engine_place}: {_root_cause(network_error)}",
             host=host.name,
         ) from network_error
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as format_error:

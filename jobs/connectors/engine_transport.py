@@ -1,4 +1,4 @@
-"""Send HTTPS requests to an Engine: one deadline and one size limit for each call, no redirects.
+"""Send requests to an Engine: one deadline and one size limit for each call, no redirects.
 
 In: a prepared request of `requests`. Out: its complete response. A hostile host may answer anything, at any speed.
 """
@@ -8,10 +8,10 @@ import socket
 import ssl
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPException, HTTPResponse, HTTPSConnection
-from typing import Any
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -30,7 +30,22 @@ class NotAnEngine(requests.RequestException):
     """The host sent an answer that no Docker Engine sends."""
 
 
-class _Socket(ssl.SSLSocket):
+class Stream(Protocol):
+    """A socket, as far as HTTP needs one. `deadline`: of all reads and writes, in time.monotonic()."""
+
+    deadline: float
+
+    def sendall(self, data: Any, /) -> None: ...
+
+    def makefile(self, mode: str, /) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+Dial = Callable[[float], Stream]  # connects to the Engine until that time of time.monotonic()
+
+
+class TlsSocket(ssl.SSLSocket):
     """A TLS socket with one deadline for all reads and writes, so that slow data cannot extend a call."""
 
     deadline = math.inf  # of time.monotonic()
@@ -45,22 +60,22 @@ class _Socket(ssl.SSLSocket):
 
     def _apply_deadline(self) -> None:
         if self.deadline < math.inf:
-            self.settimeout(_remaining_seconds(self.deadline))
+            self.settimeout(remaining_seconds(self.deadline))
 
 
 class _Idle:
     """A connection that is kept for the next request, None for none. Taking it is atomic."""
 
     def __init__(self) -> None:
-        self._connections: list[HTTPSConnection] = []
+        self._connections: list[HTTPConnection] = []
 
-    def take(self) -> HTTPSConnection | None:
+    def take(self) -> HTTPConnection | None:
         try:
             return self._connections.pop()
         except IndexError:
             return None
 
-    def replace(self, connection: HTTPSConnection) -> None:
+    def replace(self, connection: HTTPConnection) -> None:
         self.close()
         self._connections.append(connection)
 
@@ -76,10 +91,9 @@ class EngineAdapter(BaseAdapter):
     connection: whether the host received it is never in doubt for that reason.
     """
 
-    def __init__(self, context: ssl.SSLContext) -> None:
+    def __init__(self, dial: Dial) -> None:
         super().__init__()
-        self._context = context
-        self._context.sslsocket_class = _Socket
+        self._dial = dial
         self._idle = _Idle()
         weakref.finalize(self, self._idle.close)
 
@@ -91,13 +105,13 @@ class EngineAdapter(BaseAdapter):
             if idle is not None:
                 with suppress(ConnectionError, ssl.SSLError):  # closed while it was idle
                     return self._send_over(idle, request, deadline)
-            return self._send_over(_connect(request, self._context, deadline), request, deadline)
+            return self._send_over(_connect(request, self._dial, deadline), request, deadline)
 
     def _send_over(
-        self, connection: HTTPSConnection, request: requests.PreparedRequest, deadline: float
+        self, connection: HTTPConnection, request: requests.PreparedRequest, deadline: float
     ) -> requests.Response:
-        assert isinstance(connection.sock, _Socket)
-        connection.sock.deadline = deadline
+        stream: Any = connection.sock
+        stream.deadline = deadline
         headers = {name: value for name, value in request.headers.items() if name != "Accept-Encoding"}
         try:
             connection.request(request.method or "GET", request.path_url, request.body, headers)
@@ -117,22 +131,33 @@ class EngineAdapter(BaseAdapter):
         self._idle.close()
 
 
-def _connect(request: requests.PreparedRequest, context: ssl.SSLContext, deadline: float) -> HTTPSConnection:
+def _connect(request: requests.PreparedRequest, dial: Dial, deadline: float) -> HTTPConnection:
     to = urlsplit(request.url or "")
-    connection = HTTPSConnection(str(to.hostname), to.port, context=context)
-    seconds = min(CONNECT_TIMEOUT, _remaining_seconds(deadline))
-    plain = socket.create_connection((str(to.hostname), to.port or 443), seconds)
-    try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        plain.settimeout(_remaining_seconds(deadline))  # for the complete handshake
-        connection.sock = context.wrap_socket(plain, server_hostname=str(to.hostname))
-    except BaseException:
-        plain.close()
-        raise
+    connection = HTTPConnection(str(to.hostname), to.port)
+    stream: Any = dial(deadline)
+    connection.sock = stream
     return connection
 
 
-def _close(connection: HTTPSConnection) -> None:
+def tls_dial(address: str, port: int, context: ssl.SSLContext) -> Dial:
+    """Return how to connect to an Engine's TLS port."""
+    context.sslsocket_class = TlsSocket
+
+    def dial(deadline: float) -> Stream:
+        plain = socket.create_connection((address, port), min(CONNECT_TIMEOUT, remaining_seconds(deadline)))
+        try:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            plain.settimeout(remaining_seconds(deadline))  # for the complete handshake
+            secured: Any = context.wrap_socket(plain, server_hostname=address)
+        except BaseException:
+            plain.close()
+            raise
+        return cast(Stream, secured)
+
+    return dial
+
+
+def _close(connection: HTTPConnection) -> None:
     """Close a connection and its socket, which a response may still refer to."""
     secured = connection.sock
     connection.close()
@@ -140,7 +165,7 @@ def _close(connection: HTTPSConnection) -> None:
         secured.close()
 
 
-def _remaining_seconds(deadline: float) -> float:
+def remaining_seconds(deadline: float) -> float:
     remaining = deadline - time.monotonic()
     if remaining <= 0:
         raise TimeoutError("timed out")

@@ -5,17 +5,26 @@ are closed together at the end.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
+from jobs.connectors.engine_transport import Stream
 from jobs.connectors.shell import Command, Output, Shell
 from jobs.errors import JobError, Unreachable
 from jobs.inventory.model import Host
 
 MAX_CLOSING = 32  # connections closed at the same time; each takes up to 0.1 s
 ShellOpener = Callable[[Host], AbstractContextManager[Shell]]
+
+
+@runtime_checkable
+class EngineShell(Protocol):
+    """A Shell whose connection also leads to the host's Engine."""
+
+    def connect_engine(self, deadline: float) -> Stream: ...
 
 
 class SharedShell:
@@ -32,6 +41,15 @@ class SharedShell:
     def run(self, command: Command) -> Output:
         try:
             return self._shell.run(command)
+        except Unreachable:
+            self.is_lost = True
+            raise
+
+    def connect_engine(self, deadline: float) -> Stream:
+        """Return a stream to the host's Engine, over this connection."""
+        assert isinstance(self._shell, EngineShell)
+        try:
+            return self._shell.connect_engine(deadline)
         except Unreachable:
             self.is_lost = True
             raise
@@ -61,6 +79,13 @@ class SharedShells:
 
     def open(self, host: Host) -> AbstractContextManager[Shell]:
         """Return the host's Shell, connected. Raise JobError, at once if the host could not be connected before."""
+        return nullcontext(self._open(host))
+
+    def connect_engine(self, host: Host, deadline: float) -> Stream:
+        """Return a stream to the Engine of a host. `deadline`: in time.monotonic()."""
+        return self._open(host).connect_engine(deadline)
+
+    def _open(self, host: Host) -> SharedShell:
         with self._lock:
             connection = self._connections.setdefault(host.name, _Connection())
         with connection.lock:
@@ -70,7 +95,7 @@ class SharedShells:
                 connection.shell = self._open_first(connection, host)
             elif connection.shell.is_lost:
                 connection.shell.reconnect()
-            return nullcontext(connection.shell)
+            return connection.shell
 
     def _open_first(self, connection: _Connection, host: Host) -> SharedShell:
         try:
@@ -86,6 +111,16 @@ class SharedShells:
         if managers:
             with ThreadPoolExecutor(min(MAX_CLOSING, len(managers))) as pool:
                 list(pool.map(_close, managers))
+
+
+@contextmanager
+def share_shells(connect: ShellOpener) -> Iterator[SharedShells]:
+    """Return shared connections, all of which are closed at the end."""
+    shells = SharedShells(connect)
+    try:
+        yield shells
+    finally:
+        shells.close()
 
 
 def _close(manager: AbstractContextManager[Shell]) -> None:

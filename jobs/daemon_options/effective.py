@@ -11,6 +11,8 @@ from jobs.daemon_options.mapped_text import map_text
 from jobs.daemon_options.model import Option, OptionFiles
 from jobs.daemon_options.words import words
 
+# Where the docker command looks for the daemon. /var/run is a link to /run.
+LOCAL_ADDRESSES = ("unix://", "unix:///var/run/docker.sock", "unix:///run/docker.sock")
 Given = tuple[str, str]  # (word or value, path of its file)
 
 
@@ -36,8 +38,17 @@ def config_file(options: OptionFiles) -> str:
 
 def listens_tcp(options: OptionFiles) -> bool:
     """Return whether the daemon would listen on TCP."""
-    hosts = (option.value for option in effective(options) if option.name in ("H", "host", "hosts"))
-    return any(host.startswith("tcp://") for host in hosts)
+    return any(host.startswith("tcp://") for host in _listen_addresses(options))
+
+
+def listens_locally(options: OptionFiles) -> bool:
+    """Return whether the daemon would listen on the socket where the docker command looks for it."""
+    addresses = _listen_addresses(options)
+    return not addresses or any(address.startswith("fd://") or address in LOCAL_ADDRESSES for address in addresses)
+
+
+def _listen_addresses(options: OptionFiles) -> tuple[str, ...]:
+    return tuple(option.value for option in effective(options) if option.name in ("H", "host", "hosts"))
 
 
 def command(options: OptionFiles) -> tuple[Command | None, str]:

@@ -5,8 +5,9 @@ In: a Step and a StepTarget. Out: the result in one line, or a JobError. Which s
 
 from jobs import steps
 from jobs.connectors.shell import sudo
-from jobs.execute import containers, files, membership, node_changes, restart, upgrade
+from jobs.execute import containers, files, membership, node_changes, restart, services, upgrade
 from jobs.execute.target import StepTarget
+from jobs.service_steps import SERVICE_STEPS
 
 
 def execute_step(step: steps.Step, target: StepTarget) -> str:
@@ -43,5 +44,7 @@ def execute_step(step: steps.Step, target: StepTarget) -> str:
             return node_changes.demote_node(target, node)
         case steps.LeaveOnHost(node):
             return node_changes.leave_on_host(target, node)
+        case _ if isinstance(step, SERVICE_STEPS):
+            return services.execute_service_step(step, target)
         case _:
             return membership.execute_membership_step(step, target)

@@ -1,4 +1,4 @@
-"""Restart the Engine and verify its API over TLS. Without an answer, roll the host back."""
+"""Restart the Engine and verify its API. Without an answer, roll the host back."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def restart_engine(target: StepTarget, step: RestartEngine) -> str:
     """Restart the Engine. If it does not answer, raise RolledBack, or RollbackFailed if the Engine stays down."""
     valid = _restart_validated(target, step.previously_running)
     if valid and _answers(target, step.target_version):
-        return f"{step.target_version} answers over TLS"
+        return f"{step.target_version} answers over {target.host.engine_protocol}"
     _report_failure(target)
     raise _roll_back(target, step, "did not restart" if valid else "rejects its options")
 

@@ -6,24 +6,25 @@ command makes the claim.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from imker.failpoints import failpoint
-from imker.protocol.commands import Accept, Hold, Reject, Request
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from imker.redaction import redact_output
 from jobs import step_titles, steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import LOSSLESS_ERRORS, Shell
 from jobs.context import JobContext
-from jobs.errors import Cancelled, InternalError, JobError, Paused
+from jobs.errors import InternalError, JobError
 from jobs.execute import membership
 from jobs.execute.exclusive import run_exclusively
+from jobs.execute.holds import check_cancelled, check_hold
 from jobs.execute.rollback import RollbackFailed, RolledBack
 from jobs.execute.target import StepTarget, UnavailableShell
 from jobs.inventory.model import Host
 from jobs.locking.lease import Lease
+from jobs.service_steps import SERVICE_STEPS, service_of
 
 NOT_ROLLED_BACK = (
     steps.RemoveClassicContainers,
@@ -44,6 +45,7 @@ CLAIMING_STEPS = (
     steps.LeaveOnHost,
 )  # steps whose first command claims the host
 Claim = Callable[[steps.Step], None]
+Steps = tuple[steps.Step, ...]
 
 
 def run_host_steps(
@@ -55,7 +57,7 @@ def run_host_steps(
     with context.open_shell(host) as shell:
         fenced_shell = FencedShell(shell, claim_token(lease, lambda token: FencedShell(shell, token).claim_host()))
         target = _make_target(context, host, fenced_shell, managers)
-        _run_each(context, plan_steps, target, lease, partial(_claim_host, fenced_shell))
+        _run_each(context, plan_steps, target, lambda step: lease, partial(_claim_host, fenced_shell))
 
 
 def _claim_host(shell: FencedShell, step: steps.Step) -> None:
@@ -72,7 +74,19 @@ def run_swarm_steps(
     """Execute steps that need only Engines, no SSH. `lease`: of the swarm; `host`: whose node is changed."""
     target = _make_target(context, host, UnavailableShell(host.name), managers)
     token = claim_token(lease, lambda token: membership.claim_swarm(target, token))
-    _run_each(context, plan_steps, target, lease, lambda step: membership.claim_swarm(target, token))
+    _run_each(context, plan_steps, target, lambda step: lease, lambda step: membership.claim_swarm(target, token))
+
+
+def run_service_steps(
+    context: JobContext, plan_steps: Steps, managers: tuple[str, ...], leases: Mapping[str, Lease]
+) -> tuple[str, ...]:
+    """Execute steps that change services, and return their results. `leases`: by the full name of the service.
+
+    They need no claim: a manager rejects a Spec that was made from an older one.
+    """
+    host = context.inventory[managers[0]]
+    target = _make_target(context, host, UnavailableShell(host.name), managers)
+    return _run_each(context, plan_steps, target, lambda step: leases[service_of(step)], lambda step: None)
 
 
 def run_waiting_steps(
@@ -80,53 +94,33 @@ def run_waiting_steps(
 ) -> None:
     """Execute steps that only wait for the swarm, and change nothing. `lease`: of the host."""
     target = _make_target(context, host, UnavailableShell(host.name), managers)
-    _run_each(context, plan_steps, target, lease, lambda step: None)
+    _run_each(context, plan_steps, target, lambda step: lease, lambda step: None)
 
 
 def _run_each(
-    context: JobContext, plan_steps: tuple[steps.Step, ...], target: StepTarget, lease: Lease, claim: Claim
-) -> None:
+    context: JobContext, plan_steps: Steps, target: StepTarget, lease_of: Callable[[steps.Step], Lease], claim: Claim
+) -> tuple[str, ...]:
+    results: list[str] = []
     for number, step in enumerate(plan_steps):
         failpoint("step.next")
         try:
-            _check_hold(context)
-            _run_step(context, step, target, lease, claim)
+            check_hold(context)
+            results.append(_run_step(context, step, target, lease_of(step), claim))
         except JobError as error:
             error.state = describe_remaining(error, target.host, plan_steps, number)
             raise
+    return tuple(results)
 
 
-def _check_hold(context: JobContext) -> None:
-    """Raise Paused or Cancelled if a user held this run, or the fleet run that it is part of."""
-    for run in filter(None, (context.request.run, context.request.parent_run)):
-        hold = context.events.current_hold(run)
-        if hold is None or (run != context.request.run and not _stops(hold, context.request)):
-            continue
-        if hold.action == "cancel":
-            raise Cancelled(hold.user, hold.why)
-        if hold.action == "pause":
-            raise Paused(hold.user, "" if run == context.request.run else run)
-
-
-def _stops(hold: Hold, request: Request) -> bool:
-    """Return whether a fleet's hold stops this job. A manager is accepted or rejected also in a paused fleet.
-
-    After a cancel, only a later decision on the manager is carried out.
-    """
-    if not isinstance(request.command, Accept | Reject):
-        return True
-    decided_at = max((approval.approved_at for approval in request.approvals), default=0.0)
-    return hold.action == "cancel" and hold.requested_at > decided_at
-
-
-def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> None:
+def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> str:
     key = step_titles.describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
     failpoint("step.reported")
     try:
         if lease.lost.is_set():
-            raise JobError(f"lost the lock on {target.host.name}; another run may hold it now", host=target.host.name)
+            place = service_of(step) or target.host.name
+            raise JobError(f"lost the lock on {place}; another run may hold it now", host=target.host.name)
         claim(step)
         result = run_exclusively(context, step, target)
     except JobError as error:
@@ -138,6 +132,7 @@ def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: 
         raise internal_error from unexpected
     failpoint("step.done")
     context.events.emit(StepDone(key, result))
+    return result
 
 
 def describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
@@ -151,7 +146,8 @@ def describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step
         ]
         return f"{error.state} Not rolled back: {'; '.join(stays)}." if stays else error.state
     completed, rest = "; ".join(titles[:failed_at]) or "nothing", "; ".join(titles[failed_at:])
-    return error.state or f"Completed on {host.name}: {completed}. Not done: {rest}."
+    where = "" if isinstance(plan_steps[0], SERVICE_STEPS) else f" on {host.name}"
+    return error.state or f"Completed{where}: {completed}. Not done: {rest}."
 
 
 def _progress_reporter(context: JobContext, key: str) -> Callable[[str], None]:
@@ -178,7 +174,8 @@ def _make_target(context: JobContext, host: Host, shell: Shell, managers: tuple[
         on_file_change=lambda path, before, after: context.events.emit(_file_changed(host, path, before, after)),
         address_pool=str(context.settings.fleet.address_pool),
         managers=managers,
-        check_hold=partial(_check_hold, context),
+        check_hold=partial(check_hold, context),
+        check_cancelled=lambda: check_cancelled(context),
     )
 
 

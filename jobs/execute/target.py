@@ -32,6 +32,7 @@ class StepTarget:
     path, old and new text of a file before it is written; `address_pool`: of a new swarm, CIDR; `managers`: names of
     the hosts that manage the swarm, best first; `backed_up`: paths of the files that this job has backed up;
     `check_hold`: raises Paused or Cancelled if a user held the run, for steps that wait long.
+    `check_cancelled`: raises Cancelled if a user cancelled the run while a step waits.
     """
 
     host: Host
@@ -45,6 +46,7 @@ class StepTarget:
     managers: tuple[str, ...] = ()
     backed_up: set[str] = field(default_factory=set)
     check_hold: Callable[[], None] = lambda: None
+    check_cancelled: Callable[[], None] = lambda: None
 
     def connect_engine(self) -> Engine:
         """Return a new client: the Engine may have restarted with another version since the last one."""

@@ -62,6 +62,18 @@ def read_from(engine: Engine, wants_tasks: Callable[[Service], bool]) -> Service
     return ServiceFacts(engine.host.name, services, tuple(with_history.values()), nodes)
 
 
+def read_one(engine: Engine, name: str) -> ServiceFacts:
+    """Return one service with its tasks and all nodes; no service if there is none. `name`: the full name."""
+    found = [service for service in map(parse.parse_service, engine.services(name)) if service.name == name]
+    nodes = tuple(map(parse.parse_task_node, engine.nodes()))
+    tasks = {task.id: task for service in found for task in _tasks(engine, {"service": [service.id]})}
+    is_waiting = any(not task.node and not task.is_finished for task in tasks.values())
+    if is_waiting or any(service.running < 0 for service in found):
+        tasks = {**{task.id: task for task in _tasks(engine, {"desired-state": ["running"]})}, **tasks}
+    counted = tuple(_count(each, tuple(tasks.values())) if each.running < 0 else each for each in found)
+    return ServiceFacts(engine.host.name, counted, tuple(tasks.values()), nodes)
+
+
 def _tasks(engine: Engine, filters: dict[str, list[str]]) -> tuple[Task, ...]:
     return tuple(map(parse.parse_task, engine.service_tasks(filters)))
 

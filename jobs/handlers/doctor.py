@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,8 +19,12 @@ from imker.protocol.commands import RunDoctor
 from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
 from imker.protocol.values import Finding
 from jobs.connectors.engine import Engine, EngineFactory
+from jobs.connectors.engine_opener import EngineOpener
+from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell, sudo
-from jobs.connectors.ssh import SshShell, has_host_key
+from jobs.connectors.ssh import SshShell
+from jobs.connectors.ssh_client.connection import has_host_key
+from jobs.connectors.ssh_client.errors import keyscan_command
 from jobs.context import JobContext
 from jobs.errors import CommandFailed, JobError
 from jobs.handlers.dispatcher import dispatch
@@ -28,6 +33,7 @@ from jobs.inventory.hosts import load_checked
 from jobs.inventory.model import Host, Inventory
 
 MAX_PARALLEL_HOSTS = 16  # hosts checked at the same time
+OVER_SSH_HINT = "The SSH user needs the group docker, or docker-cli 18.09 or newer."
 ShellOpener = Callable[[Host], AbstractContextManager[Shell]]
 
 
@@ -46,6 +52,7 @@ def run_checks(
         )
         return (
             *check_inventory(list(hosts.values())),
+            *(finding for jump in _find_jumps(hosts) for finding in _check_host_key(jump, known_hosts)),
             *(finding for item in each for finding in item),
             *_check_audit_key(),
         )
@@ -74,7 +81,9 @@ def run_doctor() -> int:
     try:
         configuration, hosts = load_checked()
         known_hosts = configuration.inventory.known_hosts
-        findings = (_check_redis(), *run_checks(hosts, known_hosts, lambda host: SshShell(host, known_hosts), Engine))
+        with share_shells(lambda host: SshShell(host, known_hosts)) as shells:
+            checks = run_checks(hosts, known_hosts, shells.open, EngineOpener(Engine, shells))
+        findings = (_check_redis(), *checks)
     except ConfigError as error:
         findings = configuration_findings(error)
     return print_findings(findings)
@@ -102,18 +111,27 @@ def _find_inventory_problems(hosts: Sequence[Host]) -> Iterator[Finding]:
         yield Finding("inventory", "warn", text, "Use an odd number of managers.")
 
 
+def _find_jumps(hosts: Inventory) -> tuple[Host, ...]:
+    """Return the jump hosts of all hosts, each once, with its own jump hosts."""
+    ways = (host.jumps[: number + 1] for host in hosts.values() for number in range(len(host.jumps)))
+    return tuple(dict.fromkeys(replace(way[-1], jumps=way[:-1]) for way in ways))
+
+
 def _check_files(host: Host, known_hosts: Path) -> Iterator[Finding]:
+    yield from _check_host_key(host, known_hosts)
+    if host.tls and host.engine_over == "tls":
+        yield from certificates.check_certificates(host.name, host.tls, datetime.now(UTC))
+
+
+def _check_host_key(host: Host, known_hosts: Path) -> Iterator[Finding]:
     try:
         is_known = has_host_key(known_hosts, host)
     except OSError as error:
         is_known = False
         yield Finding("known_hosts", "block", f"{known_hosts}: {error.strerror}", "Correct [inventory] known_hosts.")
     if not is_known:
-        keyscan = f"ssh-keyscan -p {host.ssh_port} {host.address} >> {known_hosts}"
-        hint = f"Check the key on the host's console, then add it: `{keyscan}`"
+        hint = f"Check the key on the host's console, then add it: `{keyscan_command(host, known_hosts)}`"
         yield Finding(f"host key of {host.name}", "block", "is not in known_hosts", hint)
-    if host.tls:
-        yield from certificates.check_certificates(host.name, host.tls, datetime.now(UTC))
 
 
 def _check_ssh(host: Host, open_shell: ShellOpener) -> Finding:
@@ -134,7 +152,8 @@ def _check_engine(host: Host, engine_factory: EngineFactory) -> Finding:
     try:
         return Finding(check, "pass", str(engine_factory(host).version["Version"]))
     except JobError as error:
-        hint = error.hint or f"On {host.name}, run `systemctl status docker`. It must listen on TCP {host.engine_port}."
+        place = f"It must listen on TCP {host.engine_port}." if host.engine_over == "tls" else OVER_SSH_HINT
+        hint = error.hint or f"On {host.name}, run `systemctl status docker`. {place}"
         return Finding(check, "block", error.summary, hint)
 
 

@@ -28,7 +28,7 @@ def show_hosts(_: ListHosts, context: JobContext) -> None:
 
 
 def _host_row(context: JobContext, host: Host, swarm: SwarmFacts, answer: EngineAnswer | JobError) -> HostRow:
-    url, classic_swarm = f"tcp://{host.address}:{host.engine_port}", classic_swarm_column(host, context.inventory)
+    url, classic_swarm = host.engine_url, classic_swarm_column(host, context.inventory)
     if isinstance(answer, JobError):
         return HostRow(host.name, host.driver, "Unknown", url, classic_swarm, "Unknown", "", answer.summary)
     version, role = f"v{answer.engine.version['Version']}", _node_role(host, answer, swarm)

@@ -5,7 +5,6 @@ In: settings and the store's files. Out: hosts by name. Imker connects to no oth
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from imker import signing
@@ -13,7 +12,8 @@ from imker.config import ConfigError
 from jobs import settings
 from jobs.inventory import validation
 from jobs.inventory.machine_store import read_store
-from jobs.inventory.model import Host, Inventory
+from jobs.inventory.model import Inventory
+from jobs.inventory.ssh_access import SshAccess, read_config
 from jobs.settings import HostSection, Settings
 
 
@@ -38,10 +38,13 @@ def load_inventory(configuration: Settings) -> Inventory:
 def _read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
     """Return the hosts, and a line for each problem."""
     stored, unreadable = read_store(configuration.inventory.docker_machine)
+    config, unusable = read_config(configuration.inventory.ssh_config)
+    access = SshAccess(configuration.inventory, config)
     sections, repeated = _by_lower_name(configuration.hosts)
-    changed = {name: _override(stored.get(name, Host(name)), section) for name, section in sections.items()}
-    hosts = dict(sorted({**stored, **changed}.items()))
-    problems = [*unreadable, *repeated, *validation.check_known_hosts(configuration.inventory.known_hosts)]
+    names = sorted({*stored, *sections})
+    complete = {name: access.complete(name, stored.get(name), sections.get(name, HostSection())) for name in names}
+    hosts, wrong_jumps = access.with_jumps(complete)
+    problems = [*unreadable, *unusable, *repeated, *validation.check_known_hosts(configuration.inventory.known_hosts)]
     if not hosts and not unreadable:
         problems.append("[hosts]: no hosts; set [inventory] docker_machine, or add [hosts.NAME] sections")
     # If the store is unreadable, a missing address may be in it: report only the store.
@@ -49,6 +52,8 @@ def _read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
     return hosts, (
         *problems,
         *(line for host in checked_hosts for line in validation.find_problems(host, stored.get(host.name))),
+        *access.find_problems(hosts, sections),
+        *wrong_jumps,
         *validation.find_shared_addresses(hosts),
     )
 
@@ -62,8 +67,3 @@ def _by_lower_name(sections: Mapping[str, HostSection]) -> tuple[dict[str, HostS
             problems.append(f"[hosts.{name}]: another section is about {name.lower()}, too; names ignore case")
         by_name.setdefault(name.lower(), section)
     return by_name, problems
-
-
-def _override(host: Host, section: HostSection) -> Host:
-    overrides = section.model_dump(exclude_none=True, exclude_unset=True)
-    return replace(host, **overrides)

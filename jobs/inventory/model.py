@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from imker.protocol.commands import Role
+
+EngineOver = Literal["tls", "ssh"]  # how an Engine is reached
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,8 @@ class Host:
     `swarm_address`: the address for swarm traffic, "" if it is `address`. `discovery`: the key-value store of its
     classic Swarm ("consul://..."), "" for none. `store_urls`: all stores that docker-machine names for it.
     `former_store_urls`: those from backups of docker-machine's file. `machine_config`: that file, None for none.
+    `ssh_passphrase`: the file with the passphrase of `ssh_key`. `ssh_agent`: whether the SSH agent's keys are tried.
+    `ssh_jump`: as ProxyJump of OpenSSH has it. `jumps`: the jump hosts on the way, the first one first.
     """
 
     name: str
@@ -21,8 +26,14 @@ class Host:
     ssh_user: str = "root"
     ssh_port: int = 22
     ssh_key: Path | None = None
+    ssh_passphrase: Path | None = None
+    ssh_certificate: Path | None = None
+    ssh_agent: bool = False
+    ssh_jump: str = ""
+    jumps: "tuple[Host, ...]" = ()
     tls: Path | None = None
     engine_port: int = 2376
+    engine_over: EngineOver = "tls"
     driver: str = "-"
     role: Role = "worker"
     server: str = ""
@@ -32,6 +43,23 @@ class Host:
     former_store_urls: tuple[str, ...] = ()
     machine_config: Path | None = None
     swarm_address: str = ""
+
+    @property
+    def engine_protocol(self) -> str:
+        """Return how the Engine is reached, as a person writes it."""
+        return self.engine_over.upper()
+
+    @property
+    def engine_place(self) -> str:
+        """Return where the Engine is reached, for a sentence."""
+        return "over SSH" if self.engine_over == "ssh" else f"at {self.address}:{self.engine_port}"
+
+    @property
+    def engine_url(self) -> str:
+        """Return where the Engine is reached, as DOCKER_HOST has it, without a user."""
+        if self.engine_over == "tls":
+            return f"tcp://{self.address}:{self.engine_port}"
+        return f"ssh://{self.address}" + ("" if self.ssh_port == 22 else f":{self.ssh_port}")
 
     @property
     def advertise_address(self) -> str:

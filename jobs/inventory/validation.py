@@ -30,6 +30,8 @@ def find_problems(host: Host, stored: Host | None) -> list[str]:
         _check_name(host.name),
         _check_address(host, stored),
         *_check_ssh_key(host, stored),
+        *_check_ssh_files(host),
+        *(line for jump in host.jumps for line in _check_jump(jump)),
         *_check_tls(host, stored),
     )
     return [f"[hosts.{host.name}]{line}" for line in lines if line]
@@ -56,7 +58,7 @@ def _check_address(host: Host, stored: Host | None) -> str:
 
 def _check_ssh_key(host: Host, stored: Host | None) -> list[str]:
     if host.ssh_key is None:
-        return [" ssh_key: missing, also in docker-machine's store"]
+        return [] if host.ssh_agent else [" ssh_key: missing, also in docker-machine's store"]
     problem = _check_secret_file(" ssh_key", host.ssh_key)
     if stored and stored.ssh_key == host.ssh_key and problem.endswith("does not exist"):
         problem += f", but docker-machine's store names it; copy the key to {_machine_folder(stored) / SSH_KEY}, "
@@ -64,7 +66,22 @@ def _check_ssh_key(host: Host, stored: Host | None) -> list[str]:
     return [problem]
 
 
+def _check_ssh_files(host: Host) -> list[str]:
+    """Check the files that go with the key."""
+    certificate, passphrase = host.ssh_certificate, host.ssh_passphrase
+    lines = [f" ssh_certificate: {certificate} does not exist"] if certificate and not is_file(certificate) else []
+    return [*lines, _check_secret_file(" ssh_passphrase", passphrase) if passphrase else ""]
+
+
+def _check_jump(jump: Host) -> list[str]:
+    if jump.ssh_key is None:
+        return [] if jump.ssh_agent else [f" ssh_jump: {jump.name} has no key; set IdentityFile for it"]
+    return [_check_secret_file(f" ssh_jump: {jump.name}", jump.ssh_key)]
+
+
 def _check_tls(host: Host, stored: Host | None) -> list[str]:
+    if host.engine_over == "ssh":
+        return []
     if host.tls is None:
         return [" tls: missing; set the folder with ca.pem, cert.pem, and key.pem for the Engine API"]
     missing = [name for name in TLS_FILES if not is_file(host.tls / name)]

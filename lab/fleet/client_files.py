@@ -186,4 +186,5 @@ apt_component = {{ from = "main", to = "experimental" }}
 
 def _host_section(host: LabHost) -> str:
     port = "" if host.ssh_port == 22 else f"ssh_port = {host.ssh_port}\n"
-    return f'\n[hosts.{host.name}]\nrole = "{host.role}"\nserver = "{host.server}"\n{port}'
+    engine = "" if host.engine_over == "tls" else f'engine_over = "{host.engine_over}"\n'
+    return f'\n[hosts.{host.name}]\nrole = "{host.role}"\nserver = "{host.server}"\n{port}{engine}'

@@ -15,7 +15,7 @@ class LabHost:
     """A host.
 
     `options` is where its daemon options are, `classic_role` its role in the classic Swarm, `network` the first bytes
-    of its address.
+    of its address. With `engine_over` "ssh", its Engine opens no TCP port.
     """
 
     name: str
@@ -28,6 +28,7 @@ class LabHost:
     mount_flags: bool = False
     network: str = "198.18.0"
     ssh_port: int = 22
+    engine_over: Literal["tls", "ssh"] = "tls"
     store_address: str = "198.18.0.64"  # address of lausen, which has the key-value store
 
     @property

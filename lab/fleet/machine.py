@@ -15,7 +15,7 @@ from lab.fleet import cgroups
 from lab.fleet.hosts import BRIDGE, LabHost
 from lab.fleet.shell import STATE_DIR, LabError, launch_detached, remove_tree, sh
 
-BOOT_TIMEOUT = 30  # seconds that a boot may take
+BOOT_TIMEOUT = 120  # seconds that a boot may take; eight boots at once beside other work take more than 30
 MachineState = Literal["running", "half-made", "off"]
 
 

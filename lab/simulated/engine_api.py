@@ -157,6 +157,13 @@ def serve_connection(machine: Machine, tls: ssl.SSLContext, connection: socket.s
             _Handler(machine, tls_socket, source)
 
 
+def serve_channel(machine: Machine, channel: Any, source: str) -> None:
+    """Serve a connection that came over SSH, until it closes."""
+    _wait_while_silent(machine)
+    with contextlib.suppress(OSError, EOFError):
+        _Handler(machine, channel, source)
+
+
 def _wait_while_silent(machine: Machine) -> None:
     """Block until the host responds again."""
     while machine.silent.is_set():
@@ -166,10 +173,10 @@ def _wait_while_silent(machine: Machine) -> None:
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, machine: Machine, tls_socket: ssl.SSLSocket, source: str) -> None:
+    def __init__(self, machine: Machine, stream: Any, source: str) -> None:
         self._machine = machine
         self._source = source
-        super().__init__(tls_socket, source, None)  # type: ignore[arg-type]
+        super().__init__(stream, source, None)  # type: ignore[arg-type]
 
     def _respond(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

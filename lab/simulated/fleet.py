@@ -113,7 +113,9 @@ class Fleet:
         lab_host, keys = machine.lab_host, self._keys
         host_key, user_key = client_files.host_key_path(lab_host, keys), keys / "ssh/id_ed25519"
         shell = ListeningSocket(
-            lab_host.address, SSH_PORT, partial(ssh_server.serve_connection, machine, host_key, user_key)
+            lab_host.address,
+            SSH_PORT,
+            partial(ssh_server.serve_connection, machine, host_key, user_key, engine_api.serve_channel),
         )
         engine = ListeningSocket(
             lab_host.address,

@@ -88,7 +88,7 @@ def _files(folder: Path) -> tuple[Path, Path]:
     good, wrong = folder / "good.toml", folder / "wrong.toml"
     good.write_text(VALID_CONFIG + HOST_CONFIG.format(folder=folder))
     (folder / "team.toml").write_text(good.read_text().replace("[rights]", 'team = "T09"\n[rights]'))
-    wrong.write_text('[slack]\nchanels = []\n[rights]\nchange = ["@alice"]\n[slak]\n[hosts.Kaditz]\nadress = "x"\n')
+    wrong.write_text('[slack]\nchanels = []\n[rights]\nchange = ["@alice"]\n[slak]\n[hosts.kaditz_1]\nadress = "x"\n')
     return good, wrong
 
 

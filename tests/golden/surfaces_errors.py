@@ -14,6 +14,7 @@ from redis import Redis
 
 from imker.protocol.commands import Migrate
 from jobs.connectors import engine_errors, ssh, swarm_label, systemd
+from jobs.connectors.ssh_client import errors as ssh_errors
 from jobs.daemon_options import model
 from jobs.errors import JobError
 from jobs.execute import (
@@ -105,7 +106,7 @@ def _ssh() -> list[str]:
     lines = [
         line
         for title, cause in causes.items()
-        for line in failure_lines(title, ssh._unreachable_error(KADITZ, known_hosts, cause))
+        for line in failure_lines(title, ssh_errors.unreachable_error(KADITZ, known_hosts, cause))
     ]
     for why in (TypeError(), ValueError()):
         with pytest.MonkeyPatch.context() as patch:

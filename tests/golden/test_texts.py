@@ -29,6 +29,7 @@ from tests.golden import (
     surfaces_runs,
     surfaces_status,
     surfaces_views,
+    surfaces_watch,
 )
 
 CheckSnapshot = Callable[[str], None]
@@ -123,6 +124,14 @@ def test_fleet_states(check_snapshot: CheckSnapshot) -> None:
 
 def test_alerts(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_alerts.alerts())
+
+
+def test_watch_messages(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_watch.messages())
+
+
+def test_watch_statuses(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_watch.statuses())
 
 
 def test_fleet_report(check_snapshot: CheckSnapshot) -> None:

@@ -45,7 +45,7 @@ class JobRunner:
 
     def build_request(self, command: Command, *approvals: Approval) -> Request:
         self.run, self.job = (self.run, self.job + 1) if approvals else (self.run + 1, 1)
-        return Request(f"run{self.run}", self.job, command, "U01ALICE", approvals)
+        return Request(f"run{self.run}", self.job, command, "U01ALICE", approvals, allowed_services=("*",))
 
     def event_bodies(self, request: Request) -> list[EventBody]:
         return streams.event_bodies(self.redis, request.run, job=request.job)

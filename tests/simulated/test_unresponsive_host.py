@@ -38,9 +38,9 @@ COMMANDS = {  # the longest waits
     "the Engine restarts": "# imker: restart the daemon",
 }
 SHORT = {
-    "jobs.connectors.ssh.KEEPALIVE_INTERVAL": 0.5,
-    "jobs.connectors.ssh.DEAD_AFTER": 1,
-    "jobs.connectors.ssh.BANNER_TIMEOUT": 1,
+    "jobs.connectors.ssh_client.connection.KEEPALIVE_INTERVAL": 0.5,
+    "jobs.connectors.ssh_client.connection.DEAD_AFTER": 1,
+    "jobs.connectors.ssh_client.connection.BANNER_TIMEOUT": 1,
     "jobs.execute.packages.UNREACHABLE_TIMEOUT": 3,
 }
 SOON = 15.0  # seconds: with those; less than any command may take

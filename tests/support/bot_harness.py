@@ -32,6 +32,8 @@ from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, Jo
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
 from imker.protocol.run_id import run_id
+from imker.protocol.service_commands import ListServices, ScaleServices, ScaleTarget, ShowService
+from imker.protocol.service_events import ServiceRow, ServiceShown
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
@@ -44,7 +46,7 @@ IDS = {
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
     "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
-    "judy": "U18JUDY", "kim": "U19KIM",
+    "judy": "U18JUDY", "karl": "U19KARL", "kim": "U20KIM",
 }  # fmt: skip
 USER_PROFILES: dict[str, dict[str, Any]] = {  # more fields of users.info than the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
@@ -256,6 +258,8 @@ def form_values(text: str) -> dict[str, Any]:
     name = next(name for name in sorted(BY_NAME, key=len, reverse=True) if f"{text} ".startswith(f"{name} "))
     words = text.removeprefix(name).split()
     values: dict[str, Any] = {"command": {"form.choose": {"selected_option": {"value": name}}}}
+    if BY_NAME[name].scope == "services":
+        return {**values, "words": {"form.words": {"type": "plain_text_input", "value": " ".join(words)}}}
     hosts = [word for word in words if not word.startswith("--")]
     if hosts:
         values["host"] = {"form.host": {"selected_option": {"value": hosts[0]}}}
@@ -295,6 +299,10 @@ def _start_question(host: str) -> DecisionRequested:
     return DecisionRequested("start", "f00d", quorum=Quorum(3, 1, 2, 0), host=host, summary=f"Change {host}?")
 
 
+def _service(status: str) -> ServiceShown:
+    return ServiceShown("tondi", 0.0, ServiceRow("shop_web", "replicated", 2, 2, "nginx:1.11", status=status))
+
+
 SUGGESTED = (
     Accept(NODE[:12]), Reject(NODE[:12]), MigrateAll(("kaditz",)), PlanHost("kaditz"), ListHosts(),
     BotCommand("status"), Drain("kaditz"), Activate("kaditz"), Promote("kaditz"), Demote("kaditz"), Remove("kaditz"),
@@ -302,6 +310,8 @@ SUGGESTED = (
 )  # fmt: skip
 NODES = NodeTable("tondi", 0.0, (NodeRow(NODE, True, "kaditz", "Pending", "Ready", "Drain", "", "26.1.5"),))
 FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail"),))
+SCALE = ScaleServices((ScaleTarget("shop_web", 0),))
+TO_SERVICES = (NextCommand(ListServices()), NextCommand(ShowService("shop_web")))
 Scenario = tuple[str, commands.Command, str, tuple[EventBody, ...]]
 SCENARIOS: dict[str, Scenario] = {
     "pending": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
@@ -352,6 +362,13 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "read": ("carol", ListNodes(), OPS, (JobStarted(), JobFinished("done", "2 nodes"))),
     "private": ("carol", ListNodes(), OPS, (JobStarted(), JobFinished("done", "2 nodes"))),
+    "service": ("carol", ShowService("shop_web"), OPS, (JobStarted(), _service("healthy"), JobFinished("done", "web"))),
+    "broken": ("karl", ShowService("shop_web"), OPS, (JobStarted(), _service("paused"), JobFinished("done", "web"))),
+    "scaled": ("alice", SCALE, OPS, (JobStarted(), JobFinished("done", "shop_web converged in 2 s."))),
+    "scale": ("alice", SCALE, OPS, (JobStarted(), DecisionRequested("start", "f00d", services=("shop_web",)))),
+    "scale-blog": ("alice", SCALE, OPS, (JobStarted(), DecisionRequested("start", "f00d", services=("blog_web",)))),
+    "scaling": ("alice", SCALE, OPS, (JobStarted(),)),
+    "services": ("alice", SCALE, OPS, (JobStarted(), JobFinished("failed", "no", next_commands=TO_SERVICES))),
     "refused": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), JobFinished("refused", "the disk is full"))),
     "start": (
         "alice",

@@ -2,10 +2,12 @@
 
 from bot.messages.block_kit import LINE_LIMIT, duration
 from bot.messages.escape import escape_with_code
-from bot.messages.runs import node_summary, run_text
+from bot.messages.runs import node_summary, run_text, service_message
 from bot.state.run_state import RunState, StepState, latest_started_step
 from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
 from imker.protocol.events import HostTable, JobFinished, NodeTable
+from imker.protocol.service_commands import ListServices, ShowService
+from imker.protocol.service_events import ServiceTable
 from imker.text import truncate
 
 MAX_RESULT = 140  # characters of a summary that becomes the headline; a longer one is shown below it
@@ -61,7 +63,7 @@ def progress(state: RunState) -> str:
     """Return which step is running, and for how long, unescaped."""
     step = latest_started_step(state)
     if step is None:
-        return "inspecting the host" if hasattr(state.record.command, "host") else "inspecting the hosts"
+        return run_text.inspection(state)
     if step.status != "running":
         return f"{sum(each.status == 'done' for each in state.steps)} of {len(state.steps)} steps done"
     elapsed = _elapsed(state, step)
@@ -86,6 +88,10 @@ def _result(state: RunState, outcome: JobFinished) -> tuple[str, str]:
                 return node_summary.node_result(state.table)
             case ListHosts() if isinstance(state.table, HostTable):
                 return node_summary.host_result(state.table)
+            case ListServices() if isinstance(state.table, ServiceTable):
+                return service_message.services_result(state.table)
+            case ShowService() if state.service:
+                return service_message.service_result(state.service)
             case RunDoctor():
                 return _doctor_result(state)
             case PlanHost():

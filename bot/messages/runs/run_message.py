@@ -24,21 +24,25 @@ from bot.messages.escape import escape_code, escape_mrkdwn, escape_with_code, in
 from bot.messages.filtered_rows import filter_of
 from bot.messages.next_command import next_step_text
 from bot.messages.next_steps import step_buttons, typed_steps, with_menu
-from bot.messages.runs import approval_card, run_text, step_list
+from bot.messages.runs import approval_card, run_text, service_message, step_list
 from bot.messages.runs.findings import finding_line, render_findings
 from bot.messages.runs.headline import headline, headline_text, rest_of_summary
 from bot.messages.runs.outcome_text import lost_text, outcome, run_lost_text
 from bot.messages.runs.question import question_text
 from bot.messages.runs.step_list import TASK_STATUS
-from bot.state.next_steps import NextStep, next_steps
+from bot.state.next_step import NextStep
+from bot.state.next_steps import next_steps
 from bot.state.run_state import RunState
 from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
 from imker.protocol.events import HostTable, JobFinished, NodeTable, ThreadDetail
+from imker.protocol.service_commands import ListServices, RestartService, RollBackService, ShowService
+from imker.protocol.service_events import ServiceTable
 from imker.text import strip_control, truncate
 
 MAX_DIFF = 2500  # characters of a diff
 NOTE_LIMITS = (300, 120, 40, 0)  # characters of a step's note; the first limit with which the message fits is used
 FILTER_HINT = "to see them, use `--filter`"
+COUNTED_COMMANDS = ListHosts | ListNodes | ListServices | ShowService | RunDoctor  # whose headline is the result
 MESSAGE_LIMIT = 12_000  # visible characters of a message
 
 
@@ -59,6 +63,7 @@ def _message(state: RunState, note_limit: int) -> Message:
         *render_findings(state.findings),
         *_diff(state),
         *_table(state),
+        *(service_message.service_blocks(state.service, state.now) if state.service else []),
         *([section(text)] if text else []),
         *(context(run_text.decision_line(decision)) for decision in state.decisions),
         *map(section, closing),
@@ -105,7 +110,7 @@ def requested_line(state: RunState) -> str:
 
 def _diff(state: RunState) -> list[Block]:
     """Return the diff of a plan. A migration's diff is posted in its thread."""
-    if not state.diff or not isinstance(state.record.command, PlanHost):
+    if not state.diff or not isinstance(state.record.command, PlanHost | RestartService | RollBackService):
         return []
     return [section("```" + escape_code(truncate(strip_control(state.diff), MAX_DIFF)) + "```")]
 
@@ -119,12 +124,14 @@ def _table(state: RunState) -> list[Block]:
     more = tables.omitted_rows(table)
     lines = [escape_mrkdwn(table.caption)] if row_filter.text else []
     lines += [f"and {more} more; {FILTER_HINT}"] if more else []
+    if isinstance(state.table, ServiceTable):
+        lines.append(f"Reported by {escape_mrkdwn(state.table.answered_by)} at {timestamp(state.table.taken_at)}")
     if isinstance(state.table, NodeTable):
         lines.append(f"{_source(state.table, state.now)} at {timestamp(state.table.taken_at)}")
     return [*blocks, *([context("  ·  ".join(lines))] if lines else [])]
 
 
-def _table_text(state: RunState, table: HostTable | NodeTable) -> str:
+def _table_text(state: RunState, table: HostTable | NodeTable | ServiceTable) -> str:
     row_filter = filter_of(state.record.command)
     matching = tables.table_of(table, row_filter)
     return f"{matching.caption}\n" * bool(row_filter.text) + tables.table_text(matching)
@@ -148,7 +155,7 @@ def outcome_text(state: RunState) -> str:
 
 def _rest_of_outcome(state: RunState, end: JobFinished) -> str:
     """Return the outcome without what the headline, the table, or the findings show already."""
-    is_counted = end.outcome == "done" and isinstance(state.record.command, ListHosts | ListNodes | RunDoctor)
+    is_counted = end.outcome == "done" and isinstance(state.record.command, COUNTED_COMMANDS)
     return format_outcome(replace(end, summary="" if is_counted else rest_of_summary(state, end)))
 
 
@@ -169,6 +176,7 @@ def _text(state: RunState, closing: Sequence[str], steps: Sequence[NextStep]) ->
         lines.append("```" + escape_code(_table_text(state, state.table)) + "```")
     if isinstance(state.table, NodeTable):
         lines.append(_source(state.table, state.now))
+    lines += service_message.service_text(state.service, state.now) if state.service else []
     lines += [finding_line(finding) for finding in state.findings if finding.level != "pass"][:MAX_FINDINGS]
     last = [question_text(state), *map(run_text.decision_line, state.decisions), *closing]
     return fit_text(lines, [*last, typed_steps(steps, "\n".join(last))])

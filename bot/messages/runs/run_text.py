@@ -2,7 +2,7 @@
 
 from bot.messages.block_kit import timestamp
 from bot.messages.escape import escape_mrkdwn
-from bot.records import Choice, Decision
+from bot.records import Choice, Decision, command_services
 from bot.state.run_state import RunState, latest_started_step
 from imker.protocol.commands import (
     Accept,
@@ -18,6 +18,14 @@ from imker.protocol.commands import (
 )
 from imker.protocol.events import JobFinished, NodeTable
 from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
+from imker.protocol.service_commands import (
+    CreateService,
+    ListServices,
+    RestartService,
+    RollBackService,
+    ScaleServices,
+    ShowService,
+)
 from imker.protocol.version import PROTOCOL_VERSION
 
 EMOJI = {
@@ -103,7 +111,18 @@ def _title_and_activity(state: RunState) -> tuple[str, str]:
             return f"Reject {node}" + (" and remove it from the swarm" if remove else ""), f"Rejecting {node}"
         case RunDoctor():
             return "Doctor", "Running the doctor"
-        case ListHosts() | ListNodes() as listing:
+        case ShowService(name):
+            return f"Service {name}", f"Reading service {name}"
+        case CreateService(name):
+            return f"Create service {name}", f"Creating service {name}"
+        case ScaleServices(targets):
+            text = ", ".join(f"{target.service} to {target.replicas}" for target in targets)
+            return f"Scale {text}", f"Scaling {text}"
+        case RestartService(name):
+            return f"Restart {name}", f"Restarting {name}"
+        case RollBackService(name):
+            return f"Roll back {name}", f"Rolling back {name}"
+        case ListHosts() | ListNodes() | ListServices() as listing:
             return listing.type.capitalize(), f"Listing {listing.type}"
         case other:
             return other.type.capitalize(), f"Running {other.type}"
@@ -139,8 +158,7 @@ def status_text(state: RunState) -> str:
     match state.status:
         case "running":
             step = latest_started_step(state)
-            subject = "host" if hasattr(state.record.command, "host") else "hosts"
-            return f"{step.title}…" if step and step.status == "running" else f"inspecting the {subject}"
+            return f"{step.title}…" if step and step.status == "running" else inspection(state)
         case "waiting":
             if state.expired:
                 return "expired: not accepted in time"
@@ -149,6 +167,13 @@ def status_text(state: RunState) -> str:
             return _finished_text(state)
         case status:
             return status
+
+
+def inspection(state: RunState) -> str:
+    """Return what a run does before its first step."""
+    if command_services(state.record.command) is not None:
+        return "reading the services"
+    return f"inspecting the {'host' if hasattr(state.record.command, 'host') else 'hosts'}"
 
 
 def _finished_text(state: RunState) -> str:

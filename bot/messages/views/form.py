@@ -13,8 +13,8 @@ from imker.text import truncate
 View = dict[str, Any]
 FormKind = Literal["form.command", "form.reject"]  # callback IDs
 CHOOSE_COMMAND, OPEN_FORM, CHOOSE_HOST, RUN_COMMAND = "form.choose", "form.open", "form.host", "command.run"
-COMMAND, CHANNEL, HOST, EXCLUDED, REASON = "command", "channel", "host", "excluded_hosts", "reason"  # block IDs
-MAX_OPTION, MAX_OPTIONS, MAX_REASON = 75, 100, 160  # characters; options; characters
+COMMAND, CHANNEL, HOST, EXCLUDED, REASON, WORDS = "command", "channel", "host", "excluded_hosts", "reason", "words"
+MAX_OPTION, MAX_OPTIONS, MAX_REASON, MAX_WORDS = 75, 100, 160, 250  # characters; options; characters
 BLOCKS_OF_MODALS = ("section", "context", "divider", "header", "rich_text")
 FORM_GONE = "This button or form no longer works. Open a new form with `/swarm`."
 
@@ -130,6 +130,10 @@ def _fields(form: CommandForm, fields: FormFields) -> list[Block]:
         roles = [_option(name.capitalize(), name) for name in ("manager", "worker")]
         element = {"type": "radio_buttons", "action_id": "form.role", "options": roles}
         blocks.append(_input("role", "Role", element, optional=True, hint="Default: the role in imker.toml."))
+    if fields.words:
+        text_input = {"type": "plain_text_input", "action_id": "form.words", "max_length": MAX_WORDS}
+        is_optional = not fields.needs_words
+        blocks.append(_input(WORDS, "Arguments", text_input, optional=is_optional, hint=fields.words))
     if fields.switches:
         element = {
             "type": "checkboxes",

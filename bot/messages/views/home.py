@@ -20,7 +20,7 @@ from bot.messages.runs.node_summary import node_result
 from bot.messages.runs.question import question_text
 from bot.messages.views.form import View, form_buttons
 from bot.state.fleet_state import FleetState
-from bot.state.next_steps import NextStep
+from bot.state.next_step import NextStep
 from bot.state.run_state import RunState
 from imker.protocol.events import NodeTable
 from imker.text import truncate

@@ -31,7 +31,7 @@ RESOLVED: dict[Kind, str] = {
 }
 SUMMARIES: dict[Kind, str] = {  # of several incidents
     "swarm": "The swarm has {count} problems",
-    "node": "{count} nodes are Down or unreachable",
+    "node": "{count} nodes went Down or became unreachable",
     "service": "{count} services have too few running tasks",
     "certificate": "{count} certificates end soon",
     "options": "The daemon options of {count} hosts have changed",
@@ -39,7 +39,7 @@ SUMMARIES: dict[Kind, str] = {  # of several incidents
 NEXT: dict[Kind, str] = {
     "swarm": "Check that the managers run and that the RQ workers reach them. To see each host, type `/swarm hosts`.",
     "node": "Check that the machine runs, and then its Engine: `systemctl status docker`.",
-    "service": "The swarm continues to start the missing tasks.",
+    "service": "To see its tasks, type {service}.",
     "certificate": "Renew it with the fleet's CA, for the Engine and for Imker, and then restart the Engine.",
     "options": "To see what Imker would do about it, type `/swarm plan {host}`. If the change is wanted, type "
     "`/swarm migrate {host}`: Imker applies it and remembers it.",
@@ -71,7 +71,7 @@ def leader_message(change: LeaderChange) -> Message:
 def incident_line(incident: Incident) -> str:
     """Return one incident in one line: what happened, where, since when, and whether it is resolved."""
     condition, times = incident.condition, incident.occurrences
-    repeated = f" It was so {times} times." if times > 1 else ""
+    repeated = f" It happened {times} times." if times > 1 else ""
     if incident.is_open:
         since = f" since {timestamp(incident.began_at)}" if condition.kind != "certificate" else ""
         return f"*{_fill(OPEN, condition)}*{since}{_detail(condition)}.{repeated}"
@@ -96,12 +96,18 @@ def _lines(message: IncidentMessage) -> list[str]:
     ends = [_outlook(message), _next(message)] if message.is_open else []
     if len(incidents) == 1:
         return [f"{mark} {incident_line(incidents[0])}", *filter(None, ends)]
-    open_count = sum(incident.is_open for incident in incidents)
-    title = SUMMARIES[kind].format(count=open_count) if open_count else f"All {len(incidents)} are resolved"
     ordered = sorted(incidents, key=lambda incident: not incident.is_open)
     listed = [f"{'•' if each.is_open else '✅'} {incident_line(each)}" for each in ordered[:MAX_LINES]]
     more = [f"and {len(incidents) - MAX_LINES} more"] if len(incidents) > MAX_LINES else []
-    return [f"{mark} *{title}.*", *listed, *more, *filter(None, ends)]
+    title = f"{mark} *{SUMMARIES[kind].format(count=len(incidents))}.*{_resolved_count(incidents)}"
+    return [title, *listed, *more, *filter(None, ends)]
+
+
+def _resolved_count(incidents: tuple[Incident, ...]) -> str:
+    count = sum(not incident.is_open for incident in incidents)
+    if count == len(incidents):
+        return " All are resolved."
+    return f" {count} of {len(incidents)} {'is' if count == 1 else 'are'} resolved." if count else ""
 
 
 def _fill(texts: dict[Kind, str], condition: Condition) -> str:
@@ -136,9 +142,9 @@ def _outlook(message: IncidentMessage) -> str:
 def _next(message: IncidentMessage) -> str:
     """Return what to do next."""
     open_incidents = [incident for incident in message.incidents if incident.is_open]
-    condition = open_incidents[0].condition
-    host = condition.host if len(open_incidents) == 1 else "HOST"
-    return NEXT[condition.kind].format(host=host or "HOST")
+    condition, is_one = open_incidents[0].condition, len(open_incidents) == 1
+    service = inline_code(f"/swarm service {condition.label if is_one else 'SERVICE'}")
+    return NEXT[condition.kind].format(host=(is_one and condition.host) or "HOST", service=service)
 
 
 def _buttons() -> list[Block]:

@@ -63,6 +63,8 @@ def _look_lines(view: WatchView, now: float) -> Iterable[str]:
 
 
 def _incident_lines(view: WatchView) -> list[str]:
+    if not view.mode.is_on:
+        return []
     resolved = [incident for incident in view.state.incidents if incident.phase == "resolved" and incident.notices]
     newest = sorted(resolved, key=lambda incident: -incident.resolved_at)[:MAX_RESOLVED]
     return [

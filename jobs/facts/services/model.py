@@ -70,7 +70,8 @@ class Service:
     `image`: without its digest; `replicas`: what its mode asks for, None for a global service; `running` and `desired`:
     tasks, -1 if the manager did not count them; `completed`: tasks of a job that ended well; `stack`: the stack that it
     was deployed with, "" for none; `update_state`: "" if it was never updated; `version`: index that an update names;
-    `local_data`: volumes and folders of its tasks that each node has for itself.
+    `local_data`: volumes and folders of its tasks that each node has for itself;
+    `force_update`: how often it was restarted.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Service:
     restart_attempts: int = 0
     local_data: tuple[str, ...] = ()
     mounts_docker_socket: bool = False
+    force_update: int = 0
 
     @property
     def is_job(self) -> bool:
@@ -139,6 +141,7 @@ class Task:
     image: str = ""
     reserved: Resources = NO_RESOURCES
     host_ports: tuple[tuple[int, str], ...] = ()
+    force_update: int = 0
 
     @property
     def is_running(self) -> bool:
@@ -188,3 +191,8 @@ class ServiceFacts:
 
     def tasks_of(self, service: Service) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks if task.service == service.id)
+
+
+def has_settings_of(service: Service, task: Task) -> bool:
+    """Return whether the task was made from the service's current image and after its last restart."""
+    return (task.image, task.force_update) == (service.image, service.force_update)

@@ -59,6 +59,7 @@ def parse_service(document: Document) -> Service:
         restart_attempts=_number(attempts),
         local_data=_local_data(_map(template, "ContainerSpec").get("Mounts")),
         mounts_docker_socket=any(map(_is_docker_socket, _list(_map(template, "ContainerSpec").get("Mounts")))),
+        force_update=_number(template.get("ForceUpdate")),
     )
 
 
@@ -83,6 +84,7 @@ def parse_task(document: Document) -> Task:
         image=short_image(_map(spec, "ContainerSpec").get("Image")),
         reserved=_resources(_map(_map(spec, "Resources"), "Reservations")),
         host_ports=_host_ports(ports),
+        force_update=_number(spec.get("ForceUpdate")),
     )
 
 

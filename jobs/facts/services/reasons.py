@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from jobs.facts.services.constraints import matches_constraint
-from jobs.facts.services.model import Placement, Service, ServiceFacts, Task, TaskNode
+from jobs.facts.services.model import Placement, Service, ServiceFacts, Task, TaskNode, has_settings_of
 from jobs.facts.services.placement import find_room
 from jobs.facts.services.units import format_cpus, format_memory
 
@@ -52,6 +52,7 @@ def explain_service(service: Service, facts: ServiceFacts) -> tuple[Why, ...]:
     by_place = _by_place(facts.tasks_of(service))
     current = [tasks[-1] for tasks in by_place if not tasks[-1].is_running and not _is_ended(service, tasks[-1])]
     failed = [task for tasks in by_place if tasks[-1] in current for task in tasks if task.has_failed]
+    failed = [task for task in failed if has_settings_of(service, task)] or failed
     failing_places = {task.place for task in failed}
     waiting = [task for task in current if (task.error and not task.has_failed) or task.place not in failing_places]
     waiting = [task for task in waiting if not task.node]

@@ -14,3 +14,9 @@ def format_memory(size: int) -> str:
 def format_cpus(nano_cpus: int) -> str:
     """Return "0.5", "2"."""
     return f"{nano_cpus / 1e9:.2f}".rstrip("0").rstrip(".")
+
+
+def format_seconds(seconds: float) -> str:
+    """Return "41 s", "2 min 5 s"."""
+    rounded = max(0, round(seconds))
+    return f"{rounded // 60} min {rounded % 60} s" if rounded >= 60 else f"{rounded} s"

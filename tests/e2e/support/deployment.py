@@ -21,7 +21,7 @@ from lab.story import ALICE, BOB, OPS
 from tests.support import streams
 
 WAIT_TIMEOUT = 300  # seconds that a test waits for one event
-FINAL_EMOJI = "✅❌🚫❓"
+FINAL_EMOJI = "✅⚠❌🚫❓"
 
 
 @dataclass

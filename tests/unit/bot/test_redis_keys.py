@@ -13,11 +13,14 @@ from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
 from bot.reconciler.leader_election import LEADER_KEY as LEASE
+from bot.watch.model import WatchMode, WatchState
 from imker.config import AcceptanceRules
 from imker.protocol.commands import Hold
 from imker.protocol.events import JobStarted, NodeTable
-from imker.protocol.version import KNOWN_SWARM_KEY, LAST_NODES_KEY
+from imker.protocol.version import HOST_OBSERVATION_KEY, KNOWN_SWARM_KEY, LAST_NODES_KEY, OBSERVATION_KEY
 from jobs import run
+from jobs.daemon_options import OptionFiles, UnitFacts
+from jobs.events.option_digests import save_options
 from jobs.events.writer import EventWriter
 from tests.support.bot_harness import IDS, KEY, OPS
 from tests.unit.bot.runs.test_tampering import FILE, World
@@ -32,7 +35,7 @@ def table() -> dict[str, bool]:
     """Return each key pattern of the document and whether it is listed as signed."""
     rows = ROW.findall((ROOT / "docs/redis.md").read_text())
     named = {key: why.startswith("signed") for keys, why in rows for key in re.findall(r"`([^`]+)`", keys)}
-    return {key.replace("RUN", "*").replace("ID", "*"): signed for key, signed in named.items()}
+    return {key.replace("RUN", "*").replace("ID", "*").replace("HOST", "*"): signed for key, signed in named.items()}
 
 
 def row(key: str, patterns: dict[str, bool]) -> str:
@@ -73,7 +76,9 @@ def world(redis: Redis) -> World:
     run.publish_inventory(redis, KEY, {}, AcceptanceRules())
     journal = EventWriter(redis, KEY, pending, 1, lambda: at)
     journal.save_signed(LAST_NODES_KEY, "{}")
-    journal.save_signed(KNOWN_SWARM_KEY, "{}")
+    for name in (KNOWN_SWARM_KEY, OBSERVATION_KEY, HOST_OBSERVATION_KEY):
+        journal.save_signed(name, "{}")
+    save_options(journal, "kaditz", OptionFiles(UnitFacts("", (), ()), {}))
     journal.emit(JobStarted())
     journal.emit(NodeTable("tondi", at, ()))
     new_world.look()
@@ -81,6 +86,9 @@ def world(redis: Redis) -> World:
     new_world.runs.home.open(IDS["alice"], at)
     new_world.runs.welcomes.request(OPS)
     new_world.runs.posted_messages.update_welcomed(**{OPS: "1.1"})
+    new_world.runs.watch.save_mode(WatchMode())
+    new_world.runs.watch.save_state(WatchState())
+    new_world.runs.posted_messages.update_watched(**{"node-1": "1.1"})
     return new_world
 
 

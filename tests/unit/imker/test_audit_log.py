@@ -1,5 +1,6 @@
 """Append to the audit log in a real Redis: concurrent writers, repeats, and tampering."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -49,6 +50,38 @@ def test_lost_reply_neither_forks_nor_duplicates(redis: Redis, monkeypatch: pyte
     monkeypatch.setattr(redis, "eval", twice)
     assert record.append(fact("a")) == 1
     assert [entry.fact.id for entry in record.entries() if entry] == ["a", "between"]
+    assert problems(record) == []
+
+
+def test_threads_of_a_process_append_without_a_second_try(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_log, "TURN_TIMEOUT", 60.0)
+    record, before = AuditLog(redis), evals(redis)
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(lambda n: record.append(fact(f"f{n}")), range(40))) == list(range(1, 41))
+    assert evals(redis) - before == 40
+
+
+def evals(redis: Redis) -> int:
+    return int(redis.info("commandstats").get("cmdstat_eval", {}).get("calls", 0))
+
+
+def test_a_stuck_thread_stops_no_other(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_log, "TURN_TIMEOUT", 0.01)
+    is_stuck, may_end = threading.Event(), threading.Event()
+
+    def clock() -> float:
+        if not is_stuck.is_set():
+            is_stuck.set()
+            assert may_end.wait(60)
+        return 5.0
+
+    record = AuditLog(redis, clock=clock)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(record.append, fact("late"))
+        assert is_stuck.wait(60)
+        assert record.append(fact("first")) == 1
+        may_end.set()
+        assert late.result(60) == 2
     assert problems(record) == []
 
 

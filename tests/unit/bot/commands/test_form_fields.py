@@ -60,6 +60,8 @@ def test_finds_the_fields_of_a_command(name: str, fields: FormFields | None) -> 
         (FormValues("migrate all", excluded_hosts=("tondi", "lei-1")), "migrate all --without tondi,lei-1"),
         (FormValues("migrate", host="tondi", role="owner"), "migrate tondi"),
         (FormValues("accept", host="tondi"), ""),
+        (FormValues("scale", host="tondi", words=" web=5  api=2 "), "scale web=5 api=2"),
+        (FormValues("services", switches=("--private",), words=""), "services --private"),
         (FormValues("reboot"), ""),
         (FormValues(), ""),
     ],
@@ -70,7 +72,8 @@ def test_composes_the_text_that_one_would_type(values: FormValues, text: str) ->
 
 @pytest.mark.parametrize("spec", form_commands(BY_NAME), ids=lambda spec: spec.name)
 def test_the_parser_accepts_every_form(spec: Any) -> None:
-    values = FormValues(spec.name, "C01OPS", "tondi", "manager", ("--docker-group",), ("lei-1",))
+    words = spec.example.removeprefix(spec.name).strip()
+    values = FormValues(spec.name, "C01OPS", "tondi", "manager", ("--docker-group",), ("lei-1",), words=words)
     assert not isinstance(parse(compose(values)), UsageError)
 
 

@@ -1,7 +1,7 @@
 """The command table has a row for every command, and permissions derive from it."""
 
 from dataclasses import fields
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -10,6 +10,7 @@ from bot.commands.model import ControlRun, ControlWatch, DecideRun, ShowAudit, S
 from bot.commands.table import COMMANDS, spec_of
 from bot.records import ALL_HOSTS, NO_HOST
 from imker.protocol.commands import Command
+from imker.protocol.service_commands import ScaleTarget
 
 COMMAND_TYPES = get_args(get_args(Command)[0])
 WATCH = (ShowWatch(), *(ControlWatch(action) for action in ("on", "off", "mute")))
@@ -23,15 +24,18 @@ OTHERS = (
 
 
 def create_command(command_type: type[Command]) -> Command:
-    values = {"host": "kaditz", "node": "j8xsy2", "names": ("web",)}
+    values: dict[str, Any] = {"host": "kaditz", "node": "j8xsy2", "names": ("web",), "name": "web", "image": "nginx"}
+    values["targets"] = (ScaleTarget("web", 5), ScaleTarget("api", 2))
     return command_type(**{each.name: values[each.name] for each in fields(command_type) if each.name in values})
 
 
 @pytest.mark.parametrize("command_type", COMMAND_TYPES)
 def test_a_command_requires_the_right_on_its_host_or_on_every_host(command_type: type[Command]) -> None:
     command = create_command(command_type)
-    expected = getattr(command, "host", NO_HOST if hasattr(command, "node") else ALL_HOSTS)
+    is_about_other = hasattr(command, "node") or hasattr(command, "services")
+    expected = getattr(command, "host", NO_HOST if is_about_other else ALL_HOSTS)
     assert permission_for(command).host == expected
+    assert permission_for(command).services == getattr(command, "services", None)
 
 
 @pytest.mark.parametrize("command", OTHERS, ids=repr)

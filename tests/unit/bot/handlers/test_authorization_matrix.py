@@ -211,6 +211,9 @@ def done_by(bench: BotHarness, jobs: dict[str, Request], decisions: set[str], ch
         ), "a job may reach only the host it is about"
         if isinstance(request.command, commands.Accept) and request.job > 1 and not request.approvals:
             return "ask again"
+        if (services := getattr(request.command, "services", None)) is not None:
+            assert request.allowed_hosts == (), "a job on services may reach no host"
+            return f"{request.command.type} {' '.join(services)} of {' '.join(request.allowed_services)}"
         host = getattr(request.command, "host", "") or (request.allowed_hosts[0] if request.job > 1 else "")
         return f"{request.command.type} {host}".strip()
     new_decisions = bench.decision_keys() - decisions

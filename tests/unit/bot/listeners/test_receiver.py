@@ -178,6 +178,20 @@ def test_names_the_reason_why_a_command_was_not_saved(
     assert [expected_text in answer["text"] for answer in slack.replies] == [True]
 
 
+def test_acknowledges_before_anything_else_runs(redis: Redis) -> None:
+    bench, acks, later = BotHarness(redis, ALL), list[str](), list[Any]()
+    saved, limit = inbox(redis, AT + ABANDONED_AFTER + 1), RateLimiter(1000)
+    receiver = DeliveryReceiver(bench.handler, saved, Slack(), limit, run=later.append)  # type: ignore[arg-type]
+    receiver.receive(COMMAND, lambda: acks.append("acknowledged"))  # type: ignore[arg-type]
+    assert acks == ["acknowledged"]
+    assert (bench.enqueued_requests(), saved.abandoned()) == ({}, [COMMAND])
+    receiver.recover_abandoned()  # it is not abandoned: this bot has yet to handle it
+    assert bench.enqueued_requests() == {}
+    (work,) = later
+    work()
+    assert (len(bench.enqueued_requests()), saved.abandoned()) == (1, [])
+
+
 @pytest.mark.parametrize(("error", "_", "expected_text"), REFUSALS, ids=lambda case: str(case)[:40])
 def test_a_saved_command_starts_once_when_redis_recovers(
     redis: Redis, monkeypatch: pytest.MonkeyPatch, error: RedisError, _: str, expected_text: str

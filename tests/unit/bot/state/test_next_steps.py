@@ -13,7 +13,8 @@ from bot.messages.next_steps import step_buttons, with_menu
 from bot.messages.runs import fleet_message
 from bot.records import Choice, Decision, QueueStatus, RunRecord
 from bot.state.fleet_state import FleetState
-from bot.state.next_steps import SUGGESTIONS, TABLE, NextStep, Situation, next_steps, situation
+from bot.state.next_step import NextStep
+from bot.state.next_steps import SUGGESTIONS, TABLE, Situation, next_steps, situation
 from bot.state.run_state import RunState, fold
 from imker.clock import Timestamp
 from imker.protocol.commands import Accept, Command, ListNodes, Migrate, MigrateAll, PlanHost, RetireStore
@@ -29,6 +30,8 @@ from imker.protocol.events import (
     Question,
 )
 from imker.protocol.next_command import NextCommand
+from imker.protocol.service_commands import RestartService, ShowService
+from imker.protocol.service_events import ServiceRow, ServiceShown
 from imker.protocol.values import Finding
 from lab.slack.validate_message import find_problems
 from tests.support.fleet_states import build_fleet, host_plan
@@ -65,6 +68,11 @@ def waiting_run(question: Question, choice: Choice | None = None, seconds: float
     return run(JobStarted(), body, choice=choice)
 
 
+def shown_service(status: str, mode: str = "replicated") -> RunState:
+    shown = ServiceShown("tondi", 0.0, ServiceRow("shop_web", mode, 2, 2, "nginx:1.11", status=status))
+    return run(JobStarted(), shown, JobFinished("done", "shop_web"), command=ShowService("web"))
+
+
 STATES: dict[str, tuple[RunState, Situation]] = {
     "queued": (run(rq="queued"), "running_change"),
     "running": (run(JobStarted(), rq="running"), "running_change"),
@@ -91,6 +99,13 @@ STATES: dict[str, tuple[RunState, Situation]] = {
     "plan with nothing to do": (ended("unchanged", PlanHost("kaditz")), "read"),
     "read": (ended("done", ListNodes()), "read"),
     "read that failed": (ended("failed", ListNodes()), "read"),
+    "service": (shown_service("healthy"), "service"),
+    "service with a stopped update": (shown_service("paused"), "unhealthy_service"),
+    "service that is unhealthy": (shown_service("unhealthy"), "unhealthy_service"),
+    "global service": (shown_service("healthy", "global"), "global_service"),
+    "job": (shown_service("healthy", "replicated-job"), "read"),
+    "service that was restarted": (ended("done", RestartService("web")), "service_changed"),
+    "service that did not converge": (ended("failed", RestartService("web")), "stopped"),
     "lost": (run(JobStarted(), rq="lost"), "stopped"),
     "lost before it started": (run(rq="lost", age=2 * 24 * 3600.0), "never_started"),
 }

@@ -31,9 +31,9 @@ def host(
     return replace(facts, environment=message or HostEnvironment(), **how)  # type: ignore[arg-type]
 
 
-def plan_host(now: HostFacts, version: str | None = None) -> Plan:
+def plan_host(now: HostFacts, version: str | None = None, at: Host = KADITZ) -> Plan:
     assert now.package is not None
-    plan = plan_engine(KADITZ, now, now.package, EngineSection(version=version), ())
+    plan = plan_engine(at, now, now.package, EngineSection(version=version), ())
     assert isinstance(plan, Plan)
     return plan
 
@@ -68,6 +68,32 @@ API: list[tuple[HostFacts, Level, str]] = [
 @pytest.mark.parametrize(("now", "level", "says"), API)
 def test_blocks_if_the_restart_could_not_be_verified(now: HostFacts, level: Level, says: str) -> None:
     finding = find_finding(plan_host(now), "Engine API")
+    assert (finding.level, says in finding.text) == (level, True), finding
+    assert bool(finding.hint) is (level != "pass")
+
+
+OVER_SSH: list[tuple[HostFacts, Level, str]] = [
+    (host(""), "pass", "answers over SSH"),
+    (host(), "pass", "answers over SSH"),
+    (host("-H fd://"), "pass", "answers over SSH"),
+    (host("-H unix:///run/docker.sock"), "pass", "answers over SSH"),
+    (host("-H unix://"), "pass", "answers over SSH"),
+    (host("-H unix:///srv/docker.sock"), "block", "opens no socket at /var/run/docker.sock"),
+    (host("-H tcp://127.0.0.1:2375"), "block", "opens no socket at /var/run/docker.sock"),
+    (
+        host(message=HostEnvironment(unreadable_files=("/etc/docker/server-key.pem",))),
+        "block",
+        "/etc/docker/server-key.pem cannot be",
+    ),
+    (host("", api_reachable=False), "warn", "is unreachable over SSH"),
+    (host("", api_reachable=False, engine_version="17.03.2-ce"), "pass", "Engine 17.03.2 is read with the docker"),
+    (host("", api_reachable=False, options_changed=True), "pass", "expected to answer after"),
+]
+
+
+@pytest.mark.parametrize(("now", "level", "says"), OVER_SSH)
+def test_an_engine_over_ssh_needs_its_socket_and_no_tcp_port(now: HostFacts, level: Level, says: str) -> None:
+    finding = find_finding(plan_host(now, at=replace(KADITZ, engine_over="ssh")), "Engine API")
     assert (finding.level, says in finding.text) == (level, True), finding
     assert bool(finding.hint) is (level != "pass")
 

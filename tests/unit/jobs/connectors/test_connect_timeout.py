@@ -45,7 +45,7 @@ def test_an_engine_that_is_down(dead: Host) -> None:
 
 
 def test_an_ssh_server_that_is_down(dead: Host, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("jobs.connectors.ssh._load_key", lambda host: None)
+    monkeypatch.setattr("jobs.connectors.ssh_client.connection.load_key", lambda host: None)
     (tmp_path / "known_hosts").touch()
     began = time.monotonic()
     with pytest.raises(Unreachable, match="is unreachable over SSH: timed out"):

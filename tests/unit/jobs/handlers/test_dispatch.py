@@ -7,7 +7,8 @@ from typing import get_args
 
 import pytest
 
-from imker.protocol.commands import Command, JobCommand
+from imker.protocol.commands import Command
+from imker.protocol.job_command import JobCommand
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 from jobs.handlers import dispatch
 

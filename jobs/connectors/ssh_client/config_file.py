@@ -1,0 +1,113 @@
+"""Read OpenSSH's client configuration, such as `~/.ssh/config`, without running any program that it names.
+
+In: the file. Out: for a name, what it says about how to reach it, or why Imker cannot follow it.
+"""
+
+import io
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from paramiko.config import SSHConfig
+from paramiko.ssh_exception import ConfigParseError
+
+MATCH = re.compile(r"\s*match(?:\s*=\s*|\s+)(.+)", re.IGNORECASE)
+BARE_CRITERIA = ("all", "canonical", "final")  # of `Match`, without a value
+CANONICAL = re.compile(r"\s*canonicalizehostname(?:\s*=\s*|\s+)\"?(?:yes|always)\"?", re.IGNORECASE)
+# Settings that replace what must not be followed: of that block, with the number of its line.
+EXEC_MARK, CANONICAL_MARK = "imkermatchexec", "imkercanonicalizehostname"
+NO_PROGRAM = "Imker runs no program to reach a host"
+
+
+@dataclass(frozen=True)
+class SshEntry:
+    """What the file says about a name: empty values for what it leaves open. `jump` "none": no jump host.
+
+    `problem`: what Imker cannot follow, "" for nothing.
+    """
+
+    address: str = ""
+    user: str = ""
+    port: int | None = None
+    keys: tuple[Path, ...] = ()
+    certificate: Path | None = None
+    jump: str = ""
+    problem: str = ""
+
+
+class SshConfigFile:
+    """The configuration. Raises ValueError with a reason if it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._config = SSHConfig.from_text(_mark_lines(path.read_text()))
+        except OSError as error:
+            raise ValueError(error.strerror or str(error)) from error
+        except ConfigParseError as error:
+            raise ValueError(str(error)) from error
+
+    def find(self, name: str) -> SshEntry:
+        """Return what the file says about a name."""
+        try:
+            found = self._config.lookup(name)
+        except (KeyError, OSError):
+            return SshEntry(problem="it cannot be applied: the user who runs Imker has no name; set LOGNAME")
+        address = found["hostname"]
+        port, certificate = found.get("port"), found.get("certificatefile")
+        return SshEntry(
+            address="" if address == name else address,
+            user=found.get("user", ""),
+            port=int(port) if port and port.isdecimal() else None,
+            keys=tuple(Path(key).expanduser() for key in found.get("identityfile", ()) if key != "none"),
+            certificate=Path(certificate).expanduser() if certificate else None,
+            jump=found.get("proxyjump", ""),
+            problem=_find_problem(found),
+        )
+
+
+def _find_problem(found: dict[str, str]) -> str:
+    """Return what cannot be followed. Of ProxyJump and ProxyCommand, OpenSSH follows the one that it reads first."""
+    settings = list(found)
+    if EXEC_MARK in found:
+        return f"line {found[EXEC_MARK]} has `Match exec`, and {NO_PROGRAM}; write these settings under `Host`"
+    if "include" in found:
+        return f"it includes {found['include']}, which Imker does not read; name a file without `Include`"
+    if CANONICAL_MARK in found:
+        return f"line {found[CANONICAL_MARK]} has `CanonicalizeHostname`, which Imker does not follow; write full names"
+    if not found.get("port", "22").isdecimal():
+        return f"Port {found['port']} is no number"
+    if found.get("proxycommand") and "proxyjump" not in settings[: settings.index("proxycommand")]:
+        return f"it has `ProxyCommand`, and {NO_PROGRAM}; use `ProxyJump`"
+    return ""
+
+
+def _mark_lines(text: str) -> str:
+    """Replace `Match exec` and `CanonicalizeHostname` by marks.
+
+    paramiko would run the command, or ask name servers, even to find out whether a block applies.
+    """
+    return "".join(_mark_line(number, line) for number, line in enumerate(io.StringIO(text), start=1))
+
+
+def _mark_line(number: int, line: str) -> str:
+    if CANONICAL.fullmatch(line.rstrip()):
+        return f"{CANONICAL_MARK} {number}\n"
+    found = MATCH.fullmatch(line.rstrip())
+    if not found:
+        return line
+    criteria = list(_criteria(shlex.split(found[1])))
+    kept = [word for name, words in criteria if name != "exec" for word in words]
+    if len(kept) == sum(len(words) for _, words in criteria):
+        return line
+    return f"Match {shlex.join(kept) or 'all'}\n{EXEC_MARK} {number}\n"
+
+
+def _criteria(words: list[str]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each criterion: its name, and its words."""
+    rest = iter(words)
+    for word in rest:
+        name = word.lstrip("!").lower()
+        yield name, [word] if name in BARE_CRITERIA else [word, next(rest, "")]
