@@ -119,5 +119,6 @@ def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:
     if role == "manager" == node.role and node.pending:
         return (WaitForReachable(node.id), UnmarkPending(node.id) if node.keeps_availability else ActivateNode(node.id))
     if role == "manager" and node.role == "worker" and not node.pending:
-        return (MarkPending(keeps_availability=True), *ready)
+        was_joining = node.availability == "drain" and not node.drain_run  # a run died before it marked the node
+        return (MarkPending(keeps_availability=not was_joining), *ready)
     return ready

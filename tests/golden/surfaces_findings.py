@@ -61,7 +61,7 @@ STEPS: tuple[steps.Step, ...] = (
 
 
 def step_titles() -> str:
-    assert {type(step) for step in STEPS} == set(get_args(steps.Step))
+    assert {type(step) for step in STEPS} == set(get_args(steps.HostStep))
     lines = [describe_step(step) for step in STEPS]
     return page(section("every step", *(f"  {line.title}: {line.detail}".removesuffix(": ") for line in lines)))
 

@@ -82,7 +82,7 @@ def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
     machine = folder / "config.json"
     machine.write_text("old")
     cases = (*_cases(), (steps.CleanDockerMachineConfig(FileEdit(str(machine), "old", "new")), {}))
-    assert {type(step) for step, _ in cases} == set(get_args(steps.Step)) - {steps.DemoteNode}
+    assert {type(step) for step, _ in cases} == set(get_args(steps.HostStep)) - {steps.DemoteNode}
     lines = [line for step, answers in cases for line in _run_step(step, answers)]
     slow = partial(Ready, tasks=("task-1", "task-2"))
     lines += _run_step(steps.DrainNode(NODE), {}, slow)

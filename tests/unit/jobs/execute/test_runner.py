@@ -304,7 +304,7 @@ def test_restarts_a_manager_only_while_the_others_keep_the_quorum(
     else:
         with pytest.raises(StateChanged, match="not restarted: unreachable: m2; the swarm would lose quorum"):
             bench.run_steps((step,))
-    assert bench.started_steps == ([steps.describe_step(step).key] if restarts else [])
+    assert bench.started_steps == ([step_titles.describe_step(step).key] if restarts else [])
 
 
 # --- what a step says meanwhile --------------------------------------------------------------------------------------
