@@ -21,6 +21,7 @@ from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
 from bot.runs.store import RunStore
 from bot.settings import Settings
+from bot.slack import tls
 from bot.slack.users import UserDirectory
 from imker import audit_log, signing
 from imker.audit_log import AuditLog
@@ -39,9 +40,10 @@ def build(settings: Settings, redis: "Redis") -> tuple[App, DeliveryReceiver]:
     another workspace.
     """
     token = settings.bot_token.get_secret_value()
-    client = WebClient(token=token, base_url=settings.api_url)
+    context = tls.context_for(settings.api_url)
+    client = WebClient(token=token, base_url=settings.api_url, ssl=context)
     retry_handlers = [RateLimitErrorRetryHandler(max_retry_count=5), ServerErrorRetryHandler(max_retry_count=5)]
-    auth = WebClient(token=token, base_url=settings.api_url, retry_handlers=retry_handlers).auth_test()
+    auth = WebClient(token, settings.api_url, ssl=context, retry_handlers=retry_handlers).auth_test()
     team = auth["team_id"]
     if settings.team not in ("", team):
         raise ConfigError([f"[slack] team: SLACK_BOT_TOKEN belongs to workspace {team}, not to {settings.team}"])

@@ -9,6 +9,8 @@ from contextlib import suppress
 
 from pydantic import TypeAdapter
 from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
 
 from bot.handlers.delivery import Delivery
 from bot.records import DAY
@@ -35,18 +37,18 @@ class Inbox:
     def add(self, delivery: Delivery) -> None:
         """Save a delivery."""
         place = f"{INBOX_KEY}:{delivery.delivery_id}"
-        with self._redis.pipeline() as pipe:
-            text = _DELIVERY.dump_json(delivery).decode()
+        text = _DELIVERY.dump_json(delivery).decode()
+        with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(place, signing.sign_for(self._key, place, text), ex=RETENTION)
             pipe.sadd(INBOX_KEY, delivery.delivery_id)
-            pipe.execute()
+            _execute(pipe)
 
     def remove(self, delivery: Delivery) -> None:
         """Remove a delivery that has been handled."""
-        with self._redis.pipeline() as pipe:
+        with self._redis.pipeline(transaction=False) as pipe:
             pipe.delete(f"{INBOX_KEY}:{delivery.delivery_id}")
             pipe.srem(INBOX_KEY, delivery.delivery_id)
-            pipe.execute()
+            _execute(pipe)
 
     def is_expired(self, delivery: Delivery) -> bool:
         """Return whether the delivery is too old to be handled."""
@@ -71,3 +73,10 @@ class Inbox:
         if age > RETENTION:  # a copy that was written to Redis again after the original had expired
             self.remove(delivery)
         return abs(age) > ABANDONED_AFTER and age <= RETENTION
+
+
+def _execute(pipe: Pipeline) -> None:
+    """Send the commands in one round trip. Raise the first error as it is: a pipeline would change its text."""
+    for result in pipe.execute(raise_on_error=False):
+        if isinstance(result, RedisError):
+            raise result

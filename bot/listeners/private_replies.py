@@ -13,6 +13,7 @@ from slack_sdk.webhook import WebhookClient
 from bot.handlers.delivery import Delivery
 from bot.messages.block_kit import Message, Reply
 from bot.messages.views.form import notice
+from bot.slack import tls
 from bot.slack.response_url import accepted_url
 
 log = structlog.get_logger()
@@ -33,7 +34,7 @@ class PrivateReplies:
             message = self._with_references(plain)
             blocks = list(message.blocks)
             if url := accepted_url(delivery.response_url, self.api_url):
-                WebhookClient(url).send(
+                WebhookClient(url, ssl=tls.context_for(url)).send(
                     text=message.text, blocks=blocks, response_type="ephemeral", replace_original=False
                 )
             elif not (delivery.trigger_id and self._open_notice(delivery, message)):

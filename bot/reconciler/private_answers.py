@@ -11,6 +11,7 @@ from bot.reconciler.text_fallback import with_text_fallback
 from bot.records import RunRecord
 from bot.runs.posted_messages import SHOWN, PostedFields
 from bot.runs.store import RunStore
+from bot.slack import tls
 from bot.slack.response_url import accepted_url
 from bot.state.run_state import RunState
 
@@ -39,7 +40,7 @@ class PrivateAnswers:
     def send(self, record: RunRecord, message: Message) -> None:
         """Send a message that only the requester sees."""
         url = accepted_url(self._runs.response_url(record.run), self._api_url)
-        if not url or not _is_accepted(WebhookClient(url), message):
+        if not url or not _is_accepted(WebhookClient(url, ssl=tls.context_for(url)), message):
             with_text_fallback(lambda fitting: self._send_ephemeral(record, fitting), message)
 
     def _send_ephemeral(self, record: RunRecord, message: Message) -> str:

@@ -22,6 +22,7 @@ from bot.records import RunRecord
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
 from bot.settings import SLACK_API_URL
+from bot.slack import tls
 from bot.slack.errors import RATE_LIMITED, error_code
 from bot.slack.history import edit, history, own_messages, post, replies
 from bot.slack.response_url import accepted_url
@@ -161,7 +162,7 @@ class Publisher:
         failpoint("private.saved")
         log.warning("cannot post in the channel", run=run, channel=state.record.channel, text=message.text)
         if url := accepted_url(url, self._api_url):
-            WebhookClient(url).send(text=NO_ACCESS + message.text, response_type="ephemeral")
+            WebhookClient(url, ssl=tls.context_for(url)).send(text=NO_ACCESS + message.text, response_type="ephemeral")
 
     def publish_run_lost(self, state: RunState, fields: dict[str, str]) -> None:
         """Say that Redis has lost this run. `fields`: where its message was, if there was one."""

@@ -40,7 +40,8 @@ def check_api_clients(clients: Iterable[ApiClient], target_version: str) -> Iter
         text = f"{names}: too old for Engine {major}, which rejects API versions before {oldest}"
         yield Finding("API of helpers", "warn", text, "Upgrade them first. Otherwise they fail after the upgrade.")
     if others and oldest:
-        text = f"{', '.join(others)}: use the Docker socket; Engine {major} rejects API versions before {oldest}"
+        users = ", ".join(others)
+        text = f"containers that use the Docker socket: {users}; Engine {major} rejects API versions before {oldest}"
         hint = "Check that these containers support a newer API. Otherwise they fail after the upgrade."
         yield Finding("API of helpers", "pass", text, hint)
 

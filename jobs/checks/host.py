@@ -156,11 +156,11 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
         container.name for container in facts.containers if container.running and container.restart_policy == "no"
     ]
     if without:
-        hint = "To make a container survive a reboot, run `docker update --restart=unless-stopped NAME`"
+        hint = "To make a container survive a reboot, run `docker update --restart=unless-stopped NAME`."
         yield Finding(
             "restart policies",
             "pass",
-            f"{', '.join(without)}: no restart policy; Imker restarts them after the upgrade",
+            f"containers without one: {', '.join(without)}; Imker restarts them after the upgrade",
             hint,
         )
     else:

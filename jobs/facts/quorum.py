@@ -29,9 +29,8 @@ def may_restart_manager(managers: int, reachable: int) -> bool:
 
 
 def describe_tolerance(managers: int) -> str:
-    """Return "3 managers: 1 may fail". For an even number, add that it tolerates no more than one less."""
+    """Return "3 managers (survives the loss of 1)". For an even number, add that it tolerates no more than one less."""
     count = "1 manager" if managers == 1 else f"{managers} managers"
-    line = f"{count}: {fault_tolerance(managers) or 'none'} may fail"
-    if managers and managers % 2 == 0:
-        line += f" (an even number is no safer than {managers - 1}; add one)"
-    return line
+    spare = fault_tolerance(managers)
+    note = f"; an even number is no safer than {managers - 1}, so add one" if managers and managers % 2 == 0 else ""
+    return f"{count} (survives {f'the loss of {spare}' if spare else 'no loss'}{note})"

@@ -177,8 +177,8 @@ def _check_managers(hosts: Sequence[Host], roles: Mapping[str, Role], others: in
     findings = []
     number = len(managers) + others
     if number % 2 == 0:
-        text = f"{number} managers tolerate no more failures than {max(number - 1, 0)} managers"
-        findings.append(Finding("managers", "warn", text, 'Set role = "manager" for one host more, or one less.'))
+        text = f"{number} managers survive no more failures than {max(number - 1, 0)}"
+        findings.append(Finding("managers", "warn", text, 'Set role = "manager" for one more host, or for one fewer.'))
     if shared:
         text = f"more than one manager on {', '.join(shared)}; they would fail together"
         findings.append(Finding("managers", "warn", text, "Place each manager on a different physical server."))
@@ -190,5 +190,7 @@ def _check_versions(plans: Mapping[str, Plan | Refusal]) -> tuple[Finding, ...]:
     targets = Counter(parse_engine_version(plan.target_version) for plan in plans.values() if isinstance(plan, Plan))
     if len(targets) < 2:
         return ()
-    text = "apt offers different Engine versions: " + ", ".join(f"{name} on {n}" for name, n in sorted(targets.items()))
+    text = "apt offers different Engine versions: " + ", ".join(
+        f"{name} on {n} host{'s' * (n != 1)}" for name, n in sorted(targets.items())
+    )
     return (Finding("engine versions", "block", text, "Set [engine] version to one that apt offers on all hosts."),)

@@ -13,7 +13,9 @@ from jobs.facts.services.reasons import placement_reasons
 from jobs.plan.model import Plan, Refusal, compute_fingerprint
 
 MAX_NODES = 5  # names of nodes in a line
-LOSES = "After another change, a rollback no longer returns to the settings that ran before. Consider it first."
+LOSES = (
+    "After this change, a rollback no longer returns to the settings before that update. To return, roll back instead."
+)
 
 
 @dataclass(frozen=True)

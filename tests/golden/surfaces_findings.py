@@ -7,7 +7,7 @@ from typing import Any, get_args
 from bot.messages.next_command import next_step_text
 from imker.protocol.commands import Role
 from imker.protocol.values import Finding
-from jobs import daemon_options, plan, steps
+from jobs import daemon_options, plan, service_steps, steps
 from jobs.checks import ports
 from jobs.checks.host import check_host
 from jobs.daemon_options import FileEdit, OptionFiles, UnitFacts
@@ -57,11 +57,16 @@ STEPS: tuple[steps.Step, ...] = (
     steps.DemoteNode("j8xsy2yb802b"),
     steps.LeaveOnHost("j8xsy2yb802b"),
     steps.LeaveSwarm("j8xsy2yb802b"),
+    service_steps.CreateService("web", "nginx:1.27@sha256:0", 3, room="3 of 3 nodes have room: a, b, c"),
+    service_steps.ScaleService("web", 3, 5, "f", "3 of 3 nodes have room: a, b, c"),
+    service_steps.RestartService("web", "f"),
+    service_steps.RollBackService("web", "f", "e"),
+    service_steps.AwaitConvergence("web"),
 )
 
 
 def step_titles() -> str:
-    assert {type(step) for step in STEPS} == set(get_args(steps.HostStep))
+    assert {type(step) for step in STEPS} == {*get_args(steps.HostStep), *service_steps.SERVICE_STEPS}
     lines = [describe_step(step) for step in STEPS]
     return page(section("every step", *(f"  {line.title}: {line.detail}".removesuffix(": ") for line in lines)))
 

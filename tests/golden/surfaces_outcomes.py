@@ -244,7 +244,7 @@ def _reads(redis: Redis) -> Iterator[str]:
 
 def _fleets(redis: Redis) -> Iterator[str]:
     block = Finding("disk", "block", "(what blocks)", "(what to do)")
-    leg = HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail")
+    leg = HostPlan("kaditz", "worker", 3, 0, "1 manager (survives no loss)")
     lines: tuple[StepLine, ...] = (fleet.GATHER_STEP, fleet.PROBE_STEP)
     yield from (f"  step: {line.title}" for line in lines)
     for plan in (

@@ -27,6 +27,7 @@ from tests.golden import (
     surfaces_refusals,
     surfaces_replies,
     surfaces_runs,
+    surfaces_services,
     surfaces_status,
     surfaces_views,
     surfaces_watch,
@@ -116,6 +117,10 @@ def test_run_states(check_snapshot: CheckSnapshot) -> None:
 
 def test_command_messages(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_runs.command_messages())
+
+
+def test_services(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_services.services())
 
 
 def test_fleet_states(check_snapshot: CheckSnapshot) -> None:

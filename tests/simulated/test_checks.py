@@ -39,10 +39,15 @@ def findings_by_check(events: list[EventBody]) -> dict[str, list[Finding]]:
 @pytest.mark.parametrize(
     ("before", "host", "role", "quorum"),
     [
-        ((), "connewitz", "manager", "no swarm yet; with this one 1 manager: none may fail"),
-        (("connewitz",), "tondi", "manager", "now 1 manager: none may fail; with this one 2 managers: none may fail"),
-        (("connewitz",), "tondi", "worker", "now 1 manager: none may fail; unchanged"),
-        (("connewitz",), "connewitz", "manager", "now 1 manager: none may fail; unchanged"),
+        ((), "connewitz", "manager", "no swarm yet; with this one 1 manager (survives no loss)"),
+        (
+            ("connewitz",),
+            "tondi",
+            "manager",
+            "now 1 manager (survives no loss); with this one 2 managers (survives no loss",
+        ),
+        (("connewitz",), "tondi", "worker", "now 1 manager (survives no loss); unchanged"),
+        (("connewitz",), "connewitz", "manager", "now 1 manager (survives no loss); unchanged"),
     ],
 )
 def test_reports_every_check_in_every_plan(

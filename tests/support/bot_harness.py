@@ -309,7 +309,7 @@ SUGGESTED = (
     Upgrade("kaditz"), UpgradeAll(),
 )  # fmt: skip
 NODES = NodeTable("tondi", 0.0, (NodeRow(NODE, True, "kaditz", "Pending", "Ready", "Drain", "", "26.1.5"),))
-FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager: none may fail"),))
+FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager (survives no loss)"),))
 SCALE = ScaleServices((ScaleTarget("shop_web", 0),))
 TO_SERVICES = (NextCommand(ListServices()), NextCommand(ShowService("shop_web")))
 Scenario = tuple[str, commands.Command, str, tuple[EventBody, ...]]

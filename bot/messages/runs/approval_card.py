@@ -54,13 +54,16 @@ def _candidate_text(candidate: Candidate) -> str:
 def fault_tolerance(quorum: Quorum) -> str:
     """Return how many managers there are and may fail, now and after the change."""
 
-    def describe(managers: int, may_fail: int) -> str:
-        return f"{managers} manager{'s' * (managers != 1)}: {may_fail or 'none'} may fail"
+    def describe(managers: int, spare: int, note: str = "") -> str:
+        loss = f"the loss of {spare}" if spare else "no loss"
+        return f"{managers} manager{'s' * (managers != 1)} (survives {loss}{note})"
 
-    now = describe(quorum.managers, quorum.tolerance)
-    after = describe(quorum.managers_after, quorum.tolerance_after)
-    note = " (an even number is no safer than one less)" if quorum.managers_after % 2 == 0 else ""
-    return f"Now {now}. Then {after}{note}."
+    note = "; an even number is no safer than one less" if quorum.managers_after % 2 == 0 else ""
+    now, after = (
+        describe(quorum.managers, quorum.tolerance),
+        describe(quorum.managers_after, quorum.tolerance_after, note),
+    )
+    return f"Now {now}. Then {after}."
 
 
 def _approvals_text(state: RunState, question: DecisionRequested) -> str:

@@ -190,6 +190,21 @@ def test_steps_that_stop_or_remove_something_ask_first(step: NextStep) -> None:
     assert not step.choice or step.choice != "accept" or step.label == "Accept"
 
 
+@pytest.mark.parametrize(
+    ("name", "mark", "decided"),
+    [
+        ("containers stay stopped", "⚠️", "Kept stopped by"),
+        ("store keeps running", "✅", "Kept running by"),
+        ("store is kept", "✅", "Kept by"),
+        ("cancelled at the question", "🚫", "Cancelled by"),
+    ],
+)
+def test_who_keeps_something_after_a_migration_does_not_cancel_it(name: str, mark: str, decided: str) -> None:
+    message = fleet_message.render_any(STATES[name][0], None)
+    assert message.text.startswith(mark)
+    assert f"\n{decided} <@U02BOB> at" in message.text
+
+
 @pytest.mark.parametrize("situation", ["running_change", "running_fleet", "paused_fleet"])
 def test_details_of_a_running_run_ask_nothing_and_cancel_asks(situation: Situation) -> None:
     state = run(JobStarted(), rq="running")

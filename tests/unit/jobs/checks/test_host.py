@@ -108,7 +108,7 @@ def test_ignores_the_dpkg_lock_of_imkers_own_upgrade() -> None:
 def test_names_containers_without_a_restart_policy() -> None:
     stopped = replace(BATCH, name="once", running=False)
     restart_finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, BATCH, stopped)))["restart policies"]
-    assert restart_finding.text == "batch: no restart policy; Imker restarts them after the upgrade"
+    assert restart_finding.text == "containers without one: batch; Imker restarts them after the upgrade"
 
 
 def test_blocks_on_a_container_on_a_classic_overlay_network() -> None:
@@ -128,7 +128,7 @@ def test_names_containers_that_use_the_docker_socket(target: str, oldest: str) -
     finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, proxy)), target=target).get("API of helpers")
     assert (finding is not None) is bool(oldest)
     if finding:
-        assert finding.text.startswith("proxy: use the Docker socket")
+        assert finding.text.startswith("containers that use the Docker socket: proxy")
         assert f"API versions before {oldest}"[:-1] in finding.text
     assert "API of helpers" not in checked(GOOD, HostFacts("kaditz", containers=(WEB,)), target=target)
 
