@@ -57,7 +57,7 @@ def test_drains_activates_promotes_demotes_and_removes_a_node(imker: Deployment)
         assert words in waiting.plain_text
     imker.press_button(ALICE, message, "Start")
     drained = imker.wait_until_finished(message)
-    assert f"{WORKER} is drained" in drained.text, drained.plain_text
+    assert "is drained" in drained.text, drained.plain_text
     assert (nodes(FIRST)[WORKER], "imker.drain" in labels(FIRST, WORKER)) == ("Ready Drain", True)
     assert run_on(WORKER, "docker", "ps", "-q", "--filter", "label=com.docker.swarm.task.id") == ""
     assert "web" in run_on(WORKER, "docker", "ps", "--format", "{{.Names}}").split()
@@ -69,13 +69,13 @@ def test_drains_activates_promotes_demotes_and_removes_a_node(imker: Deployment)
 
     message = imker.send_command(f"/swarm promote {WORKER}")
     card = imker.wait_for_text(message, "waiting to be accepted as a manager")
-    assert "Now 2 managers: none may fail. Then 3 managers: 1 may fail." in card.plain_text
+    assert "Now 2 managers (survives no loss). Then 3 managers (survives the loss of 1)." in card.plain_text
     imker.accept_node(message)
     assert (nodes(FIRST)[WORKER], labels(FIRST, WORKER)) == ("Ready Active Reachable", "{}")
     assert task_hosts(FIRST, "queen") == [WORKER], "its tasks stay"
 
     result = start(imker, f"demote {WORKER}")
-    assert f"{WORKER} is a worker now" in result
+    assert "is a worker now" in result
     assert nodes(FIRST)[WORKER] == "Ready Active"
     assert run_on(WORKER, "docker", "info", "--format", "{{.Swarm.ControlAvailable}}").strip() == "false"
 
