@@ -14,6 +14,7 @@ from imker.protocol.events import DecisionRequested, Event, EventBody, JobFinish
 from imker.protocol.next_command import NextCommand
 from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
 from imker.protocol.values import Finding, Quorum
+from jobs.facts import quorum
 from jobs.handlers.plan_events import build_plan_event
 from jobs.plan import Refusal
 from jobs.plan.node_changes import NodePlan
@@ -63,7 +64,7 @@ def _finding_lines(findings: tuple[Finding, ...]) -> Iterator[str]:
 def node_messages() -> str:
     """Return the run's message of each command: its question, and its outcome."""
     drained = "lausen is drained. No service task runs on it."
-    worker = "lausen is a worker now. 2 managers: none may fail (an even number is no safer than 1; add one)."
+    worker = f"lausen is a worker now. {quorum.describe_tolerance(2)}."
     back = (NextCommand(Activate("lausen"), "let it run tasks again"),)
     moves = describe_drain("lausen", CASES["all replicas are here"][0])
     return page(
@@ -79,8 +80,8 @@ def node_messages() -> str:
     )
 
 
-def _ask(question: Literal["start", "continue"], summary: str, quorum: Quorum | None = None) -> DecisionRequested:
-    return DecisionRequested(question, "f", quorum=quorum, host="lausen", summary=summary)
+def _ask(question: Literal["start", "continue"], summary: str, change: Quorum | None = None) -> DecisionRequested:
+    return DecisionRequested(question, "f", quorum=change, host="lausen", summary=summary)
 
 
 def _message(title: str, command: Command, *bodies: EventBody) -> str:
