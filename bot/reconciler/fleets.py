@@ -9,7 +9,8 @@ from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.state.downloads import download_request
 from bot.state.fleet_order import hosts_to_start
-from bot.state.fleet_state import FleetState, decisions_from_hold, host_run_record
+from bot.state.fleet_state import FleetState
+from bot.state.host_runs import decisions_from_hold, host_run_record
 from imker.failpoints import failpoint
 from imker.protocol.commands import FleetCommand
 

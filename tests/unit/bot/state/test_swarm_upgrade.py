@@ -6,7 +6,8 @@ import pytest
 
 from bot.messages.runs import fleet_message, fleet_report
 from bot.state.fleet_order import hosts_to_start
-from bot.state.fleet_state import FleetState, host_run_record, outcome
+from bot.state.fleet_state import FleetState, outcome
+from bot.state.host_runs import host_run_record
 from imker.protocol.commands import Migrate
 from imker.protocol.node_commands import Upgrade, UpgradeAll
 from tests.support.fleet_states import Word, build_fleet, host_plan
