@@ -2,12 +2,15 @@
 
 import threading
 
+import pytest
+
 from imker.protocol import signed
 from imker.protocol.commands import Accept, Hold, Migrate, Role
 from imker.protocol.events import DecisionRequested, JobFinished, Planned, StepProgress
 from imker.protocol.node_commands import Activate, Drain, Promote, Remove
 from imker.protocol.values import Quorum
 from imker.protocol.version import hold_key
+from jobs.execute import node_changes
 from jobs.facts.swarm import DRAIN_LABEL, PENDING_LABEL
 from tests.simulated.conftest import JobRunner
 from tests.simulated.test_node_roles import THREE, TWO, approve, done_steps, end_of, question_of
@@ -172,3 +175,21 @@ def test_a_pending_manager_is_neither_drained_nor_forgotten(imker: JobRunner) ->
 def pause(imker: JobRunner, run: str) -> None:
     """Pause the run, as a user does."""
     imker.redis.zadd(hold_key(run), {signed.sign_hold(run, Hold("pause", "U02BOB", 1.0), 1.0, streams.KEY): 1.0})
+
+
+def test_a_manager_that_fails_during_the_drain_stops_the_removal_before_the_demotion(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_swarm(imker.fleet, THREE)
+    events = imker.run_job(Remove("lausen"))
+
+    def fail_meanwhile(*_: object) -> str:
+        node_of(imker.fleet, "tondi").is_locked = True
+        return "no service task is running"
+
+    monkeypatch.setattr(node_changes, "wait_for_tasks", fail_meanwhile)
+    removed = approve(imker, Remove("lausen"), events)
+    assert (end_of(removed).outcome, done_steps(removed)) == ("failed", ["SetAvailability", "WaitForTasks"])
+    assert "the swarm would lose quorum without lausen" in end_of(removed).summary
+    assert "Not done: Demote the manager to worker; Leave the swarm on the host" in end_of(removed).state
+    assert (node_of(imker.fleet, "lausen").role, node_of(imker.fleet, "lausen").availability) == ("manager", "drain")
