@@ -8,6 +8,7 @@ from imker.protocol.commands import Accept, Approval, Command, Reject, Role
 from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Planned, StepDone
 from imker.protocol.node_commands import Activate, Demote, Promote
 from imker.protocol.values import Quorum
+from jobs.facts.quorum import describe_tolerance
 from jobs.facts.swarm import DRAIN_LABEL, PENDING_LABEL
 from tests.simulated.conftest import JobRunner
 from tests.support.swarm_setup import create_swarm, node_of
@@ -88,7 +89,7 @@ def test_a_manager_is_demoted_after_an_approval_of_the_quorum(imker: JobRunner) 
     assert node_of(imker.fleet, "lausen").role == "manager"
     demoted = approve(imker, Demote("lausen"), events)
     assert (done_steps(demoted), node_of(imker.fleet, "lausen").role) == (["DemoteNode"], "worker")
-    summary = "lausen is a worker now. 2 managers: none may fail (an even number is no safer than 1; add one)."
+    summary = f"lausen is a worker now. {describe_tolerance(2)}."
     assert end_of(demoted) == JobFinished("done", summary)
     assert end_of(imker.run_job(Demote("lausen"))) == JobFinished("unchanged", "nothing to do: lausen is a worker")
 
