@@ -5,7 +5,6 @@ export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
 WORKERS := 6
 STAMP := $(VENV)/.installed
-HONCHO = PATH="$(abspath $(VENV))/bin:$$PATH" $(VENV)/bin/honcho
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv --clear $(VENV)
@@ -29,12 +28,39 @@ pins: ## update constraints.txt to the newest versions and their hashes
 	{ head -n 2 constraints.txt; sed '/^#/d; /^$$/d; /^imker @/d' .pins/all; } > .pins/new
 	mv .pins/new constraints.txt && rm -r .pins
 
+.PHONY: generated
+generated: $(STAMP) ## write the files that are generated from the code: commands.md, the schema, the completions
+	$(VENV)/bin/python -m bot.commands.reference > docs/commands.md
+	$(VENV)/bin/imker schema > docs/imker.schema.json
+	for shell in bash zsh fish; do \
+		$(VENV)/bin/python -m shtab --shell $$shell --prefix imker imker_cli.parser.build_parser > imker_cli/completions/imker.$$shell || exit; done
+
 .PHONY: lint
 lint: $(STAMP) ## check format, lint, types, and import rules
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+.PHONY: lowest
+lowest: ## run the fast tests with the oldest versions that pyproject.toml accepts
+	python3 -m venv --clear .lowest && .lowest/bin/pip install -q uv
+	.lowest/bin/uv pip install -q --python .lowest/bin/python --resolution lowest-direct -e '.[dev]'
+	.lowest/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden
+	rm -r .lowest
+
+.PHONY: release
+release: lint ## build wheel, sdist, SBOM, and checksums in dist, and audit the packages that they need
+	rm -rf build dist .release && python3 -m venv .release/imker && python3 -m venv .release/tools
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(VENV)/bin/python -c \
+		'from setuptools import build_meta as build; build.build_wheel("dist"); build.build_sdist("dist")' > /dev/null
+	.release/imker/bin/pip download -q --no-deps --require-hashes -r constraints.txt -d .release/wheels
+	.release/imker/bin/pip install -q --no-index --find-links .release/wheels "$$(ls dist/*.whl)[all]"
+	.release/tools/bin/pip install -q cyclonedx-bom pip-audit
+	.release/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+		-o dist/imker.cdx.json .release/imker/bin/python
+	cd dist && sha256sum * > SHA256SUMS
+	.release/tools/bin/pip-audit --strict --path .release/imker/lib/python3*/site-packages
 
 .PHONY: demo
 demo: $(STAMP) ## play a migration on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
@@ -50,12 +76,11 @@ chaos: $(STAMP) ## inject random faults into all processes, Redis, Slack, and si
 
 .PHONY: run
 run: $(STAMP) ## run the four processes with your imker.toml and the tokens in .env
-	@{ $(HONCHO) run python -m bot check; $(HONCHO) run python -m jobs check; } 2>&1 | awk '!seen[$$0]++; END {exit NR > 0}'
-	@$(HONCHO) start
+	@$(VENV)/bin/imker up
 
 .PHONY: doctor
 doctor: $(STAMP) ## check tokens, channels, Redis, rights, keys, and hosts
-	@$(HONCHO) run python -m bot doctor; bot=$$?; $(HONCHO) run python -m jobs doctor && exit $$bot
+	@$(VENV)/bin/imker doctor
 
 .PHONY: fleet-down
 fleet-down: $(STAMP) ## stop the lab's hosts, also after a crash
@@ -79,7 +104,7 @@ figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of 
 
 .PHONY: bench
 bench: $(STAMP) ## as root: measure Imker against a hand-written script (PEERS=1: and pyinfra, Ansible): N=5 rounds, 25 minutes
-	$(VENV)/bin/python -m bench --rounds $(or $(N),5) $(if $(filter-out 0,$(PEERS)),--peers)
+	$(VENV)/bin/python -m bench --rounds $(or $(N),5) $(if $(filter-out 0,$(PEERS)),--peers --minutes 35)
 
 .PHONY: test-fast
 test-fast: lint ## run the tests that start no process and open no connection

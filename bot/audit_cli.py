@@ -6,8 +6,6 @@ checkpoint matters because someone who rewrites the log in Redis rewrites the la
 """
 
 import argparse
-import os
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from http.client import HTTPException
@@ -20,61 +18,42 @@ from slack_sdk.errors import SlackClientError
 from bot import settings
 from bot.reconciler.audit_checkpoints import find_checkpoints
 from imker import audit_log, hash_chain, redis_connection
+from imker.audit_arguments import add_audit_commands
 from imker.audit_log import AuditLog, AuditLogBroken
 from imker.config import ConfigError
 from imker.hash_chain import Entry, Head, Problem
+from imker.secret_files import read_secret
 
 MAX_PROBLEMS = 20  # printed
 Entries = Sequence[Entry | None]
 
 
 def main(argv: list[str]) -> int:
+    """Run `python -m bot audit` and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bot audit")
+    add_audit_commands(parser)
+    return run(parser.parse_args(argv))
+
+
+def run(arguments: argparse.Namespace) -> int:
     """Run `verify` or `export` and return the exit status."""
-    arguments = _parser().parse_args(argv)
     try:
+        key = audit_log.read_audit_key()
         entries, heads, broken = _read(arguments.file)
     except AuditLogBroken as broke:
         print(broke)
         print("TAMPERED: it cannot be read as an audit log")
         return 1
-    except (redis_connection.RedisUnavailable, RedisError, OSError) as error:
+    except (ConfigError, redis_connection.RedisUnavailable, RedisError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
     if arguments.action == "export":
         return _export(entries)
     checkpoints = [*arguments.head, *(() if arguments.file else _posted_checkpoints())]
-    key = audit_log.read_audit_key()
     problems = (*broken, *hash_chain.verify(entries, [*heads, *checkpoints], key, arguments.unsigned_until))
     if problems:
         return _report_tampering(problems)
     return _report_intact([entry for entry in entries if entry], checkpoints, has_key=key is not None)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bot audit")
-    subcommands = parser.add_subparsers(dest="action", required=True)
-    verify = subcommands.add_parser("verify", help="check that no entry was changed, removed, or moved")
-    verify.add_argument(
-        "--head", action="append", default=[], type=_head, metavar="HASH:SEQ", help="a checkpoint from Slack"
-    )
-    verify.add_argument("--file", type=Path, help="an exported file instead of Redis")
-    verify.add_argument(
-        "--unsigned-until",
-        type=int,
-        default=0,
-        metavar="SEQ",
-        help="the last entry before IMKER_AUDIT_KEY was set",
-    )
-    export = subcommands.add_parser("export", help="print all entries as lines of JSON, oldest first")
-    export.set_defaults(file=None)
-    return parser
-
-
-def _head(text: str) -> Head:
-    if not re.fullmatch(r"[0-9A-Fa-f]{64}:[0-9]{1,16}", text):
-        raise argparse.ArgumentTypeError("must be HASH:SEQ, copied from a checkpoint in Slack")
-    digest, _, seq = text.partition(":")
-    return Head(int(seq), digest.lower(), "the checkpoint in --head")
 
 
 def _read(file: Path | None) -> tuple[Entries, list[Head], list[Problem]]:
@@ -84,7 +63,7 @@ def _read(file: Path | None) -> tuple[Entries, list[Head], list[Problem]]:
     """
     if file:
         return [hash_chain.decode_entry(line) for line in file.read_bytes().splitlines()], [], []
-    log = AuditLog(redis_connection.connect(os.environ.get("REDIS_URL") or None))
+    log = AuditLog(redis_connection.connect(read_secret("REDIS_URL") or None))
     before, entries, after = log.head(), list(log.entries()), log.head()  # entries may be added meanwhile
     last = next((entry.seq for entry in reversed(entries) if entry), 0)
     latest = after.seq if after else 0

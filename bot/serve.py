@@ -16,11 +16,12 @@ from slack_bolt import App
 from slack_sdk.errors import SlackApiError
 
 from bot import app, settings
+from bot.listeners.heartbeat import run_heartbeat
 from bot.listeners.receiver import DeliveryReceiver
-from bot.listeners.socket_mode import HealthCheck, open_socket_mode
+from bot.listeners.socket_mode import HealthCheck, Transport, open_socket_mode
 from bot.runs.store import RunStore
 from bot.settings import Settings
-from imker import log, redis_connection, signing
+from imker import log, redis_connection, service_manager, signing
 from imker.config import ConfigError
 
 logger = structlog.get_logger()
@@ -38,7 +39,9 @@ def main() -> int:
         bolt, receiver = app.build(configuration, redis)
         with ExitStack() as stack:
             runs = RunStore(redis, time.time, signing.load_signing_key())
-            return _watch_transports(_open_transports(stack, configuration, bolt, runs), receiver, stopping)
+            transports = _open_transports(stack, configuration, bolt, runs)
+            stack.enter_context(run_heartbeat(redis, lambda: all(each.is_connected() for each in transports)))
+            return _watch_transports([each.find_problem for each in transports], receiver, stopping)
     except (ConfigError, redis_connection.RedisUnavailable) as error:
         print(error, file=sys.stderr)
     except SlackApiError as slack_error:
@@ -58,18 +61,22 @@ def _report_token_error(response: Any) -> int:
     return 1
 
 
-def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs: RunStore) -> list[HealthCheck]:
+def _open_transports(stack: ExitStack, configuration: Settings, bolt: App, runs: RunStore) -> list[Transport]:
     """Open each configured transport. Raise ConfigError if the HTTP port is in use."""
-    transports: list[HealthCheck] = []
+    transports: list[Transport] = []
     if configuration.http and configuration.signing_secret:
-        from bot.listeners import http  # an HTTP server that Socket Mode does not need in memory
+        try:
+            from bot.listeners import http  # an HTTP server that Socket Mode does not need in memory
+        except ModuleNotFoundError as missing:
+            raise ConfigError([f"IMKER_HTTP: {missing.name} is not installed; install 'imker[http]'"]) from missing
 
         asgi = http.build(bolt, configuration.signing_secret.get_secret_value(), runs.claim_delivery)
         try:
             thread = stack.enter_context(http.serve(asgi, configuration.http))
         except OSError as error:
             raise ConfigError([f"IMKER_HTTP: cannot listen on this address: {error.strerror}"]) from error
-        transports.append(lambda: "" if thread.is_alive() else "the HTTP server has stopped")
+        is_alive = thread.is_alive
+        transports.append(Transport(lambda: "" if is_alive() else "the HTTP server has stopped", is_alive))
     if configuration.app_token:
         transports.append(stack.enter_context(open_socket_mode(bolt, configuration.app_token.get_secret_value())))
     return transports
@@ -89,11 +96,14 @@ def _watch_transports(transports: list[HealthCheck], receiver: DeliveryReceiver,
 
 
 def _wait_until_unresponsive(transports: list[HealthCheck], stopping: threading.Event) -> int:
+    service_manager.notify(service_manager.READY)
     while not stopping.wait(1):
+        service_manager.notify(service_manager.ALIVE)
         problem = next(filter(None, (find_problem() for find_problem in transports)), "")
         if problem:
             print(f"{problem}; exiting, so that the supervisor restarts the bot", file=sys.stderr)
             return 1
+    service_manager.notify(service_manager.STOPPING)
     return 0
 
 

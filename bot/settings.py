@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, SecretStr
 
 from bot.auth.rights import Channel, Rights, Section
-from imker import config, signing
+from bot.reconciler.metrics.address import address_problems, host_port
+from imker import config, log, signing
 from imker.config import ConfigError
+from imker.secret_files import SECRETS, read_secrets
 
 SLACK_API_URL = "https://slack.com/api/"
 DEFAULT_PER_MINUTE = 30  # commands and clicks of one user
@@ -86,22 +88,27 @@ class Settings:
 def load(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the file and the environment. Raise ConfigError with one line for each problem."""
     problems: list[str] = []
-    names = ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET", "IMKER_HTTP")
-    values = {name: environment.get(name, "").strip() for name in names}
-    problems += [*_token_problems(values), *_http_problems(values), *filter(None, [signing.key_problem(environment)])]
+    values, unreadable = read_secrets(SECRETS, environment)
+    values["IMKER_HTTP"] = environment.get("IMKER_HTTP", "").strip()
+    missing = [*_token_problems(values), *_http_problems(values)]
+    problems += [
+        line for line in missing if line.partition(":")[0] not in {each.partition(":")[0] for each in unreadable}
+    ]
+    problems += [*unreadable, *filter(None, [signing.key_problem(environment)])]
+    problems += [*address_problems(environment), *log.level_problems(environment)]
     file = File()
     try:
         file, file_problems = config.read_partial(File, Path(environment.get("IMKER_CONFIG", "imker.toml")))
         problems += [*file_problems, *_file_problems(file, file_problems)]
-    except ConfigError as unreadable:
-        problems += unreadable.lines
+    except ConfigError as error:
+        problems += error.lines
     if problems:
         raise ConfigError(problems)
     return Settings(
         bot_token=SecretStr(values["SLACK_BOT_TOKEN"]),
         app_token=SecretStr(values["SLACK_APP_TOKEN"]) if values["SLACK_APP_TOKEN"] else None,
         api_url=environment.get("SLACK_API_URL") or SLACK_API_URL,
-        redis_url=environment.get("REDIS_URL") or None,
+        redis_url=values["REDIS_URL"] or None,
         channels=file.slack.channels,
         rights=file.rights,
         team=file.slack.team,
@@ -109,15 +116,9 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         notify=file.slack.notify,
         reads=file.slack.reads,
         watch=file.watch,
-        http=_host_port(values["IMKER_HTTP"]),
+        http=host_port(values["IMKER_HTTP"]),
         signing_secret=SecretStr(values["SLACK_SIGNING_SECRET"]) if values["SLACK_SIGNING_SECRET"] else None,
     )
-
-
-def _host_port(address: str) -> tuple[str, int] | None:
-    host, _, port = address.rpartition(":")
-    good = re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) and host and 0 < int(port) < 65536
-    return (host.strip("[]"), int(port)) if good else None
 
 
 def _http_problems(environment: Mapping[str, str]) -> list[str]:
@@ -125,7 +126,7 @@ def _http_problems(environment: Mapping[str, str]) -> list[str]:
     if not environment["IMKER_HTTP"]:
         return []
     problems = []
-    if _host_port(environment["IMKER_HTTP"]) is None:
+    if host_port(environment["IMKER_HTTP"]) is None:
         problems.append(f"IMKER_HTTP: {environment['IMKER_HTTP']!r} is not HOST:PORT, for example 127.0.0.1:8080")
     if not environment["SLACK_SIGNING_SECRET"]:
         problems.append("SLACK_SIGNING_SECRET: missing; copy the signing secret from the app's Basic Information")
@@ -176,7 +177,7 @@ def _rights_problems(rights: Rights) -> list[str]:
     others = [accepters if rights.accept_own else accepters - {requester} for requester in requesters]
     if not requesters or any(len(each) >= rights.accept_count for each in others):
         return []
-    excluded = "" if rights.accept_own else " by another user than the requester (accept_own = false)"
+    excluded = "" if rights.accept_own else " by a user other than the requester (accept_own = false)"
     users = f"only {', '.join(sorted(accepters))} may accept" if accepters else "no user may accept"
     approvals = "1 approval" if rights.accept_count == 1 else f"{rights.accept_count} approvals"
     need = f"each manager needs {approvals}{excluded}"

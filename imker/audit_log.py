@@ -18,6 +18,7 @@ from redis.exceptions import ResponseError
 from imker import hash_chain
 from imker.hash_chain import AuditFact, Entry, Head
 from imker.redis_errors import unavailable_reason
+from imker.secret_files import read_secret
 
 STREAM_KEY, HEAD_KEY = "audit", "audit:head"
 DEDUPE_TTL = 7 * 24 * 3600  # seconds that a fact's ID is remembered: longer than any repeat can take
@@ -45,8 +46,8 @@ class AuditLogBroken(Exception):
 
 
 def read_audit_key(environment: Mapping[str, str] = os.environ) -> bytes | None:
-    """Return IMKER_AUDIT_KEY, None if it is not set."""
-    return environment.get("IMKER_AUDIT_KEY", "").encode() or None
+    """Return IMKER_AUDIT_KEY, None if it is not set. Raises ConfigError if the file with it cannot be read."""
+    return read_secret("IMKER_AUDIT_KEY", environment).encode() or None
 
 
 class AuditLog:

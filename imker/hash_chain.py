@@ -157,11 +157,15 @@ def _is_well_formed(entry: Entry) -> bool:
     return has_details and texts and numbers and hexes and 0 < entry.seq < MAX_SEQ and 0 <= entry.recorded_at < MAX_TIME
 
 
+def _missing(first: int, last: int) -> str:
+    return f"entry {first} is missing" if first == last else f"entries {first} to {last} are missing"
+
+
 def _entry_problems(last: Head, entry: Entry, key: bytes | None, must_be_signed: bool) -> list[Problem]:
     """Return the problems of an entry, given the previous one."""
     problems = []
     if entry.seq != last.seq + 1:
-        missing = f"entries {last.seq + 1} to {entry.seq - 1} are missing" if entry.seq > last.seq else "out of order"
+        missing = _missing(last.seq + 1, entry.seq - 1) if entry.seq > last.seq else "out of order"
         problems.append(f"entry {entry.seq} follows {last.seq}: {missing}")
     elif entry.previous_hash != last.hash:
         problems.append(f"entry {entry.seq} does not contain the hash of entry {last.seq}")

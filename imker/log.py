@@ -1,7 +1,9 @@
 """Configure logging: structlog to stderr, as JSON unless stderr is a terminal. Secrets are masked."""
 
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
@@ -10,9 +12,17 @@ from structlog.typing import EventDict, WrappedLogger
 from imker.redaction import redact, redact_value
 from imker.text import strip_control
 
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
-def configure_logging() -> None:
-    """Configure logging for the process, including the libraries' own logging."""
+
+def level_problems(environment: Mapping[str, str]) -> list[str]:
+    """Return what is wrong with IMKER_LOG."""
+    level = environment.get("IMKER_LOG", "").strip()
+    return [f"IMKER_LOG: {level!r} is not one of {', '.join(LEVELS)}"] if level and level not in LEVELS else []
+
+
+def configure_logging(environment: Mapping[str, str] = os.environ) -> None:
+    """Configure logging for the process, including the libraries' own logging. IMKER_LOG is the lowest level shown."""
     # Tracebacks must not show local variables: they can hold secrets.
     renderer: Any = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -26,7 +36,11 @@ def configure_logging() -> None:
         structlog.processors.format_exc_info,
         _redact_event,
     ]
-    structlog.configure([*shared, renderer], logger_factory=structlog.WriteLoggerFactory(sys.stderr))
+    structlog.configure(
+        [*shared, renderer],
+        structlog.make_filtering_bound_logger(LEVELS.get(environment.get("IMKER_LOG", "").strip(), logging.INFO)),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_RedactingFormatter("%(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)

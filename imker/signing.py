@@ -1,6 +1,7 @@
 """Sign texts and verify signatures with HMAC-SHA256. RQ workers process signed jobs only. Redis never sees the key.
 
-The key is IMKER_SIGNING_KEY. With the embedded Redis it may be unset: the processes of this machine then share a key
+The key is IMKER_SIGNING_KEY. "NEW,OLD" are two keys: NEW signs, and signatures of both are valid, so that a key can be
+replaced while runs are open. With the embedded Redis it may be unset: the processes of this machine then share a key
 file in that server's private folder.
 """
 
@@ -13,24 +14,31 @@ from pathlib import Path
 
 from imker import embedded_redis
 from imker.config import ConfigError
+from imker.secret_files import read_secret
 
 KEY_VARIABLE, MIN_KEY_LENGTH = "IMKER_SIGNING_KEY", 32  # characters
 GENERATE_KEY_HINT = "generate one with: openssl rand -hex 32"
 
 
 class SigningKey:
-    """The HMAC key. Its repr does not show the secret."""
+    """The HMAC key, and `former_secrets`, whose signatures are also valid. Its repr shows no secret."""
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, secret: str, *former_secrets: str) -> None:
+        self._secrets = [text.encode() for text in (secret, *former_secrets)]
 
     def sign(self, text: str) -> str:
         """Return the signature in hex."""
-        return hmac.new(self._secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+        return _hmac(self._secrets[0], text)
 
     def verify(self, text: str, signature: str) -> bool:
         """Return whether the signature is valid, in constant time."""
-        return hmac.compare_digest(self.sign(text).encode(), signature.encode(errors="surrogatepass"))
+        expected = signature.encode(errors="surrogatepass")
+        matches = [hmac.compare_digest(_hmac(secret, text).encode(), expected) for secret in self._secrets]
+        return any(matches)
+
+
+def _hmac(secret: bytes, text: str) -> str:
+    return hmac.new(secret, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def sign_for(key: SigningKey, place: str, text: str) -> str:
@@ -55,22 +63,31 @@ def load_signing_key(environment: Mapping[str, str] = os.environ) -> SigningKey:
     problem = key_problem(environment)
     if problem:
         raise ConfigError([problem])
-    return SigningKey(
-        environment.get(KEY_VARIABLE, "").strip() or _read_or_create_key(embedded_redis.state_dir() / "signing.key")
-    )
+    keys = _split_keys(read_secret(KEY_VARIABLE, environment))
+    return SigningKey(*keys or [_read_or_create_key(embedded_redis.state_dir() / "signing.key")])
 
 
 def key_problem(environment: Mapping[str, str]) -> str:
-    """Return what is wrong with IMKER_SIGNING_KEY in one line, "" if it is valid."""
-    key = environment.get(KEY_VARIABLE, "").strip()
-    if not key and environment.get("REDIS_URL"):
+    """Return what is wrong with IMKER_SIGNING_KEY in one line, "" if it is valid or cannot be read."""
+    try:
+        keys = _split_keys(read_secret(KEY_VARIABLE, environment))
+        has_redis_url = bool(read_secret("REDIS_URL", environment))
+    except ConfigError:  # a problem of `read_secrets`
+        return ""
+    if not keys and has_redis_url:
         return (
             f"{KEY_VARIABLE}: missing; with REDIS_URL the bot, the reconciler, and the RQ workers need the same key; "
             f"{GENERATE_KEY_HINT}"
         )
-    if key and len(key) < MIN_KEY_LENGTH:
-        return f"{KEY_VARIABLE}: too short; at least {MIN_KEY_LENGTH} characters; {GENERATE_KEY_HINT}"
+    if any(len(key) < MIN_KEY_LENGTH for key in keys):
+        each = " each, in NEW,OLD" if len(keys) > 1 else ""
+        return f"{KEY_VARIABLE}: too short; at least {MIN_KEY_LENGTH} characters{each}; {GENERATE_KEY_HINT}"
     return ""
+
+
+def _split_keys(text: str) -> list[str]:
+    """Return the keys of "NEW,OLD", the one that signs first."""
+    return [key.strip() for key in text.split(",")] if text.strip() else []
 
 
 def _read_or_create_key(path: Path) -> str:

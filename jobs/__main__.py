@@ -4,7 +4,6 @@
 `repair swarm` remove an invalid fencing number.
 """
 
-import os
 import sys
 
 from redis import Redis
@@ -16,6 +15,7 @@ from imker.config import ConfigError
 from imker.doctor import check_configuration
 from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
 from imker.redis_errors import unavailable_reason
+from imker.secret_files import read_secret
 from jobs import repair
 from jobs.handlers import doctor
 from jobs.inventory import hosts
@@ -28,11 +28,11 @@ WORKER_TTL, MAINTENANCE_INTERVAL, MONITORING_INTERVAL = 30, 10, 5
 USAGE = f"usage: python -m jobs {CHANGES_QUEUE}|{READS_QUEUE}|check|doctor|repair HOST|repair swarm"
 
 
-def main() -> int:
+def main(argv: list[str]) -> int:
     """Run the subcommand. Return the exit status: 0 for success, 1 for a failure, 2 for wrong usage or settings."""
-    if sys.argv[1:2] == ["repair"] and len(sys.argv) == 3:
-        return repair.main(sys.argv[2])
-    subcommand = sys.argv[1] if len(sys.argv) == 2 else ""
+    if argv[:1] == ["repair"] and len(argv) == 2:
+        return repair.main(argv[1])
+    subcommand = argv[0] if len(argv) == 1 else ""
     if subcommand == "check":
         return check_configuration(hosts.load_checked)
     if subcommand not in ("doctor", CHANGES_QUEUE, READS_QUEUE):
@@ -46,8 +46,8 @@ def _run_workers(queue: str) -> int:
     """Check the configuration and Redis, then run the queue's pool of RQ workers until SIGTERM."""
     try:
         configuration, inventory_hosts = hosts.load_checked()
-        redis = redis_connection.connect(os.environ.get("REDIS_URL"))
-        redis_of_workers = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
+        redis = redis_connection.connect(read_secret("REDIS_URL"))
+        redis_of_workers = redis_connection.connect(read_secret("REDIS_URL"), redis_connection.WORKER_RETRIES)
         key = signing.load_signing_key()
     except (ConfigError, redis_connection.RedisUnavailable) as error:
         print(error, file=sys.stderr)
@@ -77,4 +77,4 @@ def _run_worker(queue: str, redis: Redis) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

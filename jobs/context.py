@@ -17,6 +17,7 @@ from jobs.connectors.engine import Engine, EngineFactory
 from jobs.connectors.engine_opener import EngineOpener
 from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell
+from jobs.connectors.timeouts import SILENT_TIMEOUT
 from jobs.errors import JobError, NoAnswer
 from jobs.events.writer import EventWriter
 from jobs.inventory.model import Host, Inventory
@@ -50,6 +51,10 @@ class JobContext:
         if host.name in self.silent_hosts:
             raise self.silent_hosts[host.name]
         return self.engine_factory(host, timeout=timeout)
+
+    def connect_briefly_if_silent(self, host: Host, timeout: float = 10) -> Engine:
+        """Connect to an Engine, and wait only SILENT_TIMEOUT for a host that was silent in this job."""
+        return self.engine_factory(host, timeout=SILENT_TIMEOUT if host.name in self.silent_hosts else timeout)
 
     def find_host(self, name: str) -> Host:
         """Return the host of that name.

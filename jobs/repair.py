@@ -1,12 +1,12 @@
-"""Remove invalid fencing numbers: `python -m jobs repair HOST` or `swarm`. Valid numbers are kept."""
+"""Remove invalid fencing numbers: `imker repair HOST` or `swarm`. Valid numbers are kept."""
 
-import os
 from typing import Any
 
 from redis import Redis
 
 from imker import redis_connection
 from imker.config import ConfigError
+from imker.secret_files import read_secret
 from imker.text import one_line
 from jobs.connectors import fenced_shell, files
 from jobs.connectors.engine import Engine
@@ -45,7 +45,7 @@ def main(lock_name: str) -> int:
 
 def _repair(lock_name: str, settings: Settings, hosts: Inventory) -> tuple[str, ...]:
     name = SWARM if lock_name == SWARM else f"host:{lock_name}"
-    removed = repair_in_redis(redis_connection.connect(os.environ.get("REDIS_URL")), name)
+    removed = repair_in_redis(redis_connection.connect(read_secret("REDIS_URL")), name)
     if lock_name == SWARM:
         return (*removed, *_repair_swarm(settings, hosts))
     with SshShell(hosts[lock_name], settings.inventory.known_hosts) as shell:

@@ -4,7 +4,6 @@ In: a signed request. Out: events. `run` is the only function that an RQ worker 
 """
 
 import json
-import os
 import time
 from collections.abc import Callable
 from functools import cache
@@ -18,13 +17,16 @@ from imker.audit_log import AuditLog
 from imker.config import AcceptanceRules
 from imker.failpoints import failpoint
 from imker.protocol import codec, commands, version
+from imker.protocol.events import Event
 from imker.protocol.watch_commands import WatchCommand
+from imker.secret_files import read_secret
 from jobs import admission, settings
 from jobs.connectors.engine import Engine
 from jobs.connectors.ssh import SshShell
 from jobs.context import JobContext, share_connections
 from jobs.errors import InternalError, JobError
 from jobs.events.audit import audit_listener, fact_for_rejection
+from jobs.events.log import log_event
 from jobs.events.writer import EventWriter
 from jobs.handlers import dispatch
 from jobs.inventory import hosts, model
@@ -84,7 +86,17 @@ def _event_writer(
     """Return the writer of the job's events. The watch's looks change nothing, and would fill the audit log."""
     if isinstance(request.command, WatchCommand):
         return EventWriter(redis_client, key, request.run, request.job, time.time, retention=WATCH_RETENTION)
-    return EventWriter(redis_client, key, request.run, request.job, time.time, audit_listener(audit, request))
+    return EventWriter(redis_client, key, request.run, request.job, time.time, _listener(audit, request))
+
+
+def _listener(audit: AuditLog, request: commands.Request) -> Callable[[Event], None]:
+    record = audit_listener(audit, request)
+
+    def listen(event: Event) -> None:
+        record(event)
+        log_event(event, request)
+
+    return listen
 
 
 def reject(reason: str, *_: Any, **__: Any) -> None:
@@ -96,7 +108,7 @@ def reject(reason: str, *_: Any, **__: Any) -> None:
 
 
 def _connect() -> tuple["redis.Redis", AuditLog]:
-    redis_client = redis_connection.connect(os.environ.get("REDIS_URL"), redis_connection.WORKER_RETRIES)
+    redis_client = redis_connection.connect(read_secret("REDIS_URL"), redis_connection.WORKER_RETRIES)
     return redis_client, AuditLog(redis_client, audit_log.read_audit_key())
 
 

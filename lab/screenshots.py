@@ -83,7 +83,9 @@ def _play(pictures: "Pictures", hosts: Fleet) -> None:
     pictures.accept_until(fleet, _has_ended)
     pictures.run("nodes", "/swarm nodes", _is_done)
     pictures.run("doctor", "/swarm doctor", _has_ended)
-    pictures.take("form", pictures.say_command("/swarm"), wait_for=DIALOG)
+    before = pictures.say_command("/swarm")
+    pictures.choose("plan")
+    pictures.take("form", before, wait_for=f"{DIALOG}?.innerText.includes('/swarm plan HOST')")
 
 
 # --- states of a run's message --------------------------------------------------------------------------------------
@@ -148,6 +150,15 @@ class Pictures:
 
     def press(self, user: str, message: VisibleMessage, button: str) -> None:
         self.workspace.press(user, self._current(message), button)
+
+    def choose(self, command: str) -> None:
+        """Choose a command in Alice's form, once it is open."""
+        deadline = time.monotonic() + STATE_TIMEOUT
+        while (form := self.workspace.modal(ALICE)) is None:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the form does not open")
+            time.sleep(0.1)
+        self.workspace.choose(ALICE, form, "command", command)
 
     def wait_for(self, message: VisibleMessage, reached: Callable[[VisibleMessage], bool]) -> VisibleMessage:
         """Return the message once it has reached a state."""

@@ -10,7 +10,8 @@ HEADER = """# Commands
 This page is generated from the command table in `bot/commands/table.py`.
 
 Type a command in a channel of `[slack] channels`, or mention the bot: `@imker nodes`. `HOST` is a name from the
-inventory, `RUN` the ID of a run, `ID` the ID of a run or of a node, or the beginning of a node's ID. Commands with the
+inventory, `SERVICE` a service's name, `RUN` the ID of a run, `ID` the ID of a run or of a node, or the beginning of a
+node's ID. [Services](services.md) says more about those. Commands with the
 right *change* or *accept* are refused without that right; see [configuration.md](configuration.md#imkertoml). Buttons
 in messages do the same as the commands and go through the same checks.
 """

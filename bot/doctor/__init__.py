@@ -3,7 +3,6 @@
 In: settings, Redis, and a Slack client. Out: findings, each with a hint. `python -m bot doctor` prints them.
 """
 
-import os
 import sys
 
 from redis import Redis
@@ -17,6 +16,7 @@ from imker.config import ConfigError
 from imker.doctor import configuration_findings, print_findings
 from imker.protocol.values import Finding
 from imker.protocol.version import ACCEPTANCE_RULES_KEY
+from imker.secret_files import read_secret
 from imker.signing import SigningKey
 
 
@@ -47,7 +47,7 @@ def _all_findings() -> tuple[Finding, ...]:
     except ConfigError as error:
         return configuration_findings(error)
     except redis_connection.RedisUnavailable as error:
-        server = "the server in REDIS_URL" if os.environ.get("REDIS_URL") else "the embedded Redis server"
+        server = "the server in REDIS_URL" if read_secret("REDIS_URL") else "the embedded Redis server"
         return (Finding("redis", "block", str(error), f"Check {server}. Imker cannot run without it."),)
 
 

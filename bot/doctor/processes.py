@@ -5,14 +5,13 @@ from typing import Any
 
 from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
-from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from bot.reconciler.leader_election import LEADER_KEY
 from imker import signing
 from imker.audit_log import AuditLog, AuditLogBroken
+from imker.health import count_workers
 from imker.protocol import version
 from imker.protocol.values import Finding
-from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE
+from imker.protocol.version import CHANGES_QUEUE, READS_QUEUE, RECONCILER_KEY
 from imker.signing import SigningKey
 
 SETTINGS_OK = "keeps accepted commands"
@@ -109,27 +108,26 @@ def _workers(redis: "Redis") -> Iterator[Finding]:
     for queue in (CHANGES_QUEUE, READS_QUEUE):
         check = f"RQ workers for {queue}"
         try:
-            workers: Any = redis.smembers(WORKERS_BY_QUEUE_KEY % queue)
-            alive = sum(bool(redis.exists(worker)) for worker in workers)  # the key of a dead worker expires
+            alive = count_workers(redis, queue)
         except NoPermissionError:
             hint = "Check with systemctl or ps that they are running."
             yield Finding(check, "warn", "this Redis user may not list them", hint)
             continue
-        hint = f"Start one on a machine that reaches the hosts: `python -m jobs {queue}`"
+        hint = f"Start one on a machine that reaches the hosts: `imker worker {queue}`"
         none = Finding(check, "block", "none is running: commands stay queued", hint)
         yield Finding(check, "pass", f"{alive} running") if alive else none
 
 
 def _reconciler(redis: "Redis") -> Finding:
-    if redis.get(LEADER_KEY):
+    if redis.get(RECONCILER_KEY):
         return Finding("reconciler", "pass", "running")
-    hint = "Start it: `python -m bot.reconciler`"
+    hint = "Start it: `imker reconciler`"
     return Finding("reconciler", "block", "not running: no message is posted or updated", hint)
 
 
 def _audit_log(redis: "Redis", is_signing: bool) -> Finding:
     """Compare the last entry with the stored latest hash. `audit verify` checks all entries."""
-    log, hint = AuditLog(redis), "Run `python -m bot audit verify` to find the entry."
+    log, hint = AuditLog(redis), "Run `imker audit verify` to find the entry."
     try:
         head, last = log.head(), next(log.newest_first(), None)
     except AuditLogBroken as broken:
@@ -139,4 +137,5 @@ def _audit_log(redis: "Redis", is_signing: bool) -> Finding:
     if not is_signing:
         hint = "Set IMKER_AUDIT_KEY to the same long random text for the bot, the reconciler, and the RQ workers."
         return Finding("audit log", "warn", "entries are not signed", hint)
-    return Finding("audit log", "pass", f"{last.seq if last else 0} entries")
+    count = last.seq if last else 0
+    return Finding("audit log", "pass", f"{count} entr{'y' if count == 1 else 'ies'}")

@@ -8,6 +8,8 @@ import time
 import uuid
 from collections.abc import Callable
 
+import structlog
+
 from bot.handlers.tally import Tally
 from bot.messages.block_kit import Message, Reply
 from bot.records import Decision, RunRecord
@@ -16,6 +18,11 @@ from imker.hash_chain import AuditFact, EntryKind
 from imker.redaction import redact
 from imker.text import strip_control, truncate
 
+log = structlog.get_logger()
+# What the log calls an entry.
+LOG_TEXTS: dict[EntryKind, str] = {
+    "asked": "command received", "refused": "command refused", "decided": "decision recorded", "held": "run held",
+}  # fmt: skip
 MAX_TEXT = 160  # characters of a text in an entry
 WITHOUT_TEXT = ("misuse", "often")  # refusals of which neither the command nor the reply is written
 
@@ -103,4 +110,6 @@ class AuditRecorder:
     ) -> None:
         """Append the entry, with control characters and secrets removed from its details. Repeating it adds nothing."""
         safe_details = {name: truncate(redact(strip_control(text)), MAX_TEXT) for name, text in details.items()}
+        where = {name: value for name, value in (("run", run), ("host", host), ("channel", channel)) if value}
+        log.info(LOG_TEXTS.get(entry_kind, entry_kind), user=user, **where, **safe_details)
         self._audit.append(AuditFact(fact_id, entry_kind, user, channel, run, host, safe_details))

@@ -157,4 +157,5 @@ class CommandHandler:
         here = self.access.authorize_membership(actor, delivery.channel)
         if isinstance(here, Denied):
             return replace(responses.denied(here), refusal="misuse")
-        return responses.usage_error(error, self.access.allowed_commands(actor, delivery.channel), self._runs.hosts())
+        allowed = self.access.allowed_commands(actor, delivery.channel)
+        return responses.usage_error(error, normalize(delivery.text).strip(), allowed, self._runs.hosts())

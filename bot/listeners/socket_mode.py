@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
@@ -13,9 +14,17 @@ RECONNECT_TIMEOUT = 600.0  # seconds without a connection; the SDK tries to reco
 HealthCheck = Callable[[], str]  # returns "" while the transport responds, else the problem
 
 
+@dataclass(frozen=True)
+class Transport:
+    """A way in for requests of Slack. `is_connected`: False also while the SDK tries to connect again."""
+
+    find_problem: HealthCheck
+    is_connected: Callable[[], bool]
+
+
 @contextmanager
-def open_socket_mode(bolt: App, token: str) -> Iterator[HealthCheck]:
-    """Connect, yield the health check, and disconnect at the end."""
+def open_socket_mode(bolt: App, token: str) -> Iterator[Transport]:
+    """Connect, yield the transport, and disconnect at the end."""
     handler = SocketModeHandler(bolt, token, concurrency=CONCURRENT_DELIVERIES, ping_interval=PING_INTERVAL)
 
     def pong() -> float | None:
@@ -24,7 +33,8 @@ def open_socket_mode(bolt: App, token: str) -> Iterator[HealthCheck]:
 
     handler.connect()  # type: ignore[no-untyped-call]
     try:
-        yield pong_watchdog(pong, handler.client.is_connected)
+        connected = handler.client.is_connected
+        yield Transport(pong_watchdog(pong, connected), connected)
     finally:
         handler.close()  # type: ignore[no-untyped-call]
 

@@ -6,7 +6,7 @@ from bot.messages.block_kit import PART_LIMIT, Message, ephemeral, sentence, tim
 from bot.messages.escape import escape_mrkdwn, escape_with_code, inline_code
 from bot.messages.runs import fleet_message, run_text
 from bot.messages.runs.headline import headline_text
-from bot.messages.runs.run_text import DECISION_TEXT
+from bot.messages.runs.run_text import KEPT_TEXT, decision_text
 from bot.state import fleet_state
 from bot.state.alerts import QuestionState
 from bot.state.fleet_state import FleetState
@@ -18,13 +18,13 @@ SENTENCES: dict[Question, str] = {
     "accept": "{host} is waiting to be accepted as a manager.",
     "continue": "The plan for {host} has warnings. Continue?",
     "start": "The plan for {host} is ready. Start it?",
-    "start_fleet": "The migration of the whole fleet is planned. Start it?",
+    "start_fleet": "The plan for the whole fleet is ready. Start it?",
     "resume": "The run for {host} is paused. Resume it?",
     "start_containers": "Some containers on {host} are not running. Start them?",
     "stop_store": "The key-value store on {host} is unused. Stop it?",
     "remove_store": "The key-value store on {host} is stopped. Remove it?",
 }
-SUBJECTS: dict[Question, str] = {"start_fleet": "The migration of the whole fleet"}  # other questions: the host
+SUBJECTS: dict[Question, str] = {"start_fleet": "The plan for the whole fleet"}  # other questions: the host
 MAX_LINES = 10  # questions that one alert lists
 Links = Mapping[str, str]  # the permalink of a run's message, by run
 
@@ -46,7 +46,7 @@ def question_alert(
         people = f"{mentions(recipients)}: " if recipients else ""
         lead = f"⏰ {people}Reminder: " if reminder else f"✋ {people}"
     else:
-        lead = f"{_closed_mark(question_states)} {'Reminder closed. ' * reminder}"
+        lead = f"{_closed_mark(question, question_states)} {'Reminder closed. ' * reminder}"
     if len(question_states) == 1:
         return ephemeral(lead + _line(question, question_states[0], links))
     count = f"{open_count} question{'s' * (open_count != 1)} for you." if open_count else "All questions are closed."
@@ -94,7 +94,7 @@ def _line(question: Question, question_state: QuestionState, links: Links) -> st
             until = f" Answer by {_deadline(question_state)}." if _deadline(question_state) else ""
             return f"{SENTENCES[question].format(host=host)}{_approvals(question_state)}{until}{link}"
         case "answered":
-            return f"{subject}: {_answer(question_state)}{link}"
+            return f"{subject}: {_answer(question, question_state)}{link}"
         case "expired":
             again = inline_code(f"/swarm accept {question_state.source.run}")
             return f"{subject}: expired at {_deadline(question_state)}. To ask again, type {again}.{link}"
@@ -102,23 +102,22 @@ def _line(question: Question, question_state: QuestionState, links: Links) -> st
             return f"{subject}: no longer waiting for an answer.{link}"
 
 
-def _closed_mark(question_states: Sequence[QuestionState]) -> str:
+def _closed_mark(question: Question, question_states: Sequence[QuestionState]) -> str:
     if any(each.status == "expired" for each in question_states):
         return "⌛"
-    refused = any(
-        decision.choice in ("reject", "remove", "cancel") for each in question_states for decision in each.decisions
-    )
+    refusals = ("reject", "remove") if question in KEPT_TEXT else ("reject", "remove", "cancel")
+    refused = any(decision.choice in refusals for each in question_states for decision in each.decisions)
     return "🚫" if refused else "✅" if all(each.status == "answered" for each in question_states) else "❓"
 
 
-def _answer(question_state: QuestionState) -> str:
+def _answer(question: Question, question_state: QuestionState) -> str:
     """Return who answered what and when, such as "accepted by @bob at 14:31."."""
     last = question_state.decisions[-1]
     users = dict.fromkeys(each.user for each in question_state.decisions if each.choice == last.choice and each.user)
     people = " and ".join(f"<@{user}>" for user in users)
     by = f" by {people}" if people else ""
     why = f" Reason: {escape_mrkdwn(sentence(last.why))}" if last.why else ""
-    return f"{DECISION_TEXT[last.choice].lower()}{by} at {timestamp(last.decided_at)}.{why}"
+    return f"{decision_text(last.choice, question).lower()}{by} at {timestamp(last.decided_at)}.{why}"
 
 
 def _rejection(state: RunState) -> str:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 
 from slack_sdk import WebClient
@@ -22,6 +23,8 @@ from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.home import HomePublisher
 from bot.reconciler.incident_messages import IncidentMessages
 from bot.reconciler.loop import Reconciler
+from bot.reconciler.metrics.run_observer import RunObserver
+from bot.reconciler.metrics.setup import start_metrics
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.reconciler.revocation import Revocation
@@ -43,29 +46,30 @@ SLACK_TIMEOUT = 10  # seconds
 def main() -> int:
     """Run until SIGTERM or SIGINT and return the exit status."""
     log.configure_logging()
-    try:
-        configuration = settings.load()
-        redis = redis_connection.connect(configuration.redis_url)
-        runs = RunStore(redis, time.time, signing.load_signing_key())
-    except (ConfigError, redis_connection.RedisUnavailable) as error:
-        print(error, file=sys.stderr)
-        return 2
-    stopping = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    audit = AuditLog(redis, audit_log.read_audit_key())
-    reconciler = _compose(configuration, runs, audit)
-    watcher = Watcher(runs, configuration.watch.every)
+    with ExitStack() as stack:
+        try:
+            configuration = settings.load()
+            redis, key = redis_connection.connect(configuration.redis_url), signing.load_signing_key()
+            observer = start_metrics(stack, redis, key)
+        except (ConfigError, redis_connection.RedisUnavailable) as error:
+            print(error, file=sys.stderr)
+            return 2
+        stopping = threading.Event()
+        signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+        signal.signal(signal.SIGINT, lambda *_: stopping.set())
+        audit, runs = AuditLog(redis, audit_log.read_audit_key()), RunStore(redis, time.time, key)
+        reconciler = _compose(configuration, runs, audit, observer)
+        watcher = Watcher(runs, configuration.watch.every)
 
-    def advance(is_leader: Callable[[], bool]) -> None:
-        reconciler.fleets.advance_all(is_leader)
-        watcher.watch(is_leader)
+        def advance(is_leader: Callable[[], bool]) -> None:
+            reconciler.fleets.advance_all(is_leader)
+            watcher.watch(is_leader)
 
-    run_loop(reconciler.reconcile_all, advance, redis, stopping, TICK_SECONDS)
+        run_loop(reconciler.reconcile_all, advance, redis, stopping, TICK_SECONDS)
     return 0
 
 
-def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconciler:
+def _compose(configuration: Settings, runs: RunStore, audit: AuditLog, observer: RunObserver) -> Reconciler:
     client = WebClient(
         token=configuration.bot_token.get_secret_value(),
         base_url=configuration.api_url,
@@ -87,6 +91,7 @@ def _compose(configuration: Settings, runs: RunStore, audit: AuditLog) -> Reconc
             "home": HomePublisher(runs, client, access).publish_due,
             "welcomes": WelcomePoster(client, runs, configuration).post_requested,
         },
+        observer=observer,
     )
 
 

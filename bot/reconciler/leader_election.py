@@ -13,8 +13,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from imker.lease import RedisLease
+from imker.protocol.version import RECONCILER_KEY
 
-LEADER_KEY = "bot:reconciler"
 LEASE_SECONDS, RENEW_SECONDS = 8, 2.0  # how long a lease lasts without renewal; time between two renewals
 
 
@@ -28,7 +28,7 @@ class LeaderElection:
         lease_seconds: float = LEASE_SECONDS,
         renew_interval: float = RENEW_SECONDS,
     ) -> None:
-        self._lease = RedisLease(redis, LEADER_KEY, uuid.uuid4().hex, lease_seconds)
+        self._lease = RedisLease(redis, RECONCILER_KEY, uuid.uuid4().hex, lease_seconds)
         self._stopping = stopping
         self._renew_interval = renew_interval
         self._leads_until = 0.0  # monotonic clock; the lease cannot expire earlier

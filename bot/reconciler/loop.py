@@ -18,6 +18,7 @@ from bot.reconciler.audit_checkpoints import AuditCheckpoints
 from bot.reconciler.backoff import Backoff
 from bot.reconciler.fleets import FleetAdvancer, StopIfRevoked
 from bot.reconciler.lost_run_recheck import recheck_lost, watch_lost
+from bot.reconciler.metrics.run_observer import RunObserver
 from bot.reconciler.orphaned_messages import OrphanedMessages
 from bot.reconciler.publisher import Publisher
 from bot.runs.decisions import TamperedRecord, WrittenByNewerVersion
@@ -42,7 +43,7 @@ class Reconciler:
     """Bring every open run's message up to date and start the next hosts of a fleet.
 
     `clock`: UNIX seconds; `stop_if_revoked`: cancels the run if its users have lost their rights, and returns whether
-    it did; `more_tasks`: by name, what else is done in each pass.
+    it did; `more_tasks`: by name, what else is done in each pass; `observer`: gets every state of a run.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Reconciler:
         backoff: Backoff | None = None,
         stop_if_revoked: StopIfRevoked = lambda snapshot, fleet: False,
         more_tasks: Mapping[str, Callable[[], None]] = MappingProxyType({}),
+        observer: RunObserver | None = None,
     ) -> None:
         self._runs = runs
         self._publisher = publisher
@@ -64,6 +66,7 @@ class Reconciler:
         self._clock = clock
         self._backoff = backoff or Backoff()
         self._stop_if_revoked = stop_if_revoked
+        self._observer = observer or RunObserver()
         self._tasks = {CHECKPOINTS: checkpoints.post_daily, ORPHANS: orphans.mark_lost, **more_tasks}
         self.fleets = FleetAdvancer(runs, stop_if_revoked, clock)
         self._open: dict[str, tuple[RunState, PostedFields]] = {}  # by run, as last published
@@ -72,6 +75,7 @@ class Reconciler:
 
     def reconcile_all(self, is_leader: Callable[[], bool] = lambda: True) -> None:
         """Reconcile every open run once, while this process leads. An error in one run does not affect the others."""
+        started_at = time.monotonic()
         self._isolated(self._recheck_lost_runs, LOST_RUNS)
         open_runs = self._runs.open_runs()
         self._listed = frozenset(open_runs)
@@ -81,6 +85,7 @@ class Reconciler:
             self._isolated(partial(self._reconcile, run), run)
         for key, work in self._tasks.items():
             self._isolated(partial(self._with_backoff, work, key), key)
+        self._observer.recorder.pass_ended(time.monotonic() - started_at)
 
     def _recheck_lost_runs(self) -> None:
         for run, until in self._runs.lost.all():
@@ -112,12 +117,14 @@ class Reconciler:
             self._backoff.succeeded(key)
         except (SlackClientError, OSError, HTTPException) as error:
             self._backoff.failed(key, error)
+            self._observer.recorder.slack_failed(error_code(error) or type(error).__name__)
             logger.warning("could not publish", about=key, error=str(error))
 
     def _reconcile(self, run: str) -> None:
         snapshot = self._runs.snapshot(run)
         if snapshot is None:
             return self._handle_lost_run(run)
+        self._observer.observe(snapshot.state)
         if self._is_job_missing(snapshot):
             self._runs.enqueue(snapshot.record, snapshot.answered_question())
         fleet = self._runs.fleet_state(snapshot)
@@ -214,6 +221,7 @@ class Reconciler:
     def _close(self, run: str) -> None:
         self._runs.close(run)
         self._open.pop(run, None)
+        self._observer.forget(run)
 
     def _handle_lost_run(self, run: str) -> None:
         """Mark the message of a run that Redis has lost, if this process knows where it is, and close the run."""

@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bot.reconciler.leader_election import LeaderElection
+from imker import service_manager
 from imker.protocol.version import OUTCOME_MARK, WAKE_CHANNEL
 
 logger = structlog.get_logger()
@@ -28,7 +29,10 @@ def run_loop(reconcile: Work, advance: Work, redis: "Redis", stopping: threading
     arguments = (advance, _wait_for_outcome, redis, stopping, tick, election.is_leader)
     fleets = threading.Thread(target=_run_woken, args=arguments, name="fleets", daemon=True)
     fleets.start()
-    _run_woken(reconcile, _wait_for_wake, redis, stopping, tick, election.is_leader)
+    service_manager.notify(service_manager.READY)
+    leads = service_manager.reporting_alive(election.is_leader)  # it is called before each run
+    _run_woken(reconcile, _wait_for_wake, redis, stopping, tick, leads)
+    service_manager.notify(service_manager.STOPPING)
     fleets.join(2 * tick)
     election.resign()
 
@@ -45,9 +49,10 @@ def _run_woken(
     wake_ups = redis.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
     while not stopping.is_set():
         try:
+            leads = is_leader()
             if not wake_ups.subscribed:
                 wake_ups.subscribe(WAKE_CHANNEL)
-            if is_leader():
+            if leads:
                 work(is_leader)
             wait(wake_ups, tick)
         except RedisError as error:

@@ -126,7 +126,7 @@ def needs_end_alert(state: RunState, fleet: FleetState | None) -> bool:
 
 
 def _cancelled_by(state: RunState, fleet: FleetState | None) -> str:
-    """Return the user who cancelled, "" if no user did."""
+    """Return the user who cancelled the run, "" if no user did."""
     end = _outcome(state, fleet)
     if end is not None:
         return end.user if end.outcome == "cancelled" else ""

@@ -12,6 +12,8 @@ OUTCOME_MARK = b"!"  # the end of that message if a job ended or a user decided,
 ACCEPTANCE_RULES_KEY = "imker:acceptance-rules"  # JSON of the RQ workers' acceptance rules: for the bot's doctor
 INVENTORY_KEY = "imker:inventory"  # JSON list of host names, for suggestions only: never authorize with it
 
+RECONCILER_KEY = "bot:reconciler"  # the lease of the active reconciler
+BOT_CONNECTED_KEY = "bot:connected"  # exists while a bot is connected to Slack
 LAST_NODES_KEY = "imker:last-nodes"  # JSON of the last node table, for when no manager answers and for the Home tab
 KNOWN_SWARM_KEY = "imker:swarm"  # JSON of the known swarm: its ID and its managers
 OBSERVATION_KEY = "imker:observation"  # JSON of the watch's last look at the swarm

@@ -11,7 +11,7 @@ from jobs.connectors.engine_transport import NotAnEngine
 from jobs.errors import EngineRefused, NoAnswer, Unreachable
 from jobs.inventory.model import Host
 
-INVALID_ANSWER = "sent an answer that no Docker Engine sends"
+INVALID_ANSWER = "sent an invalid response"
 
 
 @contextmanager

@@ -27,7 +27,7 @@ JSON_TYPE = "application/json"
 
 
 class NotAnEngine(requests.RequestException):
-    """The host sent an answer that no Docker Engine sends."""
+    """The host sent an invalid response."""
 
 
 class Stream(Protocol):

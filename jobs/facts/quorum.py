@@ -17,15 +17,20 @@ def may_add_manager(managers: int, reachable: int) -> bool:
     return managers == reachable > 0
 
 
+def may_remove_manager(managers: int, reachable: int, is_reachable: bool) -> bool:
+    """Return whether quorum remains without one of the managers. `is_reachable`: whether that one is."""
+    others, needed = reachable - is_reachable, (managers - 1) // 2 + 1
+    return managers > 1 and others >= needed
+
+
 def may_restart_manager(managers: int, reachable: int) -> bool:
     """Return whether a quorum remains while one of the reachable managers restarts."""
     return reachable - 1 >= managers // 2 + 1
 
 
 def describe_tolerance(managers: int) -> str:
-    """Return "3 managers: 1 may fail". For an even number, add that it tolerates no more than one less."""
+    """Return "3 managers (survives the loss of 1)". For an even number, add that it tolerates no more than one less."""
     count = "1 manager" if managers == 1 else f"{managers} managers"
-    line = f"{count}: {fault_tolerance(managers) or 'none'} may fail"
-    if managers and managers % 2 == 0:
-        line += f" (an even number is no safer than {managers - 1}; add one)"
-    return line
+    spare = fault_tolerance(managers)
+    note = f"; an even number is no safer than {managers - 1}, so add one" if managers and managers % 2 == 0 else ""
+    return f"{count} (survives {f'the loss of {spare}' if spare else 'no loss'}{note})"

@@ -13,7 +13,8 @@ from jobs.inventory.model import Host, Inventory
 class Connections(Protocol):
     """Ways to the hosts of the inventory. `open_shell` and `engine_factory` raise JobError for an unreachable host.
 
-    `connect_unless_silent` does not wait again for a host whose Engine did not answer in time in this job.
+    For a host whose Engine did not answer in time in this job, `connect_unless_silent` does not wait again, and
+    `connect_briefly_if_silent` only for a moment.
     """
 
     @property
@@ -26,6 +27,8 @@ class Connections(Protocol):
     def engine_factory(self) -> EngineFactory: ...
 
     def connect_unless_silent(self, host: Host, timeout: float = 10) -> Engine: ...
+
+    def connect_briefly_if_silent(self, host: Host, timeout: float = 10) -> Engine: ...
 
 
 class SignedValues(Protocol):

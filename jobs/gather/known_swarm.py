@@ -24,15 +24,15 @@ def gather_known_swarm(
 ) -> SwarmFacts:
     """Return the swarm, and save its ID and managers. `answers`: the Engines' answers, if they are there already.
 
-    `ask_silent` False: do not wait again for hosts that were silent in this job. Not for a decision.
+    Hosts that were silent in this job have a moment to answer. `ask_silent` False: they have none. Not for a decision.
     """
     last_swarm = _load_known_swarm(connections)
-    connect = connections.engine_factory if ask_silent else connections.connect_unless_silent
+    connect = connections.connect_briefly_if_silent if ask_silent else connections.connect_unless_silent
     all_answers = answers or ask_engines(connections.inventory, connect)
     _note_silent_hosts(connections, all_answers)
     swarm = gather_swarm(connections.inventory, connect, last_swarm, all_answers)
     current = KnownSwarm(swarm.cluster_id, swarm.managers)
-    if swarm.cluster_id and current != last_swarm:
+    if swarm.cluster_id:  # also an unchanged one: it is then signed with the current key, when an old one is removed
         connections.events.save_signed(KNOWN_SWARM_KEY, _KNOWN_SWARM_ADAPTER.dump_json(current).decode())
     return swarm
 

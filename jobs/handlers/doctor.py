@@ -3,7 +3,6 @@
 `python -m jobs doctor` prints the findings. `/swarm doctor` shows them in a run's message.
 """
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from imker.doctor import configuration_findings, print_findings
 from imker.protocol.commands import RunDoctor
 from imker.protocol.events import ChecksCompleted, JobFinished, JobStarted
 from imker.protocol.values import Finding
+from imker.secret_files import read_secret
 from jobs.connectors.engine import Engine, EngineFactory
 from jobs.connectors.engine_opener import EngineOpener
 from jobs.connectors.shared_shells import share_shells
@@ -60,7 +60,9 @@ def run_checks(
 
 def check_inventory(hosts: Sequence[Host]) -> tuple[Finding, ...]:
     """Check the inventory as a whole."""
-    return tuple(_find_inventory_problems(hosts)) or (Finding("inventory", "pass", f"{len(hosts)} hosts"),)
+    return tuple(_find_inventory_problems(hosts)) or (
+        Finding("inventory", "pass", f"{len(hosts)} host{'s' * (len(hosts) != 1)}"),
+    )
 
 
 @dispatch.register
@@ -92,7 +94,7 @@ def run_doctor() -> int:
 def _check_redis() -> Finding:
     """Check the connection to Redis, without which no RQ worker starts."""
     try:
-        redis_connection.connect(os.environ.get("REDIS_URL")).close()
+        redis_connection.connect(read_secret("REDIS_URL")).close()
     except redis_connection.RedisUnavailable as error:
         return Finding("redis", "block", str(error), "Start Redis, or correct REDIS_URL. Imker cannot run without it.")
     return Finding("redis", "pass", "responds")
@@ -107,7 +109,7 @@ def _find_inventory_problems(hosts: Sequence[Host]) -> Iterator[Finding]:
             )
     managers = [host.name for host in hosts if host.role == "manager"]
     if managers and len(managers) % 2 == 0:
-        text = f"{len(managers)} managers ({', '.join(managers)}) tolerate no more failures than {len(managers) - 1}"
+        text = f"{len(managers)} managers ({', '.join(managers)}) survive no more failures than {len(managers) - 1}"
         yield Finding("inventory", "warn", text, "Use an odd number of managers.")
 
 

@@ -7,8 +7,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from imker import signing
+from imker import log, signing
 from imker.config import ConfigError
+from imker.secret_files import SHARED_SECRETS, read_secrets
 from jobs import settings
 from jobs.inventory import validation
 from jobs.inventory.machine_store import read_store
@@ -20,22 +21,27 @@ from jobs.settings import HostSection, Settings
 def load_checked(path: Path | None = None) -> tuple[Settings, Inventory]:
     """Load settings and inventory. Raises ConfigError with a line for each problem, also of the signing key."""
     configuration, problems = settings.read_settings(path)
-    hosts, host_problems = _read_hosts(configuration)
-    problems = (*problems, *host_problems, *filter(None, [signing.key_problem(os.environ)]))
+    hosts, host_problems = read_hosts(configuration)
+    problems = (*problems, *host_problems, *read_secrets(SHARED_SECRETS)[1], *_environment_problems())
     if problems:
         raise ConfigError(problems)
     return configuration, hosts
 
 
+def _environment_problems() -> list[str]:
+    problem = signing.key_problem(os.environ)
+    return [*([problem] if problem else []), *log.level_problems(os.environ)]
+
+
 def load_inventory(configuration: Settings) -> Inventory:
     """Load the inventory. Raises ConfigError with a line for each problem of a host."""
-    hosts, problems = _read_hosts(configuration)
+    hosts, problems = read_hosts(configuration)
     if problems:
         raise ConfigError(problems)
     return hosts
 
 
-def _read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
+def read_hosts(configuration: Settings) -> tuple[Inventory, tuple[str, ...]]:
     """Return the hosts, and a line for each problem."""
     stored, unreadable = read_store(configuration.inventory.docker_machine)
     config, unusable = read_config(configuration.inventory.ssh_config)

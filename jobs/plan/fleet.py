@@ -94,13 +94,13 @@ def find_deviation(fleet: FleetPlanned, host: str, plan: Plan) -> Refusal | None
     Only the first host may initialize a swarm. A host that was planned to join shares its wave with others, so it does
     not restart as a node.
     """
-    planned = next((item for item in fleet.host_plans if item.host == host), None)
-    may_init = planned == fleet.host_plans[0] if planned else False
-    if planned is None:
+    host_plan = next((item for item in fleet.host_plans if item.host == host), None)
+    may_init = host_plan == fleet.host_plans[0] if host_plan else False
+    if host_plan is None:
         problem = f"the fleet's plan does not include {host}"
     elif any(isinstance(step, InitSwarm) for step in plan.steps) and not may_init:
         problem = f"there is no swarm now, and the fleet's plan was that {host} joins one"
-    elif planned.joins and _is_member(plan) and any(isinstance(step, RestartEngine) for step in plan.steps):
+    elif host_plan.joins and _is_member(plan) and any(isinstance(step, RestartEngine) for step in plan.steps):
         problem = f"{host} is a node of the swarm now, which the fleet's plan did not show"
     else:
         return None
@@ -177,8 +177,8 @@ def _check_managers(hosts: Sequence[Host], roles: Mapping[str, Role], others: in
     findings = []
     number = len(managers) + others
     if number % 2 == 0:
-        text = f"{number} managers tolerate no more failures than {max(number - 1, 0)} managers"
-        findings.append(Finding("managers", "warn", text, 'Set role = "manager" for one host more, or one less.'))
+        text = f"{number} managers survive no more failures than {max(number - 1, 0)}"
+        findings.append(Finding("managers", "warn", text, 'Set role = "manager" for one more host, or for one fewer.'))
     if shared:
         text = f"more than one manager on {', '.join(shared)}; they would fail together"
         findings.append(Finding("managers", "warn", text, "Place each manager on a different physical server."))
@@ -190,5 +190,7 @@ def _check_versions(plans: Mapping[str, Plan | Refusal]) -> tuple[Finding, ...]:
     targets = Counter(parse_engine_version(plan.target_version) for plan in plans.values() if isinstance(plan, Plan))
     if len(targets) < 2:
         return ()
-    text = "apt offers different Engine versions: " + ", ".join(f"{name} on {n}" for name, n in sorted(targets.items()))
+    text = "apt offers different Engine versions: " + ", ".join(
+        f"{name} on {n} host{'s' * (n != 1)}" for name, n in sorted(targets.items())
+    )
     return (Finding("engine versions", "block", text, "Set [engine] version to one that apt offers on all hosts."),)

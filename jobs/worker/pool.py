@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from imker import service_manager
 from imker.process import end_with_parent
 
 log = structlog.get_logger()
@@ -54,6 +55,7 @@ def run_pool(number: int, work: Callable[[], None]) -> int:
     gc.freeze()  # a full collection in a child would copy every page that it shares with the others
     with _block_signals():
         children.update((_fork_child(work), Child()) for _ in range(number))
+    _report_to_service_manager()
     has_failed = False
     while children:
         exited_pid, status = os.wait()
@@ -67,7 +69,19 @@ def run_pool(number: int, work: Callable[[], None]) -> int:
         with _block_signals():
             if not stop_signals:
                 children[_fork_child(work)] = Child(quick)
+    signal.setitimer(signal.ITIMER_REAL, 0)  # at its exit, Python removes the handler before the timer
     return int(has_failed)
+
+
+def _report_to_service_manager() -> None:
+    """Report that the workers have started, and then regularly that this process still works.
+
+    A timer interrupts the wait for children. A thread could not be used: it would exist in the middle of a fork.
+    """
+    service_manager.notify(service_manager.READY)
+    if seconds := service_manager.watchdog_seconds():
+        signal.signal(signal.SIGALRM, lambda *_: service_manager.notify(service_manager.ALIVE))
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
 
 
 @contextmanager
@@ -86,7 +100,7 @@ def _fork_child(work: Callable[[], None]) -> int:
     if pid:
         return pid
     end_with_parent(signal.SIGTERM, parent)  # also when the pool is killed
-    for signum in STOP_SIGNALS:
+    for signum in (*STOP_SIGNALS, signal.SIGALRM):
         signal.signal(signum, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     code = 1

@@ -37,16 +37,29 @@ def _list_tasks(request: ApiRequest) -> Any:
         return services.list_tasks(_filters(request))
 
 
+def _show_task(request: ApiRequest) -> Any:
+    with _services(request) as services:
+        return services.show_task(request.path_groups[0])
+
+
 def _create_service(request: ApiRequest) -> Any:
     return _change_service(request, f"create {request.body.get('Name')}", lambda each: each.create(request.body))
 
 
 def _update_service(request: ApiRequest) -> Any:
-    index, rollback = int(request.query.get("version", "-1")), request.query.get("rollback", "")
+    index, rollback = _version(request), request.query.get("rollback", "")
     key, detail = request.path_groups[0], "roll back" if rollback else "update"
     return _change_service(
         request, f"{detail} {key}", lambda services: services.update(key, index, request.body, rollback)
     )
+
+
+def _version(request: ApiRequest) -> int:
+    text = request.query.get("version", "")
+    if not text.isdecimal():
+        reason = f'strconv.ParseUint: parsing "{text}": invalid syntax'
+        raise EngineError(400, f"invalid service version '{text}': {reason}")
+    return int(text)
 
 
 def _remove_service(request: ApiRequest) -> Any:
@@ -85,6 +98,7 @@ def _ask_registry(request: ApiRequest) -> Any:
 SERVICE_ROUTES: tuple[Route, ...] = (
     ("GET", "/tasks", _list_tasks),
     ("GET", "/services", _list_services),
+    ("GET", "/tasks/([^/]+)", _show_task),
     ("GET", "/services/([^/]+)", _show_service),
     ("POST", "/services/create", _create_service),
     ("POST", "/services/([^/]+)/update", _update_service),

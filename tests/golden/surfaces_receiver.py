@@ -84,7 +84,7 @@ def _shut_out(redis: Redis) -> str:
     assert snapshot is not None
     with pytest.MonkeyPatch.context() as patch:
         send = SimpleNamespace(send=lambda text, **_: sent.append(text))
-        patch.setattr("bot.reconciler.publisher.WebhookClient", lambda _: send)
+        patch.setattr("bot.reconciler.publisher.WebhookClient", lambda _, **__: send)
         view, fields = snapshot.state, harness.runs.posted_messages.get(run)
         Publisher(harness.runs, WebClient()).notify_requester(view, run_message.render(view), False, fields)
     return section(

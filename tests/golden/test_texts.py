@@ -21,11 +21,13 @@ from tests.golden import (
     surfaces_fleets,
     surfaces_host_changes,
     surfaces_job_failures,
+    surfaces_nodes,
     surfaces_outcomes,
     surfaces_receiver,
     surfaces_refusals,
     surfaces_replies,
     surfaces_runs,
+    surfaces_services,
     surfaces_status,
     surfaces_views,
     surfaces_watch,
@@ -117,6 +119,10 @@ def test_command_messages(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_runs.command_messages())
 
 
+def test_services(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_services.services())
+
+
 def test_fleet_states(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_fleets.fleet_states())
 
@@ -143,6 +149,14 @@ def test_step_titles(check_snapshot: CheckSnapshot) -> None:
 
 def test_findings(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_findings.findings())
+
+
+def test_node_plans(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_nodes.node_plans())
+
+
+def test_node_messages(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_nodes.node_messages())
 
 
 def test_job_refusals(redis: Redis, check_snapshot: CheckSnapshot) -> None:

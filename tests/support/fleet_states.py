@@ -86,7 +86,7 @@ EVERY: tuple[Word, ...] = (*ALL, *DECIDED)
 
 
 def host_plan(host: str, role: Role = "worker", wave: int = 0, *findings: Finding) -> HostPlan:
-    return HostPlan(host, role, len(STEPS), wave, "1 manager: none may fail", "w4rn", findings)
+    return HostPlan(host, role, len(STEPS), wave, "1 manager (survives no loss)", "w4rn", findings)
 
 
 def host_run(host: str, word: Word) -> RunState:

@@ -55,6 +55,7 @@ def test_every_environment_variable_is_documented(name: str) -> None:
     [
         ("slack.per_minute", File().slack.per_minute),
         ("slack.reads", f'"{File().slack.reads}"'),
+        ("watch.every", File().watch.every),
         ("rights.accept_count", File().rights.accept_count),
         ("rights.accept_within", File().rights.accept_within),
         ("fleet.parallel", Settings().fleet.parallel),

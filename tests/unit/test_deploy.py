@@ -1,6 +1,7 @@
 """The systemd units start what the Procfile starts, in a sandbox, and stop in time."""
 
 import configparser
+import re
 import shlex
 import shutil
 import subprocess
@@ -8,11 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from jobs.execute.packages import UPGRADE_TIMEOUT
 from lab.processes import read_procfile
 
 UNITS = {path.stem.removeprefix("imker-"): path for path in Path("deploy").glob("*.service")}
 CURRENT = "/opt/imker/current"
+MAX_EXPOSURE = 2.5  # of 10, as systemd-analyze rates a sandbox
 EACH = {
+    "Type": "notify",
+    "NotifyAccess": "main",
     "Restart": "always",
     "RestartSec": "5",
     "KillMode": "mixed",
@@ -28,7 +33,7 @@ SIDES = {"bot": "bot", "reconciler": "bot", "changes": "jobs", "reads": "jobs"}
 
 
 def unit(name: str) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), strict=False)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read(UNITS[name])
     return parser
@@ -63,11 +68,27 @@ def test_unit_is_sandboxed_with_its_own_user_and_secrets(name: str, side: str) -
 
 
 def test_changes_may_stop_later_than_an_upgrade_timeout() -> None:
-    from jobs.execute.packages import UPGRADE_TIMEOUT
-
     minutes = unit("changes")["Service"]["TimeoutStopSec"]
     assert minutes.endswith("min")
     assert int(minutes.removesuffix("min")) * 60 > UPGRADE_TIMEOUT
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+@pytest.mark.parametrize("name", SIDES)
+def test_the_sandbox_is_tight(name: str) -> None:
+    argv = ["systemd-analyze", "security", "--offline=yes", "--no-pager", str(UNITS[name])]
+    output = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    exposure = re.search(r"Overall exposure level for \S+: ([0-9.]+)", output)
+    assert exposure
+    assert float(exposure[1]) <= MAX_EXPOSURE
+
+
+def test_the_watchdog_allows_a_slow_slack() -> None:
+    """The reconciler reports before each run, and a run waits for a few requests to Slack."""
+    from bot.reconciler.__main__ import SLACK_TIMEOUT
+
+    assert int(unit("reconciler")["Service"]["WatchdogSec"]) >= 10 * SLACK_TIMEOUT
 
 
 @pytest.mark.processes

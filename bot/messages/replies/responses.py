@@ -1,6 +1,7 @@
 """Render the bot's private replies, which only the requester sees. Pure."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
@@ -17,19 +18,30 @@ MAX_ECHOED = 80  # characters of a command that a reply repeats
 AllowedCommands = Mapping[str, tuple[str, ...]]  # command names, each with patterns of the hosts that it is allowed for
 
 
-def usage_error(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str]) -> Message:
-    """Say what is wrong with a command and how to type it. `hosts`: the names in the inventory."""
-    return ephemeral(f"{escape_mrkdwn(error.text)}\n{escape_with_code(_suggestion(error, allowed, hosts))}", "misuse")
+def usage_error(error: UsageError, text: str, allowed: AllowedCommands, hosts: Sequence[str]) -> Message:
+    """Say what is wrong with a command and how to type it.
+
+    `text`: the normalized command; `hosts`: the names in the inventory.
+    """
+    suggestion = escape_with_code(_suggestion(error, text, allowed, hosts))
+    return ephemeral(f"{escape_mrkdwn(error.text)}\n{suggestion}", "misuse")
 
 
-def _suggestion(error: UsageError, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
+def _suggestion(error: UsageError, text: str, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
     if error.spec is None:
         return error.usage
     if error.unknown_host:
         candidates = [*_allowed_hosts("plan", allowed, hosts), *_allowed_hosts(error.spec.name, allowed, hosts)]
         suggestions = difflib.get_close_matches(error.unknown_host, candidates, 1, cutoff=0.5)
-        return f"Did you mean `/swarm {error.spec.name} {suggestions[0]}`?" if suggestions else error.usage
-    return f"`{error.usage}`, for example: `{example(error.spec, allowed, hosts)}`"
+        return f"Did you mean `/swarm {_corrected(error, text, suggestions[0])}`?" if suggestions else error.usage
+    shown_example = example(error.spec, allowed, hosts)
+    return f"`{error.usage}`" + (f", for example: `{shown_example}`" if shown_example != error.usage else "")
+
+
+def _corrected(error: UsageError, text: str, host: str) -> str:
+    """Return the command with this host in place of the unknown one."""
+    name = re.compile(rf"(?<![\w.-]){re.escape(error.unknown_host)}(?![\w.-])", re.IGNORECASE)
+    return truncate(name.sub(host, text.replace("`", "'")), MAX_ECHOED)
 
 
 def example(command: CommandSpec, allowed: AllowedCommands, hosts: Sequence[str]) -> str:
@@ -45,10 +57,9 @@ def _allowed_hosts(command: str, allowed: AllowedCommands, hosts: Sequence[str])
 
 def ambiguous_target(target: str, candidates: Sequence[RunRecord]) -> Message:
     """Ask for a run ID. `candidates`: those runs that the requester may see."""
-    runs = ", ".join(f"{record.run} ({record.command_text})" for record in candidates)
-    return not_found(
-        escape_mrkdwn(f"More than one run is waiting as {target}{': ' if runs else ''}{runs}. Specify the run ID.")
-    )
+    runs = ", ".join(f"`{record.run}` ({escape_mrkdwn(record.command_text)})" for record in candidates)
+    lead = f"More than one run is waiting as {inline_code(target)}"
+    return not_found(f"{lead}{': ' if runs else ''}{runs}. Specify the run ID.")
 
 
 def denied(refusal: Denied) -> Message:
@@ -122,6 +133,6 @@ def expired(text: str) -> Message:
 def deferred(reason: str) -> Message:
     """Say that a command was saved but cannot run until Redis recovers."""
     return ephemeral(
-        f"Not started yet: {reason}. Saved. It starts as soon as Redis recovers, so don't run it again. If that takes "
-        "more than 30 minutes, Imker drops it and tells you."
+        f"Not started yet: {reason}. Your request is saved and starts as soon as Redis recovers, so don't repeat it. "
+        "If that takes more than 30 minutes, Imker drops it and tells you."
     )

@@ -10,7 +10,7 @@ from bot.messages.runs import run_message, run_text
 from bot.messages.runs.findings import finding_line, render_findings
 from bot.messages.runs.question import question_text
 from bot.messages.runs.run_message import format_outcome, outcome_text, requested_line
-from bot.messages.runs.run_text import decision_line, outcome_emoji, outcome_label
+from bot.messages.runs.run_text import decision_lines, outcome_emoji, outcome_label
 from bot.messages.tables import Table
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState, FleetStatus, HostState, HostStatus, outcome
@@ -43,7 +43,7 @@ def render(fleet: FleetState) -> Message:
     lead, end = _headline(fleet), outcome(fleet)
     steps, text = next_steps(fleet.run, fleet), question_text(fleet.run)
     table = _progress_table(fleet) if fleet.start else _plan_table(fleet)
-    decisions = [*map(decision_line, fleet.run.decisions), *_hold_lines(fleet)]
+    decisions = [*decision_lines(fleet.run), *_hold_lines(fleet)]
     downloads = [] if fleet.start else _downloads(fleet)
     closing = format_outcome(_without_headline(end)) if end and fleet.start else outcome_text(fleet.run)
     blocks = [
@@ -74,7 +74,7 @@ def _headline(fleet: FleetState) -> str:
     end = outcome(fleet)
     if fleet.start and end and end.outcome == "done":
         return f"{mark} *{escape_with_code(end.summary.removesuffix('.'))}*"
-    return f"{mark} *Migrate the whole fleet*  {status}"
+    return f"{mark} *{run_text.title(fleet.run)}*  {status}"
 
 
 def _without_headline(end: JobFinished) -> JobFinished:
@@ -92,8 +92,14 @@ def summary(fleet: FleetState) -> tuple[str, str]:
         mark, text = outcome_emoji(end), outcome_label(end)
     elif status == "waiting" and fleet.start:
         text = "a host is waiting for input"
-    count = f", {len(fleet.with_status('done', 'unaccepted'))} of {len(fleet.hosts)} hosts"
-    return mark, text + count if fleet.hosts else text
+    return mark, text + _host_count(fleet) if fleet.hosts else text
+
+
+def _host_count(fleet: FleetState) -> str:
+    """Return how many hosts are planned or, once the fleet was started, how many of them are done."""
+    if fleet.start:
+        return f", {len(fleet.with_status('done', 'unaccepted'))} of {len(fleet.hosts)} hosts"
+    return f" ({len(fleet.hosts)} host{'s' * (len(fleet.hosts) != 1)})"
 
 
 def _plan_table(fleet: FleetState) -> Table:
@@ -123,7 +129,8 @@ def _downloads(fleet: FleetState) -> list[str]:
 
 def _finding_counts(host: HostState) -> str:
     levels = [finding.level for finding in host.plan.findings]
-    counts = [f"{levels.count(level)} {level}" for level in ("block", "warn") if level in levels]
+    blocks, warnings = levels.count("block"), levels.count("warn")
+    counts = [f"{blocks} to fix"] * bool(blocks) + [f"{warnings} warning{'s' * (warnings != 1)}"] * bool(warnings)
     return ", ".join(counts) or "none"
 
 

@@ -11,6 +11,7 @@ from imker.protocol.service_events import ServiceTable
 from imker.text import truncate
 
 MAX_RESULT = 140  # characters of a summary that becomes the headline; a longer one is shown below it
+AWAIT_CONVERGENCE = "AwaitConvergence "  # start of the key of a step that waits for a service
 ELAPSED_STEPS = ((60, 10), (300, 30), (float("inf"), 60))  # up to so many seconds, the elapsed time is rounded to these
 
 
@@ -114,9 +115,10 @@ def _failure(state: RunState, outcome: JobFinished) -> str:
 
 
 def _failed_step(state: RunState, outcome: JobFinished) -> StepState | None:
+    """Return the step that failed, None if the summary says more: how many tasks of a service run, and why."""
     step = latest_started_step(state)
     has_failed = outcome.outcome in ("failed", "rolled_back") and step is not None and step.status == "failed"
-    return step if has_failed else None
+    return step if has_failed and step and not step.key.startswith(AWAIT_CONVERGENCE) else None
 
 
 def _work_time(state: RunState, sentence: str) -> str:

@@ -24,7 +24,9 @@ def host_result(table: HostTable) -> tuple[str, str]:
     """Return the mark, "" if nothing is wrong, and the line, unescaped."""
     total = f"{len(table.rows)} host{'s' * (len(table.rows) != 1)}"
     problem = _named([row.name for row in table.rows if row.error], "unreachable", total)
-    return ("⚠️", f"{problem}; {total}") if problem else ("", f"{total}, all reachable")
+    if not problem:
+        return "", f"{total}, all reachable"
+    return "⚠️", problem if total in problem else f"{problem}; {total}"
 
 
 def managers_text(rows: Sequence[NodeRow]) -> str:

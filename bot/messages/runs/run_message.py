@@ -32,7 +32,7 @@ from bot.messages.runs.question import question_text
 from bot.messages.runs.step_list import TASK_STATUS
 from bot.state.next_step import NextStep
 from bot.state.next_steps import next_steps
-from bot.state.run_state import RunState
+from bot.state.run_state import RunState, latest_started_step
 from imker.protocol.commands import ListHosts, ListNodes, PlanHost, RunDoctor
 from imker.protocol.events import HostTable, JobFinished, NodeTable, ThreadDetail
 from imker.protocol.service_commands import ListServices, RestartService, RollBackService, ShowService
@@ -60,12 +60,12 @@ def _message(state: RunState, note_limit: int) -> Message:
         with_menu(section(headline(state)), state.record, steps),
         context(requested_line(state)),
         *step_list.render_steps(state, note_limit),
-        *render_findings(state.findings),
+        *render_findings(state.findings, folds_notes=latest_started_step(state) is not None),
         *_diff(state),
         *_table(state),
         *(service_message.service_blocks(state.service, state.now) if state.service else []),
         *([section(text)] if text else []),
-        *(context(run_text.decision_line(decision)) for decision in state.decisions),
+        *map(context, run_text.decision_lines(state)),
         *map(section, closing),
         *step_buttons(state.record, steps),
     ]
@@ -178,5 +178,5 @@ def _text(state: RunState, closing: Sequence[str], steps: Sequence[NextStep]) ->
         lines.append(_source(state.table, state.now))
     lines += service_message.service_text(state.service, state.now) if state.service else []
     lines += [finding_line(finding) for finding in state.findings if finding.level != "pass"][:MAX_FINDINGS]
-    last = [question_text(state), *map(run_text.decision_line, state.decisions), *closing]
+    last = [question_text(state), *run_text.decision_lines(state), *closing]
     return fit_text(lines, [*last, typed_steps(steps, "\n".join(last))])

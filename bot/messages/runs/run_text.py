@@ -17,6 +17,7 @@ from imker.protocol.commands import (
     StartContainers,
 )
 from imker.protocol.events import JobFinished, NodeTable
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
 from imker.protocol.service_commands import (
     CreateService,
     ListServices,
@@ -53,6 +54,7 @@ DECLINED_TEXT = {
     "stop_store": "done; the key-value store is running",
     "remove_store": "done; the key-value store is stopped and kept",
 }
+KEPT_TEXT = {"start_containers": "Kept stopped", "stop_store": "Kept running", "remove_store": "Kept"}  # not Cancelled
 DECISION_TEXT: dict[Choice, str] = {
     "start": "Started",
     "accept": "Accepted",
@@ -84,10 +86,24 @@ def _title_and_activity(state: RunState) -> tuple[str, str]:
             return f"Migrate {host}", f"Migrating {host}"
         case MigrateAll():
             return "Migrate the whole fleet", "Planning the whole fleet"
+        case UpgradeAll():
+            return "Upgrade the whole swarm", "Planning the upgrade of the whole swarm"
+        case Upgrade(host):
+            return f"Upgrade {host}", f"Upgrading {host}"
         case StartContainers(host):
             return f"Start containers on {host}", f"Starting containers on {host}"
         case RetireStore(host):
             return f"Retire the key-value store on {host}", f"Retiring the key-value store on {host}"
+        case Drain(host):
+            return f"Drain {host}", f"Draining {host}"
+        case Activate(host):
+            return f"Activate {host}", f"Activating {host}"
+        case Promote(host):
+            return f"Promote {host}", f"Promoting {host}"
+        case Demote(host):
+            return f"Demote {host}", f"Demoting {host}"
+        case Remove(host):
+            return f"Remove {host} from the swarm", f"Removing {host} from the swarm"
         case PlanHost(host):
             return f"Plan for {host}", f"Planning {host}"
         case Accept(node):
@@ -119,6 +135,8 @@ def emoji(state: RunState) -> str:
         return "⚠️"
     if state.status == "finished" and state.outcome:
         return outcome_emoji(state.outcome)
+    if state.status == "finished" and state.question and state.question.question in DECLINED_TEXT:
+        return "⚠️" if state.question.question == "start_containers" else EMOJI["done"]
     return EMOJI.get(state.status, "❌" if state.outcome else "🚫")
 
 
@@ -169,12 +187,23 @@ def _finished_text(state: RunState) -> str:
     return DECLINED_TEXT.get(state.question.question, "cancelled") if state.question else "cancelled"
 
 
-def decision_line(decision: Decision) -> str:
+def decision_lines(state: RunState) -> list[str]:
+    """Return one line for each decision on the run's questions."""
+    last = state.question.question if state.question else ""
+    return [_decision_line(each, last if each.job == state.record.job_count else "") for each in state.decisions]
+
+
+def decision_text(choice: Choice, question: str) -> str:
+    """Return the choice in words. After a migration, to cancel is to keep what the question was about."""
+    return KEPT_TEXT.get(question, DECISION_TEXT[choice]) if choice == "cancel" else DECISION_TEXT[choice]
+
+
+def _decision_line(decision: Decision, question: str) -> str:
     """Return who decided what, when, and why, and what follows for the node."""
     user = f" by <@{decision.user}>" if decision.user else ""
     why = f": {escape_mrkdwn(decision.why)}" if decision.why else ""
     consequence = CONSEQUENCE_TEXT.get(decision.choice, "")
-    return f"{DECISION_TEXT[decision.choice]}{user} at {timestamp(decision.decided_at)}{why}{consequence}"
+    return f"{decision_text(decision.choice, question)}{user} at {timestamp(decision.decided_at)}{why}{consequence}"
 
 
 def protocol_warning(state: RunState) -> str:

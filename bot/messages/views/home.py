@@ -92,7 +92,7 @@ def _swarm(nodes: NodeTable | None, incidents: tuple[str, ...]) -> list[Block]:
 def _waiting(runs: tuple[HomeRun, ...]) -> list[Block]:
     items = [block for run in runs[:MAX_WAITING] for block in _question(run)]
     more = [context(f"and {len(runs) - MAX_WAITING} more: `/swarm status`")] if len(runs) > MAX_WAITING else []
-    return [_header("Waiting for you"), *(items or [section("Nothing waits for you.")]), *more]
+    return [_header("Waiting for you"), *(items or [section("Nothing is waiting for you.")]), *more]
 
 
 def _question(run: HomeRun) -> list[Block]:

@@ -31,8 +31,10 @@ def watch_status(view: WatchView, now: float) -> Message:
 
 def open_lines(state: WatchState) -> list[str]:
     """Return a line for each open incident."""
-    found = [incident for incident in state.incidents if incident.is_open]
-    lines = [f"{MARKS[incident.condition.kind]} {incident_line(incident)}{_note(incident)}" for incident in found]
+    open_incidents = [incident for incident in state.incidents if incident.is_open]
+    lines = [
+        f"{MARKS[incident.condition.kind]} {incident_line(incident)}{_note(incident)}" for incident in open_incidents
+    ]
     more = [f"and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
     return [*lines[:MAX_LISTED], *more]
 
@@ -42,7 +44,7 @@ def _mode_line(view: WatchView, now: float) -> str:
     if not view.mode.is_on:
         return f"*The watch is off*{f', turned off{by}' if by else ''}. Nothing about the swarm is posted."
     where = f" and posts in <#{view.channel}>" if view.channel else ""
-    line = f"*The watch is on.* It looks at the swarm every {rough_duration(view.every)}{where}."
+    line = f"*The watch is on.* It checks the swarm every {rough_duration(view.every)}{where}."
     if view.mode.muted_until <= now:
         return line
     return f"{line} Muted until {timestamp(view.mode.muted_until)}{by}: what is still wrong then is posted."
@@ -52,12 +54,12 @@ def _look_lines(view: WatchView, now: float) -> Iterable[str]:
     if not view.mode.is_on:
         return
     if not view.state.observed_at:
-        yield "No look yet. The watch begins when Imker has seen a swarm: see `/swarm nodes`."
+        yield "Not checked yet. The watch begins when Imker has seen a swarm: see `/swarm nodes`."
         return
     age = max(0.0, now - view.state.observed_at)
     services = f", {_count(view.state.services, 'service')}" if view.state.services is not None else ""
     counts = f": {_count(view.state.nodes, 'node')}{services}" if view.state.nodes else ""
-    yield f"Last look {rough_duration(age)} ago{counts}."
+    yield f"Last check {rough_duration(age)} ago{counts}."
     if age > max(LATE_LOOKS * view.every, MIN_LATE):
         yield "⚠️ That is late. Check that an RQ worker for reads runs: `/swarm doctor`."
 

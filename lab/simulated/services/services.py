@@ -49,6 +49,13 @@ class Services:
         tasks = [task for task in self.orchestrator.tasks.values() if _matches_task(task, filters, services)]
         return [copy.deepcopy(task_to_api(task)) for task in tasks]
 
+    def show_task(self, key: str) -> dict[str, Any]:
+        self.orchestrator.advance()
+        matches = [task for task in self.orchestrator.tasks.values() if task.id.startswith(key)]
+        if len(matches) != 1:
+            raise EngineError(404, f"task {key} not found")
+        return copy.deepcopy(task_to_api(matches[0]))
+
     def find(self, key: str) -> Service:
         """Return the service with this ID, name, or beginning of an ID."""
         services = self.orchestrator.services

@@ -46,10 +46,14 @@ def article(ts: str) -> str:
 
 
 def finished_migration() -> RunState:
-    """Return the run of a migration with eight steps of a second each and 29 checks that passed."""
+    """Return the run of a migration with eight steps of a second each and 31 checks that passed, two with a note."""
     steps = tuple(StepLine(f"s{number}", f"Step {number}", "its detail") for number in range(8))
     checks = tuple(Finding(f"check {number}", "pass", "fine") for number in range(29))
-    bodies = [JobStarted("tondi"), Planned(steps, checks)]
+    restart = Finding(
+        "restart policies", "pass", "containers without one: batch", "To survive a reboot, they need one."
+    )
+    group = Finding("docker group", "pass", "geschke is not in the docker group", "To add the user, type `/swarm`.")
+    bodies = [JobStarted("tondi"), Planned(steps, (*checks, restart, group))]
     each = [body for step in steps for body in (StepStarted(step.key), StepDone(step.key, "its note"))]
     end = JobFinished("done", "tondi joined the swarm.")
     events = tuple(Event("k3fm9x2q", 1, n, float(n), body) for n, body in enumerate([*bodies, *each, end], 1))

@@ -9,15 +9,16 @@ import pytest
 from redis import Redis
 
 from bot.handlers.delivery import Delivery
+from bot.listeners.heartbeat import Heartbeat
 from bot.listeners.inbox import Inbox
 from bot.listeners.rate_limit import RateLimiter
 from bot.listeners.receiver import DeliveryReceiver
-from bot.reconciler.leader_election import LEADER_KEY as LEASE
 from bot.watch.model import WatchMode, WatchState
 from imker.config import AcceptanceRules
 from imker.protocol.commands import Hold
 from imker.protocol.events import JobStarted, NodeTable
 from imker.protocol.version import HOST_OBSERVATION_KEY, KNOWN_SWARM_KEY, LAST_NODES_KEY, OBSERVATION_KEY
+from imker.protocol.version import RECONCILER_KEY as LEASE
 from jobs import run
 from jobs.daemon_options import OptionFiles, UnitFacts
 from jobs.events.option_digests import save_options
@@ -73,6 +74,7 @@ def world(redis: Redis) -> World:
     new_world.runs.hold(new_world.create_run("running"), Hold("pause", IDS["alice"], at))
     new_world.runs.claim_delivery("v0=1")
     redis.set(LEASE, b"1")
+    Heartbeat(redis, lambda: True).beat()
     run.publish_inventory(redis, KEY, {}, AcceptanceRules())
     journal = EventWriter(redis, KEY, pending, 1, lambda: at)
     journal.save_signed(LAST_NODES_KEY, "{}")

@@ -50,7 +50,7 @@ def test_reports_a_line_for_each_problem(tmp_path: Path, text: str, expected: li
     assert lines(tmp_path / "imker.toml", text) == expected
 
 
-OTHER_USER = "by another user than the requester (accept_own = false). No manager could join; list more users"
+OTHER_USER = "by a user other than the requester (accept_own = false). No manager could join; list more users"
 ONE = f"may accept, and each manager needs 1 approval {OTHER_USER}"
 TWO = f"may accept, and each manager needs 2 approvals {OTHER_USER}"
 

@@ -42,9 +42,9 @@ def test_verifies_an_intact_chain() -> None:
     [
         (lambda e: [*e[:4], replace(e[4], fact=replace(e[4].fact, user="U09EVE")), *e[5:]], 5, "was changed"),
         (lambda e: [*e[:4], replace(e[4], recorded_at=1.0), *e[5:]], 5, "was changed"),
-        (lambda e: [*e[:4], *e[5:]], 6, "entries 5 to 5 are missing"),
+        (lambda e: [*e[:4], *e[5:]], 6, "entry 5 is missing"),
         (lambda e: e[3:], 4, "entries 1 to 3 are missing"),
-        (lambda e: [*e[:4], e[5], e[4], *e[6:]], 6, "entries 5 to 5 are missing"),
+        (lambda e: [*e[:4], e[5], e[4], *e[6:]], 6, "entry 5 is missing"),
         (lambda e: [*e[:4], e[3], *e[4:]], 4, "out of order"),
         (lambda e: e[:-1], 10, "the end is cut off: the channel shows entry 10, the last one is 9"),
         (lambda e: [], 1, "the end is cut off"),

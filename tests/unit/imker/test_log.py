@@ -1,6 +1,9 @@
-import pytest
+import logging
 
-from imker.log import _redact_event
+import pytest
+import structlog
+
+from imker.log import _redact_event, configure_logging, level_problems
 from imker.redaction import redact
 
 
@@ -23,3 +26,24 @@ def test_logs_no_secrets_inside_values() -> None:
         None, "", {"event": "ran", "argv": ["join", "SWMTKN-1-abc"], "said": {"x": b"xoxb-1"}, "code": 3}
     )
     assert event == {"event": "ran", "argv": ["join", "…"], "said": {"x": "b'…'"}, "code": 3}
+
+
+@pytest.mark.parametrize(("level", "lines"), [("", 2), ("info", 2), ("debug", 3), ("warning", 1), ("error", 0)])
+def test_the_level_chooses_the_lines(level: str, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    configured, root = structlog.get_config(), logging.getLogger()
+    handlers = root.handlers[:]
+    try:
+        configure_logging({"IMKER_LOG": level})
+        log = structlog.get_logger()
+        log.debug("d")
+        log.info("i")
+        log.warning("w")
+    finally:
+        structlog.configure(**configured)
+        root.handlers[:] = handlers
+    assert len(capsys.readouterr().err.splitlines()) == lines
+    assert level_problems({"IMKER_LOG": level}) == []
+
+
+def test_another_level_is_a_problem() -> None:
+    assert level_problems({"IMKER_LOG": "loud"}) == ["IMKER_LOG: 'loud' is not one of debug, info, warning, error"]

@@ -27,6 +27,9 @@ def test_verifies_only_the_signed_text_with_the_same_key(text: str, other: str) 
         ({"REDIS_URL": "redis://elsewhere"}, "IMKER_SIGNING_KEY: missing"),
         ({"IMKER_SIGNING_KEY": "hunter2"}, "IMKER_SIGNING_KEY: too short"),
         ({"REDIS_URL": "redis://elsewhere", "IMKER_SIGNING_KEY": KEY}, ""),
+        ({"IMKER_SIGNING_KEY": f"{KEY},hunter2"}, "IMKER_SIGNING_KEY: too short"),
+        ({"IMKER_SIGNING_KEY": f"{KEY},"}, "at least 32 characters each, in NEW,OLD"),
+        ({"IMKER_SIGNING_KEY": f"{KEY}, {KEY[::-1]}"}, ""),
         ({}, ""),
     ],
 )
@@ -40,8 +43,16 @@ def test_reports_a_key_problem_without_the_key(environment: dict[str, str], says
             signing.load_signing_key(environment)
 
 
+@given(st.text(), st.lists(st.integers(0, 4), min_size=1, max_size=3, unique=True), st.integers(0, 4))
+def test_signs_with_the_first_key_and_accepts_all(text: str, chosen: list[int], other: int) -> None:
+    keys = [character * 32 for character in "abcde"]
+    loaded = signing.load_signing_key({"IMKER_SIGNING_KEY": ",".join(keys[number] for number in chosen)})
+    assert loaded.sign(text) == SigningKey(keys[chosen[0]]).sign(text)
+    assert loaded.verify(text, SigningKey(keys[other]).sign(text)) is (other in chosen)
+
+
 def test_repr_of_a_key_hides_the_secret() -> None:
-    assert KEY not in f"{SigningKey(KEY)!r} {SigningKey(KEY)}"
+    assert KEY not in f"{SigningKey(KEY, KEY)!r} {SigningKey(KEY)}"
 
 
 def test_concurrent_processes_share_one_private_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

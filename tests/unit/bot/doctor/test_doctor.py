@@ -17,12 +17,12 @@ from slack_sdk.errors import SlackApiError
 
 from bot.auth.rights import Rights, Rule
 from bot.doctor import processes, rights, slack
-from bot.reconciler.leader_election import LEADER_KEY
 from bot.settings import Notify, Settings
 from bot.slack.users import UserDirectory
 from imker.audit_log import AuditLog
 from imker.hash_chain import AuditFact
 from imker.protocol.values import Finding
+from imker.protocol.version import RECONCILER_KEY
 from lab.slack.client import Workspace
 from lab.slack.server_process import free_port, run_fake_slack
 
@@ -266,7 +266,7 @@ def test_passes_when_all_processes_run(redis: Redis) -> None:
     for queue in ("changes", "reads"):
         at = Queue(queue, connection=redis, serializer=JSONSerializer)
         Worker([at], connection=redis, serializer=JSONSerializer).register_birth()
-    redis.set(LEADER_KEY, "me")
+    redis.set(RECONCILER_KEY, "me")
     AuditLog(redis).append(AuditFact("1", "asked"))
     assert {level for level, _, _ in short(processes.check(redis, is_external=False, is_signing=True))} == {"pass"}
 

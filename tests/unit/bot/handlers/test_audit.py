@@ -15,7 +15,7 @@ from imker.protocol.commands import Migrate
 
 RECORD = RunRecord("k3fm9x2q", Migrate("kaditz"), "migrate kaditz", "U01ALICE", "C01OPS", 0.0)
 DENIED = responses.denied(Denied("you don't have permission to migrate `kaditz`", ("U01ALICE",)))
-MISUSE = responses.usage_error(UsageError("There is no command frobnicate.", "/swarm help"), {}, ())
+MISUSE = responses.usage_error(UsageError("There is no command frobnicate.", "/swarm help"), "frobnicate", {}, ())
 
 
 def recorded_facts(redis: Redis) -> list[AuditFact]:

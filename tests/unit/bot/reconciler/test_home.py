@@ -115,17 +115,17 @@ def test_forgets_who_has_not_opened_home_for_an_hour(world: World) -> None:
 @pytest.mark.parametrize(
     ("who", "state", "expected", "forbidden"),
     [
-        ("bob", "pending", "Accept", "Nothing waits for you."),
-        ("alice", "pending", "Nothing waits for you.", "Accept\nReject"),
+        ("bob", "pending", "Accept", "Nothing is waiting for you."),
+        ("alice", "pending", "Nothing is waiting for you.", "Accept\nReject"),
         ("carol", "pending", "Running", "Accept\nReject"),
-        ("alice", "warned", "Continue\nCancel", "Nothing waits"),
+        ("alice", "warned", "Continue\nCancel", "Nothing is waiting"),
         ("alice", "fleet", "Read the plan and start it in <#C01OPS>.", "Start\n"),
         ("carol", "over", "Last runs", "Running"),
         ("guest", "pending", "Guests can't use Imker", "Migrate"),
-        ("heidi", "pending", "(requires `read`). Ask <!subteam^S01STAFF>, <@U16IVAN> or <@U18JUDY>.", "kaditz"),
-        ("ivan", "pending", "Nothing waits for you.", "kaditz"),
+        ("heidi", "pending", "(requires `read`). Ask <!subteam^S01STAFF>, <@U16IVAN>, ", "kaditz"),
+        ("ivan", "pending", "Nothing is waiting for you.", "kaditz"),
         ("erin", "warned-lei", "Continue\nCancel", "kaditz"),
-        ("erin", "pending", "Nothing waits for you.", "kaditz"),
+        ("erin", "pending", "Nothing is waiting for you.", "kaditz"),
         ("frank", "pending", "(requires `read`)", "kaditz"),
     ],
 )
@@ -147,7 +147,7 @@ def test_shows_a_private_run_to_its_requester_until_it_is_posted(world: World, i
 
 @pytest.mark.parametrize(
     ("outside", "expected"),
-    [((OPS,), "Nothing waits for you."), ((OPS, LEI), "You aren't a member of a channel")],
+    [((OPS,), "Nothing is waiting for you."), ((OPS, LEI), "You aren't a member of a channel")],
     ids=["of one channel", "of no channel"],
 )
 def test_shows_nothing_of_a_channel_that_its_reader_is_not_in(
@@ -163,7 +163,7 @@ def test_shows_nothing_of_a_channel_that_its_reader_is_not_in(
 def test_who_has_approved_already_is_not_waited_for(world: World) -> None:
     run = world.bench.create_run("pending", needed=2)
     world.bench.clicks("bob", f"{run}:1", "accept")
-    assert "Nothing waits for you." in world.text("bob")
+    assert "Nothing is waiting for you." in world.text("bob")
     assert "1 of 2" in world.text("dave")
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from bot.reconciler.leader_election import LEADER_KEY, LeaderElection
+from bot.reconciler.leader_election import LeaderElection
+from imker.protocol.version import RECONCILER_KEY
 
 OTHER = b"another reconciler"
 WRITES = ("DEL", "EXPIRE", "PEXPIRE", "EVAL")
@@ -44,7 +45,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 
 def take_over(redis: Redis, milliseconds: int) -> None:
-    redis.set(LEADER_KEY, OTHER, px=milliseconds)
+    redis.set(RECONCILER_KEY, OTHER, px=milliseconds)
 
 
 @contextmanager
@@ -62,8 +63,8 @@ def test_a_leader_that_was_overtaken_does_not_extend_the_new_lease(redis: Redis,
         client.overtake = lambda: take_over(redis, 60_000)
         wait_until(lambda: client.overtake is None)
         wait_until(lambda: not election.is_leader())
-        assert redis.get(LEADER_KEY) == OTHER
-        assert redis.pttl(LEADER_KEY) > 30_000, "the other's lease keeps its own time"
+        assert redis.get(RECONCILER_KEY) == OTHER
+        assert redis.pttl(RECONCILER_KEY) > 30_000, "the other's lease keeps its own time"
 
 
 def test_a_leader_that_was_overtaken_does_not_release_the_new_lease(redis: Redis, client: Overtaken) -> None:
@@ -71,7 +72,7 @@ def test_a_leader_that_was_overtaken_does_not_release_the_new_lease(redis: Redis
         stopping.set()
         wait_until(lambda: not any(thread.name == "lease" for thread in threading.enumerate()))
         client.overtake = lambda: take_over(redis, 60_000)
-    assert redis.get(LEADER_KEY) == OTHER
+    assert redis.get(RECONCILER_KEY) == OTHER
 
 
 def test_a_leader_that_cannot_renew_stops_leading_when_its_lease_has_expired(client: Overtaken) -> None:
@@ -86,5 +87,5 @@ def test_a_leader_that_cannot_renew_stops_leading_when_its_lease_has_expired(cli
 def test_a_leader_that_resigns_makes_room_at_once(redis: Redis, client: Overtaken) -> None:
     with leader(client) as (election, _):
         pass
-    assert redis.get(LEADER_KEY) is None
+    assert redis.get(RECONCILER_KEY) is None
     assert not election.is_leader()

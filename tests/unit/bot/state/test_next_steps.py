@@ -31,7 +31,7 @@ from imker.protocol.events import (
 )
 from imker.protocol.next_command import NextCommand
 from imker.protocol.service_commands import RestartService, ShowService
-from imker.protocol.service_events import ServiceRow, ServiceShown
+from imker.protocol.service_events import ServiceDetails, ServiceRow
 from imker.protocol.values import Finding
 from lab.slack.validate_message import find_problems
 from tests.support.fleet_states import build_fleet, host_plan
@@ -68,9 +68,9 @@ def waiting_run(question: Question, choice: Choice | None = None, seconds: float
     return run(JobStarted(), body, choice=choice)
 
 
-def shown_service(status: str, mode: str = "replicated") -> RunState:
-    shown = ServiceShown("tondi", 0.0, ServiceRow("shop_web", mode, 2, 2, "nginx:1.11", status=status))
-    return run(JobStarted(), shown, JobFinished("done", "shop_web"), command=ShowService("web"))
+def service_details(status: str, mode: str = "replicated") -> RunState:
+    details = ServiceDetails("tondi", 0.0, ServiceRow("shop_web", mode, 2, 2, "nginx:1.11", status=status))
+    return run(JobStarted(), details, JobFinished("done", "shop_web"), command=ShowService("web"))
 
 
 STATES: dict[str, tuple[RunState, Situation]] = {
@@ -99,11 +99,11 @@ STATES: dict[str, tuple[RunState, Situation]] = {
     "plan with nothing to do": (ended("unchanged", PlanHost("kaditz")), "read"),
     "read": (ended("done", ListNodes()), "read"),
     "read that failed": (ended("failed", ListNodes()), "read"),
-    "service": (shown_service("healthy"), "service"),
-    "service with a stopped update": (shown_service("paused"), "unhealthy_service"),
-    "service that is unhealthy": (shown_service("unhealthy"), "unhealthy_service"),
-    "global service": (shown_service("healthy", "global"), "global_service"),
-    "job": (shown_service("healthy", "replicated-job"), "read"),
+    "service": (service_details("healthy"), "service"),
+    "service with a stopped update": (service_details("paused"), "unhealthy_service"),
+    "service that is unhealthy": (service_details("unhealthy"), "unhealthy_service"),
+    "global service": (service_details("healthy", "global"), "global_service"),
+    "job": (service_details("healthy", "replicated-job"), "read"),
     "service that was restarted": (ended("done", RestartService("web")), "service_changed"),
     "service that did not converge": (ended("failed", RestartService("web")), "stopped"),
     "lost": (run(JobStarted(), rq="lost"), "stopped"),
@@ -188,6 +188,21 @@ def test_the_plans_step_repeats_its_options() -> None:
 def test_steps_that_stop_or_remove_something_ask_first(step: NextStep) -> None:
     assert bool(step.confirm) >= (step.label in DANGER)
     assert not step.choice or step.choice != "accept" or step.label == "Accept"
+
+
+@pytest.mark.parametrize(
+    ("name", "mark", "decided"),
+    [
+        ("containers stay stopped", "⚠️", "Kept stopped by"),
+        ("store keeps running", "✅", "Kept running by"),
+        ("store is kept", "✅", "Kept by"),
+        ("cancelled at the question", "🚫", "Cancelled by"),
+    ],
+)
+def test_who_keeps_something_after_a_migration_does_not_cancel_it(name: str, mark: str, decided: str) -> None:
+    message = fleet_message.render_any(STATES[name][0], None)
+    assert message.text.startswith(mark)
+    assert f"\n{decided} <@U02BOB> at" in message.text
 
 
 @pytest.mark.parametrize("situation", ["running_change", "running_fleet", "paused_fleet"])

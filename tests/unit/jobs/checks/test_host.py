@@ -85,7 +85,7 @@ def test_a_healthy_host_passes_all_checks() -> None:
     by_check = checked(GOOD)
     assert {finding.level for finding in by_check.values()} == {"pass"}
     assert set(by_check) == {
-        "host key", "SSH", "sudo", "clock", "disk", "init system", "apt lock", "dpkg", "storage driver",
+        "host key", "SSH", "sudo", "own host", "clock", "disk", "init system", "apt lock", "dpkg", "storage driver",
         "TLS certificate", "restart policies", "classic overlay networks", "address", "MTU", "address pool", "iptables",
         "docker group",
     }  # fmt: skip
@@ -108,7 +108,7 @@ def test_ignores_the_dpkg_lock_of_imkers_own_upgrade() -> None:
 def test_names_containers_without_a_restart_policy() -> None:
     stopped = replace(BATCH, name="once", running=False)
     restart_finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, BATCH, stopped)))["restart policies"]
-    assert restart_finding.text == "batch: no restart policy; Imker restarts them after the upgrade"
+    assert restart_finding.text == "containers without one: batch; Imker restarts them after the upgrade"
 
 
 def test_blocks_on_a_container_on_a_classic_overlay_network() -> None:
@@ -124,11 +124,11 @@ def test_blocks_on_a_container_on_a_classic_overlay_network() -> None:
     [("24.0.9", ""), ("25.0.1", "1.24."), ("26.1.5", "1.24."), ("29.0.0", "1.44"), ("31.0", "1.44")],
 )
 def test_names_containers_that_use_the_docker_socket(target: str, oldest: str) -> None:
-    proxy = Container("proxy", "traefik:1.7", True, "always", mounts_docker_socket=True)
+    proxy = Container("proxy", "acme/proxy:1", True, "always", mounts_docker_socket=True)
     finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, proxy)), target=target).get("API of helpers")
     assert (finding is not None) is bool(oldest)
     if finding:
-        assert finding.text.startswith("proxy: use the Docker socket")
+        assert finding.text.startswith("containers that use the Docker socket: proxy")
         assert f"API versions before {oldest}"[:-1] in finding.text
     assert "API of helpers" not in checked(GOOD, HostFacts("kaditz", containers=(WEB,)), target=target)
 

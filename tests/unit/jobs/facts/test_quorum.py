@@ -12,10 +12,10 @@ def test_computes_the_fault_tolerance_of_raft(managers: int, lost: int) -> None:
 @pytest.mark.parametrize(
     ("managers", "words"),
     [
-        (1, "1 manager: none may fail"),
-        (2, "2 managers: none may fail (an even number is no safer than 1; add one)"),
-        (3, "3 managers: 1 may fail"),
-        (5, "5 managers: 2 may fail"),
+        (1, "1 manager (survives no loss)"),
+        (2, "2 managers (survives no loss; an even number is no safer than 1, so add one)"),
+        (3, "3 managers (survives the loss of 1)"),
+        (5, "5 managers (survives the loss of 2)"),
     ],
 )
 def test_describes_the_fault_tolerance(managers: int, words: str) -> None:

@@ -99,7 +99,7 @@ def host(name: str, address: str, role: Any = "worker") -> Host:
         ([host("a", "198.18.0.1"), replace(host("b", "198.18.0.1"), ssh_port=2222)], [("pass", "2 hosts")]),
         (
             [host("a", "198.18.0.1", "manager"), host("b", "198.18.0.2", "manager")],
-            [("warn", "2 managers (a, b) tolerate no more failures than 1")],
+            [("warn", "2 managers (a, b) survive no more failures than 1")],
         ),
     ],
 )

@@ -270,14 +270,14 @@ def test_plans_the_eight_hosts_of_the_documentation() -> None:
         ordered, roles_by_host, {**plans, "connewitz": FIRST}, SwarmFacts(), frozenset({"lausen"}), 2
     )
     assert [(leg.host, leg.wave, leg.tolerance) for leg in fleet_plan.host_plans] == [
-        ("connewitz", 0, "1 manager: none may fail"),
-        ("kaditz", 1, "2 managers: none may fail (an even number is no safer than 1; add one)"),
-        ("tondi", 1, "3 managers: 1 may fail"),
-        ("lindenau", 1, "3 managers: 1 may fail"),
-        ("miltitz", 1, "3 managers: 1 may fail"),
-        ("pirita", 1, "3 managers: 1 may fail"),
-        ("tolkewitz", 1, "3 managers: 1 may fail"),
-        ("lausen", 2, "3 managers: 1 may fail"),
+        ("connewitz", 0, "1 manager (survives no loss)"),
+        ("kaditz", 1, "2 managers (survives no loss; an even number is no safer than 1, so add one)"),
+        ("tondi", 1, "3 managers (survives the loss of 1)"),
+        ("lindenau", 1, "3 managers (survives the loss of 1)"),
+        ("miltitz", 1, "3 managers (survives the loss of 1)"),
+        ("pirita", 1, "3 managers (survives the loss of 1)"),
+        ("tolkewitz", 1, "3 managers (survives the loss of 1)"),
+        ("lausen", 2, "3 managers (survives the loss of 1)"),
     ]
     assert fleet_plan.findings == ()
 
@@ -301,9 +301,9 @@ def named(*servers: str) -> list[Host]:
     [
         (("s1", "s2", "s3"), []),
         (("", "", ""), []),
-        (("s1", "s2"), ["2 managers tolerate no more failures than 1"]),
+        (("s1", "s2"), ["2 managers survive no more failures than 1"]),
         (("s1", "s1", "s2"), ["more than one manager on s1; they would fail together"]),
-        (("s1", "s1"), ["2 managers tolerate no more failures than 1", "more than one manager on s1"]),
+        (("s1", "s1"), ["2 managers survive no more failures than 1", "more than one manager on s1"]),
     ],
 )
 def test_warns_of_an_even_number_and_of_shared_servers(servers: tuple[str, ...], words: list[str]) -> None:
@@ -324,7 +324,7 @@ def test_blocks_a_fleet_with_different_engine_versions() -> None:
     other = replace(WORKER, target_version="27.0.1-1")
     (matches,) = arrange_hosts([*named("s1"), Host("a"), Host("b")], b=other).findings
     assert matches.level == "block"
-    assert matches.text == "apt offers different Engine versions: 26.1.5 on 2, 27.0.1 on 1"
+    assert matches.text == "apt offers different Engine versions: 26.1.5 on 2 hosts, 27.0.1 on 1 host"
 
 
 def test_recognizes_the_same_version_in_different_packages() -> None:

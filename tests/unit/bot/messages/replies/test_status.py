@@ -40,7 +40,7 @@ def emit_start(bench: BotHarness, run: str, host: str, of: str = "") -> None:
 
 def test_lists_a_fleet_with_the_status_of_its_message(bench: BotHarness) -> None:
     run = bench.create_run("fleet")
-    assert "planned: start?, 0 of 1 hosts" in status_reply(bench, "status")
+    assert "planned: start? (1 host)" in status_reply(bench, "status")
     bench.clicks("alice", f"{run}:1", "start")
     assert f"🐝 `{run}`  migrate all  <@U01ALICE>, 0 s ago  running, 0 of 1 hosts" in status_reply(bench, "status")
     assert "kaditz  worker  pending" in status_reply(bench, f"status {run}")
@@ -49,7 +49,7 @@ def test_lists_a_fleet_with_the_status_of_its_message(bench: BotHarness) -> None
 def test_lists_a_cancelled_fleet_as_cancelled(bench: BotHarness) -> None:
     run = bench.create_run("fleet")
     bench.clicks("bob", f"{run}:1", "cancel")
-    assert f"🚫 `{run}`  migrate all  <@U01ALICE>, 0 s ago  cancelled, 0 of 1 hosts" in status_reply(bench, "status")
+    assert f"🚫 `{run}`  migrate all  <@U01ALICE>, 0 s ago  cancelled (1 host)" in status_reply(bench, "status")
     reply = status_reply(bench, f"status {run}")
     assert "🚫 *Migrate the whole fleet*  cancelled" in reply
     assert f"Nothing was changed.\nRun `/swarm retry {run}`" in reply
@@ -120,9 +120,9 @@ def test_an_ambiguous_node_id_decides_nothing(bench: BotHarness) -> None:
     before = list(bench.enqueued_requests())
     for verdict in ("accept", "reject"):
         reply = status_reply(bench, f"{verdict} {NODE[:6]}", "bob")
-        assert reply.startswith(f"More than one run is waiting as {NODE[:6]}: ")
-        assert f"{run} (migrate kaditz)" in reply
-        assert "zzzzzzzz (migrate tondi)" in reply
+        assert reply.startswith(f"More than one run is waiting as `{NODE[:6]}`: ")
+        assert f"`{run}` (migrate kaditz)" in reply
+        assert "`zzzzzzzz` (migrate tondi)" in reply
     assert (list(bench.enqueued_requests()), bench.decision_keys()) == (before, set())
     bench.types("bob", f"accept {NODE[:7]}")
     assert bench.decision_keys() == {f"bot:run:{run}:decision:1"}

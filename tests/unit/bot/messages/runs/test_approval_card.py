@@ -40,7 +40,7 @@ def card_text(record: RunRecord = RECORD, waiting: DecisionRequested = WAITING, 
     [
         "A manager sees node `j8xsy2yb802b5ys0uvwhsouw1` at 198.18.0.39.",
         "The node reports hostname KADITZ and Engine 26.1.5.",
-        "Now 2 managers: none may fail. Then 3 managers: 1 may fail.",
+        "Now 2 managers (survives no loss). Then 3 managers (survives the loss of 1).",
         f"Accept by <!date^{int(ASKED.unix) + 1800}^",
         "/swarm accept j8xsy2yb802b",
         "run.accept",
@@ -112,7 +112,7 @@ def test_the_text_contains_the_whole_card_however_long_the_rest_is() -> None:
     for expected in (
         "j8xsy2yb802b5ys0uvwhsouw1",
         "198.18.0.39",
-        "Then 3 managers: 1 may fail",
+        "Then 3 managers (survives the loss of 1)",
         "Accept by <!date",
         "`/swarm reject",
     ):

@@ -40,12 +40,12 @@ PLANNED = build_fleet(
 
 def test_shows_the_plan_its_findings_and_the_question() -> None:
     assert rows(PLANNED) == [
-        ["1", "connewitz", "manager", "2", "none", "1 manager: none may fail"],
-        ["2", "tondi", "worker", "2", "1 warn", "1 manager: none may fail"],
+        ["1", "connewitz", "manager", "2", "none", "1 manager (survives no loss)"],
+        ["2", "tondi", "worker", "2", "1 warning", "1 manager (survives no loss)"],
         ["", "kaditz", "", "0", "nothing to do", ""],
     ]
     text = words(PLANNED)
-    assert "*Migrate the whole fleet*  planned: start?, 0 of 2 hosts" in text
+    assert "*Migrate the whole fleet*  planned: start? (2 hosts)" in text
     assert "*tondi* ⚠️ *disk*: less than 2 GB left. Make room." in text
     assert "⚠️ *managers*: 2 managers: even. Name one more." in text
     assert buttons(PLANNED) == ["Start", "Cancel"]
@@ -70,7 +70,7 @@ def test_counts_blocks_and_warnings_separately() -> None:
     ((_, _, _, _, counts, _),) = rows(
         build_fleet([(host_plan("a", "worker", 0, block, WARNING, block), "pending")], started=False)
     )
-    assert counts == "2 block, 1 warn"
+    assert counts == "2 to fix, 1 warning"
 
 
 ROWS: list[tuple[Word, list[str]]] = [

@@ -105,7 +105,7 @@ HEADLINES: list[tuple[RunState, str]] = [
     (run(*WHOLE, JobFinished("done", "tondi joined the swarm.")), "✅ *tondi joined the swarm in 3 s*"),
     (run(JobFinished("done", "tondi is in the swarm.")), "✅ *tondi is in the swarm*"),
     (
-        run(JobFinished("done", "tondi is a manager now. 3 managers: 1 may fail."), command=Accept("abc")),
+        run(JobFinished("done", "tondi is a manager now. 3 managers (survives the loss of 1)."), command=Accept("abc")),
         "✅ *tondi is a manager now*",
     ),
     (run(JobFinished("done", "Removed consul from lausen. Kept"), command=RetireStore("lausen")),
