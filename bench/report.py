@@ -90,7 +90,8 @@ def _tools_section(figures: Figures) -> list[str]:
         },
     }
     rows = [f"| {name} | {_seconds(one)} | {_seconds(eight)} |" for name, (one, eight) in times.items() if one or eight]
-    return ["## Beside other tools", "", "| tool | one host | eight hosts |", "| --- | --- | --- |", *rows, ""]
+    head = ["## Beside other tools", "", "| tool | one host | eight hosts |", "| --- | --- | --- |"]
+    return [*head, *rows, ""] if rows else []
 
 
 def _failures_section(figures: Figures) -> list[str]:
