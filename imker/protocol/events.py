@@ -145,13 +145,14 @@ class FleetPlanned:
     """The plan for a fleet, host by host.
 
     `done_hosts`: hosts with nothing to do; `findings`: those of the fleet as a whole; `parallel`: how many hosts are
-    migrated at the same time.
+    migrated at the same time; `pause_seconds`: between the end of a host and the start of the next one.
     """
 
     host_plans: tuple[HostPlan, ...]
     done_hosts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     parallel: int = 1
+    pause_seconds: float = 0.0
     type: Literal["fleet_planned"] = "fleet_planned"
 
 

@@ -32,6 +32,7 @@ SERVICE_COMMANDS = (
     "services", "service web", "create web nginx:1.11 --replicas 2", "scale web=3", "scale web=0", "restart web",
     "rollback web",
 )  # fmt: skip
+NODE_COMMANDS = ("drain", "activate", "promote", "demote", "remove")
 hosts = st.sampled_from(sorted(ROLES))
 number_of, either = st.integers(0, 5), st.integers(0, 1)
 bots, reconcilers, jobs = (
@@ -61,6 +62,10 @@ class AnyOrder(CheckedScenario):
     @rule(text=st.sampled_from(SERVICE_COMMANDS), dies=bots, again=st.booleans())
     def serve(self, text: str, dies: KillPoint, again: bool) -> None:
         self.deliver(self.stack.type_command(ALICE, text), dies, again)
+
+    @rule(what=st.sampled_from(NODE_COMMANDS), host=hosts, dies=bots, again=st.booleans())
+    def operate(self, what: str, host: str, dies: KillPoint, again: bool) -> None:
+        self.deliver(self.stack.type_command(ALICE, f"{what} {host}"), dies, again)
 
     @precondition(lambda self: self.recent_runs())
     @rule(what=st.sampled_from(["pause", "resume", "cancel", "retry", "status"]), number=number_of, dies=bots)
@@ -206,4 +211,23 @@ def test_a_story_of_services_keeps_all_invariants(redis: Redis, fleet: Fleet) ->
     assert sum(detail == "create web" for detail in actions) == 1
     (service,) = fleet.world.swarm.services.orchestrator.services.values()
     assert service.replicas == 3
+    story.teardown()
+
+
+def test_a_story_of_node_commands_keeps_all_invariants(redis: Redis, fleet: Fleet) -> None:
+    """Promote the worker, drain and remove a manager, and die on the way. In the end all is as it was."""
+    story = AnyOrder(redis, fleet)
+    story.begin(2)
+    for host in ROLES:
+        story.request_migration(host)
+        story._recover()
+    for what, host in (("promote", "lausen"), ("drain", "tondi"), ("activate", "tondi"), ("remove", "tondi")):
+        story.operate(what, host, None, again=True)
+        story.work_and_report(("step.done", 0), None, None)
+        story._stop_faults()
+        story._recover()
+        story.operate(what, host, None, again=False)
+        story._recover()
+    nodes = {node.hostname: node.role for node in fleet.world.swarm.nodes.values()}
+    assert nodes == {"connewitz": "manager", "lausen": "manager"}
     story.teardown()

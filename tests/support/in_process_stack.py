@@ -269,7 +269,7 @@ class InProcessStack:
         self.commands_until_cut -= 1
         return self.commands_until_cut == 0
 
-    def _webhook(self, url: str, **_: object) -> Any:
+    def _webhook(self, url: str, **_: Any) -> Any:
         replies = self.private_replies.setdefault(url.removeprefix("https://hooks.slack.com/"), [])
 
         class Webhook:
