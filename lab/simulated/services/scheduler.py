@@ -20,9 +20,8 @@ EXPLANATIONS = {  # in the order in which a real scheduler names them
 
 
 def is_valid_constraint(text: str) -> bool:
-    match = CONSTRAINT.fullmatch(text)
-    keys = r"node\.(id|ip|hostname|role|platform\.(os|arch)|labels\.\S+)|engine\.labels\.\S+"
-    return bool(match and re.fullmatch(keys, match[1], re.IGNORECASE))
+    """Return whether the constraint can be read. One with an unknown key is accepted, and matches no node."""
+    return CONSTRAINT.fullmatch(text) is not None
 
 
 def choose_node(service: Service, nodes: Iterable[Node], tasks: list[Task]) -> tuple[str, str]:
@@ -80,12 +79,14 @@ def _matches(node: Node, text: str) -> bool:
     if match is None:
         return False
     key, operator, wanted = match.groups()
+    is_label = key.startswith(("node.labels.", "engine.labels."))
     values = {
         "node.id": node.id, "node.hostname": node.hostname, "node.role": node.role, "node.ip": node.address,
         "node.platform.os": PLATFORM["OS"], "node.platform.arch": PLATFORM["Architecture"],
     }  # fmt: skip
     value = node.labels.get(key[12:], "") if key.startswith("node.labels.") else values.get(key.lower(), "")
-    return (value.lower() == wanted.lower()) is (operator == "==")
+    is_known = is_label or key.lower() in values
+    return is_known and (value.lower() == wanted.lower()) is (operator == "==")
 
 
 def _explain(problems: Counter[str]) -> str:
