@@ -134,6 +134,20 @@ SUGGESTIONS: dict[str, NextStep] = {  # by the type of a command that an outcome
     "retire": NextStep(
         "retire", "Retire store", "", "Retire store: {suggested}", "danger", "Imker runs “{suggested}”."
     ),
+    "drain": NextStep("drain", "Drain", "", "Drain: {suggested}"),
+    "activate": NextStep("activate", "Activate", "", "Activate: {suggested}", "", "Imker runs “{suggested}”."),
+    "promote": NextStep("promote", "Promote", "", "Promote: {suggested}"),
+    "demote": NextStep("demote", "Demote", "", "Demote: {suggested}"),
+    "remove": NextStep(
+        "remove_node",
+        "Remove node",
+        "",
+        "Remove the node: {suggested}",
+        "danger",
+        "Imker plans “{suggested}” and asks before it starts.",
+    ),
+    "upgrade": NextStep("upgrade", "Upgrade", "", "Upgrade: {suggested}", "primary", "Imker runs “{suggested}”."),
+    "upgrade_all": NextStep("upgrade_all", "Plan the upgrade", "", "Plan the upgrade: {suggested}"),
     "hosts": NextStep("show_hosts", "Show hosts", "", "Show hosts"),
     "nodes": SHOW_NODES,
     "services": NextStep("show_services", "Show services", "", "Show services"),

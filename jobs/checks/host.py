@@ -10,9 +10,11 @@ from itertools import chain
 from imker.protocol.commands import Migrate
 from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Finding, Level
+from jobs.checks.api_clients import ApiClient, check_api_clients
 from jobs.daemon_options.findings import REMOVED_DRIVERS
 from jobs.facts.environment import HostEnvironment
 from jobs.facts.host import HostFacts
+from jobs.facts.machine import MachineIdentity, is_same_machine
 from jobs.facts.packages import parse_engine_version
 from jobs.inventory.model import Host
 
@@ -20,20 +22,29 @@ CLOCK_WARN, CLOCK_BLOCK = 5.0, 3000.0  # seconds; swarm mode backdates node cert
 LOW_DISK, NO_DISK = 2 * 2**30, 500 * 2**20  # bytes that images and a package upgrade need
 EXPIRY_WARN = 30 * 24 * 3600.0  # seconds of warning before a certificate expires
 OVERLAY_MTU = 1500  # bytes; overlay networks use 1450 of it
-OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (1.40 since 29.3)"}  # Engine -> the oldest API version it accepts
 DEFAULT_ADDRESS_POOL = "10.0.0.0/8"  # the default of swarm mode
 
 
 def check_host(
-    host: Host, facts: HostFacts, target_version: str, *, current_time: float, pool: str = DEFAULT_ADDRESS_POOL
+    host: Host,
+    facts: HostFacts,
+    target_version: str,
+    *,
+    current_time: float,
+    pool: str = DEFAULT_ADDRESS_POOL,
+    worker: MachineIdentity = MachineIdentity(),  # noqa: B008
 ) -> tuple[Finding, ...]:
-    """Return the findings on the host. `target_version`: of the Engine; `current_time`: UNIX seconds; `pool`: CIDR."""
+    """Return the findings on the host.
+
+    `target_version`: of the Engine; `current_time`: UNIX seconds; `pool`: CIDR; `worker`: the RQ worker's machine.
+    """
     environment = facts.environment
     if environment is None:
         return ()
     return tuple(
         chain(
             _check_ssh_access(host),
+            _check_own_host(host, environment, worker),
             _check_clock(host, environment),
             _check_disk(host, environment),
             _check_init_system(host, environment),
@@ -124,6 +135,16 @@ def _check_packages(host: Host, facts: HostFacts, environment: HostEnvironment) 
         yield Finding("dpkg", "pass", "no half-installed packages")
 
 
+def _check_own_host(host: Host, environment: HostEnvironment, worker: MachineIdentity) -> Iterator[Finding]:
+    """Block a host that runs this RQ worker: it would restart, or reboot, the machine under its own migration."""
+    if not is_same_machine(worker, environment.identity):
+        return _finding("own host", "pass", "the RQ workers run elsewhere")
+    where = "in a container on" if worker.in_container else "on"
+    text = f"this RQ worker runs {where} {host.name}, and the migration would stop it halfway"
+    hint = f"Run the RQ workers on a machine that is no host of the inventory, or leave {host.name} out: `--without`."
+    return _finding("own host", "block", text, hint)
+
+
 def _check_storage_driver(environment: HostEnvironment, target_version: str) -> Iterator[Finding]:
     version = parse_engine_version(target_version)
     major = int(version.split(".")[0]) if version else 0
@@ -180,17 +201,8 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
 def _check_engine_changes(facts: HostFacts, target_version: str) -> Iterator[Finding]:
     """Mention what the new Engine changes for containers that pass all other checks."""
     major = int((parse_engine_version(target_version) or "0").split(".")[0])
-    oldest = next((api for first, api in sorted(OLDEST_API_SINCE.items(), reverse=True) if major >= first), "")
-    driving = [container.name for container in facts.containers if container.mounts_docker_socket]
-    if oldest and driving:
-        users = ", ".join(driving)
-        text = f"containers that use the Docker socket: {users}; Engine {major} rejects API versions before {oldest}"
-        yield Finding(
-            "API of helpers",
-            "pass",
-            text,
-            "Check that these containers support a newer API. Otherwise they fail after the upgrade.",
-        )
+    driving = (ApiClient(each.name, each.image) for each in facts.containers if each.mounts_docker_socket)
+    yield from check_api_clients(driving, target_version)
     if major >= 29:
         text = "since Engine 29, containers without their own limit may open 1024 files"
         yield Finding("open files", "pass", text, "If that is too low, set default-ulimits in daemon.json.")

@@ -76,6 +76,11 @@ class Nodes(dict[str, Node]):
         managers = self.managers()
         return sum(node.is_reachable for node in managers) >= len(managers) // 2 + 1
 
+    def elect(self, last: str) -> str:
+        """Return the ID of the last leader while it can lead, else of the first manager that can. "" without quorum."""
+        able = [node.id for node in self.managers() if node.is_reachable]
+        return (last if last in able else able[0]) if self.has_quorum() else ""
+
     def manager_at(self, addresses: Iterable[str]) -> Node | None:
         """Return the first reachable manager at one of these "address:port"."""
         hosts = [address.rpartition(":")[0] for address in addresses]
