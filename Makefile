@@ -104,7 +104,7 @@ figures: $(STAMP) ## measure the figures of docs/reliability.md, and as root of 
 
 .PHONY: bench
 bench: $(STAMP) ## as root: measure Imker against a hand-written script (PEERS=1: and pyinfra, Ansible): N=5 rounds, 25 minutes
-	$(VENV)/bin/python -m bench --rounds $(or $(N),5) $(if $(filter-out 0,$(PEERS)),--peers)
+	$(VENV)/bin/python -m bench --rounds $(or $(N),5) $(if $(filter-out 0,$(PEERS)),--peers --minutes 35)
 
 .PHONY: test-fast
 test-fast: lint ## run the tests that start no process and open no connection

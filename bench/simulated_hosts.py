@@ -67,7 +67,7 @@ def _simulated(size: int, parallel: int) -> Iterator[Path]:
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
             try:
                 config = Path(folder) / "imker.toml"
-                deadline = time.monotonic() + 120
+                deadline = time.monotonic() + 600
                 while not config.exists() and time.monotonic() < deadline:
                     time.sleep(0.1)
                 config.write_text(f"{config.read_text()}\n[fleet]\nparallel = {parallel}\n")

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from imker.clock import Timestamp
 from imker.protocol.next_command import NextCommands
-from imker.protocol.service_events import ServiceShown, ServiceTable
+from imker.protocol.service_events import ServiceDetails, ServiceTable
 from imker.protocol.values import (
     Candidate,
     ContainerRow,
@@ -227,7 +227,7 @@ EventBody = Annotated[
     | HostTable
     | NodeTable
     | ServiceTable
-    | ServiceShown
+    | ServiceDetails
     | DecisionRequested
     | JobFinished,
     Field(discriminator="type"),

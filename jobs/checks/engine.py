@@ -6,16 +6,18 @@ from types import MappingProxyType
 
 from imker.protocol.values import Finding
 from jobs.daemon_options import OptionFiles, effective, listens_locally, listens_tcp
+from jobs.daemon_options.effective import command
 from jobs.daemon_options.environment_file import variables
 from jobs.facts.environment import HostEnvironment
 from jobs.facts.host import HostFacts
-from jobs.facts.packages import Package, parse_engine_version
+from jobs.facts.packages import Package, parse_engine_version, restarts_engine
 from jobs.inventory.model import Host
 
 OLDEST_SUPPORTED_ENGINE = (1, 12)  # the oldest Engine that the Docker SDK supports
 OLDEST_DIALING_ENGINE = (18, 9)  # the oldest whose docker command leads to its API over SSH
 DOCKER_SOCKET = "/var/run/docker.sock"
 DEFAULT_FILE = "/etc/default/docker"
+PACKAGED_UNITS = ("/lib/systemd/", "/usr/lib/systemd/")
 # Check -> its text when there is no such finding.
 PASS_TEXT: Mapping[str, str] = MappingProxyType(
     {
@@ -70,6 +72,32 @@ def _unit_uses(options: OptionFiles, name: str) -> bool:
 
 def _option_paths(options: OptionFiles) -> set[str]:
     return {option.path for option in effective(options)}
+
+
+def check_unit(package: Package, options_after: OptionFiles) -> tuple[Finding, ...]:
+    """Block a package whose unit would not read the options. `options_after`: the options after the migration.
+
+    Docker's own packages have a unit without /etc/default/docker. A unit or a drop-in in /etc stays in effect.
+    """
+    starts_from = command(options_after)[1]
+    lost = [option.name for option in effective(options_after) if option.path == DEFAULT_FILE]
+    if not (package.replaces and restarts_engine(package.name) and lost and starts_from.startswith(PACKAGED_UNITS)):
+        return ()
+    text = f"the unit of {package.name} does not read {DEFAULT_FILE}, so these options would be lost: "
+    hint = f"Move them to /etc/docker/daemon.json, or set [engine] package to {package.replaces}."
+    return (Finding("options without a reader", "block", text + ", ".join(dict.fromkeys(lost)), hint),)
+
+
+def check_restart(facts: HostFacts, package: Package) -> tuple[Finding, ...]:
+    """Say that the package restarts the Engine while apt runs, before Imker does. `package`: the one to install."""
+    if not restarts_engine(package.name):
+        return ()
+    text = f"{package.name} restarts the Engine itself while apt installs it, and Imker restarts it again"
+    if not facts.membership.is_manager:
+        return (Finding("restart by the package", "pass", text),)
+    text += "; meanwhile this manager is away, whatever happens to other managers"
+    hint = "Migrate and upgrade managers one at a time, as `migrate all` does."
+    return (Finding("restart by the package", "warn", text, hint),)
 
 
 def check_version(package: Package, target_version: str) -> Finding:

@@ -14,6 +14,7 @@ from jobs.checks.api_clients import ApiClient, check_api_clients
 from jobs.daemon_options.findings import REMOVED_DRIVERS
 from jobs.facts.environment import HostEnvironment
 from jobs.facts.host import HostFacts
+from jobs.facts.machine import MachineIdentity, is_same_machine
 from jobs.facts.packages import parse_engine_version
 from jobs.inventory.model import Host
 
@@ -25,15 +26,25 @@ DEFAULT_ADDRESS_POOL = "10.0.0.0/8"  # the default of swarm mode
 
 
 def check_host(
-    host: Host, facts: HostFacts, target_version: str, *, current_time: float, pool: str = DEFAULT_ADDRESS_POOL
+    host: Host,
+    facts: HostFacts,
+    target_version: str,
+    *,
+    current_time: float,
+    pool: str = DEFAULT_ADDRESS_POOL,
+    worker: MachineIdentity = MachineIdentity(),  # noqa: B008
 ) -> tuple[Finding, ...]:
-    """Return the findings on the host. `target_version`: of the Engine; `current_time`: UNIX seconds; `pool`: CIDR."""
+    """Return the findings on the host.
+
+    `target_version`: of the Engine; `current_time`: UNIX seconds; `pool`: CIDR; `worker`: the RQ worker's machine.
+    """
     environment = facts.environment
     if environment is None:
         return ()
     return tuple(
         chain(
             _check_ssh_access(host),
+            _check_own_host(host, environment, worker),
             _check_clock(host, environment),
             _check_disk(host, environment),
             _check_init_system(host, environment),
@@ -122,6 +133,16 @@ def _check_packages(host: Host, facts: HostFacts, environment: HostEnvironment) 
         yield Finding("dpkg", "pass", f"{', '.join(environment.broken_packages)}: will be repaired", hint)
     else:
         yield Finding("dpkg", "pass", "no half-installed packages")
+
+
+def _check_own_host(host: Host, environment: HostEnvironment, worker: MachineIdentity) -> Iterator[Finding]:
+    """Block a host that runs this RQ worker: it would restart, or reboot, the machine under its own migration."""
+    if not is_same_machine(worker, environment.identity):
+        return _finding("own host", "pass", "the RQ workers run elsewhere")
+    where = "in a container on" if worker.in_container else "on"
+    text = f"this RQ worker runs {where} {host.name}, and the migration would stop it halfway"
+    hint = f"Run the RQ workers on a machine that is no host of the inventory, or leave {host.name} out: `--without`."
+    return _finding("own host", "block", text, hint)
 
 
 def _check_storage_driver(environment: HostEnvironment, target_version: str) -> Iterator[Finding]:

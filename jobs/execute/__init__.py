@@ -7,7 +7,7 @@ from jobs import steps
 from jobs.connectors.shell import sudo
 from jobs.execute import containers, files, membership, node_changes, restart, services, upgrade
 from jobs.execute.target import StepTarget
-from jobs.service_steps import SERVICE_STEPS
+from jobs.steps.services import SERVICE_STEPS
 
 
 def execute_step(step: steps.Step, target: StepTarget) -> str:

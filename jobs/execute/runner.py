@@ -12,7 +12,7 @@ from functools import partial
 from imker.failpoints import failpoint
 from imker.protocol.events import FileChanged, StepDone, StepFailed, StepProgress, StepStarted, ThreadDetail
 from imker.redaction import redact_output
-from jobs import step_titles, steps
+from jobs import steps
 from jobs.connectors.fenced_shell import FencedShell, claim_token
 from jobs.connectors.shell import LOSSLESS_ERRORS, Shell
 from jobs.context import JobContext
@@ -24,7 +24,8 @@ from jobs.execute.rollback import RollbackFailed, RolledBack
 from jobs.execute.target import StepTarget, UnavailableShell
 from jobs.inventory.model import Host
 from jobs.locking.lease import Lease
-from jobs.service_steps import SERVICE_STEPS, service_of
+from jobs.steps.services import SERVICE_STEPS, service_of
+from jobs.steps.titles import describe_step
 
 NOT_ROLLED_BACK = (
     steps.RemoveClassicContainers,
@@ -113,7 +114,7 @@ def _run_each(
 
 
 def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> str:
-    key = step_titles.describe_step(step).key
+    key = describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
     failpoint("step.reported")
@@ -137,7 +138,7 @@ def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: 
 
 def describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
     """Return the state of a host after a failed step: completed and remaining steps, or those that a rollback left."""
-    titles = [step_titles.describe_step(step).title for step in plan_steps]
+    titles = [describe_step(step).title for step in plan_steps]
     if isinstance(error, RolledBack | RollbackFailed):
         stays = [
             title

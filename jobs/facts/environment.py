@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from cryptography import x509
 
+from jobs.facts.machine import MachineIdentity
 from jobs.facts.sections import Sections
 
 TLS_FILE_OPTIONS = ("tlscert", "tlskey", "tlscacert")
@@ -21,7 +22,8 @@ class HostEnvironment:
     holds the dpkg lock; `address_mtus`: pairs of an address and the MTU of its link; `routes`: networks except the
     default route; `overlay_networks`: those of a classic store; `store_peers`: addresses connected to a store here;
     `certificate_expires`: UNIX seconds, None if the Engine's certificate could not be read; `unreadable_files`: named
-    by the TLS options; `has_tcp_socket`: docker.socket of systemd listens on TCP.
+    by the TLS options; `has_tcp_socket`: docker.socket of systemd listens on TCP; `boot_id`: the
+    kernel's, which changes with each boot.
     """
 
     clock_offset: float = 0.0
@@ -41,6 +43,12 @@ class HostEnvironment:
     unreadable_files: tuple[str, ...] = ()
     has_tcp_socket: bool = False
     machine_id: str = ""
+    boot_id: str = ""
+
+    @property
+    def identity(self) -> MachineIdentity:
+        """Return what tells this machine from others."""
+        return MachineIdentity(self.machine_id, self.boot_id)
 
 
 def parse_environment(sections: Sections, sent_at: float, storage_driver: str = "") -> HostEnvironment:
@@ -67,6 +75,7 @@ def parse_environment(sections: Sections, sent_at: float, storage_driver: str = 
         unreadable_files=tuple(texts["unreadable"].splitlines()),
         has_tcp_socket=bool(re.search(r":\d+ \(Stream\)", texts["socket"])),
         machine_id=texts["machine_id"].strip()[:64],
+        boot_id=texts["boot_id"].strip()[:64],
     )
 
 

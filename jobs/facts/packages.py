@@ -33,6 +33,11 @@ class Package:
         return (f"{self.replaces or self.name}={self.installed}", *cli)
 
 
+def restarts_engine(package: str) -> bool:
+    """Return whether a package of this name is Docker's own: its unit is its own, and it restarts the Engine itself."""
+    return package == "docker-ce"
+
+
 def parse_engine_version(version: str) -> str:
     """Return the Engine version of a package version: "27.3.1" for "5:27.3.1-1~debian". "" if there is none."""
     match = re.match(r"(?:[0-9]{1,9}:)?v?([0-9]{1,9}(?:\.[0-9]{1,9}){0,9})", version)

@@ -72,7 +72,8 @@ class SwarmFacts:
 
     `managers`: names of the hosts that manage it, `answered_by` first; `unreachable`: names of the hosts that did not
     answer; `problem`: why no manager could be asked, "" for none; `autolock`: a restarted manager needs the unlock key;
-    `memberships`: as each host reports it, by name; `cluster_id`: the swarm's ID.
+    `memberships`: as each host reports it, by name; `cluster_id`: the swarm's ID; `silent_managers`: names of the hosts
+    that manage it but do not answer, if no other manager can report it and nothing contradicts that.
     """
 
     answered_by: str = ""
@@ -83,6 +84,7 @@ class SwarmFacts:
     autolock: bool = False
     memberships: Mapping[str, SwarmMembership] = field(default_factory=dict)
     cluster_id: str = ""
+    silent_managers: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:

@@ -64,6 +64,16 @@ def explain_unreachable(states: Mapping[str, str]) -> str:
     return "; ".join(states_text) or ("only workers are reachable, and only managers can show or change the swarm")
 
 
+def find_silent_managers(hosts: Inventory, memberships: Memberships, last_swarm: KnownSwarm) -> tuple[str, ...]:
+    """Return the hosts that do not answer, and manage the swarm as its other nodes or an earlier query say."""
+    named = {address for membership in memberships.values() for _, address in membership.managers}
+    return tuple(
+        name
+        for name, host in hosts.items()
+        if name not in memberships and (name in last_swarm.managers or host.advertise_address in named)
+    )
+
+
 # --- conflicts, as texts ----------------------------------------------------------------------------------------------
 
 

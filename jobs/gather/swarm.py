@@ -93,7 +93,14 @@ def gather_swarm(
     states = {name: item.state for name, item in memberships.items() if item.state not in ("", "inactive")}
     summaries = [view.summary for view in views.values() if isinstance(view, JobError)]
     problem = summaries[-1] if summaries else swarm_agreement.explain_unreachable(states) if states else ""
-    return SwarmFacts(managers=tuple(managers), unreachable=unreachable, problem=problem, memberships=memberships)
+    silent = swarm_agreement.find_silent_managers(inventory, memberships, last_swarm)
+    return SwarmFacts(
+        managers=tuple(managers),
+        unreachable=unreachable,
+        problem=problem,
+        memberships=memberships,
+        silent_managers=silent,
+    )
 
 
 def _ask_manager(host: Host, engine: Engine) -> SwarmFacts | JobError:

@@ -18,6 +18,7 @@ from jobs.facts.ports import PortProbe
 from jobs.facts.swarm import SwarmFacts
 from jobs.gather import key_value_stores, known_swarm
 from jobs.gather.host import gather_host
+from jobs.gather.own_machine import read_own_machine
 from jobs.gather.ports import PortListeners
 from jobs.gather.swarm import EngineQueries
 from jobs.inventory import docker_machine
@@ -74,7 +75,7 @@ def build_plan(
     facts = _external_store_clients(facts, context, migrating_before)
     target = plan.choose_version(facts.package, settings.engine) if facts.package else None
     pool = str(settings.fleet.address_pool)
-    host_checks = check_host(host, facts, target or "", current_time=time.time(), pool=pool)
+    host_checks = check_host(host, facts, target or "", current_time=time.time(), pool=pool, worker=read_own_machine())
     return plan.plan_migration(
         host,
         facts,

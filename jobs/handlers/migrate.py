@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from imker.protocol.commands import Migrate
+from imker.protocol.commands import ListNodes, Migrate
 from imker.protocol.events import DecisionRequested, JobFinished, JobStarted, Outcome
 from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.node_commands import Upgrade
@@ -124,6 +124,8 @@ def _finish(context: JobContext, host: Host, assessment: Assessment, plan: Plan)
         facts_after = replace(assessment.facts, engine_version=version, containers=after)
         context.events.emit(containers.snapshot_containers("after", facts_after))
     save_options(context.events, host.name, options)
+    if plan.is_repair:
+        return context.events.emit(_repaired(context, host))
     store_urls = classic_swarm.find_references(host, assessment.facts)
     unused = key_value_stores.find_unused_store(context, host, after, (*store_urls.current, *store_urls.former))
     if not plan.steps and not plan.needs_acceptance:
@@ -133,6 +135,19 @@ def _finish(context: JobContext, host: Host, assessment: Assessment, plan: Plan)
         key_value_store.report_ports(context, unused)
     not_running = containers.find_not_running(plan.steps, after)
     return context.events.emit(_next_question(context, host, assessment, plan, not_running, unused))
+
+
+def _repaired(context: JobContext, host: Host) -> JobFinished:
+    """Return the outcome of a repair: what the swarm looks like now, and that the rest can be planned."""
+    swarm = gather_settled_swarm(context)
+    continue_ = NextCommand(Migrate(host.name), "run the remaining steps")
+    if swarm.problem or not swarm.exists:
+        reason = swarm.problem or "no host reports a swarm"
+        summary = f"{host.name}'s Engine runs again. The swarm cannot be shown yet: {reason}."
+        return JobFinished("done", summary, next_commands=(NextCommand(ListNodes()), continue_))
+    return JobFinished(
+        "done", f"{host.name}'s Engine runs again, and the swarm is managed again.", next_commands=(continue_,)
+    )
 
 
 def _next_question(

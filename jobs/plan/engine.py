@@ -59,10 +59,12 @@ def plan_engine(
     steps: tuple[Step, ...] = (*_remove_classic_steps(facts, store), *switch, *options, *upgrade, *restore_steps)
     leaving = store.container.name if store and not store.users else ""
     steps += _restart_steps(facts, target_engine, leaving, bool(options or upgrade or restore_steps), bool(switch))
+    options_after = _options_after(facts.options, rewrite, restore_steps)
     findings = (
         engine.check_version(package, target_engine),
-        *engine.check_options(facts.options, rewrite.findings),
-        *engine.check_api(host, facts, _options_after(facts.options, rewrite, restore_steps)),
+        *engine.check_options(facts.options, (*rewrite.findings, *engine.check_unit(package, options_after))),
+        *(engine.check_restart(facts, package) if upgrade else ()),
+        *engine.check_api(host, facts, options_after),
         _store_finding(facts, store),
         *_unfinished_run_finding(facts),
     )

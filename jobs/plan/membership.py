@@ -36,7 +36,9 @@ def effective_role(host: Host, facts: HostFacts, swarm: SwarmFacts) -> Role:
 def plan_membership(host: Host, facts: HostFacts, swarm: SwarmFacts, role: Role) -> tuple[Step, ...] | Refusal:
     """Return the remaining steps of the host's membership, or a Refusal if the swarm's state does not allow them."""
     if swarm.problem:
-        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", next_commands=(NextCommand(ListNodes()),))
+        repairs = (NextCommand(Migrate(name), f"repair its manager {name}") for name in swarm.silent_managers)
+        next_commands = (NextCommand(ListNodes()), *repairs)
+        return Refusal(f"the state of the swarm is unclear: {swarm.problem}", next_commands=next_commands)
     if candidates := [node for node in swarm.nodes if RELEASE_CANDIDATE.match(node.engine_version)]:
         return _refuse_release_candidates(candidates)
     if against := find_identity_problem(host, facts.membership, swarm):

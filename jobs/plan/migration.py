@@ -15,6 +15,7 @@ from jobs.inventory.model import Host
 from jobs.plan.engine import plan_engine
 from jobs.plan.membership import plan_membership, with_drain
 from jobs.plan.model import Plan, Refusal
+from jobs.plan.repair import needs_repair, plan_repair
 from jobs.settings import EngineSection
 from jobs.steps import AddToGroup, CleanDockerMachineConfig, Step
 
@@ -46,6 +47,8 @@ def plan_migration(
     engine = plan_engine(host, facts, facts.package, engine_settings, store)
     if isinstance(engine, Refusal):
         return engine
+    if needs_repair(host, facts, swarm):
+        return plan_repair(host, swarm, engine, checks)
     join = plan_membership(host, facts, swarm, role)
     if isinstance(join, Refusal):
         return join

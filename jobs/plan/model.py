@@ -14,7 +14,8 @@ class Plan:
     """The remaining steps for a host. Without steps there is nothing to do.
 
     `needs_acceptance`: the plan ends with the question to accept the host as a manager; `target_version`: the package
-    version of the Engine after the steps.
+    version of the Engine after the steps; `is_repair`: it restarts the Engine of a manager without which the swarm
+    cannot be seen, and ends there.
     """
 
     steps: tuple[Step, ...]
@@ -22,6 +23,7 @@ class Plan:
     edits: tuple[FileEdit, ...] = ()
     needs_acceptance: bool = False
     target_version: str = ""
+    is_repair: bool = False
 
     @property
     def fingerprint(self) -> str:

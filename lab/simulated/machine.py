@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
@@ -103,6 +104,11 @@ class Machine:
     @property
     def name(self) -> str:
         return self.lab_host.name
+
+    @property
+    def boot_id(self) -> str:
+        """Return an ID that changes with each boot."""
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{self.name} {self.booted_at}"))
 
     @property
     def address(self) -> str:

@@ -21,6 +21,7 @@ def _system_file(machine: Machine, path: str) -> str | None:
     """Return a file that the kernel or systemd provides."""
     return {
         "/etc/machine-id": f"{machine.machine_id}\n",
+        "/proc/sys/kernel/random/boot_id": f"{machine.boot_id}\n",
         "/proc/1/comm": "systemd\n",
         "/proc/net/ip_tables_names": "",
         "/proc/sys/kernel/hostname": f"{machine.name}\n",

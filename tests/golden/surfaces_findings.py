@@ -7,7 +7,7 @@ from typing import Any, get_args
 from bot.messages.next_command import next_step_text
 from imker.protocol.commands import Role
 from imker.protocol.values import Finding
-from jobs import daemon_options, plan, service_steps, steps
+from jobs import daemon_options, plan, steps
 from jobs.checks import ports
 from jobs.checks.host import check_host
 from jobs.daemon_options import FileEdit, OptionFiles, UnitFacts
@@ -21,7 +21,8 @@ from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.inventory.model import Host
 from jobs.plan import Refusal, fleet
 from jobs.settings import EngineSection
-from jobs.step_titles import describe_step
+from jobs.steps import services as service_steps
+from jobs.steps.titles import describe_step
 from tests.golden.text_layout import page, section
 from tests.support.planner_world import OWN_NODE_ID, manager_node
 from tests.unit.jobs.checks.test_host import BATCH, CASES, DOCKER_IO, GOOD, KADITZ, NOW, WEB

@@ -24,7 +24,7 @@ from jobs.handlers import containers, fleet, key_value_store, plan_events
 from jobs.handlers.plan import _describe_plan
 from jobs.inventory.model import Host
 from jobs.plan import Plan
-from jobs.step_titles import describe_step
+from jobs.steps.titles import describe_step
 from tests.golden.scripted_host import KADITZ, NODE, TONDI, ScriptedShell, office
 from tests.golden.text_layout import page, section
 from tests.unit.jobs.handlers.test_accept import BOB, Case

@@ -10,6 +10,7 @@ from imker.protocol.events import EventBody, FleetPlanned, Planned
 from imker.protocol.values import Finding
 from jobs.connectors.ssh import SshShell
 from jobs.errors import Unreachable
+from jobs.facts.machine import MachineIdentity
 from jobs.facts.ports import PortProbe
 from jobs.gather.fleet import probe_ports
 from jobs.inventory.model import Host
@@ -20,7 +21,7 @@ from lab.simulated.output import Output
 from tests.simulated.conftest import JobRunner
 
 NAMES = {
-    "SSH", "sudo", "host key", "clock", "disk", "init system", "apt lock", "dpkg", "candidate version",
+    "SSH", "sudo", "host key", "own host", "clock", "disk", "init system", "apt lock", "dpkg", "candidate version",
     "engine versions", "storage driver", "live-restore", "firewall backend", "options given twice", "labels",
     "options without a reader", "Engine API", "TLS certificate", "restart policies", "classic overlay networks",
     "key-value store", "address", "ports", "address pool", "MTU", "iptables", "docker group", "autolock", "quorum",
@@ -59,6 +60,23 @@ def test_reports_every_check_in_every_plan(
     assert set(by_check) >= NAMES
     assert {item.level for ones in by_check.values() for item in ones} == {"pass"}
     assert by_check["quorum"][0].text[: len(quorum)] == quorum
+
+
+@pytest.mark.parametrize("in_container", [False, True])
+def test_refuses_the_host_that_its_rq_worker_runs_on(
+    imker: JobRunner, monkeypatch: pytest.MonkeyPatch, in_container: bool
+) -> None:
+    machine = imker.fleet["tondi"]
+    machine_id = "of-the-image" if in_container else machine.machine_id
+    own = MachineIdentity(machine_id, machine.boot_id, in_container)
+    monkeypatch.setattr("jobs.handlers.assessment.read_own_machine", lambda: own)
+    imker.run_job(Migrate("connewitz", "manager"))
+    refused = imker.run_job(Migrate("tondi", "worker"))[-1]
+    where = "in a container on" if in_container else "on"
+    assert refused.outcome == "refused"
+    assert refused.summary == f"this RQ worker runs {where} tondi, and the migration would stop it halfway"
+    assert "no host of the inventory" in refused.hint
+    assert not imker.fleet.world.history.actions("restart", "tondi")
 
 
 def without_sudo(machine: Machine, line: str, *rest: str) -> Output:

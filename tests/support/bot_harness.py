@@ -33,7 +33,7 @@ from imker.protocol.next_command import BotCommand, NextCommand
 from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
 from imker.protocol.run_id import run_id
 from imker.protocol.service_commands import ListServices, ScaleServices, ScaleTarget, ShowService
-from imker.protocol.service_events import ServiceRow, ServiceShown
+from imker.protocol.service_events import ServiceDetails, ServiceRow
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
@@ -299,8 +299,8 @@ def _start_question(host: str) -> DecisionRequested:
     return DecisionRequested("start", "f00d", quorum=Quorum(3, 1, 2, 0), host=host, summary=f"Change {host}?")
 
 
-def _service(status: str) -> ServiceShown:
-    return ServiceShown("tondi", 0.0, ServiceRow("shop_web", "replicated", 2, 2, "nginx:1.11", status=status))
+def _service(status: str) -> ServiceDetails:
+    return ServiceDetails("tondi", 0.0, ServiceRow("shop_web", "replicated", 2, 2, "nginx:1.11", status=status))
 
 
 SUGGESTED = (

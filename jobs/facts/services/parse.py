@@ -142,11 +142,11 @@ def _is_local(mount: Document) -> bool:
 
 def _mode(mode: Document) -> tuple[Mode, int | None]:
     name = next((name for name in MODES if name in mode), "Replicated")
-    wanted = _map(mode, name)
+    mode_spec = _map(mode, name)
     if name.startswith("Global"):
         return MODES[name], None
     key = "Replicas" if name == "Replicated" else "TotalCompletions"
-    return MODES[name], _number(wanted.get(key), 1 if wanted.get(key) is None else 0)
+    return MODES[name], _number(mode_spec.get(key), 1 if mode_spec.get(key) is None else 0)
 
 
 def _placement(template: Document, ports: Sequence[ServicePort]) -> Placement:

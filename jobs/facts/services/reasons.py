@@ -57,10 +57,16 @@ def explain_service(service: Service, facts: ServiceFacts) -> tuple[Why, ...]:
     waiting = [task for task in current if (task.error and not task.has_failed) or task.place not in failing_places]
     waiting = [task for task in waiting if not task.node]
     names = {node.node.id: node.node.hostname for node in facts.nodes}
-    found = (*_explain_waiting(service, waiting, facts), *_group(_explain_failure(task, names) for task in failed))
+    all_reasons = (
+        *_explain_waiting(service, waiting, facts),
+        *_group(_explain_failure(task, names) for task in failed),
+    )
     if service.is_global and not service.is_job and not current and service.desired == 0:
-        found = (*found, *(Why(text, "", 0) for text in placement_reasons(service.id, service.placement, facts)))
-    return tuple(sorted(found, key=lambda why: -why.tasks))
+        all_reasons = (
+            *all_reasons,
+            *(Why(text, "", 0) for text in placement_reasons(service.id, service.placement, facts)),
+        )
+    return tuple(sorted(all_reasons, key=lambda why: -why.tasks))
 
 
 def placement_reasons(service_id: str, placement: Placement, facts: ServiceFacts) -> tuple[str, ...]:
@@ -73,14 +79,14 @@ def placement_reasons(service_id: str, placement: Placement, facts: ServiceFacts
     count, free = len(facts.nodes), [each for each in room.nodes if each.obstacle in ("memory", "cpu")]
     if "memory" in obstacles:
         best = max(free, key=lambda each: each.free.memory)
-        wanted = format_memory(placement.reserved.memory)
+        need = format_memory(placement.reserved.memory)
         most = f"{format_memory(max(0, best.free.memory))} on {best.node.node.hostname}"
-        texts.append(f"a task reserves {wanted} of memory; the most that is free is {most}")
+        texts.append(f"a task reserves {need} of memory; the most that is free is {most}")
     if "cpu" in obstacles:
         best = max(free, key=lambda each: each.free.nano_cpus)
-        wanted = format_cpus(placement.reserved.nano_cpus)
+        need = format_cpus(placement.reserved.nano_cpus)
         most = f"{format_cpus(max(0, best.free.nano_cpus))} on {best.node.node.hostname}"
-        texts.append(f"a task reserves {wanted} CPUs; the most that is free is {most}")
+        texts.append(f"a task reserves {need} CPUs; the most that is free is {most}")
     for obstacle, text in (
         ("port", "port {detail} is in use on {n} of {count} nodes"),
         ("platform", "the image is not for the platform of {n} of {count} nodes ({detail})"),
@@ -128,10 +134,10 @@ def _unmatched(placement: Placement, nodes: Sequence[TaskNode]) -> Iterable[str]
 
 def _explain_failure(task: Task, names: dict[str, str]) -> tuple[str, Task]:
     """Return the reason of a failed task."""
-    known = explain_error(task.error, task.image)
-    place = f" on {names[task.node]}" if task.node in names and "node" in known else ""
+    meaning = explain_error(task.error, task.image)
+    place = f" on {names[task.node]}" if task.node in names and "node" in meaning else ""
     exit_text = f"the container exits with code {task.exit_code}" if task.exit_code else ""
-    return (known or exit_text or f"the task is {task.state}") + place, task
+    return (meaning or exit_text or f"the task is {task.state}") + place, task
 
 
 def _group(reasons: Iterable[tuple[str, Task]]) -> tuple[Why, ...]:
@@ -157,8 +163,8 @@ def _by_place(tasks: Iterable[Task]) -> list[list[Task]]:
 
 def _without_next(tasks: list[Task]) -> list[Task]:
     """Put the task that is wanted now last: it may have started before an older one ended."""
-    wanted = [task for task in tasks if _is_wanted(task)]
-    return [*(task for task in tasks if task is not wanted[-1]), wanted[-1]]
+    need = [task for task in tasks if _is_wanted(task)]
+    return [*(task for task in tasks if task is not need[-1]), need[-1]]
 
 
 def _is_wanted(task: Task) -> bool:

@@ -31,6 +31,7 @@ section running_containers show_file /var/lib/imker/ran
 section rollback_point show_file /var/lib/imker/before
 section fence show_file /var/lib/imker/fence
 section machine_id show_first_line /etc/machine-id
+section boot_id show_first_line /proc/sys/kernel/random/boot_id
 section init show_first_line /proc/1/comm
 section disk timeout 10 df -PB1 / /var/lib/docker /var/cache/apt/archives
 section addresses ip -o addr show

@@ -19,7 +19,7 @@ from imker.audit_log import AuditLog
 from imker.protocol import commands
 from imker.protocol.commands import Approval, Request
 from imker.protocol.events import Planned, ThreadDetail
-from jobs import daemon_options, run, step_titles, steps
+from jobs import daemon_options, run, steps
 from jobs.connectors import engine
 from jobs.connectors.shell import Command, Output
 from jobs.context import JobContext
@@ -32,6 +32,7 @@ from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease
 from jobs.settings import Settings
+from jobs.steps.titles import describe_step
 from lab.secret_scanner import dump_redis, find_leaks, render_secret_forms
 from tests.support import streams
 
@@ -117,7 +118,7 @@ def run_migration(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     def handle(_: commands.Command, context: JobContext) -> None:
         diff = daemon_options.diff((FileEdit(DEFAULTS, BEFORE, AFTER),))
-        context.events.emit(Planned(tuple(map(step_titles.describe_step, PLAN)), diff=diff))
+        context.events.emit(Planned(tuple(map(describe_step, PLAN)), diff=diff))
         context.events.emit(
             ThreadDetail(
                 "apt on kaditz",

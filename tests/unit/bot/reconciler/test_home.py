@@ -122,12 +122,7 @@ def test_forgets_who_has_not_opened_home_for_an_hour(world: World) -> None:
         ("alice", "fleet", "Read the plan and start it in <#C01OPS>.", "Start\n"),
         ("carol", "over", "Last runs", "Running"),
         ("guest", "pending", "Guests can't use Imker", "Migrate"),
-        (
-            "heidi",
-            "pending",
-            "(requires `read`). Ask <!subteam^S01STAFF>, <@U16IVAN>, <@U18JUDY> or <@U19KARL>.",
-            "kaditz",
-        ),
+        ("heidi", "pending", "(requires `read`). Ask <!subteam^S01STAFF>, <@U16IVAN>, ", "kaditz"),
         ("ivan", "pending", "Nothing is waiting for you.", "kaditz"),
         ("erin", "warned-lei", "Continue\nCancel", "kaditz"),
         ("erin", "pending", "Nothing is waiting for you.", "kaditz"),

@@ -9,6 +9,7 @@ from jobs.daemon_options import OptionFiles, UnitFacts
 from jobs.facts.environment import HostEnvironment
 from jobs.facts.host import HostFacts
 from jobs.facts.packages import Package
+from jobs.facts.swarm import SwarmMembership
 from jobs.inventory.model import Host
 from jobs.plan import Plan, Refusal
 from jobs.plan.engine import plan_engine
@@ -106,6 +107,57 @@ def test_counts_options_that_will_be_restored() -> None:
     options = OptionFiles(UnitFacts(UNIT, (), (f"-{default}",)), files, (), saved)
     assert find_finding(plan_host(host(options="")), "Engine API").level == "block"
     assert find_finding(plan_host(replace(host(), options=options)), "Engine API").level == "pass"
+
+
+DOCKER_CE = Package("docker-ce", OLD, "ii", (NEW,), (NEW,), cli_package="docker-ce-cli", replaces="docker.io")
+PACKAGED = "[Service]\nEnvironmentFile=-/etc/default/docker\nExecStart=/usr/bin/dockerd -H fd:// $DOCKER_OPTS\n"
+OPTS = {"/etc/default/docker": f'DOCKER_OPTS="{TCP}"\n'}
+OWN_UNIT = "/etc/systemd/system/docker.service"
+OVERRIDE, OVERRIDING = (
+    f"{OWN_UNIT}.d/10-machine.conf",
+    "[Service]\nExecStart=\nExecStart=/usr/bin/dockerd $DOCKER_OPTS\n",
+)
+
+
+@pytest.mark.parametrize(
+    ("package", "fragment", "drop_ins", "files", "blocks"),
+    [
+        (DOCKER_CE, UNIT, (), {UNIT: PACKAGED, **OPTS}, True),
+        (DOCKER_CE, "/usr" + UNIT, (), {"/usr" + UNIT: PACKAGED, **OPTS}, True),
+        (replace(DOCKER_CE, replaces=""), UNIT, (), {UNIT: PACKAGED, **OPTS}, False),
+        (DOCKER_IO, UNIT, (), {UNIT: PACKAGED, **OPTS}, False),
+        (DOCKER_CE, UNIT, (), {UNIT: PACKAGED}, False),
+        (DOCKER_CE, OWN_UNIT, (), {OWN_UNIT: PACKAGED, **OPTS}, False),
+        (DOCKER_CE, UNIT, (OVERRIDE,), {UNIT: PACKAGED, OVERRIDE: OVERRIDING, **OPTS}, False),
+    ],
+)  # fmt: skip
+def test_blocks_a_package_whose_unit_does_not_read_the_options(
+    package: Package, fragment: str, drop_ins: tuple[str, ...], files: dict[str, str], blocks: bool
+) -> None:
+    options = OptionFiles(UnitFacts(fragment, drop_ins, ("-/etc/default/docker",)), files)
+    plan = plan_host(replace(host(package=package), options=options))
+    found = [finding for finding in plan.findings if finding.check == "options without a reader"]
+    (finding,) = found
+    assert (finding.level == "block") is blocks, finding
+    assert ("the unit of docker-ce does not read /etc/default/docker" in finding.text) is blocks
+    assert ("tlsverify" in finding.text) is blocks
+
+
+@pytest.mark.parametrize(
+    ("package", "manages", "level"),
+    [
+        (replace(DOCKER_CE, replaces=""), False, "pass"),
+        (replace(DOCKER_CE, replaces=""), True, "warn"),
+        (DOCKER_CE, True, "warn"),
+        (replace(DOCKER_CE, replaces="", installed=NEW), True, ""),
+        (DOCKER_IO, True, ""),
+    ],
+)
+def test_says_that_a_package_restarts_the_engine_itself(package: Package, manages: bool, level: str) -> None:
+    membership = SwarmMembership("active", "n1", is_manager=manages)
+    plan = plan_host(replace(host(package=package), membership=membership))
+    levels = [finding.level for finding in plan.findings if finding.check == "restart by the package"]
+    assert levels == ([level] if level else [])
 
 
 DROP_INS = tuple(f"/etc/systemd/system/docker.service.d/{name}.conf" for name in ("10-machine", "20-ours"))

@@ -85,7 +85,7 @@ def test_a_healthy_host_passes_all_checks() -> None:
     by_check = checked(GOOD)
     assert {finding.level for finding in by_check.values()} == {"pass"}
     assert set(by_check) == {
-        "host key", "SSH", "sudo", "clock", "disk", "init system", "apt lock", "dpkg", "storage driver",
+        "host key", "SSH", "sudo", "own host", "clock", "disk", "init system", "apt lock", "dpkg", "storage driver",
         "TLS certificate", "restart policies", "classic overlay networks", "address", "MTU", "address pool", "iptables",
         "docker group",
     }  # fmt: skip

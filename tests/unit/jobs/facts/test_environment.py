@@ -56,6 +56,8 @@ CASES = [
     ("clocks", "date: not found\n", "clock_offset", 0.0),
     ("machine_id", "9f86d081884c7d659a2feaa0c55ad015\n", "machine_id", "9f86d081884c7d659a2feaa0c55ad015"),
     ("machine_id", "", "machine_id", ""),
+    ("boot_id", "5e1a3b0c-0c1f-4f6e-9d3b-4f8c1b2a7d10\n", "boot_id", "5e1a3b0c-0c1f-4f6e-9d3b-4f8c1b2a7d10"),
+    ("boot_id", "", "boot_id", ""),
     ("init", "systemd\n", "init_system", "systemd"),
     ("init", "init\n", "init_system", "init"),
     ("init", "", "init_system", "unknown"),

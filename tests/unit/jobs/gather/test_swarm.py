@@ -184,7 +184,7 @@ def query_everything(connected: engine.Engine) -> tuple[Any, ...]:
 def test_a_malformed_answer_affects_only_its_own_host(monkeypatch: pytest.MonkeyPatch, call: str, answer: Any) -> None:
     hosts = {name: Host(name, name, tls=Path()) for name in ("odd", "tondi")}
     apis = {"odd": Api("odd", call, answer), "tondi": Api("tondi")}
-    monkeypatch.setattr(engine, "_client", lambda host, timeout: apis[host.name])
+    monkeypatch.setattr(engine, "open_client", lambda host, *_: apis[host.name])
     swarm = gather_swarm(hosts, engine.Engine)
     assert (swarm.answered_by, swarm.problem) == ("tondi", "")
     with pytest.raises(EngineRefused, match="odd sent an invalid response"):
@@ -193,5 +193,5 @@ def test_a_malformed_answer_affects_only_its_own_host(monkeypatch: pytest.Monkey
 
 def test_replaces_a_lone_surrogate_with_a_question_mark(monkeypatch: pytest.MonkeyPatch) -> None:
     api = Api("odd", "version", {**VERSION, "Version": "\ud800"})
-    monkeypatch.setattr(engine, "_client", lambda host, timeout: api)
+    monkeypatch.setattr(engine, "open_client", lambda host, *_: api)
     assert engine.Engine(Host("odd", "odd", tls=Path())).version["Version"] == "?"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jobs.daemon_options import FileEdit
-from jobs.service_steps import ServiceStep
+from jobs.steps.services import ServiceStep
 
 
 @dataclass(frozen=True)

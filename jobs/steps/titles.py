@@ -1,7 +1,6 @@
 """Describe the steps of a plan as users see them. Pure."""
 
 from imker.protocol.values import StepLine
-from jobs.service_steps import SERVICE_STEPS, describe_service_step
 from jobs.steps import (
     ActivateNode,
     AddToGroup,
@@ -31,6 +30,7 @@ from jobs.steps import (
     WaitForReady,
     WaitForTasks,
 )
+from jobs.steps.services import SERVICE_STEPS, describe_service_step
 
 
 def describe_step(step: Step) -> StepLine:
