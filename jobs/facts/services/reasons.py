@@ -22,28 +22,28 @@ EXIT_MEANINGS = {
 }  # fmt: skip
 
 
-def _known(pattern: str) -> re.Pattern[str]:
+def _pattern(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
 # A pattern of Docker's text -> what it means. The first match counts.
 KNOWN_ERRORS: tuple[tuple[re.Pattern[str], str], ...] = (
-    (_known(r"unhealthy container"), "the health check fails"),
-    (_known(r"pull access denied|unauthorized|authentication required|no basic auth"),
+    (_pattern(r"unhealthy container"), "the health check fails"),
+    (_pattern(r"pull access denied|unauthorized|authentication required|no basic auth"),
      "the registry denies access to {image}"),
-    (_known(r"no such image|manifest unknown|manifest for .* not found|image .* not found|repository .* not found"),
+    (_pattern(r"no such image|manifest unknown|manifest for .* not found|image .* not found|repository .* not found"),
      "image {image} was not found"),
-    (_known(r"no such host|dial tcp|request canceled|TLS handshake timeout|connection refused.*regist"),
+    (_pattern(r"no such host|dial tcp|request canceled|TLS handshake timeout|connection refused.*regist"),
      "image {image} could not be pulled: the registry is unreachable"),
-    (_known(r"host-mode port already in use|port is already allocated|address already in use|bind for .* failed"),
+    (_pattern(r"host-mode port already in use|port is already allocated|address already in use|bind for .* failed"),
      "a published port is in use already"),
-    (_known(r"bind source path does not exist"), "a mounted folder does not exist on the node"),
-    (_known(r"executable file not found|no such file or directory"), "the command was not found in the image"),
-    (_known(r"network .* not found|could not find network"), "a network was not found"),
-    (_known(r"no space left on device"), "the node's disk is full"),
-    (_known(r"unsupported platform|exec format error|no matching manifest"),
+    (_pattern(r"bind source path does not exist"), "a mounted folder does not exist on the node"),
+    (_pattern(r"executable file not found|no such file or directory"), "the command was not found in the image"),
+    (_pattern(r"network .* not found|could not find network"), "a network was not found"),
+    (_pattern(r"no space left on device"), "the node's disk is full"),
+    (_pattern(r"unsupported platform|exec format error|no matching manifest"),
      "the image is not for the node's platform"),
-    (_known(r"secret|config .*not found"), "a secret or config was not found"),
+    (_pattern(r"secret|config .*not found"), "a secret or config was not found"),
 )  # fmt: skip
 
 

@@ -85,8 +85,8 @@ class Service:
 
     @property
     def replicas(self) -> int:
-        wanted = self.mode_spec.get("TotalCompletions" if self.mode == "ReplicatedJob" else "Replicas")
-        return 1 if wanted is None else int(wanted)
+        count = self.mode_spec.get("TotalCompletions" if self.mode == "ReplicatedJob" else "Replicas")
+        return 1 if count is None else int(count)
 
     @property
     def template(self) -> Spec:
@@ -144,10 +144,10 @@ def service_to_api(service: Service, tasks: list[Task], with_status: bool) -> di
             "Message": service.update.message,
         }
     if with_status:
-        wanted = [task for task in tasks if task.desired in ("running", "complete") and task.state != "complete"]
+        desired = [task for task in tasks if task.desired in ("running", "complete") and task.state != "complete"]
         document["ServiceStatus"] = {
             "RunningTasks": sum(task.state == "running" and task.desired != "shutdown" for task in tasks),
-            "DesiredTasks": len(wanted) if service.mode != "Replicated" else service.replicas,
+            "DesiredTasks": len(desired) if service.mode != "Replicated" else service.replicas,
             "CompletedTasks": sum(task.state == "complete" for task in tasks),
         }
     return document

@@ -52,8 +52,8 @@ def _obstacle(service: Service, node: Node, here: list[Task]) -> str:
     used = [reservations(task.template) for task in here]
     if memory + sum(each[0] for each in used) > MEMORY or cpus + sum(each[1] for each in used) > NANO_CPUS:
         return "resources"
-    taken = {port for task in here for port in task.ports}
-    if taken & set(service.host_ports):
+    used_ports = {port for task in here for port in task.ports}
+    if used_ports & set(service.host_ports):
         return "port"
     limit = int((service.template.get("Placement") or {}).get("MaxReplicas") or 0)
     return "max" if limit and sum(task.service == service.id for task in here) >= limit else ""
@@ -78,7 +78,7 @@ def _matches(node: Node, text: str) -> bool:
     match = CONSTRAINT.fullmatch(text)
     if match is None:
         return False
-    key, operator, wanted = match.groups()
+    key, operator, expected = match.groups()
     is_label = key.startswith(("node.labels.", "engine.labels."))
     values = {
         "node.id": node.id, "node.hostname": node.hostname, "node.role": node.role, "node.ip": node.address,
@@ -86,7 +86,7 @@ def _matches(node: Node, text: str) -> bool:
     }  # fmt: skip
     value = node.labels.get(key[12:], "") if key.startswith("node.labels.") else values.get(key.lower(), "")
     is_known = is_label or key.lower() in values
-    return is_known and (value.lower() == wanted.lower()) is (operator == "==")
+    return is_known and (value.lower() == expected.lower()) is (operator == "==")
 
 
 def _explain(problems: Counter[str]) -> str:

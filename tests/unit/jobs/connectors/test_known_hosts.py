@@ -39,10 +39,10 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_finds_the_keys_that_paramiko_finds(path: Path, lines: list[str], port: int) -> None:
     path.write_text("\n".join(lines))
     name = ADDRESS if port == 22 else f"[{ADDRESS}]:{port}"
-    found = paramiko.HostKeys()
-    add_keys(found, path, host(port))
+    keys = paramiko.HostKeys()
+    add_keys(keys, path, host(port))
     expected = paramiko.HostKeys(str(path)).lookup(name) or {}
-    assert dict(found.lookup(name) or {}) == dict(expected)
+    assert dict(keys.lookup(name) or {}) == dict(expected)
     assert has_host_key(path, host(port)) == bool(expected)
 
 
