@@ -201,8 +201,8 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
 def _check_engine_changes(facts: HostFacts, target_version: str) -> Iterator[Finding]:
     """Mention what the new Engine changes for containers that pass all other checks."""
     major = int((parse_engine_version(target_version) or "0").split(".")[0])
-    driving = (ApiClient(each.name, each.image) for each in facts.containers if each.mounts_docker_socket)
-    yield from check_api_clients(driving, target_version)
+    users = (ApiClient(each.name, each.image) for each in facts.containers if each.mounts_docker_socket)
+    yield from check_api_clients(users, target_version)
     if major >= 29:
         text = "since Engine 29, containers without their own limit may open 1024 files"
         yield Finding("open files", "pass", text, "If that is too low, set default-ulimits in daemon.json.")

@@ -51,16 +51,16 @@ def plan_upgrade(command: UpgradeAll, context: JobContext) -> None:
     ordered = order_hosts(hosts, roles, frozenset(), fleet.find_leader(hosts, facts, swarm))
     plans = {host.name: _plan_host(upgrading, host, facts, swarm, roles[host.name]) for host in ordered}
     pause = context.settings.fleet.pause
-    planned = arrange_upgrade(ordered, roles, plans, swarm, _api_clients(context, swarm), pause)
-    context.events.emit(planned)
-    if not planned.host_plans:
+    fleet_plan = arrange_upgrade(ordered, roles, plans, swarm, _api_clients(context, swarm), pause)
+    context.events.emit(fleet_plan)
+    if not fleet_plan.host_plans:
         text = f"nothing to do: all {len(hosts)} nodes run the target Engine"
         return context.events.emit(JobFinished("unchanged", text))
-    blocked = [item.host for item in planned.host_plans if fleet.has_blocking(item.findings)]
-    if blocked or fleet.has_blocking(planned.findings):
+    blocked = [item.host for item in fleet_plan.host_plans if fleet.has_blocking(item.findings)]
+    if blocked or fleet.has_blocking(fleet_plan.findings):
         summary = f"blocking findings for {', '.join(blocked) or 'the swarm'}"
         return context.events.emit(JobFinished("refused", summary, "Nothing was changed.", "Fix the findings."))
-    return context.events.emit(DecisionRequested("start_fleet", compute_fingerprint(planned)))
+    return context.events.emit(DecisionRequested("start_fleet", compute_fingerprint(fleet_plan)))
 
 
 def _with_version(context: JobContext, version: str) -> JobContext:

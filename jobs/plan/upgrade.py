@@ -47,14 +47,14 @@ def arrange_upgrade(
     pause_seconds: float,
 ) -> FleetPlanned:
     """Return the plan of all nodes, one at a time. `hosts`: in order; `clients`: services that use Docker's socket."""
-    planned = arrange_fleet(hosts, roles, plans, swarm, frozenset(), 1)
+    fleet_plan = arrange_fleet(hosts, roles, plans, swarm, frozenset(), 1)
     targets = sorted({plan.target_version for plan in plans.values() if isinstance(plan, Plan)})
     findings = (
-        *(finding for finding in planned.findings if finding.check != "managers"),
+        *(finding for finding in fleet_plan.findings if finding.check != "managers"),
         *_check_foreign_nodes(hosts, swarm),
         *(check_api_clients(clients, targets[-1]) if targets else ()),
     )
-    return replace(planned, findings=findings, pause_seconds=pause_seconds)
+    return replace(fleet_plan, findings=findings, pause_seconds=pause_seconds)
 
 
 def _check_foreign_nodes(hosts: Sequence[Host], swarm: SwarmFacts) -> tuple[Finding, ...]:

@@ -53,22 +53,26 @@ def test_the_plan_has_the_nodes_one_by_one_and_the_leader_last_of_the_managers(s
 def test_each_node_is_drained_upgraded_and_given_its_former_availability(swarm: JobRunner) -> None:
     start_service(swarm.fleet, "web", 2)
     node_of(swarm.fleet, "tondi").availability = "pause"
-    lausen = node_of(swarm.fleet, "lausen")
-    lausen.availability, lausen.labels = "drain", {DRAIN_LABEL: "k3fm9x2q U01ALICE"}
     for name in ("tondi", "connewitz", "lausen"):
         events = upgrade(swarm, name)
         assert end_of(events).summary == f"{name} runs Engine 28.5.2.", name
-        done = [body.key for body in events if isinstance(body, StepDone)]
-        assert ("DrainNode" in done) is (name != "lausen")
+        assert "DrainNode" in [body.key for body in events if isinstance(body, StepDone)], name
         assert wait_for(lambda: len(task_hosts(swarm.fleet, "web")) == 2, 10)
-    states = {
-        name: (node_of(swarm.fleet, name).engine_version, node_of(swarm.fleet, name).availability) for name in ROLES
-    }
-    assert states == {
-        "connewitz": ("28.5.2", "active"), "tondi": ("28.5.2", "pause"), "lausen": ("28.5.2", "drain"),
+    nodes = {name: node_of(swarm.fleet, name) for name in ROLES}
+    assert {name: (node.engine_version, node.availability, node.labels) for name, node in nodes.items()} == {
+        "connewitz": ("28.5.2", "active", {}), "tondi": ("28.5.2", "pause", {}), "lausen": ("28.5.2", "active", {}),
     }  # fmt: skip
+    end = end_of(swarm.run_job(UpgradeAll("28.*")))
+    assert end.summary == "nothing to do: all 3 nodes run the target Engine"
+
+
+def test_a_node_that_an_operator_drained_stays_drained(swarm: JobRunner) -> None:
+    lausen = node_of(swarm.fleet, "lausen")
+    lausen.availability, lausen.labels = "drain", {DRAIN_LABEL: "k3fm9x2q U01ALICE"}
+    events = upgrade(swarm, "lausen")
+    assert "DrainNode" not in [body.key for body in events if isinstance(body, StepDone)]
+    assert (lausen.engine_version, lausen.availability) == ("28.5.2", "drain")
     assert lausen.labels == {DRAIN_LABEL: "k3fm9x2q U01ALICE"}
-    assert end_of(swarm.run_job(UpgradeAll("28.*"))).summary == "nothing to do: all 3 nodes run the target Engine"
 
 
 def test_a_downgrade_is_refused(swarm: JobRunner) -> None:
@@ -99,9 +103,11 @@ def test_a_node_that_does_not_come_back_is_rolled_back_and_gets_its_work_again(
     monkeypatch.setattr(
         dockerd, "refusal", lambda: "exec format" if dockerd.installed_version().startswith("28") else refusal()
     )
+    packages = dict(swarm.fleet["lausen"].packages)
     last = upgrade(swarm, "lausen")[-1]
     assert isinstance(last, JobFinished)
     assert (last.outcome, dockerd.version) == ("rolled_back", "26.1.5")
+    assert swarm.fleet["lausen"].packages == packages, "the docker command is back, too"
     assert (node_of(swarm.fleet, "lausen").availability, node_of(swarm.fleet, "lausen").labels) == ("active", {})
 
 
