@@ -165,7 +165,8 @@ def _place(calls: Calls) -> None:
 
 
 def _drain(calls: Calls) -> None:
-    nodes = {node["Spec"]["Role"]: node for node in calls.send("GET", "/nodes")[1]}
+    active = [node for node in calls.send("GET", "/nodes")[1] if node["Spec"]["Availability"] == "active"]
+    nodes = {node["Spec"]["Role"]: node for node in active}
     for role, node in nodes.items():
         calls.call(f"a {role}", "GET", f"/nodes/{node['ID']}")
     worker = nodes["worker"]
