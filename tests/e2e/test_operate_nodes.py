@@ -172,11 +172,12 @@ def five(hosts: object) -> Iterator[Deployment]:
     """Migrate three managers and two workers to Engine 26.1 with Imker, and offer 28.5 from then on."""
     migrating = fleet.up((*MANAGERS, *WORKERS))
     fleet.reset((*MANAGERS, *WORKERS))
-    with start_deployment() as started:
-        Story(started.workspace).play_fleet(migrating)
-        config = fleet.CLIENT_DIR / "imker.toml"
-        text = config.read_text().replace('from = "main", to = "experimental"', 'from = "experimental", to = "next"')
-        config.write_text(f"{text}\n[fleet]\npause = 3\n")
+    with start_deployment() as first:
+        Story(first.workspace).play_fleet(migrating)
+    config = fleet.CLIENT_DIR / "imker.toml"
+    text = config.read_text().replace('from = "main", to = "experimental"', 'from = "experimental", to = "next"')
+    config.write_text(f"{text}\n[fleet]\npause = 3\n")
+    with start_deployment() as started:  # the RQ workers read imker.toml when they start
         yield started
     fleet.down()
     fleet.up(HOST_NAMES)
