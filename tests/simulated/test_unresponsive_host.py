@@ -11,6 +11,7 @@ import pytest
 from imker.protocol.commands import Migrate
 from jobs import execute, steps
 from jobs.connectors.engine import Engine
+from jobs.connectors.engine_opener import EngineOpener
 from jobs.execute.target import StepTarget
 from lab.simulated import commands
 from lab.simulated.machine import Machine
@@ -56,6 +57,7 @@ def ready(imker: JobRunner) -> JobRunner:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Engine.__init__, "__defaults__", (1.0,))
+    monkeypatch.setattr(EngineOpener.__call__, "__defaults__", (1.0,))
     for name, seconds in SHORT.items():
         monkeypatch.setattr(name, seconds)
 
