@@ -56,7 +56,7 @@ class Engine(ServiceCalls):
     `dial`: how to connect to an Engine over SSH, None for one over TLS.
     """
 
-    def __init__(self, host: Host, timeout: float = 10, dial: Dial | None = None) -> None:
+    def __init__(self, host: Host, timeout: float = 10, *, dial: Dial | None = None) -> None:
         self.host = host
         with translate_errors(host):
             client: Any = open_client(host, timeout, OLDEST_API_VERSION, dial)

@@ -17,4 +17,4 @@ class EngineOpener:
     def __call__(self, host: Host, timeout: float = 10) -> Engine:
         if host.engine_over == "tls":
             return self._over_tls(host, timeout=timeout)
-        return Engine(host, timeout, partial(self._shells.connect_engine, host))
+        return Engine(host, timeout, dial=partial(self._shells.connect_engine, host))

@@ -13,6 +13,7 @@ from imker.protocol.commands import Migrate
 from imker.protocol.events import JobFinished
 from jobs import execute, steps
 from jobs.connectors.engine import Engine
+from jobs.connectors.engine_opener import EngineOpener
 from jobs.execute.target import StepTarget
 from lab.simulated import commands
 from lab.simulated.machine import Machine
@@ -66,8 +67,8 @@ def freeze(ready: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Freeze:
 
     def freeze_host() -> None:
         ready.fleet.set_silent("tondi")
-        _, *other_defaults = Engine.__init__.__defaults__ or ()
-        monkeypatch.setattr(Engine.__init__, "__defaults__", (ENGINE_TIMEOUT, *other_defaults))
+        for function in (Engine.__init__, EngineOpener.__call__):
+            monkeypatch.setattr(function, "__defaults__", (ENGINE_TIMEOUT,))
         for name, seconds in IMPATIENT.items():
             monkeypatch.setattr(name, seconds)
 
