@@ -48,7 +48,9 @@ def main(parts: Iterable[str]) -> int:
 def _open(url: str) -> "Redis":
     """Return a client that does not wait. The embedded server is not started."""
     address = url or f"unix://{embedded_redis.socket_path(embedded_redis.state_dir())}"
-    return Redis.from_url(address, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0))
+    return Redis.from_url(
+        address, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0), driver_info=None
+    )
 
 
 def _check(part: str, redis: "Redis") -> Finding:

@@ -55,6 +55,7 @@ def start_transient_unit(machine: Machine, rest: list[str], stdin: str) -> Outpu
         return Output(127, "", "no such program on a simulated host\n")
     if not machine.units.start(name, work, description):
         return Output(1, "", f"Failed to start transient service unit: Unit {name} was already loaded.\n")
+    machine.world.history.record_event(machine.name, "unit started", name)
     return Output(0, "", f"Running as unit: {name}\n")
 
 

@@ -76,8 +76,7 @@ class ChaosWorld:
 
     def unit_starts(self, name: str, unit: str = UPGRADE) -> int:
         """Count how often a unit was started on a host."""
-        deeds = self.fleet.world.history.actions("unit", name)
-        return len([deed for deed in deeds if "systemd-run" in deed.detail and unit in deed.detail and not deed.error])
+        return [action.detail for action in self.fleet.world.history.actions("unit started", name)].count(unit)
 
 
 @pytest.fixture

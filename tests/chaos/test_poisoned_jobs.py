@@ -47,7 +47,7 @@ def users(tmp_path: Path, redis_folder: Path) -> Iterator[tuple[ChaosWorld, Redi
         start_each(processes, folder)
         world = ChaosWorld(workspace, processes, fleet, admin)
         world.wait_until(lambda: workspace.connection_count() > 0 and len(admin.smembers("rq:workers")) == 3, 90)
-        with Redis.from_url(user_url(folder, "bot")) as bot:
+        with Redis.from_url(user_url(folder, "bot"), driver_info=None) as bot:
             yield world, bot
 
 

@@ -53,7 +53,7 @@ def waiting_run(flow: Flow) -> tuple[str, VisibleMessage]:
     run = flow.run_id_of(message)
     flow.emit(run, JobStarted("kaditz"), WAITING)
     return run, flow.workspace.wait_for_message(
-        BOB, OPS, lambda visible: visible.ts == message.ts and bool(visible.buttons)
+        BOB, OPS, lambda visible: visible.ts == message.ts and "Accept" in visible.buttons
     )
 
 
