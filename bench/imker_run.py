@@ -14,7 +14,7 @@ from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, BOB, OPS
 
 TIMEOUT = 300  # seconds
-CLICK_INTERVAL, LOOK_INTERVAL = 0.1, 0.01  # seconds between two looks at the channel, for a click and for a figure
+CLICK_INTERVAL, LOOK_INTERVAL = 0.1, 0.02  # seconds between two looks at the channel, for a click and for a figure
 FINAL_MARKS = "✅⚠❌🚫❓"
 
 

@@ -40,7 +40,7 @@ class IncidentMessages:
     def __init__(self, client: WebClient, runs: RunStore, channel: str) -> None:
         self._client = client
         self._runs = runs
-        self._posted = runs.posted_messages
+        self._messages = runs.posted_messages
         self._channel = channel
         self._published: WatchState | None = None  # the state whose messages are current
         self._remembered: dict[str, str] = {}  # the fields of that state, as Redis may lose them
@@ -50,7 +50,7 @@ class IncidentMessages:
         state = self._runs.watch.state()
         if state is self._published or not self._channel:
             return
-        fields = self._posted.watched()
+        fields = self._messages.watched()
         messages = incident_messages(state)
         for message in messages:
             self._publish_message(message, fields)
@@ -125,7 +125,7 @@ class IncidentMessages:
         return next((str(message["ts"]) for message, payload in matches if payload.get("watch") == name), "")
 
     def _save(self, fields: PostedFields, **changed: str) -> None:
-        self._posted.update_watched(**changed)
+        self._messages.update_watched(**changed)
         fields.update(changed)
 
     def _close_abandoned(self, messages: tuple[IncidentMessage, ...], fields: PostedFields) -> None:
@@ -144,4 +144,4 @@ class IncidentMessages:
         for field in old:
             del fields[field]
         if old:
-            self._posted.forget_watched(*old)
+            self._messages.forget_watched(*old)

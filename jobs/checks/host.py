@@ -83,13 +83,9 @@ def _check_clock(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
 
 
 def _round_duration(seconds: float) -> str:
-    return (
-        f"over {int(seconds // 3600)} h"
-        if seconds >= 3600
-        else f"over {int(seconds // 60)} min"
-        if seconds >= 60
-        else "a few seconds"
-    )
+    if seconds >= 60:
+        return f"over {int(seconds // 3600)} h" if seconds >= 3600 else f"over {int(seconds // 60)} min"
+    return "a few seconds"
 
 
 def _check_disk(host: Host, environment: HostEnvironment) -> Iterator[Finding]:

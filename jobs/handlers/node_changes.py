@@ -139,8 +139,8 @@ def _removed(context: JobContext, host: Host) -> JobFinished:
     has_left = membership is not None and membership.state == "inactive"
     hint = "" if has_left else f"{host.name} did not leave: when it is back, run {FORCE_LEAVE} on it."
     summary = f"{host.name} was removed from the swarm. {_describe_tolerance(swarm)}."
-    back = NextCommand(Migrate(host.name), "move it into the swarm again")
-    return JobFinished("done", summary, hint=hint, next_commands=(back,))
+    rejoin = NextCommand(Migrate(host.name), "move it into the swarm again")
+    return JobFinished("done", summary, hint=hint, next_commands=(rejoin,))
 
 
 def _start(context: JobContext, command: HostCommand) -> Host:

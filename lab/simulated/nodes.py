@@ -132,6 +132,6 @@ def local_info(machine: SwarmMember, nodes: Nodes, swarm_id: str, is_joining: bo
         "LocalNodeState": "active" if node.membership == "accepted" else "pending",
         "ControlAvailable": node.is_manager,
         "Error": "",
-        "RemoteManagers": [{"NodeID": one.id, "Addr": f"{one.address}:2377"} for one in nodes.managers()],
+        "RemoteManagers": [{"NodeID": manager.id, "Addr": f"{manager.address}:2377"} for manager in nodes.managers()],
         **(cluster if node.is_manager and nodes.has_quorum() else {}),
     }

@@ -132,7 +132,7 @@ def test_explains_a_broken_fencing_token_of_the_swarm_until_repaired(imker: JobR
     )
     assert "imker repair swarm" in last.hint
     assert list(imker.redis.scan_iter("lock:*")) == []
-    assert len(repair._repair_swarm(imker.inventory)) == 1
+    assert len(repair._repair_swarm(imker.settings, imker.inventory)) == 1
     assert imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "done"
 
 

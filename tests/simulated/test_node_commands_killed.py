@@ -37,12 +37,12 @@ def test_repeated_command_completes_a_killed_job(
     _begin(imker, command)
     complete_run = [_completed_steps(events) for events in _story(imker, command)]
     expected = _lasting(imker)
-    for job, done in enumerate(complete_run):
-        for number, point in ((number, point) for number in range(len(done)) for point in POINTS):
+    for job, events in enumerate(complete_run):
+        for number, point in ((number, point) for number in range(len(events)) for point in POINTS):
             where = f"{command.text}: job {job + 1} of {complete_run}, killed at {point} {number}"
             _begin(imker, command)
             following = _jobs_until(imker, command, job)
-            assert len(_killed(imker, *following, point, number)) <= len(done), where
+            assert len(_killed(imker, *following, point, number)) <= len(events), where
             _story(imker, command)
             assert _lasting(imker) == expected, where
             assert invariants.nothing_done_twice(imker.fleet.world.history.actions()) == [], where

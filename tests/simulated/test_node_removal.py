@@ -47,8 +47,8 @@ def test_a_drain_asks_with_what_moves_and_waits_for_the_last_task(imker: JobRunn
 def test_warns_of_what_goes_down(imker: JobRunner) -> None:
     create_swarm(imker.fleet, TWO)
     start_service(imker.fleet, "db", 1, ON_LAUSEN)
-    (planned,) = [body for body in imker.run_job(Drain("lausen")) if isinstance(body, Planned)]
-    warnings = {finding.check: finding.text for finding in planned.findings if finding.level == "warn"}
+    (plan,) = [body for body in imker.run_job(Drain("lausen")) if isinstance(body, Planned)]
+    warnings = {finding.check: finding.text for finding in plan.findings if finding.level == "warn"}
     assert "db" in warnings["single replicas"]
     assert "constraint node.hostname==lausen matches 0 of 2 nodes" in warnings["placement"]
 
@@ -67,8 +67,8 @@ def test_the_last_active_node_can_be_drained_and_the_plan_says_what_that_means(i
     node_of(imker.fleet, "connewitz").availability = "drain"
     start_service(imker.fleet, "web", 1)
     events = imker.run_job(Drain("lausen"))
-    (planned,) = [body for body in events if isinstance(body, Planned)]
-    assert "lausen is the last active node" in planned.findings[0].text
+    (plan,) = [body for body in events if isinstance(body, Planned)]
+    assert "lausen is the last active node" in plan.findings[0].text
     assert end_of(approve(imker, Drain("lausen"), events)).outcome == "done"
     assert task_hosts(imker.fleet, "web") == []
     assert end_of(imker.run_job(Activate("lausen"))).outcome == "done"
@@ -140,8 +140,8 @@ def test_a_host_without_power_is_taken_off_the_list_and_the_outcome_says_what_is
     create_swarm(imker.fleet, TWO)
     imker.fleet.reboot("lausen", seconds=3600)
     events = imker.run_job(Remove("lausen"))
-    (planned,) = [body for body in events if isinstance(body, Planned)]
-    assert "unreachable over SSH" in planned.findings[-1].text
+    (plan,) = [body for body in events if isinstance(body, Planned)]
+    assert "unreachable over SSH" in plan.findings[-1].text
     removed = end_of(approve(imker, Remove("lausen"), events))
     hint = "lausen did not leave: when it is back, run `docker swarm leave --force` on it."
     assert (removed.outcome, removed.hint) == ("done", hint)
@@ -167,8 +167,8 @@ def test_a_pending_manager_is_neither_drained_nor_forgotten(imker: JobRunner) ->
     assert end_of(approve(imker, Drain("lausen"), drained)).outcome == "done"
     assert (node.availability, PENDING_LABEL in node.labels) == ("drain", True)
     imker.run, imker.job = 1, 1
-    accepted = approve(imker, Accept(node.id), pending)
-    assert (end_of(accepted).outcome, node.role, node.availability) == ("done", "manager", "drain")
+    accept_events = approve(imker, Accept(node.id), pending)
+    assert (end_of(accept_events).outcome, node.role, node.availability) == ("done", "manager", "drain")
 
 
 def pause(imker: JobRunner, run: str) -> None:

@@ -44,9 +44,9 @@ def test_a_worker_is_promoted_after_its_acceptance_and_keeps_its_work(imker: Job
     question = question_of(events)
     assert (question.question, question.host, question.quorum) == ("accept", "lausen", Quorum(2, 0, 3, 1))
     assert (node.role, node.availability, PENDING_LABEL in node.labels) == ("worker", "active", True)
-    accepted = approve(imker, Accept(node.id), events)
-    assert done_steps(accepted) == ["PromoteNode", "WaitForReachable", "UnmarkPending"]
-    assert (end_of(accepted).outcome, node.role, node.availability, node.labels) == ("done", "manager", "active", {})
+    after = approve(imker, Accept(node.id), events)
+    assert done_steps(after) == ["PromoteNode", "WaitForReachable", "UnmarkPending"]
+    assert (end_of(after).outcome, node.role, node.availability, node.labels) == ("done", "manager", "active", {})
     assert end_of(imker.run_job(Promote("lausen"))) == JobFinished("unchanged", "nothing to do: lausen is a manager")
 
 
@@ -99,8 +99,8 @@ def test_the_leader_can_be_demoted_and_the_card_says_so(imker: JobRunner) -> Non
     leader = imker.fleet.world.swarm.leader()
     (name,) = [name for name in THREE if node_of(imker.fleet, name).id == leader]
     events = imker.run_job(Demote(name))
-    (planned,) = [body for body in events if isinstance(body, Planned)]
-    assert [(finding.check, finding.level) for finding in planned.findings] == [("leader", "warn")]
+    (plan,) = [body for body in events if isinstance(body, Planned)]
+    assert [(finding.check, finding.level) for finding in plan.findings] == [("leader", "warn")]
     assert end_of(approve(imker, Demote(name), events)).outcome == "done"
     assert imker.fleet.world.swarm.leader() not in ("", leader)
 
@@ -155,9 +155,9 @@ def test_a_drain_by_others_is_a_warning(imker: JobRunner, label: dict[str, str],
     node = node_of(imker.fleet, "lausen")
     node.availability, node.labels = "drain", label
     events = imker.run_job(Activate("lausen"))
-    (planned,) = [body for body in events if isinstance(body, Planned)]
+    (plan,) = [body for body in events if isinstance(body, Planned)]
     assert question_of(events).question == "continue"
-    assert text in planned.findings[0].text
+    assert text in plan.findings[0].text
     assert end_of(approve(imker, Activate("lausen"), events)).outcome == "done"
     assert (node.availability, node.labels) == ("active", {})
 

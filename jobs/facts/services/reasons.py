@@ -20,21 +20,30 @@ EXIT_MEANINGS = {
     "127": "the command was not found", "137": "killed, often because it is out of memory",
     "139": "segmentation fault", "143": "stopped by SIGTERM",
 }  # fmt: skip
-KNOWN_ERRORS: tuple[tuple[str, str], ...] = (  # pattern of Docker's text -> what it means; the first match counts
-    (r"unhealthy container", "the health check fails"),
-    (r"pull access denied|unauthorized|authentication required|no basic auth", "the registry denies access to {image}"),
-    (r"no such image|manifest unknown|manifest for .* not found|image .* not found|repository .* not found",
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+# A pattern of Docker's text -> what it means. The first match counts.
+KNOWN_ERRORS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (_pattern(r"unhealthy container"), "the health check fails"),
+    (_pattern(r"pull access denied|unauthorized|authentication required|no basic auth"),
+     "the registry denies access to {image}"),
+    (_pattern(r"no such image|manifest unknown|manifest for .* not found|image .* not found|repository .* not found"),
      "image {image} was not found"),
-    (r"no such host|dial tcp|request canceled|TLS handshake timeout|connection refused.*regist",
+    (_pattern(r"no such host|dial tcp|request canceled|TLS handshake timeout|connection refused.*regist"),
      "image {image} could not be pulled: the registry is unreachable"),
-    (r"host-mode port already in use|port is already allocated|address already in use|bind for .* failed",
+    (_pattern(r"host-mode port already in use|port is already allocated|address already in use|bind for .* failed"),
      "a published port is in use already"),
-    (r"bind source path does not exist", "a mounted folder does not exist on the node"),
-    (r"executable file not found|no such file or directory", "the command was not found in the image"),
-    (r"network .* not found|could not find network", "a network was not found"),
-    (r"no space left on device", "the node's disk is full"),
-    (r"unsupported platform|exec format error|no matching manifest", "the image is not for the node's platform"),
-    (r"secret|config .*not found", "a secret or config was not found"),
+    (_pattern(r"bind source path does not exist"), "a mounted folder does not exist on the node"),
+    (_pattern(r"executable file not found|no such file or directory"), "the command was not found in the image"),
+    (_pattern(r"network .* not found|could not find network"), "a network was not found"),
+    (_pattern(r"no space left on device"), "the node's disk is full"),
+    (_pattern(r"unsupported platform|exec format error|no matching manifest"),
+     "the image is not for the node's platform"),
+    (_pattern(r"secret|config .*not found"), "a secret or config was not found"),
 )  # fmt: skip
 
 
@@ -103,7 +112,7 @@ def placement_reasons(service_id: str, placement: Placement, facts: ServiceFacts
 def explain_error(error: str, image: str = "") -> str:
     """Return what Docker's error on a task means in a few words, "" if it is not a known one."""
     for pattern, text in KNOWN_ERRORS:
-        if re.search(pattern, error, re.IGNORECASE):
+        if pattern.search(error):
             return text.format(image=image or "of the service")
     if match := EXIT.search(error):
         meaning = EXIT_MEANINGS.get(match[1], "")

@@ -44,25 +44,25 @@ def swarm_of(*nodes: Node) -> SwarmFacts:
 
 def plan_of(command: str, host: Host, swarm: SwarmFacts, has_shell: bool = True) -> NodePlan | Refusal:
     """Return the plan as the command's handler makes it."""
-    found = find_node(host, swarm, may_have_left=command == "remove")
-    if isinstance(found, Refusal):
-        return found
-    workload = Workload(found.id, ServiceFacts("", (), (), tuple(map(TaskNode, swarm.nodes))))
-    drain = node_changes.plan_drain(host, found, workload, "k3fm9x2q", "U01ALICE")
+    node = find_node(host, swarm, may_have_left=command == "remove")
+    if isinstance(node, Refusal):
+        return node
+    workload = Workload(node.id, ServiceFacts("", (), (), tuple(map(TaskNode, swarm.nodes))))
+    drain = node_changes.plan_drain(host, node, workload, "k3fm9x2q", "U01ALICE")
     match command:
         case "promote":
-            return node_changes.plan_promotion(host, found, swarm)
+            return node_changes.plan_promotion(host, node, swarm)
         case "accept":
-            accepted = plan_acceptance(swarm, found.id)
-            return accepted if isinstance(accepted, Refusal) else NodePlan(accepted.steps, node=found.id)
+            plan = plan_acceptance(swarm, node.id)
+            return plan if isinstance(plan, Refusal) else NodePlan(plan.steps, node=node.id)
         case "demote":
-            return node_changes.plan_demotion(host, found, swarm)
+            return node_changes.plan_demotion(host, node, swarm)
         case "activate":
-            return node_changes.plan_activation(host, found, "U01ALICE")
+            return node_changes.plan_activation(host, node, "U01ALICE")
         case "drain":
             return drain
         case _:
-            return node_changes.plan_removal(host, found, swarm, drain, has_shell=has_shell)
+            return node_changes.plan_removal(host, node, swarm, drain, has_shell=has_shell)
 
 
 def apply(step: steps.Step, changed: str, swarm: SwarmFacts) -> SwarmFacts:
