@@ -20,7 +20,7 @@ def main(
     rounds: Annotated[int, typer.Option(help="Counted rounds.", min=1)] = 5,
     real: Annotated[bool, typer.Option(help="Measure on real hosts, as root.")] = True,
     simulated: Annotated[bool, typer.Option(help="Measure with simulated hosts.")] = True,
-    minutes: Annotated[float, typer.Option(help="After these, no further round on real hosts starts.")] = 15,
+    minutes: Annotated[float, typer.Option(help="After these, no further round on real hosts starts.")] = 20,
     peers: Annotated[bool, typer.Option(help="Measure pyinfra and Ansible too, from PyPI.")] = False,
     largest: Annotated[int, typer.Option(help="The largest simulated fleet.")] = max(SCALE),
 ) -> None:

@@ -75,7 +75,7 @@ def measure(rounds: int, say: Say, seconds: float, with_peers: bool = False) -> 
     try:
         say("warm-up round")
         session = Session(FLEET, others, say)
-        _run_round(session)
+        _run_round(session, is_warm_up=True)
         session.figures = Figures()  # the warm-up does not count
         for number in count(1):
             if number > rounds or (number > 1 and time.monotonic() > deadline):
@@ -88,25 +88,28 @@ def measure(rounds: int, say: Say, seconds: float, with_peers: bool = False) -> 
     return session.figures
 
 
-def _run_round(session: Session) -> None:
+def _run_round(session: Session, is_warm_up: bool = False) -> None:
+    """Measure each figure once. The warm-up leaves out what only repeats it."""
     states: dict[str, str] = {}
     session.attempt("one host, Imker", lambda: states.update(_one_host(session)))
     for tool in session.others:
         session.attempt(f"one host, {tool}", partial(_other_tool, session, tool, session.hosts[:1], states))
+    if not is_warm_up:
+        session.attempt("one host, seven of eight dead", partial(_dead_hosts, session))
     states = {}
     session.attempt("eight hosts, Imker", lambda: states.update(_fleet(session, 8)))
     for tool in session.others:
         session.attempt(f"eight hosts, {tool}", partial(_other_tool, session, tool, session.hosts, states))
-    session.attempt(
-        "eight hosts, Imker, two at a time", lambda: compare_end_states(states, _fleet(session, 2), "Imker")
-    )
-    session.attempt("one host, seven of eight dead", partial(_dead_hosts, session))
+    if not is_warm_up:
+        session.attempt(
+            "eight hosts, Imker, two at a time", lambda: compare_end_states(states, _fleet(session, 2), "Imker")
+        )
 
 
 def _one_host(session: Session) -> dict[str, str]:
     """Migrate one host and return its end state. Then restart its Engine, to compare how long it is absent."""
     host = session.hosts[0]
-    reset([host])
+    reset(session.hosts)
     with imker_run.running(write_config(2)) as (workspace, _), watch_absence(host) as absence:
         session.add_time("one host, Imker", lambda: imker_run.migrate_one(workspace, host))
     session.figures.add("Engine's absence, Imker", absence())
@@ -143,8 +146,8 @@ def _fleet(session: Session, parallel: int) -> dict[str, str]:
 
 
 def _dead_hosts(session: Session) -> None:
-    """Migrate one host while the others drop all packets, as hosts without power do."""
-    reset(session.hosts)
+    """Migrate one host while the others drop all packets, as hosts without power do. The next reset ends that."""
+    reset(session.hosts[:1])
     for host in session.hosts[1:]:
         machine.drop_packets(host.name)
     with imker_run.running(write_config(2)) as (workspace, _), watch_absence(session.hosts[0]):

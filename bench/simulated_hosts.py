@@ -5,8 +5,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import quantiles
 
 from bench import imker_run
 from bench.report import SCALE, Figures
@@ -16,16 +18,18 @@ from lab.story import ALICE, BOB, OPS
 
 TICKS_PER_SECOND = 100  # of /proc/PID/stat on Linux
 IDLE_SECONDS = 20  # until the processes are idle
-MIGRATION_TIMEOUT = 3600  # seconds
+MIGRATION_TIMEOUT, START_TIMEOUT = 3600, 600  # seconds; the keys and certificates of 500 hosts take minutes
+AT_ONCE, COMMANDS = 20, 400
 Say = Callable[[str], None]
 
 
 def measure(rounds: int, say: Say, sizes: tuple[int, ...] = SCALE) -> Figures:
     """Measure each fleet once for the migration and `rounds` times for reads."""
     figures = Figures()
-    with _simulated(2, parallel=2) as config, imker_run.running(config) as (_, processes):
+    with _simulated(2, parallel=2) as config, imker_run.running(config) as (workspace, processes):
         time.sleep(IDLE_SECONDS)
         figures.add("memory of all processes", sum(map(_memory, _process_ids(processes))))
+        figures.add(f"acknowledgement, {AT_ONCE} commands at once, p99", _acknowledgement(workspace))
     for size in sizes:
         say(f"{size} simulated hosts")
         with _simulated(size, parallel=8) as config, imker_run.running(config) as (workspace, processes):
@@ -34,6 +38,16 @@ def measure(rounds: int, say: Say, sizes: tuple[int, ...] = SCALE) -> Figures:
                 figures.add(name, imker_run.seconds_of(workspace, "/swarm hosts"))
             _migrate(figures, size, workspace, processes)
     return figures
+
+
+def _acknowledgement(workspace: Workspace) -> float:
+    """Return the 99th percentile of the seconds until a command is acknowledged."""
+
+    def say(number: int) -> float:
+        return float(workspace.say(ALICE, OPS, "/swarm help" if number % 10 else "/swarm nodes")["seconds"])
+
+    with ThreadPoolExecutor(AT_ONCE) as people:
+        return quantiles(people.map(say, range(COMMANDS)), n=100)[98]
 
 
 def _migrate(figures: Figures, size: int, workspace: Workspace, processes: Processes) -> None:
@@ -67,7 +81,7 @@ def _simulated(size: int, parallel: int) -> Iterator[Path]:
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
             try:
                 config = Path(folder) / "imker.toml"
-                deadline = time.monotonic() + 120
+                deadline = time.monotonic() + START_TIMEOUT
                 while not config.exists() and time.monotonic() < deadline:
                     time.sleep(0.1)
                 config.write_text(f"{config.read_text()}\n[fleet]\nparallel = {parallel}\n")

@@ -148,8 +148,7 @@ class BrokenFencingToken(JobError):
     def __init__(self, where: str, value: str, lock_name: str) -> None:
         super().__init__(
             f"{where} has an invalid fencing number: {one_line(value, 60)}",
-            hint=f"Check that no run is changing it. Then run `python -m jobs repair {lock_name}` on the RQ workers' "
-            "machine.",
+            hint=f"Check that no run is changing it. Then run `imker repair {lock_name}` on the RQ workers' machine.",
             next_commands=(NextCommand(BotCommand("status"), "see the runs"),),
         )
 

@@ -48,7 +48,7 @@ def as_job_error(error: Exception, host: str) -> JobError:
         case ConfigError():
             return JobError("; ".join(error.lines), hint="Fix the configuration on the RQ workers' machine.")
         case AuditLogBroken():
-            hint = "First run `python -m bot audit verify` on the bot's machine."
+            hint = "First run `imker audit verify` on the bot's machine."
             return JobError("stopped: the audit log cannot be written", hint=hint)
         case RedisError():
             return JobError(unavailable_reason(error) or "Redis rejected a command. Details are in the RQ worker's log")

@@ -1,4 +1,4 @@
-"""Remove invalid fencing numbers: `python -m jobs repair HOST` or `swarm`. Valid numbers are kept."""
+"""Remove invalid fencing numbers: `imker repair HOST` or `swarm`. Valid numbers are kept."""
 
 from typing import Any
 

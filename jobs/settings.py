@@ -88,9 +88,14 @@ class EngineSection(Section):
 
 
 class FleetSection(Section):
-    """`parallel`: hosts to migrate at the same time. `address_pool`: the range of a new swarm's overlay networks."""
+    """How a fleet is migrated or upgraded.
+
+    `parallel`: hosts to migrate at the same time. `pause`: seconds between two nodes of `/swarm upgrade all`.
+    `address_pool`: the range of a new swarm's overlay networks.
+    """
 
     parallel: int = Field(default=2, ge=1, le=16)
+    pause: int = Field(default=30, ge=0, le=3600)
     address_pool: IPv4Network = IPv4Network("10.0.0.0/8")
 
 

@@ -59,7 +59,7 @@ def _run_pyinfra(hosts: Sequence[LabHost], tokens: dict[str, str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "inventory.py"
         file.write_text(f"hosts = {inventory!r}\n")
-        _run("pyinfra", "-y", "--quiet", str(file), str(FOLDER / "pyinfra_deploy.py"), folder=folder)
+        _run("pyinfra", "-y", str(file), str(FOLDER / "pyinfra_deploy.py"), folder=folder)
 
 
 def _run_ansible(hosts: Sequence[LabHost], tokens: dict[str, str]) -> None:

@@ -33,7 +33,7 @@ apt.packages(
 )
 for path in OPTION_FILES:
     if host.get_fact(File, path, _sudo=True):
-        for text in (r" ?--cluster-store=[^ ]+", r" ?--cluster-advertise=[^ ]+", r"^MountFlags=slave$"):
+        for text in (" *--cluster-store=[^ ]*", " *--cluster-advertise=[^ ]*", "^MountFlags=slave$"):
             files.replace(name=f"Clean {path}", path=path, text=text, replace="", _sudo=True)
 if host.get_fact(File, DAEMON_JSON, _sudo=True):
     server.shell(

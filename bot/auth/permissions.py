@@ -12,7 +12,7 @@ QUESTIONS: dict[str, tuple[str, tuple[Choice, ...]]] = {
     "accept": ("accept", ("accept", "reject", "remove", "again")),
     "continue": ("continue", ("continue",)),
     "start": ("", ("continue",)),
-    "start_fleet": ("migrate all", ("start",)),
+    "start_fleet": ("", ("start",)),
     "resume": ("resume", ("continue",)),
     "start_containers": ("start", ("continue",)),
     "stop_store": ("retire", ("continue",)),

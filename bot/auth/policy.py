@@ -22,7 +22,9 @@ REFUSAL_TEXT: dict[Kind, str] = {
     "unknown": "Slack didn't return your profile. Try again in a minute",
 }
 RIGHT_OF_COMMAND: dict[str, Right] = {spec.name: spec.right for spec in COMMANDS}
-VERBS_OF_HOSTS = ("plan", "migrate", "accept", "reject")  # commands that read well before a host's name
+VERBS_OF_HOSTS = (  # commands that read well before a host's name
+    "plan", "migrate", "accept", "reject", "drain", "activate", "promote", "demote", "remove", "upgrade",
+)  # fmt: skip
 SERVICE_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "services")
 FLEET_COMMANDS = tuple(spec.name for spec in COMMANDS if spec.scope == "every host")
 

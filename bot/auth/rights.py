@@ -104,9 +104,12 @@ class Rights(AcceptanceRules):
     def rules(self) -> tuple[Rule, ...]:
         """Return the lists and rules as rules. A list gives its right on every host and service, in every channel."""
         lists = {"read": self.read, "change": self.change, "accept": self.accept}
-        given = {name: members for name, members in lists.items() if members}
+        members_by_right = {name: members for name, members in lists.items() if members}
         everywhere = {"hosts": ("*",), "services": ("*",)}
-        return (*(Rule(who=members, verbs=(name,), **everywhere) for name, members in given.items()), *self.rule)
+        return (
+            *(Rule(who=members, verbs=(name,), **everywhere) for name, members in members_by_right.items()),
+            *self.rule,
+        )
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 from bot.commands.model import (
@@ -19,6 +20,7 @@ from bot.commands.model import (
 )
 from bot.commands.row_filter import KEYS, parse_filter
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, MigrateAll, PlanHost, Role, StartContainers
+from imker.protocol.node_commands import Upgrade, UpgradeAll
 
 ROLES: dict[str, Role] = {"--manager": "manager", "--worker": "worker"}
 DURATION = re.compile(r"([0-9]{1,5})(m|h|d)[a-z]{0,6}", re.ASCII)
@@ -95,6 +97,39 @@ def excluded_hosts(arguments: Arguments) -> ParsedCommand | UsageError:
     if problem is not None or not names:
         return problem or _usage(spec, "specify the hosts to leave out")
     return MigrateAll(tuple(name for name in names if isinstance(name, str)))
+
+
+def host_and_version(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read HOST [--to VERSION]."""
+    words, version = _split_version(arguments)
+    name = _first_host(replace(arguments, words=words))
+    if isinstance(version, UsageError) or isinstance(name, UsageError):
+        return version if isinstance(version, UsageError) else name  # type: ignore[return-value]
+    return Upgrade(name, version) if len(words) == 1 else _usage(arguments.spec, "specify one host, or all")
+
+
+def only_version(arguments: Arguments) -> ParsedCommand | UsageError:
+    """Read [--to VERSION]."""
+    words, version = _split_version(arguments)
+    if isinstance(version, UsageError):
+        return version
+    return _unexpected(arguments.spec, words[0]) if words else UpgradeAll(version)
+
+
+def _split_version(arguments: Arguments) -> tuple[tuple[str, ...], str | UsageError]:
+    """Return the words without --to, and the version after it, "" for none."""
+    words, flags = arguments.words, [word.partition("=")[0] for word in arguments.words]
+    place = next(
+        (number for number, flag in enumerate(flags) if arguments.flag(flag) == "--to" and flag[0] == "-"), None
+    )
+    if place is None:
+        return words, ""
+    _, equals, value = words[place].partition("=")
+    rest = words[place + 1 :] if equals else words[place + 2 :]
+    version = value if equals else "".join(words[place + 1 : place + 2])
+    if not re.fullmatch(r"[0-9][0-9A-Za-z.:~+*-]{0,60}", version, re.ASCII):
+        return words, _usage(arguments.spec, "specify a version such as 28.*")
+    return (*words[:place], *rest), version
 
 
 def containers(arguments: Arguments) -> ParsedCommand | UsageError:

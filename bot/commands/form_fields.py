@@ -14,6 +14,7 @@ TASKS: dict[str, tuple[str, ...]] = {
     "Plan and migrate": ("plan", "migrate", "migrate all"),
     "Answer a question": ("accept", "reject", "continue"),
     "Control a run": ("pause", "resume", "cancel", "retry"),
+    "Operate nodes": ("drain", "activate", "promote", "demote", "remove", "upgrade", "upgrade all"),
     "Watch the swarm": ("watch", "watch on", "watch off", "watch mute"),
     "Maintain hosts": ("start", "retire", "doctor"),
 }

@@ -20,7 +20,7 @@ MAX_ECHOED = 40  # characters of a mistyped word in the reply
 MAX_SERVICES = 10  # services that one command scales
 NEW_NAME = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9])?", re.ASCII)
 NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}", re.ASCII)
-IMAGE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,250}", re.ASCII)
+IMAGE = re.compile(r"(?!.*(?:\.\.|//))[a-zA-Z0-9][a-zA-Z0-9._/:@-]{0,250}", re.ASCII)
 PORT = re.compile(r"(\d{1,5}):(\d{1,5})(?:/(tcp|udp|sctp))?(,mode=(?:host|ingress))?", re.ASCII)
 CONSTRAINT = re.compile(r"(?:node|engine)\.[a-zA-Z0-9_./-]{1,100}(?:==|!=)[a-zA-Z0-9_./:-]{1,100}", re.ASCII)
 PROTOCOLS: dict[str, Protocol] = {"tcp": "tcp", "udp": "udp", "sctp": "sctp"}
@@ -47,7 +47,7 @@ def _checked(build: Callable[[Arguments], ParsedCommand]) -> Callable[[Arguments
 def service_pattern(arguments: Arguments) -> ParsedCommand:
     """Read [PATTERN] [--filter CONDITION,...]: both are conditions of one filter."""
     words, values = _split(arguments)
-    conditions = [*words, *(condition for given in values.values() for condition in given)]
+    conditions = [*words, *(condition for flag_values in values.values() for condition in flag_values)]
     if not conditions and not values:
         return ListServices()
     parsed = parse_filter(",".join(conditions), KEYS[arguments.spec.name])

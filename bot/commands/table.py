@@ -6,9 +6,11 @@ from bot.commands.arguments import (
     excluded_hosts,
     filtered,
     host_and_role,
+    host_and_version,
     mute_duration,
     no_arguments,
     one_host,
+    only_version,
     run_to_control,
     run_to_decide,
     run_to_show,
@@ -16,6 +18,7 @@ from bot.commands.arguments import (
 from bot.commands.model import CommandSpec, ControlWatch, ParsedCommand, ShowHelp, ShowWatch
 from bot.commands.service_arguments import new_service, one_service, scale_targets, service_pattern
 from imker.protocol.commands import ListHosts, ListNodes, Migrate, PlanHost, RetireStore, RunDoctor
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove
 from imker.protocol.service_commands import RestartService, RollBackService, ShowService
 
 FILTER_ARGUMENTS = "[--filter CONDITION,...] [--private]"
@@ -84,6 +87,34 @@ COMMANDS = (
     CommandSpec(
         "retire", "HOST", "stop an unused key-value store, then offer to remove it",
         "retire {host}", "change", "named host", one_host(RetireStore),
+    ),
+    CommandSpec(
+        "drain", "HOST", "move a node's service tasks to other nodes",
+        "drain {host}", "change", "named host", one_host(Drain),
+    ),
+    CommandSpec(
+        "activate", "HOST", "let a drained node run service tasks again",
+        "activate {host}", "change", "named host", one_host(Activate),
+    ),
+    CommandSpec(
+        "promote", "HOST", "ask to accept a worker as a manager",
+        "promote {host}", "change", "named host", one_host(Promote),
+    ),
+    CommandSpec(
+        "demote", "HOST", "make a manager a worker",
+        "demote {host}", "change", "named host", one_host(Demote),
+    ),
+    CommandSpec(
+        "remove", "HOST", "drain a node and remove it from the swarm",
+        "remove {host}", "change", "named host", one_host(Remove),
+    ),
+    CommandSpec(
+        "upgrade", "HOST [--to VERSION]", "upgrade a node's Engine, drained meanwhile",
+        "upgrade {host} --to 28.*", "change", "named host", host_and_version,
+    ),
+    CommandSpec(
+        "upgrade all", "[--to VERSION]", "upgrade all nodes, one at a time, the leader last",
+        "upgrade all --to 28.*", "change", "every host", only_version,
     ),
     CommandSpec(
         "create", "SERVICE IMAGE [--replicas N] [--publish P:T] [--constraint C]", "create a service",

@@ -113,7 +113,7 @@ def _workers(redis: "Redis") -> Iterator[Finding]:
             hint = "Check with systemctl or ps that they are running."
             yield Finding(check, "warn", "this Redis user may not list them", hint)
             continue
-        hint = f"Start one on a machine that reaches the hosts: `python -m jobs {queue}`"
+        hint = f"Start one on a machine that reaches the hosts: `imker worker {queue}`"
         none = Finding(check, "block", "none is running: commands stay queued", hint)
         yield Finding(check, "pass", f"{alive} running") if alive else none
 
@@ -121,13 +121,13 @@ def _workers(redis: "Redis") -> Iterator[Finding]:
 def _reconciler(redis: "Redis") -> Finding:
     if redis.get(RECONCILER_KEY):
         return Finding("reconciler", "pass", "running")
-    hint = "Start it: `python -m bot.reconciler`"
+    hint = "Start it: `imker reconciler`"
     return Finding("reconciler", "block", "not running: no message is posted or updated", hint)
 
 
 def _audit_log(redis: "Redis", is_signing: bool) -> Finding:
     """Compare the last entry with the stored latest hash. `audit verify` checks all entries."""
-    log, hint = AuditLog(redis), "Run `python -m bot audit verify` to find the entry."
+    log, hint = AuditLog(redis), "Run `imker audit verify` to find the entry."
     try:
         head, last = log.head(), next(log.newest_first(), None)
     except AuditLogBroken as broken:

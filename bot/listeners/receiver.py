@@ -34,7 +34,7 @@ NOT_SAVED_YET = (
     "Received, but not saved yet because Redis is slow. If you see no reply within a minute, check `/swarm status` "
     "and run the command again."
 )
-AUDIT_LOG_BROKEN = "Not started: the audit log cannot be written. Run `python -m bot audit verify`."
+AUDIT_LOG_BROKEN = "Not started: the audit log cannot be written. Run `imker audit verify`."
 ACK_DEADLINE = 2.0  # seconds until Slack gets its acknowledgement at the latest; it waits 3
 Work = Callable[[], None]
 

@@ -18,13 +18,13 @@ SENTENCES: dict[Question, str] = {
     "accept": "{host} is waiting to be accepted as a manager.",
     "continue": "The plan for {host} has warnings. Continue?",
     "start": "The plan for {host} is ready. Start it?",
-    "start_fleet": "The migration of the whole fleet is planned. Start it?",
+    "start_fleet": "The plan for the whole fleet is ready. Start it?",
     "resume": "The run for {host} is paused. Resume it?",
     "start_containers": "Some containers on {host} are not running. Start them?",
     "stop_store": "The key-value store on {host} is unused. Stop it?",
     "remove_store": "The key-value store on {host} is stopped. Remove it?",
 }
-SUBJECTS: dict[Question, str] = {"start_fleet": "The migration of the whole fleet"}  # other questions: the host
+SUBJECTS: dict[Question, str] = {"start_fleet": "The plan for the whole fleet"}  # other questions: the host
 MAX_LINES = 10  # questions that one alert lists
 Links = Mapping[str, str]  # the permalink of a run's message, by run
 

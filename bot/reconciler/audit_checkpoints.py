@@ -145,4 +145,4 @@ def _payload(head: Head, day: str) -> dict[str, str]:
 
 
 def _verify_hint(head: Head) -> str:
-    return f"To check that no entry has changed, run `python -m bot audit verify --head {head.hash}:{head.seq}`"
+    return f"To check that no entry has changed, run `imker audit verify --head {head.hash}:{head.seq}`"

@@ -9,9 +9,10 @@ from bot.runs.snapshots import RunSnapshot
 from bot.runs.store import RunStore
 from bot.state.downloads import download_request
 from bot.state.fleet_order import hosts_to_start
-from bot.state.fleet_state import FleetState, decisions_from_hold, host_run_record
+from bot.state.fleet_state import FleetState
+from bot.state.host_runs import decisions_from_hold, host_run_record
 from imker.failpoints import failpoint
-from imker.protocol.commands import MigrateAll
+from imker.protocol.commands import FleetCommand
 
 StopIfRevoked = Callable[[RunSnapshot, FleetState | None], bool]
 
@@ -31,7 +32,7 @@ class FleetAdvancer:
     def advance_all(self, is_leader: Callable[[], bool] = lambda: True) -> None:
         """Advance every open fleet, while this process leads. Runs that cannot be read are left to the reconciler."""
         for record in self._runs.open_records():
-            if not isinstance(record.command, MigrateAll):
+            if not isinstance(record.command, FleetCommand):
                 continue
             try:
                 snapshot = self._runs.snapshot(record.run)

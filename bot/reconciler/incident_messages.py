@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from bot.messages.block_kit import Message
-from bot.messages.watch.incident import incident_message, leader_message, repeat_message
+from bot.messages.watch.incident import abandoned_message, incident_message, leader_message, repeat_message
 from bot.reconciler.post_once import post_once
 from bot.runs.posted_messages import PostedFields
 from bot.runs.store import RunStore
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 METADATA = "imker_watch"
 MAX_CLOCK_SKEW = 3600  # seconds that the bot's clock may be ahead of Slack's
 NOT_EDITABLE = ("message_not_found", "cant_update_message", "edit_window_closed")  # deleted by a person, or too old
+OPEN = " open"  # end of the name of a field that says whether the message shows an open incident
 SKIPPED = "-"  # in place of the ts of a reply that is not needed
 
 
@@ -39,23 +40,25 @@ class IncidentMessages:
     def __init__(self, client: WebClient, runs: RunStore, channel: str) -> None:
         self._client = client
         self._runs = runs
-        self._posted = runs.posted_messages
+        self._messages = runs.posted_messages
         self._channel = channel
         self._published: WatchState | None = None  # the state whose messages are current
+        self._remembered: dict[str, str] = {}  # the fields of that state, as Redis may lose them
 
     def publish(self) -> None:
         """Post and edit what has changed since the last call that succeeded."""
         state = self._runs.watch.state()
         if state is self._published or not self._channel:
             return
-        fields = self._posted.watched()
+        fields = self._messages.watched()
         messages = incident_messages(state)
         for message in messages:
             self._publish_message(message, fields)
         for change in state.leadership.changes:
             self._publish_change(change, thread_of(change, messages), fields)
+        self._close_abandoned(messages, fields)
         self._forget(state, messages, fields)
-        self._published = state
+        self._published, self._remembered = state, dict(fields)
 
     def _publish_message(self, message: IncidentMessage, fields: PostedFields) -> None:
         content = incident_message(message)
@@ -64,8 +67,8 @@ class IncidentMessages:
             ts, is_new = self._post_or_find(message, content, fields)
             if ts and not is_new:
                 self._edit(ts, message.id, content)
-            shown = {repeat.id: SKIPPED for repeat in repeats(message) if is_new}  # the new message says it already
-            self._save(fields, **{digest_key: digest}, **shown)
+            skipped = {repeat.id: SKIPPED for repeat in repeats(message) if is_new}  # the new message says it already
+            self._save(fields, **{digest_key: digest, f"{message.id}{OPEN}": "1" if message.is_open else ""}, **skipped)
         for repeat in repeats(message):
             self._publish_repeat(repeat, fields)
 
@@ -122,13 +125,23 @@ class IncidentMessages:
         return next((str(message["ts"]) for message, payload in matches if payload.get("watch") == name), "")
 
     def _save(self, fields: PostedFields, **changed: str) -> None:
-        self._posted.update_watched(**changed)
+        self._messages.update_watched(**changed)
         fields.update(changed)
+
+    def _close_abandoned(self, messages: tuple[IncidentMessage, ...], fields: PostedFields) -> None:
+        """Edit open messages whose incidents the state no longer has: the swarm is gone, or Redis lost its data."""
+        names, all_fields = {message.id for message in messages}, {**self._remembered, **fields}
+        open_names = {field.removesuffix(OPEN) for field, value in all_fields.items() if field.endswith(OPEN) and value}
+        for name in sorted(open_names - names):
+            if ts := all_fields.get(name):
+                self._edit(ts, name, abandoned_message())
 
     def _forget(self, state: WatchState, messages: tuple[IncidentMessage, ...], fields: PostedFields) -> None:
         """Remove the fields of messages that the state no longer has."""
         names = {message.id for message in messages}
         names |= {f"leader {int(change.at)}" for change in state.leadership.changes}
         old = [field for field in fields if not any(field == name or field.startswith(f"{name} ") for name in names)]
+        for field in old:
+            del fields[field]
         if old:
-            self._posted.forget_watched(*old)
+            self._messages.forget_watched(*old)

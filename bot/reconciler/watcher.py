@@ -66,11 +66,11 @@ class Watcher:
         state, muted_until = snapshot.state, snapshot.mode.muted_until
         swarm, hosts = snapshot.observation, snapshot.host_observation
         if swarm and swarm.taken_at != state.observed_at:
-            own = self._own_changes(state.observed_at)
-            state = fold_swarm(state, swarm, own, is_muted=muted_until > swarm.taken_at)
+            own_changes = self._own_changes(state.observed_at)
+            state = fold_swarm(state, swarm, own_changes, is_muted=muted_until > swarm.taken_at)
         if hosts and hosts.taken_at != state.hosts_observed_at:
-            own = self._own_changes(state.hosts_observed_at)
-            state = fold_hosts(state, hosts, own, is_muted=muted_until > hosts.taken_at)
+            own_changes = self._own_changes(state.hosts_observed_at)
+            state = fold_hosts(state, hosts, own_changes, is_muted=muted_until > hosts.taken_at)
         if state is not snapshot.state:
             self._runs.watch.save_state(state)
         return state

@@ -77,9 +77,9 @@ class WatchStore:
 
     def _parse(self, place: str, adapter: TypeAdapter[Value], stored: object) -> Value | None:
         """Return the value, None if it is missing or invalid."""
-        known = self._parsed.get(place)
-        if known and known[0] == stored:
-            return known[1]  # type: ignore[no-any-return]
+        parsed = self._parsed.get(place)
+        if parsed and parsed[0] == stored:
+            return parsed[1]  # type: ignore[no-any-return]
         value = self._decode(place, adapter, stored)
         self._parsed[place] = stored, value
         return value

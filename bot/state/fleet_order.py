@@ -10,11 +10,11 @@ BUSY_STATES: tuple[HostStatus, ...] = ("running", "waiting")  # these count for 
 def hosts_to_start(fleet: FleetState) -> tuple[HostPlan, ...]:
     """Return the hosts to start now: the next ones of the first pending wave, up to the limit of parallel hosts.
 
-    A wave starts when all earlier ones have settled. Nothing starts while the fleet is paused or cancelled, after a
-    failure, or after the start has expired.
+    A wave starts when all earlier ones have settled, and after the plan's pause. Nothing starts while the fleet is
+    paused or cancelled, after a failure, or after the start has expired.
     """
     pending = fleet.with_status("pending")
-    if not pending or not may_start(fleet):
+    if not pending or not may_start(fleet) or _pauses(fleet):
         return ()
     wave = min(host.plan.wave for host in pending)
     following = [host.plan for host in pending if host.plan.wave == wave]
@@ -22,6 +22,12 @@ def hosts_to_start(fleet: FleetState) -> tuple[HostPlan, ...]:
     if not all(_is_settled(host, joins) for host in fleet.hosts if host.plan.wave < wave):
         return ()
     return tuple(following)[: max(0, fleet.plan.parallel - len(fleet.with_status(*BUSY_STATES)))]
+
+
+def _pauses(fleet: FleetState) -> bool:
+    """Return whether the pause after the host that finished last is not over."""
+    ends = [host.run.finished_at for host in fleet.hosts if host.run and host.run.finished_at]
+    return bool(ends) and fleet.run.now < max(ends) + fleet.plan.pause_seconds
 
 
 def may_start(fleet: FleetState) -> bool:

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.records import DAY, Choice, Decision, RunRecord
+from bot.records import DAY, Choice, Decision
 from bot.state.run_state import RunState
-from imker.protocol.commands import Approval, Hold, Migrate
+from imker.protocol.commands import Hold
 from imker.protocol.events import FleetPlanned, JobFinished, Outcome
 from imker.protocol.next_command import BotCommand, NextCommand
-from imker.protocol.run_id import host_run_id
+from imker.protocol.node_commands import UpgradeAll
 from imker.protocol.values import HostPlan
 
 HostStatus = Literal["pending", "running", "waiting", "unaccepted", "done", "failed", "cancelled"]
@@ -93,37 +93,6 @@ def fold_fleet(state: RunState, host_runs: Mapping[str, RunState], hold: Hold | 
     return FleetState(state, state.fleet, hosts, start, hold)
 
 
-def host_run_record(fleet: FleetState, host: HostPlan, now: float) -> RunRecord:
-    """Return the record for a host's run. The fleet's start approves the host's warnings. `now`: UNIX seconds."""
-    assert fleet.start is not None, "no host runs before the start"
-    fleet_record = fleet.run.record
-    return RunRecord(
-        host_run_id(fleet_record.run, host.host),
-        Migrate(host.host, host.role),
-        f"migrate {host.host} --{host.role}",
-        fleet_record.requester,
-        fleet_record.channel,
-        now,
-        parent_run=fleet_record.run,
-        approvals=(Approval(fleet.start.user, host.warnings_fingerprint, fleet.start.decided_at),),
-        allowed_hosts=(host.host,),
-    )
-
-
-def decisions_from_hold(fleet: FleetState) -> tuple[tuple[RunState, Decision], ...]:
-    """Return the decisions for paused hosts that follow from the fleet's resume or cancel."""
-    hold = fleet.hold
-    if hold is None or hold.action == "pause":
-        return ()
-    choice: Literal["continue", "cancel"] = "continue" if hold.action == "resume" else "cancel"
-    waiting = ((host.run, host.run.question) for host in fleet.with_status("waiting") if host.run and host.run.question)
-    paused = ((run, question.fingerprint) for run, question in waiting if question.question == "resume")
-    return tuple(
-        (run, Decision(run.record.job_count, choice, hold.user, hold.requested_at, fingerprint, hold.why))
-        for run, fingerprint in paused
-    )
-
-
 def fleet_status(fleet: FleetState) -> FleetStatus:
     """Return how far the fleet is."""
     if fleet.start is None:
@@ -161,7 +130,8 @@ def outcome(fleet: FleetState) -> JobFinished | None:
     if len(fleet.with_status("done")) == len(fleet.hosts):
         return JobFinished("done", _summary(fleet))
     run = fleet.run.record.run
-    retry = NextCommand(BotCommand("retry", run), "re-plan from the current state and migrate the remaining hosts")
+    verb = "upgrade" if _upgrades(fleet) else "migrate"
+    retry = NextCommand(BotCommand("retry", run), f"re-plan from the current state and {verb} the remaining hosts")
     reason, user = _why_incomplete(fleet)
     outcome: Outcome = "failed" if fleet.with_status("failed") else "cancelled"
     return JobFinished(outcome, reason, _remaining(fleet), user=user, next_commands=(retry,))
@@ -169,6 +139,8 @@ def outcome(fleet: FleetState) -> JobFinished | None:
 
 def _summary(fleet: FleetState) -> str:
     """Return how many hosts became managers and workers, and which managers were rejected."""
+    if _upgrades(fleet):
+        return f"{_count(len(fleet.hosts), 'node')} upgraded."
     roles = ["worker" if host.rejection else host.plan.role for host in fleet.hosts if host.rejection != "remove"]
     managers, workers = roles.count("manager"), roles.count("worker")
     text = f"{_count(len(fleet.hosts), 'host')} migrated: {_count(managers, 'manager')}, {_count(workers, 'worker')}."
@@ -176,6 +148,10 @@ def _summary(fleet: FleetState) -> str:
     removed = ", ".join(host.plan.host for host in fleet.hosts if host.rejection == "remove")
     text += f" Rejected as manager: {rejected}." if rejected else ""
     return text + (f" Removed from the swarm: {removed}." if removed else "")
+
+
+def _upgrades(fleet: FleetState) -> bool:
+    return isinstance(fleet.run.record.command, UpgradeAll)
 
 
 def ended_by_hold(fleet: FleetState) -> bool:
@@ -210,7 +186,8 @@ def _remaining(fleet: FleetState) -> str:
         return ", ".join(host.plan.host for host in fleet.with_status(*statuses)) or "none"
 
     unaccepted = f" Waiting to be accepted: {names('unaccepted')}." if fleet.with_status("unaccepted") else ""
-    return f"In the swarm: {names('done')}.{unaccepted} Not started: {names('pending')}."
+    finished = "Upgraded" if _upgrades(fleet) else "In the swarm"
+    return f"{finished}: {names('done')}.{unaccepted} Not started: {names('pending')}."
 
 
 def _host_status(run: RunState) -> HostStatus:

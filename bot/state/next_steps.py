@@ -12,10 +12,10 @@ from bot.state.fleet_state import FleetState
 from bot.state.next_step import NextStep
 from bot.state.run_control import changes_host
 from bot.state.run_state import RunState, current_decision, latest_started_step
+from bot.state.service_next_steps import RESTART, ROLL_BACK, SCALE_UP, SHOW_SERVICE, ServiceSituation, service_situation
 from imker.protocol.commands import Migrate, PlanHost
 from imker.protocol.events import JobFinished, Question
 from imker.protocol.next_command import BotCommand, NextCommand
-from imker.protocol.service_events import ServiceRow
 from imker.protocol.version import READS_QUEUE
 
 Situation = (
@@ -23,8 +23,8 @@ Situation = (
     | Literal[
         "decided", "expired", "running_change", "running_read", "running_fleet", "paused_fleet", "open_fleet",
         "planned", "blocked", "read", "changed", "kept_stopped", "kept_store", "refused", "stopped", "never_started",
-        "service", "unhealthy_service", "global_service", "service_changed",
     ]
+    | ServiceSituation
 )  # fmt: skip
 
 
@@ -60,17 +60,6 @@ MIGRATE = NextStep(
     "migrate", "Migrate", "{migrate}", "Migrate {host}", "primary",
     "Imker plans again from the current state of {host} and runs the steps.",
 )  # fmt: skip
-SHOW_SERVICE = NextStep("show_service", "Show service", "service {service}", "Show {service}")
-RESTART = NextStep(
-    "restart", "Restart", "restart {service}", "Restart {service}",
-    confirm="Imker replaces the tasks of {service} by new ones, as its update settings say.",
-)  # fmt: skip
-SCALE_UP = NextStep(
-    "scale_up", "Add a task", "scale {service}={one_more}", "Scale {service} to {one_more}",
-    confirm="Imker scales {service} to {one_more} tasks.",
-)  # fmt: skip
-ROLL_BACK = NextStep("roll_back", "Roll back", "rollback {service}", "Roll back {service}", "danger")  # it always asks
-
 TABLE: dict[Situation, tuple[NextStep, ...]] = {
     "accept": (
         _answer("Accept", "accept", "Accept {host} as manager", "primary"),
@@ -134,6 +123,20 @@ SUGGESTIONS: dict[str, NextStep] = {  # by the type of a command that an outcome
     "retire": NextStep(
         "retire", "Retire store", "", "Retire store: {suggested}", "danger", "Imker runs “{suggested}”."
     ),
+    "drain": NextStep("drain", "Drain", "", "Drain: {suggested}"),
+    "activate": NextStep("activate", "Activate", "", "Activate: {suggested}", "", "Imker runs “{suggested}”."),
+    "promote": NextStep("promote", "Promote", "", "Promote: {suggested}"),
+    "demote": NextStep("demote", "Demote", "", "Demote: {suggested}"),
+    "remove": NextStep(
+        "remove_node",
+        "Remove node",
+        "",
+        "Remove the node: {suggested}",
+        "danger",
+        "Imker plans “{suggested}” and asks before it starts.",
+    ),
+    "upgrade": NextStep("upgrade", "Upgrade", "", "Upgrade: {suggested}", "primary", "Imker runs “{suggested}”."),
+    "upgrade_all": NextStep("upgrade_all", "Plan the upgrade", "", "Plan the upgrade: {suggested}"),
     "hosts": NextStep("show_hosts", "Show hosts", "", "Show hosts"),
     "nodes": SHOW_NODES,
     "services": NextStep("show_services", "Show services", "", "Show services"),
@@ -199,19 +202,10 @@ def _end_situation(state: RunState, end: JobFinished | None) -> Situation:
     if end.outcome == "done" and isinstance(state.record.command, PlanHost):
         return "blocked" if any(finding.level == "block" for finding in state.findings) else "planned"
     if is_read and state.fleet is None:
-        return _service_situation(state.service.service) if state.service else "read"
+        return service_situation(state.service.service) if state.service else "read"
     if end.outcome in ("done", "unchanged"):
         return "changed" if command_services(state.record.command) is None else "service_changed"
     return "refused" if end.outcome == "refused" else "stopped"
-
-
-def _service_situation(row: ServiceRow) -> Situation:
-    """Return what a reader of this service can do with it. A job can only be read."""
-    if row.mode.endswith("-job"):
-        return "read"
-    if row.mode == "global":
-        return "global_service"
-    return "unhealthy_service" if row.status in ("unhealthy", "paused") else "service"
 
 
 def _fields(state: RunState) -> dict[str, str]:

@@ -7,7 +7,7 @@ from bot.records import Choice
 from bot.state import fleet_state
 from bot.state.fleet_state import FleetState
 from bot.state.run_state import RunState, RunStatus
-from imker.protocol.commands import Command, MigrateAll
+from imker.protocol.commands import Command, FleetCommand
 from imker.protocol.version import READS_QUEUE
 
 HoldAction = Literal["pause", "resume", "cancel"]
@@ -113,4 +113,4 @@ def _retry(state: RunState, fleet: FleetState | None) -> StartRun | Rejected:
 
 def changes_host(command: Command) -> bool:
     """Return whether the command changes hosts, so that it can be paused and cancelled."""
-    return command.queue != READS_QUEUE or isinstance(command, MigrateAll)
+    return command.queue != READS_QUEUE or isinstance(command, FleetCommand)

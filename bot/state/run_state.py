@@ -27,7 +27,7 @@ from imker.protocol.events import (
     StepStarted,
     ThreadDetail,
 )
-from imker.protocol.service_events import ServiceShown, ServiceTable
+from imker.protocol.service_events import ServiceDetails, ServiceTable
 from imker.protocol.values import Finding
 
 # Seconds that the clocks of two machines may differ. The RQ worker that asked the question checks the deadline exactly.
@@ -69,7 +69,7 @@ class RunState:
     findings: tuple[Finding, ...] = ()
     diff: str = ""
     table: HostTable | NodeTable | ServiceTable | None = None
-    service: ServiceShown | None = None
+    service: ServiceDetails | None = None
     question: DecisionRequested | None = None
     decisions: tuple[Decision, ...] = ()
     outcome: JobFinished | None = None
@@ -146,7 +146,7 @@ def _apply(state: RunState, event: Event) -> RunState:
             return replace(state, container_snapshots=(*state.container_snapshots, snapshot))
         case HostTable() | NodeTable() | ServiceTable() as table:
             return replace(state, table=table)
-        case ServiceShown() as service:
+        case ServiceDetails() as service:
             return replace(state, service=service)
         case DecisionRequested() as question:
             return replace(state, question=question, outcome=None)

@@ -14,18 +14,18 @@ from imker.protocol.observation import HostObservation, Observation
 
 
 def fold_swarm(
-    state: WatchState, observation: Observation, own: OwnChanges = NO_CHANGES, *, is_muted: bool = False
+    state: WatchState, observation: Observation, own_changes: OwnChanges = NO_CHANGES, *, is_muted: bool = False
 ) -> WatchState:
     """Return the state after an observation of the swarm. Without a swarm there is nothing to watch."""
     if not observation.answered_by and not observation.problem:
         return WatchState(observation.taken_at, state.hosts_observed_at)
-    folded = replace(_fold(state, look_at_swarm(observation), own, is_muted), observed_at=observation.taken_at)
+    folded = replace(_fold(state, look_at_swarm(observation), own_changes, is_muted), observed_at=observation.taken_at)
     if not observation.answered_by:
         return folded
     managers = tuple(node.host for node in observation.nodes if node.row.manager_status and node.host)
     return replace(
         folded,
-        leadership=fold_leader(state.leadership, observation, own),
+        leadership=fold_leader(state.leadership, observation, own_changes),
         manager_hosts=managers,
         nodes=len(observation.nodes),
         services=observation.services,
@@ -33,10 +33,10 @@ def fold_swarm(
 
 
 def fold_hosts(
-    state: WatchState, observation: HostObservation, own: OwnChanges = NO_CHANGES, *, is_muted: bool = False
+    state: WatchState, observation: HostObservation, own_changes: OwnChanges = NO_CHANGES, *, is_muted: bool = False
 ) -> WatchState:
     """Return the state after an observation of the hosts."""
-    folded = _fold(state, look_at_hosts(observation), own, is_muted)
+    folded = _fold(state, look_at_hosts(observation), own_changes, is_muted)
     return replace(folded, hosts_observed_at=observation.taken_at)
 
 
@@ -45,7 +45,7 @@ def start_again(state: WatchState) -> WatchState:
     return WatchState(incidents=tuple(incident for incident in state.incidents if incident.notices))
 
 
-def _fold(state: WatchState, look: Look, own: OwnChanges, is_muted: bool) -> WatchState:
-    around = Circumstances(own, state.manager_hosts, state.covered, is_muted)
+def _fold(state: WatchState, look: Look, own_changes: OwnChanges, is_muted: bool) -> WatchState:
+    around = Circumstances(own_changes, state.manager_hosts, state.covered, is_muted)
     covered = tuple(sorted({*state.covered, *look.kinds}))
     return replace(state, incidents=fold_look(state.incidents, look, around), covered=covered)

@@ -17,13 +17,13 @@ MAX_RESOLVED = 100  # resolved incidents that are kept; the newest ones
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What decides, besides the look, whether something is new.
+    """What decides, apart from the look, whether something is new.
 
-    `own`: what Imker itself is changing; `manager_hosts`: hosts that managed the swarm; `covered`: kinds that were
-    observed before; `is_muted`: no new messages.
+    `own_changes`: what Imker itself is changing; `manager_hosts`: hosts that managed the swarm; `covered`: kinds that
+    were observed before; `is_muted`: no new messages.
     """
 
-    own: OwnChanges = NO_CHANGES
+    own_changes: OwnChanges = NO_CHANGES
     manager_hosts: tuple[str, ...] = ()
     covered: tuple[Kind, ...] = ()
     is_muted: bool = False
@@ -32,11 +32,11 @@ class Circumstances:
         """Return whether a change of Imker itself may be the reason for the condition."""
         match condition.kind:
             case "swarm":
-                return self.own.touches_managers(self.manager_hosts)
+                return self.own_changes.touches_managers(self.manager_hosts)
             case "service":
-                return self.own.touches_service(condition.name)
+                return self.own_changes.touches_service(condition.name)
             case _:
-                return self.own.touches_host(condition.host)
+                return self.own_changes.touches_host(condition.host)
 
 
 def fold_look(incidents: Iterable[Incident], look: Look, around: Circumstances) -> tuple[Incident, ...]:
@@ -47,8 +47,12 @@ def fold_look(incidents: Iterable[Incident], look: Look, around: Circumstances) 
     folded = [incident for old in current.values() if (incident := _fold(old, look, around))]
     absent = [condition for key, condition in look.conditions.items() if key not in current]
     new = [condition for condition in absent if not look.is_superseded(condition)]
-    begun = [incident for condition in new if (incident := _begin(condition, look.taken_at, around))]
-    open_ones = [*folded, *begun] if around.is_muted else [_notice(each, look.taken_at) for each in (*folded, *begun)]
+    new_incidents = [incident for condition in new if (incident := _begin(condition, look.taken_at, around))]
+    open_ones = (
+        [*folded, *new_incidents]
+        if around.is_muted
+        else [_notice(each, look.taken_at) for each in (*folded, *new_incidents)]
+    )
     return _limit((*over, *open_ones))
 
 
@@ -89,25 +93,25 @@ def _fold(old: Incident, look: Look, around: Circumstances) -> Incident | None:
 
 
 def _fold_present(incident: Incident, condition: Condition, now: float, is_own: bool) -> Incident | None:
-    seen = replace(incident, condition=condition)
-    held = now - incident.since >= condition.hold
+    current = replace(incident, condition=condition)
+    has_held = now - incident.since >= condition.hold
     match incident.phase:
         case "clearing":
-            return replace(seen, phase="open", since=incident.began_at)
+            return replace(current, phase="open", since=incident.began_at)
         case "seen" if is_own:
             return None
-        case "seen" if held:
-            return replace(seen, phase="open", occurrences=1)
+        case "seen" if has_held:
+            return replace(current, phase="open", occurrences=1)
         case "seen again" if is_own:
             return replace(incident, phase="resolved", since=incident.resolved_at)
-        case "seen again" if held:
-            return replace(_reopen(seen), phase="open")
+        case "seen again" if has_held:
+            return replace(_reopen(current), phase="open")
         case "resolved" if not is_own:
-            return replace(seen, phase="seen again", since=now)
+            return replace(current, phase="seen again", since=now)
         case "resolved":
             return incident
         case _:
-            return seen
+            return current
 
 
 def _fold_absent(incident: Incident, look: Look) -> Incident | None:
@@ -151,5 +155,5 @@ def _notice(incident: Incident, now: float) -> Incident:
 def _limit(incidents: tuple[Incident, ...]) -> tuple[Incident, ...]:
     """Return all incidents that are not resolved, and the newest resolved ones."""
     resolved = [incident for incident in incidents if incident.phase == "resolved"]
-    kept = sorted(resolved, key=lambda incident: incident.resolved_at)[-MAX_RESOLVED:]
-    return tuple(incident for incident in incidents if incident.phase != "resolved" or incident in kept)
+    newest = sorted(resolved, key=lambda incident: incident.resolved_at)[-MAX_RESOLVED:]
+    return tuple(incident for incident in incidents if incident.phase != "resolved" or incident in newest)

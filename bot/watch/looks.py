@@ -48,8 +48,8 @@ def look_at_swarm(observation: Observation) -> Look:
         problem = Condition(
             "swarm", "managers", "the swarm", "unreachable", detail=observation.problem, hold=HOLD["swarm"]
         )
-        found = [problem] if observation.problem else []
-        return _look(observation.taken_at, {"swarm"}, found)
+        problems = [problem] if observation.problem else []
+        return _look(observation.taken_at, {"swarm"}, problems)
     nodes = list(_node_conditions(observation.nodes))
     services = [_service_condition(problem) for problem in observation.service_problems]
     kinds: set[Kind] = {"swarm", "node"} if observation.services is None else {"swarm", "node", "service"}
@@ -59,7 +59,7 @@ def look_at_swarm(observation: Observation) -> Look:
 
 def look_at_hosts(observation: HostObservation) -> Look:
     """Return what is seen on the hosts only."""
-    found = [
+    certificates = [
         Condition("certificate", f"{item.host} {item.name} {days}", item.name, status, item.host, ends_at=item.ends_at)
         for item in observation.certificates
         for days, status in _certificate_stages(item.ends_at, observation.taken_at)
@@ -68,7 +68,7 @@ def look_at_hosts(observation: HostObservation) -> Look:
         Condition("options", drift.host, drift.host, "changed", drift.host, ", ".join(drift.changes))
         for drift in observation.drifts
     ]
-    look = _look(observation.taken_at, {"certificate", "options"}, [*found, *drifts])
+    look = _look(observation.taken_at, {"certificate", "options"}, [*certificates, *drifts])
     return Look(look.taken_at, look.kinds, look.conditions, None, frozenset(observation.unknown_hosts))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from imker.protocol.job_command import JobCommand
+from imker.protocol.node_commands import NodeCommand, UpgradeAll
 from imker.protocol.service_commands import (
     CreateService,
     ListServices,
@@ -184,6 +185,7 @@ _TypedCommand = (
     | StartContainers
     | RetireStore
     | RunDoctor
+    | NodeCommand
     | ListServices
     | ShowService
     | CreateService
@@ -191,6 +193,7 @@ _TypedCommand = (
     | RestartService
     | RollBackService
 )
+FleetCommand = MigrateAll | UpgradeAll  # planned as a whole, and carried out host by host
 Command = Annotated[_TypedCommand, Field(discriminator="type")]  # what users can ask for
 RequestedCommand = Annotated[
     _TypedCommand | DownloadPackages | StopDownloads | WatchCommand, Field(discriminator="type")

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from imker.clock import Timestamp
 from imker.protocol.next_command import NextCommands
-from imker.protocol.service_events import ServiceShown, ServiceTable
+from imker.protocol.service_events import ServiceDetails, ServiceTable
 from imker.protocol.values import (
     Candidate,
     ContainerRow,
@@ -145,13 +145,14 @@ class FleetPlanned:
     """The plan for a fleet, host by host.
 
     `done_hosts`: hosts with nothing to do; `findings`: those of the fleet as a whole; `parallel`: how many hosts are
-    migrated at the same time.
+    migrated at the same time; `pause_seconds`: between the end of a host and the start of the next one.
     """
 
     host_plans: tuple[HostPlan, ...]
     done_hosts: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     parallel: int = 1
+    pause_seconds: float = 0.0
     type: Literal["fleet_planned"] = "fleet_planned"
 
 
@@ -226,7 +227,7 @@ EventBody = Annotated[
     | HostTable
     | NodeTable
     | ServiceTable
-    | ServiceShown
+    | ServiceDetails
     | DecisionRequested
     | JobFinished,
     Field(discriminator="type"),

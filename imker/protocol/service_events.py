@@ -62,7 +62,7 @@ class ServiceTable:
 
 
 @dataclass(frozen=True)
-class ServiceShown:
+class ServiceDetails:
     """One service, for `/swarm service`, and after a change that did not converge.
 
     `settings`: names and values, such as placement and update settings; `reasons`: why tasks do not run.
@@ -74,4 +74,4 @@ class ServiceShown:
     tasks: tuple[TaskRow, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     reasons: tuple[ServiceReason, ...] = ()
-    type: Literal["service_shown"] = "service_shown"
+    type: Literal["service_details"] = "service_details"

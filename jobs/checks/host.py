@@ -10,6 +10,7 @@ from itertools import chain
 from imker.protocol.commands import Migrate
 from imker.protocol.next_command import NextCommand
 from imker.protocol.values import Finding, Level
+from jobs.checks.api_clients import ApiClient, check_api_clients
 from jobs.daemon_options.findings import REMOVED_DRIVERS
 from jobs.facts.environment import HostEnvironment
 from jobs.facts.host import HostFacts
@@ -21,7 +22,6 @@ CLOCK_WARN, CLOCK_BLOCK = 5.0, 3000.0  # seconds; swarm mode backdates node cert
 LOW_DISK, NO_DISK = 2 * 2**30, 500 * 2**20  # bytes that images and a package upgrade need
 EXPIRY_WARN = 30 * 24 * 3600.0  # seconds of warning before a certificate expires
 OVERLAY_MTU = 1500  # bytes; overlay networks use 1450 of it
-OLDEST_API_SINCE = {25: "1.24", 29: "1.44 (1.40 since 29.3)"}  # Engine -> the oldest API version it accepts
 DEFAULT_ADDRESS_POOL = "10.0.0.0/8"  # the default of swarm mode
 
 
@@ -83,13 +83,9 @@ def _check_clock(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
 
 
 def _round_duration(seconds: float) -> str:
-    return (
-        f"over {int(seconds // 3600)} h"
-        if seconds >= 3600
-        else f"over {int(seconds // 60)} min"
-        if seconds >= 60
-        else "a few seconds"
-    )
+    if seconds >= 60:
+        return f"over {int(seconds // 3600)} h" if seconds >= 3600 else f"over {int(seconds // 60)} min"
+    return "a few seconds"
 
 
 def _check_disk(host: Host, environment: HostEnvironment) -> Iterator[Finding]:
@@ -201,17 +197,8 @@ def _check_containers(facts: HostFacts, environment: HostEnvironment) -> Iterato
 def _check_engine_changes(facts: HostFacts, target_version: str) -> Iterator[Finding]:
     """Mention what the new Engine changes for containers that pass all other checks."""
     major = int((parse_engine_version(target_version) or "0").split(".")[0])
-    oldest = next((api for first, api in sorted(OLDEST_API_SINCE.items(), reverse=True) if major >= first), "")
-    driving = [container.name for container in facts.containers if container.mounts_docker_socket]
-    if oldest and driving:
-        users = ", ".join(driving)
-        text = f"containers that use the Docker socket: {users}; Engine {major} rejects API versions before {oldest}"
-        yield Finding(
-            "API of helpers",
-            "pass",
-            text,
-            "Check that these containers support a newer API. Otherwise they fail after the upgrade.",
-        )
+    users = (ApiClient(each.name, each.image) for each in facts.containers if each.mounts_docker_socket)
+    yield from check_api_clients(users, target_version)
     if major >= 29:
         text = "since Engine 29, containers without their own limit may open 1024 files"
         yield Finding("open files", "pass", text, "If that is too low, set default-ulimits in daemon.json.")

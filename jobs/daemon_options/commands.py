@@ -5,6 +5,7 @@ In: a file's text. Out: its commands, as words with their position in the file.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from jobs.daemon_options.environment_file import assignments
 from jobs.daemon_options.flags import Flag, flags
@@ -15,6 +16,7 @@ from jobs.daemon_options.words import Word, words
 EXEC = "ExecStart"
 PREFIX = re.compile(r"[-@:+!|]*")
 SHELL = re.compile(r"(ba|da|k|z)?sh")
+PARSED_FILES = 32  # kept: each is read several times for a host, and hosts have the same units
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def is_unit(text: str) -> bool:
     return bool(re.search(r"^[ \t]*\[\w+\]", text, re.MULTILINE))
 
 
+@lru_cache(PARSED_FILES)
 def commands(text: str) -> tuple[Command, ...]:
     """Return the commands of a file. An empty ExecStart, which resets the earlier ones, has no words."""
     if not is_unit(text):

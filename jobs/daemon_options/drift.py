@@ -17,7 +17,7 @@ def digests(options: OptionFiles, digest: Digest) -> dict[str, str]:
     values: dict[str, list[str]] = {}
     for option in effective(options):
         values.setdefault(option.name, []).append(option.value)
-    return {name: digest(name, "\n".join(sorted(found))) for name, found in values.items()}
+    return {name: digest(name, "\n".join(sorted(listed))) for name, listed in values.items()}
 
 
 def describe_drift(before: Digests, after: Digests) -> tuple[str, ...]:

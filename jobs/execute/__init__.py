@@ -5,9 +5,9 @@ In: a Step and a StepTarget. Out: the result in one line, or a JobError. Which s
 
 from jobs import steps
 from jobs.connectors.shell import sudo
-from jobs.execute import containers, files, membership, restart, services, upgrade
+from jobs.execute import containers, files, membership, node_changes, restart, services, upgrade
 from jobs.execute.target import StepTarget
-from jobs.service_steps import SERVICE_STEPS
+from jobs.steps.services import SERVICE_STEPS
 
 
 def execute_step(step: steps.Step, target: StepTarget) -> str:
@@ -36,6 +36,14 @@ def execute_step(step: steps.Step, target: StepTarget) -> str:
             return restart.restart_engine(target, step)
         case steps.EnsureContainersRunning(names, ends_migration):
             return containers.ensure_running(target, names, ends_migration)
+        case steps.SetAvailability():
+            return node_changes.set_availability(target, step)
+        case steps.WaitForTasks(node):
+            return node_changes.wait_for_tasks(target, node)
+        case steps.DemoteNode(node):
+            return node_changes.demote_node(target, node)
+        case steps.LeaveOnHost(node):
+            return node_changes.leave_on_host(target, node)
         case _ if isinstance(step, SERVICE_STEPS):
             return services.execute_service_step(step, target)
         case _:

@@ -16,6 +16,7 @@ from jobs.facts import quorum
 from jobs.gather.known_swarm import gather_known_swarm, gather_settled_swarm
 from jobs.inventory.model import Host
 from jobs.locking.lease import Lease, LockHolder, acquire_lock
+from jobs.steps.titles import describe_step
 
 LOCK_TIMEOUT = 45  # seconds to wait for a lock: longer than the lease of a dead holder
 JOINS_AT_ONCE = 4  # the lock of the swarm is awaited that much longer, as hosts of a fleet join one after the other
@@ -33,7 +34,7 @@ def run_exclusively(context: JobContext, step: steps.Step, target: StepTarget) -
     """Execute a step. Initialize, join, or restart a manager under the lock of the swarm: one host at a time."""
     if not _is_exclusive(step):
         return execute_step(step, target)
-    with hold_lock(context, "swarm", f"{steps.describe_step(step).title}, {target.host.name}") as lease:
+    with hold_lock(context, "swarm", f"{describe_step(step).title}, {target.host.name}") as lease:
         match step:
             case steps.InitSwarm():
                 return _init_swarm(context, step, target)
@@ -60,9 +61,11 @@ def _restart_manager(context: JobContext, step: steps.RestartEngine, target: Ste
     """Restart a manager, unless others became unreachable after the plan was made. Wait until it takes part again."""
     swarm = gather_settled_swarm(context)
     managers = [node for node in swarm.nodes if node.role == "manager"]
-    away = [node.hostname for node in managers if node.manager_status not in membership.MANAGING]
-    if swarm.problem or (away and not quorum.may_restart_manager(len(managers), len(managers) - len(away))):
-        reason = swarm.problem or f"unreachable: {', '.join(away)}; the swarm would lose quorum"
+    unreachable = [node.hostname for node in managers if not node.manages]
+    if swarm.problem or (
+        unreachable and not quorum.may_restart_manager(len(managers), len(managers) - len(unreachable))
+    ):
+        reason = swarm.problem or f"unreachable: {', '.join(unreachable)}; the swarm would lose quorum"
         raise StateChanged(f"the manager was not restarted: {reason}", host=target.host.name)
     result = execute_step(step, target)
     membership.is_reachable(target, step.manager_node)  # a later step of the plan fails if it is not

@@ -10,7 +10,7 @@ from jobs.errors import EngineRefused, TimedOut
 from jobs.execute import polling
 from jobs.execute.target import StepTarget
 from jobs.facts.own_node import explain_misplaced, is_node_at
-from jobs.facts.swarm import DRAINED_LABEL, PENDING_LABEL, Node, SwarmMembership, parse_membership
+from jobs.facts.swarm import DRAINED_LABEL, PENDING_LABEL, PROMOTION, Node, SwarmMembership, parse_membership
 from jobs.gather.swarm import list_nodes
 from jobs.locking.fencing_token import FencingToken
 
@@ -24,7 +24,6 @@ FINISHED_TASK_STATES = (
     "orphaned",
     "remove",
 )  # states of a task that no longer runs
-MANAGING = ("leader", "reachable")  # states of a manager that takes part
 LEADER_TIMEOUT = 20  # seconds without a leader that are tolerated, as after a promotion
 
 
@@ -37,20 +36,23 @@ def execute_membership_step(step: steps.Step, target: StepTarget) -> str:
             return f"initialized; {target.host.name} is its first manager"
         case steps.JoinSwarm(drain):
             return _join(target, "drain" if drain else "active")
-        case steps.MarkPending():
-            return _mark_pending(target)
+        case steps.MarkPending(keeps_availability):
+            return _mark_pending(target, PROMOTION if keeps_availability else "manager")
         case steps.WaitForReady():
             return _wait_for_ready(target)
         case steps.PromoteNode(node):
-            _change_node(target, node, _with_manager_role)
+            change_node(target, node, _with_manager_role)
             return "promoted"
         case steps.WaitForReachable(node):
             return _wait_for_reachable(target, node)
         case steps.DrainNode(node):
             return _drain(target, node)
         case steps.ActivateNode(node):
-            _change_node(target, node, _with_work_allowed)
+            change_node(target, node, _with_work_allowed)
             return "active"
+        case steps.UnmarkPending(node):
+            change_node(target, node, _without_pending_mark)
+            return "done"
         case steps.LeaveSwarm(node):
             return _remove_node(target, node)
         case _:
@@ -88,19 +90,19 @@ def _is_active(engine: Engine) -> bool:
     return parse_membership(engine.info()).state == "active"
 
 
-def _mark_pending(target: StepTarget) -> str:
-    _change_node(
+def _mark_pending(target: StepTarget, mark: str) -> str:
+    change_node(
         target,
         _ask_membership(target).node_id,
-        lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING_LABEL: "manager"}},
+        lambda spec: {**spec, "Labels": {**(spec.get("Labels") or {}), PENDING_LABEL: mark}},
     )
     return "marked as pending"
 
 
 def _wait_for_ready(target: StepTarget) -> str:
     node = _ask_membership(target).node_id
-    if not _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.state == "ready"):
-        _find_node(target, node)  # raises the error if it is another host's node
+    if not wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.state == "ready"):
+        find_node(target, node)  # raises the error if it is another host's node
         raise TimedOut(f"{target.host.name}'s node is not Ready after {READY_TIMEOUT} s", host=target.host.name)
     return f"node {node[:12]} is Ready"
 
@@ -113,10 +115,10 @@ def _wait_for_reachable(target: StepTarget, node: str) -> str:
 
 def is_reachable(target: StepTarget, node: str) -> bool:
     """Wait until the managers list the node as a manager that takes part. Return False after READY_TIMEOUT."""
-    return _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.manager_status in MANAGING)
+    return wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.manages)
 
 
-def _wait_for_node(target: StepTarget, node: str, seconds: float, condition: Callable[[Node], bool]) -> bool:
+def wait_for_node(target: StepTarget, node: str, seconds: float, condition: Callable[[Node], bool]) -> bool:
     """Wait until the managers list the node as this host's, and in a state that fulfils the condition."""
     return polling.wait_for_engine(
         target.connect_manager, lambda manager: condition(_listed_node(target, manager, node)), seconds
@@ -126,9 +128,9 @@ def _wait_for_node(target: StepTarget, node: str, seconds: float, condition: Cal
 def _remove_node(target: StepTarget, node: str) -> str:
     """Let the host leave if it is reachable, then remove its node from the swarm in any case."""
     polling.wait_for(lambda: _try_leave(target, node), 10)
-    _wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.state == "down")
+    wait_for_node(target, node, READY_TIMEOUT, lambda listed: listed.state == "down")
     failpoint("swarm.left")
-    _find_node(target, node)  # raises if it is another host's node
+    find_node(target, node)  # raises if it is another host's node
     target.connect_manager().remove_node(node)
     return "removed from the swarm"
 
@@ -146,7 +148,7 @@ def _ask_membership(target: StepTarget) -> SwarmMembership:
     return parse_membership(target.connect_engine().info())
 
 
-def _find_node(target: StepTarget, node: str) -> Node:
+def find_node(target: StepTarget, node: str) -> Node:
     """Return the node as a manager lists it. Raise EngineRefused if it is not at this host's address."""
     return _listed_node(target, target.connect_manager(), node)
 
@@ -163,38 +165,44 @@ def _listed_node(target: StepTarget, manager: Engine, node: str) -> Node:
     return nodes[node]
 
 
-def _change_node(target: StepTarget, node: str, change: Callable[[Spec], Spec]) -> None:
+def change_node(target: StepTarget, node: str, change: Callable[[Spec], Spec]) -> None:
     """Change this host's node. Wait for it first, as right after a join the managers have no address for it."""
-    if not _wait_for_node(target, node, LEADER_TIMEOUT, lambda listed: True):
-        _find_node(target, node)  # raises the error
+    if not wait_for_node(target, node, LEADER_TIMEOUT, lambda listed: True):
+        find_node(target, node)  # raises the error
     target.connect_manager().change_node(node, change)
 
 
 def _drain(target: StepTarget, node: str) -> str:
     """Drain the node and wait for its tasks. Slow tasks do not fail the step: the Engine's restart stops them too."""
-    _change_node(target, node, _with_drain)
-    if polling.wait_for_engine(
-        target.connect_manager, lambda manager: not _running_tasks(manager, node), DRAIN_TIMEOUT
-    ):
+    change_node(target, node, _with_drain)
+    if polling.wait_for_engine(target.connect_manager, lambda manager: not running_tasks(manager, node), DRAIN_TIMEOUT):
         return "no service task is running"
-    running = ", ".join(_running_tasks(target.connect_manager(), node))
+    running = ", ".join(running_tasks(target.connect_manager(), node))
     return f"tasks still stopping after {DRAIN_TIMEOUT} s: {running}"
 
 
-def _running_tasks(manager: Engine, node: str) -> list[str]:
+def running_tasks(manager: Engine, node: str) -> list[str]:
     return [task["ID"][:12] for task in manager.tasks(node) if task["Status"]["State"] not in FINISHED_TASK_STATES]
 
 
 def _with_drain(spec: Spec) -> Spec:
-    return {**spec, "Labels": {**(spec.get("Labels") or {}), DRAINED_LABEL: "true"}, "Availability": "drain"}
+    labels = spec.get("Labels") or {}
+    former = spec.get("Availability") if spec.get("Availability") in ("active", "pause") else labels.get(DRAINED_LABEL)
+    return {**spec, "Labels": {**labels, DRAINED_LABEL: former or "active"}, "Availability": "drain"}
 
 
 def _with_manager_role(spec: Spec) -> Spec:
     return {**spec, "Role": "manager"}
 
 
+def _without_pending_mark(spec: Spec) -> Spec:
+    labels = {key: value for key, value in (spec.get("Labels") or {}).items() if key != PENDING_LABEL}
+    return {**spec, "Labels": labels}
+
+
 def _with_work_allowed(spec: Spec) -> Spec:
     labels = {
         key: value for key, value in (spec.get("Labels") or {}).items() if key not in (PENDING_LABEL, DRAINED_LABEL)
     }
-    return {**spec, "Labels": labels, "Availability": "active"}
+    former = (spec.get("Labels") or {}).get(DRAINED_LABEL)
+    return {**spec, "Labels": labels, "Availability": "pause" if former == "pause" else "active"}

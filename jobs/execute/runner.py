@@ -24,7 +24,8 @@ from jobs.execute.rollback import RollbackFailed, RolledBack
 from jobs.execute.target import StepTarget, UnavailableShell
 from jobs.inventory.model import Host
 from jobs.locking.lease import Lease
-from jobs.service_steps import SERVICE_STEPS, service_of
+from jobs.steps.services import SERVICE_STEPS, service_of
+from jobs.steps.titles import describe_step
 
 NOT_ROLLED_BACK = (
     steps.RemoveClassicContainers,
@@ -42,6 +43,7 @@ CLAIMING_STEPS = (
     steps.RestoreOptions,
     steps.RestartEngine,
     steps.EnsureContainersRunning,
+    steps.LeaveOnHost,
 )  # steps whose first command claims the host
 Claim = Callable[[steps.Step], None]
 Steps = tuple[steps.Step, ...]
@@ -88,6 +90,14 @@ def run_service_steps(
     return _run_each(context, plan_steps, target, lambda step: leases[service_of(step)], lambda step: None)
 
 
+def run_waiting_steps(
+    context: JobContext, host: Host, plan_steps: tuple[steps.Step, ...], managers: tuple[str, ...], lease: Lease
+) -> None:
+    """Execute steps that only wait for the swarm, and change nothing. `lease`: of the host."""
+    target = _make_target(context, host, UnavailableShell(host.name), managers)
+    _run_each(context, plan_steps, target, lambda step: lease, lambda step: None)
+
+
 def _run_each(
     context: JobContext, plan_steps: Steps, target: StepTarget, lease_of: Callable[[steps.Step], Lease], claim: Claim
 ) -> tuple[str, ...]:
@@ -98,13 +108,13 @@ def _run_each(
             check_hold(context)
             results.append(_run_step(context, step, target, lease_of(step), claim))
         except JobError as error:
-            error.state = _describe_remaining(error, target.host, plan_steps, number)
+            error.state = describe_remaining(error, target.host, plan_steps, number)
             raise
     return tuple(results)
 
 
 def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: Lease, claim: Claim) -> str:
-    key = steps.describe_step(step).key
+    key = describe_step(step).key
     target.on_progress = _progress_reporter(context, key)
     context.events.emit(StepStarted(key))
     failpoint("step.reported")
@@ -126,9 +136,9 @@ def _run_step(context: JobContext, step: steps.Step, target: StepTarget, lease: 
     return result
 
 
-def _describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
+def describe_remaining(error: JobError, host: Host, plan_steps: tuple[steps.Step, ...], failed_at: int) -> str:
     """Return the state of a host after a failed step: completed and remaining steps, or those that a rollback left."""
-    titles = [steps.describe_step(step).title for step in plan_steps]
+    titles = [describe_step(step).title for step in plan_steps]
     if isinstance(error, RolledBack | RollbackFailed):
         stays = [
             title
@@ -165,6 +175,7 @@ def _make_target(context: JobContext, host: Host, shell: Shell, managers: tuple[
         on_file_change=lambda path, before, after: context.events.emit(_file_changed(host, path, before, after)),
         address_pool=str(context.settings.fleet.address_pool),
         managers=managers,
+        check_hold=partial(check_hold, context),
         check_cancelled=lambda: check_cancelled(context),
     )
 

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
-from jobs import service_steps as steps
 from jobs.connectors.engine import Engine
 from jobs.connectors.specs import version_index
 from jobs.errors import EngineRefused, StateChanged
 from jobs.execute.convergence import await_convergence
 from jobs.execute.target import StepTarget
 from jobs.facts.services.spec import build_spec, spec_digest, with_replicas, with_restart
+from jobs.steps import services as steps
 
 Spec = dict[str, Any]
 WRITE_ATTEMPTS = 5  # the index also grows while tasks of the same Spec are updated

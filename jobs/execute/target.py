@@ -31,6 +31,7 @@ class StepTarget:
     `on_progress`: gets a text on the running step; `on_output`: title and text for the run's thread; `on_file_change`:
     path, old and new text of a file before it is written; `address_pool`: of a new swarm, CIDR; `managers`: names of
     the hosts that manage the swarm, best first; `backed_up`: paths of the files that this job has backed up;
+    `check_hold`: raises Paused or Cancelled if a user held the run, for steps that wait long.
     `check_cancelled`: raises Cancelled if a user cancelled the run while a step waits.
     """
 
@@ -44,6 +45,7 @@ class StepTarget:
     address_pool: str
     managers: tuple[str, ...] = ()
     backed_up: set[str] = field(default_factory=set)
+    check_hold: Callable[[], None] = lambda: None
     check_cancelled: Callable[[], None] = lambda: None
 
     def connect_engine(self) -> Engine:

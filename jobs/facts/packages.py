@@ -10,7 +10,7 @@ class Package:
 
     `candidates`: versions that apt offers with the configured source, newest first; `cli_package`: the package of the
     `docker` command if it is a separate one; `downgrades`: candidates older than `installed`; `replaces`: the installed
-    package's name if the configuration names another package.
+    package's name if the configuration names another package; `cli_installed`: its version, "" for none.
     """
 
     name: str
@@ -21,11 +21,16 @@ class Package:
     cli_package: str = ""
     downgrades: tuple[str, ...] = ()
     replaces: str = ""
+    cli_installed: str = ""
 
     @property
-    def installed_spec(self) -> str:
-        """Return the installed package as an argument of apt-get: "name=version"."""
-        return f"{self.replaces or self.name}={self.installed}"
+    def installed_specs(self) -> tuple[str, ...]:
+        """Return the installed packages as arguments of apt-get: "name=version", the Engine's first.
+
+        The old CLI is part of a rollback: since 27.5, Debian's new one breaks older Engines, and apt would remove it.
+        """
+        cli = (f"{self.cli_package}={self.cli_installed}",) if self.cli_installed else ()
+        return (f"{self.replaces or self.name}={self.installed}", *cli)
 
 
 def restarts_engine(package: str) -> bool:

@@ -17,6 +17,12 @@ def may_add_manager(managers: int, reachable: int) -> bool:
     return managers == reachable > 0
 
 
+def may_remove_manager(managers: int, reachable: int, is_reachable: bool) -> bool:
+    """Return whether quorum remains without one of the managers. `is_reachable`: whether that one is."""
+    others, needed = reachable - is_reachable, (managers - 1) // 2 + 1
+    return managers > 1 and others >= needed
+
+
 def may_restart_manager(managers: int, reachable: int) -> bool:
     """Return whether a quorum remains while one of the reachable managers restarts."""
     return reachable - 1 >= managers // 2 + 1

@@ -10,8 +10,11 @@ from imker.text import one_line
 
 NODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # Docker's node IDs have 25 characters
 MAX_WORD_LENGTH = 128  # characters of a name, a state, or an address that a host reports
-DRAINED_LABEL = "imker.drained"  # node label: drained by Imker while its Engine restarts
+DRAINED_LABEL = "imker.drained"  # node label: drained while its Engine restarts; its value is the former availability
+DRAIN_LABEL = "imker.drain"  # node label: drained by `/swarm drain`; its value is the run and the requester
 PENDING_LABEL = "imker.pending"  # node label: a worker that is a pending manager
+PROMOTION = "promotion"  # value of PENDING_LABEL: it was no drained joiner, so that its availability stays as it is
+DRAIN_VALUE = re.compile(r"([a-z0-9]{3,40}) ([A-Z0-9]{3,20})", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,9 @@ class SwarmMembership:
 class Node:
     """A node as a manager lists it. `manager_status`: "leader", "reachable", "unreachable", or "" for a worker.
 
-    `address`: where the managers reach the node. The managers set it, not the node.
+    `address`: where the managers reach the node. The managers set it, not the node. `keeps_availability`: its
+    acceptance or rejection as a manager leaves its availability as it is. `drain_run`, `drain_user`: run and
+    requester of the `/swarm drain` that drained it, "" for none.
     """
 
     id: str
@@ -46,6 +51,19 @@ class Node:
     engine_version: str
     pending: bool
     drained_by_imker: bool = False
+    keeps_availability: bool = False
+    drain_run: str = ""
+    drain_user: str = ""
+
+    @property
+    def manages(self) -> bool:
+        """Return whether it is a manager that takes part in the swarm."""
+        return self.manager_status in ("leader", "reachable")
+
+    @property
+    def takes_work(self) -> bool:
+        """Return whether new service tasks can start on it."""
+        return self.state == "ready" and self.availability == "active"
 
 
 @dataclass(frozen=True)
@@ -109,6 +127,8 @@ def parse_node(document: Mapping[str, Any]) -> Node:
     """Parse a node of an answer of /nodes. Raise ValueError for an invalid node ID."""
     spec, description = document.get("Spec") or {}, document.get("Description") or {}
     status, manager = document.get("Status") or {}, document.get("ManagerStatus") or {}
+    labels = spec.get("Labels") or {}
+    drain = DRAIN_VALUE.fullmatch(str(labels.get(DRAIN_LABEL) or ""))
     return Node(
         id=_parse_node_id(document["ID"]),
         hostname=_parse_word(description.get("Hostname")),
@@ -119,8 +139,11 @@ def parse_node(document: Mapping[str, Any]) -> Node:
         state=_parse_word(status.get("State")),
         manager_status="leader" if manager.get("Leader") else _parse_word(manager.get("Reachability")),
         engine_version=_parse_word((description.get("Engine") or {}).get("EngineVersion")),
-        pending=PENDING_LABEL in (spec.get("Labels") or {}),
-        drained_by_imker=DRAINED_LABEL in (spec.get("Labels") or {}),
+        pending=PENDING_LABEL in labels,
+        drained_by_imker=DRAINED_LABEL in labels,
+        keeps_availability=labels.get(PENDING_LABEL) == PROMOTION,
+        drain_run=drain[1] if drain else "",
+        drain_user=drain[2] if drain else "",
     )
 
 

@@ -33,12 +33,12 @@ def find_image(connections: Connections, managers: Sequence[str], facts: Service
     if not answer.failure:
         pinned = f"{image}@{answer.digest}" if answer.digest and "@" not in image else image
         return ImageFacts(pinned, Finding("image", "pass", f"the registry has {image}"), answer.platforms)
-    wanted = {
+    candidates = {
         node.node.hostname: hosts_at(node.node, connections.inventory) for node in facts.nodes if node.takes_tasks
     }
-    hosts = {found[0].name: found[0] for found in wanted.values() if len(found) == 1}
+    hosts = {matching[0].name: matching[0] for matching in candidates.values() if len(matching) == 1}
     with_image = _hosts_with(connections, hosts, image)
-    return ImageFacts(image, _finding(short_image(image), answer.failure, len(wanted), with_image))
+    return ImageFacts(image, _finding(short_image(image), answer.failure, len(candidates), with_image))
 
 
 def _ask_registry(connections: Connections, manager: Host, image: str) -> RegistryAnswer:
@@ -71,4 +71,4 @@ def _hosts_with(connections: Connections, hosts: dict[str, Host], image: str) ->
             return False
 
     answers = ParallelCalls(has_image, hosts, HOST_TIMEOUT).results()
-    return tuple(name for name, found in answers.items() if found)
+    return tuple(name for name, matching in answers.items() if matching)

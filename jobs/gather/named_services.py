@@ -29,21 +29,21 @@ def read_named(context: JobContext, managers: Sequence[str], names: Sequence[str
     return read_services(context, managers, lambda service: any(is_named(service, name) for name in names))
 
 
-def require_service(context: JobContext, facts: ServiceFacts, typed: str) -> Service:
+def require_service(context: JobContext, facts: ServiceFacts, text: str) -> Service:
     """Return the service that was typed. Raise JobError if it is none, not the only one, or not permitted.
 
     Names of services that the request does not cover are not shown.
     """
     visible = [service for service in facts.services if context.covers_service(service.name)]
-    found = find_named(visible, typed)
-    if len(found) == 1:
-        return found[0]
+    matches = find_named(visible, text)
+    if len(matches) == 1:
+        return matches[0]
     show = (NextCommand(ListServices(), "see the services"),)
-    if found:
-        listed = ", ".join(service.name for service in found)
-        raise JobError(f"{typed} is the name of {len(found)} services: {listed}", hint="Type the full name.")
-    if find_named(facts.services, typed):
-        context.require_service(find_named(facts.services, typed)[0].name)
-    suggestions = similar_names(visible, typed)
+    if matches:
+        listed = ", ".join(service.name for service in matches)
+        raise JobError(f"{text} is the name of {len(matches)} services: {listed}", hint="Type the full name.")
+    if find_named(facts.services, text):
+        context.require_service(find_named(facts.services, text)[0].name)
+    suggestions = similar_names(visible, text)
     hint = f"Did you mean {' or '.join(suggestions)}?" if suggestions else ""
-    raise JobError(f"there is no service {typed}", hint=hint, next_commands=show)
+    raise JobError(f"there is no service {text}", hint=hint, next_commands=show)

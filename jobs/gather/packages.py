@@ -68,6 +68,7 @@ def gather_package(shell: Shell, sections: Sections, engine_settings: EngineSect
         cli_package=cli,
         downgrades=tuple(older.split()),
         replaces=present if present != name else "",
+        cli_installed=installed.get(cli, ("", ""))[1],
     )
 
 

@@ -50,27 +50,27 @@ def read_from(engine: Engine, wants_tasks: Callable[[Service], bool]) -> Service
     services = tuple(map(parse.parse_service, engine.services()))
     nodes = tuple(map(parse.parse_task_node, engine.nodes()))
     uncounted = any(service.running < 0 for service in services)
-    wanted = [service.id for service in services if wants_tasks(service)]
-    running = _tasks(engine, {"desired-state": ["running"]}) if wanted or uncounted else ()
+    service_ids = [service.id for service in services if wants_tasks(service)]
+    running = _tasks(engine, {"desired-state": ["running"]}) if service_ids or uncounted else ()
     if uncounted:  # an Engine before 20.10 does not count
         services = tuple(_count(service, running) for service in services)
-        wanted = [service.id for service in services if wants_tasks(service)]
+        service_ids = [service.id for service in services if wants_tasks(service)]
     with_history = {task.id: task for task in running}
-    for first in range(0, len(wanted), TASKS_AT_ONCE):
-        tasks = _tasks(engine, {"service": wanted[first : first + TASKS_AT_ONCE]})
+    for first in range(0, len(service_ids), TASKS_AT_ONCE):
+        tasks = _tasks(engine, {"service": service_ids[first : first + TASKS_AT_ONCE]})
         with_history.update({task.id: task for task in tasks})
     return ServiceFacts(engine.host.name, services, tuple(with_history.values()), nodes)
 
 
 def read_one(engine: Engine, name: str) -> ServiceFacts:
     """Return one service with its tasks and all nodes; no service if there is none. `name`: the full name."""
-    found = [service for service in map(parse.parse_service, engine.services(name)) if service.name == name]
+    matches = [service for service in map(parse.parse_service, engine.services(name)) if service.name == name]
     nodes = tuple(map(parse.parse_task_node, engine.nodes()))
-    tasks = {task.id: task for service in found for task in _tasks(engine, {"service": [service.id]})}
+    tasks = {task.id: task for service in matches for task in _tasks(engine, {"service": [service.id]})}
     is_waiting = any(not task.node and not task.is_finished for task in tasks.values())
-    if is_waiting or any(service.running < 0 for service in found):
+    if is_waiting or any(service.running < 0 for service in matches):
         tasks = {**{task.id: task for task in _tasks(engine, {"desired-state": ["running"]})}, **tasks}
-    counted = tuple(_count(each, tuple(tasks.values())) if each.running < 0 else each for each in found)
+    counted = tuple(_count(each, tuple(tasks.values())) if each.running < 0 else each for each in matches)
     return ServiceFacts(engine.host.name, counted, tuple(tasks.values()), nodes)
 
 
@@ -79,6 +79,6 @@ def _tasks(engine: Engine, filters: dict[str, list[str]]) -> tuple[Task, ...]:
 
 
 def _count(service: Service, running: tuple[Task, ...]) -> Service:
-    own = [task for task in running if task.service == service.id]
-    desired = len(own) if service.replicas is None else service.replicas
-    return replace(service, running=sum(task.is_running for task in own), desired=desired)
+    own_tasks = [task for task in running if task.service == service.id]
+    desired = len(own_tasks) if service.replicas is None else service.replicas
+    return replace(service, running=sum(task.is_running for task in own_tasks), desired=desired)

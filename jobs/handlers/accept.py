@@ -86,8 +86,8 @@ def acceptance_question(context: JobContext, swarm: SwarmFacts, node: Node) -> D
     """
     rights = context.settings.rights
     candidate = plan.build_candidate(_host_behind(context, swarm, node), node)
-    accepted = _accepted_by_fleet(context)
-    managers = sorted(other.id for other in swarm.nodes if other.role == "manager" and other.id not in accepted)
+    fleet_nodes = _accepted_by_fleet(context)
+    managers = sorted(other.id for other in swarm.nodes if other.role == "manager" and other.id not in fleet_nodes)
     digest = plan.compute_fingerprint(candidate, managers, plan.plan_acceptance(swarm, node.id))
     return DecisionRequested(
         "accept", digest, candidate, plan.quorum_with_one_more(swarm), host=candidate.host,

@@ -23,8 +23,8 @@ from jobs.connectors.engine_opener import EngineOpener
 from jobs.connectors.shared_shells import share_shells
 from jobs.connectors.shell import Shell, sudo
 from jobs.connectors.ssh import SshShell
-from jobs.connectors.ssh_client.connection import has_host_key
 from jobs.connectors.ssh_client.errors import keyscan_command
+from jobs.connectors.ssh_client.known_hosts import has_host_key
 from jobs.context import JobContext
 from jobs.errors import CommandFailed, JobError
 from jobs.handlers.dispatcher import dispatch

@@ -47,20 +47,21 @@ def plan_fleet(command: MigrateAll, context: JobContext) -> None:
     hosts = [host for host in context.inventory.values() if host.name not in command.excluded_hosts]
     context.events.emit(Planned((GATHER_STEP, PROBE_STEP)))
     queries = EngineQueries(context.inventory, context.engine_factory)
-    facts = _run_step(context, GATHER_STEP, lambda: _gather_all(context, hosts, queries))
+    facts = run_step(context, GATHER_STEP, lambda: gather_all(context, hosts, queries))
     swarm = known_swarm.gather_known_swarm(context, queries.answers())
     inspected = {name: item for name, item in facts.items() if isinstance(item, HostFacts)}
     stores_by_host = key_value_stores.find_stores(context, inspected, swarm.memberships)
     roles = fleet.assign_roles(
         hosts, frozenset(stores_by_host), fleet.current_managers(hosts, swarm), fleet.other_managers(hosts, swarm)
     )
-    probes = _run_step(context, PROBE_STEP, lambda: probe_ports(context, hosts, facts, roles))
+    probes = run_step(context, PROBE_STEP, lambda: probe_ports(context, hosts, facts, roles))
     fleet_plan = _arrange(context, hosts, swarm, facts, probes, roles, stores_by_host)
     context.events.emit(fleet_plan)
     _finish(context, fleet_plan)
 
 
-def _run_step(context: JobContext, step: StepLine, work: Callable[[], Result]) -> Result:
+def run_step(context: JobContext, step: StepLine, work: Callable[[], Result]) -> Result:
+    """Do the work of a step, and emit its start and its end."""
     context.events.emit(StepStarted(step.key))
     try:
         result = work()
@@ -73,8 +74,8 @@ def _run_step(context: JobContext, step: StepLine, work: Callable[[], Result]) -
 
 
 def _finish(context: JobContext, fleet_plan: FleetPlanned) -> None:
-    blocked = [item.host for item in fleet_plan.host_plans if _has_blocking(item.findings)]
-    if blocked or _has_blocking(fleet_plan.findings):
+    blocked = [item.host for item in fleet_plan.host_plans if has_blocking(item.findings)]
+    if blocked or has_blocking(fleet_plan.findings):
         summary = f"blocking findings for {', '.join(blocked) or 'the fleet'}"
         without = NextCommand(MigrateAll(tuple(blocked)), "leave these hosts out instead")
         return context.events.emit(
@@ -93,11 +94,14 @@ def _finish(context: JobContext, fleet_plan: FleetPlanned) -> None:
     return context.events.emit(DecisionRequested("start_fleet", compute_fingerprint(fleet_plan)))
 
 
-def _has_blocking(findings: Sequence[Finding]) -> bool:
+def has_blocking(findings: Sequence[Finding]) -> bool:
+    """Return whether a finding blocks the plan."""
     return any(finding.level == "block" for finding in findings)
 
 
-def _gather_all(context: JobContext, hosts: Sequence[Host], queries: EngineQueries) -> FactsByHost:
+def gather_all(context: JobContext, hosts: Sequence[Host], queries: EngineQueries) -> FactsByHost:
+    """Return the facts of the hosts, and emit each that was inspected."""
+
     def report_inspected(host: Host) -> None:
         context.events.emit(StepProgress(GATHER_STEP.key, f"inspected {host.name}"))
 
@@ -113,7 +117,7 @@ def _arrange(
     roles: Mapping[str, Role],
     stores: Mapping[str, KeyValueStore],
 ) -> FleetPlanned:
-    ordered = fleet.order_hosts(hosts, roles, frozenset(stores), _find_leader(hosts, facts, swarm))
+    ordered = fleet.order_hosts(hosts, roles, frozenset(stores), find_leader(hosts, facts, swarm))
     plans: dict[str, Plan | Refusal] = {}
     expected_swarm = swarm
     for number, host in enumerate(ordered):
@@ -159,7 +163,8 @@ def _with_new_swarm(swarm: SwarmFacts, host: Host, plan: Plan | Refusal) -> Swar
     return replace(swarm, answered_by=host.name, nodes=(first,), managers=(host.name,))
 
 
-def _find_leader(hosts: Sequence[Host], facts: FactsByHost, swarm: SwarmFacts) -> str:
+def find_leader(hosts: Sequence[Host], facts: FactsByHost, swarm: SwarmFacts) -> str:
+    """Return the name of the leader's host, "" if it is none of these."""
     leading = [node for node in swarm.nodes if node.manager_status == "leader"]
     inspected = [(host, item) for host in hosts if isinstance(item := facts[host.name], HostFacts)]
     return next((host.name for host, item in inspected if find_own_node(host, item.membership, leading)), "")

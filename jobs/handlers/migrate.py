@@ -1,10 +1,12 @@
 """Migrate a host: plan from the current state, ask about warnings, execute, and ask what remains to be decided."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from imker.protocol.commands import ListNodes, Migrate
 from imker.protocol.events import DecisionRequested, JobFinished, JobStarted, Outcome
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.node_commands import Upgrade
 from jobs import steps
 from jobs.context import JobContext
 from jobs.errors import JobError, Paused
@@ -34,11 +36,19 @@ OTHERS_FIRST = "Other managers of this fleet may be accepted before it; then the
 @dispatch.register
 def migrate_host(command: Migrate, context: JobContext) -> None:
     """Run all remaining steps of the host's migration. Ends with an outcome or a question. Raises JobError."""
-    name = command.host
+
+    def assess(host: Host) -> Assessment:
+        return assess_host(context, host, command.role, command.docker_group)
+
+    run_migration(context, command.host, f"migrate {command.host}", assess)
+
+
+def run_migration(context: JobContext, name: str, purpose: str, assess: Callable[[Host], Assessment]) -> None:
+    """Run all remaining steps of a host's plan. `purpose`: of its lock; `assess`: plans the host under that lock."""
     host = context.find_host(name)
     context.events.emit(JobStarted(name))
-    with hold_lock(context, f"host:{name}", f"migrate {name}") as lease:
-        assessment = assess_host(context, host, command.role, command.docker_group)
+    with hold_lock(context, f"host:{name}", purpose) as lease:
+        assessment = assess(host)
         plan = assessment.plan
         if isinstance(plan, Refusal):
             return context.report_refusal(plan)
@@ -150,7 +160,9 @@ def _next_question(
 ) -> DecisionRequested | JobFinished:
     """Return the most important question, or the outcome if there is none. Other questions become hints."""
     joined = any(isinstance(step, steps.InitSwarm | steps.JoinSwarm) for step in plan.steps)
-    summary = f"{host.name} {'joined' if joined else 'is in'} the swarm."
+    upgraded = f"{host.name} runs Engine {parse_engine_version(plan.target_version)}."
+    migrated = f"{host.name} {'joined' if joined else 'is in'} the swarm."
+    summary = upgraded if isinstance(context.request.command, Upgrade) else migrated
     if plan.needs_acceptance:
         fleet = OTHERS_FIRST if context.request.parent_run else ""
         hints = (fleet, containers.not_running_text(not_running), key_value_store.removal_hint(unused))

@@ -1,9 +1,10 @@
 """Emit a plan: its steps for the run's message, its file diffs for the thread."""
 
 from imker.protocol.events import Planned, ThreadDetail
-from jobs import daemon_options, plan, steps
+from jobs import daemon_options, plan
 from jobs.context import JobContext
 from jobs.daemon_options import FileEdit, diff
+from jobs.steps.titles import describe_step
 
 MAX_DETAIL_LENGTH = 2500  # characters that a Slack reply shows in full
 
@@ -25,7 +26,7 @@ def _split_detail(title: str, text: str) -> list[ThreadDetail]:
 
 def build_plan_event(plan: plan.Plan) -> Planned:
     """Return the plan as an event."""
-    lines = tuple(map(steps.describe_step, plan.steps))
+    lines = tuple(map(describe_step, plan.steps))
     return Planned(lines, plan.findings, daemon_options.diff(plan.edits), plan.fingerprint)
 
 

@@ -25,7 +25,7 @@ from jobs.handlers.plan_events import build_plan_event
 from jobs.locking.lease import Lease
 from jobs.plan import Refusal
 from jobs.plan.services import Digests, ServicePlan, plan_creation, plan_restart, plan_rollback, plan_scale
-from jobs.service_steps import AwaitConvergence
+from jobs.steps.services import AwaitConvergence
 
 Managers = tuple[str, ...]
 MakePlan = Callable[[ServiceFacts, Managers], ServicePlan | Refusal]
@@ -67,8 +67,8 @@ def restart_service(command: RestartService, context: JobContext) -> None:
     def make_plan(facts: ServiceFacts, managers: Managers) -> ServicePlan | Refusal:
         service = _named(facts, names[0])
         digests, document = _digests(context, managers, service)
-        made = plan_restart(service, digests)
-        return _with_diff(made, document["Spec"], with_restart(document["Spec"]))
+        service_plan = plan_restart(service, digests)
+        return _with_diff(service_plan, document["Spec"], with_restart(document["Spec"]))
 
     _change(context, managers, names, make_plan)
 
@@ -81,8 +81,8 @@ def roll_back_service(command: RollBackService, context: JobContext) -> None:
     def make_plan(facts: ServiceFacts, managers: Managers) -> ServicePlan | Refusal:
         service = _named(facts, names[0])
         digests, document = _digests(context, managers, service)
-        made = plan_rollback(service, digests)
-        return _with_diff(made, document["Spec"], document.get("PreviousSpec") or {})
+        service_plan = plan_rollback(service, digests)
+        return _with_diff(service_plan, document["Spec"], document.get("PreviousSpec") or {})
 
     _change(context, managers, names, make_plan)
 
@@ -92,7 +92,7 @@ def _resolve(context: JobContext, command: Changes) -> tuple[Managers, tuple[str
     context.events.emit(JobStarted())
     managers = require_managers(context)
     facts = read_named(context, managers, command.services)
-    names = tuple(require_service(context, facts, typed).name for typed in command.services)
+    names = tuple(require_service(context, facts, text).name for text in command.services)
     if len(set(names)) < len(names):
         raise JobError(f"{' and '.join(command.services)} are the same service")
     return managers, names
@@ -101,29 +101,31 @@ def _resolve(context: JobContext, command: Changes) -> tuple[Managers, tuple[str
 def _change(context: JobContext, managers: Managers, names: Sequence[str], make_plan: MakePlan) -> None:
     """Plan under the locks of the services, and run the plan, or end with a refusal or a question."""
     with _hold_locks(context, names) as leases:
-        made = make_plan(read_named(context, managers, names), managers)
-        if isinstance(made, Refusal):
-            return context.report_refusal(made)
-        context.events.emit(replace(build_plan_event(made.plan), diff=made.diff, fingerprint=made.fingerprint))
-        if outcome := _outcome_before(context, made, tuple(names)):
+        service_plan = make_plan(read_named(context, managers, names), managers)
+        if isinstance(service_plan, Refusal):
+            return context.report_refusal(service_plan)
+        context.events.emit(
+            replace(build_plan_event(service_plan.plan), diff=service_plan.diff, fingerprint=service_plan.fingerprint)
+        )
+        if outcome := _outcome_before(context, service_plan, tuple(names)):
             return context.events.emit(outcome)
         try:
-            results = run_service_steps(context, made.plan.steps, managers, leases)
+            results = run_service_steps(context, service_plan.plan.steps, managers, leases)
         except Paused as paused:
-            return context.events.emit(_resume_question(made, paused, tuple(names)))
+            return context.events.emit(_resume_question(service_plan, paused, tuple(names)))
         except Cancelled:
             raise
         except JobError as error:
             error.next_commands = error.next_commands or _show_failure(context, managers, names)
             raise
-        return context.events.emit(JobFinished("done", _summary(made, results)))
+        return context.events.emit(JobFinished("done", _summary(service_plan, results)))
 
 
-def _summary(made: ServicePlan, results: Sequence[str]) -> str:
+def _summary(service_plan: ServicePlan, results: Sequence[str]) -> str:
     """Return how each service converged."""
     ends = [
         f"{step.service} {result}"
-        for step, result in zip(made.plan.steps, results, strict=True)
+        for step, result in zip(service_plan.plan.steps, results, strict=True)
         if isinstance(step, AwaitConvergence)
     ]
     return f"{'; '.join(ends)}."
@@ -139,26 +141,26 @@ def _hold_locks(context: JobContext, names: Sequence[str]) -> Iterator[dict[str,
 
 
 def _outcome_before(
-    context: JobContext, made: ServicePlan, names: tuple[str, ...]
+    context: JobContext, service_plan: ServicePlan, names: tuple[str, ...]
 ) -> JobFinished | DecisionRequested | None:
     """Return the refusal for blocking findings, that there is nothing to do, or the question. None to run the plan."""
-    if blocks := made.plan.findings_of_level("block"):
+    if blocks := service_plan.plan.findings_of_level("block"):
         summary = "; ".join(finding.text for finding in blocks)
         return JobFinished("refused", summary, "Nothing was changed.", blocks[0].hint)
-    if not made.plan.steps:
+    if not service_plan.plan.steps:
         return JobFinished("unchanged", f"nothing to do: {' and '.join(names)} run as requested")
-    approvals, fingerprint = context.request.approvals, made.fingerprint
+    approvals, fingerprint = context.request.approvals, service_plan.fingerprint
     if any(approval.fingerprint == fingerprint for approval in approvals):
         return None
-    if not made.asks and not context.settings.rights.confirm:
+    if not service_plan.asks and not context.settings.rights.confirm:
         return None
     summary = "The services changed after the plan was approved. This is the new plan." if approvals else ""
     return DecisionRequested("start", fingerprint, summary=summary, services=names)
 
 
-def _resume_question(made: ServicePlan, paused: Paused, names: tuple[str, ...]) -> DecisionRequested:
+def _resume_question(service_plan: ServicePlan, paused: Paused, names: tuple[str, ...]) -> DecisionRequested:
     return DecisionRequested(
-        "resume", made.fingerprint, summary=paused.state, user=paused.user, services=names
+        "resume", service_plan.fingerprint, summary=paused.state, user=paused.user, services=names
     )  # fmt: skip
 
 
@@ -180,10 +182,10 @@ def _show_failure(context: JobContext, managers: Managers, names: Sequence[str])
 
 def _named(facts: ServiceFacts, name: str) -> Service:
     """Return the service. Raise JobError if it was removed meanwhile."""
-    found = next((service for service in facts.services if service.name == name), None)
-    if found is None:
+    match = next((service for service in facts.services if service.name == name), None)
+    if match is None:
         raise JobError(f"service {name} was removed meanwhile")
-    return found
+    return match
 
 
 def _digests(context: JobContext, managers: Managers, service: Service) -> tuple[Digests, dict[str, Any]]:
@@ -192,5 +194,7 @@ def _digests(context: JobContext, managers: Managers, service: Service) -> tuple
     return Digests(spec_digest(document["Spec"]), spec_digest(document.get("PreviousSpec") or {})), document
 
 
-def _with_diff(made: ServicePlan | Refusal, before: dict[str, Any], after: dict[str, Any]) -> ServicePlan | Refusal:
-    return made if isinstance(made, Refusal) else replace(made, diff=diff_specs(before, after))
+def _with_diff(
+    service_plan: ServicePlan | Refusal, before: dict[str, Any], after: dict[str, Any]
+) -> ServicePlan | Refusal:
+    return service_plan if isinstance(service_plan, Refusal) else replace(service_plan, diff=diff_specs(before, after))

@@ -48,10 +48,10 @@ def _parse(host: Host, hosts: Mapping[str, Host], lookup: Lookup) -> list[Host]:
 
 
 def _parse_one(part: str, host: Host, hosts: Mapping[str, Host], lookup: Lookup) -> Host:
-    found = JUMP.fullmatch(part)
-    if not found or not 0 < int(found[3] or 22) < 2**16:
+    match = JUMP.fullmatch(part)
+    if not match or not 0 < int(match[3] or 22) < 2**16:
         raise JumpError(f"{part[:80]!r} is no jump host such as alice@gate.example.org:22")
-    name = found[2].strip("[]")
+    name = match[2].strip("[]")
     jump = hosts.get(name.lower()) or lookup(name, host)
-    user, port = found[1] or jump.ssh_user, int(found[3]) if found[3] else jump.ssh_port
+    user, port = match[1] or jump.ssh_user, int(match[3]) if match[3] else jump.ssh_port
     return replace(jump, ssh_user=user, ssh_port=port)

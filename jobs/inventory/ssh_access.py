@@ -28,9 +28,9 @@ class SshAccess:
     def complete(self, name: str, stored: Host | None, section: HostSection) -> Host:
         """Return the host with everything but its jump hosts."""
         entry = self._find(name, stored)
-        known = _fill_stored(stored, entry) if stored else _from_entry(name, entry)
+        host = _fill_stored(stored, entry) if stored else _from_entry(name, entry)
         base = replace(
-            known,
+            host,
             ssh_certificate=entry.certificate,
             ssh_agent=self.section.ssh_agent,
             ssh_passphrase=self.section.ssh_passphrase,
@@ -42,8 +42,8 @@ class SshAccess:
 
     def find_problems(self, hosts: Mapping[str, Host], sections: Mapping[str, HostSection]) -> list[str]:
         """Return a line for each host that the file of OpenSSH sends somewhere where Imker cannot follow."""
-        asked = [(host.name, self._find_problem(host, sections.get(host.name))) for host in hosts.values()]
-        return [f"[hosts.{name}] {self.section.ssh_config}: {problem}" for name, problem in asked if problem]
+        problems = [(host.name, self._find_problem(host, sections.get(host.name))) for host in hosts.values()]
+        return [f"[hosts.{name}] {self.section.ssh_config}: {problem}" for name, problem in problems if problem]
 
     def with_jumps(self, hosts: Mapping[str, Host]) -> tuple[dict[str, Host], list[str]]:
         """Return the hosts with their jump hosts, and a line for each that has none that can be used."""

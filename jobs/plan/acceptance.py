@@ -7,7 +7,7 @@ from jobs.facts import quorum
 from jobs.facts.swarm import Node, SwarmFacts
 from jobs.inventory.model import Host
 from jobs.plan.model import Plan, Refusal
-from jobs.steps import ActivateNode, LeaveSwarm, PromoteNode, WaitForReachable
+from jobs.steps import ActivateNode, LeaveSwarm, PromoteNode, Step, UnmarkPending, WaitForReachable
 
 
 def plan_acceptance(swarm: SwarmFacts, prefix: str) -> Plan | Refusal:
@@ -15,17 +15,27 @@ def plan_acceptance(swarm: SwarmFacts, prefix: str) -> Plan | Refusal:
     node = find_pending_node(swarm, prefix)
     if isinstance(node, Refusal):
         return node
-    managers = [other for other in swarm.nodes if other.role == "manager"]
-    reachable = [other for other in managers if other.manager_status in ("leader", "reachable")]
     if node.role == "manager":
-        return Plan((WaitForReachable(node.id), ActivateNode(node.id)))
-    if not quorum.may_add_manager(len(managers), len(reachable)):
-        unreachable = ", ".join(other.hostname for other in managers if other not in reachable)
-        return Refusal(
-            f"a manager is unreachable ({unreachable}), and adding one now could cost the quorum",
-            "Make it reachable first.",
-        )
-    return Plan((PromoteNode(node.id), WaitForReachable(node.id), ActivateNode(node.id)))
+        return Plan((WaitForReachable(node.id), _settle(node)))
+    if refusal := refuse_promotion(swarm, node):
+        return refusal
+    return Plan((PromoteNode(node.id), WaitForReachable(node.id), _settle(node)))
+
+
+def refuse_promotion(swarm: SwarmFacts, node: Node) -> Refusal | None:
+    """Refuse to promote a worker while a manager is unreachable: a new one raises the quorum before it can vote."""
+    managers = [other for other in swarm.nodes if other.role == "manager"]
+    unreachable = [other for other in managers if not other.manages]
+    if node.role == "manager" or quorum.may_add_manager(len(managers), len(managers) - len(unreachable)):
+        return None
+    names = ", ".join(other.hostname for other in unreachable)
+    summary = f"a manager is unreachable ({names}), and adding one now could cost the quorum"
+    return Refusal(summary, "Make it reachable first.")
+
+
+def _settle(node: Node) -> Step:
+    """Return the step that ends the wait for acceptance. Only a node that joined for it was drained meanwhile."""
+    return UnmarkPending(node.id) if node.keeps_availability else ActivateNode(node.id)
 
 
 def plan_rejection(swarm: SwarmFacts, prefix: str, remove: bool) -> Plan | Refusal:
@@ -35,7 +45,7 @@ def plan_rejection(swarm: SwarmFacts, prefix: str, remove: bool) -> Plan | Refus
         return node
     if node.role == "manager":
         return Refusal(f"{node.hostname} is already a manager and cannot be rejected")
-    return Plan((LeaveSwarm(node.id),) if remove else (ActivateNode(node.id),))
+    return Plan((LeaveSwarm(node.id) if remove else _settle(node),))
 
 
 def find_pending_node(swarm: SwarmFacts, prefix: str) -> Node | Refusal:

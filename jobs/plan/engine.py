@@ -108,7 +108,7 @@ def _upgrade_step(
             (f"{package.name}={target_version}", *cli[:1]),
             parse_engine_version(target_version),
             conffile,
-            (package.installed_spec,),
+            package.installed_specs,
         ),
     )
 

@@ -94,13 +94,13 @@ def find_deviation(fleet: FleetPlanned, host: str, plan: Plan) -> Refusal | None
     Only the first host may initialize a swarm. A host that was planned to join shares its wave with others, so it does
     not restart as a node.
     """
-    planned = next((item for item in fleet.host_plans if item.host == host), None)
-    may_init = planned == fleet.host_plans[0] if planned else False
-    if planned is None:
+    host_plan = next((item for item in fleet.host_plans if item.host == host), None)
+    may_init = host_plan == fleet.host_plans[0] if host_plan else False
+    if host_plan is None:
         problem = f"the fleet's plan does not include {host}"
     elif any(isinstance(step, InitSwarm) for step in plan.steps) and not may_init:
         problem = f"there is no swarm now, and the fleet's plan was that {host} joins one"
-    elif planned.joins and _is_member(plan) and any(isinstance(step, RestartEngine) for step in plan.steps):
+    elif host_plan.joins and _is_member(plan) and any(isinstance(step, RestartEngine) for step in plan.steps):
         problem = f"{host} is a node of the swarm now, which the fleet's plan did not show"
     else:
         return None

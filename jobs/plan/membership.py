@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from imker.protocol.commands import Accept, ListNodes, Migrate, Reject, Role
 from imker.protocol.next_command import NextCommand
+from imker.protocol.node_commands import Demote
 from jobs.facts.host import HostFacts
 from jobs.facts.own_node import find_identity_problem, find_own_node
 from jobs.facts.swarm import Node, SwarmFacts
@@ -18,6 +19,7 @@ from jobs.steps import (
     MarkPending,
     RestartEngine,
     Step,
+    UnmarkPending,
     WaitForReachable,
     WaitForReady,
 )
@@ -78,14 +80,16 @@ def _refuse_release_candidates(nodes: list[Node]) -> Refusal:
 def with_drain(host: Host, facts: HostFacts, swarm: SwarmFacts, engine_steps: tuple[Step, ...]) -> tuple[Step, ...]:
     """Return the Engine steps of a node, with a drain before the restart and verification and activation after it.
 
-    A node that an operator drained or paused is not activated. Without another node for its tasks it is not drained.
+    A node that an operator drained is not activated, and one that was paused is paused again. Without another node for
+    its tasks it is not drained.
     """
     node = find_own_node(host, facts.membership, swarm.nodes)
     if node is None:
         return engine_steps
     restarts = any(isinstance(step, RestartEngine) for step in engine_steps)
-    others = [other for other in swarm.nodes if other != node and _takes_work(other)]
-    drain = (DrainNode(node.id),) if restarts and others and _takes_work(node) else ()
+    others = [other for other in swarm.nodes if other != node and other.takes_work]
+    has_tasks = node.state == "ready" and node.availability in ("active", "pause")
+    drain = (DrainNode(node.id),) if restarts and others and has_tasks else ()
     manages = (WaitForReachable(node.id),) if node.role == "manager" else ()
     verify = (WaitForReady(), *manages) if restarts else ()
     exclusive_steps = tuple(_restart_alone(step, node) for step in engine_steps)
@@ -94,10 +98,6 @@ def with_drain(host: Host, facts: HostFacts, swarm: SwarmFacts, engine_steps: tu
 
 def _restart_alone(step: Step, node: Node) -> Step:
     return replace(step, manager_node=node.id) if isinstance(step, RestartEngine) and node.role == "manager" else step
-
-
-def _takes_work(node: Node) -> bool:
-    return node.state == "ready" and node.availability == "active"
 
 
 def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:
@@ -109,11 +109,9 @@ def _refuse_demotion(host: Host, node: Node, role: Role) -> Refusal | None:
             f"{host.name} is a pending manager", next_commands=(reject, NextCommand(Accept(own_node), "accept it"))
         )
     if role == "worker" != node.role:
-        return Refusal(
-            f"{host.name} is a manager, and Imker does not demote managers",
-            f"On another manager, run `docker node demote {own_node}`.",
-            next_commands=(NextCommand(Migrate(host.name, role), "continue after that"),),
-        )
+        demote = NextCommand(Demote(host.name), "make it a worker")
+        migrate = NextCommand(Migrate(host.name, role), "continue after that")
+        return Refusal(f"{host.name} is a manager", next_commands=(demote, migrate))
     return None
 
 
@@ -121,7 +119,8 @@ def _member_steps(node: Node, role: Role) -> tuple[Step, ...]:
     """Return a node's remaining steps. A manager that is still pending was promoted by a run that died: finish that."""
     ready: tuple[Step, ...] = () if node.state == "ready" else (WaitForReady(),)
     if role == "manager" == node.role and node.pending:
-        return (WaitForReachable(node.id), ActivateNode(node.id))
+        return (WaitForReachable(node.id), UnmarkPending(node.id) if node.keeps_availability else ActivateNode(node.id))
     if role == "manager" and node.role == "worker" and not node.pending:
-        return (MarkPending(), *ready)
+        was_joining = node.availability == "drain" and not node.drain_run  # a run died before it marked the node
+        return (MarkPending(keeps_availability=not was_joining), *ready)
     return ready

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from imker.protocol.next_command import NextCommand
 from imker.protocol.service_commands import CreateService, RollBackService, ShowService
 from imker.protocol.values import Finding
-from jobs import service_steps as steps
 from jobs.facts.services.model import Placement, Service, ServiceFacts
 from jobs.facts.services.placement import Room, find_room
 from jobs.facts.services.reasons import placement_reasons
 from jobs.plan.model import Plan, Refusal, compute_fingerprint
+from jobs.steps import services as steps
 
 MAX_NODES = 5  # names of nodes in a line
 LOSES = (
@@ -120,9 +120,9 @@ def describe_room(room: Room) -> str:
 
 def _is_as_requested(service: Service, command: CreateService) -> bool:
     ports = {(port.published, port.target, port.protocol, port.mode) for port in service.ports}
-    wanted = {(p.published, p.target, p.protocol, "host" if p.on_host else "ingress") for p in command.ports}
+    requested = {(p.published, p.target, p.protocol, "host" if p.on_host else "ingress") for p in command.ports}
     return (service.image, service.mode, service.replicas, service.placement.constraints, ports) == (
-        command.image, "replicated", command.replicas, command.constraints, wanted,
+        command.image, "replicated", command.replicas, command.constraints, requested,
     )  # fmt: skip
 
 
@@ -185,14 +185,14 @@ def _reasons(service_id: str, placement: Placement, room: Room, facts: ServiceFa
 
 def _port_findings(command: CreateService, facts: ServiceFacts) -> list[Finding]:
     """Return a block for each port that another service publishes on every node."""
-    taken = {
+    publishers = {
         (port.published, port.protocol): service.name
         for service in facts.services
         for port in service.ports
         if port.mode == "ingress" and port.published
     }
-    clashes = [port for port in command.ports if (port.published, port.protocol) in taken]
-    texts = (f"{p.published}/{p.protocol} is published by {taken[p.published, p.protocol]}" for p in clashes)
+    clashes = [port for port in command.ports if (port.published, port.protocol) in publishers]
+    texts = (f"{p.published}/{p.protocol} is published by {publishers[p.published, p.protocol]}" for p in clashes)
     return [Finding("port", "block", f"port {text}") for text in texts]
 
 

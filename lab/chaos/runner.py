@@ -58,7 +58,7 @@ class ChaosRun:
         """Inject faults while users work, wait for recovery, and check the invariants."""
         injector = threading.Thread(target=inject, name="faults")
         self._plant_secrets()
-        self.users.start_generation(self.targets.fleet.hosts)
+        self.users.start_generation(self.targets.fleet.hosts, operates=True)
         injector.start()
         while injector.is_alive():
             self._poll()
@@ -114,7 +114,7 @@ class ChaosRun:
             )
             self.generations += 1
             self._plant_secrets()
-        self.users.start_generation(self.targets.fleet.hosts)
+        self.users.start_generation(self.targets.fleet.hosts, operates=True)
 
     def _wait_for_recovery(self) -> None:
         deadline = time.monotonic() + RECOVERY_TIMEOUT

@@ -24,6 +24,7 @@ BUTTON_PRESSES = (
     ("Accept", BOB),
     ("Continue", ALICE),
     ("Resume", ALICE),
+    ("Start", ALICE),
     ("Keep stopped", ALICE),
     ("Keep", ALICE),
 )
@@ -68,16 +69,21 @@ class SimulatedUsers:
     approved_at: dict[str, float] = field(default_factory=dict)  # node ID -> time of its first approval
     say: Say = print
     max_parallel_runs: int = 3  # open runs at the same time
+    operates: bool = False  # drain and activate each migrated host
+    node_commands: list[tuple[str, LabHost]] = field(default_factory=list)  # to send, such as "drain", with their hosts
     _awaiting_answer: tuple[SentCommand, LabHost | None] | None = None
     _private_timestamps: set[str] = field(default_factory=set)
 
-    def start_generation(self, hosts: Sequence[LabHost]) -> None:
+    def start_generation(self, hosts: Sequence[LabHost], *, operates: bool = False) -> None:
         self.remaining_hosts, self.migrated_count = list(hosts), 0
+        self.operates, self.node_commands = operates, []
 
     @property
     def is_idle(self) -> bool:
-        """Return whether no command is pending, no run is open, and no host is left."""
-        return not self.remaining_hosts and not self.open_runs() and self._awaiting_answer is None
+        """Return whether no command is pending, no run is open, and no host and no node command is left."""
+        return (
+            not (self.remaining_hosts or self.node_commands) and not self.open_runs() and self._awaiting_answer is None
+        )
 
     def open_runs(self) -> list[ObservedRun]:
         return [run for run in self.runs.values() if not run.outcome]
@@ -108,7 +114,7 @@ class SimulatedUsers:
         self.say(f"        {text}{'' if sent.acked else ': not acknowledged'}")
 
     def _send_next_command(self) -> None:
-        """Migrate managers until the first is done, then any host.
+        """Migrate managers until the first is done, then any host, then drain and activate nodes.
 
         While none is ready, list the nodes from time to time.
         """
@@ -120,6 +126,8 @@ class SimulatedUsers:
         ]
         if ready_hosts:
             self.send_command(f"/swarm migrate {ready_hosts[0].name} --{ready_hosts[0].role}", ready_hosts[0])
+        elif next_command := next((each for each in self.node_commands[:1] if each[1].name not in busy), None):
+            self.send_command(f"/swarm {next_command[0]} {next_command[1].name}", next_command[1])
         elif (
             self.remaining_hosts and "" not in busy and time.monotonic() - self.sent_commands[-1].sent_at > IDLE_SECONDS
         ):
@@ -127,7 +135,7 @@ class SimulatedUsers:
 
     def _follow_run(self, run: str, message: VisibleMessage) -> None:
         if run not in self.runs:
-            host_match = re.search(r"`/swarm migrate (\w+)", message.plain_text)
+            host_match = re.search(r"`/swarm (?:migrate|drain|activate) (\w+)", message.plain_text)
             self.runs[run] = ObservedRun(run, host_match[1] if host_match else "", time.monotonic())
             self._match_answer(run, self.runs[run].host)
         observed = self.runs[run]
@@ -149,10 +157,19 @@ class SimulatedUsers:
             self._awaiting_answer = None
 
     def _finish_run(self, run: ObservedRun, succeeded: bool) -> None:
+        if succeeded:
+            self._finish_node_command(run)
         if succeeded and ("the swarm" in run.text or "is a manager now" in run.text):
             remaining = [host for host in self.remaining_hosts if host.name != run.host]
             self.migrated_count += len(self.remaining_hosts) - len(remaining)
+            migrated = [host for host in self.remaining_hosts if host.name == run.host]
             self.remaining_hosts = remaining
+            self.node_commands += [(name, host) for host in migrated for name in ("drain", "activate") if self.operates]
+
+    def _finish_node_command(self, run: ObservedRun) -> None:
+        """Forget the node command that has succeeded. Others are sent again."""
+        if self.node_commands and f"`/swarm {self.node_commands[0][0]} {run.host}`" in run.text:
+            self.node_commands = self.node_commands[1:]
 
     def _press_buttons(self, message: VisibleMessage) -> None:
         for label, user in BUTTON_PRESSES:

@@ -1,4 +1,4 @@
-"""The recipe of the base: Debian with the old Engine, an apt repository with both Engines, and one tiny image.
+"""The recipe of the base: Debian with the old Engine, an apt repository with three Engines, and one tiny image.
 
 Writes `root/`, `repository/`, and `image.tar` to a folder. Mirror and keyring are read at run time from this machine's
 apt sources. A digest of this file names the base, so it contains nothing else.
@@ -11,6 +11,7 @@ import platform
 import re
 import shutil
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.fleet.shell import LabError, Say, sh
@@ -22,6 +23,8 @@ BASE_PACKAGES = (
 )
 OLD_ENGINE_PACKAGES = ("docker.io", "containerd", "runc", "tini")
 NEW_ENGINE_PACKAGES = ("docker.io", "docker-cli", "containerd")
+NEXT_ENGINE_PACKAGES = ("docker.io", "docker-cli")  # they run with bookworm's libc, containerd, and runc
+COMPONENTS = ("main", "experimental", "next")
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 CONFFILE_COMMENT = "# Use of this file is deprecated upstream; see also /etc/docker/daemon.json.\n"
 IDLE_SCRIPT = "#!/bin/sh\ntrap 'exit 0' TERM INT\nwhile :; do sleep 3600 & wait $!; done\n"
@@ -48,13 +51,16 @@ def debian_mirror() -> tuple[str, str]:
 
 
 def _build_repository(folder: Path, say: Say) -> None:
-    say("fetching the old and the new Engine")
+    say("fetching Engines of three generations")
     uri, keyring = debian_mirror()
     pool = folder / "repository" / "pool"
     _download(folder, "bookworm", uri, keyring, OLD_ENGINE_PACKAGES, pool / "main")
     _download(folder, "trixie", uri, keyring, NEW_ENGINE_PACKAGES, pool / "experimental")
+    _download(folder, "forky", uri, keyring, NEXT_ENGINE_PACKAGES, pool / "next")
     for package in (pool / "experimental").glob("docker.io_*.deb"):
-        _change_conffile(package)
+        _repack(package, _change_conffile)
+    for package in (pool / "next").glob("docker.io_*.deb"):
+        _repack(package, _depend_on_tini)
     _write_index(folder / "repository")
 
 
@@ -73,15 +79,26 @@ def _download(folder: Path, suite: str, uri: str, keyring: str, names: tuple[str
     sh("apt-get", "-qq", *options, "download", *names, cwd=to, group=GROUP)
 
 
-def _change_conffile(package: Path) -> None:
+def _change_conffile(work: Path) -> None:
     """Add a line to the newer package's /etc/default/docker, so that dpkg asks as it did in 2016.
 
     Debian ships the same file in both.
     """
-    work = package.with_suffix(".d")
-    sh("dpkg-deb", "-R", package, work, group=GROUP)
     conffile = work / "etc/default/docker"
     conffile.write_text(conffile.read_text() + CONFFILE_COMMENT)
+
+
+def _depend_on_tini(work: Path) -> None:
+    """Let the next Engine depend on bookworm's tini. It has the file of tini-static, which would replace tini."""
+    control = work / "DEBIAN/control"
+    control.write_text(re.sub(r"\btini-static\b", "tini", control.read_text()))
+
+
+def _repack(package: Path, change: Callable[[Path], None]) -> None:
+    """Change the files of a package, and its version."""
+    work = package.with_suffix(".d")
+    sh("dpkg-deb", "-R", package, work, group=GROUP)
+    change(work)
     control = work / "DEBIAN/control"
     control.write_text(re.sub(r"^(Version: .*)$", r"\1+lab1", control.read_text(), count=1, flags=re.MULTILINE))
     package.unlink()
@@ -90,10 +107,10 @@ def _change_conffile(package: Path) -> None:
 
 
 def _write_index(repository: Path) -> None:
-    release = ["Origin: Imker lab", "Suite: bookworm", "Codename: bookworm", "Components: main experimental"]
+    release = ["Origin: Imker lab", "Suite: bookworm", "Codename: bookworm", f"Components: {' '.join(COMPONENTS)}"]
     release += [f"Date: {email.utils.formatdate(usegmt=True)}"]
     release += [f"Architectures: {_architecture()}", "SHA256:"]
-    for component in ("main", "experimental"):
+    for component in COMPONENTS:
         packages = repository / f"dists/bookworm/{component}/binary-{_architecture()}/Packages"
         packages.parent.mkdir(parents=True)
         packages.write_text(sh("dpkg-scanpackages", "-m", f"pool/{component}", cwd=repository, group=GROUP))

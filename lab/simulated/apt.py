@@ -29,6 +29,7 @@ def is_older(version: str, than: str) -> bool:
     return major_minor(engine_version(version)) < major_minor(engine_version(than))
 
 
+CLI_BREAKS_OLDER = (27, 5)  # docker-cli since this version breaks older Engines
 DOWNLOAD_UNIT = "imker-download.service"
 
 
@@ -99,6 +100,7 @@ def _install_packages(machine: Machine, unit: Unit, pending: Sequence[tuple[str,
     for name, version in pending:
         unit.output.append(f"Unpacking {name} ({version}) ...")
         machine.packages[name] = Package(version, "iU")
+    _remove_broken_cli(machine)
     if not unit.wait(half):
         return 143
     _finish_configuration(machine)
@@ -106,6 +108,15 @@ def _install_packages(machine: Machine, unit: Unit, pending: Sequence[tuple[str,
         unit.output.append(f"Setting up {name} ({version}) ...")
         machine.world.history.record_event(machine.name, "installed", f"{name}={version}")
     return 0
+
+
+def _remove_broken_cli(machine: Machine) -> None:
+    """Remove docker-cli if it is newer than an Engine that it breaks, as Debian's does since 27.5."""
+    cli = machine.packages.get("docker-cli")
+    if cli and major_minor(engine_version(cli.version)) >= CLI_BREAKS_OLDER > major_minor(
+        engine_version(machine.packages["docker.io"].version)
+    ):
+        del machine.packages["docker-cli"]
 
 
 def _parse_requirement(requirement: str) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from lab.simulated.engine_errors import EngineError
 from lab.simulated.engine_versions import api_version, major_minor
 from lab.simulated.machine import Machine
 from lab.simulated.output import Output
@@ -146,6 +147,19 @@ def start_containers(machine: Machine, rest: list[str], stdin: str) -> Output:
     if failing and machine.dockerd.version:
         return Output(1, "", "Error response from daemon: OCI runtime create failed: exec: not found\n")
     return _change_each(machine, rest, lambda container: setattr(container, "running", True))
+
+
+def leave_swarm(machine: Machine, rest: list[str], stdin: str) -> Output:
+    """Leave the swarm if the host is this node."""
+    if error := _unavailable(machine):
+        return error
+    if machine.world.swarm.local_info(machine)["NodeID"] != rest[2]:
+        return Output()
+    try:
+        machine.world.swarm.leave(machine, force=False)
+    except EngineError as refused:
+        return Output(1, "", f"Error response from daemon: {refused.message}\n")
+    return Output(0, "Node left the swarm.\n")
 
 
 def update_restart_policy(machine: Machine, rest: list[str], stdin: str) -> Output:

@@ -129,7 +129,8 @@ def handle_request(machine: Machine, method: str, target: str, body: bytes, sour
             continue
         try:
             payload = json.loads(body) if body else {}
-            return 200, handler(ApiRequest(machine, match.groups(), query, payload, source))
+            status = 201 if path == "/services/create" else 200
+            return status, handler(ApiRequest(machine, match.groups(), query, payload, source))
         except EngineError as error:
             return error.status, {"message": error.message}
     machine.world.history.record_unknown(machine.name, f"{method} {target}")

@@ -27,6 +27,7 @@ PACKAGE_VERSIONS: dict[EngineAge, dict[str, dict[str, str]]] = {
     "2016": {
         "main": {"docker.io": "20.10.24+dfsg1-1+deb12u1"},
         "experimental": {"docker.io": "26.1.5+dfsg1-9+lab1", "docker-cli": "26.1.5+dfsg1-9"},
+        "next": {"docker.io": "28.5.2+dfsg3-1", "docker-cli": "28.5.2+dfsg3-1"},
     },
     "classic": {
         "main": {"docker.io": "1.11.2~ds1-1"},
@@ -51,7 +52,7 @@ def major_minor(version: str) -> tuple[int, int]:
 
 def api_version(version: str) -> str:
     """Return the API version of an Engine."""
-    table = {(1, 11): "1.23", (1, 12): "1.24", (20, 10): "1.41", (26, 1): "1.45"}
+    table = {(1, 11): "1.23", (1, 12): "1.24", (20, 10): "1.41", (26, 1): "1.45", (28, 5): "1.51"}
     return table[major_minor(version)]
 
 

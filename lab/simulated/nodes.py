@@ -76,6 +76,11 @@ class Nodes(dict[str, Node]):
         managers = self.managers()
         return sum(node.is_reachable for node in managers) >= len(managers) // 2 + 1
 
+    def elect(self, last: str) -> str:
+        """Return the ID of the last leader while it can lead, else of the first manager that can. "" without quorum."""
+        able = [node.id for node in self.managers() if node.is_reachable]
+        return (last if last in able else able[0]) if self.has_quorum() else ""
+
     def manager_at(self, addresses: Iterable[str]) -> Node | None:
         """Return the first reachable manager at one of these "address:port"."""
         hosts = [address.rpartition(":")[0] for address in addresses]
@@ -127,6 +132,6 @@ def local_info(machine: SwarmMember, nodes: Nodes, swarm_id: str, is_joining: bo
         "LocalNodeState": "active" if node.membership == "accepted" else "pending",
         "ControlAvailable": node.is_manager,
         "Error": "",
-        "RemoteManagers": [{"NodeID": one.id, "Addr": f"{one.address}:2377"} for one in nodes.managers()],
+        "RemoteManagers": [{"NodeID": manager.id, "Addr": f"{manager.address}:2377"} for manager in nodes.managers()],
         **(cluster if node.is_manager and nodes.has_quorum() else {}),
     }

@@ -37,6 +37,7 @@ SCRIPTS = (
     Script("# imker: save the names", step_scripts.restart_validated, "restart", "validate and restart", slow=True),
     Script("# imker: restart the daemon", step_scripts.restart_daemon, "restart", "restart", slow=True),
     Script("# imker: start the containers", step_scripts.start_containers, "containers", "start"),
+    Script("docker swarm leave", docker_cli.leave_swarm, "leave", "docker swarm leave"),
     Script("docker update --restart=no", step_scripts.stop_store, "containers", "stop"),
     Script("docker inspect $ids", docker_cli.inspect_all),
 )

@@ -80,7 +80,8 @@ def _show_image(request: ApiRequest) -> Any:
     """Show an image that this host has."""
     name = request.path_groups[0]
     if not {name, f"{name}:latest"} & request.machine.images:
-        raise EngineError(404, f"No such image: {name if ':' in name else f'{name}:latest'}")
+        with_tag = name if ":" in name else f"{name}:latest"
+        raise EngineError(404, f"no such image: {name}: No such image: {with_tag}")
     return {"Id": f"sha256:{name}", "RepoTags": [name], "Architecture": "amd64", "Os": "linux"}
 
 

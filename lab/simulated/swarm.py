@@ -41,11 +41,9 @@ class Swarm:
 
     def leader(self) -> str:
         """Return the ID of the leader, "" without quorum. If the last leader is down, elect the next manager."""
-        if not self.nodes.has_quorum():
-            return ""
-        if self._leader not in self.nodes or not self.nodes[self._leader].is_reachable:
-            self._leader = next(node.id for node in self.nodes.managers() if node.is_reachable)
-        return self._leader
+        elected = self.nodes.elect(self._leader)
+        self._leader = elected or self._leader
+        return elected
 
     def daemon_started(self, machine: SwarmMember) -> None:
         """Register a started daemon. With autolock, a manager then waits for the unlock key."""

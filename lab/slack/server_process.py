@@ -17,6 +17,7 @@ import httpx
 
 from imker.process import end_with_parent
 from lab.slack.client import Workspace
+from lab.slack.patience import PATIENCE, VARIABLE
 
 START_TIMEOUT = 60  # seconds; a busy machine takes more than 15 to start Python
 RESERVABLE_PORTS = range(20000, 32768)  # below those that Linux chooses from
@@ -30,12 +31,13 @@ def _release_ports() -> None:
 
 
 @contextmanager
-def run_fake_slack(port: int = 0, config: Path | None = None) -> Iterator[Workspace]:
-    """Run the fake Slack until the block ends, on a free port by default."""
+def run_fake_slack(port: int = 0, config: Path | None = None, patience: float = PATIENCE) -> Iterator[Workspace]:
+    """Run the fake Slack until the block ends, on a free port by default. `patience`: see lab.slack.patience."""
     port = port or free_port()
     config_arguments = ["--config", str(config)] if config else []
     process = subprocess.Popen(
         [sys.executable, "-m", "lab", "slack", "--port", str(port), *config_arguments],
+        env={**os.environ, VARIABLE: str(patience)},
         stdout=subprocess.DEVNULL,
         preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
     )

@@ -8,8 +8,9 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from lab.slack.faults import Faults
+from lab.slack.patience import PATIENCE
 
-ACK_TIMEOUT = 3.0  # seconds that Slack waits for an acknowledgement
+ACK_TIMEOUT = PATIENCE  # seconds that Slack waits for an acknowledgement
 CLOSED_ERRORS = (WebSocketDisconnect, RuntimeError, OSError)  # raised by a connection that is closing
 Envelope = dict[str, Any]
 

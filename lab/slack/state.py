@@ -9,11 +9,12 @@ from typing import Any
 import yaml
 
 from lab.slack import manifest
+from lab.slack.patience import PATIENCE
 
 DEFAULT_CONFIG = Path(__file__).with_name("workspace.yaml")
 RESPONSE_URL_USES, RESPONSE_URL_MINUTES = 5, 30  # uses and lifetime of a response_url
 BROADCAST_SUBTYPE = "thread_broadcast"  # a thread reply that is also sent to the channel
-TRIGGER_TTL = 3.0  # seconds that a trigger_id is valid, for one use
+TRIGGER_TTL = PATIENCE  # seconds that a trigger_id is valid, for one use
 
 
 class InvalidWorkspace(Exception):

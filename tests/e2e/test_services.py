@@ -53,9 +53,9 @@ def test_creates_scales_explains_and_rolls_back(imker: Deployment) -> None:
     assert "web converged in" in restarted.plain_text, restarted.plain_text
     run_on(LEADER, "docker", "service", "update", "--detach", "--no-resolve-image", "--image", "nosuch:1", "web")
     wait_until(lambda: "paused" in update_state())
-    shown = imker.wait_until_finished(imker.send_command("/swarm service web"))
-    assert "image nosuch:1 was not found" in shown.plain_text, shown.plain_text
-    assert "No such image: nosuch:1" in shown.plain_text, "Docker's own words"
+    details = imker.wait_until_finished(imker.send_command("/swarm service web"))
+    assert "image nosuch:1 was not found" in details.plain_text, details.plain_text
+    assert "No such image: nosuch:1" in details.plain_text, "Docker's own words"
 
     rolled_back = start(imker, "/swarm rollback web")
     assert "web converged in" in rolled_back.plain_text, rolled_back.plain_text

@@ -188,7 +188,7 @@ def _steps() -> Iterator[str]:
     missing = model.FileEdit("/none/config.json", "old", "new")
     yield from error_text("docker-machine's file that is gone", lambda: files.clean_machine_config(_site({}), missing))
     yield from error_text("no manager", lambda: _site({}, connect=_away).connect_manager())
-    yield from error_text("an unknown node", lambda: membership._find_node(_site({}), NODE))
+    yield from error_text("an unknown node", lambda: membership.find_node(_site({}), NODE))
     yield from _timeouts()
 
 
@@ -279,6 +279,6 @@ def _left_behind() -> Iterator[str]:
     failures = {"a failure": JobError("(why)"), "a rollback": rollback.RolledBack("(why)", state="(the old state)")}
     for title, failed in failures.items():
         for number in (0, 1, 2):
-            remaining = runner._describe_remaining(failed, KADITZ, plan, number)
+            remaining = runner.describe_remaining(failed, KADITZ, plan, number)
             yield f"  the state after {title} in step {number + 1}: {remaining}"
             failed.state = "" if title == "a failure" else failed.state

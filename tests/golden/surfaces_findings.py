@@ -7,7 +7,7 @@ from typing import Any, get_args
 from bot.messages.next_command import next_step_text
 from imker.protocol.commands import Role
 from imker.protocol.values import Finding
-from jobs import daemon_options, plan, service_steps, steps
+from jobs import daemon_options, plan, steps
 from jobs.checks import ports
 from jobs.checks.host import check_host
 from jobs.daemon_options import FileEdit, OptionFiles, UnitFacts
@@ -21,7 +21,8 @@ from jobs.facts.swarm import Node, SwarmFacts, SwarmMembership
 from jobs.inventory.model import Host
 from jobs.plan import Refusal, fleet
 from jobs.settings import EngineSection
-from jobs.steps import describe_step
+from jobs.steps import services as service_steps
+from jobs.steps.titles import describe_step
 from tests.golden.text_layout import page, section
 from tests.support.planner_world import OWN_NODE_ID, manager_node
 from tests.unit.jobs.checks.test_host import BATCH, CASES, DOCKER_IO, GOOD, KADITZ, NOW, WEB
@@ -50,6 +51,12 @@ STEPS: tuple[steps.Step, ...] = (
     steps.WaitForReachable("j8xsy2yb802b"),
     steps.DrainNode("j8xsy2yb802b"),
     steps.ActivateNode("j8xsy2yb802b"),
+    steps.UnmarkPending("j8xsy2yb802b"),
+    steps.SetAvailability("j8xsy2yb802b", "drain"),
+    steps.SetAvailability("j8xsy2yb802b", "active"),
+    steps.WaitForTasks("j8xsy2yb802b"),
+    steps.DemoteNode("j8xsy2yb802b"),
+    steps.LeaveOnHost("j8xsy2yb802b"),
     steps.LeaveSwarm("j8xsy2yb802b"),
     service_steps.CreateService("web", "nginx:1.27@sha256:0", 3, room="3 of 3 nodes have room: a, b, c"),
     service_steps.ScaleService("web", 3, 5, "f", "3 of 3 nodes have room: a, b, c"),

@@ -24,7 +24,7 @@ from jobs.handlers import containers, fleet, key_value_store, plan_events
 from jobs.handlers.plan import _describe_plan
 from jobs.inventory.model import Host
 from jobs.plan import Plan
-from jobs.steps import describe_step
+from jobs.steps.titles import describe_step
 from tests.golden.scripted_host import KADITZ, NODE, TONDI, ScriptedShell, office
 from tests.golden.text_layout import page, section
 from tests.unit.jobs.handlers.test_accept import BOB, Case
@@ -67,6 +67,13 @@ class Ready:
         return lambda *_: None
 
 
+class Worker(Ready):
+    """An Engine of a swarm without that manager."""
+
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"ID": NODE, "Spec": {"Role": "worker"}, "Status": {"State": "ready", "Addr": KADITZ.address}}]
+
+
 def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
     """Return the result text of each step and its thread replies."""
     patch.setattr(polling, "wait_for", lambda true, *_: true())
@@ -75,10 +82,11 @@ def step_outcomes(folder: Path, patch: pytest.MonkeyPatch) -> str:
     machine = folder / "config.json"
     machine.write_text("old")
     cases = (*_cases(), (steps.CleanDockerMachineConfig(FileEdit(str(machine), "old", "new")), {}))
-    assert {type(step) for step, _ in cases} == set(get_args(steps.HostStep)), "tests/simulated runs those of services"
+    assert {type(step) for step, _ in cases} == set(get_args(steps.HostStep)) - {steps.DemoteNode}
     lines = [line for step, answers in cases for line in _run_step(step, answers)]
     slow = partial(Ready, tasks=("task-1", "task-2"))
     lines += _run_step(steps.DrainNode(NODE), {}, slow)
+    lines += _run_step(steps.DemoteNode(NODE), {}, Worker)
     return page(section("what each step says when it is done", *lines))
 
 
@@ -106,6 +114,12 @@ def _cases() -> tuple[tuple[steps.Step, dict[str, tuple[int, str]]], ...]:
         (steps.WaitForReachable(NODE), {}),
         (steps.DrainNode(NODE), {}),
         (steps.ActivateNode(NODE), {}),
+        (steps.UnmarkPending(NODE), {}),
+        (steps.SetAvailability(NODE, "drain", "k3fm9x2q", "U01ALICE"), {}),
+        (steps.SetAvailability(NODE, "active"), {}),
+        (steps.WaitForTasks(NODE), {}),
+        (steps.LeaveOnHost(NODE), {}),
+        (steps.LeaveOnHost(NODE), {"docker swarm leave": (1, "(why)")}),
         (steps.LeaveSwarm(NODE), {}),
     )
 

@@ -69,25 +69,31 @@ def run(command: Command, *bodies: EventBody) -> Message:
     return run_message(JobStarted(), *bodies, record=record, rq="finished" if is_over else "running")
 
 
-def planned(command: Command, made: ServicePlan | Refusal) -> Message:
+def plan_message(command: Command, service_plan: ServicePlan | Refusal) -> Message:
     """Return the message of a plan that waits, or of a refusal."""
-    if isinstance(made, Refusal):
-        end = JobFinished("refused", made.summary, "Nothing was changed.", made.hint, next_commands=made.next_commands)
+    if isinstance(service_plan, Refusal):
+        end = JobFinished(
+            "refused",
+            service_plan.summary,
+            "Nothing was changed.",
+            service_plan.hint,
+            next_commands=service_plan.next_commands,
+        )
         return run(command, end)
-    event = replace(build_plan_event(made.plan), diff=made.diff)
+    event = replace(build_plan_event(service_plan.plan), diff=service_plan.diff)
     return run(command, event, DecisionRequested("start", "f", services=("shop_web",)))
 
 
-def converging(*bodies: EventBody) -> Message:
+def convergence_message(*bodies: EventBody) -> Message:
     (change, wait) = build_plan_event(scale(WEB, 6).plan).steps
     bodies = (StepStarted(change.key), StepDone(change.key, "4 → 6"), StepStarted(wait.key), *bodies)
     return run(ScaleServices((ScaleTarget("web", 6),)), build_plan_event(scale(WEB, 6).plan), *bodies)
 
 
 def scale(about: Service, number: int) -> ServicePlan:
-    made = plan_scale(((about, number, DIGESTS),), facts(about))
-    assert isinstance(made, ServicePlan)
-    return made
+    service_plan = plan_scale(((about, number, DIGESTS),), facts(about))
+    assert isinstance(service_plan, ServicePlan)
+    return service_plan
 
 
 def services() -> str:
@@ -115,25 +121,29 @@ def services() -> str:
             "a service that is broken": run(
                 ShowService("web"), describe(BROKEN, BROKEN_FACTS, AT), JobFinished("done", "shop_web")
             ),
-            "create": planned(CREATE, plan_creation(CREATE, facts(), "nginx:1.27@sha256:0", (), IMAGE)),
-            "create a name that exists": planned(
+            "create": plan_message(CREATE, plan_creation(CREATE, facts(), "nginx:1.27@sha256:0", (), IMAGE)),
+            "create a name that exists": plan_message(
                 CREATE, plan_creation(CREATE, facts(service("web")), "nginx:1.27", (), IMAGE)
             ),
-            "scale to nothing": planned(scale_to[0], scale(WEB, 0)),
-            "scale by more than half": planned(scale_to[1], scale(WEB, 1)),
-            "scale beyond the room": planned(scale_to[9], scale(FULL, 13)),
-            "scale a global service": planned(scale_to[9], plan_scale(((AGENT, 9, DIGESTS),), facts(AGENT))),
-            "scale during an update": planned(
+            "scale to nothing": plan_message(scale_to[0], scale(WEB, 0)),
+            "scale by more than half": plan_message(scale_to[1], scale(WEB, 1)),
+            "scale beyond the room": plan_message(scale_to[9], scale(FULL, 13)),
+            "scale a global service": plan_message(scale_to[9], plan_scale(((AGENT, 9, DIGESTS),), facts(AGENT))),
+            "scale during an update": plan_message(
                 scale_to[9], plan_scale(((replace(WEB, update_state="updating"), 9, DIGESTS),), facts(WEB))
             ),
-            "restart after a paused update": planned(RestartService("web"), plan_restart(BROKEN, DIGESTS)),
-            "roll back": planned(RollBackService("web"), replace(rollback, diff=diff_specs(BEFORE, AFTER))),
-            "roll back without previous settings": planned(RollBackService("web"), plan_rollback(WEB, Digests("now"))),
-            "converging": converging(StepProgress(wait, "5 of 6 running, 12 s")),
-            "converged": converging(
+            "restart after a paused update": plan_message(RestartService("web"), plan_restart(BROKEN, DIGESTS)),
+            "roll back": plan_message(RollBackService("web"), replace(rollback, diff=diff_specs(BEFORE, AFTER))),
+            "roll back without previous settings": plan_message(
+                RollBackService("web"), plan_rollback(WEB, Digests("now"))
+            ),
+            "converging": convergence_message(StepProgress(wait, "5 of 6 running, 12 s")),
+            "converged": convergence_message(
                 StepDone(wait, "converged in 41 s: 6 of 6 running"),
                 JobFinished("done", "shop_web converged in 41 s: 6 of 6 running."),
             ),
-            "not converged": converging(StepFailed(wait, failure.summary), describe(BROKEN, BROKEN_FACTS, AT), failure),
+            "not converged": convergence_message(
+                StepFailed(wait, failure.summary), describe(BROKEN, BROKEN_FACTS, AT), failure
+            ),
         }
     )

@@ -1,7 +1,7 @@
 """Format the messages of the watch: incidents when they are open and resolved, replies, and `/swarm watch`."""
 
 from bot.messages.block_kit import Message
-from bot.messages.watch.incident import incident_message, leader_message, repeat_message
+from bot.messages.watch.incident import abandoned_message, incident_message, leader_message, repeat_message
 from bot.messages.watch.status import WatchView, watch_status
 from bot.watch.fold import start_again
 from bot.watch.model import WatchMode, WatchState
@@ -38,7 +38,8 @@ STORIES: dict[str, tuple[str, ...]] = {  # what is seen from the second look on
 
 
 def messages() -> str:
-    return page(*(section(title, *_story(_state(looks))) for title, looks in STORIES.items()))
+    abandoned = section("an incident that is no longer followed", _text(abandoned_message()))
+    return page(*(section(title, *_story(_state(looks))) for title, looks in STORIES.items()), abandoned)
 
 
 def _state(looks: tuple[str, ...]) -> WatchState:
@@ -59,16 +60,16 @@ def _story(state: WatchState) -> list[str]:
 
 def statuses() -> str:
     down, several = _state(("lausen Down",) * 2), _state(("connewitz Down, tondi leads, web 0/1, lausen Down",) * 4)
-    known = fold(fold(WatchState(), "lausen Down, web 1/3", 0), "lausen Down, web 1/3, hosts", 0)
+    baseline = fold(fold(WatchState(), "lausen Down, web 1/3", 0), "lausen Down, web 1/3, hosts", 0)
     views = {
         "no swarm yet": (WatchMode(), WatchState()),
         "nothing is wrong": (WatchMode(), _state(("",))),
         "a worker is Down": (WatchMode(), down),
         "several incidents": (WatchMode(), several),
         "one incident is resolved": (WatchMode(), _state(STORIES["a worker is back"])),
-        "known since the watch began": (WatchMode(), known),
+        "known since the watch began": (WatchMode(), baseline),
         "muted": (WatchMode(muted_until=START + 7200, user=BOB), down),
-        "the mute is over": (WatchMode(muted_until=START + 60, user=BOB), down),
+        "the mute has ended": (WatchMode(muted_until=START + 60, user=BOB), down),
         "turned on by a user": (WatchMode(user=BOB), down),
         "off": (WatchMode(is_on=False, user=BOB), start_again(down)),
     }

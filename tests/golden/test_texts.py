@@ -21,6 +21,7 @@ from tests.golden import (
     surfaces_fleets,
     surfaces_host_changes,
     surfaces_job_failures,
+    surfaces_nodes,
     surfaces_outcomes,
     surfaces_receiver,
     surfaces_refusals,
@@ -148,6 +149,14 @@ def test_step_titles(check_snapshot: CheckSnapshot) -> None:
 
 def test_findings(check_snapshot: CheckSnapshot) -> None:
     check_snapshot(surfaces_findings.findings())
+
+
+def test_node_plans(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_nodes.node_plans())
+
+
+def test_node_messages(check_snapshot: CheckSnapshot) -> None:
+    check_snapshot(surfaces_nodes.node_messages())
 
 
 def test_job_refusals(redis: Redis, check_snapshot: CheckSnapshot) -> None:

@@ -77,7 +77,7 @@ MENU = {
 }
 CARD = [
     _row(*(_button(each, f"run.{each}") for each in VERDICTS)),
-    _row(*(_button(f"{NEXT[0]}{each}", f"{NEXT[1]}{each}") for each in STEPS)),
+    *(_row(*(_button(f"{NEXT[0]}{each}", f"{NEXT[1]}{each}") for each in part)) for part in (STEPS[:20], STEPS[20:])),
     _row(MENU),
     _row(_button("Show to channel", SHOW_ACTION), _button("Run", f"{RUN_COMMAND}.nodes")),
     _row(_button("Open", f"{OPEN_FORM}.migrate")),

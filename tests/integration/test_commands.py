@@ -38,7 +38,7 @@ def waiting_run(flow: Flow) -> tuple[str, object]:
     run = flow.run_id_of(message)
     flow.emit(run, JobStarted("kaditz"), Planned(STEPS), StepStarted("JoinSwarm"), StepDone("JoinSwarm"), WAITING)
     return run, flow.workspace.wait_for_message(
-        BOB, OPS, lambda visible: visible.ts == message.ts and bool(visible.buttons)
+        BOB, OPS, lambda visible: visible.ts == message.ts and "Accept" in visible.buttons
     )
 
 

@@ -49,7 +49,7 @@ def test_a_run_signed_with_the_old_key_continues(flow: Flow) -> None:
     message = flow.send_command("/swarm migrate kaditz", "queued")
     run = flow.run_id_of(message)
     flow.emit(run, JobStarted("kaditz"), WAITING)
-    flow.workspace.wait_for_message(BOB, OPS, lambda visible: visible.ts == message.ts and bool(visible.buttons))
+    flow.workspace.wait_for_message(BOB, OPS, lambda visible: visible.ts == message.ts and "Accept" in visible.buttons)
 
     flow.processes.stop()
     flow.processes.environment = {**flow.processes.environment, "IMKER_SIGNING_KEY": f"{NEW},{OLD}"}

@@ -82,7 +82,7 @@ def play_approval(flow: Flow) -> None:
     run = flow.run_id_of(message)
     flow.emit(run, JobStarted("tondi"), DecisionRequested("accept", "f00d", CANDIDATE, Quorum(2, 0, 3, 1)))
     message_with_buttons = flow.workspace.wait_for_message(
-        BOB, OPS, lambda visible: visible.ts == message.ts and bool(visible.buttons)
+        BOB, OPS, lambda visible: visible.ts == message.ts and "Accept" in visible.buttons
     )
     flow.workspace.press(BOB, message_with_buttons, "Accept")
     flow.workspace.wait_for_message(

@@ -23,11 +23,16 @@ from tests.support.in_process_stack import KillPoint
 from tests.support.invariants import CheckedScenario
 from tests.support.scenario import ALICE, BOB, CAROL, ROLES
 
-AT_ONCE = Pace(upgrade=0, restart=0, boot=0, join=0)
+AT_ONCE = Pace(upgrade=0, restart=0, boot=0, join=0, task_start=0, task_restart=0, monitor=0)
 EXPIRY = 1900.0  # seconds after which a question has expired
 SOON = 12.0  # seconds after which a bot has recovered the deliveries of a crashed one
 MANY = "FIGURES" in os.environ  # new random stories; else the same ones each time
 STORIES = 100 if MANY else 24
+SERVICE_COMMANDS = (
+    "services", "service web", "create web nginx:1.11 --replicas 2", "scale web=3", "scale web=0", "restart web",
+    "rollback web",
+)  # fmt: skip
+NODE_COMMANDS = ("drain", "activate", "promote", "demote", "remove")
 hosts = st.sampled_from(sorted(ROLES))
 number_of, either = st.integers(0, 5), st.integers(0, 1)
 bots, reconcilers, jobs = (
@@ -53,6 +58,14 @@ class AnyOrder(CheckedScenario):
     @rule(dies=bots, again=st.booleans())
     def nodes(self, dies: KillPoint, again: bool) -> None:
         self.deliver(self.stack.type_command(CAROL, "nodes"), dies, again)
+
+    @rule(text=st.sampled_from(SERVICE_COMMANDS), dies=bots, again=st.booleans())
+    def serve(self, text: str, dies: KillPoint, again: bool) -> None:
+        self.deliver(self.stack.type_command(ALICE, text), dies, again)
+
+    @rule(what=st.sampled_from(NODE_COMMANDS), host=hosts, dies=bots, again=st.booleans())
+    def operate(self, what: str, host: str, dies: KillPoint, again: bool) -> None:
+        self.deliver(self.stack.type_command(ALICE, f"{what} {host}"), dies, again)
 
     @precondition(lambda self: self.recent_runs())
     @rule(what=st.sampled_from(["pause", "resume", "cancel", "retry", "status"]), number=number_of, dies=bots)
@@ -179,4 +192,42 @@ def test_renewed_question_survives_a_bot_crash(redis: Redis, fleet: Fleet) -> No
     assert story.stack.runs.open_runs() == []
     run = story.recent_runs()[0]
     story.stack.deliver(story.stack.type_command(BOB, f"accept {run}"), ("decision.saved", 0))
+    story.teardown()
+
+
+def test_a_story_of_services_keeps_all_invariants(redis: Redis, fleet: Fleet) -> None:
+    """Create, scale, restart, and roll back a service, and die on the way. In the end it runs as it was asked for."""
+    story = AnyOrder(redis, fleet)
+    story.begin(1)
+    for text in ("create web nginx:1.11 --replicas 2", "scale web=3", "restart web", "scale web=1", "rollback web"):
+        story.serve(text, None, again=True)
+        story.work_and_report(("step.done", 0), None, None)
+        story._stop_faults()
+        story._recover()
+        if text != "rollback web":  # a second one would swing back
+            story.serve(text, None, again=False)
+            story._recover()
+    actions = [action.detail for action in fleet.world.history.actions("service") if not action.error]
+    assert sum(detail == "create web" for detail in actions) == 1
+    (service,) = fleet.world.swarm.services.orchestrator.services.values()
+    assert service.replicas == 3
+    story.teardown()
+
+
+def test_a_story_of_node_commands_keeps_all_invariants(redis: Redis, fleet: Fleet) -> None:
+    """Promote the worker, drain and remove a manager, and die on the way. In the end all is as it was."""
+    story = AnyOrder(redis, fleet)
+    story.begin(2)
+    for host in ROLES:
+        story.request_migration(host)
+        story._recover()
+    for what, host in (("promote", "lausen"), ("drain", "tondi"), ("activate", "tondi"), ("remove", "tondi")):
+        story.operate(what, host, None, again=True)
+        story.work_and_report(("step.done", 0), None, None)
+        story._stop_faults()
+        story._recover()
+        story.operate(what, host, None, again=False)
+        story._recover()
+    nodes = {node.hostname: node.role for node in fleet.world.swarm.nodes.values()}
+    assert nodes == {"connewitz": "manager", "lausen": "manager"}
     story.teardown()

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,12 +15,15 @@ from jobs.connectors.engine import Engine
 from jobs.connectors.ssh import SshShell
 from jobs.context import JobContext
 from jobs.events.writer import EventWriter
+from jobs.execute import convergence
+from jobs.gather import services
 from jobs.inventory import hosts
 from jobs.inventory.model import Host, Inventory
 from jobs.run import run_handler
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 from tests.support import streams
+from tests.support.simulated_swarm import form_swarm
 
 FAST_PACE = Pace(upgrade=0.2, restart=0.02, boot=0.2, join=0.02, join_timeout=0.5)
 HOST_NAMES = ("connewitz", "tondi", "lausen")
@@ -36,9 +39,12 @@ class JobRunner:
     job: int = 0
     confirm: bool = False
 
-    def run_job(self, command: Command, *approvals: Approval) -> list[EventBody]:
-        """Run a job and return its events. Start a new run, or continue the last run if there are approvals."""
-        request = self.build_request(command, *approvals)
+    def run_job(self, command: Command, *approvals: Approval, services: tuple[str, ...] = ("*",)) -> list[EventBody]:
+        """Run a job and return its events. Start a new run, or continue the last run if there are approvals.
+
+        `services`: patterns that the request covers.
+        """
+        request = replace(self.build_request(command, *approvals), allowed_services=services)
         journal = EventWriter(self.redis, streams.KEY, request.run, request.job, time.time)
         run_handler(request, journal, lambda: self.open_context(request, journal))
         return self.event_bodies(request)
@@ -99,3 +105,21 @@ def other(tmp_path: Path) -> Iterator[Callable[..., Fleet]]:
         yield lambda *names, pace=FAST_PACE, age="2016": stack.enter_context(
             run_fleet(select_hosts(names), tmp_path, pace, age)
         )
+
+
+@pytest.fixture
+def quick_convergence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less long: simulated tasks start within fractions of a second."""
+    for name, seconds in {"POLL_INTERVAL": 0.05, "STABLE": 0.3, "STALLED": 3.0, "STALLED_WITHOUT_REASON": 60.0}.items():
+        monkeypatch.setattr(convergence, name, seconds)
+    for name in ("FIRST", "ALL", "READ_TIMEOUT"):
+        monkeypatch.setattr(services, name, 30.0)  # a busy machine takes its time
+
+
+@pytest.fixture
+def swarm(imker: JobRunner, quick_convergence: None) -> Iterator[JobRunner]:
+    form_swarm(imker.fleet)
+    yield imker
+    orchestrator = imker.fleet.world.swarm.services.orchestrator
+    orchestrator.registry.clear()
+    orchestrator.crashes.clear()

@@ -67,8 +67,8 @@ def test_shows_how_each_engine_is_reached(over_ssh: JobRunner) -> None:
 
 
 def test_the_plan_verifies_the_engine_over_ssh(over_ssh: JobRunner) -> None:
-    planned = next(body for body in over_ssh.run_job(PlanHost("tondi", "manager")) if isinstance(body, Planned))
-    api = next(finding for finding in planned.findings if finding.check == "Engine API")
+    plan = next(body for body in over_ssh.run_job(PlanHost("tondi", "manager")) if isinstance(body, Planned))
+    api = next(finding for finding in plan.findings if finding.check == "Engine API")
     assert (api.level, api.text) == ("pass", "answers over SSH")
 
 

@@ -130,9 +130,9 @@ def test_explains_a_broken_fencing_token_of_the_swarm_until_repaired(imker: JobR
         "failed",
         "the swarm has an invalid fencing number: 99999999999999999999 x 1.0",
     )
-    assert "python -m jobs repair swarm" in last.hint
+    assert "imker repair swarm" in last.hint
     assert list(imker.redis.scan_iter("lock:*")) == []
-    assert len(repair._repair_swarm(imker.inventory)) == 1
+    assert len(repair._repair_swarm(imker.settings, imker.inventory)) == 1
     assert imker.run_job(Migrate("lausen", "worker"))[-1].outcome == "done"
 
 

@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from imker.protocol.commands import Accept, Migrate, Reject
+from imker.protocol.commands import Accept, Hold, Migrate, Reject
 from imker.protocol.events import DecisionRequested, JobFinished, StepStarted
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.signed import sign_hold
+from imker.protocol.version import hold_key
 from tests.simulated.conftest import JobRunner
 from tests.simulated.fleet_legs import FIRST, FLEET, OTHER_FLEET, PENDING, answer, ask, plan_fleet, run_leg
+from tests.support import streams
 
 OTHER, HOST = PENDING  # HOST is accepted last
 CHANGED = "the node or the swarm changed after the question was posted"
@@ -78,6 +81,21 @@ def test_an_approval_counts_only_for_the_question_of_its_own_run(imker: JobRunne
     ask(imker, HOST)
     assert isinstance(run_leg(imker, HOST, 2, command, approval)[-1], DecisionRequested)
     assert (role(imker, OTHER), role(imker, HOST)) == ("worker", "worker")
+
+
+@pytest.mark.parametrize(("cancelled_after", "expected"), [(1.0, "worker"), (-1.0, "manager")])
+def test_a_cancel_of_the_fleet_stops_what_was_approved_before(
+    imker: JobRunner, cancelled_after: float, expected: str
+) -> None:
+    """What waits may still be accepted after the cancel, by a new decision."""
+    plan_fleet(imker)
+    run_leg(imker, FIRST, 1, Migrate(FIRST, "manager"))
+    command, approval = ask(imker, HOST)
+    hold = Hold("cancel", "U02BOB", approval.approved_at + cancelled_after)
+    signed_hold = sign_hold(FLEET, hold, hold.requested_at, streams.KEY)
+    imker.redis.zadd(hold_key(FLEET), {signed_hold: hold.requested_at})
+    run_leg(imker, HOST, 2, command, approval)
+    assert role(imker, HOST) == expected
 
 
 def test_does_not_restart_a_manager_that_the_plan_was_to_join(imker: JobRunner) -> None:

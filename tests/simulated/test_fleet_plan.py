@@ -30,7 +30,7 @@ def test_inspects_and_arranges_a_fleet_and_waits_for_start(imker: JobRunner) -> 
     assert [body.key for body in events if isinstance(body, StepDone)] == ["Gather", "Probe"]
     legs = fleet_plan_of(events).host_plans
     assert [(leg.host, leg.role, leg.tolerance[:10]) for leg in legs] == [
-        ("connewitz", "manager", "1 manager:"), ("tondi", "manager", "2 managers"), ("lausen", "worker", "2 managers")
+        ("connewitz", "manager", "1 manager "), ("tondi", "manager", "2 managers"), ("lausen", "worker", "2 managers")
     ]  # fmt: skip
     assert isinstance(events[-1], DecisionRequested)
     assert events[-1].question == "start_fleet"

@@ -18,6 +18,7 @@ from imker.protocol.events import (
     ThreadDetail,
 )
 from imker.protocol.next_command import NextCommand
+from imker.protocol.node_commands import Demote
 from imker.protocol.values import ContainerRow
 from lab.fleet.daemon_option_files import DAEMON_JSON_PATH, DEFAULTS_PATH
 from lab.simulated.fleet import Fleet
@@ -148,11 +149,8 @@ def test_does_not_demote_a_manager_or_a_pending_one(imker: JobRunner) -> None:
             next_commands=(NextCommand(Reject(node), "keep it as a worker"), NextCommand(Accept(node), "accept it")),
         )  # fmt: skip
     refused = imker.run_job(Migrate("connewitz", "worker"))[-1]
-    assert (refused.outcome, refused.summary) == (
-        "refused",
-        "connewitz is a manager, and Imker does not demote managers",
-    )
-    assert [item.command for item in refused.next_commands] == [Migrate("connewitz", "worker")]
+    assert (refused.outcome, refused.summary) == ("refused", "connewitz is a manager")
+    assert [each.command for each in refused.next_commands] == [Demote("connewitz"), Migrate("connewitz", "worker")]
 
 
 def test_keeps_the_role_of_a_host_without_a_configured_role(imker: JobRunner) -> None:

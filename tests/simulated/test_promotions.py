@@ -34,7 +34,7 @@ def test_accepts_two_managers_at_the_same_time_and_promotes_one_by_one(imker: Jo
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert {type(body) for body in last.values()} == {JobFinished}, "nobody is asked again"
+    assert {type(body) for body in last.values()} == {JobFinished}, "each question was answered once"
     nodes = imker.fleet.world.swarm.nodes.values()
     assert {node.hostname: node.role for node in nodes} == dict.fromkeys(HOST_NAMES, "manager")
     (_, first_end), (second_start, _) = sorted(promotion(imker, host) for host in PENDING)

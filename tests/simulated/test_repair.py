@@ -35,9 +35,9 @@ def approve(imker: JobRunner, events: list[EventBody]) -> JobFinished:
 def test_repairs_the_only_manager(swarm: JobRunner) -> None:
     swarm.fleet["connewitz"].dockerd.stop()
     events = swarm.run_job(REPAIR)
-    planned = plan_of(events)
-    assert next(step.title for step in planned.steps) == "Restart the Engine and verify its API"
-    (finding,) = [finding for finding in planned.findings if finding.check == "swarm"]
+    plan = plan_of(events)
+    assert next(step.title for step in plan.steps) == "Restart the Engine and verify its API"
+    (finding,) = [finding for finding in plan.findings if finding.check == "swarm"]
     assert finding.text == "connewitz manages the swarm, its Engine is down, and no other manager can show the swarm"
     outcome = approve(swarm, events)
     assert (outcome.outcome, outcome.summary) == (

@@ -1,12 +1,11 @@
 """Show and change services of simulated hosts with the real jobs."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
 
-from imker.protocol.commands import Approval, Command
-from imker.protocol.events import DecisionRequested, EventBody, JobFinished, Planned, StepProgress
+from imker.protocol.commands import Approval
+from imker.protocol.events import DecisionRequested, EventBody, Planned, StepProgress
 from imker.protocol.service_commands import (
     CreateService,
     ListServices,
@@ -17,51 +16,11 @@ from imker.protocol.service_commands import (
     ScaleTarget,
     ShowService,
 )
-from imker.protocol.service_events import ServiceShown, ServiceTable
-from jobs.execute import convergence
+from imker.protocol.service_events import ServiceDetails, ServiceTable
 from lab.simulated.services.orchestrator import Crash
 from tests.simulated.conftest import JobRunner
-from tests.support.simulated_swarm import add_service, change_service, form_swarm, show_service
-
-
-@pytest.fixture(autouse=True)
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less long: simulated tasks start within fractions of a second."""
-    for name, seconds in {"POLL_INTERVAL": 0.05, "STABLE": 0.3, "STALLED": 1.0, "STALLED_WITHOUT_REASON": 3.0}.items():
-        monkeypatch.setattr(convergence, name, seconds)
-
-
-@pytest.fixture
-def swarm(imker: JobRunner) -> Iterator[JobRunner]:
-    form_swarm(imker.fleet)
-    yield imker
-    orchestrator = imker.fleet.world.swarm.services.orchestrator
-    orchestrator.registry.clear()
-    orchestrator.crashes.clear()
-
-
-def run(imker: JobRunner, command: Command) -> list[EventBody]:
-    """Run the command, and approve its plan if it asks."""
-    events = imker.run_job(command)
-    if isinstance(question := events[-1], DecisionRequested):
-        assert question.question == "start"
-        events += imker.run_job(command, Approval("U01ALICE", question.fingerprint, time.time()))
-    return events
-
-
-def ended(events: list[EventBody]) -> JobFinished:
-    assert isinstance(events[-1], JobFinished)
-    return events[-1]
-
-
-def wait_until_healthy(imker: JobRunner, name: str) -> None:
-    deadline = time.monotonic() + 30
-    while shown(imker, name).service.status != "healthy":
-        assert time.monotonic() < deadline
-
-
-def shown(imker: JobRunner, name: str) -> ServiceShown:
-    return next(body for body in imker.run_job(ShowService(name)) if isinstance(body, ServiceShown))
+from tests.support.service_jobs import outcome_of, run, show_details, wait_until_healthy
+from tests.support.simulated_swarm import add_service, change_service, show_service
 
 
 def texts_of(events: list[EventBody], level: str) -> list[str]:
@@ -91,40 +50,40 @@ def test_explains_why_tasks_do_not_run(swarm: JobRunner) -> None:
     fleet.world.swarm.services.orchestrator.crashes["redis:3"] = Crash(137)
     add_service(fleet, "crash", "redis:3")
     deadline = time.monotonic() + 30
-    while not (reasons := shown(swarm, "crash").reasons) or "times" not in reasons[0].text:
+    while not (reasons := show_details(swarm, "crash").reasons) or "times" not in reasons[0].text:
         assert time.monotonic() < deadline
     assert "the container exits with code 137 (killed, often because it is out of memory)" in reasons[0].text
     assert reasons[0].docker_text == "task: non-zero exit (137)"
-    (zone,) = shown(swarm, "zone").reasons
+    (zone,) = show_details(swarm, "zone").reasons
     assert zone.text == "no node fits: constraint node.labels.zone==a matches 0 of 3 nodes"
     assert zone.docker_text == "no suitable node (scheduling constraints not satisfied on 3 nodes)"
-    (large,) = shown(swarm, "large").reasons
+    (large,) = show_details(swarm, "large").reasons
     assert "a task reserves 8 GiB of memory; the most that is free is 4 GiB on" in large.text
 
 
 def test_creates_a_service_after_its_plan_was_approved(swarm: JobRunner) -> None:
     command = CreateService("web", "nginx:1.11", 3, (PublishedPort(8080, 80, on_host=True),))
     events = run(swarm, command)
-    assert ended(events).summary.startswith("web converged in ")
-    assert ended(events).summary.endswith(": 3 of 3 running.")
+    assert outcome_of(events).summary.startswith("web converged in ")
+    assert outcome_of(events).summary.endswith(": 3 of 3 running.")
     assert any("of 3 running" in body.text for body in events if isinstance(body, StepProgress))
     assert run(swarm, command)[-1].outcome == "unchanged"
-    other = ended(run(swarm, CreateService("web", "redis:3")))
+    other = outcome_of(run(swarm, CreateService("web", "redis:3")))
     assert (other.outcome, other.summary) == ("refused", "there is a service web already, with other settings")
 
 
 def test_refuses_what_cannot_run_before_anything_is_created(swarm: JobRunner) -> None:
     swarm.fleet.world.swarm.services.orchestrator.registry.add("nginx:1.27")
-    missing = ended(run(swarm, CreateService("a", "nosuch:1")))
+    missing = outcome_of(run(swarm, CreateService("a", "nosuch:1")))
     assert (missing.outcome, "image nosuch:1 was not found" in missing.summary) == ("refused", True)
-    nowhere = ended(run(swarm, CreateService("b", "nginx:1.11", constraints=("node.hostname==nowhere",))))
+    nowhere = outcome_of(run(swarm, CreateService("b", "nginx:1.11", constraints=("node.hostname==nowhere",))))
     assert "no node fits b: constraint node.hostname==nowhere matches 0 of 3 nodes" in nowhere.summary
     assert [body.rows for body in swarm.run_job(ListServices()) if isinstance(body, ServiceTable)] == [()]
 
 
 def test_pins_the_image_that_the_registry_has(swarm: JobRunner) -> None:
     swarm.fleet.world.swarm.services.orchestrator.registry.add("nginx:1.27")
-    assert ended(run(swarm, CreateService("web", "nginx:1.27"))).outcome == "done"
+    assert outcome_of(run(swarm, CreateService("web", "nginx:1.27"))).outcome == "done"
     container = show_service(swarm.fleet, "web")["Spec"]["TaskTemplate"]["ContainerSpec"]
     assert container["Image"].startswith("nginx:1.27@sha256:")
 
@@ -133,12 +92,12 @@ def test_scales_several_services(swarm: JobRunner) -> None:
     add_service(swarm.fleet, "shop_web", Labels={"com.docker.stack.namespace": "shop"})
     add_service(swarm.fleet, "api", replicas=1)
     events = run(swarm, ScaleServices((ScaleTarget("web", 4), ScaleTarget("api", 2))))
-    assert ended(events).outcome == "done", events
-    assert "shop_web converged in" in ended(events).summary
-    assert "4 of 4 running; api converged in" in ended(events).summary
+    assert outcome_of(events).outcome == "done", events
+    assert "shop_web converged in" in outcome_of(events).summary
+    assert "4 of 4 running; api converged in" in outcome_of(events).summary
     assert texts_of(events, "warn") == ["shop_web belongs to stack shop: its next deploy will undo this change"]
     again = run(swarm, ScaleServices((ScaleTarget("web", 4), ScaleTarget("api", 2))))
-    assert ended(again).outcome == "unchanged"
+    assert outcome_of(again).outcome == "unchanged"
 
 
 WARNINGS = {
@@ -160,19 +119,19 @@ def test_asks_before_it_scales_far(swarm: JobRunner, number: int) -> None:
 
 def test_refuses_to_scale_a_global_service_and_during_an_update(swarm: JobRunner) -> None:
     add_service(swarm.fleet, "agent", Mode={"Global": {}})
-    refused = ended(run(swarm, ScaleServices((ScaleTarget("agent", 2),))))
+    refused = outcome_of(run(swarm, ScaleServices((ScaleTarget("agent", 2),))))
     assert refused.summary == "agent is global and cannot be scaled: it runs one task on each node"
     add_service(swarm.fleet, "web", UpdateConfig={"Parallelism": 1, "Delay": 60 * 10**9})
     wait_until_healthy(swarm, "web")
     change_service(swarm.fleet, "web", "redis:3")
-    assert ended(run(swarm, ScaleServices((ScaleTarget("web", 5),)))).summary == "an update of web is running"
+    assert outcome_of(run(swarm, ScaleServices((ScaleTarget("web", 5),)))).summary == "an update of web is running"
 
 
 def test_restarts_a_service(swarm: JobRunner) -> None:
     add_service(swarm.fleet, "web")
     wait_until_healthy(swarm, "web")
     events = run(swarm, RestartService("web"))
-    assert ended(events).outcome == "done", events
+    assert outcome_of(events).outcome == "done", events
     (plan,) = [body for body in events if isinstance(body, Planned)]
     assert plan.diff == "+ restarts: 1"
     document = show_service(swarm.fleet, "web")
@@ -186,15 +145,15 @@ def test_explains_a_bad_image_and_rolls_it_back(swarm: JobRunner) -> None:
     wait_until_healthy(swarm, "web")
     change_service(swarm.fleet, "web", "nosuch:2")
     deadline = time.monotonic() + 30
-    while shown(swarm, "web").service.status != "paused":
+    while show_details(swarm, "web").service.status != "paused":
         assert time.monotonic() < deadline
-    assert "image nosuch:2 was not found" in shown(swarm, "web").reasons[0].text
+    assert "image nosuch:2 was not found" in show_details(swarm, "web").reasons[0].text
     question = swarm.run_job(RollBackService("web"))
     (plan,) = [body for body in question if isinstance(body, Planned)]
     assert plan.diff == "- image: nosuch:2\n+ image: nginx:1.11"
     assert "hunter2" not in str(question)
     events = run(swarm, RollBackService("web"))
-    assert ended(events).outcome == "done", events
+    assert outcome_of(events).outcome == "done", events
     assert show_service(swarm.fleet, "web")["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == "nginx:1.11"
 
 
@@ -202,14 +161,14 @@ def test_says_that_the_previous_settings_fail_too(swarm: JobRunner) -> None:
     add_service(swarm.fleet, "web", "nosuch:1")
     change_service(swarm.fleet, "web", "nosuch:2")
     events = run(swarm, RollBackService("web"))
-    assert ended(events).outcome == "failed"
-    assert ended(events).summary.startswith("the previous settings fail too: web: 0 of 2 running: image nosuch:1")
-    assert any(isinstance(body, ServiceShown) and body.reasons for body in events)
+    assert outcome_of(events).outcome == "failed"
+    assert outcome_of(events).summary.startswith("the previous settings fail too: web: 0 of 2 running: image nosuch:1")
+    assert any(isinstance(body, ServiceDetails) and body.reasons for body in events)
 
 
 def test_has_no_previous_settings_to_return_to(swarm: JobRunner) -> None:
     add_service(swarm.fleet, "web")
-    assert ended(run(swarm, RollBackService("web"))).summary == "web has no previous settings to return to"
+    assert outcome_of(run(swarm, RollBackService("web"))).summary == "web has no previous settings to return to"
 
 
 def test_overwrites_no_change_that_came_after_the_plan(swarm: JobRunner) -> None:
@@ -227,10 +186,10 @@ def test_overwrites_no_change_that_came_after_the_plan(swarm: JobRunner) -> None
 def test_finds_services_by_what_was_typed(swarm: JobRunner) -> None:
     for stack in ("shop", "blog"):
         add_service(swarm.fleet, f"{stack}_web", Labels={"com.docker.stack.namespace": stack})
-    twice = ended(swarm.run_job(ShowService("web")))
+    twice = outcome_of(swarm.run_job(ShowService("web")))
     assert (twice.outcome, twice.summary) == ("failed", "web is the name of 2 services: shop_web, blog_web")
-    assert shown(swarm, "shop_web").service.stack == "shop"
-    assert ended(swarm.run_job(ShowService("shop_wep"))).hint == "Did you mean shop_web?"
+    assert show_details(swarm, "shop_web").service.stack == "shop"
+    assert outcome_of(swarm.run_job(ShowService("shop_wep"))).hint == "Did you mean shop_web?"
 
 
 def test_drains_move_tasks(swarm: JobRunner) -> None:
@@ -238,6 +197,6 @@ def test_drains_move_tasks(swarm: JobRunner) -> None:
     wait_until_healthy(swarm, "web")
     swarm.fleet.world.swarm.drain(swarm.fleet["tondi"])
     wait_until_healthy(swarm, "web")
-    current = [row for row in shown(swarm, "web").tasks if row.is_current]
+    current = [row for row in show_details(swarm, "web").tasks if row.is_current]
     assert {row.node for row in current} == {"connewitz", "lausen"}
     assert len(current) == 3

@@ -5,10 +5,12 @@ responds.
 """
 
 import time
+from collections.abc import Callable
 
 import pytest
 
 from imker.protocol.commands import Migrate
+from imker.protocol.events import JobFinished
 from jobs import execute, steps
 from jobs.connectors.engine import Engine
 from jobs.connectors.engine_opener import EngineOpener
@@ -20,6 +22,7 @@ from tests.simulated.conftest import JobRunner
 from tests.support.figures import record_figure
 
 TOLD = 90.0  # seconds within which a person knows that a host is not heard of
+Freeze = Callable[[], None]
 TONDI = Migrate("tondi", "manager")
 STEPS = (
     steps.RemoveClassicContainers,
@@ -38,12 +41,14 @@ COMMANDS = {  # the longest waits
     "the upgrade is followed": "# imker: follow a transient unit",
     "the Engine restarts": "# imker: restart the daemon",
 }
-SHORT = {
-    "jobs.connectors.ssh_client.connection.KEEPALIVE_INTERVAL": 0.5,
-    "jobs.connectors.ssh_client.connection.DEAD_AFTER": 1,
-    "jobs.connectors.ssh_client.connection.BANNER_TIMEOUT": 1,
+CONNECTION = "jobs.connectors.ssh_client.connection"
+PATIENT = {f"{CONNECTION}.KEEPALIVE_INTERVAL": 0.5, f"{CONNECTION}.DEAD_AFTER": 5}  # s, while all hosts respond
+IMPATIENT = {  # seconds, once the host is frozen; before, a busy machine would make others seem unreachable
+    f"{CONNECTION}.DEAD_AFTER": 1,
+    f"{CONNECTION}.BANNER_TIMEOUT": 1,
     "jobs.execute.packages.UNREACHABLE_TIMEOUT": 3,
 }
+ENGINE_TIMEOUT = 1.0  # seconds, once the host is frozen
 SOON = 15.0  # seconds: with those; less than any command may take
 
 
@@ -55,30 +60,38 @@ def ready(imker: JobRunner) -> JobRunner:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Engine.__init__, "__defaults__", (1.0,))
-    monkeypatch.setattr(EngineOpener.__call__, "__defaults__", (1.0,))
-    for name, seconds in SHORT.items():
+def freeze(ready: JobRunner, monkeypatch: pytest.MonkeyPatch) -> Freeze:
+    """Return a function that freezes the host, and from then on waits for hosts as long as a test can afford."""
+    for name, seconds in PATIENT.items():
         monkeypatch.setattr(name, seconds)
 
+    def freeze_host() -> None:
+        ready.fleet.set_silent("tondi")
+        monkeypatch.setattr(Engine.__init__, "__defaults__", (ENGINE_TIMEOUT,))
+        monkeypatch.setattr(EngineOpener.__call__, "__defaults__", (ENGINE_TIMEOUT,))
+        for name, seconds in IMPATIENT.items():
+            monkeypatch.setattr(name, seconds)
 
-def silent_in(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, kind: type) -> None:
+    return freeze_host
+
+
+def freeze_in(monkeypatch: pytest.MonkeyPatch, freeze: Freeze, kind: type) -> None:
     """Freeze the host when this step starts. The host is already claimed then."""
 
     def carried_out(step: steps.Step, site: StepTarget) -> str:
         if isinstance(step, kind):
-            imker.fleet.set_silent("tondi")
+            freeze()
         return execute.execute_step(step, site)
 
     monkeypatch.setattr("jobs.execute.exclusive.execute_step", carried_out)
 
 
-def silent_at(imker: JobRunner, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+def freeze_at(monkeypatch: pytest.MonkeyPatch, freeze: Freeze, words: str) -> None:
     """Freeze the host when it has received this command."""
 
     def type_text(machine: Machine, line: str, stdin: str, source: str) -> Output:
         if machine.name == "tondi" and words in line:
-            imker.fleet.set_silent("tondi")
+            freeze()
         return commands.run_line(machine, line, stdin, source)
 
     monkeypatch.setattr("lab.simulated.ssh_server.run_line", type_text)
@@ -89,6 +102,7 @@ def seconds_until_reported(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) ->
     began = time.monotonic()
     last = imker.run_job(TONDI)[-1]
     took = time.monotonic() - began
+    assert isinstance(last, JobFinished), last
     assert last.outcome == "failed", last
     assert "outcome unknown" in last.summary or "unreachable" in last.summary, last
     monkeypatch.undo()
@@ -99,17 +113,17 @@ def seconds_until_reported(imker: JobRunner, monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("step", STEPS)
 def test_reports_a_frozen_host_in_each_kind_of_step(
-    ready: JobRunner, impatient: None, monkeypatch: pytest.MonkeyPatch, step: type
+    ready: JobRunner, freeze: Freeze, monkeypatch: pytest.MonkeyPatch, step: type
 ) -> None:
-    silent_in(ready, monkeypatch, step)
+    freeze_in(monkeypatch, freeze, step)
     assert seconds_until_reported(ready, monkeypatch) < SOON
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_reports_a_frozen_host_while_a_command_runs(
-    ready: JobRunner, impatient: None, monkeypatch: pytest.MonkeyPatch, command: str
+    ready: JobRunner, freeze: Freeze, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    silent_at(ready, monkeypatch, command)
+    freeze_at(monkeypatch, freeze, command)
     assert seconds_until_reported(ready, monkeypatch) < SOON
 
 
@@ -120,7 +134,7 @@ def test_reports_a_frozen_host_while_a_command_runs(
 def test_reports_a_frozen_host_in_time(
     ready: JobRunner, monkeypatch: pytest.MonkeyPatch, when: str, command: str
 ) -> None:
-    silent_at(ready, monkeypatch, command)
+    freeze_at(monkeypatch, lambda: ready.fleet.set_silent("tondi"), command)
     took = seconds_until_reported(ready, monkeypatch)
     record_figure(f"a host stops responding ({when}), reported after", f"{took:.0f} s")
     assert took < TOLD

@@ -109,6 +109,6 @@ def test_sees_certificates_that_end_soon(imker: JobRunner, monkeypatch: pytest.M
     assert host.tls
     end = x509.load_pem_x509_certificate((host.tls / "cert.pem").read_bytes()).not_valid_after_utc.timestamp()
     monkeypatch.setattr(observe_hosts, "EXPIRY_WARN_DAYS", (end - time.time()) / (24 * 3600) + 1)
-    found = {(each.host, each.name) for each in observe(imker).certificates}
-    assert {("connewitz", "cert.pem"), ("connewitz", "Engine certificate"), ("tondi", "cert.pem")} <= found
-    assert ("tondi", "Engine certificate") not in found, "Imker has not migrated it"
+    certificates = {(each.host, each.name) for each in observe(imker).certificates}
+    assert {("connewitz", "cert.pem"), ("connewitz", "Engine certificate"), ("tondi", "cert.pem")} <= certificates
+    assert ("tondi", "Engine certificate") not in certificates, "Imker has not migrated it"

@@ -144,7 +144,7 @@ def web_client(slack: Workspace, **more: Any) -> WebClient:
 
 
 def wait_until(is_true: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not is_true():
         assert time.monotonic() < deadline, "it should have become true by now"
         time.sleep(0.05)

@@ -30,9 +30,10 @@ from imker.protocol import codec, commands, version
 from imker.protocol.commands import Accept, Hold, ListHosts, ListNodes, Migrate, MigrateAll, PlanHost, Reject, Request
 from imker.protocol.events import DecisionRequested, EventBody, FleetPlanned, JobFinished, JobStarted, NodeTable
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
 from imker.protocol.run_id import run_id
 from imker.protocol.service_commands import ListServices, ScaleServices, ScaleTarget, ShowService
-from imker.protocol.service_events import ServiceRow, ServiceShown
+from imker.protocol.service_events import ServiceDetails, ServiceRow
 from imker.protocol.values import Candidate, HostPlan, NodeRow, Quorum
 from imker.signing import SigningKey
 from jobs.events.writer import EventWriter
@@ -45,7 +46,7 @@ IDS = {
     "dave": "U08DAVE", "heidi": "U09HEIDI", "guest": "U10GUEST", "gone": "U11GONE", "bot": "U12BOT",
     "flow": "U13FLOW", "other": "U14OTHER", "mallory": "U66MALLORY", "slackbot": "USLACKBOT", "unknown": "U99UNKNOWN",
     "anonymous": "", "sister": "U15SISTER", "ivan": "U16IVAN", "grace": "U17GRACE",
-    "judy": "U18JUDY", "karl": "U19KARL",
+    "judy": "U18JUDY", "karl": "U19KARL", "kim": "U20KIM",
 }  # fmt: skip
 USER_PROFILES: dict[str, dict[str, Any]] = {  # more fields of users.info than the ID and the team
     "U10GUEST": {"is_restricted": True}, "U11GONE": {"deleted": True}, "U12BOT": {"is_bot": True},
@@ -294,13 +295,18 @@ def _approval_question(host: str) -> DecisionRequested:
     return DecisionRequested("accept", "f00d", candidate, Quorum(2, 0, 3, 1), host=host, valid_seconds=1800.0)
 
 
-def _service(status: str) -> ServiceShown:
-    return ServiceShown("tondi", 0.0, ServiceRow("shop_web", "replicated", 2, 2, "nginx:1.11", status=status))
+def _start_question(host: str) -> DecisionRequested:
+    return DecisionRequested("start", "f00d", quorum=Quorum(3, 1, 2, 0), host=host, summary=f"Change {host}?")
+
+
+def _service(status: str) -> ServiceDetails:
+    return ServiceDetails("tondi", 0.0, ServiceRow("shop_web", "replicated", 2, 2, "nginx:1.11", status=status))
 
 
 SUGGESTED = (
     Accept(NODE[:12]), Reject(NODE[:12]), MigrateAll(("kaditz",)), PlanHost("kaditz"), ListHosts(),
-    BotCommand("status"),
+    BotCommand("status"), Drain("kaditz"), Activate("kaditz"), Promote("kaditz"), Demote("kaditz"), Remove("kaditz"),
+    Upgrade("kaditz"), UpgradeAll(),
 )  # fmt: skip
 NODES = NodeTable("tondi", 0.0, (NodeRow(NODE, True, "kaditz", "Pending", "Ready", "Drain", "", "26.1.5"),))
 FLEET = FleetPlanned((HostPlan("kaditz", "worker", 3, 0, "1 manager (survives no loss)"),))
@@ -313,6 +319,11 @@ SCENARIOS: dict[str, Scenario] = {
     "pending-lei": ("erin", Migrate("lei-1"), LEI, (JobStarted("lei-1"), _approval_question("lei-1"))),
     "warned": ("alice", Migrate("kaditz"), OPS, (JobStarted("kaditz"), DecisionRequested("continue", "f00d"))),
     "warned-lei": ("erin", Migrate("lei-1"), LEI, (JobStarted("lei-1"), DecisionRequested("continue", "f00d"))),
+    "drain": ("alice", Drain("kaditz"), OPS, (JobStarted("kaditz"), _start_question("kaditz"))),
+    "demote-lei": ("alice", Demote("lei-1"), OPS, (JobStarted("lei-1"), _start_question("lei-1"))),
+    "promoted": ("alice", Promote("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
+    "daves-promoted": ("dave", Promote("kaditz"), OPS, (JobStarted("kaditz"), _approval_question("kaditz"))),
+    "upgrade": ("alice", UpgradeAll(), OPS, (JobStarted(), FLEET, DecisionRequested("start_fleet", "f00d"))),
     "fleet": ("alice", MigrateAll(), OPS, (JobStarted(), FLEET, DecisionRequested("start_fleet", "f00d"))),
     "stop": (
         "alice",

@@ -95,13 +95,13 @@ def shape(value: Any) -> Any:
     return type(value).__name__
 
 
-def is_part_of(part: Any, whole: Any) -> bool:
+def is_part_of(part: Any, larger: Any) -> bool:
     """Return whether a shape has nothing that the other one lacks: a simulated Engine returns fewer keys."""
-    if isinstance(part, dict) and isinstance(whole, dict):
-        return all(key in whole and is_part_of(inner, whole[key]) for key, inner in part.items())
-    if isinstance(part, list) and isinstance(whole, list):
-        return not part or not whole or is_part_of(part[0], whole[0])
-    return bool(part == whole)
+    if isinstance(part, dict) and isinstance(larger, dict):
+        return all(key in larger and is_part_of(inner, larger[key]) for key, inner in part.items())
+    if isinstance(part, list) and isinstance(larger, list):
+        return not part or not larger or is_part_of(part[0], larger[0])
+    return bool(part == larger)
 
 
 def difference(simulated: Any, real: Any) -> str:

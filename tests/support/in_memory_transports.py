@@ -11,7 +11,7 @@ from requests.adapters import BaseAdapter
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from jobs.connectors.engine import OLDEST_API_VERSION
+from jobs.connectors.engine_transport import Dial
 from jobs.connectors.shell import Command, Output
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
@@ -92,10 +92,10 @@ class _Adapter(BaseAdapter):
 
 
 def engine_client_factory(machines: Machines) -> Callable[..., APIClient]:
-    """Replace the client of jobs.connectors.engine."""
+    """Replace `open_client` of jobs.connectors.engine."""
 
-    def create_client(host: Host, timeout: float, *_: object) -> APIClient:
-        api_client = APIClient(base_url="http://simulated:2376", version=OLDEST_API_VERSION, timeout=int(timeout))
+    def create_client(host: Host, timeout: float, api_version: str, _: Dial | None) -> APIClient:
+        api_client = APIClient(base_url="http://simulated:2376", version=api_version, timeout=int(timeout))
         api_client.mount("http://", _Adapter(machines()[host.name]))
         return api_client
 

@@ -45,7 +45,7 @@ from jobs import run, settings
 from jobs.connectors import engine
 from jobs.context import JobContext
 from jobs.events.writer import EventWriter
-from jobs.execute import exclusive, restart
+from jobs.execute import convergence, exclusive, restart
 from jobs.inventory.hosts import load_inventory
 from jobs.inventory.model import Host
 from lab.simulated.fleet import Fleet
@@ -56,6 +56,7 @@ KEY = SigningKey("circle-" * 10)
 OPS = "C01OPS"
 _sleep, MAX_SLEEP = time.sleep, 0.003  # seconds: nothing here takes longer than that
 LEASE_SECONDS = 30.0  # seconds, after which the locks of who died are free
+CONVERGENCE_TIMEOUT = 0.2  # seconds that jobs wait for services: their tasks start at once, or not at all
 START_TIMEOUT = 1  # seconds that an Engine has to answer after its restart: it does at once, or not at all
 KillPoint = (
     tuple[Failpoint, int] | None
@@ -93,6 +94,8 @@ class InProcessStack:
         self.patch.setattr(exclusive, "LOCK_TIMEOUT", 0)
         self.patch.setattr(exclusive, "REACHABLE_TIMEOUT", 0)
         self.patch.setattr(restart, "ANSWER_TIMEOUT", START_TIMEOUT)
+        for name in ("STABLE", "STALLED", "STALLED_WITHOUT_REASON", "SILENT"):
+            self.patch.setattr(convergence, name, CONVERGENCE_TIMEOUT)
         self.patch.setattr(private_replies, "WebhookClient", self._webhook)
         self.slack = InMemorySlack(ClockedSlackState(self.clock))
         self.bots, self.reconcilers = [self._bot(), self._bot()], [self._reconciler(), self._reconciler()]
@@ -266,7 +269,7 @@ class InProcessStack:
         self.commands_until_cut -= 1
         return self.commands_until_cut == 0
 
-    def _webhook(self, url: str) -> Any:
+    def _webhook(self, url: str, **_: Any) -> Any:
         replies = self.private_replies.setdefault(url.removeprefix("https://hooks.slack.com/"), [])
 
         class Webhook:

@@ -12,7 +12,7 @@ from jobs.facts.swarm import PENDING_LABEL
 from lab.chaos import invariants
 from lab.secret_scanner import dump_redis, find_leaks
 from tests.support.in_process_stack import LEASE_SECONDS
-from tests.support.scenario import ROLES, Scenario
+from tests.support.scenario import ALICE, ROLES, Scenario
 
 MAX_RECOVERY_ROUNDS = 30  # rounds in which all has to be over
 
@@ -68,6 +68,11 @@ class CheckedScenario(Scenario):
             if snapshot is None:
                 expects_answer = delivery.choice is None and delivery.text.split()[0] in (
                     "migrate",
+                    "drain",
+                    "activate",
+                    "promote",
+                    "demote",
+                    "remove",
                     "nodes",
                     "retry",
                     "status",
@@ -87,6 +92,7 @@ class CheckedScenario(Scenario):
         """Assert that repeated commands migrate all hosts, and that one more repetition changes nothing."""
         for _ in range(3):
             for host in ROLES:
+                self.demote_other_managers()
                 self.request_migration(host)
                 self._recover()
         nodes = {node.hostname: node for node in self.stack.fleet.world.swarm.nodes.values() if node.machine}
@@ -99,6 +105,13 @@ class CheckedScenario(Scenario):
         again = invariants.nothing_changed_again(self.stack.fleet.world.history.actions(), before)
         assert not again, "\n".join([*again, self._diagnosis()])
         self.invariants_hold()
+
+    def demote_other_managers(self) -> None:
+        """Demote the nodes that a story has promoted and that are to be workers."""
+        managers = {node.hostname for node in self.stack.fleet.world.swarm.nodes.managers()}
+        for host in sorted(managers & {name for name, role in ROLES.items() if role == "worker"}):
+            self.deliver(self.stack.type_command(ALICE, f"demote {host}"))
+            self._recover()
 
     def _diagnosis(self) -> str:
         """Return the last messages of the channel and the journals of the hosts."""

@@ -104,8 +104,10 @@ def _apply_membership(step: steps.Step, world: World) -> World:
             assert parse_engine_version(world.engine) == parse_engine_version(world.package.installed)
             node = replace(own_node, availability="drain" if drained else "active")
             return replace(world, in_swarm=True, nodes=(*world.nodes, node))
-        case steps.MarkPending():
-            return _change_own_node(world, lambda node: replace(node, pending=True))
+        case steps.MarkPending(keeps):
+            return _change_own_node(world, lambda node: replace(node, pending=True, keeps_availability=keeps))
+        case steps.UnmarkPending():
+            return _change_own_node(world, lambda node: replace(node, pending=False, keeps_availability=False))
         case steps.PromoteNode():
             return _change_own_node(world, lambda node: replace(node, role="manager", manager_status="reachable"))
         case steps.DrainNode():

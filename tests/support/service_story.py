@@ -165,8 +165,11 @@ def _place(calls: Calls) -> None:
 
 
 def _drain(calls: Calls) -> None:
-    nodes = calls.call("list nodes", "GET", "/nodes")
-    worker = next(node for node in nodes if node["Spec"]["Role"] == "worker")
+    active = [node for node in calls.send("GET", "/nodes")[1] if node["Spec"]["Availability"] == "active"]
+    nodes = {node["Spec"]["Role"]: node for node in active}
+    for role, node in nodes.items():
+        calls.call(f"a {role}", "GET", f"/nodes/{node['ID']}")
+    worker = nodes["worker"]
     path = f"/nodes/{worker['ID']}/update?version="
     calls.call("drain an old version", "POST", f"{path}1", {**worker["Spec"], "Availability": "drain"})
     index = calls.send("GET", f"/nodes/{worker['ID']}")[1]["Version"]["Index"]
@@ -186,6 +189,8 @@ def _remove(calls: Calls) -> None:
     for name in ("web", "agent", "idle", "ports", "open", "nowhere", "huge", "most", "managers", "clash"):
         calls.call(f"remove {name}", "DELETE", f"/services/{name}")
     calls.call("remove it again", "DELETE", "/services/web")
+    for service in calls.send("GET", "/services")[1]:  # one got a name of its own
+        calls.send("DELETE", f"/services/{service['ID']}")
     calls.wait(lambda: not calls.send("GET", "/tasks")[1])
 
 

@@ -105,8 +105,8 @@ def _command(home: Path) -> list[str]:
     if os.geteuid():
         return server
     users = home / "passwd"
-    own = Path("/etc/passwd").read_text()
-    users.write_text(own if "\nsshd:" in own else own + USER_OF_SSHD)
+    users_text = Path("/etc/passwd").read_text()
+    users.write_text(users_text if "\nsshd:" in users_text else users_text + USER_OF_SSHD)
     return ["unshare", "--mount", "sh", "-c", AS_ROOT, "sh", str(users), *server]
 
 

@@ -76,10 +76,10 @@ def _service(words: str) -> ServiceProblem:
     return ServiceProblem(name, running, desired, "" if is_updating else reason, is_updating)
 
 
-def fold(state: WatchState, words: str, at: float, own: str = "", is_muted: bool = False) -> WatchState:
-    """Return the state after the observation. `at`: seconds since the start; `own`: hosts that Imker changes."""
+def fold(state: WatchState, words: str, at: float, own_hosts: str = "", is_muted: bool = False) -> WatchState:
+    """Return the state after the observation. `at`: seconds since the start; `own_hosts`: hosts that Imker changes."""
     observation = observe(words, START + at)
-    changes = OwnChanges(frozenset(own.split()))
+    changes = OwnChanges(frozenset(own_hosts.split()))
     if isinstance(observation, HostObservation):
         return fold_hosts(state, observation, changes, is_muted=is_muted)
     return fold_swarm(state, observation, changes, is_muted=is_muted)
@@ -88,14 +88,14 @@ def fold(state: WatchState, words: str, at: float, own: str = "", is_muted: bool
 def changes(before: WatchState, after: WatchState) -> list[str]:
     """Return what is posted or edited because of the latest observation."""
     earlier = {_identity(incident): incident for incident in before.incidents}
-    found = [
+    edits = [
         text
         for incident in after.incidents
         for text in _changes_of(earlier.get(_identity(incident)), incident)
         if incident.notices
     ]
     leaders = [change for change in after.leadership.changes if change not in before.leadership.changes]
-    return [*found, *(f"leader {change.old} {change.new}" for change in leaders)]
+    return [*edits, *(f"leader {change.old} {change.new}" for change in leaders)]
 
 
 def _identity(incident: Incident) -> tuple[str, float]:

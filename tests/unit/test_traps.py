@@ -17,7 +17,7 @@ def named(pattern: str, folder: str, files: str) -> set[str]:
 
 CHECKS = named(r'(?:_finding|Finding)\(\s*"([\w -]+)"', "jobs", "*.py")
 TESTS = named(r"^def (test_\w+)", "tests", "test_*.py")
-STEPS = named(r"^class (\w+)", "jobs", "steps.py")
+STEPS = named(r"^class (\w+)", "jobs/steps", "*.py")
 
 
 @pytest.mark.parametrize("row", TRAPS, ids=lambda row: row[2:60])

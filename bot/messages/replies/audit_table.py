@@ -32,7 +32,7 @@ def render_table(entries: list[Entry], subject: str | None) -> Message:
         return ephemeral(f"The audit log has no entries{about} that you may read here.")
     table = Table(HEADER, tuple(map(_row, entries)))
     lead = f"Latest {len(entries)} entries{about}"
-    note = f"{lead}, of at least {entries[0].seq} in all. To verify the whole log, run `python -m bot audit verify`."
+    note = f"{lead}, of at least {entries[0].seq} in all. To verify the whole log, run `imker audit verify`."
     return Message(f"{lead}\n```{escape_code(tables.table_text(table))}```", (tables.table_block(table), context(note)))
 
 

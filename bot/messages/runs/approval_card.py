@@ -19,7 +19,7 @@ def approval_card(state: RunState, question: DecisionRequested) -> str:
         f"{sentence(problem)} Nothing was done. Current state:" if problem else "",
         f"*{escape_mrkdwn(question.candidate.host)} {status} as a manager.*",
         _candidate_text(question.candidate),
-        _fault_tolerance(question.quorum),
+        fault_tolerance(question.quorum),
         _approvals_text(state, question),
         next_step_text(question.summary, question.next_commands),
         _deadline(state, question, question.candidate.node[:12]),
@@ -51,7 +51,9 @@ def _candidate_text(candidate: Candidate) -> str:
     )
 
 
-def _fault_tolerance(quorum: Quorum) -> str:
+def fault_tolerance(quorum: Quorum) -> str:
+    """Return how many managers there are and may fail, now and after the change."""
+
     def describe(managers: int, spare: int, note: str = "") -> str:
         loss = f"the loss of {spare}" if spare else "no loss"
         return f"{managers} manager{'s' * (managers != 1)} (survives {loss}{note})"

@@ -74,7 +74,7 @@ def _headline(fleet: FleetState) -> str:
     end = outcome(fleet)
     if fleet.start and end and end.outcome == "done":
         return f"{mark} *{escape_with_code(end.summary.removesuffix('.'))}*"
-    return f"{mark} *Migrate the whole fleet*  {status}"
+    return f"{mark} *{run_text.title(fleet.run)}*  {status}"
 
 
 def _without_headline(end: JobFinished) -> JobFinished:

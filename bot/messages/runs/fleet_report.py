@@ -16,6 +16,7 @@ from imker.text import strip_control
 
 CODE_FENCE = "```"
 NOT_IN_NAMES = re.compile(r"[^\w .'-]")  # characters of a user's name that are left out
+TITLES = {"migrate_all": "Migration of the fleet", "upgrade_all": "Upgrade of the swarm"}  # by the command's type
 NOT_STARTED = "Not started."
 STEP_HEADER = ["", "| step | status | duration | |", "| --- | --- | --- | --- |"]
 CONTAINER_HEADER = ["", "| container | image | policy | before | after |", "| --- | --- | --- | --- | --- |"]
@@ -26,7 +27,7 @@ def render_report(fleet: FleetState) -> str:
     record, end = fleet.run.record, outcome(fleet)
     command = f"/swarm {strip_control(record.command_text)}"
     lines = [
-        f"# Migration of the fleet, run {record.run}",
+        f"# {TITLES[record.command.type]}, run {record.run}",
         "",
         f"- requested by {record.requester} at {_time(record.requested_at)}: {command}",
         *map(_decision, fleet.run.decisions),

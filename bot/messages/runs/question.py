@@ -26,4 +26,5 @@ def open_question(state: RunState) -> DecisionRequested | None:
 
 def _summary_text(question: DecisionRequested) -> str:
     paused_by = f"Paused by <@{escape_mrkdwn(question.user)}>. " if question.user else ""
-    return paused_by + next_step_text(question.summary, question.next_commands)
+    text = paused_by + next_step_text(question.summary, question.next_commands)
+    return f"{text}\n{approval_card.fault_tolerance(question.quorum)}".lstrip() if question.quorum else text

@@ -17,6 +17,7 @@ from imker.protocol.commands import (
     StartContainers,
 )
 from imker.protocol.events import JobFinished, NodeTable
+from imker.protocol.node_commands import Activate, Demote, Drain, Promote, Remove, Upgrade, UpgradeAll
 from imker.protocol.service_commands import (
     CreateService,
     ListServices,
@@ -85,10 +86,24 @@ def _title_and_activity(state: RunState) -> tuple[str, str]:
             return f"Migrate {host}", f"Migrating {host}"
         case MigrateAll():
             return "Migrate the whole fleet", "Planning the whole fleet"
+        case UpgradeAll():
+            return "Upgrade the whole swarm", "Planning the upgrade of the whole swarm"
+        case Upgrade(host):
+            return f"Upgrade {host}", f"Upgrading {host}"
         case StartContainers(host):
             return f"Start containers on {host}", f"Starting containers on {host}"
         case RetireStore(host):
             return f"Retire the key-value store on {host}", f"Retiring the key-value store on {host}"
+        case Drain(host):
+            return f"Drain {host}", f"Draining {host}"
+        case Activate(host):
+            return f"Activate {host}", f"Activating {host}"
+        case Promote(host):
+            return f"Promote {host}", f"Promoting {host}"
+        case Demote(host):
+            return f"Demote {host}", f"Demoting {host}"
+        case Remove(host):
+            return f"Remove {host} from the swarm", f"Removing {host} from the swarm"
         case PlanHost(host):
             return f"Plan for {host}", f"Planning {host}"
         case Accept(node):

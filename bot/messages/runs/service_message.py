@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from bot.messages import tables
 from bot.messages.block_kit import LINE_LIMIT, PART_LIMIT, Block, container, context, section, timestamp
 from bot.messages.escape import escape_code, escape_mrkdwn, escape_with_code, inline_code
-from imker.protocol.service_events import ServiceRow, ServiceShown, ServiceTable
+from imker.protocol.service_events import ServiceDetails, ServiceRow, ServiceTable
 from imker.text import strip_control, truncate
 
 MAX_NAMES, MAX_REASONS = 3, 5  # names in a headline, and reasons in a message
@@ -26,9 +26,9 @@ def services_result(table: ServiceTable) -> tuple[str, str]:
     return "⚠️", f"{len(unwell)} of {total} {verb} unhealthy: {names}{others}{more}"
 
 
-def service_result(shown: ServiceShown) -> tuple[str, str]:
+def service_result(details: ServiceDetails) -> tuple[str, str]:
     """Return the mark, "" if nothing is wrong, and the line about one service, unescaped."""
-    row = shown.service
+    row = details.service
     state = f"{row.name}: {counts(row)} {'completed' if row.mode.endswith('-job') else 'running'}"
     if row.status == "healthy":
         return "", state
@@ -40,42 +40,44 @@ def counts(row: ServiceRow) -> str:
     return f"{row.running}/{row.desired}"
 
 
-def service_blocks(shown: ServiceShown, now: float) -> list[Block]:
+def service_blocks(details: ServiceDetails, now: float) -> list[Block]:
     """Return the blocks of a service."""
-    reasons, tasks = _reason_lines(shown), tables.tasks(shown.tasks, now)
+    reasons, tasks = _reason_lines(details), tables.tasks(details.tasks, now)
     more = tables.omitted_rows(tasks)
-    origin = f"Reported by {escape_mrkdwn(shown.answered_by)} at {timestamp(shown.taken_at)}"
-    words = _docker_words(shown)
+    origin = f"Reported by {escape_mrkdwn(details.answered_by)} at {timestamp(details.taken_at)}"
+    words = _docker_words(details)
     return [
         *([section("\n".join(reasons))] if reasons else []),
         *([tables.table_block(tasks)] if tasks.rows else []),
-        *([container("service_settings", "Settings", [section(_settings_text(shown))])] if shown.settings else []),
+        *([container("service_settings", "Settings", [section(_settings_text(details))])] if details.settings else []),
         context(f"and {more} more tasks  ·  {origin}" if more else origin),
         *([section(f"{DOCKER_SAYS}\n```{words}```")] if words else []),
     ]
 
 
-def service_text(shown: ServiceShown, now: float) -> list[str]:
+def service_text(details: ServiceDetails, now: float) -> list[str]:
     """Return the lines of a service for notifications and screen readers."""
-    tasks, words = tables.tasks(shown.tasks, now), _docker_words(shown)
+    tasks, words = tables.tasks(details.tasks, now), _docker_words(details)
     return [
-        *_reason_lines(shown),
+        *_reason_lines(details),
         *([f"```{escape_code(tables.table_text(tasks))}```"] if tasks.rows else []),
-        *([_settings_text(shown)] if shown.settings else []),
+        *([_settings_text(details)] if details.settings else []),
         *([f"{DOCKER_SAYS} ```{words}```"] if words else []),
     ]
 
 
-def _reason_lines(shown: ServiceShown) -> list[str]:
-    return [f"⚠️ {escape_with_code(truncate(each.text, LINE_LIMIT))}" for each in shown.reasons[:MAX_REASONS]]
+def _reason_lines(details: ServiceDetails) -> list[str]:
+    return [f"⚠️ {escape_with_code(truncate(each.text, LINE_LIMIT))}" for each in details.reasons[:MAX_REASONS]]
 
 
-def _docker_words(shown: ServiceShown) -> str:
+def _docker_words(details: ServiceDetails) -> str:
     """Return Docker's own texts, each once and whole."""
-    texts: Iterable[str] = dict.fromkeys(strip_control(each.docker_text) for each in shown.reasons if each.docker_text)
-    return truncate(escape_code("\n".join(texts)), PART_LIMIT)
+    texts: Iterable[str] = dict.fromkeys(
+        strip_control(each.docker_text) for each in details.reasons if each.docker_text
+    )
+    return truncate(escape_code("\n".join(dict.fromkeys(filter(None, texts)))), PART_LIMIT)
 
 
-def _settings_text(shown: ServiceShown) -> str:
-    lines = (f"*{escape_mrkdwn(name)}*  {inline_code(truncate(value, LINE_LIMIT))}" for name, value in shown.settings)
+def _settings_text(details: ServiceDetails) -> str:
+    lines = (f"*{escape_mrkdwn(name)}*  {inline_code(truncate(value, LINE_LIMIT))}" for name, value in details.settings)
     return truncate("\n".join(lines), PART_LIMIT)

@@ -68,6 +68,14 @@ def leader_message(change: LeaderChange) -> Message:
     return ephemeral(f"ℹ️ The leader is {new} since {timestamp(change.at)}. Before, it was {old}.")
 
 
+def abandoned_message() -> Message:
+    """Return the message that replaces one whose incidents Imker no longer knows."""
+    return ephemeral(
+        "❓ Imker no longer follows this incident: the swarm is gone, or Redis lost its data. To see the nodes, type "
+        "`/swarm nodes`."
+    )
+
+
 def incident_line(incident: Incident) -> str:
     """Return one incident in one line: what happened, where, since when, and whether it is resolved."""
     condition, times = incident.condition, incident.occurrences

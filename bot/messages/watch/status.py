@@ -31,8 +31,10 @@ def watch_status(view: WatchView, now: float) -> Message:
 
 def open_lines(state: WatchState) -> list[str]:
     """Return a line for each open incident."""
-    found = [incident for incident in state.incidents if incident.is_open]
-    lines = [f"{MARKS[incident.condition.kind]} {incident_line(incident)}{_note(incident)}" for incident in found]
+    open_incidents = [incident for incident in state.incidents if incident.is_open]
+    lines = [
+        f"{MARKS[incident.condition.kind]} {incident_line(incident)}{_note(incident)}" for incident in open_incidents
+    ]
     more = [f"and {len(lines) - MAX_LISTED} more"] if len(lines) > MAX_LISTED else []
     return [*lines[:MAX_LISTED], *more]
 

@@ -52,34 +52,36 @@ class SshConfigFile:
     def find(self, name: str) -> SshEntry:
         """Return what the file says about a name."""
         try:
-            found = self._config.lookup(name)
+            options = self._config.lookup(name)
         except (KeyError, OSError):
             return SshEntry(problem="it cannot be applied: the user who runs Imker has no name; set LOGNAME")
-        address = found["hostname"]
-        port, certificate = found.get("port"), found.get("certificatefile")
+        address = options["hostname"]
+        port, certificate = options.get("port"), options.get("certificatefile")
         return SshEntry(
             address="" if address == name else address,
-            user=found.get("user", ""),
+            user=options.get("user", ""),
             port=int(port) if port and port.isdecimal() else None,
-            keys=tuple(Path(key).expanduser() for key in found.get("identityfile", ()) if key != "none"),
+            keys=tuple(Path(key).expanduser() for key in options.get("identityfile", ()) if key != "none"),
             certificate=Path(certificate).expanduser() if certificate else None,
-            jump=found.get("proxyjump", ""),
-            problem=_find_problem(found),
+            jump=options.get("proxyjump", ""),
+            problem=_find_problem(options),
         )
 
 
-def _find_problem(found: dict[str, str]) -> str:
+def _find_problem(options: dict[str, str]) -> str:
     """Return what cannot be followed. Of ProxyJump and ProxyCommand, OpenSSH follows the one that it reads first."""
-    settings = list(found)
-    if EXEC_MARK in found:
-        return f"line {found[EXEC_MARK]} has `Match exec`, and {NO_PROGRAM}; write these settings under `Host`"
-    if "include" in found:
-        return f"it includes {found['include']}, which Imker does not read; name a file without `Include`"
-    if CANONICAL_MARK in found:
-        return f"line {found[CANONICAL_MARK]} has `CanonicalizeHostname`, which Imker does not follow; write full names"
-    if not found.get("port", "22").isdecimal():
-        return f"Port {found['port']} is no number"
-    if found.get("proxycommand") and "proxyjump" not in settings[: settings.index("proxycommand")]:
+    settings = list(options)
+    if EXEC_MARK in options:
+        return f"line {options[EXEC_MARK]} has `Match exec`, and {NO_PROGRAM}; write these settings under `Host`"
+    if "include" in options:
+        return f"it includes {options['include']}, which Imker does not read; name a file without `Include`"
+    if CANONICAL_MARK in options:
+        return (
+            f"line {options[CANONICAL_MARK]} has `CanonicalizeHostname`, which Imker does not follow; write full names"
+        )
+    if not options.get("port", "22").isdecimal():
+        return f"Port {options['port']} is no number"
+    if options.get("proxycommand") and "proxyjump" not in settings[: settings.index("proxycommand")]:
         return f"it has `ProxyCommand`, and {NO_PROGRAM}; use `ProxyJump`"
     return ""
 
@@ -95,14 +97,14 @@ def _mark_lines(text: str) -> str:
 def _mark_line(number: int, line: str) -> str:
     if CANONICAL.fullmatch(line.rstrip()):
         return f"{CANONICAL_MARK} {number}\n"
-    found = MATCH.fullmatch(line.rstrip())
-    if not found:
+    match = MATCH.fullmatch(line.rstrip())
+    if not match:
         return line
-    criteria = list(_criteria(shlex.split(found[1])))
-    kept = [word for name, words in criteria if name != "exec" for word in words]
-    if len(kept) == sum(len(words) for _, words in criteria):
+    criteria = list(_criteria(shlex.split(match[1])))
+    others = [word for name, words in criteria if name != "exec" for word in words]
+    if len(others) == sum(len(words) for _, words in criteria):
         return line
-    return f"Match {shlex.join(kept) or 'all'}\n{EXEC_MARK} {number}\n"
+    return f"Match {shlex.join(others) or 'all'}\n{EXEC_MARK} {number}\n"
 
 
 def _criteria(words: list[str]) -> Iterator[tuple[str, list[str]]]:

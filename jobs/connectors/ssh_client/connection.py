@@ -14,6 +14,7 @@ import paramiko
 
 from jobs.connectors.ssh_client import errors
 from jobs.connectors.ssh_client.keys import load_key
+from jobs.connectors.ssh_client.known_hosts import add_keys
 from jobs.connectors.ssh_client.shared_hops import Hop, SharedHops
 from jobs.connectors.ssh_client.unix_socket import StreamLocalTransport
 from jobs.connectors.timeouts import CONNECT_TIMEOUT
@@ -62,13 +63,6 @@ def connect(host: Host, known_hosts: Path) -> Connection:
         raise
 
 
-def has_host_key(known_hosts: Path, host: Host) -> bool:
-    """Return whether the file has a key for the host. Raise OSError if it cannot be read."""
-    keys = paramiko.HostKeys(str(known_hosts))
-    name = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
-    return keys.lookup(name) is not None
-
-
 def _connect_hop(host: Host, known_hosts: Path) -> "Hop[Connection] | None":
     """Return the connection to the last jump host. All hosts behind it share it."""
     if not host.jumps:
@@ -86,7 +80,7 @@ def _log_in(
     client = paramiko.SSHClient()
     client.set_missing_host_key_policy(paramiko.RejectPolicy())
     try:
-        client.load_host_keys(str(known_hosts))
+        add_keys(client.get_host_keys(), known_hosts, host)
         client.connect(
             host.address,
             port=host.ssh_port,

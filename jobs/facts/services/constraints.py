@@ -21,11 +21,11 @@ def matches_constraint(node: TaskNode, text: str) -> bool:
     match = EXPRESSION.fullmatch(text)
     if match is None:
         return False
-    key, operator, wanted = match.groups()
+    key, operator, expected = match.groups()
     if key.lower() == "node.ip":
-        return _matches_address(node.node.address, wanted) is (operator == "==")
-    found = _value(node, key)
-    return found is not None and (found.lower() == wanted.lower()) is (operator == "==")
+        return _matches_address(node.node.address, expected) is (operator == "==")
+    value = _value(node, key)
+    return value is not None and (value.lower() == expected.lower()) is (operator == "==")
 
 
 def matches_platform(node: TaskNode, platforms: tuple[tuple[str, str], ...]) -> bool:
@@ -56,9 +56,9 @@ def _fields(node: TaskNode | str) -> dict[str, str]:
     return dict(zip(keys, (each.id, each.hostname, each.address, each.role, node.os, node.architecture), strict=True))
 
 
-def _matches_address(address: str, wanted: str) -> bool:
+def _matches_address(address: str, expected: str) -> bool:
     with suppress(ValueError):
-        return ipaddress.ip_address(address) in ipaddress.ip_network(wanted, strict=False)
+        return ipaddress.ip_address(address) in ipaddress.ip_network(expected, strict=False)
     return False
 
 

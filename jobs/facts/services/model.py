@@ -70,6 +70,7 @@ class Service:
     `image`: without its digest; `replicas`: what its mode asks for, None for a global service; `running` and `desired`:
     tasks, -1 if the manager did not count them; `completed`: tasks of a job that ended well; `stack`: the stack that it
     was deployed with, "" for none; `update_state`: "" if it was never updated; `version`: index that an update names;
+    `local_data`: volumes and folders of its tasks that each node has for itself;
     `force_update`: how often it was restarted.
     """
 
@@ -91,6 +92,8 @@ class Service:
     desired: int = -1
     completed: int = 0
     restart_attempts: int = 0
+    local_data: tuple[str, ...] = ()
+    mounts_docker_socket: bool = False
     force_update: int = 0
 
     @property

@@ -57,6 +57,8 @@ def parse_service(document: Document) -> Service:
         desired=_number(status.get("DesiredTasks"), -1) if status else -1,
         completed=_number(status.get("CompletedTasks")),
         restart_attempts=_number(attempts),
+        local_data=_local_data(_map(template, "ContainerSpec").get("Mounts")),
+        mounts_docker_socket=any(map(_is_docker_socket, _list(_map(template, "ContainerSpec").get("Mounts")))),
         force_update=_number(template.get("ForceUpdate")),
     )
 
@@ -121,13 +123,30 @@ def parse_time(value: Any) -> float:
     return datetime.fromisoformat(f"{match[1]}{zone}").timestamp() + float(match[2] or 0)
 
 
+def _local_data(mounts: Any) -> tuple[str, ...]:
+    """Return the volumes of the driver "local" and the mounted folders, without Docker's socket."""
+    listed = [mount for mount in _list(mounts) if isinstance(mount, Mapping) and _is_local(mount)]
+    sources = (_word(mount.get("Source")) or f"a volume for {_word(mount.get('Target'))}" for mount in listed)
+    return tuple(source for source in dict.fromkeys(sources) if not source.endswith("/docker.sock"))
+
+
+def _is_docker_socket(mount: Any) -> bool:
+    return isinstance(mount, Mapping) and _word(mount.get("Source")).endswith("/docker.sock")
+
+
+def _is_local(mount: Document) -> bool:
+    """Return whether each node has the mount's data for itself."""
+    driver = _word(_map(_map(mount, "VolumeOptions"), "DriverConfig").get("Name"))
+    return mount.get("Type") == "bind" or (mount.get("Type") == "volume" and driver in ("", "local"))
+
+
 def _mode(mode: Document) -> tuple[Mode, int | None]:
     name = next((name for name in MODES if name in mode), "Replicated")
-    wanted = _map(mode, name)
+    mode_spec = _map(mode, name)
     if name.startswith("Global"):
         return MODES[name], None
     key = "Replicas" if name == "Replicated" else "TotalCompletions"
-    return MODES[name], _number(wanted.get(key), 1 if wanted.get(key) is None else 0)
+    return MODES[name], _number(mode_spec.get(key), 1 if mode_spec.get(key) is None else 0)
 
 
 def _placement(template: Document, ports: Sequence[ServicePort]) -> Placement:

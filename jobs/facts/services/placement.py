@@ -63,8 +63,8 @@ def _room_on(service_id: str, placement: Placement, node: TaskNode, tasks: Seque
     obstacle, detail = _fixed_obstacle(placement, node)
     if obstacle:
         return NodeRoom(node, 0, obstacle, detail, free)
-    own = sum(task.service == service_id for task in tasks)
-    limits = _limits(placement, free, own, {port for task in tasks for port in task.host_ports})
+    own_count = sum(task.service == service_id for task in tasks)
+    limits = _limits(placement, free, own_count, {port for task in tasks for port in task.host_ports})
     number, limit, text = min(limits, key=lambda each: each[0], default=(UNLIMITED, "", ""))
     return NodeRoom(node, number, limit if number == 0 else "", text if number == 0 else "", free)
 
@@ -82,7 +82,7 @@ def _fixed_obstacle(placement: Placement, node: TaskNode) -> tuple[Obstacle, str
 
 
 def _limits(
-    placement: Placement, free: Resources, own: int, taken_ports: set[tuple[int, str]]
+    placement: Placement, free: Resources, own_count: int, taken_ports: set[tuple[int, str]]
 ) -> list[tuple[int, Obstacle, str]]:
     """Return for each limit how many more tasks it allows, what it is, and a detail."""
     limits: list[tuple[int, Obstacle, str]] = []
@@ -91,7 +91,7 @@ def _limits(
     if placement.reserved.nano_cpus:
         limits.append((max(0, free.nano_cpus) // placement.reserved.nano_cpus, "cpu", ""))
     if placement.max_per_node:
-        limits.append((max(0, placement.max_per_node - own), "max per node", str(placement.max_per_node)))
+        limits.append((max(0, placement.max_per_node - own_count), "max per node", str(placement.max_per_node)))
     for port in placement.host_ports:
         limits.append((0 if port in taken_ports else 1, "port", f"{port[0]}/{port[1]}"))
     return limits

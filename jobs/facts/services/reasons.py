@@ -20,21 +20,30 @@ EXIT_MEANINGS = {
     "127": "the command was not found", "137": "killed, often because it is out of memory",
     "139": "segmentation fault", "143": "stopped by SIGTERM",
 }  # fmt: skip
-KNOWN_ERRORS: tuple[tuple[str, str], ...] = (  # pattern of Docker's text -> what it means; the first match counts
-    (r"unhealthy container", "the health check fails"),
-    (r"pull access denied|unauthorized|authentication required|no basic auth", "the registry denies access to {image}"),
-    (r"no such image|manifest unknown|manifest for .* not found|image .* not found|repository .* not found",
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.IGNORECASE)
+
+
+# A pattern of Docker's text -> what it means. The first match counts.
+KNOWN_ERRORS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (_pattern(r"unhealthy container"), "the health check fails"),
+    (_pattern(r"pull access denied|unauthorized|authentication required|no basic auth"),
+     "the registry denies access to {image}"),
+    (_pattern(r"no such image|manifest unknown|manifest for .* not found|image .* not found|repository .* not found"),
      "image {image} was not found"),
-    (r"no such host|dial tcp|request canceled|TLS handshake timeout|connection refused.*regist",
+    (_pattern(r"no such host|dial tcp|request canceled|TLS handshake timeout|connection refused.*regist"),
      "image {image} could not be pulled: the registry is unreachable"),
-    (r"host-mode port already in use|port is already allocated|address already in use|bind for .* failed",
+    (_pattern(r"host-mode port already in use|port is already allocated|address already in use|bind for .* failed"),
      "a published port is in use already"),
-    (r"bind source path does not exist", "a mounted folder does not exist on the node"),
-    (r"executable file not found|no such file or directory", "the command was not found in the image"),
-    (r"network .* not found|could not find network", "a network was not found"),
-    (r"no space left on device", "the node's disk is full"),
-    (r"unsupported platform|exec format error|no matching manifest", "the image is not for the node's platform"),
-    (r"secret|config .*not found", "a secret or config was not found"),
+    (_pattern(r"bind source path does not exist"), "a mounted folder does not exist on the node"),
+    (_pattern(r"executable file not found|no such file or directory"), "the command was not found in the image"),
+    (_pattern(r"network .* not found|could not find network"), "a network was not found"),
+    (_pattern(r"no space left on device"), "the node's disk is full"),
+    (_pattern(r"unsupported platform|exec format error|no matching manifest"),
+     "the image is not for the node's platform"),
+    (_pattern(r"secret|config .*not found"), "a secret or config was not found"),
 )  # fmt: skip
 
 
@@ -57,10 +66,16 @@ def explain_service(service: Service, facts: ServiceFacts) -> tuple[Why, ...]:
     waiting = [task for task in current if (task.error and not task.has_failed) or task.place not in failing_places]
     waiting = [task for task in waiting if not task.node]
     names = {node.node.id: node.node.hostname for node in facts.nodes}
-    found = (*_explain_waiting(service, waiting, facts), *_group(_explain_failure(task, names) for task in failed))
+    all_reasons = (
+        *_explain_waiting(service, waiting, facts),
+        *_group(_explain_failure(task, names) for task in failed),
+    )
     if service.is_global and not service.is_job and not current and service.desired == 0:
-        found = (*found, *(Why(text, "", 0) for text in placement_reasons(service.id, service.placement, facts)))
-    return tuple(sorted(found, key=lambda why: -why.tasks))
+        all_reasons = (
+            *all_reasons,
+            *(Why(text, "", 0) for text in placement_reasons(service.id, service.placement, facts)),
+        )
+    return tuple(sorted(all_reasons, key=lambda why: -why.tasks))
 
 
 def placement_reasons(service_id: str, placement: Placement, facts: ServiceFacts) -> tuple[str, ...]:
@@ -73,14 +88,14 @@ def placement_reasons(service_id: str, placement: Placement, facts: ServiceFacts
     count, free = len(facts.nodes), [each for each in room.nodes if each.obstacle in ("memory", "cpu")]
     if "memory" in obstacles:
         best = max(free, key=lambda each: each.free.memory)
-        wanted = format_memory(placement.reserved.memory)
+        need = format_memory(placement.reserved.memory)
         most = f"{format_memory(max(0, best.free.memory))} on {best.node.node.hostname}"
-        texts.append(f"a task reserves {wanted} of memory; the most that is free is {most}")
+        texts.append(f"a task reserves {need} of memory; the most that is free is {most}")
     if "cpu" in obstacles:
         best = max(free, key=lambda each: each.free.nano_cpus)
-        wanted = format_cpus(placement.reserved.nano_cpus)
+        need = format_cpus(placement.reserved.nano_cpus)
         most = f"{format_cpus(max(0, best.free.nano_cpus))} on {best.node.node.hostname}"
-        texts.append(f"a task reserves {wanted} CPUs; the most that is free is {most}")
+        texts.append(f"a task reserves {need} CPUs; the most that is free is {most}")
     for obstacle, text in (
         ("port", "port {detail} is in use on {n} of {count} nodes"),
         ("platform", "the image is not for the platform of {n} of {count} nodes ({detail})"),
@@ -97,7 +112,7 @@ def placement_reasons(service_id: str, placement: Placement, facts: ServiceFacts
 def explain_error(error: str, image: str = "") -> str:
     """Return what Docker's error on a task means in a few words, "" if it is not a known one."""
     for pattern, text in KNOWN_ERRORS:
-        if re.search(pattern, error, re.IGNORECASE):
+        if pattern.search(error):
             return text.format(image=image or "of the service")
     if match := EXIT.search(error):
         meaning = EXIT_MEANINGS.get(match[1], "")
@@ -128,10 +143,10 @@ def _unmatched(placement: Placement, nodes: Sequence[TaskNode]) -> Iterable[str]
 
 def _explain_failure(task: Task, names: dict[str, str]) -> tuple[str, Task]:
     """Return the reason of a failed task."""
-    known = explain_error(task.error, task.image)
-    place = f" on {names[task.node]}" if task.node in names and "node" in known else ""
+    meaning = explain_error(task.error, task.image)
+    place = f" on {names[task.node]}" if task.node in names and "node" in meaning else ""
     exit_text = f"the container exits with code {task.exit_code}" if task.exit_code else ""
-    return (known or exit_text or f"the task is {task.state}") + place, task
+    return (meaning or exit_text or f"the task is {task.state}") + place, task
 
 
 def _group(reasons: Iterable[tuple[str, Task]]) -> tuple[Why, ...]:
@@ -157,8 +172,8 @@ def _by_place(tasks: Iterable[Task]) -> list[list[Task]]:
 
 def _without_next(tasks: list[Task]) -> list[Task]:
     """Put the task that is wanted now last: it may have started before an older one ended."""
-    wanted = [task for task in tasks if _is_wanted(task)]
-    return [*(task for task in tasks if task is not wanted[-1]), wanted[-1]]
+    need = [task for task in tasks if _is_wanted(task)]
+    return [*(task for task in tasks if task is not need[-1]), need[-1]]
 
 
 def _is_wanted(task: Task) -> bool:

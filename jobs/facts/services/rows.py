@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from imker.protocol.service_events import ServiceReason, ServiceRow, ServiceShown, TaskRow
+from imker.protocol.service_events import ServiceDetails, ServiceReason, ServiceRow, TaskRow
 from jobs.facts.services.model import Service, ServiceFacts, Task, UpdateSettings
 from jobs.facts.services.reasons import explain_service
 from jobs.facts.services.units import format_cpus, format_memory
@@ -46,12 +46,12 @@ def service_status(service: Service) -> str:
     return "healthy" if service.is_healthy else "unhealthy"
 
 
-def describe(service: Service, facts: ServiceFacts, at: float) -> ServiceShown:
+def describe(service: Service, facts: ServiceFacts, at: float) -> ServiceDetails:
     """Return everything about one service. `at`: UNIX seconds of the answer."""
     hostnames = {node.node.id: node.node.hostname for node in facts.nodes}
     reasons = tuple(ServiceReason(why.text, why.docker_text) for why in explain_service(service, facts))
     row = service_row(service, facts)
-    return ServiceShown(
+    return ServiceDetails(
         facts.answered_by, at, row, _task_rows(facts.tasks_of(service), hostnames), tuple(_settings(service)), reasons
     )
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from jobs.service_steps import CreateService
+from jobs.steps.services import CreateService
 
 Spec = dict[str, Any]
 

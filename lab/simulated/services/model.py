@@ -85,8 +85,8 @@ class Service:
 
     @property
     def replicas(self) -> int:
-        wanted = self.mode_spec.get("TotalCompletions" if self.mode == "ReplicatedJob" else "Replicas")
-        return 1 if wanted is None else int(wanted)
+        count = self.mode_spec.get("TotalCompletions" if self.mode == "ReplicatedJob" else "Replicas")
+        return 1 if count is None else int(count)
 
     @property
     def template(self) -> Spec:
@@ -130,7 +130,10 @@ def service_to_api(service: Service, tasks: list[Task], with_status: bool) -> di
         "CreatedAt": timestamp(service.created_at),
         "UpdatedAt": timestamp(service.updated_at),
         "Spec": service.spec,
-        "Endpoint": {"Spec": service.spec.get("EndpointSpec") or {}, "Ports": service.ports},
+        "Endpoint": {
+            "Spec": service.spec.get("EndpointSpec") or {},
+            **({"Ports": service.ports} if service.ports else {}),
+        },
     }
     if service.previous_spec is not None:
         document["PreviousSpec"] = service.previous_spec
@@ -141,10 +144,10 @@ def service_to_api(service: Service, tasks: list[Task], with_status: bool) -> di
             "Message": service.update.message,
         }
     if with_status:
-        wanted = [task for task in tasks if task.desired in ("running", "complete") and task.state != "complete"]
+        desired = [task for task in tasks if task.desired in ("running", "complete") and task.state != "complete"]
         document["ServiceStatus"] = {
             "RunningTasks": sum(task.state == "running" and task.desired != "shutdown" for task in tasks),
-            "DesiredTasks": len(wanted) if service.mode != "Replicated" else service.replicas,
+            "DesiredTasks": len(desired) if service.mode != "Replicated" else service.replicas,
             "CompletedTasks": sum(task.state == "complete" for task in tasks),
         }
     return document
@@ -152,6 +155,10 @@ def service_to_api(service: Service, tasks: list[Task], with_status: bool) -> di
 
 def task_to_api(task: Task) -> dict[str, Any]:
     container = {"ContainerID": f"{task.id}c", "PID": 0, "ExitCode": task.exit_code or 0}
+    ports = [
+        {"PublishedPort": port, "TargetPort": port, "Protocol": protocol, "PublishMode": "host"}
+        for port, protocol in task.ports
+    ]
     ran = task.began_at > 0 or task.exit_code is not None
     return {
         "ID": task.id,
@@ -168,12 +175,7 @@ def task_to_api(task: Task) -> dict[str, Any]:
             "Message": task.message,
             **({"Err": task.error} if task.error else {}),
             **({"ContainerStatus": container} if ran else {}),
-            "PortStatus": {
-                "Ports": [
-                    {"PublishedPort": port, "TargetPort": port, "Protocol": protocol, "PublishMode": "host"}
-                    for port, protocol in (task.ports if task.state == "running" else ())
-                ]
-            },
+            "PortStatus": {"Ports": ports} if ports and task.state == "running" else {},
         },
         "DesiredState": task.desired,
     }

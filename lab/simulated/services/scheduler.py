@@ -20,9 +20,8 @@ EXPLANATIONS = {  # in the order in which a real scheduler names them
 
 
 def is_valid_constraint(text: str) -> bool:
-    match = CONSTRAINT.fullmatch(text)
-    keys = r"node\.(id|ip|hostname|role|platform\.(os|arch)|labels\.\S+)|engine\.labels\.\S+"
-    return bool(match and re.fullmatch(keys, match[1], re.IGNORECASE))
+    """Return whether the constraint can be read. One with an unknown key is accepted, and matches no node."""
+    return CONSTRAINT.fullmatch(text) is not None
 
 
 def choose_node(service: Service, nodes: Iterable[Node], tasks: list[Task]) -> tuple[str, str]:
@@ -53,8 +52,8 @@ def _obstacle(service: Service, node: Node, here: list[Task]) -> str:
     used = [reservations(task.template) for task in here]
     if memory + sum(each[0] for each in used) > MEMORY or cpus + sum(each[1] for each in used) > NANO_CPUS:
         return "resources"
-    taken = {port for task in here for port in task.ports}
-    if taken & set(service.host_ports):
+    used_ports = {port for task in here for port in task.ports}
+    if used_ports & set(service.host_ports):
         return "port"
     limit = int((service.template.get("Placement") or {}).get("MaxReplicas") or 0)
     return "max" if limit and sum(task.service == service.id for task in here) >= limit else ""
@@ -79,13 +78,15 @@ def _matches(node: Node, text: str) -> bool:
     match = CONSTRAINT.fullmatch(text)
     if match is None:
         return False
-    key, operator, wanted = match.groups()
+    key, operator, expected = match.groups()
+    is_label = key.startswith(("node.labels.", "engine.labels."))
     values = {
         "node.id": node.id, "node.hostname": node.hostname, "node.role": node.role, "node.ip": node.address,
         "node.platform.os": PLATFORM["OS"], "node.platform.arch": PLATFORM["Architecture"],
     }  # fmt: skip
     value = node.labels.get(key[12:], "") if key.startswith("node.labels.") else values.get(key.lower(), "")
-    return (value.lower() == wanted.lower()) is (operator == "==")
+    is_known = is_label or key.lower() in values
+    return is_known and (value.lower() == expected.lower()) is (operator == "==")
 
 
 def _explain(problems: Counter[str]) -> str:

@@ -45,7 +45,7 @@ class Services:
 
     def list_tasks(self, filters: Filters) -> list[dict[str, Any]]:
         self.orchestrator.advance()
-        services = {service.id for service in self.orchestrator.services.values() if _is_named(service, filters)}
+        services = {self.find(key).id for key in filters.get("service") or ()}
         tasks = [task for task in self.orchestrator.tasks.values() if _matches_task(task, filters, services)]
         return [copy.deepcopy(task_to_api(task)) for task in tasks]
 
@@ -71,6 +71,7 @@ class Services:
 
     def create(self, spec: Spec) -> dict[str, str]:
         self.orchestrator.advance()
+        spec = {**spec, "Name": spec.get("Name") or f"unnamed_{secrets.token_hex(4)}"}
         self._check(spec)
         if any(service.name == spec["Name"] for service in self.orchestrator.services.values()):
             text = f"name conflicts with an existing object: service {spec['Name']} already exists"
@@ -121,13 +122,16 @@ class Services:
 
     def _check(self, spec: Spec) -> None:
         name, template = str(spec.get("Name") or ""), spec.get("TaskTemplate") or {}
-        if not NAME.fullmatch(name) or len(name) > 63:
+        if len(name) > 63:
+            raise EngineError(400, f"{INVALID}name must be 63 characters or fewer")
+        if not NAME.fullmatch(name):
             raise EngineError(400, f"{INVALID}name must be valid as a DNS name component")
         if not (template.get("ContainerSpec") or {}).get("Image"):
             raise EngineError(400, f"{INVALID}ContainerSpec: image reference must be provided")
         for constraint in (template.get("Placement") or {}).get("Constraints") or ():
             if not is_valid_constraint(constraint):
-                raise EngineError(400, f"{INVALID}constraint expected one operator from ==, !=")
+                text = "constraint expected one operator from ==, !="
+                raise EngineError(500, f"rpc error: code = Unknown desc = {text}")
 
     def _check_ports(self, service: Service) -> None:
         """Raise EngineError if another service publishes one of its ports on every node."""
@@ -143,11 +147,6 @@ def _matches(service: Service, filters: Filters) -> bool:
     names, ids = filters.get("name") or (), filters.get("id") or ()
     is_named = not names or any(service.name.startswith(name) for name in names)
     return is_named and (not ids or any(service.id.startswith(each) for each in ids))
-
-
-def _is_named(service: Service, filters: Filters) -> bool:
-    wanted = filters.get("service") or ()
-    return not wanted or service.name in wanted or service.id in wanted
 
 
 def _matches_task(task: Task, filters: Filters, services: set[str]) -> bool:

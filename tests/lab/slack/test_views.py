@@ -105,7 +105,7 @@ class FormApp:
 
 @pytest.fixture(scope="module")
 def slack() -> Iterator[Workspace]:
-    with run_fake_slack() as workspace:
+    with run_fake_slack(patience=60) as workspace:
         yield workspace
 
 

@@ -32,6 +32,7 @@ from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease
 from jobs.settings import Settings
+from jobs.steps.titles import describe_step
 from lab.secret_scanner import dump_redis, find_leaks, render_secret_forms
 from tests.support import streams
 
@@ -117,7 +118,7 @@ def run_migration(redis: Redis, fault: str, monkeypatch: pytest.MonkeyPatch) -> 
 
     def handle(_: commands.Command, context: JobContext) -> None:
         diff = daemon_options.diff((FileEdit(DEFAULTS, BEFORE, AFTER),))
-        context.events.emit(Planned(tuple(map(steps.describe_step, PLAN)), diff=diff))
+        context.events.emit(Planned(tuple(map(describe_step, PLAN)), diff=diff))
         context.events.emit(
             ThreadDetail(
                 "apt on kaditz",

@@ -80,10 +80,10 @@ def test_all_services_are_covered_only_by_the_pattern_for_all() -> None:
 
 
 @given(st.lists(patterns, max_size=3), st.lists(names, min_size=1, max_size=3))
-def test_a_permission_on_more_services_is_never_easier(given_patterns: list[str], wanted: list[str]) -> None:
+def test_a_permission_on_more_services_is_never_easier(given_patterns: list[str], services: list[str]) -> None:
     given_rights = rights(rule("scale", services=tuple(given_patterns)))
-    together = isinstance(may(given_rights, "scale", *wanted), Allowed)
-    assert together == all(isinstance(may(given_rights, "scale", name), Allowed) for name in wanted)
+    together = isinstance(may(given_rights, "scale", *services), Allowed)
+    assert together == all(isinstance(may(given_rights, "scale", name), Allowed) for name in services)
 
 
 def test_a_question_is_answered_by_who_may_change_the_services_that_it_names() -> None:

@@ -20,6 +20,7 @@ from bot.state.next_steps import TABLE as TABLE_OF_STEPS
 from imker import signing
 from imker.protocol import codec, commands
 from imker.protocol.commands import Approval, Request
+from imker.protocol.node_commands import UpgradeAll
 from imker.signing import SigningKey
 from jobs import admission
 from tests.support.bot_harness import GROUPS, HOSTS, IDS, KEY, OPS, TS, BotHarness, parse_settings_file
@@ -28,7 +29,7 @@ TABLE = tomllib.loads((Path(__file__).parents[3] / "data/attempts.toml").read_te
 ATTEMPTS: list[dict[str, Any]] = TABLE["attempts"]
 DAY = 24 * 3600
 IN_A_CHANNEL = ("command", "help")  # ways to open the form; the shortcut and Home have no channel
-WHOLE_FLEET = (commands.ListHosts, commands.ListNodes, commands.MigrateAll, commands.RunDoctor)
+WHOLE_FLEET = (commands.ListHosts, commands.ListNodes, commands.MigrateAll, UpgradeAll, commands.RunDoctor)
 STEP_NAMES = {
     step.name for steps in (*TABLE_OF_STEPS.values(), tuple(SUGGESTIONS.values())) for step in steps if not step.choice
 }

@@ -16,7 +16,7 @@ COMMANDS = [
     "docker swarm leave --force",
     "ssh-keyscan -p 22 192.0.2.7 >> ~/.ssh/known_hosts",
     "rm -f /etc/docker/key.json; systemctl start docker && docker info",
-    "python -m bot audit verify --head 9f3c:214",
+    "imker audit verify --head 9f3c:214",
     "docker ps --filter name=_web_ --format *",
 ]
 PROSE = {

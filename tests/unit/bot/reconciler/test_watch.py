@@ -345,13 +345,23 @@ def test_a_deleted_message_stays_deleted(world: World) -> None:
 
 
 def test_redis_loses_its_data(world: World) -> None:
-    """The next look is a first look: nothing is posted again."""
+    """The next look is a first look: nothing is posted again, and the old message says that it is not followed."""
     world.see_down()
     for key in world.redis.keys("bot:*"):
         world.redis.delete(key)
     world.see("lausen Down")
     world.see("lausen Down", CONFIRM_SECONDS)
-    assert len(world.messages()) == 1
+    (text,) = world.texts()
+    assert text.startswith("❓ Imker no longer follows this incident: ")
+
+
+def test_the_swarm_is_gone(world: World) -> None:
+    world.see_down()
+    world.publishers[0] = world.publisher()
+    world.see("no swarm")
+    (text,) = world.texts()
+    assert text.startswith("❓ Imker no longer follows this incident: ")
+    assert world.runs.posted_messages.watched() == {}
 
 
 @pytest.mark.parametrize("key", [STATE_KEY, OBSERVATION_KEY])

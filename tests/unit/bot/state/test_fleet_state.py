@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.state.fleet_order import hosts_to_start
-from bot.state.fleet_state import FleetState, decisions_from_hold, fleet_status, fold_fleet, outcome
+from bot.state.fleet_state import FleetState, fleet_status, fold_fleet, outcome
+from bot.state.host_runs import decisions_from_hold
 from imker.protocol.commands import Role
 from imker.protocol.events import JobFinished
 from imker.protocol.next_command import BotCommand

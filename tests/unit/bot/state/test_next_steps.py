@@ -31,7 +31,7 @@ from imker.protocol.events import (
 )
 from imker.protocol.next_command import NextCommand
 from imker.protocol.service_commands import RestartService, ShowService
-from imker.protocol.service_events import ServiceRow, ServiceShown
+from imker.protocol.service_events import ServiceDetails, ServiceRow
 from imker.protocol.values import Finding
 from lab.slack.validate_message import find_problems
 from tests.support.fleet_states import build_fleet, host_plan
@@ -68,9 +68,9 @@ def waiting_run(question: Question, choice: Choice | None = None, seconds: float
     return run(JobStarted(), body, choice=choice)
 
 
-def shown_service(status: str, mode: str = "replicated") -> RunState:
-    shown = ServiceShown("tondi", 0.0, ServiceRow("shop_web", mode, 2, 2, "nginx:1.11", status=status))
-    return run(JobStarted(), shown, JobFinished("done", "shop_web"), command=ShowService("web"))
+def service_details(status: str, mode: str = "replicated") -> RunState:
+    details = ServiceDetails("tondi", 0.0, ServiceRow("shop_web", mode, 2, 2, "nginx:1.11", status=status))
+    return run(JobStarted(), details, JobFinished("done", "shop_web"), command=ShowService("web"))
 
 
 STATES: dict[str, tuple[RunState, Situation]] = {
@@ -99,11 +99,11 @@ STATES: dict[str, tuple[RunState, Situation]] = {
     "plan with nothing to do": (ended("unchanged", PlanHost("kaditz")), "read"),
     "read": (ended("done", ListNodes()), "read"),
     "read that failed": (ended("failed", ListNodes()), "read"),
-    "service": (shown_service("healthy"), "service"),
-    "service with a stopped update": (shown_service("paused"), "unhealthy_service"),
-    "service that is unhealthy": (shown_service("unhealthy"), "unhealthy_service"),
-    "global service": (shown_service("healthy", "global"), "global_service"),
-    "job": (shown_service("healthy", "replicated-job"), "read"),
+    "service": (service_details("healthy"), "service"),
+    "service with a stopped update": (service_details("paused"), "unhealthy_service"),
+    "service that is unhealthy": (service_details("unhealthy"), "unhealthy_service"),
+    "global service": (service_details("healthy", "global"), "global_service"),
+    "job": (service_details("healthy", "replicated-job"), "read"),
     "service that was restarted": (ended("done", RestartService("web")), "service_changed"),
     "service that did not converge": (ended("failed", RestartService("web")), "stopped"),
     "lost": (run(JobStarted(), rq="lost"), "stopped"),

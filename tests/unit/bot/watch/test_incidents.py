@@ -35,14 +35,14 @@ def test_story(case: dict[str, Any]) -> None:
 @settings(max_examples=100, deadline=None)
 @given(LOOKS)
 def test_a_subject_has_at_most_two_messages_in_ten_minutes(looks: list[tuple[str, int, str, bool]]) -> None:
-    state, now, posted = WatchState(), 0.0, dict[str, list[float]]()
-    for sees, seconds, own, is_muted in looks:
+    state, now, times_by_subject = WatchState(), 0.0, dict[str, list[float]]()
+    for sees, seconds, own_hosts, is_muted in looks:
         before, now = state, now + seconds
-        state = fold(before, sees, now, own, is_muted)
+        state = fold(before, sees, now, own_hosts, is_muted)
         for text in changes(before, state):
             if text.startswith("post "):
-                posted.setdefault(" ".join(text.split()[:3]), []).append(now)
-    for times in posted.values():
+                times_by_subject.setdefault(" ".join(text.split()[:3]), []).append(now)
+    for times in times_by_subject.values():
         for at in times:
             assert sum(at <= other < at + FLAPPING_SECONDS for other in times) <= MAX_NOTICES
 
@@ -62,23 +62,23 @@ def test_the_first_look_is_silent_and_a_swarm_that_stays_as_it_is_too(looks: lis
 @given(LOOKS)
 def test_what_was_posted_is_resolved_once_the_swarm_is_well(looks: list[tuple[str, int, str, bool]]) -> None:
     state, now = WatchState(), 0.0
-    for sees, seconds, own, is_muted in looks:
+    for sees, seconds, own_hosts, is_muted in looks:
         now += seconds
-        state = fold(state, sees, now, own, is_muted)
+        state = fold(state, sees, now, own_hosts, is_muted)
     for _ in range(3):
         now += 60
         state = fold(state, "", now)
-    posted = [incident for incident in state.incidents if incident.notices]
-    assert all(incident.phase == "resolved" for incident in posted)
+    reported = [incident for incident in state.incidents if incident.notices]
+    assert all(incident.phase == "resolved" for incident in reported)
 
 
 @settings(max_examples=60, deadline=None)
 @given(LOOKS)
 def test_the_state_does_not_grow(looks: list[tuple[str, int, str, bool]]) -> None:
     state, now = WatchState(), 0.0
-    for sees, seconds, own, is_muted in looks * 3:
+    for sees, seconds, own_hosts, is_muted in looks * 3:
         now += seconds
-        state = fold(state, sees, now, own, is_muted)
+        state = fold(state, sees, now, own_hosts, is_muted)
     assert len(state.incidents) <= 100 + len(SIGHTS)
     assert all(len(incident.notices) <= 2 + MAX_NOTICES for incident in state.incidents)
     assert len(state.leadership.changes) <= 12

@@ -39,7 +39,7 @@ def test_own_changes(state: RunState, expected: OwnChanges) -> None:
 
 
 @pytest.mark.parametrize(
-    ("own", "host", "service"),
+    ("own_changes", "host", "service"),
     [
         (OwnChanges(), False, False),
         (OwnChanges(frozenset({"kaditz"})), True, True),
@@ -51,5 +51,5 @@ def test_own_changes(state: RunState, expected: OwnChanges) -> None:
         (OwnChanges(everything=True), True, True),
     ],
 )
-def test_what_they_explain(own: OwnChanges, host: bool, service: bool) -> None:
-    assert (own.touches_host("kaditz"), own.touches_service("web_api")) == (host, service)
+def test_what_they_explain(own_changes: OwnChanges, host: bool, service: bool) -> None:
+    assert (own_changes.touches_host("kaditz"), own_changes.touches_service("web_api")) == (host, service)

@@ -243,10 +243,14 @@ CE = "5:27.3.1-1~debian.12~bookworm"
             Package("docker-ce", "27.3.1", "ii", ("27.3.1",), (), replaces="docker.io"),
             ("docker-ce=27.3.1",), "docker.io=27.3.1",
         ),
+        (
+            replace(DOCKER_IO, cli_installed="20.10.23"),
+            ("docker.io=26.1.5", "docker-cli=26.1.5"), "docker.io=20.10.24 docker-cli=20.10.23",
+        ),
     ],
 )  # fmt: skip
 def test_upgrades_the_cli_and_replaces_a_renamed_package(package: Package, packages: tuple[str, ...], old: str) -> None:
     steps = plan_host(host(package=package)).steps
     (upgrade,) = (step for step in steps if isinstance(step, UpgradeEngine))
     assert upgrade.packages == packages
-    assert upgrade.old_packages == (old,)
+    assert upgrade.old_packages == tuple(old.split())

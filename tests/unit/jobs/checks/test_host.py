@@ -124,7 +124,7 @@ def test_blocks_on_a_container_on_a_classic_overlay_network() -> None:
     [("24.0.9", ""), ("25.0.1", "1.24."), ("26.1.5", "1.24."), ("29.0.0", "1.44"), ("31.0", "1.44")],
 )
 def test_names_containers_that_use_the_docker_socket(target: str, oldest: str) -> None:
-    proxy = Container("proxy", "traefik:1.7", True, "always", mounts_docker_socket=True)
+    proxy = Container("proxy", "acme/proxy:1", True, "always", mounts_docker_socket=True)
     finding = checked(GOOD, HostFacts("kaditz", containers=(WEB, proxy)), target=target).get("API of helpers")
     assert (finding is not None) is bool(oldest)
     if finding:

@@ -54,8 +54,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(folder, key, authority, **servers)
 
 
-def run_true(host: Host, known: Path) -> int:
-    with SshShell(host, known) as shell:
+def run_true(host: Host, host_keys: Path) -> int:
+    with SshShell(host, host_keys) as shell:
         return shell.run(command("true")).code
 
 
@@ -82,11 +82,11 @@ def test_hosts_behind_one_jump_host_share_its_connection(site: Site) -> None:
     before = logins(site.gate)
     hosts = [behind(replace(site.kaditz.host, name=f"host{number}"), site.gate.host) for number in range(12)]
     errors: list[Exception] = []
-    opened, known = threading.Barrier(len(hosts)), site.known_hosts
+    opened, host_keys = threading.Barrier(len(hosts)), site.known_hosts
 
     def use(host: Host) -> None:
         try:
-            with SshShell(host, known) as shell:
+            with SshShell(host, host_keys) as shell:
                 opened.wait(30)
                 shell.run(command("true"))
         except Exception as error:
@@ -114,10 +114,10 @@ def test_reconnects_through_a_jump_host_that_was_lost(site: Site) -> None:
 
 @pytest.mark.parametrize("unknown", ["gate", "inner", "kaditz"])
 def test_verifies_the_host_key_at_every_hop(site: Site, tmp_path: Path, unknown: str) -> None:
-    known = known_hosts(tmp_path, *(getattr(site, name) for name in ("gate", "inner", "kaditz") if name != unknown))
+    host_keys = known_hosts(tmp_path, *(getattr(site, name) for name in ("gate", "inner", "kaditz") if name != unknown))
     host = behind(site.kaditz.host, site.gate.host, site.inner.host)
     with pytest.raises(Unreachable, match=f"{unknown}'s SSH host key is unknown") as refused:
-        SshShell(host, known)
+        SshShell(host, host_keys)
     port = getattr(site, unknown).host.ssh_port
     assert re.search(rf"ssh-keyscan -p {port} 127.0.0.1 >> ", refused.value.hint)
     assert refused.value.host == "kaditz"
@@ -128,9 +128,9 @@ def test_rejects_a_changed_host_key_of_a_jump_host(site: Site, tmp_path: Path) -
     swapped = replace(
         site.gate, known_hosts_line=site.gate.known_hosts_line.rsplit(" ", 1)[0] + " " + key_of(site.inner)
     )
-    known = known_hosts(tmp_path, swapped, site.kaditz)
+    host_keys = known_hosts(tmp_path, swapped, site.kaditz)
     with pytest.raises(Unreachable, match="gate's SSH host key differs from the one in known_hosts"):
-        SshShell(behind(site.kaditz.host, site.gate.host), known)
+        SshShell(behind(site.kaditz.host, site.gate.host), host_keys)
 
 
 def key_of(server: Sshd) -> str:

@@ -26,12 +26,13 @@ from jobs.inventory.model import Host
 from jobs.locking.fencing_token import FencingToken
 from jobs.locking.lease import Lease
 from jobs.settings import Settings
+from jobs.steps.titles import describe_step
 from tests.support import streams
 
 KADITZ, RUN, WHOLE = Host("kaditz", "198.18.0.39"), "k3fm9x2q", "f7wq2p8a"
 PLAN = (steps.RemoveClassicContainers(("swarm-agent",)), steps.EnsureContainersRunning(("web",)), steps.WaitForReady())
-KEYS = [steps.describe_step(step).key for step in PLAN]
-TITLES = [steps.describe_step(step).title for step in PLAN]
+KEYS = [describe_step(step).key for step in PLAN]
+TITLES = [describe_step(step).title for step in PLAN]
 Work = Callable[[StepTarget], str]
 
 
@@ -65,7 +66,7 @@ class Bench:
     opened: int = 0
 
     def execute(self, step: steps.Step, site: StepTarget) -> str:
-        key = steps.describe_step(step).key
+        key = describe_step(step).key
         self.started_steps.append(key)
         return self.work.get(key, lambda site: "")(site)
 
@@ -261,9 +262,7 @@ def test_only_one_host_joins_or_restarts_a_manager_at_a_time(
     monkeypatch.setattr(membership, "claim_swarm", lambda *_: None)
     monkeypatch.setattr(membership, "is_reachable", lambda *_: True)
     locked: list[bool] = []
-    bench.work[steps.describe_step(step).key] = lambda site: str(
-        locked.append(bool(bench.redis.exists("lock:swarm"))) or ""
-    )
+    bench.work[describe_step(step).key] = lambda site: str(locked.append(bool(bench.redis.exists("lock:swarm"))) or "")
     bench.run_steps((step,))
     assert locked == [alone]
     assert not bench.redis.exists("lock:swarm"), "given back"
@@ -304,7 +303,7 @@ def test_restarts_a_manager_only_while_the_others_keep_the_quorum(
     else:
         with pytest.raises(StateChanged, match="not restarted: unreachable: m2; the swarm would lose quorum"):
             bench.run_steps((step,))
-    assert bench.started_steps == ([steps.describe_step(step).key] if restarts else [])
+    assert bench.started_steps == ([describe_step(step).key] if restarts else [])
 
 
 # --- what a step says meanwhile --------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ def test_reads_what_the_kernel_and_the_disk_say(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(own_machine, "MACHINE_ID", tmp_path / "machine-id")
     monkeypatch.setattr(own_machine, "BOOT_ID", tmp_path / "nothing")
     monkeypatch.setattr(own_machine, "CONTAINER_MARKS", (tmp_path / "machine-id",))
-    own = own_machine.read_own_machine.__wrapped__()
-    assert (own.machine_id, own.boot_id, own.in_container) == ("9f86d081884c7d65", "", True)
+    machine = own_machine.read_own_machine.__wrapped__()
+    assert (machine.machine_id, machine.boot_id, machine.in_container) == ("9f86d081884c7d65", "", True)
 
 
 def test_this_machine_has_a_kernel() -> None:

@@ -93,10 +93,10 @@ def test_compares_a_replacement_package_with_the_installed_engine(repository: Pa
     matches = ask_candidates(
         dpkg_rows(docker_engine=("ii", "17.05.0~ce-0~debian")), ONE_LINE.format(repository), package="docker-ce"
     )
-    assert (matches.name, matches.replaces, matches.installed_spec) == (
+    assert (matches.name, matches.replaces, matches.installed_specs) == (
         "docker-ce",
         "docker-engine",
-        "docker-engine=17.05.0~ce-0~debian",
+        ("docker-engine=17.05.0~ce-0~debian",),
     )
     assert (matches.candidates, matches.downgrades) == (OFFERED["docker-ce"], ())
     assert (

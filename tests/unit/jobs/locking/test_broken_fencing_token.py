@@ -31,7 +31,7 @@ def fence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_reports_a_huge_number_in_the_swarm_label(number: str) -> None:
     with pytest.raises(BrokenFencingToken, match="the swarm has an invalid fencing number: ") as broken:
         with_token(OLD, {"Labels": {FENCE_LABEL: f"{number} x 1.0"}})
-    assert "python -m jobs repair swarm" in broken.value.hint
+    assert "imker repair swarm" in broken.value.hint
     assert len(broken.value.summary) < 200
 
 
@@ -41,7 +41,7 @@ def test_host_keeps_a_huge_number_and_reports_it(fence: Path, number: str) -> No
     fence.write_text(f"{number} x 1.0\n")
     with pytest.raises(BrokenFencingToken, match="kaditz has an invalid fencing number: ") as broken:
         FencedShell(LocalShell(), OLD).claim_host()
-    assert "python -m jobs repair kaditz" in broken.value.hint
+    assert "imker repair kaditz" in broken.value.hint
     assert fence.read_text() == f"{number} x 1.0\n"
 
 
@@ -73,7 +73,7 @@ def test_reports_an_invalid_number_in_redis_and_leaves_no_lock(redis: Redis, val
             acquire_lock(redis, "swarm", ALICE),
         ):
             raise AssertionError("the lock was acquired")
-        assert "python -m jobs repair swarm" in broken.value.hint
+        assert "imker repair swarm" in broken.value.hint
     assert redis.get("lock:swarm") is None
     assert redis.get("fence:swarm") == value.encode(), "the number is not incremented"
 

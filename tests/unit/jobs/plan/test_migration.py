@@ -208,7 +208,9 @@ DRAINS: dict[str, tuple[World, list[str]]] = {
         ["DrainNode", "WaitForReady", "WaitForReachable", "ActivateNode"],
     ),
     "drained by an operator": (inside(replace(OWN, availability="drain")), ["WaitForReady"]),
-    "paused by an operator": (inside(replace(OWN, availability="pause")), ["WaitForReady"]),
+    "paused by an operator": (
+        inside(replace(OWN, availability="pause")), ["DrainNode", "WaitForReady", "ActivateNode"]
+    ),
     "no other node is active": (
         replace(inside(OWN), nodes=(replace(SWARMS[1][0], availability="drain"), OWN)), ["WaitForReady"]
     ),

@@ -10,7 +10,7 @@ from imker.protocol.commands import Command
 from imker.protocol.event_log import EventLog
 from imker.protocol.events import Event, EventBody, JobFinished, JobStarted
 from imker.protocol.service_commands import ListServices, ShowService
-from imker.protocol.service_events import ServiceReason, ServiceRow, ServiceShown, ServiceTable, TaskRow
+from imker.protocol.service_events import ServiceDetails, ServiceReason, ServiceRow, ServiceTable, TaskRow
 from lab.slack.validate_message import find_problems
 
 NOW = 1_795_440_000.0
@@ -19,7 +19,7 @@ BROKEN = ServiceRow(
     "shop_web", "replicated", 1, 3, "nginx:1.27", ("8080→80/tcp",), "paused", "paused", "no node fits: x", "shop"
 )
 TASKS = (TaskRow("kaditz", 1, "running", NOW - 60, "nginx:1.27"), TaskRow("", 2, "pending", NOW, "nginx:1.27", "why"))
-SHOWN = ServiceShown(
+SHOWN = ServiceDetails(
     "tondi", NOW, BROKEN, TASKS, (("Placement", "node.role==worker"),), (ServiceReason("no node fits", DOCKER_TEXT),)
 )
 

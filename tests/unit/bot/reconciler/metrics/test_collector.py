@@ -195,15 +195,15 @@ def test_dashboard_and_alerts_use_exported_names_and_labels(bench: Bench, redis:
     texts += [(rule["expr"], rule["annotations"]["summary"]) for rule in rules]
     used: set[str] = set()
     for expression, text in texts:
-        found = set(NAME.findall(expression))
-        assert found, expression
-        assert found <= set(names), expression
-        labels = set.union(*(names[name] for name in found)) | {"le"}
+        mentioned = set(NAME.findall(expression))
+        assert mentioned, expression
+        assert mentioned <= set(names), expression
+        labels = set.union(*(names[name] for name in mentioned)) | {"le"}
         grouped = {label for group in re.findall(r"by \(([^)]*)\)", expression) for label in group.split(", ")}
         assert grouped <= labels, expression
         assert set(re.findall(r"\{(\w+)=", expression)) <= labels, expression
         assert set(re.findall(r"\{\{ ?(?:\$labels\.)?(\w+) ?\}\}", text)) <= grouped, text
-        used |= found
+        used |= mentioned
     families = {re.sub("_(bucket|sum|count)$", "", name) for name in names}
     unused = families - {re.sub("_bucket$", "", name) for name in used}
     assert unused == set(), "the dashboard or an alert uses every metric"

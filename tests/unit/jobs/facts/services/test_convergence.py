@@ -32,5 +32,5 @@ CASES: dict[str, tuple[Service, tuple[Task, ...], str, str]] = {
 def test_judges(name: str) -> None:
     about, tasks, verdict, text = CASES[name]
     nodes = (node("a"), node("b"), node("dead", state="down"))
-    judged = judge(about, ServiceFacts("a", (about,), tasks, nodes))
-    assert (judged.verdict, judged.text) == (verdict, text)
+    convergence = judge(about, ServiceFacts("a", (about,), tasks, nodes))
+    assert (convergence.verdict, convergence.text) == (verdict, text)

@@ -50,10 +50,10 @@ def test_each_task_takes_the_room_of_one(nodes: list[TaskNode], needs: Placement
     for chosen in room.fitting:
         placed = task(chosen.node.node.hostname, reserved=needs.reserved, host_ports=needs.host_ports)
         after = find_room("id-web", needs, nodes, [placed])
-        left = {each.node.node.id: each.tasks for each in after.nodes}
+        remaining = {each.node.node.id: each.tasks for each in after.nodes}
         is_limited = needs.reserved.memory or needs.reserved.nano_cpus or needs.max_per_node or needs.host_ports
-        assert left[chosen.node.node.id] == chosen.tasks - (1 if is_limited else 0)
-        assert sum(left.values()) == room.tasks - (1 if is_limited else 0)
+        assert remaining[chosen.node.node.id] == chosen.tasks - (1 if is_limited else 0)
+        assert sum(remaining.values()) == room.tasks - (1 if is_limited else 0)
 
 
 def obstacle(needs: Placement, tasks: list[Task], **fields: Any) -> str:

@@ -1,10 +1,10 @@
-"""Define the steps of a plan and their titles. `jobs.execute` runs them. Pure."""
+"""Define the steps of a plan. `jobs.execute` runs them. Pure."""
 
 from dataclasses import dataclass
+from typing import Literal
 
-from imker.protocol.values import StepLine
 from jobs.daemon_options import FileEdit
-from jobs.service_steps import SERVICE_STEPS, ServiceStep, describe_service_step
+from jobs.steps.services import ServiceStep
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,9 @@ class JoinSwarm:
 
 @dataclass(frozen=True)
 class MarkPending:
-    """Label the node as pending acceptance."""
+    """Label the node as pending acceptance. `keeps_availability`: acceptance or rejection does not activate it."""
+
+    keeps_availability: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,8 +160,46 @@ class ActivateNode:
 
 
 @dataclass(frozen=True)
+class UnmarkPending:
+    """Remove the label of a pending node, and leave its availability as it is."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class SetAvailability:
+    """Drain or activate the node for its operators. `run`, `requester`: who drained it, saved in a label."""
+
+    node: str
+    availability: Literal["active", "drain"]
+    run: str = ""
+    requester: str = ""
+
+
+@dataclass(frozen=True)
+class WaitForTasks:
+    """Wait until no service task runs on the node. It changes nothing."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class DemoteNode:
+    """Make the manager a worker, and wait until it takes no part in the managers' decisions."""
+
+    node: str
+
+
+@dataclass(frozen=True)
+class LeaveOnHost:
+    """Let the host leave the swarm, with its own docker command."""
+
+    node: str
+
+
+@dataclass(frozen=True)
 class LeaveSwarm:
-    """Remove a pending node from the swarm."""
+    """Remove a node from the swarm."""
 
     node: str
 
@@ -184,58 +224,11 @@ HostStep = (
     | WaitForReachable
     | DrainNode
     | ActivateNode
+    | UnmarkPending
+    | SetAvailability
+    | WaitForTasks
+    | DemoteNode
+    | LeaveOnHost
     | LeaveSwarm
 )
 Step = HostStep | ServiceStep
-
-
-def describe_step(step: Step) -> StepLine:
-    """Return the step as a line of a plan."""
-    if isinstance(step, SERVICE_STEPS):
-        return describe_service_step(step)
-    title, detail = _title_and_detail(step)
-    return StepLine(key=type(step).__name__, title=title, detail=detail)
-
-
-def _title_and_detail(step: HostStep) -> tuple[str, str]:
-    match step:
-        case RemoveClassicContainers(names):
-            return "Remove classic Swarm containers", ", ".join(names)
-        case StopStore(name):
-            return "Stop the key-value store", f"{name}; its data is kept"
-        case SwitchAptSource(edit):
-            return "Switch the apt source", edit.path
-        case RewriteOptions(edits):
-            return "Remove classic Swarm daemon options", ", ".join(edit.path for edit in edits)
-        case UpgradeEngine(packages, target_version):
-            return f"Upgrade the Engine to {target_version}", ", ".join(packages)
-        case RestoreOptions(path):
-            return "Restore daemon options", path
-        case RestartEngine(target_version):
-            return "Restart the Engine and verify its API", target_version
-        case EnsureContainersRunning(names):
-            return "Verify that containers are running", ", ".join(names)
-        case InitSwarm():
-            return "Initialize the swarm", "as its first manager"
-        case JoinSwarm(drain):
-            return "Join the swarm", "as a drained worker until it is accepted" if drain else "as a worker"
-        case MarkPending():
-            return "Mark the node as pending acceptance", ""
-        case WaitForReady():
-            return "Wait for the node to be Ready", ""
-        case AddToGroup(user):
-            return "Add the SSH user to the group docker", user
-        case CleanDockerMachineConfig(edit):
-            return "Remove the classic Swarm from docker-machine's config", edit.path
-        case RemoveStore(name):
-            return "Remove the key-value store", name
-        case PromoteNode(node):
-            return "Promote the node to manager", node
-        case WaitForReachable():
-            return "Wait for the manager to be Reachable", ""
-        case DrainNode():
-            return "Drain the node", "service tasks move to other nodes; other containers stay"
-        case ActivateNode():
-            return "Activate the node", ""
-        case LeaveSwarm(node):
-            return "Remove the node from the swarm", node
