@@ -10,7 +10,7 @@ from lab.fleet.hosts import BY_NAME, LabHost
 from tests.e2e.conftest import HOST_NAMES
 from tests.e2e.support.deployment import Deployment, run_on, start_deployment
 
-pytestmark = [pytest.mark.fleet, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
