@@ -115,7 +115,7 @@ def test_rejects_self_approval_and_takes_one_decision(flow: Flow) -> None:
     decided = flow.workspace.wait_for_message(
         ALICE, OPS, lambda visible: visible.ts == message.ts and "Accepted by" in visible.plain_text
     )
-    assert decided.buttons == []
+    assert decided.buttons == ["Cancel"], "the question is answered; the run can be stopped"
     text, signature = Job.fetch(f"{run}-2", flow.redis, JSONSerializer).args
     queued = json.loads(text)
     assert flow.key.verify(text, signature)
