@@ -437,7 +437,7 @@ def test_eight_hosts_that_ask_alert_once(world: World) -> None:
         world.emit(run, JobStarted(), world.question(host))
         world.look(4)
     plan_alert, alert = world.texts()
-    assert plan_alert.startswith("✅ The migration of the whole fleet: started by <@U01ALICE>")
+    assert plan_alert.startswith("✅ The plan for the whole fleet: started by <@U01ALICE>")
     lead, *lines = alert.splitlines()
     assert lead == "✋ <@U02BOB>: 8 questions for you."
     assert [line.split(" to be ")[0] for line in lines] == [f"• `{host}` is waiting" for host in HOSTS]
