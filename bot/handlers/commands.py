@@ -68,7 +68,10 @@ class CommandHandler:
 
         Redis is read only if the message names a run, so that other replies arrive in time while Redis is slow.
         """
-        return add_references(message, self._runs.posted_messages.links(run_ids(message)), self.hosts.names)
+        runs = run_ids(message)
+        if runs:
+            self.hosts.refresh()
+        return add_references(message, self._runs.posted_messages.links(runs), self.hosts.names)
 
     def handle_action(self, delivery: Delivery, choice: Choice, reply: Reply) -> None:
         """Handle a button click. Raises RedisError, AuditLogBroken."""

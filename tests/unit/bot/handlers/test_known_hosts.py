@@ -1,8 +1,14 @@
 """The host names that forms offer: read again when they are old, and at each refresh while none are known."""
 
+from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from bot.handlers.known_hosts import REFRESH_AFTER, KnownHosts
+from bot.messages import responses
+from imker import signing
+from imker.protocol import version
+from tests.support.bot_harness import KEY, BotHarness
+from tests.unit.bot.listeners.test_receiver import ALL
 
 
 class Inventory:
@@ -41,3 +47,12 @@ def test_keeps_the_hosts_while_redis_does_not_respond() -> None:
     inventory.after(0, ("tondi",))
     assert inventory.after(REFRESH_AFTER, None) == ("tondi",)
     assert inventory.after(REFRESH_AFTER, ("kaditz",)) == ("kaditz",)
+
+
+def test_a_reply_that_names_a_run_marks_hosts_that_were_read_just_now(redis: Redis) -> None:
+    """The RQ workers may have written the inventory after the bot has looked for it."""
+    handler = BotHarness(redis, ALL).handler
+    redis.set(version.INVENTORY_KEY, signing.sign_for(KEY, version.INVENTORY_KEY, '["kaditz"]'))
+    handler.hosts.names = ()
+    assert "`kaditz`" not in str(handler.with_references(responses.info("migrate kaditz")))
+    assert "migrate `kaditz`" in str(handler.with_references(responses.info("migrate kaditz, run `xghoj4zb`")))
