@@ -148,7 +148,8 @@ class DeliveryReceiver:
         try:
             self._handler.audit.write_counts()
             for delivery in self._inbox.abandoned():
-                if delivery.delivery_id not in in_progress | self._in_progress or self._inbox.is_expired(delivery):
+                is_in_progress = delivery.delivery_id in in_progress or delivery.delivery_id in self._in_progress
+                if not is_in_progress or self._inbox.is_expired(delivery):
                     self._retry(delivery)
         except (RedisError, AuditLogBroken) as error:
             log.warning("could not recover deliveries", error=str(error))

@@ -9,17 +9,11 @@ import pytest
 from slack_sdk.errors import SlackApiError
 
 from lab.slack.client import Workspace
-from tests.support.bolt_app import ReceivedEvents, actions, button, run_app, start_workspace, wait_until, web_client
+from tests.support.bolt_app import ReceivedEvents, actions, button, run_app, wait_until, web_client
 
 pytestmark = pytest.mark.processes
 
 ALICE, BOB, OPS = "U01ALICE", "U02BOB", "C01OPS"
-
-
-@pytest.fixture(scope="module")
-def slack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
-    with start_workspace(tmp_path_factory.mktemp("slack")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
