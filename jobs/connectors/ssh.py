@@ -48,7 +48,9 @@ class SshShell:
         except (paramiko.SSHException, OSError, EOFError) as error:
             raise self._lost_error(command, str(error) or "no answer") from error
         if output.code == -1:
-            raise self._lost_error(command, "the connection was lost")
+            # No exit status. paramiko drops the message that OpenSSH sends instead of it after a signal.
+            killed = "the host ended the command with a signal, or closed its channel"
+            raise self._lost_error(command, killed if self._connection.is_active else "the connection was lost")
         return output.check(self.host, command)
 
     def connect_engine(self, deadline: float) -> Stream:
