@@ -1,12 +1,12 @@
 """Compute the options of the daemon's next start, each with the file that it comes from. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from jobs.daemon_options import daemon_json
 from jobs.daemon_options.commands import EXEC, Command, commands, is_unit
 from jobs.daemon_options.environment_file import variables
-from jobs.daemon_options.flags import flags
+from jobs.daemon_options.flags import Flag, flags
 from jobs.daemon_options.mapped_text import map_text
 from jobs.daemon_options.model import Option, OptionFiles
 from jobs.daemon_options.words import words
@@ -19,8 +19,8 @@ Given = tuple[str, str]  # (word or value, path of its file)
 def effective(options: OptionFiles) -> tuple[Option, ...]:
     """Return the options of the command that systemd would run, with its variables expanded, and of daemon.json."""
     words_and_files = _expanded_words(options)
-    parsed_flags = flags([word for word, _ in words_and_files])
-    path = config_file(options)
+    parsed_flags = tuple(flags([word for word, _ in words_and_files]))
+    path = _config_path(parsed_flags)
     json = _json_options(path, options.files.get(path, ""))
     return (*(Option(flag.name, flag.value, words_and_files[flag.first][1]) for flag in parsed_flags), *json)
 
@@ -32,7 +32,10 @@ def argv(options: OptionFiles) -> tuple[str, ...]:
 
 def config_file(options: OptionFiles) -> str:
     """Return the path of daemon.json, or the path that --config-file names."""
-    parsed_flags = flags(argv(options))
+    return _config_path(flags(argv(options)))
+
+
+def _config_path(parsed_flags: Iterable[Flag]) -> str:
     return next((flag.value for flag in parsed_flags if flag.name == "config-file" and flag.value), daemon_json.PATH)
 
 
