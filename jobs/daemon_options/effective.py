@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from jobs.daemon_options import daemon_json
 from jobs.daemon_options.commands import EXEC, Command, commands, is_unit
-from jobs.daemon_options.environment_file import variables
+from jobs.daemon_options.environment_file import PARSED_FILES, variables
 from jobs.daemon_options.flags import Flag, flags
 from jobs.daemon_options.mapped_text import map_text
 from jobs.daemon_options.model import Option, OptionFiles
@@ -84,9 +85,14 @@ def _expand_variables(word: str, path: str, values: dict[str, Given]) -> list[Gi
     """Expand variables: a separate $NAME is split into words, ${NAME} is not; $$ is a dollar sign."""
     if re.fullmatch(r"\$\w+", word):
         value, file = values.get(word[1:], ("", path))
-        return [(inner.text, file) for inner in words(map_text(value, 0, len(value)), codes=False)]
+        return [(inner, file) for inner in _split(value)]
     expanded = re.sub(r"\$(?:\$|\{(\w+)\})", lambda name: values.get(name[1], ("", ""))[0] if name[1] else "$", word)
     return [(expanded, path)]
+
+
+@lru_cache(PARSED_FILES)
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(word.text for word in words(map_text(value, 0, len(value)), codes=False))
 
 
 def _unit_variables(options: OptionFiles) -> dict[str, Given]:
