@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from imker_cli.supervisor import PROCESSES
 from lab.fleet import client_files, fleet
@@ -14,7 +15,6 @@ from lab.processes import Processes
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, OPS
-from redis import Redis
 from tests.e2e.support import image
 from tests.e2e.support.deployment import Deployment, run_on
 

