@@ -19,7 +19,7 @@ from tests.e2e.support.deployment import Deployment, run_on, wait_until
 pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(900)]
 HOST, TARGET = "connewitz", "tondi"
 SERVICES = (*PROCESSES, "valkey")
-ALL_PASS = [["pass", part] for part in ("redis", "bot", "reconciler", "changes", "reads")]
+ALL_PASS = [["pass", f"{part}:"] for part in ("redis", "bot", "reconciler", "changes", "reads")]
 
 
 @pytest.fixture(scope="module")

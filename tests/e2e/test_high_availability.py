@@ -45,10 +45,7 @@ def placed(hosts: tuple[LabHost, ...], images: Path) -> Iterator[Path]:
     configure(REDIS_HOST, first, [BY_NAME[HOST]])
     (first / "compose.override.yaml").write_text(PUBLISHED)
     for url in (first / "secrets").glob("redis_url_*"):
-        text = url.read_text().replace("valkey:6379", REDIS_ADDRESS)
-        url.unlink()
-        url.write_text(text)
-        url.chmod(0o444)
+        url.write_text(url.read_text().replace("valkey:6379", REDIS_ADDRESS))
     for folder in set(folders.values()) - {first}:
         shutil.copytree(first, folder, dirs_exist_ok=True)
         (folder / "compose.override.yaml").unlink()
