@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from redis import Redis
 
 from imker_cli.supervisor import PROCESSES
 from lab.fleet import fleet
 from lab.fleet.hosts import BY_NAME, GATEWAY, LabHost
 from lab.processes import Processes
-from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
-from tests.e2e.support.compose import compose, configure, inspect, install
+from tests.e2e.support.compose import VALKEY_PORT, compose, configure, inspect, install, publish_valkey
 from tests.e2e.support.deployment import Deployment, run_on, wait_until
 
 pytestmark = [pytest.mark.fleet, pytest.mark.long, pytest.mark.timeout(900)]
@@ -23,21 +23,24 @@ ALL_PASS = [["pass", f"{part}:"] for part in ("redis", "bot", "reconciler", "cha
 
 
 @pytest.fixture(scope="module")
-def slack() -> Iterator[Workspace]:
-    with run_fake_slack(address=GATEWAY) as workspace:
-        yield workspace
-
-
-@pytest.fixture
-def imker(hosts: tuple[LabHost, ...], images: Path, slack: Workspace, tmp_path: Path) -> Iterator[Deployment]:
-    """Start Imker with the commands of docs/install.md, and check its log after the test."""
+def folder(hosts: tuple[LabHost, ...], images: Path) -> Path:
+    """Install what docs/install.md asks for on a host, and return the folder with compose.yaml."""
     fleet.reset([HOST, TARGET])
-    configure(HOST, install(HOST, images), [BY_NAME[TARGET]])
-    compose(HOST, "up", "--detach", "--no-build", "--wait", slack=slack.url)
-    log = tmp_path / "log"
+    installed = install(HOST, images)
+    configure(HOST, installed, [BY_NAME[TARGET]])
+    publish_valkey(installed, f"{BY_NAME[HOST].address}:{VALKEY_PORT}")
+    return installed
+
+
+@pytest.fixture(scope="module")
+def imker(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """Start Imker, and check its log after the tests."""
+    log = tmp_path_factory.mktemp("compose") / "log"
     log.touch()
-    yield Deployment(slack, Processes({}, log), log, Redis())
-    text = compose(HOST, "logs")
+    with run_fake_slack(address=GATEWAY) as slack:
+        compose(HOST, "up", "--detach", "--no-build", "--wait", slack=slack.url)
+        yield Deployment(slack, Processes({}, log), log, Redis())
+        text = compose(HOST, "logs")
     assert "Traceback" not in text
     assert "SWMTKN" not in text
     fleet.reset([HOST])
@@ -69,3 +72,23 @@ def assert_is_sandbox(service: str) -> None:
     assert "0" not in rows["Uid"].split(), "no root"
     assert (int(rows["CapBnd"], 16), int(rows["CapEff"], 16), rows["NoNewPrivs"]) == (0, 0, "1")
     assert "xoxb-lab" not in json.dumps(found)
+
+
+def test_a_stack_runs_bot_and_reconciler_as_services(imker: Deployment, folder: Path) -> None:
+    compose(HOST, "stop", "bot", "reconciler")
+    wait_until(lambda: imker.workspace.connection_count() == 0)
+    run_on(HOST, "docker", "swarm", "init", "--advertise-addr", BY_NAME[HOST].address)
+    run_on(HOST, "docker", "config", "create", "imker_toml", "/srv/imker/deploy/imker.toml")
+    for secret in yaml.safe_load((folder / "stack.yaml").read_text())["secrets"]:
+        file = f"/srv/imker/deploy/secrets/{secret.removeprefix('imker_')}"
+        run_on(HOST, "docker", "secret", "create", secret, file)
+    variables = ("IMKER_IMAGE=imker", f"SLACK_API_URL={imker.workspace.url}/api/")
+    deploy = ("docker", "stack", "deploy", "--resolve-image", "never", "-c", "/srv/imker/deploy/stack.yaml", "imker")
+    run_on(HOST, "env", *variables, *deploy)
+    wait_until(lambda: imker.workspace.connection_count() == 1)
+    listed = imker.wait_until_finished(imker.send_command("/swarm hosts"))
+    assert TARGET in listed.plain_text
+    run_on(HOST, "docker", "stack", "rm", "imker")
+    wait_until(lambda: imker.workspace.connection_count() == 0)
+    compose(HOST, "start", "bot", "reconciler")
+    wait_until(lambda: imker.workspace.connection_count() == 1)

@@ -17,7 +17,7 @@ from lab.slack.client import VisibleMessage
 from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, OPS
 from tests.e2e.conftest import HOST_NAMES
-from tests.e2e.support.compose import compose, configure, install
+from tests.e2e.support.compose import VALKEY_PORT, compose, configure, install, publish_valkey
 from tests.e2e.support.deployment import Deployment, is_upgrading, run_on, wait_until
 from tests.e2e.support.host import HOST, MIGRATE, assert_migrated
 from tests.support.figures import record_figure
@@ -29,8 +29,7 @@ SERVICES = {
     **dict.fromkeys(BOTS, ("bot", "reconciler")),
     **dict.fromkeys(WORKERS, ("changes", "reads")),
 }
-REDIS_ADDRESS = f"{BY_NAME[REDIS_HOST].address}:6380"
-PUBLISHED = 'services: {valkey: {networks: [redis, outside], ports: ["6380:6379"]}}\n'
+REDIS_ADDRESS = f"{BY_NAME[REDIS_HOST].address}:{VALKEY_PORT}"
 REPORT_TIMEOUT = 90  # seconds until a run is shown as lost, or another process has taken over
 
 
@@ -43,9 +42,7 @@ def placed(hosts: tuple[LabHost, ...], images: Path) -> Iterator[Path]:
         folders = dict(zip(SERVICES, pool.map(lambda host: install(host, images), SERVICES), strict=True))
     first = folders[REDIS_HOST]
     configure(REDIS_HOST, first, [BY_NAME[HOST]])
-    (first / "compose.override.yaml").write_text(PUBLISHED)
-    for url in (first / "secrets").glob("redis_url_*"):
-        url.write_text(url.read_text().replace("valkey:6379", REDIS_ADDRESS))
+    publish_valkey(first, REDIS_ADDRESS)
     for folder in set(folders.values()) - {first}:
         shutil.copytree(first, folder, dirs_exist_ok=True)
         (folder / "compose.override.yaml").unlink()
@@ -68,7 +65,9 @@ def imker(placed: Path, tmp_path: Path) -> Iterator[Deployment]:
             if host == BOTS[0]:
                 wait_until(lambda: bool(redis.get("bot:reconciler")))  # its reconciler leads
         wait_until(lambda: slack.connection_count() == len(BOTS))
-        wait_until(lambda: len(redis.keys("rq:worker:*")) >= 2 * len(WORKERS))  # type: ignore[arg-type]
+        wait_until(
+            lambda: len(list(redis.scan_iter("rq:worker:*"))) == 3 * len(WORKERS)
+        )
         yield Deployment(slack, Processes({"IMKER_SIGNING_KEY": (placed / "signing_key").read_text()}, log), log, redis)
 
 

@@ -14,6 +14,8 @@ from tests.e2e.support.image_base import COMPOSE_PLUGIN, fetched
 
 KEYS = "/var/lib/imker"  # where compose.yaml mounts deploy/hosts
 COMPOSE = ("docker", "compose", "--project-directory", "/srv/imker/deploy")
+VALKEY_PORT = 6380  # on its host, whose containers publish 6379
+PUBLISHED = f'services: {{valkey: {{networks: [redis, outside], ports: ["{VALKEY_PORT}:6379"]}}}}\n'
 TOKENS = ("SLACK_BOT_TOKEN=xoxb-lab", "SLACK_APP_TOKEN=xapp-lab")
 
 
@@ -36,6 +38,13 @@ def configure(host: str, folder: Path, hosts: Iterable[LabHost]) -> None:
         path.write_text(path.read_text().replace(str(keys), KEYS))
     (keys / "imker.toml").rename(folder / "imker.toml")
     run_on(host, "env", *TOKENS, "/srv/imker/deploy/create-secrets.sh")
+
+
+def publish_valkey(folder: Path, address: str) -> None:
+    """Let Valkey be reached at its host's address, and put that into the secrets."""
+    (folder / "compose.override.yaml").write_text(PUBLISHED)
+    for url in (folder / "secrets").glob("redis_url_*"):
+        url.write_text(url.read_text().replace("valkey:6379", address))
 
 
 def compose(host: str, *words: str, slack: str = "") -> str:
