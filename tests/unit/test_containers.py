@@ -18,7 +18,7 @@ from imker_cli.sources import VARIABLES
 from imker_cli.supervisor import PROCESSES
 from tests.unit.test_deploy import SIDES, unit
 
-DEPLOY, HOSTS = Path("deploy"), "./hosts:/var/lib/imker:ro"
+DEPLOY, HOSTS = Path("deploy"), "./hosts:/var/lib/imker"
 FILES: dict[str, dict[str, Any]] = {
     name: yaml.safe_load((DEPLOY / f"{name}.yaml").read_text()) for name in ("compose", "stack")
 }
