@@ -65,9 +65,7 @@ def imker(placed: Path, tmp_path: Path) -> Iterator[Deployment]:
             if host == BOTS[0]:
                 wait_until(lambda: bool(redis.get("bot:reconciler")))  # its reconciler leads
         wait_until(lambda: slack.connection_count() == len(BOTS))
-        wait_until(
-            lambda: len(list(redis.scan_iter("rq:worker:*"))) == 3 * len(WORKERS)
-        )
+        wait_until(lambda: len(list(redis.scan_iter("rq:worker:*"))) == 3 * len(WORKERS))
         yield Deployment(slack, Processes({"IMKER_SIGNING_KEY": (placed / "signing_key").read_text()}, log), log, redis)
 
 

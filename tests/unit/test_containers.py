@@ -112,6 +112,12 @@ def test_the_image_runs_as_an_ordinary_user_and_installs_verified_files_only() -
     assert service("compose", "changes")["volumes"][0].split(":")[1] in LAST_STAGE, "where ~ of imker.toml points"
 
 
+def test_compose_builds_the_image_once_with_every_argument() -> None:
+    (build,) = [here["build"] for here in FILES["compose"]["services"].values() if "build" in here]
+    assert (DEPLOY / build["context"] / build["dockerfile"]).samefile(DEPLOY / "Dockerfile")
+    assert build["args"] == re.findall(r"^ARG (\w+)", DOCKERFILE, re.MULTILINE)
+
+
 def test_the_image_is_built_from_the_product_only() -> None:
     first, *lines = [line for line in Path(".dockerignore").read_text().splitlines() if line[0] != "#"]
     project = tomllib.loads(Path("pyproject.toml").read_text())
