@@ -28,7 +28,7 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or Ctrl-C. Raises OSError if the port is in use, InvalidWorkspace for an invalid file.
 
-    `address`: another one than loopback is for an Imker on hosts of the lab. Everyone who reaches it controls the workspace.
+    `address`: another one than loopback is for an Imker on the lab's hosts. Who can reach it can control the workspace.
     """
     slack = FakeSlack(config)
 
