@@ -88,7 +88,7 @@ def _log_in(
             pkey=key,
             allow_agent=host.ssh_agent,
             look_for_keys=False,
-            sock=_open_forwarded(host, hop.connection) if hop else _open_socket(host),
+            sock=_open_forwarded(host, hop.connection) if hop else open_socket(host),
             banner_timeout=BANNER_TIMEOUT,
             auth_timeout=AUTH_TIMEOUT,
             channel_timeout=CHANNEL_TIMEOUT,
@@ -123,7 +123,7 @@ def _open_forwarded(host: Host, hop: Connection) -> Any:
         raise errors.not_forwarded_error(host, host.jumps[-1], error) from error
 
 
-def _open_socket(host: Host) -> socket.socket:
+def open_socket(host: Host) -> socket.socket:
     """Connect to the SSH port, with TCP_NODELAY and TCP_USER_TIMEOUT.
 
     Login and each command are a few small packets, and without TCP_NODELAY the last one waits 40 ms. Without

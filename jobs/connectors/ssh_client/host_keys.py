@@ -1,0 +1,59 @@
+"""Read the SSH host key that a host presents, without logging in, and compare it with those in known_hosts files.
+
+In: a Host that needs no jump host. Out: its key, for a person to confirm.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import paramiko
+
+from jobs.connectors.ssh_client.connection import AUTH_TIMEOUT, BANNER_TIMEOUT, open_socket
+from jobs.connectors.ssh_client.errors import unreachable_error
+from jobs.connectors.ssh_client.known_hosts import add_keys, known_name
+from jobs.inventory.model import Host
+
+State = Literal["known", "changed", "new"]
+RSA, RSA_SIGNATURES = "ssh-rsa", "rsa-sha2-"
+
+
+@dataclass(frozen=True)
+class PresentedKey:
+    """A host's key. `line`: for known_hosts; `state`: whether a file has it, has another one, or has none."""
+
+    host: str
+    kind: str
+    fingerprint: str
+    line: str
+    state: State
+
+
+def read_host_key(host: Host, known_hosts: Iterable[Path]) -> PresentedKey:
+    """Return the key that the host presents. Raise Unreachable. `known_hosts`: files, which may be missing."""
+    known, files = paramiko.HostKeys(), [path for path in known_hosts if path.is_file()]
+    try:
+        for path in files:
+            add_keys(known, path, host)
+        key = _read_key(host, list(known.lookup(known_name(host)) or ()))
+    except (paramiko.SSHException, OSError, EOFError) as error:
+        raise unreachable_error(host, Path("known_hosts"), error) from error
+    name, kind = known_name(host), key.get_name()
+    state: State = "new" if not known else "known" if known.check(name, key) else "changed"
+    return PresentedKey(host.name, kind, key.fingerprint, f"{name} {kind} {key.get_base64()}", state)
+
+
+def _read_key(host: Host, known_kinds: list[str]) -> paramiko.PKey:
+    """Return the key, of a known kind if the host has one."""
+    with paramiko.Transport(open_socket(host)) as transport:
+        transport.banner_timeout = BANNER_TIMEOUT
+        options = transport.get_security_options()
+        kinds = tuple(options.key_types)
+        options.key_types = sorted(kinds, key=lambda kind: not _is_of(kind, known_kinds))
+        transport.start_client(timeout=AUTH_TIMEOUT)
+        return transport.get_remote_server_key()
+
+
+def _is_of(kind: str, known_kinds: list[str]) -> bool:
+    return kind in known_kinds or (RSA in known_kinds and kind.startswith(RSA_SIGNATURES))
