@@ -1,7 +1,6 @@
 """Ask for the hosts and the managers, and show the SSH host keys to confirm."""
 
 import tempfile
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ from imker_cli.init.answers.model import AnswerError, FoundHosts
 from imker_cli.init.host_sources import find_default_source, find_hosts
 from imker_cli.init.terminal import Terminal, parse_yes
 from jobs import settings
-from jobs.connectors.ssh_client.errors import keyscan_command
 from jobs.connectors.ssh_client.host_keys import PresentedKey, read_host_key
 from jobs.errors import Unreachable
 from jobs.inventory.hosts import read_hosts
+from jobs.inventory.jump_hosts import list_jumps
 from jobs.inventory.model import Host, Inventory
 
 MAX_PARALLEL_HOSTS = 16
@@ -67,21 +66,19 @@ def _find_checked(text: str, known_hosts: Path) -> tuple[FoundHosts, Inventory]:
 
 def _confirm_keys(terminal: Terminal, inventory: Inventory, known_hosts: Path) -> tuple[str, ...]:
     """Show the key of each host and ask once for all new ones. Return the lines to add. Raise AnswerError."""
-    direct = _direct_hosts(inventory.values())
-    with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
-        results = list(pool.map(lambda host: _try_key(host, known_hosts), direct))
-    keys = [result for result in results if isinstance(result, PresentedKey)]
+    keys, problems = _read_keys(inventory, (known_hosts, USER_KNOWN_HOSTS.expanduser()))
     width = max((len(key.host) for key in keys), default=0)
     terminal.say("SSH host keys:")
     for key in keys:
         terminal.say(f"  {key.host:<{width}}  {key.kind}  {key.fingerprint}{' (known)' * (key.state == 'known')}")
+    for problem in problems:
+        terminal.say(f"  {problem}. Run `imker init --force` again when it can be reached, or add its key yourself.")
     changed = [key.host for key in keys if key.state == "changed"]
     if changed:
         raise AnswerError(
             f"The host key of {', '.join(changed)} differs from the one in {USER_KNOWN_HOSTS} or {known_hosts}. "
             "If the host was reinstalled, check its key on its console and remove the old line. If not, ask why."
         )
-    _say_missing_keys(terminal, [result for result in results if isinstance(result, str)], inventory, known_hosts)
     new = [key for key in keys if key.state == "new"]
     if new:
         terminal.say(CHECK_HINT)
@@ -90,22 +87,26 @@ def _confirm_keys(terminal: Terminal, inventory: Inventory, known_hosts: Path) -
     return tuple(key.line for key in keys)
 
 
-def _direct_hosts(hosts: Iterable[Host]) -> tuple[Host, ...]:
-    """Return the hosts that need no jump host, and the first jump host of each other one."""
-    return tuple(dict.fromkeys(host.jumps[0] if host.jumps else host for host in hosts))
+def _read_keys(inventory: Inventory, known_hosts: tuple[Path, ...]) -> tuple[list[PresentedKey], list[str]]:
+    """Return the keys of all hosts and jump hosts, and a problem for each that cannot be reached.
+
+    Hosts behind a jump host follow it: its key is read first, and it has to present the same one then.
+    """
+    hosts = dict.fromkeys((*list_jumps(inventory), *inventory.values()))
+    keys: list[PresentedKey] = []
+    problems: list[str] = []
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
+        jump_keys = Path(folder) / "known_hosts"
+        for depth in sorted({len(host.jumps) for host in hosts}):
+            jump_keys.write_text("".join(f"{key.line}\n" for key in keys))
+            layer = [host for host in hosts if len(host.jumps) == depth]
+            for result in pool.map(lambda host: _try_key(host, known_hosts, jump_keys), layer):
+                keys.append(result) if isinstance(result, PresentedKey) else problems.append(result)
+    return keys, problems
 
 
-def _try_key(host: Host, known_hosts: Path) -> PresentedKey | str:
+def _try_key(host: Host, known_hosts: tuple[Path, ...], jump_keys: Path) -> PresentedKey | str:
     try:
-        return read_host_key(host, (known_hosts, USER_KNOWN_HOSTS.expanduser()))
+        return read_host_key(host, known_hosts, jump_keys)
     except Unreachable as error:
         return error.summary
-
-
-def _say_missing_keys(terminal: Terminal, errors: Iterable[str], inventory: Inventory, known_hosts: Path) -> None:
-    """Say which keys are still missing, and how to add them."""
-    for error in errors:
-        terminal.say(f"  {error}. Its key is not added; run `imker init --force` again when it is up.")
-    for host in inventory.values():
-        if host.jumps:
-            terminal.say(f"  {host.name} is behind a jump host. Add its key: `{keyscan_command(host, known_hosts)}`")

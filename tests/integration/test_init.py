@@ -6,13 +6,13 @@ import stat
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
 
-from lab.simulated.fleet import Fleet, run_fleet, select_hosts
+from lab.simulated.fleet import SSH_PORT, Fleet, run_fleet, select_hosts
 from lab.slack.client import Workspace
 from lab.slack.server_process import run_fake_slack
 from tests.integration.conftest import OPS, PATIENCE, _wait_until
@@ -82,6 +82,140 @@ def test_reaches_a_green_doctor_from_an_empty_folder(
         assert f"pass  {line}" in terminal.screen
     check_files(fleet, folder, terminal.screen)
     check_running(slack, folder, environment)
+
+
+def ansible_inventory(fleet: Fleet) -> str:
+    hosts = "".join(f"{host.name} ansible_host={host.address}\n" for host in fleet.hosts)
+    variables = f"ansible_user=geschke\nansible_port={SSH_PORT}\nansible_ssh_private_key_file={user_key(fleet)}\n"
+    return f"[docker]\n{hosts}[docker:vars]\n{variables}[others]\nmail\n"
+
+
+def ssh_config(fleet: Fleet) -> str:
+    hosts = "".join(f"Host {host.name}\n  HostName {host.address}\n" for host in fleet.hosts)
+    return f"{hosts}Host *\n  User geschke\n  Port {SSH_PORT}\n  IdentityFile {user_key(fleet)}\n"
+
+
+def user_key(fleet: Fleet) -> Path:
+    return fleet.folder.resolve() / "ssh/id_ed25519"
+
+
+@pytest.mark.parametrize(("render", "chosen"), [(ansible_inventory, " docker"), (ssh_config, "")])
+def test_takes_hosts_from_other_inventories(
+    render: Callable[[Fleet], str], chosen: str, fleet: Fleet, folder: Path, environment: dict[str, str]
+) -> None:
+    """Reach a green doctor without TLS files: the Engines are reached over SSH."""
+    (folder.parent / "inventory").write_text(render(fleet))
+    with run_in_terminal(INIT, folder, environment) as terminal:
+        answer_all(terminal, f"../inventory{chosen}")
+        assert (terminal.wait(), "fail  " in terminal.screen) == (0, False), terminal.screen
+    assert terminal.answers <= MAX_ANSWERS
+    assert terminal.screen.count("pass  Engine of") == len(HOSTS)
+    assert tomllib.loads((folder / "imker.toml").read_text())["inventory"]["engine_over"] == "ssh"
+
+
+def test_explains_each_mistake_and_writes_nothing_after_ctrl_c(
+    fleet: Fleet, folder: Path, environment: dict[str, str]
+) -> None:
+    with run_in_terminal(INIT, folder, environment) as terminal:
+        terminal.answer("Bot token", "xapp-lab")
+        terminal.wait_for("This is the xapp-… token. Enter the one that starts with xoxb-")
+        terminal.answer("Bot token", "xoxb-wrong")
+        terminal.wait_for("bot token: Slack rejected it: invalid_auth")
+        terminal.answer("Bot token", "xoxb-lab")
+        terminal.answer("App-level token", "xapp-wrong")
+        terminal.wait_for("app token: Slack rejected it: invalid_auth")
+        terminal.answer("App-level token", "xapp-lab")
+        terminal.answer("Channel", "dev")
+        terminal.wait_for("The bot is not in #dev: type `/invite @imker` in it")
+        terminal.answer("Channel", "")
+        terminal.answer("Who may change hosts", "gregor")  # a guest
+        terminal.wait_for("no member or user group gregor that can use Imker")
+        terminal.answer("Who may change hosts", "alice")
+        terminal.answer("Who may accept managers", "alice")
+        terminal.answer("May alice accept own requests", "no")
+        terminal.answer("Who may accept managers", "bob")
+        terminal.answer("\nHosts", "./none")
+        terminal.wait_for("none does not exist")
+        terminal.answer("Hosts", "kaditz=geschke@127.0.0.1")
+        terminal.wait_for("[hosts.kaditz] ssh_key: missing")
+        terminal.answer("Hosts", str(fleet.folder / "docker-machine"))
+        terminal.answer("managers", "leipzig")
+        terminal.wait_for("There is no host leipzig. The hosts are connewitz, kaditz, tondi")
+        terminal.wait_for("managers")
+        terminal.type("\x03")
+        assert terminal.wait() == 1
+    assert "Stopped: no file was written." in terminal.screen
+    assert "Traceback" not in terminal.screen
+    assert list(folder.iterdir()) == []
+
+
+def test_refuses_a_host_key_that_differs_from_a_known_one(
+    fleet: Fleet, folder: Path, environment: dict[str, str]
+) -> None:
+    keys = dict(line.split(" ", 1) for line in (fleet.folder / "known_hosts").read_text().splitlines())
+    (first, _), (_, other), *_ = keys.items()
+    user_file = folder.parent / "home/.ssh/known_hosts"
+    user_file.parent.mkdir()
+    user_file.write_text(f"{first} {other}\n")
+    with run_in_terminal(INIT, folder, environment) as terminal:
+        for question, text in (("Bot token", "xoxb-lab"), ("App-level token", "xapp-lab"), ("Channel", "ops")):
+            terminal.answer(question, text)
+        for question, text in (("Who may change", "alice"), ("Who may accept", "bob")):
+            terminal.answer(question, text)
+        terminal.answer("\nHosts", str(fleet.folder / "docker-machine"))
+        terminal.answer("managers", "")
+        assert terminal.wait() == 1
+    assert "differs from the one in ~/.ssh/known_hosts" in terminal.screen
+    assert list(folder.iterdir()) == []
+
+
+def test_keeps_existing_files_and_replaces_them_only_by_force(
+    fleet: Fleet, folder: Path, environment: dict[str, str]
+) -> None:
+    (folder / "imker.toml").write_text(f"""
+[slack]
+channels = ["{OPS}"]
+[rights]
+change = ["U01ALICE"]
+accept = ["U02BOB"]
+read = ["*"]
+[inventory]
+docker_machine = "{fleet.folder.resolve()}/docker-machine"
+known_hosts = "{fleet.folder.resolve()}/known_hosts"
+""")
+    (folder / ".env").write_text("IMKER_AUDIT_KEY=audit-key\n# mine\n")
+    (folder / ".env").chmod(0o600)
+    before = (folder / "imker.toml").read_text()
+    with run_in_terminal(INIT, folder, environment) as terminal:
+        terminal.answer("Type keep to keep it", "")
+        assert terminal.wait() == 1
+    assert "SLACK_BOT_TOKEN" not in (folder / ".env").read_text()
+    with run_in_terminal(INIT, folder, {**environment, "SLACK_APP_TOKEN_FILE": token_file(folder.parent)}) as terminal:
+        terminal.answer("Type keep to keep it", "keep")
+        terminal.answer("Bot token", "xoxb-lab")
+        assert terminal.wait() == 0, terminal.screen
+    assert (folder / "imker.toml").read_text() == before
+    lines = (folder / ".env").read_text().splitlines()
+    assert lines[:3] == ["IMKER_AUDIT_KEY=audit-key", "# mine", "SLACK_BOT_TOKEN=xoxb-lab"]
+    assert [line.partition("=")[0] for line in lines[3:]] == ["IMKER_SIGNING_KEY"]  # the app token is in its own file
+    with run_in_terminal([*INIT, "--force"], folder, environment) as terminal:
+        answer_all(terminal, str(fleet.folder / "docker-machine"))
+        assert terminal.wait() == 0, terminal.screen
+    assert "team" in tomllib.loads((folder / "imker.toml").read_text())["slack"]
+    assert (folder / "imker.toml.old").read_text() == before
+    assert lines[:2] + lines[3:] == (folder / ".env").read_text().splitlines()[:3]
+
+
+def token_file(folder: Path) -> str:
+    """Write the app-level token to a file of its own."""
+    (folder / "app-token").write_text("xapp-lab")
+    (folder / "app-token").chmod(0o600)
+    return str(folder / "app-token")
+
+
+def test_needs_a_terminal(folder: Path, environment: dict[str, str]) -> None:
+    ended = subprocess.run(INIT, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (2, "imker init asks questions: run it in a terminal.\n")
 
 
 def check_files(fleet: Fleet, folder: Path, screen: str) -> None:
