@@ -3,6 +3,7 @@
 # Hundreds of processes start during the tests; compiling the modules for each takes minutes.
 export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
+PYTHON := python3
 WORKERS := 6
 STAMP := $(VENV)/.installed
 
@@ -49,6 +50,14 @@ lowest: ## run the fast tests with the oldest versions that pyproject.toml accep
 	.lowest/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden --deselect tests/unit/test_install.py
 	rm -r .lowest
 
+.PHONY: test-python
+test-python: ## run the fast tests with another Python: PYTHON=python3.13
+	$(PYTHON) -m venv --clear .python
+	.python/bin/pip download -q --no-deps --require-hashes -r constraints.txt -d .python/wheels
+	.python/bin/pip install -q --no-index --find-links .python/wheels -e '.[dev]'
+	.python/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden tests/lab
+	rm -r .python
+
 .PHONY: release
 release: lint ## build wheel, sdist, SBOM, and checksums in dist, and audit the packages that they need
 	rm -rf build dist .release && python3 -m venv .release/imker && python3 -m venv .release/tools
@@ -60,7 +69,17 @@ release: lint ## build wheel, sdist, SBOM, and checksums in dist, and audit the 
 	.release/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		-o dist/imker.cdx.json .release/imker/bin/python
 	cd dist && sha256sum * > SHA256SUMS
-	.release/tools/bin/pip-audit --strict --path .release/imker/lib/python3*/site-packages
+	@$(MAKE) --no-print-directory audit
+
+.PHONY: audit
+audit: ## check the packages of the last make release for known vulnerabilities; AUDIT=skip does not, and says so
+ifeq ($(AUDIT),skip)
+	@echo "NOT AUDITED: AUDIT=skip. Run make audit on a machine that reaches PyPI before you publish dist."
+else
+	@.release/tools/bin/pip-audit --strict --path .release/imker/lib/python3*/site-packages || { \
+		echo "The audit found something, or could not ask PyPI. dist is complete, but do not publish it before make audit passes."; \
+		echo "Without access to PyPI: make release AUDIT=skip"; exit 1; }
+endif
 
 .PHONY: demo
 demo: $(STAMP) ## play a migration on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
