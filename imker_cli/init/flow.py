@@ -12,7 +12,7 @@ from imker.secret_files import SECRETS, read_secrets
 from imker_cli import configuration, environment_file
 from imker_cli.init import slack_questions
 from imker_cli.init.answers import file_texts
-from imker_cli.init.answers.model import AnswerError
+from imker_cli.init.answers.model import AnswerError, SlackAnswers
 from imker_cli.init.host_questions import ask_hosts
 from imker_cli.init.new_files import NewFile, write_files
 from imker_cli.init.slack_questions import BOT_TOKEN, SLACK_ERRORS
@@ -58,10 +58,8 @@ def run(is_forced: bool) -> int:
         write_files(files)
     except (KeyboardInterrupt, EOFError):
         return _stop("")
-    except (AnswerError, ConfigError) as error:
-        return _stop(f"{error}")
-    except SLACK_ERRORS as error:
-        return _stop(f"Slack did not respond as expected ({error}). Check that this machine can reach Slack.")
+    except (AnswerError, ConfigError, OSError) as error:
+        return _stop(str(error))
     for file in files:
         terminal.say(f"{file.path} is written.")
     return _check(terminal)
@@ -75,16 +73,29 @@ def collect_files(terminal: Terminal, target: Target) -> tuple[NewFile, ...]:
         _ask_keep(terminal, target)
         environment_file.load()
     present = _present_secrets()
-    api_url = os.environ.get("SLACK_API_URL") or SLACK_API_URL
-    tokens = slack_questions.ask_tokens(terminal, present, api_url)
+    tokens, answers = _ask_slack(terminal, target, present)
     environment = _environment_file(target, tokens, present)
-    if target.keeps_config:
+    if answers is None:
         return environment
-    answers = slack_questions.ask_slack(terminal, slack_questions.connect(tokens[BOT_TOKEN], api_url))
     hosts = ask_hosts(terminal, target.known_hosts)
     slack_sections, comments = file_texts.slack_sections(answers)
     text = file_texts.render_toml({**slack_sections, **hosts.sections}, comments)
     return (*_known_hosts_file(target, hosts.known_hosts_lines), *environment, *_config_files(target, text))
+
+
+def _ask_slack(
+    terminal: Terminal, target: Target, present: dict[str, str]
+) -> tuple[dict[str, str], SlackAnswers | None]:
+    """Return the tokens, and what was chosen in Slack, None if imker.toml is kept. Raise AnswerError."""
+    api_url = os.environ.get("SLACK_API_URL") or SLACK_API_URL
+    try:
+        tokens = slack_questions.ask_tokens(terminal, present, api_url)
+        if target.keeps_config:
+            return tokens, None
+        return tokens, slack_questions.ask_slack(terminal, slack_questions.connect(tokens[BOT_TOKEN], api_url))
+    except SLACK_ERRORS as error:
+        hint = "Check that this machine can reach Slack."
+        raise AnswerError(f"Slack did not respond as expected ({error}). {hint}") from error
 
 
 def _ask_keep(terminal: Terminal, target: Target) -> None:

@@ -38,7 +38,7 @@ def ask_hosts(terminal: Terminal, known_hosts: Path) -> HostAnswers:
     """Ask for hosts, managers, and whether their host keys are right. `known_hosts`: the file that is written."""
     terminal.say(SOURCES)
     found, inventory = terminal.ask("Hosts", lambda text: _find_checked(text, known_hosts), find_default_source())
-    terminal.say(f"  {len(inventory)} hosts: {', '.join(inventory)}")
+    terminal.say(f"  Found: {', '.join(inventory)}")
     suggested = names.suggest_managers(inventory, (host.name for host in inventory.values() if host.classic_master))
     managers = terminal.ask(
         "Which of them are to be managers (an odd number)",
@@ -82,7 +82,7 @@ def _confirm_keys(terminal: Terminal, inventory: Inventory, known_hosts: Path) -
     new = [key for key in keys if key.state == "new"]
     if new:
         terminal.say(CHECK_HINT)
-        if not terminal.ask(f"Are the {len(new)} new keys right (yes or no)", parse_yes):
+        if not terminal.ask("Are all new keys right (yes or no)", parse_yes):
             raise AnswerError("Ask the hosts' administrators for the right keys, then run `imker init` again.")
     return tuple(key.line for key in keys)
 

@@ -45,6 +45,10 @@ def find_hosts(text: str) -> FoundHosts:
 
 
 def _from_store(store: Path, words: list[str]) -> FoundHosts:
+    if not (store / "machines").is_dir():
+        raise AnswerError(
+            f"{store} has no machines/, as docker-machine's store has. Of other inventories, name a file."
+        )
     stored, problems = read_store(store)
     if problems:
         raise AnswerError(" ".join(problems))

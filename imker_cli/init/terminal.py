@@ -2,11 +2,15 @@
 
 import getpass
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from imker.text import strip_control
 from imker_cli.init.answers.model import AnswerError
+
+with suppress(ImportError):  # a Python without it reads lines, too
+    import readline  # noqa: F401 (lets `input` edit a line)
 
 Answer = TypeVar("Answer")
 

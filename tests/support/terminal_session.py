@@ -20,7 +20,7 @@ class TerminalSession:
 
     def __init__(self, process: "subprocess.Popen[bytes]", terminal: int) -> None:
         self._process, self._terminal = process, terminal
-        self._read_to = 0
+        self._raw, self._read_to = b"", 0
         self.screen = ""
         self.answers = 0
 
@@ -43,6 +43,20 @@ class TerminalSession:
         """Type the text."""
         os.write(self._terminal, text.encode())
 
+    def interrupt(self) -> int:
+        """Press Ctrl-C until the program ends, and return its exit status.
+
+        Python misses one that arrives after it has printed a question and before it reads the answer.
+        """
+        for _ in range(PATIENCE):
+            self.type("\x03")
+            readable, _, _ = select.select([self._terminal], [], [], 1)
+            while readable:
+                if not self._read():
+                    return self._process.wait(PATIENCE)
+                readable, _, _ = select.select([self._terminal], [], [], 1)
+        raise AssertionError(f"it did not end after:\n{self.screen}")
+
     def wait(self) -> int:
         """Read the rest, and return the exit status."""
         while self._read():
@@ -54,9 +68,10 @@ class TerminalSession:
         readable, _, _ = select.select([self._terminal], [], [], PATIENCE)
         assert readable, f"nothing printed for {PATIENCE} s after:\n{self.screen}"
         with suppress(OSError):  # Linux reports the end as an error
-            text = os.read(self._terminal, 65536).decode(errors="replace")
-            self.screen += re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", text)
-            return bool(text)
+            raw = os.read(self._terminal, 65536)
+            self._raw += raw
+            self.screen = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]|\r", "", self._raw.decode(errors="ignore"))
+            return bool(raw)
         return False
 
 

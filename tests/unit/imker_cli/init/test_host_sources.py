@@ -70,7 +70,7 @@ def test_reads_a_store(home: Path) -> None:
         ("", "Type a path"),
         ("'kaditz", "quote without an end"),
         ("./none", "none does not exist"),
-        ("~", "machines does not exist"),
+        ("~", "has no machines/, as docker-machine"),
         ("~/binary", "cannot be read"),
         ("~/empty", "no hosts in it"),
     ],
