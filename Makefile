@@ -44,10 +44,12 @@ lint: $(STAMP) ## check format, lint, types, and import rules
 	$(VENV)/bin/lint-imports
 
 .PHONY: lowest
-lowest: ## run the fast tests with the oldest versions that pyproject.toml accepts
+lowest: ## run the fast tests and some with processes with the oldest versions that pyproject.toml accepts
 	python3 -m venv --clear .lowest && .lowest/bin/pip install -q uv
 	.lowest/bin/uv pip install -q --python .lowest/bin/python --resolution lowest-direct -e '.[dev]'
 	.lowest/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden --deselect tests/unit/test_install.py
+	.lowest/bin/python -m pytest -q -n 2 -p no:cacheprovider tests/unit/jobs/connectors tests/simulated/test_migrate.py \
+		$(addprefix tests/integration/test_,init.py commands.py http.py redis_users.py wheel.py)
 	rm -r .lowest
 
 .PHONY: test-python
