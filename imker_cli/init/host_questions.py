@@ -37,7 +37,7 @@ class HostAnswers:
 def ask_hosts(terminal: Terminal, known_hosts: Path) -> HostAnswers:
     """Ask for hosts, managers, and whether their host keys are right. `known_hosts`: the file that is written."""
     terminal.say(SOURCES)
-    found, inventory = terminal.ask("Hosts", lambda text: _find_checked(text, known_hosts), find_default_source())
+    selection, inventory = terminal.ask("Hosts", lambda text: _find_checked(text, known_hosts), find_default_source())
     terminal.say(f"  Found: {', '.join(inventory)}")
     suggested = names.suggest_managers(inventory, (host.name for host in inventory.values() if host.classic_master))
     managers = terminal.ask(
@@ -46,22 +46,22 @@ def ask_hosts(terminal: Terminal, known_hosts: Path) -> HostAnswers:
         ", ".join(suggested),
     )
     lines = _confirm_keys(terminal, inventory, known_hosts)
-    return HostAnswers(host_sections(found, str(known_hosts), managers), lines)
+    return HostAnswers(host_sections(selection, str(known_hosts), managers), lines)
 
 
 def _find_checked(text: str, known_hosts: Path) -> tuple[FoundHosts, Inventory]:
     """Return the hosts of an answer if Imker can use all of them. Raise AnswerError with all problems."""
-    found = find_hosts(text)
+    selection = find_hosts(text)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "imker.toml"
-        file.write_text(render_toml(host_sections(found, str(known_hosts))))
+        file.write_text(render_toml(host_sections(selection, str(known_hosts))))
         loaded, problems = settings.read_settings(file)
     inventory, host_problems = read_hosts(loaded)
     lines = [line.removeprefix(f"{file}: ") for line in (*problems, *host_problems)]
     wrong = [line for line in lines if not line.startswith("[inventory] known_hosts")]  # it is written at the end
     if wrong:
         raise AnswerError("\n  ".join([*wrong, "Correct this, or choose other hosts, and answer again."]))
-    return found, inventory
+    return selection, inventory
 
 
 def _confirm_keys(terminal: Terminal, inventory: Inventory, known_hosts: Path) -> tuple[str, ...]:

@@ -111,8 +111,8 @@ def find_token_problem(name: str, token: str) -> str:
         return ""
     kinds = {prefix: PLACES[other] for other, prefix in PREFIXES.items() if other != name}
     other = next((prefix for prefix in kinds if token.startswith(prefix)), "")
-    found = f"This is the {other}… token." if other else "This is no such token."
-    return f"{found} Enter the one that starts with {PREFIXES[name]}: it is in {PLACES[name]}."
+    mistake = f"This is the {other}… token." if other else "This is no such token."
+    return f"{mistake} Enter the one that starts with {PREFIXES[name]}: it is in {PLACES[name]}."
 
 
 def _list_names(accounts: tuple[Account, ...], joined: frozenset[str]) -> str:

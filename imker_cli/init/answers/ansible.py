@@ -46,11 +46,11 @@ def parse_inventory(text: str, *, is_yaml: bool) -> tuple[FoundHost, ...]:
     depths: dict[str, dict[str, int]] = {}  # of each host: how deep each of its groups is
     for way in _walk(groups, ("all",)):
         for host in groups[way[-1]].hosts:
-            found = depths.setdefault(host, {})
-            found.update({name: max(depth, found.get(name, 0)) for depth, name in enumerate(way)})
+            depth_of = depths.setdefault(host, {})
+            depth_of.update({name: max(depth, depth_of.get(name, 0)) for depth, name in enumerate(way)})
     return tuple(
-        FoundHost(host.lower(), _section(host, _variables_of(host, groups, found)), frozenset(found))
-        for host, found in depths.items()
+        FoundHost(host.lower(), _section(host, _variables_of(host, groups, depth_of)), frozenset(depth_of))
+        for host, depth_of in depths.items()
     )
 
 

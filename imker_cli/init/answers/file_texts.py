@@ -37,15 +37,15 @@ def slack_sections(answers: SlackAnswers) -> tuple[Sections, Comments]:
     return {("slack",): {"team": answers.team, "channels": [answers.channel]}, ("rights",): rights}, comments
 
 
-def host_sections(found: FoundHosts, known_hosts: str, managers: Iterable[str] = ()) -> Sections:
+def host_sections(selection: FoundHosts, known_hosts: str, managers: Iterable[str] = ()) -> Sections:
     """Return [inventory] and the sections of hosts. A host of a store needs none, unless it is to be a manager."""
-    chosen = set(managers)
+    manager_names = set(managers)
     hosts: Sections = {
-        ("hosts", host.name): {**host.section, **({"role": "manager"} if host.name in chosen else {})}
-        for host in found.hosts
-        if not found.has_store or host.section or host.name in chosen
+        ("hosts", host.name): {**host.section, **({"role": "manager"} if host.name in manager_names else {})}
+        for host in selection.hosts
+        if not selection.has_store or host.section or host.name in manager_names
     }
-    return {("inventory",): {**found.inventory, "known_hosts": known_hosts}, **hosts}
+    return {("inventory",): {**selection.inventory, "known_hosts": known_hosts}, **hosts}
 
 
 def render_environment(former: str, values: Mapping[str, str]) -> str:

@@ -22,15 +22,15 @@ def parse_typed_hosts(words: Iterable[str]) -> tuple[FoundHost, ...]:
 
 def choose_hosts(hosts: Iterable[FoundHost], words: Iterable[str]) -> tuple[FoundHost, ...]:
     """Return the hosts that a word names: a host, a group, or a pattern. All hosts without a word."""
-    found, chosen = tuple(hosts), tuple(words)
-    if not found:
+    candidates, names = tuple(hosts), tuple(words)
+    if not candidates:
         raise AnswerError("There are no hosts in it.")
-    useless = [word for word in chosen if not any(_is_chosen(host, word) for host in found)]
+    useless = [word for word in names if not any(_is_chosen(host, word) for host in candidates)]
     if useless:
-        groups = sorted({group for host in found for group in host.groups})
-        known = ", ".join([*sorted(host.name for host in found), *groups])
-        raise AnswerError(f"Nothing in it is named {', '.join(useless)}. It has {known}.")
-    return tuple(host for host in found if not chosen or any(_is_chosen(host, word) for word in chosen))
+        groups = sorted({group for host in candidates for group in host.groups})
+        choices = ", ".join([*sorted(host.name for host in candidates), *groups])
+        raise AnswerError(f"Nothing in it is named {', '.join(useless)}. It has {choices}.")
+    return tuple(host for host in candidates if not names or any(_is_chosen(host, word) for word in names))
 
 
 def _is_chosen(host: FoundHost, word: str) -> bool:

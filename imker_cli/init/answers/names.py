@@ -25,32 +25,32 @@ def find_channel(text: str, channels: Iterable[Channel]) -> Channel:
 
 def find_accounts(text: str, accounts: Iterable[Account]) -> dict[str, str]:
     """Return the IDs by name of the people and user groups in a list with commas. Raise AnswerError."""
-    names, known = [name.strip() for name in text.split(",") if name.strip()], tuple(accounts)
+    names, candidates = [name.strip() for name in text.split(",") if name.strip()], tuple(accounts)
     if not names:
         raise AnswerError("Type at least one name.")
-    return {account.name: account.id for account in (_find_account(name, known) for name in names)}
+    return {account.name: account.id for account in (_find_account(name, candidates) for name in names)}
 
 
 def _find_account(text: str, accounts: tuple[Account, ...]) -> Account:
     name = text.removeprefix("@").casefold()
-    found = [account for account in accounts if name in {each.casefold() for each in (account.id, *account.names)}]
-    if not found:
+    matches = [account for account in accounts if name in {each.casefold() for each in (account.id, *account.names)}]
+    if not matches:
         raise AnswerError(
             f"Slack has no member or user group {text} that can use Imker. Type the name as Slack shows it."
         )
-    if len(found) > 1:
-        choices = ", ".join(f"{account.id} ({', '.join(account.names)})" for account in found)
+    if len(matches) > 1:
+        choices = ", ".join(f"{account.id} ({', '.join(account.names)})" for account in matches)
         raise AnswerError(f"{text} is the name of several: {choices}. Type the ID instead.")
-    return found[0]
+    return matches[0]
 
 
 def find_managers(text: str, hosts: Iterable[str]) -> tuple[str, ...]:
     """Return the hosts in a list with commas or spaces, without duplicates. Raise AnswerError."""
-    known = tuple(hosts)
+    choices = tuple(hosts)
     names = tuple(dict.fromkeys(re.split(r"[,\s]+", text.strip().lower())))
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in choices]
     if unknown:
-        raise AnswerError(f"There is no host {', '.join(filter(None, unknown))}. The hosts are {', '.join(known)}.")
+        raise AnswerError(f"There is no host {', '.join(filter(None, unknown))}. The hosts are {', '.join(choices)}.")
     return names
 
 

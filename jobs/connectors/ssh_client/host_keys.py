@@ -42,16 +42,16 @@ def read_host_key(host: Host, known_hosts: Iterable[Path], jump_keys: Path) -> P
 
     `known_hosts`: files to compare it with, which may be missing; `jump_keys`: a file with the keys of its jump hosts.
     """
-    known, files = paramiko.HostKeys(), [path for path in known_hosts if path.is_file()]
+    expected, files = paramiko.HostKeys(), [path for path in known_hosts if path.is_file()]
     try:
         for path in files:
-            add_keys(known, path, host)
+            add_keys(expected, path, host)
         with _open_way(host, jump_keys) as way:
-            key = _read_key(way, list(known.lookup(known_name(host)) or ()))
+            key = _read_key(way, list(expected.lookup(known_name(host)) or ()))
     except (paramiko.SSHException, OSError, EOFError) as error:
         raise unreachable_error(host, Path("known_hosts"), error) from error
     name, kind = known_name(host), key.get_name()
-    state: State = "new" if not known else "known" if known.check(name, key) else "changed"
+    state: State = "new" if not expected else "known" if expected.check(name, key) else "changed"
     return PresentedKey(host.name, kind, key.fingerprint, f"{name} {kind} {key.get_base64()}", state)
 
 

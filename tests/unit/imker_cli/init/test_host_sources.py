@@ -28,9 +28,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_reads_an_ssh_configuration(home: Path) -> None:
     (home / "config").write_text(SSH_CONFIG)
-    found = find_hosts("~/config tondi kaditz")
-    assert found.inventory == {"ssh_config": str(home / "config"), "engine_over": "ssh"}
-    assert {host.name: dict(host.section) for host in found.hosts} == {"kaditz": {}, "tondi": {"address": "tondi"}}
+    selection = find_hosts("~/config tondi kaditz")
+    assert selection.inventory == {"ssh_config": str(home / "config"), "engine_over": "ssh"}
+    assert {host.name: dict(host.section) for host in selection.hosts} == {"kaditz": {}, "tondi": {"address": "tondi"}}
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_reads_an_ssh_configuration(home: Path) -> None:
 )
 def test_reads_a_group_of_an_ansible_inventory(home: Path, name: str, text: str) -> None:
     (home / name).write_text(text)
-    found = find_hosts(f"{home / name} docker")
-    assert [(host.name, dict(host.section)) for host in found.hosts] == [("kaditz", {"address": "kaditz"})]
-    assert found.inventory == {"engine_over": "ssh"}
+    selection = find_hosts(f"{home / name} docker")
+    assert [(host.name, dict(host.section)) for host in selection.hosts] == [("kaditz", {"address": "kaditz"})]
+    assert selection.inventory == {"engine_over": "ssh"}
 
 
 def test_adds_the_key_of_this_user_or_the_agent(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,9 +57,9 @@ def test_reads_a_store(home: Path) -> None:
     assert find_default_source() == ""
     (store / "machines/kaditz").mkdir(parents=True)
     (store / "machines/kaditz/config.json").write_text('{"Driver": {"IPAddress": "10.0.0.1"}}')
-    found = find_hosts(find_default_source())
-    assert ([host.name for host in found.hosts], found.has_store) == (["kaditz"], True)
-    assert found.inventory == {"docker_machine": str(store)}
+    selection = find_hosts(find_default_source())
+    assert ([host.name for host in selection.hosts], selection.has_store) == (["kaditz"], True)
+    assert selection.inventory == {"docker_machine": str(store)}
     with pytest.raises(AnswerError, match="takes all machines of a store"):
         find_hosts(f"{store} kaditz")
 

@@ -24,10 +24,10 @@ from imker_cli.init.slack_questions import APP_TOKEN, BOT_TOKEN, find_token_prob
     ],
 )
 def test_says_what_is_wrong_with_a_token(name: str, token: str, problem: str) -> None:
-    found = find_token_problem(name, token)
-    assert found.startswith(problem)
-    assert bool(found) == bool(problem)
-    assert not token or token not in found
+    mistake = find_token_problem(name, token)
+    assert mistake.startswith(problem)
+    assert bool(mistake) == bool(problem)
+    assert not token or token not in mistake
 
 
 def test_the_link_has_the_whole_manifest() -> None:

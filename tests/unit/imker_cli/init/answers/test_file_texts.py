@@ -35,8 +35,8 @@ def test_renders_a_file_that_a_person_can_read() -> None:
     answers = SlackAnswers("T01", "C01OPS", "ops", {"alice": "U01ALICE"}, {"alice": "U01ALICE"}, accept_own=True)
     slack, comments = slack_sections(answers)
     hosts = (FoundHost("kaditz", {"address": "10.0.0.1", "ssh_port": 22}), FoundHost("a.b", {"address": "a.b"}))
-    found = FoundHosts(hosts, {"engine_over": "ssh"})
-    text = render_toml({**slack, **host_sections(found, "/x/known_hosts", ["kaditz"])}, comments)
+    selection = FoundHosts(hosts, {"engine_over": "ssh"})
+    text = render_toml({**slack, **host_sections(selection, "/x/known_hosts", ["kaditz"])}, comments)
     _, body = text.split("\n\n", 1)
     assert (
         body
@@ -67,8 +67,8 @@ address = "a.b"
 
 
 def test_names_only_managers_of_a_store() -> None:
-    found = FoundHosts((FoundHost("kaditz"), FoundHost("tondi")), {"docker_machine": "/store"}, has_store=True)
-    assert set(host_sections(found, "/x", ["tondi"])) == {("inventory",), ("hosts", "tondi")}
+    selection = FoundHosts((FoundHost("kaditz"), FoundHost("tondi")), {"docker_machine": "/store"}, has_store=True)
+    assert set(host_sections(selection, "/x", ["tondi"])) == {("inventory",), ("hosts", "tondi")}
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def test_refuses_a_channel_that_the_bot_cannot_use(text: str, hint: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "accounts"),
     [
         ("alice", {"alice": "U01ALICE"}),
         ("@Bob, ops", {"bob": "U02BOB", "ops": "S01OPS"}),
@@ -42,8 +42,8 @@ def test_refuses_a_channel_that_the_bot_cannot_use(text: str, hint: str) -> None
         ("U03OTHER", {"al": "U03OTHER"}),
     ],
 )
-def test_finds_people_and_groups(text: str, found: dict[str, str]) -> None:
-    assert find_accounts(text, ACCOUNTS) == found
+def test_finds_people_and_groups(text: str, accounts: dict[str, str]) -> None:
+    assert find_accounts(text, ACCOUNTS) == accounts
 
 
 @pytest.mark.parametrize(
