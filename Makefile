@@ -6,6 +6,8 @@ VENV := .venv
 PYTHON := python3
 WORKERS := 6
 STAMP := $(VENV)/.installed
+SOME_WITH_PROCESSES := tests/unit/jobs/connectors tests/simulated/test_migrate.py \
+	$(addprefix tests/integration/test_,init.py commands.py http.py redis_users.py wheel.py)
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv --clear $(VENV)
@@ -48,16 +50,16 @@ lowest: ## run the fast tests and some with processes with the oldest versions t
 	python3 -m venv --clear .lowest && .lowest/bin/pip install -q uv
 	.lowest/bin/uv pip install -q --python .lowest/bin/python --resolution lowest-direct -e '.[dev]'
 	.lowest/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden --deselect tests/unit/test_install.py
-	.lowest/bin/python -m pytest -q -n 2 -p no:cacheprovider tests/unit/jobs/connectors tests/simulated/test_migrate.py \
-		$(addprefix tests/integration/test_,init.py commands.py http.py redis_users.py wheel.py)
+	.lowest/bin/python -m pytest -q -n 2 -p no:cacheprovider $(SOME_WITH_PROCESSES)
 	rm -r .lowest
 
 .PHONY: test-python
-test-python: ## run the fast tests with another Python: PYTHON=python3.13
+test-python: ## run the fast tests and some with processes with another Python: PYTHON=python3.13
 	$(PYTHON) -m venv --clear .python
 	.python/bin/pip download -q --no-deps --require-hashes -r constraints.txt -d .python/wheels
 	.python/bin/pip install -q --no-index --find-links .python/wheels -e '.[dev]'
 	.python/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden tests/lab
+	.python/bin/python -m pytest -q -n 2 -p no:cacheprovider $(SOME_WITH_PROCESSES)
 	rm -r .python
 
 .PHONY: release

@@ -9,6 +9,7 @@ from pathlib import Path
 from bot.settings import SLACK_API_URL
 from imker.config import ConfigError
 from imker.secret_files import SECRETS, read_secrets
+from imker.text import strip_control
 from imker_cli import configuration, environment_file
 from imker_cli.init import slack_questions
 from imker_cli.init.answers import file_texts
@@ -51,15 +52,18 @@ def run(is_forced: bool) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("imker init asks questions: run it in a terminal.", file=sys.stderr)
         return 2
-    target = Target(Path(os.environ.get("IMKER_CONFIG") or "imker.toml").resolve(), is_forced)
+    target = Target(Path(os.environ.get("IMKER_CONFIG") or "imker.toml").absolute(), is_forced)
     terminal = Terminal()
     try:
         files = collect_files(terminal, target)
-        write_files(files)
     except (KeyboardInterrupt, EOFError):
         return _stop("")
     except (AnswerError, ConfigError, OSError) as error:
         return _stop(str(error))
+    try:
+        write_files(files)
+    except OSError as error:
+        return _stop(f"{error}.")
     for file in files:
         terminal.say(f"{file.path} is written.")
     return _check(terminal)
@@ -151,5 +155,5 @@ def _check(terminal: Terminal) -> int:
 
 
 def _stop(reason: str) -> int:
-    print(f"\n{reason}{' ' * bool(reason)}Stopped: no file was written.", file=sys.stderr)
+    print(f"\n{strip_control(reason)}{' ' * bool(reason)}Stopped: no file was written.", file=sys.stderr)
     return 1

@@ -18,12 +18,16 @@ class NewFile:
 
 
 def write_files(files: Iterable[NewFile]) -> None:
-    """Write all texts beside the files, then replace the files. Before that, a failure leaves all as they were."""
+    """Write all texts beside the files, then replace the files. Before that, a failure leaves all as they were.
+
+    A file that is a symbolic link stays one: what it points to is replaced.
+    """
     staged: list[tuple[Path, Path]] = []
     try:
         for file in files:
-            path = file.path.with_name(f".{file.path.name}-{secrets.token_hex(4)}")
-            staged.append((path, file.path))
+            target = file.path.resolve()
+            path = target.with_name(f".{target.name}-{secrets.token_hex(4)}")
+            staged.append((path, target))
             _write(path, file)
         for path, target in staged:
             path.replace(target)

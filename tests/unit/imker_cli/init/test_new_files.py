@@ -21,3 +21,11 @@ def test_writes_nothing_if_one_file_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         write_files([NewFile(tmp_path / "a", "1"), NewFile(tmp_path / "missing/b", "2")])
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
+def test_writes_through_a_symbolic_link(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "a").symlink_to(tmp_path / "elsewhere/a")
+    write_files([NewFile(tmp_path / "a", "1")])
+    assert (tmp_path / "a").is_symlink()
+    assert (tmp_path / "elsewhere/a").read_text() == "1"
