@@ -65,10 +65,26 @@ def _find_checked(text: str, known_hosts: Path) -> tuple[FoundHosts, Inventory]:
 
 
 def _confirm_keys(terminal: Terminal, inventory: Inventory, known_hosts: Path) -> tuple[str, ...]:
-    """Show the key of each host and ask once for all new ones. Return the lines to add. Raise AnswerError."""
-    keys, problems = _read_keys(inventory, (known_hosts, USER_KNOWN_HOSTS.expanduser()))
-    width = max((len(key.host) for key in keys), default=0)
+    """Show the key of each host, and ask once for all new ones. Return the lines to add. Raise AnswerError.
+
+    Hosts behind a jump host follow it: nothing logs in to a jump host before its key is confirmed.
+    """
+    hosts = dict.fromkeys((*list_jumps(inventory), *inventory.values()))
+    lines: tuple[str, ...] = ()
     terminal.say("SSH host keys:")
+    with tempfile.TemporaryDirectory() as folder:
+        jump_keys = Path(folder) / "known_hosts"
+        for depth in sorted({len(host.jumps) for host in hosts}):
+            jump_keys.write_text("".join(f"{line}\n" for line in lines))
+            layer = [host for host in hosts if len(host.jumps) == depth]
+            lines += _confirm_layer(terminal, layer, known_hosts, jump_keys)
+    return lines
+
+
+def _confirm_layer(terminal: Terminal, hosts: list[Host], known_hosts: Path, jump_keys: Path) -> tuple[str, ...]:
+    """Show and confirm the keys of hosts with the same number of jump hosts. Return their lines."""
+    keys, problems = _read_keys(hosts, (known_hosts, USER_KNOWN_HOSTS.expanduser()), jump_keys)
+    width = max((len(key.host) for key in keys), default=0)
     for key in keys:
         terminal.say(f"  {key.host:<{width}}  {key.kind}  {key.fingerprint}{' (known)' * (key.state == 'known')}")
     for problem in problems:
@@ -79,30 +95,21 @@ def _confirm_keys(terminal: Terminal, inventory: Inventory, known_hosts: Path) -
             f"The host key of {', '.join(changed)} differs from the one in {USER_KNOWN_HOSTS} or {known_hosts}. "
             "If the host was reinstalled, check its key on its console and remove the old line. If not, ask why."
         )
-    new = [key for key in keys if key.state == "new"]
-    if new:
+    if any(key.state == "new" for key in keys):
         terminal.say(CHECK_HINT)
         if not terminal.ask("Are all new keys right (yes or no)", parse_yes):
             raise AnswerError("Ask the hosts' administrators for the right keys, then run `imker init` again.")
     return tuple(key.line for key in keys)
 
 
-def _read_keys(inventory: Inventory, known_hosts: tuple[Path, ...]) -> tuple[list[PresentedKey], list[str]]:
-    """Return the keys of all hosts and jump hosts, and a problem for each that cannot be reached.
-
-    Hosts behind a jump host follow it: its key is read first, and it has to present the same one then.
-    """
-    hosts = dict.fromkeys((*list_jumps(inventory), *inventory.values()))
-    keys: list[PresentedKey] = []
-    problems: list[str] = []
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
-        jump_keys = Path(folder) / "known_hosts"
-        for depth in sorted({len(host.jumps) for host in hosts}):
-            jump_keys.write_text("".join(f"{key.line}\n" for key in keys))
-            layer = [host for host in hosts if len(host.jumps) == depth]
-            for result in pool.map(lambda host: _try_key(host, known_hosts, jump_keys), layer):
-                keys.append(result) if isinstance(result, PresentedKey) else problems.append(result)
-    return keys, problems
+def _read_keys(
+    hosts: list[Host], known_hosts: tuple[Path, ...], jump_keys: Path
+) -> tuple[list[PresentedKey], list[str]]:
+    """Return the keys of the hosts, and a problem for each that cannot be reached."""
+    with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
+        results = list(pool.map(lambda host: _try_key(host, known_hosts, jump_keys), hosts))
+    keys = [result for result in results if isinstance(result, PresentedKey)]
+    return keys, [result for result in results if isinstance(result, str)]
 
 
 def _try_key(host: Host, known_hosts: tuple[Path, ...], jump_keys: Path) -> PresentedKey | str:
