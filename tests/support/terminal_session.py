@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 60  # seconds for a question, on a machine with other tests
+PRESS_AGAIN_AFTER = 10  # seconds without a reaction to Ctrl-C; one more while the program ends would kill it
 
 
 class TerminalSession:
@@ -48,13 +49,11 @@ class TerminalSession:
 
         Python misses one that arrives after it has printed a question and before it reads the answer.
         """
-        for _ in range(PATIENCE):
+        for _ in range(PATIENCE // PRESS_AGAIN_AFTER):
             self.type("\x03")
-            readable, _, _ = select.select([self._terminal], [], [], 1)
-            while readable:
+            while select.select([self._terminal], [], [], PRESS_AGAIN_AFTER)[0]:
                 if not self._read():
                     return self._process.wait(PATIENCE)
-                readable, _, _ = select.select([self._terminal], [], [], 1)
         raise AssertionError(f"it did not end after:\n{self.screen}")
 
     def wait(self) -> int:
