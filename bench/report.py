@@ -50,6 +50,8 @@ TARGETS = (
     Row("200 simulated hosts: /swarm hosts", 2.0),
     Row("200 simulated hosts: plan", 8.0),
     Row("200 simulated hosts: CPU per host", 0.5),
+    Row("500 simulated hosts: posts in 2 s", 2, unit="posts"),
+    Row("500 simulated hosts: edits in 2 s", 1, unit="edits"),
     Row("acknowledgement, 20 commands at once, p99", 0.1),
     Row("memory of all processes", 180, unit="MB"),
 )

@@ -4,11 +4,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 from bench import imker_run
 from bench.report import SCALE, Figures
@@ -70,7 +72,16 @@ def _migrate(figures: Figures, size: int, workspace: Workspace, processes: Proce
     took = time.monotonic() - began
     figures.add(f"{size} simulated hosts: migration", took)
     figures.add(f"{size} simulated hosts: CPU per host", (_cpu_seconds(processes) - cpu_before) / size)
-    figures.add(f"{size} simulated hosts: Slack calls a second", (len(workspace.calls()) - calls_before) / took)
+    calls = workspace.calls()[calls_before:]
+    figures.add(f"{size} simulated hosts: Slack calls a second", len(calls) / took)
+    figures.add(f"{size} simulated hosts: posts in 2 s", most_at_once(calls, "chat.postMessage"))
+    figures.add(f"{size} simulated hosts: edits in 2 s", most_at_once(calls, "chat.update"))
+
+
+def most_at_once(calls: list[dict[str, Any]], method: str, seconds: float = 2) -> int:
+    """Return the most calls of a method within any such number of seconds."""
+    times = sorted(call["at"] for call in calls if call["method"] == method)
+    return max((bisect_left(times, began + seconds) - number for number, began in enumerate(times)), default=0)
 
 
 @contextmanager

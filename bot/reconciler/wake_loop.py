@@ -70,7 +70,7 @@ def _wait_for_wake(wake_ups: Any, tick: float) -> None:
 def _wait_for_outcome(wake_ups: Any, tick: float) -> None:
     """Wait until a job ended or a user decided, or for a tick. Progress of a job does not count."""
     deadline = time.monotonic() + tick
-    while (left := deadline - time.monotonic()) > 0:
-        message = wake_ups.get_message(timeout=left)
+    while (remaining := deadline - time.monotonic()) > 0:
+        message = wake_ups.get_message(timeout=remaining)
         if message and bytes(message["data"]).endswith(OUTCOME_MARK):
             return

@@ -88,8 +88,8 @@ class ServiceCalls:
         digest = str((answer.get("Descriptor") or {}).get("digest") or "")
         platforms = [each for each in answer.get("Platforms") or () if isinstance(each, dict)]
         pairs = ((str(each.get("os") or ""), str(each.get("architecture") or "")) for each in platforms)
-        known = tuple(dict.fromkeys(pair for pair in pairs if pair[0] not in ("", "unknown")))
-        return RegistryAnswer(digest if DIGEST.fullmatch(digest) else "", known, failure)
+        known_platforms = tuple(dict.fromkeys(pair for pair in pairs if pair[0] not in ("", "unknown")))
+        return RegistryAnswer(digest if DIGEST.fullmatch(digest) else "", known_platforms, failure)
 
     def _ask(self, path: str) -> tuple[str, Document]:
         """Return why the Engine has no answer, "" if it has one, and the answer."""

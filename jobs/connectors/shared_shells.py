@@ -28,35 +28,61 @@ class EngineShell(Protocol):
 
 
 class SharedShell:
-    """A Shell that several parts of a job use. `is_lost`: its connection was lost, so reconnect before the next use."""
+    """A Shell that several parts of a job use, each maybe in a thread of its own."""
 
-    def __init__(self, shell: Shell) -> None:
-        self._shell = shell
-        self.is_lost = False
+    def __init__(self, connect: Callable[[], AbstractContextManager[Shell]]) -> None:
+        self._connect = connect
+        self._managers: list[AbstractContextManager[Shell]] = []
+        self._shell = self._open()
+        self._lost_shell: Shell | None = None
 
     @property
     def host(self) -> str:
         return self._shell.host
 
+    @property
+    def is_lost(self) -> bool:
+        """Return whether the connection was lost, so that the next user has to reconnect."""
+        return self._lost_shell is self._shell
+
+    @property
+    def managers(self) -> tuple[AbstractContextManager[Shell], ...]:
+        """Return all connections, each of which has to be closed at the end."""
+        return tuple(self._managers)
+
     def run(self, command: Command) -> Output:
-        try:
-            return self._shell.run(command)
-        except Unreachable:
-            self.is_lost = True
-            raise
+        with self._note_loss() as shell:
+            return shell.run(command)
 
     def connect_engine(self, deadline: float) -> Stream:
         """Return a stream to the host's Engine, over this connection."""
-        assert isinstance(self._shell, EngineShell)
-        try:
-            return self._shell.connect_engine(deadline)
-        except Unreachable:
-            self.is_lost = True
-            raise
+        with self._note_loss() as shell:
+            assert isinstance(shell, EngineShell)
+            return shell.connect_engine(deadline)
 
     def reconnect(self) -> None:
-        self._shell.reconnect()
-        self.is_lost = False
+        """Use a new connection from now on.
+
+        The old one stays open until the end of the job: what lost one command may be a deadline of its own, and
+        another thread's command may still be running over the same connection.
+        """
+        self._shell = self._open()
+
+    def _open(self) -> Shell:
+        manager = self._connect()
+        shell = manager.__enter__()
+        self._managers.append(manager)
+        return shell
+
+    @contextmanager
+    def _note_loss(self) -> Iterator[Shell]:
+        """Yield the current connection, and note if it is lost, unless it has been replaced meanwhile."""
+        shell = self._shell
+        try:
+            yield shell
+        except Unreachable:
+            self._lost_shell = shell
+            raise
 
 
 @dataclass
@@ -64,7 +90,6 @@ class _Connection:
     """The connection to one host. `error`: why there is none; the host is not tried again in this job."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    manager: AbstractContextManager[Shell] | None = None
     shell: SharedShell | None = None
     error: JobError | None = None
 
@@ -99,15 +124,15 @@ class SharedShells:
 
     def _open_first(self, connection: _Connection, host: Host) -> SharedShell:
         try:
-            connection.manager = self._connect(host)
-            return SharedShell(connection.manager.__enter__())
+            return SharedShell(lambda: self._connect(host))
         except JobError as error:
             connection.error = error
             raise
 
     def close(self) -> None:
         """Close all connections. An error of a connection that is lost anyway is ignored."""
-        managers = [item.manager for item in self._connections.values() if item.manager]
+        shells = [connection.shell for connection in self._connections.values() if connection.shell]
+        managers = [manager for shell in shells for manager in shell.managers]
         if managers:
             with ThreadPoolExecutor(min(MAX_CLOSING, len(managers))) as pool:
                 list(pool.map(_close, managers))

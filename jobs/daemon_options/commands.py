@@ -5,9 +5,9 @@ In: a file's text. Out: its commands, as words with their position in the file.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
-from jobs.daemon_options.environment_file import assignments
+from jobs.daemon_options.environment_file import PARSED_FILES, assignments
 from jobs.daemon_options.flags import Flag, flags
 from jobs.daemon_options.mapped_text import Entry, MappedText
 from jobs.daemon_options.unit_file import directives
@@ -16,7 +16,6 @@ from jobs.daemon_options.words import Word, words
 EXEC = "ExecStart"
 PREFIX = re.compile(r"[-@:+!|]*")
 SHELL = re.compile(r"(ba|da|k|z)?sh")
-PARSED_FILES = 32  # kept: each is read several times for a host, and hosts have the same units
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Command:
     words: tuple[Word, ...]
     at: int
 
-    @property
+    @cached_property
     def program(self) -> str:
         """Return the program's name without its folder, such as "docker" or "dockerd", "" for a variable."""
         path = self.words[0].text if self.name == EXEC and self.words else ""
@@ -40,7 +39,7 @@ class Command:
         has_name_argument = bool(self.program) and "@" in PREFIX.match(self.words[0].text)[0]  # type: ignore[index]
         return (2 if has_name_argument else 1) if self.program else 0
 
-    @property
+    @cached_property
     def flags(self) -> tuple[Flag, ...]:
         """Return the flags of the command."""
         return tuple(flags([word.text for word in self.words], self.first))
@@ -54,7 +53,7 @@ class Command:
             return self._plain[0] if self.words[self._plain[0]].text == "daemon" else None
         return next((flag.first for flag in self.flags if flag.name in ("d", "daemon")), None)
 
-    @property
+    @cached_property
     def options(self) -> tuple[Word, ...]:
         """Return the words without program and verb. () if the program does not pass them to the daemon."""
         if not (self.program in ("", "dockerd") or self.verb is not None or self._is_wrapper):

@@ -1,12 +1,13 @@
 """Compute the options of the daemon's next start, each with the file that it comes from. Pure."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from jobs.daemon_options import daemon_json
 from jobs.daemon_options.commands import EXEC, Command, commands, is_unit
-from jobs.daemon_options.environment_file import variables
-from jobs.daemon_options.flags import flags
+from jobs.daemon_options.environment_file import PARSED_FILES, variables
+from jobs.daemon_options.flags import Flag, flags
 from jobs.daemon_options.mapped_text import map_text
 from jobs.daemon_options.model import Option, OptionFiles
 from jobs.daemon_options.words import words
@@ -19,8 +20,8 @@ Given = tuple[str, str]  # (word or value, path of its file)
 def effective(options: OptionFiles) -> tuple[Option, ...]:
     """Return the options of the command that systemd would run, with its variables expanded, and of daemon.json."""
     words_and_files = _expanded_words(options)
-    parsed_flags = flags([word for word, _ in words_and_files])
-    path = config_file(options)
+    parsed_flags = tuple(flags([word for word, _ in words_and_files]))
+    path = _config_path(parsed_flags)
     json = _json_options(path, options.files.get(path, ""))
     return (*(Option(flag.name, flag.value, words_and_files[flag.first][1]) for flag in parsed_flags), *json)
 
@@ -32,7 +33,10 @@ def argv(options: OptionFiles) -> tuple[str, ...]:
 
 def config_file(options: OptionFiles) -> str:
     """Return the path of daemon.json, or the path that --config-file names."""
-    parsed_flags = flags(argv(options))
+    return _config_path(flags(argv(options)))
+
+
+def _config_path(parsed_flags: Iterable[Flag]) -> str:
     return next((flag.value for flag in parsed_flags if flag.name == "config-file" and flag.value), daemon_json.PATH)
 
 
@@ -81,9 +85,14 @@ def _expand_variables(word: str, path: str, values: dict[str, Given]) -> list[Gi
     """Expand variables: a separate $NAME is split into words, ${NAME} is not; $$ is a dollar sign."""
     if re.fullmatch(r"\$\w+", word):
         value, file = values.get(word[1:], ("", path))
-        return [(inner.text, file) for inner in words(map_text(value, 0, len(value)), codes=False)]
+        return [(inner, file) for inner in _split(value)]
     expanded = re.sub(r"\$(?:\$|\{(\w+)\})", lambda name: values.get(name[1], ("", ""))[0] if name[1] else "$", word)
     return [(expanded, path)]
+
+
+@lru_cache(PARSED_FILES)
+def _split(value: str) -> tuple[str, ...]:
+    return tuple(word.text for word in words(map_text(value, 0, len(value)), codes=False))
 
 
 def _unit_variables(options: OptionFiles) -> dict[str, Given]:

@@ -4,9 +4,11 @@ Two things are parsed as a shell does, as the init scripts of some hosts use one
 """
 
 import re
+from functools import lru_cache
 
 from jobs.daemon_options.mapped_text import Entry, MappedText, map_text
 
+PARSED_FILES = 32  # kept: each is read several times for a host, and hosts have the same units
 KEY = re.compile(r"^[ \t]*(?:export[ \t]+)?(?P<key>[^#;\s=][^=\r\n]*)=", re.MULTILINE)
 VALID = re.compile(r"[A-Za-z_]\w*\+?")
 # Quotes are special at the start of a value or after another quoted part. Elsewhere they are plain characters.
@@ -16,6 +18,7 @@ LINE = re.compile(r"(?:\\\r?\n|\\?[^\r\n])*")  # with its continuation lines
 SOFT = re.compile(r"""\\(?P<kept>["\\`$])|(?P<eaten>\\\r?\n)|(?P<plain>.)""", re.DOTALL)
 
 
+@lru_cache(PARSED_FILES)
 def assignments(text: str) -> tuple[Entry, ...]:
     """Return the assignments in the file, with their positions."""
     entries, position = [], 0

@@ -7,6 +7,7 @@ option names. The image proves nothing: hosts run Consul for many purposes, and 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from jobs.daemon_options import OptionFiles, effective
@@ -88,6 +89,7 @@ def ports_at_host(urls: Iterable[str], host: Host) -> frozenset[int]:
     )
 
 
+@lru_cache(maxsize=4096)  # each host is compared with the URLs of all others
 def parse_endpoints(url: str) -> tuple[tuple[str, int], ...]:
     """Return (host, port) of each store in "consul://10.0.0.4:8500/prefix" or "etcd://a:2379,b:2379"."""
     scheme, _, rest = url.partition("://")

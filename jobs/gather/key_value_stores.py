@@ -61,8 +61,8 @@ def collect_references(
     def read_references(host: Host) -> StoreReferences:
         if facts := gathered.get(host.name):
             return classic_swarm.find_references(host, facts)
-        known = None if memberships is None else memberships.get(host.name, SwarmMembership())
-        return _read_references(connections, host, known or _ask_membership(connections, host))
+        membership = None if memberships is None else memberships.get(host.name, SwarmMembership())
+        return _read_references(connections, host, membership or _ask_membership(connections, host))
 
     with ThreadPoolExecutor(MAX_PARALLEL_HOSTS) as pool:
         return tuple(pool.map(read_references, connections.inventory.values()))

@@ -42,8 +42,8 @@ def _approved_packages(context: JobContext) -> dict[str, tuple[str, ...]]:
     """Return the packages by host, as the fleet's run planned them. Raises JobError if that plan was not approved."""
     fleet = context.request.parent_run
     plan, question = context.events.fleet_plan_of(fleet), context.events.start_question_of(fleet)
-    shown = {approval.fingerprint for approval in context.request.approvals}
-    if plan is None or question is None or question.fingerprint not in shown:
+    approved = {approval.fingerprint for approval in context.request.approvals}
+    if plan is None or question is None or question.fingerprint not in approved:
         raise JobError("the fleet's plan was not started, so nothing is downloaded")
     return {item.host: item.packages for item in plan.host_plans}
 

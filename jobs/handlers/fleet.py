@@ -120,12 +120,21 @@ def _arrange(
     ordered = fleet.order_hosts(hosts, roles, frozenset(stores), find_leader(hosts, facts, swarm))
     plans: dict[str, Plan | Refusal] = {}
     expected_swarm = swarm
+    probes_by_caller: dict[str, list[PortProbe]] = {}
+    for probe in probes:
+        probes_by_caller.setdefault(probe.caller, []).append(probe)
     for number, host in enumerate(ordered):
-        own_probes = tuple(probe for probe in probes if probe.caller == host.name)
         migrating_before = frozenset(other.name for other in ordered[:number])  # by then they no longer use the store
         store = stores.get(host.name)
         plans[host.name] = _plan_host(
-            context, host, facts[host.name], expected_swarm, roles[host.name], store, own_probes, migrating_before
+            context,
+            host,
+            facts[host.name],
+            expected_swarm,
+            roles[host.name],
+            store,
+            tuple(probes_by_caller.get(host.name, ())),
+            migrating_before,
         )
         expected_swarm = _with_new_swarm(expected_swarm, host, plans[host.name])
     fleet_plan = fleet.arrange_fleet(ordered, roles, plans, swarm, frozenset(stores), context.settings.fleet.parallel)

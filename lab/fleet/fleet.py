@@ -60,8 +60,8 @@ def begin(names: Iterable[str] = (), say: Say = print) -> tuple[LabHost, ...]:
     with _lab_lock():
         _expect_none_running()
         _expect_possible(say)
-        if left := machine.existing_names():
-            _stop_and_remove(left)
+        if leftovers := machine.existing_names():
+            _stop_and_remove(leftovers)
         try:
             _recreate(list(hosts), CLIENT_DIR, say)
         except BaseException:

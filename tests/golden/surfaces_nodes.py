@@ -65,11 +65,11 @@ def node_messages() -> str:
     """Return the run's message of each command: its question, and its outcome."""
     drained = "lausen is drained. No service task runs on it."
     worker = f"lausen is a worker now. {quorum.describe_tolerance(2)}."
-    back = (NextCommand(Activate("lausen"), "let it run tasks again"),)
+    next_commands = (NextCommand(Activate("lausen"), "let it run tasks again"),)
     moves = describe_drain("lausen", CASES["all replicas are here"][0])
     return page(
         _message("drain: question", Drain("lausen"), _ask("start", f"Drain lausen? {moves}")),
-        _message("drain: done", Drain("lausen"), JobFinished("done", drained, next_commands=back)),
+        _message("drain: done", Drain("lausen"), JobFinished("done", drained, next_commands=next_commands)),
         _message("activate: question", Activate("lausen"), _ask("continue", "Activate lausen?")),
         _message(
             "promote: nothing to do", Promote("lausen"), JobFinished("unchanged", "nothing to do: it is a manager")

@@ -68,8 +68,8 @@ def test_refuses_the_host_that_its_rq_worker_runs_on(
 ) -> None:
     machine = imker.fleet["tondi"]
     machine_id = "of-the-image" if in_container else machine.machine_id
-    own = MachineIdentity(machine_id, machine.boot_id, in_container)
-    monkeypatch.setattr("jobs.handlers.assessment.read_own_machine", lambda: own)
+    identity = MachineIdentity(machine_id, machine.boot_id, in_container)
+    monkeypatch.setattr("jobs.handlers.assessment.read_own_machine", lambda: identity)
     imker.run_job(Migrate("connewitz", "manager"))
     refused = imker.run_job(Migrate("tondi", "worker"))[-1]
     where = "in a container on" if in_container else "on"

@@ -224,8 +224,8 @@ class BotHarness:
     def run_changes(self) -> set[str]:
         """Return the holds of all runs, and "show" if a private answer was posted."""
         holds = (current_hold(self.runs, name.decode().split(":")[1]) for name in self.redis.keys("run:*:hold"))
-        posted = (name.decode().split(":")[2] for name in self.redis.keys("bot:run:*:posted"))
-        is_shown = any(SHOWN in self.runs.posted_messages.get(run) for run in posted)
+        runs = (name.decode().split(":")[2] for name in self.redis.keys("bot:run:*:posted"))
+        is_shown = any(SHOWN in self.runs.posted_messages.get(run) for run in runs)
         return {hold.action for hold in holds if hold} | ({"show"} if is_shown else set())
 
     def create_run(self, state: str, needed: int = 1) -> str:

@@ -62,8 +62,8 @@ class Calls:
         """Wait until the wanted tasks of a service are in these states, and note them."""
 
         def current() -> list[str]:
-            wanted = [task for task in self.tasks(name) if task["DesiredState"] in ("running", "complete")]
-            return sorted(task["Status"]["State"] for task in wanted)
+            active = [task for task in self.tasks(name) if task["DesiredState"] in ("running", "complete")]
+            return sorted(task["Status"]["State"] for task in active)
 
         self.wait(lambda: current() == sorted(states))
 

@@ -36,8 +36,8 @@ class Services:
 
     def list_services(self, filters: Filters, with_status: bool) -> list[dict[str, Any]]:
         self.orchestrator.advance()
-        wanted = [service for service in self.orchestrator.services.values() if _matches(service, filters)]
-        return [copy.deepcopy(self._to_api(service, with_status)) for service in wanted]
+        matching = [service for service in self.orchestrator.services.values() if _matches(service, filters)]
+        return [copy.deepcopy(self._to_api(service, with_status)) for service in matching]
 
     def show_service(self, key: str) -> dict[str, Any]:
         self.orchestrator.advance()

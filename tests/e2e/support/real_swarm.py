@@ -16,8 +16,10 @@ def create_swarm(managers: Sequence[str], workers: Sequence[str]) -> None:
         role: run_on(first, "docker", "swarm", "join-token", "-q", role).strip() for role in ("manager", "worker")
     }
     for name, role in [*((name, "manager") for name in others), *((name, "worker") for name in workers)]:
-        own = BY_NAME[name].address
-        run_on(name, "docker", "swarm", "join", "--advertise-addr", own, "--token", tokens[role], f"{address}:2377")
+        own_address = BY_NAME[name].address
+        run_on(
+            name, "docker", "swarm", "join", "--advertise-addr", own_address, "--token", tokens[role], f"{address}:2377"
+        )
     wait_for(lambda: len(nodes(first)) == len(managers) + len(workers))
 
 

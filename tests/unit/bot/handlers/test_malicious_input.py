@@ -40,10 +40,10 @@ LIVE = re.compile(r"<(?:!(?!date\^)|@|#|https?:|mailto:)")  # what Slack turns i
 ANYTIME = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def harmless(message: Message, *own: str) -> bool:
-    """Return whether nothing in the message mentions anybody. `own`: mentions that it makes itself."""
+def harmless(message: Message, *mentions: str) -> bool:
+    """Return whether nothing in the message mentions anybody. `mentions`: mentions that it makes itself."""
     text = f"{message.text}{message.blocks}"
-    for mention in own:
+    for mention in mentions:
         text = text.replace(mention, "")
     return not LIVE.search(text)
 
@@ -85,8 +85,8 @@ def test_random_arguments_reach_only_known_hosts(redis: Redis, verb: str, rest: 
         assert getattr(request.command, "host", "kaditz") in HOSTS
         assert re.fullmatch("[a-z0-9]{0,40}", getattr(request.command, "node", ""))
         assert set(request.allowed_hosts) <= {*HOSTS, "*"}
-    own = ("<#C01OPS>", "<@U01ALICE>") if verb.startswith("watch") else ()
-    assert all(harmless(answer, *own) for answer in bench.replies)
+    mentions = ("<#C01OPS>", "<@U01ALICE>") if verb.startswith("watch") else ()
+    assert all(harmless(answer, *mentions) for answer in bench.replies)
 
 
 @ANYTIME

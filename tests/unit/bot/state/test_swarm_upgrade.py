@@ -55,11 +55,11 @@ def test_each_node_has_a_run_of_its_own_with_the_version() -> None:
 
 
 def test_the_end_says_what_was_upgraded() -> None:
-    done = upgrading("done", "done", "done")
-    end = outcome(done)
+    fleet = upgrading("done", "done", "done")
+    end = outcome(fleet)
     assert end is not None
     assert end.summary == "3 nodes upgraded."
-    assert fleet_message.render(done).text.startswith("✅ *3 nodes upgraded*")
+    assert fleet_message.render(fleet).text.startswith("✅ *3 nodes upgraded*")
     failed = outcome(upgrading("done", "restored", "pending"))
     assert failed is not None
     assert failed.state == "Upgraded: a. Not started: c."

@@ -136,8 +136,8 @@ def test_blocks_a_package_whose_unit_does_not_read_the_options(
 ) -> None:
     options = OptionFiles(UnitFacts(fragment, drop_ins, ("-/etc/default/docker",)), files)
     plan = plan_host(replace(host(package=package), options=options))
-    found = [finding for finding in plan.findings if finding.check == "options without a reader"]
-    (finding,) = found
+    findings = [finding for finding in plan.findings if finding.check == "options without a reader"]
+    (finding,) = findings
     assert (finding.level == "block") is blocks, finding
     assert ("the unit of docker-ce does not read /etc/default/docker" in finding.text) is blocks
     assert ("tlsverify" in finding.text) is blocks

@@ -42,10 +42,10 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @pytest.fixture
 def shells(server: Sshd, socket: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SharedShells]:
     monkeypatch.setattr(StreamLocalTransport, "unix_socket", str(socket))
-    known = known_hosts(tmp_path, server)
+    known_hosts_file = known_hosts(tmp_path, server)
 
     def connect(host: Host) -> SshShell:
-        return SshShell(host, known)
+        return SshShell(host, known_hosts_file)
 
     with share_shells(connect) as shells:
         yield shells

@@ -1,6 +1,7 @@
 """Test that a job connects to each host once, also when several threads ask, and closes all connections."""
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -16,13 +17,14 @@ KADITZ, TONDI = Host("kaditz"), Host("tondi")
 
 @dataclass
 class Hosts:
-    """Counts connections. `down`: names of hosts that cannot be reached; `breaks`: the error of the next command."""
+    """Counts connections. `down`: names of hosts that cannot be reached; `breaks`: the error of each command;
+    `break_late`: returns it when the command has run for a while."""
 
     connected: Counter[str] = field(default_factory=Counter)
-    reconnected: Counter[str] = field(default_factory=Counter)
     closed: list[str] = field(default_factory=list)
     down: set[str] = field(default_factory=set)
     breaks: JobError | None = None
+    break_late: Callable[[], JobError] | None = None
 
     def connect(self, host: Host) -> "Connection":
         self.connected[host.name] += 1
@@ -39,12 +41,12 @@ class Connection:
     def run(self, command: Command) -> Output:
         if self.hosts.breaks:
             raise self.hosts.breaks
+        if self.hosts.break_late:
+            raise self.hosts.break_late()
         return Output(0, self.host, "")
 
     def reconnect(self) -> None:
-        self.hosts.reconnected[self.host] += 1
-        if self.host in self.hosts.down:
-            raise Unreachable(f"{self.host} is down")
+        raise AssertionError("another thread may use this connection")
 
     def __enter__(self) -> "Connection":
         return self
@@ -91,7 +93,7 @@ def test_reconnects_only_after_a_lost_connection(error: JobError, times: int) ->
         run_true(shells, KADITZ)
     hosts.breaks = None
     assert [run_true(shells, KADITZ) for _ in range(2)] == ["kaditz", "kaditz"]
-    assert (hosts.connected["kaditz"], hosts.reconnected["kaditz"]) == (1, times)
+    assert hosts.connected["kaditz"] == 1 + times
 
 
 def test_reconnects_when_a_lost_host_is_up_again() -> None:
@@ -105,3 +107,38 @@ def test_reconnects_when_a_lost_host_is_up_again() -> None:
         shells.open(KADITZ)
     hosts.down = set()
     assert run_true(shells, KADITZ) == "kaditz"
+    shells.close()
+    assert hosts.closed == ["kaditz", "kaditz"]
+
+
+def test_a_command_that_times_out_does_not_end_those_of_other_threads() -> None:
+    hosts = Hosts()
+    shells = SharedShells(hosts.connect)
+    with shells.open(KADITZ) as shell:
+        hosts.breaks = Unreachable("it did not finish in time")
+        with pytest.raises(Unreachable):
+            shell.run(command("sleep", "60"))
+    hosts.breaks = None
+    run_true(shells, KADITZ)
+    assert hosts.closed == [], "another thread's command may still run over the first connection"
+    shells.close()
+    assert hosts.closed == ["kaditz", "kaditz"]
+
+
+def test_a_late_loss_of_the_old_connection_does_not_replace_the_new_one() -> None:
+    hosts = Hosts()
+    shells = SharedShells(hosts.connect)
+
+    def lose_late() -> Unreachable:
+        """Return the error of a command that ends after another thread has reconnected."""
+        with shells.open(KADITZ) as shell:
+            shell.reconnect()
+        return Unreachable("lost the connection")
+
+    hosts.break_late = lose_late
+    with pytest.raises(Unreachable):
+        run_true(shells, KADITZ)
+    hosts.break_late = None
+    run_true(shells, KADITZ)
+    assert hosts.connected == {"kaditz": 2}
+    shells.close()
