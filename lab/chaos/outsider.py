@@ -58,7 +58,11 @@ class Outsider:
         self.say(f"        carol: {text}{'' if sent.acked else ': not acknowledged'}")
 
     def _answer(self, text: str) -> None:
-        """Assign a private reply to the oldest command without one."""
-        waiting = next((sent for sent in self.sent_commands if not sent.answer), None)
-        if waiting:
-            waiting.answer = text
+        """Assign a private reply to the oldest command that it names, else to the oldest one.
+
+        A command without an acknowledgement may have no reply. It comes last.
+        """
+        waiting = sorted((sent for sent in self.sent_commands if not sent.answer), key=lambda sent: not sent.acked)
+        named = [sent for sent in waiting if sent.text.split()[1] in text]
+        if best := next(iter(named or waiting), None):
+            best.answer = text

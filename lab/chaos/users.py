@@ -223,7 +223,7 @@ class SimulatedUsers:
         if message.ts in self._private_timestamps:
             return
         self._private_timestamps.add(message.ts)
-        self.say(f"        in private: {message.text[:80]}")
+        self.say(f"        in private: {' '.join(message.text.split())[:80]}")
         if self._awaiting_answer and "was already" not in message.text:
             self._awaiting_answer.answer = message.text
             self._awaiting_answer = None
