@@ -1,4 +1,4 @@
-"""What simulated users type besides migrations. Pure: the same random numbers give the same commands."""
+"""Choose what simulated users type in addition to migrations. Pure: equal random numbers give equal commands."""
 
 import random
 from dataclasses import dataclass

@@ -76,7 +76,7 @@ class ObservedRun:
 class SimulatedUsers:
     """Two users: Alice changes hosts and services, Bob accepts managers.
 
-    `rng`: chooses what Alice types besides migrations; without it, she drains and activates each node.
+    `rng`: chooses what Alice types in addition to migrations; without it, she drains and activates each node.
     """
 
     workspace: Workspace
