@@ -3,8 +3,11 @@
 # Hundreds of processes start during the tests; compiling the modules for each takes minutes.
 export PYTHONDONTWRITEBYTECODE :=
 VENV := .venv
+PYTHON := python3
 WORKERS := 6
 STAMP := $(VENV)/.installed
+SOME_WITH_PROCESSES := tests/unit/jobs/connectors tests/simulated/test_migrate.py \
+	$(addprefix tests/integration/test_,init.py commands.py http.py redis_users.py wheel.py)
 
 $(STAMP): pyproject.toml constraints.txt
 	python3 -m venv --clear $(VENV)
@@ -43,11 +46,21 @@ lint: $(STAMP) ## check format, lint, types, and import rules
 	$(VENV)/bin/lint-imports
 
 .PHONY: lowest
-lowest: ## run the fast tests with the oldest versions that pyproject.toml accepts
+lowest: ## run the fast tests and some with processes with the oldest versions that pyproject.toml accepts
 	python3 -m venv --clear .lowest && .lowest/bin/pip install -q uv
 	.lowest/bin/uv pip install -q --python .lowest/bin/python --resolution lowest-direct -e '.[dev]'
 	.lowest/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden --deselect tests/unit/test_install.py
+	.lowest/bin/python -m pytest -q -n 2 -p no:cacheprovider $(SOME_WITH_PROCESSES)
 	rm -r .lowest
+
+.PHONY: test-python
+test-python: ## run the fast tests and some with processes with another Python: PYTHON=python3.13
+	$(PYTHON) -m venv --clear .python
+	.python/bin/pip download -q --no-deps --require-hashes -r constraints.txt -d .python/wheels
+	.python/bin/pip install -q --no-index --find-links .python/wheels -e '.[dev]'
+	.python/bin/python -m pytest -q -m "not processes" -n 2 -p no:cacheprovider tests/unit tests/golden tests/lab
+	.python/bin/python -m pytest -q -n 2 -p no:cacheprovider $(SOME_WITH_PROCESSES)
+	rm -r .python
 
 .PHONY: release
 release: lint ## build wheel, sdist, SBOM, and checksums in dist, and audit the packages that they need
@@ -60,7 +73,17 @@ release: lint ## build wheel, sdist, SBOM, and checksums in dist, and audit the 
 	.release/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
 		-o dist/imker.cdx.json .release/imker/bin/python
 	cd dist && sha256sum * > SHA256SUMS
-	.release/tools/bin/pip-audit --strict --path .release/imker/lib/python3*/site-packages
+	@$(MAKE) --no-print-directory audit
+
+.PHONY: audit
+audit: ## check the packages of the last make release for known vulnerabilities; AUDIT=skip does not, and says so
+ifeq ($(AUDIT),skip)
+	@echo "NOT AUDITED: AUDIT=skip. Run make audit on a machine that reaches PyPI before you publish dist."
+else
+	@.release/tools/bin/pip-audit --strict --path .release/imker/lib/python3*/site-packages || { \
+		echo "The audit found something, or could not ask PyPI. dist is complete, but do not publish it before make audit passes."; \
+		echo "Without access to PyPI: make release AUDIT=skip"; exit 1; }
+endif
 
 .PHONY: demo
 demo: $(STAMP) ## play a migration on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1, STORY=day2

@@ -41,7 +41,9 @@ def main(
 def _add_simulated(figures: Figures, rounds: int, largest: int) -> None:
     sizes = tuple(size for size in SCALE if size <= largest)
     try:
-        figures.values |= simulated_hosts.measure(rounds, typer.echo, sizes).values
+        simulated = simulated_hosts.measure(rounds, typer.echo, sizes)
+        figures.values |= simulated.values
+        figures.failures |= simulated.failures
     except Exception as error:
         figures.note_failure("simulated hosts", f"{type(error).__name__}: {error}")
 

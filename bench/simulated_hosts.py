@@ -38,7 +38,10 @@ def measure(rounds: int, say: Say, sizes: tuple[int, ...] = SCALE) -> Figures:
             for _ in range(rounds):
                 name = f"{size} simulated hosts: /swarm hosts"
                 figures.add(name, imker_run.seconds_of(workspace, "/swarm hosts"))
-            _migrate(figures, size, workspace, processes)
+            try:
+                _migrate(figures, size, workspace, processes)
+            except (imker_run.UnexpectedMessage, TimeoutError) as error:
+                figures.note_failure(f"{size} simulated hosts: migration", str(error))
     return figures
 
 
@@ -66,9 +69,12 @@ def _migrate(figures: Figures, size: int, workspace: Workspace, processes: Proce
             if "Accept" in seen.buttons and seen.ts not in accepted:
                 workspace.press(BOB, seen, "Accept")
                 accepted.add(seen.ts)
-        if next(seen for seen in visible if seen.ts == message.ts).text[:1] in "✅❌🚫":
+        fleet = next(seen for seen in visible if seen.ts == message.ts)
+        if fleet.text[:1] in imker_run.FINAL_MARKS:
             break
         time.sleep(0.5)
+    if fleet.text[:1] != "✅":
+        raise imker_run.UnexpectedMessage(f"the fleet was not migrated: {fleet.text.splitlines()[0]}")
     took = time.monotonic() - began
     figures.add(f"{size} simulated hosts: migration", took)
     figures.add(f"{size} simulated hosts: CPU per host", (_cpu_seconds(processes) - cpu_before) / size)

@@ -85,12 +85,15 @@ class Settings:
         return self.watch.channel or next(iter(self.channels), "")
 
 
-def load(environment: Mapping[str, str] = os.environ) -> Settings:
-    """Read the file and the environment. Raise ConfigError with one line for each problem."""
+def load(environment: Mapping[str, str] = os.environ, is_receiving: bool = True) -> Settings:
+    """Read the file and the environment. Raise ConfigError with one line for each problem.
+
+    `is_receiving`: commands arrive here, so this takes an app-level token, or a signing secret for HTTP.
+    """
     problems: list[str] = []
     values, unreadable = read_secrets(SECRETS, environment)
     values["IMKER_HTTP"] = environment.get("IMKER_HTTP", "").strip()
-    missing = [*_token_problems(values), *_http_problems(values)]
+    missing = [*_token_problems(values, is_receiving), *(_http_problems(values) if is_receiving else ())]
     problems += [
         line for line in missing if line.partition(":")[0] not in {each.partition(":")[0] for each in unreadable}
     ]
@@ -133,12 +136,12 @@ def _http_problems(environment: Mapping[str, str]) -> list[str]:
     return problems
 
 
-def _token_problems(tokens: Mapping[str, str]) -> list[str]:
+def _token_problems(tokens: Mapping[str, str], is_receiving: bool) -> list[str]:
     expected = {"SLACK_BOT_TOKEN": ("xoxb-", "the bot token"), "SLACK_APP_TOKEN": ("xapp-", "the app-level token")}
     problems = []
     for name, (prefix, description) in expected.items():
-        if name == "SLACK_APP_TOKEN" and not tokens[name] and tokens["IMKER_HTTP"]:
-            continue  # HTTP only
+        if name == "SLACK_APP_TOKEN" and not tokens[name] and (tokens["IMKER_HTTP"] or not is_receiving):
+            continue  # HTTP only, or a process that only posts
         if not tokens[name]:
             problems.append(f"{name}: missing; set it to {description} ({prefix}…)")
         elif not tokens[name].startswith(prefix):

@@ -8,6 +8,13 @@ from pathlib import Path
 Command = Callable[[Namespace], int]
 
 
+def run_init(arguments: Namespace) -> int:
+    """Ask for what Imker needs, write the files, and run the doctor."""
+    from imker_cli.init import flow
+
+    return flow.run(arguments.force)
+
+
 def run_all(_: Namespace) -> int:
     """Check the configuration, then run all four processes until one ends or a signal arrives."""
     from imker_cli import supervisor

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from imker.config import ConfigError
 from imker_cli import environment_file
@@ -18,9 +19,9 @@ def check(only: str | None, quiet: bool) -> int:
     return int(bool(problems))
 
 
-def run_doctors(only: str | None) -> int:
-    """Print the findings of the doctors. Return the highest exit status."""
-    return max([doctor() for doctor in _doctors(only)])
+def run_doctors(only: str | None, *, is_started: bool = True) -> int:
+    """Print the findings of the doctors. Return the highest exit status. `is_started`: Imker has to be running."""
+    return max([doctor() for doctor in _doctors(only, is_started)])
 
 
 def show() -> int:
@@ -55,12 +56,12 @@ def _lines(load: Callable[[], object]) -> tuple[str, ...]:
     return ()
 
 
-def _doctors(only: str | None) -> list[Callable[[], int]]:
+def _doctors(only: str | None, is_started: bool) -> list[Callable[[], int]]:
     doctors: list[Callable[[], int]] = []
     if only in (None, "bot"):
         from bot import doctor as bot_doctor
 
-        doctors.append(bot_doctor.main)
+        doctors.append(partial(bot_doctor.main, is_started=is_started))
     if only in (None, "jobs"):
         from jobs.handlers import doctor as jobs_doctor
 

@@ -22,10 +22,16 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.add_argument("--config", metavar="FILE", help="use this file instead of IMKER_CONFIG or imker.toml")
     commands = parser.add_subparsers(dest="command", title="commands", metavar="COMMAND")
+    _add_setup(commands)
     _add_processes(commands)
     _add_checks(commands)
     _add_texts(commands)
     return parser
+
+
+def _add_setup(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    init = _add(commands, "init", "run_init", "ask what Imker needs, write imker.toml and .env, and run the doctor")
+    init.add_argument("--force", action="store_true", help="replace an imker.toml and tokens that exist")
 
 
 def _add_processes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -88,13 +88,13 @@ def up_simulated(
 
 
 @app.command()
-def slack(port: int = 8899, config: Path | None = None) -> None:
-    """Run the fake Slack on loopback."""
+def slack(port: int = 8899, config: Path | None = None, address: str = "127.0.0.1") -> None:
+    """Run the fake Slack, on loopback by default."""
     from lab.slack.server import serve
     from lab.slack.state import InvalidWorkspace
 
     try:
-        serve(port, config, say=typer.echo)
+        serve(port, config, say=typer.echo, address=address)
     except InvalidWorkspace as error:
         raise LabError(str(error)) from error
     except OSError as os_error:

@@ -20,30 +20,32 @@ from imker.secret_files import read_secret
 from imker.signing import SigningKey
 
 
-def run_checks(loaded: Settings, redis: "Redis", client: WebClient, key: SigningKey) -> tuple[Finding, ...]:
-    """Run every check and return the findings."""
+def run_checks(
+    loaded: Settings, redis: "Redis", client: WebClient, key: SigningKey, *, is_started: bool = True
+) -> tuple[Finding, ...]:
+    """Run every check and return the findings. `is_started`: whether the other processes have to be running."""
     statuses = slack.classify_names(client, rights.named_users(loaded.rights))
     is_signing = audit_log.read_audit_key() is not None
     return (
         *slack.check(loaded, client),
-        *processes.check(redis, is_external=loaded.redis_url is not None, is_signing=is_signing),
+        *processes.check(redis, is_external=loaded.redis_url is not None, is_signing=is_signing, is_started=is_started),
         *rights.check(loaded.rights, statuses),
         *rights.compare_acceptance_rules(loaded.rights, processes.read_key(redis, key, ACCEPTANCE_RULES_KEY)),
     )
 
 
-def main() -> int:
+def main(*, is_started: bool = True) -> int:
     """Print the findings and return the exit status: 1 if a check failed, 0 with or without warnings."""
-    return print_findings(_all_findings())
+    return print_findings(_all_findings(is_started))
 
 
-def _all_findings() -> tuple[Finding, ...]:
+def _all_findings(is_started: bool) -> tuple[Finding, ...]:
     """Run the checks with the bot's own configuration. A configuration or Redis that is unusable is a finding."""
     try:
         configuration = settings.load()
         client = WebClient(token=configuration.bot_token.get_secret_value(), base_url=configuration.api_url)
         redis = redis_connection.connect(configuration.redis_url)
-        return run_checks(configuration, redis, client, signing.load_signing_key())
+        return run_checks(configuration, redis, client, signing.load_signing_key(), is_started=is_started)
     except ConfigError as error:
         return configuration_findings(error)
     except redis_connection.RedisUnavailable as error:

@@ -22,14 +22,16 @@ REQUIRED_SETTINGS = {  # setting: required value, level of the finding, conseque
 }
 
 
-def check(redis: "Redis", *, is_external: bool, is_signing: bool) -> tuple[Finding, ...]:
-    """Return a finding for each check. `is_external`: REDIS_URL is set; `is_signing`: IMKER_AUDIT_KEY is set."""
+def check(redis: "Redis", *, is_external: bool, is_signing: bool, is_started: bool = True) -> tuple[Finding, ...]:
+    """Return a finding for each check. `is_external`: REDIS_URL is set; `is_signing`: IMKER_AUDIT_KEY is set.
+
+    `is_started`: whether the other processes have to be running.
+    """
     try:
         return (
             *_settings(redis),
             *_user(redis, is_external),
-            *_workers(redis),
-            _reconciler(redis),
+            *((*_workers(redis), _reconciler(redis)) if is_started else ()),
             _audit_log(redis, is_signing),
         )
     except RedisError as error:

@@ -38,9 +38,9 @@ STATUS_OF_KIND: dict[Kind, Known] = {
 
 def check(loaded: Settings, client: WebClient) -> tuple[Finding, ...]:
     """Return a finding for each token and each configured channel."""
-    tokens = [_bot_token(client)]
+    tokens = [check_bot_token(client)]
     if loaded.app_token:
-        tokens.append(_app_token(client, loaded.app_token.get_secret_value()))
+        tokens.append(check_app_token(client, loaded.app_token.get_secret_value()))
     if loaded.notify == "dm":
         tokens.append(_direct_messages(client))
     return (*tokens, *(_channel(client, channel) for channel in loaded.channels))
@@ -90,7 +90,9 @@ def _granted(auth: SlackResponse) -> str | None:
     return next((str(value) for name, value in auth.headers.items() if name.lower() == "x-oauth-scopes"), None)
 
 
-def _bot_token(client: WebClient) -> Finding:
+def check_bot_token(client: WebClient) -> Finding:
+    """Check the bot token of the client, and its scopes."""
+
     def check_token() -> Finding:
         auth = client.auth_test()
         scopes = check_scopes(_granted(auth))
@@ -101,7 +103,9 @@ def _bot_token(client: WebClient) -> Finding:
     return _attempt("bot token", check_token, hint)
 
 
-def _app_token(client: WebClient, token: str) -> Finding:
+def check_app_token(client: WebClient, token: str) -> Finding:
+    """Check that the app-level token opens Socket Mode connections."""
+
     def check_token() -> Finding:
         client.apps_connections_open(app_token=token)
         return Finding("app token", "pass", "can open Socket Mode connections")

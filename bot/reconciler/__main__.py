@@ -48,7 +48,7 @@ def main() -> int:
     log.configure_logging()
     with ExitStack() as stack:
         try:
-            configuration = settings.load()
+            configuration = settings.load(is_receiving=False)
             redis, key = redis_connection.connect(configuration.redis_url), signing.load_signing_key()
             observer = start_metrics(stack, redis, key)
         except (ConfigError, redis_connection.RedisUnavailable) as error:

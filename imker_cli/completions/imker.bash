@@ -6,8 +6,9 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_imker_audit_subparsers=(verify export)
-_shtab_imker_subparsers=(up bot reconciler worker check doctor health audit repair config schema manifest completion version)
+_shtab_imker_subparsers=(init up bot reconciler worker check doctor health audit repair config schema manifest completion version)
 
+_shtab_imker_init_option_strings=(-h --help --force)
 _shtab_imker_up_option_strings=(-h --help)
 _shtab_imker_bot_option_strings=(-h --help)
 _shtab_imker_reconciler_option_strings=(-h --help)
@@ -33,8 +34,11 @@ _shtab_imker_check___only_choices=(bot jobs)
 _shtab_imker_doctor___only_choices=(bot jobs)
 _shtab_imker_audit_pos_0_choices=(verify export)
 _shtab_imker_completion_pos_0_choices=(bash zsh fish)
-_shtab_imker_pos_0_choices=(up bot reconciler worker check doctor health audit repair config schema manifest completion version)
+_shtab_imker_pos_0_choices=(init up bot reconciler worker check doctor health audit repair config schema manifest completion version)
 
+_shtab_imker_init__h_nargs=0
+_shtab_imker_init___help_nargs=0
+_shtab_imker_init___force_nargs=0
 _shtab_imker_up__h_nargs=0
 _shtab_imker_up___help_nargs=0
 _shtab_imker_bot__h_nargs=0

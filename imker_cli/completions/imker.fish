@@ -50,7 +50,7 @@ function _shtab_imker_using
   test "$_shtab_imker_cmdpath" = "$argv"
 end
 
-set -g _shtab_imker_commands up bot reconciler worker check doctor health audit 'audit verify' 'audit export' repair config schema manifest completion version
+set -g _shtab_imker_commands init up bot reconciler worker check doctor health audit 'audit verify' 'audit export' repair config schema manifest completion version
 set -g _shtab_imker_opts_with_value --config --file --head --only --unsigned-until
 
 complete -c imker -e
@@ -59,6 +59,9 @@ complete -c imker -f
 complete -c imker -n _shtab_imker_using -s h -l help -d 'show this help message and exit'
 complete -c imker -n _shtab_imker_using -l version -d 'print the version and exit'
 complete -c imker -n _shtab_imker_using -l config -x -d 'use this file instead of IMKER_CONFIG or imker.toml'
+complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a init -d 'Ask what Imker needs, write imker.toml and .env, and run the doctor.'
+complete -c imker -n '_shtab_imker_using init' -s h -l help -d 'show this help message and exit'
+complete -c imker -n '_shtab_imker_using init' -l force -d 'replace an imker.toml and tokens that exist'
 complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a up -d 'Start all four processes; stop all if one ends.'
 complete -c imker -n '_shtab_imker_using up' -s h -l help -d 'show this help message and exit'
 complete -c imker -n '_shtab_imker_using; and test $_shtab_imker_npos -eq 0' -a bot -d 'Receive commands and clicks from Slack.'

@@ -17,6 +17,7 @@ _shtab_imker_commands() {
     config:'Print the settings in use and their sources, with secrets masked.'
     doctor:'Check tokens, channels, Redis, rights, keys, and every host.'
     health:'Check that Redis and the processes are running: for a monitor.'
+    init:'Ask what Imker needs, write imker.toml and .env, and run the doctor.'
     manifest:'Print the manifest to paste into Slack when you create the app.'
     reconciler:'Post and edit the messages in Slack.'
     repair:'Remove an invalid fencing number.'
@@ -116,6 +117,14 @@ _shtab_imker_health_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_imker_health_defaults_added=0
 
+_shtab_imker_init_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--force[replace an imker.toml and tokens that exist]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_imker_init_defaults_added=0
+
 _shtab_imker_manifest_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
 )
@@ -193,6 +202,7 @@ _shtab_imker() {
         config) _arguments -C -s $_shtab_imker_config_options ;;
         doctor) _arguments -C -s $_shtab_imker_doctor_options ;;
         health) _arguments -C -s $_shtab_imker_health_options ;;
+        init) _arguments -C -s $_shtab_imker_init_options ;;
         manifest) _arguments -C -s $_shtab_imker_manifest_options ;;
         reconciler) _arguments -C -s $_shtab_imker_reconciler_options ;;
         repair) _arguments -C -s $_shtab_imker_repair_options ;;

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from jobs.errors import CommandFailed, JobError
 from jobs.handlers.dispatcher import dispatch
 from jobs.inventory import certificates
 from jobs.inventory.hosts import load_checked
+from jobs.inventory.jump_hosts import list_jumps
 from jobs.inventory.model import Host, Inventory
 
 MAX_PARALLEL_HOSTS = 16  # hosts checked at the same time
@@ -52,7 +52,7 @@ def run_checks(
         )
         return (
             *check_inventory(list(hosts.values())),
-            *(finding for jump in _find_jumps(hosts) for finding in _check_host_key(jump, known_hosts)),
+            *(finding for jump in list_jumps(hosts) for finding in _check_host_key(jump, known_hosts)),
             *(finding for item in each for finding in item),
             *_check_audit_key(),
         )
@@ -111,12 +111,6 @@ def _find_inventory_problems(hosts: Sequence[Host]) -> Iterator[Finding]:
     if managers and len(managers) % 2 == 0:
         text = f"{len(managers)} managers ({', '.join(managers)}) survive no more failures than {len(managers) - 1}"
         yield Finding("inventory", "warn", text, "Use an odd number of managers.")
-
-
-def _find_jumps(hosts: Inventory) -> tuple[Host, ...]:
-    """Return the jump hosts of all hosts, each once, with its own jump hosts."""
-    ways = (host.jumps[: number + 1] for host in hosts.values() for number in range(len(host.jumps)))
-    return tuple(dict.fromkeys(replace(way[-1], jumps=way[:-1]) for way in ways))
 
 
 def _check_files(host: Host, known_hosts: Path) -> Iterator[Finding]:

@@ -26,6 +26,12 @@ def find_jumps(host: Host, hosts: Mapping[str, Host], lookup: Lookup) -> tuple[H
     return _resolve(host, hosts, lookup, (host.name,))
 
 
+def list_jumps(hosts: Mapping[str, Host]) -> tuple[Host, ...]:
+    """Return the jump hosts of all hosts, each once, with its own jump hosts."""
+    ways = (host.jumps[: number + 1] for host in hosts.values() for number in range(len(host.jumps)))
+    return tuple(dict.fromkeys(replace(way[-1], jumps=way[:-1]) for way in ways))
+
+
 def _resolve(host: Host, hosts: Mapping[str, Host], lookup: Lookup, way: tuple[str, ...]) -> tuple[Host, ...]:
     """Return the jump hosts of a host. The first one may be behind others itself. `way`: the names so far."""
     jumps = [jump for jump in _parse(host, hosts, lookup) if jump.name != host.name]

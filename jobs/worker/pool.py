@@ -59,7 +59,10 @@ def run_pool(number: int, work: Callable[[], None]) -> int:
     has_failed = False
     while children:
         exited_pid, status = os.wait()
-        quick = children.pop(exited_pid).count_quick_exit(status)
+        child = children.pop(exited_pid, None)
+        if child is None:
+            continue  # the process of a killed worker: in a container, the pool is PID 1 and adopts it
+        quick = child.count_quick_exit(status)
         if quick == MAX_QUICK_EXITS and not stop_signals:
             has_failed = True
             log.error("RQ workers keep exiting right after their start; stopping the pool", times=quick)

@@ -23,8 +23,13 @@ def build_app(slack: FakeSlack) -> Starlette:
     return Starlette(routes=[*routes, WebSocketRoute("/socket", slack.socket_mode.serve)])
 
 
-def serve(port: int, config: Path | None = None, say: Callable[[str], None] = print) -> None:
-    """Serve until SIGTERM or Ctrl-C. Raises OSError if the port is in use, InvalidWorkspace for an invalid file."""
+def serve(
+    port: int, config: Path | None = None, say: Callable[[str], None] = print, address: str = "127.0.0.1"
+) -> None:
+    """Serve until SIGTERM or Ctrl-C. Raises OSError if the port is in use, InvalidWorkspace for an invalid file.
+
+    `address`: another one than loopback is for an Imker on the lab's hosts. Who can reach it can control the workspace.
+    """
     slack = FakeSlack(config)
 
     class Connection(WebSocketsSansIOProtocol):
@@ -37,8 +42,8 @@ def serve(port: int, config: Path | None = None, say: Callable[[str], None] = pr
             else:
                 self.conn.data_to_send()  # drop the pong, which would go out with the next data
 
-    listener = socket.create_server(("127.0.0.1", port))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    listener = socket.create_server((address, port))
+    url = f"http://{address}:{listener.getsockname()[1]}"
     say(f"The channel: {url}/    For Imker: SLACK_API_URL={url}/api/")
     server_config = uvicorn.Config(
         build_app(slack), log_level="critical", timeout_graceful_shutdown=1, ws=Connection, ws_ping_interval=None

@@ -31,17 +31,19 @@ def _release_ports() -> None:
 
 
 @contextmanager
-def run_fake_slack(port: int = 0, config: Path | None = None, patience: float = PATIENCE) -> Iterator[Workspace]:
+def run_fake_slack(
+    port: int = 0, config: Path | None = None, patience: float = PATIENCE, address: str = "127.0.0.1"
+) -> Iterator[Workspace]:
     """Run the fake Slack until the block ends, on a free port by default. `patience`: see lab.slack.patience."""
     port = port or free_port()
     config_arguments = ["--config", str(config)] if config else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "lab", "slack", "--port", str(port), *config_arguments],
+        [sys.executable, "-m", "lab", "slack", "--address", address, "--port", str(port), *config_arguments],
         env={**os.environ, VARIABLE: str(patience)},
         stdout=subprocess.DEVNULL,
         preexec_fn=partial(end_with_parent, signal.SIGTERM, os.getpid()),
     )
-    workspace = Workspace(f"http://127.0.0.1:{port}")
+    workspace = Workspace(f"http://{address}:{port}")
     try:
         _wait_until_ready(workspace, process)
         yield workspace

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,9 @@ from lab.fleet import fleet
 from lab.fleet.hosts import LabHost
 from tests.e2e.support.deployment import Deployment, start_deployment
 from tests.e2e.support.host import HOST
+from tests.e2e.support.image import build_images
 
+BUILDER = "connewitz"
 HOST_NAMES = ("connewitz", "tondi", "lausen")
 
 
@@ -27,6 +30,16 @@ def hosts() -> Iterator[tuple[LabHost, ...]]:
     fleet.down()
     yield fleet.up(HOST_NAMES)
     fleet.down()
+
+
+@pytest.fixture(scope="session")
+def images(hosts: tuple[LabHost, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the images on a host once, and return the file that they are saved in."""
+    fleet.reset([BUILDER])
+    archive = tmp_path_factory.mktemp("images") / "images.tar"
+    build_images(BUILDER, archive)
+    fleet.reset([BUILDER])
+    return archive
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from tests.golden import (
     surfaces_findings,
     surfaces_fleets,
     surfaces_host_changes,
+    surfaces_init,
     surfaces_job_failures,
     surfaces_nodes,
     surfaces_outcomes,
@@ -175,6 +176,13 @@ def test_command_lines(
     tmp_path: Path, redis_url: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot
 ) -> None:
     check_snapshot(surfaces_cli.command_lines(tmp_path, redis_url, workspace.url, monkeypatch))
+
+
+@pytest.mark.processes
+def test_init(
+    tmp_path: Path, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, check_snapshot: CheckSnapshot
+) -> None:
+    check_snapshot(surfaces_init.dialogues(tmp_path, workspace.url, monkeypatch))
 
 
 def test_audit_command_line(tmp_path: Path, redis: Redis, redis_url: str, check_snapshot: CheckSnapshot) -> None:

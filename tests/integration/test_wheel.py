@@ -82,6 +82,7 @@ def test_every_command_runs_without_the_repository(environment: Path) -> None:
         completed = run(environment, *line.split())
         assert (completed.returncode, completed.stderr) == (0, ""), line
     assert run(environment, "check").returncode == 1
+    assert run(environment, "init").stderr == "imker init asks questions: run it in a terminal.\n"
 
 
 @pytest.fixture

@@ -25,6 +25,10 @@ class Cutter:
         """Lose the reply to the next request that contains this word, ignoring case."""
         self._word = word.lower()
 
+    def switch(self, server: Path) -> None:
+        """Connect new clients to another server."""
+        self._server = server
+
     def close(self) -> None:
         self._listening.close()
 

@@ -18,17 +18,30 @@ UNLIMITED = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
 
 class RedisServer:
-    """A server with an AOF. `fsync`: with "always", a full disk stops the server; with "everysec", writes fail."""
+    """A server with an AOF. `fsync`: with "always", a full disk stops the server; with "everysec", writes fail.
 
-    def __init__(self, folder: Path, fsync: str = "everysec") -> None:
+    `port`: a TCP port on loopback, for replicas; 0 for none.
+    """
+
+    def __init__(self, folder: Path, fsync: str = "everysec", port: int = 0) -> None:
         self._folder = folder
         self._fsync = fsync
+        self.port = port
+        self.socket = folder / "own.sock"
         self.url = f"unix://{folder}/own.sock?db=0"
         self.redis = Redis(unix_socket_path=f"{folder}/own.sock")
         self.start()
 
     def start(self) -> None:
-        argv = [str(embedded_redis.program()), "--port", "0", "--unixsocket", f"{self._folder}/own.sock"]
+        argv = [
+            str(embedded_redis.program()),
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--unixsocket",
+            str(self.socket),
+        ]
         persistence = ["--dir", str(self._folder), "--appendonly", "yes", "--appendfsync", self._fsync, "--save", ""]
         # What Python ignores stays ignored: a file that may not grow is then an error to the server, and not its end.
         self.process = subprocess.Popen([*argv, *persistence], stdout=subprocess.DEVNULL, restore_signals=False)
@@ -96,9 +109,9 @@ class RedisServer:
 
 
 @contextmanager
-def run_redis(folder: Path, fsync: str = "everysec") -> Iterator[RedisServer]:
+def run_redis(folder: Path, fsync: str = "everysec", port: int = 0) -> Iterator[RedisServer]:
     folder.mkdir(exist_ok=True)
-    server = RedisServer(folder, fsync)
+    server = RedisServer(folder, fsync, port)
     try:
         yield server
     finally:

@@ -17,7 +17,7 @@ PINS = dict(re.findall(r"^([\w.-]+)==((?:[^\n\\]|\\\n)+)", CONSTRAINTS, re.MULTI
 NOT_INSTALLED_WITH_IMKER = ("'imker[", "pip-tools", "cyclonedx-bom", "-q uv", "lowest-direct")
 INSTALLS = {
     file: re.findall(r"pip install .*", (ROOT / file).read_text())
-    for file in ("Makefile", "README.md", "docs/operating.md")
+    for file in ("Makefile", "README.md", "docs/operating.md", "deploy/Dockerfile")
 }
 
 

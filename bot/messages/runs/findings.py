@@ -6,7 +6,7 @@ from bot.messages.block_kit import MAX_FINDINGS, PART_LIMIT, Block, container, s
 from bot.messages.escape import escape_mrkdwn, escape_with_code
 from bot.messages.next_command import next_step_text
 from imker.protocol.values import Finding
-from imker.text import truncate
+from imker.text import one_line, truncate
 
 
 def render_findings(findings: Sequence[Finding], folds_notes: bool = False) -> list[Block]:
@@ -36,7 +36,8 @@ def _passed_checks(names: Sequence[str], note_lines: Sequence[str]) -> list[Bloc
         return []
     title = f"✔️ {len(names)} check{'s' * (len(names) != 1)} passed"
     title += f", {len(note_lines)} note{'s' * (len(note_lines) != 1)}" if note_lines else ""
-    text = escape_mrkdwn(truncate(", ".join(dict.fromkeys(name.strip() or "check" for name in names)), PART_LIMIT))
+    texts = dict.fromkeys(one_line(name) or "check" for name in names)
+    text = escape_mrkdwn(truncate(", ".join(texts), PART_LIMIT))
     return [container("passed_checks", title, [*_section(note_lines), section(text)])]
 
 

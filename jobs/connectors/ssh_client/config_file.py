@@ -49,6 +49,11 @@ class SshConfigFile:
         except ConfigParseError as error:
             raise ValueError(str(error)) from error
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names in the file's `Host` lines, without patterns."""
+        names = [name for name in self._config.get_hostnames() if not re.search(r"[*?!]", name)]
+        return tuple(sorted(names))
+
     def find(self, name: str) -> SshEntry:
         """Return what the file says about a name."""
         try:

@@ -54,7 +54,7 @@ class Connection:
 def connect(host: Host, known_hosts: Path) -> Connection:
     """Connect and log in. Raise Unreachable, which says which host on the way failed."""
     key = load_key(host)
-    hop = _connect_hop(host, known_hosts)
+    hop = connect_hop(host, known_hosts)
     try:
         return Connection(_log_in(host, key, known_hosts, hop), hop)
     except BaseException:
@@ -63,7 +63,7 @@ def connect(host: Host, known_hosts: Path) -> Connection:
         raise
 
 
-def _connect_hop(host: Host, known_hosts: Path) -> "Hop[Connection] | None":
+def connect_hop(host: Host, known_hosts: Path) -> "Hop[Connection] | None":
     """Return the connection to the last jump host. All hosts behind it share it."""
     if not host.jumps:
         return None
@@ -88,7 +88,7 @@ def _log_in(
             pkey=key,
             allow_agent=host.ssh_agent,
             look_for_keys=False,
-            sock=_open_forwarded(host, hop.connection) if hop else _open_socket(host),
+            sock=open_forwarded(host, hop.connection) if hop else open_socket(host),
             banner_timeout=BANNER_TIMEOUT,
             auth_timeout=AUTH_TIMEOUT,
             channel_timeout=CHANNEL_TIMEOUT,
@@ -114,7 +114,7 @@ def _keepalive(transport: paramiko.Transport) -> None:
         transport.join(KEEPALIVE_INTERVAL)
 
 
-def _open_forwarded(host: Host, hop: Connection) -> Any:
+def open_forwarded(host: Host, hop: Connection) -> Any:
     """Return a channel through the jump host to the host's SSH port."""
     target = (host.address, host.ssh_port)
     try:
@@ -123,7 +123,7 @@ def _open_forwarded(host: Host, hop: Connection) -> Any:
         raise errors.not_forwarded_error(host, host.jumps[-1], error) from error
 
 
-def _open_socket(host: Host) -> socket.socket:
+def open_socket(host: Host) -> socket.socket:
     """Connect to the SSH port, with TCP_NODELAY and TCP_USER_TIMEOUT.
 
     Login and each command are a few small packets, and without TCP_NODELAY the last one waits 40 ms. Without

@@ -17,11 +17,16 @@ HASHED = re.compile(r"\|1\|[A-Za-z0-9+/=]+\|[A-Za-z0-9+/=]+")
 
 def add_keys(keys: paramiko.HostKeys, known_hosts: Path, host: Host) -> None:
     """Add the host's keys. Of two lines with a key of the same type, the first one counts. Raise OSError."""
-    name = host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
+    name = known_name(host)
     for line in reversed(known_hosts.read_text(errors="replace").splitlines()):
         names, *_ = re.split(r"[ \t]", line.strip(), maxsplit=1)
         if any(_is_name(name, each) for each in names.split(",")):
             _add(keys, name, line.strip())
+
+
+def known_name(host: Host) -> str:
+    """Return the host's name in known_hosts."""
+    return host.address if host.ssh_port == 22 else f"[{host.address}]:{host.ssh_port}"
 
 
 def has_host_key(known_hosts: Path, host: Host) -> bool:

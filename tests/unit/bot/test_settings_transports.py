@@ -53,3 +53,11 @@ def test_opens_the_configured_transports(
     loaded = settings.load({**config, **values})
     assert (loaded.http, loaded.app_token is not None) == (http, socket)
     assert "xoxb-1" not in repr(loaded)
+
+
+def test_a_process_that_only_posts_needs_the_bot_token_only(config: dict[str, str]) -> None:
+    """The reconciler's machine or container then has no token with which commands can be received."""
+    values = {**config, "SLACK_BOT_TOKEN": "xoxb-1", "IMKER_HTTP": "127.0.0.1:8080"}
+    assert settings.load(values, is_receiving=False).app_token is None
+    with pytest.raises(ConfigError, match="SLACK_BOT_TOKEN: missing"):
+        settings.load(config, is_receiving=False)

@@ -12,6 +12,8 @@ from imker_cli.__main__ import main
 from imker_cli.parser import SHELLS, build_parser
 
 LINES = {  # a command line -> the function that it calls
+    "init": "run_init",
+    "init --force": "run_init",
     "up": "run_all",
     "bot": "run_bot",
     "reconciler": "run_reconciler",

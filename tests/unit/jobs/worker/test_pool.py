@@ -51,6 +51,30 @@ sys.exit(pool.run_pool(2, work))
 """
 
 
+ADOPTING = """
+import ctypes, os, signal, sys, time
+from pathlib import Path
+from jobs.worker import pool
+
+PR_SET_CHILD_SUBREAPER = 36
+ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+pool.RESTART_DELAY = 0.05
+folder = Path(sys.argv[1])
+
+def work():
+    parent = os.getpid()
+    if os.fork() == 0:
+        (folder / f"orphan-{os.getpid()}").touch()
+        while os.getppid() == parent:
+            time.sleep(0.02)
+        os._exit(3)
+    (folder / f"began-{os.getpid()}").touch()
+    signal.pause()
+
+sys.exit(pool.run_pool(1, work))
+"""
+
+
 @dataclass
 class Pool:
     process: "subprocess.Popen[bytes]"
@@ -117,3 +141,15 @@ def test_exits_with_an_error_if_a_worker_keeps_failing(tmp_path: Path) -> None:
     assert ended.returncode == 1
     assert (ended.stdout + ended.stderr).count("worker fails on purpose") == 5
     assert len(list(tmp_path.glob("began-*"))) == 6
+
+
+def test_adopts_the_processes_of_a_killed_worker_as_the_first_process_of_a_container(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ADOPTING, str(tmp_path)]) as process:
+        pool = Pool(process, tmp_path)
+        wait_until(lambda: bool(pool.pids("began") and pool.pids("orphan")))
+        (worker,), (orphan,) = pool.pids("began"), pool.pids("orphan")
+        os.kill(worker, signal.SIGKILL)
+        wait_until(lambda: len(pool.pids("began")) == 2)
+        wait_until(lambda: not Path(f"/proc/{orphan}").exists())
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0

@@ -19,3 +19,9 @@ def test_folds_notes_but_no_warning(folds_notes: bool) -> None:
     assert ("geschke" in str(visible), "geschke" in str(folded)) == (not folds_notes, folds_notes)
     assert folded["title"]["text"] == "✔️ 2 checks passed" + ", 1 note" * folds_notes
     assert "docker group, clock" in str(folded)
+
+
+@pytest.mark.parametrize("name", ["", " ", "\x1b", "\u200b\n"])
+def test_a_passed_check_without_a_visible_name_is_valid_for_slack(name: str) -> None:
+    (folded,) = render_findings([Finding(name, "pass", "text")])
+    assert find_problems([folded]) == []
