@@ -86,8 +86,8 @@ else
 endif
 
 .PHONY: demo
-demo: $(STAMP) ## play a migration on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1
-	@$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(filter-out 0,$(STAY)),--stay) $(if $(DEMO_PORT),--port $(DEMO_PORT))
+demo: $(STAMP) ## play a migration on real hosts (without root: simulated): HOSTS="connewitz tondi lausen" or HOSTS=all, STAY=1, STORY=day2
+	@$(VENV)/bin/python -m lab demo $(HOSTS) $(if $(filter-out 0,$(STAY)),--stay) $(if $(DEMO_PORT),--port $(DEMO_PORT)) $(if $(STORY),--story $(STORY))
 
 .PHONY: screenshots
 screenshots: $(STAMP) browser ## take the pictures in docs/screenshots, with simulated hosts

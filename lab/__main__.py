@@ -5,7 +5,7 @@ import secrets
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ fleet_app = typer.Typer(no_args_is_help=True, help="The fleet of real hosts.")
 app.add_typer(fleet_app, name="fleet")
 simulated_app = typer.Typer(no_args_is_help=True, help="Simulated hosts, reached over real sockets.")
 app.add_typer(simulated_app, name="simulated")
+StoryOption = Annotated[Literal["migration", "day2"], typer.Option(help="Migrate hosts, or operate a swarm for a day.")]
 HostNames = Annotated[list[str] | None, typer.Argument(help="Names of hosts.")]
 
 
@@ -101,16 +102,16 @@ def slack(port: int = 8899, config: Path | None = None, address: str = "127.0.0.
 
 
 @app.command()
-def demo(names: HostNames = None, stay: bool = False, port: int = 8899) -> None:
-    """Play the whole story on real hosts (without root: simulated ones).
+def demo(names: HostNames = None, stay: bool = False, port: int = 8899, story: StoryOption = "migration") -> None:
+    """Play a whole story on real hosts (without root: simulated ones).
 
-    `all` uses eight hosts; the default is three.
+    `all` uses eight hosts; the default is three, for `day2` five.
     """
     from lab.demo import DEFAULT_HOSTS
     from lab.demo import demo as play
 
-    host_names = () if names == ["all"] else tuple(names or DEFAULT_HOSTS)
-    sys.exit(play(host_names, stay, port))
+    host_names = () if names == ["all"] else tuple(names or DEFAULT_HOSTS[story])
+    sys.exit(play(host_names, stay, port, story))
 
 
 @app.command()

@@ -55,7 +55,7 @@ class Story:
     def plan_by_form(self, host: str) -> None:
         """Plan a host with the form, in which Alice searches for it."""
         self.say("\nalice: /swarm")
-        before = self._latest_ts()
+        before = self.latest_ts()
         self.workspace.say(ALICE, OPS, "/swarm")
         form = self._search_form()
         if self.workspace.search(ALICE, form, "host", host) != [host]:
@@ -166,7 +166,7 @@ class Story:
     def run_command(self, text: str, expected: str) -> VisibleMessage:
         """Send a command as Alice and return its message once it contains `expected`."""
         self.say(f"\nalice: {text}")
-        before = self._latest_ts()
+        before = self.latest_ts()
         ack = self.workspace.say(ALICE, OPS, text)
         if not ack["acked"]:
             raise StoryFailed(f"{text} was not acknowledged")
@@ -180,7 +180,7 @@ class Story:
         self._last_ts = message.ts
         return self.wait_until(message.ts, expected, otherwise="^(❌|🚫|❓|✋)")
 
-    def _latest_ts(self) -> str:
+    def latest_ts(self) -> str:
         return max((message.ts for message in self.workspace.visible_messages(ALICE, OPS)), default="")
 
     def show_alert(self, expected: str) -> None:
@@ -201,12 +201,14 @@ class Story:
         self.workspace.press(user, message, button)
         self._last_ts = message.ts
 
-    def wait_until(self, ts: str, expected: str, otherwise: str = "^(❌|🚫|❓)") -> VisibleMessage:
+    def wait_until(
+        self, ts: str, expected: str, otherwise: str = "^(❌|🚫|❓)", seconds: float = MIGRATION_TIMEOUT
+    ) -> VisibleMessage:
         """Return the message once it contains `expected`.
 
         `otherwise` is a pattern of final messages: one of these will not change any more.
         """
-        deadline = time.monotonic() + MIGRATION_TIMEOUT
+        deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             message = next(visible for visible in self.workspace.visible_messages(ALICE, OPS) if visible.ts == ts)
             self._print_new_lines(message)
@@ -216,6 +218,11 @@ class Story:
                 break
             time.sleep(0.2)
         raise StoryFailed(f"the last message should say {expected!r}")
+
+    def show(self, message: VisibleMessage) -> None:
+        """Print a message that stands under what was printed last."""
+        self._last_ts = message.ts
+        self._print_new_lines(message)
 
     def _print_new_lines(self, message: VisibleMessage) -> None:
         """Print the lines that are new since the last call. A line whose columns only moved is not new."""

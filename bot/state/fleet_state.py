@@ -130,7 +130,7 @@ def outcome(fleet: FleetState) -> JobFinished | None:
     if len(fleet.with_status("done")) == len(fleet.hosts):
         return JobFinished("done", _summary(fleet))
     run = fleet.run.record.run
-    verb = "upgrade" if _upgrades(fleet) else "migrate"
+    verb = "upgrade" if is_upgrade(fleet) else "migrate"
     retry = NextCommand(BotCommand("retry", run), f"re-plan from the current state and {verb} the remaining hosts")
     reason, user = _why_incomplete(fleet)
     outcome: Outcome = "failed" if fleet.with_status("failed") else "cancelled"
@@ -139,7 +139,7 @@ def outcome(fleet: FleetState) -> JobFinished | None:
 
 def _summary(fleet: FleetState) -> str:
     """Return how many hosts became managers and workers, and which managers were rejected."""
-    if _upgrades(fleet):
+    if is_upgrade(fleet):
         return f"{_count(len(fleet.hosts), 'node')} upgraded."
     roles = ["worker" if host.rejection else host.plan.role for host in fleet.hosts if host.rejection != "remove"]
     managers, workers = roles.count("manager"), roles.count("worker")
@@ -150,7 +150,8 @@ def _summary(fleet: FleetState) -> str:
     return text + (f" Removed from the swarm: {removed}." if removed else "")
 
 
-def _upgrades(fleet: FleetState) -> bool:
+def is_upgrade(fleet: FleetState) -> bool:
+    """Return whether the fleet's nodes are upgraded, not migrated."""
     return isinstance(fleet.run.record.command, UpgradeAll)
 
 
@@ -186,7 +187,7 @@ def _remaining(fleet: FleetState) -> str:
         return ", ".join(host.plan.host for host in fleet.with_status(*statuses)) or "none"
 
     unaccepted = f" Waiting to be accepted: {names('unaccepted')}." if fleet.with_status("unaccepted") else ""
-    finished = "Upgraded" if _upgrades(fleet) else "In the swarm"
+    finished = "Upgraded" if is_upgrade(fleet) else "In the swarm"
     return f"{finished}: {names('done')}.{unaccepted} Not started: {names('pending')}."
 
 

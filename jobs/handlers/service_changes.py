@@ -171,7 +171,7 @@ def _show_failure(context: JobContext, managers: Managers, names: Sequence[str])
         with suppress(JobError):
             facts = read_one(context.engine_factory(context.inventory[managers[0]]), name)
             service = next(iter(facts.services), None)
-            if service is None or service.is_healthy:
+            if service is None or (service.is_healthy and not service.was_rolled_back):
                 continue
             context.events.emit(describe(service, facts, time.time()))
             can_return = service.has_previous_spec and not isinstance(context.request.command, RollBackService)

@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 
+from lab.chaos.planned_commands import OUTSIDERS_SERVICE
 from lab.chaos.users import ObservedRun, SentCommand
 from lab.simulated.history import Action
 from lab.slack.client import VisibleMessage
 
 HOST_CHANGES = ("file", "unit", "restart", "containers", "group")
 SWARM_CHANGES = ("init", "join", "leave", "promote", "demote", "node")
+SERVICE_VERBS = {"create": "create", "scale": "update", "restart": "update", "rollback": "roll back"}
 PROBE = "imker-probe"  # a check, although it starts a unit
 
 
@@ -137,3 +139,25 @@ def no_manager_without_approval(actions: Sequence[Action], approved_at: Mapping[
         for action in promoted
         if approved_at.get(action.detail, float("inf")) > action.started_at
     ]
+
+
+def services_change_once_per_run(actions: Sequence[Action], commands: Sequence[str]) -> list[str]:
+    """Check that services changed at most once for each run. `commands`: those of the runs in the same history."""
+    verbs = Counter(SERVICE_VERBS.get(command.split()[0], "") for command in commands if command)
+    changes = Counter(
+        action.detail.rpartition(" ")[0] for action in actions if action.kind == "service" and not action.error
+    )
+    return [
+        f"{count} times “{change}” a service, for {verbs[change]} runs"
+        for change, count in sorted(changes.items())
+        if count > verbs[change]
+    ]
+
+
+def nothing_without_right(actions: Sequence[Action], messages: Sequence[VisibleMessage], outsider: str) -> list[str]:
+    """Check that a user without the right to change started no run and changed no service."""
+    runs = [visible.text for visible in messages if f"by <@{outsider}>" in visible.plain_text]
+    changes = [
+        action.detail for action in actions if action.kind == "service" and OUTSIDERS_SERVICE in action.detail.split()
+    ]
+    return [f"without a right: {text}" for text in (*runs, *changes)]

@@ -5,11 +5,9 @@ all faults are used. Then Imker has time to recover, and the last generation mus
 """
 
 import random
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,21 +15,18 @@ from imker.audit_log import AuditLog
 from imker.hash_chain import verify
 from lab.chaos import invariants
 from lab.chaos.faults import FAULTS, Targets, choose_faults, pending_slack_faults
+from lab.chaos.outsider import CAROL, Outsider
+from lab.chaos.planned_commands import OUTSIDERS_REPLICAS
 from lab.chaos.report import InjectedFault, render_table
-from lab.chaos.supervisor import Supervisor
-from lab.chaos.users import ObservedRun, SimulatedUsers
-from lab.fleet.hosts import LabHost
-from lab.processes import Processes, imker_environment
+from lab.chaos.users import ACKED_TIMEOUT, ObservedRun, SimulatedUsers
+from lab.chaos.world import ENGINE_AGES, start_world
 from lab.secret_scanner import dump_redis, find_leaks
-from lab.simulated.engine_versions import EngineAge, Pace
-from lab.simulated.fleet import Fleet, run_fleet, select_hosts
+from lab.simulated.fleet import select_hosts
+from lab.simulated.history import Action
 from lab.simulated.machine import CONFFILE
-from lab.slack.client import Workspace
-from lab.slack.server_process import run_fake_slack
 from lab.story import ALICE, OPS
 
-PACE = Pace(upgrade=1.5, restart=0.1, boot=1.0, join=0.1, join_timeout=2.0)
-ENGINE_AGES: tuple[EngineAge, ...] = ("2016", "classic", "rc")  # Engine ages of the hosts in turn
+CONFIG = "\n[watch]\nevery = 10\n"
 FAULT_INTERVAL = (0.4, 2.0)  # seconds between faults
 RECOVERY_TIMEOUT = 240.0  # seconds after the last fault until everything has to be finished
 INTERNAL_ERROR_TEXT = "Imker hit an internal error"
@@ -51,7 +46,9 @@ class ChaosRun:
     secrets: set[str] = field(default_factory=lambda: {"xoxb-lab", "xapp-lab"})
     hits: list[InjectedFault] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    outsider: Outsider | None = None
     generations: int = 1
+    _generation_began_at: float = 0.0
     _generation_lock: threading.Lock = field(default_factory=threading.Lock)  # held while a new generation is created
 
     def run(self, inject: Callable[[], None]) -> None:
@@ -59,6 +56,7 @@ class ChaosRun:
         injector = threading.Thread(target=inject, name="faults")
         self._plant_secrets()
         self.users.start_generation(self.targets.fleet.hosts, operates=True)
+        self._generation_began_at = time.monotonic()
         injector.start()
         while injector.is_alive():
             self._poll()
@@ -104,6 +102,8 @@ class ChaosRun:
 
     def _poll(self) -> None:
         self.users.poll_channel()
+        if self.outsider:
+            self.outsider.poll(sorted(self.targets.fleet.world.machines))
         time.sleep(POLL_INTERVAL)
 
     def _start_generation(self) -> None:
@@ -113,6 +113,7 @@ class ChaosRun:
                 ENGINE_AGES[self.generations % len(ENGINE_AGES) :] + ENGINE_AGES[: self.generations % len(ENGINE_AGES)]
             )
             self.generations += 1
+            self._generation_began_at = time.monotonic()
             self._plant_secrets()
         self.users.start_generation(self.targets.fleet.hosts, operates=True)
 
@@ -142,10 +143,33 @@ class ChaosRun:
         self.violations += invariants.no_concurrent_changes(actions) + invariants.nothing_done_twice(actions)
         self.violations += invariants.fencing_token_never_decreases(actions)
         self.violations += invariants.no_manager_without_approval(actions, self.users.approved_at)
+        self.violations += self._check_services(actions)
         self.violations += [f"unknown to a simulated host: {line}" for line in world.history.unknown_requests]
         self.secrets |= set(world.swarm.tokens.values())
 
+    def _check_services(self, actions: Sequence[Action]) -> list[str]:
+        """Check the changes of services of this generation, whose world has a history of its own."""
+        began_at = self._generation_began_at
+        commands = [run.command for run in self.users.runs.values() if run.started_at >= began_at]
+        services = self.targets.fleet.world.swarm.services.orchestrator.services.values()
+        messages = self.targets.workspace.visible_messages(ALICE, OPS)
+        return [
+            *invariants.services_change_once_per_run(actions, commands),
+            *invariants.nothing_without_right(actions, messages, CAROL),
+            *(f"without a right: {each.name} was scaled" for each in services if each.replicas == OUTSIDERS_REPLICAS),
+        ]
+
+    def _check_outsider(self) -> None:
+        """Check that each acknowledged command of the user without a right was answered in private."""
+        deadline = time.monotonic() + ACKED_TIMEOUT
+        while self.outsider and not self.outsider.is_idle and time.monotonic() < deadline:
+            self.outsider.read_replies()
+            time.sleep(POLL_INTERVAL)
+        sent = self.outsider.sent_commands if self.outsider else []
+        self.violations += invariants.each_command_answered_once(sent, {})
+
     def _check_channel(self) -> None:
+        self._check_outsider()
         self.violations += invariants.each_command_answered_once(self.users.sent_commands, self.users.runs)
         self.violations += [
             f"internal error in run {run.run}" for run in self.users.runs.values() if INTERNAL_ERROR_TEXT in run.text
@@ -176,8 +200,10 @@ def run_chaos(
     """
     started_at = time.monotonic()
     say(f"{number} faults, SEED={seed}, {hosts} simulated hosts; Imker's log: {log}")
-    with start_world(select_hosts((), hosts), log) as targets:
-        chaos_run = ChaosRun(targets, SimulatedUsers(targets.workspace, say=say), seed, fault_interval, say)
+    with start_world(select_hosts((), hosts), log, config=CONFIG) as targets:
+        users = SimulatedUsers(targets.workspace, say=say, rng=random.Random(seed))
+        chaos_run = ChaosRun(targets, users, seed, fault_interval, say)
+        chaos_run.outsider = Outsider(targets.workspace, random.Random(seed), say=say)
         chaos_run.run(lambda: chaos_run.inject_faults(choose_faults(number, seed)))
     say(render_table(chaos_run.hits, chaos_run.users.runs))
     say(_summary(chaos_run, time.monotonic() - started_at))
@@ -195,33 +221,3 @@ def _summary(chaos_run: ChaosRun, seconds: float) -> str:
     notes = "".join(f"\nnote: {line}" for line in chaos_run.targets.processes.unexpected_exits)
     counts = f"{acked} commands acknowledged, {len(runs)} runs: {outcomes}"
     return f"{notes}\n{counts}. {duration}. {len(chaos_run.violations)} violations."
-
-
-@contextmanager
-def start_world(
-    hosts: Iterable[LabHost],
-    log: Path,
-    pace: Pace = PACE,
-    config: str = "",
-    extra_environment: Mapping[str, str] | None = None,
-) -> Iterator[Targets]:
-    """Start hosts, the fake Slack, and Imker until the block ends.
-
-    `config` is added to imker.toml, `extra_environment` to the environment of the processes.
-    """
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="imker-c-")))
-        fleet: Fleet = stack.enter_context(run_fleet(hosts, folder / "client", pace, *ENGINE_AGES))
-        with (folder / "client/imker.toml").open("a") as file:
-            file.write(config)
-        workspace: Workspace = stack.enter_context(run_fake_slack())
-        settings = imker_environment(workspace.url, folder / "client/imker.toml", folder / "redis")
-        supervised = Supervisor(Processes({**settings, **(extra_environment or {})}, log), folder / "redis")
-        stack.callback(supervised.stop)
-        supervised.start()
-        deadline = time.monotonic() + 30
-        while not workspace.connection_count():
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"the bot did not connect; see {log}")
-            time.sleep(0.1)
-        yield Targets(supervised, workspace, fleet)

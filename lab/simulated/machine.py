@@ -149,12 +149,26 @@ class Machine:
 
     def reboot(self, seconds: float) -> None:
         """Power off, and on again after that many seconds. An interrupted apt run stays incomplete."""
+        self.power_off()
+        threading.Thread(target=self._boot, args=(seconds,), name=f"boot {self.name}", daemon=True).start()
+
+    def power_off(self) -> None:
+        """Power off until `power_on`."""
         with self.lock:
             self.is_up = False
             self.units.power_off()
             self.dockerd.stop()
             self.on_power_change(False)
-        threading.Thread(target=self._boot, args=(seconds,), name=f"boot {self.name}", daemon=True).start()
+
+    def power_on(self) -> None:
+        """Boot, unless the host was discarded meanwhile."""
+        with self.lock:
+            if self.discarded.is_set():
+                return
+            self.booted_at = time.time()
+            self.is_up = True
+            self.on_power_change(True)
+            self.dockerd.start()
 
     def discard(self) -> None:
         """Shut the host down for good: a pending boot is cancelled."""
@@ -164,10 +178,4 @@ class Machine:
 
     def _boot(self, seconds: float) -> None:
         self.discarded.wait(seconds)
-        with self.lock:
-            if self.discarded.is_set():
-                return
-            self.booted_at = time.time()
-            self.is_up = True
-            self.on_power_change(True)
-            self.dockerd.start()
+        self.power_on()

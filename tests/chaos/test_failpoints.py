@@ -16,9 +16,10 @@ import pytest
 from bot.runs.posted_messages import PostedMessages
 from imker.failpoints import FAILPOINTS, BotFailpoint, Failpoint, JobFailpoint, ReconcilerFailpoint
 from lab.chaos import invariants
-from lab.chaos.runner import ChaosRun, start_world
+from lab.chaos.runner import ChaosRun
 from lab.chaos.supervisor import Supervisor
 from lab.chaos.users import SimulatedUsers
+from lab.chaos.world import start_world
 from lab.simulated import apt
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, select_hosts

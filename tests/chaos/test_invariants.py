@@ -2,8 +2,14 @@
 
 import pytest
 
-from lab.chaos.invariants import fencing_token_never_decreases, nothing_changed_again
+from lab.chaos.invariants import (
+    fencing_token_never_decreases,
+    nothing_changed_again,
+    nothing_without_right,
+    services_change_once_per_run,
+)
 from lab.simulated.history import Action
+from lab.slack.client import VisibleMessage
 
 
 def deed(
@@ -39,3 +45,46 @@ def test_detects_a_decreasing_fencing_token(deeds: list[Action], expected_count:
 )
 def test_detects_changes_by_a_repeated_command(later: list[Action], expected_count: list[str]) -> None:
     assert nothing_changed_again([deed(3, 1), deed(3, 2, kind="init"), *later], 2) == expected_count
+
+
+def changed(detail: str, error: str = "") -> Action:
+    return Action("tondi", "service", detail, "127.0.0.1:4", 1, 1, error)
+
+
+@pytest.mark.parametrize(
+    ("changes", "commands", "expected"),
+    [
+        ([], ["create web nginx:1.11"], []),
+        ([changed("create web")], ["create web nginx:1.11", "nodes", ""], []),
+        ([changed("create web")], ["services"], ["1 times “create” a service, for 0 runs"]),
+        ([changed("update s1"), changed("update s1")], ["scale web=3", "restart web"], []),
+        ([changed("update s1"), changed("update s2")], ["scale web=3"], ["2 times “update” a service, for 1 runs"]),
+        ([changed("update s1"), changed("update s1", "out of sequence")], ["restart web"], []),
+        (
+            [changed("roll back s1"), changed("roll back s1")],
+            ["rollback web", "scale web=3"],
+            ["2 times “roll back” a service, for 1 runs"],
+        ),
+    ],
+)
+def test_detects_a_change_of_a_service_without_a_run(
+    changes: list[Action], commands: list[str], expected: list[str]
+) -> None:
+    assert services_change_once_per_run(changes, commands) == expected
+
+
+def message(requester: str) -> VisibleMessage:
+    text = {"type": "mrkdwn", "text": f"`/swarm restart web` by <@{requester}> at 13:20"}
+    return VisibleMessage({"text": "Restart web", "blocks": [{"type": "section", "text": text}]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "requester", "expected"),
+    [
+        ([changed("create web")], "U01ALICE", []),
+        ([], "U03CAROL", ["without a right: Restart web"]),
+        ([changed("create outsider")], "U01ALICE", ["without a right: create outsider"]),
+    ],
+)
+def test_detects_a_change_without_a_right(changes: list[Action], requester: str, expected: list[str]) -> None:
+    assert nothing_without_right(changes, [message(requester)], "U03CAROL") == expected

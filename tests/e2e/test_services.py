@@ -36,8 +36,8 @@ def test_creates_scales_explains_and_rolls_back(imker: Deployment) -> None:
     assert refused.text.startswith("🚫"), refused.plain_text
     assert "image nosuch:1" in refused.plain_text
 
-    created = start(imker, f"/swarm create web {IMAGE} --replicas 2 --publish {PORT}")
-    assert "2 of 2 nodes have room: connewitz, tondi" in created.plain_text
+    question, created = start(imker, f"/swarm create web {IMAGE} --replicas 2 --publish {PORT}")
+    assert "2 of 2 nodes have room: connewitz, tondi" in question.plain_text
     assert "web converged in" in created.plain_text
     assert "2 of 2 running" in created.plain_text
     assert running_replicas() == "2/2"
@@ -57,18 +57,18 @@ def test_creates_scales_explains_and_rolls_back(imker: Deployment) -> None:
     assert "image nosuch:1 was not found" in details.plain_text, details.plain_text
     assert "No such image: nosuch:1" in details.plain_text, "Docker's own words"
 
-    rolled_back = start(imker, "/swarm rollback web")
+    question, rolled_back = start(imker, "/swarm rollback web")
+    assert "- image: nosuch:1" in question.plain_text
     assert "web converged in" in rolled_back.plain_text, rolled_back.plain_text
     listed = imker.wait_until_finished(imker.send_command("/swarm services"))
     assert "1 service, all healthy" in listed.plain_text, listed.plain_text
 
 
-def start(imker: Deployment, command: str) -> VisibleMessage:
-    """Send a command that asks, start its plan, and return the message at its end."""
-    message = imker.send_command(command)
-    imker.wait_for_text(message, "planned: start?")
-    imker.press_button(ALICE, message, "Start")
-    return imker.wait_until_finished(message)
+def start(imker: Deployment, command: str) -> tuple[VisibleMessage, VisibleMessage]:
+    """Send a command that asks, and start its plan. Return the message with the question, and at its end."""
+    question = imker.wait_for_text(imker.send_command(command), "planned: start?")
+    imker.press_button(ALICE, question, "Start")
+    return question, imker.wait_until_finished(question)
 
 
 def running_replicas() -> str:

@@ -1,8 +1,8 @@
 """Run random events in any order: every invariant holds, and each command ends with exactly one final message.
 
-Users type, click, and answer too late. Slack delivers twice. Two bots, two reconcilers, jobs, and Redis crash, and a
-dead job is noticed, and its locks expire, only after a while. Connections are cut, apt and Engines fail, and hosts are
-rebooted or drained by others. Each process can crash at any point of `imker.failpoints`.
+Users type, click, answer too late, and try what they have no right to. Slack delivers twice. Two bots, two reconcilers,
+jobs, and Redis crash, and a dead job is noticed, and its locks expire, only after a while. Connections are cut, apt and
+Engines fail, and hosts are rebooted or drained by others. Each process can crash at any point of `imker.failpoints`.
 """
 
 import os
@@ -16,6 +16,7 @@ from hypothesis.stateful import initialize, precondition, rule, run_state_machin
 from redis import Redis
 
 from imker.failpoints import BotFailpoint, JobFailpoint, ReconcilerFailpoint
+from lab.chaos.planned_commands import OTHER_COMMANDS, OUTSIDERS_COMMANDS
 from lab.simulated.engine_versions import Pace
 from lab.simulated.fleet import Fleet, run_fleet, select_hosts
 from tests.support.figures import record_figure
@@ -28,11 +29,7 @@ EXPIRY = 1900.0  # seconds after which a question has expired
 SOON = 12.0  # seconds after which a bot has recovered the deliveries of a crashed one
 MANY = "FIGURES" in os.environ  # new random stories; else the same ones each time
 STORIES = 100 if MANY else 24
-SERVICE_COMMANDS = (
-    "services", "service web", "create web nginx:1.11 --replicas 2", "scale web=3", "scale web=0", "restart web",
-    "rollback web",
-)  # fmt: skip
-NODE_COMMANDS = ("drain", "activate", "promote", "demote", "remove")
+NODE_COMMANDS = ("drain", "activate", "promote", "demote", "remove", "upgrade")
 hosts = st.sampled_from(sorted(ROLES))
 number_of, either = st.integers(0, 5), st.integers(0, 1)
 bots, reconcilers, jobs = (
@@ -57,9 +54,13 @@ class AnyOrder(CheckedScenario):
 
     @rule(dies=bots, again=st.booleans())
     def nodes(self, dies: KillPoint, again: bool) -> None:
-        self.deliver(self.stack.type_command(CAROL, "nodes"), dies, again)
+        self.deliver(self.stack.type_command(BOB, "nodes"), dies, again)
 
-    @rule(text=st.sampled_from(SERVICE_COMMANDS), dies=bots, again=st.booleans())
+    @rule(text=st.sampled_from(OUTSIDERS_COMMANDS), host=hosts, dies=bots, again=st.booleans())
+    def try_without_right(self, text: str, host: str, dies: KillPoint, again: bool) -> None:
+        self.deliver(self.stack.type_command(CAROL, text.format(host=host)), dies, again)
+
+    @rule(text=st.sampled_from(OTHER_COMMANDS), dies=bots, again=st.booleans())
     def serve(self, text: str, dies: KillPoint, again: bool) -> None:
         self.deliver(self.stack.type_command(ALICE, text), dies, again)
 

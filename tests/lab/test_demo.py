@@ -14,23 +14,13 @@ from uuid import uuid4
 import pytest
 
 from lab.slack.server_process import free_port
+from tests.support.demo import MAKE, ROOT, run_demo
 
 pytestmark = pytest.mark.processes
 
-ROOT = Path(__file__).parents[2]
-MAKE = ("make", f"VENV={sys.prefix}", "-o", f"{sys.prefix}/.installed")  # in the environment of this test
-
-
-def demo(port: int, **more: str) -> tuple[bool, str]:
-    """Run the demo and return whether it succeeded, and its output."""
-    settings = {**os.environ, "HOSTS_SIMULATED": "1", "DEMO_PORT": str(port), **more}
-    result = subprocess.run([*MAKE, "demo"], env=settings, cwd=ROOT, capture_output=True, text=True, timeout=110)
-    assert "Traceback" not in result.stdout + result.stderr, result.stdout + result.stderr
-    return result.returncode == 0, result.stdout + result.stderr
-
 
 def test_demo_succeeds_when_the_swarm_is_in_the_expected_state() -> None:
-    succeeded, output = demo(free_port())
+    succeeded, output = run_demo(free_port())
     assert succeeded, output
     assert "These hosts are SIMULATED" in output
     lines = [" ".join(line.split()) for line in output.splitlines()]
@@ -69,14 +59,14 @@ def break_the_start(_: Path) -> dict[str, str]:
 )
 def test_demo_fails_when_the_story_fails(tmp_path: Path, trouble: object, expected_text: str) -> None:
     assert callable(trouble)
-    succeeded, output = demo(free_port(), **trouble(tmp_path))
+    succeeded, output = run_demo(free_port(), **trouble(tmp_path))
     assert (succeeded, expected_text in output) == (False, True), output
 
 
 def test_boots_no_host_when_the_port_is_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        succeeded, output = demo(port)
+        succeeded, output = run_demo(port)
     assert not succeeded
     assert f"lab: port {port} is in use, perhaps by another demo." in output
     assert "SIMULATED" not in output

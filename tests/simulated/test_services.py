@@ -17,10 +17,12 @@ from imker.protocol.service_commands import (
     ShowService,
 )
 from imker.protocol.service_events import ServiceDetails, ServiceTable
+from jobs.execute.polling import wait_for
 from lab.simulated.services.orchestrator import Crash
 from tests.simulated.conftest import JobRunner
 from tests.support.service_jobs import outcome_of, run, show_details, wait_until_healthy
 from tests.support.simulated_swarm import add_service, change_service, show_service
+from tests.support.swarm_setup import create_swarm, node_of, start_service, task_hosts
 
 
 def texts_of(events: list[EventBody], level: str) -> list[str]:
@@ -155,6 +157,7 @@ def test_explains_a_bad_image_and_rolls_it_back(swarm: JobRunner) -> None:
     events = run(swarm, RollBackService("web"))
     assert outcome_of(events).outcome == "done", events
     assert show_service(swarm.fleet, "web")["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"] == "nginx:1.11"
+    assert show_details(swarm, "web").service.status == "healthy"
 
 
 def test_says_that_the_previous_settings_fail_too(swarm: JobRunner) -> None:
@@ -200,3 +203,21 @@ def test_drains_move_tasks(swarm: JobRunner) -> None:
     current = [row for row in show_details(swarm, "web").tasks if row.is_current]
     assert {row.node for row in current} == {"connewitz", "lausen"}
     assert len(current) == 3
+
+
+def test_tasks_of_a_host_without_power_are_replaced_and_end_when_it_is_back(imker: JobRunner) -> None:
+    """A drain of the host then has nothing to wait for."""
+    fleet = imker.fleet
+    create_swarm(fleet, {"connewitz": "manager", "lausen": "worker", "tondi": "worker"})
+    start_service(fleet, "web", 3)
+    node = node_of(fleet, "tondi").id
+
+    def states() -> list[str]:
+        tasks = fleet.world.swarm.services.orchestrator.tasks
+        return [task.state for task in tasks.values() if task.node == node]
+
+    fleet["tondi"].power_off()
+    assert wait_for(lambda: len(task_hosts(fleet, "web")) == 3, 10)
+    assert (task_hosts(fleet, "web").count("tondi"), states()) == (0, ["running"])
+    fleet["tondi"].power_on()
+    assert (len(task_hosts(fleet, "web")), states()) == (3, ["shutdown"])

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 from jobs.connectors.engine import Engine
@@ -87,12 +88,21 @@ def normal(text: str) -> str:
 
 
 def shape(value: Any) -> Any:
-    """Return the types of a document, with its keys. Of a list, the shape of its first entry."""
+    """Return the types of a document, with its keys. Of a list, one entry with the keys of all: its order may vary."""
     if isinstance(value, dict):
         return {key: shape(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [shape(inner) for inner in value[:1]]
+        return [reduce(_merge, map(shape, value))] if value else []
     return type(value).__name__
+
+
+def _merge(first: Any, second: Any) -> Any:
+    """Return the shape that has the keys of both."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first | {key: _merge(first[key], inner) if key in first else inner for key, inner in second.items()}
+    if isinstance(first, list) and isinstance(second, list):
+        return [_merge(first[0], second[0])] if first and second else first or second
+    return second if first == "NoneType" else first
 
 
 def is_part_of(part: Any, larger: Any) -> bool:

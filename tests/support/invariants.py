@@ -3,17 +3,24 @@
 from hypothesis.stateful import invariant
 
 from bot.listeners.inbox import INBOX_KEY
-from bot.messages.runs import run_message
+from bot.messages.runs import fleet_message
+from bot.state import fleet_state
 from imker.audit_log import AuditLog
 from imker.hash_chain import verify
 from imker.protocol.run_id import run_id
 from jobs.execute.polling import wait_for
 from jobs.facts.swarm import PENDING_LABEL
 from lab.chaos import invariants
+from lab.chaos.planned_commands import OTHER_COMMANDS, OUTSIDERS_COMMANDS
 from lab.secret_scanner import dump_redis, find_leaks
 from tests.support.in_process_stack import LEASE_SECONDS
-from tests.support.scenario import ALICE, ROLES, Scenario
+from tests.support.scenario import ALICE, CAROL, ROLES, Scenario
 
+ALL_RUNS = 1000  # more than a story has
+ANSWERED_VERBS = {
+    *("migrate", "nodes", "retry", "status"),
+    *(text.split()[0] for text in (*OTHER_COMMANDS, *OUTSIDERS_COMMANDS)),
+}  # decisions on a run may come too late for a reply
 MAX_RECOVERY_ROUNDS = 30  # rounds in which all has to be over
 
 
@@ -25,6 +32,10 @@ class CheckedScenario(Scenario):
         wrong = invariants.no_concurrent_changes(deeds) + invariants.fencing_token_never_decreases(deeds)
         wrong += invariants.nothing_done_twice(deeds) + invariants.no_manager_without_approval(deeds, self.approved_at)
         wrong += invariants.no_duplicate_posts(self.stack.visible_messages())
+        records = self.stack.runs.recent(ALL_RUNS)
+        wrong += invariants.services_change_once_per_run(deeds, [record.command.type for record in records])
+        wrong += invariants.nothing_without_right(deeds, self.stack.visible_messages(), CAROL)
+        wrong += [f"a run without a right: {record.run}" for record in records if record.requester == CAROL]
         assert [*wrong, *world.history.unknown_requests] == []
         assert not world.swarm.nodes.managers() or world.swarm.nodes.has_quorum()
         assert verify(list(AuditLog(self.stack.redis).entries())) == ()
@@ -66,17 +77,7 @@ class CheckedScenario(Scenario):
         for delivery_id, delivery in circle.acked_deliveries.items():
             snapshot = circle.runs.snapshot(run_id(delivery_id))
             if snapshot is None:
-                expects_answer = delivery.choice is None and delivery.text.split()[0] in (
-                    "migrate",
-                    "drain",
-                    "activate",
-                    "promote",
-                    "demote",
-                    "remove",
-                    "nodes",
-                    "retry",
-                    "status",
-                )
+                expects_answer = delivery.choice is None and delivery.text.split()[0] in ANSWERED_VERBS
                 assert not expects_answer or circle.private_replies.get(delivery_id), f"never answered: {delivery.text}"
                 continue
             (message,) = [
@@ -84,9 +85,9 @@ class CheckedScenario(Scenario):
                 for visible in circle.visible_messages()
                 if f"run `{snapshot.record.run}`" in visible.plain_text and not visible.thread_ts
             ]
-            view = snapshot.state
-            assert view.status in ("finished", "lost") or view.expired
-            assert message.text == run_message.render(view).text
+            view, fleet = snapshot.state, circle.runs.fleet_state(snapshot)
+            assert view.status in ("finished", "lost") or fleet_state.is_final(view, fleet)
+            assert message.text == fleet_message.render_any(view, fleet).text
 
     def _check_all_migrated(self) -> None:
         """Assert that repeated commands migrate all hosts, and that one more repetition changes nothing."""

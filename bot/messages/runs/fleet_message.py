@@ -115,14 +115,15 @@ def _plan_table(fleet: FleetState) -> Table:
 
 
 def _downloads(fleet: FleetState) -> list[str]:
-    """Return what Start approves besides the migrations: the packages that are downloaded ahead."""
+    """Return what Start approves besides the hosts' runs: the packages that are downloaded ahead."""
     ahead = [host.plan for host in fleet.hosts if host.plan.packages]
     if not ahead:
         return []
     packages = ", ".join(dict.fromkeys(package for plan in ahead for package in plan.packages))
     hosts = "1 host downloads its" if len(ahead) == 1 else f"{len(ahead)} hosts download their"
+    done = "upgraded" if fleet_state.is_upgrade(fleet) else "migrated"
     return [
-        f"While the first host is migrated, {hosts} packages: {escape_mrkdwn(truncate(packages, 300))}. "
+        f"While the first host is {done}, {hosts} packages: {escape_mrkdwn(truncate(packages, 300))}. "
         "Nothing else changes on them before their turn."
     ]
 

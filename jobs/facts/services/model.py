@@ -113,11 +113,16 @@ class Service:
         return self.update_state in ("paused", "rollback_paused")
 
     @property
+    def was_rolled_back(self) -> bool:
+        """Return whether its latest update was undone, by Docker or by a user."""
+        return self.update_state == "rollback_completed"
+
+    @property
     def is_healthy(self) -> bool:
         """Return whether all tasks run that should, and no update has stopped halfway."""
         if self.is_job:
             return self.completed >= (self.replicas or 0) or self.running > 0
-        return self.running >= self.desired and not self.is_update_stopped and self.update_state != "rollback_completed"
+        return self.running >= self.desired and not self.is_update_stopped
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from jobs.facts.services.model import Placement, Service, ServiceFacts, Task, Ta
 from jobs.facts.services.placement import find_room
 from jobs.facts.services.units import format_cpus, format_memory
 
+WAITING = "waiting for a node"
 EXIT = re.compile(r"non-zero exit \((\d+)\)")
 EXIT_MEANINGS = {
     "125": "the container could not be created", "126": "the command cannot be executed",
@@ -57,7 +58,10 @@ class Why:
 
 
 def explain_service(service: Service, facts: ServiceFacts) -> tuple[Why, ...]:
-    """Return why tasks of the service do not run, the most frequent reason first. () if all run."""
+    """Return why tasks of the service do not run, the most frequent reason first. () if all run.
+
+    That tasks wait for a node although one fits comes last: they have just been created, and explain no failure.
+    """
     by_place = _by_place(facts.tasks_of(service))
     current = [tasks[-1] for tasks in by_place if not tasks[-1].is_running and not _is_ended(service, tasks[-1])]
     failed = [task for tasks in by_place if tasks[-1] in current for task in tasks if task.has_failed]
@@ -75,7 +79,7 @@ def explain_service(service: Service, facts: ServiceFacts) -> tuple[Why, ...]:
             *all_reasons,
             *(Why(text, "", 0) for text in placement_reasons(service.id, service.placement, facts)),
         )
-    return tuple(sorted(all_reasons, key=lambda why: -why.tasks))
+    return tuple(sorted(all_reasons, key=lambda why: (why.text == WAITING, -why.tasks)))
 
 
 def placement_reasons(service_id: str, placement: Placement, facts: ServiceFacts) -> tuple[str, ...]:
@@ -126,7 +130,7 @@ def _explain_waiting(service: Service, waiting: Sequence[Task], facts: ServiceFa
         return ()
     docker_text = next((task.error for task in reversed(waiting) if task.error), "")
     texts = placement_reasons(service.id, service.placement, facts)
-    summary = "no node fits: " + "; ".join(texts) if texts else "waiting for a node"
+    summary = "no node fits: " + "; ".join(texts) if texts else WAITING
     return (Why(summary, docker_text, len(waiting)),)
 
 

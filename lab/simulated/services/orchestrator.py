@@ -89,15 +89,18 @@ class Orchestrator:
         return before != after or updates != [(s.id, s.update and s.update.state) for s in self.services.values()]
 
     def _end_unwanted(self, service: Service) -> None:
-        """End tasks of slots above the number of replicas, and of nodes that do not take them any more."""
+        """End tasks of slots above the number of replicas, and of nodes that do not take them any more.
+
+        The tasks of a node that is down are replaced. They end when it is back.
+        """
         for task in self.tasks_of(service):
-            if not task.is_live or task.desired == "shutdown":
+            if not task.is_live:
                 continue
             node = self.nodes.get(task.node)
             is_lost = bool(task.node) and (node is None or not node.is_reachable)
             if is_lost:
                 task.desired = "shutdown"  # the state stays what the node reported last
-            elif self._is_unwanted(service, task, node):
+            elif task.desired == "shutdown" or self._is_unwanted(service, task, node):
                 self.stop_task(task)
 
     def _is_unwanted(self, service: Service, task: Task, node: Node | None) -> bool:

@@ -15,8 +15,9 @@ from tests.support.fleet_states import Word, build_fleet, host_plan
 PLANS = [replace(host_plan(name, "manager", wave), joins=False) for wave, name in enumerate(("a", "b", "c"))]
 
 
-def upgrading(*words: Word, pause: float = 0.0) -> FleetState:
-    fleet = build_fleet(list(zip(PLANS, words, strict=True)), parallel=1)
+def upgrading(*words: Word, pause: float = 0.0, started: bool = True, packages: tuple[str, ...] = ()) -> FleetState:
+    plans = [replace(plan, packages=packages) for plan in PLANS]
+    fleet = build_fleet(list(zip(plans, words, strict=True)), parallel=1, started=started)
     record = replace(fleet.run.record, command=UpgradeAll("28.*"), command_text="upgrade all --to 28.*")
     run = replace(fleet.run, record=record)
     return replace(fleet, run=run, plan=replace(fleet.plan, pause_seconds=pause))
@@ -70,3 +71,5 @@ def test_messages_name_the_upgrade() -> None:
     fleet = upgrading("running", "pending", "pending")
     assert "*Upgrade the whole swarm*" in fleet_message.render(fleet).text
     assert fleet_report.render_report(fleet).startswith("# Upgrade of the swarm, run ")
+    planned = upgrading("pending", "pending", "pending", started=False, packages=("docker.io=28.5.2",))
+    assert "While the first host is upgraded, 3 hosts download" in str(fleet_message.render(planned).blocks)

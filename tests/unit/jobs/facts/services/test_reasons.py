@@ -71,6 +71,13 @@ def test_waiting_tasks_have_the_reason_of_their_placement() -> None:
     assert why.docker_text == "no suitable node (scheduling constraints not satisfied on 8 nodes)"
 
 
+def test_a_failure_comes_before_tasks_that_were_just_created() -> None:
+    failed = task("tondi", 1, "rejected", error="No such image: nginx:1.11")
+    created = [task("", slot, "new") for slot in (2, 3)]
+    texts = [why.text for why in explain([failed, *created], service(replicas=3, running=0), nodes=3)]
+    assert texts == ["image nginx:1.11 was not found", "waiting for a node"]
+
+
 def test_placement_reasons_name_numbers() -> None:
     nodes = (node("a"), node("b", availability="drain"), node("c", state="down"))
     facts = ServiceFacts("a", (), (task("a", reserved=Resources(memory=3 * GIB)),), nodes)
