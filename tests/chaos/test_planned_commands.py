@@ -29,11 +29,11 @@ def node_commands(host: LabHost) -> set[str]:
 
 
 def test_every_command_is_valid_and_every_verb_is_typed() -> None:
-    typed = {*OTHER_COMMANDS, *node_commands(BY_NAME["tondi"]), *node_commands(BY_NAME["lausen"])}
-    for text in (*typed, *(each.format(host="tondi") for each in OUTSIDERS_COMMANDS)):
+    commands = {*OTHER_COMMANDS, *node_commands(BY_NAME["tondi"]), *node_commands(BY_NAME["lausen"])}
+    for text in (*commands, *(each.format(host="tondi") for each in OUTSIDERS_COMMANDS)):
         assert not isinstance(parse(text), UsageError), text
     names = {spec.name for spec in COMMANDS} - NOT_TYPED
-    assert {name for name in names if not any(f"{text} ".startswith(f"{name} ") for text in typed)} == set()
+    assert {name for name in names if not any(f"{text} ".startswith(f"{name} ") for text in commands)} == set()
 
 
 @pytest.mark.parametrize("name", ["tondi", "lausen"])

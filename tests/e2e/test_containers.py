@@ -49,8 +49,8 @@ def imker(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[De
 def test_compose_runs_imker_in_sandboxes_that_stop_in_time(imker: Deployment) -> None:
     listed = imker.wait_until_finished(imker.send_command("/swarm hosts"))
     assert TARGET in listed.plain_text
-    planned = imker.wait_until_finished(imker.send_command(f"/swarm plan {TARGET} --manager"))
-    assert "Upgrade the Engine" in planned.plain_text, planned.plain_text
+    message = imker.wait_until_finished(imker.send_command(f"/swarm plan {TARGET} --manager"))
+    assert "Upgrade the Engine" in message.plain_text, message.plain_text
     health = run_on(HOST, "docker", "exec", "imker-bot-1", "imker", "health")
     assert [line.split()[:2] for line in health.splitlines()] == ALL_PASS
     for service in SERVICES:
@@ -64,14 +64,14 @@ def test_compose_runs_imker_in_sandboxes_that_stop_in_time(imker: Deployment) ->
 
 
 def assert_is_sandbox(service: str) -> None:
-    found = inspect(HOST, service)
-    assert found["State"]["Health"]["Status"] == "healthy"
-    assert found["HostConfig"]["ReadonlyRootfs"]
-    status = run_on(HOST, "cat", f"/proc/{found['State']['Pid']}/status")
+    details = inspect(HOST, service)
+    assert details["State"]["Health"]["Status"] == "healthy"
+    assert details["HostConfig"]["ReadonlyRootfs"]
+    status = run_on(HOST, "cat", f"/proc/{details['State']['Pid']}/status")
     rows = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert "0" not in rows["Uid"].split(), "no root"
     assert (int(rows["CapBnd"], 16), int(rows["CapEff"], 16), rows["NoNewPrivs"]) == (0, 0, "1")
-    assert "xoxb-lab" not in json.dumps(found)
+    assert "xoxb-lab" not in json.dumps(details)
 
 
 def test_a_stack_runs_bot_and_reconciler_as_services(imker: Deployment, folder: Path) -> None:

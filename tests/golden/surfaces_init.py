@@ -38,7 +38,7 @@ def dialogues(folder: Path, slack_url: str, patch: pytest.MonkeyPatch) -> str:
     )
     mistakes = ("xapp-lab", "nonsense", "xoxb-wrong", TOKENS[0], "xapp-wrong", TOKENS[1], "dev", "none", "")
     people = ("eve", ",", "alice", "alice", "perhaps", "no", "alice", "yes")
-    whole = _play(folder, False, *mistakes, *people, *hosts, f"{folder}/config", "tondi", "kaditz")
+    dialogue = _play(folder, False, *mistakes, *people, *hosts, f"{folder}/config", "tondi", "kaditz")
     (folder / "imker.toml").write_text("")
     (folder / ".env").touch(mode=0o600)
     parts = [("a file that exists", False, ("",)), ("--force", True, (*TOKENS, *PEOPLE, f"{folder}/config", ""))]
@@ -47,7 +47,7 @@ def dialogues(folder: Path, slack_url: str, patch: pytest.MonkeyPatch) -> str:
     refused = section("a token that is set, and refused", *_play(folder, False, "keep"))
     patch.setenv("SLACK_API_URL", "http://127.0.0.1:9/")
     away = section("Slack is away", *_play(folder, False, "keep"))
-    return page(section("every mistake", *whole), *sections, refused, away).replace(str(folder), "FOLDER")
+    return page(section("every mistake", *dialogue), *sections, refused, away).replace(str(folder), "FOLDER")
 
 
 def _play(folder: Path, is_forced: bool, *answers: str) -> list[str]:

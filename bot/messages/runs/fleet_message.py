@@ -121,9 +121,9 @@ def _downloads(fleet: FleetState) -> list[str]:
         return []
     packages = ", ".join(dict.fromkeys(package for plan in ahead for package in plan.packages))
     hosts = "1 host downloads its" if len(ahead) == 1 else f"{len(ahead)} hosts download their"
-    done = "upgraded" if fleet_state.is_upgrade(fleet) else "migrated"
+    verb = "upgraded" if fleet_state.is_upgrade(fleet) else "migrated"
     return [
-        f"While the first host is {done}, {hosts} packages: {escape_mrkdwn(truncate(packages, 300))}. "
+        f"While the first host is {verb}, {hosts} packages: {escape_mrkdwn(truncate(packages, 300))}. "
         "Nothing else changes on them before their turn."
     ]
 

@@ -55,5 +55,5 @@ def compose(host: str, *words: str, slack: str = "") -> str:
 
 def inspect(host: str, service: str) -> dict[str, Any]:
     """Return what the Engine says about the service's container."""
-    (found,) = json.loads(run_on(host, "docker", "inspect", f"imker-{service}-1"))
-    return dict(found)
+    (details,) = json.loads(run_on(host, "docker", "inspect", f"imker-{service}-1"))
+    return dict(details)

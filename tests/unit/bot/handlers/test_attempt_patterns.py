@@ -23,9 +23,9 @@ def patterned(kind: str) -> set[str]:
 def typed_by(users: set[str], command: str, key: str) -> list[str]:
     """Return what these users type for a command, in attempts that are allowed ("does") or refused ("says")."""
     longer = [name for name in BY_NAME if name.startswith(f"{command} ")]
-    typed = [each["types"] for each in ATTEMPTS if each["who"] in users and key in each and "types" in each]
-    own = [text for text in typed if f"{text} ".startswith(f"{command} ")]
-    return [text for text in own if not any(f"{text} ".startswith(f"{name} ") for name in longer)]
+    texts = [each["types"] for each in ATTEMPTS if each["who"] in users and key in each and "types" in each]
+    matching = [text for text in texts if f"{text} ".startswith(f"{command} ")]
+    return [text for text in matching if not any(f"{text} ".startswith(f"{name} ") for name in longer)]
 
 
 @pytest.mark.parametrize("spec", BY_NAME.values(), ids=lambda spec: spec.name)

@@ -71,5 +71,5 @@ def test_messages_name_the_upgrade() -> None:
     fleet = upgrading("running", "pending", "pending")
     assert "*Upgrade the whole swarm*" in fleet_message.render(fleet).text
     assert fleet_report.render_report(fleet).startswith("# Upgrade of the swarm, run ")
-    planned = upgrading("pending", "pending", "pending", started=False, packages=("docker.io=28.5.2",))
-    assert "While the first host is upgraded, 3 hosts download" in str(fleet_message.render(planned).blocks)
+    fleet = upgrading("pending", "pending", "pending", started=False, packages=("docker.io=28.5.2",))
+    assert "While the first host is upgraded, 3 hosts download" in str(fleet_message.render(fleet).blocks)

@@ -17,7 +17,7 @@ NAMES_C = SwarmMembership("active", "n2", managers=(("n3", "198.18.0.3"), ("n4",
 
 
 @pytest.mark.parametrize(
-    ("memberships", "known", "expected"),
+    ("memberships", "known_managers", "expected"),
     [
         ({"b": NAMES_A}, (), ("a",)),
         ({"b": NAMES_C}, (), ("c",)),
@@ -29,9 +29,9 @@ NAMES_C = SwarmMembership("active", "n2", managers=(("n3", "198.18.0.3"), ("n4",
     ],
 )
 def test_finds_the_managers_that_do_not_answer(
-    memberships: dict[str, SwarmMembership], known: tuple[str, ...], expected: tuple[str, ...]
+    memberships: dict[str, SwarmMembership], known_managers: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
-    assert find_silent_managers(HOSTS, memberships, KnownSwarm("c1", known)) == expected
+    assert find_silent_managers(HOSTS, memberships, KnownSwarm("c1", known_managers)) == expected
 
 
 @pytest.mark.parametrize(
