@@ -5,6 +5,7 @@ from typing import Any
 from xdist.scheduler import LoadScopeScheduling
 
 REAL_HOSTS = "tests/e2e/"
+DEMOS = "tests/lab/test_demo"  # they share the folder with the client files of the simulated hosts
 SPREAD = ("tests/chaos/", "tests/simulated/")  # each test takes seconds and shares nothing
 
 
@@ -20,7 +21,8 @@ class GroupScheduling(LoadScopeScheduling):
 
 
 def group_of(nodeid: str) -> str:
-    """Return the group of a test: all on real hosts, its file, or itself alone."""
-    if nodeid.startswith(REAL_HOSTS):
-        return REAL_HOSTS
+    """Return the group of a test: all on real hosts, all demos, its file, or itself alone."""
+    for group in (REAL_HOSTS, DEMOS):
+        if nodeid.startswith(group):
+            return group
     return nodeid if nodeid.startswith(SPREAD) else nodeid.partition("::")[0]

@@ -12,7 +12,8 @@ from tests.support.worker_groups import group_of
         ("tests/e2e/test_story.py::test_b", "tests/e2e/"),
         ("tests/integration/test_http.py::test_a[x::y]", "tests/integration/test_http.py"),
         ("tests/unit/jobs/test_steps.py::test_a", "tests/unit/jobs/test_steps.py"),
-        ("tests/lab/test_demo.py::test_a", "tests/lab/test_demo.py"),
+        ("tests/lab/test_demo.py::test_a", "tests/lab/test_demo"),
+        ("tests/lab/test_demo_day2.py::test_a", "tests/lab/test_demo"),
         ("tests/chaos/test_faults.py::test_a[x]", "tests/chaos/test_faults.py::test_a[x]"),
     ],
 )
