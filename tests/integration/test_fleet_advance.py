@@ -1,4 +1,4 @@
-"""Start a fleet's hosts once each, whoever starts them, and whenever that one dies."""
+"""Start a fleet's hosts once each, even if several processes try at the same time, or one of them crashes."""
 
 import threading
 from collections.abc import Iterator

@@ -144,9 +144,9 @@ def test_says_that_a_jump_host_forwards_nothing(site: Site) -> None:
 
 
 def test_says_that_a_jump_host_does_not_reach_the_host(site: Site) -> None:
-    nobody = replace(site.kaditz.host, ssh_port=1)
+    closed_port = replace(site.kaditz.host, ssh_port=1)
     with pytest.raises(Unreachable, match=r"is unreachable through the jump host gate: .*Connect failed"):
-        SshShell(behind(nobody, site.gate.host), site.known_hosts)
+        SshShell(behind(closed_port, site.gate.host), site.known_hosts)
 
 
 def test_says_that_a_jump_host_is_down(site: Site) -> None:
