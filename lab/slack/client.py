@@ -153,7 +153,7 @@ class Workspace:
             if messages:
                 return messages[-1]
             if time.monotonic() > deadline:
-                recent = "\n---\n".join(message.plain_text for message in self.visible_messages(user, channel)[-4:])
+                recent = "\n---\n".join(message.plain_text for message in self.visible_messages(user, channel)[-8:])
                 raise TimeoutError(f"{user} does not see {expected!r} within {seconds} s; the last messages:\n{recent}")
             time.sleep(0.05)
 
