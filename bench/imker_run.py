@@ -83,8 +83,9 @@ def start_fleet(workspace: Workspace, message: VisibleMessage, hosts: Sequence[L
                 workspace.press(BOB, seen, "Accept")
                 accepted.add(seen.ts)
         fleet = next(seen for seen in visible if seen.ts == message.ts)
-        if fleet.text[:1] in "❌🚫❓" or time.monotonic() > deadline:
-            raise UnexpectedMessage(f"the fleet was not migrated:\n{fleet.plain_text}")
+        question = next((seen for seen in visible if "Continue" in seen.buttons), None)
+        if question or fleet.text[:1] in "❌🚫❓" or time.monotonic() > deadline:
+            raise UnexpectedMessage(f"the fleet was not migrated:\n{(question or fleet).plain_text}")
         time.sleep(CLICK_INTERVAL)
     wait_until_ready(hosts)
 
