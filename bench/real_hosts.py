@@ -122,7 +122,7 @@ def _one_host(session: Session) -> dict[str, str]:
 
 
 def _other_tool(session: Session, tool: str, hosts: Sequence[LabHost], of_imker: dict[str, str]) -> None:
-    reset(hosts)
+    reset(session.hosts)
     size = "one host" if len(hosts) == 1 else "eight hosts"
     with watch_absence(hosts[0]):  # it costs the same as beside Imker
         session.add_time(f"{size}, {tool}", lambda: session.others[tool](hosts))
@@ -147,7 +147,7 @@ def _fleet(session: Session, parallel: int) -> dict[str, str]:
 
 def _dead_hosts(session: Session) -> None:
     """Migrate one host while the others drop all packets, as hosts without power do. The next reset ends that."""
-    reset(session.hosts[:1])
+    reset(session.hosts)
     for host in session.hosts[1:]:
         machine.drop_packets(host.name)
     with imker_run.running(write_config(2)) as (workspace, _), watch_absence(session.hosts[0]):

@@ -17,7 +17,11 @@ from lab.fleet.hosts import LabHost
 
 POLL_INTERVAL, PING_INTERVAL = 0.05, 0.02  # seconds
 READY_TIMEOUT = 240  # seconds
-SETTLE_SECONDS = 2  # after a boot, so that no tool works beside it
+IDLE_SECONDS, IDLE_TIMEOUT = (
+    2,
+    90,
+)  # the machine has to be idle for so long after a boot; seconds until it is not waited for
+IDLE_SHARE = 0.2  # of the processors, which an idle machine uses at most
 NODES_PATH, PING_PATH = "/v1.41/nodes", "/_ping"
 # Everything that a tool may leave differently: the Engine and its options, the containers, the swarm, the apt source.
 END_STATE = r"""
@@ -40,9 +44,25 @@ class DifferentEndState(Exception):
 
 
 def reset(hosts: Sequence[LabHost]) -> None:
-    """Reset hosts to their 2016 state."""
+    """Reset hosts to their 2016 state, and wait until the machine is idle, so that no tool runs beside their boot."""
     fleet.reset([host.name for host in hosts], say=lambda text: None)
-    time.sleep(SETTLE_SECONDS)
+    deadline = time.monotonic() + IDLE_TIMEOUT
+    while _busy_share(IDLE_SECONDS) > IDLE_SHARE and time.monotonic() < deadline:
+        pass
+
+
+def _busy_share(seconds: float) -> float:
+    """Return the share of the processors' time in use during the next seconds, from 0 to 1."""
+    before = _processor_times()
+    time.sleep(seconds)
+    busy, total = (after - earlier for after, earlier in zip(_processor_times(), before, strict=True))
+    return busy / max(total, 1)
+
+
+def _processor_times() -> tuple[int, int]:
+    """Return (busy, all) ticks of all processors since the boot, from the first line of /proc/stat."""
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
 
 
 def wait_until_ready(hosts: Sequence[LabHost]) -> None:
