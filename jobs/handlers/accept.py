@@ -82,13 +82,13 @@ def acceptance_question(context: JobContext, swarm: SwarmFacts, node: Node) -> D
     """Return the question, with a fingerprint of what is approved: the candidate, the other managers, and the plan.
 
     Several managers of a fleet wait at once. In which order they are accepted changes no fingerprint: managers that the
-    same fleet has accepted do not count.
+    same fleet has accepted do not count, and one of them may not be reachable yet.
     """
     rights = context.settings.rights
     candidate = plan.build_candidate(_host_behind(context, swarm, node), node)
     fleet_nodes = _accepted_by_fleet(context)
     managers = sorted(other.id for other in swarm.nodes if other.role == "manager" and other.id not in fleet_nodes)
-    digest = plan.compute_fingerprint(candidate, managers, plan.plan_acceptance(swarm, node.id))
+    digest = plan.compute_fingerprint(candidate, managers, plan.Plan(plan.acceptance_steps(node)))
     return DecisionRequested(
         "accept", digest, candidate, plan.quorum_with_one_more(swarm), host=candidate.host,
         required_approvals=rights.accept_count, asked_at=context.now(), valid_seconds=rights.accept_within * 60.0,

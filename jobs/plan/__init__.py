@@ -1,6 +1,7 @@
 """Make plans from the current state. Pure."""
 
 from jobs.plan.acceptance import (
+    acceptance_steps,
     build_candidate,
     find_pending_node,
     plan_acceptance,
@@ -16,6 +17,7 @@ __all__ = [
     "CONFFILE",
     "Plan",
     "Refusal",
+    "acceptance_steps",
     "build_candidate",
     "choose_version",
     "compute_fingerprint",

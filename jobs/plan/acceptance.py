@@ -15,11 +15,13 @@ def plan_acceptance(swarm: SwarmFacts, prefix: str) -> Plan | Refusal:
     node = find_pending_node(swarm, prefix)
     if isinstance(node, Refusal):
         return node
-    if node.role == "manager":
-        return Plan((WaitForReachable(node.id), _settle(node)))
-    if refusal := refuse_promotion(swarm, node):
-        return refusal
-    return Plan((PromoteNode(node.id), WaitForReachable(node.id), _settle(node)))
+    return refuse_promotion(swarm, node) or Plan(acceptance_steps(node))
+
+
+def acceptance_steps(node: Node) -> tuple[Step, ...]:
+    """Return the steps that an approval covers, whether or not they may run at the moment."""
+    promotion = () if node.role == "manager" else (PromoteNode(node.id),)
+    return (*promotion, WaitForReachable(node.id), _settle(node))
 
 
 def refuse_promotion(swarm: SwarmFacts, node: Node) -> Refusal | None:

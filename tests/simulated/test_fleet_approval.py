@@ -1,14 +1,21 @@
 """Try to let a fleet do what its approver did not see. The job asks again or refuses, and changes nothing."""
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from imker.protocol.commands import Accept, Hold, Migrate, Reject
+from imker.protocol.commands import Accept, Hold, Migrate, Reject, Request
 from imker.protocol.events import DecisionRequested, JobFinished, StepStarted
 from imker.protocol.next_command import BotCommand, NextCommand
+from imker.protocol.run_id import host_run_id
 from imker.protocol.signed import sign_hold
 from imker.protocol.version import hold_key
+from jobs.events.writer import EventWriter
+from jobs.gather.known_swarm import gather_settled_swarm
+from jobs.handlers.accept import acceptance_question
+from jobs.plan import Refusal, plan_acceptance
 from tests.simulated.conftest import JobRunner
 from tests.simulated.fleet_legs import FIRST, FLEET, OTHER_FLEET, PENDING, answer, ask, plan_fleet, run_leg
 from tests.support import streams
@@ -72,6 +79,22 @@ def test_asks_again_after_a_manager_was_added_that_the_fleet_did_not_accept(
     assert question.quorum is not None
     assert (question.quorum.managers, question.quorum.managers_after) == (2, 3), "the new question shows it"
     assert role(imker, HOST) == "worker"
+
+
+def test_a_manager_that_is_not_reachable_yet_changes_no_fingerprint(imker: JobRunner) -> None:
+    """A manager that the fleet has just accepted is not reachable for a second, while the next one asks."""
+    plan_fleet(imker)
+    run_leg(imker, FIRST, 1, Migrate(FIRST, "manager"))
+    ask(imker, HOST)
+    request = Request(host_run_id(FLEET, HOST), 2, Migrate(HOST, "manager"), "U01ALICE", parent_run=FLEET)
+    writer = EventWriter(imker.redis, streams.KEY, request.run, request.job, time.time)
+    context = imker.open_context(request, writer)
+    swarm = gather_settled_swarm(context)
+    starting = replace(swarm, nodes=tuple(replace(node, manager_status="unreachable") for node in swarm.nodes))
+    (node,) = (node for node in swarm.nodes if node.pending)
+    assert isinstance(plan_acceptance(starting, node.id), Refusal)
+    questions = [acceptance_question(context, facts, node) for facts in (starting, swarm)]
+    assert questions[0].fingerprint == questions[1].fingerprint
 
 
 def test_an_approval_counts_only_for_the_question_of_its_own_run(imker: JobRunner) -> None:
