@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 
 from jobs.connectors.engine_transport import Stream
 from jobs.connectors.shell import Command, Output, Shell
-from jobs.errors import JobError, Unreachable
+from jobs.errors import JobError, NotSent, Unreachable
 from jobs.inventory.model import Host
 
 MAX_CLOSING = 32  # connections closed at the same time; each takes up to 0.1 s
@@ -22,8 +22,10 @@ ShellOpener = Callable[[Host], AbstractContextManager[Shell]]
 
 @runtime_checkable
 class EngineShell(Protocol):
-    """A Shell whose connection also leads to the host's Engine."""
+    """A Shell whose connection also leads to the host's Engine. `is_active`: whether the connection is open."""
 
+    @property
+    def is_active(self) -> bool: ...
     def connect_engine(self, deadline: float) -> Stream: ...
 
 
@@ -43,7 +45,8 @@ class SharedShell:
     @property
     def is_lost(self) -> bool:
         """Return whether the connection was lost, so that the next user has to reconnect."""
-        return self._lost_shell is self._shell
+        is_closed = isinstance(self._shell, EngineShell) and not self._shell.is_active
+        return is_closed or self._lost_shell is self._shell
 
     @property
     def managers(self) -> tuple[AbstractContextManager[Shell], ...]:
@@ -108,7 +111,10 @@ class SharedShells:
 
     def connect_engine(self, host: Host, deadline: float) -> Stream:
         """Return a stream to the Engine of a host. `deadline`: in time.monotonic()."""
-        return self._open(host).connect_engine(deadline)
+        try:
+            return self._open(host).connect_engine(deadline)
+        except NotSent:  # the loss was not known before, so connect again
+            return self._open(host).connect_engine(deadline)
 
     def _open(self, host: Host) -> SharedShell:
         with self._lock:

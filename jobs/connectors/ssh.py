@@ -36,6 +36,11 @@ class SshShell:
     def host(self) -> str:
         return self._host.name
 
+    @property
+    def is_active(self) -> bool:
+        """Return whether the connection is open, as far as this side knows."""
+        return self._connection.is_active
+
     def run(self, command: Command) -> Output:
         try:
             # Until the channel is open, the host has received nothing of the command.
@@ -58,7 +63,7 @@ class SshShell:
         try:
             return self._engine_access.connect(self._connection.transport(), deadline)
         except (paramiko.SSHException, EOFError) as error:
-            if self._connection.is_active:
+            if self._connection.is_active and not isinstance(error, EOFError):
                 raise OSError(str(error) or "no answer") from error
             raise NotSent(f"lost the connection to {self.host}: {error}", host=self.host) from error
 

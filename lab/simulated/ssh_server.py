@@ -25,6 +25,7 @@ POLL_INTERVAL = 0.1  # seconds between checks of a silent host
 STREAM_LOCAL = "direct-streamlocal@openssh.com"  # a channel to a Unix socket; paramiko does not say to which one
 DIAL_STDIO = "sudo -n -- docker system dial-stdio"
 DIALING_DOCKER = (18, 9)  # the first docker command that has it
+LOST_ERRORS = (OSError, EOFError, paramiko.SSHException)  # what paramiko raises if the client has gone
 ServeEngine = Callable[[Machine, paramiko.Channel, str], None]
 
 
@@ -97,7 +98,8 @@ class _Server(paramiko.ServerInterface):
             time.sleep(0.001)
         if channel is not None:
             self._serve_engine(self._machine, channel, self._source)
-            channel.close()
+            with contextlib.suppress(*LOST_ERRORS):
+                channel.close()
 
     def _dial(self, channel: paramiko.Channel) -> None:
         """Run `docker system dial-stdio`."""
@@ -106,7 +108,7 @@ class _Server(paramiko.ServerInterface):
             channel.sendall_stderr(error.encode())
         else:
             self._serve_engine(self._machine, channel, self._source)
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        with contextlib.suppress(*LOST_ERRORS):
             channel.send_exit_status(1 if error else 0)
             channel.close()
 
@@ -120,7 +122,7 @@ class _Server(paramiko.ServerInterface):
         """Run the command after the end of its input. It continues after a disconnect, but its output is lost."""
         stdin = channel.makefile("rb").read().decode(errors=BYTE_ERRORS)
         output = run_line(self._machine, line, stdin, self._source)
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        with contextlib.suppress(*LOST_ERRORS):
             for text in output.lines:
                 _send_chunks(channel.sendall_stderr, text.encode(errors=BYTE_ERRORS))
             output = output.end() if output.end else output

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -116,6 +117,6 @@ def test_continues_after_the_ssh_connection_was_reset(over_ssh: JobRunner) -> No
         open_engine = EngineOpener(Engine, shells)
         engine = open_engine(host)
         over_ssh.fleet.reset_ssh("tondi")
-        with pytest.raises(JobError):
+        with suppress(JobError):  # only if the loss is noticed after the request was sent
             engine.info()
         assert open_engine(host).version["Version"] == "20.10.24"

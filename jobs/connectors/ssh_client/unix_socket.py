@@ -7,6 +7,7 @@ import io
 import logging
 import math
 import threading
+from contextlib import suppress
 from typing import Any
 
 import paramiko
@@ -20,6 +21,7 @@ DOCKER_SOCKET = "/var/run/docker.sock"
 STREAM_LOCAL = "direct-streamlocal@openssh.com"
 EXIT_STATUS_WAIT = 1  # seconds; it may follow the end of the output
 MAX_ERROR = 500  # bytes of what a failed command says
+LOST_ERRORS = (OSError, EOFError, paramiko.SSHException)  # EOFError: the connection was reset a moment ago
 
 # Not an error: the docker command is tried next.
 logging.getLogger("paramiko.transport").addFilter(lambda record: "open FAILED" not in str(record.msg))
@@ -61,8 +63,8 @@ class ChannelStream:
             self._channel.sendall(data)
         except TimeoutError:
             raise
-        except OSError as error:
-            raise ConnectionResetError(self._why() or str(error)) from error
+        except LOST_ERRORS as error:
+            raise ConnectionResetError(self._why() or str(error) or "the SSH connection was lost") from error
 
     def makefile(self, mode: str) -> io.BufferedReader:
         """Return a reader, which is all that HTTP asks for."""
@@ -84,7 +86,8 @@ class ChannelStream:
             self._users -= 1
             is_last = self._users <= 0
         if is_last:
-            self._channel.close()
+            with suppress(*LOST_ERRORS):
+                self._channel.close()
 
     def _apply_deadline(self) -> None:
         self._channel.settimeout(remaining_seconds(self.deadline) if self.deadline < math.inf else None)
