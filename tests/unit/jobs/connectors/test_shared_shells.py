@@ -1,15 +1,17 @@
 """Test that a job connects to each host once, also when several threads ask, and closes all connections."""
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
 from jobs.connectors.shared_shells import SharedShells
 from jobs.connectors.shell import Command, Output, command
-from jobs.errors import CommandFailed, JobError, Unreachable
+from jobs.errors import CommandFailed, JobError, NotSent, Unreachable
 from jobs.inventory.model import Host
 
 KADITZ, TONDI = Host("kaditz"), Host("tondi")
@@ -141,4 +143,43 @@ def test_a_late_loss_of_the_old_connection_does_not_replace_the_new_one() -> Non
     hosts.break_late = None
     run_true(shells, KADITZ)
     assert hosts.connected == {"kaditz": 2}
+    shells.close()
+
+
+class EngineConnection(Connection):
+    """A connection that also leads to an Engine. The first one to a host is lost, which was not noticed yet."""
+
+    is_active = True
+
+    def connect_engine(self, _: float) -> str:
+        if self.hosts.connected[self.host] == 1:
+            raise NotSent("lost the connection")
+        return f"stream to {self.host}"
+
+
+@dataclass
+class EngineHosts(Hosts):
+    opened: list[EngineConnection] = field(default_factory=list)
+
+    def connect(self, host: Host) -> EngineConnection:
+        super().connect(host)
+        self.opened.append(EngineConnection(self, host.name))
+        return self.opened[-1]
+
+
+def test_a_lost_connection_to_an_engine_is_replaced_before_anything_is_sent() -> None:
+    hosts = EngineHosts()
+    shells = SharedShells(hosts.connect)
+    assert cast(str, shells.connect_engine(KADITZ, math.inf)) == "stream to kaditz"
+    assert hosts.connected == {"kaditz": 2}
+    shells.close()
+
+
+def test_a_closed_connection_to_an_engine_is_replaced() -> None:
+    hosts = EngineHosts(connected=Counter({"kaditz": 1}))
+    shells = SharedShells(hosts.connect)
+    shells.connect_engine(KADITZ, math.inf)
+    hosts.opened[-1].is_active = False
+    shells.connect_engine(KADITZ, math.inf)
+    assert hosts.connected["kaditz"] == 3
     shells.close()
