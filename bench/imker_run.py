@@ -77,17 +77,23 @@ def start_fleet(workspace: Workspace, message: VisibleMessage, hosts: Sequence[L
     accepted: set[str] = set()
     deadline = time.monotonic() + TIMEOUT
     while len(accepted) < waiting:
-        visible = workspace.visible_messages(BOB, OPS)
-        for seen in visible:
-            if "Accept" in seen.buttons and seen.ts not in accepted:
-                workspace.press(BOB, seen, "Accept")
-                accepted.add(seen.ts)
+        visible = accept_new_managers(workspace, accepted)
         fleet = next(seen for seen in visible if seen.ts == message.ts)
         question = next((seen for seen in visible if "Continue" in seen.buttons), None)
         if question or fleet.text[:1] in "❌🚫❓" or time.monotonic() > deadline:
             raise UnexpectedMessage(f"the fleet was not migrated:\n{(question or fleet).plain_text}")
         time.sleep(CLICK_INTERVAL)
     wait_until_ready(hosts)
+
+
+def accept_new_managers(workspace: Workspace, accepted: set[str]) -> list[VisibleMessage]:
+    """Accept each manager that waits, once, and return all messages. `accepted`: the ts of those before; it grows."""
+    visible = workspace.visible_messages(BOB, OPS)
+    for seen in visible:
+        if "Accept" in seen.buttons and seen.ts not in accepted:
+            workspace.press(BOB, seen, "Accept")
+            accepted.add(seen.ts)
+    return visible
 
 
 def _say(workspace: Workspace, command: str) -> VisibleMessage:

@@ -16,7 +16,7 @@ from bench import imker_run
 from bench.report import SCALE, Figures
 from lab.processes import Processes
 from lab.slack.client import Workspace
-from lab.story import ALICE, BOB, OPS
+from lab.story import ALICE, OPS
 
 TICKS_PER_SECOND = 100  # of /proc/PID/stat on Linux
 IDLE_SECONDS = 20  # until the processes are idle
@@ -64,11 +64,7 @@ def _migrate(figures: Figures, size: int, workspace: Workspace, processes: Proce
     accepted: set[str] = set()
     deadline = time.monotonic() + MIGRATION_TIMEOUT
     while time.monotonic() < deadline:
-        visible = workspace.visible_messages(BOB, OPS)
-        for seen in visible:
-            if "Accept" in seen.buttons and seen.ts not in accepted:
-                workspace.press(BOB, seen, "Accept")
-                accepted.add(seen.ts)
+        visible = imker_run.accept_new_managers(workspace, accepted)
         fleet = next(seen for seen in visible if seen.ts == message.ts)
         if fleet.text[:1] in imker_run.FINAL_MARKS:
             break

@@ -17,11 +17,8 @@ from lab.fleet.hosts import LabHost
 
 POLL_INTERVAL, PING_INTERVAL = 0.05, 0.02  # seconds
 READY_TIMEOUT = 240  # seconds
-IDLE_SECONDS, IDLE_TIMEOUT = (
-    2,
-    90,
-)  # the machine has to be idle for so long after a boot; seconds until it is not waited for
-IDLE_SHARE = 0.2  # of the processors, which an idle machine uses at most
+IDLE_SECONDS, IDLE_SHARE = 2, 0.2  # after a boot, the machine has to use so little of its processors for so long
+IDLE_TIMEOUT = 90  # seconds after which the measurement begins on a busy machine
 NODES_PATH, PING_PATH = "/v1.41/nodes", "/_ping"
 # Everything that a tool may leave differently: the Engine and its options, the containers, the swarm, the apt source.
 END_STATE = r"""

@@ -16,6 +16,7 @@ from jobs.connectors.engine_transport import Stream
 from jobs.connectors.shell import LOSSLESS_ERRORS, Command, Output
 from jobs.connectors.ssh_client.connection import CHANNEL_TIMEOUT, connect
 from jobs.connectors.ssh_client.engine_access import EngineAccess
+from jobs.connectors.ssh_client.errors import LOST_ERRORS
 from jobs.errors import NotSent, Unreachable
 from jobs.inventory.model import Host
 
@@ -45,12 +46,12 @@ class SshShell:
         try:
             # Until the channel is open, the host has received nothing of the command.
             channel = self._connection.transport().open_session(timeout=CHANNEL_TIMEOUT)
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except LOST_ERRORS as error:
             lost = self._lost_error(command, str(error) or "no answer")
             raise NotSent(lost.summary, host=self.host) from error
         try:
             output = _run_command(channel, command)
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except LOST_ERRORS as error:
             raise self._lost_error(command, str(error) or "no answer") from error
         if output.code == -1:
             # No exit status. paramiko drops the message that OpenSSH sends instead of it after a signal.

@@ -157,7 +157,7 @@ def serve_connection(
     try:
         transport.start_server(negotiated, _Server(machine, key, source, serve_engine, transport))
         transport.join()
-    except (paramiko.SSHException, OSError, EOFError):
+    except LOST_ERRORS:
         return
     finally:
         transport.close()

@@ -33,8 +33,7 @@ class RedisPair:
 
     def lose_primary(self) -> None:
         """Kill the primary. It does not come back."""
-        self.primary.process.kill()
-        self.primary.process.wait()
+        self.primary.kill()
 
     def fail_over(self) -> None:
         """Promote the replica, then lead the address to it."""

@@ -94,7 +94,7 @@ def _log_in(
             channel_timeout=CHANNEL_TIMEOUT,
             transport_factory=cast(Any, StreamLocalTransport),  # the stubs are of an older paramiko
         )
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except errors.LOST_ERRORS as error:
         client.close()
         raise errors.unreachable_error(host, known_hosts, error) from error
     transport = client.get_transport()
@@ -108,7 +108,7 @@ def _keepalive(transport: paramiko.Transport) -> None:
     while transport.is_active():
         timer = threading.Timer(DEAD_AFTER, transport.close)
         timer.start()
-        with suppress(paramiko.SSHException, OSError, EOFError):
+        with suppress(*errors.LOST_ERRORS):
             transport.global_request("keepalive@openssh.com", wait=True)
         timer.cancel()
         transport.join(KEEPALIVE_INTERVAL)
@@ -119,7 +119,7 @@ def open_forwarded(host: Host, hop: Connection) -> Any:
     target = (host.address, host.ssh_port)
     try:
         return hop.transport().open_channel("direct-tcpip", target, LOCAL_END, timeout=CONNECT_TIMEOUT)
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except errors.LOST_ERRORS as error:
         raise errors.not_forwarded_error(host, host.jumps[-1], error) from error
 
 

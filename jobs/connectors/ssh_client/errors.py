@@ -7,6 +7,7 @@ import paramiko
 from jobs.errors import Unreachable
 from jobs.inventory.model import Host
 
+LOST_ERRORS = (paramiko.SSHException, OSError, EOFError)  # EOFError: the connection was reset a moment ago
 NO_KEY = "No authentication methods available"  # paramiko's, if the agent has no key at all
 
 

@@ -18,7 +18,7 @@ from jobs.connectors.ssh_client.connection import (
     open_forwarded,
     open_socket,
 )
-from jobs.connectors.ssh_client.errors import unreachable_error
+from jobs.connectors.ssh_client.errors import LOST_ERRORS, unreachable_error
 from jobs.connectors.ssh_client.known_hosts import add_keys, known_name
 from jobs.inventory.model import Host
 
@@ -48,7 +48,7 @@ def read_host_key(host: Host, known_hosts: Iterable[Path], jump_keys: Path) -> P
             add_keys(expected, path, host)
         with _open_way(host, jump_keys) as way:
             key = _read_key(way, list(expected.lookup(known_name(host)) or ()))
-    except (paramiko.SSHException, OSError, EOFError) as error:
+    except LOST_ERRORS as error:
         raise unreachable_error(host, Path("known_hosts"), error) from error
     name, kind = known_name(host), key.get_name()
     state: State = "new" if not expected else "known" if expected.check(name, key) else "changed"

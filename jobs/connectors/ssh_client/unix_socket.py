@@ -16,12 +16,12 @@ from paramiko.message import Message
 
 from imker.text import one_line
 from jobs.connectors.engine_transport import remaining_seconds
+from jobs.connectors.ssh_client.errors import LOST_ERRORS
 
 DOCKER_SOCKET = "/var/run/docker.sock"
 STREAM_LOCAL = "direct-streamlocal@openssh.com"
 EXIT_STATUS_WAIT = 1  # seconds; it may follow the end of the output
 MAX_ERROR = 500  # bytes of what a failed command says
-LOST_ERRORS = (OSError, EOFError, paramiko.SSHException)  # EOFError: the connection was reset a moment ago
 
 # Not an error: the docker command is tried next.
 logging.getLogger("paramiko.transport").addFilter(lambda record: "open FAILED" not in str(record.msg))
